@@ -1,0 +1,114 @@
+"""nacre: the Keras way of deep learning on XLA, without TensorFlow.
+
+`import nacre as keras` and your code runs. Names are looked up when first used: importing nacre
+loads neither JAX nor NumPy.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nacre import activations as activations
+    from nacre import backend as backend
+    from nacre import callbacks as callbacks
+    from nacre import config as config
+    from nacre import constraints as constraints
+    from nacre import datasets as datasets
+    from nacre import dtype_policies as dtype_policies
+    from nacre import initializers as initializers
+    from nacre import layers as layers
+    from nacre import losses as losses
+    from nacre import metrics as metrics
+    from nacre import mixed_precision as mixed_precision
+    from nacre import models as models
+    from nacre import ops as ops
+    from nacre import optimizers as optimizers
+    from nacre import random as random
+    from nacre import regularizers as regularizers
+    from nacre import saving as saving
+    from nacre import tree as tree
+    from nacre import utils as utils
+    from nacre.core.dtypes import DTypePolicy as DTypePolicy
+    from nacre.core.names import name_scope as name_scope
+    from nacre.core.scope import StatelessScope as StatelessScope
+    from nacre.core.symbolic import KerasTensor as KerasTensor
+    from nacre.core.variable import Variable as Variable
+    from nacre.initializers import Initializer as Initializer
+    from nacre.layers import Input as Input
+    from nacre.layers import InputSpec as InputSpec
+    from nacre.layers import Layer as Layer
+    from nacre.losses import Loss as Loss
+    from nacre.metrics import Metric as Metric
+    from nacre.models import Functional as Functional
+    from nacre.models import Model as Model
+    from nacre.models import Sequential as Sequential
+    from nacre.optimizers import Optimizer as Optimizer
+    from nacre.regularizers import Regularizer as Regularizer
+
+__version__ = "0.1.0"
+
+_NAMESPACES = (
+    "activations",
+    "backend",
+    "callbacks",
+    "config",
+    "constraints",
+    "datasets",
+    "dtype_policies",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "mixed_precision",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "regularizers",
+    "saving",
+    "tree",
+    "utils",
+)
+_NAMES = {
+    "DTypePolicy": "nacre.core.dtypes",
+    "Functional": "nacre.models",
+    "Initializer": "nacre.initializers",
+    "Input": "nacre.layers",
+    "InputSpec": "nacre.layers",
+    "KerasTensor": "nacre.core.symbolic",
+    "Layer": "nacre.layers",
+    "Loss": "nacre.losses",
+    "Metric": "nacre.metrics",
+    "Model": "nacre.models",
+    "Optimizer": "nacre.optimizers",
+    "Regularizer": "nacre.regularizers",
+    "Sequential": "nacre.models",
+    "StatelessScope": "nacre.core.scope",
+    "Variable": "nacre.core.variable",
+    "name_scope": "nacre.core.names",
+}
+__all__ = ["__version__", "version", *_NAMESPACES, *_NAMES]
+
+
+def version() -> str:
+    """The version of nacre."""
+    return __version__
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _NAMESPACES:
+        return importlib.import_module(f"nacre.{name}")
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name]), name)
+        globals()[name] = value
+        return value
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, __all__, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise AttributeError(f"module 'nacre' has no attribute {name!r}.{hint}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,149 @@
+"""What a callback is, and what it may ask of the model it is called by."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class TrainingHost(Protocol):
+    """What callbacks use of a model. Anything with these can run them.
+
+    Attributes:
+        stop_training: Set to True, training ends after the present epoch or batch.
+        optimizer: Has `learning_rate`, and `moving_averages` where averages are kept.
+        history: The `History` of the last training.
+        metrics: Objects with a `name`.
+        trainable_variables: The variables that training changes.
+    """
+
+    stop_training: bool
+    optimizer: Any
+    history: Any
+    metrics: list[Any]
+    trainable_variables: list[Any]
+
+    def get_weights(self) -> list[Any]:
+        """Copies of all weights."""
+        ...
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Set all weights."""
+        ...
+
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the whole model, in one step that cannot leave half a file."""
+        ...
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights."""
+        ...
+
+
+Logs = dict[str, Any] | None
+TRAIN_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+TEST_BATCH_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
+PREDICT_BATCH_HOOKS = ("on_predict_batch_begin", "on_predict_batch_end")
+
+
+class Callback:
+    """Called at the points of training, evaluation and prediction; override what is needed.
+
+    Overriding a batch hook makes the loop go one batch at a time, so that it can be called after
+    each; without such hooks many batches run in one go.
+
+    Attributes:
+        params: `verbose`, `epochs`, `steps` of this run.
+        model: The model (a `TrainingHost`).
+
+    Example:
+        >>> class Names(Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         print(epoch, sorted(logs))
+        >>> Names().on_epoch_end(0, {"loss": 0.5})
+        0 ['loss']
+    """
+
+    params: dict[str, Any] | None = None
+    model: Any = None
+    _messages: list[str] | None = None
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Receive what is known of the run."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Receive the model."""
+        self.model = model
+
+    def batch_hooks(self) -> set[str]:
+        """The batch hooks this callback needs; by default those that are overridden."""
+        names = (*TRAIN_BATCH_HOOKS, *TEST_BATCH_HOOKS, *PREDICT_BATCH_HOOKS)
+        return {
+            name
+            for name in names
+            if getattr(getattr(self, name), "__func__", None) is not getattr(Callback, name)
+        }
+
+    def check_monitor(self, log_names: list[str]) -> None:
+        """Called before the first step with the names of this run's logs; may raise."""
+
+    def on_progress(self, step: int, logs: dict[str, Any]) -> None:
+        """Called now and then during an epoch, at most ten times a second, with running logs."""
+
+    def say(self, text: str) -> None:
+        """Tell the user something, at a moment when it does not disturb the progress bar."""
+        if self._messages is None:
+            print(text)
+        else:
+            self._messages.append(text)
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Alias of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Alias of `on_train_batch_end`."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Before an epoch of training (numbered from 0)."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """After an epoch and its validation; `logs` has the results, `val_` for validation."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of training."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of training, with results of the epoch so far."""
+        self.on_batch_end(batch, logs)
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of evaluation or validation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of evaluation or validation."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of prediction; `logs["outputs"]` has what it gave."""
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Before training. Reset state here, so that one object serves many trainings."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """After training, also after an error or Ctrl-C."""
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Before evaluation or validation."""
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """After evaluation or validation."""
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Before prediction."""
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """After prediction."""

@@ -1,0 +1,42 @@
+"""The record of a training: what each epoch logged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.callbacks.base import Callback, Logs
+
+
+class History(Callback):
+    """Keeps every epoch's results; `fit` returns it.
+
+    Attributes:
+        history: name -> list with one value for each epoch.
+        epoch: The epochs' numbers.
+
+    Example:
+        >>> record = History()
+        >>> record.on_train_begin()
+        >>> record.on_epoch_end(0, {"loss": 0.5})
+        >>> record.history
+        {'loss': [0.5]}
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[Any]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.epoch = []
+        self.history = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+        if self.model is not None:
+            self.model.history = self
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.history)
+        return f"<History of {len(self.epoch)} epochs: {names}>"

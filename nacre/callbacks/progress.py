@@ -1,0 +1,303 @@
+"""The progress bar: one live line in a terminal or notebook, one plain line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Any
+
+from nacre.callbacks import layout
+from nacre.callbacks.base import Callback, Logs
+from nacre.callbacks.layout import Piece
+from nacre.core.config import is_interactive_logging_enabled
+
+_STYLES = {
+    "head": "bold",
+    "bar": "cyan",
+    "rest": "bright_black",
+    "quiet": "bright_black",
+    "metric": "",
+}
+# A bar that would be gone at once only flickers: nothing is drawn before this much time.
+_QUIET_SECONDS = 0.2
+
+
+class Display:
+    """Where lines go: a live terminal, or plain text.
+
+    Args:
+        verbose: 1 draws a live line where that is possible; 2 never does.
+    """
+
+    def __init__(self, verbose: int) -> None:
+        self._console: Any = None
+        self._live: Any = None
+        if verbose == 1 and is_interactive_logging_enabled() and _can_draw():
+            # Only a terminal or a notebook pays for importing it.
+            from rich.console import Console
+
+            console = Console(highlight=False, soft_wrap=False)
+            if console.is_jupyter or (console.is_terminal and not console.is_dumb_terminal):
+                self._console = console
+
+    @property
+    def is_live(self) -> bool:
+        """Whether lines can be redrawn."""
+        return self._console is not None
+
+    @property
+    def columns(self) -> int:
+        """Width of the terminal, less one column: a full line would wrap in some terminals."""
+        return max(self._console.width - 1, 20)
+
+    def draw(self, pieces: list[Piece]) -> None:
+        """Show a line in place of the last one drawn."""
+        text = self._text(pieces)
+        if self._live is None:
+            from rich.live import Live
+
+            self._live = Live(text, console=self._console, auto_refresh=False, transient=True)
+            self._live.start(refresh=True)
+        else:
+            self._live.update(text, refresh=True)
+
+    def clear(self) -> None:
+        """Take the drawn line away."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def write(self, rows: list[list[Piece]], plain: str) -> None:
+        """Leave lines that stay."""
+        self.clear()
+        if self._console is not None:
+            for row in rows:
+                self._console.print(self._text(row), overflow="ignore", crop=False)
+        elif is_interactive_logging_enabled():
+            print(plain, flush=True)
+        else:
+            logging.getLogger("nacre").info(plain)
+
+    def _text(self, pieces: list[Piece]) -> Any:
+        from rich.text import Text
+
+        text = Text(no_wrap=True, overflow="crop", end="")
+        for index, piece in enumerate(pieces):
+            if index:
+                text.append("" if piece.style == "rest" else layout.GAP)
+            if piece.style == "metric":
+                name, _, value = piece.text.partition(" ")
+                text.append(name, _STYLES["quiet"]).append(f" {value}")
+            else:
+                text.append(piece.text, _STYLES.get(piece.style, ""))
+        text.end = "\n"
+        return text
+
+
+def _can_draw() -> bool:
+    """Whether stdout may be a terminal or a notebook, found without importing anything."""
+    is_notebook = "ipykernel" in sys.modules
+    try:
+        return is_notebook or sys.stdout.isatty()
+    except (AttributeError, ValueError):  # closed or replaced by something without isatty()
+        return is_notebook
+
+
+class Stage:
+    """One bar: an epoch, an evaluation or a prediction.
+
+    Args:
+        display: Where it is shown.
+        title: Such as `Epoch 3/10`.
+        total: Number of steps, None when nobody knows.
+        is_first: Whether programs have still to be compiled.
+    """
+
+    def __init__(
+        self, display: Display, title: str, total: int | None, is_first: bool = False
+    ) -> None:
+        self.display = display
+        self.title = title
+        self.total = total
+        self.done = 0
+        self.begun = time.perf_counter()
+        self._first: tuple[int, float] | None = None  # steps and time when the first news came
+        self._last = self.begun
+        if is_first and display.is_live:
+            display.draw([Piece(title, "head"), Piece("preparing …", "quiet")])
+
+    def update(self, done: int, logs: dict[str, Any] | None) -> None:
+        """Take in news; redraw."""
+        now = time.perf_counter()
+        self.done, self._last = done, now
+        if self._first is None:
+            self._first = (done, now)
+        if not self.display.is_live or logs is None:
+            return
+        if now - self.begun >= _QUIET_SECONDS and done != self.total:
+            self.display.draw(self._live_line(logs))
+
+    def note(self, text: str) -> None:
+        """Show what goes on after the last step."""
+        if self.display.is_live and time.perf_counter() - self.begun >= _QUIET_SECONDS:
+            head = [Piece(self.title, "head", 100), *self._bar(1.0, 20), Piece(text, "quiet", 80)]
+            self.display.draw(layout.fitting(head, self.display.columns))
+
+    def finish(self, logs: dict[str, Any]) -> None:
+        """Leave the line that stays."""
+        seconds = time.perf_counter() - self.begun
+        times = [layout.duration(seconds), layout.pace(self.seconds_per_step())]
+        plain = layout.plain_line([self.title, *times], logs)
+        if not self.display.is_live:
+            self.display.write([], plain)
+            return
+        # Fixed widths keep the columns of epoch under epoch.
+        head = [
+            Piece(self.title, "head"),
+            Piece(times[0].rjust(6), "quiet"),
+            Piece(times[1].rjust(11), "quiet"),
+        ]
+        columns = self.display.columns
+        if columns < 60:
+            head = head[:1]
+        self.display.write(layout.wrapped(head, logs, columns), plain)
+
+    def seconds_per_step(self) -> float | None:
+        """Mean time of a step, without those up to the first news, which include compiling."""
+        if not self.done:
+            return None
+        if self._first is not None and self.done > self._first[0]:
+            return (self._last - self._first[1]) / (self.done - self._first[0])
+        return (self._last - self.begun) / self.done
+
+    def _live_line(self, logs: dict[str, Any]) -> list[Piece]:
+        step = self.seconds_per_step()
+        tail: list[Piece] = []
+        if self.total:
+            count = f"{self.done:>{len(str(self.total))}}/{self.total}"
+            tail.append(Piece(count, "", 95))
+            if step is not None:
+                left = layout.time_left(step * max(self.total - self.done, 0))
+                tail.append(Piece(left, "quiet", 70))
+        else:
+            elapsed = layout.duration(time.perf_counter() - self.begun)
+            tail += [Piece(f"step {self.done}", "", 95), Piece(elapsed, "quiet", 70)]
+        if step is not None:
+            tail.append(Piece(layout.pace(step), "quiet", 30))
+        head = Piece(self.title, "head", 100)
+        columns = self.display.columns
+        kept = layout.fitting([head, *tail, *layout.metrics(logs)], columns)
+        room = columns - layout.width_of(kept) - len(layout.GAP)
+        if self.total and room >= layout.SHORTEST_BAR:
+            drawn = self._bar(self.done / self.total, min(room, layout.LONGEST_BAR))
+            kept = [kept[0], *drawn, *kept[1:]]
+        return kept
+
+    def _bar(self, share: float, columns: int) -> list[Piece]:
+        filled, rest = layout.bar(share, columns)
+        return [Piece(filled, "bar", 60), Piece(rest, "rest", 60)]
+
+
+class ProgbarLogger(Callback):
+    """Shows progress; `fit`, `evaluate` and `predict` add it unless `verbose=0`.
+
+    In a terminal or notebook a live line is redrawn at most ten times a second, and one line an
+    epoch stays. Anywhere else, and with `verbose=2`, each epoch prints exactly one line without
+    control characters.
+    """
+
+    def __init__(self) -> None:
+        self._stage: Stage | None = None
+        self._display: Display | None = None
+        self._total: int | None = None
+        self._is_training = False
+        self._is_validating = False
+        self._epochs_seen = 0
+
+    def batch_hooks(self) -> set[str]:
+        """None: the loop calls `update` at its own pace."""
+        return set()
+
+    def _prepare(self) -> Display | None:
+        params = self.params or {}
+        verbose = params.get("verbose", 1)
+        verbose = 1 if verbose == "auto" else int(verbose)
+        self._total = params.get("steps")
+        self._display = Display(verbose) if verbose else None
+        return self._display
+
+    def update(self, step: int, logs: Any) -> None:
+        """News from the loop: steps done, and logs or a function that gives them."""
+        stage, display = self._stage, self._display
+        if stage is None or display is None:
+            return
+        if self._is_validating:
+            stage.note(f"validating, step {step}")
+            return
+        needs_logs = display.is_live and step != stage.total
+        stage.update(step, (logs() if callable(logs) else logs) if needs_logs else None)
+
+    def clear(self) -> None:
+        """Take the live line away, so that others can print."""
+        if self._display is not None:
+            self._display.clear()
+
+    # Training -------------------------------------------------------------------------------------
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._is_training, self._epochs_seen = True, 0
+        self._prepare()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        if self._display is None:
+            return
+        epochs = (self.params or {}).get("epochs")
+        if epochs:
+            number = f"{epoch + 1:>{len(str(epochs))}}" if self._display.is_live else epoch + 1
+            title = f"Epoch {number}/{epochs}"
+        else:
+            title = f"Epoch {epoch + 1}"
+        self._stage = Stage(self._display, title, self._total, self._epochs_seen == 0)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if self._stage is None:
+            return
+        if self._total is None:
+            self._total = self._stage.done or None  # the next epoch has a bar
+        self._stage.finish(logs or {})
+        self._stage = None
+        self._epochs_seen += 1
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        self.clear()
+        self._stage, self._is_training = None, False
+
+    # Evaluation and prediction --------------------------------------------------------------------
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        if self._is_training:
+            self._is_validating = True
+            return
+        self._begin("Evaluate")
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        if self._is_training:
+            self._is_validating = False
+            return
+        self._end(logs)
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        self._begin("Predict")
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        self._end({})
+
+    def _begin(self, title: str) -> None:
+        if self._prepare() is not None:
+            self._stage = Stage(self._display, title, self._total)
+
+    def _end(self, logs: Logs) -> None:
+        if self._stage is not None:
+            self._stage.finish(logs or {})
+        self._stage = None

@@ -1,0 +1,259 @@
+"""Calls all callbacks in turn, and keeps the progress bar and the history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nacre.callbacks.base import (
+    PREDICT_BATCH_HOOKS,
+    TEST_BATCH_HOOKS,
+    TRAIN_BATCH_HOOKS,
+    Callback,
+    Logs,
+)
+from nacre.callbacks.history import History
+from nacre.callbacks.progress import ProgbarLogger
+from nacre.core import tree
+from nacre.core.errors import ArgumentError, message
+
+
+class CallbackList:
+    """The callbacks of one run.
+
+    They are called in the order given; history and progress bar come last, so that they see what
+    the others add to the logs.
+
+    Args:
+        callbacks: One callback or a nested list of them.
+        add_history: Whether to add a `History` unless there is one.
+        add_progbar: Whether to add a `ProgbarLogger` unless there is one.
+        model: The model they may act on.
+        params: `verbose`, `epochs`, `steps`: what is known of the run.
+
+    Raises:
+        ArgumentError: Something in the list is no callback.
+    Example:
+        >>> runner = CallbackList([History()], epochs=2, steps=5)
+        >>> runner.on_epoch_end(0, {"loss": 1.0})
+        >>> runner.callbacks[0].history
+        {'loss': [1.0]}
+    """
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        given = [c for c in tree.flatten(callbacks) if c is not None]
+        for callback in given:
+            _check(callback)
+        self.callbacks: list[Any] = [c for c in given if not isinstance(c, History | ProgbarLogger)]
+        self._history = next((c for c in given if isinstance(c, History)), None)
+        if self._history is None and add_history:
+            self._history = History()
+        if self._history is not None:
+            self.callbacks.append(self._history)
+        self._bar = next((c for c in given if isinstance(c, ProgbarLogger)), None)
+        if self._bar is None and add_progbar:
+            self._bar = ProgbarLogger()
+        if self._bar is not None:
+            self.callbacks.append(self._bar)
+        self._messages: list[str] = []
+        for callback in self.callbacks:
+            if isinstance(callback, Callback):
+                callback._messages = self._messages
+        self.params: dict[str, Any] = {}
+        self.model: Any = None
+        hooks = {name for callback in self.callbacks for name in _batch_hooks(callback)}
+        self._has_train = bool(hooks & set(TRAIN_BATCH_HOOKS))
+        self._has_test = bool(hooks & set(TEST_BATCH_HOOKS))
+        self._has_predict = bool(hooks & set(PREDICT_BATCH_HOOKS))
+        self.set_params(params)
+        if model is not None:
+            self.set_model(model)
+
+    @property
+    def has_train_batch_hooks(self) -> bool:
+        """Whether some callback must be called around every training batch."""
+        return self._has_train
+
+    @property
+    def has_test_batch_hooks(self) -> bool:
+        """Whether some callback must be called around every evaluation batch."""
+        return self._has_test
+
+    @property
+    def has_predict_batch_hooks(self) -> bool:
+        """Whether some callback must be called around every prediction batch."""
+        return self._has_predict
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Tell all callbacks what is known of the run."""
+        self.params = dict(params)
+        for callback in self.callbacks:
+            callback.set_params(self.params)
+
+    def set_model(self, model: Any) -> None:
+        """Tell all callbacks the model."""
+        self.model = model
+        if self._history is not None:
+            model.history = self._history
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def append(self, callback: Any) -> None:
+        """Add a callback, before history and progress bar."""
+        remaining = [*self.callbacks, callback]
+        self.__init__(remaining, model=self.model, **self.params)  # type: ignore[misc]
+
+    def check_monitors(self, log_names: list[str]) -> None:
+        """Let callbacks refuse a run that will not log what they watch.
+
+        Raises:
+            MonitorError: With the name that was probably meant.
+        """
+        for callback in self.callbacks:
+            if isinstance(callback, Callback):
+                callback.check_monitor(list(log_names))
+
+    def progress(self, step: int, logs: dict[str, Any] | Callable[[], dict[str, Any]]) -> None:
+        """News from the loop, at most ten times a second: steps done, and logs when asked for."""
+        watchers = [
+            c
+            for c in self.callbacks
+            if isinstance(c, Callback) and type(c).on_progress is not Callback.on_progress
+        ]
+        if watchers:
+            logs = logs() if callable(logs) else logs
+            for callback in watchers:
+                callback.on_progress(step, logs)
+        if self._bar is not None:
+            self._bar.update(step, logs)
+
+    def _call(self, hook: str, *arguments: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(*arguments)
+
+    def _flush(self) -> None:
+        if self._messages and self._bar is not None:
+            self._bar.clear()
+        for text in self._messages:
+            print(text)
+        self._messages.clear()
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Before training."""
+        self._call("on_train_begin", logs or {})
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """After training: every callback gets its turn, even when one of them fails."""
+        if self._bar is not None:
+            self._bar.clear()
+        errors: list[Exception] = []
+        for callback in self.callbacks:
+            try:
+                callback.on_train_end(logs or {})
+            except Exception as error:  # the others still have weights to restore, files to close
+                errors.append(error)
+        self._flush()
+        for callback in self.callbacks:
+            if isinstance(callback, Callback):
+                callback._messages = None
+        if errors:
+            raise errors[0]
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Before an epoch."""
+        self._call("on_epoch_begin", epoch, {} if logs is None else logs)
+        self._flush()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """After an epoch. Callbacks may add to `logs`."""
+        if self._bar is not None:
+            self._bar.clear()
+        self._call("on_epoch_end", epoch, {} if logs is None else logs)
+        self._flush()
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a training batch."""
+        if self._has_train:
+            self._call("on_train_batch_begin", batch, logs or {})
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a training batch."""
+        if self._has_train:
+            self._call("on_train_batch_end", batch, logs or {})
+            self._flush()
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """The same as `on_train_batch_begin`."""
+        self.on_train_batch_begin(batch, logs)
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """The same as `on_train_batch_end`."""
+        self.on_train_batch_end(batch, logs)
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Before evaluation or validation."""
+        self._call("on_test_begin", logs or {})
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """After evaluation or validation."""
+        self._call("on_test_end", logs or {})
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before an evaluation batch."""
+        if self._has_test:
+            self._call("on_test_batch_begin", batch, logs or {})
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After an evaluation batch."""
+        if self._has_test:
+            self._call("on_test_batch_end", batch, logs or {})
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Before prediction."""
+        self._call("on_predict_begin", logs or {})
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """After prediction."""
+        self._call("on_predict_end", logs or {})
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a prediction batch."""
+        if self._has_predict:
+            self._call("on_predict_batch_begin", batch, logs or {})
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a prediction batch."""
+        if self._has_predict:
+            self._call("on_predict_batch_end", batch, logs or {})
+
+
+def _batch_hooks(callback: Any) -> set[str]:
+    return callback.batch_hooks() if isinstance(callback, Callback) else set(TRAIN_BATCH_HOOKS)
+
+
+def _check(callback: Any) -> None:
+    if isinstance(callback, type):
+        raise ArgumentError(
+            message(
+                "callbacks",
+                "every element must be a callback object",
+                f"the class {callback.__name__}",
+                f"Call it: {callback.__name__}().",
+            )
+        )
+    if not isinstance(callback, Callback) and not hasattr(callback, "on_epoch_end"):
+        raise ArgumentError(
+            message(
+                "callbacks",
+                "every element must be a callback object",
+                repr(callback)[:100],
+                "Derive your class from nacre.callbacks.Callback, or use LambdaCallback.",
+            )
+        )

@@ -1,0 +1,1 @@
+"""The `nacre` command. `main` parses; each command is one file: parse, call one function, print."""

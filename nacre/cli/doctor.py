@@ -1,0 +1,111 @@
+"""`nacre doctor`: what is installed, what it runs on, what the caches hold, what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nacre.cli.version import nacre_version
+
+_BASE_PACKAGES = ("jax", "jaxlib", "numpy", "h5py", "rich")
+# Module, what it brings, nacre's extra that installs it.
+_OPTIONAL_PACKAGES = (
+    ("matplotlib", "figures and learning curves", "plot"),
+    ("PIL", "reading and writing image files", "plot"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """This command has no arguments of its own."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print four short tables. Exit status 0: the doctor describes, it does not judge."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    _show(console, "Versions", versions())
+    _show(console, "Devices", devices())
+    _show(console, "Caches", caches())
+    _show(console, "Optional packages", optional_packages())
+    return 0
+
+
+def versions() -> list[tuple[str, str]]:
+    """Names and versions of Python, the system, nacre and what it stands on."""
+    rows = [
+        ("nacre", nacre_version()),
+        ("python", f"{platform.python_version()} ({sys.executable})"),
+        ("system", f"{platform.system()} {platform.release()} {platform.machine()}"),
+    ]
+    return rows + [(name, _version(name) or "[red]missing[/]") for name in _BASE_PACKAGES]
+
+
+def devices() -> list[tuple[str, str]]:
+    """The devices that JAX sees, or why it sees none."""
+    rows = [("cpu cores", str(os.cpu_count()))]
+    try:
+        import jax
+
+        for device in jax.devices():
+            rows.append((f"{device.platform} {device.id}", device.device_kind))
+    except Exception as error:  # a broken driver must not stop the report
+        rows.append(("jax", f"[red]{type(error).__name__}: {error}[/]"))
+    return rows
+
+
+def caches() -> list[tuple[str, str]]:
+    """Folders that nacre keeps on disk, with their sizes."""
+    from nacre.core import config
+
+    compiled = Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or config.cache_home())
+    datasets = config.keras_home() / "datasets"
+    return [
+        ("compiled programs", _folder_line(compiled)),
+        ("data sets", _folder_line(datasets)),
+    ]
+
+
+def optional_packages() -> list[tuple[str, str]]:
+    """Each optional package: its version, or the line that installs it."""
+    rows = []
+    for module, purpose, extra in _OPTIONAL_PACKAGES:
+        if importlib.util.find_spec(module) is not None:
+            version = _version("pillow" if module == "PIL" else module) or "installed"
+            rows.append((module, f"{version}  [dim]{purpose}[/]"))
+        else:
+            line = rf'pip install "nacre\[{extra}]"'
+            rows.append((module, f"[yellow]not installed[/], for {purpose}: [cyan]{line}[/]"))
+    return rows
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _folder_line(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"{folder}  [dim](empty)[/]"
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return f"{folder}  [dim]{sum(sizes) / 1e6:.1f} MB in {len(sizes)} files[/]"
+
+
+def _show(console: Any, title: str, rows: list[tuple[str, str]]) -> None:
+    from rich.table import Table
+
+    console.print(f"\n[bold]{title}[/]")
+    table = Table.grid(padding=(0, 3))
+    table.add_column(style="cyan", no_wrap=True, min_width=18)
+    table.add_column(overflow="fold")
+    for name, text in rows:
+        table.add_row(f"  {name}", text)
+    console.print(table)

@@ -1,0 +1,80 @@
+"""Entry point of the `nacre` command: find the command, run it, turn errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from nacre.cli._help import HelpParser
+
+# Name of the command → what it does. The code is in nacre/cli/<name>.py, which has
+# `add_arguments(parser)` and `run(arguments) -> exit status`, and is imported only when asked for.
+COMMANDS = {
+    "quickstart": "Train a digit classifier on this machine and draw its results.",
+    "doctor": "Show versions, devices and caches, and what is missing.",
+    "summary": "Print the layers, shapes and sizes of a saved model.",
+    "version": "Print nacre's version.",
+}
+
+
+def build_parser(command: str | None = None) -> HelpParser:
+    """The parser with all commands by name, and the arguments of `command` only.
+
+    Args:
+        command: The command whose arguments are wanted; the others stay unimported.
+    """
+    parser = HelpParser(
+        prog="nacre",
+        description="The Keras way of building, training and shipping neural networks, on XLA.",
+        epilog="Start with: nacre quickstart",
+    )
+    parser.add_argument("--version", action="store_true", help="Print nacre's version.")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, text in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=text, description=text)
+        if name == command:
+            module = importlib.import_module(f"nacre.cli.{name}")
+            module.add_arguments(subparser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the `nacre` command and return its exit status.
+
+    Args:
+        argv: Words after `nacre`; those of the process when None.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    chosen = next((word for word in words if word in COMMANDS), None)
+    parser = build_parser(chosen)
+    arguments = parser.parse_args(words)
+    if arguments.version:
+        arguments.command = "version"
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    module = importlib.import_module(f"nacre.cli.{arguments.command}")
+    return _run(module.run, arguments)
+
+
+def _run(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Call a command; errors made by nacre and by the system become one message, exit status 1."""
+    from nacre.core.errors import NacreError
+
+    try:
+        return run(arguments)
+    except (NacreError, OSError) as error:
+        if os.environ.get("NACRE_TRACEBACK") == "full":
+            raise
+        print(f"nacre {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

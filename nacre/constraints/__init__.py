@@ -1,0 +1,113 @@
+"""Rules for weights, applied after each training step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nacre.constraints.constraints import Constraint as Constraint
+from nacre.constraints.constraints import MaxNorm as MaxNorm
+from nacre.constraints.constraints import MinMaxNorm as MinMaxNorm
+from nacre.constraints.constraints import NonNeg as NonNeg
+from nacre.constraints.constraints import RadialConstraint as RadialConstraint
+from nacre.constraints.constraints import UnitNorm as UnitNorm
+from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.registry import (
+    deserialize_keras_object,
+    get_registered_object,
+    serialize_keras_object,
+)
+
+max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
+radial_constraint = RadialConstraint
+
+__all__ = [
+    "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "RadialConstraint", "UnitNorm",
+    "max_norm", "min_max_norm", "non_neg", "radial_constraint", "unit_norm",
+    "get", "serialize", "deserialize",
+]  # fmt: skip
+
+LEGACY_NAMES = {
+    "maxnorm": "MaxNorm",
+    "nonneg": "NonNeg",
+    "unitnorm": "UnitNorm",
+    "minmaxnorm": "MinMaxNorm",
+    "constraint": "Constraint",
+}
+
+_NOT_CONSTRAINTS = ("get", "serialize", "deserialize")
+
+
+def serialize(constraint: Any) -> Any:
+    """The config of a constraint.
+
+    Args:
+        constraint: A constraint, or a registered function.
+
+    Example:
+        >>> serialize(MaxNorm(3))["config"]
+        {'max_value': 3, 'axis': 0}
+    """
+    return serialize_keras_object(constraint)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The constraint a config describes.
+
+    Args:
+        config: What `serialize` gave, or a name.
+        custom_objects: name -> class or function, for names that are not built in.
+
+    Example:
+        >>> deserialize({"class_name": "MaxNorm", "config": {"max_value": 3}}).max_value
+        3
+    """
+    if isinstance(config, str):
+        return _by_name(config, custom_objects)
+    if isinstance(config, dict) and not config.get("module"):
+        config = {**config, "module": "keras.constraints"}
+    return deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+def get(identifier: Any) -> Callable[..., Any] | None:
+    """The constraint for a name, a config, a class or a callable; None for None.
+
+    Args:
+        identifier: Such as "max_norm", a dict config, a constraint, or any callable `w -> w`.
+
+    Raises:
+        UnknownNameError: A string that names no constraint.
+        ArgumentError: Something that cannot be one.
+    Example:
+        >>> get("max_norm").max_value
+        2
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        return _by_name(identifier, None)
+    if isinstance(identifier, type):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise ArgumentError(
+        message(
+            "constraints.get",
+            "a constraint must be a name, a config or a callable",
+            repr(identifier),
+            "Pass for example nacre.constraints.MaxNorm(2).",
+        )
+    )
+
+
+def _by_name(name: str, custom_objects: dict[str, Any] | None) -> Any:
+    found = get_registered_object(name, custom_objects)
+    if found is None:
+        public = LEGACY_NAMES.get(name, name)
+        if public not in __all__ or public in _NOT_CONSTRAINTS:
+            known = [n for n in __all__ if n not in _NOT_CONSTRAINTS]
+            raise unknown_name("constraints.get", "a constraint", name, known)
+        found = globals()[public]
+    return found() if isinstance(found, type) else found

@@ -1,0 +1,61 @@
+"""Compiled programs kept between runs of Python.
+
+JAX can keep what XLA compiled in a folder. nacre turns that on, in the user's cache folder and
+bounded in size, so that a script's second run starts at once. `NACRE_COMPILE_CACHE=0` turns it off;
+a folder chosen for JAX (`JAX_COMPILATION_CACHE_DIR`) is left as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import jax
+
+from nacre.core.config import cache_home
+
+MAX_BYTES = 1 << 30
+# Programs that compile faster than this are not worth a file.
+MIN_COMPILE_SECONDS = 0.2
+
+
+def enable() -> str | None:
+    """Turn the cache on; gives the folder, or None when it is off."""
+    if os.environ.get("NACRE_COMPILE_CACHE", "1").lower() in ("0", "off", "false", "no"):
+        return None
+    if jax.config.jax_compilation_cache_dir:
+        return jax.config.jax_compilation_cache_dir
+    folder = cache_home() / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            return None
+    except OSError:
+        return None  # a read-only home must not stop anybody
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_SECONDS)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    # What XLA keeps beside it holds paths of this machine; only the programs themselves are kept.
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+    _prune(folder, MAX_BYTES)
+    return str(folder)
+
+
+def _prune(folder: Path, most_bytes: int) -> None:
+    """Delete the oldest programs until the folder holds at most `most_bytes`.
+
+    JAX's own bound needs another package and a lock; looking once a process is enough here.
+    """
+    try:
+        entries = [(e.stat(), e.path) for e in os.scandir(folder) if e.is_file()]
+    except OSError:
+        return
+    total = sum(stat.st_size for stat, _ in entries)
+    for stat, path in sorted(entries, key=lambda entry: entry[0].st_mtime):
+        if total <= most_bytes:
+            return
+        try:
+            os.unlink(path)
+            total -= stat.st_size
+        except OSError:
+            continue  # another process was faster

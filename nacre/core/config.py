@@ -1,0 +1,127 @@
+"""Process-wide settings that Keras users know: floatx, epsilon, image data format, and ours."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nacre.core.errors import ArgumentError, message
+
+_FLOATS = ("bfloat16", "float16", "float32", "float64")
+_DATA_FORMATS = ("channels_last", "channels_first")
+_settings: dict[str, object] = {
+    "floatx": "float32",
+    "epsilon": 1e-7,  # tf.keras default
+    "image_data_format": "channels_last",
+    "interactive_logging": True,
+    "traceback_filtering": True,
+}
+
+
+def floatx() -> str:
+    """The default float dtype, a string.
+
+    Example:
+        >>> floatx()
+        'float32'
+    """
+    return str(_settings["floatx"])
+
+
+def set_floatx(value: str) -> None:
+    """Set the default float dtype: 'bfloat16', 'float16', 'float32' or 'float64'."""
+    if value not in _FLOATS:
+        raise ArgumentError(
+            message("set_floatx", f"the dtype must be one of {_FLOATS}", repr(value))
+        )
+    _settings["floatx"] = value
+
+
+def epsilon() -> float:
+    """The small number added where a division or a logarithm could fail.
+
+    Example:
+        >>> epsilon()
+        1e-07
+    """
+    return float(_settings["epsilon"])  # type: ignore[arg-type]
+
+
+def set_epsilon(value: float) -> None:
+    """Set the small number that `epsilon()` returns."""
+    _settings["epsilon"] = float(value)
+
+
+def image_data_format() -> str:
+    """The default place of the channels axis: 'channels_last' or 'channels_first'."""
+    return str(_settings["image_data_format"])
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set the default place of the channels axis."""
+    _settings["image_data_format"] = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """Fill in the default for None and refuse unknown words.
+
+    Example:
+        >>> standardize_data_format(None)
+        'channels_last'
+    """
+    if data_format is None:
+        return image_data_format()
+    text = str(data_format).lower()
+    if text not in _DATA_FORMATS:
+        raise ArgumentError(
+            message("data_format", f"it must be one of {_DATA_FORMATS}", repr(data_format))
+        )
+    return text
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether progress goes to stdout (True) or to `logging` (False)."""
+    return bool(_settings["interactive_logging"])
+
+
+def enable_interactive_logging() -> None:
+    """Send progress to stdout."""
+    _settings["interactive_logging"] = True
+
+
+def disable_interactive_logging() -> None:
+    """Send progress to the `logging` module."""
+    _settings["interactive_logging"] = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Whether frames inside nacre and JAX are left out of tracebacks."""
+    return bool(_settings["traceback_filtering"]) and os.environ.get("NACRE_TRACEBACK") != "full"
+
+
+def enable_traceback_filtering() -> None:
+    """Leave frames inside nacre and JAX out of tracebacks."""
+    _settings["traceback_filtering"] = True
+
+
+def disable_traceback_filtering() -> None:
+    """Show every frame in tracebacks."""
+    _settings["traceback_filtering"] = False
+
+
+def backend() -> str:
+    """The name of the array engine, always 'jax'."""
+    return "jax"
+
+
+def keras_home() -> Path:
+    """The folder Keras keeps its files in: `KERAS_HOME`, else `~/.keras`."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+def cache_home() -> Path:
+    """The folder nacre keeps its own files in: `NACRE_CACHE`, else the user's cache folder."""
+    if "NACRE_CACHE" in os.environ:
+        return Path(os.environ["NACRE_CACHE"])
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "nacre"

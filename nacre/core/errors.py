@@ -1,0 +1,119 @@
+"""All error classes and the one message template: who, rule, what came, how to fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NacreError(Exception):
+    """Base of every error nacre raises on purpose."""
+
+
+class ShapeError(NacreError, ValueError):
+    """A size or a rank does not fit."""
+
+
+class DTypeError(NacreError, TypeError):
+    """A dtype does not fit."""
+
+
+class ArgumentError(NacreError, ValueError):
+    """An argument breaks its rule."""
+
+
+class UnknownNameError(NacreError, ValueError):
+    """A string names nothing known (layer, optimizer, loss, metric, activation ...)."""
+
+
+class NotBuiltError(NacreError, RuntimeError, ValueError):
+    """An object is used before it has its variables."""
+
+
+class NotCompiledError(NacreError, RuntimeError, ValueError):
+    """Training is asked for before `compile`."""
+
+
+class DataError(NacreError, ValueError):
+    """The data given to fit, evaluate or predict cannot be used."""
+
+
+class LossInputError(NacreError, ValueError):
+    """Targets and predictions do not fit the loss."""
+
+
+class MonitorError(NacreError, ValueError):
+    """A callback watches a quantity this run does not log."""
+
+
+class NonFiniteError(NacreError, RuntimeError):
+    """The loss became NaN or infinite."""
+
+
+class WeightsMismatchError(NacreError, ValueError):
+    """Weights in a file or list do not fit the model."""
+
+
+class FileFormatError(NacreError, ValueError):
+    """A file is not what its name or its caller says."""
+
+
+class SerializationError(NacreError, ValueError, TypeError):
+    """An object cannot become a config, or a config cannot become an object."""
+
+
+class MissingPackageError(NacreError, ImportError):
+    """An optional package is not installed."""
+
+
+def message(who: str, rule: str, got: str = "", fix: str = "") -> str:
+    """Join the four parts of an error message: `who: rule. Got got. fix`.
+
+    Args:
+        who: Object and path, such as `Dense 'encoder/dense_3'`.
+        rule: What must hold, without the final full stop.
+        got: What arrived, in plain Python, without `Got` and full stop.
+        fix: One thing to do, a whole sentence.
+
+    Example:
+        >>> message("Dense 'd'", "units must be positive", "-1", "Pass units=64.")
+        "Dense 'd': units must be positive. Got -1. Pass units=64."
+    """
+    parts = [f"{who}: {rule.rstrip('.')}."]
+    if got:
+        parts.append(f"Got {got.rstrip('.')}.")
+    if fix:
+        parts.append(fix)
+    return " ".join(parts)
+
+
+def nearest(name: object, candidates: Iterable[str]) -> str | None:
+    """The candidate most like `name`, or None when nothing is close.
+
+    Example:
+        >>> nearest("adm", ["sgd", "adam"])
+        'adam'
+    """
+    text = str(name)
+    names = list(candidates)
+    exact = [c for c in names if c.lower() == text.lower()]
+    if exact:
+        return exact[0]
+    close = difflib.get_close_matches(text, names, n=1, cutoff=0.6)
+    if not close:
+        lowered = {c.lower().replace("_", ""): c for c in names}
+        found = difflib.get_close_matches(text.lower().replace("_", ""), list(lowered), 1, 0.6)
+        close = [lowered[f] for f in found]
+    return close[0] if close else None
+
+
+def unknown_name(who: str, kind: str, name: object, candidates: Iterable[str]) -> UnknownNameError:
+    """An error for a string that names nothing, with the nearest known name."""
+    names = sorted(set(candidates))
+    hint = nearest(name, names)
+    if hint is not None:
+        fix = f"Did you mean {hint!r}?"
+    else:
+        shown = ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
+        fix = f"Known names: {shown}."
+    return UnknownNameError(message(who, f"{kind} must be a known name", repr(name), fix))

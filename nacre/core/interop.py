@@ -1,0 +1,88 @@
+"""Doors to packages outside: optional imports, and recognising foreign objects without importing.
+
+Private JAX names are used in this file only, each behind one function.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+from nacre.core.errors import MissingPackageError, message
+
+
+def optional_import(module: str, *, extra: str, who: str) -> ModuleType:
+    """Import an optional package, or say which `pip install` line brings it.
+
+    Args:
+        module: Dotted module name.
+        extra: nacre's extra that holds it.
+        who: What needs it, for the message.
+
+    Raises:
+        MissingPackageError: The package is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingPackageError(
+            message(
+                who,
+                f"the package {module.split('.')[0]!r} must be installed",
+                f"{type(error).__name__}: {error}",
+                f'Install it with: pip install "nacre[{extra}]"',
+            )
+        ) from None
+
+
+def loaded(module: str) -> ModuleType | None:
+    """The module if something already imported it; never imports."""
+    return sys.modules.get(module)
+
+
+def is_torch_tensor(value: Any) -> bool:
+    """True for a torch.Tensor, when torch is already loaded."""
+    torch = loaded("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_tensorflow_tensor(value: Any) -> bool:
+    """True for a tf.Tensor or tf.Variable, when TensorFlow is already loaded."""
+    tf = loaded("tensorflow")
+    return tf is not None and isinstance(value, tf.Tensor | tf.Variable)
+
+
+def is_pandas(value: Any) -> bool:
+    """True for a pandas DataFrame or Series, when pandas is already loaded."""
+    pandas = loaded("pandas")
+    return pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series)
+
+
+def to_numpy_if_foreign(value: Any) -> Any:
+    """Torch, TensorFlow and pandas objects as NumPy arrays; anything else unchanged."""
+    if is_torch_tensor(value):
+        return value.detach().cpu().numpy()
+    if is_tensorflow_tensor(value):
+        return value.numpy()
+    if is_pandas(value):
+        return value.to_numpy()
+    return value
+
+
+def is_tracing() -> bool:
+    """True while JAX traces (jit, grad, vmap, eval_shape ...).
+
+    JAX has no public question for this since 0.4.36; used: `jax._src.core.trace_state_clean`.
+    """
+    from jax._src import core
+
+    return not core.trace_state_clean()
+
+
+def is_tracer(value: Any) -> bool:
+    """True for a value JAX is tracing."""
+    import jax
+
+    return isinstance(value, jax.core.Tracer)

@@ -1,0 +1,69 @@
+"""Automatic names (`dense`, `dense_1`) and the stack of name scopes that makes variable paths."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_lock = threading.Lock()
+_counts: dict[str, int] = {}
+
+
+class _Scopes(threading.local):
+    stack: tuple[str, ...] = ()
+
+
+_scopes = _Scopes()
+
+
+def to_snake_case(name: str) -> str:
+    """`Conv2DTranspose` becomes `conv2d_transpose`, as Keras names layers.
+
+    Example:
+        >>> to_snake_case("MaxPooling2D")
+        'max_pooling2d'
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    name = re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+    return name
+
+
+def auto_name(prefix: str) -> str:
+    """The next free name for `prefix`: `dense`, then `dense_1`, `dense_2` ..."""
+    prefix = to_snake_case(prefix)
+    with _lock:
+        count = _counts.get(prefix, 0)
+        _counts[prefix] = count + 1
+    return prefix if count == 0 else f"{prefix}_{count}"
+
+
+def get_uid(prefix: str = "") -> int:
+    """The next number for `prefix`, starting at 1 (as `keras.utils.get_uid`)."""
+    with _lock:
+        _counts[prefix] = _counts.get(prefix, 0) + 1
+        return _counts[prefix]
+
+
+def reset_names() -> None:
+    """Forget all counts: the next Dense is `dense` again."""
+    with _lock:
+        _counts.clear()
+
+
+@contextmanager
+def name_scope(name: str) -> Iterator[None]:
+    """Prefix the paths of variables made inside with `name/`."""
+    before = _scopes.stack
+    _scopes.stack = (*before, name)
+    try:
+        yield
+    finally:
+        _scopes.stack = before
+
+
+def current_path() -> str:
+    """The scopes joined by `/`; empty at the top."""
+    return "/".join(_scopes.stack)

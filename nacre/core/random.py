@@ -1,0 +1,139 @@
+"""Seeds: one number in, the same bits out, in any fresh process.
+
+Random numbers needed while a model is built (initial weights, shuffling) are drawn on the host with
+NumPy's Philox generator: nothing has to be compiled for them. Random numbers needed inside a
+compiled step (dropout, noise) come from JAX keys made from a `SeedGenerator`'s state variable.
+"""
+
+from __future__ import annotations
+
+import random as python_random
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.errors import ArgumentError, message
+from nacre.core.names import auto_name
+from nacre.core.registry import register
+from nacre.core.variable import Variable
+
+_global_generator: list[SeedGenerator | None] = [None]
+_user_seed: list[int | None] = [None]
+
+
+def make_default_seed() -> int:
+    """A fresh seed from Python's own generator, which `set_random_seed` fixes."""
+    return python_random.randint(1, int(1e9))
+
+
+def set_random_seed(seed: int) -> None:
+    """Fix Python's, NumPy's and nacre's random numbers at once.
+
+    Args:
+        seed: An int of 32 bits without sign.
+
+    Raises:
+        ArgumentError: `seed` is not an int from 0 to 2**32 - 1.
+    """
+    if not isinstance(seed, int | np.integer) or not 0 <= int(seed) < 2**32:
+        raise ArgumentError(
+            message("set_random_seed", "seed must be an int from 0 to 2**32 - 1", repr(seed))
+        )
+    seed = int(seed)
+    python_random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  users' own np.random calls are to repeat too
+    _user_seed[0] = seed
+    _global_generator[0] = None
+
+
+def global_generator() -> SeedGenerator:
+    """The generator used where no seed is given."""
+    if _global_generator[0] is None:
+        seed = _user_seed[0]
+        _global_generator[0] = SeedGenerator(
+            make_default_seed() if seed is None else seed, name="global_seed_generator"
+        )
+    return _global_generator[0]
+
+
+@register("SeedGenerator", module="keras.random")
+class SeedGenerator:
+    """A source of fresh random keys, whose state is a variable and so is saved and resumed.
+
+    Args:
+        seed: Starting number; None takes a fresh one.
+        name: Name of the state's variable scope.
+
+    Shapes:
+        state (2,) uint32: the seed and the count of keys given out
+    Example:
+        >>> generator = SeedGenerator(7)
+        >>> [int(n) for n in generator.next()], [int(n) for n in generator.next()]
+        ([7, 0], [7, 1])
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
+        if kwargs:
+            raise ArgumentError(
+                message("SeedGenerator", "arguments must be known", ", ".join(kwargs))
+            )
+        if seed is None:
+            seed = make_default_seed()
+        if not isinstance(seed, int | np.integer):
+            raise ArgumentError(message("SeedGenerator", "seed must be an int", repr(seed)))
+        if seed < 0:
+            raise ArgumentError(message("SeedGenerator", "seed must not be negative", repr(seed)))
+        self.name = name or auto_name("seed_generator")
+        self._initial_seed = int(seed)
+        self.state = Variable(
+            np.array([int(seed) & 0xFFFFFFFF, 0], dtype="uint32"),
+            dtype="uint32",
+            trainable=False,
+            autocast=False,
+            name="seed_generator_state",
+        )
+
+    def next(self, ordered: bool = True) -> Any:
+        """The next key, uint32 of shape (2,); the count goes up by one."""
+        state = self.state.value
+        self.state.assign(state + np.array([0, 1], dtype="uint32"))
+        return state
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {"seed": self._initial_seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """Make the generator a config describes."""
+        return cls(**config)
+
+
+def draw_key(seed: Any = None) -> jax.Array:
+    """A JAX key from None (global generator), an int, a `SeedGenerator` or a key.
+
+    Example:
+        >>> bool((draw_key(3) == draw_key(3)).all())
+        True
+    """
+    if seed is None:
+        seed = global_generator()
+    if isinstance(seed, SeedGenerator):
+        data = seed.next()
+    elif isinstance(seed, int | np.integer):
+        data = np.array([int(seed) & 0xFFFFFFFF, 0], dtype="uint32")
+    else:
+        data = jnp.asarray(seed)
+        if jax.dtypes.issubdtype(data.dtype, jax.dtypes.prng_key):
+            return data
+        data = data.astype("uint32")
+    return jax.random.wrap_key_data(jnp.asarray(data), impl="threefry2x32")
+
+
+def host_generator(seed: int | None = None) -> np.random.Generator:
+    """NumPy's Philox generator for `seed`: the same numbers on every machine."""
+    if seed is None:
+        seed = make_default_seed()
+    return np.random.Generator(np.random.Philox(int(seed)))

@@ -1,0 +1,517 @@
+"""Names for classes and functions, and the config protocol that turns objects into plain data.
+
+A config is Keras's: `{"module", "class_name", "config", "registered_name"}`. Built-in classes are
+found by class name in nacre's own namespaces, custom ones among those registered or passed in.
+Nothing is ever imported by a path that stands in a file, so reading a config runs no code from it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from nacre.core.errors import ArgumentError, SerializationError, message, nearest
+
+T = TypeVar("T")
+
+_GLOBAL: dict[str, Any] = {}
+_GLOBAL_NAMES: dict[Any, str] = {}
+
+# Keras module in a config -> nacre namespaces that hold its public names, first match wins.
+NAMESPACES: dict[str, tuple[str, ...]] = {
+    "keras": ("nacre.models", "nacre.core.dtypes", "nacre.core.random", "nacre.layers"),
+    "keras.models": ("nacre.models",),
+    "keras.layers": ("nacre.layers",),
+    "keras.initializers": ("nacre.initializers",),
+    "keras.regularizers": ("nacre.regularizers",),
+    "keras.constraints": ("nacre.constraints",),
+    "keras.activations": ("nacre.activations",),
+    "keras.losses": ("nacre.losses",),
+    "keras.metrics": ("nacre.metrics",),
+    "keras.optimizers": ("nacre.optimizers",),
+    "keras.optimizers.schedules": ("nacre.optimizers.schedules",),
+    "keras.random": ("nacre.core.random",),
+    "keras.dtype_policies": ("nacre.core.dtypes",),
+    "keras.quantizers": ("nacre.quantization",),
+    "keras.ops": ("nacre.ops",),
+}
+# Long module paths that Keras writes into configs, by their beginning.
+_LONG_MODULES = {
+    "keras.src.models": "keras.models",
+    "keras.src.engine": "keras.models",
+    "keras.engine": "keras.models",
+    "keras.src.layers": "keras.layers",
+    "keras.src.initializers": "keras.initializers",
+    "keras.src.regularizers": "keras.regularizers",
+    "keras.src.constraints": "keras.constraints",
+    "keras.src.activations": "keras.activations",
+    "keras.src.losses": "keras.losses",
+    "keras.src.metrics": "keras.metrics",
+    "keras.src.optimizers.schedules": "keras.optimizers.schedules",
+    "keras.src.optimizers": "keras.optimizers",
+    "keras.src.dtype_policies": "keras.dtype_policies",
+    "keras.src.ops": "keras.ops",
+    "keras.src.random": "keras.random",
+    "keras.src.backend.common.keras_tensor": "keras",
+}
+
+
+def register(name: str, *, module: str | None = None, class_name: str | None = None) -> Callable:
+    """Mark a built-in class with the Keras module its configs name.
+
+    Args:
+        name: `folder/ClassName` or `ClassName`; the folder gives `keras.<folder>`.
+        module: Keras module when the folder does not give it.
+        class_name: Class name in configs when it is not the class's own.
+    """
+
+    def mark(cls: T) -> T:
+        folder, _, last = name.rpartition("/")
+        cls._config_module = module or f"keras.{folder}"  # type: ignore[attr-defined]
+        cls._config_class_name = class_name or last  # type: ignore[attr-defined]
+        return cls
+
+    return mark
+
+
+class _Custom(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[dict[str, Any]] = []
+
+
+_custom = _Custom()
+
+
+class CustomObjectScope:
+    """Within the scope, configs may name these objects.
+
+    Args:
+        custom_objects: name -> class or function.
+
+    Example:
+        >>> with CustomObjectScope({"twice": lambda x: 2 * x}):
+        ...     get_registered_object("twice")(4)
+        8
+    """
+
+    def __init__(self, custom_objects: dict[str, Any] | None) -> None:
+        self.custom_objects = dict(custom_objects or {})
+
+    def __enter__(self) -> CustomObjectScope:
+        _custom.stack.append(self.custom_objects)
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        _custom.stack.remove(self.custom_objects)
+
+
+custom_object_scope = CustomObjectScope
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The global dictionary of registered custom objects (live: it may be changed)."""
+    return _GLOBAL
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable:
+    """Decorator: let files name this class or function as `package>name`.
+
+    Args:
+        package: Namespace that keeps names of different projects apart.
+        name: Name within it; the object's own by default.
+
+    Raises:
+        ArgumentError: A class without `get_config`.
+    Example:
+        >>> @register_keras_serializable("my_project")
+        ... def twice(x):
+        ...     return 2 * x
+        >>> get_registered_name(twice)
+        'my_project>twice'
+    """
+
+    def decorate(obj: T) -> T:
+        class_name = name or obj.__name__  # type: ignore[attr-defined]
+        full = f"{package}>{class_name}"
+        if inspect.isclass(obj) and not hasattr(obj, "get_config"):
+            raise ArgumentError(
+                message(
+                    f"register_keras_serializable({class_name})",
+                    "a class must have get_config()",
+                    "a class without it",
+                    "Write get_config() so that the object can be made again from its config.",
+                )
+            )
+        _GLOBAL[full] = obj
+        _GLOBAL_NAMES[obj] = full
+        return obj
+
+    return decorate
+
+
+def get_registered_name(obj: Any) -> str:
+    """The `package>name` an object is registered under, else its own name."""
+    try:
+        if obj in _GLOBAL_NAMES:
+            return _GLOBAL_NAMES[obj]
+    except TypeError:
+        pass
+    return obj.__name__
+
+
+def get_registered_object(
+    name: str,
+    custom_objects: dict[str, Any] | None = None,
+    module_objects: dict[str, Any] | None = None,
+) -> Any:
+    """The object registered or passed in under a name, or None."""
+    for table in (custom_objects or {}, *reversed(_custom.stack), _GLOBAL, module_objects or {}):
+        if name in table:
+            return table[name]
+    return None
+
+
+def short_module(module: str | None) -> str | None:
+    """The Keras namespace a long module path belongs to."""
+    if module is None or module in NAMESPACES:
+        return module
+    module = module.removeprefix("tensorflow.python.").removeprefix("tf_")
+    for beginning, short in _LONG_MODULES.items():
+        if module.startswith(beginning):
+            return short
+    return module if module in NAMESPACES else None
+
+
+def builtin(module: str | None, name: str) -> Any:
+    """A built-in object by Keras namespace and name, or None. Only public names are found."""
+    spaces = NAMESPACES.get(module or "", ()) if module else ()
+    for space in spaces:
+        found = importlib.import_module(space)
+        if name in getattr(found, "__all__", ()) or space == "nacre.core.dtypes":
+            value = getattr(found, name, None)
+            if value is not None:
+                return value
+        # tf.keras 2 spellings, kept in one table a namespace.
+        alias = getattr(found, "LEGACY_NAMES", {}).get(name)
+        if alias is not None:
+            return getattr(found, alias)
+    return None
+
+
+def builtin_anywhere(name: str) -> Any:
+    """A built-in object by name alone, from the first namespace that has it."""
+    for module in ("keras.layers", "keras.models", "keras.initializers", "keras.regularizers",
+                   "keras.constraints", "keras.losses", "keras.metrics", "keras.optimizers",
+                   "keras.optimizers.schedules", "keras.activations", "keras.dtype_policies",
+                   "keras.random"):  # fmt: skip
+        found = builtin(module, name)
+        if found is not None:
+            return found
+    return None
+
+
+def is_builtin(cls_or_function: Any) -> bool:
+    """True for nacre's own classes and functions."""
+    return getattr(cls_or_function, "__module__", "").split(".")[0] == "nacre"
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """An object as plain data that JSON can hold.
+
+    Args:
+        obj: An object with `get_config`, a function, an array, a shape, plain data, or lists,
+            tuples and dicts of these.
+
+    Raises:
+        SerializationError: It has no config.
+    Example:
+        >>> serialize_keras_object([1, "a", None])
+        [1, 'a', None]
+    """
+    if obj is None or isinstance(obj, bool | int | float | str):
+        return obj
+    if isinstance(obj, np.integer | np.floating | np.bool_):
+        return obj.item()
+    if isinstance(obj, bytes):
+        return {"class_name": "__bytes__", "config": {"value": obj.decode("latin-1")}}
+    if isinstance(obj, slice):
+        parts = [serialize_keras_object(p) for p in (obj.start, obj.stop, obj.step)]
+        return {"class_name": "__slice__", "config": dict(zip(("start", "stop", "step"), parts, strict=True))}  # fmt: skip
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(obj, tuple) and not hasattr(obj, "get_config"):
+        return {"class_name": "__tuple__", "config": {"value": [serialize_keras_object(x) for x in obj]}} if _tagged() else [serialize_keras_object(x) for x in obj]  # fmt: skip
+    if isinstance(obj, list):
+        return [serialize_keras_object(x) for x in obj]
+    if isinstance(obj, dict):
+        return {str(key): serialize_keras_object(value) for key, value in obj.items()}
+    if hasattr(obj, "to_config_data"):
+        return obj.to_config_data()
+    if isinstance(obj, type):
+        return {"class_name": "__typespec__", "config": {"name": get_registered_name(obj)}}
+    if hasattr(obj, "get_config"):
+        return _serialize_object(obj)
+    if isinstance(obj, np.ndarray) or hasattr(obj, "__jax_array__") or _is_jax_array(obj):
+        array = np.asarray(obj)
+        if array.ndim == 0:
+            return array.item()
+        return {"class_name": "__numpy__", "config": {"value": array.tolist(), "dtype": str(array.dtype)}}  # fmt: skip
+    if isinstance(obj, np.dtype):
+        return obj.name
+    if callable(obj):
+        return _serialize_function(obj)
+    raise SerializationError(
+        message(
+            f"serialize_keras_object({type(obj).__name__})",
+            "an object must have get_config()",
+            repr(obj)[:100],
+            "Write get_config() and from_config(), and register the class with "
+            "@nacre.saving.register_keras_serializable().",
+        )
+    )
+
+
+def _tagged() -> bool:
+    # Tuples become lists, as constructors of layers accept both and old readers know only lists.
+    return False
+
+
+def _is_jax_array(obj: Any) -> bool:
+    import jax
+
+    return isinstance(obj, jax.Array)
+
+
+def _serialize_object(obj: Any) -> dict[str, Any]:
+    cls = type(obj)
+    config = serialize_keras_object(obj.get_config())
+    if is_builtin(cls) and "_config_module" in _all_vars(cls):
+        data = {
+            "module": obj._config_module,
+            "class_name": obj._config_class_name,
+            "config": config,
+            "registered_name": None,
+        }
+    else:
+        data = {
+            "module": cls.__module__,
+            "class_name": cls.__name__,
+            "config": config,
+            "registered_name": get_registered_name(cls),
+        }
+    if hasattr(obj, "get_build_config"):
+        build = obj.get_build_config()
+        if build is not None:
+            data["build_config"] = serialize_keras_object(build)
+    if getattr(obj, "compiled", False) and hasattr(obj, "get_compile_config"):
+        data["compile_config"] = obj.get_compile_config()
+    return data
+
+
+def _all_vars(cls: type) -> set[str]:
+    return {name for base in cls.__mro__ for name in vars(base)}
+
+
+def _serialize_function(function: Any) -> Any:
+    if is_builtin(function):
+        return getattr(function, "__name__", None)
+    name = getattr(function, "__name__", type(function).__name__)
+    if name == "<lambda>":
+        raise SerializationError(
+            message(
+                "serialize_keras_object",
+                "a lambda has no name a file could keep",
+                "a lambda",
+                "Write it as a named function and register it with "
+                "@nacre.saving.register_keras_serializable().",
+            )
+        )
+    return {
+        "module": function.__module__,
+        "class_name": "function",
+        "config": name,
+        "registered_name": get_registered_name(function),
+    }
+
+
+def deserialize_keras_object(
+    config: Any,
+    custom_objects: dict[str, Any] | None = None,
+    safe_mode: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """The object a config describes.
+
+    Args:
+        config: What `serialize_keras_object` gave.
+        custom_objects: name -> class or function, for names that are not built in.
+        safe_mode: True refuses configs that hold code (a pickled lambda).
+        module_objects: tf.keras 2 spelling: a table that plain strings are looked up in.
+
+    Raises:
+        SerializationError: The config names something unknown or unsafe.
+    Example:
+        >>> deserialize_keras_object({"class_name": "__tuple__", "config": {"value": [1, 2]}})
+        (1, 2)
+    """
+    module_objects = kwargs.pop("module_objects", None)
+    kwargs.pop("printable_module_name", None)
+    if custom_objects:
+        with CustomObjectScope(custom_objects):
+            return _deserialize(config, safe_mode, module_objects)
+    return _deserialize(config, safe_mode, module_objects)
+
+
+def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | None = None) -> Any:
+    if isinstance(config, str) and module_objects is not None:
+        found = get_registered_object(config, module_objects=module_objects)
+        return config if found is None else found
+    if config is None or isinstance(config, bool | int | float | str):
+        return config
+    if isinstance(config, list | tuple):
+        return type(config)(_deserialize(item, safe_mode) for item in config)
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {key: _deserialize(value, safe_mode) for key, value in config.items()}
+    class_name, inner = config["class_name"], config["config"]
+    special = _SPECIAL.get(class_name)
+    if special is not None:
+        return special(inner, safe_mode)
+    if class_name == "__lambda__":
+        _refuse_code(safe_mode)
+        return _rebuild_lambda(inner)
+    cls = find(config)
+    if class_name == "function":
+        return cls
+    if not hasattr(cls, "from_config"):
+        return cls
+    inner = inner if isinstance(inner, dict) else {}
+    instance = _from_config(cls, inner, safe_mode)
+    build = config.get("build_config")
+    if build and hasattr(instance, "build_from_config") and not getattr(instance, "built", False):
+        instance.build_from_config(_deserialize(build, safe_mode))
+    compile_config = config.get("compile_config")
+    if compile_config and hasattr(instance, "compile_from_config"):
+        instance.compile_from_config(compile_config)
+    return instance
+
+
+def _from_config(cls: Any, inner: dict[str, Any], safe_mode: bool) -> Any:
+    parameters = inspect.signature(cls.from_config).parameters
+    # Models take their config as it is and look at their layers themselves.
+    extra = {"safe_mode": safe_mode} if "safe_mode" in parameters else {}
+    try:
+        return cls.from_config(inner, **extra)
+    except TypeError as error:
+        raise SerializationError(
+            message(
+                f"{cls.__name__}.from_config",
+                "the constructor must accept what the config holds",
+                f"{error}",
+                "Give the class a get_config() whose keys are its constructor's arguments.",
+            )
+        ) from error
+
+
+def _refuse_code(safe_mode: bool) -> None:
+    if safe_mode:
+        raise SerializationError(
+            message(
+                "deserialize_keras_object",
+                "a config must not hold code",
+                "a pickled lambda",
+                "If you trust the file, pass safe_mode=False; better, make it a named function "
+                "and pass it in custom_objects.",
+            )
+        )
+
+
+def _rebuild_lambda(inner: dict[str, Any]) -> Any:
+    """A Python function from the marshalled code Keras writes for lambdas. Trusted files only."""
+    import codecs
+    import marshal
+    import types
+
+    code = marshal.loads(codecs.decode(inner["code"].encode("ascii"), "base64"))
+    closure = inner.get("closure")
+    cells = tuple(types.CellType(value) for value in closure) if closure else None
+    defaults = inner.get("defaults")
+    return types.FunctionType(code, globals(), argdefs=tuple(defaults) if defaults else None, closure=cells)  # fmt: skip
+
+
+def _special_array(inner: dict[str, Any], safe_mode: bool) -> np.ndarray:
+    return np.array(inner["value"], dtype=inner["dtype"])
+
+
+def _special_type(inner: dict[str, Any], safe_mode: bool) -> Any:
+    found = get_registered_object(inner.get("name", "")) or builtin_anywhere(inner.get("name", ""))
+    if found is None:
+        raise SerializationError(
+            message("deserialize_keras_object", "a type must be registered", repr(inner))
+        )
+    return found
+
+
+def _special_symbolic(inner: dict[str, Any], safe_mode: bool) -> Any:
+    return {"class_name": "__keras_tensor__", "config": inner}
+
+
+_SPECIAL: dict[str, Callable[[Any, bool], Any]] = {
+    "__tuple__": lambda inner, safe: tuple(_deserialize(v, safe) for v in inner["value"]),
+    "__bytes__": lambda inner, safe: inner["value"].encode("latin-1"),
+    "__slice__": lambda inner, safe: slice(*(_deserialize(inner[k], safe) for k in ("start", "stop", "step"))),  # noqa: E501
+    "__ellipsis__": lambda inner, safe: Ellipsis,
+    "__numpy__": _special_array,
+    "__tensor__": _special_array,
+    "__typespec__": _special_type,
+    "__keras_tensor__": _special_symbolic,
+}
+
+
+def find(config: dict[str, Any]) -> Any:
+    """The class or function a config names, among custom and built-in ones.
+
+    Raises:
+        SerializationError: Nothing has that name.
+    """
+    name, registered = config["class_name"], config.get("registered_name")
+    if name == "function":
+        name = config["config"]
+    for candidate in (registered, name):
+        if candidate:
+            found = get_registered_object(candidate)
+            if found is not None:
+                return found
+    module = short_module(config.get("module"))
+    if config.get("module") is None or "module" not in config:
+        found = builtin_anywhere(name)
+    else:
+        found = builtin(module, name)
+        if found is None and module is not None:
+            found = builtin_anywhere(name)
+    if found is None and registered is None:
+        found = builtin_anywhere(name) if module else None
+    if found is None:
+        known = [key.split(">")[-1] for key in _GLOBAL] + list(_known_layers())
+        hint = nearest(name, known)
+        raise SerializationError(
+            message(
+                "deserialize_keras_object",
+                "every class in a config must be built in, registered or passed in",
+                f"class {name!r} of module {config.get('module')!r}",
+                (f"Did you mean {hint!r}? " if hint else "")
+                + f"Pass custom_objects={{{(registered or name)!r}: ...}}, or decorate it with "
+                "@nacre.saving.register_keras_serializable().",
+            )
+        )
+    return found
+
+
+def _known_layers() -> tuple[str, ...]:
+    return tuple(getattr(importlib.import_module("nacre.layers"), "__all__", ()))

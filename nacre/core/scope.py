@@ -1,0 +1,183 @@
+"""Functional scope and call context: how stateful code becomes a pure function.
+
+Inside a `StatelessScope` reading a variable gives the value the scope holds for it and assigning
+changes only the scope. A step of training is then a pure function of arrays. All state here is
+per thread, so models may be used from many threads at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nacre.core.variable import Variable
+
+
+class _Local(threading.local):
+    stateless: StatelessScope | None = None
+    call: CallContext | None = None
+    autocast: str | None = None
+    in_symbolic: bool = False
+
+
+_local = _Local()
+
+
+class StatelessScope:
+    """Variable values live in this scope instead of in the variables.
+
+    Args:
+        state_mapping: Pairs (variable, value) to start from.
+        collect_losses: Gather what `add_loss` adds.
+        initialize_variables: Accepted for compatibility with Keras.
+
+    Example:
+        >>> from nacre.core.variable import Variable
+        >>> v = Variable(1.0)
+        >>> with StatelessScope([(v, 5.0)]) as scope:
+        ...     v.assign(v.value + 1.0)
+        >>> float(scope.get_current_value(v)), float(v.value)
+        (6.0, 1.0)
+    """
+
+    def __init__(
+        self,
+        state_mapping: Iterable[tuple[Variable, Any]] | None = None,
+        collect_losses: bool = False,
+        initialize_variables: bool = True,
+    ) -> None:
+        self.collect_losses = collect_losses
+        self.initialize_variables = initialize_variables
+        self.losses: list[Any] = []
+        self._values: dict[int, Any] = {}
+        self._variables: dict[int, Variable] = {}  # keeps the ids alive
+        for variable, value in state_mapping or ():
+            self._values[id(variable)] = value
+            self._variables[id(variable)] = variable
+
+    def add_loss(self, loss: Any) -> None:
+        """Keep a loss term."""
+        self.losses.append(loss)
+
+    def add_update(self, update: tuple[Variable, Any]) -> None:
+        """Give a variable a new value within the scope."""
+        variable, value = update
+        self._values[id(variable)] = value
+        self._variables[id(variable)] = variable
+
+    def get_current_value(self, variable: Variable) -> Any:
+        """The value within the scope, or None when it has none."""
+        return self._values.get(id(variable))
+
+    def __enter__(self) -> StatelessScope:
+        self._before = _local.stateless
+        _local.stateless = self
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        _local.stateless = self._before
+
+
+def in_stateless_scope() -> bool:
+    """True inside a `StatelessScope`."""
+    return _local.stateless is not None
+
+
+def get_stateless_scope() -> StatelessScope | None:
+    """The innermost `StatelessScope`, or None."""
+    return _local.stateless
+
+
+class CallContext:
+    """What one outermost layer call shares with the calls inside it.
+
+    Attributes:
+        training: The `training` flag in force, None when nobody said.
+        masks: id(tensor) -> (tensor, mask); the tensor is kept so that its id stays its own.
+        path: Names of the layers being called, outermost first.
+    """
+
+    __slots__ = ("entry", "masks", "path", "training")
+
+    def __init__(self, entry: Any, training: bool | None) -> None:
+        self.entry = entry
+        self.training = training
+        self.masks: dict[int, tuple[Any, Any]] = {}
+        self.path: list[str] = []
+
+
+def call_context() -> CallContext | None:
+    """The context of the outermost layer call under way, or None."""
+    return _local.call
+
+
+@contextmanager
+def entered_call(context: CallContext | None) -> Iterator[None]:
+    """Make `context` the current one."""
+    before = _local.call
+    _local.call = context
+    try:
+        yield
+    finally:
+        _local.call = before
+
+
+def autocast_dtype() -> str | None:
+    """The dtype float variables are read in, or None for their own."""
+    return _local.autocast
+
+
+@contextmanager
+def autocast(dtype: str | None) -> Iterator[None]:
+    """Read float variables as `dtype` inside."""
+    before = _local.autocast
+    _local.autocast = dtype
+    try:
+        yield
+    finally:
+        _local.autocast = before
+
+
+def in_symbolic_scope() -> bool:
+    """True while output shapes are being found and no real values exist."""
+    return _local.in_symbolic
+
+
+@contextmanager
+def symbolic_scope() -> Iterator[None]:
+    """Mark that only shapes are being found."""
+    before = _local.in_symbolic
+    _local.in_symbolic = True
+    try:
+        yield
+    finally:
+        _local.in_symbolic = before
+
+
+def get_mask(tensor: Any) -> Any:
+    """The mask that travels with a tensor, or None."""
+    mask = getattr(tensor, "_keras_mask", None)
+    if mask is not None:
+        return mask
+    context = _local.call
+    if context is not None:
+        found = context.masks.get(id(tensor))
+        if found is not None:
+            return found[1]
+    return None
+
+
+def set_mask(tensor: Any, mask: Any) -> None:
+    """Let a mask travel with a tensor.
+
+    Arrays and symbolic tensors carry it as an attribute; tracers cannot, their masks live in the
+    call context.
+    """
+    try:
+        tensor._keras_mask = mask
+    except AttributeError:
+        if _local.call is not None:
+            _local.call.masks[id(tensor)] = (tensor, mask)

@@ -1,0 +1,249 @@
+"""Symbolic tensors: a shape, a dtype and where they come from.
+
+Calling a layer or an op with a symbolic tensor records a `Node`. The shape of the result is found
+by tracing the real function with JAX's symbolic sizes, so there is one definition of every op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import export
+
+from nacre.core import tree
+from nacre.core.dtypes import standardize_dtype
+from nacre.core.errors import ArgumentError, message
+from nacre.core.names import auto_name
+from nacre.core.scope import StatelessScope, symbolic_scope
+from nacre.core.variable import Variable, standardize_shape
+
+
+class History(NamedTuple):
+    """Which call made a symbolic tensor: the operation, which of its calls, which output."""
+
+    operation: Any
+    node_index: int
+    tensor_index: int
+
+
+class KerasTensor:
+    """A tensor that stands for values to come, while a model is being described.
+
+    Args:
+        shape: Sizes; None where not known yet.
+        dtype: Dtype of the values to come.
+        sparse: Always False here; kept for compatibility with Keras.
+        ragged: Always False here; kept for compatibility with Keras.
+        record_history: Kept for compatibility with Keras.
+        name: For messages and `summary()`.
+
+    Example:
+        >>> KerasTensor((None, 3))
+        <KerasTensor shape=(None, 3), dtype=float32, name=keras_tensor>
+    """
+
+    __array_priority__ = 1000  # NumPy arrays on the left leave the operator to us
+    __array_ufunc__ = None
+
+    def __init__(
+        self,
+        shape: Any,
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.shape = standardize_shape(shape)
+        self.dtype = standardize_dtype(dtype)
+        self.sparse = sparse
+        self.ragged = ragged
+        self.name = name or auto_name("keras_tensor")
+        self.record_history = record_history
+        self._keras_history: History | None = None
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int | None:
+        """The number of elements, None when a size is not known."""
+        total = 1
+        for size in self.shape:
+            if size is None:
+                return None
+            total *= size
+        return total
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        self._refuse("become a NumPy array")
+
+    def __jax_array__(self) -> Any:
+        self._refuse("be given to a JAX function")
+
+    def __bool__(self) -> bool:
+        return self._refuse("decide an `if`")
+
+    def __float__(self) -> float:
+        return self._refuse("become a Python number")
+
+    def __int__(self) -> int:
+        return self._refuse("become a Python number")
+
+    def __len__(self) -> int:
+        if self.shape and self.shape[0] is not None:
+            return self.shape[0]
+        return self._refuse("tell its length")
+
+    def __iter__(self) -> Any:
+        if not self.shape or self.shape[0] is None:
+            return self._refuse("be walked through")
+        return (self[index] for index in range(self.shape[0]))  # type: ignore[index]
+
+    def _refuse(self, what: str) -> Any:
+        raise ArgumentError(
+            message(
+                f"Symbolic tensor '{self.name}' of shape {self.shape}",
+                f"it has no values yet and cannot {what}",
+                "a use that needs values",
+                "Use functions of nacre.ops, or put the code into the call() of a layer.",
+            )
+        )
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+
+class Node:
+    """One call of a layer or op on symbolic tensors.
+
+    Attributes:
+        operation: What was called.
+        args, kwargs: The arguments, symbolic tensors among them.
+        inputs: The symbolic tensors among the arguments, flat.
+        outputs: The resulting symbolic tensors, flat.
+    """
+
+    def __init__(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any):
+        self.operation = operation
+        self.args = args
+        self.kwargs = kwargs
+        self.inputs = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
+        self.outputs = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
+        nodes = operation._inbound_nodes
+        for index, tensor in enumerate(self.outputs):
+            tensor._keras_history = History(operation, len(nodes), index)
+        nodes.append(self)
+
+    @property
+    def parents(self) -> list[Node]:
+        """The nodes that made the inputs."""
+        found = []
+        for tensor in self.inputs:
+            history = tensor._keras_history
+            if history is not None:
+                found.append(history.operation._inbound_nodes[history.node_index])
+        return found
+
+
+def is_symbolic(value: Any) -> bool:
+    """True for a symbolic tensor."""
+    return isinstance(value, KerasTensor)
+
+
+def any_symbolic(args: Any, kwargs: Any = ()) -> bool:
+    """True when a symbolic tensor stands anywhere among the arguments."""
+    for value in args:
+        if isinstance(value, KerasTensor):
+            return True
+        if isinstance(value, list | tuple | dict) and _nested_symbolic(value):
+            return True
+    if kwargs:
+        return any_symbolic(tuple(kwargs.values()))
+    return False
+
+
+def _nested_symbolic(value: Any) -> bool:
+    items = value.values() if isinstance(value, dict) else value
+    return any_symbolic(tuple(items))
+
+
+def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The symbolic outputs of `function`, found by tracing it.
+
+    Unknown sizes on the same axis of different inputs are taken to be equal (they are wherever the
+    function is defined). When a function decides something by comparing sizes, JAX cannot answer
+    for all sizes at once; it is then traced for two sets of example sizes, and sizes that differ
+    between them are unknown.
+    """
+    leaves = tree.flatten((args, kwargs))
+    symbolic = [leaf for leaf in leaves if isinstance(leaf, KerasTensor)]
+    axes = sorted({axis for t in symbolic for axis, n in enumerate(t.shape) if n is None})
+
+    def shapes_for(sizes: dict[int, Any]) -> Any:
+        specs = [
+            jax.ShapeDtypeStruct(
+                tuple(sizes[a] if n is None else n for a, n in enumerate(t.shape)),
+                jnp.dtype(t.dtype),
+            )
+            for t in symbolic
+        ]
+
+        structure: list[Any] = []
+
+        def run(*tensors: Any) -> Any:
+            stream = iter(tensors)
+            filled = [next(stream) if isinstance(leaf, KerasTensor) else leaf for leaf in leaves]
+            new_args, new_kwargs = tree.pack_sequence_as((args, kwargs), filled)
+            outputs = function(*new_args, **new_kwargs)
+            structure.append(outputs)
+            return [x for x in tree.flatten(outputs) if _has_shape(x)]
+
+        with StatelessScope(), symbolic_scope():
+            flat = jax.eval_shape(run, *specs)
+        return structure[-1], flat
+
+    if not axes:
+        return _as_symbolic(*shapes_for({}))
+    try:
+        scope = export.SymbolicScope()
+        sizes = {a: export.symbolic_shape("b" if a == 0 else f"d{a}", scope=scope)[0] for a in axes}
+        return _as_symbolic(*shapes_for(sizes))
+    except Exception:
+        small = {a: 8 if a == 0 else 192 for a in axes}
+        large = {a: 12 if a == 0 else 384 for a in axes}
+        first_structure, first = shapes_for(small)
+        _, second = shapes_for(large)
+        merged = [
+            jax.ShapeDtypeStruct(
+                tuple(m if m == n else -1 for m, n in zip(a.shape, b.shape, strict=True)), a.dtype
+            )
+            for a, b in zip(first, second, strict=True)
+        ]
+        return _as_symbolic(first_structure, merged)
+
+
+def _has_shape(value: Any) -> bool:
+    return isinstance(value, Variable) or (hasattr(value, "shape") and hasattr(value, "dtype"))
+
+
+def _as_symbolic(structure: Any, flat: list[Any]) -> Any:
+    stream = iter(flat)
+
+    def convert(leaf: Any) -> Any:
+        if not _has_shape(leaf):
+            return leaf
+        spec = next(stream)
+        shape = tuple(n if isinstance(n, int) and n >= 0 else None for n in spec.shape)
+        return KerasTensor(shape, spec.dtype)
+
+    return tree.map_structure(convert, structure)

@@ -1,0 +1,219 @@
+"""Nested structures: lists, tuples, named tuples and dicts of leaves.
+
+Dictionaries are walked in the order of their sorted keys when the keys can be sorted, so that two
+equal dicts made in another order flatten alike; everything that pairs two dicts does it by key.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from nacre.core.errors import ArgumentError, message
+
+
+def is_nested(structure: Any) -> bool:
+    """True for a list, tuple or dict.
+
+    Example:
+        >>> is_nested([1, 2]), is_nested(3)
+        (True, False)
+    """
+    return isinstance(structure, list | tuple | Mapping)
+
+
+def _is_namedtuple(structure: Any) -> bool:
+    return isinstance(structure, tuple) and hasattr(structure, "_fields")
+
+
+def _keys(mapping: Mapping[Any, Any]) -> list[Any]:
+    try:
+        return sorted(mapping)
+    except TypeError:
+        return list(mapping)
+
+
+def _children(structure: Any) -> list[tuple[Any, Any]]:
+    if isinstance(structure, Mapping):
+        return [(key, structure[key]) for key in _keys(structure)]
+    return list(enumerate(structure))
+
+
+def _rebuild(structure: Any, values: list[Any]) -> Any:
+    """A structure of the same kind with `values` in walking order."""
+    if isinstance(structure, Mapping):
+        by_key = dict(zip(_keys(structure), values, strict=True))
+        in_order = [(key, by_key[key]) for key in structure]
+        if isinstance(structure, defaultdict):
+            return defaultdict(structure.default_factory, in_order)
+        if isinstance(structure, OrderedDict):
+            return OrderedDict(in_order)
+        return dict(in_order)
+    if _is_namedtuple(structure):
+        return type(structure)(*values)
+    return tuple(values) if isinstance(structure, tuple) else list(values)
+
+
+def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
+    """The leaves with their paths.
+
+    Example:
+        >>> flatten_with_path({"a": [1, 2]})
+        [(('a', 0), 1), (('a', 1), 2)]
+    """
+
+    def walk(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        if not is_nested(node):
+            yield path, node
+            return
+        for key, child in _children(node):
+            yield from walk(child, (*path, key))
+
+    return list(walk(structure, ()))
+
+
+def flatten(structure: Any) -> list[Any]:
+    """The leaves, in order.
+
+    Example:
+        >>> flatten({"b": 1, "a": (2, 3)})
+        [2, 3, 1]
+    """
+    if not is_nested(structure):
+        return [structure]
+    leaves: list[Any] = []
+    for _, child in _children(structure):
+        leaves.extend(flatten(child) if is_nested(child) else [child])
+    return leaves
+
+
+def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
+    """Put a flat list of leaves into the shape of `structure`.
+
+    Raises:
+        ArgumentError: The number of leaves differs.
+    Example:
+        >>> pack_sequence_as({"a": 0, "b": [0]}, [1, 2])
+        {'a': 1, 'b': [2]}
+    """
+    values = list(flat_sequence)
+    count = len(flatten(structure))
+    if count != len(values):
+        raise ArgumentError(
+            message(
+                "pack_sequence_as",
+                f"the flat sequence must have one value a leaf ({count})",
+                f"{len(values)} values",
+            )
+        )
+    remaining = iter(values)
+    return map_structure(lambda _: next(remaining), structure)
+
+
+def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
+    """Apply `func` to the leaves of structures of the same shape.
+
+    Example:
+        >>> map_structure(lambda a, b: a + b, [1, {"k": 2}], [10, {"k": 20}])
+        [11, {'k': 22}]
+    """
+    if not structures:
+        raise ArgumentError(message("map_structure", "at least one structure must be given"))
+    for other in structures[1:]:
+        assert_same_structure(structures[0], other)
+    return _map(func, structures, none_is_leaf)
+
+
+def _map(func: Callable[..., Any], structures: tuple[Any, ...], none_is_leaf: bool = True) -> Any:
+    first = structures[0]
+    if not is_nested(first):
+        return None if first is None and not none_is_leaf else func(*structures)
+    children = [
+        _map(func, tuple(s[key] for s in structures), none_is_leaf) for key, _ in _children(first)
+    ]
+    return _rebuild(first, children)
+
+
+def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
+    """Apply `func` to the parts of `structures` that stand where `shallow_structure` has leaves.
+
+    Example:
+        >>> map_structure_up_to([0, 0], len, [[1, 2], [3]])
+        [2, 1]
+    """
+    if not is_nested(shallow_structure):
+        return func(*structures)
+    children = [
+        map_structure_up_to(child, func, *(s[key] for s in structures))
+        for key, child in _children(shallow_structure)
+    ]
+    return _rebuild(shallow_structure, children)
+
+
+def assert_same_structure(a: Any, b: Any, check_types: bool = False) -> None:
+    """Raise unless `a` and `b` nest alike.
+
+    Raises:
+        ArgumentError: With the path where they first differ.
+    Example:
+        >>> assert_same_structure([1, (2,)], [3, (4,)])
+    """
+    _assert_same(a, b, check_types, ())
+
+
+def _assert_same(a: Any, b: Any, check_types: bool, path: tuple[Any, ...]) -> None:
+    where = "/".join(str(p) for p in path) or "the top"
+    if is_nested(a) != is_nested(b):
+        raise ArgumentError(message("structures", f"both must nest alike at {where}", f"{a!r}, {b!r}"))
+    if not is_nested(a):
+        return
+    different = isinstance(a, Mapping) != isinstance(b, Mapping) or (
+        check_types and type(a) is not type(b)
+    )
+    keys_a, keys_b = ([k for k, _ in _children(s)] for s in (a, b))
+    if different or keys_a != keys_b:
+        raise ArgumentError(
+            message("structures", f"both must nest alike at {where}", f"{a!r} and {b!r}")
+        )
+    for key in keys_a:
+        _assert_same(a[key], b[key], check_types, (*path, key))
+
+
+class MAP_TO_NONE:  # noqa: N801  the name is Keras's
+    """Return this from a `traverse` function to put None at that place."""
+
+
+def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:
+    """Visit every node; where `func` returns something other than None it replaces the node.
+
+    Example:
+        >>> traverse(lambda x: tuple(x) if isinstance(x, list) else None, [1, [2]], top_down=False)
+        (1, (2,))
+    """
+    if top_down:
+        result = func(structure)
+        if result is not None:
+            return None if result is MAP_TO_NONE else result
+        if not is_nested(structure):
+            return structure
+    if is_nested(structure):
+        structure = _rebuild(
+            structure, [traverse(func, child, top_down) for _, child in _children(structure)]
+        )
+        if top_down:
+            return structure
+    result = func(structure)
+    if result is None:
+        return structure
+    return None if result is MAP_TO_NONE else result
+
+
+def lists_to_tuples(structure: Any) -> Any:
+    """The same structure with each list turned into a tuple.
+
+    Example:
+        >>> lists_to_tuples([1, [2, 3]])
+        (1, (2, 3))
+    """
+    return traverse(lambda x: tuple(x) if isinstance(x, list) else None, structure, top_down=False)

@@ -1,0 +1,291 @@
+"""A variable: one named array that can change.
+
+Reading `value` inside a `StatelessScope` gives the scope's value, so code that uses variables
+becomes a pure function without being rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.dtypes import is_float, standardize_dtype
+from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.names import auto_name, current_path
+from nacre.core.scope import autocast_dtype, get_stateless_scope
+
+
+def standardize_shape(shape: Any) -> tuple[int | None, ...]:
+    """A shape as a tuple of ints and None; symbolic sizes become None.
+
+    Example:
+        >>> standardize_shape([None, 3])
+        (None, 3)
+    """
+    if isinstance(shape, int | np.integer):
+        shape = (shape,)
+    if shape is None:
+        raise ShapeError(message("shape", "it must be a tuple of sizes", "None"))
+    sizes: list[int | None] = []
+    for size in tuple(shape):
+        if isinstance(size, int | np.integer) and not isinstance(size, bool):
+            if size < 0:
+                raise ShapeError(
+                    message("shape", "sizes must not be negative", str(tuple(shape)), "Use None.")
+                )
+            sizes.append(int(size))
+        elif isinstance(size, str | float):
+            raise ShapeError(message("shape", "sizes must be ints or None", str(tuple(shape))))
+        else:
+            sizes.append(None)
+    return tuple(sizes)
+
+
+class Variable:
+    """A named array that training, or the user, changes.
+
+    Args:
+        initializer: First value (array, number), or a callable `(shape, dtype) -> array`.
+        shape: Needed when `initializer` is a callable.
+        dtype: Dtype of the value; by default the value's own, floatx for a callable.
+        trainable: Whether the optimizer changes it.
+        autocast: Whether a float variable is read in the compute dtype inside a layer.
+        aggregation: How copies on several devices are joined: 'none', 'mean', 'sum',
+            'only_first_replica'.
+        synchronization: Kept for compatibility with Keras.
+        name: Last part of the path; automatic by default.
+
+    Raises:
+        ShapeError: An assigned value has another shape.
+    Example:
+        >>> v = Variable([1.0, 2.0], name="v")
+        >>> v.assign_add([1.0, 1.0])
+        >>> v.numpy()
+        array([2., 3.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs:
+            raise ArgumentError(message("Variable", "arguments must be known", ", ".join(kwargs)))
+        name = name or auto_name("variable")
+        if not isinstance(name, str) or "/" in name:
+            raise ArgumentError(
+                message("Variable", "name must be a string without '/'", repr(name))
+            )
+        self.name = name
+        path = current_path()
+        self.path = f"{path}/{name}" if path else name
+        self.trainable = bool(trainable)
+        self.autocast = bool(autocast)
+        self.aggregation = aggregation
+        self.synchronization = synchronization
+        self.regularizer: Callable[[Any], Any] | None = None
+        self.constraint: Callable[[Any], Any] | None = None
+        self.overwrite_with_gradient = False
+        self._was_read = False  # since the training loop last put its array here
+        self._value: Any = self._first_value(initializer, shape, dtype)
+        self._dtype = standardize_dtype(self._value.dtype)
+        self._shape = tuple(int(n) for n in self._value.shape)
+
+    def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> Any:
+        # Variables may be made while JAX traces (a layer built by its first call): their first
+        # values are real arrays all the same.
+        with jax.ensure_compile_time_eval():
+            if callable(initializer):
+                if shape is None:
+                    raise ArgumentError(
+                        message(
+                            f"Variable '{self.name}'",
+                            "shape must be given with a callable initializer",
+                            "shape=None",
+                        )
+                    )
+                sizes = standardize_shape(shape)
+                if None in sizes:
+                    raise ShapeError(
+                        message(
+                            f"Variable '{self.path}'",
+                            "every size must be known",
+                            str(sizes),
+                            "Give the layer an input shape with these sizes.",
+                        )
+                    )
+                value = initializer(sizes, dtype=standardize_dtype(dtype))
+            else:
+                value = initializer.value if isinstance(initializer, Variable) else initializer
+            if dtype is None and not hasattr(value, "dtype"):
+                kind = np.asarray(value).dtype.kind
+                dtype = standardize_dtype(None) if kind == "f" else None
+            if dtype is None and getattr(value, "dtype", None) == np.float64:
+                dtype = "float32" if not jax.config.jax_enable_x64 else None
+            target = None if dtype is None else jnp.dtype(standardize_dtype(dtype))
+            if isinstance(value, jax.Array):
+                # A private copy: the training step gives its arrays away, and the user's array
+                # must outlive that.
+                return jnp.array(value, dtype=target, copy=True)
+            return np.array(value, dtype=target)
+
+    @property
+    def value(self) -> jax.Array:
+        """The current value: the functional scope's inside one, else the variable's own."""
+        value = self._raw()
+        if self.autocast:
+            dtype = autocast_dtype()
+            if dtype is not None and dtype != self._dtype and is_float(self._dtype):
+                return value.astype(dtype)
+        return value
+
+    def _to_device(self, value: np.ndarray) -> jax.Array:
+        with jax.ensure_compile_time_eval():
+            # jnp.array copies; device_put could alias memory that the caller still changes.
+            self._value = jnp.array(value)
+        return self._value
+
+    def assign(self, value: Any) -> None:
+        """Set the value. It must have the variable's shape; it is cast to its dtype."""
+        scope = get_stateless_scope()
+        value = value.value if isinstance(value, Variable) else value
+        dtype = jnp.dtype(self._dtype)
+        if scope is None and not isinstance(value, jax.Array):
+            value = np.asarray(value, dtype=dtype)
+        else:
+            value = jnp.asarray(value, dtype=dtype)
+        if tuple(value.shape) != self._shape:
+            raise ShapeError(
+                message(
+                    f"Variable '{self.path}'",
+                    f"an assigned value must have shape {self._shape}",
+                    f"shape {tuple(value.shape)}",
+                )
+            )
+        if scope is not None:
+            scope.add_update((self, value))
+        else:
+            # A private copy, as in the constructor.
+            self._value = value.copy()
+
+    def assign_add(self, value: Any) -> None:
+        """Add to the value."""
+        self.assign(self._raw() + jnp.asarray(_plain(value), self._dtype))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the value."""
+        self.assign(self._raw() - jnp.asarray(_plain(value), self._dtype))
+
+    def _raw(self) -> jax.Array:
+        """The value without autocasting."""
+        scope = get_stateless_scope()
+        value = None if scope is None else scope.get_current_value(self)
+        if value is None:
+            self._was_read = True
+            value = self._value
+            if isinstance(value, np.ndarray):
+                value = self._to_device(value)
+        return value
+
+    def lend(self) -> Any:
+        """The array for a program that will overwrite it, private to that program.
+
+        The training step gives its input arrays back to XLA. An array somebody may have read since
+        the last `take_back` is copied first, so that nobody is left with a deleted array.
+        """
+        value = self._value
+        if isinstance(value, np.ndarray):
+            return jnp.array(value)
+        if self._was_read:
+            return jnp.array(value, copy=True)
+        return value
+
+    def peek(self) -> Any:
+        """The array for a program that only reads it and gives nobody else a reference."""
+        value = self._value
+        return self._to_device(value) if isinstance(value, np.ndarray) else value
+
+    def take_back(self, value: Any) -> None:
+        """Receive the array a program made for this variable (shape and dtype are its word)."""
+        self._value = value
+        self._was_read = False
+
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array."""
+        return np.asarray(self._raw())
+
+    @property
+    def dtype(self) -> str:
+        """The dtype the value is read in here."""
+        dtype = autocast_dtype()
+        if self.autocast and dtype is not None and is_float(self._dtype):
+            return dtype
+        return self._dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape."""
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self._shape, dtype=np.int64))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._raw(), dtype=dtype)
+
+    def __jax_array__(self) -> jax.Array:
+        return self.value
+
+    def __len__(self) -> int:
+        if not self._shape:
+            raise TypeError("len() of a variable without axes")
+        return self._shape[0]
+
+    def __float__(self) -> float:
+        return float(self._raw())
+
+    def __int__(self) -> int:
+        return int(self._raw())
+
+    def __bool__(self) -> bool:
+        return bool(self._raw())
+
+    def __repr__(self) -> str:
+        try:
+            value = f", value={np.array2string(self.numpy(), threshold=10)}"
+        except Exception:  # a traced value has no numbers to show
+            value = ""
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}{value}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_variable, (self.numpy(), self.trainable, self.autocast, self.name, self.path)
+
+
+def _rebuild_variable(
+    value: np.ndarray, trainable: bool, autocast: bool, name: str, path: str
+) -> Variable:
+    variable = Variable(value, trainable=trainable, autocast=autocast, name=name)
+    variable.path = path
+    return variable
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Variable) else value

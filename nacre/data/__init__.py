@@ -1,0 +1,12 @@
+"""Floor 3: data, NumPy in and device arrays out.
+
+`sources.py` tells arrays from sources of batches; `prefetch.py` makes batches ahead in a thread;
+`py_dataset.py` is the public base class for batches by index.
+"""
+
+from nacre.data.prefetch import prefetched as prefetched
+from nacre.data.py_dataset import PyDataset as PyDataset
+from nacre.data.sources import ArraySource as ArraySource
+from nacre.data.sources import BatchSource as BatchSource
+
+__all__ = ["ArraySource", "BatchSource", "PyDataset", "prefetched"]

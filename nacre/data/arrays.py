@@ -1,0 +1,110 @@
+"""Small array conversions that scripts do before training: one-hot targets, padded sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nacre.core.errors import ArgumentError, DataError, message
+from nacre.core.interop import to_numpy_if_foreign
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Class indices as one-hot rows.
+
+    Args:
+        x: Class indices from 0; a last axis of size 1 is dropped.
+        num_classes: Number of classes; the largest index + 1 by default.
+
+    Shapes:
+        x       (...) or (..., 1)   int
+        returns (..., num_classes)  float32
+
+    Raises:
+        DataError: An index is negative or too large.
+    Example:
+        >>> to_categorical([0, 2]).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    labels = np.asarray(to_numpy_if_foreign(x))
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    indices = labels.astype(np.int64)
+    classes = int(indices.max(initial=-1)) + 1 if num_classes is None else int(num_classes)
+    if indices.size and (indices.min() < 0 or indices.max() >= classes):
+        raise DataError(
+            message(
+                "to_categorical",
+                f"indices must be from 0 to {classes - 1}",
+                f"{indices.min()} to {indices.max()}",
+                "Labels that start at 1 need x - 1; or pass a larger num_classes.",
+            )
+        )
+    one_hot = np.zeros((*indices.shape, classes), dtype=np.float32)
+    np.put_along_axis(one_hot, indices[..., None], 1.0, axis=-1)
+    return one_hot
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+    """Divide by the norm along an axis; rows of zeros stay.
+
+    Example:
+        >>> normalize(np.array([[3.0, 4.0]])).tolist()
+        [[0.6, 0.8]]
+    """
+    x = np.asarray(x)
+    norms = np.atleast_1d(np.linalg.norm(x, order, axis))
+    norms[norms == 0] = 1
+    return x / np.expand_dims(norms, axis)
+
+
+def pad_sequences(
+    sequences: Sequence[Any],
+    maxlen: int | None = None,
+    dtype: str = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: float | str = 0.0,
+) -> np.ndarray:
+    """Sequences of different lengths as rows of one array.
+
+    Args:
+        sequences: Lists or arrays; items may have axes of their own.
+        maxlen: Length of the rows; the longest sequence's by default.
+        dtype: Dtype of the array.
+        padding: Where to fill in, 'pre' or 'post'.
+        truncating: Where to cut, 'pre' or 'post'.
+        value: What to fill in.
+
+    Example:
+        >>> pad_sequences([[1], [2, 3]]).tolist()
+        [[0, 1], [2, 3]]
+    """
+    for name, given in (("padding", padding), ("truncating", truncating)):
+        if given not in ("pre", "post"):
+            raise ArgumentError(message("pad_sequences", f"{name} must be 'pre' or 'post'", repr(given)))  # noqa: E501
+    if not hasattr(sequences, "__len__"):
+        raise DataError(message("pad_sequences", "sequences must be a list", type(sequences).__name__))
+    lengths = []
+    for position, sequence in enumerate(sequences):
+        if not hasattr(sequence, "__len__"):
+            raise DataError(
+                message("pad_sequences", "every sequence must be a list or an array", f"{sequence!r} at {position}")  # noqa: E501
+            )
+        lengths.append(len(sequence))
+    if maxlen is None:
+        maxlen = max(lengths, default=0)
+    item_shape = next((np.asarray(s).shape[1:] for s in sequences if len(s)), ())
+    rows = np.full((len(lengths), maxlen, *item_shape), value, dtype=dtype)
+    for row, sequence in zip(rows, sequences, strict=True):
+        if not len(sequence) or not maxlen:
+            continue
+        kept = sequence[-maxlen:] if truncating == "pre" else sequence[:maxlen]
+        kept = np.asarray(kept, dtype=dtype)
+        if padding == "post":
+            row[: len(kept)] = kept
+        else:
+            row[-len(kept) :] = kept
+    return rows

@@ -1,0 +1,313 @@
+"""Where batches come from: arrays, or anything that can be walked.
+
+`ArraySource` holds rows that can be picked by index; the training loop keeps them on the device
+when they fit and sends them in chunks when they do not. `BatchSource` walks generators,
+`PyDataset`s, data loaders and other iterables of batches.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from nacre.core import tree
+from nacre.core.errors import DataError, message
+from nacre.core.interop import to_numpy_if_foreign
+from nacre.data.prefetch import prefetched
+from nacre.data.py_dataset import indexed_batches, is_indexable_source
+
+# Arrays are sent to the device whole up to this many bytes on a CPU, where "sending" is a copy in
+# the same memory; more is streamed. On an accelerator half of its memory is used.
+CPU_BUDGET_BYTES = 1 << 30
+MAPPED_BUDGET_BYTES = 128 << 20  # memory-mapped files are streamed early: they are mapped on purpose
+
+
+class ArraySource:
+    """Rows in arrays.
+
+    Args:
+        x, y, sample_weight: Arrays with rows on their first axis, nested in lists, tuples or dicts.
+
+    Raises:
+        DataError: No rows, or numbers of rows differ.
+    """
+
+    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, who: str = "fit") -> None:
+        self.structure = (x, y, sample_weight)
+        leaves = tree.flatten(self.structure)
+        self.leaves: list[Any] = [None if leaf is None else as_rows(leaf, who) for leaf in leaves]
+        self.num_rows = self._count_rows(who)
+
+    def _count_rows(self, who: str) -> int:
+        labels = [
+            (_label(path), len(leaf))
+            for (path, _), leaf in zip(tree.flatten_with_path(self.structure), self.leaves, strict=True)
+            if leaf is not None
+        ]
+        if not labels:
+            raise DataError(message(who, "there must be data", "none", "Pass x and y."))
+        counts = {count for _, count in labels}
+        if len(counts) > 1:
+            raise DataError(
+                message(
+                    who,
+                    "all arrays must have the same number of rows",
+                    ", ".join(f"{label}: {count}" for label, count in labels),
+                    "Check how they were split or filtered.",
+                )
+            )
+        count = counts.pop()
+        if count == 0:
+            raise DataError(
+                message(who, "there must be at least one row", "arrays with 0 rows", "Check the file or the filter that made them.")  # noqa: E501
+            )
+        return count
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row on the device."""
+        total = 0
+        for leaf in self.leaves:
+            if leaf is not None:
+                size = int(np.prod(leaf.shape[1:], dtype=np.int64))
+                total += size * device_dtype(leaf.dtype).itemsize
+        return total
+
+    def fits_device(self) -> bool:
+        """Whether the arrays should be kept on the device whole."""
+        total = self.row_bytes * self.num_rows
+        given = os.environ.get("NACRE_DEVICE_BUDGET_BYTES")
+        if given:
+            return total <= int(given)
+        if jax.default_backend() == "cpu":
+            mapped = any(isinstance(leaf, np.memmap) for leaf in self.leaves)
+            return total <= (MAPPED_BUDGET_BYTES if mapped else CPU_BUDGET_BYTES)
+        stats = jax.local_devices()[0].memory_stats() or {}
+        return total <= stats.get("bytes_limit", 8 << 30) // 2
+
+    def rows(self, indices: np.ndarray | slice) -> list[Any]:
+        """The rows at `indices` as arrays ready for the device; None where there is no array."""
+        return [None if leaf is None else _pick(leaf, indices) for leaf in self.leaves]
+
+    def pack(self, leaves: list[Any]) -> Any:
+        """Leaves in the structure (x, y, sample_weight)."""
+        return tree.pack_sequence_as(self.structure, leaves)
+
+    def whole(self) -> list[Any]:
+        """All rows on the device."""
+        return [
+            None if leaf is None else jax.numpy.asarray(leaf, dtype=device_dtype(leaf.dtype))
+            for leaf in self.leaves
+        ]
+
+    def split(self, fraction: float, who: str) -> tuple[ArraySource, ArraySource]:
+        """(first rows, last rows): the last `fraction` of the rows is cut off."""
+        if not 0 < fraction < 1:
+            raise DataError(
+                message(who, "validation_split must lie between 0 and 1", repr(fraction))
+            )
+        cut = int(np.floor(self.num_rows * (1 - fraction)))
+        if cut in (0, self.num_rows):
+            raise DataError(
+                message(
+                    who,
+                    "both parts of validation_split must have rows",
+                    f"{self.num_rows} rows split at {cut}",
+                    "Use more data or another fraction.",
+                )
+            )
+        parts = []
+        for piece in (slice(0, cut), slice(cut, None)):
+            cuts = [None if leaf is None else leaf[piece] for leaf in self.leaves]
+            parts.append(ArraySource(*self.pack(cuts), who=who))
+        return parts[0], parts[1]
+
+
+def _label(path: tuple[Any, ...]) -> str:
+    name = ("x", "y", "sample_weight")[path[0]]
+    return name + "".join(f"[{p!r}]" for p in path[1:])
+
+
+def as_rows(value: Any, who: str) -> Any:
+    """An array with rows, from an array or a list of numbers."""
+    value = to_numpy_if_foreign(value)
+    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+        try:
+            value = np.asarray(value)
+        except Exception:
+            value = np.asarray(value, dtype=object)
+    if value.dtype == object:
+        raise DataError(
+            message(
+                who,
+                "data must be arrays of numbers",
+                "an array of Python objects (rows of different lengths?)",
+                "Pad the rows to one length, e.g. with nacre.utils.pad_sequences.",
+            )
+        )
+    if value.ndim == 0:
+        raise DataError(message(who, "arrays must have rows on a first axis", f"the number {value}"))
+    return value
+
+
+def device_dtype(dtype: Any) -> np.dtype:
+    """The dtype an array has on the device: 64-bit numbers become 32-bit ones."""
+    dtype = np.dtype(dtype)
+    if jax.config.jax_enable_x64 or dtype.itemsize != 8:
+        return dtype
+    narrow = {"f": "float32", "i": "int32", "u": "uint32"}
+    return np.dtype(narrow.get(dtype.kind, dtype))
+
+
+def _pick(leaf: Any, indices: np.ndarray | slice) -> Any:
+    if isinstance(leaf, jax.Array):
+        leaf = np.asarray(leaf)
+    if isinstance(leaf, np.memmap) and not isinstance(indices, slice):
+        # Pages are read in the order of the file, which a disk likes, and put in place after.
+        order = np.argsort(indices, kind="stable")
+        rows = np.empty((len(indices), *leaf.shape[1:]), device_dtype(leaf.dtype))
+        rows[order] = leaf[indices[order]]
+        return rows
+    rows = leaf[indices]
+    return np.ascontiguousarray(rows, dtype=device_dtype(rows.dtype))
+
+
+class BatchSource:
+    """Batches from a generator, a `PyDataset`, a data loader or any iterable.
+
+    Args:
+        data: The source.
+        who: The method that was called, for messages.
+    """
+
+    def __init__(self, data: Any, who: str = "fit", shuffle: bool = False) -> None:
+        self.data = data
+        self.who = who
+        self.shuffle = shuffle
+        self.indexed = is_indexable_source(data)
+        self.endless_iterator = None if hasattr(data, "__len__") else data
+        self._iterator: Iterator[Any] | None = None
+        self._peeked: list[Any] = []
+        self._epoch = 0
+
+    @property
+    def num_batches(self) -> int | None:
+        """The number of batches an epoch, None when it is not known."""
+        try:
+            return len(self.data)
+        except TypeError:
+            return None
+
+    def peek(self) -> Any:
+        """The first batch, (x, y, sample_weight), without losing it."""
+        if not self._peeked:
+            iterator = self._open()
+            try:
+                self._peeked.append(next(iterator))
+            except StopIteration:
+                raise DataError(
+                    message(self.who, "the source must give at least one batch", "none",
+                            "A generator that was used up gives nothing: make a new one.")
+                ) from None  # fmt: skip
+            self._iterator = iterator
+        return self._peeked[0]
+
+    def _open(self) -> Iterator[Any]:
+        if self._iterator is not None:
+            iterator, self._iterator = self._iterator, None
+            return iterator
+        if self.indexed:
+            if hasattr(self.data, "on_epoch_begin"):
+                self.data.on_epoch_begin()
+            raw: Any = indexed_batches(self.data, self.shuffle, None)
+        else:
+            raw = iter(self.data)
+        return prefetched(standard_batch(item, self.who) for item in raw)
+
+    def epoch(self, steps: int | None) -> Iterator[Any]:
+        """The batches of one epoch: `steps` of them, or all there are."""
+        iterator = self._open()
+        count = 0
+        while self._peeked and (steps is None or count < steps):
+            count += 1
+            yield self._peeked.pop(0)
+        while steps is None or count < steps:
+            try:
+                item = next(iterator)
+            except StopIteration:
+                break
+            count += 1
+            yield item
+        is_iterator = not self.indexed and iter(self.data) is self.data
+        if is_iterator or (steps is not None and count == steps and not self.indexed):
+            # A generator goes on where it stopped.
+            self._iterator = iterator
+        if self.indexed and hasattr(self.data, "on_epoch_end"):
+            self.data.on_epoch_end()
+
+
+def standard_batch(item: Any, who: str) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) from what a source gives."""
+    if isinstance(item, list):
+        item = tuple(item)
+    if not isinstance(item, tuple):
+        item = (item,)
+    if not 1 <= len(item) <= 3:
+        raise DataError(
+            message(
+                who,
+                "each batch must be x, (x, y) or (x, y, sample_weight)",
+                f"a tuple of {len(item)}",
+                "Put several inputs into a list or a dict: ((a, b), y) or ({'a': a, 'b': b}, y).",
+            )
+        )
+    x, y, weight = (*item, None, None)[:3]
+
+    def convert(leaf: Any) -> Any:
+        if leaf is None:
+            return None
+        leaf = as_rows(leaf, who)
+        if isinstance(leaf, np.ndarray):
+            return np.asarray(leaf, dtype=device_dtype(leaf.dtype))
+        return leaf
+
+    return tree.map_structure(convert, (x, y, weight))
+
+
+def is_array_like(value: Any) -> bool:
+    """True for arrays (also torch, pandas, TensorFlow ones), and lists or dicts of them."""
+    if value is None:
+        return False
+    if isinstance(value, dict):
+        return all(is_array_like(v) for v in value.values())
+    value = to_numpy_if_foreign(value)
+    if isinstance(value, np.ndarray | jax.Array):
+        return True
+    if isinstance(value, list | tuple) and value:
+        return all(isinstance(v, int | float | bool) or is_array_like(v) for v in value)
+    return isinstance(value, list | tuple)
+
+
+def apply_class_weight(y: Any, class_weight: dict[int, float], sample_weight: Any, who: str) -> Any:
+    """Sample weights from the weights of classes: y holds class indices or one-hot rows.
+
+    Raises:
+        DataError: A class of `y` has no weight.
+    """
+    labels = np.asarray(y)
+    if labels.ndim > 1 and labels.shape[-1] > 1:
+        labels = labels.argmax(axis=-1)
+    labels = labels.reshape(len(labels), -1)[:, 0] if labels.ndim > 1 else labels
+    labels = np.rint(labels).astype(np.int64)
+    largest = max(int(labels.max(initial=0)), *[int(k) for k in class_weight])
+    table = np.ones(largest + 1, dtype=np.float32)
+    for key, weight in class_weight.items():
+        table[int(key)] = weight
+    if labels.min(initial=0) < 0:
+        raise DataError(message(who, "class_weight needs class indices from 0", f"{labels.min()}"))
+    weights = table[labels]
+    return weights if sample_weight is None else weights * np.asarray(sample_weight)

@@ -1,0 +1,268 @@
+"""Fetch a file once, check it, keep it in Keras's cache folder, and unpack it safely."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from nacre.core import config
+from nacre.core.errors import ArgumentError, FileFormatError, NacreError, message
+
+__all__ = ["DownloadError", "get_file"]
+
+_CHUNK_BYTES = 1 << 20
+_TIMEOUT_SECONDS = 60.0
+_OFFLINE_HINT = "To try things now without a network, use nacre.datasets.digits.load_data()."
+
+
+class DownloadError(NacreError, OSError):
+    """A file could not be fetched."""
+
+
+def get_file(
+    fname: str | None = None,
+    origin: str | None = None,
+    untar: bool = False,
+    md5_hash: str | None = None,
+    file_hash: str | None = None,
+    cache_subdir: str = "datasets",
+    hash_algorithm: str = "auto",
+    extract: bool = False,
+    archive_format: str | list[str] | tuple[str, ...] | None = "auto",
+    cache_dir: str | os.PathLike[str] | None = None,
+    force_download: bool = False,
+) -> str:
+    """The path of a file from the web, downloaded only when the cache does not hold it.
+
+    A download goes to a temporary file beside its place and is renamed when complete and checked,
+    so an interrupted run never leaves half a file behind.
+
+    Args:
+        fname: Name of the file in the cache; the last part of `origin` when None.
+        origin: URL of the file.
+        untar: Old spelling of `extract` for tar files.
+        md5_hash: Old spelling of `file_hash`, an MD5 digest.
+        file_hash: Expected hexadecimal digest. A cached file with another digest is fetched again.
+        cache_subdir: Folder inside the cache folder.
+        hash_algorithm: 'sha256', 'md5', or 'auto' to tell by the digest's length.
+        extract: Unpack the archive and return the folder.
+        archive_format: 'tar', 'zip', 'auto' (both are tried), None (unpack nothing), or a list.
+        cache_dir: Cache folder; `KERAS_HOME` or `~/.keras` when None.
+        force_download: Fetch even if the cache holds the file.
+
+    Raises:
+        ArgumentError: `origin` is missing, or `fname` is a path.
+        DownloadError: The file could not be fetched; the message says where to put it by hand.
+        FileFormatError: The digest differs, or an archive member points outside its folder.
+    """
+    if origin is None:
+        raise ArgumentError(message("get_file", "origin must be a URL", "None"))
+    name = fname or os.path.basename(urllib.parse.urlsplit(origin).path)
+    if not name or os.path.basename(name) != name:
+        raise ArgumentError(
+            message(
+                "get_file",
+                "fname must be a plain file name",
+                repr(name),
+                "Name the folder with cache_dir or cache_subdir.",
+            )
+        )
+    folder = _cache_folder(cache_dir) / cache_subdir
+    folder.mkdir(parents=True, exist_ok=True)
+    unpack = untar or extract
+    archive, target = _places(folder, name, named=fname is not None, unpack=unpack)
+    digest, algorithm = file_hash, hash_algorithm
+    if digest is None and md5_hash is not None:
+        digest, algorithm = md5_hash, "md5"
+
+    if force_download or not archive.is_file() or not _matches(archive, digest, algorithm):
+        _download(origin, archive, digest, algorithm)
+        if unpack and target.is_dir():
+            shutil.rmtree(target)
+    if not unpack:
+        return str(archive)
+    if not target.exists() and archive_format is not None:
+        _unpack(archive, target, "tar" if untar else archive_format)
+    return str(target)
+
+
+def _cache_folder(cache_dir: str | os.PathLike[str] | None) -> Path:
+    """The cache folder; a folder under the system's temporary one when it cannot be written."""
+    folder = Path(cache_dir) if cache_dir is not None else config.keras_home()
+    folder = folder.expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    return folder if writable else Path(tempfile.gettempdir()) / ".keras"
+
+
+def _places(folder: Path, name: str, *, named: bool, unpack: bool) -> tuple[Path, Path]:
+    """Where the file and the unpacked folder go; Keras 3.15's layout, so caches are shared."""
+    if not unpack:
+        return folder / name, folder / name
+    stem = name[: -len(".tar.gz")] if name.endswith(".tar.gz") else os.path.splitext(name)[0]
+    if named and stem != name:
+        return folder / name, folder / f"{stem}_extracted"
+    return folder / f"{name}_archive", folder / name
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    hasher = hashlib.md5(usedforsecurity=False) if algorithm == "md5" else hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def _resolve_algorithm(algorithm: str, expected: str) -> str:
+    if algorithm == "auto":
+        return "sha256" if len(expected) == 64 else "md5"
+    return "sha256" if algorithm == "sha256" else "md5"
+
+
+def _matches(path: Path, expected: str | None, algorithm: str) -> bool:
+    if expected is None:
+        return True
+    return _digest(path, _resolve_algorithm(algorithm, expected)) == expected.lower()
+
+
+def _download(origin: str, path: Path, expected: str | None, algorithm: str) -> None:
+    handle, temporary_name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(temporary_name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _fetch(origin, file, path)
+        if not _matches(temporary, expected, algorithm):
+            kind = _resolve_algorithm(algorithm, expected or "")
+            raise FileFormatError(
+                message(
+                    f"file {path.name!r}",
+                    f"its {kind} digest must be {expected}",
+                    f"{_digest(temporary, kind)} from {origin}",
+                    "Try again; if it stays, the file at the source has changed.",
+                )
+            )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _fetch(origin: str, file: IO[bytes], path: Path) -> None:
+    try:
+        with urllib.request.urlopen(origin, timeout=_TIMEOUT_SECONDS) as response:
+            size = int(response.headers.get("Content-Length") or 0)
+            with _progress(path.name, origin, size) as advance:
+                received = 0
+                while chunk := response.read(_CHUNK_BYTES):
+                    file.write(chunk)
+                    received += len(chunk)
+                    advance(len(chunk))
+        if size and received != size:
+            raise OSError(f"the connection ended after {received} of {size} bytes")
+    except (OSError, urllib.error.URLError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise DownloadError(
+            message(
+                f"file {path.name!r}",
+                f"it is not in the cache, and must be downloaded from {origin}",
+                f"{type(error).__name__}: {reason}",
+                f"Check the network, or put the file at {path} by hand. {_OFFLINE_HINT}",
+            )
+        ) from None
+
+
+@contextmanager
+def _progress(name: str, origin: str, size: int) -> Iterator[Any]:
+    """A bar on a terminal, one line elsewhere, nothing when interactive logging is off."""
+    if not config.is_interactive_logging_enabled():
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.print(f"Downloading {name} from {origin}", soft_wrap=True, highlight=False)
+        yield lambda count: None
+        return
+    columns = (TextColumn(f"Downloading {name}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=console) as bar:
+        task = bar.add_task("", total=size or None)
+        yield lambda count: bar.advance(task, count)
+
+
+def _unpack(archive: Path, target: Path, formats: str | list[str] | tuple[str, ...]) -> None:
+    """Unpack into a temporary folder, then rename; a file that is no archive is an error."""
+    wanted = ("tar", "zip") if formats == "auto" else formats
+    wanted = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        if "tar" in wanted and tarfile.is_tarfile(archive):
+            _unpack_tar(archive, temporary)
+        elif "zip" in wanted and zipfile.is_zipfile(archive):
+            _unpack_zip(archive, temporary)
+        else:
+            raise FileFormatError(
+                message(
+                    f"file {archive.name!r}",
+                    f"it must be an archive of kind {' or '.join(wanted)} to be unpacked",
+                    "a file of another kind",
+                    "Call get_file with extract=False.",
+                )
+            )
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_member(archive: Path, name: str, *, plain: bool) -> None:
+    """Refuse members that could be written outside the folder: absolute, '..', links, devices."""
+    parts = PurePosixPath(name.replace("\\", "/"))
+    outside = parts.is_absolute() or ".." in parts.parts or ":" in (parts.parts or ("",))[0]
+    if outside or not plain:
+        raise FileFormatError(
+            message(
+                f"archive {archive.name!r}",
+                "its members must be plain files and folders inside the archive",
+                repr(name),
+                "Do not use this archive unless you trust it; then unpack it by hand.",
+            )
+        )
+
+
+def _unpack_tar(archive: Path, folder: Path) -> None:
+    with tarfile.open(archive) as tar:
+        members = tar.getmembers()
+        for member in members:
+            _check_member(archive, member.name, plain=member.isfile() or member.isdir())
+        for member in members:
+            place = folder / member.name
+            if member.isdir():
+                place.mkdir(parents=True, exist_ok=True)
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            source = tar.extractfile(member)
+            if source is not None:
+                with source, place.open("wb") as file:
+                    shutil.copyfileobj(source, file)
+
+
+def _unpack_zip(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as zip_file:
+        for member in zip_file.infolist():
+            kind = (member.external_attr >> 16) & 0o170000  # file type bits of the Unix mode
+            _check_member(archive, member.filename, plain=kind in (0, 0o100000, 0o040000))
+        zip_file.extractall(folder)

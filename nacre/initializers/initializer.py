@@ -1,0 +1,50 @@
+"""The base of all initializers: a shape and a dtype in, a NumPy array out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.dtypes import standardize_dtype
+from nacre.core.registry import deserialize_keras_object
+
+
+class Initializer:
+    """A rule that gives the first value of a variable.
+
+    Subclasses write `__call__(self, shape, dtype=None)`, and `get_config` when they have arguments.
+
+    Example:
+        >>> class Tens(Initializer):
+        ...     def __call__(self, shape, dtype=None):
+        ...         return np.full(shape, 10, dtype or "float32")
+        >>> Tens()((2,))
+        array([10., 10.], dtype=float32)
+    """
+
+    _config_module = "keras.initializers"
+    _config_class_name = "Initializer"
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """An array of `shape` and `dtype`. Subclasses override it."""
+        raise NotImplementedError(f"{type(self).__name__} must have __call__(shape, dtype=None).")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Initializer:
+        """Make the initializer a config describes."""
+        return cls(**{key: deserialize_keras_object(value) for key, value in config.items()})
+
+    def clone(self) -> Initializer:
+        """A new initializer with the same arguments."""
+        return type(self).from_config(self.get_config())
+
+
+def numpy_dtype(dtype: Any) -> np.dtype:
+    """The NumPy dtype an initializer fills: floatx for None, bfloat16 and 8-bit floats too."""
+    return np.dtype(jnp.dtype(standardize_dtype(dtype)))

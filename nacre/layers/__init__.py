@@ -1,0 +1,253 @@
+"""All layers, by the names of keras.layers.
+
+Each folder is one family; `base` is what all of them stand on. `LEGACY_NAMES` maps old spellings
+to names; they can be read as attributes too.
+"""
+
+from typing import Any
+
+from nacre.layers.base.input_spec import InputSpec as InputSpec
+from nacre.layers.base.layer import Layer as Layer
+from nacre.layers.core import ELU as ELU
+from nacre.layers.core import Activation as Activation
+from nacre.layers.core import Dense as Dense
+from nacre.layers.core import EinsumDense as EinsumDense
+from nacre.layers.core import Embedding as Embedding
+from nacre.layers.core import Identity as Identity
+from nacre.layers.core import Input as Input
+from nacre.layers.core import InputLayer as InputLayer
+from nacre.layers.core import Lambda as Lambda
+from nacre.layers.core import LeakyReLU as LeakyReLU
+from nacre.layers.core import Masking as Masking
+from nacre.layers.core import PReLU as PReLU
+from nacre.layers.core import ReLU as ReLU
+from nacre.layers.core import ReversibleEmbedding as ReversibleEmbedding
+from nacre.layers.core import Softmax as Softmax
+from nacre.layers.core import ThresholdedReLU as ThresholdedReLU
+from nacre.layers.core import deserialize as deserialize
+from nacre.layers.core import serialize as serialize
+from nacre.layers.convolution import LEGACY_NAMES as _convolution_names
+from nacre.layers.convolution import Conv1D as Conv1D
+from nacre.layers.convolution import Conv1DTranspose as Conv1DTranspose
+from nacre.layers.convolution import Conv2D as Conv2D
+from nacre.layers.convolution import Conv2DTranspose as Conv2DTranspose
+from nacre.layers.convolution import Conv3D as Conv3D
+from nacre.layers.convolution import Conv3DTranspose as Conv3DTranspose
+from nacre.layers.convolution import DepthwiseConv1D as DepthwiseConv1D
+from nacre.layers.convolution import DepthwiseConv2D as DepthwiseConv2D
+from nacre.layers.convolution import SeparableConv1D as SeparableConv1D
+from nacre.layers.convolution import SeparableConv2D as SeparableConv2D
+from nacre.layers.pooling import LEGACY_NAMES as _pooling_names
+from nacre.layers.pooling import AdaptiveAveragePooling1D as AdaptiveAveragePooling1D
+from nacre.layers.pooling import AdaptiveAveragePooling2D as AdaptiveAveragePooling2D
+from nacre.layers.pooling import AdaptiveAveragePooling3D as AdaptiveAveragePooling3D
+from nacre.layers.pooling import AdaptiveMaxPooling1D as AdaptiveMaxPooling1D
+from nacre.layers.pooling import AdaptiveMaxPooling2D as AdaptiveMaxPooling2D
+from nacre.layers.pooling import AdaptiveMaxPooling3D as AdaptiveMaxPooling3D
+from nacre.layers.pooling import AveragePooling1D as AveragePooling1D
+from nacre.layers.pooling import AveragePooling2D as AveragePooling2D
+from nacre.layers.pooling import AveragePooling3D as AveragePooling3D
+from nacre.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
+from nacre.layers.pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
+from nacre.layers.pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
+from nacre.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from nacre.layers.pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
+from nacre.layers.pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
+from nacre.layers.pooling import MaxPooling1D as MaxPooling1D
+from nacre.layers.pooling import MaxPooling2D as MaxPooling2D
+from nacre.layers.pooling import MaxPooling3D as MaxPooling3D
+from nacre.layers.recurrent import LEGACY_NAMES as _recurrent_names
+from nacre.layers.recurrent import GRU as GRU
+from nacre.layers.recurrent import LSTM as LSTM
+from nacre.layers.recurrent import RNN as RNN
+from nacre.layers.recurrent import Bidirectional as Bidirectional
+from nacre.layers.recurrent import ConvLSTM1D as ConvLSTM1D
+from nacre.layers.recurrent import ConvLSTM2D as ConvLSTM2D
+from nacre.layers.recurrent import ConvLSTM3D as ConvLSTM3D
+from nacre.layers.recurrent import GRUCell as GRUCell
+from nacre.layers.recurrent import LSTMCell as LSTMCell
+from nacre.layers.recurrent import SimpleRNN as SimpleRNN
+from nacre.layers.recurrent import SimpleRNNCell as SimpleRNNCell
+from nacre.layers.recurrent import StackedRNNCells as StackedRNNCells
+from nacre.layers.reshaping import Cropping1D as Cropping1D
+from nacre.layers.reshaping import Cropping2D as Cropping2D
+from nacre.layers.reshaping import Cropping3D as Cropping3D
+from nacre.layers.reshaping import Flatten as Flatten
+from nacre.layers.reshaping import Permute as Permute
+from nacre.layers.reshaping import RepeatVector as RepeatVector
+from nacre.layers.reshaping import Reshape as Reshape
+from nacre.layers.reshaping import UpSampling1D as UpSampling1D
+from nacre.layers.reshaping import UpSampling2D as UpSampling2D
+from nacre.layers.reshaping import UpSampling3D as UpSampling3D
+from nacre.layers.reshaping import ZeroPadding1D as ZeroPadding1D
+from nacre.layers.reshaping import ZeroPadding2D as ZeroPadding2D
+from nacre.layers.reshaping import ZeroPadding3D as ZeroPadding3D
+from nacre.layers.merging import Add as Add
+from nacre.layers.merging import Average as Average
+from nacre.layers.merging import Concatenate as Concatenate
+from nacre.layers.merging import Dot as Dot
+from nacre.layers.merging import Maximum as Maximum
+from nacre.layers.merging import Minimum as Minimum
+from nacre.layers.merging import Multiply as Multiply
+from nacre.layers.merging import Subtract as Subtract
+from nacre.layers.merging import add as add
+from nacre.layers.merging import average as average
+from nacre.layers.merging import concatenate as concatenate
+from nacre.layers.merging import dot as dot
+from nacre.layers.merging import maximum as maximum
+from nacre.layers.merging import minimum as minimum
+from nacre.layers.merging import multiply as multiply
+from nacre.layers.merging import subtract as subtract
+from nacre.layers.normalization import BatchNormalization as BatchNormalization
+from nacre.layers.normalization import GroupNormalization as GroupNormalization
+from nacre.layers.normalization import LayerNormalization as LayerNormalization
+from nacre.layers.normalization import RMSNormalization as RMSNormalization
+from nacre.layers.normalization import SpectralNormalization as SpectralNormalization
+from nacre.layers.normalization import UnitNormalization as UnitNormalization
+from nacre.layers.regularization import ActivityRegularization as ActivityRegularization
+from nacre.layers.regularization import AlphaDropout as AlphaDropout
+from nacre.layers.regularization import Dropout as Dropout
+from nacre.layers.regularization import GaussianDropout as GaussianDropout
+from nacre.layers.regularization import GaussianNoise as GaussianNoise
+from nacre.layers.regularization import SpatialDropout1D as SpatialDropout1D
+from nacre.layers.regularization import SpatialDropout2D as SpatialDropout2D
+from nacre.layers.regularization import SpatialDropout3D as SpatialDropout3D
+from nacre.layers.preprocessing import CategoryEncoding as CategoryEncoding
+from nacre.layers.preprocessing import CenterCrop as CenterCrop
+from nacre.layers.preprocessing import Discretization as Discretization
+from nacre.layers.preprocessing import Normalization as Normalization
+from nacre.layers.preprocessing import Rescaling as Rescaling
+from nacre.layers.preprocessing import Resizing as Resizing
+from nacre.layers.wrappers import TimeDistributed as TimeDistributed
+from nacre.layers.wrappers import Wrapper as Wrapper
+
+LEGACY_NAMES: dict[str, str] = {
+    **_convolution_names,
+    **_pooling_names,
+    **_recurrent_names,
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "SyncBatchNormalization": "BatchNormalization",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A layer by an old spelling."""
+    if name in LEGACY_NAMES:
+        return globals()[LEGACY_NAMES[name]]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "Activation",
+    "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+    "Add",
+    "AlphaDropout",
+    "Average",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "BatchNormalization",
+    "Bidirectional",
+    "CategoryEncoding",
+    "CenterCrop",
+    "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "Discretization",
+    "Dot",
+    "Dropout",
+    "ELU",
+    "EinsumDense",
+    "Embedding",
+    "Flatten",
+    "GRU",
+    "GRUCell",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "Identity",
+    "Input",
+    "InputLayer",
+    "InputSpec",
+    "LSTM",
+    "LSTMCell",
+    "Lambda",
+    "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Masking",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Normalization",
+    "PReLU",
+    "Permute",
+    "RMSNormalization",
+    "RNN",
+    "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
+    "Resizing",
+    "ReversibleEmbedding",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "SpectralNormalization",
+    "StackedRNNCells",
+    "Subtract",
+    "ThresholdedReLU",
+    "TimeDistributed",
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "Wrapper",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+    "add",
+    "average",
+    "concatenate",
+    "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "serialize",
+    "subtract",
+]

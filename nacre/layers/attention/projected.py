@@ -1,0 +1,180 @@
+"""What attention with projections shares: dense layers for each head, masks, the sum itself."""
+
+from __future__ import annotations
+
+import math
+import string
+from typing import Any
+
+from nacre import constraints, initializers, ops, regularizers
+from nacre.core import random
+from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax
+from nacre.layers.base.layer import Layer
+from nacre.layers.core.einsum_dense import EinsumDense
+
+
+class ProjectedAttention(Layer):
+    """Attention between projections of query, key and value.
+
+    Args:
+        dropout: Share of the attention weights set to zero in training.
+        use_bias: Whether the projections have biases.
+        sliding_window: How many steps apart query and key may be at most, plus one.
+        flash_attention: True asks for a fused kernel where the platform has one.
+        use_gate: Whether each head's output is multiplied by a gate made from the query.
+        seed: For the dropout.
+        kernel_*, bias_*, activity_regularizer: For each projection.
+    """
+
+    def __init__(
+        self,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dropout = dropout
+        self.use_bias = use_bias
+        self.sliding_window = sliding_window
+        self.flash_attention = flash_attention
+        self.use_gate = use_gate
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self._projection_regularizer = regularizers.get(activity_regularizer)
+        self.seed = seed
+        self.seed_generator = random.SeedGenerator(seed) if dropout > 0 else None
+        self.supports_masking = True
+        if sliding_window is not None and (
+            not isinstance(sliding_window, int) or sliding_window < 1
+        ):
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "sliding_window must be None or an int of at least 1",
+                    repr(sliding_window),
+                )
+            )
+
+    def _positive(self, **sizes: Any) -> None:
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ArgumentError(
+                    message(self._who(), f"{name} must be an int of at least 1", f"{name}={size!r}")
+                )
+
+    # ------------------------------------------------------------------------------- building
+
+    def _to_heads(self, name: str, shape: Any, heads: int, size: int) -> EinsumDense:
+        """A projection of the last axis to (heads, size), built."""
+        rank = len(shape)
+        letters = string.ascii_lowercase
+        inputs, new = letters[:rank], letters[rank : rank + 2]
+        equation = f"{inputs},{inputs[-1]}{new}->{inputs[:-1]}{new}"
+        return self._dense(name, equation, (*(None,) * (rank - 2), heads, size), new, shape)
+
+    def _from_heads(
+        self, name: str, rank: int, heads: int, size: int, outputs: tuple[int, ...]
+    ) -> EinsumDense:
+        """A projection of (heads, size) to `outputs`, built; `rank` is the layer input's."""
+        letters = string.ascii_lowercase
+        inputs = letters[: rank + 1]
+        new = letters[rank + 1 : rank + 1 + len(outputs)]
+        equation = f"{inputs},{inputs[-2:]}{new}->{inputs[:-2]}{new}"
+        shape = (*(None,) * (rank - 1), heads, size)
+        return self._dense(name, equation, (*(None,) * (rank - 2), *outputs), new, shape)
+
+    def _dense(
+        self, name: str, equation: str, output_shape: Any, bias_axes: str, input_shape: Any
+    ) -> EinsumDense:
+        dense = EinsumDense(
+            equation,
+            output_shape=output_shape,
+            bias_axes=bias_axes if self.use_bias else None,
+            kernel_initializer=_another(self.kernel_initializer),
+            bias_initializer=_another(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            activity_regularizer=self._projection_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        dense.build(tuple(input_shape))
+        return dense
+
+    def _check_pair(self, query_shape: Any, value_shape: Any, key_shape: Any) -> None:
+        """Key and value must agree on their steps."""
+        if key_shape is None:
+            return
+        pairs = zip(value_shape[1:-1], key_shape[1:-1], strict=False)
+        if len(value_shape) != len(key_shape) or any(None not in p and p[0] != p[1] for p in pairs):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    "key and value must agree on all axes but the last",
+                    f"key {tuple(key_shape)}, value {tuple(value_shape)}",
+                    "Call it as layer(query, value, key).",
+                )
+            )
+
+    # ------------------------------------------------------------------------------- the sum
+
+    def _attend(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        masks: dict[str, Any],
+        use_causal_mask: bool,
+        training: Any,
+        return_attention_scores: bool,
+    ) -> tuple[Any, Any]:
+        """Outputs (batch, targets, heads, size), and the weights when they are asked for."""
+        drops = bool(training) and self.dropout > 0
+        rows = {"query": query, "value": value, "window": self.sliding_window, **masks}
+        scale = 1 / math.sqrt(query.shape[-1])
+        if not drops and not return_attention_scores:
+            mask = joined_mask(is_causal=False, **rows)
+            outputs = ops.dot_product_attention(
+                query,
+                key,
+                value,
+                mask=None if mask is None else ops.expand_dims(mask, 1),
+                scale=scale,
+                is_causal=use_causal_mask,
+                flash_attention=self.flash_attention,
+            )
+            return outputs, None
+        mask = joined_mask(is_causal=use_causal_mask, **rows)
+        repeats = query.shape[2] // key.shape[2]
+        if repeats > 1:
+            key, value = ops.repeat(key, repeats, axis=2), ops.repeat(value, repeats, axis=2)
+        scores = ops.einsum("btnh,bsnh->bnts", query * scale, key)
+        mask = None if mask is None else ops.expand_dims(mask, 1)
+        weights = masked_softmax(scores, mask, (-1,))
+        used = dropped(weights, self.dropout, self.seed_generator) if drops else weights
+        return ops.einsum("bnts,bsnh->btnh", used, value), weights
+
+
+def _another(initializer: Any) -> Any:
+    """A fresh initializer of the same kind, so that no two kernels begin alike."""
+    if hasattr(initializer, "get_config") and hasattr(type(initializer), "from_config"):
+        return type(initializer).from_config(initializer.get_config())
+    return initializer

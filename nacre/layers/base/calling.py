@@ -1,0 +1,120 @@
+"""How a layer's `call` is filled: its arguments, the training flag, the masks."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core import tree
+from nacre.core.dtypes import is_float
+from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.symbolic import KerasTensor
+from nacre.core.variable import Variable, standardize_shape
+
+
+class CallSignature:
+    """What a `call` method takes.
+
+    Attributes:
+        first: Name of the first argument.
+        names: Names of all positional arguments.
+        takes_training: Whether it has an argument `training`.
+        takes_mask: Whether it has an argument `mask`.
+    """
+
+    def __init__(self, function: Any) -> None:
+        parameters = list(inspect.signature(function).parameters.values())
+        if parameters and parameters[0].name == "self":
+            parameters = parameters[1:]
+        fixed = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self.names = [p.name for p in parameters if p.kind in fixed]
+        keyword = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        self.all_names = frozenset(self.names + keyword)
+        self.has_kwargs = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+        self.first = self.names[0] if self.names else None
+        self.takes_training = "training" in self.all_names
+        self.takes_mask = "mask" in self.all_names
+        self.defaults = {
+            p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty
+        }
+        self.mask_names = {
+            name: f"{name}_mask" for name in self.names if f"{name}_mask" in self.all_names
+        }
+
+    def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments by name; extra positional ones (for *args) are left out."""
+        return {**dict(zip(self.names, args, strict=False)), **kwargs}
+
+
+@functools.lru_cache(maxsize=None)
+def signature_of(function: Any) -> CallSignature:
+    """The signature of a `call` function, looked at once."""
+    return CallSignature(function)
+
+
+@functools.lru_cache(maxsize=None)
+def parameter_names(function: Any) -> tuple[str, ...]:
+    """Names of a method's parameters without `self`, for `build` and `compute_mask`."""
+    parameters = inspect.signature(function).parameters
+    return tuple(name for name in parameters if name != "self")
+
+
+def to_tensor(value: Any, compute_dtype: str | None) -> Any:
+    """An argument leaf ready for `call`: arrays on the device, floats in the compute dtype."""
+    if isinstance(value, Variable):
+        value = value.value
+    value = to_numpy_if_foreign(value)
+    if isinstance(value, KerasTensor):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        if value.dtype.kind in "OUS":
+            return value  # strings stay on the host; preprocessing layers take them
+        if value.dtype == np.float64 and compute_dtype is None:
+            return jnp.asarray(value)
+        dtype = compute_dtype if compute_dtype and value.dtype.kind == "f" else None
+        if value.dtype in (np.int64, np.uint64) and dtype is None:
+            dtype = "int32" if value.dtype == np.int64 else "uint32"
+            if jax.config.jax_enable_x64:
+                dtype = None
+        return jnp.asarray(value, dtype=dtype)
+    if isinstance(value, jax.Array) and compute_dtype and is_float_array(value):
+        return value.astype(compute_dtype)
+    return value
+
+
+def is_float_array(value: Any) -> bool:
+    """True for an array of floats (not keys, ints, complex numbers)."""
+    return jnp.issubdtype(value.dtype, jnp.floating)
+
+
+def is_tensor(value: Any) -> bool:
+    """True for arrays, traced values, symbolic tensors and variables."""
+    return isinstance(value, jax.Array | np.ndarray | KerasTensor | Variable)
+
+
+def shapes_of(structure: Any) -> Any:
+    """The shapes of the tensors in a structure; None for leaves without one."""
+
+    def shape(leaf: Any) -> Any:
+        return standardize_shape(leaf.shape) if hasattr(leaf, "shape") else None
+
+    if isinstance(structure, dict):
+        return {key: shapes_of(value) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return [shapes_of(value) for value in structure]
+    return shape(structure)
+
+
+def float_dtype(compute_dtype: str) -> str | None:
+    """The dtype to cast float inputs to, None when the policy computes in ints."""
+    return compute_dtype if is_float(compute_dtype) else None
+
+
+def all_leaves(*structures: Any) -> list[Any]:
+    """The leaves of several structures."""
+    return [leaf for structure in structures for leaf in tree.flatten(structure)]

@@ -1,0 +1,149 @@
+"""What a layer expects of its inputs, and the check that says what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.core import tree
+from nacre.core.dtypes import standardize_dtype
+from nacre.core.errors import ShapeError, message
+
+
+class InputSpec:
+    """Rules for one input: rank, sizes of axes, dtype.
+
+    Args:
+        dtype: Expected dtype, or None.
+        shape: Expected shape; None sizes match anything.
+        ndim: Expected number of axes.
+        max_ndim: Largest number of axes.
+        min_ndim: Smallest number of axes.
+        axes: axis -> expected size.
+        allow_last_axis_squeeze: Whether a last axis of size 1 may be missing.
+        name: Expected key when inputs come as a dict.
+        optional: Whether the input may be None.
+
+    Example:
+        >>> InputSpec(ndim=4, axes={-1: 3})
+        InputSpec(ndim=4, axes={-1: 3})
+    """
+
+    def __init__(
+        self,
+        dtype: Any = None,
+        shape: Any = None,
+        ndim: int | None = None,
+        max_ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: dict[int, int | None] | None = None,
+        allow_last_axis_squeeze: bool = False,
+        name: str | None = None,
+        optional: bool = False,
+    ) -> None:
+        self.dtype = standardize_dtype(dtype) if dtype is not None else None
+        self.shape = tuple(shape) if shape is not None else None
+        self.ndim = len(self.shape) if self.shape is not None else ndim
+        self.max_ndim = max_ndim
+        self.min_ndim = min_ndim
+        self.axes = {int(axis): size for axis, size in (axes or {}).items()}
+        self.allow_last_axis_squeeze = allow_last_axis_squeeze
+        self.name = name
+        self.optional = optional
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{key}={value!r}"
+            for key, value in vars(self).items()
+            if value not in (None, {}, False)
+        ]
+        return f"InputSpec({', '.join(shown)})"
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> InputSpec:
+        """Make the spec a config describes."""
+        return cls(**{k: v for k, v in config.items() if k != "ndim" or config["shape"] is None})
+
+
+def plain_shape(tensor: Any) -> tuple[int | None, ...] | None:
+    """The shape of anything that has one, symbolic sizes as None."""
+    shape = getattr(tensor, "shape", None)
+    if shape is None:
+        return None
+    return tuple(n if isinstance(n, int) else None for n in shape)
+
+
+def check_inputs(spec: Any, inputs: Any, who: str, was_built: bool = True) -> None:
+    """Raise ShapeError when `inputs` break a layer's specs.
+
+    Args:
+        spec: One `InputSpec`, or a list with one an input.
+        inputs: Tensors (anything with a shape), nested.
+        who: Layer class and path, for the message.
+    """
+    if spec is None:
+        return
+    specs = tree.flatten(spec)
+    if isinstance(inputs, dict) and all(s is not None and s.name for s in specs):
+        missing = [s.name for s in specs if s.name not in inputs and not s.optional]
+        if missing:
+            raise ShapeError(
+                message(
+                    who,
+                    f"the inputs must have the keys {sorted(s.name for s in specs)}",
+                    f"the keys {sorted(map(str, inputs))}",
+                )
+            )
+        tensors = [inputs.get(s.name) for s in specs]
+    else:
+        tensors = tree.flatten(inputs)
+    if len(tensors) != len(specs):
+        raise ShapeError(
+            message(who, f"it takes {len(specs)} input(s)", f"{len(tensors)} input(s)")
+        )
+    for one, tensor in zip(specs, tensors, strict=True):
+        if one is None or (tensor is None and one.optional):
+            continue
+        shape = plain_shape(tensor)
+        if shape is not None:
+            _check_one(one, shape, tensor, who)
+
+
+def _check_one(spec: InputSpec, shape: tuple[int | None, ...], tensor: Any, who: str) -> None:
+    def fail(rule: str, fix: str = "") -> None:
+        raise ShapeError(message(who, rule, f"input of shape {shape}", fix))
+
+    ndim = len(shape)
+    squeezable = spec.allow_last_axis_squeeze and spec.shape is not None
+    if spec.ndim is not None and ndim != spec.ndim and not (squeezable and abs(ndim - spec.ndim) == 1):
+        fix = ""
+        if ndim == spec.ndim - 1:
+            fix = (
+                "Add the missing axis: x[..., None] for a channels axis, x[None] for a batch of one."
+            )
+        fail(f"the input must have {spec.ndim} axes, batch first", fix)
+    if spec.max_ndim is not None and ndim > spec.max_ndim:
+        fail(f"the input must have at most {spec.max_ndim} axes")
+    if spec.min_ndim is not None and ndim < spec.min_ndim:
+        fail(
+            f"the input must have at least {spec.min_ndim} axes, batch first",
+            "Put single samples into a batch: x[None].",
+        )
+    for axis, size in spec.axes.items():
+        if size is None or not -ndim <= axis < ndim:
+            continue
+        if shape[axis] is not None and shape[axis] != size:
+            where = "the last axis" if axis in (-1, ndim - 1) else f"axis {axis}"
+            fail(
+                f"{where} must be {size}, its size when the layer was built",
+                f"Project the input to {size} features, or make a new layer for {shape[axis]}.",
+            )
+    if spec.shape is not None and ndim == spec.ndim:
+        for expected, given in zip(spec.shape, shape, strict=True):
+            if expected is not None and given is not None and expected != given:
+                fail(f"the input must have shape {spec.shape}")
+    if spec.dtype is not None and standardize_dtype(tensor.dtype) != spec.dtype:
+        fail(f"the input must have dtype {spec.dtype}")

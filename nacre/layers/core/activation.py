@@ -1,0 +1,284 @@
+"""Activations as layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre import activations, constraints, initializers, ops, regularizers
+from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.registry import register
+from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.layer import Layer
+
+
+class _Elementwise(Layer):
+    """What the layers of this file share: shapes stay, masks pass."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+
+@register("layers/Activation")
+class Activation(_Elementwise):
+    """Apply an activation function.
+
+    Args:
+        activation: Name or function.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.Activation("relu")(nacre.ops.ones((2, 3))).shape
+        (2, 3)
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Any) -> Any:
+        """The function's values."""
+        return self.activation(inputs)
+
+
+def _not_negative(layer: Layer, **arguments: float | None) -> None:
+    for name, value in arguments.items():
+        if value is not None and value < 0:
+            raise ArgumentError(
+                message(
+                    f"{type(layer).__name__} '{layer.name}'",
+                    f"{name} must not be negative",
+                    repr(value),
+                )
+            )
+
+
+@register("layers/ReLU")
+class ReLU(_Elementwise):
+    """Rectified linear unit, with an optional slope, threshold and largest value.
+
+    Args:
+        max_value: Largest output; None for no limit.
+        negative_slope: Slope below the threshold.
+        threshold: Inputs below it are damped.
+    Formula:
+        y = max_value where x >= max_value; x where threshold <= x < max_value;
+        negative_slope · (x - threshold) below
+    Example:
+        >>> import nacre
+        >>> nacre.layers.ReLU(max_value=6.0)(nacre.ops.ones((2, 3))).shape
+        (2, 3)
+    """
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_value = max_value
+        self.negative_slope = 0.0 if negative_slope is None else negative_slope
+        self.threshold = 0.0 if threshold is None else threshold
+        _not_negative(
+            self,
+            max_value=max_value,
+            negative_slope=self.negative_slope,
+            threshold=self.threshold,
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """The rectified inputs."""
+        return activations.relu(
+            inputs,
+            negative_slope=self.negative_slope,
+            max_value=self.max_value,
+            threshold=self.threshold,
+        )
+
+
+@register("layers/LeakyReLU")
+class LeakyReLU(_Elementwise):
+    """Rectified linear unit with a slope for negative inputs.
+
+    Args:
+        negative_slope: The slope.
+        alpha: tf.keras 2 spelling of `negative_slope`.
+    Formula:
+        y = x where x >= 0, negative_slope · x below
+    Example:
+        >>> import nacre
+        >>> nacre.layers.LeakyReLU(alpha=0.1)(nacre.ops.ones((2, 3))).shape
+        (2, 3)
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        negative_slope = kwargs.pop("alpha", negative_slope)
+        super().__init__(**kwargs)
+        if negative_slope is None:
+            raise ArgumentError(
+                message(f"LeakyReLU '{self.name}'", "negative_slope must be a number", "None")
+            )
+        _not_negative(self, negative_slope=negative_slope)
+        self.negative_slope = negative_slope
+
+    def call(self, inputs: Any) -> Any:
+        """The inputs, negative ones scaled."""
+        return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
+
+
+@register("layers/PReLU")
+class PReLU(_Elementwise):
+    """Rectified linear unit whose slope for negative inputs is trained.
+
+    Args:
+        alpha_initializer: First values of the slopes.
+        alpha_regularizer: Penalty on the slopes.
+        alpha_constraint: Applied after each update.
+        shared_axes: Axes along which one slope is shared, such as (1, 2) for images.
+    Shapes:
+        inputs (batch, *sizes); alpha (*sizes) with 1 on shared axes
+    Formula:
+        y = x where x >= 0, alpha · x below
+    Source:
+        He et al. 2015, arXiv:1502.01852.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.PReLU(shared_axes=[1, 2])(nacre.ops.ones((1, 4, 4, 3))).shape
+        (1, 4, 4, 3)
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        if shared_axes is not None and not isinstance(shared_axes, list | tuple):
+            shared_axes = [shared_axes]
+        self.shared_axes = None if shared_axes is None else list(shared_axes)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the slopes."""
+        shared = set(self.shared_axes or ())
+        sizes = [1 if axis in shared else n for axis, n in enumerate(input_shape) if axis > 0]
+        if None in sizes:
+            raise ShapeError(
+                message(
+                    self._who(),
+                    "every size that has its own slope must be known",
+                    f"input of shape {tuple(input_shape)}",
+                    "Name the other axes in shared_axes.",
+                )
+            )
+        self.alpha = self.add_weight(
+            name="alpha",
+            shape=tuple(sizes),
+            initializer=self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
+        axes = {}
+        if self.shared_axes:
+            axes = {i: input_shape[i] for i in range(1, len(input_shape)) if i not in shared}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
+
+    def call(self, inputs: Any) -> Any:
+        """The inputs, negative ones scaled by their slope."""
+        alpha = self.alpha.value
+        return ops.subtract(ops.relu(inputs), ops.multiply(alpha, ops.relu(ops.negative(inputs))))
+
+
+@register("layers/ELU")
+class ELU(_Elementwise):
+    """Exponential linear unit.
+
+    Args:
+        alpha: Scale of the negative part.
+    Formula:
+        y = x where x > 0, alpha · (exp(x) - 1) below
+    Source:
+        Clevert et al. 2015, arXiv:1511.07289.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.ELU()(nacre.ops.ones((2, 3))).shape
+        (2, 3)
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = alpha
+
+    def call(self, inputs: Any) -> Any:
+        """The inputs, negative ones bent towards -alpha."""
+        return activations.elu(inputs, alpha=self.alpha)
+
+
+@register("layers/Softmax")
+class Softmax(_Elementwise):
+    """Positive values that sum to 1 along an axis.
+
+    Args:
+        axis: The axis, or several that are normalized together.
+    Shapes:
+        inputs (*any); mask the same shape, False where the output is to be 0
+    Formula:
+        y = exp(x) / sum(exp(x)), over the positions that are not masked
+    Example:
+        >>> import nacre
+        >>> nacre.layers.Softmax()(nacre.ops.ones((1, 4))).tolist()
+        [[0.25, 0.25, 0.25, 0.25]]
+    """
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = list(axis) if isinstance(axis, list | tuple) else axis
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """The normalized exponentials."""
+        if mask is None:
+            return self._softmax(inputs)
+        mask = jnp.asarray(mask).astype(bool)
+        # Half of the most negative number: finite, so a row without any position stays finite.
+        low = jnp.asarray(jnp.finfo(inputs.dtype).min / 2, inputs.dtype)
+        outputs = self._softmax(jnp.where(mask, inputs, low))
+        return jnp.where(mask, outputs, jnp.zeros((), outputs.dtype))
+
+    def _softmax(self, inputs: Any) -> Any:
+        if not isinstance(self.axis, list):
+            return ops.softmax(inputs, axis=self.axis)
+        if len(self.axis) == 1:
+            return ops.softmax(inputs, axis=self.axis[0])
+        return ops.exp(inputs - ops.logsumexp(inputs, axis=tuple(self.axis), keepdims=True))
+
+
+@register("layers/ThresholdedReLU")
+class ThresholdedReLU(_Elementwise):
+    """Inputs above a threshold, 0 elsewhere (a tf.keras 2 layer).
+
+    Args:
+        theta: The threshold.
+    Formula:
+        y = x where x > theta, else 0
+    Example:
+        >>> import nacre
+        >>> nacre.layers.ThresholdedReLU(2.0)(nacre.ops.ones((1, 2))).tolist()
+        [[0.0, 0.0]]
+    """
+
+    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        _not_negative(self, theta=theta)
+        self.theta = theta
+
+    def call(self, inputs: Any) -> Any:
+        """The inputs above the threshold."""
+        return ops.multiply(inputs, ops.cast(ops.greater(inputs, self.theta), inputs.dtype))

@@ -1,0 +1,196 @@
+"""Tables of vectors looked up by index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre import constraints, initializers, ops, regularizers
+from nacre.core.dtypes import standardize_dtype
+from nacre.core.registry import register
+from nacre.layers.base.layer import Layer
+from nacre.layers.core.configs import explicit_config, without
+from nacre.layers.core.dense import positive_int
+from nacre.layers.core.lora import LowRankAdaptation, refuse_quantization
+
+
+@register("layers/Embedding")
+class Embedding(LowRankAdaptation, Layer):
+    """A trainable vector for each index.
+
+    Args:
+        input_dim: Number of indices: largest index + 1.
+        output_dim: Size of each vector.
+        embeddings_initializer: First values of the table.
+        embeddings_regularizer: Penalty on the table.
+        embeddings_constraint: Applied after each update.
+        mask_zero: Whether index 0 is padding, masked in the layers that follow.
+        weights: First values of the table as an array (or a list with one).
+        lora_rank: Train a change of the table of this rank instead of the table.
+        lora_alpha: Scale of that change.
+        quantization_config: Accepted as None only.
+        input_length: tf.keras 2 spelling of a fixed length of the sequences.
+    Shapes:
+        inputs     (*batch,)              ints; floats are cut to ints
+        embeddings (input_dim, output_dim)
+        returns    (*batch, output_dim)   NaN for an index outside the table
+    Example:
+        >>> import nacre, numpy as np
+        >>> nacre.layers.Embedding(10, 4)(np.array([[1, 2, 0]])).shape
+        (1, 3, 4)
+    """
+
+    _lora_target = "embeddings"
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        length = kwargs.pop("input_length", None)
+        if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
+            kwargs["input_shape"] = (length,) if isinstance(length, int) else tuple(length)
+        # Indices must keep their value: float ones are not cast to a short compute dtype.
+        super().__init__(**{"autocast": False, **kwargs})
+        who = f"{type(self).__name__} '{self.name}'"
+        self.input_dim = positive_int(who, "input_dim", input_dim)
+        self.output_dim = positive_int(who, "output_dim", output_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = mask_zero
+        self.supports_masking = bool(mask_zero)
+        self.lora_rank = lora_rank
+        self.lora_alpha = lora_alpha
+        self.quantization_config = quantization_config
+        refuse_quantization(self, quantization_config)
+        if weights is not None:
+            self.build()
+            self.set_weights(list(weights) if isinstance(weights, list | tuple) else [weights])
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the table; it does not depend on the input's shape."""
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.input_dim, self.output_dim),
+            initializer=self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank, self.lora_alpha)
+
+    def call(self, inputs: Any) -> Any:
+        """The vectors (*batch, output_dim) of the indices (*batch,)."""
+        if standardize_dtype(inputs.dtype) not in ("int32", "int64"):
+            inputs = inputs.astype("int32")
+        outputs = ops.take(self.embeddings, inputs, axis=0)  # (*batch, output_dim)
+        if self.lora_enabled:
+            change = jnp.matmul(ops.take(self._lora_a, inputs, axis=0), self._lora_b.value)
+            outputs = outputs + change * (self.lora_alpha / self.lora_rank)
+        return outputs.astype(self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """True where the index is not 0, when `mask_zero`; else no mask."""
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data; the table's values are weights, not arguments."""
+        names = (
+            "input_dim output_dim embeddings_initializer embeddings_regularizer "
+            "activity_regularizer embeddings_constraint mask_zero quantization_config "
+            "lora_rank lora_alpha"
+        ).split()
+        config = explicit_config(self, **{name: getattr(self, name) for name in names})
+        return without(config, "lora_rank", "lora_alpha")
+
+
+@register("layers/ReversibleEmbedding")
+class ReversibleEmbedding(Embedding):
+    """An embedding that also maps vectors back to scores over the indices.
+
+    Choose it for language models whose output layer shares the table of the input layer.
+
+    Args:
+        input_dim: Number of indices.
+        output_dim: Size of each vector.
+        tie_weights: Whether the way back uses the same table.
+        embeddings_initializer: First values of the table.
+        embeddings_regularizer: Penalty on the table.
+        embeddings_constraint: Applied after each update.
+        mask_zero: Whether index 0 is padding.
+        reverse_dtype: Dtype of the way back; the compute dtype by default.
+        logit_soft_cap: Scores are squashed into (-cap, cap) by a scaled tanh.
+    Shapes:
+        inputs  (*batch,) ints, or (*batch, output_dim) with reverse=True
+        returns (*batch, output_dim), or (*batch, input_dim) with reverse=True
+    Formula:
+        reverse: s = x · tableᵀ;  with a soft cap c: c · tanh(s / c)
+    Example:
+        >>> import nacre
+        >>> layer = nacre.layers.ReversibleEmbedding(10, 4)
+        >>> layer(nacre.ops.ones((2, 4)), reverse=True).shape
+        (2, 10)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        reverse_dtype: Any = None,
+        logit_soft_cap: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            input_dim,
+            output_dim,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+            mask_zero=mask_zero,
+            **kwargs,
+        )
+        self.tie_weights = tie_weights
+        self.reverse_dtype = reverse_dtype
+        self.logit_soft_cap = logit_soft_cap
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the table, and the table of the way back when it is its own."""
+        super().build(input_shape)
+        if not self.tie_weights:
+            self.reverse_embeddings = self.add_weight(
+                name="reverse_embeddings",
+                shape=(self.output_dim, self.input_dim),
+                initializer=self.embeddings_initializer,
+            )
+
+    def call(self, inputs: Any, reverse: bool = False) -> Any:
+        """Vectors for indices, or with `reverse` scores for vectors."""
+        if not reverse:
+            return super().call(inputs)
+        kernel = self._adapted().T if self.tie_weights else self.reverse_embeddings.value
+        dtype = standardize_dtype(self.reverse_dtype or self.compute_dtype)
+        logits = ops.matmul(inputs.astype(dtype), kernel.astype(dtype))  # (*batch, input_dim)
+        if self.logit_soft_cap is not None:
+            logits = ops.tanh(logits / self.logit_soft_cap) * self.logit_soft_cap
+        return logits
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        names = ("tie_weights", "reverse_dtype", "logit_soft_cap")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

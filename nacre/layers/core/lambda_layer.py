@@ -1,0 +1,105 @@
+"""A function as a layer."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from nacre.core import tree
+from nacre.core.registry import deserialize_keras_object, register
+from nacre.layers.base.layer import Layer
+from nacre.layers.core.configs import explicit_config, without
+
+
+@register("layers/Lambda")
+class Lambda(Layer):
+    """Apply a function to the inputs.
+
+    Choose it for a few operations without weights. A class of your own is saved more safely: a
+    lambda has no name a file could keep, so only named, registered functions are saved.
+
+    Args:
+        function: Called as `function(inputs, **arguments)`; gets `mask` and `training` too when it
+            takes them.
+        output_shape: Shape of the output without batch axis, or a function of the input's shape.
+            Not needed: the shape is found by tracing.
+        mask: Mask of the output, or a function `(inputs, mask) -> mask`.
+        arguments: Further keyword arguments of the function.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.Lambda(lambda x: 2 * x)(nacre.ops.ones((2, 3))).shape
+        (2, 3)
+    """
+
+    def __init__(
+        self,
+        function: Any,
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.function = function
+        self.arguments = arguments or {}
+        self._given_output_shape = output_shape
+        self.mask = mask
+        self.supports_masking = mask is not None
+        parameters = inspect.signature(function).parameters if callable(function) else {}
+        self._extra = [name for name in ("mask", "training") if name in parameters]
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """What the function returns."""
+        extra = {"mask": mask, "training": training}
+        given = {name: extra[name] for name in self._extra if name not in self.arguments}
+        return self.function(inputs, **given, **self.arguments)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask argument: itself, or what it returns."""
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output for the shape of the input."""
+        given = self._given_output_shape
+        if given is None:
+            return super().compute_output_shape(input_shape)
+        if callable(given):
+            return given(input_shape)
+        first = input_shape
+        while isinstance(first, list | tuple | dict) and tree.is_nested(_first(first)):
+            first = _first(first)
+        return (first[0], *given)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        config = explicit_config(
+            self,
+            function=self.function,
+            arguments=self.arguments,
+            output_shape=self._given_output_shape,
+            mask=self.mask,
+        )
+        return without(config, "output_shape", "mask")
+
+    @classmethod
+    def from_config(
+        cls,
+        config: dict[str, Any],
+        custom_objects: dict[str, Any] | None = None,
+        safe_mode: bool | None = None,
+    ) -> Lambda:
+        """Make the layer a config describes; code in it is refused unless safe_mode is False."""
+        safe = True if safe_mode is None else safe_mode
+        config = {
+            key: deserialize_keras_object(value, custom_objects, safe_mode=safe)
+            if isinstance(value, dict) and "class_name" in value
+            else value
+            for key, value in config.items()
+        }
+        if isinstance(config.get("output_shape"), list):
+            config["output_shape"] = tuple(config["output_shape"])
+        return cls(**config)
+
+
+def _first(structure: Any) -> Any:
+    return next(iter(structure.values() if isinstance(structure, dict) else structure), None)

@@ -1,0 +1,41 @@
+"""Masks made from a padding value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre import ops
+from nacre.core.registry import register
+from nacre.layers.base.layer import Layer
+
+
+@register("layers/Masking")
+class Masking(Layer):
+    """Mask the time steps whose features all equal one value.
+
+    The masked steps are set to 0, and the mask travels to the layers that follow.
+
+    Args:
+        mask_value: The value that marks padding.
+    Shapes:
+        inputs  (batch, time, features)
+        returns the same; mask (batch, time), False where the step is padding
+    Example:
+        >>> import nacre, numpy as np
+        >>> nacre.layers.Masking()(np.ones((2, 3, 4), "float32")).shape
+        (2, 3, 4)
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = mask_value
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """The inputs, zero where masked."""
+        mask = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        return ops.multiply(inputs, ops.cast(mask, inputs.dtype))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """True where some feature differs from the padding value."""
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

@@ -1,0 +1,85 @@
+"""What the normalizing layers share: a trainable scale (gamma) and offset (beta)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre import constraints, initializers, regularizers
+from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.layers.base.layer import Layer
+
+
+class AffineNormalization(Layer):
+    """Base of the layers that scale and shift what they normalized."""
+
+    def __init__(
+        self,
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        beta_initializer: Any,
+        gamma_initializer: Any,
+        beta_regularizer: Any,
+        gamma_regularizer: Any,
+        beta_constraint: Any,
+        gamma_constraint: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not epsilon >= 0:
+            raise ArgumentError(message(self._who(), "epsilon must not be negative", repr(epsilon)))
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.gamma: Any = None
+        self.beta: Any = None
+        self.supports_masking = True
+
+    def _add_affine(self, shape: tuple[int, ...], scale: bool, center: bool) -> None:
+        if scale:
+            self.gamma = self.add_weight(
+                name="gamma",
+                shape=shape,
+                initializer=self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                autocast=False,
+            )
+        if center:
+            self.beta = self.add_weight(
+                name="beta",
+                shape=shape,
+                initializer=self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                autocast=False,
+            )
+
+    def _checked_axis(self, axis: int, input_shape: Any) -> int:
+        """`axis` counted from the front."""
+        ndim = len(input_shape)
+        if not -ndim <= axis < ndim:
+            raise ArgumentError(
+                message(self._who(), f"axis must be from {-ndim} to {ndim - 1}", f"axis={axis}")
+            )
+        return axis % ndim
+
+    def _known(self, axis: int, input_shape: Any) -> int:
+        """The size of `axis`, which must be known."""
+        size = input_shape[axis]
+        if size is None:
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"the size of axis {axis} must be known",
+                    f"input of shape {tuple(input_shape)}",
+                    "Give the model's Input a number there.",
+                )
+            )
+        return int(size)

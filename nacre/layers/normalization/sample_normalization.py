@@ -1,0 +1,295 @@
+"""Normalization within each sample: layer, group, root mean square, unit length."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre import ops
+from nacre.core import scope
+from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.registry import register
+from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.layer import Layer
+from nacre.layers.normalization.affine import AffineNormalization
+from nacre.layers.normalization.statistics import at_least_float32, standardize
+
+
+def _axis_list(axis: Any) -> list[int]:
+    return list(axis) if isinstance(axis, list | tuple) else [axis]
+
+
+def _in_training() -> bool:
+    context = scope.call_context()
+    return bool(context is not None and context.training)
+
+
+@register("layers/LayerNormalization")
+class LayerNormalization(AffineNormalization):
+    """Give each sample mean 0 and variance 1 over its features, then scale and shift it.
+
+    Args:
+        axis: The axis or axes of the features.
+        epsilon: Added to the variance, inside the root.
+        center: Whether to add beta.
+        scale: Whether to multiply by gamma.
+        beta_initializer, gamma_initializer: First values.
+        beta_regularizer, gamma_regularizer: Penalties.
+        beta_constraint, gamma_constraint: Applied after each update.
+        rms_scaling: Divide by the root of the mean square instead, with no offset.
+    Shapes:
+        inputs (batch, *sizes); gamma, beta: the sizes of `axis`
+    Formula:
+        y = gamma · (x - mean) / sqrt(variance + epsilon) + beta
+    Precision:
+        Statistics are taken in float32 for 16-bit inputs; the result is cast back.
+    Source:
+        Ba et al. 2016, arXiv:1607.06450.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.LayerNormalization()(nacre.ops.ones((4, 3))).shape
+        (4, 3)
+    """
+
+    def __init__(
+        self,
+        axis: Any = -1,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        *,
+        rms_scaling: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **kwargs,
+        )
+        self.axis = _axis_list(axis)
+        self.rms_scaling = rms_scaling
+
+    def build(self, input_shape: Any) -> None:
+        """Make gamma and beta."""
+        axes = [self._checked_axis(axis, input_shape) for axis in self.axis]
+        sizes = tuple(self._known(axis, input_shape) for axis in axes)
+        self._add_affine(
+            sizes, self.scale or self.rms_scaling, self.center and not self.rms_scaling
+        )
+        self._axes = tuple(axes)
+
+    def call(self, inputs: Any) -> Any:
+        """The normalized inputs."""
+        x = at_least_float32(inputs)
+        if self.rms_scaling:
+            square = jnp.mean(jnp.square(x), self._axes, keepdims=True)
+            outputs = x / jnp.sqrt(square + self.epsilon) * self._wide(self.gamma, x)
+        elif not _in_training() and self._is_last_axis(x):
+            # Kept whole for exporters; in training the written-out gradient is faster.
+            outputs = ops.layer_normalization(
+                x, gamma=self.gamma, beta=self.beta, axis=-1, epsilon=self.epsilon
+            )
+        else:
+            outputs = standardize(x, self._axes, self.epsilon)
+            if self.gamma is not None:
+                outputs = outputs * self._wide(self.gamma, x)
+            if self.beta is not None:
+                outputs = outputs + self._wide(self.beta, x)
+        return outputs.astype(self.compute_dtype)
+
+    def _is_last_axis(self, x: Any) -> bool:
+        return self._axes == (len(x.shape) - 1,)
+
+    def _wide(self, variable: Any, x: Any) -> Any:
+        """gamma or beta with size 1 on the axes that are not normalized."""
+        order = sorted(range(len(self._axes)), key=lambda i: self._axes[i])
+        sizes = dict(zip(self._axes, variable.shape, strict=True))
+        value = jnp.transpose(variable.value, order)
+        return value.reshape([sizes.get(axis, 1) for axis in range(len(x.shape))])
+
+
+@register("layers/GroupNormalization")
+class GroupNormalization(AffineNormalization):
+    """Normalize each sample over groups of channels, then scale and shift it.
+
+    Args:
+        groups: Number of groups; -1 makes every channel its own (instance normalization).
+        axis: The channels axis.
+        epsilon: Added to the variance, inside the root.
+        center: Whether to add beta.
+        scale: Whether to multiply by gamma.
+        beta_initializer, gamma_initializer: First values.
+        beta_regularizer, gamma_regularizer: Penalties.
+        beta_constraint, gamma_constraint: Applied after each update.
+    Shapes:
+        inputs (batch, *sizes) with channels on `axis`; gamma, beta (channels,)
+    Formula:
+        y = gamma · (x - mean) / sqrt(variance + epsilon) + beta, statistics of sample and group
+    Raises:
+        ShapeError: The channels cannot be divided into the groups.
+    Source:
+        Wu & He 2018, arXiv:1803.08494.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.GroupNormalization(groups=2)(nacre.ops.ones((1, 4, 4, 6))).shape
+        (1, 4, 4, 6)
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **kwargs,
+        )
+        self.groups = groups
+        self.axis = axis
+
+    def build(self, input_shape: Any) -> None:
+        """Make gamma and beta."""
+        axis = self._checked_axis(self.axis, input_shape)
+        channels = self._known(axis, input_shape)
+        groups = channels if self.groups == -1 else self.groups
+        if axis == 0 or groups < 1 or channels % groups:
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"the channels must be divisible into groups={self.groups}",
+                    f"{channels} channels on axis {axis}",
+                )
+            )
+        self._axis, self._group_count = axis, groups
+        self._add_affine((channels,), self.scale, self.center)
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
+
+    def call(self, inputs: Any) -> Any:
+        """The normalized inputs."""
+        x = at_least_float32(inputs)
+        shape, axis, groups = x.shape, self._axis, self._group_count
+        split = (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
+        axes = tuple(a for a in range(1, len(split)) if a != axis)
+        outputs = standardize(x.reshape(split), axes, self.epsilon).reshape(shape)
+        wide = [1] * len(shape)
+        wide[axis] = -1
+        if self.gamma is not None:
+            outputs = outputs * self.gamma.value.reshape(wide)
+        if self.beta is not None:
+            outputs = outputs + self.beta.value.reshape(wide)
+        return outputs.astype(self.compute_dtype)
+
+
+@register("layers/RMSNormalization")
+class RMSNormalization(Layer):
+    """Divide each sample by the root mean square of its features, then scale it.
+
+    Choose it over `LayerNormalization` when the mean need not be removed.
+
+    Args:
+        axis: The axis or axes of the features.
+        epsilon: Added to the mean square, inside the root.
+    Shapes:
+        inputs (batch, *sizes); scale: the sizes of `axis`
+    Formula:
+        y = scale · x / sqrt(mean(x²) + epsilon)
+    Precision:
+        The mean is taken in float32 for 16-bit inputs; the result is cast back.
+    Source:
+        Zhang & Sennrich 2019, arXiv:1910.07467, section 4. Differs: epsilon, which the paper omits.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.RMSNormalization()(nacre.ops.ones((4, 3))).shape
+        (4, 3)
+    """
+
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = _axis_list(axis)
+        self.epsilon = epsilon
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Make the scale."""
+        ndim = len(input_shape)
+        self._axes = tuple(sorted(axis % ndim for axis in self.axis))
+        sizes = tuple(input_shape[axis] for axis in self._axes)
+        self.scale = self.add_weight(name="scale", shape=sizes, initializer="ones", autocast=False)
+
+    def call(self, x: Any) -> Any:
+        """The normalized inputs."""
+        wide = at_least_float32(x)
+        if self._axes == (len(x.shape) - 1,):
+            outputs = ops.rms_normalization(wide, scale=self.scale, axis=-1, epsilon=self.epsilon)
+        else:
+            square = jnp.mean(jnp.square(wide), self._axes, keepdims=True)
+            sizes = dict(zip(self._axes, self.scale.shape, strict=True))
+            scale = self.scale.value.reshape([sizes.get(a, 1) for a in range(len(x.shape))])
+            outputs = wide / jnp.sqrt(square + self.epsilon) * scale
+        return outputs.astype(self.compute_dtype)
+
+
+@register("layers/UnitNormalization")
+class UnitNormalization(Layer):
+    """Scale each sample to length 1.
+
+    Args:
+        axis: The axis or axes the length is taken over.
+    Formula:
+        y = x / max(norm(x), 1e-12)
+    Example:
+        >>> import nacre
+        >>> nacre.layers.UnitNormalization()(nacre.ops.ones((1, 4))).tolist()
+        [[0.5, 0.5, 0.5, 0.5]]
+    """
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        good = isinstance(axis, int) or (
+            isinstance(axis, list | tuple) and all(isinstance(a, int) for a in axis)
+        )
+        if not good:
+            raise ArgumentError(message(self._who(), "axis must be an int or several", repr(axis)))
+        self.axis = list(axis) if isinstance(axis, list | tuple) else axis
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """The inputs, of length 1."""
+        axes = tuple(_axis_list(self.axis))
+        square = jnp.sum(jnp.square(inputs), axes, keepdims=True)
+        # The norm is at least 1e-12; the floor is put under its square, where gradients stay finite.
+        floor = max(1e-24, float(jnp.finfo(inputs.dtype).tiny))
+        return inputs / jnp.maximum(jnp.sqrt(jnp.maximum(square, floor)), math.sqrt(floor))

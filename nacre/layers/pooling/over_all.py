@@ -1,0 +1,195 @@
+"""Pooling over all places: one number for each channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre import ops
+from nacre.core.config import standardize_data_format
+from nacre.core.registry import register
+from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.layer import Layer
+
+
+class GlobalPooling(Layer):
+    """One number for each channel.
+
+    Args:
+        data_format: 'channels_last' or 'channels_first'; None takes the global setting.
+        keepdims: Whether the pooled axes stay, with size 1.
+    """
+
+    rank = 2
+    mode = "max"
+
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.data_format = standardize_data_format(data_format)
+        self.keepdims = keepdims
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    @property
+    def pooled_axes(self) -> tuple[int, ...]:
+        """The spatial axes."""
+        start = 1 if self.data_format == "channels_last" else 2
+        return tuple(range(start, start + self.rank))
+
+    def call(self, inputs: Any) -> Any:
+        """Pool all places."""
+        pool = ops.max if self.mode == "max" else ops.mean
+        return pool(inputs, axis=self.pooled_axes, keepdims=self.keepdims)
+
+
+@register("layers/GlobalAveragePooling1D")
+class GlobalAveragePooling1D(GlobalPooling):
+    """Take the mean over all steps of a sequence, for each channel.
+
+    Choose it between the last convolution and the first `Dense`: no weights, any input size.
+
+    Args:
+        data_format: 'channels_last' or 'channels_first'; None takes the global setting.
+        keepdims: Whether the pooled axes stay, with size 1.
+    Shapes:
+        inputs   (batch, steps, channels)
+        mask     (batch, steps), True where a step counts
+        returns  (batch, channels)
+    Example:
+        >>> import nacre
+        >>> GlobalAveragePooling1D()(nacre.ops.ones((2, 6, 4))).shape
+        (2, 4)
+    """
+
+    rank = 1
+    mode = "average"
+
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """The mean over the steps the mask keeps, or over all without a mask."""
+        if mask is None:
+            return super().call(inputs)
+        steps = self.pooled_axes[0]
+        weights = ops.cast(mask, inputs.dtype)
+        weights = ops.expand_dims(weights, 2 if steps == 1 else 1)
+        total = ops.sum(inputs * weights, axis=steps, keepdims=self.keepdims)
+        return total / ops.sum(weights, axis=steps, keepdims=self.keepdims)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None: no steps are left."""
+        return None
+
+
+@register("layers/GlobalAveragePooling2D")
+class GlobalAveragePooling2D(GlobalPooling):
+    """Take the mean over all places of an image, for each channel.
+
+    Choose it between the last convolution and the first `Dense`: no weights, any input size.
+
+    Args:
+        data_format: 'channels_last' or 'channels_first'; None takes the global setting.
+        keepdims: Whether the pooled axes stay, with size 1.
+    Shapes:
+        inputs   (batch, height, width, channels)
+        returns  (batch, channels)
+    Example:
+        >>> import nacre
+        >>> GlobalAveragePooling2D()(nacre.ops.ones((2, 6, 6, 4))).shape
+        (2, 4)
+    """
+
+    rank = 2
+    mode = "average"
+
+
+@register("layers/GlobalAveragePooling3D")
+class GlobalAveragePooling3D(GlobalPooling):
+    """Take the mean over all places of a volume, for each channel.
+
+    Choose it between the last convolution and the first `Dense`: no weights, any input size.
+
+    Args:
+        data_format: 'channels_last' or 'channels_first'; None takes the global setting.
+        keepdims: Whether the pooled axes stay, with size 1.
+    Shapes:
+        inputs   (batch, depth, height, width, channels)
+        returns  (batch, channels)
+    Example:
+        >>> import nacre
+        >>> GlobalAveragePooling3D()(nacre.ops.ones((2, 4, 4, 4, 3))).shape
+        (2, 3)
+    """
+
+    rank = 3
+    mode = "average"
+
+
+@register("layers/GlobalMaxPooling1D")
+class GlobalMaxPooling1D(GlobalPooling):
+    """Take the largest value over all steps of a sequence, for each channel.
+
+    Choose it between the last convolution and the first `Dense`: no weights, any input size.
+
+    Args:
+        data_format: 'channels_last' or 'channels_first'; None takes the global setting.
+        keepdims: Whether the pooled axes stay, with size 1.
+    Shapes:
+        inputs   (batch, steps, channels)
+        returns  (batch, channels)
+    Example:
+        >>> import nacre
+        >>> GlobalMaxPooling1D()(nacre.ops.ones((2, 6, 4))).shape
+        (2, 4)
+    """
+
+    rank = 1
+    mode = "max"
+
+
+@register("layers/GlobalMaxPooling2D")
+class GlobalMaxPooling2D(GlobalPooling):
+    """Take the largest value over all places of an image, for each channel.
+
+    Choose it between the last convolution and the first `Dense`: no weights, any input size.
+
+    Args:
+        data_format: 'channels_last' or 'channels_first'; None takes the global setting.
+        keepdims: Whether the pooled axes stay, with size 1.
+    Shapes:
+        inputs   (batch, height, width, channels)
+        returns  (batch, channels)
+    Example:
+        >>> import nacre
+        >>> GlobalMaxPooling2D()(nacre.ops.ones((2, 6, 6, 4))).shape
+        (2, 4)
+    """
+
+    rank = 2
+    mode = "max"
+
+
+@register("layers/GlobalMaxPooling3D")
+class GlobalMaxPooling3D(GlobalPooling):
+    """Take the largest value over all places of a volume, for each channel.
+
+    Choose it between the last convolution and the first `Dense`: no weights, any input size.
+
+    Args:
+        data_format: 'channels_last' or 'channels_first'; None takes the global setting.
+        keepdims: Whether the pooled axes stay, with size 1.
+    Shapes:
+        inputs   (batch, depth, height, width, channels)
+        returns  (batch, channels)
+    Example:
+        >>> import nacre
+        >>> GlobalMaxPooling3D()(nacre.ops.ones((2, 4, 4, 4, 3))).shape
+        (2, 3)
+    """
+
+    rank = 3
+    mode = "max"

@@ -1,0 +1,268 @@
+"""Numbers to categories, categories to vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.interop import is_tracer, to_numpy_if_foreign
+from nacre.core.registry import register
+from nacre.layers.base.layer import Layer
+
+OUTPUT_MODES = ("one_hot", "multi_hot", "count")
+
+
+def encode(indices: Any, depth: int, mode: str, dtype: Any, weights: Any = None) -> jax.Array:
+    """Vectors of `depth` numbers for indices.
+
+    Args:
+        indices: Ints; ones outside 0 … depth - 1 give zeros.
+        depth: Number of categories.
+        mode: 'one_hot' a vector an index (a last axis of size 1 is dropped), 'multi_hot' 1 for
+            every index of a row, 'count' how often each stands in a row.
+        dtype: Of the result.
+        weights: For 'count': what each index counts.
+    """
+    if mode == "one_hot":
+        if indices.ndim > 1 and indices.shape[-1] == 1:
+            indices = indices[..., 0]
+        return jax.nn.one_hot(indices, depth, dtype=dtype)
+    vectors = jax.nn.one_hot(indices, depth, dtype=dtype)  # (..., row, depth)
+    if indices.ndim == 0:
+        return vectors
+    if mode == "multi_hot":
+        return jnp.max(vectors, axis=-2)
+    if weights is not None:
+        vectors = vectors * jnp.asarray(weights, dtype)[..., None]
+    return jnp.sum(vectors, axis=-2)
+
+
+def refuse_sparse(layer: Layer, sparse: Any) -> None:
+    """Raise for sparse=True: outputs are dense arrays here."""
+    if sparse:
+        raise ArgumentError(
+            message(
+                f"{type(layer).__name__} '{layer.name}'",
+                "sparse must be False, as outputs are dense arrays",
+                "sparse=True",
+            )
+        )
+
+
+def checked_mode(layer: Layer, mode: str, modes: tuple[str, ...]) -> str:
+    """`mode` when it is one of `modes`."""
+    if mode not in modes:
+        raise ArgumentError(
+            message(
+                f"{type(layer).__name__} '{layer.name}'",
+                f"output_mode must be one of {modes}",
+                repr(mode),
+            )
+        )
+    return mode
+
+
+@register("layers/CategoryEncoding")
+class CategoryEncoding(Layer):
+    """Turn indices of categories into vectors.
+
+    Args:
+        num_tokens: Number of categories.
+        output_mode: 'multi_hot' (1 for each category in a row), 'one_hot' or 'count'.
+        sparse: Accepted as False only.
+    Shapes:
+        inputs (batch, row) ints; returns (batch, num_tokens); 'one_hot' also (batch,) and
+        (batch, row) -> (batch, row, num_tokens)
+    Raises:
+        ArgumentError: An index is outside 0 … num_tokens - 1.
+    Example:
+        >>> import nacre, numpy as np
+        >>> nacre.layers.CategoryEncoding(3, "count")(np.array([[0, 0, 2]])).tolist()
+        [[2.0, 0.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        num_tokens: int | None = None,
+        output_mode: str = "multi_hot",
+        sparse: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if output_mode == "binary":  # tf.keras 2 spelling
+            output_mode = "multi_hot"
+        self.output_mode = checked_mode(self, output_mode, OUTPUT_MODES)
+        if not isinstance(num_tokens, int) or num_tokens < 1:
+            raise ArgumentError(
+                message(self._who(), "num_tokens must be a positive int", repr(num_tokens))
+            )
+        self.num_tokens = num_tokens
+        refuse_sparse(self, sparse)
+
+    def call(self, inputs: Any, count_weights: Any = None) -> Any:
+        """The vectors."""
+        if count_weights is not None and self.output_mode != "count":
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "count_weights belong to output_mode='count'",
+                    f"output_mode={self.output_mode!r}",
+                )
+            )
+        indices = jnp.asarray(inputs)
+        self._check_range(indices)
+        return encode(
+            indices.astype("int32"), self.num_tokens, self.output_mode, self.compute_dtype,
+            count_weights,
+        )  # fmt: skip
+
+    def _check_range(self, indices: Any) -> None:
+        # Inside a compiled program the values are not known: there, zeros stand for unknown ones.
+        if is_tracer(indices) or indices.size == 0:
+            return
+        low, high = int(indices.min()), int(indices.max())
+        if low < 0 or high >= self.num_tokens:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    f"indices must be from 0 to {self.num_tokens - 1}",
+                    f"values from {low} to {high}",
+                    f"Pass num_tokens={high + 1}." if low >= 0 else "",
+                )
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {k: v for k, v in super().get_config().items() if k != "sparse"}
+
+
+@register("layers/Discretization")
+class Discretization(Layer):
+    """Put numbers into bins.
+
+    Args:
+        bin_boundaries: Boundaries between the bins, ascending.
+        num_bins: Number of bins whose boundaries `adapt` finds, equally full.
+        epsilon: Kept for compatibility with Keras: here `adapt` is exact.
+        output_mode: 'int' the bin's index, or 'one_hot', 'multi_hot', 'count'.
+        sparse: Accepted as False only.
+    Formula:
+        bin = number of boundaries <= x
+    Example:
+        >>> import nacre, numpy as np
+        >>> nacre.layers.Discretization([0.0, 1.0])(np.array([-1.0, 0.5, 3.0])).tolist()
+        [0, 1, 2]
+    """
+
+    def __init__(
+        self,
+        bin_boundaries: Any = None,
+        num_bins: int | None = None,
+        epsilon: float = 0.01,
+        output_mode: str = "int",
+        sparse: bool = False,
+        dtype: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if dtype is None and output_mode == "int":
+            dtype = "float32"  # inputs are compared as they are, bins are int32
+        super().__init__(name=name, dtype=dtype, **kwargs)
+        refuse_sparse(self, sparse)
+        if bin_boundaries is None and num_bins is None:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "bin_boundaries or num_bins must be given",
+                    "neither",
+                    "Pass bin_boundaries=[0.0, 1.0], or num_bins=10 and call adapt(data).",
+                )
+            )
+        if num_bins is not None and num_bins < 1:
+            raise ArgumentError(message(self._who(), "num_bins must be positive", repr(num_bins)))
+        self.bin_boundaries = None if bin_boundaries is None else [float(b) for b in bin_boundaries]
+        if self.bin_boundaries is not None and sorted(self.bin_boundaries) != self.bin_boundaries:
+            raise ArgumentError(
+                message(self._who(), "bin_boundaries must ascend", repr(bin_boundaries))
+            )
+        self.num_bins = num_bins
+        self.epsilon = epsilon
+        self.output_mode = checked_mode(self, output_mode, ("int", *OUTPUT_MODES))
+        self.sparse = sparse
+
+    def adapt(self, data: Any, steps: int | None = None) -> None:
+        """Find boundaries that put equally many values of `data` into each bin.
+
+        Args:
+            data: Array, or batches of arrays.
+            steps: Number of batches to look at.
+        """
+        if self.num_bins is None:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "adapt needs num_bins",
+                    "bin_boundaries",
+                    "Make the layer with num_bins=10.",
+                )
+            )
+        parts = [np.asarray(batch, "float64").ravel() for batch in batches_of(data, steps)]
+        values, counts = np.unique(np.concatenate(parts), return_counts=True)
+        shares = np.cumsum(counts) / counts.sum()
+        wanted = np.arange(1, self.num_bins) / self.num_bins
+        # A value met several times is several steps of the staircase: repeat it for np.interp.
+        flat = np.repeat(values, counts)
+        steps_at = np.arange(1, flat.size + 1) / flat.size if flat.size <= 10**6 else shares
+        points = flat if flat.size <= 10**6 else values
+        self.bin_boundaries = [float(b) for b in np.interp(wanted, steps_at, points)]
+
+    def reset_state(self) -> None:
+        """Forget what `adapt` found."""
+        if self.num_bins is not None:
+            self.bin_boundaries = None
+
+    def call(self, inputs: Any) -> Any:
+        """The bins."""
+        if self.bin_boundaries is None:
+            raise NotBuiltError(
+                message(
+                    self._who(),
+                    "its boundaries must be known",
+                    "a layer without boundaries",
+                    "Call adapt(data) first.",
+                )
+            )
+        x = jnp.asarray(inputs)
+        boundaries = jnp.asarray(self.bin_boundaries, "float32")
+        indices = jnp.searchsorted(boundaries, x.astype("float32"), side="right").astype("int32")
+        if self.output_mode == "int":
+            return indices
+        depth = len(self.bin_boundaries) + 1
+        return encode(indices, depth, self.output_mode, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        config = super().get_config()
+        config["dtype"] = self.dtype
+        return {k: v for k, v in config.items() if k != "trainable"}
+
+
+def batches_of(data: Any, steps: int | None = None) -> Any:
+    """The batches in what `adapt` was given: one for an array, those of an iterable else."""
+    data = to_numpy_if_foreign(data)
+    if isinstance(data, np.ndarray | jax.Array | np.generic | float | int | str):
+        yield np.asarray(data)
+        return
+    if isinstance(data, list | tuple):
+        yield np.asarray(data)
+        return
+    for index, batch in enumerate(data):
+        if steps is not None and index >= steps:
+            return
+        if isinstance(batch, list | tuple):
+            batch = batch[0]  # (inputs, targets)
+        yield np.asarray(to_numpy_if_foreign(batch))

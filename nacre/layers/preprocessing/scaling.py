@@ -1,0 +1,248 @@
+"""Inputs brought to a scale: by given factors, or by the statistics of the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core import config
+from nacre.core.errors import ArgumentError, NotBuiltError, ShapeError, message
+from nacre.core.registry import register
+from nacre.layers.base.layer import Layer
+from nacre.layers.core.configs import explicit_config
+from nacre.layers.preprocessing.encoding import batches_of
+
+
+@register("layers/Rescaling")
+class Rescaling(Layer):
+    """Multiply by a factor and add an offset.
+
+    Args:
+        scale: The factor, such as 1/255 for pixels; or several that broadcast.
+        offset: The offset.
+    Formula:
+        y = x · scale + offset
+    Example:
+        >>> import nacre
+        >>> nacre.layers.Rescaling(0.5, offset=1.0)(nacre.ops.ones((1, 2))).tolist()
+        [[1.5, 1.5]]
+    """
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.offset = offset
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """The rescaled inputs, in the compute dtype."""
+        dtype = self.compute_dtype
+        x = jnp.asarray(inputs).astype(dtype)
+        return x * jnp.asarray(self.scale, dtype) + jnp.asarray(self.offset, dtype)
+
+
+@register("layers/Normalization")
+class Normalization(Layer):
+    """Give each feature mean 0 and variance 1, as measured on the data by `adapt`.
+
+    Args:
+        axis: Axes that keep statistics of their own; None for one mean and variance of everything.
+        mean: Mean, instead of `adapt`.
+        variance: Variance, instead of `adapt`.
+        invert: Map normalized values back.
+    Shapes:
+        inputs (batch, *sizes); mean, variance: the sizes of `axis`; count ()
+    Formula:
+        y = (x - mean) / max(sqrt(variance), 1e-7); inverted: x · max(sqrt(variance), 1e-7) + mean
+    Raises:
+        NotBuiltError: It is called before `adapt`.
+    Example:
+        >>> import nacre, numpy as np
+        >>> layer = nacre.layers.Normalization()
+        >>> layer.adapt(np.array([[1.0], [3.0]]))
+        >>> layer(np.array([[1.0], [3.0]])).tolist()
+        [[-1.0], [1.0]]
+    """
+
+    def __init__(
+        self,
+        axis: Any = -1,
+        mean: Any = None,
+        variance: Any = None,
+        invert: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if axis is None:
+            axis = ()
+        self.axis = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
+        if 0 in self.axis:
+            raise ArgumentError(message(self._who(), "axis must not be 0, the batch", repr(axis)))
+        if (mean is None) != (variance is None):
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "mean and variance must be given together",
+                    f"mean={mean}, variance={variance}",
+                )
+            )
+        self.input_mean = mean
+        self.input_variance = variance
+        self.invert = invert
+        self.supports_masking = True
+        self.adapt_mean: Any = None
+        self.adapt_variance: Any = None
+        self._adapted = mean is not None
+
+    def build(self, input_shape: Any) -> None:
+        """Make the statistics, unless they were given."""
+        if input_shape is None:
+            return
+        ndim = len(input_shape)
+        if any(not -ndim <= axis < ndim for axis in self.axis):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"the input must have the axes {self.axis}",
+                    f"input of shape {tuple(input_shape)}",
+                )
+            )
+        self._kept = tuple(sorted(axis % ndim for axis in self.axis))
+        sizes = tuple(input_shape[axis] for axis in self._kept)
+        if None in sizes:
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"the sizes of the axes {self.axis} must be known",
+                    f"input of shape {tuple(input_shape)}",
+                )
+            )
+        self._wide = tuple(n if a in self._kept else 1 for a, n in enumerate(input_shape))
+        if self.input_mean is not None or self.adapt_mean is not None:
+            return
+        self.adapt_mean = self.add_weight(
+            name="mean", shape=sizes, initializer="zeros", trainable=False, autocast=False
+        )
+        self.adapt_variance = self.add_weight(
+            name="variance", shape=sizes, initializer="ones", trainable=False, autocast=False
+        )
+        # Keeps the place it has in files of Keras; nothing counts here.
+        self.count = self.add_weight(
+            name="count", shape=(), dtype="int32", initializer="zeros", trainable=False
+        )
+
+    def adapt(self, data: Any, steps: int | None = None) -> None:
+        """Measure mean and variance.
+
+        Args:
+            data: Array, or batches of arrays.
+            steps: Number of batches to look at.
+        """
+        if self.input_mean is not None:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "adapt must not be called when mean and variance were given",
+                    "a call of adapt",
+                )
+            )
+        total = None
+        for batch in batches_of(data, steps):
+            if batch.ndim == 1:
+                batch = batch[:, None]
+            if not self.built:
+                self.build((None, *batch.shape[1:]))
+                self._after_build()
+            total = _joined(total, _measured(batch, self._kept))
+        if total is None:
+            raise ArgumentError(message(self._who(), "adapt needs at least one batch", "none"))
+        count, mean, squares = total
+        self.adapt_mean.assign(np.asarray(mean, "float32"))
+        self.adapt_variance.assign(np.asarray(squares / count, "float32"))
+        self._adapted = True
+
+    def reset_state(self) -> None:
+        """Forget what `adapt` measured."""
+        if self.adapt_mean is not None:
+            self.adapt_mean.assign(np.zeros(self.adapt_mean.shape, "float32"))
+            self.adapt_variance.assign(np.ones(self.adapt_variance.shape, "float32"))
+            self._adapted = False
+
+    @property
+    def mean(self) -> Any:
+        """The mean, broadcastable against the inputs."""
+        return self._statistic(self.input_mean, self.adapt_mean)
+
+    @property
+    def variance(self) -> Any:
+        """The variance, broadcastable against the inputs."""
+        return self._statistic(self.input_variance, self.adapt_variance)
+
+    def _statistic(self, given: Any, measured: Any) -> Any:
+        if given is None and measured is None:
+            return None
+        value = jnp.asarray(given, "float32") if measured is None else measured.value
+        wide = getattr(self, "_wide", None)
+        if wide is None:
+            return value
+        return jnp.broadcast_to(value.reshape(wide) if value.size > 1 else value, wide)
+
+    def call(self, inputs: Any) -> Any:
+        """The normalized inputs."""
+        x = jnp.asarray(inputs).astype(self.compute_dtype)
+        mean, variance = self.mean, self.variance
+        if mean is None:
+            raise NotBuiltError(
+                message(
+                    self._who(),
+                    "its mean and variance must be known",
+                    "a layer without statistics",
+                    "Call adapt(data) first, or pass mean= and variance=.",
+                )
+            )
+        deviation = jnp.maximum(jnp.sqrt(variance), config.epsilon()).astype(x.dtype)
+        mean = mean.astype(x.dtype)
+        return x * deviation + mean if self.invert else (x - mean) / deviation
+
+    def load_own_variables(self, store: Any) -> None:
+        """Set the statistics from a store."""
+        super().load_own_variables(store)
+        self._adapted = True
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+
+        def plain(value: Any) -> Any:
+            return None if value is None else np.asarray(value).tolist()
+
+        return explicit_config(
+            self,
+            axis=self.axis,
+            invert=self.invert,
+            mean=plain(self.input_mean),
+            variance=plain(self.input_variance),
+        )
+
+
+Measured = tuple[int, np.ndarray, np.ndarray]
+
+
+def _measured(batch: np.ndarray, kept: tuple[int, ...]) -> Measured:
+    """(count, mean, sum of squared distances from it) of a batch, in float64."""
+    axes = tuple(a for a in range(batch.ndim) if a not in kept)
+    batch = np.asarray(batch, "float64")
+    mean = batch.mean(axes, keepdims=True)
+    squares = np.square(batch - mean).sum(axes)
+    return batch.size // max(squares.size, 1), mean.reshape(squares.shape), squares
+
+
+def _joined(first: Measured | None, second: Measured) -> Measured:
+    """Statistics of two batches together (Chan, Golub, LeVeque 1979)."""
+    if first is None:
+        return second
+    (n, mean_a, squares_a), (m, mean_b, squares_b) = first, second
+    distance = mean_b - mean_a
+    mean = mean_a + distance * (m / (n + m))
+    return n + m, mean, squares_a + squares_b + np.square(distance) * (n * m / (n + m))

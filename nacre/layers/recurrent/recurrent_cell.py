@@ -1,0 +1,169 @@
+"""What every built-in cell shares: weights of both products, initial states, dropout masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre import activations, constraints, initializers, regularizers
+from nacre.core import random
+from nacre.core.errors import ArgumentError, message
+from nacre.layers.base.layer import Layer
+
+
+class RecurrentCell(Layer):
+    """One step of a recurrence, with an input kernel, a recurrent kernel and a bias.
+
+    Dropout masks belong to a sequence, not to a step: the loop draws them before it begins with
+    `hold_dropout` and lets them go with `release_dropout`. A cell called on its own draws new ones.
+    """
+
+    def __init__(
+        self,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # 1 and 2 name two ways of tf.keras to do the same sums.
+        self_implementation = kwargs.pop("implementation", 2)
+        super().__init__(**kwargs)
+        self.implementation = self_implementation
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout = self._rate("dropout", dropout)
+        self.recurrent_dropout = self._rate("recurrent_dropout", recurrent_dropout)
+        self.seed = seed
+        self.seed_generator = None
+        if self.dropout or self.recurrent_dropout:
+            self.seed_generator = random.SeedGenerator(seed)
+        self._held_dropout: tuple[Any, Any] | None = None
+
+    def _rate(self, name: str, value: float) -> float:
+        if not 0 <= value <= 1:
+            raise ArgumentError(
+                message(self._who(), f"{name} must be from 0 to 1", f"{name}={value!r}")
+            )
+        return min(1.0, max(0.0, value))
+
+    def _make_weights(
+        self, kernel: Any, recurrent: Any, bias: Any, bias_initializer: Any = None
+    ) -> None:
+        """Make kernel, recurrent kernel and bias of these shapes."""
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=kernel,
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.recurrent_kernel = self.add_weight(
+            name="recurrent_kernel",
+            shape=recurrent,
+            initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=bias,
+                initializer=bias_initializer or self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+        """Zeros for every state."""
+        sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
+        return [jnp.zeros((batch_size, size), self.compute_dtype) for size in sizes]
+
+    # ------------------------------------------------------------------------------- dropout
+
+    def hold_dropout(self, input_shape: Any, state_shape: Any, training: Any) -> None:
+        """Draw the masks for one sequence and keep them until `release_dropout`."""
+        if training and self.seed_generator is not None:
+            self._held_dropout = self._draw_dropout(input_shape, state_shape)
+
+    def release_dropout(self) -> None:
+        """Forget the masks of the last sequence."""
+        self._held_dropout = None
+
+    def _draw_dropout(self, input_shape: Any, state_shape: Any) -> tuple[Any, Any]:
+        return (
+            self._draw_mask(self.dropout, input_shape),
+            self._draw_mask(self.recurrent_dropout, state_shape),
+        )
+
+    def _draw_mask(self, rate: float, shape: Any) -> Any:
+        """0 where a value is dropped, 1 / (1 - rate) where it stays; None without dropout."""
+        if not rate:
+            return None
+        dtype = jnp.dtype(self.compute_dtype)
+        if rate >= 1:
+            return jnp.zeros(shape, dtype)
+        kept = jax.random.bernoulli(random.draw_key(self.seed_generator), 1 - rate, shape)
+        return kept.astype(dtype) / (1 - rate)
+
+    def dropped(self, inputs: Any, state: Any, training: Any) -> tuple[Any, Any]:
+        """Inputs and hidden state after dropout."""
+        if not training or self.seed_generator is None:
+            return inputs, state
+        masks = self._held_dropout or self._draw_dropout(inputs.shape, state.shape)
+        return (
+            inputs if masks[0] is None else inputs * masks[0],
+            state if masks[1] is None else state * masks[1],
+        )
+
+
+def first_state(states: Any) -> Any:
+    """The hidden state from a list of states, or from one given bare."""
+    return states[0] if isinstance(states, list | tuple) else states
+
+
+def units_of(cell: Any, units: Any) -> int:
+    """`units` as an int of at least 1."""
+    if isinstance(units, bool) or not isinstance(units, int | float | np.integer) or units < 1:
+        raise ArgumentError(
+            message(cell._who(), "units must be an int of at least 1", f"units={units!r}")
+        )
+    return int(units)
+
+
+def with_open_forget_gate(initializer: Callable[..., Any], units: int) -> Callable[..., Any]:
+    """A bias initializer of four gates whose second, the forget gate, begins at one."""
+
+    def values(shape: Any, dtype: Any = None, **kwargs: Any) -> np.ndarray:
+        parts = [
+            np.asarray(initializer((units,), dtype=dtype)),
+            np.ones((units,), np.float32),
+            np.asarray(initializer((2 * units,), dtype=dtype)),
+        ]
+        return np.concatenate(parts).astype(parts[0].dtype)
+
+    return values

@@ -1,0 +1,113 @@
+"""SimpleRNN over whole sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.core.registry import register
+from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.recurrent.cells import SimpleRNNCell
+from nacre.layers.recurrent.classic import ClassicRNN
+
+
+@register("layers/SimpleRNN")
+class SimpleRNN(ClassicRNN):
+    """Run a fully connected recurrence through sequences.
+
+    Choose it for short sequences and for teaching; `LSTM` and `GRU` remember longer.
+
+    Args:
+        units: Size of the state.
+        activation: Of the new state.
+        use_bias: Whether to add a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: First values.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer:
+            Penalties.
+        kernel_constraint, recurrent_constraint, bias_constraint: Applied after each update.
+        dropout: Share of the inputs set to zero in training, the same for all steps.
+        recurrent_dropout: Share of the hidden state set to zero in training, the same for all
+            steps; the loop is slower with it.
+        seed: For the dropout masks.
+        return_sequences: Whether to return the outputs of all steps instead of the last one.
+        return_state: Whether to return the last states too.
+        go_backwards: Whether to begin with the last step; outputs come in the order of the work.
+        stateful: Whether a batch begins with the states the batch before it ended with.
+        unroll: Accepted; a loop on the device is as fast and compiles in less time.
+    Shapes:
+        sequences         (batch, time, features)
+        initial_state     one state, (batch, units)
+        mask              (batch, time), True where a step counts
+        kernel            (features, units)
+        recurrent_kernel  (units, units)
+        bias              (units,)
+        returns           (batch, units), or (batch, time, units) with return_sequences; with
+                          return_state a tuple of that and h
+    Formula:
+        h' = activation(x · kernel + bias + h · recurrent_kernel)
+    Source:
+        Elman 1990.
+    Example:
+        >>> import nacre
+        >>> SimpleRNN(4, return_sequences=True)(nacre.ops.ones((2, 5, 3))).shape
+        (2, 5, 4)
+    """
+
+    _absent_from_config = ("cell", "seed")
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        cell = SimpleRNNCell(
+            units=units,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+            name="simple_rnn_cell",
+            implementation=kwargs.pop("implementation", 2),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        self.input_spec = InputSpec(ndim=3)

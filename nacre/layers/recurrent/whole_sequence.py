@@ -1,0 +1,64 @@
+"""The classic cells over whole sequences, by the fast named ops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre import activations
+from nacre.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
+from nacre.ops import rnn
+
+
+def fits(cell: Any, training: Any) -> bool:
+    """Whether an op does exactly what stepping this cell would do."""
+    if type(cell) not in (LSTMCell, GRUCell, SimpleRNNCell):
+        return False
+    return not (training and cell.recurrent_dropout)
+
+
+def run(
+    cell: Any,
+    sequences: Any,
+    states: Any,
+    mask: Any,
+    training: Any,
+    return_sequences: bool,
+    **options: Any,
+) -> tuple[Any, Any, Any]:
+    """Last output, all outputs or None, last states: as `stepping.run_cell`."""
+    masks = cell._held_dropout if training else None
+    if masks is not None and masks[0] is not None:
+        sequences = sequences * masks[0][:, None]  # one mask for all steps
+    weights = [w if w is None else w.value for w in (cell.kernel, cell.recurrent_kernel, cell.bias)]
+    options |= {
+        "mask": mask,
+        "activation": _plain_activation(cell.activation),
+        "return_sequences": return_sequences,
+    }
+    if isinstance(cell, LSTMCell):
+        gates = _plain_activation(cell.recurrent_activation)
+        outputs, *after = rnn.lstm(
+            sequences, *states, *weights, recurrent_activation=gates, **options
+        )
+    elif isinstance(cell, GRUCell):
+        gates = _plain_activation(cell.recurrent_activation)
+        outputs, *after = rnn.gru(
+            sequences,
+            *states,
+            *weights,
+            recurrent_activation=gates,
+            reset_after=cell.reset_after,
+            **options,
+        )
+    else:
+        outputs, *after = rnn.simple_rnn(sequences, *states, *weights, **options)
+    if return_sequences:
+        return outputs[:, -1], outputs, after
+    return outputs, None, after
+
+
+def _plain_activation(activation: Any) -> Any:
+    """'tanh' and 'sigmoid' by name, for which the loops have fast gradients; others as they are."""
+    if activation is activations.tanh:
+        return "tanh"
+    return "sigmoid" if activation is activations.sigmoid else activation

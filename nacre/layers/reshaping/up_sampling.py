@@ -1,0 +1,135 @@
+"""Layers that make a grid finer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre import ops
+from nacre.core.config import standardize_data_format
+from nacre.core.errors import ArgumentError, message
+from nacre.core.registry import register
+from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.layer import Layer
+
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+
+
+def _sizes(who: str, value: Any, rank: int) -> tuple[int, ...]:
+    sizes = (value,) * rank if isinstance(value, int) else tuple(value)
+    if len(sizes) != rank or not all(isinstance(n, int) and n > 0 for n in sizes):
+        raise ArgumentError(
+            message(who, f"size must be a positive int or {rank} of them", repr(value))
+        )
+    return sizes
+
+
+def repeat_elements(inputs: Any, sizes: tuple[int, ...], first_axis: int) -> Any:
+    """Repeat each element `sizes[i]` times along axis `first_axis + i`.
+
+    A broadcast and a reshape: its gradient is a sum, where that of a gather would be a scatter.
+    """
+    shape = tuple(inputs.shape)
+    wide, final = list(shape[:first_axis]), list(shape[:first_axis])
+    indices: list[Any] = [slice(None)] * first_axis
+    for axis, size in enumerate(sizes, first_axis):
+        wide += [shape[axis], size]
+        final.append(shape[axis] * size)
+        indices += [slice(None), None]
+    rest = shape[first_axis + len(sizes) :]
+    return jnp.broadcast_to(inputs[tuple(indices)], (*wide, *rest)).reshape((*final, *rest))
+
+
+@register("layers/UpSampling1D")
+class UpSampling1D(Layer):
+    """Repeat each step of a sequence.
+
+    Args:
+        size: How often.
+    Shapes:
+        inputs (batch, steps, channels); returns (batch, size · steps, channels)
+    Example:
+        >>> import nacre
+        >>> nacre.layers.UpSampling1D(2)(nacre.ops.ones((1, 3, 2))).shape
+        (1, 6, 2)
+    """
+
+    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = _sizes(self._who(), size, 1)[0]
+        self.input_spec = InputSpec(ndim=3)
+
+    def call(self, inputs: Any) -> Any:
+        """The steps, each `size` times."""
+        return repeat_elements(inputs, (self.size,), 1)
+
+
+@register("layers/UpSampling2D")
+class UpSampling2D(Layer):
+    """Make an image larger.
+
+    Args:
+        size: Factor, or (rows, columns).
+        data_format: 'channels_last' or 'channels_first'.
+        interpolation: 'nearest', 'bilinear', 'bicubic', 'lanczos3' or 'lanczos5'.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.UpSampling2D((2, 3))(nacre.ops.ones((1, 4, 4, 3))).shape
+        (1, 8, 12, 3)
+    """
+
+    def __init__(
+        self,
+        size: Any = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.size = _sizes(self._who(), size, 2)
+        self.data_format = standardize_data_format(data_format)
+        self.interpolation = str(interpolation).lower()
+        if self.interpolation not in _INTERPOLATIONS:
+            raise ArgumentError(
+                message(
+                    self._who(), f"interpolation must be one of {_INTERPOLATIONS}", interpolation
+                )
+            )
+        self.input_spec = InputSpec(ndim=4)
+
+    def call(self, inputs: Any) -> Any:
+        """The larger image."""
+        first = 2 if self.data_format == "channels_first" else 1
+        if self.interpolation == "nearest":
+            return repeat_elements(inputs, self.size, first)
+        size = tuple(inputs.shape[first + i] * n for i, n in enumerate(self.size))
+        return ops.image.resize(
+            inputs, size, interpolation=self.interpolation, data_format=self.data_format
+        )
+
+
+@register("layers/UpSampling3D")
+class UpSampling3D(Layer):
+    """Repeat the elements of a volume.
+
+    Args:
+        size: Factor, or (depth, rows, columns).
+        data_format: 'channels_last' or 'channels_first'.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.UpSampling3D(2)(nacre.ops.ones((1, 2, 2, 2, 3))).shape
+        (1, 4, 4, 4, 3)
+    """
+
+    def __init__(
+        self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.size = _sizes(self._who(), size, 3)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=5)
+
+    def call(self, inputs: Any) -> Any:
+        """The elements, repeated."""
+        return repeat_elements(inputs, self.size, 2 if self.data_format == "channels_first" else 1)

@@ -1,0 +1,83 @@
+"""One layer applied to every step of a sequence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre.core.errors import ShapeError, message
+from nacre.core.registry import register
+from nacre.layers.wrappers.wrapper import Wrapper
+
+
+@register("layers/TimeDistributed")
+class TimeDistributed(Wrapper):
+    """Apply a layer to each time step on its own.
+
+    Args:
+        layer: The layer.
+    Shapes:
+        inputs (batch, time, *sizes); returns (batch, time, *output sizes of the layer)
+    Formula:
+        y[:, t] = layer(x[:, t]). Steps are put into the batch and computed at once, except in
+        training of a layer with state of its own (such as BatchNormalization), which sees one step
+        after the other.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.TimeDistributed(nacre.layers.Dense(2))(nacre.ops.ones((3, 4, 5))).shape
+        (3, 4, 2)
+    """
+
+    def __init__(self, layer: Any, **kwargs: Any) -> None:
+        super().__init__(layer, **kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Build the layer within for one step."""
+        if len(input_shape) < 3:
+            raise ShapeError(
+                message(
+                    self._who(),
+                    "the input must have at least 3 axes: batch, time, features",
+                    f"input of shape {tuple(input_shape)}",
+                )
+            )
+        super().build((input_shape[0], *input_shape[2:]))
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The layer's outputs for every step."""
+        batch, steps = inputs.shape[:2]
+        if mask is not None and getattr(mask, "ndim", 0) > 2:
+            merged_mask = mask.reshape((batch * steps, *mask.shape[2:]))
+        else:
+            merged_mask = None
+        if training and self._has_state() and isinstance(steps, int):
+            outputs = [self._step(inputs[:, t], training, None) for t in range(steps)]
+            return jnp.stack(outputs, axis=1)
+        merged = inputs.reshape((batch * steps, *inputs.shape[2:]))  # (batch · time, *sizes)
+        outputs = self._step(merged, training, merged_mask)
+        return outputs.reshape((batch, steps, *outputs.shape[1:]))
+
+    def _step(self, inputs: Any, training: bool | None, mask: Any) -> Any:
+        extra = {} if training is None else {"training": training}
+        if mask is not None:
+            extra["mask"] = mask
+        return self.layer(inputs, **extra)
+
+    def _has_state(self) -> bool:
+        """Whether the layer changes variables in training; seeds do not count."""
+        return any(
+            not v.trainable and layer.trainable
+            for layer in self.layer._flatten_layers()
+            for v in layer._direct_variables()
+        )
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the steps."""
+        return mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the outputs for the shape of the inputs."""
+        inner = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
+        return (inner[0], input_shape[1], *inner[1:])

@@ -1,0 +1,21 @@
+"""How this package's loss functions are declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from nacre.ops._define import op
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def loss_function(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a loss function record itself when it is given symbolic tensors (`model.add_loss`).
+
+    It also marks that the function checks shapes itself.
+    """
+    declared = op(name=f"loss_{function.__name__}")(function)
+    declared.checks_shapes = True  # type: ignore[attr-defined]
+    return declared

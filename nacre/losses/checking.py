@@ -1,0 +1,209 @@
+"""Do targets and predictions fit each other? Asked at trace time, before anything broadcasts.
+
+NumPy's broadcasting turns (batch,) against (batch, 1) into (batch, batch) without a word, and the
+model then learns the mean. Here shapes must be equal, but for one trailing axis of size 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core import config
+from nacre.core.errors import LossInputError, message
+from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.variable import Variable
+
+
+def as_array(value: Any) -> Any:
+    """A JAX array from an array, a list, a number, a Variable or another framework's tensor."""
+    if isinstance(value, Variable):
+        return value.value
+    return jnp.asarray(to_numpy_if_foreign(value))
+
+
+def as_float(value: Any) -> Any:
+    """The same, as floatx when it was no float."""
+    value = as_array(value)
+    return value if jnp.issubdtype(value.dtype, jnp.floating) else value.astype(config.floatx())
+
+
+def same_rank(first: Any, second: Any) -> tuple[Any, Any]:
+    """Drop, or add, the trailing axis of size 1 by which two arrays differ.
+
+    Example:
+        >>> a, b = same_rank(jnp.ones((4, 5, 1)), jnp.ones((4, 5)))
+        >>> a.shape, b.shape
+        ((4, 5), (4, 5))
+    """
+    if first.ndim == second.ndim + 1 and first.shape[-1] == 1:
+        if second.ndim == 1:
+            return first, second[:, None]
+        return jnp.squeeze(first, -1), second
+    if second.ndim == first.ndim + 1 and second.shape[-1] == 1:
+        second, first = same_rank(second, first)
+    return first, second
+
+
+def paired(who: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Targets and predictions as float arrays of one shape and one dtype.
+
+    Args:
+        who: Name of the loss or metric, for the message.
+        y_true: Targets.
+        y_pred: Predictions.
+
+    Raises:
+        LossInputError: Shapes differ by more than a trailing axis of size 1.
+    Example:
+        >>> y_true, y_pred = paired("loss 'mse'", [1, 2], [[1.5], [2.5]])
+        >>> y_true.shape, str(y_true.dtype)
+        ((2, 1), 'float32')
+    """
+    y_true, y_pred = as_array(y_true), as_float(y_pred)
+    given = y_true
+    y_true, y_pred = same_rank(y_true, y_pred)
+    if y_true.shape != y_pred.shape:
+        raise LossInputError(
+            message(
+                who,
+                f"targets must have the predictions' shape {_batch_shape(y_pred)}",
+                describe(given),
+                _fix(given.shape, y_pred.shape),
+            )
+        )
+    if y_pred.ndim == 0:
+        raise LossInputError(
+            message(who, "targets and predictions must have at least one axis", "two numbers")
+        )
+    return y_true.astype(y_pred.dtype), y_pred
+
+
+def one_hot_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[Any, Any]:
+    """`paired` for class probabilities against one-hot targets.
+
+    Raises:
+        LossInputError: Shapes differ, or there is only one class.
+    """
+    y_true, y_pred = as_array(y_true), as_float(y_pred)
+    classes = _classes(who, y_pred, axis)
+    if y_true.shape != y_pred.shape:
+        fix = _fix(y_true.shape, y_pred.shape)
+        got = describe(y_true)
+        if _are_indices(y_true.shape, y_pred.shape, axis):
+            got += ", which look like class indices"
+            fix = (
+                "Use loss='sparse_categorical_crossentropy', or "
+                f"nacre.utils.to_categorical(y, {classes})."
+            )
+        rule = f"targets must have the predictions' shape {_batch_shape(y_pred)}"
+        raise LossInputError(message(who, rule, got, fix))
+    return y_true.astype(y_pred.dtype), y_pred
+
+
+def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[Any, Any]:
+    """Class indices (int32, the predictions' shape without the class axis) and predictions.
+
+    Raises:
+        LossInputError: Targets look one-hot, shapes do not fit, or there is only one class.
+    """
+    y_true, y_pred = as_array(y_true), as_float(y_pred)
+    classes = _classes(who, y_pred, axis)
+    wanted = _without_axis(y_pred.shape, axis)
+    if y_true.ndim == len(wanted) + 1 and y_true.shape[-1] == 1:
+        y_true = jnp.squeeze(y_true, -1)
+    if y_true.shape != wanted:
+        got, fix = describe(y_true), _fix(y_true.shape, wanted)
+        if y_true.shape == y_pred.shape:
+            got += ", which look one-hot"
+            fix = "Use loss='categorical_crossentropy', or give class indices: y.argmax(axis=-1)."
+        rule = f"targets must be class indices of shape {_batch_shape(wanted)}, 0…{classes - 1}"
+        raise LossInputError(message(who, rule, got, fix))
+    if not jnp.issubdtype(y_true.dtype, jnp.integer):
+        y_true = y_true.astype("int32")
+    return y_true, y_pred
+
+
+def check_labels(who: str, labels: Any, classes: int, ignore_class: int | None = None) -> None:
+    """Refuse class indices outside 0…classes − 1. For host arrays; it looks at every value.
+
+    Args:
+        who: Name of the loss, for the message.
+        labels: Class indices.
+        classes: How many classes the predictions have.
+        ignore_class: An index that is allowed although it is no class.
+
+    Raises:
+        LossInputError: A label is no class.
+    Example:
+        >>> check_labels("loss 'sparse_categorical_crossentropy'", [0, 2], 3)
+    """
+    values = np.asarray(labels)
+    if ignore_class is not None:
+        values = values[values != ignore_class]
+    if values.size == 0:
+        return
+    low, high = values.min(), values.max()
+    if low < 0 or high >= classes:
+        fix = f"Give the last layer {int(high) + 1} units."
+        if low == 1 and high == classes:
+            fix = "Labels start at 1; subtract 1."
+        elif low < 0:
+            fix = "For labels that are not to count, pass ignore_class=-1 to the loss."
+        rule = f"labels must be from 0 to {classes - 1}, as the predictions have {classes} classes"
+        raise LossInputError(message(who, rule, f"labels from {low:g} to {high:g}", fix))
+
+
+def describe(array: Any) -> str:
+    """Shape, dtype and, for known whole numbers, the range of an array, for messages."""
+    text = f"{tuple(array.shape)}, {array.dtype}"
+    known = not isinstance(array, jax.core.Tracer) and array.size
+    if known and jnp.issubdtype(array.dtype, jnp.integer):
+        values = np.asarray(array)
+        text += f", values {values.min()}…{values.max()}"
+    return text
+
+
+def _batch_shape(array: Any) -> str:
+    shape = tuple(array) if isinstance(array, tuple) else tuple(array.shape)
+    sizes = ["batch", *(str(n) for n in shape[1:])]
+    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+
+def _without_axis(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    axis %= len(shape)
+    return tuple(shape[:axis]) + tuple(shape[axis + 1 :])
+
+
+def _classes(who: str, y_pred: Any, axis: int) -> int:
+    if y_pred.ndim == 0 or y_pred.shape[axis] < 2:
+        raise LossInputError(
+            message(
+                who,
+                "predictions must have at least two classes",
+                f"predictions of shape {tuple(y_pred.shape)}",
+                "With one output unit use loss='binary_crossentropy' and a sigmoid.",
+            )
+        )
+    return y_pred.shape[axis]
+
+
+def _are_indices(shape: tuple[int, ...], wanted: tuple[int, ...], axis: int) -> bool:
+    reduced = _without_axis(wanted, axis)
+    return shape == reduced or shape == reduced + (1,)
+
+
+def _fix(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    if shape[:1] != wanted[:1]:
+        return "Targets and predictions must come from the same samples: compare their first axes."
+    if len(shape) == len(wanted) and shape[:-1] == wanted[:-1] and shape[-1] > 1:
+        return f"Give the last layer {shape[-1]} units instead of {wanted[-1]}, or other targets."
+    if shape[1:] in ((), (1,)) and len(wanted) == 2:
+        return (
+            "For one number per sample give the last layer 1 unit; for class indices use "
+            "loss='sparse_categorical_crossentropy'."
+        )
+    return f"Reshape the targets to {_batch_shape(tuple(wanted))}, or change the last layer."

@@ -1,0 +1,211 @@
+"""The base of all losses, and the loss that wraps a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre.core import tree
+from nacre.core.config import floatx
+from nacre.core.dtypes import DTypePolicy, get_policy
+from nacre.core.errors import ArgumentError, message
+from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.names import auto_name
+from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.core.scope import get_mask
+from nacre.core.variable import Variable
+from nacre.losses.checking import same_rank
+from nacre.losses.reduction import reduce_values, standardize_reduction
+
+
+class Loss:
+    """A quantity training makes small.
+
+    Subclasses write `call(self, y_true, y_pred)`, which gives one value per sample (and step);
+    calling the object weights, masks and reduces these.
+
+    Args:
+        name: Name in logs and messages; automatic by default.
+        reduction: 'sum_over_batch_size' or 'mean' (sum ÷ number of values), 'sum',
+            'mean_with_sample_weight' (sum ÷ sum of weights), 'none' or None (no reduction).
+        dtype: Dtype of the computation; floatx by default, whatever the model computes in.
+
+    Raises:
+        UnknownNameError: `reduction` is not one of these.
+    Example:
+        >>> class Largest(Loss):
+        ...     def call(self, y_true, y_pred):
+        ...         return jnp.max(jnp.abs(y_true - y_pred), axis=-1)
+        >>> float(Largest()([[0.0, 0.0]], [[1.0, 3.0]]))
+        3.0
+    """
+
+    _config_module = "keras.losses"
+    _config_class_name = "Loss"
+    _casts_targets = True
+
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        self.name = name or auto_name(type(self).__name__)
+        self.reduction = standardize_reduction(f"loss '{self.name}'", reduction)
+        self._given_dtype = dtype
+        self._dtype_policy: DTypePolicy = get_policy(dtype or floatx())
+        self._dtype = self._dtype_policy.compute_dtype
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of the computation and of the result."""
+        return self._dtype
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss.
+
+        Args:
+            y_true: Targets.
+            y_pred: Predictions. A mask that travels with them leaves steps out.
+            sample_weight: One weight per sample, or per sample and step.
+        """
+        mask = get_mask(y_pred)
+        y_pred = _convert(y_pred, self._dtype)
+        y_true = _convert(y_true, self._dtype if self._casts_targets else None)
+        values = jnp.asarray(self.call(y_true, y_pred))
+        if not jnp.issubdtype(values.dtype, jnp.floating):
+            values = values.astype(self._dtype)
+        valid = self._valid(y_true, values.shape)
+        if valid is not None:
+            mask = valid if mask is None else jnp.logical_and(mask, valid)
+        who = f"loss '{self.name}'"
+        return reduce_values(who, values, sample_weight, mask, self.reduction).astype(self._dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One value per sample (and step). Subclasses override it."""
+        raise NotImplementedError(
+            message(f"loss '{self.name}'", "a loss must have call(y_true, y_pred)", "none")
+        )
+
+    def _valid(self, y_true: Any, shape: tuple[int, ...]) -> Any:
+        """Which values count, by the targets alone; None for all."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        config: dict[str, Any] = {"name": self.name, "reduction": self.reduction}
+        if self._given_dtype is not None:
+            config["dtype"] = self._dtype_policy.name
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """Make the loss a config describes."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, reduction={self.reduction}>"
+
+
+def _convert(value: Any, dtype: str | None) -> Any:
+    """Arrays of `dtype` (None: their own); dicts, and lists of arrays, item by item."""
+    if isinstance(value, dict) or (
+        isinstance(value, list | tuple)
+        and any(hasattr(item, "shape") or isinstance(item, dict) for item in value)
+    ):
+        return tree.map_structure(lambda leaf: _convert(leaf, dtype), value)
+    if isinstance(value, Variable):
+        value = value.value
+    value = to_numpy_if_foreign(value)
+    return jnp.asarray(value) if dtype is None else jnp.asarray(value).astype(dtype)
+
+
+class LossFunctionWrapper(Loss):
+    """A loss from a function `(y_true, y_pred, **kwargs) -> one value per sample`.
+
+    Args:
+        fn: The function.
+        reduction: See `Loss`.
+        name: The function's own by default.
+        dtype: See `Loss`.
+        kwargs: Further arguments of the function.
+
+    Example:
+        >>> loss = LossFunctionWrapper(lambda t, p: jnp.abs(t - p), name="distance")
+        >>> float(loss([1.0, 2.0], [2.0, 4.0]))
+        1.5
+    """
+
+    _config_class_name = "LossFunctionWrapper"
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if not callable(fn):
+            raise ArgumentError(message("LossFunctionWrapper", "fn must be callable", repr(fn)))
+        name = name or getattr(fn, "__name__", None)
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+        self._casts_targets = not getattr(fn, "takes_class_indices", False)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One value per sample (and step)."""
+        if not getattr(self.fn, "checks_shapes", False) and _two_arrays(y_true, y_pred):
+            y_true, y_pred = same_rank(y_true, y_pred)
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        config = super().get_config()
+        config["fn"] = serialize_keras_object(self.fn)
+        return {**config, **serialize_keras_object(self._fn_kwargs)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """Make the loss a config describes."""
+        config = dict(config)
+        if "fn" in config and not callable(config["fn"]):
+            from nacre import losses
+
+            fn = config["fn"]
+            config["fn"] = losses.get(fn) if isinstance(fn, str) else deserialize_keras_object(fn)
+        return cls(**config)
+
+
+class BuiltinLoss(LossFunctionWrapper):
+    """A loss class around one of this package's functions; its config has the arguments alone."""
+
+    # Arguments that Keras leaves out of configs: written only when they are not the default.
+    _left_out: dict[str, Any] = {}
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        config = Loss.get_config(self)
+        for key, value in self._fn_kwargs.items():
+            if key not in self._left_out or self._left_out[key] != value:
+                config[key] = serialize_keras_object(value)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """Make the loss a config describes."""
+        return cls(**config)
+
+    def __getattr__(self, name: str) -> Any:
+        # loss.from_logits, loss.delta ...: an argument of the function is an attribute too.
+        arguments = self.__dict__.get("_fn_kwargs", {})
+        if name in arguments:
+            return arguments[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+
+def _two_arrays(y_true: Any, y_pred: Any) -> bool:
+    return hasattr(y_true, "ndim") and hasattr(y_pred, "ndim")

@@ -1,0 +1,131 @@
+"""From per-sample losses to one number: weights, masks and the five reductions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre.core.errors import LossInputError, message, unknown_name
+from nacre.core.interop import to_numpy_if_foreign
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
+
+
+class Reduction:
+    """Names of reductions, as tf.keras 2 spells them."""
+
+    AUTO = "auto"
+    NONE = "none"
+    SUM = "sum"
+    SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
+    MEAN = "mean"
+    MEAN_WITH_SAMPLE_WEIGHT = "mean_with_sample_weight"
+
+
+def standardize_reduction(who: str, reduction: Any) -> str | None:
+    """A known reduction; tf.keras 2's 'auto' is 'sum_over_batch_size'.
+
+    Raises:
+        UnknownNameError: It is no reduction.
+    """
+    if reduction == "auto":
+        return "sum_over_batch_size"
+    if reduction not in REDUCTIONS:
+        raise unknown_name(who, "reduction", reduction, [r for r in REDUCTIONS if r])
+    return reduction
+
+
+def fit_weights(who: str, weights: Any, shape: tuple[int, ...], what: str = "sample_weight") -> Any:
+    """Give weights, or a mask, the rank of the values they belong to.
+
+    A trailing axis of size 1 too much goes, and weights of fewer axes belong to the leading ones:
+    (batch,) weights count for every step of (batch, time) values.
+
+    Args:
+        who: Name for the message.
+        weights: The weights.
+        shape: Shape of the values.
+        what: What the weights are called, for the message.
+
+    Raises:
+        LossInputError: The shapes do not fit.
+    Example:
+        >>> fit_weights("mse", jnp.ones((4,)), (4, 5)).shape
+        (4, 1)
+    """
+    given = tuple(weights.shape)
+    while weights.ndim > len(shape) and weights.shape[-1] == 1:
+        weights = jnp.squeeze(weights, -1)
+    if weights.ndim < len(shape):
+        weights = weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim))
+    fits = weights.ndim == len(shape) and all(
+        n in (1, m) for n, m in zip(weights.shape, shape, strict=True)
+    )
+    if not fits:
+        raise LossInputError(
+            message(
+                who,
+                f"{what} must have the shape of the values, {shape}, or its first axes",
+                f"shape {given}",
+                "Give one number per sample, or one per sample and step.",
+            )
+        )
+    return weights
+
+
+def weighted(values: Any, weights: Any) -> Any:
+    """Values times weights; where the weight is 0 the result is 0, even for a NaN."""
+    return jnp.where(weights == 0, jnp.zeros((), values.dtype), values * weights)
+
+
+def divide_or_zero(numerator: Any, denominator: Any) -> Any:
+    """The quotient, and 0 where the denominator is 0."""
+    empty = denominator == 0
+    return jnp.where(empty, 0, numerator / jnp.where(empty, 1, denominator)).astype(
+        jnp.result_type(numerator)
+    )
+
+
+def reduce_values(
+    who: str,
+    values: Any,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: str | None = "sum_over_batch_size",
+) -> Any:
+    """Weight, mask and reduce per-sample values.
+
+    Masked values count neither in the sum nor in the number it is divided by.
+
+    Args:
+        who: Name for messages.
+        values: One loss per sample (and step).
+        sample_weight: Weights, see `fit_weights`.
+        mask: True where a value counts.
+        reduction: One of `REDUCTIONS`.
+
+    Example:
+        >>> float(reduce_values("mse", jnp.array([1.0, 3.0]), mask=jnp.array([True, False])))
+        1.0
+    """
+    weights = None
+    if sample_weight is not None:
+        weights = jnp.asarray(to_numpy_if_foreign(sample_weight)).astype(values.dtype)
+        weights = fit_weights(who, weights, values.shape)
+    count: Any = math.prod(values.shape)
+    if mask is not None:
+        mask = fit_weights(who, jnp.asarray(mask), values.shape, "the mask").astype(values.dtype)
+        weights = mask if weights is None else weights * mask
+        count = jnp.sum(jnp.broadcast_to(mask, values.shape))
+    if weights is not None:
+        values = weighted(values, weights)
+    if reduction in ("none", None):
+        return values
+    total = jnp.sum(values)
+    if reduction == "sum":
+        return total
+    if reduction == "mean_with_sample_weight" and weights is not None:
+        count = jnp.sum(jnp.broadcast_to(weights, values.shape))
+    return divide_or_zero(total, jnp.asarray(count, values.dtype))

@@ -1,0 +1,167 @@
+"""The base of all metrics: variables that gather a quantity batch by batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre.core.dtypes import DTypePolicy, get_policy
+from nacre.core.errors import message
+from nacre.core.names import auto_name, name_scope
+from nacre.core.registry import deserialize_keras_object
+from nacre.core.scope import StatelessScope
+from nacre.core.variable import Variable
+
+
+class Metric:
+    """A quantity gathered over batches.
+
+    Subclasses make variables with `add_variable` in `__init__`, change them in `update_state` and
+    compute `result` from them.
+
+    Args:
+        dtype: Dtype of the result.
+        name: Name in logs; automatic by default.
+
+    Example:
+        >>> import nacre
+        >>> mean = nacre.metrics.Mean()
+        >>> mean.update_state([1.0, 3.0])
+        >>> float(mean.result())
+        2.0
+    """
+
+    _config_module = "keras.metrics"
+    _config_class_name = "Metric"
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or auto_name(type(self).__name__)
+        # Metrics gather in float32 even where layers compute in 16 bits.
+        self._dtype_policy: DTypePolicy = get_policy(dtype or "float32")
+        self._dtype = self._dtype_policy.compute_dtype
+        self._metrics: list[Metric] = []
+        self._variables: list[Variable] = []
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of the result."""
+        return self._dtype
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Metric) and "_metrics" in self.__dict__:
+            self._metrics.append(value)
+        elif isinstance(value, Variable) and "_variables" in self.__dict__ and not any(
+            v is value for v in self._variables
+        ):
+            self._variables.append(value)
+        object.__setattr__(self, name, value)
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable of this metric."""
+        from nacre import initializers
+
+        with name_scope(self.name):
+            variable = Variable(
+                initializers.get(initializer),
+                shape=shape,
+                dtype=dtype or self._dtype,
+                trainable=False,
+                autocast=False,
+                aggregation=aggregation,
+                name=name,
+            )
+        self._variables.append(variable)
+        return variable
+
+    def add_weight(
+        self,
+        shape: Any = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> Variable:
+        """Make a variable; tf.keras 2's order `add_weight(name, shape)` is understood too."""
+        if isinstance(shape, str):
+            name, shape = shape, initializer if isinstance(initializer, list | tuple) else ()
+            initializer = kwargs.get("initializer")
+        return self.add_variable(shape, initializer or "zeros", dtype=dtype, name=name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, those of metrics within included."""
+        found = list(self._variables)
+        for metric in self._metrics:
+            found.extend(metric.variables)
+        return found
+
+    def reset_state(self) -> None:
+        """Set every variable to zero. Override it where zero is not the start."""
+        for variable in self.variables:
+            variable.assign(jnp.zeros(variable.shape, variable.dtype))
+
+    def reset_states(self) -> None:
+        """tf.keras 2 spelling of `reset_state`."""
+        self.reset_state()
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Take a batch in. Subclasses override it."""
+        raise NotImplementedError(
+            message(
+                f"{type(self).__name__} '{self.name}'", "a metric must have update_state()", "none"
+            )
+        )
+
+    def result(self) -> Any:
+        """The quantity for what was taken in. Subclasses override it."""
+        raise NotImplementedError(
+            message(f"{type(self).__name__} '{self.name}'", "a metric must have result()", "none")
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Take a batch in and give the quantity so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def stateless_update_state(self, metric_variables: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """`update_state` as a pure function: values of `variables` in, new values out."""
+        with StatelessScope(zip(self.variables, metric_variables, strict=True)) as scope:
+            self.update_state(*args, **kwargs)
+            return [scope.get_current_value(v) for v in self.variables]
+
+    def stateless_result(self, metric_variables: list[Any]) -> Any:
+        """`result` as a pure function of the values of `variables`."""
+        with StatelessScope(zip(self.variables, metric_variables, strict=True)):
+            return self.result()
+
+    def stateless_reset_state(self) -> list[Any]:
+        """The values of `variables` after `reset_state`."""
+        with StatelessScope() as scope:
+            self.reset_state()
+            return [
+                v.value if (new := scope.get_current_value(v)) is None else new
+                for v in self.variables
+            ]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {"name": self.name, "dtype": self._dtype}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """Make the metric a config describes."""
+        config = dict(config)
+        if isinstance(config.get("dtype"), dict):
+            config["dtype"] = deserialize_keras_object(config["dtype"]).name
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"

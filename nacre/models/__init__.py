@@ -1,0 +1,35 @@
+"""Floor 5: models. `Sequential`, functional `Model(inputs, outputs)` and subclasses of `Model`.
+
+`graph.py` orders the calls between symbolic inputs and outputs; `compiled_call.py` makes
+`model(x)` one cached program; `doors.py` holds the upward calls to files.
+"""
+
+from nacre.core.compile_cache import enable as _enable_compile_cache
+from nacre.models.clone import clone_model as clone_model
+from nacre.models.clone import model_from_config as model_from_config
+from nacre.models.clone import model_from_json as model_from_json
+from nacre.models.functional import Functional as Functional
+from nacre.models.model import Model as Model
+from nacre.models.sequential import Sequential as Sequential
+
+__all__ = [
+    "Functional",
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_config",
+    "model_from_json",
+    "save_model",
+]
+
+
+def __getattr__(name: str):  # noqa: ANN202  files are a higher floor; these two names are Keras's
+    if name in ("load_model", "save_model"):
+        from nacre.models import doors
+
+        return doors.from_saving(name)
+    raise AttributeError(f"module 'nacre.models' has no attribute {name!r}")
+
+
+_enable_compile_cache()

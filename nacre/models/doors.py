@@ -1,0 +1,68 @@
+"""Upward calls of models: the one file that imports higher floors, inside functions.
+
+`Model.save`, `load_weights` and the like are methods people expect on a model, while files belong
+to a higher floor that knows models. Every such call passes through here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nacre.models.model import Model
+
+
+def graph_config(model: Model) -> dict[str, Any]:
+    """The config of a model with a graph."""
+    from nacre.models.functional import graph_config as make
+
+    return make(model)
+
+
+def functional_from_config(cls: type[Model], config: dict[str, Any], custom_objects: Any) -> Model:
+    """A model with a graph from its config."""
+    from nacre.models.functional import functional_from_config as make
+
+    return make(cls, config, custom_objects)
+
+
+def save_model(model: Model, filepath: Any, **kwargs: Any) -> None:
+    """Write a whole model."""
+    from nacre.saving import save_model as save
+
+    save(model, filepath, **kwargs)
+
+
+def save_weights(model: Model, filepath: Any, **kwargs: Any) -> None:
+    """Write a model's weights."""
+    from nacre.saving import save_weights as save
+
+    save(model, filepath, **kwargs)
+
+
+def load_weights(model: Model, filepath: Any, **kwargs: Any) -> None:
+    """Read a model's weights."""
+    from nacre.saving import load_weights as load
+
+    load(model, filepath, **kwargs)
+
+
+def to_bytes(model: Model) -> bytes:
+    """A model as the bytes of a `.keras` file (for pickle, joblib, copy)."""
+    from nacre.saving import model_to_bytes
+
+    return model_to_bytes(model)
+
+
+def rebuild_from_bytes(data: bytes) -> Model:
+    """A model from the bytes of a `.keras` file."""
+    from nacre.saving import model_from_bytes
+
+    return model_from_bytes(data)
+
+
+def from_saving(name: str) -> Any:
+    """A public function of `nacre.saving`, for the namespace `nacre.models`."""
+    import nacre.saving
+
+    return getattr(nacre.saving, name)

@@ -1,0 +1,180 @@
+"""What a model with a graph does with its inputs: match them by name, check them, run the graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nacre import ops
+from nacre.core import scope, tree
+from nacre.core.errors import ArgumentError, ShapeError, message, nearest
+from nacre.core.symbolic import KerasTensor
+from nacre.models.graph import Graph
+
+if TYPE_CHECKING:
+    from nacre.models.model import Model
+
+
+def attach_graph(model: Model, inputs: Any, outputs: Any) -> None:
+    """Make `model` compute the graph between `inputs` and `outputs`."""
+    inputs, outputs = _without_copies(inputs), _without_copies(outputs)
+    for label, structure in (("inputs", inputs), ("outputs", outputs)):
+        leaves = tree.flatten(structure)
+        wrong = [leaf for leaf in leaves if not isinstance(leaf, KerasTensor)]
+        if wrong or not leaves:
+            raise ArgumentError(
+                message(
+                    type(model).__name__,
+                    f"{label} must be symbolic tensors",
+                    f"{type(wrong[0]).__name__}" if wrong else "nothing",
+                    "Start from nacre.Input(shape=...) and call layers on it.",
+                )
+            )
+    model._graph = Graph(inputs, outputs)
+    model._nested_inputs = inputs
+    model._nested_outputs = outputs
+    model._graph_layers = model._graph.layers
+    model.built = True
+
+
+def _without_copies(structure: Any) -> Any:
+    return structure[0] if isinstance(structure, list) and len(structure) == 1 and isinstance(structure[0], list) else structure  # noqa: E501
+
+
+def input_names(model: Model) -> list[str]:
+    """The names inputs are matched by, in flat order."""
+    structure = model._nested_inputs
+    if isinstance(structure, dict):
+        return [str(path[0]) for path, _ in tree.flatten_with_path(structure)]
+    return [t._keras_history.operation.name for t in tree.flatten(structure)]
+
+
+def output_names(model: Model) -> list[str]:
+    """The names of the outputs, in flat order; repeated ones get a number."""
+    names: list[str] = []
+    for path, tensor in tree.flatten_with_path(model._nested_outputs):
+        history = tensor._keras_history
+        name = str(path[-1]) if isinstance(model._nested_outputs, dict) else history.operation.name
+        base, count = name, 1
+        while name in names:
+            name, count = f"{base}_{count}", count + 1
+        names.append(name)
+    return names
+
+
+def standardize_inputs(model: Model, inputs: Any) -> list[Any]:
+    """What the user passed, as a flat list in the graph's order, checked, cast, rank-adjusted."""
+    expected = model._graph.inputs
+    who = model._who()
+    given = _match(model, inputs, who)
+    values = []
+    for tensor, value, name in zip(expected, given, input_names(model), strict=True):
+        if value is None:
+            operation = tensor._keras_history.operation
+            if not getattr(operation, "optional", False):
+                raise ShapeError(message(who, f"input '{name}' must be given", "None"))
+            values.append(None)
+            continue
+        values.append(_fit(value, tensor, f"{who}, input '{name}'"))
+    return values
+
+
+def _match(model: Model, inputs: Any, who: str) -> list[Any]:
+    structure, count = model._nested_inputs, len(model._graph.inputs)
+    names = input_names(model)
+    if isinstance(inputs, dict):
+        missing = [n for n in names if n not in inputs]
+        optional = {
+            n
+            for n, t in zip(names, model._graph.inputs, strict=True)
+            if getattr(t._keras_history.operation, "optional", False)
+        }
+        missing = [n for n in missing if n not in optional]
+        extra = [n for n in inputs if n not in names]
+        if missing or (extra and isinstance(structure, dict) is False and count == 1 and missing):
+            raise _key_error(who, names, list(inputs), missing)
+        return [inputs.get(n) for n in names]
+    flat = tree.flatten(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    if len(flat) != count:
+        raise ShapeError(
+            message(who, f"it takes {count} input(s): {', '.join(names)}", f"{len(flat)} input(s)")
+        )
+    if isinstance(structure, dict) and count > 1 and list(structure) != sorted(structure):
+        raise ShapeError(
+            message(
+                who,
+                f"its inputs have names ({', '.join(names)}) and are matched by them",
+                "a list",
+                f"Pass a dict: {{{', '.join(f'{n!r}: ...' for n in structure)}}}.",
+            )
+        )
+    return flat
+
+
+def _key_error(who: str, names: list[str], given: list[str], missing: list[str]) -> ShapeError:
+    hints = [f"{g!r} -> {nearest(g, names)!r}" for g in given if g not in names and nearest(g, names)]
+    return ShapeError(
+        message(
+            who,
+            f"the inputs must have the keys {names}",
+            f"the keys {given}; missing: {missing}",
+            f"Did you mean {', '.join(hints)}?" if hints else f"Add {missing}.",
+        )
+    )
+
+
+def _fit(value: Any, expected: KerasTensor, who: str) -> Any:
+    """Cast to the Input's dtype; add or drop a last axis of size 1; check the shape."""
+    shape, wanted = tuple(value.shape), expected.shape
+    if len(shape) == len(wanted) + 1 and shape[-1] == 1:
+        value = ops.squeeze(value, axis=-1)
+    elif len(shape) == len(wanted) - 1 and wanted and wanted[-1] == 1:
+        value = ops.expand_dims(value, axis=-1)
+    mask = scope.get_mask(value)
+    shape = tuple(value.shape)
+    fits = len(shape) == len(wanted) and all(
+        w is None or not isinstance(s, int) or s == w for s, w in zip(shape, wanted, strict=True)
+    )
+    if not fits:
+        shown = tuple(n if isinstance(n, int) else None for n in shape)
+        raise ShapeError(shape_message(who, wanted, shown))
+    if hasattr(value, "dtype") and str(value.dtype) != expected.dtype and expected.dtype != "string":
+        value = ops.cast(value, expected.dtype)
+        if mask is not None:
+            scope.set_mask(value, mask)
+    return value
+
+
+def shape_message(who: str, wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> str:
+    """The message for an input of the wrong shape, with the likely fix."""
+    fix = ""
+    if len(shown) == len(wanted) - 1 and wanted[0] is None:
+        if _agree(shown, wanted[1:]):
+            fix = "A single sample needs a batch axis: x[None]."
+        elif _agree(shown, wanted[:-1]):
+            fix = f"Add the last axis: x[..., None] gives {wanted[-1]} channel(s)." if wanted[-1] == 1 else "Add the missing last axis."  # noqa: E501
+    elif len(shown) > len(wanted) and None not in wanted[1:]:
+        size = 1
+        for n in shown[1:]:
+            size *= n or 1
+        if wanted[1:] == (size,):
+            fix = f"Flatten each sample: x.reshape(len(x), {size}), or begin with a Flatten layer."
+    elif len(shown) == len(wanted):
+        fix = f"Give the data the shape {wanted}, or build the model for {(None, *shown[1:])}."
+    return message(who, f"it must have shape {wanted}", f"shape {shown}", fix)
+
+
+def _agree(shape: tuple[Any, ...], wanted: tuple[Any, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        w is None or s is None or s == w for s, w in zip(shape, wanted, strict=True)
+    )
+
+
+def run_graph(model: Model, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    """`call` of a model that has a graph."""
+    values = standardize_inputs(model, inputs)
+    if mask is not None:
+        for value, one in zip(values, tree.flatten(mask), strict=False):
+            if one is not None:
+                scope.set_mask(value, one)
+    outputs = model._graph.run(values)
+    return outputs

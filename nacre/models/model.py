@@ -1,0 +1,608 @@
+"""The base of all models: a layer that can be trained, evaluated, asked, saved and summarised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from nacre.core import scope, tree
+from nacre.core.errors import ArgumentError, NotBuiltError, UnknownNameError, message, nearest
+from nacre.core.interop import is_tracing
+from nacre.core.registry import register, serialize_keras_object
+from nacre.core.symbolic import any_symbolic
+from nacre.core.variable import Variable
+from nacre.layers.base.layer import Layer
+from nacre.models import doors
+from nacre.models.compiled_call import CallCache, call_compiled, can_compile
+from nacre.models.graph import Graph
+from nacre.models.graph_calls import (
+    attach_graph,
+    input_names,
+    output_names,
+    run_graph,
+    standardize_inputs,
+)
+from nacre.models.summary import print_summary
+from nacre.training import evaluation, loop, prediction
+from nacre.training.compile import CompiledTraining, compile_config, compile_from_config
+
+_NOT_GIVEN = object()
+
+
+@register("Model", module="keras", class_name="Model")
+class Model(Layer):
+    """A trainable whole.
+
+    Make one from symbolic tensors, `Model(inputs, outputs)`, or subclass it: make layers in
+    `__init__`, use them in `call`.
+
+    Args:
+        inputs: An `Input`, or a list or dict of them.
+        outputs: A symbolic tensor, or a list or dict of them.
+        name: Name; automatic by default.
+
+    Example:
+        >>> import nacre
+        >>> x = nacre.Input((3,))
+        >>> nacre.Model(x, nacre.layers.Dense(2)(x)).count_params()
+        8
+    """
+
+    _functional_class: type[Model]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Model:
+        if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
+            return Layer.__new__(cls._functional_class, *args, **kwargs)  # type: ignore[return-value]
+        return Layer.__new__(cls, *args, **kwargs)  # type: ignore[return-value]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        inputs = kwargs.pop("inputs", _NOT_GIVEN)
+        outputs = kwargs.pop("outputs", _NOT_GIVEN)
+        rest = list(args)
+        if rest and inputs is _NOT_GIVEN:
+            inputs = rest.pop(0)
+        if rest and outputs is _NOT_GIVEN:
+            outputs = rest.pop(0)
+        if rest and "name" not in kwargs:
+            kwargs["name"] = rest.pop(0)
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self._graph: Graph | None = None
+        self._graph_layers: list[Layer] = []
+        self._nested_inputs: Any = None
+        self._nested_outputs: Any = None
+        self._trainer: CompiledTraining | None = None
+        self._call_plan = CallCache()
+        self.compiled = False
+        self.stop_training = False
+        self.history: Any = None
+        if outputs is not _NOT_GIVEN:
+            attach_graph(self, inputs, outputs)
+
+    # ---------------------------------------------------------------- parts
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in order."""
+        if self._graph is not None:
+            return self._graph.layers
+        return [layer for layer in self._direct_layers()]
+
+    def _direct_layers(self) -> list[Layer]:
+        if self._graph is None:
+            return super()._direct_layers()
+        known = {id(layer) for layer in self._graph_layers}
+        return self._graph_layers + [
+            layer for layer in super()._direct_layers() if id(layer) not in known
+        ]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer with a name or at an index.
+
+        Raises:
+            UnknownNameError: No layer has that name.
+        """
+        if index is not None and name is not None:
+            raise ArgumentError(message(f"{self._who()}.get_layer", "name or index, not both", f"name={name!r}, index={index}"))  # noqa: E501
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ArgumentError(
+                    message(
+                        f"{self._who()}.get_layer",
+                        f"index must be below {len(self.layers)}, the number of layers",
+                        str(index),
+                    )
+                )
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in self.layers]
+        hint = nearest(name, names)
+        raise UnknownNameError(
+            message(
+                f"{self._who()}.get_layer",
+                "name must be a layer's",
+                repr(name),
+                f"Did you mean {hint!r}?" if hint else f"Layers: {', '.join(names)}.",
+            )
+        )
+
+    @property
+    def inputs(self) -> Any:
+        """The symbolic inputs, flat; None for a subclassed model."""
+        return None if self._graph is None else self._graph.inputs
+
+    @property
+    def outputs(self) -> Any:
+        """The symbolic outputs, flat; None for a subclassed model."""
+        return None if self._graph is None else self._graph.outputs
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input in the structure it was given in."""
+        return self._nested_inputs if self._graph is not None else super().input
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output in the structure it was given in."""
+        return self._nested_outputs if self._graph is not None else super().output
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs."""
+        return input_names(self) if self._graph is not None else []
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs."""
+        return output_names(self) if self._graph is not None else []
+
+    # ---------------------------------------------------------------- calling
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Compute the outputs: the graph's, when the model has one."""
+        if self._graph is None:
+            return super().call(inputs)
+        return run_graph(self, inputs, training, mask)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the model: to arrays compiled and cached, to symbolic tensors as a layer."""
+        if (
+            self.__dict__.get("built")
+            and scope.call_context() is None
+            and scope.get_stateless_scope() is None
+            and not any_symbolic(args, kwargs)
+            and not self._runs_eagerly()
+            and not is_tracing()
+            and can_compile(args, kwargs)
+        ):
+            try:
+                return call_compiled(self, self._call_plan, args, kwargs)
+            except jax.errors.JAXTypeError as error:
+                # Python code of the user's that needs real values: run it as it is from now on.
+                if not _needs_values(error):
+                    raise
+                object.__setattr__(self, "_eager_only", True)
+        return super().__call__(*args, **kwargs)
+
+    def _standardize_inputs(self, inputs: Any) -> list[Any]:
+        """Inputs matched to the graph's, checked and cast."""
+        return standardize_inputs(self, inputs)
+
+    def _runs_eagerly(self) -> bool:
+        if self.__dict__.get("_eager_only"):
+            return True
+        return self._trainer is not None and self._trainer.run_eagerly
+
+    def _call_now(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The plain call, without looking for a compiled program."""
+        return Layer.__call__(self, *args, **kwargs)
+
+    def _forget_programs(self) -> None:
+        """Drop compiled programs after a change they cannot know of."""
+        object.__setattr__(self, "_call_plan", CallCache())
+        self.__dict__.pop("_predict_programs", None)
+        if self._trainer is not None:
+            self._trainer.forget_programs()
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """None: masks of a model's outputs are those its layers made."""
+        return None
+
+    def _passes_masks_itself(self) -> bool:
+        return True
+
+    def build(self, input_shape: Any = None, **kwargs: Any) -> None:
+        """Make all variables by describing the model for an input shape (batch included)."""
+        if self._graph is not None:
+            return
+        shapes = kwargs if input_shape is None else input_shape
+        if not shapes and shapes != ():
+            return
+        from nacre.layers.base.layer import _tensors_for
+
+        object.__setattr__(self, "_building", True)
+        self.built = True
+        tensors = _tensors_for(shapes, self.compute_dtype)
+        try:
+            self.compute_output_spec(tensors) if input_shape is not None else self.compute_output_spec(**tensors)  # noqa: E501
+        except BaseException:
+            self.built = False
+            raise
+
+    def _maybe_build(self, named: dict[str, Any]) -> None:
+        if self.built:
+            return
+        if type(self).build is not Model.build:
+            super()._maybe_build(named)
+            return
+        # The layers within build themselves when `call` reaches them.
+        from nacre.layers.base import calling
+
+        self._build_shapes = {"shapes_dict": {}} if len(named) != 1 else {
+            "input_shape": calling.shapes_of(next(iter(named.values())))
+        }  # fmt: skip
+        self.built = True
+
+    # ---------------------------------------------------------------- training
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | None = None,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Say how the model learns and what is reported.
+
+        Args:
+            optimizer: Name or object.
+            loss: Name, function or object; a list or dict of them for several outputs.
+            loss_weights: Weight of each output's loss. tf.keras 2's third argument was `metrics`;
+                a list of names there is taken as such.
+            metrics: Names, functions or objects; lists or dicts of them for several outputs.
+            weighted_metrics: The same, weighted by sample weights.
+            run_eagerly: Run step by step without compiling, for debugging.
+            steps_per_execution: Steps per dispatch; chosen by itself when None.
+            jit_compile: Accepted for compatibility; nacre always compiles.
+            auto_scale_loss: With 'mixed_float16', scale the loss automatically.
+        """
+        if _looks_like_metrics(loss_weights) and metrics is None:
+            loss_weights, metrics = None, loss_weights
+        for name in ("target_tensors", "sample_weight_mode", "pss_evaluation_shards", "autotune_steps_per_execution"):  # noqa: E501
+            kwargs.pop(name, None)
+        if kwargs:
+            raise ArgumentError(message(f"{self._who()}.compile", "arguments must be known", ", ".join(kwargs)))  # noqa: E501
+        self._trainer = CompiledTraining(
+            self,
+            optimizer=optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
+        self.optimizer = self._trainer.optimizer
+        self.loss = loss
+        self.compiled = True
+        self.stop_training = False
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
+        **kwargs: Any,
+    ) -> Any:
+        """Train for a number of epochs and return the `History`.
+
+        Args:
+            x: Arrays (NumPy, JAX, torch, pandas), lists or dicts of them, a generator of batches, a
+                `PyDataset`, or any iterable of batches.
+            y: Targets, when `x` is arrays.
+            batch_size: Rows a step; 32 by default.
+            epochs: The number of the last epoch.
+            verbose: 0 silent, 1 bar, 2 one line an epoch; 'auto' is 1.
+            callbacks: Callbacks.
+            validation_split: Part of the rows, taken from the end, kept for validation.
+            validation_data: (x, y) or (x, y, sample_weight), or a source of batches.
+            shuffle: Whether arrays are shuffled in each epoch.
+            class_weight: class -> weight.
+            sample_weight: One weight a row.
+            initial_epoch: The epoch to begin with.
+            steps_per_epoch: Steps an epoch; needed for sources without end.
+            validation_steps, validation_batch_size, validation_freq: The same for validation.
+
+        Raises:
+            NotCompiledError: `compile` was not called.
+            DataError, ShapeError, LossInputError, MonitorError: Before the first step, each naming
+                what is wrong and how to fix it.
+            NonFiniteError: The loss became NaN or infinite.
+        """
+        return loop.fit(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+            **kwargs,
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """The loss and the metrics on data: a list, a dict, or one number without metrics."""
+        return evaluation.evaluate(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            verbose=verbose,
+            sample_weight=sample_weight,
+            steps=steps,
+            callbacks=callbacks,
+            return_dict=return_dict,
+            **kwargs,
+        )
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """The outputs for data, as NumPy arrays."""
+        return prediction.predict(
+            self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks, **kwargs
+        )
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step of training on one batch; gives the loss and the metrics so far."""
+        return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """The loss and the metrics on one batch."""
+        return evaluation.test_on_batch(self, x, y, sample_weight, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as NumPy arrays."""
+        return prediction.predict_on_batch(self, x)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The number training minimises: the compiled losses and what layers added.
+
+        Override it for a loss of your own; it is traced into the compiled step.
+        """
+        return self._compiled().compute_loss(self, x, y, y_pred, sample_weight)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Take a batch into the compiled metrics; gives what is reported so far."""
+        trainer = self._compiled()
+        trainer.update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """What is reported so far, by name."""
+        return self._compiled().results(self)
+
+    def reset_metrics(self) -> None:
+        """Set all metrics back to their start."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def _compiled(self) -> CompiledTraining:
+        if self._trainer is None:
+            from nacre.training.checks import not_compiled
+
+            raise not_compiled(self._who(), "fit")
+        return self._trainer
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss's mean, the compiled metrics, and metrics set as attributes."""
+        found = [] if self._trainer is None else self._trainer.metrics()
+        known = {id(m) for m in found}
+        return found + [m for m in super().metrics if id(m) not in known]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what `evaluate` reports, in order."""
+        return [] if self._trainer is None else self._trainer.report_names(self)
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether steps run without compiling."""
+        return self._trainer is not None and self._trainer.run_eagerly
+
+    @run_eagerly.setter
+    def run_eagerly(self, value: bool) -> None:
+        if self._trainer is not None:
+            self._trainer.run_eagerly = bool(value)
+
+    # ---------------------------------------------------------------- looking
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[..., Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print the layers with their output shapes and numbers of parameters."""
+        print_summary(
+            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
+        )
+
+    # ---------------------------------------------------------------- configs and files
+
+    def get_config(self) -> dict[str, Any]:
+        """The graph as plain data; for a subclassed model its constructor's arguments."""
+        if self._graph is not None and type(self).__init__ in (Model.__init__, self._functional_class.__init__):  # noqa: E501
+            return doors.graph_config(self)
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Model:
+        """Make the model a config describes."""
+        if "input_layers" in config and "output_layers" in config and "layers" in config:
+            return doors.functional_from_config(cls, config, custom_objects)
+        return super().from_config(config)  # type: ignore[return-value]
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What the model was built for."""
+        if self._graph is not None:
+            return {"input_shape": None}
+        return self._build_shapes
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build a subclassed model for the shapes it was saved with."""
+        if self._graph is not None or self.built or not config:
+            return
+        super().build_from_config(config)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The config as JSON text; `model_from_json` reads it."""
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """The arguments of `compile`, as plain data."""
+        return None if self._trainer is None else compile_config(self._trainer)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with what `get_compile_config` gave."""
+        compile_from_config(self, config)
+
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the whole model: `.keras` or `.h5` by the ending of the path."""
+        doors.save_model(
+            self,
+            filepath,
+            overwrite=overwrite,
+            zipped=zipped,
+            include_optimizer=include_optimizer,
+            save_format=save_format,
+            **kwargs,
+        )
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        """Write the weights alone: `.weights.h5`, or tf.keras 2's `.h5`."""
+        doors.save_weights(self, filepath, overwrite=overwrite, **kwargs)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Read weights from `.weights.h5`, `.h5` or `.keras`."""
+        doors.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+        self._check_built_for_weights(filepath)
+
+    def _check_built_for_weights(self, filepath: Any) -> None:
+        if not self.built:
+            raise NotBuiltError(message(self._who(), "it must be built before weights are read", str(filepath)))  # noqa: E501
+
+    def __reduce__(self) -> Any:
+        return doors.rebuild_from_bytes, (doors.to_bytes(self),)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        return doors.rebuild_from_bytes(doors.to_bytes(self))
+
+    def _variable_values(self) -> list[Variable]:
+        return self.trainable_variables + self.non_trainable_variables
+
+
+def _looks_like_metrics(value: Any) -> bool:
+    """Whether `loss_weights` holds names or metrics, as tf.keras 2's third argument did."""
+    if value is None or isinstance(value, int | float):
+        return False
+    leaves = tree.flatten(value)
+    return bool(leaves) and all(
+        isinstance(v, str) or callable(v) or hasattr(v, "update_state") for v in leaves
+    )
+
+
+def _needs_values(error: Exception) -> bool:
+    kinds = (
+        jax.errors.ConcretizationTypeError,
+        jax.errors.TracerArrayConversionError,
+        jax.errors.TracerBoolConversionError,
+        jax.errors.TracerIntegerConversionError,
+    )
+    return isinstance(error, kinds)
+
+
+__all__ = ["Model"]

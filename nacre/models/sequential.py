@@ -1,0 +1,231 @@
+"""A plain stack of layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.core import scope
+from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.symbolic import KerasTensor
+from nacre.core.variable import standardize_shape
+from nacre.layers.base import tracking
+from nacre.layers.base.layer import Layer
+from nacre.layers.core.input_layer import Input, InputLayer
+from nacre.models.functional import functional_from_config
+from nacre.models.graph_calls import attach_graph
+from nacre.models.model import Model
+
+
+@register("Sequential", module="keras", class_name="Sequential")
+class Sequential(Model):
+    """Layers applied one after the other.
+
+    The shape of the input comes from an `Input` or `input_shape=` of the first layer, or from the
+    first data the model sees.
+
+    Args:
+        layers: Layers to begin with.
+        trainable: Whether the optimizer changes the variables.
+        name: Name; automatic by default.
+
+    Example:
+        >>> import nacre
+        >>> model = nacre.Sequential([
+        ...     nacre.layers.Dense(5, activation="relu", input_shape=(784,)),
+        ...     nacre.layers.Dense(10, activation="softmax"),
+        ... ])
+        >>> model.count_params()
+        3985
+    """
+
+    def __init__(
+        self, layers: Any = None, trainable: bool = True, name: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(trainable=trainable, name=name, **kwargs)
+        self._layers: list[Layer] = []
+        for layer in layers or ():
+            self.add(layer, rebuild=False)
+        self._rebuild()
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input layer."""
+        if self._layers and isinstance(self._layers[0], InputLayer):
+            return self._layers[1:]
+        return self._layers[:]
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Put a layer on top of the stack.
+
+        Raises:
+            ArgumentError: It is no layer, or its name is taken.
+        """
+        layer = self._as_layer(layer)
+        if isinstance(layer, InputLayer) and self._layers:
+            if isinstance(self._layers[0], InputLayer):
+                raise ArgumentError(
+                    message(
+                        self._who(), "it has one input", f"a second input '{layer.name}'",
+                        "Use nacre.Model(inputs, outputs) for several inputs.",
+                    )  # fmt: skip
+                )
+            self._layers.insert(0, layer)
+        else:
+            if any(layer is other for other in self._layers) is False and layer.name in [
+                other.name for other in self._layers
+            ]:
+                raise ArgumentError(
+                    message(
+                        self._who(),
+                        "each layer must have a name of its own",
+                        f"a second layer named '{layer.name}'",
+                        f"Pass name='...' to the {type(layer).__name__}.",
+                    )
+                )
+            if not self._layers and not isinstance(layer, InputLayer):
+                shape = getattr(layer, "_batch_input_shape", None)
+                if shape is None and isinstance(layer, Model) and layer._graph is not None:
+                    shape = layer.input_shape if isinstance(layer.input_shape, tuple) else None
+                if shape is not None:
+                    dtype = layer.input.dtype if isinstance(layer, Model) else None
+                    dtype = dtype or _input_dtype(layer)
+                    self._layers.append(InputLayer(batch_shape=shape, dtype=dtype))
+            self._layers.append(layer)
+        tracking.note_change()
+        if rebuild:
+            self._rebuild()
+
+    def _as_layer(self, layer: Any) -> Layer:
+        if isinstance(layer, KerasTensor) and layer._keras_history is not None:
+            layer = layer._keras_history.operation
+        if isinstance(layer, Layer):
+            return layer
+        what = layer.__name__ if isinstance(layer, type) else repr(layer)[:60]
+        fix = f"Did you mean {layer.__name__}()?" if isinstance(layer, type) else ""
+        raise ArgumentError(
+            message(
+                self._who(),
+                "only layers can be added",
+                f"{what} ({type(layer).__name__})",
+                fix or "Wrap a function with nacre.layers.Lambda(function).",
+            )
+        )
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the top layer off and return it."""
+        if not self.layers:
+            raise ArgumentError(message(self._who(), "there must be a layer to pop", "none"))
+        layer = self._layers.pop()
+        tracking.note_change()
+        if rebuild:
+            self._rebuild()
+        return layer
+
+    def _rebuild(self) -> None:
+        """Describe the stack as a graph when the input's shape is known."""
+        self._graph = None
+        self._graph_layers = []
+        self.built = False
+        self._forget_programs()
+        if len(self._layers) < 2 or not isinstance(self._layers[0], InputLayer):
+            if not (self._layers and isinstance(self._layers[0], InputLayer)):
+                return
+            if len(self._layers) < 2:
+                return
+        first = self._layers[0]
+        tensor = first._inbound_nodes[0].outputs[0]
+        inputs = tensor
+        for layer in self._layers[1:]:
+            tensor = layer(tensor)
+        attach_graph(self, inputs, tensor)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make all variables for an input shape (batch included; None where unknown)."""
+        if self._graph is not None:
+            return
+        if input_shape is None:
+            if self._layers and isinstance(self._layers[0], InputLayer):
+                self._rebuild()
+                return
+            raise NotBuiltError(
+                message(
+                    self._who(),
+                    "an input shape must be known to build it",
+                    "none",
+                    "Begin with nacre.Input(shape=...), or call build((None, ...)).",
+                )
+            )
+        if not self._layers:
+            raise NotBuiltError(
+                message(self._who(), "it must have layers to be built", "no layers", "Call add().")
+            )
+        if isinstance(input_shape, list | tuple) and input_shape and isinstance(input_shape[0], list | tuple):  # noqa: E501
+            input_shape = input_shape[0]
+        shape = standardize_shape(input_shape)
+        if not isinstance(self._layers[0], InputLayer):
+            dtype = _input_dtype(self._layers[0])
+            # The batch size seen first is no rule for later batches.
+            self._layers.insert(0, InputLayer(batch_shape=(None, *shape[1:]), dtype=dtype))
+        self._rebuild()
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Apply the layers in order."""
+        if self._graph is not None:
+            return super().call(inputs, training=training, mask=mask)
+        x = inputs
+        if mask is not None:
+            scope.set_mask(x, mask)
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def _maybe_build(self, named: dict[str, Any]) -> None:
+        if self._graph is None and self._layers:
+            first = next(iter(named.values()))
+            if hasattr(first, "shape"):
+                self.build(standardize_shape(first.shape))
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers, as plain data."""
+        config: dict[str, Any] = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": serialize_keras_object(self.dtype_policy),
+            "layers": [serialize_keras_object(layer) for layer in self._layers],
+        }
+        if self._graph is not None:
+            config["build_input_shape"] = list(self._graph.inputs[0].shape)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Sequential:
+        """Make the model a config describes (Keras 3's or tf.keras 2's)."""
+        if isinstance(config, list):  # Keras 1
+            config = {"layers": config}
+        if "input_layers" in config:
+            return functional_from_config(cls, config, custom_objects)  # type: ignore[return-value]
+        model = cls(name=config.get("name"))
+        if config.get("trainable") is False:
+            model.trainable = False
+        for data in config["layers"]:
+            model.add(deserialize_keras_object(data, custom_objects), rebuild=False)
+        model._rebuild()
+        shape = config.get("build_input_shape")
+        if model._graph is None and shape and model._layers:
+            model.build(tuple(shape))
+        if config.get("trainable") is False:
+            model.trainable = False
+        return model
+
+
+def _input_dtype(layer: Layer) -> str:
+    """Integer inputs for an Embedding, else what the layer computes in."""
+    if type(layer).__name__ == "Embedding":
+        return "float32"
+    dtype = layer.compute_dtype
+    return dtype if dtype not in ("bfloat16", "float16") else "float32"
+
+
+__all__ = ["Input", "Sequential"]

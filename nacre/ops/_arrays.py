@@ -1,0 +1,102 @@
+"""What every op does first: make an array of whatever was given."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core import config, interop
+from nacre.core.dtypes import standardize_dtype
+from nacre.core.variable import Variable
+
+# A tensor is an array, a traced or symbolic tensor, a Variable, a number or nested lists of them.
+Tensor: TypeAlias = Any
+Axis: TypeAlias = int | tuple[int, ...] | list[int] | None
+Shape: TypeAlias = Any
+DType: TypeAlias = Any
+
+
+def array(x: Tensor) -> jax.Array:
+    """An array of `x`; Python numbers stay weak, so they do not widen what they meet.
+
+    Example:
+        >>> array([1, 2]).dtype
+        dtype('int32')
+    """
+    if isinstance(x, jax.Array):
+        return x
+    if isinstance(x, Variable):
+        return x.value
+    if isinstance(x, np.ndarray | np.generic | int | float | complex):
+        return jnp.asarray(x)
+    if isinstance(x, list | tuple):
+        x = _without_variables(x)
+        if _all_plain(x):
+            return jnp.asarray(np.asarray(x, dtype=_plain_dtype(x)))
+    return jnp.asarray(interop.to_numpy_if_foreign(x))
+
+
+def _without_variables(x: Any) -> Any:
+    if isinstance(x, list | tuple):
+        return [_without_variables(item) for item in x]
+    return x.value if isinstance(x, Variable) else x
+
+
+def _all_plain(x: Any) -> bool:
+    if isinstance(x, list):
+        return all(_all_plain(item) for item in x)
+    return isinstance(x, bool | int | float)
+
+
+def _plain_dtype(x: Any) -> Any:
+    """The dtype of nested lists of Python numbers: bool, int32, or floatx when a float is there."""
+    kind = np.asarray(x).dtype.kind
+    return {"b": np.bool_, "i": np.int32, "u": np.uint32}.get(kind, jnp.dtype(config.floatx()))
+
+
+def operand(x: Tensor) -> Any:
+    """Like `array`, but a Python number stays one (cheaper, and weak all the same)."""
+    if type(x) in (int, float, bool):
+        return x
+    return array(x)
+
+
+def floating(x: Tensor) -> jax.Array:
+    """An array of `x` with a float (or complex) dtype: floatx for integers and booleans."""
+    x = array(x)
+    return x if is_inexact(x) else x.astype(config.floatx())
+
+
+def is_inexact(x: jax.Array) -> bool:
+    """True for float and complex arrays."""
+    return jnp.issubdtype(x.dtype, jnp.inexact)
+
+
+def dtype_of(dtype: DType) -> Any:
+    """The NumPy dtype object for a dtype, None for None."""
+    return None if dtype is None else jnp.dtype(standardize_dtype(dtype))
+
+
+def axes_of(axis: Axis) -> int | tuple[int, ...] | None:
+    """An axis argument as an int, a tuple or None (lists are not hashable)."""
+    if isinstance(axis, list | tuple):
+        return tuple(int(a) for a in axis)
+    return axis
+
+
+def together(*xs: Tensor) -> list[jax.Array]:
+    """The arrays, all of the dtype they promote to."""
+    arrays = [array(x) for x in xs]
+    dtype = jnp.result_type(*arrays)
+    return [a.astype(dtype) for a in arrays]
+
+
+def to_pair(value: Any, count: int) -> tuple[int, ...]:
+    """One int per spatial axis from an int or a sequence."""
+    if isinstance(value, int | np.integer):
+        return (int(value),) * count
+    values = tuple(int(v) for v in value)
+    return values * count if len(values) == 1 else values

@@ -1,0 +1,285 @@
+"""Activations: functions of single elements, and softmax and its family along an axis.
+
+Each is one named call in a trace, so that exporters see `gelu`, not its polynomial.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from nacre.core import config
+from nacre.core.errors import ArgumentError, message
+from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
+from nacre.ops._define import REGISTRY, op
+
+KERAS_OPS_MODULE = "nn"
+
+
+@jax.custom_jvp
+def _positive(x: jax.Array) -> jax.Array:
+    """max(x, 0) with gradient 0 at 0 (that of `maximum` is 1/2)."""
+    return lax.max(x, jnp.zeros((), x.dtype))
+
+
+@_positive.defjvp
+def _positive_jvp(primals: Any, tangents: Any) -> Any:
+    (x,), (tangent,) = primals, tangents
+    return _positive(x), lax.select(x > 0, tangent, jnp.zeros_like(tangent))
+
+
+@op(whole=True)
+def relu(x: Tensor) -> jax.Array:
+    """max(x, 0), with gradient 0 at 0.
+
+    Example:
+        >>> relu([-1.0, 2.0]).tolist()
+        [0.0, 2.0]
+    """
+    return _positive(array(x))
+
+
+@op(whole=True)
+def relu6(x: Tensor) -> jax.Array:
+    """min(max(x, 0), 6)."""
+    return jax.nn.relu6(array(x))
+
+
+@op(whole=True)
+def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> jax.Array:
+    """x for x ≥ 0, else negative_slope · x."""
+    x = floating(x)
+    return jnp.where(x >= 0, x, negative_slope * x)
+
+
+@op(whole=True)
+def elu(x: Tensor, alpha: float = 1.0) -> jax.Array:
+    """x for x > 0, else alpha · (exp(x) - 1)."""
+    x = floating(x)
+    negative = alpha * jnp.expm1(jnp.where(x > 0, 0, x))
+    return jnp.where(x > 0, x, negative)
+
+
+@op(whole=True)
+def selu(x: Tensor) -> jax.Array:
+    """Scaled elu whose outputs keep mean 0 and variance 1 through layers.
+
+    Source:
+        Klambauer et al. 2017, arXiv:1706.02515.
+    """
+    return jax.nn.selu(floating(x))
+
+
+@op(whole=True)
+def celu(x: Tensor, alpha: float = 1.0) -> jax.Array:
+    """max(x, 0) + min(alpha · (exp(x / alpha) - 1), 0)."""
+    return jax.nn.celu(floating(x), alpha)
+
+
+@op(whole=True)
+def gelu(x: Tensor, approximate: bool = True) -> jax.Array:
+    """x · Φ(x), Φ the normal distribution function; `approximate` takes the tanh form.
+
+    Source:
+        Hendrycks & Gimpel 2016, arXiv:1606.08415.
+    """
+    return jax.nn.gelu(floating(x), approximate)
+
+
+@op(whole=True)
+def silu(x: Tensor) -> jax.Array:
+    """x · sigmoid(x)."""
+    x = floating(x)
+    return x * lax.logistic(x)
+
+
+@op(whole=True, name="silu")
+def swish(x: Tensor) -> jax.Array:
+    """The same as `silu`."""
+    x = floating(x)
+    return x * lax.logistic(x)
+
+
+@op
+def sigmoid(x: Tensor) -> jax.Array:
+    """1 / (1 + exp(-x))."""
+    return lax.logistic(floating(x))
+
+
+@op(whole=True)
+def log_sigmoid(x: Tensor) -> jax.Array:
+    """log(sigmoid(x)), without overflow."""
+    x = floating(x)
+    return -jnp.logaddexp(-x, jnp.zeros((), x.dtype))
+
+
+@op(whole=True)
+def softplus(x: Tensor) -> jax.Array:
+    """log(1 + exp(x)), without overflow."""
+    x = floating(x)
+    return jnp.logaddexp(x, jnp.zeros((), x.dtype))
+
+
+@op(whole=True)
+def softsign(x: Tensor) -> jax.Array:
+    """x / (1 + |x|)."""
+    x = floating(x)
+    return x / (jnp.abs(x) + 1)
+
+
+@op(whole=True)
+def hard_sigmoid(x: Tensor) -> jax.Array:
+    """x / 6 + 1/2, limited to 0 and 1."""
+    x = floating(x)
+    return jax.nn.relu6(x + 3) / 6
+
+
+def _hard_silu(x: jax.Array) -> jax.Array:
+    return x * (jax.nn.relu6(x + 3) / 6)
+
+
+@op(whole=True)
+def hard_silu(x: Tensor) -> jax.Array:
+    """x · hard_sigmoid(x)."""
+    return _hard_silu(floating(x))
+
+
+@op(whole=True, name="hard_silu")
+def hard_swish(x: Tensor) -> jax.Array:
+    """The same as `hard_silu`."""
+    return _hard_silu(floating(x))
+
+
+@op(whole=True)
+def hard_tanh(x: Tensor) -> jax.Array:
+    """x, limited to -1 and 1."""
+    return jax.nn.hard_tanh(array(x))
+
+
+@op(whole=True)
+def mish(x: Tensor) -> jax.Array:
+    """x · tanh(softplus(x)).
+
+    Source:
+        Misra 2019, arXiv:1908.08681.
+    """
+    x = floating(x)
+    return x * jnp.tanh(jnp.logaddexp(x, jnp.zeros((), x.dtype)))
+
+
+@op(whole=True)
+def tanh_shrink(x: Tensor) -> jax.Array:
+    """x - tanh(x)."""
+    x = floating(x)
+    return x - jnp.tanh(x)
+
+
+@op(whole=True)
+def soft_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
+    """x moved towards zero by `threshold`, 0 where it would pass zero."""
+    x = floating(x)
+    moved = x - jnp.where(x > 0, threshold, -threshold)
+    return jnp.where(jnp.abs(x) > threshold, moved, 0)
+
+
+@op(whole=True)
+def hard_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
+    """x, and 0 where |x| ≤ threshold."""
+    x = floating(x)
+    return jnp.where(jnp.abs(x) > threshold, x, 0)
+
+
+@op(whole=True)
+def threshold(x: Tensor, threshold: float, default_value: float) -> jax.Array:
+    """x where it is above `threshold`, else `default_value`."""
+    x = array(x)
+    return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
+
+
+@op(whole=True)
+def squareplus(x: Tensor, b: float = 4) -> jax.Array:
+    """(x + sqrt(x² + b)) / 2: like softplus, without exponentials."""
+    x = floating(x)
+    return (x + jnp.sqrt(jnp.square(x) + b)) / 2
+
+
+@op(whole=True)
+def sparse_plus(x: Tensor) -> jax.Array:
+    """0 for x ≤ -1, x for x ≥ 1, and (x + 1)² / 4 between."""
+    x = floating(x)
+    return jnp.where(x <= -1, 0, jnp.where(x >= 1, x, jnp.square(x + 1) / 4))
+
+
+@op(whole=True)
+def sparse_sigmoid(x: Tensor) -> jax.Array:
+    """(x + 1) / 2, limited to 0 and 1: the derivative of `sparse_plus`."""
+    x = floating(x)
+    return jnp.clip((x + 1) / 2, 0, 1)
+
+
+@op(whole=True)
+def glu(x: Tensor, axis: int = -1) -> jax.Array:
+    """One half along `axis` times the sigmoid of the other half."""
+    value, gate = jnp.split(floating(x), 2, axis=axis)
+    return value * lax.logistic(gate)
+
+
+@op(whole=True)
+def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
+    """exp(x) / sum(exp(x)) along `axis`, without overflow.
+
+    Example:
+        >>> softmax([0.0, 0.0]).tolist()
+        [0.5, 0.5]
+    """
+    return jax.nn.softmax(floating(x), axis=axes_of(axis))
+
+
+@op(whole=True)
+def log_softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
+    """log(softmax(x)) along `axis`, without overflow."""
+    return jax.nn.log_softmax(floating(x), axis=axes_of(axis))
+
+
+@op(whole=True)
+def sparsemax(x: Tensor, axis: int = -1) -> jax.Array:
+    """The nearest point of the probability simplex: like softmax, but with true zeros.
+
+    Source:
+        Martins & Astudillo 2016, arXiv:1602.02068, algorithm 1.
+    """
+    x = floating(x)
+    ordered = jnp.flip(jnp.sort(x, axis=axis), axis=axis)
+    totals = jnp.cumsum(ordered, axis=axis)
+    count = x.shape[axis]
+    sizes = [1] * x.ndim
+    sizes[axis] = count
+    ranks = jnp.arange(1, count + 1, dtype=x.dtype).reshape(sizes)
+    supported = ranks * ordered > totals - 1
+    support = jnp.sum(supported, axis=axis, keepdims=True)
+    chosen = jnp.take_along_axis(totals, support - 1, axis=axis)
+    return jnp.maximum(x - (chosen - 1) / support.astype(x.dtype), 0)
+
+
+@op
+def normalize(
+    x: Tensor, axis: int | None = -1, order: int = 2, epsilon: float | None = None
+) -> jax.Array:
+    """`x` divided by its norm along `axis`, the norm at least `epsilon`."""
+    if not isinstance(order, int) or order < 1:
+        raise ArgumentError(message("normalize", "order must be an int of 1 or more", repr(order)))
+    x = floating(x)
+    small = config.epsilon() if epsilon is None else epsilon
+    if order == 2:
+        squares = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
+        return x * jnp.minimum(lax.rsqrt(squares), 1 / small)
+    norm = jnp.linalg.norm(x, ord=order, axis=axis, keepdims=True)
+    return x / jnp.maximum(norm, small)
+
+
+# `swish` and `hard_swish` share the names of what they are; configs find the first of each.
+for _public in (silu, hard_silu):
+    REGISTRY[_public.op.name] = _public.op  # type: ignore[attr-defined]

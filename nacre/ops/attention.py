@@ -1,0 +1,109 @@
+"""Scaled dot-product attention."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from nacre.core.errors import ShapeError, message
+from nacre.ops._arrays import Tensor, array, floating
+from nacre.ops._define import REGISTRY, op
+
+KERAS_OPS_MODULE = "nn"
+
+
+@op(whole=True, name="dot_product_attention")
+def _dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor,
+    mask: Tensor,
+    scale: float,
+    is_causal: bool,
+    attn_logits_soft_cap: float | None,
+) -> jax.Array:
+    query, key, value = floating(query), floating(key), floating(value)
+    repeats = query.shape[2] // key.shape[2]
+    if repeats > 1:  # several heads of the query share one of the key
+        key, value = jnp.repeat(key, repeats, axis=2), jnp.repeat(value, repeats, axis=2)
+    scores = jnp.einsum("btnh,bsnh->bnts", query, key, preferred_element_type=jnp.float32)
+    scores = scores * scale  # (batch, heads, targets, sources)
+    if attn_logits_soft_cap is not None:
+        scores = jnp.tanh(scores / attn_logits_soft_cap) * attn_logits_soft_cap
+    if bias is not None:
+        scores = scores + array(bias).astype(scores.dtype)
+    lowest = -0.7 * float(jnp.finfo(scores.dtype).max)  # finite: a row of -inf would give NaN
+    if mask is not None:
+        scores = jnp.where(array(mask).astype(bool), scores, lowest)
+    if is_causal:
+        shape = scores.shape[-2:]
+        rows, columns = (lax.broadcasted_iota("int32", shape, axis) for axis in (0, 1))
+        scores = jnp.where(rows >= columns, scores, lowest)
+    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    return jnp.einsum("bnts,bsnh->btnh", weights, value)
+
+
+@op
+def dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor = None,
+    mask: Tensor = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> jax.Array:
+    """softmax(scale · query · keyᵀ + bias) · value, for each head.
+
+    Args:
+        mask: True where a target may look at a source.
+        scale: 1 / sqrt(head_dim) by default.
+        is_causal: True lets no target look at a later source.
+        flash_attention: True asks for cuDNN's fused kernel (GPU, 16-bit floats); None and False
+            leave the choice to XLA.
+        attn_logits_soft_cap: Scores are bent to stay below this.
+
+    Shapes:
+        query       (batch, targets, heads, head_dim)
+        key, value  (batch, sources, heads, head_dim); heads may be a divisor of the query's
+        bias, mask  broadcast to (batch, heads, targets, sources)
+        returns     (batch, targets, heads, head_dim)
+    Precision:
+        Scores and softmax are float32 for 16-bit inputs.
+    Source:
+        Vaswani et al. 2017, arXiv:1706.03762, section 3.2.1.
+    """
+    query, key, value = array(query), array(key), array(value)
+    if not query.ndim == key.ndim == value.ndim == 4:
+        raise ShapeError(
+            message(
+                "dot_product_attention",
+                "query, key and value must have axes (batch, length, heads, head_dim)",
+                f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}",
+            )
+        )
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
+    if flash_attention and attn_logits_soft_cap is None and jax.default_backend() == "gpu":
+        return jax.nn.dot_product_attention(
+            query, key, value, bias, mask, scale=scale, is_causal=is_causal, implementation="cudnn"
+        )
+    return _dot_product_attention(
+        query,
+        key,
+        value,
+        bias,
+        mask,
+        scale=scale,
+        is_causal=bool(is_causal),
+        attn_logits_soft_cap=attn_logits_soft_cap,
+    )
+
+
+# The public declaration is the one configs name.
+REGISTRY["dot_product_attention"] = dot_product_attention.op  # type: ignore[attr-defined]

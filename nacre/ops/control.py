@@ -1,0 +1,231 @@
+"""Loops, branches, casts and conversions: what Keras calls the core ops."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core import interop, tree
+from nacre.core.dtypes import standardize_dtype
+from nacre.core.symbolic import KerasTensor
+from nacre.core.variable import Variable
+from nacre.ops._arrays import DType, Tensor, array, dtype_of
+from nacre.ops._define import op
+
+KERAS_OPS_MODULE = "core"
+
+
+def _structure(value: Any) -> Any:
+    """Arrays in place of variables, lists of numbers left alone."""
+    return tree.map_structure(lambda leaf: None if leaf is None else array(leaf), value)
+
+
+@op
+def cast(x: Tensor, dtype: DType) -> jax.Array:
+    """The same values in another dtype."""
+    return array(x).astype(dtype_of(dtype))
+
+
+@op
+def saturate_cast(x: Tensor, dtype: DType) -> jax.Array:
+    """The same values in another dtype, limited to what it can hold."""
+    x = array(x)
+    target = dtype_of(dtype)
+    if jnp.issubdtype(target, jnp.bool_) or x.dtype == bool:
+        return x.astype(target)
+    info = jnp.iinfo if jnp.issubdtype(target, jnp.integer) else jnp.finfo
+    source = jnp.iinfo if jnp.issubdtype(x.dtype, jnp.integer) else jnp.finfo
+    low = builtins.max(float(info(target).min), float(source(x.dtype).min))
+    high = builtins.min(float(info(target).max), float(source(x.dtype).max))
+    if jnp.issubdtype(x.dtype, jnp.integer):
+        return jnp.clip(x, int(low), int(high)).astype(target)
+    # The largest int32 is no float32: clip to the largest float below it.
+    if high > float(np.asarray(high, dtype=np.float32)) or jnp.issubdtype(target, jnp.integer):
+        edge = np.asarray(high, dtype=x.dtype)
+        if float(edge) > high:
+            return jnp.where(x >= edge, info(target).max, jnp.clip(x, low, high).astype(target))
+    return jnp.clip(x, low, high).astype(target)
+
+
+def convert_to_tensor(
+    x: Any, dtype: DType = None, sparse: bool | None = None, ragged: bool | None = None
+) -> jax.Array:
+    """An array of numbers, lists, NumPy arrays, variables or tensors of other frameworks."""
+    if isinstance(x, KerasTensor):
+        return x if dtype is None else cast(x, dtype)
+    x = array(x)
+    return x if dtype is None else x.astype(dtype_of(dtype))
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """A NumPy array of the values."""
+    if isinstance(x, Variable):
+        return x.numpy()
+    return np.asarray(interop.to_numpy_if_foreign(x))
+
+
+def is_tensor(x: Any) -> bool:
+    """True for arrays, traced and symbolic tensors; False for NumPy arrays and numbers."""
+    return isinstance(x, jax.Array | KerasTensor)
+
+
+def shape(x: Any) -> tuple[Any, ...]:
+    """The sizes; None where a symbolic tensor does not know them.
+
+    Example:
+        >>> shape([[1, 2, 3]])
+        (1, 3)
+    """
+    return tuple(x.shape) if hasattr(x, "shape") else tuple(array(x).shape)
+
+
+def dtype(x: Any) -> str:
+    """The name of the dtype."""
+    return standardize_dtype(x.dtype if hasattr(x, "dtype") else array(x).dtype)
+
+
+@op(tensors=("variable",))
+def stop_gradient(variable: Tensor) -> jax.Array:
+    """The same value, a constant for gradients."""
+    return jax.lax.stop_gradient(array(variable))
+
+
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function a gradient of your own.
+
+    `f(*args)` returns `(outputs, gradient_function)`; the gradient function takes the gradient of
+    the outputs (also by the name `upstream`) and returns one for each argument.
+    """
+    return jax.custom_gradient(_unpacked(f))
+
+
+def _unpacked(f: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*args: Any, **kwargs: Any) -> Any:
+        outputs, gradient = f(*_structure(list(args)), **kwargs)
+
+        def backward(upstream: Any) -> Any:
+            return gradient(upstream)
+
+        return outputs, backward
+
+    return run
+
+
+@op(tensors=("init", "xs"))
+def scan(
+    f: Callable[..., Any],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[Any, Any]:
+    """A loop over the first axis that carries a state: `f(state, x) -> (state, y)`.
+
+    Returns the last state and all the ys.
+    """
+    return jax.lax.scan(f, _structure(init), _structure(xs), length, reverse, unroll)
+
+
+@op(tensors=("elems",))
+def associative_scan(
+    f: Callable[..., Any], elems: Any, reverse: bool = False, axis: int = 0
+) -> Any:
+    """All running results of an associative `f(a, b)`, in logarithmically many steps."""
+    return jax.lax.associative_scan(f, _structure(elems), reverse=reverse, axis=axis)
+
+
+@op(tensors=("xs",))
+def map(f: Callable[..., Any], xs: Any) -> Any:
+    """`f` of each slice along the first axis, one after the other."""
+    return jax.lax.map(f, _structure(xs))
+
+
+@op(tensors=("elements",))
+def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
+    """`function` of each slice along the first axis, all at once."""
+    elements = _structure(elements)
+    if isinstance(elements, list | tuple):
+        return jax.vmap(lambda *items: function(type(elements)(items)))(*elements)
+    return jax.vmap(function)(elements)
+
+
+@op(tensors=("pred",))
+def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    """`true_fn()` or `false_fn()`, one of which is run."""
+    if isinstance(pred, bool):
+        return true_fn() if pred else false_fn()
+    return jax.lax.cond(
+        array(pred).astype(bool).reshape(()),
+        lambda: _outputs(true_fn()),
+        lambda: _outputs(false_fn()),
+    )
+
+
+def _outputs(value: Any) -> Any:
+    return tree.map_structure(lambda leaf: None if leaf is None else array(leaf), value)
+
+
+@op(name="switch", tensors=("index", "operands"))
+def _switch(
+    index: Tensor, operands: tuple[Any, ...], branches: Sequence[Callable[..., Any]]
+) -> Any:
+    return jax.lax.switch(array(index), list(branches), *operands)
+
+
+def switch(index: Tensor, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """The result of the branch with number `index`, run on the operands."""
+    return _switch(index, tuple(operands), branches=tuple(branches))
+
+
+@op(tensors=("loop_vars",))
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Any,
+    maximum_iterations: int | None = None,
+) -> Any:
+    """`body(*loop_vars)` again and again while `cond(*loop_vars)` holds."""
+    is_sequence = isinstance(loop_vars, list | tuple)
+    start = tuple(loop_vars) if is_sequence else (loop_vars,)
+    start = _structure(start)
+
+    def holds(state: Any) -> Any:
+        count, values = state
+        result = jnp.asarray(cond(*values)).astype(bool)
+        return result if maximum_iterations is None else result & (count < maximum_iterations)
+
+    def turn(state: Any) -> Any:
+        count, values = state
+        new = body(*values)
+        new = tuple(new) if isinstance(new, list | tuple) else (new,)
+        return count + 1, _structure(new)
+
+    _, values = jax.lax.while_loop(holds, turn, (jnp.int32(0), start))
+    if not is_sequence:
+        return values[0]
+    return list(values) if isinstance(loop_vars, list) else values
+
+
+@op(tensors=("lower", "upper", "init_val"))
+def fori_loop(lower: Tensor, upper: Tensor, body_fun: Callable[..., Any], init_val: Any) -> Any:
+    """`value = body_fun(i, value)` for i from `lower` to, not with, `upper`."""
+    return jax.lax.fori_loop(lower, upper, body_fun, _structure(init_val))
+
+
+def vectorize(
+    pyfunc: Callable[..., Any], *, excluded: Any = None, signature: str | None = None
+) -> Callable[..., Any]:
+    """Turn a function of single elements into one of arrays, with broadcasting."""
+    excluded = frozenset() if excluded is None else frozenset(excluded)
+    vectorized = jnp.vectorize(pyfunc, excluded=excluded, signature=signature)
+
+    def run(*args: Any) -> Any:
+        return vectorized(*(a if i in excluded else array(a) for i, a in enumerate(args)))
+
+    return run

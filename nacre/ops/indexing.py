@@ -1,0 +1,217 @@
+"""Choosing elements by index, condition or rank, and writing to places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nacre.core.dtypes import standardize_dtype
+from nacre.core.errors import ArgumentError, message
+from nacre.core.variable import Variable
+from nacre.ops._arrays import DType, Shape, Tensor, array, operand
+from nacre.ops._define import REGISTRY, op
+
+
+@op
+def get_item(x: Tensor, key: Any) -> jax.Array:
+    """`x[key]`."""
+    return array(x)[_plain_key(key)]
+
+
+def _plain_key(key: Any) -> Any:
+    if isinstance(key, tuple):
+        return tuple(_plain_key(part) for part in key)
+    if isinstance(key, list):
+        return array(key)
+    return key.value if isinstance(key, Variable) else key
+
+
+get_item.op.class_name = "GetItem"  # type: ignore[attr-defined]
+
+
+@op
+def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
+    """The elements at `indices` along `axis`; negative indices count from the end."""
+    x, indices = array(x), _index(indices)
+    size = x.size if axis is None else x.shape[axis]
+    indices = jnp.where(indices < 0, indices + size, indices)
+    return jnp.take(x, indices, axis=axis)
+
+
+@op
+def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
+    """The elements at `indices`, which have the shape of `x` but along `axis`."""
+    return jnp.take_along_axis(array(x), _index(indices), axis=axis)
+
+
+def _index(indices: Tensor) -> jax.Array:
+    indices = array(indices)
+    return indices if jnp.issubdtype(indices.dtype, jnp.integer) else indices.astype("int32")
+
+
+@op(whole=True, tensors=("table", "indices"))
+def embed(table: Tensor, indices: Tensor) -> jax.Array:
+    """The rows of `table` at `indices`.
+
+    Shapes:
+        table    (vocab, features)
+        indices  any shape, int
+        returns  (*indices.shape, features)
+    """
+    return jnp.take(array(table), _index(indices), axis=0, mode="clip")
+
+
+@op
+def where(condition: Tensor, x1: Tensor = None, x2: Tensor = None) -> Any:
+    """`x1` where the condition holds, else `x2`; with a condition alone, where it holds."""
+    condition = array(condition)
+    if (x1 is None) != (x2 is None):
+        raise ArgumentError(
+            message("where", "x1 and x2 must both be given or both be left out", "one of them")
+        )
+    if x1 is None:
+        return tuple(i.astype("int32") for i in jnp.nonzero(condition))
+    if condition.dtype != bool:
+        condition = condition != 0
+    return jnp.where(condition, operand(x1), operand(x2))
+
+
+@op
+def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
+    """The indices, per axis, of elements that are not zero (not inside a traced function)."""
+    return tuple(i.astype("int32") for i in jnp.nonzero(array(x)))
+
+
+@op(tensors=("condlist", "choicelist", "default"))
+def select(condlist: Sequence[Tensor], choicelist: Sequence[Tensor], default: Tensor = 0) -> Any:
+    """From the first choice whose condition holds, element by element."""
+    conditions = [array(c) for c in condlist]
+    choices = [array(c) for c in choicelist]
+    return jnp.select(conditions, choices, default=operand(default))
+
+
+@op
+def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[jax.Array, jax.Array]:
+    """The `k` largest elements of the last axis and their indices, largest first."""
+    values, indices = _top_k(array(x), k=k)
+    return values, indices
+
+
+@op(whole=True, name="top_k")
+def _top_k(x: Tensor, k: int) -> tuple[jax.Array, jax.Array]:
+    values, indices = jax.lax.top_k(array(x), k)
+    return values, indices.astype("int32")
+
+
+@op
+def scatter(indices: Tensor, values: Tensor, shape: Shape) -> jax.Array:
+    """Zeros of `shape` with `values` added at `indices` (last axis: one index per axis)."""
+    indices, values = array(indices), array(values)
+    zeros = jnp.zeros(tuple(shape), values.dtype)
+    return zeros.at[tuple(jnp.moveaxis(indices, -1, 0))].add(values)
+
+
+_REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "multiply"}
+
+
+@op
+def scatter_update(
+    inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None
+) -> jax.Array:
+    """`inputs` with `updates` written at `indices` (last axis: one index per axis).
+
+    Args:
+        reduction: None writes; 'add', 'max', 'min' and 'mul' join the old value with the new.
+    """
+    inputs, indices = array(inputs), array(indices)
+    if reduction not in _REDUCTIONS:
+        raise ArgumentError(
+            message(
+                "scatter_update", f"reduction must be one of {list(_REDUCTIONS)}", repr(reduction)
+            )
+        )
+    places = inputs.at[tuple(jnp.moveaxis(indices, -1, 0))]
+    return getattr(places, _REDUCTIONS[reduction])(array(updates).astype(inputs.dtype))
+
+
+@op
+def slice(inputs: Tensor, start_indices: Tensor, shape: Shape) -> jax.Array:
+    """The block of `shape` that begins at `start_indices`."""
+    return jax.lax.dynamic_slice(array(inputs), _starts(start_indices), tuple(shape))
+
+
+@op
+def slice_update(inputs: Tensor, start_indices: Tensor, updates: Tensor) -> jax.Array:
+    """`inputs` with the block `updates` written from `start_indices` on."""
+    inputs = array(inputs)
+    updates = array(updates).astype(inputs.dtype)
+    return jax.lax.dynamic_update_slice(inputs, updates, _starts(start_indices))
+
+
+def _starts(start_indices: Any) -> tuple[Any, ...]:
+    """Start indices as a tuple of scalars."""
+    if isinstance(start_indices, list | tuple):
+        return tuple(array(i) for i in start_indices)
+    return tuple(array(start_indices))
+
+
+@op
+def one_hot(
+    x: Tensor, num_classes: int, axis: int = -1, dtype: DType = None, sparse: bool = False
+) -> jax.Array:
+    """1 at the class and 0 elsewhere, along a new axis; all 0 for a class out of range.
+
+    Example:
+        >>> one_hot([0, 2], 3).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    return _one_hot(x, num_classes=int(num_classes), axis=axis, dtype=_name(dtype))
+
+
+@op(whole=True, name="one_hot")
+def _one_hot(x: Tensor, num_classes: int, axis: int, dtype: str) -> jax.Array:
+    x = _index(x)
+    if axis in (-1, x.ndim):
+        classes = jnp.arange(num_classes, dtype=x.dtype)
+        return (x[..., None] == classes).astype(dtype)
+    return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtype)
+
+
+@op
+def multi_hot(
+    inputs: Tensor,
+    num_classes: int | None = None,
+    axis: int = -1,
+    dtype: DType = None,
+    sparse: bool = False,
+    **kwargs: Any,
+) -> jax.Array:
+    """1 at every class that occurs along the last axis of `inputs`, 0 elsewhere."""
+    num_classes = kwargs.pop("num_tokens", num_classes)
+    if num_classes is None:
+        raise ArgumentError(message("multi_hot", "num_classes must be given", "None"))
+    return _multi_hot(inputs, num_classes=int(num_classes), axis=axis, dtype=_name(dtype))
+
+
+@op(whole=True, name="multi_hot")
+def _multi_hot(inputs: Tensor, num_classes: int, axis: int, dtype: str) -> jax.Array:
+    x = _index(inputs)
+    reduced = 1 if x.ndim >= 2 else 0
+    hot = jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtype)
+    return jnp.max(hot, axis=reduced)
+
+
+def _name(dtype: DType) -> str:
+    return standardize_dtype(dtype)
+
+
+# The public declarations are the ones configs name; the whole forms above come from them.
+for _public in (top_k, one_hot, multi_hot):
+    REGISTRY[_public.op.name] = _public.op  # type: ignore[attr-defined]
+top_k.op.keras_module = "math"  # type: ignore[attr-defined]
+one_hot.op.keras_module = multi_hot.op.keras_module = "nn"  # type: ignore[attr-defined]
+for _public in (scatter, scatter_update, slice, slice_update):
+    _public.op.keras_module = "core"  # type: ignore[attr-defined]

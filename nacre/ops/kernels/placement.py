@@ -1,0 +1,67 @@
+"""Where a kernel is being traced: which platform, and whether inside the body of a device loop.
+
+XLA's CPU backend runs some operations very differently in the two places (a convolution inside a
+`while` body is about five times slower than outside), so a kernel picks its lowering by place.
+"""
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Iterator
+from typing import Literal
+
+import jax
+
+Placement = Literal["plain", "loop"]
+
+_state = threading.local()
+
+
+@contextlib.contextmanager
+def inside_loop(active: bool = True) -> Iterator[None]:
+    """Mark the code traced in this block as the body of a device loop (for this thread).
+
+    Args:
+        active: False marks the block as *outside* a loop again, for a nested one-step program.
+    Example:
+        >>> with inside_loop():
+        ...     is_inside_loop()
+        True
+        >>> is_inside_loop()
+        False
+    """
+    before = is_inside_loop()
+    _state.inside = active
+    try:
+        yield
+    finally:
+        _state.inside = before
+
+
+def is_inside_loop() -> bool:
+    """Tell whether this thread is tracing inside an `inside_loop` block."""
+    return getattr(_state, "inside", False)
+
+
+def current_placement() -> Placement:
+    """Return `'loop'` inside an `inside_loop` block, else `'plain'`: the word kernels take.
+
+    Read it *before* entering an inner `jax.jit` and pass it on as a static argument; a jitted
+    function would otherwise reuse the choice made at its first trace.
+    """
+    return "loop" if is_inside_loop() else "plain"
+
+
+@functools.cache
+def platform() -> str:
+    """Return the default backend's name (`'cpu'`, `'gpu'`, `'tpu'`), asked once."""
+    return jax.default_backend()
+
+
+def uses_cpu_kernels() -> bool:
+    """Tell whether the CPU lowerings apply: on a CPU, unless `NACRE_KERNELS=xla` asks for plain XLA.
+
+    The variable is read at every trace, so a test can switch it; programs already compiled stay.
+    """
+    return platform() == "cpu" and os.environ.get("NACRE_KERNELS", "").lower() != "xla"

@@ -1,0 +1,292 @@
+"""Max and average pooling, channels last, in one, two or three dimensions, with gradients that are fast on a CPU."""
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from nacre.ops.kernels import placement as places
+
+Pairs = tuple[tuple[int, int], ...]
+MAX_TAPS = 64  # a larger window would make a program of that many slices; plain XLA takes it
+
+
+@dataclasses.dataclass(frozen=True)
+class Windows:
+    """The static numbers of one pooling; hashable, so that it can be a static argument."""
+
+    sizes: tuple[int, ...]
+    window: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: Pairs
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        return tuple(
+            (size + low + high - taps) // stride + 1
+            for size, (low, high), taps, stride in zip(
+                self.sizes, self.padding, self.window, self.strides, strict=True
+            )
+        )
+
+    @property
+    def offsets(self) -> list[tuple[int, ...]]:
+        """Where each tap of the window starts, in the padded input, in row-major order."""
+        return list(itertools.product(*map(range, self.window)))
+
+    @property
+    def tiles(self) -> bool:
+        """True where no two windows overlap and none is padded."""
+        return self.window == self.strides and not any(low or high for low, high in self.padding)
+
+
+def max_pool(
+    x: Array, *, window: Sequence[int], strides: Sequence[int] | None = None, padding: str | Pairs = "valid"
+) -> Array:
+    """Keep the largest value of each window; its gradient goes to the first such value.
+
+    Args:
+        strides: None for the window itself.
+        padding: 'valid', 'same' (padding never wins) or one (low, high) pair per spatial axis.
+    Shapes:
+        x        (batch, *spatial, channels)     sizes may be symbolic: then plain XLA runs
+        returns  (batch, *spatial_out, channels)
+    """
+    window = tuple(window)
+    strides = window if strides is None else tuple(strides)
+    if _has_fast_path(x, window):
+        return _max_pool(_windows(x, window, strides, padding), x)
+    return _reduce_window(x, _lowest(x.dtype), lax.max, window, strides, padding)
+
+
+def average_pool(
+    x: Array, *, window: Sequence[int], strides: Sequence[int] | None = None, padding: str | Pairs = "valid"
+) -> Array:
+    """Average each window over the values it really covers: padding is not counted.
+
+    Args:
+        strides, padding: As in `max_pool`.
+    Shapes:
+        x        (batch, *spatial, channels)     sizes may be symbolic: then plain XLA runs
+        returns  (batch, *spatial_out, channels)
+    Precision:
+        Sums are float32 for 16-bit inputs.
+    """
+    window = tuple(window)
+    strides = window if strides is None else tuple(strides)
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    if _has_fast_path(x, window):
+        windows = _windows(x, window, strides, padding)
+        return (_sum_pool(windows, wide) * _inverse_counts(windows)).astype(x.dtype)
+    add = lambda array: _reduce_window(array, jnp.zeros((), array.dtype), lax.add, window, strides, padding)
+    if padding == "valid":
+        return (add(wide) / math.prod(window)).astype(x.dtype)
+    return (add(wide) / add(jnp.ones((1, *x.shape[1:-1], 1), wide.dtype))).astype(x.dtype)
+
+
+def _has_fast_path(x: Array, window: tuple[int, ...]) -> bool:
+    static = all(isinstance(size, int) for size in x.shape)
+    floating = jnp.issubdtype(x.dtype, jnp.floating)
+    return places.uses_cpu_kernels() and static and floating and math.prod(window) <= MAX_TAPS
+
+
+def _windows(x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str | Pairs) -> Windows:
+    sizes = x.shape[1:-1]
+    if not isinstance(padding, str):
+        pairs = tuple((int(low), int(high)) for low, high in padding)
+    elif padding.lower() == "valid":
+        pairs = tuple((0, 0) for _ in window)
+    elif padding.lower() == "same":
+        pairs = tuple(map(_same_pair, sizes, window, strides))
+    else:
+        raise ValueError(f"pooling: padding must be 'valid', 'same' or (low, high) pairs. Got {padding!r}.")
+    return Windows(sizes, window, strides, pairs)
+
+
+def _same_pair(size: int, taps: int, stride: int) -> tuple[int, int]:
+    """Pad so that ceil(size / stride) windows fit, the odd one on the high side."""
+    total = max((-(-size // stride) - 1) * stride + taps - size, 0)
+    return total // 2, total - total // 2
+
+
+def _lowest(dtype) -> Array:
+    """Return the value that never wins: minus infinity, or the smallest integer."""
+    return jnp.array(-jnp.inf if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo(dtype).min, dtype)
+
+
+def _reduce_window(x, start, combine, window, strides, padding):
+    padding = padding.upper() if isinstance(padding, str) else ((0, 0), *padding, (0, 0))
+    return lax.reduce_window(x, start, combine, (1, *window, 1), (1, *strides, 1), padding)
+
+
+# --- taps: what each place of the window sees -----------------------------------------------------------
+
+
+def _padded(windows: Windows, x: Array, value: Array) -> Array:
+    if not any(low or high for low, high in windows.padding):
+        return x
+    return lax.pad(x, value, [(0, 0, 0), *((low, high, 0) for low, high in windows.padding), (0, 0, 0)])
+
+
+def _taps(windows: Windows, padded: Array) -> list[Array]:
+    """Return one strided view (batch, *outputs, channels) per place of the window."""
+
+    def tap(offset):
+        limits = [
+            start + (size - 1) * stride + 1
+            for start, size, stride in zip(offset, windows.outputs, windows.strides, strict=True)
+        ]
+        end = (padded.shape[0], *limits, padded.shape[-1])
+        return lax.slice(padded, (0, *offset, 0), end, (1, *windows.strides, 1))
+
+    return [tap(offset) for offset in windows.offsets]
+
+
+def _spread(windows: Windows, part: Array, offset: tuple[int, ...]) -> Array:
+    """Undo one tap: put its values at their places among zeros, without the padding."""
+    config = [(0, 0, 0)]
+    for start, (low, _), stride, count, size in zip(
+        offset, windows.padding, windows.strides, windows.outputs, windows.sizes, strict=True
+    ):
+        before = start - low
+        config.append((before, size - before - (count - 1) * stride - 1, stride - 1))
+    return lax.pad(part, jnp.zeros((), part.dtype), [*config, (0, 0, 0)])
+
+
+def _tile(windows: Windows, array: Array) -> Array:
+    """Repeat each output over its tile: (batch, out, 1, out, 1, ..., channels), broadcast ready."""
+    shape = [array.shape[0]]
+    for size in windows.outputs:
+        shape += [size, 1]
+    return array.reshape(*shape, array.shape[-1])
+
+
+def _untile(windows: Windows, array: Array) -> Array:
+    """Fold (batch, out, taps, out, taps, ..., channels) back to the input's sizes; zeros where cropped."""
+    covered = [size * taps for size, taps in zip(windows.outputs, windows.window, strict=True)]
+    array = array.reshape(array.shape[0], *covered, array.shape[-1])
+    rest = [(0, size - seen, 0) for size, seen in zip(windows.sizes, covered, strict=True)]
+    return lax.pad(array, jnp.zeros((), array.dtype), [(0, 0, 0), *rest, (0, 0, 0)])
+
+
+def _tile_shape(windows: Windows, array: Array) -> tuple[int, ...]:
+    tiles = itertools.chain.from_iterable(zip(windows.outputs, windows.window, strict=True))
+    return (array.shape[0], *tiles, array.shape[-1])
+
+
+# --- max ------------------------------------------------------------------------------------------------
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _max_pool(windows: Windows, x: Array) -> Array:
+    return functools.reduce(jnp.maximum, _taps(windows, _padded(windows, x, _lowest(x.dtype))))
+
+
+def _max_pool_forward(windows: Windows, x: Array) -> tuple[Array, tuple[Array, Array]]:
+    y = _max_pool(windows, x)
+    return y, (x, y)
+
+
+def _max_pool_backward(windows: Windows, kept: tuple[Array, Array], dy: Array) -> tuple[Array]:
+    return (_put_at_winners(windows, _winners(windows, *kept), dy),)
+
+
+def _winners(windows: Windows, x: Array, y: Array) -> Array:
+    """Number the first place of each window that holds its maximum."""
+    taps = _taps(windows, _padded(windows, x, _lowest(x.dtype)))
+    winners = jnp.full(y.shape, len(taps) - 1, jnp.uint8)
+    for number in reversed(range(len(taps) - 1)):
+        winners = jnp.where(taps[number] == y, jnp.uint8(number), winners)
+    return winners
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _put_at_winners(windows: Windows, winners: Array, dy: Array) -> Array:
+    if windows.tiles:
+        return _put_in_tiles(windows, winners, dy)
+    wide = dy.astype(jnp.promote_types(dy.dtype, jnp.float32))
+    parts = (
+        _spread(windows, jnp.where(winners == number, wide, 0), offset)
+        for number, offset in enumerate(windows.offsets)
+    )
+    return functools.reduce(jnp.add, parts).astype(dy.dtype)
+
+
+def _put_in_tiles(windows: Windows, winners: Array, dy: Array) -> Array:
+    """Write every input place once: the gradient if the place won, else zero."""
+    numbers = jnp.arange(len(windows.offsets), dtype=jnp.uint8)
+    shape = list(itertools.chain.from_iterable((1, taps) for taps in windows.window))
+    won = _tile(windows, winners) == numbers.reshape(1, *shape, 1)
+    dx = jnp.where(won, jnp.broadcast_to(_tile(windows, dy), _tile_shape(windows, dy)), 0)
+    return _untile(windows, dx)
+
+
+def _take_winners(windows: Windows, winners: Array, dx: Array) -> Array:
+    """Gather one value per window from where its maximum was: the transpose of `_put_at_winners`."""
+    taps = _taps(windows, _padded(windows, dx, jnp.zeros((), dx.dtype)))
+    picked = taps[0]
+    for number, tap in enumerate(taps[1:], 1):
+        picked = jnp.where(winners == number, tap, picked)
+    return picked
+
+
+_max_pool.defvjp(_max_pool_forward, _max_pool_backward)
+_put_at_winners.defvjp(
+    lambda windows, winners, dy: (_put_at_winners(windows, winners, dy), winners),
+    lambda windows, winners, dx: (None, _take_winners(windows, winners, dx)),
+)
+
+
+# --- average --------------------------------------------------------------------------------------------
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _sum_pool(windows: Windows, x: Array) -> Array:
+    """Add along one axis after the other: taps add up instead of multiplying."""
+    for axis in range(len(windows.window)):
+        x = _sum_along(windows, x, axis)
+    return x
+
+
+def _one_axis(windows: Windows, axis: int, sizes: Sequence[int]) -> Windows:
+    """Narrow the windows to one axis of an array whose earlier axes are already pooled."""
+    keep = lambda values, rest: tuple(v if i == axis else rest for i, v in enumerate(values))
+    return Windows(tuple(sizes), keep(windows.window, 1), keep(windows.strides, 1), keep(windows.padding, (0, 0)))
+
+
+def _sum_along(windows: Windows, x: Array, axis: int) -> Array:
+    line = _one_axis(windows, axis, x.shape[1:-1])
+    return functools.reduce(jnp.add, _taps(line, _padded(line, x, jnp.zeros((), x.dtype))))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _sum_pool_transpose(windows: Windows, dy: Array) -> Array:
+    if windows.tiles:
+        return _untile(windows, jnp.broadcast_to(_tile(windows, dy), _tile_shape(windows, dy)))
+    for axis in reversed(range(len(windows.window))):
+        sizes = [*windows.outputs[:axis], *windows.sizes[axis : axis + 1], *dy.shape[axis + 2 : -1]]
+        line = _one_axis(windows, axis, sizes)
+        dy = functools.reduce(jnp.add, (_spread(line, dy, offset) for offset in line.offsets))
+    return dy
+
+
+_sum_pool.defvjp(
+    lambda windows, x: (_sum_pool(windows, x), None),
+    lambda windows, _, dy: (_sum_pool_transpose(windows, dy),),
+)
+_sum_pool_transpose.defvjp(
+    lambda windows, dy: (_sum_pool_transpose(windows, dy), None),
+    lambda windows, _, dx: (_sum_pool(windows, dx),),
+)
+
+
+def _inverse_counts(windows: Windows) -> Array:
+    """One over how many real values each window covers, for broadcasting over batch and channels."""
+    if not any(low or high for low, high in windows.padding):
+        return jnp.float32(1 / math.prod(windows.window))
+    return 1 / _sum_pool(windows, jnp.ones((1, *windows.sizes, 1), jnp.float32))

@@ -1,0 +1,163 @@
+"""Normalisation: by given statistics (batch), over features (layer, RMS) and over groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from nacre.core import config
+from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
+from nacre.ops._define import REGISTRY, op
+
+KERAS_OPS_MODULE = "nn"
+
+
+def _wide(x: jax.Array) -> jax.Array:
+    """float32 for 16-bit floats, in which sums of squares overflow or lose too much."""
+    return x.astype("float32") if x.dtype in (jnp.float16, jnp.bfloat16) else x
+
+
+def _along(parameter: Any, x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    """A parameter of the sizes of `axes`, shaped so that it broadcasts against `x`."""
+    parameter = array(parameter)
+    if parameter.ndim == x.ndim or axes == tuple(range(x.ndim - parameter.ndim, x.ndim)):
+        return parameter
+    return jnp.reshape(parameter, [x.shape[a] if a in axes else 1 for a in range(x.ndim)])
+
+
+@op(whole=True)
+def batch_normalization(
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    axis: int,
+    offset: Tensor = None,
+    scale: Tensor = None,
+    epsilon: float = 1e-3,
+) -> jax.Array:
+    """`scale` · (x - mean) / sqrt(variance + epsilon) + `offset`, one of each per index of `axis`.
+
+    Precision:
+        The factor and the shift are worked out in the statistics' dtype, then cast.
+    """
+    x = floating(x)
+    axes = (axis % x.ndim,)
+    factor = lax.rsqrt(floating(variance) + epsilon)
+    if scale is not None:
+        factor = factor * array(scale)
+    shift = -array(mean) * factor
+    if offset is not None:
+        shift = shift + array(offset)
+    factor, shift = _along(factor, x, axes), _along(shift, x, axes)
+    return (x * factor.astype(x.dtype) + shift.astype(x.dtype)).astype(x.dtype)
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    axis = axes_of(axis)
+    axes = (axis,) if isinstance(axis, int) else axis
+    return tuple(sorted(a % ndim for a in axes))
+
+
+@op(whole=True, name="layer_normalization")
+def _layer_normalization(
+    x: Tensor, gamma: Tensor, beta: Tensor, axis: Axis, epsilon: float
+) -> jax.Array:
+    x = floating(x)
+    axes = _axes(axis, x.ndim)
+    wide = _wide(x)
+    mean = jnp.mean(wide, axes, keepdims=True)
+    centred = wide - mean
+    variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
+    outputs = centred * lax.rsqrt(variance + epsilon)
+    if gamma is not None:
+        outputs = outputs * _along(gamma, x, axes).astype(wide.dtype)
+    if beta is not None:
+        outputs = outputs + _along(beta, x, axes).astype(wide.dtype)
+    return outputs.astype(x.dtype)
+
+
+@op
+def layer_normalization(
+    x: Tensor,
+    gamma: Tensor = None,
+    beta: Tensor = None,
+    axis: Axis = -1,
+    epsilon: float | None = None,
+    **kwargs: Any,
+) -> jax.Array:
+    """`gamma` · (x - mean) / sqrt(variance + epsilon) + `beta`, over the features of each sample.
+
+    Source:
+        Ba et al. 2016, arXiv:1607.06450.
+    """
+    epsilon = config.epsilon() if epsilon is None else float(epsilon)
+    if kwargs.pop("rms_scaling", False):
+        return rms_normalization(x, gamma, axis, epsilon)
+    return _layer_normalization(x, gamma, beta, axis=axes_of(axis), epsilon=epsilon)
+
+
+@op(whole=True, name="rms_normalization")
+def _rms_normalization(x: Tensor, scale: Tensor, axis: Axis, epsilon: float) -> jax.Array:
+    x = floating(x)
+    axes = _axes(axis, x.ndim)
+    wide = _wide(x)
+    mean_square = jnp.mean(jnp.square(wide), axes, keepdims=True)
+    outputs = wide * lax.rsqrt(mean_square + epsilon)
+    if scale is not None:
+        outputs = outputs * _along(scale, x, axes).astype(wide.dtype)
+    return outputs.astype(x.dtype)
+
+
+@op
+def rms_normalization(
+    x: Tensor, scale: Tensor = None, axis: Axis = -1, epsilon: float | None = None
+) -> jax.Array:
+    """`scale` · x / sqrt(mean(x²) + epsilon).
+
+    Source:
+        Zhang & Sennrich 2019, arXiv:1910.07467. Differs: epsilon, which the paper omits.
+    """
+    epsilon = config.epsilon() if epsilon is None else float(epsilon)
+    return _rms_normalization(x, scale, axis=axes_of(axis), epsilon=epsilon)
+
+
+@op(whole=True, tensors=("x", "gamma", "beta"))
+def group_normalization(
+    x: Tensor,
+    gamma: Tensor = None,
+    beta: Tensor = None,
+    groups: int = 32,
+    axis: int = -1,
+    epsilon: float = 1e-3,
+) -> jax.Array:
+    """Layer normalisation over each group of channels and all spatial axes.
+
+    Shapes:
+        x            (batch, ..., channels), channels on `axis`
+        gamma, beta  (channels,)
+    Source:
+        Wu & He 2018, arXiv:1803.08494.
+    """
+    x = floating(x)
+    axis = axis % x.ndim
+    channels = x.shape[axis]
+    shape = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :])
+    wide = _wide(jnp.reshape(x, shape))
+    axes = tuple(a for a in range(1, len(shape)) if a != axis)
+    mean = jnp.mean(wide, axes, keepdims=True)
+    centred = wide - mean
+    variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
+    outputs = jnp.reshape(centred * lax.rsqrt(variance + epsilon), x.shape)
+    if gamma is not None:
+        outputs = outputs * _along(gamma, x, (axis,)).astype(wide.dtype)
+    if beta is not None:
+        outputs = outputs + _along(beta, x, (axis,)).astype(wide.dtype)
+    return outputs.astype(x.dtype)
+
+
+# The public declarations are the ones configs name; the whole forms above come from them.
+for _public in (layer_normalization, rms_normalization):
+    REGISTRY[_public.op.name] = _public.op  # type: ignore[attr-defined]

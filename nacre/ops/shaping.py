@@ -1,0 +1,338 @@
+"""Changing shapes: reshape, transpose, join, split, repeat, pad, roll, sort."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nacre.ops._arrays import (
+    Axis,
+    DType,
+    Shape,
+    Tensor,
+    array,
+    axes_of,
+    dtype_of,
+    operand,
+    together,
+)
+from nacre.ops._define import op
+
+
+def _sizes(shape: Shape) -> tuple[Any, ...]:
+    """A shape as a tuple; None stands for the one size to be worked out."""
+    if isinstance(shape, int) or not hasattr(shape, "__iter__"):
+        shape = (shape,)
+    return tuple(-1 if size is None else size for size in shape)
+
+
+@op
+def reshape(x: Tensor, newshape: Shape) -> jax.Array:
+    """The same elements in another shape; one size may be -1.
+
+    Example:
+        >>> reshape([[1, 2], [3, 4]], (-1,)).tolist()
+        [1, 2, 3, 4]
+    """
+    return jnp.reshape(array(x), _sizes(newshape))
+
+
+@op
+def transpose(x: Tensor, axes: Sequence[int] | None = None) -> jax.Array:
+    """The axes in the order `axes`, by default reversed."""
+    return jnp.transpose(array(x), axes=axes)
+
+
+@op
+def expand_dims(x: Tensor, axis: Axis) -> jax.Array:
+    """New axes of size 1 at `axis`."""
+    return jnp.expand_dims(array(x), axes_of(axis))
+
+
+@op
+def squeeze(x: Tensor, axis: Axis = None) -> jax.Array:
+    """Without the axes of size 1, or without those given."""
+    return jnp.squeeze(array(x), axis=axes_of(axis))
+
+
+@op
+def ravel(x: Tensor) -> jax.Array:
+    """All elements on one axis."""
+    return jnp.ravel(array(x))
+
+
+@op
+def moveaxis(x: Tensor, source: Axis, destination: Axis) -> jax.Array:
+    """Axes moved to other places, the others keep their order."""
+    return jnp.moveaxis(array(x), axes_of(source), axes_of(destination))
+
+
+@op
+def swapaxes(x: Tensor, axis1: int, axis2: int) -> jax.Array:
+    """Two axes exchanged."""
+    return jnp.swapaxes(array(x), axis1, axis2)
+
+
+@op
+def broadcast_to(x: Tensor, shape: Shape) -> jax.Array:
+    """Repeated, without copying, to `shape`."""
+    return jnp.broadcast_to(array(x), tuple(shape))
+
+
+@op
+def concatenate(xs: Sequence[Tensor], axis: int = 0) -> jax.Array:
+    """Tensors joined along an axis they have.
+
+    Example:
+        >>> concatenate([[1, 2], [3]]).tolist()
+        [1, 2, 3]
+    """
+    return jnp.concatenate([array(x) for x in xs], axis=axis)
+
+
+@op
+def stack(x: Sequence[Tensor], axis: int = 0) -> jax.Array:
+    """Tensors of one shape joined along a new axis."""
+    return jnp.stack([array(item) for item in x], axis=axis)
+
+
+@op
+def hstack(xs: Sequence[Tensor]) -> jax.Array:
+    """Joined along the second axis (the first of vectors)."""
+    return jnp.hstack([array(x) for x in xs])
+
+
+@op
+def vstack(xs: Sequence[Tensor]) -> jax.Array:
+    """Joined along the first axis; vectors become rows."""
+    return jnp.vstack([array(x) for x in xs])
+
+
+@op
+def dstack(xs: Sequence[Tensor]) -> jax.Array:
+    """Joined along the third axis."""
+    return jnp.dstack([array(x) for x in xs])
+
+
+@op
+def append(x1: Tensor, x2: Tensor, axis: int | None = None) -> jax.Array:
+    """`x2` after `x1` along `axis` (both flat for None)."""
+    return jnp.append(*together(x1, x2), axis=axis)
+
+
+@op
+def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[jax.Array]:
+    """The slices along `axis`, as a list."""
+    x = array(x)
+    count = x.shape[axis] if num is None else num
+    return [jax.lax.index_in_dim(x, i, axis, keepdims=False) for i in range(count)]
+
+
+def _sections(indices_or_sections: Any) -> Any:
+    if isinstance(indices_or_sections, int):
+        return indices_or_sections
+    return tuple(int(i) for i in indices_or_sections)
+
+
+@op
+def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[jax.Array]:
+    """Parts along `axis`: so many equal ones, or cut at the indices."""
+    return list(jnp.split(array(x), _sections(indices_or_sections), axis=axis))
+
+
+@op
+def array_split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[jax.Array]:
+    """Parts along `axis`; they need not be equal."""
+    return list(jnp.array_split(array(x), _sections(indices_or_sections), axis=axis))
+
+
+@op
+def hsplit(x: Tensor, indices_or_sections: Any) -> list[jax.Array]:
+    """Parts along the second axis (the first of vectors)."""
+    return list(jnp.hsplit(array(x), _sections(indices_or_sections)))
+
+
+@op
+def vsplit(x: Tensor, indices_or_sections: Any) -> list[jax.Array]:
+    """Parts along the first axis."""
+    return list(jnp.vsplit(array(x), _sections(indices_or_sections)))
+
+
+@op
+def dsplit(x: Tensor, indices_or_sections: Any) -> list[jax.Array]:
+    """Parts along the third axis."""
+    return list(jnp.dsplit(array(x), _sections(indices_or_sections)))
+
+
+@op(tensors=("x",))
+def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> jax.Array:
+    """Each element repeated in place, `repeats` times."""
+    if isinstance(repeats, list | tuple):
+        repeats = jnp.asarray(repeats)
+    return jnp.repeat(array(x), repeats, axis=axis)
+
+
+@op
+def tile(x: Tensor, repeats: Any) -> jax.Array:
+    """The whole repeated along each axis."""
+    return jnp.tile(array(x), repeats)
+
+
+@op
+def flip(x: Tensor, axis: Axis = None) -> jax.Array:
+    """The order along `axis` reversed."""
+    return jnp.flip(array(x), axis=axes_of(axis))
+
+
+@op
+def fliplr(x: Tensor) -> jax.Array:
+    """The second axis reversed."""
+    return jnp.fliplr(array(x))
+
+
+@op
+def flipud(x: Tensor) -> jax.Array:
+    """The first axis reversed."""
+    return jnp.flipud(array(x))
+
+
+@op(tensors=("array",))
+def rot90(array: Tensor, k: int = 1, axes: tuple[int, int] = (0, 1)) -> jax.Array:
+    """Turned by `k` quarter turns in the plane of `axes`, from the first to the second."""
+    return jnp.rot90(jnp.asarray(operand(array)), k=k, axes=tuple(axes))
+
+
+@op
+def roll(x: Tensor, shift: Any, axis: Axis = None) -> jax.Array:
+    """Moved along `axis`; what leaves at the end comes in at the start."""
+    return jnp.roll(array(x), shift, axis=axes_of(axis))
+
+
+@op(tensors=("x", "constant_values"))
+def pad(
+    x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Tensor = None
+) -> jax.Array:
+    """More elements before and after along each axis.
+
+    Args:
+        pad_width: (before, after) per axis, one such pair for all, or one int.
+        mode: 'constant', 'reflect', 'symmetric', 'edge', 'wrap' and the other modes of NumPy.
+        constant_values: The value for 'constant', 0 by default.
+    """
+    if isinstance(pad_width, list):
+        pad_width = tuple(tuple(p) if isinstance(p, list) else p for p in pad_width)
+    if constant_values is None:
+        return jnp.pad(array(x), pad_width, mode=mode)
+    return jnp.pad(array(x), pad_width, mode=mode, constant_values=operand(constant_values))
+
+
+@op
+def sort(x: Tensor, axis: int | None = -1) -> jax.Array:
+    """In rising order along `axis`."""
+    return jnp.sort(array(x), axis=axis)
+
+
+@op
+def argsort(x: Tensor, axis: int | None = -1) -> jax.Array:
+    """The indices that would sort along `axis`."""
+    return jnp.argsort(array(x), axis=axis).astype("int32")
+
+
+@op
+def argpartition(x: Tensor, kth: int, axis: int | None = -1) -> jax.Array:
+    """Indices that bring the element of rank `kth` to its place, smaller ones before it."""
+    x = array(x)
+    return jnp.argpartition(x, kth, axis=-1 if axis is None else axis).astype("int32")
+
+
+@op
+def diff(a: Tensor, n: int = 1, axis: int = -1) -> jax.Array:
+    """Differences of neighbours along `axis`, taken `n` times."""
+    return jnp.diff(array(a), n=n, axis=axis)
+
+
+@op
+def diag(x: Tensor, k: int = 0) -> jax.Array:
+    """A matrix with `x` on its k-th diagonal, or the k-th diagonal of a matrix."""
+    return jnp.diag(array(x), k=k)
+
+
+@op
+def diagflat(x: Tensor, k: int = 0) -> jax.Array:
+    """A matrix with all elements of `x` on its k-th diagonal."""
+    return jnp.diagflat(array(x), k=k)
+
+
+@op
+def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.Array:
+    """The diagonals in the plane of two axes."""
+    return jnp.diagonal(array(x), offset, axis1, axis2)
+
+
+@op
+def tril(x: Tensor, k: int = 0) -> jax.Array:
+    """Zeros above the k-th diagonal."""
+    return jnp.tril(array(x), k=k)
+
+
+@op
+def triu(x: Tensor, k: int = 0) -> jax.Array:
+    """Zeros below the k-th diagonal."""
+    return jnp.triu(array(x), k=k)
+
+
+@op
+def unravel_index(indices: Tensor, shape: Shape) -> tuple[jax.Array, ...]:
+    """The place in each axis of flat indices into an array of `shape`."""
+    return tuple(jnp.unravel_index(array(indices), tuple(shape)))
+
+
+@op
+def unique(
+    x: Tensor,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Any:
+    """The different elements in rising order.
+
+    Inside a traced function `size` must be given: the result is cut or filled to it.
+    """
+    return jnp.unique(
+        array(x),
+        return_index=return_index,
+        return_inverse=return_inverse,
+        return_counts=return_counts,
+        axis=axis,
+        size=size,
+        fill_value=fill_value,
+    )
+
+
+@op
+def copy(x: Tensor) -> jax.Array:
+    """A copy."""
+    return jnp.array(array(x), copy=True)
+
+
+@op
+def view(x: Tensor, dtype: DType = None) -> jax.Array:
+    """The same bytes read as another dtype."""
+    return array(x).view(dtype_of(dtype))
+
+
+def size(x: Tensor) -> int | None:
+    """The number of elements; None for a symbolic tensor with an unknown size."""
+    return x.size if hasattr(x, "size") and not callable(x.size) else array(x).size
+
+
+def ndim(x: Tensor) -> int:
+    """The number of axes."""
+    return x.ndim if hasattr(x, "ndim") else array(x).ndim

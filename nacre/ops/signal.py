@@ -1,0 +1,166 @@
+"""Fourier transforms and sliding sequences. Complex numbers are pairs (real, imaginary)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.errors import ArgumentError, message
+from nacre.ops._arrays import Tensor, array, floating
+from nacre.ops._define import op
+
+KERAS_OPS_MODULE = "math"
+
+Pair = tuple[jax.Array, jax.Array]
+
+
+def _complex(x: Any) -> jax.Array:
+    """One complex array of a pair."""
+    if not isinstance(x, list | tuple) or len(x) != 2:
+        raise ArgumentError(
+            message("fft", "x must be a pair (real part, imaginary part)", type(x).__name__)
+        )
+    real, imag = floating(x[0]), floating(x[1])
+    if real.shape != imag.shape:
+        raise ArgumentError(
+            message("fft", "both parts must have one shape", f"{real.shape} and {imag.shape}")
+        )
+    return jax.lax.complex(real, imag)
+
+
+def _pair(x: jax.Array) -> Pair:
+    return jnp.real(x), jnp.imag(x)
+
+
+@op
+def fft(x: tuple[Tensor, Tensor]) -> Pair:
+    """The Fourier transform along the last axis of a pair (real, imaginary)."""
+    return _pair(jnp.fft.fft(_complex(x)))
+
+
+@op
+def fft2(x: tuple[Tensor, Tensor]) -> Pair:
+    """The Fourier transform along the last two axes of a pair (real, imaginary)."""
+    return _pair(jnp.fft.fft2(_complex(x)))
+
+
+@op
+def ifft2(x: tuple[Tensor, Tensor]) -> Pair:
+    """The inverse Fourier transform along the last two axes."""
+    return _pair(jnp.fft.ifft2(_complex(x)))
+
+
+@op
+def rfft(x: Tensor, fft_length: int | None = None) -> Pair:
+    """The Fourier transform of a real signal: the frequencies that are not mirror images."""
+    return _pair(jnp.fft.rfft(floating(x), n=fft_length))
+
+
+@op
+def irfft(x: tuple[Tensor, Tensor], fft_length: int | None = None) -> jax.Array:
+    """The real signal with the Fourier transform `x`."""
+    return jnp.fft.irfft(_complex(x), n=fft_length)
+
+
+@op
+def extract_sequences(x: Tensor, sequence_length: int, sequence_stride: int) -> jax.Array:
+    """Windows of the last axis.
+
+    Shapes:
+        x        (..., time)
+        returns  (..., sequences, sequence_length)
+    """
+    x = array(x)
+    count = 1 + (x.shape[-1] - sequence_length) // sequence_stride
+    starts = np.arange(count) * sequence_stride
+    return x[..., starts[:, None] + np.arange(sequence_length)]
+
+
+def _window(window: Any, sequence_length: int, fft_length: int, dtype: Any) -> jax.Array:
+    """The window's values, with zeros on both sides up to `fft_length`."""
+    if window is None:
+        values = np.ones(sequence_length)
+    elif isinstance(window, str):
+        # Periodic windows: one point more, without the last.
+        makers = {"hann": np.hanning, "hamming": np.hamming}
+        if window not in makers:
+            raise ArgumentError(message("stft", "window must be 'hann' or 'hamming'", repr(window)))
+        values = makers[window](sequence_length + 1)[:-1]
+    else:
+        values = array(window)
+        if values.shape != (sequence_length,):
+            raise ArgumentError(
+                message("stft", f"window must have {sequence_length} values", str(values.shape))
+            )
+    before = (fft_length - sequence_length) // 2
+    after = fft_length - sequence_length - before
+    return jnp.pad(jnp.asarray(values, dtype), (before, after))
+
+
+@op(tensors=("x",))
+def stft(
+    x: Tensor,
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    window: Any = "hann",
+    center: bool = True,
+) -> Pair:
+    """The Fourier transforms of short overlapping windows.
+
+    Args:
+        window: 'hann', 'hamming', values, or None for none.
+        center: Reflect the signal at both ends, so that window t is centred at t · stride.
+
+    Shapes:
+        x        (..., time)
+        returns  a pair of (..., sequences, fft_length // 2 + 1)
+    """
+    x = floating(x)
+    if center:
+        margin = fft_length // 2
+        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(margin, margin)], mode="reflect")
+    frames = extract_sequences(x, fft_length, sequence_stride)
+    return rfft(frames * _window(window, sequence_length, fft_length, x.dtype), fft_length)
+
+
+@op(tensors=("x",))
+def istft(
+    x: tuple[Tensor, Tensor],
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    length: int | None = None,
+    window: Any = "hann",
+    center: bool = True,
+) -> jax.Array:
+    """The signal whose `stft` with the same arguments is `x`.
+
+    Formula:
+        sum of windowed inverse transforms / sum of squared windows
+    """
+    frames = irfft(x, fft_length)
+    values = _window(window, sequence_length, fft_length, frames.dtype)
+    signal = _overlap_add(frames * values, sequence_stride)
+    weights = jnp.broadcast_to(jnp.square(values), frames.shape[-2:])
+    total = _overlap_add(weights, sequence_stride)
+    signal = jnp.where(total > 1e-10, signal / jnp.where(total > 1e-10, total, 1), signal)
+    start = fft_length // 2 if center else 0
+    end = signal.shape[-1] - start if center else signal.shape[-1]
+    if length is not None:
+        missing = start + length - signal.shape[-1]
+        if missing > 0:
+            signal = jnp.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(0, missing)])
+        end = start + length
+    return signal[..., start:end]
+
+
+def _overlap_add(frames: jax.Array, stride: int) -> jax.Array:
+    """Frames laid one after the other at distance `stride`, and summed."""
+    count, size = frames.shape[-2:]
+    places = np.arange(count)[:, None] * stride + np.arange(size)
+    total = jnp.zeros((*frames.shape[:-2], (count - 1) * stride + size), frames.dtype)
+    return total.at[..., places].add(frames)

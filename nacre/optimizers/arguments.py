@@ -1,0 +1,99 @@
+"""What the constructors of all optimizers share: checks, old spellings, default values."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from nacre.core.errors import ArgumentError, message, nearest
+from nacre.optimizers.schedules.decay import InverseTimeDecay
+
+# Keys of tf.keras 2 configs that say nothing about the update.
+_WITHOUT_MEANING = ("jit_compile", "is_legacy_optimizer")
+
+
+def learning_rate_of(optimizer: Any, learning_rate: Any, kwargs: dict[str, Any]) -> Any:
+    """The learning rate after `lr` and `decay`, the spellings of tf.keras, are understood.
+
+    `decay` means learning_rate / (1 + decay · step), as it did there.
+
+    Raises:
+        ArgumentError: An argument is unknown.
+    """
+    kwargs = {key: value for key, value in kwargs.items() if key not in _WITHOUT_MEANING}
+    if "lr" in kwargs:
+        learning_rate = kwargs.pop("lr")
+    decay = kwargs.pop("decay", None)
+    if kwargs:
+        known = list(inspect.signature(type(optimizer).__init__).parameters)[1:]
+        wrong = next(iter(kwargs))
+        hint = nearest(wrong, known)
+        raise ArgumentError(
+            message(
+                type(optimizer).__name__,
+                "arguments must be known",
+                ", ".join(f"{key}={value!r}" for key, value in kwargs.items()),
+                f"Did you mean {hint!r}?" if hint else f"Known: {', '.join(known)}.",
+            )
+        )
+    if not decay:
+        return learning_rate
+    if not isinstance(learning_rate, int | float):
+        raise ArgumentError(
+            message(
+                type(optimizer).__name__,
+                "decay needs a learning_rate that is a number",
+                repr(learning_rate),
+                "Leave decay out: the schedule already changes the rate.",
+            )
+        )
+    return InverseTimeDecay(float(learning_rate), decay_steps=1, decay_rate=float(decay))
+
+
+def check_common(
+    who: str,
+    clipnorm: float | None,
+    clipvalue: float | None,
+    global_clipnorm: float | None,
+    use_ema: bool,
+    ema_momentum: float,
+    ema_overwrite_frequency: int | None,
+    gradient_accumulation_steps: int | None,
+) -> None:
+    """Raise ArgumentError for the first argument that breaks its rule."""
+    clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+    given = {key: value for key, value in clips.items() if value is not None}
+    got = ", ".join(f"{key}={value!r}" for key, value in given.items())
+    if len(given) > 1:
+        rule = "only one of clipnorm, clipvalue and global_clipnorm may be set"
+        raise ArgumentError(message(who, rule, got, "Keep one of them."))
+    for key, value in given.items():
+        if not value > 0:
+            raise ArgumentError(message(who, f"{key} must be positive", got, f"Pass {key}=1.0."))
+    if use_ema and not 0 <= ema_momentum <= 1:
+        rule = "ema_momentum must be from 0 to 1"
+        raise ArgumentError(message(who, rule, repr(ema_momentum), "Pass ema_momentum=0.99."))
+    if use_ema and ema_overwrite_frequency is not None:
+        _check_count(who, "ema_overwrite_frequency", ema_overwrite_frequency, 1)
+    if gradient_accumulation_steps is not None:
+        _check_count(who, "gradient_accumulation_steps", gradient_accumulation_steps, 2)
+
+
+def _check_count(who: str, name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise ArgumentError(
+            message(
+                who,
+                f"{name} must be an int of at least {least}, or None",
+                repr(value),
+                f"Leave {name} out, or pass {name}={max(least, 2)}.",
+            )
+        )
+
+
+def check_range(who: str, name: str, value: Any, low: float = 0.0, high: float = 1.0) -> None:
+    """Raise ArgumentError unless `value` is a number in [low, high]."""
+    if not isinstance(value, int | float) or not low <= value <= high:
+        raise ArgumentError(
+            message(who, f"{name} must be a number from {low:g} to {high:g}", repr(value))
+        )

@@ -1,0 +1,102 @@
+"""Optimizers by name, config or instance."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.registry import (
+    deserialize_keras_object,
+    get_registered_object,
+    serialize_keras_object,
+)
+from nacre.optimizers.optimizer import Optimizer
+
+# name in lower case -> module:Class
+BUILT_IN = {
+    "adadelta": "adadelta:Adadelta",
+    "adafactor": "adafactor:Adafactor",
+    "adagrad": "adagrad:Adagrad",
+    "adam": "adam:Adam",
+    "adamax": "adamax:Adamax",
+    "adamw": "adam:AdamW",
+    "ftrl": "ftrl:Ftrl",
+    "lamb": "lamb:Lamb",
+    "lion": "lion:Lion",
+    "lossscaleoptimizer": "loss_scale:LossScaleOptimizer",
+    "multioptimizer": "multi:MultiOptimizer",
+    "muon": "muon:Muon",
+    "nadam": "nadam:Nadam",
+    "optimizer": "optimizer:Optimizer",
+    "rmsprop": "rmsprop:RMSprop",
+    "schedulefreeadamw": "schedule_free_adamw:ScheduleFreeAdamW",
+    "sgd": "sgd:SGD",
+}
+
+
+def _class_named(name: str) -> type[Optimizer] | None:
+    place = BUILT_IN.get(name.lower().replace("_", ""))
+    if place is None:
+        return None
+    file, class_name = place.split(":")
+    return getattr(importlib.import_module(f"nacre.optimizers.{file}"), class_name)
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """The config of an optimizer.
+
+    Example:
+        >>> serialize(get("sgd"))["class_name"]
+        'SGD'
+    """
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """The optimizer a config describes; class names may be in any case.
+
+    Raises:
+        UnknownNameError: The class is neither built in nor registered.
+    """
+    name = config.get("class_name", "")
+    is_custom = config.get("registered_name") or get_registered_object(name, custom_objects)
+    found = None if is_custom else _class_named(name)
+    if found is not None:
+        return found.from_config(config.get("config", {}), custom_objects=custom_objects)
+    if config.get("module") is None and not is_custom:
+        raise unknown_name("optimizer", "class_name", name, BUILT_IN)
+    return deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer for a name, a config, a class or an optimizer; None stays None.
+
+    Args:
+        identifier: Such as 'adam', a config, or an optimizer, which is given back as it is.
+
+    Raises:
+        UnknownNameError: A name that names nothing.
+    Example:
+        >>> get("adam").name[:4]
+        'adam'
+    """
+    if identifier is None or isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        found = _class_named(identifier) or get_registered_object(identifier)
+        if found is None or found is Optimizer:
+            raise unknown_name("optimizer", "the name", identifier, set(BUILT_IN) - {"optimizer"})
+        return found()
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        return identifier()
+    raise ArgumentError(
+        message(
+            "optimizers.get",
+            "an optimizer must be given by name, config or instance",
+            f"{type(identifier).__name__} {identifier!r}"[:200],
+            "Pass optimizer='adam', or an object of nacre.optimizers.",
+        )
+    )

@@ -1,0 +1,606 @@
+"""The base of all optimizers: their variables, and one step as a pure function of arrays.
+
+A built-in optimizer says three things: which state each trainable variable needs (`make_states`),
+which scalars a step needs (`prepare`, computed once, not once a variable) and the formula for one
+array (`update_array`). Everything else is here: clipping, weight decay, accumulation, averages,
+constraints. A subclass written for Keras overrides `build` and `update_step` instead.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from nacre.core.config import floatx
+from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.names import auto_name, name_scope
+from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.core.scope import StatelessScope, in_stateless_scope
+from nacre.core.variable import Variable
+from nacre.optimizers import gradients as clipping
+from nacre.optimizers.arguments import check_common, learning_rate_of
+from nacre.optimizers.schedules.base import LearningRateSchedule
+from nacre.optimizers.variables import OptimizerVariables
+
+# id(variable) -> its value during one step
+Values = dict[int, Any]
+COMMON_ARGUMENTS = (
+    "name",
+    "learning_rate",
+    "weight_decay",
+    "clipnorm",
+    "global_clipnorm",
+    "clipvalue",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
+
+
+class Optimizer(OptimizerVariables):
+    """Changes trainable variables so that the loss falls.
+
+    Args:
+        learning_rate: Step size: a number, a schedule, or a function without arguments. A number
+            lives in a variable, so changing it later needs no new compilation. A function is
+            asked when a step is compiled.
+        weight_decay: Each step first takes this share, times the learning rate, off every
+            variable (decoupled from the gradient).
+        clipnorm: Longest norm allowed for each gradient.
+        clipvalue: Largest absolute value allowed in a gradient.
+        global_clipnorm: Longest norm allowed for all gradients together.
+        use_ema: Whether to keep a moving average of the variables.
+        ema_momentum: Share of the old average in the new one.
+        ema_overwrite_frequency: Every so many steps the variables become their averages.
+        loss_scale_factor: The loss is multiplied, and gradients divided, by this.
+        gradient_accumulation_steps: Update once every so many calls, with the mean gradient.
+        name: Name of the optimizer, first part of its variables' paths.
+
+    Raises:
+        ArgumentError: An argument is unknown or breaks its rule.
+    Example:
+        >>> from nacre.optimizers import SGD
+        >>> weight = Variable([1.0, 2.0], name="weight")
+        >>> _ = SGD(learning_rate=0.5).apply_gradients([(np.array([1.0, 1.0]), weight)])
+        >>> weight.numpy()
+        array([0.5, 1.5], dtype=float32)
+    """
+
+    _config_module = "keras.optimizers"
+    _config_class_name = "Optimizer"
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        rate = learning_rate_of(self, learning_rate, kwargs)
+        check_common(
+            type(self).__name__,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            gradient_accumulation_steps,
+        )
+        super().__init__(name or auto_name(type(self).__name__))
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.use_ema = use_ema
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._exclusions: list[str] = []
+        self._programs: dict[Any, Any] = {}
+        with name_scope(self.name):
+            self._iterations = self._own_scalar(0, "int32", "iteration")
+            self._learning_rate = self._rate_holder(rate)
+
+    def _own_scalar(self, value: float, dtype: str, name: str) -> Variable:
+        variable = Variable(
+            np.asarray(value, dtype=dtype),
+            trainable=False,
+            autocast=False,
+            aggregation="only_first_replica",
+            name=name,
+        )
+        self._variables.append(variable)
+        return variable
+
+    def _rate_holder(self, rate: Any) -> Any:
+        """A variable for a number; schedules, functions and the user's variables stay."""
+        if isinstance(rate, dict):
+            rate = deserialize_keras_object(rate)
+        if isinstance(rate, Variable):
+            self._variables.append(rate)
+            return rate
+        if callable(rate):
+            return rate
+        if rate is None or np.ndim(rate) or isinstance(rate, str):
+            raise ArgumentError(
+                message(
+                    type(self).__name__,
+                    "learning_rate must be a number, a schedule or a function without arguments",
+                    repr(rate),
+                    "Pass learning_rate=0.001.",
+                )
+            )
+        return self._own_scalar(float(rate), floatx(), "learning_rate")
+
+    # Step size and step number ------------------------------------------------------------------
+
+    @property
+    def iterations(self) -> Any:
+        """Number of updates done so far."""
+        steps = self.gradient_accumulation_steps
+        return self._iterations if not steps else self._iterations.value // steps
+
+    @iterations.setter
+    def iterations(self, variable: Variable) -> None:
+        if self.built:
+            rule = "iterations must be set before the variables are made"
+            raise ArgumentError(message(f"optimizer '{self.name}'", rule))
+        self._variables[self._variables.index(self._iterations)] = variable
+        self._iterations = variable
+
+    @property
+    def learning_rate(self) -> Any:
+        """The step size: a variable, or a schedule's value at the present step."""
+        if isinstance(self._learning_rate, Variable):
+            return self._learning_rate
+        return self._rate({id(self._iterations): self._iterations.value})
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        current = self._learning_rate
+        if callable(learning_rate):
+            if isinstance(current, Variable):
+                self._variables = [v for v in self._variables if v is not current]
+            self._learning_rate = learning_rate
+        elif isinstance(current, Variable):
+            current.assign(learning_rate)
+        else:
+            raise ArgumentError(
+                message(
+                    f"optimizer '{self.name}'",
+                    "the learning rate cannot be set where a schedule decides it",
+                    f"{learning_rate!r} for {type(current).__name__}",
+                    "Make the optimizer with a number, or assign another schedule.",
+                )
+            )
+
+    lr = learning_rate  # tf.keras spelling
+
+    def _rate(self, values: Values) -> jax.Array:
+        """The learning rate of this call, a float32 scalar."""
+        holder = self._learning_rate
+        if isinstance(holder, LearningRateSchedule):
+            rate = holder(values[id(self._iterations)])
+        elif isinstance(holder, Variable):
+            rate = values[id(holder)]
+        else:
+            rate = holder()
+        return jnp.asarray(rate).astype(jnp.float32)
+
+    # What built-in optimizers write ---------------------------------------------------------------
+
+    def make_states(self, variables: list[Variable]) -> list[Any]:
+        """One named tuple of variables (or None) for each trainable variable."""
+        return [None] * len(variables)
+
+    def prepare(self, values: Values, step: jax.Array, learning_rate: jax.Array) -> Any:
+        """The float32 scalars of one step, any structure. `step` is 0 at the first update."""
+        return learning_rate
+
+    def update_array(
+        self, gradient: jax.Array, state: Any, parameter: jax.Array, scalars: Any
+    ) -> tuple[jax.Array, Any]:
+        """The formula for one array: the new parameter and the new state."""
+        raise NotImplementedError(
+            message(
+                type(self).__name__,
+                "an optimizer must have update_step(gradient, variable, learning_rate)",
+                fix="Write it, or derive from a built-in optimizer.",
+            )
+        )
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one variable in place. Subclasses may override it, as in Keras."""
+        values = {id(v): v.value for v in self.variables}
+        scalars = self.prepare(values, self._step(values), jnp.asarray(learning_rate))
+        state = self._states[self._index_of(variable)]
+        new = self._update_one(values, gradient, variable.value, state, scalars)
+        variable.assign(new)
+        for own in jax.tree.leaves(state) + self._variables:
+            own.assign(values[id(own)])
+
+    # One step as a pure function ------------------------------------------------------------------
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+    ) -> tuple[list[Any], list[Any]]:
+        """One update as a pure function of arrays.
+
+        Args:
+            optimizer_variables: Values of `variables`, in order.
+            grads: A gradient, or None, for each variable the optimizer was built with.
+            trainable_variables: Values of those variables.
+
+        Raises:
+            NotBuiltError: `build(variables)` was not called.
+        """
+        own = self.variables
+        self._check_lengths(own, optimizer_variables, grads, trainable_variables)
+        values = {id(v): x for v, x in zip(own, optimizer_variables, strict=True)}
+        new = self._advance(values, clipping.as_arrays(grads), list(trainable_variables))
+        return new, [values[id(v)] for v in own]
+
+    def stateless_scale_loss(self, optimizer_variables: Sequence[Any], loss: Any) -> Any:
+        """`scale_loss` as a pure function of the values of `variables`."""
+        return self.scale_loss(loss)
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times `loss_scale_factor`; gradients are divided by it in `apply`."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def _step(self, values: Values) -> jax.Array:
+        calls = values[id(self._iterations)]
+        steps = self.gradient_accumulation_steps
+        return calls // steps if steps else calls
+
+    def _advance(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
+        """One call: new parameters are returned, new values of own variables put in `values`."""
+        if self.loss_scale_factor is not None:
+            gradients = [None if g is None else g / self.loss_scale_factor for g in gradients]
+        return self._advance_unscaled(values, gradients, parameters)
+
+    def _advance_unscaled(
+        self, values: Values, gradients: list[Any], parameters: list[Any]
+    ) -> list[Any]:
+        step = self._step(values)
+        if self.gradient_accumulation_steps:
+            parameters = self._accumulate(values, gradients, parameters)
+        else:
+            parameters = self._update(values, gradients, parameters)
+        if self.use_ema:
+            parameters = self._average(values, parameters, step)
+        pairs = zip(self._trainable_variables, parameters, strict=True)
+        parameters = [p if v.constraint is None else v.constraint(p) for v, p in pairs]
+        count = values[id(self._iterations)]
+        values[id(self._iterations)] = count + jnp.ones((), count.dtype)
+        return parameters
+
+    def _accumulate(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
+        """Add to the sums; at every n-th call update with their means and begin again."""
+        steps = self.gradient_accumulation_steps
+        pairs = zip(self._accumulators, gradients, strict=True)
+        sums = [values[id(a)] if g is None else values[id(a)] + g.astype(a.dtype) for a, g in pairs]
+        keys = list(values)
+
+        def update() -> tuple[list[Any], list[Any]]:
+            local = dict(values)
+            # None stays None: such a variable is not decayed and its state does not change.
+            means = [None if g is None else s / steps for s, g in zip(sums, gradients, strict=True)]
+            new = self._update(local, means, parameters)
+            for accumulator, total in zip(self._accumulators, sums, strict=True):
+                local[id(accumulator)] = jnp.zeros_like(total)
+            return new, [local[key] for key in keys]
+
+        def wait() -> tuple[list[Any], list[Any]]:
+            local = dict(values)
+            for accumulator, total in zip(self._accumulators, sums, strict=True):
+                local[id(accumulator)] = total
+            return list(parameters), [local[key] for key in keys]
+
+        is_due = (values[id(self._iterations)] + 1) % steps == 0
+        new, slots = lax.cond(is_due, update, wait)
+        values.update(zip(keys, slots, strict=True))
+        return new
+
+    def _update(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
+        """Clip, decay and apply the formula to every array that has a gradient."""
+        gradients = self._clip(gradients)
+        rate = self._rate(values)
+        if self._has_own_update_step():
+            return self._update_by_hook(values, gradients, parameters, rate)
+        scalars = self.prepare(values, self._step(values), rate)
+        narrow: dict[Any, Any] = {}  # dtype -> scalars in it
+        new = []
+        for i, (gradient, parameter) in enumerate(zip(gradients, parameters, strict=True)):
+            if gradient is None:
+                new.append(parameter)
+                continue
+            if self._trainable_variables[i].overwrite_with_gradient:
+                new.append(gradient.astype(parameter.dtype))
+                continue
+            dtype = parameter.dtype
+            if dtype not in narrow:
+                cast = lambda scalar, dtype=dtype: scalar.astype(dtype)
+                narrow[dtype] = jax.tree.map(cast, scalars)
+            parameter = self._decayed(self._trainable_variables[i], parameter, rate)
+            state = self._states[i]
+            new.append(self._update_one(values, gradient, parameter, state, narrow[dtype]))
+        return new
+
+    def _update_one(
+        self, values: Values, gradient: Any, parameter: Any, state: Any, scalars: Any
+    ) -> Any:
+        arrays = jax.tree.map(lambda variable: values[id(variable)], state)
+        gradient = jnp.asarray(gradient).astype(parameter.dtype)
+        new, arrays = self.update_array(gradient, arrays, parameter, scalars)
+        variables = jax.tree.leaves(state)
+        for variable, array in zip(variables, jax.tree.leaves(arrays), strict=True):
+            values[id(variable)] = array
+        return new
+
+    def _has_own_update_step(self) -> bool:
+        """Whether a subclass brought its own rule the Keras way."""
+        return type(self).update_step is not Optimizer.update_step
+
+    def _update_by_hook(
+        self, values: Values, gradients: list[Any], parameters: list[Any], rate: jax.Array
+    ) -> list[Any]:
+        """The subclass's `update_step` for each variable, its assignments kept in a scope."""
+        own, trainable = self.variables, self._trainable_variables
+        state = [(v, values[id(v)]) for v in own]
+        with StatelessScope([*state, *zip(trainable, parameters, strict=True)]) as scope:
+            for gradient, variable in zip(gradients, trainable, strict=True):
+                if gradient is None:
+                    continue
+                variable.assign(self._decayed(variable, variable.value, rate))
+                self.update_step(gradient, variable, rate)
+            for variable in own:
+                values[id(variable)] = scope.get_current_value(variable)
+            return [scope.get_current_value(v) for v in trainable]
+
+    def _clip(self, gradients: list[Any]) -> list[Any]:
+        if self.clipnorm is not None:
+            return clipping.clip_by_norm(gradients, self.clipnorm)
+        if self.global_clipnorm is not None:
+            return clipping.clip_by_global_norm(gradients, self.global_clipnorm)
+        if self.clipvalue is not None:
+            return clipping.clip_by_value(gradients, self.clipvalue)
+        return gradients
+
+    def decay_of(self, variable: Variable) -> float | None:
+        """The weight decay of one variable, before exclusions."""
+        return self.weight_decay
+
+    def _decayed(self, variable: Variable, parameter: Any, rate: jax.Array) -> Any:
+        """The parameter less its decay: w · (1 - learning_rate · weight_decay)."""
+        share = self.decay_of(variable)
+        names = (variable.name, variable.path)
+        if not share or any(re.search(text, n) for text in self._exclusions for n in names):
+            return parameter
+        return parameter - parameter * (rate * share).astype(parameter.dtype)
+
+    def _average(self, values: Values, parameters: list[Any], step: jax.Array) -> list[Any]:
+        """Move the averages towards the parameters; now and then put them in their place."""
+        # The first average is the first value: an average that starts at zero would be too small.
+        momentum = jnp.where(step == 0, jnp.float32(0.0), jnp.float32(self.ema_momentum))
+        averages = []
+        for variable, parameter in zip(self._averages, parameters, strict=True):
+            share = momentum.astype(parameter.dtype)
+            average = share * values[id(variable)] + (1 - share) * parameter
+            values[id(variable)] = average
+            averages.append(average)
+        if not self.ema_overwrite_frequency:
+            return parameters
+        is_due = (step + 1) % self.ema_overwrite_frequency == 0
+        return [jnp.where(is_due, a, p) for a, p in zip(averages, parameters, strict=True)]
+
+    # The same step, in place ----------------------------------------------------------------------
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]], **kwargs: Any) -> Any:
+        """Update variables from pairs (gradient, variable); gives the step counter.
+
+        Args:
+            grads_and_vars: The pairs.
+            kwargs: `name`, `skip_gradients_aggregation` and `experimental_aggregate_gradients` of
+                tf.keras are accepted and change nothing.
+        """
+        pairs = list(grads_and_vars)
+        self.apply([g for g, _ in pairs], [v for _, v in pairs])
+        return self._iterations
+
+    def apply(
+        self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None
+    ) -> None:
+        """Update variables in place.
+
+        Args:
+            grads: A gradient, or None, for each variable.
+            trainable_variables: The variables; by default those of `build`.
+
+        Raises:
+            ArgumentError: No gradient at all, a wrong number of them, or an unknown variable.
+        """
+        given = list(grads)
+        if trainable_variables is None:
+            if not self.built:
+                rule = "variables must be given in the first apply()"
+                raise NotBuiltError(message(f"optimizer '{self.name}'", rule))
+            variables = self._trainable_variables
+        else:
+            variables = list(trainable_variables)
+            self.build(variables)
+        if len(given) != len(variables):
+            got = f"{len(given)} gradients for {len(variables)} variables"
+            rule = "there must be one gradient, or None, for each variable"
+            raise ArgumentError(message(f"optimizer '{self.name}'", rule, got))
+        self._check_missing(given, variables)
+        gradients: list[Any] = [None] * len(self._trainable_variables)
+        for gradient, variable in zip(given, variables, strict=True):
+            gradients[self._index_of(variable)] = gradient
+        self._apply_in_place(clipping.as_arrays(gradients))
+
+    def _check_missing(self, gradients: list[Any], variables: list[Variable]) -> None:
+        missing = [v.path for g, v in zip(gradients, variables, strict=True) if g is None]
+        if not missing:
+            return
+        who = f"optimizer '{self.name}'"
+        if len(missing) == len(variables):
+            raise ArgumentError(
+                message(
+                    who,
+                    "at least one variable must have a gradient",
+                    "None for all of them",
+                    "Compute the loss from the model's output, inside the tape.",
+                )
+            )
+        shown = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+        warnings.warn(
+            f"{who}: {len(missing)} variables have no gradient and stay as they are: {shown}. "
+            "The loss does not depend on them; set trainable=False on their layers if that is "
+            "meant.",
+            stacklevel=4,
+        )
+
+    def _apply_in_place(self, gradients: list[Any]) -> None:
+        own, trainable = self.variables, self._trainable_variables
+        old = [v.value for v in own], [v.value for v in trainable]
+        arrays = [*old[0], *old[1], *gradients]
+        if in_stateless_scope() or any(isinstance(a, jax.core.Tracer) for a in arrays):
+            new, state = self.stateless_apply(old[0], gradients, old[1])
+            for variable, value in zip(own + trainable, state + new, strict=True):
+                variable.assign(value)
+            return
+        program, changed = self._program([g is None for g in gradients])
+        results = program(old[0], [g for g in gradients if g is not None], old[1])
+        everything = own + trainable
+        for index, value in zip(changed, results, strict=True):
+            everything[index].take_back(value)
+
+    def trace_key(self) -> tuple[Any, ...]:
+        """Everything outside the arrays that a compiled step depends on, hashable.
+
+        A program compiled from `stateless_apply` may be used again as long as this stays equal.
+        """
+        plain = tuple(
+            (key, value)
+            for key, value in vars(self).items()
+            if value is None or isinstance(value, bool | int | float | str)
+        )
+        constraints = tuple(id(v.constraint) for v in self._trainable_variables)
+        return plain, tuple(self._exclusions), id(self._learning_rate), constraints
+
+    def _program(self, is_missing: list[bool]) -> tuple[Callable[..., list[Any]], list[int]]:
+        """A compiled step for this pattern of gradients, and which values it returns."""
+        key = (self.trace_key(), tuple(is_missing))
+        if key not in self._programs:
+            changed: list[int] = []
+
+            def step(state: list[Any], given: list[Any], parameters: list[Any]) -> list[Any]:
+                remaining = iter(given)
+                gradients = [None if missing else next(remaining) for missing in is_missing]
+                new, new_state = self.stateless_apply(state, gradients, parameters)
+                before, after = state + parameters, new_state + new
+                # An array handed through unchanged must stay the variable's own.
+                changed[:] = [i for i, a in enumerate(after) if a is not before[i]]
+                return [after[i] for i in changed]
+
+            is_fixed = isinstance(self._learning_rate, Variable | LearningRateSchedule)
+            plain = not is_fixed or self._has_own_update_step()
+            self._programs[key] = (step if plain else jax.jit(step), changed)
+        return self._programs[key]
+
+    def minimize(self, loss: Any, var_list: Sequence[Variable], tape: Any = None) -> Any:
+        """Compute gradients of `loss` and apply them (tf.keras 2).
+
+        Args:
+            loss: A function without arguments that gives the loss, or its value with `tape`.
+            var_list: The variables to change.
+            tape: The gradient tape that saw `loss`.
+        """
+        variables = list(var_list() if callable(var_list) else var_list)
+        if tape is not None:
+            return self.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+        def value(arrays: list[Any]) -> Any:
+            with StatelessScope(zip(variables, arrays, strict=True)):
+                return jnp.sum(jnp.asarray(loss()))
+
+        gradients = jax.grad(value)([v.value for v in variables])
+        return self.apply_gradients(zip(gradients, variables, strict=True))
+
+    # Averages and decay ---------------------------------------------------------------------------
+
+    def exclude_from_weight_decay(
+        self,
+        var_list: Sequence[Variable] | None = None,
+        var_names: Sequence[str] | None = None,
+    ) -> None:
+        """Leave variables out of weight decay.
+
+        Args:
+            var_list: The variables.
+            var_names: Regular expressions searched in names and paths, such as 'bias'.
+        """
+        exact = [f"^{re.escape(variable.path)}$" for variable in var_list or []]
+        self._exclusions = [*exact, *(var_names or [])]
+
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
+        """Put the moving averages into the variables; nothing without `use_ema`."""
+        if self.use_ema:
+            for variable in var_list:
+                variable.assign(self._averages[self._index_of(variable)].value)
+
+    # Config ---------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        config = {name: getattr(self, name) for name in COMMON_ARGUMENTS if name != "learning_rate"}
+        holder = self._learning_rate
+        if isinstance(holder, Variable):
+            config["learning_rate"] = float(holder.numpy())
+        else:
+            config["learning_rate"] = serialize_keras_object(holder)
+        for name in list(inspect.signature(type(self).__init__).parameters)[1:]:
+            if name not in config and name != "kwargs" and hasattr(self, name):
+                config[name] = serialize_keras_object(getattr(self, name))
+        return config
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Optimizer:
+        """Make the optimizer a config describes."""
+        config = dict(config)
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            config["learning_rate"] = deserialize_keras_object(rate, custom_objects=custom_objects)
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_programs": {}}  # compiled programs cannot be copied

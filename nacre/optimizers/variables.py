@@ -1,0 +1,231 @@
+"""The variables of an optimizer: made when the trainable ones are known, kept in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nacre.core.errors import ArgumentError, NotBuiltError, WeightsMismatchError, message
+from nacre.core.names import name_scope
+from nacre.core.variable import Variable
+
+
+def _zeros(shape: Any, dtype: Any = None) -> np.ndarray:
+    return np.zeros(shape, dtype)
+
+
+def _ones(shape: Any, dtype: Any = None) -> np.ndarray:
+    return np.ones(shape, dtype)
+
+
+_FIRST_VALUES: dict[str, Callable[..., np.ndarray]] = {"zeros": _zeros, "ones": _ones}
+
+
+class OptimizerVariables:
+    """Makes, lists, saves and loads an optimizer's variables; `Optimizer` adds the mathematics.
+
+    Args:
+        name: Name of the optimizer, first part of the paths.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.built = False
+        self._variables: list[Variable] = []
+        self._trainable_variables: list[Variable] = []
+        self._averages: list[Variable] = []
+        self._accumulators: list[Variable] = []
+        self._states: list[Any] = []
+
+    use_ema: bool = False
+    gradient_accumulation_steps: int | None = None
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All own variables: step, learning rate, averages, sums, then the states."""
+        return list(self._variables)
+
+    weights = variables  # tf.keras 2 spelling
+
+    @property
+    def moving_averages(self) -> list[Variable]:
+        """The averages kept with `use_ema`, one for each trainable variable."""
+        return list(self._averages)
+
+    def make_states(self, variables: list[Variable]) -> list[Any]:
+        """The state of each trainable variable; optimizers override it."""
+        return [None] * len(variables)
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the state for these trainable variables. A second call only checks them.
+
+        Raises:
+            ArgumentError: Already built for other variables.
+        """
+        variables = list(variables)
+        if self.built:
+            for variable in variables:
+                self._index_of(variable)
+            return
+        self._trainable_variables = variables
+        self.built = True
+        with name_scope(self.name):
+            if self.use_ema:
+                self._averages = self.add_optimizer_variables(variables, "average")
+            if self.gradient_accumulation_steps:
+                self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
+            self._states = self.make_states(variables)
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable that belongs to the optimizer.
+
+        Args:
+            shape: Its shape.
+            initializer: 'zeros', 'ones', or a function of shape and dtype.
+            dtype: Its dtype.
+            aggregation: How copies on several devices are joined.
+            layout: Accepted for compatibility with Keras.
+            name: Last part of its path.
+        """
+        if isinstance(initializer, str):
+            if initializer not in _FIRST_VALUES:
+                rule = f"initializer must be a function or one of {tuple(_FIRST_VALUES)}"
+                raise ArgumentError(message(f"optimizer '{self.name}'", rule, repr(initializer)))
+            initializer = _FIRST_VALUES[initializer]
+        variable = Variable(
+            initializer,
+            shape=shape,
+            dtype=dtype,
+            trainable=False,
+            autocast=False,
+            aggregation=aggregation,
+            name=name,
+        )
+        if not variable.path.startswith(f"{self.name}/"):  # made outside build()
+            variable.path = f"{self.name}/{variable.name}"
+        self._variables.append(variable)
+        return variable
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+    ) -> Variable:
+        """Make a variable of the shape and dtype of another one, named after it."""
+        base = reference_variable.path.replace("/", "_")
+        return self.add_variable(
+            reference_variable.shape,
+            initializer,
+            dtype=reference_variable._dtype,
+            name=f"{base}_{name}" if name else base,
+        )
+
+    def add_optimizer_variables(
+        self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
+    ) -> Any:
+        """One variable for each trainable one; a list of names gives one list for each name."""
+        if isinstance(name, str):
+            return [
+                self.add_variable_from_reference(v, name, initializer) for v in trainable_variables
+            ]
+        names = list(name)
+        firsts = (
+            initializer if isinstance(initializer, list | tuple) else [initializer] * len(names)
+        )
+        rows = [
+            [self.add_variable_from_reference(v, n, f) for n, f in zip(names, firsts, strict=True)]
+            for v in trainable_variables
+        ]
+        return tuple([row[i] for row in rows] for i in range(len(names)))
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Set a variable."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """Add to a variable."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """Subtract from a variable."""
+        variable.assign_sub(value)
+
+    def _index_of(self, variable: Variable) -> int:
+        for index, known in enumerate(self._trainable_variables):
+            if known is variable:
+                return index
+        raise ArgumentError(
+            message(
+                f"optimizer '{self.name}'",
+                "variables must be those the optimizer was built with",
+                f"'{getattr(variable, 'path', variable)}'",
+                "Make a new optimizer for other variables, or call build(all_variables) first.",
+            )
+        )
+
+    def _check_lengths(self, own: Sequence[Any], *given: Sequence[Any]) -> None:
+        who = f"optimizer '{self.name}'"
+        if not self.built:
+            rule = "it must be built before stateless_apply()"
+            raise NotBuiltError(message(who, rule, fix="Call optimizer.build(variables) first."))
+        names = ("optimizer_variables", "grads", "trainable_variables")
+        count = len(self._trainable_variables)
+        for name, values, wanted in zip(names, given, (len(own), count, count), strict=True):
+            if len(values) != wanted:
+                rule = f"{name} must have {wanted} elements"
+                raise ArgumentError(message(who, rule, str(len(values))))
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put the variables into a mapping, under '0', '1', ..."""
+        for index, variable in enumerate(self.variables):
+            store[str(index)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the variables from a mapping that `save_own_variables` filled.
+
+        Raises:
+            WeightsMismatchError: It holds another number of variables, or other shapes.
+        """
+        self._load([store[str(i)] for i in range(len(store.keys()))])
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The values of the variables (tf.keras 2)."""
+        return [variable.numpy() for variable in self.variables]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the variables from a list of arrays."""
+        self._load(list(weights))
+
+    def _load(self, values: list[Any]) -> None:
+        own, who = self.variables, f"optimizer '{self.name}'"
+        if len(values) != len(own):
+            raise WeightsMismatchError(
+                message(
+                    who,
+                    f"the saved state must have its {len(own)} variables",
+                    f"{len(values)}",
+                    "Use the same optimizer arguments, and build the model before loading."
+                    if self.built
+                    else "Call optimizer.build(model.trainable_variables) first.",
+                )
+            )
+        wrong = [
+            f"{v.path} {v.shape} from {tuple(np.shape(x))}"
+            for v, x in zip(own, values, strict=True)
+            if tuple(np.shape(x)) != v.shape
+        ]
+        if wrong:
+            shown = "; ".join(wrong[:10])
+            raise WeightsMismatchError(
+                message(who, "saved shapes must be those of the variables", shown)
+            )
+        for variable, value in zip(own, values, strict=True):
+            variable.assign(value)

@@ -1,0 +1,106 @@
+"""Penalties added to the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.registry import (
+    deserialize_keras_object,
+    get_registered_object,
+    serialize_keras_object,
+)
+from nacre.regularizers.regularizers import L1 as L1
+from nacre.regularizers.regularizers import L1L2 as L1L2
+from nacre.regularizers.regularizers import L2 as L2
+from nacre.regularizers.regularizers import OrthogonalRegularizer as OrthogonalRegularizer
+from nacre.regularizers.regularizers import Regularizer as Regularizer
+
+l1, l2, l1_l2 = L1, L2, L1L2
+orthogonal_regularizer = OrthogonalRegularizer
+
+__all__ = [
+    "Regularizer", "L1", "L1L2", "L2", "OrthogonalRegularizer",
+    "l1", "l2", "l1_l2", "orthogonal_regularizer",
+    "get", "serialize", "deserialize",
+]  # fmt: skip
+
+LEGACY_NAMES = {"l1l2": "L1L2", "regularizer": "Regularizer"}
+
+_NOT_REGULARIZERS = ("get", "serialize", "deserialize")
+
+
+def serialize(regularizer: Any) -> Any:
+    """The config of a regularizer.
+
+    Args:
+        regularizer: A regularizer, or a registered function.
+
+    Example:
+        >>> serialize(L2(0.5))["config"]
+        {'l2': 0.5}
+    """
+    return serialize_keras_object(regularizer)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The regularizer a config describes.
+
+    Args:
+        config: What `serialize` gave, or a name.
+        custom_objects: name -> class or function, for names that are not built in.
+
+    Example:
+        >>> deserialize({"class_name": "L2", "config": {"l2": 0.5}}).l2
+        0.5
+    """
+    if isinstance(config, str):
+        return _by_name(config, custom_objects)
+    if isinstance(config, dict) and not config.get("module"):
+        config = {**config, "module": "keras.regularizers"}
+    return deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+def get(identifier: Any) -> Callable[..., Any] | None:
+    """The regularizer for a name, a config, a class or a callable; None for None.
+
+    Args:
+        identifier: Such as "l2", a dict config, a regularizer, or any callable `x -> scalar`.
+
+    Raises:
+        UnknownNameError: A string that names no regularizer.
+        ArgumentError: Something that cannot be one.
+    Example:
+        >>> get("l2").l2
+        0.01
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        return _by_name(identifier, None)
+    if isinstance(identifier, type):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise ArgumentError(
+        message(
+            "regularizers.get",
+            "a regularizer must be a name, a config or a callable",
+            repr(identifier),
+            "Pass for example nacre.regularizers.L2(0.01).",
+        )
+    )
+
+
+def _by_name(name: str, custom_objects: dict[str, Any] | None) -> Any:
+    found = get_registered_object(name, custom_objects)
+    if found is None:
+        public = LEGACY_NAMES.get(name, name)
+        if public not in __all__ or public in _NOT_REGULARIZERS:
+            known = [n for n in __all__ if n not in _NOT_REGULARIZERS]
+            raise unknown_name("regularizers.get", "a regularizer", name, known)
+        found = globals()[public]
+    return found() if isinstance(found, type) else found

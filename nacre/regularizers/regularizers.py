@@ -1,0 +1,194 @@
+"""Penalties on weights or activations, added to the loss: L1, L2, both, and orthogonality."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.registry import register
+
+
+class Regularizer:
+    """A rule that gives a scalar penalty for an array.
+
+    Subclasses write `__call__(self, x)`, and `get_config` when they have arguments.
+
+    Example:
+        >>> class Sum(Regularizer):
+        ...     def __call__(self, x):
+        ...         return 0.1 * jnp.sum(x)
+        >>> round(float(Sum()(jnp.ones(3))), 6)
+        0.3
+    """
+
+    _config_module = "keras.regularizers"
+    _config_class_name = "Regularizer"
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty of `x`. Subclasses override it; the base has none."""
+        return 0.0
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        raise NotImplementedError(f"{type(self).__name__} must have get_config().")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Regularizer:
+        """Make the regularizer a config describes."""
+        return cls(**config)
+
+
+def _factor(who: str, name: str, value: Any) -> float:
+    try:
+        number = 0.0 if value is None else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ArgumentError(
+            message(who, f"{name} must be a finite number", repr(value), f"Pass {name}=0.01.")
+        )
+    return number
+
+
+def _only_old_spelling(who: str, kwargs: dict[str, Any]) -> Any:
+    """tf.keras 2's `l=`, the factor of L1 and of L2."""
+    value = kwargs.pop("l", None)
+    if kwargs:
+        raise ArgumentError(message(who, "arguments must be known", ", ".join(kwargs)))
+    return value
+
+
+@register("regularizers/L1L2")
+class L1L2(Regularizer):
+    """Sum of absolute values and sum of squares.
+
+    Args:
+        l1: Factor of the absolute values.
+        l2: Factor of the squares.
+
+    Formula:
+        l1 · sum(|x|) + l2 · sum(x²)
+    Example:
+        >>> round(float(L1L2(0.1, 0.2)(jnp.array([1.0, -2.0]))), 6)
+        1.3
+    """
+
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
+        self.l1 = _factor("L1L2", "l1", l1)
+        self.l2 = _factor("L1L2", "l2", l2)
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty of `x`."""
+        x = jnp.asarray(x)
+        penalty = jnp.zeros((), x.dtype)
+        if self.l1:
+            penalty = penalty + self.l1 * jnp.sum(jnp.abs(x))
+        if self.l2:
+            penalty = penalty + self.l2 * jnp.sum(jnp.square(x))
+        return penalty
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {"l1": self.l1, "l2": self.l2}
+
+
+@register("regularizers/L1")
+class L1(Regularizer):
+    """Sum of absolute values: it drives many weights to exactly 0.
+
+    Args:
+        l1: Factor.
+
+    Formula:
+        l1 · sum(|x|)
+    Example:
+        >>> round(float(L1(0.1)(jnp.array([1.0, -2.0]))), 6)
+        0.3
+    """
+
+    def __init__(self, l1: float | None = 0.01, **kwargs: Any) -> None:
+        old = _only_old_spelling("L1", kwargs)
+        self.l1 = _factor("L1", "l1", 0.01 if l1 is None and old is None else old or l1)
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty of `x`."""
+        return self.l1 * jnp.sum(jnp.abs(jnp.asarray(x)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {"l1": self.l1}
+
+
+@register("regularizers/L2")
+class L2(Regularizer):
+    """Sum of squares: it keeps all weights small.
+
+    Args:
+        l2: Factor.
+
+    Formula:
+        l2 · sum(x²)
+    Example:
+        >>> round(float(L2(0.1)(jnp.array([1.0, -2.0]))), 6)
+        0.5
+    """
+
+    def __init__(self, l2: float | None = 0.01, **kwargs: Any) -> None:
+        old = _only_old_spelling("L2", kwargs)
+        self.l2 = _factor("L2", "l2", 0.01 if l2 is None and old is None else old or l2)
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty of `x`."""
+        return self.l2 * jnp.sum(jnp.square(jnp.asarray(x)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {"l2": self.l2}
+
+
+@register("regularizers/OrthogonalRegularizer")
+class OrthogonalRegularizer(Regularizer):
+    """Push the rows, or the columns, of a matrix to be orthogonal to one another.
+
+    Args:
+        factor: Factor of the penalty.
+        mode: 'rows' or 'columns'.
+
+    Formula:
+        factor · mean over pairs of |cosine of the angle between them|
+    Raises:
+        ShapeError: The array is no matrix.
+    Example:
+        >>> round(float(OrthogonalRegularizer(1.0)(jnp.eye(3))), 6)
+        0.0
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        if mode not in ("rows", "columns"):
+            raise ArgumentError(
+                message("OrthogonalRegularizer", "mode must be 'rows' or 'columns'", repr(mode))
+            )
+        self.factor = _factor("OrthogonalRegularizer", "factor", factor)
+        self.mode = mode
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty of `x`."""
+        x = jnp.asarray(x)
+        if x.ndim != 2:
+            raise ShapeError(
+                message("OrthogonalRegularizer", "the array must have two axes", f"shape {x.shape}")
+            )
+        vectors = x if self.mode == "rows" else x.T  # (count, size)
+        squares = jnp.sum(jnp.square(vectors), axis=1, keepdims=True)
+        vectors = vectors / jnp.sqrt(jnp.maximum(squares, 1e-12))  # 1e-12: Keras's l2_normalize
+        count = vectors.shape[0]
+        cosines = jnp.abs(vectors @ vectors.T) * (1.0 - jnp.eye(count, dtype=x.dtype))
+        pairs = max(count * (count - 1) / 2.0, 1.0)
+        return self.factor * 0.5 * jnp.sum(cosines) / pairs
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {"factor": self.factor, "mode": self.mode}

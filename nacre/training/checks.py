@@ -1,0 +1,158 @@
+"""Refusing, before anything is compiled, what cannot work: shapes, labels, missing pieces."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from nacre.core import tree
+from nacre.core.errors import DataError, LossInputError, NotCompiledError, message
+
+# Labels of more rows than this are not looked at in full: the check would cost more than it saves.
+_MOST_LABELS = 20_000_000
+
+
+def not_compiled(who: str, method: str) -> NotCompiledError:
+    """The error for training before `compile`."""
+    return NotCompiledError(
+        message(
+            f"{who}.{method}",
+            "the model must be compiled first",
+            "a model without optimizer and loss",
+            "Call model.compile(optimizer='adam', loss='mse') before.",
+        )
+    )
+
+
+def require_data(x: Any, who: str) -> None:
+    """Raise when there is nothing to work on."""
+    if x is None:
+        raise DataError(
+            message(who, "there must be data", "x=None", "Pass arrays, a generator or a PyDataset.")
+        )
+
+
+def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any) -> None:
+    """Look at the values of class labels: out of range, or not indices at all.
+
+    Args:
+        y: The whole array of targets (host), or None.
+        y_pred: Anything with the predictions' shape.
+    """
+    name = _loss_name(loss)
+    if y is None or not isinstance(y, np.ndarray) or y.size == 0 or y.size > _MOST_LABELS:
+        return
+    if name == "sparse_categorical_crossentropy":
+        classes = int(y_pred.shape[-1])
+        ignored = getattr(loss, "ignore_class", None)
+        values = y if ignored is None else y[y != ignored]
+        if values.size == 0:
+            return
+        low, high = float(values.min()), float(values.max())
+        if low < 0 or high >= classes:
+            start_at_one = low == 1 and high == classes
+            fix = (
+                "Labels that start at 1 need y - 1."
+                if start_at_one
+                else f"Give the last layer {int(high) + 1} units, or correct the labels."
+            )
+            raise LossInputError(
+                message(
+                    f"loss 'sparse_categorical_crossentropy' of output '{output_name}'",
+                    f"labels must be class indices from 0 to {classes - 1}, as the predictions have {classes} classes",  # noqa: E501
+                    f"labels from {_number(low)} to {_number(high)}",
+                    fix,
+                )
+            )
+    elif name == "binary_crossentropy" and y.dtype.kind in "iuf":
+        low, high = float(y.min()), float(y.max())
+        if low < 0 or high > 1:
+            raise LossInputError(
+                message(
+                    f"loss 'binary_crossentropy' of output '{output_name}'",
+                    "targets must lie between 0 and 1",
+                    f"values from {_number(low)} to {_number(high)}",
+                    "For classes 0, 1, 2 ... use 'sparse_categorical_crossentropy' with one output a class; for -1 and 1 use 'hinge', or (y + 1) / 2.",  # noqa: E501
+                )
+            )
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
+def _loss_name(loss: Any) -> str:
+    function = getattr(loss, "fn", loss)
+    return getattr(function, "__name__", type(loss).__name__)
+
+
+_PROBABILITY_LOSSES = {
+    "binary_crossentropy": "sigmoid",
+    "categorical_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+    "binary_focal_crossentropy": "sigmoid",
+    "categorical_focal_crossentropy": "softmax",
+}
+
+
+def warn_about_logits(model: Any, outputs: list[Any]) -> None:
+    """Warn when the last layer's activation and `from_logits` contradict each other."""
+    layers = _output_layers(model, len(outputs))
+    for output, layer in zip(outputs, layers, strict=True):
+        name = _loss_name(output.loss)
+        wanted = _PROBABILITY_LOSSES.get(name)
+        if wanted is None or layer is None or not hasattr(layer, "activation"):
+            continue
+        activation = getattr(layer.activation, "__name__", "")
+        from_logits = _from_logits(output.loss)
+        if not from_logits and activation == "linear":
+            warnings.warn(
+                message(
+                    f"loss '{name}' of output '{output.name}'",
+                    f"predictions must be probabilities when from_logits=False, but the last layer "
+                    f"'{layer.name}' has no activation, so they are logits",
+                    "activation=None",
+                    f"Use activation='{wanted}' there, or the loss with from_logits=True.",
+                ),
+                stacklevel=4,
+            )
+        elif from_logits and activation in ("softmax", "sigmoid"):
+            warnings.warn(
+                message(
+                    f"loss '{name}' of output '{output.name}'",
+                    f"predictions must be logits when from_logits=True, but the last layer "
+                    f"'{layer.name}' already applies {activation}",
+                    f"activation='{activation}'",
+                    "Leave the activation out, or use from_logits=False.",
+                ),
+                stacklevel=4,
+            )
+
+
+def _from_logits(loss: Any) -> bool:
+    if hasattr(loss, "from_logits"):
+        return bool(loss.from_logits)
+    return bool(getattr(loss, "_fn_kwargs", {}).get("from_logits", False))
+
+
+def _output_layers(model: Any, count: int) -> list[Any]:
+    graph = getattr(model, "_graph", None)
+    if graph is not None and len(graph.outputs) == count:
+        return [t._keras_history.operation for t in graph.outputs]
+    return [None] * count
+
+
+def describe(leaves: Any) -> str:
+    """Shapes and dtypes of arrays, for messages."""
+    return ", ".join(f"{tuple(a.shape)} {a.dtype}" for a in tree.flatten(leaves) if a is not None)
+
+
+__all__ = [
+    "check_labels",
+    "describe",
+    "not_compiled",
+    "require_data",
+    "warn_about_logits",
+]

@@ -1,0 +1,430 @@
+"""What `compile()` was told, made ready: optimizer, a loss and metrics for each output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre import losses, metrics, optimizers
+from nacre.core import tree
+from nacre.core.errors import ArgumentError, LossInputError, message, nearest
+from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.losses.loss import Loss
+from nacre.metrics.metric import Metric
+
+
+class Output:
+    """One output of the model: its loss and its metrics.
+
+    Attributes:
+        name: The output's name.
+        loss: Function (y_true, y_pred, sample_weight) -> scalar, or None.
+        weight: Factor of the loss in the total.
+        metrics: (name in logs, metric, whether sample weights apply).
+    """
+
+    def __init__(self, name: str, loss: Any, weight: float) -> None:
+        self.name = name
+        self.loss = loss
+        self.weight = weight
+        self.metrics: list[tuple[str, Metric, bool]] = []
+        self.tracker: Metric | None = None
+
+
+class CompiledTraining:
+    """Optimizer, losses, metrics and compiled programs of one model."""
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        optimizer: Any,
+        loss: Any,
+        loss_weights: Any,
+        metrics: Any,
+        weighted_metrics: Any,
+        run_eagerly: bool,
+        steps_per_execution: int | None,
+        jit_compile: Any,
+        auto_scale_loss: bool,
+    ) -> None:
+        self.who = model._who()
+        self.optimizer = optimizers.get(optimizer)
+        if auto_scale_loss and model.dtype_policy.name == "mixed_float16":
+            self.optimizer = _with_loss_scale(self.optimizer)
+        self.given = {
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
+        _check_names(loss, metrics, weighted_metrics)
+        if steps_per_execution is not None and (
+            not isinstance(steps_per_execution, int) or steps_per_execution < 1
+        ):
+            raise ArgumentError(
+                message(
+                    f"{self.who}.compile",
+                    "steps_per_execution must be a positive int or None",
+                    repr(steps_per_execution),
+                )
+            )
+        self.run_eagerly = bool(run_eagerly)
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile
+        self.loss_tracker: Metric = _mean("loss")
+        self.outputs: list[Output] | None = None
+        self.choices: list[str] = []
+        self.programs: dict[Any, Any] = {}
+        self._y_paths: list[Any] | None = None
+
+    def forget_programs(self) -> None:
+        """Drop compiled programs."""
+        self.programs.clear()
+
+    # ------------------------------------------------------------ binding to outputs
+
+    def bind(self, model: Any, y: Any, y_pred: Any) -> None:
+        """Give every output its loss and metrics, from the structures of targets and predictions.
+
+        `y` and `y_pred` are arrays or anything with shape and dtype.
+        """
+        if self.outputs is not None:
+            return
+        names, predictions = named_outputs(model, y_pred)
+        targets = _targets_by_output(y, names, predictions, y_pred, self.who)
+        loss_list = _per_output(self.given["loss"], names, "loss", self.who)
+        weight_list = _per_output(self.given["loss_weights"], names, "loss_weights", self.who)
+        metric_list = _metrics_per_output(self.given["metrics"], names, "metrics", self.who)
+        weighted = _metrics_per_output(self.given["weighted_metrics"], names, "weighted_metrics", self.who)  # noqa: E501
+        self.choices = []
+        outputs = []
+        for i, name in enumerate(names):
+            output = Output(name, _as_loss(loss_list[i]), 1.0 if weight_list[i] is None else float(weight_list[i]))  # noqa: E501
+            for entries, uses_weights in ((metric_list[i], False), (weighted[i], True)):
+                for entry in entries:
+                    metric, label = self._as_metric(entry, targets[i], predictions[i], output.loss)
+                    shown = label if len(names) == 1 else f"{name}_{label}"
+                    taken = [m[0] for o in outputs for m in o.metrics] + [m[0] for m in output.metrics]
+                    if shown in taken:
+                        shown = f"{shown}_{sum(t.startswith(shown) for t in taken)}"
+                    output.metrics.append((shown, metric, uses_weights))
+            if len(names) > 1 and output.loss is not None:
+                output.tracker = _mean(f"{name}_loss")
+            outputs.append(output)
+        self.outputs = outputs
+
+    def _as_metric(self, entry: Any, y: Any, y_pred: Any, loss: Any) -> tuple[Metric, str]:
+        if isinstance(entry, Metric):
+            return entry, entry.name
+        if isinstance(entry, dict):
+            metric = metrics.get(entry)
+            return metric, metric.name
+        if isinstance(entry, str) and entry.lower() in _CHOSEN:
+            metric, reason = metrics.resolve_accuracy(
+                entry, getattr(y, "shape", None), y_pred.shape, getattr(y, "dtype", None), loss
+            )
+            metric.name = entry
+            self.choices.append(reason)
+            return metric, entry
+        found = metrics.get(entry)
+        if isinstance(found, Metric):
+            metric = found
+        elif isinstance(found, type):
+            metric = found()
+        else:
+            metric = metrics.MeanMetricWrapper(found, name=getattr(found, "__name__", None))
+        label = entry if isinstance(entry, str) else metric.name
+        metric.name = label
+        return metric, label
+
+    # ------------------------------------------------------------ used inside the step
+
+    def split(self, y: Any, y_pred: Any, sample_weight: Any) -> list[tuple[Output, Any, Any, Any]]:
+        """(output, target, prediction, weights) for each output."""
+        assert self.outputs is not None
+        names = [o.name for o in self.outputs]
+        predictions = _flat_predictions(y_pred, names)
+        targets = _targets_by_output(y, names, predictions, y_pred, self.who)
+        weights = _weights_by_output(sample_weight, names)
+        return list(zip(self.outputs, targets, predictions, weights, strict=True))
+
+    def compute_loss(self, model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """The total of the outputs' losses and of what layers added."""
+        if self.outputs is None:
+            self.bind(model, y, y_pred)
+        terms = []
+        for output, target, prediction, weight in self.split(y, y_pred, sample_weight):
+            if output.loss is None:
+                continue
+            if target is None:
+                raise LossInputError(
+                    message(
+                        f"loss of output '{output.name}'",
+                        "targets must be given",
+                        "y=None",
+                        "Pass y to fit(), or compile without a loss for this output.",
+                    )
+                )
+            value = output.loss(target, prediction, sample_weight=weight)
+            if output.tracker is not None:
+                output.tracker.update_state(value, sample_weight=_rows(prediction))
+            terms.append(value if output.weight == 1.0 else value * output.weight)
+        terms.extend(jnp.sum(jnp.asarray(loss, jnp.float32)) for loss in model.losses)
+        if not terms:
+            raise LossInputError(
+                message(
+                    f"{self.who}.compile",
+                    "there must be something to minimise",
+                    "no loss, and no layer added one",
+                    "Pass loss=... to compile(), or call add_loss() in a layer.",
+                )
+            )
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+    def update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+        """Take a batch into every metric."""
+        for output, target, prediction, weight in self.split(y, y_pred, sample_weight):
+            for _, metric, uses_weights in output.metrics:
+                if target is None:
+                    continue
+                metric.update_state(target, prediction, sample_weight=weight if uses_weights else None)
+
+    # ------------------------------------------------------------ reporting
+
+    def metrics(self) -> list[Metric]:
+        """All metrics compile made or was given."""
+        found = [self.loss_tracker]
+        for output in self.outputs or ():
+            if output.tracker is not None:
+                found.append(output.tracker)
+        for output in self.outputs or ():
+            found.extend(metric for _, metric, _ in output.metrics)
+        return found
+
+    def named_metrics(self, model: Any) -> list[tuple[str, Metric]]:
+        """(name in logs, metric), the loss first."""
+        named: list[tuple[str, Metric]] = [("loss", self.loss_tracker)]
+        for output in self.outputs or ():
+            if output.tracker is not None:
+                named.append((f"{output.name}_loss", output.tracker))
+        for output in self.outputs or ():
+            named.extend((name, metric) for name, metric, _ in output.metrics)
+        known = {id(m) for _, m in named}
+        named.extend((m.name, m) for m in model.metrics if id(m) not in known)
+        return named
+
+    def results(self, model: Any) -> dict[str, Any]:
+        """What is reported so far, by name."""
+        found: dict[str, Any] = {}
+        for name, metric in self.named_metrics(model):
+            value = metric.result()
+            if isinstance(value, dict):
+                found.update(value)
+            else:
+                found[name] = value
+        return found
+
+    def report_names(self, model: Any) -> list[str]:
+        """Names of what is reported, in order."""
+        return [name for name, _ in self.named_metrics(model)]
+
+
+_CHOSEN = frozenset(("accuracy", "acc", "crossentropy", "ce"))
+
+
+def _mean(name: str) -> Metric:
+    return metrics.Mean(name=name)
+
+
+def _rows(prediction: Any) -> Any:
+    return prediction.shape[0] if getattr(prediction, "shape", ()) else None
+
+
+def _with_loss_scale(optimizer: Any) -> Any:
+    if isinstance(optimizer, optimizers.LossScaleOptimizer):
+        return optimizer
+    return optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+
+
+def _check_names(loss: Any, *metric_specs: Any) -> None:
+    """Refuse misspelt losses and metrics when they are given, not when training starts."""
+    for leaf in tree.flatten(loss):
+        if isinstance(leaf, str):
+            losses.get(leaf)
+    for spec in metric_specs:
+        for leaf in tree.flatten(spec):
+            if isinstance(leaf, str) and leaf.lower() not in _CHOSEN:
+                metrics.get(leaf)
+
+
+def _as_loss(spec: Any) -> Any:
+    if spec is None:
+        return None
+    found = losses.get(spec)
+    if isinstance(found, Loss):
+        return found
+    if isinstance(found, type):
+        return found()
+    return losses.LossFunctionWrapper(found, name=getattr(found, "__name__", None))
+
+
+def named_outputs(model: Any, y_pred: Any) -> tuple[list[str], list[Any]]:
+    """Names and values of the outputs, flat."""
+    if isinstance(y_pred, dict):
+        paths = tree.flatten_with_path(y_pred)
+        return ["_".join(str(p) for p in path) for path, _ in paths], [leaf for _, leaf in paths]
+    leaves = tree.flatten(y_pred)
+    names = list(getattr(model, "output_names", ()) or ())
+    if len(names) != len(leaves):
+        names = ["output"] if len(leaves) == 1 else [f"output_{i + 1}" for i in range(len(leaves))]
+    return names, leaves
+
+
+def _flat_predictions(y_pred: Any, names: list[str]) -> list[Any]:
+    return tree.flatten(y_pred)
+
+
+def _targets_by_output(
+    y: Any, names: list[str], predictions: list[Any], y_pred: Any, who: str
+) -> list[Any]:
+    if y is None:
+        return [None] * len(names)
+    if isinstance(y, dict):
+        if len(names) == 1 and len(y) == 1 and not isinstance(y_pred, dict):
+            return list(y.values())
+        unknown = [k for k in y if k not in names]
+        missing = [n for n in names if n not in y]
+        if unknown:
+            hints = [f"{u!r} -> {nearest(u, names)!r}" for u in unknown if nearest(u, names)]
+            raise LossInputError(
+                message(
+                    who,
+                    f"keys of y must be names of outputs: {names}",
+                    f"{list(y)}; unknown: {unknown}",
+                    f"Did you mean {', '.join(hints)}?" if hints else "",
+                )
+            )
+        del missing
+        return [y.get(n) for n in names]
+    leaves = tree.flatten(y)
+    if len(leaves) != len(names):
+        raise LossInputError(
+            message(
+                who,
+                f"y must have one array an output: {names}",
+                f"{len(leaves)} array(s)",
+                "Pass a list in this order, or a dict by name.",
+            )
+        )
+    return leaves
+
+
+def _weights_by_output(sample_weight: Any, names: list[str]) -> list[Any]:
+    if sample_weight is None:
+        return [None] * len(names)
+    if isinstance(sample_weight, dict):
+        return [sample_weight.get(n) for n in names]
+    leaves = tree.flatten(sample_weight)
+    if len(leaves) == len(names):
+        return leaves
+    return [leaves[0]] * len(names)
+
+
+def _per_output(spec: Any, names: list[str], what: str, who: str) -> list[Any]:
+    """One entry for each output from a single value, a list or a dict."""
+    if isinstance(spec, dict) and not ("class_name" in spec and "config" in spec):
+        unknown = [k for k in spec if k not in names]
+        if unknown:
+            hint = nearest(unknown[0], names)
+            raise ArgumentError(
+                message(
+                    f"{who}.compile",
+                    f"keys of {what} must be names of outputs: {names}",
+                    f"{unknown}",
+                    f"Did you mean {hint!r}?" if hint else "",
+                )
+            )
+        return [spec.get(n) for n in names]
+    if isinstance(spec, list | tuple):
+        if len(spec) != len(names):
+            raise ArgumentError(
+                message(
+                    f"{who}.compile",
+                    f"{what} must have one entry an output: {names}",
+                    f"{len(spec)} entries",
+                )
+            )
+        return list(spec)
+    return [spec] * len(names)
+
+
+def _metrics_per_output(spec: Any, names: list[str], what: str, who: str) -> list[list[Any]]:
+    if spec is None:
+        return [[] for _ in names]
+    if isinstance(spec, dict) and not ("class_name" in spec and "config" in spec):
+        return [_as_list(entry) for entry in _per_output(spec, names, what, who)]
+    entries = _as_list(spec)
+    if len(names) == 1:
+        flat = [item for entry in entries for item in _as_list(entry)]
+        return [flat]
+    if len(entries) == len(names) and (
+        any(isinstance(e, list | tuple) or e is None for e in entries)
+        or not all(isinstance(e, str) for e in entries)
+    ):
+        return [_as_list(entry) for entry in entries]
+    # A plain list of names for several outputs goes to each of them, as in tf.keras 2.
+    return [list(entries) for _ in names]
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+# -------------------------------------------------------------------- configs
+
+
+def compile_config(trainer: CompiledTraining) -> dict[str, Any]:
+    """The arguments of `compile`, as plain data in Keras's form."""
+    return {
+        "optimizer": serialize_keras_object(trainer.optimizer),
+        "loss": _plain(trainer.given["loss"]),
+        "loss_weights": _plain(trainer.given["loss_weights"]),
+        "metrics": _plain(trainer.given["metrics"]),
+        "weighted_metrics": _plain(trainer.given["weighted_metrics"]),
+        "run_eagerly": trainer.run_eagerly,
+        "steps_per_execution": trainer.steps_per_execution or 1,
+        "jit_compile": trainer.jit_compile if isinstance(trainer.jit_compile, bool) else True,
+    }
+
+
+def _plain(spec: Any) -> Any:
+    if isinstance(spec, dict):
+        return {k: _plain(v) for k, v in spec.items()}
+    if isinstance(spec, list | tuple):
+        return [_plain(v) for v in spec]
+    if isinstance(spec, Callable) and not hasattr(spec, "get_config"):  # type: ignore[arg-type]
+        return serialize_keras_object(spec)
+    return serialize_keras_object(spec)
+
+
+def compile_from_config(model: Any, config: dict[str, Any]) -> None:
+    """Compile a model with what `compile_config` gave."""
+    config = dict(config)
+    arguments = deserialize_keras_object(config)
+    if isinstance(arguments.get("steps_per_execution"), int) and arguments["steps_per_execution"] == 1:
+        arguments["steps_per_execution"] = None
+    known = (
+        "optimizer loss loss_weights metrics weighted_metrics run_eagerly steps_per_execution "
+        "jit_compile"
+    ).split()
+    model.compile(**{k: arguments[k] for k in known if k in arguments})
+    if getattr(model, "built", False) and hasattr(model.optimizer, "build"):
+        model.optimizer.build(model.trainable_variables)

@@ -1,0 +1,511 @@
+"""`fit`: epochs over a source of data, with callbacks around compiled programs.
+
+Arrays that fit stay on the device and a program runs many steps a dispatch, picking rows by an
+order drawn on the host. Larger arrays are sent in chunks through the same program. Batches from
+generators run one step a dispatch. Logs stay on the device until somebody looks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.callbacks.runner import CallbackList
+from nacre.core import tree
+from nacre.core.errors import DataError, NonFiniteError, message
+from nacre.core.random import host_generator
+from nacre.data.prefetch import prefetched
+from nacre.data.sources import ArraySource, BatchSource, apply_class_weight, standard_batch
+from nacre.training import evaluation, pace, prepare
+from nacre.training.compile import CompiledTraining
+from nacre.training.programs import (
+    finisher,
+    host_logs,
+    loop_program,
+    rest_program,
+    single_program,
+)
+from nacre.training.state import State
+from nacre.training.step import custom_step, train_step
+
+CHUNK_BYTES = 32 << 20  # rows sent to the device at once when arrays are streamed; two are in flight
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    epochs: int,
+    verbose: Any,
+    callbacks: Any,
+    validation_split: float,
+    validation_data: Any,
+    shuffle: bool,
+    class_weight: dict[int, float] | None,
+    sample_weight: Any,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq: int | list[int],
+    **kwargs: Any,
+) -> Any:
+    """Train `model`; see `Model.fit`."""
+    who = f"{model._who()}.fit"
+    prepare.refuse_unknown(who, kwargs)
+    trainer = prepare.require_compiled(model, "fit")
+    rows = prepare.positive_int(batch_size, "batch_size", who, 32)
+    epochs = prepare.positive_int(epochs, "epochs", who, 1)
+    steps = prepare.positive_int(steps_per_epoch, "steps_per_epoch", who)
+    source = prepare.make_source(
+        x, y, sample_weight, who, class_weight=class_weight, shuffle=bool(shuffle)
+    )
+    source, validation = prepare.validation_source(validation_data, validation_split, source, who)
+    run = TrainRun(model, trainer, source, rows, steps, shuffle, who)
+    held_out = None
+    if validation is not None:
+        held_out = evaluation.EvaluationRun(
+            model,
+            trainer,
+            validation,
+            prepare.positive_int(validation_batch_size, "validation_batch_size", who, rows),
+            prepare.positive_int(validation_steps, "validation_steps", who),
+            f"{who}, validation",
+        )
+    verbose = 1 if verbose == "auto" else int(verbose)
+    runner = (
+        callbacks
+        if isinstance(callbacks, CallbackList)
+        else CallbackList(
+            callbacks,
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=model,
+            verbose=verbose,
+            epochs=epochs,
+            steps=run.steps,
+        )
+    )
+    names = trainer.report_names(model)
+    watched = names + ([f"val_{n}" for n in names] if held_out is not None else [])
+    if custom_step(model, "train_step") is None:
+        runner.check_monitors([*watched, "learning_rate"])
+    if verbose and trainer.choices:
+        _say_choices(trainer)
+    run.go(runner, initial_epoch, epochs, held_out, validation_freq, verbose)
+    return model.history
+
+
+def _say_choices(trainer: CompiledTraining) -> None:
+    for sentence in trainer.choices:
+        print(sentence)
+    trainer.choices = []
+
+
+class TrainRun:
+    """One call of `fit`."""
+
+    def __init__(
+        self,
+        model: Any,
+        trainer: CompiledTraining,
+        source: ArraySource | BatchSource,
+        rows: int,
+        steps: int | None,
+        shuffle: bool,
+        who: str,
+    ) -> None:
+        self.model, self.trainer, self.source, self.who = model, trainer, source, who
+        self.shuffle = bool(shuffle)
+        if isinstance(source, ArraySource):
+            rows = min(rows, source.num_rows)
+            available = -(-source.num_rows // rows)
+            if steps is not None and steps > available:
+                raise DataError(
+                    message(
+                        who,
+                        f"steps_per_epoch must be at most {available}, the batches of {rows} rows there are",  # noqa: E501
+                        str(steps),
+                        "Leave it out, or give more data.",
+                    )
+                )
+            self.steps = available if steps is None else steps
+        else:
+            self.steps = steps if steps is not None else source.num_batches
+        self.rows = rows
+        prepare.prepare(model, trainer, source, rows, training=True)
+        x, _, _ = prepare.batch_specs(source, rows)
+        prepare.check_targets(trainer, source, prepare.predictions_spec(model, x, True))
+        self.state = State(model, trainer.optimizer, model.metrics)
+        self.values: Any = None
+        self.background: ThreadPoolExecutor | None = None
+        self.rng = host_generator(None)
+        self._programs = _TrainPrograms(model, trainer, self.state)
+        self._pending: list[tuple[int, int, Any]] = []
+        self._logs: Any = {}
+        self._last_shown = 0.0
+        self._epoch_first_step = 0
+
+    # ------------------------------------------------------------ epochs
+
+    def go(
+        self,
+        runner: CallbackList,
+        first: int,
+        epochs: int,
+        held_out: Any,
+        validation_freq: Any,
+        verbose: int,
+    ) -> None:
+        """Run the epochs; whatever happens, the model ends with the newest values."""
+        model = self.model
+        model.stop_training = False
+        self.runner, self.verbose = runner, verbose
+        runner.on_train_begin()
+        logs: dict[str, Any] = {}
+        begun = time.perf_counter()
+        try:
+            for epoch in range(first, epochs):
+                model.reset_metrics()
+                runner.on_epoch_begin(epoch)
+                logs = self._one_epoch(epoch)
+                self.sync()
+                if held_out is not None and _due(epoch, validation_freq):
+                    found = held_out.run(runner)
+                    logs.update({f"val_{k}": v for k, v in found.items()})
+                runner.on_epoch_end(epoch, logs)
+                if model.stop_training:
+                    break
+        except KeyboardInterrupt:
+            self.sync()
+            if verbose:
+                seconds = time.perf_counter() - begun
+                print(f"\nStopped by Ctrl-C after {seconds:.1f} s; the history so far is returned.")
+        finally:
+            self.sync()
+            if self.background is not None:
+                self.background.shutdown(wait=False, cancel_futures=True)
+            runner.on_train_end(logs)
+
+    def _one_epoch(self, epoch: int) -> dict[str, Any]:
+        self._pending, self._logs = [], {}
+        self._last_shown = time.perf_counter()
+        if isinstance(self.source, BatchSource):
+            done = self._batches_epoch(self.source.epoch(self.steps))
+            self._check_length(epoch, done)
+        elif self.trainer.run_eagerly:
+            done = self._batches_epoch(self._array_batches())
+        elif self.source.fits_device():
+            self._resident_epoch()
+        else:
+            self._streamed_epoch()
+        self._look(0, force=True)
+        return self._host_logs()
+
+    def _check_length(self, epoch: int, done: int) -> None:
+        if done == 0:
+            raise DataError(
+                message(
+                    self.who,
+                    "the source must give batches in every epoch",
+                    f"none in epoch {epoch + 1}",
+                    "A generator is used up after one pass: let it run for ever and give steps_per_epoch, or use a PyDataset.",  # noqa: E501
+                )
+            )
+        if self.steps is None:
+            self.steps = done
+        elif done < self.steps:
+            raise DataError(
+                message(
+                    self.who,
+                    f"the source must give {self.steps} batches an epoch",
+                    f"{done} in epoch {epoch + 1}",
+                    "Lower steps_per_epoch, or let the generator run for ever.",
+                )
+            )
+
+    def _order(self) -> np.ndarray:
+        count = self.source.num_rows
+        if not self.shuffle:
+            return np.arange(count, dtype=np.int32)
+        return self.rng.permutation(count).astype(np.int32)
+
+    def _resident_epoch(self) -> None:
+        """All rows are on the device; a dispatch runs as many steps as the pace says."""
+        arrays = self._programs.resident(self.source)
+        order = jnp.asarray(self._order())
+        full, rest = self._full_steps()
+        self._start_background(arrays, order, rest)
+        self._loop_over(arrays, order, full, 0)
+        if rest:
+            self._dispatch_rest(arrays, order, full * self.rows, rest, full)
+
+    def _full_steps(self) -> tuple[int, int]:
+        """(steps of full batches, rows of a last smaller batch or 0)."""
+        full, rest = divmod(self.source.num_rows, self.rows)
+        if self.steps <= full:
+            return self.steps, 0
+        return full, rest
+
+    def _loop_over(self, arrays: list[Any], order: Any, count: int, first_step: int) -> None:
+        position = 0
+        while position < count and not self._stopping():
+            k = min(self._pace().next_count(), count - position)
+            step = first_step + position
+            self._before(step)
+            self._pace().start()
+            program = self._programs.loop(self.source, self.rows, arrays, order, self._values())
+            result = program(
+                self._values(), arrays, order, np.int32(position * self.rows), np.int32(k)
+            )
+            self._received(result, step, k)
+            self._look(step + k, wait=True)
+            self._pace().stop(k)
+            position += k
+
+    def _stopping(self) -> bool:
+        return self.runner.has_train_batch_hooks and self.model.stop_training
+
+    def _pace(self) -> pace.Pace:
+        if not hasattr(self, "_the_pace"):
+            fixed = self.trainer.steps_per_execution
+            if fixed is None and self.runner.has_train_batch_hooks:
+                fixed = 1
+            watched = self.verbose == 1
+            self._the_pace = pace.Pace(fixed, pace.SEEN_SECONDS if watched else pace.UNSEEN_SECONDS)
+        return self._the_pace
+
+    def _start_background(self, arrays: list[Any], order: Any, rest: int) -> None:
+        """Compile the program of the smaller last batch while the first steps run."""
+        self._rest_arguments = (arrays, order, rest)
+
+    def _dispatch_rest(self, arrays: list[Any], order: Any, row: int, rest: int, step: int) -> None:
+        if self._stopping():
+            return
+        self._before(step)
+        program = self._programs.rest(self.source, rest, arrays, order, self._values())
+        result = program(self._values(), arrays, order, np.int32(row))
+        self._received(result, step, 1)
+        self._look(step + 1)
+
+    def _streamed_epoch(self) -> None:
+        """Rows are sent in chunks; the next chunk is made while the present one is used."""
+        order = self._order()
+        full, rest = self._full_steps()
+        steps_a_chunk = max(1, CHUNK_BYTES // max(1, self.source.row_bytes * self.rows))
+        steps_a_chunk = min(steps_a_chunk, max(full, 1))
+        size = steps_a_chunk * self.rows
+        identity = jnp.arange(size, dtype=jnp.int32)
+
+        def chunks() -> Iterator[tuple[int, int, list[Any]]]:
+            for first in range(0, full, steps_a_chunk):
+                count = min(steps_a_chunk, full - first)
+                picked = self.source.rows(order[first * self.rows : (first + count) * self.rows])
+                if count < steps_a_chunk:  # one shape, so one program
+                    picked = [_padded(a, size) for a in picked]
+                yield first, count, [None if a is None else jnp.asarray(a) for a in picked]
+
+        for first, count, arrays in prefetched(chunks(), ahead=1):
+            if self._stopping():
+                return
+            self._loop_over(arrays, identity, count, first)
+        if rest and not self._stopping():
+            picked = self.source.rows(order[full * self.rows : full * self.rows + rest])
+            arrays = [None if a is None else jnp.asarray(a) for a in picked]
+            self._dispatch_rest(arrays, jnp.arange(rest, dtype=jnp.int32), 0, rest, full)
+
+    def _array_batches(self) -> Iterator[Any]:
+        order = self._order()
+        for step in range(self.steps):
+            picked = self.source.rows(order[step * self.rows : (step + 1) * self.rows])
+            yield self.source.pack(picked)
+
+    def _batches_epoch(self, batches: Iterator[Any]) -> int:
+        done = 0
+        for batch in batches:
+            self._before(done)
+            leaves = tree.flatten(batch)
+            program = self._programs.single(batch, self.trainer.run_eagerly)
+            self._received(program(self._values(), leaves), done, 1)
+            done += 1
+            self._look(done)
+            if self._stopping():
+                break
+        return done
+
+    # ------------------------------------------------------------ values, logs, hooks
+
+    def _values(self) -> Any:
+        if self.values is None:
+            self.values = self.state.lend()
+        return self.values
+
+    def sync(self) -> None:
+        """Put the newest values into the model's variables."""
+        if self.values is not None:
+            self.state.take_back(self.values)
+            self.values = None
+
+    def _before(self, step: int) -> None:
+        if self.runner.has_train_batch_hooks:
+            self.sync()
+            self.runner.on_train_batch_begin(step)
+
+    def _received(self, result: Any, step: int, count: int) -> None:
+        self.values, self._logs, bad = result
+        self._pending.append((step, count, bad))
+
+    def _look(self, done: int, wait: bool = False, force: bool = False) -> None:
+        """Check for losses that are no numbers, tell callbacks and the bar."""
+        hooks = self.runner.has_train_batch_hooks
+        now = time.perf_counter()
+        due = force or hooks or wait or now - self._last_shown >= pace.SEEN_SECONDS
+        if not due:
+            return
+        self._raise_on_bad()
+        if done == 0:
+            return
+        if hooks:
+            logs = self._host_logs()
+            self.sync()
+            self.runner.on_train_batch_end(done - 1, logs)
+        if now - self._last_shown >= pace.SEEN_SECONDS or done == self.steps:
+            self._last_shown = now
+            self.runner.progress(done, lambda: self._host_logs())
+
+    def _host_logs(self) -> dict[str, Any]:
+        return host_logs(self._logs, self.trainer.report_names(self.model))
+
+    def _raise_on_bad(self) -> None:
+        pending, self._pending = self._pending, []
+        flags = jax.device_get([bad for _, _, bad in pending])
+        for (step, _, _), bad in zip(pending, flags, strict=True):
+            if int(bad) >= 0 and not self._tolerates_nan():
+                self.sync()
+                raise NonFiniteError(
+                    message(
+                        self.who,
+                        "the loss must stay a finite number",
+                        f"nan or inf at step {step + int(bad) + 1} of the epoch",
+                        "Lower the learning rate, clip gradients (clipnorm=1.0), look for NaN in the data; "  # noqa: E501
+                        "callbacks.TerminateOnNaN() stops without an error.",
+                    )
+                )
+
+    def _tolerates_nan(self) -> bool:
+        if hasattr(self.trainer.optimizer, "inner_optimizer"):
+            return True  # a loss scale that is too large is found and lowered by the optimizer
+        return any(type(c).__name__ == "TerminateOnNaN" for c in self.runner.callbacks)
+
+
+def _padded(array: Any, size: int) -> Any:
+    if array is None:
+        return None
+    padded = np.zeros((size, *array.shape[1:]), array.dtype)
+    padded[: len(array)] = array
+    return padded
+
+
+def _due(epoch: int, validation_freq: Any) -> bool:
+    if isinstance(validation_freq, int):
+        return (epoch + 1) % validation_freq == 0
+    return epoch + 1 in validation_freq
+
+
+class _TrainPrograms:
+    """The compiled programs of training, kept with the compiled model."""
+
+    def __init__(self, model: Any, trainer: CompiledTraining, state: State) -> None:
+        self.model, self.trainer, self.state = model, trainer, state
+        self.custom = custom_step(model, "train_step") is not None
+        self.keeps_logs = self.custom or _overrides(model, "compute_metrics")
+        self.cache = trainer.programs
+        self.key = ("train", state.key())
+        self._resident: Any = None
+        self._rest_future: Future[Any] | None = None
+
+    def resident(self, source: ArraySource) -> list[Any]:
+        """The arrays on the device, sent once a fit."""
+        if self._resident is None:
+            self._resident = source.whole()
+        return self._resident
+
+    def _step(self) -> Any:
+        return train_step(self.model, self.trainer, self.state)
+
+    def _finish(self) -> Any:
+        return finisher(self.model, self.trainer, self.state, self.custom)
+
+    def _kept(self, key: Any, make: Any) -> Any:
+        key = (*self.key, key)
+        if key not in self.cache:
+            self.cache[key] = make()
+        return self.cache[key]
+
+    def loop(self, source: Any, rows: int, arrays: Any, order: Any, values: Any) -> Any:
+        """The program for full batches."""
+        return self._kept(
+            ("loop", rows, _structure_key(source.structure)),
+            lambda: loop_program(self._step(), self._finish(), source.pack, rows, self.keeps_logs),
+        )
+
+    def rest(self, source: Any, rest: int, arrays: Any, order: Any, values: Any) -> Any:
+        """The program for a last, smaller batch."""
+        return self._kept(
+            ("rest", rest, _structure_key(source.structure)),
+            lambda: rest_program(self._step(), self._finish(), source.pack, rest, self.keeps_logs),
+        )
+
+    def single(self, batch: Any, eager: bool) -> Any:
+        """The program for one batch that is handed over."""
+        structure = tree.map_structure(lambda leaf: None if leaf is None else 0, batch)
+
+        def pack(leaves: list[Any]) -> Any:
+            return tree.pack_sequence_as(structure, leaves)
+
+        return self._kept(
+            ("single", eager, repr(structure)),
+            lambda: single_program(
+                self._step(), self._finish(), pack, self.keeps_logs, compiled=not eager
+            ),
+        )
+
+
+def _structure_key(structure: Any) -> str:
+    return repr(tree.map_structure(lambda leaf: None if leaf is None else 0, structure))
+
+
+def _overrides(model: Any, name: str) -> bool:
+    for base in type(model).__mro__:
+        if name in vars(base):
+            return base.__module__.split(".")[0] != "nacre"
+    return False
+
+
+def train_on_batch(
+    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
+) -> Any:
+    """One step on one batch; see `Model.train_on_batch`."""
+    who = f"{model._who()}.train_on_batch"
+    trainer = prepare.require_compiled(model, "train_on_batch")
+    if class_weight is not None:
+        sample_weight = apply_class_weight(y, class_weight, sample_weight, who)
+    source = ArraySource(x, y, sample_weight, who)
+    prepare.prepare(model, trainer, source, source.num_rows, training=True)
+    state = State(model, trainer.optimizer, model.metrics)
+    batch = standard_batch((x, y, sample_weight), who)
+    program = _TrainPrograms(model, trainer, state).single(batch, trainer.run_eagerly)
+    values, logs, _ = program(state.lend(), tree.flatten(batch))
+    state.take_back(values)
+    return evaluation.as_result(host_logs(logs, trainer.report_names(model)), return_dict)
+
+
+__all__ = ["TrainRun", "fit", "train_on_batch"]

@@ -1,0 +1,196 @@
+"""`predict`: the outputs for data, through one compiled program a batch size.
+
+A batch that is smaller than the batch size is padded to the next power of two and the padding cut
+off again, so that requests of any size need only a handful of programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from nacre.callbacks.runner import CallbackList
+from nacre.core import scope, tree
+from nacre.core.errors import DataError, message
+from nacre.data.sources import ArraySource, device_dtype, standard_batch
+from nacre.layers.base import tracking
+from nacre.training import prepare
+
+IN_FLIGHT = 4  # batches whose results are not fetched yet
+
+
+def predict(
+    model: Any,
+    x: Any,
+    *,
+    batch_size: int | None,
+    verbose: Any,
+    steps: int | None,
+    callbacks: Any,
+    **kwargs: Any,
+) -> Any:
+    """The outputs for `x` as NumPy arrays; see `Model.predict`."""
+    if (
+        type(x) is np.ndarray
+        and x.ndim
+        and 0 < len(x) <= (batch_size or 32)
+        and callbacks is None
+        and x.dtype.kind in "fiub"
+        and model.built
+        and not model._runs_eagerly()
+    ):
+        return _small(model, x)
+    who = f"{model._who()}.predict"
+    prepare.refuse_unknown(who, kwargs)
+    rows = prepare.positive_int(batch_size, "batch_size", who, 32)
+    source = prepare.make_source(x, None, None, who)
+    verbose = 1 if verbose == "auto" else int(verbose)
+    if isinstance(source, ArraySource):
+        rows = min(rows, source.num_rows)
+        total = -(-source.num_rows // rows)
+        total = total if steps is None else min(steps, total)
+        batches: Iterator[Any] = _array_batches(source, rows, total)
+        first = prepare.batch_specs(source, rows)[0]
+    else:
+        total = steps if steps is not None else source.num_batches
+        batches = (batch[0] for batch in source.epoch(total))
+        first = prepare.batch_specs(source, rows)[0]
+    prepare.predictions_spec(model, first, False)
+    runner = (
+        callbacks
+        if isinstance(callbacks, CallbackList)
+        else CallbackList(
+            callbacks,
+            add_history=False,
+            add_progbar=verbose != 0 and (total is None or total > 1),
+            model=model,
+            verbose=verbose,
+            epochs=1,
+            steps=total,
+        )
+    )
+    return _run(model, batches, runner, rows, who)
+
+
+def _array_batches(source: ArraySource, rows: int, total: int) -> Iterator[Any]:
+    for step in range(total):
+        yield source.pack(source.rows(slice(step * rows, (step + 1) * rows)))[0]
+
+
+def _run(model: Any, batches: Iterator[Any], runner: CallbackList, rows: int, who: str) -> Any:
+    runner.on_predict_begin()
+    hooks = runner.has_predict_batch_hooks
+    waiting: list[tuple[Any, int]] = []
+    gathered: list[Any] = []
+    step = 0
+    for x in batches:
+        if hooks:
+            runner.on_predict_batch_begin(step)
+        leaves = tree.flatten(x)
+        count = next(len(leaf) for leaf in leaves if leaf is not None)
+        size = rows if count <= rows and step else _bucket(count) if count < rows else count
+        waiting.append((_forward(model, x, leaves, count, size), count))
+        step += 1
+        while len(waiting) > (0 if hooks else IN_FLIGHT):
+            gathered.append(_fetched(*waiting.pop(0)))
+        if hooks:
+            runner.on_predict_batch_end(step - 1, {"outputs": gathered[-1]})
+        runner.progress(step, dict)
+    gathered.extend(_fetched(*item) for item in waiting)
+    runner.on_predict_end()
+    if not gathered:
+        raise DataError(message(who, "there must be at least one batch", "none"))
+    if len(gathered) == 1:
+        return gathered[0]
+    return tree.map_structure(lambda *parts: _joined(parts), *gathered)
+
+
+def _joined(parts: tuple[Any, ...]) -> Any:
+    return np.concatenate(parts, axis=0) if np.ndim(parts[0]) else np.stack(parts)
+
+
+def _small(model: Any, x: np.ndarray) -> Any:
+    """One small array: no callbacks, no sources, one dispatch."""
+    count = len(x)
+    x = x if x.dtype.itemsize != 8 else x.astype(device_dtype(x.dtype))
+    return _fetched(_forward(model, x, [x], count, _bucket(count)), count)
+
+
+def _bucket(count: int) -> int:
+    """The next power of two."""
+    return 1 << (count - 1).bit_length()
+
+
+def _fetched(outputs: Any, count: int) -> Any:
+    """Outputs as NumPy arrays without the padding."""
+    values, padded = outputs
+
+    def cut(leaf: Any) -> Any:
+        array = np.asarray(leaf)
+        if array.dtype.name == "bfloat16":
+            array = array.astype(np.float32)
+        if padded != count and array.ndim and array.shape[0] == padded:
+            return array[:count].copy()
+        # The array may look into memory of the device: give a copy that is the user's own.
+        return np.array(array)
+
+    if isinstance(values, jax.Array):
+        return cut(values)
+    return tree.map_structure(cut, values)
+
+
+def _forward(model: Any, x: Any, leaves: list[Any], count: int, size: int) -> tuple[Any, int]:
+    if size != count:
+        leaves = [
+            None if leaf is None else np.concatenate([leaf, np.repeat(leaf[-1:], size - count, axis=0)])
+            for leaf in leaves
+        ]
+    if model._runs_eagerly():
+        x = tree.pack_sequence_as(x, leaves)
+        return model(x, training=False), size
+    program, variables = _program(model, x)
+    return program([v.peek() for v in variables], leaves), size
+
+
+def _program(model: Any, x: Any) -> tuple[Any, Any]:
+    """The compiled forward pass for one structure of inputs, and the variables it reads."""
+    cache = model.__dict__.setdefault("_predict_programs", {})
+    key: Any = None if not tree.is_nested(x) else repr(tree.map_structure(lambda leaf: leaf is None, x))  # noqa: E501
+    found = cache.get(key)
+    epoch = tracking.structure_epoch()
+    if found is not None and found[2] == epoch:
+        return found[0], found[1]
+    variables = model.variables
+    if found is not None and [id(v) for v in variables] == [id(v) for v in found[1]]:
+        cache[key] = (found[0], found[1], epoch)
+        return found[0], found[1]
+    structure = tree.map_structure(lambda leaf: None if leaf is None else 0, x)
+
+    def run(values: list[Any], leaves: list[Any]) -> Any:
+        pairs = zip(variables, values, strict=True)
+        with scope.StatelessScope(pairs):
+            return model(tree.pack_sequence_as(structure, leaves), training=False)
+
+    program = jax.jit(run)
+    cache[key] = (program, variables, epoch)
+    return program, variables
+
+
+def predict_on_batch(model: Any, x: Any) -> Any:
+    """The outputs for one batch; see `Model.predict_on_batch`."""
+    who = f"{model._who()}.predict_on_batch"
+    x, _, _ = standard_batch((x, None, None), who)
+    leaves = tree.flatten(x)
+    count = next(len(leaf) for leaf in leaves if leaf is not None)
+    prepare.predictions_spec(
+        model,
+        tree.map_structure(lambda a: None if a is None else jax.ShapeDtypeStruct(a.shape, a.dtype), x),
+        False,
+    )
+    return _fetched(_forward(model, x, leaves, count, count), count)
+
+
+__all__ = ["predict", "predict_on_batch"]

@@ -1,0 +1,266 @@
+"""Everything that happens between the call of `fit` and the first step, shared with `evaluate`.
+
+Sources are made, the model is built from the shapes of the first rows, losses and metrics are bound
+to the outputs, the optimizer gets its variables, and all that can be refused is refused here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from nacre.core import scope, tree
+from nacre.core.errors import ArgumentError, DataError, NotCompiledError, message
+from nacre.core.symbolic import KerasTensor
+from nacre.data.sources import (
+    ArraySource,
+    BatchSource,
+    apply_class_weight,
+    device_dtype,
+    is_array_like,
+)
+from nacre.training import checks
+from nacre.training.compile import CompiledTraining
+
+# tf.keras 2 arguments about worker processes: sources bring their own workers.
+_ACCEPTED_SILENTLY = frozenset(("workers", "use_multiprocessing", "max_queue_size"))
+
+
+def refuse_unknown(who: str, kwargs: dict[str, Any]) -> None:
+    """Raise for arguments nobody knows."""
+    unknown = [k for k in kwargs if k not in _ACCEPTED_SILENTLY]
+    if unknown:
+        raise ArgumentError(message(who, "arguments must be known", ", ".join(unknown)))
+
+
+def require_compiled(model: Any, method: str) -> CompiledTraining:
+    """What `compile` made, or the error that says to call it."""
+    if model._trainer is None:
+        raise checks.not_compiled(model._who(), method)
+    return model._trainer
+
+
+def make_source(
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    who: str,
+    *,
+    class_weight: dict[int, float] | None = None,
+    shuffle: bool = False,
+) -> ArraySource | BatchSource:
+    """Arrays or batches, told apart by what `x` is."""
+    checks.require_data(x, who)
+    if isinstance(x, ArraySource | BatchSource):
+        return x
+    if is_array_like(x):
+        if class_weight:
+            first = tree.flatten(y)
+            if len(first) != 1 or first[0] is None:
+                raise DataError(
+                    message(who, "class_weight needs one array of targets", f"{len(first)} arrays")
+                )
+            sample_weight = apply_class_weight(first[0], class_weight, sample_weight, who)
+        return ArraySource(x, y, sample_weight, who)
+    if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
+        raise DataError(
+            message(
+                who,
+                "x must be arrays, a generator, a PyDataset or another source of batches",
+                f"{type(x).__name__}",
+                "Convert it to a NumPy array first.",
+            )
+        )
+    if y is not None or sample_weight is not None:
+        raise DataError(
+            message(
+                who,
+                "a source of batches brings its own targets and weights",
+                f"x={type(x).__name__} together with y or sample_weight",
+                "Let the source give (x, y) or (x, y, sample_weight).",
+            )
+        )
+    source = BatchSource(x, who, shuffle)
+    return _ClassWeighted(source, class_weight) if class_weight else source
+
+
+class _ClassWeighted(BatchSource):
+    """A source of batches whose rows are weighted by their class."""
+
+    def __init__(self, inner: BatchSource, class_weight: dict[int, float]) -> None:
+        self.__dict__.update(vars(inner))
+        self.class_weight = class_weight
+
+    def _weigh(self, batch: Any) -> Any:
+        x, y, weight = batch
+        return x, y, apply_class_weight(y, self.class_weight, weight, self.who).astype("float32")
+
+    def peek(self) -> Any:
+        return self._weigh(super().peek())
+
+    def epoch(self, steps: int | None) -> Any:
+        return (self._weigh(batch) for batch in super().epoch(steps))
+
+
+def batch_specs(source: ArraySource | BatchSource, rows: int) -> Any:
+    """(x, y, sample_weight) as shapes and dtypes of a batch."""
+
+    def spec(leaf: Any) -> Any:
+        if leaf is None:
+            return None
+        return jax.ShapeDtypeStruct(leaf.shape, device_dtype(leaf.dtype))
+
+    if isinstance(source, BatchSource):
+        return tree.map_structure(spec, source.peek())
+    shapes = [
+        None
+        if leaf is None
+        else jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), device_dtype(leaf.dtype))
+        for leaf in source.leaves
+    ]
+    return source.pack(shapes)
+
+
+def predictions_spec(model: Any, x: Any, training: bool) -> Any:
+    """Shapes and dtypes of the predictions; builds the model; raises on inputs that do not fit."""
+    graph = getattr(model, "_graph", None)
+    if graph is not None and type(model).call is _base_call(model):
+        _check_graph_inputs(model, x)
+        return tree.map_structure(_struct, model._nested_outputs)
+
+    def forward(leaves: list[Any]) -> Any:
+        inputs = tree.pack_sequence_as(x, leaves)
+        with scope.StatelessScope(), scope.entered_call(scope.CallContext(model, training)):
+            return model(inputs, training=training)
+
+    result = jax.eval_shape(forward, tree.flatten(x))
+    if getattr(model, "_graph", None) is not None:
+        _check_graph_inputs(model, x)
+    return result
+
+
+def _base_call(model: Any) -> Any:
+    for base in type(model).__mro__:
+        if base.__name__ in ("Sequential", "Model"):
+            return base.call
+    return None
+
+
+def _struct(tensor: KerasTensor) -> Any:
+    return jax.ShapeDtypeStruct(tuple(-1 if n is None else n for n in tensor.shape), _dtype(tensor))
+
+
+def _dtype(tensor: KerasTensor) -> np.dtype:
+    return jax.numpy.dtype(tensor.dtype)
+
+
+def _check_graph_inputs(model: Any, x: Any) -> None:
+    def standardize(leaves: list[Any]) -> Any:
+        values = model._standardize_inputs(tree.pack_sequence_as(x, leaves))
+        return [v for v in values if v is not None]
+
+    jax.eval_shape(standardize, tree.flatten(x))
+
+
+def prepare(
+    model: Any, trainer: CompiledTraining, source: ArraySource | BatchSource, rows: int, training: bool
+) -> None:
+    """Build the model, bind losses and metrics, give the optimizer its variables, check labels."""
+    x, y, _ = batch_specs(source, rows)
+    y_pred = predictions_spec(model, x, training)
+    trainer.bind(model, y, y_pred)
+    if training:
+        _build_optimizer(model, trainer)
+        _look_at_targets(model, trainer, source, y_pred)
+
+
+def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
+    optimizer, variables = trainer.optimizer, model.trainable_variables
+    if not variables:
+        raise NotCompiledError(
+            message(
+                f"{model._who()}.fit",
+                "there must be something to train",
+                "a model without trainable variables",
+                "Set trainable = True on a layer, then compile again.",
+            )
+        )
+    if not getattr(optimizer, "built", False):
+        optimizer.build(variables)
+        return
+    known = getattr(optimizer, "_trainable_variables", None)
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if known is None and inner is not None:
+        known = getattr(inner, "_trainable_variables", None)
+    if known is not None and [id(v) for v in known] != [id(v) for v in variables]:
+        raise NotCompiledError(
+            message(
+                f"{model._who()}.fit",
+                "the optimizer must know exactly the variables that are trained",
+                f"an optimizer made for {len(known)} variables, a model with {len(variables)} trainable ones",  # noqa: E501
+                "After changing `trainable` or the layers, call compile() again with a new optimizer.",
+            )
+        )
+
+
+def _look_at_targets(
+    model: Any, trainer: CompiledTraining, source: ArraySource | BatchSource, y_pred: Any
+) -> None:
+    if trainer.outputs is None or getattr(trainer, "_looked", False):
+        return
+    trainer._looked = True
+    checks.warn_about_logits(model, trainer.outputs)
+
+
+def check_targets(trainer: CompiledTraining, source: ArraySource | BatchSource, y_pred: Any) -> None:
+    """Look at the values of the targets of arrays, or of the first batch."""
+    if trainer.outputs is None:
+        return
+    if isinstance(source, ArraySource):
+        y = source.pack([_host(leaf) for leaf in source.leaves])[1]
+    else:
+        y = source.peek()[1]
+    if y is None:
+        return
+    for output, target, prediction, _ in trainer.split(y, y_pred, None):
+        checks.check_labels(output.name, output.loss, target, prediction)
+
+
+def _host(leaf: Any) -> Any:
+    return leaf if isinstance(leaf, np.ndarray) or leaf is None else np.asarray(leaf)
+
+
+def validation_source(
+    validation_data: Any, validation_split: float, source: Any, who: str
+) -> tuple[Any, ArraySource | BatchSource | None]:
+    """(training source, validation source or None)."""
+    if validation_split and validation_data is None:
+        if not isinstance(source, ArraySource):
+            raise DataError(
+                message(
+                    who,
+                    "validation_split works on arrays",
+                    f"{type(source).__name__}",
+                    "Pass validation_data instead.",
+                )
+            )
+        return source.split(validation_split, who)
+    if validation_data is None:
+        return source, None
+    if isinstance(validation_data, tuple | list) and 2 <= len(validation_data) <= 3 and all(
+        is_array_like(v) or v is None for v in validation_data
+    ):
+        x, y, weight = (*validation_data, None)[:3]
+        return source, make_source(x, y, weight, f"{who}, validation_data")
+    return source, make_source(validation_data, None, None, f"{who}, validation_data")
+
+
+def positive_int(value: Any, name: str, who: str, default: int | None = None) -> Any:
+    """An argument that must be a positive int, or None for its default."""
+    if value is None:
+        return default
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ArgumentError(message(who, f"{name} must be a positive int", repr(value)))
+    return int(value)

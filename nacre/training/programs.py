@@ -1,0 +1,141 @@
+"""Steps put into compiled programs.
+
+`loop_program` runs any number of steps in one dispatch: the batches are rows of arrays that are
+already on the device, picked by an order that was drawn on the host. The number of steps is an
+argument, so one compilation serves every number. `single_program` runs one step on a batch that is
+handed over.
+
+The loop carries the values of all variables as a tree (one flat vector updated in a loop is far
+slower on a CPU), and the number of the first step whose loss was not finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.ops.kernels import placement
+from nacre.training.compile import CompiledTraining
+from nacre.training.state import State, Values
+from nacre.training.step import Batch, StepResult
+
+Step = Callable[[Values, Batch], StepResult]
+
+
+def loop_program(
+    step: Step, finish: Callable[[Values], dict[str, Any]], pack: Callable[[list[Any]], Batch],
+    rows_per_step: int, keeps_logs: bool,
+) -> Callable[..., Any]:  # fmt: skip
+    """(values, arrays, order, first_row, count) -> (values, logs, first bad step or -1).
+
+    Args:
+        step: The pure step.
+        finish: values -> logs, run once after the loop.
+        pack: flat arrays -> (x, y, sample_weight).
+        rows_per_step: Rows of a batch.
+        keeps_logs: Whether the logs of the last step are carried out of the loop (a user's own
+            step may report what no metric holds).
+    """
+
+    def batch_at(arrays: list[Any], order: Any, row: Any) -> Batch:
+        indices = jax.lax.dynamic_slice_in_dim(order, row, rows_per_step)
+        return pack([None if a is None else jnp.take(a, indices, axis=0, mode="clip") for a in arrays])
+
+    def run(values: Values, arrays: list[Any], order: Any, first_row: Any, count: Any) -> Any:
+        def body(index: Any, carry: Any) -> Any:
+            current, bad, logs = carry
+            current, loss, new_logs = step(current, batch_at(arrays, order, first_row + index * rows_per_step))  # noqa: E501
+            bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), index, bad)
+            return current, bad, (_as_floats(new_logs) if keeps_logs else logs)
+
+        logs: dict[str, Any] = {}
+        if keeps_logs:
+            shapes = jax.eval_shape(lambda: _as_floats(step(values, batch_at(arrays, order, 0))[2]))
+            logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        with placement.inside_loop():
+            values, bad, logs = jax.lax.fori_loop(0, count, body, (values, jnp.int32(-1), logs))
+        return values, {**finish(values), **logs}, bad
+
+    return jax.jit(run, donate_argnums=0)
+
+
+def rest_program(
+    step: Step, finish: Callable[[Values], dict[str, Any]], pack: Callable[[list[Any]], Batch],
+    rows: int, keeps_logs: bool,
+) -> Callable[..., Any]:  # fmt: skip
+    """(values, arrays, order, first_row) -> the same, for one step of `rows` rows."""
+
+    def run(values: Values, arrays: list[Any], order: Any, first_row: Any) -> Any:
+        indices = jax.lax.dynamic_slice_in_dim(order, first_row, rows)
+        batch = pack([None if a is None else jnp.take(a, indices, axis=0, mode="clip") for a in arrays])
+        return _one(step, finish, values, batch, keeps_logs)
+
+    return jax.jit(run, donate_argnums=0)
+
+
+def single_program(
+    step: Step, finish: Callable[[Values], dict[str, Any]], pack: Callable[[list[Any]], Batch],
+    keeps_logs: bool, compiled: bool = True,
+) -> Callable[..., Any]:  # fmt: skip
+    """(values, arrays) -> (values, logs, bad) for one step on a batch that is handed over."""
+
+    def run(values: Values, arrays: list[Any]) -> Any:
+        return _one(step, finish, values, pack(arrays), keeps_logs)
+
+    if compiled:
+        return jax.jit(run, donate_argnums=0)
+
+    def run_eagerly(values: Values, arrays: list[Any]) -> Any:
+        with jax.disable_jit():
+            return run(values, [None if a is None else jnp.asarray(a) for a in arrays])
+
+    return run_eagerly
+
+
+def _one(step: Step, finish: Any, values: Values, batch: Batch, keeps_logs: bool) -> Any:
+    values, loss, logs = step(values, batch)
+    bad = jnp.where(jnp.isfinite(loss), jnp.int32(-1), jnp.int32(0))
+    return values, {**finish(values), **(_as_floats(logs) if keeps_logs else {})}, bad
+
+
+def _as_floats(logs: dict[str, Any]) -> dict[str, Any]:
+    return {k: jnp.asarray(v) for k, v in logs.items() if not isinstance(v, dict)}
+
+
+def finisher(model: Any, trainer: CompiledTraining, state: State, custom: bool) -> Callable[[Values], dict[str, Any]]:  # noqa: E501
+    """values -> what is reported, from the metrics' variables."""
+    from nacre.core.scope import StatelessScope
+
+    def finish(values: Values) -> dict[str, Any]:
+        if custom:
+            return {}
+        with StatelessScope(state.pairs(values)):
+            return {k: jnp.asarray(v) for k, v in trainer.results(model).items()}
+
+    return finish
+
+
+def host_logs(logs: dict[str, Any], order: list[str]) -> dict[str, Any]:
+    """Logs fetched from the device: Python floats, arrays where there are several numbers.
+
+    A compiled program gives dicts back sorted by key; `order` puts the loss first again.
+    """
+    fetched = jax.device_get(logs)
+    names = [n for n in order if n in fetched]
+    names += [n for n in fetched if n not in names]
+    return {n: float(fetched[n]) if np.ndim(fetched[n]) == 0 else fetched[n] for n in names}
+
+
+def leaf_specs(leaves: list[Any], rows: int) -> list[Any]:
+    """Shapes and dtypes of a batch of `rows` rows."""
+    return [
+        None if leaf is None else jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), leaf.dtype)
+        for leaf in leaves
+    ]
+
+
+__all__ = ["finisher", "host_logs", "leaf_specs", "loop_program", "rest_program", "single_program"]

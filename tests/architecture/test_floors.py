@@ -1,0 +1,115 @@
+"""Imports point downwards, and laziness sits where it belongs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "nacre"
+# Files that may import nacre inside functions: upward calls of a model, commands that must start
+# fast, and the lazy names of the package itself.
+LAZY_PLACES = ("nacre/models/doors.py", "nacre/cli/", "nacre/compat/", "nacre/__init__.py")
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Pairs (module, is it inside a function) for every absolute import of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in inside) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module, id(node) in inside
+
+
+def files() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(ROOT).as_posix(), path
+
+
+def test_floors_hold() -> None:
+    command = "from importlinter.cli import lint_imports_command as run; run()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "--no-cache"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_only_cli_and_the_package_itself_import_compat() -> None:
+    offenders = [
+        f"{name} imports {module}"
+        for name, path in files()
+        if not name.startswith(("nacre/compat/", "nacre/cli/", "nacre/__init__.py"))
+        for module, _ in imports(path)
+        if module.startswith("nacre.compat")
+    ]
+    assert not offenders
+
+
+def test_upward_imports_inside_functions_live_in_one_file() -> None:
+    offenders = [
+        f"{name} imports {module} inside a function"
+        for name, path in files()
+        if not name.startswith(LAZY_PLACES)
+        for module, is_inside in imports(path)
+        if is_inside and module.split(".")[0] == "nacre" and _floor(module) > _floor(name)
+    ]
+    assert not offenders
+
+
+FLOORS = (
+    {"core"},
+    {"ops"},
+    set("initializers regularizers constraints activations losses metrics optimizers".split())
+    | {"quantization", "random"},
+    {"layers", "data", "callbacks", "datasets"},
+    {"training"},
+    {"models"},
+    {"saving", "export", "applications"},
+    {"testing", "serving", "compat"},
+    {"cli"},
+)
+
+
+def _floor(name: str) -> int:
+    """The floor of a dotted module or a file path; the package itself counts as the lowest."""
+    parts = name.replace("/", ".").removesuffix(".py").split(".")
+    folder = parts[1] if len(parts) > 1 else ""
+    return next((index for index, names in enumerate(FLOORS) if folder in names), -1)
+
+
+def test_every_folder_has_a_floor() -> None:
+    homeless = [
+        path.name
+        for path in PACKAGE.iterdir()
+        if path.is_dir() and any(path.glob("*.py")) and not any(path.name in f for f in FLOORS)
+    ]
+    assert not homeless
+
+
+def test_no_folder_without_a_subject() -> None:
+    unwanted = {"utils", "common", "backend", "legacy", "helpers", "misc"}
+    found = [str(p.relative_to(ROOT)) for p in PACKAGE.rglob("*") if p.is_dir()]
+    assert not [name for name in found if Path(name).name in unwanted]
+
+
+def test_the_graph_side_of_export_knows_neither_jax_nor_models() -> None:
+    allowed = ("nacre.core", "nacre.export")
+    offenders = [
+        f"{name} imports {module}"
+        for name, path in files()
+        if name.startswith(("nacre/export/graph/", "nacre/export/passes/", "nacre/export/targets/"))
+        for module, _ in imports(path)
+        if module.split(".")[0] in ("jax", "jaxlib")
+        or (module.split(".")[0] == "nacre" and not module.startswith(allowed))
+    ]
+    assert not offenders

@@ -1,0 +1,74 @@
+"""The command line: help, versions, near misses, and errors in one line."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import pytest
+
+from nacre.cli import doctor, main
+
+
+def output(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
+    assert main.main(words) == 0
+    return capsys.readouterr().out
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    text = output(capsys, [])
+    for name, purpose in main.COMMANDS.items():
+        assert re.search(rf"{name}\s+{re.escape(purpose[:25])}", text)
+
+
+def test_help_has_no_colour_codes_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "\x1b[" not in output(capsys, [])
+
+
+@pytest.mark.parametrize("name", list(main.COMMANDS))
+def test_every_command_has_its_file_and_its_help(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert callable(importlib.import_module(f"nacre.cli.{name}").run)
+    with pytest.raises(SystemExit) as leave:
+        main.main([name, "--help"])
+    assert leave.value.code == 0
+    assert f"nacre {name}" in capsys.readouterr().out
+
+
+def test_version_is_a_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", output(capsys, ["version"]))
+    assert output(capsys, ["--version"]) == output(capsys, ["version"])
+
+
+def test_a_misspelt_command_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leave:
+        main.main(["quikstart"])
+    assert leave.value.code == 2
+    assert "Did you mean 'quickstart'?" in capsys.readouterr().err
+
+
+def test_doctor_tells_versions_devices_caches_and_extras(
+    capsys: pytest.CaptureFixture[str], cache_folder: object
+) -> None:
+    text = output(capsys, ["doctor"])
+    for word in ("nacre", "python", "jax", "numpy", "h5py", "cpu 0", "compiled programs", "data"):
+        assert word in text
+
+
+def test_doctor_gives_the_line_that_installs_what_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_OPTIONAL_PACKAGES", (("no_such_package", "nothing", "plot"),))
+    text = output(capsys, ["doctor"])
+    assert 'not installed, for nothing: pip install "nacre[plot]"' in re.sub(r"\s+", " ", text)
+
+
+def test_summary_of_a_missing_file_is_one_line_and_status_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("nacre.saving")
+    assert main.main(["summary", "no_such_model.keras"]) == 1
+    text = capsys.readouterr().err
+    assert text.startswith("nacre summary: ") and "no_such_model.keras" in text
+    assert "Traceback" not in text
