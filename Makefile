@@ -26,7 +26,7 @@ test:
 	$(PYTHON) -m pytest -n $(WORKERS) -m "not network"
 
 bench:
-	$(PYTHON) -m benchmarks
+	$(PYTHON) -m bench
 
 format:
 	$(PYTHON) -m ruff format .

@@ -1,6 +1,6 @@
 """Convolution and pooling against plain XLA, shape by shape, and the whole CIFAR CNN step against PyTorch.
 
-    python bench/kernels_conv.py --torch-python /path/to/python-with-torch
+python bench/kernels_conv.py --torch-python /path/to/python-with-torch
 """
 
 import functools
@@ -53,7 +53,13 @@ cases = {"PyTorch eager, NCHW": network(False), "PyTorch eager, channels_last": 
 def cifar_parameters():
     generator = np.random.default_rng(0)
     draw = lambda *shape: jnp.asarray(generator.normal(0, 0.05, shape), "float32")
-    kernels = [draw(3, 3, 3, 32), draw(3, 3, 32, 64), draw(3, 3, 64, 64), draw(1024, 64), draw(64, 10)]
+    kernels = [
+        draw(3, 3, 3, 32),
+        draw(3, 3, 32, 64),
+        draw(3, 3, 64, 64),
+        draw(1024, 64),
+        draw(64, 10),
+    ]
     return [(kernel, draw(kernel.shape[-1])) for kernel in kernels]
 
 
@@ -91,11 +97,19 @@ def whole_step(options):
     runs = {
         "nacre kernels, steps in one loop": loop_program(steps["loop"], parameters, x, y),
         "nacre kernels, one-step program": one_step_program(steps["plain"], parameters, x, y),
-        "plain XLA, one-step program": one_step_program(with_plain_xla(steps["plain"]), parameters, x, y),
+        "plain XLA, one-step program": one_step_program(
+            with_plain_xla(steps["plain"]), parameters, x, y
+        ),
     }
-    show("CIFAR CNN, batch 32, Adam: whole training step", interleave(runs, options.rounds, options.steps))
+    show(
+        "CIFAR CNN, batch 32, Adam: whole training step",
+        interleave(runs, options.rounds, options.steps),
+    )
     if options.torch_python:
-        show("the same in PyTorch", torch_times(options.torch_python, TORCH, options.rounds, options.steps))
+        show(
+            "the same in PyTorch",
+            torch_times(options.torch_python, TORCH, options.rounds, options.steps),
+        )
 
 
 def shape_runs(spatial, batch, channels, filters, window, stride, padding, groups):

@@ -1,6 +1,6 @@
 """LSTM, GRU and simple RNN: whole training step against autodiff through a scan, and against PyTorch.
 
-    python bench/kernels_recurrent.py --torch-python /path/to/python-with-torch
+python bench/kernels_recurrent.py --torch-python /path/to/python-with-torch
 """
 
 import functools
@@ -69,7 +69,10 @@ def main():
         title = f"{name}({UNITS}), {TIME} steps x {FEATURES} features, batch {BATCH}, Adam: whole training step"
         show(title, interleave(runs, options.rounds, options.steps))
     if options.torch_python:
-        show("the same in PyTorch", torch_times(options.torch_python, TORCH, options.rounds, options.steps))
+        show(
+            "the same in PyTorch",
+            torch_times(options.torch_python, TORCH, options.rounds, options.steps),
+        )
 
 
 if __name__ == "__main__":

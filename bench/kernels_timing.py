@@ -88,7 +88,9 @@ def one_step_program(step, parameters, x, y, batch=32):
 
 def loop_program(step, parameters, x, y, batch=32):
     """Run all steps in one program, batches gathered on the device by a permuted index."""
-    rows = jnp.asarray(np.random.default_rng(0).permutation(len(x)).reshape(-1, batch).astype("int32"))
+    rows = jnp.asarray(
+        np.random.default_rng(0).permutation(len(x)).reshape(-1, batch).astype("int32")
+    )
 
     def many(state, x, y, rows, steps):
         def body(index, carry):
@@ -139,7 +141,9 @@ print(json.dumps({name: (min(v), sorted(v)[len(v) // 2]) for name, v in times.it
 def torch_times(python, body, rounds, steps):
     """Run `body`, which fills `cases = {name: step}`, under another Python; return its times."""
     code = TORCH_HEAD + body + TORCH_TAIL
-    done = subprocess.run([python, "-c", code, str(rounds), str(steps)], capture_output=True, text=True)
+    done = subprocess.run(
+        [python, "-c", code, str(rounds), str(steps)], capture_output=True, text=True
+    )
     if done.returncode:
         sys.exit(done.stderr)
     return {name: tuple(pair) for name, pair in json.loads(done.stdout.splitlines()[-1]).items()}

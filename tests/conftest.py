@@ -18,10 +18,12 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 @pytest.fixture(autouse=True)
 def fixed_seeds() -> None:
-    """Python, NumPy and nacre start every test from the same seed."""
+    """Python, NumPy and nacre start every test from the same seed, and names from `dense`."""
+    from nacre.core.names import reset_names
     from nacre.core.random import set_random_seed
 
     set_random_seed(0)
+    reset_names()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 GAP = "  "
-SHORTEST_BAR, LONGEST_BAR = 8, 28  # columns
+SHORTEST_BAR, LONGEST_BAR = 10, 28  # columns
+_RATE = "learning_rate"
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,11 @@ def bar(share: float, columns: int) -> tuple[str, str]:
 
     Example:
         >>> bar(0.5, 8)
-        ('━━━━', '━━━━')
+        ('━━━━', '────')
     """
     halves = round(min(max(share, 0.0), 1.0) * columns * 2)
     filled = "━" * (halves // 2) + ("╸" if halves % 2 else "")
-    return filled, "━" * (columns - len(filled))
+    return filled, "─" * (columns - len(filled))
 
 
 def width_of(pieces: list[Piece]) -> int:
@@ -119,9 +120,13 @@ def fitting(pieces: list[Piece], columns: int) -> list[Piece]:
 def metrics(logs: dict[str, Any]) -> list[Piece]:
     """Name and value pairs, the loss most important, then in order."""
     return [
-        Piece(f"{name} {number(value)}", "metric", 90 if name == "loss" else 50 - index)
+        Piece(f"{name} {_written(name, value)}", "metric", 90 if name == "loss" else 50 - index)
         for index, (name, value) in enumerate(logs.items())
     ]
+
+
+def _written(name: str, value: Any) -> str:
+    return f"{float(value):.3g}" if name == _RATE else number(value)
 
 
 def wrapped(head: list[Piece], logs: dict[str, Any], columns: int) -> list[list[Piece]]:
@@ -132,23 +137,32 @@ def wrapped(head: list[Piece], logs: dict[str, Any], columns: int) -> list[list[
         >>> ["  ".join(piece.text for piece in row) for row in rows]
         ['Epoch 1/2  loss 1.0000    ', '           val_loss 2.0000']
     """
-    train = metrics({k: v for k, v in logs.items() if not k.startswith("val_")})
+    train = metrics({k: v for k, v in logs.items() if not k.startswith("val_") and k != _RATE})
     held_out = metrics({k: v for k, v in logs.items() if k.startswith("val_")})
+    held_out += metrics({_RATE: logs[_RATE]}) if _RATE in logs else []
     if width_of([*head, *train, *held_out]) <= columns:
         return [[*head, *train, *held_out]]
     # Equal names stand under each other where there is room for that.
     margin = Piece(" " * width_of(head))
-    if train and held_out and len(train) == len(held_out):
-        widths = [max(len(a.text), len(b.text)) for a, b in zip(train, held_out, strict=True)]
-        padded = [
-            [Piece(p.text.ljust(w), p.style) for p, w in zip(row, widths, strict=True)]
-            for row in (train, held_out)
-        ]
-        if width_of([*head, *padded[0]]) <= columns:
-            return [[*head, *padded[0]], [margin, *padded[1]]]
-    if width_of([margin, *metrics({"x": 0.0})]) > columns // 2:
+    above, below = _aligned(train, held_out)
+    if _RATE in logs and width_of([margin, *below]) > columns:
+        # The rate is in the history; it is not worth a line of its own.
+        below.pop()
+    if max(width_of([*head, *above]), width_of([margin, *below])) <= columns:
+        return [[*head, *above], [margin, *below]] if below else [[*head, *above]]
+    if columns - width_of(head) < 30:  # about a name and a number, twice
         margin = Piece("  ")
-    return _filled([*head], train, margin, columns) + _filled([margin], held_out, margin, columns)
+    return _filled([*head], above, margin, columns) + _filled([margin], below, margin, columns)
+
+
+def _aligned(above: list[Piece], below: list[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Two rows whose pieces start in the same columns."""
+    widths = [max(len(a.text), len(b.text)) for a, b in zip(above, below, strict=False)]
+    pad = lambda row: (
+        [Piece(p.text.ljust(w), p.style) for p, w in zip(row, widths, strict=False)]
+        + row[len(widths) :]
+    )
+    return pad(above), pad(below)
 
 
 def _filled(
@@ -172,5 +186,5 @@ def plain_line(head: list[str], logs: dict[str, Any]) -> str:
         >>> plain_line(["Epoch 1/2", "1.2s"], {"loss": 0.5})
         'Epoch 1/2 - 1.2s - loss: 0.5000'
     """
-    pairs = [f"{name}: {number(value)}" for name, value in logs.items()]
+    pairs = [f"{name}: {_written(name, value)}" for name, value in logs.items()]
     return " - ".join([part for part in head if part] + pairs)

@@ -138,6 +138,11 @@ class Stage:
         if now - self.begun >= _QUIET_SECONDS and done != self.total:
             self.display.draw(self._live_line(logs))
 
+    def steps_ended(self) -> None:
+        """All steps are over; where no news came, they took the time until now."""
+        if not self.done and self.total:
+            self.done, self._last = self.total, time.perf_counter()
+
     def note(self, text: str) -> None:
         """Show what goes on after the last step."""
         if self.display.is_live and time.perf_counter() - self.begun >= _QUIET_SECONDS:
@@ -146,6 +151,7 @@ class Stage:
 
     def finish(self, logs: dict[str, Any]) -> None:
         """Leave the line that stays."""
+        self.steps_ended()
         seconds = time.perf_counter() - self.begun
         times = [layout.duration(seconds), layout.pace(self.seconds_per_step())]
         plain = layout.plain_line([self.title, *times], logs)
@@ -159,7 +165,7 @@ class Stage:
             Piece(times[1].rjust(11), "quiet"),
         ]
         columns = self.display.columns
-        if columns < 60:
+        if columns < 60 and logs:
             head = head[:1]
         self.display.write(layout.wrapped(head, logs, columns), plain)
 
@@ -186,13 +192,16 @@ class Stage:
         if step is not None:
             tail.append(Piece(layout.pace(step), "quiet", 30))
         head = Piece(self.title, "head", 100)
+        # The shortest bar comes before pace and minor metrics; what is left over makes it longer.
+        place = [Piece(" " * layout.SHORTEST_BAR, "place", 75)] if self.total else []
+        pieces = [head, *place, *tail, *layout.metrics(logs)]
         columns = self.display.columns
-        kept = layout.fitting([head, *tail, *layout.metrics(logs)], columns)
-        room = columns - layout.width_of(kept) - len(layout.GAP)
-        if self.total and room >= layout.SHORTEST_BAR:
-            drawn = self._bar(self.done / self.total, min(room, layout.LONGEST_BAR))
-            kept = [kept[0], *drawn, *kept[1:]]
-        return kept
+        kept = layout.fitting(pieces, columns)
+        if not place or place[0] not in kept:
+            return kept
+        longest = min(layout.SHORTEST_BAR + columns - layout.width_of(kept), layout.LONGEST_BAR)
+        drawn = self._bar(self.done / self.total, longest)
+        return [kept[0], *drawn, *kept[2:]]
 
     def _bar(self, share: float, columns: int) -> list[Piece]:
         filled, rest = layout.bar(share, columns)
@@ -278,6 +287,8 @@ class ProgbarLogger(Callback):
     def on_test_begin(self, logs: Logs = None) -> None:
         if self._is_training:
             self._is_validating = True
+            if self._stage is not None:
+                self._stage.steps_ended()
             return
         self._begin("Evaluate")
 

@@ -37,7 +37,7 @@ class ArraySource:
     """
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, who: str = "fit") -> None:
-        self.structure = (x, y, sample_weight)
+        self.structure = tuple(arrays_of_lists(part) for part in (x, y, sample_weight))
         leaves = tree.flatten(self.structure)
         self.leaves: list[Any] = [None if leaf is None else as_rows(leaf, who) for leaf in leaves]
         self.num_rows = self._count_rows(who)
@@ -125,6 +125,30 @@ class ArraySource:
             cuts = [None if leaf is None else leaf[piece] for leaf in self.leaves]
             parts.append(ArraySource(*self.pack(cuts), who=who))
         return parts[0], parts[1]
+
+
+def arrays_of_lists(structure: Any) -> Any:
+    """Lists of numbers (or of lists of numbers) as arrays; lists of arrays stay lists."""
+    if isinstance(structure, dict):
+        return {key: arrays_of_lists(value) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        if structure and all(_is_plain(item) for item in structure):
+            return _array_of(structure)
+        return type(structure)(arrays_of_lists(item) for item in structure)
+    return structure
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_is_plain(item) for item in value)
+    return isinstance(value, int | float | bool | str | np.number | np.bool_)
+
+
+def _array_of(rows: Any) -> np.ndarray:
+    try:
+        return np.asarray(rows)
+    except ValueError:  # rows of different lengths
+        return np.asarray([None] * len(rows), dtype=object)
 
 
 def _label(path: tuple[Any, ...]) -> str:

@@ -6,8 +6,24 @@ to names; they can be read as attributes too.
 
 from typing import Any
 
+from nacre.layers.attention import LEGACY_NAMES as _attention_names
+from nacre.layers.attention import AdditiveAttention as AdditiveAttention
+from nacre.layers.attention import Attention as Attention
+from nacre.layers.attention import GroupQueryAttention as GroupQueryAttention
+from nacre.layers.attention import MultiHeadAttention as MultiHeadAttention
 from nacre.layers.base.input_spec import InputSpec as InputSpec
 from nacre.layers.base.layer import Layer as Layer
+from nacre.layers.convolution import LEGACY_NAMES as _convolution_names
+from nacre.layers.convolution import Conv1D as Conv1D
+from nacre.layers.convolution import Conv1DTranspose as Conv1DTranspose
+from nacre.layers.convolution import Conv2D as Conv2D
+from nacre.layers.convolution import Conv2DTranspose as Conv2DTranspose
+from nacre.layers.convolution import Conv3D as Conv3D
+from nacre.layers.convolution import Conv3DTranspose as Conv3DTranspose
+from nacre.layers.convolution import DepthwiseConv1D as DepthwiseConv1D
+from nacre.layers.convolution import DepthwiseConv2D as DepthwiseConv2D
+from nacre.layers.convolution import SeparableConv1D as SeparableConv1D
+from nacre.layers.convolution import SeparableConv2D as SeparableConv2D
 from nacre.layers.core import ELU as ELU
 from nacre.layers.core import Activation as Activation
 from nacre.layers.core import Dense as Dense
@@ -26,62 +42,6 @@ from nacre.layers.core import Softmax as Softmax
 from nacre.layers.core import ThresholdedReLU as ThresholdedReLU
 from nacre.layers.core import deserialize as deserialize
 from nacre.layers.core import serialize as serialize
-from nacre.layers.convolution import LEGACY_NAMES as _convolution_names
-from nacre.layers.convolution import Conv1D as Conv1D
-from nacre.layers.convolution import Conv1DTranspose as Conv1DTranspose
-from nacre.layers.convolution import Conv2D as Conv2D
-from nacre.layers.convolution import Conv2DTranspose as Conv2DTranspose
-from nacre.layers.convolution import Conv3D as Conv3D
-from nacre.layers.convolution import Conv3DTranspose as Conv3DTranspose
-from nacre.layers.convolution import DepthwiseConv1D as DepthwiseConv1D
-from nacre.layers.convolution import DepthwiseConv2D as DepthwiseConv2D
-from nacre.layers.convolution import SeparableConv1D as SeparableConv1D
-from nacre.layers.convolution import SeparableConv2D as SeparableConv2D
-from nacre.layers.pooling import LEGACY_NAMES as _pooling_names
-from nacre.layers.pooling import AdaptiveAveragePooling1D as AdaptiveAveragePooling1D
-from nacre.layers.pooling import AdaptiveAveragePooling2D as AdaptiveAveragePooling2D
-from nacre.layers.pooling import AdaptiveAveragePooling3D as AdaptiveAveragePooling3D
-from nacre.layers.pooling import AdaptiveMaxPooling1D as AdaptiveMaxPooling1D
-from nacre.layers.pooling import AdaptiveMaxPooling2D as AdaptiveMaxPooling2D
-from nacre.layers.pooling import AdaptiveMaxPooling3D as AdaptiveMaxPooling3D
-from nacre.layers.pooling import AveragePooling1D as AveragePooling1D
-from nacre.layers.pooling import AveragePooling2D as AveragePooling2D
-from nacre.layers.pooling import AveragePooling3D as AveragePooling3D
-from nacre.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
-from nacre.layers.pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
-from nacre.layers.pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
-from nacre.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
-from nacre.layers.pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
-from nacre.layers.pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
-from nacre.layers.pooling import MaxPooling1D as MaxPooling1D
-from nacre.layers.pooling import MaxPooling2D as MaxPooling2D
-from nacre.layers.pooling import MaxPooling3D as MaxPooling3D
-from nacre.layers.recurrent import LEGACY_NAMES as _recurrent_names
-from nacre.layers.recurrent import GRU as GRU
-from nacre.layers.recurrent import LSTM as LSTM
-from nacre.layers.recurrent import RNN as RNN
-from nacre.layers.recurrent import Bidirectional as Bidirectional
-from nacre.layers.recurrent import ConvLSTM1D as ConvLSTM1D
-from nacre.layers.recurrent import ConvLSTM2D as ConvLSTM2D
-from nacre.layers.recurrent import ConvLSTM3D as ConvLSTM3D
-from nacre.layers.recurrent import GRUCell as GRUCell
-from nacre.layers.recurrent import LSTMCell as LSTMCell
-from nacre.layers.recurrent import SimpleRNN as SimpleRNN
-from nacre.layers.recurrent import SimpleRNNCell as SimpleRNNCell
-from nacre.layers.recurrent import StackedRNNCells as StackedRNNCells
-from nacre.layers.reshaping import Cropping1D as Cropping1D
-from nacre.layers.reshaping import Cropping2D as Cropping2D
-from nacre.layers.reshaping import Cropping3D as Cropping3D
-from nacre.layers.reshaping import Flatten as Flatten
-from nacre.layers.reshaping import Permute as Permute
-from nacre.layers.reshaping import RepeatVector as RepeatVector
-from nacre.layers.reshaping import Reshape as Reshape
-from nacre.layers.reshaping import UpSampling1D as UpSampling1D
-from nacre.layers.reshaping import UpSampling2D as UpSampling2D
-from nacre.layers.reshaping import UpSampling3D as UpSampling3D
-from nacre.layers.reshaping import ZeroPadding1D as ZeroPadding1D
-from nacre.layers.reshaping import ZeroPadding2D as ZeroPadding2D
-from nacre.layers.reshaping import ZeroPadding3D as ZeroPadding3D
 from nacre.layers.merging import Add as Add
 from nacre.layers.merging import Average as Average
 from nacre.layers.merging import Concatenate as Concatenate
@@ -104,6 +64,44 @@ from nacre.layers.normalization import LayerNormalization as LayerNormalization
 from nacre.layers.normalization import RMSNormalization as RMSNormalization
 from nacre.layers.normalization import SpectralNormalization as SpectralNormalization
 from nacre.layers.normalization import UnitNormalization as UnitNormalization
+from nacre.layers.pooling import LEGACY_NAMES as _pooling_names
+from nacre.layers.pooling import AdaptiveAveragePooling1D as AdaptiveAveragePooling1D
+from nacre.layers.pooling import AdaptiveAveragePooling2D as AdaptiveAveragePooling2D
+from nacre.layers.pooling import AdaptiveAveragePooling3D as AdaptiveAveragePooling3D
+from nacre.layers.pooling import AdaptiveMaxPooling1D as AdaptiveMaxPooling1D
+from nacre.layers.pooling import AdaptiveMaxPooling2D as AdaptiveMaxPooling2D
+from nacre.layers.pooling import AdaptiveMaxPooling3D as AdaptiveMaxPooling3D
+from nacre.layers.pooling import AveragePooling1D as AveragePooling1D
+from nacre.layers.pooling import AveragePooling2D as AveragePooling2D
+from nacre.layers.pooling import AveragePooling3D as AveragePooling3D
+from nacre.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
+from nacre.layers.pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
+from nacre.layers.pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
+from nacre.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from nacre.layers.pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
+from nacre.layers.pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
+from nacre.layers.pooling import MaxPooling1D as MaxPooling1D
+from nacre.layers.pooling import MaxPooling2D as MaxPooling2D
+from nacre.layers.pooling import MaxPooling3D as MaxPooling3D
+from nacre.layers.preprocessing import CategoryEncoding as CategoryEncoding
+from nacre.layers.preprocessing import CenterCrop as CenterCrop
+from nacre.layers.preprocessing import Discretization as Discretization
+from nacre.layers.preprocessing import Normalization as Normalization
+from nacre.layers.preprocessing import Rescaling as Rescaling
+from nacre.layers.preprocessing import Resizing as Resizing
+from nacre.layers.recurrent import GRU as GRU
+from nacre.layers.recurrent import LEGACY_NAMES as _recurrent_names
+from nacre.layers.recurrent import LSTM as LSTM
+from nacre.layers.recurrent import RNN as RNN
+from nacre.layers.recurrent import Bidirectional as Bidirectional
+from nacre.layers.recurrent import ConvLSTM1D as ConvLSTM1D
+from nacre.layers.recurrent import ConvLSTM2D as ConvLSTM2D
+from nacre.layers.recurrent import ConvLSTM3D as ConvLSTM3D
+from nacre.layers.recurrent import GRUCell as GRUCell
+from nacre.layers.recurrent import LSTMCell as LSTMCell
+from nacre.layers.recurrent import SimpleRNN as SimpleRNN
+from nacre.layers.recurrent import SimpleRNNCell as SimpleRNNCell
+from nacre.layers.recurrent import StackedRNNCells as StackedRNNCells
 from nacre.layers.regularization import ActivityRegularization as ActivityRegularization
 from nacre.layers.regularization import AlphaDropout as AlphaDropout
 from nacre.layers.regularization import Dropout as Dropout
@@ -112,12 +110,19 @@ from nacre.layers.regularization import GaussianNoise as GaussianNoise
 from nacre.layers.regularization import SpatialDropout1D as SpatialDropout1D
 from nacre.layers.regularization import SpatialDropout2D as SpatialDropout2D
 from nacre.layers.regularization import SpatialDropout3D as SpatialDropout3D
-from nacre.layers.preprocessing import CategoryEncoding as CategoryEncoding
-from nacre.layers.preprocessing import CenterCrop as CenterCrop
-from nacre.layers.preprocessing import Discretization as Discretization
-from nacre.layers.preprocessing import Normalization as Normalization
-from nacre.layers.preprocessing import Rescaling as Rescaling
-from nacre.layers.preprocessing import Resizing as Resizing
+from nacre.layers.reshaping import Cropping1D as Cropping1D
+from nacre.layers.reshaping import Cropping2D as Cropping2D
+from nacre.layers.reshaping import Cropping3D as Cropping3D
+from nacre.layers.reshaping import Flatten as Flatten
+from nacre.layers.reshaping import Permute as Permute
+from nacre.layers.reshaping import RepeatVector as RepeatVector
+from nacre.layers.reshaping import Reshape as Reshape
+from nacre.layers.reshaping import UpSampling1D as UpSampling1D
+from nacre.layers.reshaping import UpSampling2D as UpSampling2D
+from nacre.layers.reshaping import UpSampling3D as UpSampling3D
+from nacre.layers.reshaping import ZeroPadding1D as ZeroPadding1D
+from nacre.layers.reshaping import ZeroPadding2D as ZeroPadding2D
+from nacre.layers.reshaping import ZeroPadding3D as ZeroPadding3D
 from nacre.layers.wrappers import TimeDistributed as TimeDistributed
 from nacre.layers.wrappers import Wrapper as Wrapper
 
@@ -125,6 +130,7 @@ LEGACY_NAMES: dict[str, str] = {
     **_convolution_names,
     **_pooling_names,
     **_recurrent_names,
+    **_attention_names,
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
     "SyncBatchNormalization": "BatchNormalization",
@@ -148,7 +154,9 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -191,6 +199,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -207,6 +216,7 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",

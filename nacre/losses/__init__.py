@@ -12,20 +12,18 @@ from nacre.core.registry import (
     serialize_keras_object,
 )
 from nacre.losses.checking import check_labels as check_labels
-from nacre.losses.circle import Circle as Circle
-from nacre.losses.circle import circle as circle
-from nacre.losses.ctc import CTC as CTC
-from nacre.losses.ctc import ctc as ctc
+from nacre.losses.embedding import Circle as Circle
+from nacre.losses.embedding import circle as circle
 from nacre.losses.focal import BinaryFocalCrossentropy as BinaryFocalCrossentropy
 from nacre.losses.focal import CategoricalFocalCrossentropy as CategoricalFocalCrossentropy
 from nacre.losses.focal import binary_focal_crossentropy as binary_focal_crossentropy
 from nacre.losses.focal import categorical_focal_crossentropy as categorical_focal_crossentropy
-from nacre.losses.hinge import CategoricalHinge as CategoricalHinge
-from nacre.losses.hinge import Hinge as Hinge
-from nacre.losses.hinge import SquaredHinge as SquaredHinge
-from nacre.losses.hinge import categorical_hinge as categorical_hinge
-from nacre.losses.hinge import hinge as hinge
-from nacre.losses.hinge import squared_hinge as squared_hinge
+from nacre.losses.hinges import CategoricalHinge as CategoricalHinge
+from nacre.losses.hinges import Hinge as Hinge
+from nacre.losses.hinges import SquaredHinge as SquaredHinge
+from nacre.losses.hinges import categorical_hinge as categorical_hinge
+from nacre.losses.hinges import hinge as hinge
+from nacre.losses.hinges import squared_hinge as squared_hinge
 from nacre.losses.logits import expected_activation as expected_activation
 from nacre.losses.logits import logits_warning as logits_warning
 from nacre.losses.loss import Loss as Loss
@@ -69,6 +67,8 @@ from nacre.losses.segmentation import Dice as Dice
 from nacre.losses.segmentation import Tversky as Tversky
 from nacre.losses.segmentation import dice as dice
 from nacre.losses.segmentation import tversky as tversky
+from nacre.losses.sequence import CTC as CTC
+from nacre.losses.sequence import ctc as ctc
 
 # Short and tf.keras 2 spellings.
 MSE = mse = mean_squared_error

@@ -72,7 +72,7 @@ def paired(who: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
                 who,
                 f"targets must have the predictions' shape {_batch_shape(y_pred)}",
                 describe(given),
-                _fix(given.shape, y_pred.shape),
+                _fix(given.shape, y_pred.shape, who),
             )
         )
     if y_pred.ndim == 0:
@@ -91,14 +91,11 @@ def one_hot_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
     y_true, y_pred = as_array(y_true), as_float(y_pred)
     classes = _classes(who, y_pred, axis)
     if y_true.shape != y_pred.shape:
-        fix = _fix(y_true.shape, y_pred.shape)
+        fix = _fix(y_true.shape, y_pred.shape, who)
         got = describe(y_true)
         if _are_indices(y_true.shape, y_pred.shape, axis):
             got += ", which look like class indices"
-            fix = (
-                "Use loss='sparse_categorical_crossentropy', or "
-                f"nacre.utils.to_categorical(y, {classes})."
-            )
+            fix = f"{_use(who, 'sparse')}, or nacre.utils.to_categorical(y, {classes})."
         rule = f"targets must have the predictions' shape {_batch_shape(y_pred)}"
         raise LossInputError(message(who, rule, got, fix))
     return y_true.astype(y_pred.dtype), y_pred
@@ -116,7 +113,7 @@ def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
     if y_true.ndim == len(wanted) + 1 and y_true.shape[-1] == 1:
         y_true = jnp.squeeze(y_true, -1)
     if y_true.shape != wanted:
-        got, fix = describe(y_true), _fix(y_true.shape, wanted)
+        got, fix = describe(y_true), _fix(y_true.shape, wanted, who)
         if y_true.shape == y_pred.shape:
             got += ", which look one-hot"
             fix = "Use loss='categorical_crossentropy', or give class indices: y.argmax(axis=-1)."
@@ -185,7 +182,7 @@ def _classes(who: str, y_pred: Any, axis: int) -> int:
                 who,
                 "predictions must have at least two classes",
                 f"predictions of shape {tuple(y_pred.shape)}",
-                "With one output unit use loss='binary_crossentropy' and a sigmoid.",
+                f"With one output unit: {_use(who, 'binary')} and a sigmoid.",
             )
         )
     return y_pred.shape[axis]
@@ -196,14 +193,25 @@ def _are_indices(shape: tuple[int, ...], wanted: tuple[int, ...], axis: int) -> 
     return shape == reduced or shape == reduced + (1,)
 
 
-def _fix(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+def _use(who: str, targets: str) -> str:
+    """Which loss or metric fits these targets, as an order."""
+    metric = who.startswith("metric")
+    names = {
+        "sparse": ("sparse_categorical_crossentropy", "SparseCategoricalAccuracy"),
+        "one-hot": ("categorical_crossentropy", "CategoricalAccuracy"),
+        "binary": ("binary_crossentropy", "BinaryAccuracy"),
+    }[targets]
+    return f"Use a metric such as {names[1]}()" if metric else f"Use loss={names[0]!r}"
+
+
+def _fix(shape: tuple[int, ...], wanted: tuple[int, ...], who: str) -> str:
     if shape[:1] != wanted[:1]:
         return "Targets and predictions must come from the same samples: compare their first axes."
     if len(shape) == len(wanted) and shape[:-1] == wanted[:-1] and shape[-1] > 1:
         return f"Give the last layer {shape[-1]} units instead of {wanted[-1]}, or other targets."
     if shape[1:] in ((), (1,)) and len(wanted) == 2:
         return (
-            "For one number per sample give the last layer 1 unit; for class indices use "
-            "loss='sparse_categorical_crossentropy'."
+            "For one number per sample give the last layer 1 unit. For class indices: "
+            f"{_use(who, 'sparse')}."
         )
     return f"Reshape the targets to {_batch_shape(tuple(wanted))}, or change the last layer."

@@ -13,7 +13,7 @@ from nacre.core.dtypes import DTypePolicy, get_policy
 from nacre.core.errors import ArgumentError, message
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.names import auto_name
-from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.core.registry import builtin, deserialize_keras_object, serialize_keras_object
 from nacre.core.scope import get_mask
 from nacre.core.variable import Variable
 from nacre.losses.checking import same_rank
@@ -122,6 +122,33 @@ def _convert(value: Any, dtype: str | None) -> Any:
     return jnp.asarray(value) if dtype is None else jnp.asarray(value).astype(dtype)
 
 
+def function_config(function: Callable[..., Any]) -> Any:
+    """The config of a function within a config, as Keras writes it for its own ones."""
+    config = serialize_keras_object(function)
+    if isinstance(config, str):
+        return {
+            "module": "builtins",
+            "class_name": "function",
+            "config": config,
+            "registered_name": "function",
+        }
+    return config
+
+
+def function_from_config(config: Any, *modules: str) -> Callable[..., Any]:
+    """The function a config, or a name, means; nacre's own ones are looked for in `modules`."""
+    if callable(config):
+        return config
+    name = config if isinstance(config, str) else config.get("config")
+    for module in modules:
+        found = builtin(module, name) if isinstance(name, str) else None
+        if found is not None and not isinstance(found, type):
+            return found
+    if isinstance(config, str):
+        config = {"class_name": "function", "config": config, "registered_name": config}
+    return deserialize_keras_object(config)
+
+
 class LossFunctionWrapper(Loss):
     """A loss from a function `(y_true, y_pred, **kwargs) -> one value per sample`.
 
@@ -165,18 +192,15 @@ class LossFunctionWrapper(Loss):
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
         config = super().get_config()
-        config["fn"] = serialize_keras_object(self.fn)
+        config["fn"] = function_config(self.fn)
         return {**config, **serialize_keras_object(self._fn_kwargs)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Make the loss a config describes."""
         config = dict(config)
-        if "fn" in config and not callable(config["fn"]):
-            from nacre import losses
-
-            fn = config["fn"]
-            config["fn"] = losses.get(fn) if isinstance(fn, str) else deserialize_keras_object(fn)
+        if "fn" in config:
+            config["fn"] = function_from_config(config["fn"], "keras.losses")
         return cls(**config)
 
 

@@ -113,6 +113,8 @@ def reduce_values(
     weights = None
     if sample_weight is not None:
         weights = jnp.asarray(to_numpy_if_foreign(sample_weight)).astype(values.dtype)
+        if values.ndim == 0:  # one value for the whole batch counts once per weight, as in Keras
+            values = jnp.broadcast_to(values, weights.shape)
         weights = fit_weights(who, weights, values.shape)
     count: Any = math.prod(values.shape)
     if mask is not None:

@@ -5,13 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.core.dtypes import DTypePolicy, get_policy
-from nacre.core.errors import message
+from nacre.core.errors import message, unknown_name
 from nacre.core.names import auto_name, name_scope
-from nacre.core.registry import deserialize_keras_object
+from nacre.core.registry import builtin, deserialize_keras_object, get_registered_object
 from nacre.core.scope import StatelessScope
 from nacre.core.variable import Variable
+
+
+def _first_value(initializer: Any) -> Any:
+    """An initializer for a name, a config, a class or a callable."""
+    if isinstance(initializer, dict):
+        return deserialize_keras_object(initializer)
+    if isinstance(initializer, str):
+        found = get_registered_object(initializer) or builtin("keras.initializers", initializer)
+        if found is None:
+            known = ("zeros", "ones", "constant")
+            raise unknown_name("metric.add_variable", "an initializer", initializer, known)
+        initializer = found
+    return initializer() if isinstance(initializer, type) else initializer
 
 
 class Metric:
@@ -34,6 +48,8 @@ class Metric:
 
     _config_module = "keras.metrics"
     _config_class_name = "Metric"
+    # Whether more is better ("up", "down"), for callbacks that watch the metric; None: unknown.
+    _direction: str | None = None
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or auto_name(type(self).__name__)
@@ -48,13 +64,16 @@ class Metric:
         """Dtype of the result."""
         return self._dtype
 
+    @property
+    def _who(self) -> str:
+        return f"metric '{self.name}'"
+
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Metric) and "_metrics" in self.__dict__:
             self._metrics.append(value)
-        elif isinstance(value, Variable) and "_variables" in self.__dict__ and not any(
-            v is value for v in self._variables
-        ):
-            self._variables.append(value)
+        elif isinstance(value, Variable) and "_variables" in self.__dict__:
+            if not any(v is value for v in self._variables):
+                self._variables.append(value)
         object.__setattr__(self, name, value)
 
     def add_variable(
@@ -66,11 +85,9 @@ class Metric:
         name: str | None = None,
     ) -> Variable:
         """Make a variable of this metric."""
-        from nacre import initializers
-
         with name_scope(self.name):
             variable = Variable(
-                initializers.get(initializer),
+                _first_value(initializer),
                 shape=shape,
                 dtype=dtype or self._dtype,
                 trainable=False,
@@ -106,7 +123,7 @@ class Metric:
     def reset_state(self) -> None:
         """Set every variable to zero. Override it where zero is not the start."""
         for variable in self.variables:
-            variable.assign(jnp.zeros(variable.shape, variable.dtype))
+            variable.assign(np.zeros(variable.shape, jnp.dtype(variable.dtype)))
 
     def reset_states(self) -> None:
         """tf.keras 2 spelling of `reset_state`."""
@@ -131,7 +148,9 @@ class Metric:
         self.update_state(*args, **kwargs)
         return self.result()
 
-    def stateless_update_state(self, metric_variables: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
+    def stateless_update_state(
+        self, metric_variables: list[Any], *args: Any, **kwargs: Any
+    ) -> list[Any]:
         """`update_state` as a pure function: values of `variables` in, new values out."""
         with StatelessScope(zip(self.variables, metric_variables, strict=True)) as scope:
             self.update_state(*args, **kwargs)
@@ -155,12 +174,19 @@ class Metric:
         """The arguments, as plain data."""
         return {"name": self.name, "dtype": self._dtype}
 
+    def _config_with(self, *names: str) -> dict[str, Any]:
+        """`get_config` of the base and the attributes of these names."""
+        return {**Metric.get_config(self), **{name: getattr(self, name) for name in names}}
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Metric:
         """Make the metric a config describes."""
-        config = dict(config)
-        if isinstance(config.get("dtype"), dict):
-            config["dtype"] = deserialize_keras_object(config["dtype"]).name
+        config = {
+            key: deserialize_keras_object(value) if isinstance(value, dict) else value
+            for key, value in config.items()
+        }
+        if isinstance(config.get("dtype"), DTypePolicy):
+            config["dtype"] = config["dtype"].name
         return cls(**config)
 
     def __repr__(self) -> str:

@@ -182,7 +182,10 @@ def _node_arguments(node: Any, made: dict[str, Any]) -> tuple[tuple[Any, ...], d
                 return deserialize_keras_object(value)
             return {k: decode(v) for k, v in value.items()}
         if isinstance(value, list):
-            return [decode(v) for v in value]
+            items = [decode(v) for v in value]
+            # The key of a slice, `x[:, 1:3]`, is a tuple, which JSON could not say.
+            is_key = any(isinstance(item, slice) or item is Ellipsis for item in items)
+            return tuple(items) if is_key else items
         return value
 
     if isinstance(node, dict):

@@ -13,6 +13,7 @@ from nacre.core.errors import ArgumentError, NotBuiltError, UnknownNameError, me
 from nacre.core.interop import is_tracing
 from nacre.core.registry import register, serialize_keras_object
 from nacre.core.symbolic import any_symbolic
+from nacre.core.traceback import boundary
 from nacre.core.variable import Variable
 from nacre.layers.base.layer import Layer
 from nacre.models import doors
@@ -169,6 +170,7 @@ class Model(Layer):
             return super().call(inputs)
         return run_graph(self, inputs, training, mask)
 
+    @boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the model: to arrays compiled and cached, to symbolic tensors as a layer."""
         if (
@@ -250,6 +252,7 @@ class Model(Layer):
 
     # ---------------------------------------------------------------- training
 
+    @boundary
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -300,6 +303,7 @@ class Model(Layer):
         self.compiled = True
         self.stop_training = False
 
+    @boundary
     def fit(
         self,
         x: Any = None,
@@ -366,6 +370,7 @@ class Model(Layer):
             **kwargs,
         )
 
+    @boundary
     def evaluate(
         self,
         x: Any = None,
@@ -392,6 +397,7 @@ class Model(Layer):
             **kwargs,
         )
 
+    @boundary
     def predict(
         self,
         x: Any,
@@ -406,6 +412,7 @@ class Model(Layer):
             self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks, **kwargs
         )
 
+    @boundary
     def train_on_batch(
         self,
         x: Any,
@@ -417,12 +424,14 @@ class Model(Layer):
         """One step of training on one batch; gives the loss and the metrics so far."""
         return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
+    @boundary
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """The loss and the metrics on one batch."""
         return evaluation.test_on_batch(self, x, y, sample_weight, return_dict)
 
+    @boundary
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         return prediction.predict_on_batch(self, x)
@@ -542,6 +551,7 @@ class Model(Layer):
         """Compile with what `get_compile_config` gave."""
         compile_from_config(self, config)
 
+    @boundary
     def save(
         self,
         filepath: Any,
@@ -562,10 +572,12 @@ class Model(Layer):
             **kwargs,
         )
 
+    @boundary
     def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
         """Write the weights alone: `.weights.h5`, or tf.keras 2's `.h5`."""
         doors.save_weights(self, filepath, overwrite=overwrite, **kwargs)
 
+    @boundary
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
         """Read weights from `.weights.h5`, `.h5` or `.keras`."""
         doors.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)

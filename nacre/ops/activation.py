@@ -39,7 +39,8 @@ def relu(x: Tensor) -> jax.Array:
         >>> relu([-1.0, 2.0]).tolist()
         [0.0, 2.0]
     """
-    return _positive(array(x))
+    x = array(x)
+    return _positive(x.astype("int32") if x.dtype == bool else x)
 
 
 @op(whole=True)
@@ -249,7 +250,8 @@ def sparsemax(x: Tensor, axis: int = -1) -> jax.Array:
     """The nearest point of the probability simplex: like softmax, but with true zeros.
 
     Source:
-        Martins & Astudillo 2016, arXiv:1602.02068, algorithm 1.
+        Martins & Astudillo 2016, arXiv:1602.02068, algorithm 1. Differs: Keras 3.15 gives results
+        that do not sum to 1.
     """
     x = floating(x)
     ordered = jnp.flip(jnp.sort(x, axis=axis), axis=axis)

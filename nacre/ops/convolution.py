@@ -414,26 +414,36 @@ def adaptive_max_pool(
 
 @op
 def space_to_depth(x: Tensor, block_size: int, data_format: str = "channels_last") -> jax.Array:
-    """Blocks of pixels moved into channels."""
-    x = _last(array(x), data_format)
+    """Blocks of pixels moved into channels.
+
+    Channels of the result are counted (block row, block column, channel); channels first
+    (channel, block row, block column).
+    """
+    x, b = array(x), block_size
+    if data_format == "channels_first":
+        batch, channels, height, width = x.shape
+        x = jnp.reshape(x, (batch, channels, height // b, b, width // b, b))
+        x = jnp.transpose(x, (0, 1, 3, 5, 2, 4))
+        return jnp.reshape(x, (batch, channels * b * b, height // b, width // b))
     batch, height, width, channels = x.shape
-    b = block_size
     x = jnp.reshape(x, (batch, height // b, b, width // b, b, channels))
     x = jnp.transpose(x, (0, 1, 3, 2, 4, 5))
-    x = jnp.reshape(x, (batch, height // b, width // b, b * b * channels))
-    return _back(x, data_format)
+    return jnp.reshape(x, (batch, height // b, width // b, b * b * channels))
 
 
 @op
 def depth_to_space(x: Tensor, block_size: int, data_format: str = "channels_last") -> jax.Array:
-    """Channels moved into blocks of pixels."""
-    x = _last(array(x), data_format)
+    """Channels moved into blocks of pixels: the inverse of `space_to_depth`."""
+    x, b = array(x), block_size
+    if data_format == "channels_first":
+        batch, channels, height, width = x.shape
+        x = jnp.reshape(x, (batch, channels // (b * b), b, b, height, width))
+        x = jnp.transpose(x, (0, 1, 4, 2, 5, 3))
+        return jnp.reshape(x, (batch, channels // (b * b), height * b, width * b))
     batch, height, width, channels = x.shape
-    b = block_size
     x = jnp.reshape(x, (batch, height, width, b, b, channels // (b * b)))
     x = jnp.transpose(x, (0, 1, 3, 2, 4, 5))
-    x = jnp.reshape(x, (batch, height * b, width * b, channels // (b * b)))
-    return _back(x, data_format)
+    return jnp.reshape(x, (batch, height * b, width * b, channels // (b * b)))
 
 
 @op

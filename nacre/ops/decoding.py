@@ -105,7 +105,7 @@ def _beam_search(
     Source:
         Graves 2012, "Supervised Sequence Labelling", section 7.5.3, in logarithms.
     """
-    times, classes = log_p.shape
+    times = log_p.shape[0]
     low = jnp.asarray(-jnp.inf, log_p.dtype)
     none = jnp.full(width, low)
     start = _Beams(

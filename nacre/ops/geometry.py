@@ -123,8 +123,7 @@ def _padded(x: jax.Array, axis: int, height: int, width: int, fill_value: float)
     new_columns = max(columns, int(rows * width / height))
     top, left = int((new_rows - rows) / 2), int((new_columns - columns) / 2)
     pads = [(0, 0)] * x.ndim
-    pads[axis] = (top, top if 2 * top + rows == new_rows else new_rows - rows - top)
-    pads[axis + 1] = (left, new_columns - columns - left)
+    pads[axis], pads[axis + 1] = (top, top), (left, left)
     return jnp.pad(x, pads, constant_values=jnp.asarray(fill_value, x.dtype))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from nacre.core import config
 from nacre.ops._arrays import Axis, DType, Tensor, array, axes_of, dtype_of, floating, is_inexact
 from nacre.ops._define import op
 
@@ -350,7 +349,7 @@ def histogram(
 ) -> tuple[jax.Array, jax.Array]:
     """How many elements fall into each bin, and the edges of the bins."""
     counts, edges = jnp.histogram(array(x), bins=bins, range=range)
-    return counts.astype("int32"), edges.astype(config.floatx())
+    return counts, edges
 
 
 @op

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.ops._arrays import (
     Axis,
@@ -171,7 +172,7 @@ def dsplit(x: Tensor, indices_or_sections: Any) -> list[jax.Array]:
 def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> jax.Array:
     """Each element repeated in place, `repeats` times."""
     if isinstance(repeats, list | tuple):
-        repeats = jnp.asarray(repeats)
+        repeats = np.asarray(repeats)
     return jnp.repeat(array(x), repeats, axis=axis)
 
 

@@ -141,6 +141,8 @@ def istft(
 
     Formula:
         sum of windowed inverse transforms / sum of squared windows
+    Source:
+        Griffin & Lim 1984, equation 6. Differs: Keras 3.15 does not divide when there is no window.
     """
     frames = irfft(x, fft_length)
     values = _window(window, sequence_length, fft_length, frames.dtype)

@@ -127,7 +127,7 @@ class CompiledTraining:
                 entry, getattr(y, "shape", None), y_pred.shape, getattr(y, "dtype", None), loss
             )
             metric.name = entry
-            self.choices.append(reason)
+            self.choices.append(f"{entry} is {reason}")
             return metric, entry
         found = metrics.get(entry)
         if isinstance(found, Metric):

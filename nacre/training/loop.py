@@ -147,6 +147,7 @@ class TrainRun:
         self.state = State(model, trainer.optimizer, model.metrics)
         self.values: Any = None
         self.background: ThreadPoolExecutor | None = None
+        self._rest_ready: Future[Any] | None = None
         self.rng = host_generator(None)
         self._programs = _TrainPrograms(model, trainer, self.state)
         self._pending: list[tuple[int, int, Any]] = []
@@ -243,8 +244,13 @@ class TrainRun:
         arrays = self._programs.resident(self.source)
         order = jnp.asarray(self._order())
         full, rest = self._full_steps()
-        self._start_background(arrays, order, rest)
-        self._loop_over(arrays, order, full, 0)
+        first = min(full, pace.FIRST_COUNTS[0]) if rest else 0
+        if first:
+            # Once the first step ran nothing is traced here any more, so the program of the smaller
+            # last batch can be made beside the steps that follow.
+            self._loop_over(arrays, order, first, 0)
+            self._start_background(arrays, order, rest)
+        self._loop_over(arrays, order, full, first)
         if rest:
             self._dispatch_rest(arrays, order, full * self.rows, rest, full)
 
@@ -255,14 +261,17 @@ class TrainRun:
             return self.steps, 0
         return full, rest
 
-    def _loop_over(self, arrays: list[Any], order: Any, count: int, first_step: int) -> None:
-        position = 0
-        while position < count and not self._stopping():
-            k = min(self._pace().next_count(), count - position)
-            step = first_step + position
+    def _loop_over(
+        self, arrays: list[Any], order: Any, stop: int, start: int, step_offset: int = 0
+    ) -> None:
+        """Steps `start` to `stop` over the batches that `order` names in `arrays`."""
+        program = self._programs.loop(self.source, self.rows)
+        position = start
+        while position < stop and not self._stopping():
+            k = min(self._pace().next_count(), stop - position)
+            step = step_offset + position
             self._before(step)
             self._pace().start()
-            program = self._programs.loop(self.source, self.rows, arrays, order, self._values())
             result = program(
                 self._values(), arrays, order, np.int32(position * self.rows), np.int32(k)
             )
@@ -284,14 +293,25 @@ class TrainRun:
         return self._the_pace
 
     def _start_background(self, arrays: list[Any], order: Any, rest: int) -> None:
-        """Compile the program of the smaller last batch while the first steps run."""
-        self._rest_arguments = (arrays, order, rest)
+        """Compile the program of the smaller last batch while full batches run."""
+        if self.background is not None or self._programs.has_rest(self.source, rest):
+            return
+        shapes = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), (self._values(), arrays, order)
+        )
+        self.background = ThreadPoolExecutor(1, thread_name_prefix="nacre-compile")
+        program = self._programs.rest(self.source, rest)
+        self._rest_ready = self.background.submit(
+            lambda: program.lower(*shapes, np.int32(0)).compile()
+        )
 
     def _dispatch_rest(self, arrays: list[Any], order: Any, row: int, rest: int, step: int) -> None:
         if self._stopping():
             return
         self._before(step)
-        program = self._programs.rest(self.source, rest, arrays, order, self._values())
+        program: Any = self._programs.rest(self.source, rest)
+        if self._rest_ready is not None:
+            program = self._rest_ready.result()
         result = program(self._values(), arrays, order, np.int32(row))
         self._received(result, step, 1)
         self._look(step + 1)
@@ -316,7 +336,7 @@ class TrainRun:
         for first, count, arrays in prefetched(chunks(), ahead=1):
             if self._stopping():
                 return
-            self._loop_over(arrays, identity, count, first)
+            self._loop_over(arrays, identity, count, 0, first)
         if rest and not self._stopping():
             picked = self.source.rows(order[full * self.rows : full * self.rows + rest])
             arrays = [None if a is None else jnp.asarray(a) for a in picked]
@@ -430,7 +450,6 @@ class _TrainPrograms:
         self.cache = trainer.programs
         self.key = ("train", state.key())
         self._resident: Any = None
-        self._rest_future: Future[Any] | None = None
 
     def resident(self, source: ArraySource) -> list[Any]:
         """The arrays on the device, sent once a fit."""
@@ -450,37 +469,50 @@ class _TrainPrograms:
             self.cache[key] = make()
         return self.cache[key]
 
-    def loop(self, source: Any, rows: int, arrays: Any, order: Any, values: Any) -> Any:
+    def loop(self, source: Any, rows: int) -> Any:
         """The program for full batches."""
         return self._kept(
             ("loop", rows, _structure_key(source.structure)),
-            lambda: loop_program(self._step(), self._finish(), source.pack, rows, self.keeps_logs),
+            lambda: loop_program(
+                self._step(), self._finish(), _packer(source.structure), rows, self.keeps_logs
+            ),
         )
 
-    def rest(self, source: Any, rest: int, arrays: Any, order: Any, values: Any) -> Any:
+    def has_rest(self, source: Any, rest: int) -> bool:
+        """Whether the program for a last, smaller batch was made in an earlier fit."""
+        return (*self.key, ("rest", rest, _structure_key(source.structure))) in self.cache
+
+    def rest(self, source: Any, rest: int) -> Any:
         """The program for a last, smaller batch."""
         return self._kept(
             ("rest", rest, _structure_key(source.structure)),
-            lambda: rest_program(self._step(), self._finish(), source.pack, rest, self.keeps_logs),
+            lambda: rest_program(
+                self._step(), self._finish(), _packer(source.structure), rest, self.keeps_logs
+            ),
         )
 
     def single(self, batch: Any, eager: bool) -> Any:
         """The program for one batch that is handed over."""
-        structure = tree.map_structure(lambda leaf: None if leaf is None else 0, batch)
-
-        def pack(leaves: list[Any]) -> Any:
-            return tree.pack_sequence_as(structure, leaves)
-
         return self._kept(
-            ("single", eager, repr(structure)),
+            ("single", eager, _structure_key(batch)),
             lambda: single_program(
-                self._step(), self._finish(), pack, self.keeps_logs, compiled=not eager
+                self._step(), self._finish(), _packer(batch), self.keeps_logs, compiled=not eager
             ),
         )
 
 
+def _empty(structure: Any) -> Any:
+    """A structure without its arrays, which a kept program must not hold on to."""
+    return tree.map_structure(lambda leaf: None if leaf is None else 0, structure)
+
+
 def _structure_key(structure: Any) -> str:
-    return repr(tree.map_structure(lambda leaf: None if leaf is None else 0, structure))
+    return repr(_empty(structure))
+
+
+def _packer(structure: Any) -> Any:
+    empty = _empty(structure)
+    return lambda leaves: tree.pack_sequence_as(empty, leaves)
 
 
 def _overrides(model: Any, name: str) -> bool:

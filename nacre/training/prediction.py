@@ -114,9 +114,20 @@ def _joined(parts: tuple[Any, ...]) -> Any:
 
 def _small(model: Any, x: np.ndarray) -> Any:
     """One small array: no callbacks, no sources, one dispatch."""
+    _refuse_wrong_shape(model, x)
     count = len(x)
     x = x if x.dtype.itemsize != 8 else x.astype(device_dtype(x.dtype))
     return _fetched(_forward(model, x, [x], count, _bucket(count)), count)
+
+
+def _refuse_wrong_shape(model: Any, x: np.ndarray) -> None:
+    """Raise for the shape the user gave, not for the padded one the program would see."""
+    graph = model._graph
+    if graph is None or len(graph.inputs) != 1:
+        return
+    wanted = graph.inputs[0].shape[1:]
+    if len(wanted) != x.ndim - 1 or any(w not in (None, n) for w, n in zip(wanted, x.shape[1:])):
+        prepare.predictions_spec(model, jax.ShapeDtypeStruct(x.shape, device_dtype(x.dtype)), False)
 
 
 def _bucket(count: int) -> int:

@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import nacre
 import numpy as np
 
+import nacre
 from tests.cases.layers import LAYER_CASES
 from tests.cases.reading import call_arguments, load_facts, load_reference, numbered
 from tests.cases.spec import LayerCase, build_layer

@@ -30,7 +30,9 @@ def gradients(function, *arrays):
 
     def total(*arrays):
         y = function(*arrays)
-        return jnp.sum(y * jnp.cos(jnp.arange(y.size, dtype=jnp.float32)).reshape(y.shape).astype(y.dtype))
+        return jnp.sum(
+            y * jnp.cos(jnp.arange(y.size, dtype=jnp.float32)).reshape(y.shape).astype(y.dtype)
+        )
 
     both = lambda *arrays: (function(*arrays), jax.grad(total, tuple(range(len(arrays))))(*arrays))
     return jax.jit(both, compiler_options=QUICK)(*arrays)
@@ -68,10 +70,24 @@ def plain_convolution(x, kernel, strides, padding, dilation, groups):
     )  # fmt: skip
 
 
+def convolution_arrays(case):
+    spatial, channels, filters, window, *_, groups = case
+    return random(0, 2, *spatial, channels), random(1, *window, channels // groups, filters)
+
+
+@functools.cache
+def plain_results(case):
+    *_, strides, padding, dilation, groups = case
+    plain = functools.partial(
+        plain_convolution, strides=strides, padding=padding, dilation=dilation, groups=groups
+    )
+    return gradients(plain, *convolution_arrays(case))
+
+
 @pytest.mark.parametrize("lowering", ["conv", "patches", "taps", "blocks"])
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
 def test_every_lowering_gives_the_numbers_of_plain_convolution(case, lowering, monkeypatch):
-    spatial, channels, filters, window, strides, padding, dilation, groups = case
+    *_, strides, padding, dilation, groups = case
     if lowering == "blocks":  # patches, cut as finely as they go
         monkeypatch.setattr(convolution, "WHOLE_PATCH_BYTES", 0)
         monkeypatch.setattr(convolution, "BLOCK_PATCH_BYTES", 600)
@@ -83,38 +99,48 @@ def test_every_lowering_gives_the_numbers_of_plain_convolution(case, lowering, m
         return "taps" if kernel_shape[-2] == 1 else "groups"
 
     monkeypatch.setattr(convolution, "choose", choose)
-    x, kernel = random(0, 2, *spatial, channels), random(1, *window, channels // groups, filters)
-    ours = functools.partial(
-        convolution.convolution, strides=strides, padding=padding, dilation=dilation, groups=groups
-    )
-    plain = functools.partial(
-        plain_convolution, strides=strides, padding=padding, dilation=dilation, groups=groups
-    )
-    assert_close(gradients(ours, x, kernel), gradients(plain, x, kernel))
+    arguments = dict(strides=strides, padding=padding, dilation=dilation, groups=groups)
+    ours = functools.partial(convolution.convolution, **arguments)
+    assert_close(gradients(ours, *convolution_arrays(case)), plain_results(case))
 
 
 @pytest.mark.parametrize("place", ["plain", "loop"])
-@pytest.mark.parametrize("channels, window, groups, size", [(1, 3, 1, 9), (8, 3, 1, 26), (8, 1, 1, 9), (4, 3, 2, 9)])
-def test_the_chosen_lowering_gives_the_numbers_of_plain_convolution(channels, window, groups, size, place):
+@pytest.mark.parametrize(
+    "channels, window, groups, size", [(1, 3, 1, 9), (8, 3, 1, 26), (8, 1, 1, 9), (4, 3, 2, 9)]
+)
+def test_the_chosen_lowering_gives_the_numbers_of_plain_convolution(
+    channels, window, groups, size, place
+):
     x, kernel = random(0, 2, 5, size, channels), random(1, window, window, channels // groups, 4)
     arguments = dict(strides=(1, 1), padding="same", dilation=(1, 1), groups=groups)
     ours = functools.partial(convolution.convolution, placement=place, **arguments)
-    assert_close(gradients(ours, x, kernel), gradients(lambda *a: plain_convolution(*a, **arguments), x, kernel))
+    assert_close(
+        gradients(ours, x, kernel),
+        gradients(lambda *a: plain_convolution(*a, **arguments), x, kernel),
+    )
 
 
 @pytest.mark.parametrize("place", ["plain", "loop"])
 def test_convolution_has_second_derivatives_and_maps_over_a_batch(place):
     x, kernel = random(0, 2, 6, 5, 3), random(1, 3, 3, 3, 4)
-    ours = lambda x, k: convolution.convolution(x, k, strides=(2, 1), padding="same", placement=place)
+    ours = lambda x, k: convolution.convolution(
+        x, k, strides=(2, 1), padding="same", placement=place
+    )
     plain = lambda x, k: plain_convolution(x, k, (2, 1), "same", (1, 1), 1)
 
     def penalty(function):
         inner = lambda x, k: jnp.sum(jnp.sin(function(x, k)))
         return lambda x, k: sum(jnp.sum(g**2) for g in jax.grad(inner, (0, 1))(x, k))
 
-    assert_close(jax.grad(penalty(ours), (0, 1))(x, kernel), jax.grad(penalty(plain), (0, 1))(x, kernel), 1e-4)
+    assert_close(
+        jax.grad(penalty(ours), (0, 1))(x, kernel),
+        jax.grad(penalty(plain), (0, 1))(x, kernel),
+        1e-4,
+    )
     kernels = random(2, 3, 3, 3, 3, 4)
-    mapped = lambda function: jax.vmap(jax.grad(lambda k: jnp.sum(jnp.sin(function(x, k)))))(kernels)
+    mapped = lambda function: jax.vmap(jax.grad(lambda k: jnp.sum(jnp.sin(function(x, k)))))(
+        kernels
+    )
     assert_close(mapped(ours), mapped(plain))
 
 
@@ -124,7 +150,11 @@ def test_convolution_keeps_16_bit_dtypes(dtype):
     ours = lambda x, k: convolution.convolution(x, k, strides=(1, 1), padding="same")
     got = gradients(ours, x, kernel)
     assert all(array.dtype == dtype for array in jax.tree.leaves(got))
-    wide = gradients(lambda *a: plain_convolution(*a, (1, 1), "same", (1, 1), 1), x.astype("float32"), kernel.astype("float32"))
+    wide = gradients(
+        lambda *a: plain_convolution(*a, (1, 1), "same", (1, 1), 1),
+        x.astype("float32"),
+        kernel.astype("float32"),
+    )
     assert_close(got, wide, 3e-2)
 
 
@@ -138,7 +168,10 @@ def test_convolution_and_pooling_take_symbolic_sizes(padding):
         return pooling.average_pool(x, window=(2, 2), strides=(1, 1), padding=padding)
 
     x, kernel = random(0, 2, 13, 12, 3), random(1, 3, 3, 3, 4)
-    specs = (jax.ShapeDtypeStruct((batch, height, width, 3), "float32"), jax.ShapeDtypeStruct(kernel.shape, "float32"))
+    specs = (
+        jax.ShapeDtypeStruct((batch, height, width, 3), "float32"),
+        jax.ShapeDtypeStruct(kernel.shape, "float32"),
+    )
     exported = export.export(jax.jit(network))(*specs)
     assert_close(exported.call(x, kernel), network(x, kernel))
 
@@ -187,15 +220,21 @@ POOLINGS = [
 
 
 def plain_max_pool(x, window, strides, padding):
-    return lax.reduce_window(x, -jnp.inf, lax.max, (1, *window, 1), (1, *strides, 1), padding.upper())
+    return lax.reduce_window(
+        x, -jnp.inf, lax.max, (1, *window, 1), (1, *strides, 1), padding.upper()
+    )
 
 
 def plain_average_pool(x, window, strides, padding):
-    add = lambda a: lax.reduce_window(a, 0.0, lax.add, (1, *window, 1), (1, *strides, 1), padding.upper())
+    add = lambda a: lax.reduce_window(
+        a, 0.0, lax.add, (1, *window, 1), (1, *strides, 1), padding.upper()
+    )
     return add(x) / add(jnp.ones_like(x))
 
 
-@pytest.mark.parametrize("ours, plain", [(pooling.max_pool, plain_max_pool), (pooling.average_pool, plain_average_pool)])
+@pytest.mark.parametrize(
+    "ours, plain", [(pooling.max_pool, plain_max_pool), (pooling.average_pool, plain_average_pool)]
+)
 @pytest.mark.parametrize("case", POOLINGS, ids=str)
 def test_pooling_gives_the_numbers_of_reduce_window(case, ours, plain):
     spatial, window, strides, padding = case
@@ -214,7 +253,20 @@ def test_pooling_keeps_bfloat16_and_has_second_derivatives(function):
         once = jax.grad(lambda x, pool=pool: jnp.sum(pool(x) ** 3))
         step = 1e-2 * random(1, *x.shape)
         slope = jax.grad(lambda x, once=once, step=step: jnp.sum(once(x) * step))(x)
-        assert_close(jnp.sum(slope * step), jnp.sum((once(x + step / 64) - once(x - step / 64)) * step) * 32, 5e-2)
+        assert_close(
+            jnp.sum(slope * step),
+            jnp.sum((once(x + step / 64) - once(x - step / 64)) * step) * 32,
+            5e-2,
+        )
+
+
+@pytest.mark.parametrize("function", [pooling.max_pool, pooling.average_pool])
+def test_plain_pooling_is_differentiable_inside_jit(function, monkeypatch):
+    monkeypatch.setenv("NACRE_KERNELS", "xla")
+    pool = lambda x: function(x, window=(3, 2), strides=(2, 2), padding="same")
+    plain = gradients(pool, random(0, 2, 6, 5, 3))
+    monkeypatch.delenv("NACRE_KERNELS")
+    assert_close(gradients(lambda x: pool(x), random(0, 2, 6, 5, 3)), plain)
 
 
 def test_pooling_keeps_integers():
@@ -233,7 +285,11 @@ def recurrent_case(name):
     gates = {"lstm": 4, "gru_after": 3, "gru_before": 3, "simple": 1}[name]
     states = [random(1, BATCH, UNITS), random(2, BATCH, UNITS)][: 2 if name == "lstm" else 1]
     bias_shape = (2, gates * UNITS) if name == "gru_after" else (gates * UNITS,)
-    weights = [random(3, FEATURES, gates * UNITS), random(4, UNITS, gates * UNITS), random(5, *bias_shape)]
+    weights = [
+        random(3, FEATURES, gates * UNITS),
+        random(4, UNITS, gates * UNITS),
+        random(5, *bias_shape),
+    ]
     functions = {
         "lstm": recurrent.lstm,
         "gru_after": recurrent.gru,
@@ -251,7 +307,11 @@ def joined(function, **options):
 def plain_options(name):
     """Other callables with the same values take the plain scan."""
     options = {"activation": lambda z: jnp.tanh(z)}
-    return options if name == "simple" else {**options, "recurrent_activation": lambda z: 1 / (1 + jnp.exp(-z))}
+    return (
+        options
+        if name == "simple"
+        else {**options, "recurrent_activation": lambda z: 1 / (1 + jnp.exp(-z))}
+    )
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -261,7 +321,10 @@ def test_fast_recurrence_gives_the_gradients_of_the_plain_scan(name, sequences, 
     function, arrays = recurrent_case(name)
     for reverse, zero in ((False, True), (True, False)):
         options = dict(
-            mask=MASK if masked else None, return_sequences=sequences, reverse=reverse, zero_output_for_mask=zero
+            mask=MASK if masked else None,
+            return_sequences=sequences,
+            reverse=reverse,
+            zero_output_for_mask=zero,
         )
         fast = gradients(joined(function, **options), *arrays)
         slow = gradients(joined(function, **options, **plain_options(name)), *arrays)
@@ -298,7 +361,11 @@ def test_recurrence_takes_no_bias_and_16_bits_and_a_map(name):
     half = [a.astype("bfloat16") for a in arrays]
     got = gradients(joined(function, return_sequences=True), *half)
     assert all(a.dtype == "bfloat16" for a in jax.tree.leaves(got))
-    assert_close(got, gradients(joined(function, return_sequences=True), *[a.astype("float32") for a in half]), 5e-2)
+    assert_close(
+        got,
+        gradients(joined(function, return_sequences=True), *[a.astype("float32") for a in half]),
+        5e-2,
+    )
     mapped = jax.vmap(lambda x: function(x, *arrays[1:])[0])(jnp.stack([arrays[0], 2 * arrays[0]]))
     assert_close(mapped[1], function(2 * arrays[0], *arrays[1:])[0])
 
@@ -329,5 +396,7 @@ def test_placement_is_set_inside_the_block_only():
 def test_environment_switch_asks_for_plain_xla(monkeypatch):
     monkeypatch.setenv("NACRE_KERNELS", "xla")
     x, kernel = random(0, 1, 5, 5, 2), random(1, 3, 3, 2, 2)
-    program = jax.make_jaxpr(lambda *a: convolution.convolution(*a, strides=(1, 1), padding="same"))(x, kernel)
+    program = jax.make_jaxpr(
+        lambda *a: convolution.convolution(*a, strides=(1, 1), padding="same")
+    )(x, kernel)
     assert [equation.primitive.name for equation in program.eqns] == ["conv_general_dilated"]

@@ -38,7 +38,8 @@ class MultiHeadAttention(ProjectedAttention):
         query                   (batch, targets, query_features)
         value, key              (batch, sources, features); the key is the value by default
         query_mask, value_mask, key_mask
-                                (batch, targets or sources), True where a step counts
+                                (batch, targets or sources), True where a step counts; the
+                                query's travels on with the output and changes no number
         attention_mask          (batch, targets, sources), True where a query may look at a key
         query, key kernel       (features, num_heads, key_dim)
         value kernel            (features, num_heads, value_dim)
@@ -161,8 +162,9 @@ class MultiHeadAttention(ProjectedAttention):
             self._key_dense(value if key is None else key),
             self._value_dense(value),
         )
+        # A masked query attends like any other: its output is masked by whoever reads it.
         masks = {
-            "query_mask": query_mask,
+            "query_mask": None,
             "value_mask": value_mask,
             "key_mask": key_mask,
             "attention_mask": attention_mask,

@@ -28,6 +28,7 @@ from nacre.core.names import auto_name, name_scope
 from nacre.core.random import SeedGenerator
 from nacre.core.registry import deserialize_keras_object, is_builtin, serialize_keras_object
 from nacre.core.symbolic import KerasTensor, Node, any_symbolic, infer
+from nacre.core.traceback import boundary
 from nacre.core.variable import Variable, standardize_shape
 from nacre.layers.base import calling, tracking
 from nacre.layers.base.input_spec import InputSpec, check_inputs
@@ -210,9 +211,22 @@ class Layer:
     @property
     def trainable_variables(self) -> list[Variable]:
         """The variables the optimizer changes."""
-        return self._collect(
-            lambda layer: [v for v in layer._direct_variables() if v.trainable and layer.trainable]
-        ) if self.trainable else []  # fmt: skip
+        found: list[Variable] = []
+        seen: set[int] = set()
+
+        def visit(layer: Layer) -> None:
+            if id(layer) in seen or not layer.trainable:
+                return  # a frozen layer freezes all within it
+            seen.add(id(layer))
+            for variable in layer._direct_variables():
+                if variable.trainable and id(variable) not in seen:
+                    seen.add(id(variable))
+                    found.append(variable)
+            for child in layer._direct_layers():
+                visit(child)
+
+        visit(self)
+        return found
 
     trainable_weights = trainable_variables
 
@@ -435,6 +449,8 @@ class Layer:
             self.build(next(iter(shapes.values())))
         else:
             self.build(None)
+        if self._build_shapes is None and shapes:
+            self._build_shapes = {"input_shape": next(iter(shapes.values()))}
         self._after_build()
 
     def _after_build(self) -> None:
@@ -477,6 +493,7 @@ class Layer:
             )
         )
 
+    @boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the layer to arrays, or describe it with symbolic tensors."""
         if "_ready" not in self.__dict__:
@@ -901,8 +918,6 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
                 build(self, *args, **kwargs)
         finally:
             object.__setattr__(self, "_building", False)
-        if not tracking.parts_of:  # pragma: no cover
-            return
         names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
         self._build_shapes = {**dict(zip(names, args, strict=False)), **kwargs}
         self.built = True

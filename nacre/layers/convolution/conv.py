@@ -8,15 +8,19 @@ from nacre import constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.convolution.sliding import SlidingLayer
+from nacre.layers.core.configs import without
+from nacre.layers.core.lora import LowRankAdaptation
 
 
-class FullConvolution(SlidingLayer):
+class FullConvolution(LowRankAdaptation, SlidingLayer):
     """A kernel that joins all input channels (of its group) at each place.
 
     Args:
         filters: Number of output channels.
         groups: Number of groups the channels are split into; each has its own filters.
         kernel_initializer, kernel_regularizer, kernel_constraint: For the kernel.
+        lora_rank: Train a change of the kernel of this rank instead of the kernel.
+        lora_alpha: Scale of that change.
     """
 
     def __init__(
@@ -37,6 +41,8 @@ class FullConvolution(SlidingLayer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -58,6 +64,8 @@ class FullConvolution(SlidingLayer):
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
+        self.lora_rank = lora_rank
+        self.lora_alpha = lora_alpha
         if self.filters % self.groups:
             raise ArgumentError(
                 message(
@@ -83,7 +91,16 @@ class FullConvolution(SlidingLayer):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank, self.lora_alpha)
         return self.filters
+
+    def _kernel_in_use(self) -> Any:
+        return self._adapted() if self.lora_enabled else self.kernel
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data; the adaptation only when there is one."""
+        return without(super().get_config(), "lora_rank", "lora_alpha")
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Slide `kernel` over `inputs`."""

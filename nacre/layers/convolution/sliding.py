@@ -97,7 +97,10 @@ class SlidingLayer(Layer):
     def call(self, inputs: Any) -> Any:
         """Slide the kernel, add the bias, apply the activation."""
         self._check_fit(inputs.shape)
-        return self._finish(self.convolution_op(inputs, self.kernel))
+        return self._finish(self.convolution_op(inputs, self._kernel_in_use()))
+
+    def _kernel_in_use(self) -> Any:
+        return self.kernel
 
     def _finish(self, outputs: Any) -> Any:
         """Bias and activation."""

@@ -23,7 +23,8 @@ class Dot(Merge):
         returns (batch, the rest of a, the rest of b); (batch, 1) when nothing rests
     Example:
         >>> import nacre
-        >>> nacre.layers.Dot(axes=(2, 2))([nacre.ops.ones((1, 3, 4)), nacre.ops.ones((1, 5, 4))]).shape
+        >>> tensors = [nacre.ops.ones((1, 3, 4)), nacre.ops.ones((1, 5, 4))]
+        >>> nacre.layers.Dot(axes=(2, 2))(tensors).shape
         (1, 3, 5)
     """
 

@@ -162,7 +162,7 @@ class BatchNormalization(AffineNormalization):
     def _wide(self, variable: Any, otherwise: float) -> Any:
         """gamma or beta with size 1 on all axes but the channels."""
         if variable is None:
-            return jnp.full(self._wide_shape(1), otherwise, "float32")
+            return jnp.full(self._wide_shape(self.moving_mean.shape[0]), otherwise, "float32")
         return variable.value.reshape(self._wide_shape(variable.shape[0]))
 
     def _wide_shape(self, channels: int) -> tuple[int, ...]:

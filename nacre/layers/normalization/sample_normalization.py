@@ -193,14 +193,14 @@ class GroupNormalization(AffineNormalization):
                     f"{channels} channels on axis {axis}",
                 )
             )
-        self._axis, self._group_count = axis, groups
+        self._axis, self.groups = axis, groups
         self._add_affine((channels,), self.scale, self.center)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
     def call(self, inputs: Any) -> Any:
         """The normalized inputs."""
         x = at_least_float32(inputs)
-        shape, axis, groups = x.shape, self._axis, self._group_count
+        shape, axis, groups = x.shape, self._axis, self.groups
         split = (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
         axes = tuple(a for a in range(1, len(split)) if a != axis)
         outputs = standardize(x.reshape(split), axes, self.epsilon).reshape(shape)
@@ -290,6 +290,6 @@ class UnitNormalization(Layer):
         """The inputs, of length 1."""
         axes = tuple(_axis_list(self.axis))
         square = jnp.sum(jnp.square(inputs), axes, keepdims=True)
-        # The norm is at least 1e-12; the floor is put under its square, where gradients stay finite.
+        # At least 1e-12; the floor is put under the square, where gradients stay finite.
         floor = max(1e-24, float(jnp.finfo(inputs.dtype).tiny))
         return inputs / jnp.maximum(jnp.sqrt(jnp.maximum(square, floor)), math.sqrt(floor))

@@ -113,8 +113,8 @@ class CategoryEncoding(Layer):
                     f"output_mode={self.output_mode!r}",
                 )
             )
+        self._check_range(inputs)
         indices = jnp.asarray(inputs)
-        self._check_range(indices)
         return encode(
             indices.astype("int32"), self.num_tokens, self.output_mode, self.compute_dtype,
             count_weights,
@@ -124,6 +124,7 @@ class CategoryEncoding(Layer):
         # Inside a compiled program the values are not known: there, zeros stand for unknown ones.
         if is_tracer(indices) or indices.size == 0:
             return
+        indices = np.asarray(indices)  # by NumPy: JAX would trace this inside a compiled program
         low, high = int(indices.min()), int(indices.max())
         if low < 0 or high >= self.num_tokens:
             raise ArgumentError(

@@ -181,10 +181,8 @@ class RNN(Layer):
 
     def __call__(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
         """Apply the layer; `[sequences, state, ...]` is understood, as in tf.keras 2."""
-        if isinstance(sequences, list | tuple) and len(sequences) > 1 and not args:
-            if kwargs.get("initial_state") is None and _is_array(sequences[0]):
-                kwargs["initial_state"] = list(sequences[1:])
-                sequences = sequences[0]
+        if kwargs.get("initial_state") is None and not args and _holds_states(sequences):
+            sequences, *kwargs["initial_state"] = sequences
         return super().__call__(sequences, *args, **kwargs)
 
     def call(
@@ -292,5 +290,11 @@ def _step_shapes(shapes: Any) -> Any:
     return [_step_shapes(shape) for shape in shapes]
 
 
-def _is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+def _holds_states(inputs: Any) -> bool:
+    """Whether inputs are a list of one sequence and states, which lack its time axis."""
+    if not isinstance(inputs, list | tuple) or len(inputs) < 2:
+        return False
+    if not all(hasattr(item, "shape") for item in inputs):
+        return False
+    first, *rest = (len(item.shape) for item in inputs)
+    return all(ndim < first for ndim in rest)

@@ -123,7 +123,7 @@ class _SpatialDropout(Dropout):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
-        config = super().get_config()
+        config = {**super().get_config(), "dtype": self.dtype}
         return {k: v for k, v in config.items() if k not in ("noise_shape", "trainable")}
 
 

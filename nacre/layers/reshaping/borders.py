@@ -16,9 +16,7 @@ Pairs = tuple[tuple[int, int], ...]
 
 def _pairs(who: str, name: str, value: Any, rank: int) -> Pairs:
     """(before, after) for each spatial axis, from one int, an int an axis, or the pairs."""
-    if isinstance(value, int):
-        return ((value, value),) * rank
-    items = list(value)
+    items = [value] * rank if isinstance(value, int) else list(value)
     if rank == 1 and len(items) == 2 and all(isinstance(n, int) for n in items):
         items = [items]
     pairs = [(n, n) if isinstance(n, int) else tuple(n) for n in items]
@@ -27,7 +25,7 @@ def _pairs(who: str, name: str, value: Any, rank: int) -> Pairs:
         raise ArgumentError(
             message(
                 who,
-                f"{name} must be an int, {rank} ints, or {rank} pairs (before, after), none negative",
+                f"{name} must be an int, {rank} ints or {rank} pairs (before, after), not negative",
                 repr(value),
             )
         )

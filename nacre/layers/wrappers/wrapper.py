@@ -32,6 +32,6 @@ class Wrapper(Layer):
         if not self.layer.built:
             self.layer.build(input_shape)
 
-    def call(self, *args: Any, **kwargs: Any) -> Any:
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """What the layer within returns."""
-        return self.layer(*args, **kwargs)
+        return self.layer(inputs, *args, **kwargs)

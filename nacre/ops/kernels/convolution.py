@@ -22,8 +22,12 @@ Padding = str | Sequence[tuple[int, int]]
 Lowering = Literal["conv", "patches", "taps", "groups"]
 
 LAYOUTS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
-WHOLE_PATCH_BYTES = 8 << 20  # a patch matrix up to this size is made at once and shared with the gradient
-BLOCK_PATCH_BYTES = 4 << 20  # a larger one is made in blocks of about this size, which stay in the cache
+WHOLE_PATCH_BYTES = (
+    8 << 20
+)  # a patch matrix up to this size is made at once and shared with the gradient
+BLOCK_PATCH_BYTES = (
+    4 << 20
+)  # a larger one is made in blocks of about this size, which stay in the cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +55,10 @@ class Geometry:
     @property
     def offsets(self) -> list[tuple[int, ...]]:
         """Where each tap of the window starts, in the padded input, in row-major order."""
-        steps = (range(0, taps * step, step) for taps, step in zip(self.window, self.dilation, strict=True))
+        steps = (
+            range(0, taps * step, step)
+            for taps, step in zip(self.window, self.dilation, strict=True)
+        )
         return list(itertools.product(*steps))
 
 
@@ -186,7 +193,9 @@ def _is_static(shape: Sequence[int]) -> bool:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
-    return _LOWERINGS["forward", choose("forward", x.shape, kernel.shape, geometry)](geometry, x, kernel)
+    return _LOWERINGS["forward", choose("forward", x.shape, kernel.shape, geometry)](
+        geometry, x, kernel
+    )
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -340,7 +349,9 @@ def _transposed_conv(x, kernel, strides, pairs, dilation, sizes):
 def _dot(a: Array, b: Array, contract: tuple[int, int]) -> Array:
     """Multiply two matrices, with float32 sums for 16-bit inputs."""
     dimensions = (((contract[0],), (contract[1],)), ((), ()))
-    return lax.dot_general(a, b, dimensions, preferred_element_type=jnp.promote_types(a.dtype, jnp.float32))
+    return lax.dot_general(
+        a, b, dimensions, preferred_element_type=jnp.promote_types(a.dtype, jnp.float32)
+    )
 
 
 def _rows(array: Array) -> Array:
@@ -361,7 +372,10 @@ def _tap(geometry: Geometry, padded: Array, offset: tuple[int, ...]) -> Array:
         for start, size, stride in zip(offset, geometry.outputs, geometry.strides, strict=True)
     ]
     return lax.slice(
-        padded, (0, *offset, 0), (padded.shape[0], *limits, padded.shape[-1]), (1, *geometry.strides, 1)
+        padded,
+        (0, *offset, 0),
+        (padded.shape[0], *limits, padded.shape[-1]),
+        (1, *geometry.strides, 1),
     )
 
 
@@ -410,7 +424,10 @@ def _add_patches(geometry: Geometry, dy: Array, kernel: Array) -> Array:
     """Multiply first, then add each tap's part at its place."""
     parts = _dot(_rows(dy), kernel.reshape(-1, kernel.shape[-1]), (1, 1))
     parts = jnp.split(parts.reshape(*dy.shape[:-1], -1), len(geometry.offsets), -1)
-    spread = (_spread(geometry, part, offset) for part, offset in zip(parts, geometry.offsets, strict=True))
+    spread = (
+        _spread(geometry, part, offset)
+        for part, offset in zip(parts, geometry.offsets, strict=True)
+    )
     return functools.reduce(jnp.add, spread).astype(dy.dtype)
 
 
@@ -422,7 +439,9 @@ def _patches_kernel(geometry: Geometry, x: Array, dy: Array) -> Array:
         parts = (blocks.split_wide(_padded(geometry, x)), blocks.split_narrow(dy))
 
         def add(total, part):
-            return total + _dot(_rows(part[1]), _rows(_patches(blocks.geometry, part[0])), (0, 0)), None
+            return total + _dot(
+                _rows(part[1]), _rows(_patches(blocks.geometry, part[0])), (0, 0)
+            ), None
 
         columns = len(geometry.offsets) * x.shape[-1]
         total = jnp.zeros((dy.shape[-1], columns), jnp.promote_types(x.dtype, jnp.float32))
@@ -466,16 +485,23 @@ def _blocks(geometry: Geometry, x_shape: Sequence[int], batch_only: bool = False
         rows = _divisor(rows, BLOCK_PATCH_BYTES // row_bytes)
     if samples == batch and rows == outputs[0]:
         return None
-    padded = [size + low + high for size, (low, high) in zip(geometry.sizes, geometry.padding, strict=True)]
+    padded = [
+        size + low + high
+        for size, (low, high) in zip(geometry.sizes, geometry.padding, strict=True)
+    ]
     if rows != outputs[0]:
-        padded[0] = (rows - 1) * geometry.strides[0] + (geometry.window[0] - 1) * geometry.dilation[0] + 1
+        padded[0] = (
+            (rows - 1) * geometry.strides[0] + (geometry.window[0] - 1) * geometry.dilation[0] + 1
+        )
     piece = dataclasses.replace(geometry, sizes=tuple(padded), padding=((0, 0),) * len(padded))
     return Blocks(samples, rows, geometry, piece)
 
 
 def _divisor(number: int, limit: int) -> int:
     """Return the largest divisor of `number` that is at most `limit`, at least 1."""
-    return max(part for part in range(1, number + 1) if number % part == 0 and part <= max(limit, 1))
+    return max(
+        part for part in range(1, number + 1) if number % part == 0 and part <= max(limit, 1)
+    )
 
 
 # --- lowering 3: one product per tap, summed ------------------------------------------------------------
@@ -490,10 +516,13 @@ def _taps_forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
     seen = (_tap(geometry, padded, offset) for offset in geometry.offsets)
     if geometry.groups > 1:
         kernels = kernel.reshape(-1, x.shape[-1], kernel.shape[-1] // x.shape[-1])
-        terms = [_widen(part) * weight for part, weight in zip(seen, _widen_dtype(kernels), strict=True)]
+        terms = [
+            _widen(part) * weight for part, weight in zip(seen, _widen_dtype(kernels), strict=True)
+        ]
     else:
         terms = [
-            _dot(_rows(part), weight, (1, 0)) for part, weight in zip(seen, _tap_kernels(kernel), strict=True)
+            _dot(_rows(part), weight, (1, 0))
+            for part, weight in zip(seen, _tap_kernels(kernel), strict=True)
         ]
     y = functools.reduce(jnp.add, terms)
     return y.reshape(x.shape[0], *geometry.outputs, kernel.shape[-1]).astype(x.dtype)
@@ -515,9 +544,13 @@ def _taps_input(geometry: Geometry, dy: Array, kernel: Array) -> Array:
         parts = [jnp.sum(split * weight, -1) for weight in kernels]
     else:
         parts = [
-            _dot(_rows(dy), weight, (1, 1)).reshape(*dy.shape[:-1], -1) for weight in _tap_kernels(kernel)
+            _dot(_rows(dy), weight, (1, 1)).reshape(*dy.shape[:-1], -1)
+            for weight in _tap_kernels(kernel)
         ]
-    spread = (_spread(geometry, part, offset) for part, offset in zip(parts, geometry.offsets, strict=True))
+    spread = (
+        _spread(geometry, part, offset)
+        for part, offset in zip(parts, geometry.offsets, strict=True)
+    )
     return functools.reduce(jnp.add, spread).astype(dy.dtype)
 
 

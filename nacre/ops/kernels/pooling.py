@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from nacre.ops.kernels import placement as places
@@ -46,7 +47,11 @@ class Windows:
 
 
 def max_pool(
-    x: Array, *, window: Sequence[int], strides: Sequence[int] | None = None, padding: str | Pairs = "valid"
+    x: Array,
+    *,
+    window: Sequence[int],
+    strides: Sequence[int] | None = None,
+    padding: str | Pairs = "valid",
 ) -> Array:
     """Keep the largest value of each window; its gradient goes to the first such value.
 
@@ -65,7 +70,11 @@ def max_pool(
 
 
 def average_pool(
-    x: Array, *, window: Sequence[int], strides: Sequence[int] | None = None, padding: str | Pairs = "valid"
+    x: Array,
+    *,
+    window: Sequence[int],
+    strides: Sequence[int] | None = None,
+    padding: str | Pairs = "valid",
 ) -> Array:
     """Average each window over the values it really covers: padding is not counted.
 
@@ -83,7 +92,9 @@ def average_pool(
     if _has_fast_path(x, window):
         windows = _windows(x, window, strides, padding)
         return (_sum_pool(windows, wide) * _inverse_counts(windows)).astype(x.dtype)
-    add = lambda array: _reduce_window(array, jnp.zeros((), array.dtype), lax.add, window, strides, padding)
+    add = lambda array: _reduce_window(
+        array, np.zeros((), array.dtype), lax.add, window, strides, padding
+    )
     if padding == "valid":
         return (add(wide) / math.prod(window)).astype(x.dtype)
     return (add(wide) / add(jnp.ones((1, *x.shape[1:-1], 1), wide.dtype))).astype(x.dtype)
@@ -95,7 +106,9 @@ def _has_fast_path(x: Array, window: tuple[int, ...]) -> bool:
     return places.uses_cpu_kernels() and static and floating and math.prod(window) <= MAX_TAPS
 
 
-def _windows(x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str | Pairs) -> Windows:
+def _windows(
+    x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str | Pairs
+) -> Windows:
     sizes = x.shape[1:-1]
     if not isinstance(padding, str):
         pairs = tuple((int(low), int(high)) for low, high in padding)
@@ -104,7 +117,9 @@ def _windows(x: Array, window: tuple[int, ...], strides: tuple[int, ...], paddin
     elif padding.lower() == "same":
         pairs = tuple(map(_same_pair, sizes, window, strides))
     else:
-        raise ValueError(f"pooling: padding must be 'valid', 'same' or (low, high) pairs. Got {padding!r}.")
+        raise ValueError(
+            f"pooling: padding must be 'valid', 'same' or (low, high) pairs. Got {padding!r}."
+        )
     return Windows(sizes, window, strides, pairs)
 
 
@@ -114,9 +129,12 @@ def _same_pair(size: int, taps: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def _lowest(dtype) -> Array:
-    """Return the value that never wins: minus infinity, or the smallest integer."""
-    return jnp.array(-jnp.inf if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo(dtype).min, dtype)
+def _lowest(dtype) -> np.ndarray:
+    """Return the value that never wins: minus infinity, or the smallest integer.
+
+    A NumPy scalar: `reduce_window` has a gradient only where it sees the value while tracing.
+    """
+    return np.array(-np.inf if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo(dtype).min, dtype)
 
 
 def _reduce_window(x, start, combine, window, strides, padding):
@@ -130,7 +148,9 @@ def _reduce_window(x, start, combine, window, strides, padding):
 def _padded(windows: Windows, x: Array, value: Array) -> Array:
     if not any(low or high for low, high in windows.padding):
         return x
-    return lax.pad(x, value, [(0, 0, 0), *((low, high, 0) for low, high in windows.padding), (0, 0, 0)])
+    return lax.pad(
+        x, value, [(0, 0, 0), *((low, high, 0) for low, high in windows.padding), (0, 0, 0)]
+    )
 
 
 def _taps(windows: Windows, padded: Array) -> list[Array]:
@@ -256,7 +276,12 @@ def _sum_pool(windows: Windows, x: Array) -> Array:
 def _one_axis(windows: Windows, axis: int, sizes: Sequence[int]) -> Windows:
     """Narrow the windows to one axis of an array whose earlier axes are already pooled."""
     keep = lambda values, rest: tuple(v if i == axis else rest for i, v in enumerate(values))
-    return Windows(tuple(sizes), keep(windows.window, 1), keep(windows.strides, 1), keep(windows.padding, (0, 0)))
+    return Windows(
+        tuple(sizes),
+        keep(windows.window, 1),
+        keep(windows.strides, 1),
+        keep(windows.padding, (0, 0)),
+    )
 
 
 def _sum_along(windows: Windows, x: Array, axis: int) -> Array:

@@ -64,7 +64,9 @@ def lstm(
     else:
         cell = _plain_lstm(_callable(activation), _callable(recurrent_activation))
     weights = (kernel, recurrent_kernel, bias)
-    outputs, (h, c) = _run(cell, x, (h0, c0), weights, mask, reverse, return_sequences, zero_output_for_mask)
+    outputs, (h, c) = _run(
+        cell, x, (h0, c0), weights, mask, reverse, return_sequences, zero_output_for_mask
+    )
     return outputs, h, c
 
 
@@ -107,7 +109,9 @@ def gru(
         plain = _plain_gru_after if reset_after else _plain_gru_before
         cell = plain(_callable(activation), _callable(recurrent_activation))
     weights = (kernel, recurrent_kernel, bias)
-    outputs, (h,) = _run(cell, x, (h0,), weights, mask, reverse, return_sequences, zero_output_for_mask)
+    outputs, (h,) = _run(
+        cell, x, (h0,), weights, mask, reverse, return_sequences, zero_output_for_mask
+    )
     return outputs, h
 
 
@@ -138,7 +142,9 @@ def simple_rnn(
     """
     cell = SIMPLE_CELL if _is_tanh(activation) else _plain_simple(_callable(activation))
     weights = (kernel, recurrent_kernel, bias)
-    outputs, (h,) = _run(cell, x, (h0,), weights, mask, reverse, return_sequences, zero_output_for_mask)
+    outputs, (h,) = _run(
+        cell, x, (h0,), weights, mask, reverse, return_sequences, zero_output_for_mask
+    )
     return outputs, h
 
 
@@ -227,7 +233,8 @@ def _fast_backward(cell, sequences, kept, gradients):
     x, initial, weights, mask, history, saved = kept
     d_outputs, d_states = gradients
     previous = tuple(
-        jnp.concatenate([first[None].astype(all_.dtype), all_[:-1]]) for first, all_ in zip(initial, history, strict=True)
+        jnp.concatenate([first[None].astype(all_.dtype), all_[:-1]])
+        for first, all_ in zip(initial, history, strict=True)
     )
     loop_weights = cell.transpose(weights)
     if not sequences:
@@ -243,14 +250,17 @@ def _fast_backward(cell, sequences, kept, gradients):
         d_previous, d_step = cell.unstep(loop_weights, active, saved_t, states_t, previous_t)
         if mask is not None:
             d_previous = tuple(
-                jnp.where(mask_t, through, held) for through, held in zip(d_previous, d_states, strict=True)
+                jnp.where(mask_t, through, held)
+                for through, held in zip(d_previous, d_states, strict=True)
             )
         return d_previous, d_step
 
     inputs = (saved, history, previous, d_outputs if sequences else None, mask)
     d_initial, d_steps = lax.scan(step, d_states, inputs, reverse=True)
     d_x, d_weights = cell.collect(x, previous[0], saved, d_steps, weights)
-    d_weights = tuple(None if w is None else d.astype(w.dtype) for d, w in zip(d_weights, weights, strict=True))
+    d_weights = tuple(
+        None if w is None else d.astype(w.dtype) for d, w in zip(d_weights, weights, strict=True)
+    )
     return d_x.astype(x.dtype), d_initial, d_weights, None
 
 
@@ -340,7 +350,9 @@ def _lstm_collect(x, previous_h, saved, d_gates, weights):
     return d_x, (d_kernel, _outer(previous_h, d_gates), d_bias)
 
 
-LSTM_CELL = Cell(_lstm_project, _lstm_step, lambda weights: weights[1].T, _lstm_unstep, _lstm_collect)
+LSTM_CELL = Cell(
+    _lstm_project, _lstm_step, lambda weights: weights[1].T, _lstm_unstep, _lstm_collect
+)
 
 
 @functools.lru_cache(maxsize=64)
@@ -402,14 +414,20 @@ def _gru_after_collect(x, previous_h, saved, d_steps, weights):
     d_inner, d_candidate = d_steps
     split = 2 * d_candidate.shape[-1]
     d_projected = jnp.concatenate([d_inner[..., :split], d_candidate], -1)
-    d_x, d_kernel, d_bias = _input_gradients(x, d_projected, kernel, None if bias is None else bias[0])
+    d_x, d_kernel, d_bias = _input_gradients(
+        x, d_projected, kernel, None if bias is None else bias[0]
+    )
     if bias is not None:
         d_bias = jnp.stack([d_bias, _rows(d_inner).sum(0)])
     return d_x, (d_kernel, _outer(previous_h, d_inner), d_bias)
 
 
 GRU_AFTER_CELL = Cell(
-    _gru_after_project, _gru_after_step, lambda weights: weights[1].T, _gru_after_unstep, _gru_after_collect
+    _gru_after_project,
+    _gru_after_step,
+    lambda weights: weights[1].T,
+    _gru_after_unstep,
+    _gru_after_collect,
 )
 
 
@@ -457,7 +475,9 @@ def _gru_before_unstep(transposed, d_states, saved, states, previous):
     z, r = jnp.split(gates, 2, -1)
     d_candidate = d_h * (1 - z) * (1 - candidate * candidate)
     d_reset_h = _dot(d_candidate, transposed[1])
-    d_gates = jnp.concatenate([d_h * (h - candidate) * z * (1 - z), d_reset_h * h * r * (1 - r)], -1)
+    d_gates = jnp.concatenate(
+        [d_h * (h - candidate) * z * (1 - z), d_reset_h * h * r * (1 - r)], -1
+    )
     d_previous = d_h * z + d_reset_h * r + _dot(d_gates, transposed[0])
     return (d_previous,), jnp.concatenate([d_gates, d_candidate], -1)
 
@@ -473,7 +493,11 @@ def _gru_before_collect(x, previous_h, saved, d_projected, weights):
 
 
 GRU_BEFORE_CELL = Cell(
-    _gru_before_project, _gru_before_step, _gru_before_transpose, _gru_before_unstep, _gru_before_collect
+    _gru_before_project,
+    _gru_before_step,
+    _gru_before_transpose,
+    _gru_before_unstep,
+    _gru_before_collect,
 )
 
 
@@ -533,7 +557,12 @@ def _is_sigmoid(activation: Activation) -> bool:
 def _callable(activation: Activation) -> Callable[[Array], Array]:
     if callable(activation):
         return activation
-    names = {"tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "linear": lambda x: x, "relu": jax.nn.relu}
+    names = {
+        "tanh": jnp.tanh,
+        "sigmoid": jax.nn.sigmoid,
+        "linear": lambda x: x,
+        "relu": jax.nn.relu,
+    }
     if activation not in names:
         raise ValueError(
             f"recurrent kernel: activation must be callable or one of {sorted(names)}. Got {activation!r}. "

@@ -47,7 +47,8 @@ def circle(
     Raises:
         LossInputError: Labels and embeddings are not one per sample.
     Source:
-        Sun et al. 2020, arXiv:2002.10857, equation 6.
+        Sun et al. 2020, arXiv:2002.10857, equation 6. Differs: the gradient goes through the
+        weights a too, as in Keras.
     """
     labels, embeddings = as_array(y_true), as_float(y_pred)
     _check(labels, embeddings)
@@ -58,9 +59,9 @@ def circle(
     distance = jnp.maximum(1.0 - embeddings @ others.T, 0.0)  # (batch, others)
     same, different = _pairs(labels, other_labels, remove_diagonal)
     too_far = gamma * jnp.maximum(distance + margin, 0.0)
-    positive = jax.lax.stop_gradient(too_far) * (distance - margin)
+    positive = too_far * (distance - margin)
     too_near = gamma * jnp.maximum(1.0 + margin - distance, 0.0)
-    negative = jax.lax.stop_gradient(too_near) * ((1.0 - distance) - margin)
+    negative = too_near * ((1.0 - distance) - margin)
     return jax.nn.softplus(_log_sum_exp(positive, same) + _log_sum_exp(negative, different))
 
 

@@ -1,0 +1,1 @@
+"""Speed and memory of nacre, side by side with its peers. `python -m bench --help`."""

@@ -1,0 +1,106 @@
+"""What nacre wants to reach, as data. Edit here; the report says which goals are met.
+
+A ratio is the peer's figure divided by nacre's, both from the same round: 2.0 means that nacre
+needs half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+KERAS = ("keras+TF", "keras+JAX", "keras+torch")
+
+
+@dataclass(frozen=True)
+class Faster:
+    """nacre needs at most 1 / `at_least` of what every one of `peers` needs."""
+
+    text: str
+    workload: str
+    peers: tuple[str, ...]
+    at_least: float = 1.0
+    runner: str | None = None  # compare this row instead of the first one
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A figure of nacre's is at most `at_most`."""
+
+    text: str
+    workload: str
+    runner: str
+    field: str
+    at_most: float
+    unit: str = ""
+
+
+def _training(workload: str, name: str) -> list[Faster]:
+    return [
+        Faster(f"{name}: faster than Keras on every backend", workload, KERAS),
+        Faster(f"{name}: faster than PyTorch", workload, ("PyTorch",)),
+        Faster(f"{name}: at most 1.25 × hand-written JAX", workload, ("hand-written JAX",), 0.8),
+    ]
+
+
+GOALS: list[Faster | Limit] = [
+    *_training("mlp", "MLP"),
+    *_training("cnn", "CNN"),
+    *_training("lstm", "LSTM"),
+    Faster("predict: faster than Keras on every backend", "predict", KERAS),
+    Limit("predict: one row in 0.5 ms", "predict", "nacre", "predict_ms", 0.5, "ms"),
+    Limit("predict: flat in memory, many calls", "predict", "nacre", "growth_mb", 5.0, "MB"),
+    Limit("predict: no compilation after the first call", "predict", "nacre", "compiles_later", 0),
+    Limit("predict: right with 8 threads at once", "predict", "nacre", "wrong_answers", 0),
+    Limit("import nacre in 0.5 s", "import", "import nacre", "seconds", 0.5, "s"),
+    Faster("first layer in hand sooner than with Keras", "import", KERAS),
+    Faster("first layer in hand: at most 1.33 × importing JAX", "import", ("JAX",), 0.75),
+    Faster("first step, cold cache: sooner than Keras", "first_step", KERAS),
+    Faster(
+        "first step, warm cache: sooner than Keras", "first_step", KERAS, 1.0, "nacre, warm cache"
+    ),
+    Limit(
+        "memory of fit on a 1 GB file: 300 MB of its own",
+        "memory",
+        "nacre",
+        "anonymous_mb",
+        300,
+        "MB",
+    ),
+    Faster("memory of fit: less than Keras on JAX", "memory", ("keras+JAX",)),
+]
+
+
+def judge(goal: Faster | Limit, table: dict[str, Any] | None) -> dict[str, Any]:
+    """The goal with what was found: `found` in words, `met` True, False, or None if not measured.
+
+    Args:
+        table: The workload's rows, as `report.summarise` makes them.
+    """
+    answer = {"goal": goal.text, "found": "not measured", "met": None}
+    rows = (table or {}).get("rows", {})
+    if isinstance(goal, Limit):
+        row = rows.get(goal.runner, {})
+        if goal.field in row.get("fields", {}):
+            value = row["fields"][goal.field]
+            good = value <= goal.at_most and row["check"] == "ok"
+            answer |= {"found": f"{value:.3g} {goal.unit}".strip(), "met": good}
+        return answer
+    ratios = {peer: _ratio(goal, rows, peer) for peer in goal.peers}
+    known = {peer: ratio for peer, ratio in ratios.items() if ratio is not None}
+    if known:
+        words = ", ".join(f"{peer} {ratio:.2f}×" for peer, ratio in known.items())
+        checks = all(rows[name]["check"] == "ok" for name in [next(iter(rows)), *known])
+        good = min(known.values()) >= goal.at_least and checks
+        answer |= {"found": words, "met": good, "ratio": min(known.values())}
+    return answer
+
+
+def _ratio(goal: Faster, rows: dict[str, Any], peer: str) -> float | None:
+    row = rows.get(peer)
+    if row is None or row.get("ratio") is None:
+        return None
+    if goal.runner is None:
+        return row["ratio"]
+    base = rows.get(goal.runner, {})
+    return row["value"] / base["value"] if base.get("value") else None

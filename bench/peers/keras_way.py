@@ -1,0 +1,124 @@
+"""The workloads written once in the language of Keras; Keras and nacre both run this file."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from bench import workloads
+from bench.peers import protocol
+from bench.peers.protocol import Answer, Request
+
+
+def build(keras: Any, name: str) -> Any:
+    """The compiled model of a workload."""
+    layers = keras.layers
+    stacks = {
+        "mlp": lambda: [keras.Input((784,)), layers.Dense(128, activation="relu")],
+        "cnn": lambda: [
+            keras.Input((32, 32, 3)),
+            layers.Conv2D(32, (3, 3), activation="relu"),
+            layers.MaxPooling2D((2, 2)),
+            layers.Conv2D(64, (3, 3), activation="relu"),
+            layers.MaxPooling2D((2, 2)),
+            layers.Conv2D(64, (3, 3), activation="relu"),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+        ],
+        "lstm": lambda: [keras.Input((50, 16)), layers.LSTM(128)],
+        "memory": lambda: [
+            keras.Input((workloads.MEMORY_FEATURES,)),
+            layers.Dense(64, activation="relu"),
+        ],
+    }
+    model = keras.Sequential([*stacks[name](), layers.Dense(10, activation="softmax")])
+    model.compile(
+        optimizer=keras.optimizers.Adam(workloads.LEARNING_RATE),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def train(keras: Any, request: Request) -> Answer:
+    """`fit` for the timed epochs, after one to warm up."""
+    work = workloads.training(request["workload"], request["quick"])
+    rows, labels = workloads.data(work)
+    model = build(keras, work.name)
+
+    def epochs(count: int) -> list[float]:
+        done = model.fit(rows, labels, batch_size=work.batch, epochs=count, verbose=0)
+        return done.history["loss"]
+
+    return protocol.time_epochs(work, epochs)
+
+
+def one_row(keras: Any) -> tuple[Any, Any]:
+    """The MLP, and rows for it."""
+    rows, _ = workloads.data(workloads.training("mlp", quick=True))
+    return build(keras, "mlp"), rows
+
+
+def predict(keras: Any, request: Request) -> Answer:
+    """Median time of `model.predict(row)` and of `model(row)`."""
+    model, rows = one_row(keras)
+    row = rows[:1]
+    predict_ms, calls = protocol.median_call_ms(
+        lambda: model.predict(row, verbose=0), request["quick"]
+    )
+    convert = keras.ops.convert_to_numpy
+    call_ms, _ = protocol.median_call_ms(lambda: convert(model(row)), request["quick"])
+    check = protocol.check_probabilities(model.predict(row, verbose=0))
+    return {"predict_ms": predict_ms, "calls": calls, "call_ms": call_ms, "check": check}
+
+
+def first_step(keras: Any, request: Request) -> Answer:
+    """From the start of the process to the end of the first step of `fit`."""
+    import numpy as np
+
+    work = workloads.training("mlp", quick=True)
+    generator = np.random.default_rng(0)
+    rows = generator.standard_normal((work.batch, *work.features), dtype=np.float32)
+    labels = generator.integers(0, workloads.CLASSES, work.batch, dtype=np.int32)
+    model = build(keras, "mlp")
+    loss = model.fit(rows, labels, batch_size=work.batch, verbose=0).history["loss"][0]
+    seconds = protocol.since_start(request)
+    return {"seconds": seconds, "check": "ok" if np.isfinite(loss) else f"loss is {loss}"}
+
+
+def memory(keras: Any, request: Request) -> Answer:
+    """Peak memory of one epoch over a memory-mapped file, above imports and the built model."""
+    import numpy as np
+
+    count = workloads.memory_rows(request["quick"])
+    shape = (count, workloads.MEMORY_FEATURES)
+    rows = np.memmap(request["file"], dtype=np.float32, mode="r", shape=shape)
+    labels = workloads.memory_labels(0, count)
+    model = build(keras, "memory")
+    before = protocol.memory_mb()
+    start = time.perf_counter()
+    with protocol.AnonymousPeak() as watch:
+        batch = workloads.MEMORY_BATCH
+        loss = model.fit(rows, labels, batch_size=batch, epochs=1, verbose=0).history["loss"][0]
+    seconds = time.perf_counter() - start
+    steps = count // batch
+    return {
+        "peak_mb": protocol.memory_mb()["peak"] - before["peak"],
+        "anonymous_mb": watch.peak - before["anonymous"],
+        "file_mb": rows.nbytes / 1e6,
+        "steps": steps,
+        "seconds": seconds,
+        "ms_per_step": 1e3 * seconds / steps,
+        # A guess costs log(10) = 2.303; the file can be learnt far below that in one epoch.
+        "check": "ok" if loss < 2.2 else f"the loss of the epoch is {loss}",
+    }
+
+
+def jobs(keras_of: Any) -> dict[str, Any]:
+    """The jobs by name; `keras_of(request)` imports the framework."""
+    table = dict.fromkeys(workloads.TRAINING, train)
+    table |= {"predict": predict, "first_step": first_step, "memory": memory}
+    return {
+        name: lambda request, job=job: job(keras_of(request), request)
+        for name, job in table.items()
+    }

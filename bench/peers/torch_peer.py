@@ -1,0 +1,134 @@
+"""Plain PyTorch: an eager loop over index batches of tensors, no loader between.
+
+Fused Adam, and each memory layout that may win; the fastest form is what counts. The loop adds up
+the loss but no accuracy, so it does slightly less than the others.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from bench import workloads
+from bench.peers import protocol
+from bench.peers.protocol import Answer, Request
+
+
+def import_torch() -> Any:
+    """PyTorch with as many threads as the process has cores."""
+    import torch
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.manual_seed(0)
+    return torch
+
+
+def build(torch: Any, name: str) -> Any:
+    """The network of a workload; it gives logits."""
+    nn = torch.nn
+    if name == "mlp":
+        return nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+    if name == "cnn":
+        return nn.Sequential(
+            *(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten()),
+            *(nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10)),
+        )
+
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(16, 128, batch_first=True)
+            self.head = nn.Linear(128, 10)
+
+        def forward(self, rows: Any) -> Any:
+            return self.head(self.lstm(rows)[0][:, -1])
+
+    return Recurrent()
+
+
+def train(torch: Any, request: Request, fused: bool, layout: str, compiled: bool) -> Answer:
+    """One form of the training loop."""
+    work = workloads.training(request["workload"], request["quick"])
+    rows, labels = workloads.data(work)
+    if work.name == "cnn":
+        rows = rows.transpose(0, 3, 1, 2).copy()
+    x, y = torch.from_numpy(rows), torch.from_numpy(labels).long()
+    torch.manual_seed(0)
+    model = build(torch, work.name)
+    if layout == "channels_last":
+        model = model.to(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=torch.channels_last)
+    run = torch.compile(model) if compiled else model
+    adam = torch.optim.Adam(
+        model.parameters(), lr=workloads.LEARNING_RATE, eps=workloads.EPSILON, fused=fused
+    )
+    criterion = torch.nn.CrossEntropyLoss()
+
+    def epochs(count: int) -> list[float]:
+        losses = []
+        for _ in range(count):
+            total = torch.zeros(())
+            order = torch.randperm(work.rows)
+            for index in order.split(work.batch):
+                adam.zero_grad(set_to_none=True)
+                loss = criterion(run(x[index]), y[index])
+                loss.backward()
+                adam.step()
+                total += loss.detach()
+            losses.append(float(total) / work.steps)
+        return losses
+
+    return protocol.time_epochs(work, epochs)
+
+
+def training(request: Request) -> Answer:
+    """Every form; the fastest is the answer."""
+    torch = import_torch()
+    layouts = ("channels_first", "channels_last") if request["workload"] == "cnn" else ("plain",)
+    forms = {f"eager, {layout}": (True, layout, False) for layout in layouts}
+    if request["workload"] == "mlp":
+        forms["eager, unfused Adam"] = (False, "plain", False)
+    if request["workload"] != "lstm" and not request["quick"]:
+        # Compiled LSTMs fall back to the same kernel, after minutes.
+        forms |= {f"torch.compile, {layout}": (True, layout, True) for layout in layouts}
+    return protocol.best_variant(
+        {name: lambda form=form: train(torch, request, *form) for name, form in forms.items()}
+    )
+
+
+def predict(request: Request) -> Answer:
+    """Median time of a forward pass of one row without gradients, NumPy in and out."""
+    torch = import_torch()
+    rows, _ = workloads.data(workloads.training("mlp", quick=True))
+    row, model = rows[:1], build(torch, "mlp").eval()
+
+    def call() -> Any:
+        with torch.no_grad():
+            return model(torch.from_numpy(row)).softmax(-1).numpy()
+
+    milliseconds, calls = protocol.median_call_ms(call, request["quick"])
+    check = protocol.check_probabilities(call())
+    return {"predict_ms": milliseconds, "call_ms": milliseconds, "calls": calls, "check": check}
+
+
+def first_step(request: Request) -> Answer:
+    """From the start of the process to the end of the first step."""
+    torch = import_torch()
+    work = workloads.training("mlp", quick=True)
+    x = torch.randn(work.batch, *work.features)
+    y = torch.randint(0, workloads.CLASSES, (work.batch,))
+    model = build(torch, "mlp")
+    adam = torch.optim.Adam(model.parameters(), lr=workloads.LEARNING_RATE, fused=True)
+    loss = torch.nn.CrossEntropyLoss()(model(x), y)
+    loss.backward()
+    adam.step()
+    value = float(loss)
+    seconds = protocol.since_start(request)
+    return {"seconds": seconds, "check": "ok" if value == value else "loss is not a number"}
+
+
+if __name__ == "__main__":
+    table = dict.fromkeys(workloads.TRAINING, training)
+    protocol.serve({**table, "predict": predict, "first_step": first_step})

@@ -1,0 +1,101 @@
+"""The work that everyone is given: shapes, rows, and data made from a fixed seed.
+
+Peers import this file in their own environments, so it needs nothing but NumPy, and that late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+CLASSES = 10
+LEARNING_RATE = 1e-3
+EPSILON = 1e-7  # Adam's, the same for everyone
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One training job; every epoch sees `rows // batch` full batches."""
+
+    name: str
+    title: str
+    features: tuple[int, ...]
+    rows: int
+    batch: int = 32
+    timed_epochs: int = 3
+    # Distance between the means of the classes; the noise has deviation 1. Small enough that the
+    # loss stays far from zero, large enough that it falls within the few epochs measured.
+    separation: float = 4.0
+
+    @property
+    def steps(self) -> int:
+        """Training steps of one epoch."""
+        return self.rows // self.batch
+
+
+TRAINING = {
+    work.name: work
+    for work in (
+        Workload("mlp", "MLP 784-128-10", (784,), 60_000, timed_epochs=2, separation=2.5),
+        Workload("cnn", "CNN on 32×32×3 images", (32, 32, 3), 3_200, separation=12.0),
+        Workload("lstm", "LSTM(128) on 50×16 sequences", (50, 16), 3_200, separation=8.0),
+    )
+}
+QUICK_ROWS = {"mlp": 6_400, "cnn": 640, "lstm": 640}
+
+# One row at a time.
+PREDICT_CALLS = 2_000
+PREDICT_SECONDS = 20.0  # slow peers stop here, with fewer calls
+GROWTH_CALLS = 10_000
+THREADS = 8
+THREAD_CALLS = 200
+
+# A file larger than memory should be, read through a memory map.
+MEMORY_FEATURES = 256
+MEMORY_ROWS = 1 << 20  # 1 GiB of float32
+MEMORY_BATCH = 256
+
+
+def training(name: str, quick: bool = False) -> Workload:
+    """The job of that name; `quick` gives fewer rows, to see that everything runs."""
+    work = TRAINING[name]
+    return replace(work, rows=QUICK_ROWS[name]) if quick else work
+
+
+def data(work: Workload, seed: int = 0) -> tuple[Any, Any]:
+    """Rows of noise around one mean per class: float32 features, int32 labels."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    size = int(np.prod(work.features))
+    means = generator.standard_normal((CLASSES, size), dtype=np.float32)
+    means *= work.separation / np.sqrt(2 * size)
+    labels = generator.integers(0, CLASSES, work.rows, dtype=np.int32)
+    rows = generator.standard_normal((work.rows, size), dtype=np.float32)
+    rows += means[labels]
+    return rows.reshape(work.rows, *work.features), labels
+
+
+def memory_rows(quick: bool = False) -> int:
+    """Rows of the file for the memory workload: 1 GiB, or 64 MiB when quick."""
+    return MEMORY_ROWS // 16 if quick else MEMORY_ROWS
+
+
+def write_memory_file(path: str, rows: int) -> None:
+    """Fill the file of the memory workload, a piece at a time."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    with open(path, "wb") as file:
+        for start in range(0, rows, 1 << 14):
+            count = min(1 << 14, rows - start)
+            piece = generator.standard_normal((count, MEMORY_FEATURES), dtype=np.float32)
+            piece[:, :CLASSES] += 2 * np.eye(CLASSES, dtype=np.float32)[memory_labels(start, count)]
+            file.write(piece.tobytes())
+
+
+def memory_labels(start: int, count: int) -> Any:
+    """Labels of rows `start` to `start + count` of the memory workload."""
+    import numpy as np
+
+    return (np.arange(start, start + count, dtype=np.int64) * 7919 % CLASSES).astype(np.int32)

@@ -1,0 +1,76 @@
+"""Write every epoch's results to a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+from nacre.callbacks.base import Callback, Logs
+
+
+class CSVLogger(Callback):
+    """Writes one row an epoch, complete on disk when the epoch ends.
+
+    Columns are `epoch` and the first epoch's logs in alphabetical order, those of validation
+    added where it does not run every epoch; a missing value is `NA`.
+
+    Args:
+        filename: The file.
+        separator: Sign between values.
+        append: Whether to add to an existing file instead of replacing it.
+
+    Example:
+        >>> CSVLogger("log.csv", separator=";").append
+        False
+    """
+
+    def __init__(
+        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
+    ) -> None:
+        self.filename = os.fspath(filename)
+        self.separator = separator
+        self.append = append
+        self._file: Any = None
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        path = Path(self.filename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._has_header = self.append and path.exists() and path.stat().st_size > 0
+        self._file = path.open("a" if self.append else "w", encoding="utf-8", newline="")
+        self._writer = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        logs = logs or {}
+        if self._writer is None:
+            self._start(logs)
+        row = {"epoch": epoch, **{name: _cell(logs.get(name)) for name in self._names}}
+        self._writer.writerow(row)
+        self._file.flush()
+
+    def _start(self, logs: dict[str, Any]) -> None:
+        self._names = sorted(logs)
+        if not any(name.startswith("val_") for name in self._names):
+            self._names += [f"val_{name}" for name in self._names if name != "learning_rate"]
+        columns = ["epoch", *self._names]
+        self._writer = csv.DictWriter(
+            self._file, columns, delimiter=self.separator, lineterminator="\n"
+        )
+        if not self._has_header:
+            self._writer.writeheader()
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = self._writer = None
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return "NA"
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value

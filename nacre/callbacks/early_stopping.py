@@ -1,0 +1,102 @@
+"""Stop when a quantity no longer gets better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.callbacks.base import Logs
+from nacre.callbacks.monitor import MonitorCallback
+from nacre.core.errors import ArgumentError, message
+
+
+class EarlyStopping(MonitorCallback):
+    """Stops training when the watched quantity has not improved for `patience` epochs.
+
+    With `restore_best_weights=True` the model ends with the weights of its best epoch however
+    training ends: stopped here, stopped by something else, at its last epoch, or by an error.
+    One object may serve many trainings; each starts afresh.
+
+    Args:
+        monitor: Name of the quantity.
+        min_delta: A change smaller than this is no improvement.
+        patience: Epochs without improvement that are allowed.
+        verbose: 1 says when it acts.
+        mode: 'min' or 'max': what is better; 'auto' decides by the metric and its name.
+        baseline: Patience starts anew only at improvements on this value too.
+        restore_best_weights: Whether to end with the weights of the best epoch.
+        start_from_epoch: Epochs before this one (from 0) are not watched.
+
+    Raises:
+        ArgumentError: `mode` is unknown or `patience` negative.
+        MonitorError: The run does not log `monitor`; raised before the first step.
+    Example:
+        >>> EarlyStopping("val_accuracy", patience=3).more_is_better()
+        True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        if patience < 0:
+            rule = "patience must not be negative"
+            raise ArgumentError(message("EarlyStopping", rule, repr(patience)))
+        self.patience = patience
+        self.verbose = verbose
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self._reset()
+
+    def _reset(self) -> None:
+        self.wait = 0
+        self.stopped_epoch = 0
+        self.best: float | None = None
+        self.best_epoch = 0
+        self.best_weights: list[Any] | None = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._reset()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        current = self.value(logs)
+        if current is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self._remember(epoch)  # also if nothing ever improves, as with NaN
+        self.wait += 1
+        if self.is_better(current, self.best):
+            self.best = current
+            self._remember(epoch)
+            if self.baseline is None or self.is_better(current, self.baseline):
+                self.wait = 0
+        elif self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def _remember(self, epoch: int) -> None:
+        self.best_epoch = epoch
+        if self.restore_best_weights:
+            self.best_weights = self.model.get_weights()
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        if self.verbose and self.stopped_epoch:
+            self.say(f"Epoch {self.stopped_epoch + 1}: early stopping, {self._best_text()}.")
+        if self.best_weights is not None:
+            if self.verbose:
+                self.say(f"Weights of epoch {self.best_epoch + 1}, the best one, are restored.")
+            self.model.set_weights(self.best_weights)
+            self.best_weights = None  # the copy is of no more use
+
+    def _best_text(self) -> str:
+        if self.best is None:
+            return f"{self.monitor} never improved"
+        return f"best {self.monitor} {self.best:.4f} in epoch {self.best_epoch + 1}"

@@ -1,0 +1,62 @@
+"""Set the learning rate at the start of each epoch."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+
+from nacre.callbacks.base import Callback, Logs
+from nacre.core.errors import ArgumentError, message
+
+
+class LearningRateScheduler(Callback):
+    """Asks a function for the learning rate before each epoch.
+
+    Adds `learning_rate` to the logs.
+
+    Args:
+        schedule: `schedule(epoch, learning_rate)` or `schedule(epoch)`, epochs from 0.
+        verbose: 1 says what is set.
+
+    Raises:
+        ArgumentError: The function gives something that is no number.
+    Example:
+        >>> halve = LearningRateScheduler(lambda epoch, rate: rate / 2)
+        >>> halve.verbose
+        0
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        self.schedule = schedule
+        self.verbose = verbose
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        optimizer = self.model.optimizer
+        rate = self.schedule(*self._arguments(epoch, float(optimizer.learning_rate)))
+        if not isinstance(rate, float | int | np.number) and np.ndim(rate) != 0:
+            raise ArgumentError(
+                message(
+                    "LearningRateScheduler",
+                    "the schedule must give a number",
+                    repr(rate)[:100],
+                    "Return a float from it.",
+                )
+            )
+        optimizer.learning_rate = float(rate)
+        if self.verbose:
+            self.say(f"Epoch {epoch + 1}: learning rate {float(rate):.3g}.")
+
+    def _arguments(self, epoch: int, rate: float) -> tuple[float, ...]:
+        try:
+            inspect.signature(self.schedule).bind(epoch, rate)
+        except TypeError:  # a function of the epoch alone
+            return (epoch,)
+        except ValueError:  # a built-in without signature
+            pass
+        return epoch, rate
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate)

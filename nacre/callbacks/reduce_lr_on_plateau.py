@@ -1,0 +1,101 @@
+"""Lower the learning rate when a quantity no longer gets better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.callbacks.base import Logs
+from nacre.callbacks.monitor import MonitorCallback
+from nacre.core.errors import ArgumentError, message
+
+
+class ReduceLROnPlateau(MonitorCallback):
+    """Multiplies the learning rate by `factor` after `patience` epochs without improvement.
+
+    Adds `learning_rate` to the logs.
+
+    Args:
+        monitor: Name of the quantity.
+        factor: What the learning rate is multiplied by, below 1.
+        patience: Epochs without improvement that are allowed.
+        verbose: 1 says when it acts.
+        mode: 'min' or 'max': what is better; 'auto' decides by the metric and its name.
+        min_delta: A change smaller than this is no improvement.
+        cooldown: Epochs after a change that are not counted.
+        min_lr: The learning rate is not made smaller than this.
+        kwargs: `epsilon`, a former name of `min_delta`.
+
+    Raises:
+        ArgumentError: `factor` is not below 1.
+        MonitorError: The run does not log `monitor`; raised before the first step.
+    Example:
+        >>> ReduceLROnPlateau(factor=0.5, patience=2).factor
+        0.5
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(monitor, mode, kwargs.pop("epsilon", min_delta))
+        if kwargs:
+            rule = "arguments must be known"
+            raise ArgumentError(message("ReduceLROnPlateau", rule, ", ".join(kwargs)))
+        if factor >= 1.0:
+            rule = "factor must be below 1"
+            raise ArgumentError(
+                message("ReduceLROnPlateau", rule, repr(factor), "Pass factor=0.1.")
+            )
+        self.factor = factor
+        self.patience = patience
+        self.verbose = verbose
+        self.cooldown = cooldown
+        self.min_lr = min_lr
+        self._reset()
+
+    def _reset(self) -> None:
+        self.best = None
+        self.wait = 0
+        self.cooldown_counter = 0
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._reset()
+
+    def in_cooldown(self) -> bool:
+        """Whether epochs are not counted at the moment."""
+        return self.cooldown_counter > 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        current = self.value(logs)
+        if current is None:
+            return
+        if self.in_cooldown():
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.is_better(current, self.best):
+            self.best, self.wait = current, 0
+        elif not self.in_cooldown():
+            self.wait += 1
+            if self.wait >= self.patience:
+                self._reduce(epoch)
+
+    def _reduce(self, epoch: int) -> None:
+        old = float(self.model.optimizer.learning_rate)
+        # float32 rounding must not look like room for another step
+        if old <= self.min_lr * (1 + 1e-6):
+            return
+        new = max(old * self.factor, self.min_lr)
+        self.model.optimizer.learning_rate = new
+        self.cooldown_counter, self.wait = self.cooldown, 0
+        if self.verbose:
+            self.say(f"Epoch {epoch + 1}: learning rate lowered to {new:.3g}.")

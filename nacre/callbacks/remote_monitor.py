@@ -1,0 +1,63 @@
+"""Send every epoch's results to a web address."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+from nacre.callbacks.base import Callback, Logs
+
+_TIMEOUT_SECONDS = 10  # training must not hang on a slow listener
+
+
+class RemoteMonitor(Callback):
+    """Posts the logs of each epoch as JSON; a listener that is away only causes a warning.
+
+    Args:
+        root: Address of the server.
+        path: Path on it.
+        field: Form field that holds the JSON, when `send_as_json` is False.
+        headers: More HTTP headers.
+        send_as_json: Whether the body is the JSON itself.
+
+    Example:
+        >>> RemoteMonitor(send_as_json=True).path
+        '/publish/epoch/end/'
+    """
+
+    def __init__(
+        self,
+        root: str = "http://localhost:9000",
+        path: str = "/publish/epoch/end/",
+        field: str = "data",
+        headers: dict[str, str] | None = None,
+        send_as_json: bool = False,
+    ) -> None:
+        self.root = root
+        self.path = path
+        self.field = field
+        self.headers = headers
+        self.send_as_json = send_as_json
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        # http and ssl behind it take tens of milliseconds to import: only who uses this pays.
+        from urllib.parse import urlencode
+        from urllib.request import Request, urlopen
+
+        data: dict[str, Any] = {"epoch": epoch}
+        data.update({name: float(value) for name, value in (logs or {}).items()})
+        body, kind = json.dumps(data), "application/json"
+        if not self.send_as_json:
+            body, kind = urlencode({self.field: body}), "application/x-www-form-urlencoded"
+        address = self.root + self.path
+        headers = {"Content-Type": kind, **(self.headers or {})}
+        request = Request(address, body.encode(), headers, method="POST")
+        try:
+            urlopen(request, timeout=_TIMEOUT_SECONDS).close()
+        except OSError as error:
+            warnings.warn(
+                f"RemoteMonitor: {address} did not take the logs of epoch {epoch + 1} ({error}); "
+                "training goes on. Start the listener, or remove the callback.",
+                stacklevel=2,
+            )

@@ -1,0 +1,76 @@
+"""Tracebacks that show the user's own lines.
+
+At the outermost call of nacre, frames inside nacre and JAX are cut from an error's traceback, and
+the note JAX adds about its own filtering is taken off. `NACRE_TRACEBACK=full` shows everything.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import types
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from nacre.core.config import is_traceback_filtering_enabled
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_JAX_NOTE = "JAX has removed its internal frames"
+
+
+class _Local(threading.local):
+    inside = False
+
+
+_local = _Local()
+
+
+def boundary(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorator for public entrances: errors leave them with a short traceback."""
+
+    @functools.wraps(function)
+    def entrance(*args: P.args, **kwargs: P.kwargs) -> R:
+        if _local.inside:
+            return function(*args, **kwargs)
+        _local.inside = True
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            if not is_traceback_filtering_enabled():
+                raise
+            raise error.with_traceback(shortened(error)) from error.__cause__
+        finally:
+            _local.inside = False
+
+    return entrance
+
+
+def shortened(error: BaseException) -> types.TracebackType | None:
+    """The error's traceback without frames of nacre and JAX; also takes JAX's note off."""
+    notes = getattr(error, "__notes__", None)
+    if notes:
+        error.__notes__ = [n for n in notes if _JAX_NOTE not in n]
+    cause = error.__cause__
+    if cause is not None and type(cause).__module__.startswith("jax"):
+        error.__cause__ = None
+    kept: list[types.TracebackType] = []
+    current = error.__traceback__
+    while current is not None:
+        if not _is_internal(current.tb_frame.f_code.co_filename):
+            kept.append(current)
+        current = current.tb_next
+    rebuilt: types.TracebackType | None = None
+    for entry in reversed(kept):
+        rebuilt = types.TracebackType(rebuilt, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return rebuilt
+
+
+def _is_internal(filename: str) -> bool:
+    if filename.startswith(_PACKAGE):
+        return True
+    parts = filename.replace("\\", "/").split("/")
+    return "jax" in parts or "jaxlib" in parts or filename.startswith("<frozen")

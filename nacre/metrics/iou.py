@@ -1,0 +1,287 @@
+"""Intersection over union of predicted and true regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre.core.errors import ArgumentError, LossInputError, message
+from nacre.core.registry import register
+from nacre.core.scope import get_mask
+from nacre.losses.checking import as_array, describe, same_rank
+from nacre.losses.reduction import divide_or_zero
+from nacre.metrics.metric import Metric
+from nacre.metrics.reduction import combined_weights
+
+
+@register("metrics/IoU")
+class IoU(Metric):
+    """The mean intersection over union of chosen classes, from a confusion matrix.
+
+    Classes that occur neither in targets nor in predictions do not count.
+
+    Args:
+        num_classes: Number of classes.
+        target_class_ids: The classes looked at.
+        name: Name in logs.
+        dtype: Dtype of the matrix, int32 by default; choose a float one for weights that are no
+            whole numbers.
+        ignore_class: A label whose samples do not count.
+        sparse_y_true: Whether targets are class indices (else one-hot).
+        sparse_y_pred: Whether predictions are class indices (else scores).
+        axis: Axis of the classes when they are not class indices.
+
+    Formula:
+        true positives / (true positives + false positives + false negatives)
+    Raises:
+        ArgumentError: `target_class_ids` are not among the classes.
+        LossInputError: Targets and predictions do not fit.
+    Example:
+        >>> metric = IoU(num_classes=2, target_class_ids=[0])
+        >>> metric.update_state([0, 0, 1, 1], [0, 1, 0, 1])
+        >>> round(float(metric.result()), 4)
+        0.3333
+    """
+
+    _direction = "up"
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype or "int32")
+        self.num_classes = num_classes
+        self.target_class_ids = list(target_class_ids)
+        wrong = [i for i in self.target_class_ids if not 0 <= i < num_classes]
+        if wrong:
+            rule = f"target_class_ids must be from 0 to {num_classes - 1}"
+            raise ArgumentError(message(type(self).__name__, rule, str(wrong)))
+        self.ignore_class = ignore_class
+        self.sparse_y_true = sparse_y_true
+        self.sparse_y_pred = sparse_y_pred
+        self.axis = axis
+        shape = (num_classes, num_classes)
+        self.total_confusion_matrix = self.add_variable(
+            shape, "zeros", name="total_confusion_matrix"
+        )
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch in.
+
+        Args:
+            y_true: Targets: class indices, or one-hot.
+            y_pred: Predictions: class indices, or scores.
+            sample_weight: One weight per value, or per leading axis.
+        """
+        mask = get_mask(y_pred)
+        y_true, y_pred = as_array(y_true), as_array(y_pred)
+        if not self.sparse_y_true:
+            y_true = jnp.argmax(y_true, axis=self.axis)
+        if not self.sparse_y_pred:
+            y_pred = jnp.argmax(y_pred, axis=self.axis)
+        self._add(y_true.astype("int32"), y_pred.astype("int32"), sample_weight, mask)
+
+    def _add(self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> None:
+        given = y_true
+        y_true, y_pred = same_rank(y_true, y_pred)
+        if y_true.shape != y_pred.shape:
+            rule = f"targets must have the predictions' shape {y_pred.shape}"
+            fix = "For one-hot targets or scores pass sparse_y_true=False or sparse_y_pred=False."
+            raise LossInputError(message(self._who, rule, describe(given), fix))
+        weights = combined_weights(self._who, sample_weight, mask, y_true.shape, "float32")
+        weights = jnp.ones((), "float32") if weights is None else weights
+        known = (y_true >= 0) & (y_true < self.num_classes)
+        known &= (y_pred >= 0) & (y_pred < self.num_classes)
+        if self.ignore_class is not None:
+            known &= y_true != self.ignore_class
+        weights = jnp.where(known, weights, 0.0).astype(self.dtype).reshape(-1)
+        cell = jnp.where(known, y_true * self.num_classes + y_pred, 0).reshape(-1)
+        cells = jnp.zeros((self.num_classes**2,), weights.dtype).at[cell].add(weights)
+        self.total_confusion_matrix.assign_add(cells.reshape(self.num_classes, self.num_classes))
+
+    def result(self) -> Any:
+        """The mean over the chosen classes so far."""
+        matrix = self.total_confusion_matrix.value.astype("float32")
+        overlap = jnp.diagonal(matrix)
+        union = jnp.sum(matrix, axis=0) + jnp.sum(matrix, axis=1) - overlap
+        chosen = jnp.asarray(self.target_class_ids)
+        overlap, union = overlap[chosen], union[chosen]
+        return divide_or_zero(
+            jnp.sum(divide_or_zero(overlap, union)), jnp.sum((union > 0).astype("float32"))
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return self._config_with(
+            "num_classes",
+            "target_class_ids",
+            "ignore_class",
+            "sparse_y_true",
+            "sparse_y_pred",
+            "axis",
+        )
+
+
+@register("metrics/MeanIoU")
+class MeanIoU(IoU):
+    """The mean intersection over union of all classes.
+
+    Args:
+        num_classes: Number of classes.
+        name: Name in logs.
+        dtype: Dtype of the matrix, see `IoU`.
+        ignore_class: A label whose samples do not count.
+        sparse_y_true: Whether targets are class indices (else one-hot).
+        sparse_y_pred: Whether predictions are class indices (else scores).
+        axis: Axis of the classes when they are not class indices.
+
+    Example:
+        >>> metric = MeanIoU(num_classes=2)
+        >>> metric.update_state([0, 0, 1, 1], [0, 1, 0, 1])
+        >>> round(float(metric.result()), 4)
+        0.3333
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            num_classes,
+            range(num_classes),
+            name,
+            dtype,
+            ignore_class,
+            sparse_y_true,
+            sparse_y_pred,
+            axis,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return self._config_with(
+            "num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis"
+        )
+
+
+@register("metrics/BinaryIoU")
+class BinaryIoU(IoU):
+    """Intersection over union of two classes told apart by a threshold.
+
+    Args:
+        target_class_ids: The classes looked at: 0, 1 or both.
+        threshold: A score above it (or equal) is class 1.
+        name: Name in logs.
+        dtype: Dtype of the matrix, see `IoU`.
+
+    Example:
+        >>> metric = BinaryIoU(threshold=0.3)
+        >>> metric.update_state([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7])
+        >>> round(float(metric.result()), 4)
+        0.3333
+    """
+
+    def __init__(
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float = 0.5,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(2, target_class_ids, name, dtype)
+        self.threshold = threshold
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch in.
+
+        Args:
+            y_true: 0 or 1.
+            y_pred: Scores, the same shape.
+            sample_weight: One weight per value, or per leading axis.
+        """
+        mask = get_mask(y_pred)
+        y_pred = (as_array(y_pred) >= self.threshold).astype("int32")
+        self._add(as_array(y_true).astype("int32"), y_pred, sample_weight, mask)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return self._config_with("target_class_ids", "threshold")
+
+
+@register("metrics/OneHotIoU")
+class OneHotIoU(IoU):
+    """`IoU` of one-hot targets.
+
+    Args:
+        num_classes: Number of classes.
+        target_class_ids: The classes looked at.
+        name: Name in logs.
+        dtype: Dtype of the matrix, see `IoU`.
+        ignore_class: A label whose samples do not count.
+        sparse_y_pred: Whether predictions are class indices (else scores).
+        axis: Axis of the classes.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return self._config_with(
+            "num_classes", "target_class_ids", "ignore_class", "sparse_y_pred", "axis"
+        )
+
+
+@register("metrics/OneHotMeanIoU")
+class OneHotMeanIoU(MeanIoU):
+    """`MeanIoU` of one-hot targets.
+
+    Args:
+        num_classes: Number of classes.
+        name: Name in logs.
+        dtype: Dtype of the matrix, see `IoU`.
+        ignore_class: A label whose samples do not count.
+        sparse_y_pred: Whether predictions are class indices (else scores).
+        axis: Axis of the classes.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, name, dtype, ignore_class, False, sparse_y_pred, axis)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return self._config_with("num_classes", "ignore_class", "sparse_y_pred", "axis")

@@ -1,0 +1,231 @@
+"""Sums and means over batches, and the metric that is the mean of a function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.errors import ArgumentError, message
+from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.registry import register, serialize_keras_object
+from nacre.core.scope import get_mask
+from nacre.losses.checking import as_array, same_rank
+from nacre.losses.loss import function_config, function_from_config
+from nacre.losses.reduction import divide_or_zero, fit_weights, weighted
+from nacre.metrics.metric import Metric
+
+
+def combined_weights(
+    who: str, sample_weight: Any, mask: Any, shape: tuple[int, ...], dtype: Any
+) -> Any:
+    """Weights and mask as one array that broadcasts to `shape`; None when there is neither.
+
+    Args:
+        who: Name for messages.
+        sample_weight: Weights or None.
+        mask: Mask or None.
+        shape: Shape of the values they belong to.
+        dtype: Dtype of the result.
+    """
+    weights = None
+    if sample_weight is not None:
+        weights = jnp.asarray(to_numpy_if_foreign(sample_weight)).astype(dtype)
+        weights = fit_weights(who, weights, shape)
+    if mask is not None:
+        mask = fit_weights(who, jnp.asarray(mask), shape, "the mask").astype(dtype)
+        weights = mask if weights is None else weights * mask
+    return weights
+
+
+def _per_sample(values: Any, sample_weight: Any, reduce: Callable[..., Any]) -> Any:
+    """As Keras does: where a weight belongs to several values, these are reduced first."""
+    if sample_weight is None:
+        return values
+    rank = np.ndim(to_numpy_if_foreign(sample_weight))
+    if rank == 0 or rank >= values.ndim:
+        return values
+    return reduce(values, axis=tuple(range(rank, values.ndim)))
+
+
+@register("metrics/Sum")
+class Sum(Metric):
+    """The weighted sum of values.
+
+    Args:
+        name: Name in logs.
+        dtype: Dtype of the result.
+
+    Example:
+        >>> total = Sum()
+        >>> total.update_state([1.0, 3.0])
+        >>> float(total.result())
+        4.0
+    """
+
+    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.total = self.add_variable((), "zeros", name="total")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Add values, times their weights.
+
+        Args:
+            values: Numbers of any shape.
+            sample_weight: Weights of the values, or of the leading axes.
+        """
+        mask = get_mask(values)
+        values = as_array(values).astype(self.dtype)
+        if mask is None:
+            values = _per_sample(values, sample_weight, jnp.sum)
+        weights = combined_weights(self._who, sample_weight, mask, values.shape, values.dtype)
+        self.total.assign_add(jnp.sum(values if weights is None else weighted(values, weights)))
+
+    def result(self) -> Any:
+        """The sum so far."""
+        return self.total.value
+
+
+@register("metrics/Mean")
+class Mean(Metric):
+    """The weighted mean of values.
+
+    Args:
+        name: Name in logs.
+        dtype: Dtype of the result.
+
+    Formula:
+        sum(weight · value) / sum(weight), 0 before the first value
+    Example:
+        >>> mean = Mean()
+        >>> mean.update_state([1.0, 3.0], sample_weight=[1.0, 3.0])
+        >>> float(mean.result())
+        2.5
+    """
+
+    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.total = self.add_variable((), "zeros", name="total")
+        self.count = self.add_variable((), "zeros", name="count")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Take values in.
+
+        Args:
+            values: Numbers of any shape.
+            sample_weight: Weights of the values, or of the leading axes.
+        """
+        mask = get_mask(values)
+        values = as_array(values).astype(self.dtype)
+        if mask is None:
+            values = _per_sample(values, sample_weight, jnp.mean)
+        weights = combined_weights(self._who, sample_weight, mask, values.shape, values.dtype)
+        self._add(values, weights)
+
+    def _add(self, values: Any, weights: Any) -> None:
+        if weights is None:
+            self.total.assign_add(jnp.sum(values))
+            self.count.assign_add(math.prod(values.shape))
+        else:
+            self.total.assign_add(jnp.sum(weighted(values, weights)))
+            self.count.assign_add(jnp.sum(jnp.broadcast_to(weights, values.shape)))
+
+    def result(self) -> Any:
+        """The mean so far."""
+        return divide_or_zero(self.total.value, self.count.value)
+
+
+@register("metrics/MeanMetricWrapper")
+class MeanMetricWrapper(Mean):
+    """The mean of a function `(y_true, y_pred, **kwargs) -> one value per sample`.
+
+    Args:
+        fn: The function.
+        name: The function's own by default in `compile`, else automatic.
+        dtype: Dtype of the result.
+        kwargs: Further arguments of the function.
+
+    Example:
+        >>> distance = MeanMetricWrapper(lambda t, p: jnp.abs(t - p), name="distance")
+        >>> distance.update_state([1.0, 2.0], [2.0, 4.0])
+        >>> float(distance.result())
+        1.5
+    """
+
+    _direction = "down"
+
+    def __init__(
+        self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
+    ) -> None:
+        if not callable(fn):
+            raise ArgumentError(message("MeanMetricWrapper", "fn must be callable", repr(fn)))
+        super().__init__(name=name, dtype=dtype)
+        self._fn = fn
+        self._fn_kwargs = kwargs
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch in.
+
+        Args:
+            y_true: Targets.
+            y_pred: Predictions. A mask that travels with them leaves steps out.
+            sample_weight: One weight per sample, or per sample and step.
+        """
+        mask = get_mask(y_pred)
+        y_true, y_pred = as_array(y_true), as_array(y_pred)
+        if not getattr(self._fn, "checks_shapes", False):
+            y_true, y_pred = same_rank(y_true, y_pred)
+        values = jnp.asarray(self._fn(y_true, y_pred, **self._fn_kwargs)).astype(self.dtype)
+        valid = self._valid(y_true, values.shape)
+        if valid is not None:
+            mask = valid if mask is None else jnp.logical_and(mask, valid)
+        if mask is None:
+            values = _per_sample(values, sample_weight, jnp.mean)
+        self._add(
+            values,
+            combined_weights(self._who, sample_weight, mask, values.shape, values.dtype),
+        )
+
+    def _valid(self, y_true: Any, shape: tuple[int, ...]) -> Any:
+        """Which values count, by the targets alone; None for all."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        config = Metric.get_config(self)
+        if type(self) is MeanMetricWrapper:
+            config["fn"] = function_config(self._fn)
+        return {**config, **serialize_keras_object(self._fn_kwargs)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """Make the metric a config describes."""
+        config = dict(config)
+        if "fn" in config:
+            config["fn"] = function_from_config(config["fn"], "keras.metrics", "keras.losses")
+        return super().from_config(config)
+
+
+class BuiltinMean(MeanMetricWrapper):
+    """The mean of one of this package's functions; arguments of the function are attributes."""
+
+    # Arguments that Keras leaves out of configs: written only when they are not the default.
+    _left_out: dict[str, Any] = {}
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        kept = {
+            key: value
+            for key, value in self._fn_kwargs.items()
+            if key not in self._left_out or self._left_out[key] != value
+        }
+        return {**Metric.get_config(self), **serialize_keras_object(kept)}
+
+    def __getattr__(self, name: str) -> Any:
+        arguments = self.__dict__.get("_fn_kwargs", {})
+        if name in arguments:
+            return arguments[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")

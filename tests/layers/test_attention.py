@@ -1,0 +1,154 @@
+"""Attention layers: masks, causality, windows, shared heads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nacre import layers
+from nacre.core.errors import ArgumentError, ShapeError
+
+
+def random(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def close(a, b, tolerance=1e-5):
+    np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=tolerance, atol=tolerance)
+
+
+def make_layers():
+    return [
+        layers.MultiHeadAttention(2, 4),
+        layers.GroupQueryAttention(4, num_query_heads=4, num_key_value_heads=2),
+    ]
+
+
+@pytest.mark.parametrize("layer", make_layers(), ids=["multi_head", "group_query"])
+def test_padded_values_are_not_looked_at(layer):
+    query, value = random(2, 3, 8), random(2, 6, 8, seed=1)
+    mask = np.zeros((2, 6), bool)
+    mask[:, :4] = True
+    close(layer(query, value, value_mask=mask), layer(query, value[:, :4]))
+
+
+@pytest.mark.parametrize("layer", make_layers(), ids=["multi_head", "group_query"])
+def test_fast_sum_equals_the_one_that_returns_scores(layer):
+    x = random(2, 5, 8)
+    masks = {"use_causal_mask": True, "value_mask": np.array([[1, 1, 1, 1, 0]] * 2, bool)}
+    output, scores = layer(x, x, return_attention_scores=True, **masks)
+    close(layer(x, x, **masks), output)
+    heads = 2 if isinstance(layer, layers.MultiHeadAttention) else 4
+    assert scores.shape == (2, heads, 5, 5)
+    close(np.asarray(scores).sum(-1), np.ones((2, heads, 5)))
+    assert not np.triu(np.asarray(scores)[0, 0], 1).any()
+
+
+def test_causal_output_does_not_depend_on_later_steps():
+    layer = layers.MultiHeadAttention(2, 4)
+    x = random(1, 6, 8)
+    before = np.asarray(layer(x, x, use_causal_mask=True))
+    x[:, 4:] += 1.0
+    after = np.asarray(layer(x, x, use_causal_mask=True))
+    close(before[:, :4], after[:, :4])
+
+
+def test_sliding_window_reaches_both_sides():
+    layer = layers.MultiHeadAttention(1, 4, sliding_window=2)
+    x = random(1, 5, 8)
+    _, scores = layer(x, x, return_attention_scores=True)
+    near = np.abs(np.subtract.outer(np.arange(5), np.arange(5))) < 2
+    np.testing.assert_array_equal(np.asarray(scores)[0, 0] > 0, near)
+
+
+def test_gate_multiplies_each_head():
+    layer = layers.MultiHeadAttention(2, 4, use_gate=True)
+    x = random(1, 5, 8)
+    layer(x, x)
+    names = [w.path.split("/")[1] for w in layer.weights[::2]]
+    assert names == ["query", "key", "gate", "value", "attention_output"]
+    weights = layer.get_weights()
+    weights[4][:], weights[5][:] = 0.0, -100.0  # a closed gate
+    layer.set_weights(weights)
+    assert np.abs(np.asarray(layer(x, x))).max() < 1e-6
+
+
+def test_one_shared_head_each_is_multi_head_attention():
+    shared = layers.GroupQueryAttention(4, num_query_heads=2, num_key_value_heads=2)
+    plain = layers.MultiHeadAttention(2, 4)
+    x = random(2, 5, 8)
+    shared(x, x)
+    plain(x, x)
+    plain.set_weights(shared.get_weights())
+    close(shared(x, x), plain(x, x))
+
+
+def test_attention_over_two_axes_equals_attention_over_them_flattened():
+    grid, flat = layers.MultiHeadAttention(2, 4, attention_axes=(1, 2)), None
+    x = random(2, 3, 2, 8)
+    y = np.asarray(grid(x, x))
+    flat = layers.MultiHeadAttention(2, 4)
+    rows = x.reshape(2, 6, 8)
+    flat(rows, rows)
+    flat.set_weights(grid.get_weights())
+    close(y.reshape(2, 6, 8), flat(rows, rows))
+
+
+def test_mask_of_the_query_travels_on():
+    embedding = layers.Embedding(5, 8, mask_zero=True)
+    tokens = np.array([[1, 2, 0]])
+    x = layers.Input((3,), dtype="int32")
+    embedded = embedding(x)
+    output = layers.MultiHeadAttention(2, 4)(embedded, embedded)
+    assert output._keras_mask is not None
+    assert embedding(tokens).shape == (1, 3, 8)
+
+
+@pytest.mark.parametrize("name", ["Attention", "AdditiveAttention"])
+def test_masked_queries_give_zeros_and_masked_values_nothing(name):
+    layer = getattr(layers, name)()
+    query, value = random(1, 3, 4), random(1, 5, 4, seed=1)
+    masks = [np.array([[1, 1, 0]], bool), np.array([[1, 1, 1, 0, 0]], bool)]
+    output = np.asarray(layer([query, value], mask=masks))
+    close(output[:, :2], np.asarray(layer([query, value[:, :3]]))[:, :2])
+    assert not output[:, 2].any()
+
+
+def test_dropout_acts_in_training_only():
+    x = random(2, 5, 8)
+    for layer in (layers.MultiHeadAttention(2, 4, dropout=0.5), layers.Attention(dropout=0.5)):
+        arguments = (x, x) if isinstance(layer, layers.MultiHeadAttention) else ([x, x],)
+        close(layer(*arguments), layer(*arguments))
+        a, b = (np.asarray(layer(*arguments, training=True)) for _ in range(2))
+        assert np.abs(a - b).max() > 1e-3
+
+
+def test_unknown_lengths_stay_unknown():
+    query, value = layers.Input((None, 8)), layers.Input((None, 6))
+    assert layers.MultiHeadAttention(2, 4)(query, value).shape == (None, None, 8)
+    assert layers.Attention()([query, query]).shape == (None, None, 8)
+
+
+def test_projections_begin_differently():
+    layer = layers.MultiHeadAttention(2, 4, kernel_initializer="glorot_uniform")
+    x = random(1, 5, 8)
+    layer(x, x)
+    assert np.abs(layer.get_weights()[0] - layer.get_weights()[2]).max() > 1e-3
+
+
+def test_errors_name_the_argument():
+    x = random(1, 5, 8)
+    with pytest.raises(ArgumentError, match=r"list \[query, value\].*one tensor"):
+        layers.Attention()(x)
+    with pytest.raises(ArgumentError, match="score_mode must be one of"):
+        layers.Attention(score_mode="cosine")
+    with pytest.raises(ShapeError, match=r"list \[query mask, value mask\]"):
+        layers.Attention()([x, x], mask=[np.ones((1, 5), bool)])
+    with pytest.raises(ArgumentError, match="num_heads must be an int of at least 1"):
+        layers.MultiHeadAttention(0, 4)
+    with pytest.raises(ArgumentError, match="must be a multiple of num_key_value_heads"):
+        layers.GroupQueryAttention(4, 5, 2)
+    with pytest.raises(ArgumentError, match="sliding_window"):
+        layers.MultiHeadAttention(2, 4, sliding_window=0)
+    with pytest.raises(ShapeError, match=r"agree on all axes.*layer\(query, value, key\)"):
+        layers.MultiHeadAttention(2, 4)(x, random(1, 6, 8), random(1, 7, 8))
