@@ -1,4 +1,4 @@
-"""Convolution and pooling against plain XLA, shape by shape, and the whole CIFAR CNN step against PyTorch.
+"""Convolution and pooling against plain XLA by shape, and the CIFAR CNN step against PyTorch.
 
 python bench/kernels_conv.py --torch-python /path/to/python-with-torch
 """
@@ -11,8 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from kernels_timing import (
-    adam_step, arguments, cross_entropy, interleave, loop_program, one_step_program, repeat, show, torch_times,
-)  # fmt: skip
+    adam_step,
+    arguments,
+    cross_entropy,
+    interleave,
+    loop_program,
+    one_step_program,
+    repeat,
+    show,
+    torch_times,
+)
 
 from nacre.ops.kernels import convolution, placement, pooling
 
@@ -40,11 +48,14 @@ SHAPES = [  # name, batch, spatial, channels, filters, window, stride, padding, 
 TORCH = """
 def network(channels_last):
     model = nn.Sequential(
-        nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10))
+        nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(),
+        nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10))
     x = torch.randn(32, 3, 32, 32)
     if channels_last:
-        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+        model = model.to(memory_format=torch.channels_last)
+        x = x.to(memory_format=torch.channels_last)
     return trainer(model, x, y)
 cases = {"PyTorch eager, NCHW": network(False), "PyTorch eager, channels_last": network(True)}
 """
@@ -126,7 +137,11 @@ def shape_runs(spatial, batch, channels, filters, window, stride, padding, group
     )
     of_input = lambda dy, kernel: jax.vjp(lambda x: apply(x, kernel), x)[1](dy)[0]
     of_kernel = lambda dy, x: jax.vjp(lambda kernel: apply(x, kernel), kernel)[1](dy)[0]
-    maps = {"forward": (apply, (x, kernel)), "input gradient": (of_input, (dy, kernel)), "kernel gradient": (of_kernel, (dy, x))}  # fmt: skip
+    maps = {
+        "forward": (apply, (x, kernel)),
+        "input gradient": (of_input, (dy, kernel)),
+        "kernel gradient": (of_kernel, (dy, x)),
+    }
     for name, (function, arrays) in maps.items():
         yield name, repeat(function, *arrays), repeat(with_plain_xla(function), *arrays)
 

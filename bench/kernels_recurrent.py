@@ -1,4 +1,4 @@
-"""LSTM, GRU and simple RNN: whole training step against autodiff through a scan, and against PyTorch.
+"""LSTM, GRU and simple RNN: whole training step against autodiff through a scan and PyTorch.
 
 python bench/kernels_recurrent.py --torch-python /path/to/python-with-torch
 """
@@ -9,8 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from kernels_timing import (
-    adam_step, arguments, cross_entropy, interleave, loop_program, one_step_program, show, torch_times,
-)  # fmt: skip
+    adam_step,
+    arguments,
+    cross_entropy,
+    interleave,
+    loop_program,
+    one_step_program,
+    show,
+    torch_times,
+)
 
 from nacre.ops.kernels import recurrent
 
@@ -24,7 +31,8 @@ class Network(nn.Module):
     def forward(self, x):
         return self.dense(self.recurrent(x)[0][:, -1])
 x = torch.randn(32, 50, 16)
-cases = {f"PyTorch eager, {kind.__name__}": trainer(Network(kind), x, y) for kind in (nn.LSTM, nn.GRU, nn.RNN)}
+kinds = (nn.LSTM, nn.GRU, nn.RNN)
+cases = {f"PyTorch eager, {kind.__name__}": trainer(Network(kind), x, y) for kind in kinds}
 """
 
 KINDS = {  # name: (gates, states, function, same values by plain autodiff)
@@ -66,7 +74,7 @@ def main():
             "autodiff scan, steps in one loop": loop_program(plain, start, x, y),
             "autodiff scan, one-step program": one_step_program(plain, start, x, y),
         }
-        title = f"{name}({UNITS}), {TIME} steps x {FEATURES} features, batch {BATCH}, Adam: whole training step"
+        title = f"{name}({UNITS}), {TIME} steps x {FEATURES} features, batch {BATCH}, Adam"
         show(title, interleave(runs, options.rounds, options.steps))
     if options.torch_python:
         show(

@@ -1,4 +1,4 @@
-"""What the two kernel benchmarks share: interleaved timing, an Adam step, and PyTorch in its own process."""
+"""What the kernel benchmarks share: interleaved timing, an Adam step, PyTorch in its process."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ def arguments(description):
 
 
 def interleave(runs, rounds, steps):
-    """Time each run(steps) in turn, round after round; return {name: (minimum, median)} in ms a step."""
+    """Time each run(steps) in turn, round by round; return {name: (minimum, median)}, ms a step."""
     times = {name: [] for name in runs}
     for run in runs.values():
         run(2)
@@ -52,7 +52,7 @@ def repeat(function, *arrays):
 
 
 def adam_step(loss):
-    """Make (state, x, y) -> (state, loss) with Adam, state = (parameters, means, squares, count)."""
+    """Make (state, x, y) -> (state, loss), state = (parameters, means, squares, count)."""
 
     def step(state, x, y):
         parameters, means, squares, count = state
@@ -80,7 +80,7 @@ def one_step_program(step, parameters, x, y, batch=32):
     def run(steps):
         nonlocal state
         for _ in range(steps):
-            state, value = compiled(state, x, y)
+            state, _ = compiled(state, x, y)
         jax.block_until_ready(state)
 
     return run

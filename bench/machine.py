@@ -74,5 +74,4 @@ def facts(own: dict[str, Any], peers: dict[str, Any], cores: int) -> dict[str, A
         "system": f"{platform.system()} {platform.release()}",
         "own": own,
         "peers": peers,
-        "load_before": os.getloadavg()[0],
     }

@@ -13,6 +13,9 @@ from bench import goals, runners
 
 Answers = dict[str, list[dict[str, Any]]]  # runner → one answer for each round
 
+# More than this many cores used by other programs spoils a run.
+QUIET_CORES = 0.15
+
 # workload → (title, field that is compared, its unit)
 MAIN = {
     "mlp": ("MLP 784-128-10, 60,000 rows", "ms_per_step", "ms per step"),
@@ -124,9 +127,9 @@ def machine_lines(facts: dict[str, Any]) -> list[str]:
     ]
     if facts["left_out"]:
         lines.append("left out, not installed: " + ", ".join(facts["left_out"]))
-    if facts["load_before"] > 0.5:
+    if facts["other_cores"] > QUIET_CORES:
         lines.append(
-            f"The machine was busy before the run (load {facts['load_before']:.1f}): "
+            f"Other programs kept up to {facts['other_cores']:.1f} cores busy during the run: "
             "figures are not for quoting."
         )
     return lines
@@ -173,6 +176,10 @@ def finish(facts: dict[str, Any], answers: dict[str, Answers], folder: Path) -> 
         for goal in goals.GOALS
         if goal.workload in tables
     ]
+    each_process = [
+        one for table in answers.values() for rounds in table.values() for one in rounds
+    ]
+    facts["other_cores"] = max((one["other_cores"] for one in each_process), default=0.0)
     result = {"machine": facts, "tables": tables, "goals": judged, "answers": answers}
     folder.mkdir(parents=True, exist_ok=True)
     stem = re.sub(r"[^0-9T]", "", facts["date"].split("+")[0]) + (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import tempfile
 import time
@@ -95,6 +96,39 @@ def compile_cache(runner: Runner, scratch: Path) -> Iterator[dict[str, str]]:
         yield {"NACRE_CACHE": folder}
 
 
+class OtherLoad:
+    """How many cores other programs kept busy while the block ran, all of the block's length.
+
+    Timings taken beside other work mean little: most of all those of PyTorch, whose threads wait
+    for each other by spinning.
+    """
+
+    def __enter__(self) -> OtherLoad:
+        self._start = (self._busy(), self._children(), time.perf_counter())
+        return self
+
+    @staticmethod
+    def _busy() -> float:
+        try:
+            first = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:9]
+        except OSError:
+            return 0.0
+        user, nice, system, _, _, interrupts, soft, stolen = map(int, first)
+        ticks = user + nice + system + interrupts + soft + stolen
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    @staticmethod
+    def _children() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    def __exit__(self, *_: object) -> None:
+        busy, children, start = self._start
+        seconds = time.perf_counter() - start
+        others = (self._busy() - busy) - (self._children() - children)
+        self.cores = max(0.0, others) / seconds
+
+
 def command(runner: Runner, python: str, request: dict[str, Any]) -> list[str]:
     """The command line of one process."""
     if runner.code:
@@ -103,7 +137,13 @@ def command(runner: Runner, python: str, request: dict[str, Any]) -> list[str]:
 
 
 def run(runner: Runner, python: str, request: dict[str, Any], scratch: Path) -> dict[str, Any]:
-    """Start the process, wait for it, give its answer, or `{"error": ...}`."""
+    """The answer of one process, or `{"error": ...}`; and how busy the machine was otherwise."""
+    with OtherLoad() as load:
+        answer = _answer(runner, python, request, scratch)
+    return {**answer, "other_cores": round(load.cores, 2)}
+
+
+def _answer(runner: Runner, python: str, request: dict[str, Any], scratch: Path) -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if name not in _CLEARED}
     environment |= {
         "CUDA_VISIBLE_DEVICES": "",

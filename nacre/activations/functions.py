@@ -10,9 +10,16 @@ from typing import Any, TypeAlias
 import jax
 
 from nacre import ops
+from nacre.core.scope import note_logits
 from nacre.ops.activation import mish as _mish
 
 Tensor: TypeAlias = Any
+
+
+def _with_logits(probabilities: Tensor, logits: Tensor) -> Any:
+    """The probabilities; a loss in the same step can find what they were made of."""
+    note_logits(probabilities, logits)
+    return probabilities
 
 
 def linear(x: Tensor) -> Tensor:
@@ -105,7 +112,7 @@ def tanh(x: Tensor) -> jax.Array:
 
 def sigmoid(x: Tensor) -> jax.Array:
     """1 / (1 + exp(-x))."""
-    return ops.sigmoid(x)
+    return _with_logits(ops.sigmoid(x), x)
 
 
 def log_sigmoid(x: Tensor) -> jax.Array:
@@ -185,7 +192,8 @@ def softmax(x: Tensor, axis: int | tuple[int, ...] = -1) -> jax.Array:
         >>> softmax([[0.0, 0.0]]).tolist()
         [[0.5, 0.5]]
     """
-    return ops.softmax(x, axis=axis)
+    probabilities = ops.softmax(x, axis=axis)
+    return _with_logits(probabilities, x) if axis == -1 else probabilities
 
 
 def log_softmax(x: Tensor, axis: int | tuple[int, ...] = -1) -> jax.Array:

@@ -97,15 +97,17 @@ class CallContext:
     Attributes:
         training: The `training` flag in force, None when nobody said.
         masks: id(tensor) -> (tensor, mask); the tensor is kept so that its id stays its own.
+        logits: id(probabilities) -> (probabilities, the logits they were made of).
         path: Names of the layers being called, outermost first.
     """
 
-    __slots__ = ("entry", "masks", "path", "training")
+    __slots__ = ("entry", "logits", "masks", "path", "training")
 
     def __init__(self, entry: Any, training: bool | None) -> None:
         self.entry = entry
         self.training = training
         self.masks: dict[int, tuple[Any, Any]] = {}
+        self.logits: dict[int, tuple[Any, Any]] = {}
         self.path: list[str] = []
 
 
@@ -181,3 +183,19 @@ def set_mask(tensor: Any, mask: Any) -> None:
     except AttributeError:
         if _local.call is not None:
             _local.call.masks[id(tensor)] = (tensor, mask)
+
+
+def note_logits(probabilities: Any, logits: Any) -> None:
+    """Remember, within the call under way, what a softmax or sigmoid was applied to.
+
+    A cross-entropy of these probabilities can then be computed from the logits, which loses no
+    digits and costs less.
+    """
+    if _local.call is not None:
+        _local.call.logits[id(probabilities)] = (probabilities, logits)
+
+
+def logits_of(probabilities: Any) -> Any:
+    """The logits these very probabilities were made of in this call, or None."""
+    found = _local.call.logits.get(id(probabilities)) if _local.call is not None else None
+    return None if found is None else found[1]

@@ -95,7 +95,7 @@ class Identity(Initializer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
-        return {"gain": self.gain}
+        return {} if self.gain == 1.0 else {"gain": self.gain}
 
 
 # Windows that are sums of cosines: coefficients a_k of a_0 - a_1 cos(t) + a_2 cos(2t) - ...

@@ -86,9 +86,20 @@ from nacre.layers.pooling import MaxPooling3D as MaxPooling3D
 from nacre.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from nacre.layers.preprocessing import CenterCrop as CenterCrop
 from nacre.layers.preprocessing import Discretization as Discretization
+from nacre.layers.preprocessing import IntegerLookup as IntegerLookup
 from nacre.layers.preprocessing import Normalization as Normalization
+from nacre.layers.preprocessing import Pipeline as Pipeline
+from nacre.layers.preprocessing import RandomBrightness as RandomBrightness
+from nacre.layers.preprocessing import RandomContrast as RandomContrast
+from nacre.layers.preprocessing import RandomCrop as RandomCrop
+from nacre.layers.preprocessing import RandomFlip as RandomFlip
+from nacre.layers.preprocessing import RandomRotation as RandomRotation
+from nacre.layers.preprocessing import RandomTranslation as RandomTranslation
+from nacre.layers.preprocessing import RandomZoom as RandomZoom
 from nacre.layers.preprocessing import Rescaling as Rescaling
 from nacre.layers.preprocessing import Resizing as Resizing
+from nacre.layers.preprocessing import StringLookup as StringLookup
+from nacre.layers.preprocessing import TextVectorization as TextVectorization
 from nacre.layers.recurrent import GRU as GRU
 from nacre.layers.recurrent import LEGACY_NAMES as _recurrent_names
 from nacre.layers.recurrent import LSTM as LSTM
@@ -204,6 +215,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTM",
     "LSTMCell",
     "Lambda",
@@ -221,8 +233,16 @@ __all__ = [
     "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
     "RNN",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -239,7 +259,9 @@ __all__ = [
     "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "ThresholdedReLU",
     "TimeDistributed",
     "UnitNormalization",

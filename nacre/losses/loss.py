@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.names import auto_name
 from nacre.core.registry import builtin, deserialize_keras_object, serialize_keras_object
-from nacre.core.scope import get_mask
+from nacre.core.scope import get_mask, logits_of, set_mask
 from nacre.core.variable import Variable
 from nacre.losses.checking import same_rank
 from nacre.losses.reduction import reduce_values, standardize_reduction
@@ -182,6 +183,25 @@ class LossFunctionWrapper(Loss):
         self.fn = fn
         self._fn_kwargs = kwargs
         self._casts_targets = not getattr(fn, "takes_class_indices", False)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss; see `Loss.__call__`.
+
+        A cross-entropy of probabilities that a softmax or sigmoid made in the same call is computed
+        from its inputs: nothing is lost near 0 and 1, and the formula is shorter. Keras on
+        TensorFlow does the same.
+        """
+        logits = None
+        if getattr(self.fn, "takes_logits", False) and not self._fn_kwargs.get("from_logits"):
+            logits = logits_of(y_pred)
+        if logits is None:
+            return super().__call__(y_true, y_pred, sample_weight)
+        mask = get_mask(y_pred)
+        if mask is not None:
+            set_mask(logits, mask)
+        twin = copy.copy(self)
+        twin._fn_kwargs = {**self._fn_kwargs, "from_logits": True}
+        return Loss.__call__(twin, y_true, logits, sample_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One value per sample (and step)."""

@@ -168,6 +168,9 @@ def sparse_categorical_crossentropy(
 
 
 sparse_categorical_crossentropy.takes_class_indices = True  # type: ignore[attr-defined]
+# `LossFunctionWrapper` may give these the logits their probabilities were made of.
+for _function in (binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy):
+    _function.takes_logits = True  # type: ignore[attr-defined]
 
 
 def counted_labels(y_true: Any, ignore_class: int | None, shape: tuple[int, ...]) -> Any:

@@ -529,9 +529,7 @@ class Model(Layer):
 
     def get_build_config(self) -> dict[str, Any] | None:
         """What the model was built for."""
-        if self._graph is not None:
-            return {"input_shape": None}
-        return self._build_shapes
+        return {"input_shape": None} if self._graph is not None else super().get_build_config()
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build a subclassed model for the shapes it was saved with."""

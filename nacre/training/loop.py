@@ -194,6 +194,8 @@ class TrainRun:
             self.sync()
             if self.background is not None:
                 self.background.shutdown(wait=False, cancel_futures=True)
+            if hasattr(self.trainer.optimizer, "finalize_variable_values"):
+                self.trainer.optimizer.finalize_variable_values(model.trainable_variables)
             runner.on_train_end(logs)
 
     def _one_epoch(self, epoch: int) -> dict[str, Any]:
@@ -281,7 +283,7 @@ class TrainRun:
             position += k
 
     def _stopping(self) -> bool:
-        return self.runner.has_train_batch_hooks and self.model.stop_training
+        return self.model.stop_training
 
     def _pace(self) -> pace.Pace:
         if not hasattr(self, "_the_pace"):
@@ -448,7 +450,8 @@ class _TrainPrograms:
         self.custom = custom_step(model, "train_step") is not None
         self.keeps_logs = self.custom or _overrides(model, "compute_metrics")
         self.cache = trainer.programs
-        self.key = ("train", state.key())
+        # A hyperparameter that stands in the program as a constant is part of its key.
+        self.key = ("train", state.key(), trainer.optimizer.trace_key())
         self._resident: Any = None
 
     def resident(self, source: ArraySource) -> list[Any]:

@@ -189,7 +189,10 @@ def test_every_layer_with_numbers_has_a_case() -> None:
 
 # Bases, layers whose facts stand in tests of their own, and 3-D forms whose 2-D form has a case.
 WITHOUT_CASE = {
-    *("InputLayer", "Lambda", "Layer", "ThresholdedReLU", "Wrapper"),
+    *("InputLayer", "Lambda", "Layer", "ThresholdedReLU", "Wrapper", "Pipeline"),
+    *("IntegerLookup", "StringLookup", "TextVectorization"),
+    *("RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip"),
+    *("RandomRotation", "RandomTranslation", "RandomZoom"),
     *("AdaptiveAveragePooling3D", "AdaptiveMaxPooling3D", "ConvLSTM3D"),
 }
 

@@ -198,13 +198,13 @@ def test_saved_state_of_another_optimizer_is_refused():
 def test_arrays_read_before_a_step_stay_alive():
     own, optimizer = weight(), Adam()
     optimizer.apply([jnp.ones(2)], [own])
-    seen = own.value
+    seen, rate = own.value, optimizer.variables[1].value
     for _ in range(3):
         optimizer.apply([jnp.ones(2)], [own])
-    lent = own.lend()
-    lent.delete()
+    for variable in (own, *optimizer.variables):  # what a training step does with its inputs
+        variable.lend().delete()
     np.testing.assert_allclose(seen, [0.999, 1.999], rtol=1e-5)
-    assert np.isfinite(float(optimizer.learning_rate))
+    assert float(rate) == pytest.approx(0.001)  # a step hands it through unchanged
 
 
 def test_pickled_optimizer_continues():
@@ -219,6 +219,14 @@ def test_minimize_takes_a_function():
     own, optimizer = weight([3.0]), SGD(0.5)
     optimizer.minimize(lambda: jnp.sum(own.value**2), [own])
     np.testing.assert_allclose(own.numpy(), [0.0], atol=1e-6)
+
+
+def test_muon_without_rms_rate_makes_orthogonal_steps():
+    kernel = Variable(np.zeros((8, 3)), name="kernel")
+    optimizer = optimizers.Muon(1.0, rms_rate=None, weight_decay=None)
+    optimizer.apply([np.random.default_rng(0).normal(size=(8, 3)).astype("float32")], [kernel])
+    sizes = np.linalg.svd(kernel.numpy(), compute_uv=False)
+    assert ((sizes > 0.6) & (sizes < 1.3)).all()  # five iterations come near 1, not to it
 
 
 class Plain(Optimizer):

@@ -461,7 +461,10 @@ class Layer:
 
     def get_build_config(self) -> dict[str, Any] | None:
         """What `build` was called with, so that a reader can build without data."""
-        return self._build_shapes
+        shapes = self._build_shapes
+        if shapes is None or len(shapes) > 1:
+            return None if shapes is None else {"shapes_dict": shapes}
+        return {"input_shape": next(iter(shapes.values()), None)}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build with what `get_build_config` gave."""

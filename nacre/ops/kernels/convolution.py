@@ -1,7 +1,9 @@
 """Convolution and transposed convolution, channels last, in one, two or three dimensions.
 
-Three bilinear maps (forward, gradient of the input, gradient of the kernel) are each other's derivatives,
-so each has several lowerings and a rule that chooses one per platform, shape and place.
+Three bilinear maps (forward, gradient of the input, gradient of the kernel) are each other's
+derivatives; each has several lowerings, and `choose` takes one per shape and place.
+
+Longer than most files: the maps, their lowerings and the choice call one another.
 """
 
 import dataclasses
@@ -74,13 +76,13 @@ def convolution(
 ) -> Array:
     """Slide a kernel over the spatial axes of a channels-last input.
 
-    The numbers are those of `jax.lax.conv_general_dilated`. A depthwise convolution is `groups` equal to
-    the number of input channels, with a kernel (*window, 1, channels * multiplier).
+    The numbers are those of `jax.lax.conv_general_dilated`. A depthwise convolution is `groups`
+    equal to the number of input channels, with a kernel (*window, 1, channels * multiplier).
 
     Args:
-        padding: 'valid', 'same', 'causal' (pads before only) or one (low, high) pair per spatial axis.
-        placement: 'plain' or 'loop'; None asks `placement.current_placement()`. A caller that wraps this
-            in `jax.jit` reads the placement outside and passes it as a static argument.
+        padding: 'valid', 'same', 'causal' (pads before only) or (low, high) per spatial axis.
+        placement: 'plain' or 'loop'; None asks `placement.current_placement()`. A caller that wraps
+            this in `jax.jit` reads the placement outside and passes it as a static argument.
     Shapes:
         x        (batch, *spatial, channels)     sizes may be symbolic: then plain XLA runs
         kernel   (*window, channels / groups, filters)
@@ -106,12 +108,12 @@ def transposed_convolution(
     dilation: Sequence[int] | None = None,
     placement: places.Placement | None = None,
 ) -> Array:
-    """Spread each input value over a window: the gradient of a convolution with respect to its input.
+    """Spread each input value over a window: the gradient of a convolution by its input.
 
     Args:
         padding: 'valid' or 'same'.
-        output_padding: Extra size on the high side of each axis, below the stride; None lets the padding
-            rule choose the size (`size * stride` for 'same').
+        output_padding: Extra size on the high side of each axis, below the stride; None lets the
+            padding rule choose the size (`size * stride` for 'same').
     Shapes:
         x        (batch, *spatial, channels)
         kernel   (*window, filters, channels)
@@ -119,12 +121,15 @@ def transposed_convolution(
     """
     strides, dilation = _steps(strides, kernel), _steps(dilation, kernel)
     window = kernel.shape[:-2]
-    if isinstance(output_padding, int) or output_padding is None:
-        output_padding = (output_padding,) * len(window)
+    extras: Sequence[int | None] = (
+        (output_padding,) * len(window)
+        if output_padding is None or isinstance(output_padding, int)
+        else output_padding
+    )
     rules = [
         _transposed_axis(size, taps, stride, step, padding.lower(), extra)
         for size, taps, stride, step, extra in zip(
-            x.shape[1:-1], window, strides, dilation, output_padding, strict=True
+            x.shape[1:-1], window, strides, dilation, extras, strict=True
         )
     ]
     sizes, pairs = tuple(size for size, _ in rules), tuple(pair for _, pair in rules)
@@ -154,7 +159,8 @@ def explicit_padding(
     if name == "same":
         return tuple(map(_same_pair, sizes, extents, strides))
     raise ValueError(
-        f"convolution: padding must be 'valid', 'same', 'causal' or (low, high) pairs. Got {padding!r}."
+        "convolution: padding must be 'valid', 'same', 'causal' or (low, high) pairs. "
+        f"Got {padding!r}."
     )
 
 
@@ -188,7 +194,7 @@ def _is_static(shape: Sequence[int]) -> bool:
     return all(isinstance(size, int) for size in shape)
 
 
-# --- three bilinear maps, each other's derivatives ----------------------------------------------------
+# --- three bilinear maps, each other's derivatives ------------------------------------------------
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -239,7 +245,7 @@ _kernel_gradient.defvjp(
 )
 
 
-# --- the choice -----------------------------------------------------------------------------------------
+# --- the choice -----------------------------------------------------------------------------------
 
 
 def choose(
@@ -274,12 +280,12 @@ def choose(
         # 32 -> 32, 128x128x4: 5.1 against 11.7;  128 -> 128, 28x28x8: 4.2 against 5.7
         # 64 -> 64, 56x56x8: 7.8 against 6.9;     32 -> 64, 13x13x32: 0.75 against 0.55
         return "conv" if wide and (filters < 64 or channels >= 128) else "patches"
-    # The kernel gradient in a loop body: XLA's convolution takes 75 against 0.9 (32 -> 64, 13x13x32).
+    # Kernel gradient in a loop body: XLA's convolution takes 75 against 0.9 (32 -> 64, 13x13x32).
     # Outside: 64 -> 64, 56x56x8: 12.3 against 9.3;  32 -> 32, 128x128x4: 11.3 against 21
     return "conv" if wide and filters < 64 and geometry.placement == "plain" else "patches"
 
 
-# --- lowering 1: XLA's own convolution ------------------------------------------------------------------
+# --- lowering 1: XLA's own convolution ------------------------------------------------------------
 
 
 def _plain_conv(x, kernel, strides, padding, dilation, groups):
@@ -343,7 +349,7 @@ def _transposed_conv(x, kernel, strides, pairs, dilation, sizes):
     )
 
 
-# --- lowering 2: a matrix of patches and one product ----------------------------------------------------
+# --- lowering 2: a matrix of patches and one product ----------------------------------------------
 
 
 def _dot(a: Array, b: Array, contract: tuple[int, int]) -> Array:
@@ -386,7 +392,7 @@ def _patches(geometry: Geometry, x: Array) -> Array:
 
 
 def _spread(geometry: Geometry, part: Array, offset: tuple[int, ...]) -> Array:
-    """Undo `_tap`: put (batch, *outputs, channels) at its places among zeros, without the padding."""
+    """Undo `_tap`: put (batch, *outputs, channels) at its places among zeros, padding cut off."""
     config = [(0, 0, 0)]
     for start, (low, _), stride, count, size in zip(
         offset, geometry.padding, geometry.strides, geometry.outputs, geometry.sizes, strict=True
@@ -451,7 +457,7 @@ def _patches_kernel(geometry: Geometry, x: Array, dy: Array) -> Array:
 
 
 class Blocks(NamedTuple):
-    """How to cut a convolution into equal pieces: groups of samples, or slabs of rows of one sample."""
+    """How to cut a convolution into equal pieces: some samples, or some rows of one sample."""
 
     samples: int  # per piece
     rows: int  # output rows (first spatial axis) per piece
@@ -504,7 +510,7 @@ def _divisor(number: int, limit: int) -> int:
     )
 
 
-# --- lowering 3: one product per tap, summed ------------------------------------------------------------
+# --- lowering 3: one product per tap, summed ------------------------------------------------------
 
 
 def _tap_kernels(kernel: Array) -> Array:
@@ -567,7 +573,7 @@ def _taps_kernel(geometry: Geometry, x: Array, dy: Array) -> Array:
     return jnp.stack(terms).reshape(shape).astype(x.dtype)
 
 
-# --- lowering 4: group by group -------------------------------------------------------------------------
+# --- lowering 4: group by group -------------------------------------------------------------------
 
 
 def _one_group(geometry: Geometry) -> Geometry:

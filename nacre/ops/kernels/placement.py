@@ -60,7 +60,7 @@ def platform() -> str:
 
 
 def uses_cpu_kernels() -> bool:
-    """Tell whether the CPU lowerings apply: on a CPU, unless `NACRE_KERNELS=xla` asks for plain XLA.
+    """Tell whether the CPU lowerings apply: on a CPU, unless `NACRE_KERNELS=xla` is set.
 
     The variable is read at every trace, so a test can switch it; programs already compiled stay.
     """

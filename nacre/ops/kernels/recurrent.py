@@ -1,7 +1,12 @@
-"""LSTM, GRU and simple RNN over a whole sequence, with a gradient that does its big products after the loop.
+"""LSTM, GRU and simple RNN over a whole sequence, with one big product per weight gradient.
 
-Autodiff through a scan adds to the weight gradients in every step. Here the loop keeps its gates, the
-backward loop only carries the state gradients, and each weight gradient is one product over all steps.
+Autodiff through a scan adds to the weight gradients in every step. Here the loop keeps its gates,
+the backward loop only carries the state gradients, and each weight gradient is one product over all
+steps. Whole training step of LSTM(128), 50 steps x 16 features, batch 32, two AVX-512 cores:
+autodiff 7.8 ms, this 4.6 (GRU alike). Of that a product 32x128x512 is 20 us, about one core's peak;
+unrolling (5.6), stacking what is kept (4.8) or a layout with units first (same) did not help.
+
+Longer than most files: five cells, each with its formula forward and backward, on one driver.
 """
 
 import functools
@@ -38,7 +43,7 @@ def lstm(
 
     Args:
         bias: None for no bias.
-        activation: `'tanh'` (or `jax.numpy.tanh`) takes the fast gradient; any other callable works too.
+        activation: `'tanh'` (or `jax.numpy.tanh`) takes the fast gradient; any callable works.
         recurrent_activation: `'sigmoid'` (or `jax.nn.sigmoid`) likewise, for the three gates.
         mask: True where a step counts. A step that does not count keeps the states and repeats the
             last output (zeros before the first step that counts).
@@ -47,11 +52,11 @@ def lstm(
     Shapes:
         x                 (batch, time, features)
         h0, c0            (batch, units)
-        kernel            (features, 4 units)     gates in the order input, forget, candidate, output
+        kernel            (features, 4 units)     order: input, forget, candidate, output
         recurrent_kernel  (units, 4 units)
         bias              (4 units,)
         mask              (batch, time)           bool
-        returns           outputs (batch, time, units) or (batch, units), h (batch, units), c (batch, units)
+        returns           outputs (batch, time, units) or (batch, units), then h and c (batch, units)
     Formula:
         c' = f · c + i · activation(g);  h' = o · activation(c')
     Precision:
@@ -88,8 +93,8 @@ def gru(
     """Run a gated recurrent unit over a sequence.
 
     Args:
-        reset_after: True applies the reset gate after the recurrent product (one product a step, and
-            a second row of bias); False before it, as in the first paper (two products a step).
+        reset_after: True applies the reset gate after the recurrent product (one product a step,
+            and a second row of bias); False before it (two products a step).
         activation, recurrent_activation, mask, reverse, zero_output_for_mask: As in `lstm`.
     Shapes:
         x                 (batch, time, features)
@@ -148,7 +153,7 @@ def simple_rnn(
     return outputs, h
 
 
-# --- one driver for all cells -------------------------------------------------------------------------
+# --- one driver for all cells ---------------------------------------------------------------------
 
 
 class Cell(NamedTuple):
@@ -157,7 +162,8 @@ class Cell(NamedTuple):
     project:   (x, weights) -> (projected inputs for all steps, what the loop needs of the weights)
     step:      (loop weights, states, projected_t) -> (states, saved for the way back)
     transpose: weights -> what the backward loop needs of them
-    unstep:    (that, state gradients, saved_t, states_t, previous_t) -> (previous gradients, step gradients)
+    unstep:    (that, state gradients, saved_t, states_t, previous_t)
+               -> (gradients of the previous states, gradients of the step's projected inputs)
     collect:   (x, previous h, saved, step gradients, weights) -> gradients of (x, weights)
     """
 
@@ -267,7 +273,7 @@ def _fast_backward(cell, sequences, kept, gradients):
 _run_fast.defvjp(_fast_forward, _fast_backward)
 
 
-# --- products -----------------------------------------------------------------------------------------
+# --- products -------------------------------------------------------------------------------------
 
 
 def _dot(a: Array, b: Array) -> Array:
@@ -280,7 +286,7 @@ def _rows(array: Array) -> Array:
 
 
 def _project(x: Array, kernel: Array, bias: Array | None) -> Array:
-    """Multiply all steps by the input kernel at once: (time, batch, features) -> (time, batch, gates)."""
+    """Multiply all steps at once: (time, batch, features) -> (time, batch, gates)."""
     projected = _dot(x, kernel)
     return projected if bias is None else projected + bias.astype(jnp.float32)
 
@@ -299,11 +305,11 @@ def _input_gradients(x, d_projected, kernel, bias):
 
 
 def _sigmoid(x: Array) -> Array:
-    """The logistic function by one tanh: XLA's CPU tanh is vectorised and cheaper than exp and division."""
+    """The logistic function by one tanh, which XLA's CPU backend vectorises well."""
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
 
 
-# --- LSTM ---------------------------------------------------------------------------------------------
+# --- LSTM -----------------------------------------------------------------------------------------
 
 
 def _lstm_scales(units: int) -> Array:
@@ -366,7 +372,7 @@ def _plain_lstm(activation, recurrent_activation) -> Cell:
     return Cell(lambda x, weights: (_project(x, weights[0], weights[2]), weights[1]), step)
 
 
-# --- GRU, reset gate after the product ----------------------------------------------------------------
+# --- GRU, reset gate after the product ------------------------------------------------------------
 
 
 def _bias_rows(bias: Array | None) -> tuple[Array | None, Array | None]:
@@ -442,7 +448,7 @@ def _plain_gru_after(activation, recurrent_activation) -> Cell:
     return Cell(_gru_after_project, step)
 
 
-# --- GRU, reset gate before the product ---------------------------------------------------------------
+# --- GRU, reset gate before the product -----------------------------------------------------------
 
 
 def _gru_before_project(x, weights):
@@ -514,7 +520,7 @@ def _plain_gru_before(activation, recurrent_activation) -> Cell:
     return Cell(_gru_before_project, step)
 
 
-# --- simple recurrence --------------------------------------------------------------------------------
+# --- simple recurrence ----------------------------------------------------------------------------
 
 
 def _simple_project(x, weights):
@@ -543,7 +549,7 @@ def _plain_simple(activation) -> Cell:
     return Cell(_simple_project, step)
 
 
-# --- activations --------------------------------------------------------------------------------------
+# --- activations ----------------------------------------------------------------------------------
 
 
 def _is_tanh(activation: Activation) -> bool:
@@ -565,7 +571,7 @@ def _callable(activation: Activation) -> Callable[[Array], Array]:
     }
     if activation not in names:
         raise ValueError(
-            f"recurrent kernel: activation must be callable or one of {sorted(names)}. Got {activation!r}. "
-            "Pass the function itself."
+            f"recurrent kernel: activation must be callable or one of {sorted(names)}. "
+            f"Got {activation!r}. Pass the function itself."
         )
     return names[activation]

@@ -1,0 +1,205 @@
+"""Text to indices."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.errors import ArgumentError, message
+from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.registry import register
+from nacre.layers.base.layer import Layer
+from nacre.layers.core.configs import explicit_config
+from nacre.layers.preprocessing.encoding import batches_of, refuse_sparse
+from nacre.layers.preprocessing.vocabulary import StringLookup
+
+_PUNCTUATION = re.compile(r'[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\']')
+_STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation", None)
+_SPLIT = ("whitespace", "character", None)
+
+
+@register("layers/TextVectorization")
+class TextVectorization(Layer):
+    """Clean texts, split them into tokens, and give each token its index.
+
+    It works on the host: use it in the data pipeline, before the model.
+
+    Args:
+        max_tokens: Largest size of the vocabulary, special tokens included.
+        standardize: 'lower_and_strip_punctuation', 'lower', 'strip_punctuation', None or a function
+            of one text.
+        split: 'whitespace', 'character', None or a function of one text.
+        ngrams: Add groups of up to this many tokens; a tuple takes these sizes only.
+        output_mode: 'int', 'multi_hot', 'count' or 'tf_idf'.
+        output_sequence_length: For 'int': length to pad and cut to; the longest text's by default.
+        pad_to_max_tokens: Whether vectors have the size `max_tokens`.
+        vocabulary: The tokens, or a text file with one a line.
+        idf_weights: Weights for 'tf_idf'.
+        sparse: Accepted as False only.
+        ragged: Accepted as False only.
+        encoding: Of bytes.
+    Shapes:
+        inputs (batch,) or (batch, 1) strings
+        returns (batch, length) ints; (batch, vocabulary) for the other modes
+    Example:
+        >>> layer = TextVectorization()
+        >>> layer.adapt(["The cat sat.", "The dog!"])
+        >>> layer(["the cat"]).tolist()
+        [[2, 5]]
+    """
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        standardize: Any = "lower_and_strip_punctuation",
+        split: Any = "whitespace",
+        ngrams: Any = None,
+        output_mode: str = "int",
+        output_sequence_length: int | None = None,
+        pad_to_max_tokens: bool = False,
+        vocabulary: Any = None,
+        idf_weights: Any = None,
+        sparse: bool = False,
+        ragged: bool = False,
+        encoding: str = "utf-8",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for unused in ("vocabulary_size", "has_input_vocabulary"):
+            kwargs.pop(unused, None)
+        super().__init__(name=name, **kwargs)
+        refuse_sparse(self, sparse or ragged)
+        self._check_choice("standardize", standardize, _STANDARDIZE)
+        self._check_choice("split", split, _SPLIT)
+        if output_sequence_length is not None and output_mode != "int":
+            raise ArgumentError(
+                message(self._who(), "output_sequence_length needs output_mode='int'", output_mode)
+            )
+        self.max_tokens = max_tokens
+        self.standardize = standardize
+        self.split = split
+        self.ngrams = ngrams
+        self.output_sequence_length = output_sequence_length
+        self.pad_to_max_tokens = pad_to_max_tokens
+        self.sparse = sparse
+        self.ragged = ragged
+        self.encoding = encoding
+        self.input_vocabulary = vocabulary
+        self.input_idf_weights = idf_weights
+        self._lookup = StringLookup(
+            max_tokens=max_tokens,
+            mask_token="",
+            vocabulary=vocabulary,
+            idf_weights=idf_weights,
+            output_mode=output_mode,
+            pad_to_max_tokens=pad_to_max_tokens,
+            encoding=encoding,
+        )
+        self.output_mode = self._lookup.output_mode
+
+    def _check_choice(self, argument: str, value: Any, known: tuple[Any, ...]) -> None:
+        if value not in known and not callable(value):
+            raise ArgumentError(
+                message(
+                    self._who(), f"{argument} must be one of {known} or a function", repr(value)
+                )
+            )
+
+    def tokens_of(self, text: str) -> list[str]:
+        """The tokens of one text."""
+        if callable(self.standardize):
+            text = str(self.standardize(text))
+        elif self.standardize is not None:
+            text = text.lower() if "lower" in self.standardize else text
+            text = _PUNCTUATION.sub("", text) if "strip" in self.standardize else text
+        if callable(self.split):
+            tokens = [str(token) for token in self.split(text)]
+        elif self.split is None:
+            tokens = [text]
+        else:
+            tokens = text.split() if self.split == "whitespace" else list(text)
+        if self.ngrams is None:
+            return tokens
+        sizes = range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams
+        return [" ".join(tokens[i : i + n]) for n in sizes for i in range(len(tokens) - n + 1)]
+
+    def _documents(self, texts: Any) -> list[list[str]]:
+        array = np.asarray(to_numpy_if_foreign(texts))
+        plain = [t.decode(self.encoding) if isinstance(t, bytes) else str(t) for t in array.ravel()]
+        return [self.tokens_of(text) for text in plain]
+
+    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+        """Take the vocabulary from texts.
+
+        Args:
+            data: Texts, or batches of texts.
+            batch_size: Kept for compatibility with Keras.
+            steps: Number of batches to look at.
+        """
+        documents = (d for batch in batches_of(data, steps) for d in self._documents(batch))
+        self._lookup.adapt_documents(documents)
+
+    def reset_state(self) -> None:
+        """Forget what `adapt` found."""
+        self._lookup.reset_state()
+
+    def get_vocabulary(self, include_special_tokens: bool = True) -> list[str]:
+        """The tokens, in the order of their indices."""
+        return self._lookup.get_vocabulary(include_special_tokens)
+
+    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+        """Set the tokens (and weights for 'tf_idf') instead of calling `adapt`."""
+        self._lookup.set_vocabulary(vocabulary, idf_weights)
+
+    def vocabulary_size(self) -> int:
+        """The number of indices in use."""
+        return self._lookup.vocabulary_size()
+
+    def call(self, inputs: Any) -> Any:
+        """Indices or vectors for texts."""
+        is_one = isinstance(inputs, str | bytes) or np.ndim(inputs) == 0
+        documents = self._documents([inputs] if is_one else inputs)
+        if self.output_mode == "int":
+            length = self.output_sequence_length
+            width = max(map(len, documents), default=0) if length is None else length
+            rows = np.array(
+                [[*d[:width], *[""] * (width - len(d))] for d in documents], dtype=object
+            ).reshape((len(documents), width))
+            result = self._lookup(rows.astype(str))
+        else:
+            result = self._vectors(documents)
+        return result[0] if is_one else result
+
+    def _vectors(self, documents: list[list[str]]) -> Any:
+        width = max(1, max(map(len, documents), default=0))
+        rows = np.array([[*d, *[""] * (width - len(d))] for d in documents], dtype=object)
+        return jnp.asarray(self._lookup(rows.astype(str)))
+
+    def save_assets(self, folder: str) -> None:
+        """Write the vocabulary into a folder."""
+        self._lookup.save_assets(folder)
+
+    def load_assets(self, folder: str) -> None:
+        """Read the vocabulary from a folder `save_assets` wrote."""
+        self._lookup.load_assets(folder)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        names = (
+            "max_tokens standardize split ngrams output_mode output_sequence_length "
+            "pad_to_max_tokens sparse ragged encoding"
+        ).split()
+
+        def plain(value: Any) -> Any:
+            return value if value is None or isinstance(value, str) else np.asarray(value).tolist()
+
+        return explicit_config(
+            self,
+            vocabulary=plain(self.input_vocabulary),
+            idf_weights=plain(self.input_idf_weights),
+            vocabulary_size=self.vocabulary_size(),
+            **{name: getattr(self, name) for name in names},
+        )

@@ -1,0 +1,451 @@
+"""Tokens to indices and back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.errors import ArgumentError, DataError, NotBuiltError, message
+from nacre.core.interop import is_tracer, to_numpy_if_foreign
+from nacre.core.registry import register
+from nacre.layers.base.layer import Layer
+from nacre.layers.core.configs import explicit_config
+from nacre.layers.preprocessing.encoding import (
+    batches_of,
+    checked_mode,
+    encode,
+    refuse_sparse,
+)
+
+_MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
+_FILE = "vocabulary.txt"
+
+
+def count_documents(documents: Iterable[Sequence[Any]]) -> tuple[Counter, Counter, int]:
+    """How often each token occurs, in how many documents, and the number of documents."""
+    counts: Counter = Counter()
+    in_documents: Counter = Counter()
+    total = 0
+    for document in documents:
+        counts.update(document)
+        in_documents.update(set(document))
+        total += 1
+    return counts, in_documents, total
+
+
+class IndexLookup(Layer):
+    """What integer and string lookups share.
+
+    Indices: the mask token 0 (output 'int' only, when there is one), then the indices of unknown
+    tokens, then the vocabulary. It works on the host, in a data pipeline; integers also inside
+    compiled models.
+
+    Formula:
+        'tf_idf': count · log(1 + documents / (1 + documents with the token)); unknown tokens get
+        the mean weight
+    """
+
+    def __init__(
+        self,
+        max_tokens: int | None,
+        num_oov_indices: int,
+        mask_token: Any,
+        oov_token: Any,
+        vocabulary: Any,
+        idf_weights: Any,
+        invert: bool,
+        output_mode: str,
+        sparse: bool,
+        pad_to_max_tokens: bool,
+        oov_method: str,
+        salt: Any,
+        **kwargs: Any,
+    ) -> None:
+        for unused in ("vocabulary_size", "has_input_vocabulary"):
+            kwargs.pop(unused, None)
+        super().__init__(**kwargs)
+        self.output_mode = checked_mode(
+            self, "multi_hot" if output_mode == "binary" else output_mode.replace("-", "_"), _MODES
+        )
+        refuse_sparse(self, sparse)
+        if max_tokens is not None and max_tokens <= 1:
+            raise ArgumentError(message(self._who(), "max_tokens must be above 1", str(max_tokens)))
+        if num_oov_indices < 0:
+            raise ArgumentError(
+                message(self._who(), "num_oov_indices must not be negative", str(num_oov_indices))
+            )
+        if invert and self.output_mode != "int":
+            raise ArgumentError(
+                message(self._who(), "invert needs output_mode='int'", self.output_mode)
+            )
+        if salt is not None or oov_method != "floormod":
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "unknown tokens are placed by floormod, without salt",
+                    f"oov_method={oov_method!r}, salt={salt!r}",
+                )
+            )
+        self.max_tokens = max_tokens
+        self.num_oov_indices = num_oov_indices
+        self.mask_token = mask_token
+        self.oov_token = oov_token
+        self.invert = invert
+        self.sparse = sparse
+        self.pad_to_max_tokens = pad_to_max_tokens
+        self.oov_method = oov_method
+        self.salt = salt
+        self._tokens: list[Any] | None = None
+        self._idf: np.ndarray | None = None
+        self.input_vocabulary = vocabulary
+        self.input_idf_weights = idf_weights
+        if vocabulary is not None:
+            self.set_vocabulary(vocabulary, idf_weights)
+
+    # What a token is, for the two kinds.
+
+    def _token(self, value: Any) -> Any:
+        raise NotImplementedError(message(self._who(), "a lookup must define _token"))
+
+    @property
+    def _has_mask(self) -> bool:
+        return self.mask_token is not None and self.output_mode == "int"
+
+    def _specials(self) -> list[Any]:
+        mask = [self.mask_token] if self._has_mask else []
+        return [*mask, *[self.oov_token] * self.num_oov_indices]
+
+    def _first_oov(self) -> int:
+        return int(self._has_mask)
+
+    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+        """Set the vocabulary.
+
+        Args:
+            vocabulary: The tokens, with or without the special ones in front; or a text file with
+                one token a line.
+            idf_weights: Weights for output 'tf_idf', one a token.
+        """
+        if isinstance(vocabulary, str | Path):
+            lines = Path(vocabulary).read_text(encoding="utf-8").split("\n")
+            vocabulary = lines[:-1] if lines and lines[-1] == "" else lines
+        tokens = [self._token(v) for v in np.asarray(to_numpy_if_foreign(vocabulary)).tolist()]
+        specials = self._specials()
+        weights = None if idf_weights is None else [float(w) for w in np.asarray(idf_weights)]
+        if specials and tokens[: len(specials)] == specials:
+            tokens = tokens[len(specials) :]
+            if weights is not None:
+                weights = weights[-len(tokens) :] if tokens else []
+        repeated = [token for token, n in Counter(tokens).items() if n > 1]
+        if repeated:
+            raise ArgumentError(
+                message(self._who(), "the vocabulary must hold each token once", repr(repeated[:5]))
+            )
+        if self.max_tokens is not None and len(tokens) + len(specials) > self.max_tokens:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    f"the vocabulary with its special tokens must fit max_tokens={self.max_tokens}",
+                    f"{len(tokens) + len(specials)} tokens",
+                )
+            )
+        if self.output_mode == "tf_idf" and (weights is None or len(weights) != len(tokens)):
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "output_mode='tf_idf' needs one of idf_weights for each token",
+                    "none" if weights is None else f"{len(weights)} for {len(tokens)} tokens",
+                )
+            )
+        self._tokens = tokens
+        self._index = {token: i + len(specials) for i, token in enumerate(tokens)}
+        if weights is not None:
+            mean = float(np.mean(weights)) if weights else 0.0
+            self._idf = np.array([mean] * self.num_oov_indices + weights, "float32")
+
+    def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
+        """The tokens, in the order of their indices."""
+        specials = self._specials() if include_special_tokens else []
+        return [*specials, *(self._tokens or [])]
+
+    def vocabulary_size(self) -> int:
+        """The number of indices in use."""
+        return len(self._specials()) + len(self._tokens or [])
+
+    def adapt(self, data: Any, steps: int | None = None) -> None:
+        """Take the vocabulary from data: the most frequent tokens first, ties in falling order.
+
+        Args:
+            data: Array or list of tokens, or batches of such. A row is one document.
+            steps: Number of batches to look at.
+        """
+        rows = (row for batch in batches_of(data, steps) for row in np.atleast_1d(batch))
+        self.adapt_documents([self._token(t) for t in np.ravel(row).tolist()] for row in rows)
+
+    def adapt_documents(self, documents: Iterable[Sequence[Any]]) -> None:
+        """Take the vocabulary from documents, each a sequence of tokens."""
+        counts, in_documents, total = count_documents(documents)
+        for special in (self.mask_token, self.oov_token):
+            counts.pop(special, None)
+        ordered = sorted(counts, key=lambda token: (counts[token], token), reverse=True)
+        if self.max_tokens is not None:
+            ordered = ordered[: self.max_tokens - len(self._specials())]
+        weights = None
+        if self.output_mode == "tf_idf":
+            weights = [float(np.log(1 + total / (1 + in_documents[t]))) for t in ordered]
+        self._tokens = None
+        self.set_vocabulary(ordered, weights)
+
+    def reset_state(self) -> None:
+        """Forget what `adapt` found."""
+        self._tokens = None
+
+    def _ready_tokens(self) -> list[Any]:
+        if self._tokens is None:
+            raise NotBuiltError(
+                message(
+                    self._who(),
+                    "its vocabulary must be known",
+                    "a layer without vocabulary",
+                    "Call adapt(data) first, or pass vocabulary=[...].",
+                )
+            )
+        return self._tokens
+
+    def call(self, inputs: Any) -> Any:
+        """Indices or vectors for tokens; tokens for indices when inverted."""
+        self._ready_tokens()
+        if self.invert:
+            indices = np.asarray(to_numpy_if_foreign(inputs)).astype("int64")
+            table = np.array(self.get_vocabulary())
+            known = (indices >= 0) & (indices < len(table))
+            return np.where(known, table[np.where(known, indices, 0)], self.oov_token)
+        return self._encoded(self._indices(inputs))
+
+    def _indices(self, inputs: Any) -> Any:
+        """Indices of tokens, on the host; -1 for the mask token where it has no index."""
+        values = np.asarray(to_numpy_if_foreign(inputs))
+        if values.size == 0:
+            return values.astype("int32")
+        unique, inverse = np.unique(values, return_inverse=True)
+        found = np.array([self._index_of(self._token(v)) for v in unique.tolist()], "int32")
+        return found[inverse].reshape(values.shape)
+
+    def _index_of(self, token: Any) -> int:
+        if self.mask_token is not None and token == self.mask_token:
+            return 0 if self._has_mask else -1
+        if token in self._index:
+            return self._index[token]
+        return self._first_oov() + self._oov_place(token)
+
+    def _oov_place(self, token: Any) -> int:
+        if self.num_oov_indices == 0:
+            raise DataError(
+                message(
+                    self._who(),
+                    "every token must be in the vocabulary, as num_oov_indices is 0",
+                    repr(token),
+                    "Pass num_oov_indices=1.",
+                )
+            )
+        return 0
+
+    def _encoded(self, indices: Any) -> Any:
+        if self.output_mode == "int":
+            return jnp.asarray(indices, "int32")
+        depth = self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
+        indices = jnp.asarray(indices)
+        if self.output_mode != "tf_idf":
+            return encode(indices, depth, self.output_mode, "int32")
+        counted = encode(indices, depth, "count", "float32")
+        weights = np.zeros(depth, "float32")
+        weights[: len(self._idf)] = self._idf
+        return counted * weights
+
+    def save_assets(self, folder: str) -> None:
+        """Write the vocabulary into a folder, as `vocabulary.txt`."""
+        if self.input_vocabulary is None:
+            text = "\n".join(str(token) for token in self.get_vocabulary())
+            (Path(folder) / _FILE).write_text(text, encoding="utf-8")
+
+    def load_assets(self, folder: str) -> None:
+        """Read the vocabulary from a folder `save_assets` wrote."""
+        path = Path(folder) / _FILE
+        if self.input_vocabulary is None and path.exists():
+            tokens = path.read_text(encoding="utf-8").split("\n")
+            weights = None if self.output_mode != "tf_idf" else np.ones(len(tokens))
+            self.set_vocabulary(tokens, weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        names = (
+            "invert max_tokens num_oov_indices oov_token mask_token output_mode sparse "
+            "pad_to_max_tokens oov_method salt"
+        ).split()
+
+        def plain(value: Any) -> Any:
+            return value if value is None or isinstance(value, str) else np.asarray(value).tolist()
+
+        return explicit_config(
+            self,
+            vocabulary=plain(self.input_vocabulary),
+            idf_weights=plain(self.input_idf_weights),
+            vocabulary_size=self.vocabulary_size() if self._tokens is not None else None,
+            **{name: getattr(self, name) for name in names},
+        )
+
+
+@register("layers/StringLookup")
+class StringLookup(IndexLookup):
+    """Indices for strings, or with `invert` strings for indices.
+
+    It works on the host: use it in the data pipeline, before the model.
+
+    Args:
+        max_tokens: Largest size of the vocabulary, special tokens included.
+        num_oov_indices: 1, or 0 to refuse unknown strings.
+        mask_token: String that stands for padding; index 0.
+        oov_token: What unknown strings are called.
+        vocabulary: The strings, or a text file with one a line.
+        idf_weights: Weights for 'tf_idf'.
+        invert: Map indices to strings.
+        output_mode: 'int', 'one_hot', 'multi_hot', 'count' or 'tf_idf'.
+        pad_to_max_tokens: Whether vectors have the size `max_tokens`.
+        sparse: Accepted as False only.
+        encoding: Of bytes.
+        salt: Accepted as None only.
+        oov_method: Accepted as 'floormod' only.
+    Example:
+        >>> StringLookup(vocabulary=["a", "b"])(np.array(["b", "z"])).tolist()
+        [2, 0]
+    """
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        mask_token: str | None = None,
+        oov_token: str = "[UNK]",
+        vocabulary: Any = None,
+        idf_weights: Any = None,
+        invert: bool = False,
+        output_mode: str = "int",
+        pad_to_max_tokens: bool = False,
+        sparse: bool = False,
+        encoding: str = "utf-8",
+        name: str | None = None,
+        salt: Any = None,
+        *,
+        oov_method: str = "floormod",
+        **kwargs: Any,
+    ) -> None:
+        if num_oov_indices > 1:
+            raise ArgumentError(
+                message(
+                    "StringLookup",
+                    "num_oov_indices must be 0 or 1, as unknown strings are not hashed here",
+                    str(num_oov_indices),
+                    "Pass num_oov_indices=1.",
+                )
+            )
+        # Set before the base reads the vocabulary with it.
+        object.__setattr__(self, "encoding", encoding)
+        super().__init__(
+            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,
+            output_mode, sparse, pad_to_max_tokens, oov_method, salt, name=name, **kwargs,
+        )  # fmt: skip
+
+    def _token(self, value: Any) -> str:
+        return value.decode(self.encoding) if isinstance(value, bytes) else str(value)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {**super().get_config(), "encoding": self.encoding}
+
+
+@register("layers/IntegerLookup")
+class IntegerLookup(IndexLookup):
+    """Dense indices for integers, or with `invert` integers for indices.
+
+    Args:
+        max_tokens: Largest size of the vocabulary, special tokens included.
+        num_oov_indices: Number of indices for unknown integers; 0 refuses them.
+        mask_token: Integer that stands for padding; index 0.
+        oov_token: What unknown integers are called.
+        vocabulary: The integers.
+        vocabulary_dtype: 'int64' or 'int32'.
+        idf_weights: Weights for 'tf_idf'.
+        invert: Map indices to integers.
+        output_mode: 'int', 'one_hot', 'multi_hot', 'count' or 'tf_idf'.
+        sparse: Accepted as False only.
+        pad_to_max_tokens: Whether vectors have the size `max_tokens`.
+        oov_method: Accepted as 'floormod' only.
+        salt: Accepted as None only.
+    Example:
+        >>> IntegerLookup(vocabulary=[10, 20])(np.array([20, 7])).tolist()
+        [2, 0]
+    """
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        mask_token: int | None = None,
+        oov_token: int = -1,
+        vocabulary: Any = None,
+        vocabulary_dtype: str = "int64",
+        idf_weights: Any = None,
+        invert: bool = False,
+        output_mode: str = "int",
+        sparse: bool = False,
+        pad_to_max_tokens: bool = False,
+        oov_method: str = "floormod",
+        salt: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if max_tokens is None and pad_to_max_tokens:
+            raise ArgumentError(
+                message("IntegerLookup", "pad_to_max_tokens needs max_tokens", "max_tokens=None")
+            )
+        super().__init__(
+            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,
+            output_mode, sparse, pad_to_max_tokens, oov_method, salt, name=name, **kwargs,
+        )  # fmt: skip
+        self.vocabulary_dtype = vocabulary_dtype
+
+    def _token(self, value: Any) -> int:
+        return int(value)
+
+    def _oov_place(self, token: Any) -> int:
+        super()._oov_place(token)
+        return token % self.num_oov_indices
+
+    def _indices(self, inputs: Any) -> Any:
+        if not is_tracer(inputs):
+            return super()._indices(inputs)
+        return self._traced_indices(inputs)
+
+    def _traced_indices(self, inputs: jax.Array) -> jax.Array:
+        """The same inside a compiled program, where unknown integers cannot be refused."""
+        tokens = np.array(self._ready_tokens(), "int32")
+        order = np.argsort(tokens)
+        place = jnp.searchsorted(jnp.asarray(tokens[order]), inputs)
+        place = jnp.clip(place, 0, max(len(tokens) - 1, 0))
+        known = jnp.asarray(tokens[order])[place] == inputs
+        buckets = max(self.num_oov_indices, 1)
+        unknown = self._first_oov() + inputs % buckets if self.num_oov_indices else -1
+        indices = jnp.where(known, jnp.asarray(order)[place] + len(self._specials()), unknown)
+        if self.mask_token is not None:
+            indices = jnp.where(inputs == self.mask_token, 0 if self._has_mask else -1, indices)
+        return indices.astype("int32")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {**super().get_config(), "vocabulary_dtype": self.vocabulary_dtype}

@@ -1,0 +1,245 @@
+"""The older layout of weights: one group a layer, in the order of `model.layers`.
+
+`layer_names` lists the layers, each group's `weight_names` its arrays, and arrays are matched by
+position, trainable ones first. Found in every `.h5` file of Keras 1 and 2 and still written by
+Keras 3.15 for `.h5`, where the names are the variables' paths.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+
+from nacre.core.errors import FileFormatError, WeightsMismatchError, message
+from nacre.core.variable import Variable
+from nacre.saving import hdf5
+from nacre.saving.old_weights import convert
+from nacre.saving.weights import Differences, compare_array, mismatch
+
+# The group of variables that belong to the model itself.
+TOP_LEVEL = "top_level_model_weights"
+
+
+def layer_variables(layer: Any) -> list[Variable]:
+    """A layer's variables in file order: trainable ones first."""
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def top_variables(model: Any) -> list[Variable]:
+    """The variables that belong to the model itself."""
+    return model._direct_variables()
+
+
+class LegacyGroup:
+    """What one layer's group holds: unique names and the arrays under them."""
+
+    def __init__(self, name: str, variables: list[Variable]) -> None:
+        self.name = name
+        self.names: list[str] = []
+        self.arrays: list[np.ndarray] = []
+        taken: set[str] = set()
+        for variable in variables:
+            path, count = variable.path, 1
+            while path in taken:
+                path, count = f"{variable.path}_{count}", count + 1
+            taken.add(path)
+            self.names.append(path)
+            self.arrays.append(variable.numpy())
+
+
+def collect(model: Any) -> tuple[list[str], list[LegacyGroup]]:
+    """Names of the layers, and all groups, the model's own last."""
+    groups = [LegacyGroup(layer.name, layer_variables(layer)) for layer in model.layers]
+    names = [group.name for group in groups]
+    groups.append(LegacyGroup(TOP_LEVEL, top_variables(model)))
+    return names, groups
+
+
+def write(root: h5py.Group, names: list[str], groups: list[LegacyGroup], version: str) -> None:
+    """Write groups the way Keras writes `.h5` weights."""
+    root.attrs["backend"] = "jax"
+    root.attrs["keras_version"] = version
+    hdf5.write_names(root, "layer_names", names)
+    for group in groups:
+        inner = root.create_group(group.name)
+        write_list(inner, group.names, group.arrays)
+
+
+def write_list(group: h5py.Group, names: list[str], arrays: list[np.ndarray]) -> None:
+    """Write arrays with their names in `weight_names`."""
+    hdf5.write_names(group, "weight_names", names)
+    for name, values in zip(names, arrays, strict=True):
+        hdf5.write_array(group, name, values)
+
+
+def compare(root: h5py.Group, groups: list[LegacyGroup], who: str) -> None:
+    """Raise unless a written file holds exactly these arrays."""
+    for group in groups:
+        inner = hdf5.subgroup(root, group.name, who)
+        for name, values in zip(group.names, group.arrays, strict=True):
+            dataset = None if inner is None else hdf5.child(inner, name, who)
+            compare_array(dataset, values, f"{group.name}/{name}", who)
+
+
+# -------------------------------------------------------------------- reading
+
+
+class _FileLayer:
+    """One layer's group in a file."""
+
+    def __init__(self, root: h5py.Group, name: str, who: str) -> None:
+        self.name = name
+        group = hdf5.subgroup(root, name, who)
+        self.names = [] if group is None else hdf5.names_attribute(group, "weight_names") or []
+        self.datasets: list[h5py.Dataset] = []
+        for weight in self.names:
+            found = None if group is None else hdf5.child(group, weight, who)
+            if not isinstance(found, h5py.Dataset):
+                raise FileFormatError(
+                    message(
+                        who,
+                        "every array it lists must be in it",
+                        f"no '{weight}' in '{name}'",
+                        "It may be only partly written: fetch it again.",
+                    )
+                )
+            hdf5.check_dataset(found, who)
+            self.datasets.append(found)
+
+
+def restore(
+    model: Any,
+    root: h5py.Group,
+    who: str,
+    by_name: bool = False,
+    skip_mismatch: bool = False,
+    keras_version: str = "",
+) -> None:
+    """Set a model's variables from the older layout.
+
+    Args:
+        by_name: Match layers by name and leave the others alone, instead of by position.
+        skip_mismatch: Leave out layers that do not fit, with a warning.
+        keras_version: Version that wrote the file.
+
+    Raises:
+        WeightsMismatchError: Something does not fit; everything is listed.
+    """
+    names = hdf5.names_attribute(root, "layer_names") or []
+    in_file = [_FileLayer(root, name, who) for name in names]
+    differences, ready = Differences(), []
+    if by_name:
+        pairs = _pairs_by_name(model, in_file)
+    else:
+        pairs = _pairs_in_order(model, in_file, who, skip_mismatch, differences)
+    for layer, variables, source in pairs:
+        _plan(layer, variables, source, who, keras_version, differences, ready)
+    top = top_variables(model)
+    if top and TOP_LEVEL in root:
+        _plan(model, top, _FileLayer(root, TOP_LEVEL, who), who, keras_version, differences, ready)
+    if differences and not skip_mismatch:
+        raise mismatch(who, model, differences)
+    if differences:
+        warnings.warn(
+            f"{who}, loaded into '{model.name}': {differences.counts()}; these were left as they "
+            f"are.{differences.lines()}",
+            stacklevel=5,
+        )
+    for step in ready:
+        step()
+
+
+def _pairs_by_name(model: Any, in_file: list[_FileLayer]) -> list[tuple[Any, Any, _FileLayer]]:
+    sources = {layer.name: layer for layer in in_file}
+    return [
+        (layer, layer_variables(layer), sources[layer.name])
+        for layer in model.layers
+        if layer.name in sources
+    ]
+
+
+def _pairs_in_order(
+    model: Any, in_file: list[_FileLayer], who: str, skip_mismatch: bool, differences: Differences
+) -> list[tuple[Any, Any, _FileLayer]]:
+    layers = [(layer, layer_variables(layer)) for layer in model.layers]
+    layers = [(layer, variables) for layer, variables in layers if variables]
+    sources = [layer for layer in in_file if layer.names]
+    if len(layers) != len(sources):
+        ours = ", ".join(layer.name for layer, _ in layers[:12])
+        theirs = ", ".join(source.name for source in sources[:12])
+        raise WeightsMismatchError(
+            f"{who} does not fit {type(model).__name__} '{model.name}': the file has "
+            f"{len(sources)} layers with weights, the model {len(layers)}.\n"
+            f"    file:  {theirs}\n    model: {ours}\n"
+            "  If only some layers are shared: model.load_weights(path, by_name=True)."
+        )
+    return [(layer, variables, source) for (layer, variables), source in zip(layers, sources)]  # noqa: B905
+
+
+def _plan(
+    layer: Any,
+    variables: list[Variable],
+    source: _FileLayer,
+    who: str,
+    keras_version: str,
+    differences: Differences,
+    ready: list[Callable[[], None]],
+) -> None:
+    shapes = [hdf5.shape_of(dataset) for dataset in source.datasets]
+    order = _order_by_names(variables, source.names)
+    if order is not None and [shapes[i] for i in order] == [v.shape for v in variables]:
+        datasets = [source.datasets[i] for i in order]
+        ready.append(lambda: _assign(variables, [hdf5.read_array(d, who) for d in datasets]))
+        return
+    if shapes == [v.shape for v in variables]:
+        datasets = source.datasets
+        ready.append(lambda: _assign(variables, [hdf5.read_array(d, who) for d in datasets]))
+        return
+    recipe = convert(layer, variables, shapes, source.names, keras_version)
+    if recipe is not None:
+        datasets = source.datasets
+        ready.append(
+            lambda: _assign(variables, recipe([hdf5.read_array(d, who) for d in datasets]))
+        )
+        return
+    if len(shapes) != len(variables):
+        differences.shapes.append(
+            f"{layer.name}   file {len(shapes)} arrays {shapes}   "
+            f"model {len(variables)} arrays {[v.shape for v in variables]}"
+        )
+        return
+    for variable, shape in zip(variables, shapes, strict=True):
+        if variable.shape != shape:
+            differences.shapes.append(f"{variable.path}   file {shape}   model {variable.shape}")
+
+
+def _assign(variables: list[Variable], arrays: list[np.ndarray]) -> None:
+    for variable, values in zip(variables, arrays, strict=True):
+        variable.assign(values)
+
+
+def _order_by_names(variables: list[Variable], names: list[str]) -> list[int] | None:
+    """The file's arrays in the order of `variables`, when the ends of the names agree.
+
+    Position alone goes wrong when layers were frozen after the file was written: frozen variables
+    come after the others.
+    """
+    if len(variables) != len(names):
+        return None
+    for count in (1, 2, 3):
+        ours = [_end(v.path, count) for v in variables]
+        theirs = [_end(name, count) for name in names]
+        if len(set(theirs)) == len(theirs) and set(ours) == set(theirs):
+            return [theirs.index(name) for name in ours]
+    return None
+
+
+def _end(path: str, count: int) -> str:
+    return "/".join(path.split(":")[0].split("/")[-count:])
+
+
+__all__ = ["LegacyGroup", "collect", "compare", "restore", "write", "write_list"]

@@ -1,0 +1,108 @@
+"""Which array of a file is which variable of an optimizer, for files of every Keras.
+
+Keras 3 writes `iteration, learning_rate, then the slots`; Keras 2.11 and later leaves the learning
+rate out; before that, and in Keras 1, the slots stand slot by slot (all m, then all v) where Keras 3
+takes m and v of one variable together. Facts read off the names and shapes in files of each.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+# Scalars that older files lack; the optimizer's own value, or a computed one, stands in.
+_LEFT_OUT = ("learning_rate", "u_product")
+
+
+def fit_state(
+    optimizer: Any, shapes: list[tuple[int, ...]], names: list[str] | None = None
+) -> list[int | str] | None:
+    """For each variable of the optimizer the index of its array in the file.
+
+    Args:
+        optimizer: A built optimizer.
+        shapes: Shapes of the arrays, in file order.
+        names: Their names, where the file has any.
+
+    Returns:
+        Indices; in place of one, the name of a variable the file never holds. None when nothing
+        fits.
+    """
+    own = optimizer.variables
+    if names and len(names) == len(shapes):
+        by_slot = _slot_by_slot(optimizer, shapes, names)
+        if by_slot is not None:
+            return by_slot
+    if [v.shape for v in own] == shapes:
+        return list(range(len(own)))
+    order: list[int | str] = []
+    position = 0
+    for variable in own:
+        is_left_out = variable.name in _LEFT_OUT and len(shapes) < len(own)
+        if is_left_out:
+            order.append(variable.name)
+            continue
+        if position >= len(shapes) or shapes[position] != variable.shape:
+            return _unbuilt(optimizer, shapes)
+        order.append(position)
+        position += 1
+    return order if position == len(shapes) else None
+
+
+def _unbuilt(optimizer: Any, shapes: list[tuple[int, ...]]) -> list[int | str] | None:
+    """A file of a model that was compiled and never trained: iteration and learning rate alone."""
+    own = optimizer.variables
+    if 1 <= len(shapes) <= 3 and all(shape == () for shape in shapes):
+        return [i if i < len(shapes) else "fresh" for i in range(len(own))]
+    return None
+
+
+def _slot_by_slot(
+    optimizer: Any, shapes: list[tuple[int, ...]], names: list[str]
+) -> list[int | str] | None:
+    """The order when the file has all arrays of one slot together, known by the ends of names."""
+    slots = [re.sub(r"(_\d+)?(:\d+)?$", "", name.rsplit("/", 1)[-1]) for name in names]
+    known = ("m", "v", "vhat", "momentum", "rms", "mg", "accumulator", "accum_grad", "accum_var")
+    positions: dict[str, list[int]] = {}
+    for index, slot in enumerate(slots):
+        if slot in known:
+            positions.setdefault(slot, []).append(index)
+    variables = optimizer._trainable_variables
+    if not positions or any(len(p) != len(variables) for p in positions.values()):
+        return None
+    first = next((i for i, slot in enumerate(slots) if slot in ("iter", "iteration")), None)
+    own_slots: list[str] = []
+    for variable in optimizer.variables:
+        slot = _own_slot(variable, variables)
+        if slot is not None and slot[0] not in own_slots:
+            own_slots.append(slot[0])
+    if len(own_slots) != len(positions):
+        return None
+    source = dict(zip(own_slots, positions.values(), strict=True))
+    order: list[int | str] = []
+    for variable in optimizer.variables:
+        slot = _own_slot(variable, variables)
+        if slot is None:
+            is_step = variable.name == "iteration" and first is not None
+            order.append(first if is_step else variable.name)  # type: ignore[arg-type]
+            continue
+        index = source[slot[0]][slot[1]]
+        if shapes[index] != variable.shape:
+            return None
+        order.append(index)
+    return order
+
+
+def _own_slot(variable: Any, trainable: list[Any]) -> tuple[str, int] | None:
+    """(slot, index of the trainable variable) of a state variable, from its name."""
+    for index, reference in enumerate(trainable):
+        beginning = reference.path.replace("/", "_") + "_"
+        if variable.name.startswith(beginning) and variable.shape == reference.shape:
+            rest = variable.name[len(beginning) :]
+            if rest in ("momentum", "velocity", "velocity_hat", "norm", "accumulator",
+                        "average_gradient", "accumulated_grad", "accumulated_delta_var"):  # fmt: skip
+                return rest, index
+    return None
+
+
+__all__ = ["fit_state"]

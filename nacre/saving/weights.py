@@ -1,0 +1,420 @@
+"""Arrays of a model in a Keras 3 weights file: collect, write, compare, put back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import h5py
+import numpy as np
+
+from nacre.core.errors import FileFormatError, NotBuiltError, WeightsMismatchError, message
+from nacre.core.random import SeedGenerator
+from nacre.core.registry import is_builtin
+from nacre.core.variable import Variable
+from nacre.layers.base.layer import Layer
+from nacre.optimizers import Optimizer
+from nacre.saving import hdf5
+from nacre.saving.layout import Entry, entries
+from nacre.saving.optimizer_state import fit_state
+
+# What Keras 2.11 and 2.12 called the group of a model's layers.
+_OLD_LAYERS = "_layer_checkpoint_dependencies"
+
+
+class Store(dict):
+    """What `save_own_variables` fills: name -> array, and `attrs` beside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attrs: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of a weights file: its path, the name of its owner, and its arrays."""
+
+    path: str
+    name: str
+    arrays: dict[str, np.ndarray]
+
+
+def collect(root: Any, optimizer: bool = True) -> list[Group]:
+    """The arrays of a model or layer, copied out of the device, by group."""
+    groups = []
+    for entry in entries(root, optimizer):
+        store = Store()
+        if isinstance(entry.owner, SeedGenerator):
+            store["0"] = entry.owner.state.numpy()
+        else:
+            entry.owner.save_own_variables(store)
+        arrays = {str(k): _as_array(v) for k, v in store.items()}
+        groups.append(Group(entry.path, getattr(entry.owner, "name", ""), arrays))
+    return groups
+
+
+def _as_array(value: Any) -> np.ndarray:
+    return value.numpy() if isinstance(value, Variable) else np.asarray(value)
+
+
+def write(root: h5py.Group, groups: list[Group]) -> None:
+    """Write groups as Keras 3 lays them out."""
+    for group in groups:
+        inner = root.require_group(f"{group.path}/vars" if group.path else "vars")
+        inner.attrs["name"] = group.name
+        for name, values in group.arrays.items():
+            hdf5.write_array(inner, name, values)
+
+
+def to_bytes(root: Any, optimizer: bool = True) -> tuple[bytes, list[Group]]:
+    """A weights file as bytes, and what is in it."""
+    groups = collect(root, optimizer)
+    with hdf5.Writer() as writer:
+        write(writer.root, groups)
+    return writer.content, groups
+
+
+def compare(file: h5py.Group, groups: list[Group], who: str) -> None:
+    """Raise unless a written file holds exactly these arrays.
+
+    Raises:
+        FileFormatError: An array is missing or differs.
+    """
+    for group in groups:
+        arrays = hdf5.Arrays(hdf5.subgroup(file, f"{group.path}/vars".lstrip("/"), who), who)
+        for name, values in group.arrays.items():
+            compare_array(arrays.dataset(name), values, f"{group.path}/vars/{name}", who)
+
+
+def compare_array(dataset: Any, values: np.ndarray, place: str, who: str) -> None:
+    """Raise unless a dataset has the bytes of an array."""
+    written = None if dataset is None else hdf5.read_array(dataset, who)
+    text = values.dtype.kind in "OUS"
+    if written is None or (not text and written.tobytes() != np.ascontiguousarray(values).tobytes()):
+        raise FileFormatError(
+            message(
+                who,
+                "what was written must be what is in memory",
+                f"another array at '{place}'" if written is not None else f"no array at '{place}'",
+                "The disk may be full or faulty; the file that was there before is untouched.",
+            )
+        )
+
+
+# -------------------------------------------------------------------- reading
+
+
+@dataclass
+class Differences:
+    """Everything that does not fit, gathered before anything is changed."""
+
+    shapes: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    unbuilt: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.shapes or self.missing or self.unbuilt)
+
+    def counts(self) -> str:
+        """Such as `1 shape differs, 2 missing`."""
+        parts = []
+        if self.shapes:
+            one = len(self.shapes) == 1
+            parts.append(f"{len(self.shapes)} shape{'' if one else 's'} differ{'s' if one else ''}")
+        if self.missing:
+            parts.append(f"{len(self.missing)} missing in the file")
+        if self.extra:
+            parts.append(f"{len(self.extra)} in the file only")
+        if self.unbuilt:
+            parts.append(f"{len(self.unbuilt)} layers not built")
+        return ", ".join(parts)
+
+    def lines(self) -> str:
+        """Up to ten of each kind."""
+        text = [f"\n    {line}" for line in _some(self.shapes)]
+        for label, items in (
+            ("missing", self.missing),
+            ("in the file only", self.extra),
+            ("not built", self.unbuilt),
+        ):
+            if items:
+                text.append(f"\n    {label}: {', '.join(_some(items))}")
+        return "".join(text)
+
+
+def _some(items: list[str]) -> list[str]:
+    return items[:10] + ([f"and {len(items) - 10} more"] if len(items) > 10 else [])
+
+
+def mismatch(who: str, model: Any, differences: Differences) -> WeightsMismatchError:
+    """The error that lists all differences at once."""
+    fix = (
+        "If parts are new on purpose: model.load_weights(path, skip_mismatch=True)."
+        if not differences.unbuilt
+        else "Build the model first: call it on a batch, or model.build(input_shape)."
+    )
+    kind = type(model).__name__
+    return WeightsMismatchError(
+        f"{who} does not fit {kind} '{model.name}': {differences.counts()}.{differences.lines()}\n  {fix}"
+    )
+
+
+def restore(
+    root: Any, file: h5py.Group, who: str, skip_mismatch: bool = False, optimizer: bool = False
+) -> None:
+    """Set all arrays of `root` from a Keras 3 weights file.
+
+    Every shape is compared before the first array is read, so a file that does not fit changes
+    nothing, and its sizes are never allocated.
+
+    Raises:
+        WeightsMismatchError: Something does not fit; everything is listed.
+    """
+    places = _Places(file, who)
+    differences = Differences()
+    ready: list[Callable[[], None]] = []
+    found = entries(root, optimizer=False)
+    places.match(found)
+    for entry in found:
+        _plan(entry, places, who, differences, ready, skip_mismatch)
+    differences.extra = places.left_over()
+    if differences and not skip_mismatch:
+        raise mismatch(who, root, differences)
+    if (differences or differences.extra) and (skip_mismatch or differences.extra):
+        warnings.warn(
+            f"{who}, loaded into '{root.name}': {differences.counts()}; these were left as they are."
+            f"{differences.lines()}",
+            stacklevel=4,
+        )
+    for step in ready:
+        step()
+    if optimizer:
+        restore_optimizer(root, file, who)
+
+
+def _plan(
+    entry: Entry,
+    places: _Places,
+    who: str,
+    differences: Differences,
+    ready: list[Callable[[], None]],
+    skip_mismatch: bool,
+) -> None:
+    owner, group = entry.owner, places.group(entry)
+    arrays = hdf5.Arrays(group, who)
+    if isinstance(owner, SeedGenerator):
+        dataset = arrays.dataset("0")
+        if dataset is not None and hdf5.shape_of(dataset) == owner.state.shape:
+            ready.append(lambda: owner.state.assign(arrays["0"]))
+        return
+    if isinstance(owner, Optimizer):  # one that is an attribute of a layer
+        values = list(arrays)
+        if owner.built and len(values) == len(owner.variables):
+            ready.append(lambda: owner.load_own_variables(arrays))
+        return
+    if not _is_plain(owner):
+        ready.append(lambda: owner.load_own_variables(arrays))
+        return
+    variables = owner._direct_variables()
+    names = list(arrays)
+    if not owner.built and names and not variables:
+        differences.unbuilt.append(entry.path or owner.name)
+        return
+    fits = True
+    for index, variable in enumerate(variables):
+        dataset = arrays.dataset(str(index))
+        if dataset is None:
+            differences.missing.append(variable.path)
+            fits = False
+        elif hdf5.shape_of(dataset) != variable.shape:
+            shape = hdf5.shape_of(dataset)
+            differences.shapes.append(f"{variable.path}   file {shape}   model {variable.shape}")
+            fits = False
+        else:
+            hdf5.check_dataset(dataset, who)
+    for name in names:
+        if not name.isdigit() or int(name) >= len(variables):
+            differences.extra.append(f"{entry.path}/vars/{name}".lstrip("/"))
+    if fits and variables:
+        chosen = {str(i): None for i in range(len(variables))}
+        ready.append(lambda: owner.load_own_variables(_only(arrays, chosen)))
+
+
+def _only(arrays: hdf5.Arrays, names: Any) -> dict[str, np.ndarray]:
+    return {name: arrays[name] for name in names}
+
+
+def _is_plain(owner: Any) -> bool:
+    """Whether arrays 0, 1, ... of the file are the owner's variables in order."""
+    cls = type(owner)
+    default = (
+        cls.save_own_variables is Layer.save_own_variables
+        and cls.load_own_variables is Layer.load_own_variables
+    )
+    return default or is_builtin(cls)
+
+
+class _Places:
+    """Finds the group of each entry in a file, and knows which groups nobody asked for.
+
+    Elements of a container are numbered by class. Where the file tells the names of all elements
+    and they are the model's, names decide instead: they survive another order of layers.
+    """
+
+    def __init__(self, file: h5py.Group, who: str) -> None:
+        self._file = file
+        self._who = who
+        self._resolved: dict[str, str] = {"": ""}
+        self._claimed: set[str] = set()
+        self._backslashes = any("\\" in name for name in file)
+
+    def match(self, found: list[Entry]) -> None:
+        """Decide the path in the file of every entry."""
+        members: dict[str, list[Entry]] = {}
+        for entry in found:
+            if entry.container is not None:
+                members.setdefault(entry.container, []).append(entry)
+        done: set[str] = set()
+        for entry in found:
+            if entry.container is not None and entry.container not in done:
+                done.add(entry.container)
+                self._match_names(entry.container, members[entry.container])
+            if entry.path not in self._resolved:
+                self._resolved[entry.path] = self._place(entry.path)
+
+    def _place(self, path: str) -> str:
+        parts = path.split("/")
+        for count in range(len(parts) - 1, -1, -1):
+            beginning = "/".join(parts[:count])
+            if beginning in self._resolved:
+                rest = "/".join(parts[count:])
+                return f"{self._resolved[beginning]}/{rest}".lstrip("/")
+        return path
+
+    def _match_names(self, container: str, members: list[Entry]) -> None:
+        place = self._place(container)
+        group = self._open(place)
+        if group is None:
+            return
+        names: dict[str, str] = {}
+        for child_name in group:
+            inner = hdf5.subgroup(group, f"{child_name}/vars", self._who)
+            name = None if inner is None else hdf5.text_attribute(inner, "name")
+            if name is None or name in names:
+                return
+            names[name] = child_name
+        wanted = [entry.owner.name for entry in members]
+        if len(set(wanted)) == len(wanted) and set(wanted) == set(names):
+            for entry in members:
+                self._resolved[entry.path] = f"{place}/{names[entry.owner.name]}"
+
+    def _open(self, path: str) -> h5py.Group | None:
+        if not path:
+            return self._file
+        found = hdf5.subgroup(self._file, path, self._who)
+        if found is None and _OLD_LAYERS in self._file:
+            found = hdf5.subgroup(self._file, path.replace("layers", _OLD_LAYERS, 1), self._who)
+        if found is None and self._backslashes:
+            # Keras 2.12 on Windows wrote whole paths as names, with backslashes.
+            found = hdf5.subgroup(self._file, path.replace("/", "\\"), self._who)
+        return found
+
+    def group(self, entry: Entry) -> h5py.Group | None:
+        """The `vars` group of an entry."""
+        place = self._resolved.get(entry.path, entry.path)
+        found = self._open(f"{place}/vars".lstrip("/"))
+        if found is not None:
+            self._claimed.add(found.name.strip("/"))
+        elif isinstance(entry.owner, SeedGenerator):
+            # Keras keeps the state under the generator's attribute or under `seed_generator`.
+            return None
+        return found
+
+    def left_over(self) -> list[str]:
+        """Arrays that no layer has, without those of optimizers, metrics and seeds."""
+        left: list[str] = []
+
+        def visit(group: h5py.Group) -> None:
+            for name in group:
+                item = hdf5.child(group, name, self._who)
+                path = item.name.strip("/")
+                if isinstance(item, h5py.Group):
+                    if name.startswith(("optimizer", "metrics", "seed_generator")):
+                        continue
+                    if path not in self._claimed:
+                        visit(item)
+                else:
+                    left.append(path)
+
+        visit(self._file)
+        return left
+
+
+def restore_optimizer(model: Any, file: h5py.Group, who: str) -> None:
+    """Set the state of a compiled model's optimizer; warn when the file's does not fit."""
+    optimizer = getattr(model, "optimizer", None)
+    group = hdf5.subgroup(file, "optimizer/vars", who)
+    if not isinstance(optimizer, Optimizer) or group is None:
+        return
+    if not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    arrays = hdf5.Arrays(group, who)
+    set_optimizer(optimizer, arrays, who)
+
+
+def set_optimizer(
+    optimizer: Optimizer, arrays: Any, who: str, names: list[str] | None = None
+) -> None:
+    """Set an optimizer's variables from name -> array in file order."""
+    keys = list(arrays)
+    shapes = [hdf5.shape_of(arrays.dataset(key)) for key in keys]
+    order = fit_state(optimizer, shapes, names)
+    if order is None:
+        warnings.warn(
+            message(
+                who,
+                f"the state of optimizer '{optimizer.name}' must have {len(optimizer.variables)} "
+                "arrays of its shapes, so it was left out and training starts with a fresh state",
+                f"{len(keys)} arrays",
+                "To go on exactly, compile with the optimizer the file was saved with.",
+            ),
+            stacklevel=5,
+        )
+        return
+    for variable, source in zip(optimizer.variables, order, strict=True):
+        if isinstance(source, int):
+            variable.assign(arrays[keys[source]])
+        elif source == "u_product":
+            variable.assign(_product_of_momenta(optimizer, int(arrays[keys[0]])))
+
+
+def _product_of_momenta(optimizer: Any, steps: int) -> float:
+    """Nadam's running product of momentum factors after `steps`, which Keras 2 did not save.
+
+    Formula:
+        prod over t of beta_1 * (1 - 0.5 * 0.96^t)      Dozat 2016, section 3
+    """
+    t = np.arange(1, steps + 1, dtype="float64")
+    return float(np.prod(optimizer.beta_1 * (1.0 - 0.5 * 0.96**t)))
+
+
+def need_built(model: Any, who: str) -> None:
+    """Raise when a model has no variables to load into."""
+    if not model.built:
+        raise NotBuiltError(
+            message(
+                who,
+                f"{type(model).__name__} '{model.name}' must be built before weights are read",
+                "a model without variables",
+                "Call it on a batch first, or model.build((None, ...)).",
+            )
+        )
+
+
+__all__ = [
+    "Differences", "Group", "Store", "collect", "compare", "compare_array", "mismatch",
+    "need_built", "restore", "restore_optimizer", "set_optimizer", "to_bytes", "write",
+]  # fmt: skip

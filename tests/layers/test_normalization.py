@@ -1,0 +1,132 @@
+"""Facts of the normalizing layers."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import nacre
+from nacre import layers
+from nacre.core.errors import ArgumentError, ShapeError
+from nacre.layers.normalization.statistics import moments, normalize_batch, standardize
+
+X = np.random.default_rng(0).normal(3.0, 2.0, (4, 5, 3)).astype("float32")
+
+
+def plain_batch(x, gamma, beta):
+    mean, variance = moments(x, (0, 1))
+    return gamma * (x - mean) / jnp.sqrt(variance + 1e-3) + beta
+
+
+def own_batch(x, gamma, beta):
+    mean, variance = moments(jax.lax.stop_gradient(x), (0, 1))
+    return normalize_batch(x, mean, variance, gamma, beta, (0, 1), 1e-3)
+
+
+def test_written_out_gradient_of_batch_statistics() -> None:
+    gamma, beta = jnp.array([[[0.5, 1.0, 2.0]]]), jnp.array([[[0.1, 0.2, 0.3]]])
+    weight = np.random.default_rng(1).normal(size=X.shape).astype("float32")
+
+    def gradients(function):
+        total = lambda *arguments: jnp.sum(jnp.tanh(function(*arguments)) * weight)
+        return jax.grad(total, argnums=(0, 1, 2))(jnp.asarray(X), gamma, beta)
+
+    for own, plain in zip(gradients(own_batch), gradients(plain_batch), strict=True):
+        np.testing.assert_allclose(own, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_written_out_gradient_of_sample_statistics() -> None:
+    def plain(x):
+        mean, variance = moments(x, (2,))
+        return (x - mean) / jnp.sqrt(variance + 1e-3)
+
+    total = lambda function: lambda x: jnp.sum(jnp.sin(function(x)))
+    own = jax.grad(total(lambda x: standardize(x, (2,), 1e-3)))(jnp.asarray(X))
+    np.testing.assert_allclose(own, jax.grad(total(plain))(jnp.asarray(X)), rtol=1e-3, atol=1e-5)
+
+
+def test_a_large_mean_costs_no_digits() -> None:
+    x = (np.random.default_rng(2).normal(size=(256, 2)) + 1e4).astype("float32")
+    y = layers.BatchNormalization()(x, training=True)
+    np.testing.assert_allclose(np.std(y, axis=0), 1.0, rtol=2e-2)
+
+
+def test_training_moves_the_averages_and_inference_does_not() -> None:
+    layer = layers.BatchNormalization(momentum=0.5)
+    layer(X)
+    assert (layer.moving_mean.numpy() == 0).all()
+    layer(X, training=True)
+    np.testing.assert_allclose(layer.moving_mean.numpy(), 0.5 * X.mean((0, 1)), rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance.numpy(), 0.5 + 0.5 * X.var((0, 1)), rtol=1e-5)
+
+
+def test_a_frozen_layer_uses_and_keeps_its_averages() -> None:
+    layer = layers.BatchNormalization()
+    layer.build((None, 5, 3))
+    layer.trainable = False
+    np.testing.assert_allclose(layer(X, training=True), layer(X), rtol=1e-6)
+    assert (layer.moving_mean.numpy() == 0).all()
+    assert [v.name for v in layer.weights] == ["gamma", "beta", "moving_mean", "moving_variance"]
+
+
+def test_statistics_of_16_bits_are_taken_in_32() -> None:
+    x = (np.random.default_rng(2).normal(size=(512, 2)) * 200).astype("float16")  # squares overflow
+    y = layers.BatchNormalization(dtype="mixed_float16")(x, training=True)
+    assert y.dtype == jnp.float16 and np.isfinite(y).all()
+    np.testing.assert_allclose(np.std(np.asarray(y, "float32"), axis=0), 1.0, rtol=1e-2)
+
+
+def test_masked_steps_do_not_count() -> None:
+    mask = np.array([[True, True, True, False, False]] * 4)
+    spoiled = np.where(mask[..., None], X, 1e6).astype("float32")
+    layer, other = layers.BatchNormalization(momentum=0.0), layers.BatchNormalization(momentum=0.0)
+    layer(spoiled, training=True, mask=mask)
+    other(X[:, :3], training=True)
+    np.testing.assert_allclose(layer.moving_mean.numpy(), other.moving_mean.numpy(), rtol=1e-5)
+
+
+def test_old_spellings_of_batch_normalization() -> None:
+    assert layers.BatchNormalization(axis=[3], fused=True).axis == 3
+    with pytest.raises(ArgumentError, match="renorm"):
+        layers.BatchNormalization(renorm=True)
+
+
+def test_layer_normalization_in_training_is_the_same() -> None:
+    layer = layers.LayerNormalization()
+    np.testing.assert_allclose(layer(X), layer(X, training=True), rtol=1e-5, atol=1e-5)
+
+
+def test_layer_normalization_axes_in_any_order() -> None:
+    first, second = layers.LayerNormalization(axis=[2, 1]), layers.LayerNormalization(axis=[1, 2])
+    first.build((4, 5, 3))
+    second.build((4, 5, 3))
+    gamma = np.random.default_rng(3).normal(size=(5, 3)).astype("float32")
+    first.gamma.assign(gamma.T)
+    second.gamma.assign(gamma)
+    np.testing.assert_allclose(first(X), second(X), rtol=1e-6)
+
+
+def test_groups_must_divide_the_channels() -> None:
+    with pytest.raises(ShapeError, match="groups=2.*3 channels"):
+        layers.GroupNormalization(groups=2)(X)
+
+
+def test_spectral_normalization_brings_the_largest_singular_value_to_one() -> None:
+    layer = layers.SpectralNormalization(layers.Dense(4), power_iterations=30)
+    layer(X[:, 0], training=True)
+    largest = np.linalg.svd(layer.layer.kernel.numpy(), compute_uv=False)[0]
+    assert abs(largest - 1) < 1e-3
+
+
+def test_unit_normalization_of_zeros_has_a_finite_gradient() -> None:
+    layer = layers.UnitNormalization()
+    gradient = jax.grad(lambda x: jnp.sum(layer(x)))(jnp.zeros((1, 3)))
+    assert np.isfinite(gradient).all()
+
+
+def test_masks_pass_normalizing_layers() -> None:
+    tensor = nacre.layers.Masking()(layers.Input((5, 3)))
+    for name in ("BatchNormalization", "LayerNormalization", "RMSNormalization"):
+        assert getattr(layers, name)()(tensor)._keras_mask is not None

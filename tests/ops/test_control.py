@@ -1,0 +1,113 @@
+"""Loops, branches, conversions: what takes functions or asks questions."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import nacre.ops as ops
+from nacre.core.symbolic import KerasTensor
+from nacre.core.variable import Variable
+
+
+def test_scan_carries_a_state() -> None:
+    total, running = ops.scan(lambda s, x: (s + x, s + x), 0.0, np.arange(4.0, dtype="float32"))
+    assert float(total) == 6.0
+    assert running.tolist() == [0.0, 1.0, 3.0, 6.0]
+
+
+def test_associative_scan_gives_running_results() -> None:
+    x = np.arange(1, 5)
+    assert ops.associative_scan(lambda a, b: a + b, x).tolist() == [1, 3, 6, 10]
+    assert ops.associative_scan(lambda a, b: a + b, x, reverse=True).tolist() == [10, 9, 7, 4]
+
+
+def test_map_and_vectorized_map_agree() -> None:
+    x = np.arange(6.0, dtype="float32").reshape(3, 2)
+    one = ops.map(lambda row: row.sum(), x)
+    other = ops.vectorized_map(lambda row: row.sum(), x)
+    assert one.tolist() == other.tolist() == [1.0, 5.0, 9.0]
+
+
+def test_vectorized_map_takes_several_arrays() -> None:
+    x = np.arange(3.0, dtype="float32")
+    assert ops.vectorized_map(lambda pair: pair[0] * pair[1], (x, x)).tolist() == [0, 1, 4]
+
+
+@pytest.mark.parametrize("pred", [True, np.array(True), jnp.array([True])])
+def test_cond_takes_one_branch(pred: object) -> None:
+    assert float(ops.cond(pred, lambda: 1.0, lambda: 2.0)) == 1.0
+
+
+def test_cond_is_symbolic() -> None:
+    x = KerasTensor((), "bool")
+    assert ops.cond(x, lambda: ops.ones((2,)), lambda: ops.zeros((2,))).shape == (2,)
+
+
+def test_switch_takes_the_branch_with_the_number() -> None:
+    branches = [lambda x: x + 1, lambda x: x * 10]
+    assert int(ops.switch(1, branches, 5)) == 50
+
+
+def test_while_loop_keeps_the_form_of_its_variables() -> None:
+    out = ops.while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (0, 0))
+    assert [int(v) for v in out] == [4, 6]
+    assert int(ops.while_loop(lambda i: i < 9, lambda i: i + 2, 0)) == 10
+    stopped = ops.while_loop(lambda i: i < 9, lambda i: i + 1, 0, maximum_iterations=3)
+    assert int(stopped) == 3
+
+
+def test_fori_loop_counts() -> None:
+    assert int(ops.fori_loop(1, 4, lambda i, s: s + i, 0)) == 6
+
+
+def test_custom_gradient_is_used() -> None:
+    @ops.custom_gradient
+    def clipped(x):
+        return x * 1.0, lambda upstream: ops.clip(upstream, -0.1, 0.1)
+
+    assert float(clipped(3.0)) == 3.0
+    assert float(jax.grad(lambda x: clipped(x) * 5)(3.0)) == pytest.approx(0.1)
+
+
+def test_stop_gradient_is_a_constant_for_gradients() -> None:
+    assert float(jax.grad(lambda x: x * ops.stop_gradient(x))(3.0)) == 3.0
+
+
+def test_jvp_gives_value_and_direction() -> None:
+    value, slope = ops.linalg.jvp(lambda x: x**2, (3.0,), (1.0,))
+    assert (float(value), float(slope)) == (9.0, 6.0)
+
+
+def test_vectorize_broadcasts() -> None:
+    larger = ops.vectorize(lambda a, b: jnp.where(a > b, a, b))
+    assert larger([1, 5], 3).tolist() == [3, 5]
+
+
+def test_conversions() -> None:
+    assert ops.convert_to_tensor([1, 2]).dtype == "int32"
+    assert ops.convert_to_tensor([1.0, 2]).dtype == "float32"
+    assert ops.convert_to_tensor(np.float64(2.0)).dtype == "float32"
+    assert ops.convert_to_tensor([1], dtype="float16").dtype == "float16"
+    assert isinstance(ops.convert_to_numpy(Variable([1.0])), np.ndarray)
+    assert ops.is_tensor(ops.ones(1))
+    assert ops.is_tensor(KerasTensor((2,)))
+    assert not ops.is_tensor(np.ones(1))
+    assert not ops.is_tensor(3)
+
+
+def test_questions_about_symbolic_tensors() -> None:
+    x = KerasTensor((None, 3), "bfloat16")
+    assert ops.shape(x) == (None, 3)
+    assert ops.ndim(x) == 2
+    assert ops.size(x) is None
+    assert ops.dtype(x) == "bfloat16"
+    assert ops.shape([[1, 2, 3]]) == (1, 3)
+    assert ops.size([[1, 2, 3]]) == 3
+
+
+def test_an_unknown_reduction_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="reduction must be one of"):
+        ops.scatter_update(np.zeros(3), [[0]], [1.0], reduction="mean")
