@@ -145,8 +145,8 @@ _NAMES = (
 )
 __all__ = [*_NAMES, "deserialize", "get", "serialize"]
 
-# Old spellings: tf.keras 2 and early Keras 3.
-LEGACY_NAMES = {"softmax_v2": "softmax", "relu_6": "relu6", "leakyrelu": "leaky_relu"}
+# tf.keras 2 wrote this name into some configs.
+LEGACY_NAMES = {"softmax_v2": "softmax"}
 
 
 def get(identifier: Any) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core import interop
 from nacre.core.dtypes import is_float, standardize_dtype
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.names import auto_name, current_path
@@ -43,6 +44,19 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
         else:
             sizes.append(None)
     return tuple(sizes)
+
+
+def private_copy(value: jax.Array) -> jax.Array:
+    """A copy of an array that nobody else holds.
+
+    On a CPU it goes through NumPy, which needs no program; elsewhere it stays on the device.
+    """
+    if interop.is_tracer(value):
+        return value
+    if all(device.platform == "cpu" for device in value.devices()) and value.is_fully_addressable:
+        if len(value.devices()) == 1:
+            return jax.device_put(np.array(value), value.sharding)
+    return jnp.array(value, copy=True)
 
 
 class Variable:
@@ -137,7 +151,7 @@ class Variable:
             if isinstance(value, jax.Array):
                 # A private copy: the training step gives its arrays away, and the user's array
                 # must outlive that.
-                return jnp.array(value, dtype=target, copy=True)
+                return private_copy(value if target is None else value.astype(target))
             return np.array(value, dtype=target)
 
     @property
@@ -152,8 +166,9 @@ class Variable:
 
     def _to_device(self, value: np.ndarray) -> jax.Array:
         with jax.ensure_compile_time_eval():
-            # jnp.array copies; device_put could alias memory that the caller still changes.
-            self._value = jnp.array(value)
+            # The array is private to this variable, so the device may look into its memory.
+            # (jnp.array would compile a little program for every shape.)
+            self._value = jax.device_put(value)
         return self._value
 
     def assign(self, value: Any) -> None:
@@ -177,7 +192,7 @@ class Variable:
             scope.add_update((self, value))
         else:
             # A private copy, as in the constructor.
-            self._value = value.copy()
+            self._value = private_copy(value) if isinstance(value, jax.Array) else value.copy()
 
     def assign_add(self, value: Any) -> None:
         """Add to the value."""
@@ -206,10 +221,8 @@ class Variable:
         """
         value = self._value
         if isinstance(value, np.ndarray):
-            return jnp.array(value)
-        if self._was_read:
-            return jnp.array(value, copy=True)
-        return value
+            return jax.device_put(value)
+        return private_copy(value) if self._was_read else value
 
     def peek(self) -> Any:
         """The array for a program that only reads it and gives nobody else a reference."""

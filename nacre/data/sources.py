@@ -7,6 +7,7 @@ when they fit and sends them in chunks when they do not. `BatchSource` walks gen
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,8 @@ from nacre.data.py_dataset import indexed_batches, is_indexable_source
 # the same memory; more is streamed. On an accelerator half of its memory is used.
 CPU_BUDGET_BYTES = 1 << 30
 MAPPED_BUDGET_BYTES = 128 << 20  # memory-mapped files are streamed early: they are mapped on purpose
+
+MAPPED_STRETCH_BYTES = 32 << 20  # of a mapped file, read before its pages are let go of
 
 
 class ArraySource:
@@ -191,13 +194,32 @@ def _pick(leaf: Any, indices: np.ndarray | slice) -> Any:
     if isinstance(leaf, jax.Array):
         leaf = np.asarray(leaf)
     if isinstance(leaf, np.memmap) and not isinstance(indices, slice):
-        # Pages are read in the order of the file, which a disk likes, and put in place after.
+        # Rows are read in the order of the file, which a disk likes, and put in place after. One
+        # read maps many pages around it, so pages are let go of after every stretch of the file.
         order = np.argsort(indices, kind="stable")
         rows = np.empty((len(indices), *leaf.shape[1:]), device_dtype(leaf.dtype))
-        rows[order] = leaf[indices[order]]
+        for part in np.array_split(order, 1 + leaf.nbytes // MAPPED_STRETCH_BYTES):
+            rows[part] = leaf[indices[part]]
+            _forget_pages(leaf)
         return rows
-    rows = leaf[indices]
-    return np.ascontiguousarray(rows, dtype=device_dtype(rows.dtype))
+    rows = np.ascontiguousarray(leaf[indices], dtype=device_dtype(leaf.dtype))
+    if isinstance(leaf, np.memmap):
+        rows = np.array(rows) if np.shares_memory(rows, leaf) else rows
+        _forget_pages(leaf)
+    return rows
+
+
+def _forget_pages(leaf: np.memmap) -> None:
+    """Let go of the pages of a mapped file that were just read, so that memory stays flat.
+
+    They stay in the system's cache, so reading them again costs little. A copy-on-write map keeps
+    its pages: it may hold changes of the user's that are nowhere else.
+    """
+    if leaf.mode not in ("r", "r+") or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    mapped = getattr(leaf, "_mmap", None)
+    if isinstance(mapped, mmap.mmap):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class BatchSource:

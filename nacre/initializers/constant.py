@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, ShapeError, message, unknown_name
-from nacre.core.registry import register, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
 from nacre.initializers.initializer import Initializer, numpy_dtype
 
 
@@ -25,7 +25,8 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: Any = 0.0) -> None:
-        self.value = value
+        # An array comes back from a config as its own little config.
+        self.value = deserialize_keras_object(value) if isinstance(value, dict) else value
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """An array of `shape` filled with the value."""

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.dtypes import standardize_dtype
-from nacre.core.registry import deserialize_keras_object
 
 
 class Initializer:
@@ -38,7 +37,7 @@ class Initializer:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Initializer:
         """Make the initializer a config describes."""
-        return cls(**{key: deserialize_keras_object(value) for key, value in config.items()})
+        return cls(**config)
 
     def clone(self) -> Initializer:
         """A new initializer with the same arguments."""

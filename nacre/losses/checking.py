@@ -116,7 +116,7 @@ def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
         got, fix = describe(y_true), _fix(y_true.shape, wanted, who)
         if y_true.shape == y_pred.shape:
             got += ", which look one-hot"
-            fix = "Use loss='categorical_crossentropy', or give class indices: y.argmax(axis=-1)."
+            fix = f"{_use(who, 'one-hot')}, or give class indices: y.argmax(axis=-1)."
         rule = f"targets must be class indices of shape {_batch_shape(wanted)}, 0…{classes - 1}"
         raise LossInputError(message(who, rule, got, fix))
     if not jnp.issubdtype(y_true.dtype, jnp.integer):

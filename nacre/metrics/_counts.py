@@ -8,6 +8,7 @@ their product.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -133,6 +134,15 @@ def count(
         factor = jnp.asarray(label_weights, y_pred.dtype)
         weights = factor if weights is None else weights * factor
         weights = jnp.broadcast_to(weights, y_pred.shape)
+    limits = tuple(float(t) for t in thresholds)
+    return _count(y_true, y_pred, weights, thresholds=limits, per_label=per_label)
+
+
+# One program, so that eager updates cost one call; inside a compiled step it is inlined.
+@partial(jax.jit, static_argnames=("thresholds", "per_label"))
+def _count(
+    y_true: Any, y_pred: Any, weights: Any, *, thresholds: tuple[float, ...], per_label: bool
+) -> Counts:
     columns = y_pred.shape[-1] if per_label else 1
     y_true, y_pred = y_true.reshape(-1, columns), y_pred.reshape(-1, columns)
     spread = are_spread(thresholds)

@@ -156,7 +156,7 @@ class AUC(Metric):
             return jnp.zeros((), self.dtype)
         counts = Counts(*(getattr(self, name).value for name in Counts._fields))
         if self.curve == "PR" and self.summation_method == "interpolation":
-            areas = _interpolated_pr(counts)
+            areas = self.interpolate_pr_auc()
         else:
             x, y = self._points(counts)
             heights = {
@@ -171,6 +171,10 @@ class AUC(Metric):
             return jnp.mean(areas)
         weights = jnp.asarray(self.label_weights, areas.dtype)
         return divide_or_zero(jnp.sum(areas * weights), jnp.sum(weights))
+
+    def interpolate_pr_auc(self) -> Any:
+        """The area under precision over recall so far, one per label with `multi_label`."""
+        return _interpolated_pr(Counts(*(getattr(self, name).value for name in Counts._fields)))
 
     def _points(self, c: Counts) -> tuple[Any, Any]:
         """The curve's x and y at each threshold."""

@@ -200,7 +200,7 @@ def threshold(x: Tensor, threshold: float, default_value: float) -> jax.Array:
     return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
 
 
-@op(whole=True)
+@op(whole=True, tensors=("x",))
 def squareplus(x: Tensor, b: float = 4) -> jax.Array:
     """(x + sqrt(x² + b)) / 2: like softplus, without exponentials."""
     x = floating(x)

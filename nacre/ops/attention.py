@@ -15,7 +15,7 @@ from nacre.ops._define import REGISTRY, op
 KERAS_OPS_MODULE = "nn"
 
 
-@op(whole=True, name="dot_product_attention")
+@op(whole=True, name="dot_product_attention", tensors=("query", "key", "value", "bias", "mask"))
 def _dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -47,7 +47,7 @@ def _dot_product_attention(
     return jnp.einsum("bnts,bsnh->btnh", weights, value)
 
 
-@op
+@op(tensors=("query", "key", "value", "bias", "mask"))
 def dot_product_attention(
     query: Tensor,
     key: Tensor,

@@ -195,7 +195,7 @@ def hanning(x: Tensor) -> jax.Array:
     return _window(jnp.hanning, x)
 
 
-@op
+@op(tensors=("x",))
 def kaiser(x: Tensor, beta: float) -> jax.Array:
     """A Kaiser window of `x` points with shape `beta`."""
     return _window(jnp.kaiser, x, beta)

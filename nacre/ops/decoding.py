@@ -14,7 +14,7 @@ from nacre.ops._define import op
 KERAS_OPS_MODULE = "nn"
 
 
-@op(tensors=("inputs", "sequence_lengths"))
+@op(tensors=("inputs", "sequence_lengths"), class_name="CTCDecode")
 def ctc_decode(
     inputs: Tensor,
     sequence_lengths: Tensor,

@@ -74,7 +74,7 @@ def cross(
     return jnp.cross(array(x1), array(x2), axisa, axisb, axisc, axis)
 
 
-@op
+@op(tensors=("x",))
 def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.Array:
     """The sum along the diagonals."""
     x = array(x)
@@ -195,7 +195,7 @@ def qr(x: Tensor, mode: str = "reduced") -> tuple[jax.Array, jax.Array]:
     return tuple(jnp.linalg.qr(floating(x), mode=mode))  # type: ignore[return-value]
 
 
-@op
+@op(class_name="SVD")
 def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Singular values, falling, with both orthonormal factors unless `compute_uv` is False."""
     result = jnp.linalg.svd(floating(x), full_matrices, compute_uv)
@@ -257,7 +257,7 @@ def jvp(
     return jax.jvp(fun, primals, tangents, has_aux=has_aux)
 
 
-@op(tensors=("x", "y"))
+@op(tensors=("x", "y"), class_name="CDist")
 def cdist(x: Tensor, y: Tensor) -> jax.Array:
     """The Euclidean distance of every row of `x` to every row of `y`."""
     x, y = together(floating(x), floating(y))

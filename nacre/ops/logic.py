@@ -173,7 +173,7 @@ def isclose(
     return jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan)
 
 
-@op
+@op(class_name="AllClose")
 def allclose(
     x1: Tensor, x2: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> jax.Array:
@@ -181,7 +181,7 @@ def allclose(
     return jnp.all(jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan))
 
 
-@op
+@op(class_name="IsIn")
 def isin(x1: Tensor, x2: Tensor, assume_unique: bool = False, invert: bool = False) -> jax.Array:
     """True where an element of x1 is among those of x2."""
     return jnp.isin(array(x1), array(x2), assume_unique=assume_unique, invert=invert)

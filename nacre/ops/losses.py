@@ -116,7 +116,7 @@ def sparse_categorical_crossentropy(
     return -jnp.sum(jnp.where(hit, log_p, 0), axis=axis)
 
 
-@op(tensors=("x1", "x2"))
+@op(tensors=("x1", "x2"), class_name="PSNR")
 def psnr(x1: Tensor, x2: Tensor, max_val: float) -> jax.Array:
     """The peak signal-to-noise ratio of two images, in decibels."""
     x1, x2 = array(x1), array(x2)
@@ -129,7 +129,7 @@ def psnr(x1: Tensor, x2: Tensor, max_val: float) -> jax.Array:
     return 20 * jnp.log10(peak) - 10 * jnp.log10(error)
 
 
-@op(tensors=("target", "output", "target_length", "output_length"))
+@op(tensors=("target", "output", "target_length", "output_length"), class_name="CTCLoss")
 def ctc_loss(
     target: Tensor,
     output: Tensor,

@@ -466,8 +466,13 @@ def view_as_real(x: Tensor) -> jax.Array:
     return jnp.stack([jnp.real(x), jnp.imag(x)], axis=-1)
 
 
-@op
+@op(tensors=("abs_", "angle"))
 def polar(abs_: Tensor, angle: Tensor) -> jax.Array:
     """Complex numbers from lengths and angles."""
     length, angle = _result_float(abs_, angle)
     return jax.lax.complex(length * jnp.cos(angle), length * jnp.sin(angle))
+
+
+for _elsewhere in (erf, erfc, erfinv, rsqrt, view_as_complex, view_as_real):
+    _elsewhere.op.keras_module = "math"  # type: ignore[attr-defined]
+polar.op.keras_module = "nn"  # type: ignore[attr-defined]

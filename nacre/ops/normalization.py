@@ -28,7 +28,7 @@ def _along(parameter: Any, x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     return jnp.reshape(parameter, [x.shape[a] if a in axes else 1 for a in range(x.ndim)])
 
 
-@op(whole=True)
+@op(whole=True, class_name="BatchNorm")
 def batch_normalization(
     x: Tensor,
     mean: Tensor,
@@ -79,7 +79,7 @@ def _layer_normalization(
     return outputs.astype(x.dtype)
 
 
-@op
+@op(class_name="LayerNorm")
 def layer_normalization(
     x: Tensor,
     gamma: Tensor = None,
@@ -111,7 +111,7 @@ def _rms_normalization(x: Tensor, scale: Tensor, axis: Axis, epsilon: float) -> 
     return outputs.astype(x.dtype)
 
 
-@op
+@op(class_name="RMSNorm")
 def rms_normalization(
     x: Tensor, scale: Tensor = None, axis: Axis = -1, epsilon: float | None = None
 ) -> jax.Array:

@@ -55,7 +55,7 @@ def _colour_axis(who: str, images: Tensor, data_format: str | None) -> tuple[jax
     return x, axis
 
 
-@op
+@op(class_name="RGBToGrayscale")
 def rgb_to_grayscale(images: Tensor, data_format: str | None = None) -> jax.Array:
     """Brightness: 0.2989 · red + 0.587 · green + 0.114 · blue."""
     x, axis = _colour_axis("rgb_to_grayscale", images, data_format)
@@ -65,7 +65,7 @@ def rgb_to_grayscale(images: Tensor, data_format: str | None = None) -> jax.Arra
     return jnp.sum(wide * weights, axis=axis, keepdims=True).astype(x.dtype)
 
 
-@op
+@op(class_name="RGBToHSV")
 def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> jax.Array:
     """Hue, saturation and value, each from 0 to 1, of red, green and blue from 0 to 1."""
     x, axis = _colour_axis("rgb_to_hsv", images, data_format)
@@ -84,7 +84,7 @@ def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> jax.Array:
     return jnp.stack([hue, saturation, value], axis=axis).astype(x.dtype)
 
 
-@op
+@op(class_name="HSVToRGB")
 def hsv_to_rgb(images: Tensor, data_format: str | None = None) -> jax.Array:
     """Red, green and blue of hue, saturation and value, all from 0 to 1."""
     x, axis = _colour_axis("hsv_to_rgb", images, data_format)
@@ -175,7 +175,7 @@ def sobel_edges(images: Tensor, data_format: str | None = None) -> jax.Array:
     return jnp.stack([put_back(down, layout), put_back(right, layout)], axis=-1)
 
 
-@op(tensors=("image1", "image2"))
+@op(tensors=("image1", "image2"), class_name="SSIM")
 def ssim(
     image1: Tensor,
     image2: Tensor,

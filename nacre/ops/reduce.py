@@ -306,7 +306,7 @@ def digitize(x: Tensor, bins: Tensor) -> jax.Array:
     return jnp.digitize(array(x), array(bins)).astype("int32")
 
 
-@op(tensors=("sorted_sequence", "values"))
+@op(tensors=("sorted_sequence", "values"), class_name="SearchSorted")
 def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> jax.Array:
     """Where `values` would be put in so that the sequence stays sorted."""
     return jnp.searchsorted(array(sorted_sequence), array(values), side=side).astype("int32")

@@ -267,7 +267,7 @@ def diagflat(x: Tensor, k: int = 0) -> jax.Array:
     return jnp.diagflat(array(x), k=k)
 
 
-@op
+@op(tensors=("x",))
 def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.Array:
     """The diagonals in the plane of two axes."""
     return jnp.diagonal(array(x), offset, axis1, axis2)
@@ -337,3 +337,6 @@ def size(x: Tensor) -> int | None:
 def ndim(x: Tensor) -> int:
     """The number of axes."""
     return x.ndim if hasattr(x, "ndim") else array(x).ndim
+
+
+unstack.op.keras_module = "core"  # type: ignore[attr-defined]

@@ -35,31 +35,31 @@ def _pair(x: jax.Array) -> Pair:
     return jnp.real(x), jnp.imag(x)
 
 
-@op
+@op(class_name="FFT")
 def fft(x: tuple[Tensor, Tensor]) -> Pair:
     """The Fourier transform along the last axis of a pair (real, imaginary)."""
     return _pair(jnp.fft.fft(_complex(x)))
 
 
-@op
+@op(class_name="FFT2")
 def fft2(x: tuple[Tensor, Tensor]) -> Pair:
     """The Fourier transform along the last two axes of a pair (real, imaginary)."""
     return _pair(jnp.fft.fft2(_complex(x)))
 
 
-@op
+@op(class_name="IFFT2")
 def ifft2(x: tuple[Tensor, Tensor]) -> Pair:
     """The inverse Fourier transform along the last two axes."""
     return _pair(jnp.fft.ifft2(_complex(x)))
 
 
-@op
+@op(class_name="RFFT")
 def rfft(x: Tensor, fft_length: int | None = None) -> Pair:
     """The Fourier transform of a real signal: the frequencies that are not mirror images."""
     return _pair(jnp.fft.rfft(floating(x), n=fft_length))
 
 
-@op
+@op(class_name="IRFFT")
 def irfft(x: tuple[Tensor, Tensor], fft_length: int | None = None) -> jax.Array:
     """The real signal with the Fourier transform `x`."""
     return jnp.fft.irfft(_complex(x), n=fft_length)
@@ -100,7 +100,7 @@ def _window(window: Any, sequence_length: int, fft_length: int, dtype: Any) -> j
     return jnp.pad(jnp.asarray(values, dtype), (before, after))
 
 
-@op(tensors=("x",))
+@op(tensors=("x",), class_name="STFT")
 def stft(
     x: Tensor,
     sequence_length: int,
@@ -127,7 +127,7 @@ def stft(
     return rfft(frames * _window(window, sequence_length, fft_length, x.dtype), fft_length)
 
 
-@op(tensors=("x",))
+@op(tensors=("x",), class_name="ISTFT")
 def istft(
     x: tuple[Tensor, Tensor],
     sequence_length: int,

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# Scalars that older files lack; the optimizer's own value, or a computed one, stands in.
-_LEFT_OUT = ("learning_rate", "u_product")
+# Scalars that older files lack: the learning rate, of which the config tells the value, and Nadam's
+# running product, which `variable` is the name of in Keras.
+_LEFT_OUT = ("learning_rate", "variable")
 
 
 def fit_state(
@@ -35,10 +36,13 @@ def fit_state(
             return by_slot
     if [v.shape for v in own] == shapes:
         return list(range(len(own)))
+    if all(v.shape == () for v in own) and shapes[:1] == [()]:
+        # Keras 2 kept slots even where nothing uses them (SGD without momentum).
+        return [0, *[v.name for v in own[1:]]]
     order: list[int | str] = []
     position = 0
     for variable in own:
-        is_left_out = variable.name in _LEFT_OUT and len(shapes) < len(own)
+        is_left_out = variable.name in _LEFT_OUT
         if is_left_out:
             order.append(variable.name)
             continue

@@ -387,7 +387,7 @@ def set_optimizer(
     for variable, source in zip(optimizer.variables, order, strict=True):
         if isinstance(source, int):
             variable.assign(arrays[keys[source]])
-        elif source == "u_product":
+        elif source == "variable" and type(optimizer).__name__ == "Nadam":
             variable.assign(_product_of_momenta(optimizer, int(arrays[keys[0]])))
 
 

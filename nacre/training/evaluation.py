@@ -19,7 +19,7 @@ from nacre.training.programs import finisher, host_logs
 from nacre.training.state import State
 from nacre.training.step import custom_step, test_step
 
-CHUNK_BYTES = 32 << 20
+CHUNK_BYTES = 16 << 20
 _CHANGING = ("other", "metrics")
 
 

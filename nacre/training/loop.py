@@ -34,7 +34,7 @@ from nacre.training.programs import (
 from nacre.training.state import State
 from nacre.training.step import custom_step, train_step
 
-CHUNK_BYTES = 32 << 20  # rows sent to the device at once when arrays are streamed; two are in flight
+CHUNK_BYTES = 16 << 20  # rows sent to the device at once when arrays are streamed; two are in flight
 
 
 def fit(

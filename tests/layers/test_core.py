@@ -17,7 +17,8 @@ def test_dense_names_both_sizes_when_the_features_change() -> None:
         layer(np.ones((32, 64), "float32"))
     assert str(caught.value) == (
         "Dense 'head': the last axis must be 128, its size when the layer was built. "
-        "Got input of shape (32, 64). Project the input to 128 features, or make a new layer for 64."
+        "Got input of shape (32, 64). "
+        "Project the input to 128 features, or make a new layer for 64."
     )
 
 

@@ -71,6 +71,11 @@ def test_merging_with_masks(name: str, first: bool, second: bool) -> None:
     assert (None if found is None else np.ravel(found).astype(int).tolist()) == mask
 
 
+def test_a_product_without_any_valid_factor_is_zero() -> None:
+    output = layers.Multiply()([masked(A, MASK_A), masked(B, MASK_A)])
+    np.testing.assert_allclose(np.ravel(output), [10, 40, 0, 0, 250, 360])
+
+
 def test_lower_ranks_broadcast_behind_the_batch() -> None:
     first, second = layers.Input((3, 4)), layers.Input((4,))
     assert layers.add([first, second]).shape == (None, 3, 4)

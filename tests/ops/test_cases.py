@@ -14,6 +14,7 @@ import pytest
 
 import nacre.ops as ops
 from nacre.core.symbolic import KerasTensor
+from nacre.ops._define import REGISTRY
 from tests.cases.ops import CASES, UNLISTED, OpCase
 
 FOLDER = Path(__file__).parents[1] / "reference"
@@ -107,6 +108,24 @@ def test_every_op_of_keras_is_here_with_its_signature() -> None:
         found = str(inspect.Signature(parameters))
         if found != OWN_SIGNATURES.get(name, expected):
             different[name] = (found, expected)
+    assert not different
+
+
+# Ops Keras has no operation class for: layers' own, and those that make arrays from a number.
+_NO_CLASS = set(
+    "embed extract_patches_3d mish group_normalization lstm gru simple_rnn "
+    "bartlett blackman hamming hanning kaiser".split()
+)
+
+
+def test_ops_have_the_class_names_that_configs_hold() -> None:
+    different = {
+        name: (info.class_name, info.keras_module)
+        for name, info in REGISTRY.items()
+        if info.function.__module__.startswith("nacre.ops")
+        and name not in _NO_CLASS
+        and FACTS["classes"].get(info.class_name) != info.keras_module
+    }
     assert not different
 
 

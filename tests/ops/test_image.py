@@ -31,6 +31,18 @@ def test_blur_keeps_a_flat_middle_and_sums() -> None:
     np.testing.assert_allclose(flat[2:-2, 2:-2], 1, rtol=1e-6)
 
 
+def test_blur_of_a_point_is_the_product_of_two_bells() -> None:
+    point = np.zeros((9, 9, 1), "float32")
+    point[4, 4] = 1
+    blurred = np.asarray(ops.image.gaussian_blur(point, (5, 3), (2.0, 0.7)))[..., 0]
+    rows, columns = (
+        np.exp(-0.5 * (np.arange(-n, n + 1) / s) ** 2) for n, s in ((2, 2.0), (1, 0.7))
+    )
+    bell = np.outer(rows, columns)
+    np.testing.assert_allclose(blurred[2:7, 3:6], bell / bell.sum(), rtol=1e-5)
+    assert blurred.sum() == pytest.approx(1, rel=1e-5)
+
+
 def test_resize_knows_its_shape_for_any_batch() -> None:
     x = KerasTensor((None, 8, 10, 3))
     assert ops.image.resize(x, (4, 5)).shape == (None, 4, 5, 3)

@@ -65,9 +65,14 @@ def plain_convolution(x, kernel, strides, padding, dilation, groups):
     elif isinstance(padding, str):
         padding = padding.upper()
     return lax.conv_general_dilated(
-        x, kernel, strides, padding, rhs_dilation=dilation, dimension_numbers=LAYOUTS[x.ndim - 2],
+        x,
+        kernel,
+        strides,
+        padding,
+        rhs_dilation=dilation,
+        dimension_numbers=LAYOUTS[x.ndim - 2],
         feature_group_count=groups,
-    )  # fmt: skip
+    )
 
 
 def convolution_arrays(case):
@@ -84,8 +89,19 @@ def plain_results(case):
     return gradients(plain, *convolution_arrays(case))
 
 
-@pytest.mark.parametrize("lowering", ["conv", "patches", "taps", "blocks"])
-@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+LOWERINGS = [
+    # "conv" differs from plain convolution in its input gradient only: a third of the cases will do
+    *(pytest.param(case, "conv", id=f"conv-{case}") for case in CONVOLUTIONS[1::3]),
+    *(
+        pytest.param(case, lowering, id=f"{lowering}-{case}")
+        for case in CONVOLUTIONS
+        for lowering in ("patches", "taps", "blocks")
+        if lowering == "taps" or case[-1] == 1  # groups are one lowering only
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "lowering"), LOWERINGS)
 def test_every_lowering_gives_the_numbers_of_plain_convolution(case, lowering, monkeypatch):
     *_, strides, padding, dilation, groups = case
     if lowering == "blocks":  # patches, cut as finely as they go
@@ -321,16 +337,15 @@ def plain_options(name):
 @pytest.mark.parametrize("name", ["lstm", "gru_after", "gru_before", "simple"])
 def test_fast_recurrence_gives_the_gradients_of_the_plain_scan(name, sequences, masked):
     function, arrays = recurrent_case(name)
-    for reverse, zero in ((sequences, masked and not sequences),):
-        options = dict(
-            mask=MASK if masked else None,
-            return_sequences=sequences,
-            reverse=reverse,
-            zero_output_for_mask=zero,
-        )
-        fast = gradients(joined(function, **options), *arrays)
-        slow = gradients(joined(function, **options, **plain_options(name)), *arrays)
-        assert_close(fast, slow)
+    options = dict(
+        mask=MASK if masked else None,
+        return_sequences=sequences,
+        reverse=sequences,
+        zero_output_for_mask=masked and name == "simple",
+    )
+    fast = gradients(joined(function, **options), *arrays)
+    slow = gradients(joined(function, **options, **plain_options(name)), *arrays)
+    assert_close(fast, slow)
 
 
 def test_lstm_follows_its_formula():

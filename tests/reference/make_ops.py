@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import os
@@ -25,6 +26,18 @@ def signatures() -> dict[str, str]:
             value = getattr(module, name)
             if not name.startswith("_") and not isinstance(value, types.ModuleType):
                 found[prefix + name] = str(inspect.signature(value))
+    return found
+
+
+def classes() -> dict[str, str]:
+    """The operation classes configs name, each with its file."""
+    found = {}
+    for file in ("numpy", "nn", "math", "core", "image", "linalg", "einops"):
+        module = importlib.import_module(f"keras.src.ops.{file}")
+        for name, value in vars(module).items():
+            if isinstance(value, type) and issubclass(value, keras.Operation):
+                if value.__module__ == module.__name__:
+                    found[name] = file
     return found
 
 
@@ -71,6 +84,7 @@ def main() -> None:
     facts = {
         "keras": keras.__version__,
         "signatures": signatures(),
+        "classes": classes(),
         "dtypes": dtypes,
         "refused": refused,
     }

@@ -41,7 +41,7 @@ def test_names_and_old_spellings():
     assert type(regularizers.get("l1l2")).__name__ == "L1L2"
     assert regularizers.L2(l=0.5).l2 == 0.5
     assert regularizers.get(None) is None
-    penalty = lambda x: 0.0  # noqa: E731
+    penalty = lambda x: 0.0
     assert regularizers.get(penalty) is penalty
 
 

@@ -601,7 +601,8 @@ class Layer:
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 if calling.is_tensor(output):
-                    self.add_loss(self.activity_regularizer(output))
+                    # A mean over the batch, as in Keras: the penalty must not grow with it.
+                    self.add_loss(self.activity_regularizer(output) / output.shape[0])
         return outputs
 
     def _explain(self, error: Exception, tensors: dict[str, Any]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import jax.numpy as jnp
+
 from nacre import ops
 from nacre.core.registry import register
-from nacre.layers.merging.merge import Merge, reduce_where_valid
+from nacre.layers.merging.merge import Merge, reduce_where_valid, wide_mask
 
 
 @register("layers/Add")
@@ -44,6 +46,8 @@ class Subtract(Merge):
 class Multiply(Merge):
     """The product of a list of tensors; a masked factor counts as 1.
 
+    Where all factors are masked the result is 0.
+
     Example:
         >>> import nacre
         >>> nacre.layers.Multiply()([nacre.ops.ones((2, 3)), nacre.ops.ones((2, 3))]).shape
@@ -51,7 +55,16 @@ class Multiply(Merge):
     """
 
     def _merge(self, tensors: list[Any]) -> Any:
-        return reduce_where_valid(ops.multiply, tensors)
+        masks = [wide_mask(tensor) for tensor in tensors]
+        factors = [
+            tensor if mask is None else ops.where(mask, tensor, jnp.ones((), tensor.dtype))
+            for tensor, mask in zip(tensors, masks, strict=True)
+        ]
+        product = functools.reduce(ops.multiply, factors)
+        if any(mask is None for mask in masks):
+            return product
+        some_valid = functools.reduce(ops.logical_or, masks)
+        return ops.where(some_valid, product, jnp.zeros((), product.dtype))
 
 
 @register("layers/Average")

@@ -91,14 +91,20 @@ def _same_rank(tensors: list[Any]) -> list[Any]:
     return widened
 
 
+def wide_mask(tensor: Any) -> Any:
+    """The mask of a tensor in the tensor's shape, or None."""
+    mask = scope.get_mask(tensor)
+    if mask is not None and len(mask.shape) < len(tensor.shape):
+        axes = tuple(range(len(mask.shape), len(tensor.shape)))
+        mask = ops.broadcast_to(ops.expand_dims(mask, axes), tensor.shape)
+    return mask
+
+
 def reduce_where_valid(operation: Any, tensors: list[Any]) -> Any:
     """Join tensors pairwise; where one of a pair is masked the other one stands alone."""
     result, valid = None, None
     for tensor in tensors:
-        mask = scope.get_mask(tensor)
-        if mask is not None and len(mask.shape) < len(tensor.shape):
-            axes = tuple(range(len(mask.shape), len(tensor.shape)))
-            mask = ops.broadcast_to(ops.expand_dims(mask, axes), tensor.shape)
+        mask = wide_mask(tensor)
         if result is None:
             result, valid = tensor, mask
             continue

@@ -192,7 +192,7 @@ def _tile(windows: Windows, array: Array) -> Array:
 
 
 def _untile(windows: Windows, array: Array) -> Array:
-    """Fold (batch, out, taps, out, taps, ..., channels) back to the input's sizes; zeros where cropped."""
+    """Fold (batch, out, taps, out, taps, ..., channels) back to the input; zeros where cropped."""
     covered = [size * taps for size, taps in zip(windows.outputs, windows.window, strict=True)]
     array = array.reshape(array.shape[0], *covered, array.shape[-1])
     rest = [(0, size - seen, 0) for size, seen in zip(windows.sizes, covered, strict=True)]
@@ -277,7 +277,7 @@ def _put_in_tiles(windows: Windows, winners: Array, dy: Array) -> Array:
 
 
 def _take_winners(windows: Windows, winners: Array, dx: Array) -> Array:
-    """Gather one value per window from where its maximum was: the transpose of `_put_at_winners`."""
+    """Gather one value per window from where its maximum was: `_put_at_winners` transposed."""
     taps = _taps(windows, _padded(windows, dx, jnp.zeros((), dx.dtype)))
     picked = taps[0]
     for number, tap in enumerate(taps[1:], 1):
@@ -341,7 +341,7 @@ _sum_pool_transpose.defvjp(
 
 
 def _inverse_counts(windows: Windows) -> Array:
-    """One over how many real values each window covers, for broadcasting over batch and channels."""
+    """One over how many real values each window covers, ready to broadcast."""
     if not any(low or high for low, high in windows.padding):
         return jnp.float32(1 / math.prod(windows.window))
     return 1 / _sum_pool(windows, jnp.ones((1, *windows.sizes, 1), jnp.float32))

@@ -56,7 +56,7 @@ def lstm(
         recurrent_kernel  (units, 4 units)
         bias              (4 units,)
         mask              (batch, time)           bool
-        returns           outputs (batch, time, units) or (batch, units), then h and c (batch, units)
+        returns           outputs (batch, time, units) or (batch, units); h, c (batch, units)
     Formula:
         c' = f · c + i · activation(g);  h' = o · activation(c')
     Precision:

@@ -1,0 +1,293 @@
+"""Saving and loading whole models and weights: the public functions."""
+
+from __future__ import annotations
+
+import importlib
+import weakref
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nacre.core.errors import ArgumentError, FileFormatError, message
+from nacre.core.registry import get_registered_object, short_module
+from nacre.saving import archive
+from nacre.saving.atomic import ask_before_overwriting, target_path, write_file, write_folder
+from nacre.saving.files import KINDS, Source
+from nacre.saving.formats import h5, native, weights_h5
+from nacre.saving.weights import need_built
+
+_H5 = (".h5", ".hdf5", ".hdf")
+
+
+def save_model(
+    model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+) -> None:
+    """Write a whole model: structure, weights, compile arguments and optimizer state.
+
+    The file is written beside the target, read back and compared with memory, and only then takes
+    the target's place: a failure leaves the old file as it was.
+
+    Args:
+        model: The model.
+        filepath: Path ending in `.keras` or `.h5`, or a binary file object (gets `.keras` bytes).
+        overwrite: False asks at a terminal before an existing file is replaced, and raises elsewhere.
+        zipped: False writes a folder with the members of the `.keras` archive.
+        include_optimizer: False leaves the compile arguments and the optimizer out.
+        save_format: 'keras' or 'h5' where the ending does not tell (tf.keras 2).
+
+    Raises:
+        FileFormatError: The ending is no format's, or what was written differs from memory.
+    Example:
+        >>> import nacre, io
+        >>> model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
+        >>> file = io.BytesIO()
+        >>> save_model(model, file)
+        >>> load_model(file.getvalue()).output_shape
+        (None, 2)
+    """
+    include_optimizer = kwargs.pop("include_optimizer", True)
+    save_format = kwargs.pop("save_format", None)
+    if kwargs.pop("signatures", None) is not None or kwargs.pop("options", None) is not None:
+        raise _no_saved_model(filepath)
+    kwargs.pop("save_traces", None)
+    who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save"
+    if kwargs:
+        raise ArgumentError(message(who, "arguments must be known", ", ".join(kwargs)))
+    if hasattr(filepath, "write"):
+        files, groups = native.to_files(model, include_optimizer)
+        content = archive.pack(files)
+        native.check_archive(Source(content, who).opened(), groups, who)
+        filepath.write(content)
+        return
+    path = target_path(filepath, who)
+    kind = _format_of(path, save_format, zipped, who)
+    if not overwrite:
+        ask_before_overwriting(path, who)
+    if kind == "h5":
+        content, groups = h5.to_bytes(model, include_optimizer)
+        write_file(path, content, partial(h5.check, groups=groups, who=who))
+        return
+    files, groups = native.to_files(model, include_optimizer)
+    if kind == "folder":
+        known = frozenset((*archive.MEMBERS, "assets"))
+        write_folder(path, files, partial(native.check_folder, groups=groups, who=who), known)
+    else:
+        write_file(path, archive.pack(files), partial(native.check_archive, groups=groups, who=who))
+
+
+def _format_of(path: Path, save_format: str | None, zipped: bool | None, who: str) -> str:
+    if path.name.endswith(".weights.h5"):
+        raise FileFormatError(
+            message(
+                who,
+                "a whole model's file must end in .keras or .h5",
+                f"'{path.name}', the ending of weights alone",
+                f"Call save_weights('{path.name}'), or save('{path.name[:-11]}.keras').",
+            )
+        )
+    ending = path.suffix.lower()
+    if zipped is False:
+        if ending in (".keras", *_H5):
+            raise FileFormatError(
+                message(who, "with zipped=False the path is a folder's", f"'{path.name}'", "Leave the ending out.")  # noqa: E501
+            )
+        return "folder"
+    if save_format in ("h5", "hdf5"):
+        return "h5"
+    if save_format in ("keras", "keras_v3"):
+        return "native"
+    if ending == ".keras":
+        return "native"
+    if ending in _H5:
+        return "h5"
+    raise _no_saved_model(path)
+
+
+def _no_saved_model(filepath: Any) -> FileFormatError:
+    name = Path(str(filepath)).name
+    return FileFormatError(
+        message(
+            f"model.save('{name}')",
+            "the path must end in .keras (recommended) or .h5",
+            f"'{name}'; the SavedModel folder that tf.keras 2 made from such a path cannot be "
+            "written in this version yet",
+            f"Use model.save('{Path(name).stem or 'model'}.keras').",
+        )
+    )
+
+
+def load_model(
+    filepath: Any,
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """Open a model saved by nacre or by any version of Keras.
+
+    The format is told by the content, not by the ending. Nothing in the file is run or imported:
+    classes are those built in, registered, or passed in.
+
+    Args:
+        filepath: Path, bytes or binary file object of a `.keras` or `.h5` model.
+        custom_objects: name -> class or function for names that are not built in.
+        compile: Whether the model is compiled as it was, and the optimizer's state restored.
+        safe_mode: False allows Python code stored in the file (lambdas). Only for files you trust.
+
+    Raises:
+        FileFormatError: There is no model at the path.
+        SerializationError: The config names something unknown, or holds code.
+        WeightsMismatchError: The weights do not fit the config.
+    """
+    source = Source(filepath, "load_model")
+    if source.kind == "h5_model":
+        return h5.load(source.opened(), source.who, custom_objects, compile, safe_mode)
+    if source.kind in ("native", "native_folder"):
+        if source.kind == "native":
+            files = archive.unpack(source.opened(), archive.MEMBERS, source.who)
+        else:
+            assert source.path is not None
+            files = native.read_folder(source.path)
+        return native.load(files, source.who, custom_objects, compile, safe_mode)
+    raise FileFormatError(
+        message(
+            "load_model",
+            "the file must hold a whole model",
+            f"{source.who}, {KINDS[source.kind]}",
+            "Build the model as it was and call model.load_weights(path).",
+        )
+    )
+
+
+def save_weights(
+    model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None, **kwargs: Any
+) -> None:
+    """Write a model's weights: `.weights.h5` in Keras 3's layout, any other `.h5` in the older one.
+
+    Args:
+        model: A built model.
+        filepath: Path.
+        overwrite: As in `save_model`.
+        max_shard_size: Must be None: one file holds everything.
+        save_format: 'h5' where the ending does not tell (tf.keras 2).
+
+    Raises:
+        FileFormatError: The ending is no format's, or what was written differs from memory.
+    """
+    who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save_weights"
+    save_format = kwargs.pop("save_format", None)
+    kwargs.pop("options", None)
+    if kwargs:
+        raise ArgumentError(message(who, "arguments must be known", ", ".join(kwargs)))
+    if max_shard_size is not None:
+        raise ArgumentError(
+            message(
+                who,
+                "max_shard_size must be None, as weights are written to one file of any size",
+                repr(max_shard_size),
+            )
+        )
+    need_built(model, who)
+    path = target_path(filepath, who)
+    is_keras3 = path.name.endswith(".weights.h5")
+    if not is_keras3 and path.suffix.lower() not in _H5 and save_format not in ("h5", "hdf5"):
+        raise FileFormatError(
+            message(
+                who,
+                "the path must end in .weights.h5 (recommended) or .h5",
+                f"'{path.name}'",
+                f"Use save_weights('{path.name}.weights.h5').",
+            )
+        )
+    if not overwrite:
+        ask_before_overwriting(path, who)
+    if is_keras3:
+        content, groups = weights_h5.to_bytes(model)
+        write_file(path, content, partial(weights_h5.check, groups=groups, who=who))
+    else:
+        content, groups = weights_h5.to_legacy_bytes(model)
+        write_file(path, content, partial(weights_h5.check_legacy, groups=groups, who=who))
+
+
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+    """Set a model's weights from a `.weights.h5`, `.h5` or `.keras` file of any Keras.
+
+    Args:
+        model: A built model.
+        filepath: Path, bytes or binary file object.
+        skip_mismatch: Leave out what does not fit, with a warning that lists it.
+        by_name: Match layers by name (`.h5` in the older layout only).
+
+    Raises:
+        WeightsMismatchError: Something does not fit; nothing was changed.
+    """
+    who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.load_weights"
+    by_name = bool(kwargs.pop("by_name", False))
+    kwargs.pop("options", None)
+    if kwargs:
+        raise ArgumentError(message(who, "arguments must be known", ", ".join(kwargs)))
+    source = Source(filepath, who)
+    need_built(model, who)
+    weights_h5.load(model, source, by_name, bool(skip_mismatch))
+
+
+# -------------------------------------------------------------------- pickle and copy
+
+# Custom classes of models that became bytes in this process, so that a copy finds even classes
+# made within functions.
+_classes: weakref.WeakValueDictionary[tuple[str, str], Any] = weakref.WeakValueDictionary()
+
+
+def model_to_bytes(model: Any) -> bytes:
+    """A model as the bytes of a `.keras` file; what pickle, joblib and copy store."""
+    for layer in model._flatten_layers():
+        cls = type(layer)
+        _classes[(cls.__module__, cls.__name__)] = cls
+    files, _ = native.to_files(model)
+    return archive.pack(files)
+
+
+def model_from_bytes(data: bytes) -> Any:
+    """The model in bytes that `model_to_bytes` made.
+
+    Unlike `load_model` it looks classes up by module, as pickle itself does: only for bytes of
+    your own.
+    """
+    who = "pickled model"
+    files = archive.unpack(Source(data, who).opened(), archive.MEMBERS, who)
+    config = archive.read_json(files[archive.CONFIG], "config.json", who)
+    found: dict[str, Any] = {}
+    _custom_classes(config, found)
+    return native.load(files, who, found, compile=True, safe_mode=True)
+
+
+def _custom_classes(node: Any, found: dict[str, Any]) -> None:
+    """Classes and functions a config names that are neither built in nor registered."""
+    if isinstance(node, list):
+        for item in node:
+            _custom_classes(item, found)
+        return
+    if not isinstance(node, dict):
+        return
+    module, name = node.get("module"), node.get("class_name")
+    if isinstance(module, str) and isinstance(name, str) and short_module(module) is None:
+        name = str(node.get("config")) if name == "function" else name
+        registered = node.get("registered_name") or name
+        if get_registered_object(registered) is None and not module.startswith("keras."):
+            thing = _classes.get((module, name)) or _imported(module, name)
+            if thing is not None:
+                found[registered] = thing
+    for value in node.values():
+        _custom_classes(value, found)
+
+
+def _imported(module: str, name: str) -> Any:
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None
+
+
+__all__ = [
+    "load_model", "load_weights", "model_from_bytes", "model_to_bytes", "save_model",
+    "save_weights",
+]  # fmt: skip

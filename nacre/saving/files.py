@@ -1,0 +1,169 @@
+"""Which kind of file something is, by its content; and errors that say what to do instead."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+from nacre.core.errors import FileFormatError, message, nearest
+from nacre.saving import archive, hdf5
+
+KINDS = {
+    "native": "a .keras model",
+    "native_folder": "an unzipped .keras model",
+    "h5_model": "an .h5 model",
+    "legacy_weights": "an .h5 file of weights",
+    "weights": "a Keras 3 file of weights",
+    "sharded_weights": "a list of weight shards",
+}
+
+
+class MissingFileError(FileFormatError, FileNotFoundError):
+    """There is no file at the path."""
+
+
+class Source:
+    """Something to read from: a path, bytes, or a file object; opened once its kind is known.
+
+    Attributes:
+        name: How errors call it.
+        kind: A key of `KINDS`.
+    """
+
+    def __init__(self, filepath: Any, who: str) -> None:
+        self.path: Path | None = None
+        self.content: bytes | None = None
+        if isinstance(filepath, bytes | bytearray | memoryview):
+            self.content, self.name = bytes(filepath), "bytes"
+        elif hasattr(filepath, "read"):
+            self.content, self.name = filepath.read(), getattr(filepath, "name", None) or "file object"
+            self.name = str(self.name)
+        else:
+            try:
+                self.path = Path(os.fsdecode(filepath))
+            except TypeError:
+                raise FileFormatError(
+                    message(
+                        who, "filepath must be a path or a file object", type(filepath).__name__
+                    )
+                ) from None
+            self.name = self.path.name or str(self.path)
+        self.who = f"'{self.name}'"
+        self.kind = self._kind(who)
+
+    def opened(self) -> Any:
+        """The path, or the content as a file object."""
+        return str(self.path) if self.path is not None else io.BytesIO(self.content or b"")
+
+    # ------------------------------------------------------------ finding out
+
+    def _kind(self, who: str) -> str:
+        if self.path is not None:
+            if not self.path.exists():
+                return self._missing(who)
+            if self.path.is_dir():
+                return self._folder_kind(who)
+            with open(self.path, "rb") as file:
+                beginning = file.read(512)
+        else:
+            beginning = (self.content or b"")[:512]
+        if beginning.startswith(archive.SIGNATURE):
+            return "native"
+        if beginning.startswith(hdf5.SIGNATURE):
+            return self._h5_kind(who)
+        if beginning.lstrip()[:1] == b"{" and self.path is not None:
+            if self.path.name.endswith(".weights.json"):
+                return "sharded_weights"
+        raise self._unknown(beginning, who)
+
+    def _h5_kind(self, who: str) -> str:
+        with hdf5.open_file(self.opened(), self.who) as file:
+            if hdf5.text_attribute(file, "model_config") is not None:
+                return "h5_model"
+            if hdf5.names_attribute(file, "layer_names") is not None or "model_weights" in file:
+                return "legacy_weights"
+            if "vars" in file or any(n == "layers" or n.startswith("_layer_ch") for n in file):
+                return "weights"
+            if any("vars" in name for name in file) or len(file):
+                return "weights"
+        raise FileFormatError(
+            message(who, "the file must hold a model or weights", f"'{self.name}', an empty HDF5 file")
+        )
+
+    def _folder_kind(self, who: str) -> str:
+        assert self.path is not None
+        names = set(os.listdir(self.path))
+        if archive.CONFIG in names and archive.WEIGHTS in names:
+            return "native_folder"
+        if "saved_model.pb" in names or "saved_model.pbtxt" in names:
+            raise FileFormatError(
+                message(
+                    who,
+                    "the path must be a .keras or .h5 file",
+                    f"'{self.name}', a SavedModel folder, which this version cannot open yet",
+                    "Where TensorFlow is installed, open it with tf_keras.models.load_model and save "
+                    "it as 'model.h5' or 'model.keras'; that file opens here.",
+                )
+            )
+        raise FileFormatError(
+            message(
+                who,
+                "the path must be a model file",
+                f"'{self.name}', a folder with {', '.join(sorted(names)[:5]) or 'nothing in it'}",
+                "Give the path of a .keras or .h5 file.",
+            )
+        )
+
+    def _missing(self, who: str) -> str:
+        assert self.path is not None
+        if (self.path.parent / f"{self.path.name}.index").exists():
+            raise FileFormatError(
+                message(
+                    who,
+                    "weights must be in an HDF5 file",
+                    f"'{self.name}', a TensorFlow checkpoint, which this version cannot open yet",
+                    "Where TensorFlow is installed, load it and save_weights('name.weights.h5').",
+                )
+            )
+        folder = self.path.parent
+        fix = f"The folder '{folder}' does not exist either."
+        if folder.is_dir():
+            near = nearest(self.path.name, os.listdir(folder))
+            usable = (".keras", ".h5", ".hdf5")
+            others = sorted(n for n in os.listdir(folder) if n.endswith(usable))
+            if near:
+                fix = f"Did you mean {near!r}?"
+            elif others:
+                fix = f"Files there: {', '.join(others[:8])}."
+            else:
+                fix = f"There is no .keras or .h5 file in '{folder.resolve()}'."
+        raise MissingFileError(message(who, "the file must exist", f"'{self.path}'", fix))
+
+    def _unknown(self, beginning: bytes, who: str) -> FileFormatError:
+        if not beginning:
+            what = "an empty file"
+        elif beginning.startswith(b"version https://git-lfs"):
+            what = "a Git LFS pointer, not the file it stands for"
+        elif beginning.lstrip()[:1] == b"{":
+            what = "JSON text"
+        elif beginning.lstrip()[:1] == b"<":
+            what = "a web page or XML"
+        elif beginning[:1] == b"\x80":
+            what = "a Python pickle, which is never opened"
+        elif beginning[4:8] == b"TFL3":
+            what = "a TFLite model"
+        else:
+            what = f"a file that begins with {beginning[:8]!r}"
+        fixes = {
+            "JSON text": "Use nacre.models.model_from_json for a config.",
+            "a Git LFS pointer, not the file it stands for": "Run `git lfs pull`.",
+        }
+        fix = fixes.get(what, "A .keras file is a zip archive, an .h5 file is HDF5.")
+        return FileFormatError(
+            message(who, "the file must be .keras or .h5 by its content", f"'{self.name}', {what}", fix)
+        )
+
+
+__all__ = ["KINDS", "MissingFileError", "Source"]

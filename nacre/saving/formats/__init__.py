@@ -1,0 +1,1 @@
+"""One file a format: `.keras`, whole-model and weights `.h5`, `.weights.h5`."""

@@ -1,0 +1,192 @@
+"""Whole models in one HDF5 file, the format of Keras 1 and 2 that Keras 3 still reads and writes.
+
+Layout: attributes `model_config`, `training_config`, `keras_version`, `backend`; group
+`model_weights` in the older layout of weights; group `optimizer_weights` with `weight_names`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import h5py
+
+from nacre.core.errors import FileFormatError, message
+from nacre.core.registry import CustomObjectScope, deserialize_keras_object, serialize_keras_object
+from nacre.optimizers import Optimizer
+from nacre.saving import archive, hdf5, legacy_layout, weights
+from nacre.saving.formats.native import KERAS_VERSION, compile_model, config_text
+from nacre.saving.lambdas import take_out_code
+from nacre.saving.migrate import migrate_config, migrate_training
+
+
+def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[Any]]:
+    """An `.h5` file of a model, and the arrays in it."""
+    import nacre
+
+    if model._graph is None and type(model).get_config is not None:
+        _refuse_subclass(model)
+    config = _older_form(serialize_keras_object(model))
+    names, groups = legacy_layout.collect(model)
+    with hdf5.Writer() as writer:
+        root = writer.root
+        root.attrs["keras_version"] = KERAS_VERSION
+        root.attrs["backend"] = "jax"
+        root.attrs["nacre_version"] = nacre.__version__
+        root.attrs["model_config"] = config_text(config, f"model '{model.name}'")
+        legacy_layout.write(root.create_group("model_weights"), names, groups, KERAS_VERSION)
+        if include_optimizer and model.compiled:
+            training = _training_config(model.get_compile_config())
+            root.attrs["training_config"] = config_text(training, f"model '{model.name}'")
+            _write_optimizer(root, getattr(model, "optimizer", None))
+    return writer.content, groups
+
+
+def _refuse_subclass(model: Any) -> None:
+    if not model.built:
+        kind = type(model).__name__
+        raise FileFormatError(
+            message(
+                f"model.save, {kind} '{model.name}'",
+                "a model must be built before it is saved as .h5",
+                "a model without variables",
+                "Call it on a batch first, or model.build((None, ...)).",
+            )
+        )
+
+
+def _write_optimizer(root: h5py.File, optimizer: Any) -> None:
+    if not isinstance(optimizer, Optimizer) or not optimizer.variables:
+        return
+    group = root.create_group("optimizer_weights")
+    own = optimizer.variables
+    unique = legacy_layout.LegacyGroup("", own)
+    legacy_layout.write_list(group, unique.names, unique.arrays)
+
+
+def _older_form(data: dict[str, Any]) -> dict[str, Any]:
+    """`{"class_name", "config"}` for the model and its layers; parts of layers stay as they are."""
+    config = data["config"]
+    if isinstance(config, dict) and isinstance(config.get("layers"), list):
+        layers = []
+        for layer in config["layers"]:
+            graph = {k: layer[k] for k in ("name", "inbound_nodes") if k in layer}
+            layers.append({**_older_form(layer), **graph})
+        config = {**config, "layers": layers}
+    name = data["class_name"]
+    registered = data.get("registered_name")
+    if registered and ">" in registered:
+        name = registered
+    result = {"class_name": name, "config": config}
+    if "keras.src.ops" in str(data.get("module")):
+        result["module"] = data["module"]  # tells `Add`, the op, from the layer
+    return result
+
+
+def _training_config(config: dict[str, Any]) -> dict[str, Any]:
+    config = {key: _short(value) for key, value in config.items()}
+    config["optimizer_config"] = config.pop("optimizer", None)
+    return config
+
+
+def _short(value: Any) -> Any:
+    """Objects as `{"class_name", "config"}`."""
+    if isinstance(value, dict) and "class_name" in value and "config" in value:
+        registered = value.get("registered_name")
+        name = registered if registered and ">" in registered else value["class_name"]
+        if name == "function":
+            return value
+        return {"class_name": name, "config": value["config"]}
+    if isinstance(value, dict):
+        return {k: _short(v) for k, v in value.items()}
+    return [_short(v) for v in value] if isinstance(value, list) else value
+
+
+def check(source: Any, groups: list[Any], who: str) -> None:
+    """Raise unless a written file opens and holds exactly these arrays."""
+    with hdf5.open_file(source, who) as file:
+        archive.read_json((hdf5.text_attribute(file, "model_config") or "").encode(), "config", who)
+        root = hdf5.subgroup(file, "model_weights", who)
+        legacy_layout.compare(root if root is not None else file, groups, who)
+
+
+def load(
+    source: Any,
+    who: str,
+    custom_objects: dict[str, Any] | None,
+    compile: bool,
+    safe_mode: bool,
+) -> Any:
+    """The model in an `.h5` file by any Keras."""
+    with hdf5.open_file(source, who) as file:
+        config = archive.read_json(
+            (hdf5.text_attribute(file, "model_config") or "").encode(), "model_config", who
+        )
+        root = hdf5.subgroup(file, "model_weights", who)
+        version = hdf5.text_attribute(file, "keras_version") or ""
+        if not version and root is not None:
+            version = hdf5.text_attribute(root, "keras_version") or ""
+        config = migrate_config(config, version)
+        config, functions = take_out_code(config, safe_mode, who)
+        with CustomObjectScope({**functions, **(custom_objects or {})}):
+            model = deserialize_keras_object(config, safe_mode=safe_mode)
+            if root is not None:
+                _build_from_weights(model, root, who)
+                legacy_layout.restore(model, root, who, keras_version=version)
+            training = hdf5.text_attribute(file, "training_config")
+            if compile and training:
+                arguments = archive.read_json(training.encode(), "training_config", who)
+                compile_model(model, migrate_training(arguments, model), who)
+                _restore_optimizer(model, file, who)
+    return model
+
+
+def _build_from_weights(model: Any, root: h5py.Group, who: str) -> None:
+    """Old Sequential files may not tell the input's shape; the first kernel does."""
+    names = hdf5.names_attribute(root, "layer_names") or []
+    if model.built or not names or not hasattr(model, "layers") or not model.layers:
+        return
+    first = model.layers[0]
+    group = hdf5.subgroup(root, names[0], who)
+    weights_names = [] if group is None else hdf5.names_attribute(group, "weight_names") or []
+    if type(first).__name__ == "Dense" and weights_names and group is not None:
+        kernel = hdf5.child(group, weights_names[0], who)
+        model.build((None, hdf5.shape_of(kernel)[0]))
+    else:
+        weights.need_built(model, who)
+
+
+class _Listed:
+    """Arrays of `optimizer_weights` in the order of their names."""
+
+    def __init__(self, group: h5py.Group, who: str) -> None:
+        self.names = hdf5.names_attribute(group, "weight_names") or []
+        self._arrays = hdf5.Arrays(group, who)
+
+    def __iter__(self) -> Any:
+        return iter(self.names)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._arrays[name]
+
+    def dataset(self, name: str) -> h5py.Dataset:
+        """The dataset of one name."""
+        found = self._arrays.dataset(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+
+def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
+    optimizer = getattr(model, "optimizer", None)
+    group = hdf5.subgroup(file, "optimizer_weights", who)
+    if not isinstance(optimizer, Optimizer) or group is None:
+        return
+    if not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    listed = _Listed(group, who)
+    if listed.names:
+        weights.set_optimizer(optimizer, listed, who, listed.names)
+
+
+__all__ = ["check", "load", "to_bytes"]

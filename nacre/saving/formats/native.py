@@ -1,0 +1,141 @@
+"""The `.keras` format of Keras 3: a zip archive (or folder) of metadata, config and weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nacre.core.errors import FileFormatError, message
+from nacre.core.registry import CustomObjectScope, deserialize_keras_object, serialize_keras_object
+from nacre.saving import archive, hdf5, weights
+from nacre.saving.lambdas import take_out_code
+from nacre.saving.migrate import migrate_compile, migrate_config
+
+# The version whose files ours are like; Keras reads it to choose how to open them.
+KERAS_VERSION = "3.15.1"
+
+
+def to_files(model: Any, include_optimizer: bool = True) -> tuple[dict[str, bytes], list[Any]]:
+    """The members of a `.keras` archive, and the arrays in it."""
+    import nacre
+
+    config = serialize_keras_object(model)
+    if not include_optimizer:
+        config.pop("compile_config", None)
+    content, groups = weights.to_bytes(model, optimizer=include_optimizer)
+    metadata = {"keras_version": KERAS_VERSION, "nacre_version": nacre.__version__}
+    files = {
+        archive.METADATA: json.dumps(metadata).encode(),
+        archive.CONFIG: config_text(config, f"model '{model.name}'").encode(),
+        archive.WEIGHTS: content,
+    }
+    return files, groups
+
+
+def config_text(config: Any, who: str) -> str:
+    """A config as JSON.
+
+    Raises:
+        FileFormatError: It holds something JSON cannot.
+    """
+    try:
+        return json.dumps(config)
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(
+            message(
+                who,
+                "its config must be plain data",
+                str(error),
+                "Return numbers, texts, lists and dicts from get_config().",
+            )
+        ) from None
+
+
+def check_archive(source: Any, groups: list[Any], who: str) -> None:
+    """Raise unless a written archive opens and holds exactly these arrays."""
+    _check(archive.unpack(source, archive.MEMBERS, who), groups, who)
+
+
+def check_folder(folder: Path, groups: list[Any], who: str) -> None:
+    """The same for the unzipped form."""
+    _check(read_folder(folder), groups, who)
+
+
+def _check(files: dict[str, bytes], groups: list[Any], who: str) -> None:
+    archive.read_json(files[archive.CONFIG], "the config", who)
+    with hdf5.open_file(files[archive.WEIGHTS], who) as file:
+        weights.compare(file, groups, who)
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The members of an unzipped model."""
+    return {
+        name: (folder / name).read_bytes() for name in archive.MEMBERS if (folder / name).is_file()
+    }
+
+
+def load(
+    files: dict[str, bytes],
+    who: str,
+    custom_objects: dict[str, Any] | None,
+    compile: bool,
+    safe_mode: bool,
+) -> Any:
+    """The model in the members of an archive."""
+    for name in (archive.CONFIG, archive.WEIGHTS):
+        if name not in files:
+            raise FileFormatError(
+                message(
+                    who,
+                    f"a .keras file must hold {', '.join(archive.MEMBERS)}",
+                    f"an archive without {name}",
+                    "It may be another kind of zip file.",
+                )
+            )
+    config = archive.read_json(files[archive.CONFIG], "config.json", who)
+    metadata = archive.read_json(files.get(archive.METADATA, b"{}"), "metadata.json", who)
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise FileFormatError(message(who, "config.json must describe a model", str(config)[:80]))
+    version = str(metadata.get("keras_version", "3")) if isinstance(metadata, dict) else "3"
+    compile_config = config.pop("compile_config", None)
+    is_old = version.split(".")[0] in ("1", "2")
+    if is_old:
+        config = migrate_config(config, version)
+    config, functions = take_out_code(config, safe_mode, who)
+    with CustomObjectScope({**functions, **(custom_objects or {})}):
+        model = deserialize_keras_object(config, safe_mode=safe_mode)
+        with hdf5.open_file(files[archive.WEIGHTS], who) as file:
+            weights.restore(model, file, who)
+            if compile and compile_config:
+                if is_old:
+                    compile_config = migrate_compile(compile_config, model)
+                compile_model(model, compile_config, who)
+                weights.restore_optimizer(model, file, who)
+    return model
+
+
+def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
+    """Compile with what a file says.
+
+    Raises:
+        FileFormatError: Something in it is unknown here.
+    """
+    try:
+        model.compile_from_config(config)
+    except Exception as error:
+        raise FileFormatError(
+            message(
+                f"{who}, compile arguments",
+                "the loss, metrics and optimizer it was compiled with must be known",
+                f"{type(error).__name__}: {error}"[:600],
+                "Pass custom_objects={'name': ...}, or load_model(path, compile=False) and compile "
+                "anew.",
+            )
+        ) from error
+
+
+__all__ = [
+    "KERAS_VERSION", "check_archive", "check_folder", "compile_model", "config_text", "load",
+    "read_folder", "to_files",
+]  # fmt: skip

@@ -1,0 +1,86 @@
+"""Files of weights alone: Keras 3's `.weights.h5`, the older `.h5`, and shards of the first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.core.errors import FileFormatError, message
+from nacre.saving import archive, hdf5, legacy_layout, weights
+from nacre.saving.files import Source
+from nacre.saving.formats.native import KERAS_VERSION, read_folder
+
+
+def to_bytes(model: Any) -> tuple[bytes, list[Any]]:
+    """A `.weights.h5` file, and the arrays in it; a compiled model's optimizer is included."""
+    return weights.to_bytes(model, optimizer=bool(getattr(model, "compiled", False)))
+
+
+def check(source: Any, groups: list[Any], who: str) -> None:
+    """Raise unless a written `.weights.h5` holds exactly these arrays."""
+    with hdf5.open_file(source, who) as file:
+        weights.compare(file, groups, who)
+
+
+def to_legacy_bytes(model: Any) -> tuple[bytes, list[Any]]:
+    """An `.h5` file of weights in the older layout, and the arrays in it."""
+    names, groups = legacy_layout.collect(model)
+    with hdf5.Writer() as writer:
+        legacy_layout.write(writer.root, names, groups, KERAS_VERSION)
+    return writer.content, groups
+
+
+def check_legacy(source: Any, groups: list[Any], who: str) -> None:
+    """Raise unless a written `.h5` holds exactly these arrays."""
+    with hdf5.open_file(source, who) as file:
+        legacy_layout.compare(file, groups, who)
+
+
+def load(model: Any, source: Source, by_name: bool, skip_mismatch: bool) -> None:
+    """Set a model's weights from a file of any kind that has some.
+
+    Raises:
+        WeightsMismatchError: They do not fit; everything is listed.
+    """
+    who = source.who
+    if source.kind in ("native", "native_folder", "weights", "sharded_weights"):
+        if by_name:
+            raise FileFormatError(
+                message(
+                    who,
+                    "by_name=True needs a file that lists layers by name, an .h5 of Keras 1 or 2",
+                    "a Keras 3 file",
+                    "Use skip_mismatch=True, or copy layer by layer with get_weights().",
+                )
+            )
+        with _open_keras3(source) as file:
+            has_optimizer = bool(getattr(model, "compiled", False))
+            weights.restore(model, file, who, skip_mismatch, optimizer=has_optimizer)
+        return
+    with hdf5.open_file(source.opened(), who) as file:
+        root = hdf5.subgroup(file, "model_weights", who) if source.kind == "h5_model" else file
+        if root is not None and "layer_names" not in root.attrs and "model_weights" in root:
+            root = hdf5.subgroup(root, "model_weights", who)
+        if root is None:
+            raise FileFormatError(message(who, "the file must hold weights", "a config alone"))
+        version = hdf5.text_attribute(file, "keras_version") or ""
+        version = version or hdf5.text_attribute(root, "keras_version") or ""
+        legacy_layout.restore(model, root, who, by_name, skip_mismatch, version)
+
+
+def _open_keras3(source: Source) -> Any:
+    who = source.who
+    if source.kind == "weights":
+        return hdf5.open_file(source.opened(), who)
+    if source.kind == "native_folder":
+        assert source.path is not None
+        files = read_folder(source.path)
+    else:
+        files = archive.unpack(source.opened(), (archive.WEIGHTS,), who)
+    if archive.WEIGHTS not in files:
+        raise FileFormatError(
+            message(who, f"a .keras file must hold {archive.WEIGHTS}", "an archive without it")
+        )
+    return hdf5.open_file(files[archive.WEIGHTS], who)
+
+
+__all__ = ["check", "check_legacy", "load", "to_bytes", "to_legacy_bytes"]

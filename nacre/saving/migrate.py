@@ -1,0 +1,486 @@
+"""Configs of Keras 1 and 2 in the form nacre reads.
+
+The older dialects differ in three ways: objects are `{"class_name", "config"}` without a module,
+some arguments have other names or are gone, and graphs are lists instead of calls. Everything here
+works on plain data; objects are made later, by the registry.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from nacre.core.errors import SerializationError, message
+from nacre.core.registry import builtin, builtin_anywhere
+from nacre.layers.base.layer import Layer
+from nacre.saving.migrate_keras1 import from_keras1, is_keras1
+from nacre.saving.old_functions import OLD_HARD_SIGMOID
+
+# Arguments tf.keras 2 wrote that say nothing here: how it computed, or what the class is anyway.
+_GONE = frozenset(
+    "implementation dynamic ragged sparse fused virtual_batch_size renorm renorm_clipping "
+    "renorm_momentum jit_compile is_legacy_optimizer experimental_autocast autocast _expects_mask_arg "
+    "_expects_training_arg input_length time_major build_input_shape max_batch_size".split()
+)
+# Arguments that change results when they have another value than this one.
+_MUST_BE: dict[str, Any] = {"time_major": False, "renorm": False, "ragged": False, "sparse": False}
+
+_CLASSES = {
+    "Model": "Functional",
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "SyncBatchNormalization": "BatchNormalization",
+    "CuDNNLSTM": "LSTM",
+    "CuDNNGRU": "GRU",
+    "LSTMV1": "LSTM",
+    "GRUV1": "GRU",
+    "Conv2DTranspose": "Conv2DTranspose",
+    "LayerNormalizationV2": "LayerNormalization",
+}
+_MODELS = frozenset(("Functional", "Model", "Sequential"))
+
+
+def migrate_config(config: Any, keras_version: str = "") -> Any:
+    """A model's config in today's dialect.
+
+    Args:
+        config: `{"class_name", "config", ...}` by any Keras.
+        keras_version: Version that wrote it; empty for Keras 1's first files.
+
+    Raises:
+        SerializationError: It has something no layer here can do.
+    Example:
+        >>> old = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 3]}}
+        >>> migrate_config(old, "2.4.0")["config"]
+        {'batch_shape': [None, 3]}
+    """
+    if is_keras1(config, keras_version):
+        config = from_keras1(config)
+    if _major(keras_version) >= 3:
+        return _mark_operations(config)
+    return _object(config)
+
+
+def _major(version: str) -> int:
+    first = str(version).split(".")[0]
+    return int(first) if first.isdigit() else 0
+
+
+# -------------------------------------------------------------------- objects
+
+
+def _object(data: Any) -> Any:
+    """Migrate everything within, innermost first."""
+    if isinstance(data, list):
+        return [_object(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    if "class_name" not in data or "config" not in data:
+        return {key: _object(value) for key, value in data.items()}
+    name = _CLASSES.get(str(data["class_name"]), str(data["class_name"]))
+    name = name.removeprefix("Custom>")
+    result = {**data, "class_name": name}
+    if data["class_name"] != name:
+        result.pop("registered_name", None)
+    if name in ("TensorFlowOpLayer", "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceProperty"):
+        raise _tensorflow_operation(data)
+    if name in ("Policy", "PolicyV1", "DTypePolicy"):
+        inner = data["config"]
+        return inner.get("name") if isinstance(inner, dict) else inner
+    inner = data["config"]
+    if name == "Sequential" and isinstance(inner, list):
+        inner = {"layers": inner}
+    if not isinstance(inner, dict):
+        return result
+    raw_lambda = name == "Lambda"
+    inner = {k: v if raw_lambda else _object(v) for k, v in inner.items()}
+    if name in _MODELS or ("layers" in inner and "output_layers" in inner):
+        inner = _model(name, inner)
+    change = _BY_CLASS.get(name)
+    if change is not None:
+        inner = change(inner)
+    if isinstance(inner.get("dtype"), str) and inner["dtype"] in ("infer", "_infer"):
+        del inner["dtype"]
+    result["config"] = _known_arguments(name, inner) if _is_layer(name) else inner
+    return result
+
+
+def _is_layer(name: str) -> bool:
+    return builtin("keras.layers", name) is not None
+
+
+@lru_cache(maxsize=None)
+def _arguments(name: str) -> frozenset[str] | None:
+    """Names a built-in layer's constructor takes; None when it is no class."""
+    cls = builtin("keras.layers", name)
+    if not isinstance(cls, type):
+        return None
+    names = {"name", "trainable", "dtype", "batch_input_shape", "input_shape", "input_dim",
+             "weights", "activity_regularizer"}  # fmt: skip
+    for base in cls.__mro__:
+        if base is Layer:
+            break
+        if "__init__" in vars(base):
+            names |= set(inspect.signature(base.__init__).parameters)
+    return frozenset(names)
+
+
+def _known_arguments(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The config without arguments that are gone. Those that mattered are an error."""
+    known = _arguments(name)
+    if known is None:
+        return config
+    kept = {}
+    for key, value in config.items():
+        if key in known and key not in ("ragged", "sparse"):
+            kept[key] = value
+        elif key in _MUST_BE and bool(value) != _MUST_BE[key]:
+            raise SerializationError(
+                message(
+                    f"{name} '{config.get('name')}'",
+                    f"a layer from an older file must have {key}={_MUST_BE[key]}",
+                    f"{key}={value!r}",
+                )
+            )
+        elif key in _GONE or not value or _says_nothing(name, key, value):
+            continue
+        else:
+            kept[key] = value  # the constructor says what it does not know
+    return kept
+
+
+def _says_nothing(name: str, key: str, value: Any) -> bool:
+    """Arguments of the base class that tf.keras 2 wrote for layers they do nothing in."""
+    return name.startswith(("Depthwise", "Separable")) and (
+        (key == "groups" and value == 1) or key.startswith("kernel_") or key == "filters"
+    )
+
+
+def _tensorflow_operation(data: dict[str, Any]) -> SerializationError:
+    inner = data["config"] if isinstance(data["config"], dict) else {}
+    what = inner.get("function") or inner.get("name") or data.get("name")
+    return SerializationError(
+        message(
+            f"layer '{data.get('name') or inner.get('name')}'",
+            "a graph must be made of layers; TensorFlow operations stored in it cannot be read",
+            f"{data['class_name']} {what!r}",
+            "Open the model where it was made, replace the operation by a layer or a named, "
+            "registered function in a Lambda layer, and save it again; or build the model here "
+            "and call load_weights on the file.",
+        )
+    )
+
+
+# -------------------------------------------------------------------- models
+
+
+def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    if name == "Sequential" and "input_layers" not in config:
+        return config
+    layers = config.get("layers", [])
+    shifted = {
+        str(layer.get("name")) for layer in layers if _is_model(layer) and _starts_at_one(layer, config)
+    }
+    if not shifted:
+        return config
+
+    def move(place: Any) -> Any:
+        if (
+            isinstance(place, list)
+            and len(place) >= 3
+            and isinstance(place[0], str)
+            and isinstance(place[1], int)
+            and place[0] in shifted
+        ):
+            return [place[0], place[1] - 1, *[move(p) for p in place[2:]]]
+        if isinstance(place, list):
+            return [move(p) for p in place]
+        if isinstance(place, dict):
+            return {k: move(v) for k, v in place.items()}
+        return place
+
+    moved = [{**layer, "inbound_nodes": move(layer.get("inbound_nodes", []))} for layer in layers]
+    return {
+        **config,
+        "layers": moved,
+        "input_layers": move(config.get("input_layers")),
+        "output_layers": move(config.get("output_layers")),
+    }
+
+
+def _is_model(layer: dict[str, Any]) -> bool:
+    inner = layer.get("config")
+    return layer.get("class_name") in _MODELS or (isinstance(inner, dict) and "output_layers" in inner)
+
+
+def _starts_at_one(layer: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Whether calls of a model within are counted from 1, as its own making was call 0.
+
+    Keras 2 counts so; the files themselves tell, as the highest call that is referred to is then
+    the number of calls.
+    """
+    name, used = layer.get("name"), []
+
+    def look(place: Any) -> None:
+        if isinstance(place, list):
+            if len(place) >= 3 and place[0] == name and isinstance(place[1], int):
+                used.append(place[1])
+            for item in place:
+                look(item)
+        elif isinstance(place, dict):
+            for item in place.values():
+                look(item)
+
+    look([other.get("inbound_nodes") for other in config.get("layers", [])])
+    look(config.get("output_layers"))
+    return bool(used) and min(used) >= 1
+
+
+def _mark_operations(data: Any) -> Any:
+    """Keras 3 writes ops in `.h5` without their module, under the name of a layer (`Add`).
+
+    They are known by their configs: every layer has `trainable` or `dtype` in it.
+    """
+    if isinstance(data, list):
+        return [_mark_operations(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    data = {key: _mark_operations(value) for key, value in data.items()}
+    inner = data.get("config")
+    if "inbound_nodes" in data and "module" not in data and isinstance(inner, dict):
+        if "trainable" not in inner and "dtype" not in inner and "layers" not in inner:
+            data["module"] = "keras.src.ops.numpy"
+            data.setdefault("registered_name", data["class_name"])
+    return data
+
+
+# -------------------------------------------------------------------- arguments by class
+
+
+def _input_layer(config: dict[str, Any]) -> dict[str, Any]:
+    config = dict(config)
+    if "batch_input_shape" in config:
+        config["batch_shape"] = config.pop("batch_input_shape")
+    config.pop("input_tensor", None)
+    return config
+
+
+def _axis_alone(config: dict[str, Any]) -> dict[str, Any]:
+    axis = config.get("axis")
+    return {**config, "axis": axis[0]} if isinstance(axis, list) and len(axis) == 1 else config
+
+
+def _old_activations(config: dict[str, Any]) -> dict[str, Any]:
+    """Keras 2's `hard_sigmoid` has the slope 0.2, today's 1/6."""
+    changed = dict(config)
+    for key in ("activation", "recurrent_activation"):
+        if config.get(key) == "hard_sigmoid":
+            changed[key] = OLD_HARD_SIGMOID
+    return changed
+
+
+def _recurrent(config: dict[str, Any]) -> dict[str, Any]:
+    config = _old_activations(config)
+    if "recurrent_activation" not in config and "inner_activation" not in config:
+        return config
+    return config
+
+
+def _gru(config: dict[str, Any]) -> dict[str, Any]:
+    # Files from before the argument existed hold the form it calls reset_after=False.
+    return _recurrent({"reset_after": False, **config})
+
+
+def _initializer(config: dict[str, Any]) -> dict[str, Any]:
+    config = {k: v for k, v in config.items() if k != "dtype"}
+    if config.get("distribution") == "normal":
+        config["distribution"] = "truncated_normal"
+    return config
+
+
+def _rate(config: dict[str, Any]) -> dict[str, Any]:
+    config = dict(config)
+    if "p" in config:
+        config["rate"] = config.pop("p")
+    return config
+
+
+def _lambda(config: dict[str, Any]) -> dict[str, Any]:
+    """A function of Keras 2's Lambda as an object: a name, or code that safe mode refuses."""
+    config = dict(config)
+    function, kind = config.get("function"), config.pop("function_type", None)
+    for key in ("module", "output_shape_type", "output_shape_module", "function_module",
+                "mask_type", "mask_module"):  # fmt: skip
+        config.pop(key, None)
+    if kind == "lambda" and isinstance(function, list | tuple):
+        code, defaults, closure = (*function, None, None)[:3]
+        config["function"] = {
+            "class_name": "__lambda__",
+            "config": {"code": code, "defaults": defaults, "closure": closure},
+        }
+    elif isinstance(function, str):
+        config["function"] = {
+            "class_name": "function", "config": function, "registered_name": function, "module": None,
+        }  # fmt: skip
+    return config
+
+
+def _optimizer(config: dict[str, Any]) -> dict[str, Any]:
+    config = {k: v for k, v in config.items() if k not in _GONE}
+    for old, new in (("lr", "learning_rate"), ("beta1", "beta_1"), ("beta2", "beta_2")):
+        if old in config:
+            config[new] = config.pop(old)
+    decay = config.pop("decay", 0.0)
+    config.pop("schedule_decay", None)
+    if config.get("epsilon", 1.0) is None:
+        config["epsilon"] = 1e-7
+    if decay:
+        # lr / (1 + decay · step), what `decay` meant.
+        config["learning_rate"] = {
+            "module": "keras.optimizers.schedules",
+            "class_name": "InverseTimeDecay",
+            "config": {
+                "initial_learning_rate": config.get("learning_rate", 0.001),
+                "decay_steps": 1, "decay_rate": decay, "staircase": False,
+                "name": "InverseTimeDecay",
+            },
+            "registered_name": None,
+        }  # fmt: skip
+    schedule = config.get("learning_rate")
+    if isinstance(schedule, dict) and schedule.get("config", {}).get("name", "") is None:
+        schedule["config"]["name"] = schedule["class_name"]
+    return config
+
+
+_Change = Callable[[dict[str, Any]], dict[str, Any]]
+_BY_CLASS: dict[str, _Change] = {
+    "InputLayer": _input_layer,
+    "BatchNormalization": _axis_alone,
+    "Dropout": _rate,
+    "SpatialDropout1D": _rate,
+    "SpatialDropout2D": _rate,
+    "Lambda": _lambda,
+    "GRU": _gru,
+    "GRUCell": _gru,
+    **dict.fromkeys(("LSTM", "LSTMCell", "SimpleRNN", "ConvLSTM2D"), _recurrent),
+    **dict.fromkeys(
+        ("Dense", "Activation", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D",
+         "SeparableConv1D", "Conv2DTranspose", "Conv3DTranspose", "Conv1DTranspose"),
+        _old_activations,
+    ),
+    **dict.fromkeys(
+        ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal",
+         "VarianceScaling", "RandomNormal", "RandomUniform", "TruncatedNormal", "Orthogonal",
+         "Zeros", "Ones", "Constant", "Identity"),
+        _initializer,
+    ),
+    **dict.fromkeys(
+        ("Adam", "SGD", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl", "AdamW",
+         "Adafactor", "Lion"),
+        _optimizer,
+    ),
+}  # fmt: skip
+
+
+# -------------------------------------------------------------------- compile arguments
+
+
+def migrate_training(config: dict[str, Any], model: Any) -> dict[str, Any]:
+    """`training_config` of an `.h5` file of any Keras as a compile config.
+
+    Args:
+        config: The attribute's content.
+        model: The model it belongs to; its outputs' names are needed for metrics.
+    """
+    config = dict(config)
+    optimizer = config.pop("optimizer_config", None)
+    config.pop("sample_weight_mode", None)
+    config["optimizer"] = _object(optimizer) if optimizer else config.get("optimizer", "rmsprop")
+    return migrate_compile(config, model)
+
+
+def migrate_compile(config: dict[str, Any], model: Any) -> dict[str, Any]:
+    """A compile config of Keras 2 in today's dialect."""
+    config = dict(config)
+    if isinstance(config.get("optimizer"), dict):
+        config["optimizer"] = _object(config["optimizer"])
+    names = list(getattr(model, "output_names", None) or [])
+    config["loss"] = _loss(config.get("loss"))
+    for key in ("metrics", "weighted_metrics"):
+        config[key] = _metrics(config.get(key), names, model)
+    for key in ("run_eagerly", "steps_per_execution", "jit_compile"):
+        if config.get(key) is None:
+            config.pop(key, None)
+    return config
+
+
+def _loss(spec: Any) -> Any:
+    if isinstance(spec, list):
+        return [_loss(item) for item in spec]
+    if isinstance(spec, dict) and "class_name" in spec:
+        inner = {k: v for k, v in spec.get("config", {}).items() if k != "fn"}
+        if spec["class_name"] == "LossFunctionWrapper":
+            return spec["config"].get("fn")
+        if inner.get("reduction") == "auto":
+            inner["reduction"] = "sum_over_batch_size"
+        return {**spec, "config": _object(inner)}
+    if isinstance(spec, dict):
+        return {key: _loss(value) for key, value in spec.items()}
+    return spec
+
+
+def _metrics(spec: Any, names: list[str], model: Any) -> Any:
+    """Metrics in the structure of the outputs; Keras 2 lists them by output, names prefixed."""
+    if spec is None:
+        return None
+    is_by_output = isinstance(spec, list) and any(isinstance(item, list) for item in spec)
+    if not is_by_output:
+        if isinstance(spec, dict) and "class_name" not in spec:
+            return {k: _metrics(v, [k], model) for k, v in spec.items()}
+        return [_metric(m, names) for m in spec] if isinstance(spec, list) else _metric(spec, names)
+    groups = [[_metric(m, names) for m in _listed(item)] for item in spec]
+    if len(groups) == 1:
+        return groups[0]
+    if isinstance(getattr(model, "_nested_outputs", None), dict):
+        # tf.keras 2 keeps outputs in a dict sorted by key.
+        return dict(zip(sorted(names), groups, strict=False))
+    return groups
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _metric(spec: Any, outputs: list[str]) -> Any:
+    if not (isinstance(spec, dict) and spec.get("class_name") == "MeanMetricWrapper"):
+        if isinstance(spec, dict) and isinstance(spec.get("config"), dict):
+            inner = {k: v for k, v in spec["config"].items() if k != "fn"}
+            inner["name"] = _without_prefix(str(inner.get("name")), outputs)
+            return {**spec, "config": _object(inner)}
+        return spec
+    inner = spec["config"]
+    name = _without_prefix(str(inner.get("name")), outputs)
+    function = inner.get("fn")
+    if name in ("accuracy", "acc", "crossentropy", "ce"):
+        return name
+    if isinstance(function, str):
+        same = builtin("keras.metrics", name) is builtin("keras.metrics", function)
+        return name if same and builtin("keras.metrics", name) is not None else function
+    return name
+
+
+def _without_prefix(name: str, outputs: list[str]) -> str:
+    for output in outputs:
+        if len(outputs) > 1 and name.startswith(f"{output}_"):
+            return name[len(output) + 1 :]
+    return name
+
+
+def is_known(name: str) -> bool:
+    """Whether a class name is built in."""
+    return builtin_anywhere(name) is not None
+
+
+__all__ = ["migrate_compile", "migrate_config", "migrate_training"]
