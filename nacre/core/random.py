@@ -43,7 +43,7 @@ def set_random_seed(seed: int) -> None:
         )
     seed = int(seed)
     python_random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  users' own np.random calls are to repeat too
+    np.random.seed(seed)
     _user_seed[0] = seed
     _global_generator[0] = None
 

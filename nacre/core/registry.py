@@ -40,6 +40,14 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras.quantizers": ("nacre.quantization",),
     "keras.ops": ("nacre.ops",),
 }
+# Where a bare class name, as tf.keras 2 wrote it, is looked for.
+_SEARCH_ORDER = tuple(
+    f"keras.{name}"
+    for name in (
+        "layers models initializers regularizers constraints losses metrics optimizers "
+        "optimizers.schedules activations dtype_policies random"
+    ).split()
+)
 # Long module paths that Keras writes into configs, by their beginning.
 _LONG_MODULES = {
     "keras.src.models": "keras.models",
@@ -205,10 +213,7 @@ def builtin(module: str | None, name: str) -> Any:
 
 def builtin_anywhere(name: str) -> Any:
     """A built-in object by name alone, from the first namespace that has it."""
-    for module in ("keras.layers", "keras.models", "keras.initializers", "keras.regularizers",
-                   "keras.constraints", "keras.losses", "keras.metrics", "keras.optimizers",
-                   "keras.optimizers.schedules", "keras.activations", "keras.dtype_policies",
-                   "keras.random"):  # fmt: skip
+    for module in _SEARCH_ORDER:
         found = builtin(module, name)
         if found is not None:
             return found
@@ -240,13 +245,12 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode("latin-1")}}
     if isinstance(obj, slice):
-        parts = [serialize_keras_object(p) for p in (obj.start, obj.stop, obj.step)]
-        return {"class_name": "__slice__", "config": dict(zip(("start", "stop", "step"), parts, strict=True))}  # fmt: skip
+        parts = {name: serialize_keras_object(getattr(obj, name)) for name in _SLICE_PARTS}
+        return {"class_name": "__slice__", "config": parts}
     if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
-    if isinstance(obj, tuple) and not hasattr(obj, "get_config"):
-        return {"class_name": "__tuple__", "config": {"value": [serialize_keras_object(x) for x in obj]}} if _tagged() else [serialize_keras_object(x) for x in obj]  # fmt: skip
-    if isinstance(obj, list):
+    if isinstance(obj, list | tuple) and not hasattr(obj, "get_config"):
+        # Tuples become lists, as constructors take both and old readers know only lists.
         return [serialize_keras_object(x) for x in obj]
     if isinstance(obj, dict):
         return {str(key): serialize_keras_object(value) for key, value in obj.items()}
@@ -260,7 +264,8 @@ def serialize_keras_object(obj: Any) -> Any:
         array = np.asarray(obj)
         if array.ndim == 0:
             return array.item()
-        return {"class_name": "__numpy__", "config": {"value": array.tolist(), "dtype": str(array.dtype)}}  # fmt: skip
+        config = {"value": array.tolist(), "dtype": str(array.dtype)}
+        return {"class_name": "__numpy__", "config": config}
     if isinstance(obj, np.dtype):
         return obj.name
     if callable(obj):
@@ -276,9 +281,7 @@ def serialize_keras_object(obj: Any) -> Any:
     )
 
 
-def _tagged() -> bool:
-    # Tuples become lists, as constructors of layers accept both and old readers know only lists.
-    return False
+_SLICE_PARTS = ("start", "stop", "step")
 
 
 def _is_jax_array(obj: Any) -> bool:
@@ -442,7 +445,8 @@ def _rebuild_lambda(inner: dict[str, Any]) -> Any:
     closure = inner.get("closure")
     cells = tuple(types.CellType(value) for value in closure) if closure else None
     defaults = inner.get("defaults")
-    return types.FunctionType(code, globals(), argdefs=tuple(defaults) if defaults else None, closure=cells)  # fmt: skip
+    argdefs = tuple(defaults) if defaults else None
+    return types.FunctionType(code, globals(), argdefs=argdefs, closure=cells)
 
 
 def _special_array(inner: dict[str, Any], safe_mode: bool) -> np.ndarray:
@@ -465,7 +469,9 @@ def _special_symbolic(inner: dict[str, Any], safe_mode: bool) -> Any:
 _SPECIAL: dict[str, Callable[[Any, bool], Any]] = {
     "__tuple__": lambda inner, safe: tuple(_deserialize(v, safe) for v in inner["value"]),
     "__bytes__": lambda inner, safe: inner["value"].encode("latin-1"),
-    "__slice__": lambda inner, safe: slice(*(_deserialize(inner[k], safe) for k in ("start", "stop", "step"))),  # noqa: E501
+    "__slice__": lambda inner, safe: slice(
+        *(_deserialize(inner[k], safe) for k in ("start", "stop", "step"))
+    ),
     "__ellipsis__": lambda inner, safe: Ellipsis,
     "__numpy__": _special_array,
     "__tensor__": _special_array,

@@ -165,7 +165,9 @@ def assert_same_structure(a: Any, b: Any, check_types: bool = False) -> None:
 def _assert_same(a: Any, b: Any, check_types: bool, path: tuple[Any, ...]) -> None:
     where = "/".join(str(p) for p in path) or "the top"
     if is_nested(a) != is_nested(b):
-        raise ArgumentError(message("structures", f"both must nest alike at {where}", f"{a!r}, {b!r}"))
+        raise ArgumentError(
+            message("structures", f"both must nest alike at {where}", f"{a!r}, {b!r}")
+        )
     if not is_nested(a):
         return
     different = isinstance(a, Mapping) != isinstance(b, Mapping) or (
@@ -180,7 +182,7 @@ def _assert_same(a: Any, b: Any, check_types: bool, path: tuple[Any, ...]) -> No
         _assert_same(a[key], b[key], check_types, (*path, key))
 
 
-class MAP_TO_NONE:  # noqa: N801  the name is Keras's
+class MAP_TO_NONE:
     """Return this from a `traverse` function to put None at that place."""
 
 

@@ -53,9 +53,9 @@ def private_copy(value: jax.Array) -> jax.Array:
     """
     if interop.is_tracer(value):
         return value
-    if all(device.platform == "cpu" for device in value.devices()) and value.is_fully_addressable:
-        if len(value.devices()) == 1:
-            return jax.device_put(np.array(value), value.sharding)
+    if value.devices() == {jax.local_devices(backend="cpu")[0]} and jax.default_backend() == "cpu":
+        # Not bound to a device: a program compiled for the original serves the copy too.
+        return jax.device_put(np.array(value))
     return jnp.array(value, copy=True)
 
 
@@ -289,7 +289,13 @@ class Variable:
         return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}{value}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_variable, (self.numpy(), self.trainable, self.autocast, self.name, self.path)
+        return _rebuild_variable, (
+            self.numpy(),
+            self.trainable,
+            self.autocast,
+            self.name,
+            self.path,
+        )
 
 
 def _rebuild_variable(

@@ -84,14 +84,22 @@ def pad_sequences(
     """
     for name, given in (("padding", padding), ("truncating", truncating)):
         if given not in ("pre", "post"):
-            raise ArgumentError(message("pad_sequences", f"{name} must be 'pre' or 'post'", repr(given)))  # noqa: E501
+            raise ArgumentError(
+                message("pad_sequences", f"{name} must be 'pre' or 'post'", repr(given))
+            )
     if not hasattr(sequences, "__len__"):
-        raise DataError(message("pad_sequences", "sequences must be a list", type(sequences).__name__))
+        raise DataError(
+            message("pad_sequences", "sequences must be a list", type(sequences).__name__)
+        )
     lengths = []
     for position, sequence in enumerate(sequences):
         if not hasattr(sequence, "__len__"):
             raise DataError(
-                message("pad_sequences", "every sequence must be a list or an array", f"{sequence!r} at {position}")  # noqa: E501
+                message(
+                    "pad_sequences",
+                    "every sequence must be a list or an array",
+                    f"{sequence!r} at {position}",
+                )
             )
         lengths.append(len(sequence))
     if maxlen is None:

@@ -24,7 +24,9 @@ from nacre.data.py_dataset import indexed_batches, is_indexable_source
 # Arrays are sent to the device whole up to this many bytes on a CPU, where "sending" is a copy in
 # the same memory; more is streamed. On an accelerator half of its memory is used.
 CPU_BUDGET_BYTES = 1 << 30
-MAPPED_BUDGET_BYTES = 128 << 20  # memory-mapped files are streamed early: they are mapped on purpose
+MAPPED_BUDGET_BYTES = (
+    128 << 20
+)  # memory-mapped files are streamed early: they are mapped on purpose
 
 MAPPED_STRETCH_BYTES = 32 << 20  # of a mapped file, read before its pages are let go of
 
@@ -48,7 +50,9 @@ class ArraySource:
     def _count_rows(self, who: str) -> int:
         labels = [
             (_label(path), len(leaf))
-            for (path, _), leaf in zip(tree.flatten_with_path(self.structure), self.leaves, strict=True)
+            for (path, _), leaf in zip(
+                tree.flatten_with_path(self.structure), self.leaves, strict=True
+            )
             if leaf is not None
         ]
         if not labels:
@@ -66,7 +70,12 @@ class ArraySource:
         count = counts.pop()
         if count == 0:
             raise DataError(
-                message(who, "there must be at least one row", "arrays with 0 rows", "Check the file or the filter that made them.")  # noqa: E501
+                message(
+                    who,
+                    "there must be at least one row",
+                    "arrays with 0 rows",
+                    "Check the file or the filter that made them.",
+                )
             )
         return count
 
@@ -102,10 +111,7 @@ class ArraySource:
 
     def whole(self) -> list[Any]:
         """All rows on the device."""
-        return [
-            None if leaf is None else jax.numpy.asarray(leaf, dtype=device_dtype(leaf.dtype))
-            for leaf in self.leaves
-        ]
+        return [None if leaf is None else _on_device(leaf) for leaf in self.leaves]
 
     def split(self, fraction: float, who: str) -> tuple[ArraySource, ArraySource]:
         """(first rows, last rows): the last `fraction` of the rows is cut off."""
@@ -177,7 +183,9 @@ def as_rows(value: Any, who: str) -> Any:
             )
         )
     if value.ndim == 0:
-        raise DataError(message(who, "arrays must have rows on a first axis", f"the number {value}"))
+        raise DataError(
+            message(who, "arrays must have rows on a first axis", f"the number {value}")
+        )
     return value
 
 
@@ -188,6 +196,13 @@ def device_dtype(dtype: Any) -> np.dtype:
         return dtype
     narrow = {"f": "float32", "i": "int32", "u": "uint32"}
     return np.dtype(narrow.get(dtype.kind, dtype))
+
+
+def _on_device(leaf: Any) -> jax.Array:
+    """A whole array on the device. (jnp.asarray would compile a little program for each shape.)"""
+    if isinstance(leaf, jax.Array):
+        return leaf
+    return jax.device_put(np.asarray(leaf, dtype=device_dtype(leaf.dtype)))
 
 
 def _pick(leaf: Any, indices: np.ndarray | slice) -> Any:
@@ -256,9 +271,13 @@ class BatchSource:
                 self._peeked.append(next(iterator))
             except StopIteration:
                 raise DataError(
-                    message(self.who, "the source must give at least one batch", "none",
-                            "A generator that was used up gives nothing: make a new one.")
-                ) from None  # fmt: skip
+                    message(
+                        self.who,
+                        "the source must give at least one batch",
+                        "none",
+                        "A generator that was used up gives nothing: make a new one.",
+                    )
+                ) from None
             self._iterator = iterator
         return self._peeked[0]
 

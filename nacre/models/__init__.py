@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):  # noqa: ANN202  files are a higher floor; these two names are Keras's
+def __getattr__(name: str):
     if name in ("load_model", "save_model"):
         from nacre.models import doors
 

@@ -52,7 +52,11 @@ def clone_model(
 
     if isinstance(model, Sequential) and input_tensors is None:
         layers = [copy(layer) for layer in model._layers]
-        return type(model)(layers, name=model.name) if type(model) is Sequential else Sequential(layers, name=model.name)  # noqa: E501
+        return (
+            type(model)(layers, name=model.name)
+            if type(model) is Sequential
+            else Sequential(layers, name=model.name)
+        )
     if model._graph is None:
         if clone_function is not None or input_tensors is not None:
             raise ArgumentError(
@@ -88,7 +92,9 @@ def _clone_graph(model: Model, input_tensors: Any, copy: Any, call_function: Any
         if given is not None:
             known[id(tensor)] = given[index]
         else:
-            known[id(tensor)] = copy_of(tensor._keras_history.operation)._inbound_nodes[0].outputs[0]
+            known[id(tensor)] = (
+                copy_of(tensor._keras_history.operation)._inbound_nodes[0].outputs[0]
+            )
 
     def fill(leaf: Any) -> Any:
         return known[id(leaf)] if isinstance(leaf, KerasTensor) else leaf

@@ -24,20 +24,22 @@ if TYPE_CHECKING:
 class Program:
     """One compiled call: fixed training flag and structure of arguments."""
 
-    def __init__(self, model: Model, variables: list[Variable], structure: Any, kwargs: dict[str, Any]):
+    def __init__(
+        self, model: Model, variables: list[Variable], structure: Any, kwargs: dict[str, Any]
+    ):
         self.changed: list[Variable] = []
         self.loss_count = 0
 
         def run(values: list[Any], arrays: list[Any]) -> Any:
             stream = iter(arrays)
-            args = tree.map_structure(lambda leaf: next(stream) if leaf is _ARRAY else leaf, structure)
+            args = tree.map_structure(
+                lambda leaf: next(stream) if leaf is _ARRAY else leaf, structure
+            )
             pairs = list(zip(variables, values, strict=True))
             with scope.StatelessScope(pairs, collect_losses=True) as inner:
                 outputs = model._call_now(tuple(args), dict(kwargs))
                 losses = list(inner.losses)
-                self.changed = [
-                    v for v, old in pairs if inner.get_current_value(v) is not old
-                ]
+                self.changed = [v for v, old in pairs if inner.get_current_value(v) is not old]
                 updates = [inner.get_current_value(v) for v in self.changed]
             return outputs, _masks(outputs), losses, updates
 
@@ -81,7 +83,9 @@ class CallCache:
                 self.epoch = epoch
 
 
-def call_compiled(model: Model, cache: CallCache, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_compiled(
+    model: Model, cache: CallCache, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """Run `model(*args, **kwargs)` through its compiled program."""
     cache.refresh(model)
     arrays: list[Any] = []

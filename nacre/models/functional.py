@@ -117,7 +117,11 @@ def functional_from_config(
     left = [operation.name for operation, nodes in waiting if nodes]
     if left:
         raise SerializationError(
-            message("Functional.from_config", "every layer's inputs must be in the config", f"{left[:10]}")  # noqa: E501
+            message(
+                "Functional.from_config",
+                "every layer's inputs must be in the config",
+                f"{left[:10]}",
+            )
         )
 
     def tensor(place: Any) -> KerasTensor:

@@ -112,7 +112,8 @@ class Graph:
             message(
                 "Model",
                 "every output must be reached from the inputs",
-                f"tensor '{tensor.name}' of shape {tensor.shape}, which none of the inputs {names} leads to",  # noqa: E501
+                f"tensor '{tensor.name}' of shape {tensor.shape}, which none of the inputs "
+                f"{names} leads to",
                 "Add the missing Input to inputs=[...].",
             )
         )
@@ -154,7 +155,11 @@ class Graph:
         for node in self.nodes:
             args = tuple(tree.map_structure(fill, a) for a in node.args)
             kwargs = {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()}
-            run = node.operation(*args, **kwargs) if call is None else call(node.operation, args, kwargs)  # noqa: E501
+            run = (
+                node.operation(*args, **kwargs)
+                if call is None
+                else call(node.operation, args, kwargs)
+            )
             results = [r for r in tree.flatten(run)]
             if len(results) != len(node.outputs):
                 results = [r for r in results if r is not None]

@@ -37,7 +37,11 @@ def attach_graph(model: Model, inputs: Any, outputs: Any) -> None:
 
 
 def _without_copies(structure: Any) -> Any:
-    return structure[0] if isinstance(structure, list) and len(structure) == 1 and isinstance(structure[0], list) else structure  # noqa: E501
+    return (
+        structure[0]
+        if isinstance(structure, list) and len(structure) == 1 and isinstance(structure[0], list)
+        else structure
+    )
 
 
 def input_names(model: Model) -> list[str]:
@@ -111,7 +115,9 @@ def _match(model: Model, inputs: Any, who: str) -> list[Any]:
 
 
 def _key_error(who: str, names: list[str], given: list[str], missing: list[str]) -> ShapeError:
-    hints = [f"{g!r} -> {nearest(g, names)!r}" for g in given if g not in names and nearest(g, names)]
+    hints = [
+        f"{g!r} -> {nearest(g, names)!r}" for g in given if g not in names and nearest(g, names)
+    ]
     return ShapeError(
         message(
             who,
@@ -137,7 +143,11 @@ def _fit(value: Any, expected: KerasTensor, who: str) -> Any:
     if not fits:
         shown = tuple(n if isinstance(n, int) else None for n in shape)
         raise ShapeError(shape_message(who, wanted, shown))
-    if hasattr(value, "dtype") and str(value.dtype) != expected.dtype and expected.dtype != "string":
+    if (
+        hasattr(value, "dtype")
+        and str(value.dtype) != expected.dtype
+        and expected.dtype != "string"
+    ):
         value = ops.cast(value, expected.dtype)
         if mask is not None:
             scope.set_mask(value, mask)
@@ -151,7 +161,11 @@ def shape_message(who: str, wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> 
         if _agree(shown, wanted[1:]):
             fix = "A single sample needs a batch axis: x[None]."
         elif _agree(shown, wanted[:-1]):
-            fix = f"Add the last axis: x[..., None] gives {wanted[-1]} channel(s)." if wanted[-1] == 1 else "Add the missing last axis."  # noqa: E501
+            fix = (
+                f"Add the last axis: x[..., None] gives {wanted[-1]} channel(s)."
+                if wanted[-1] == 1
+                else "Add the missing last axis."
+            )
     elif len(shown) > len(wanted) and None not in wanted[1:]:
         size = 1
         for n in shown[1:]:

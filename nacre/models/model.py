@@ -107,7 +107,13 @@ class Model(Layer):
             UnknownNameError: No layer has that name.
         """
         if index is not None and name is not None:
-            raise ArgumentError(message(f"{self._who()}.get_layer", "name or index, not both", f"name={name!r}, index={index}"))  # noqa: E501
+            raise ArgumentError(
+                message(
+                    f"{self._who()}.get_layer",
+                    "name or index, not both",
+                    f"name={name!r}, index={index}",
+                )
+            )
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ArgumentError(
@@ -231,7 +237,9 @@ class Model(Layer):
         self.built = True
         tensors = _tensors_for(shapes, self.compute_dtype)
         try:
-            self.compute_output_spec(tensors) if input_shape is not None else self.compute_output_spec(**tensors)  # noqa: E501
+            self.compute_output_spec(
+                tensors
+            ) if input_shape is not None else self.compute_output_spec(**tensors)
         except BaseException:
             self.built = False
             raise
@@ -245,9 +253,11 @@ class Model(Layer):
         # The layers within build themselves when `call` reaches them.
         from nacre.layers.base import calling
 
-        self._build_shapes = {"shapes_dict": {}} if len(named) != 1 else {
-            "input_shape": calling.shapes_of(next(iter(named.values())))
-        }  # fmt: skip
+        self._build_shapes = (
+            {"shapes_dict": {}}
+            if len(named) != 1
+            else {"input_shape": calling.shapes_of(next(iter(named.values())))}
+        )
         self.built = True
 
     # ---------------------------------------------------------------- training
@@ -282,10 +292,17 @@ class Model(Layer):
         """
         if _looks_like_metrics(loss_weights) and metrics is None:
             loss_weights, metrics = None, loss_weights
-        for name in ("target_tensors", "sample_weight_mode", "pss_evaluation_shards", "autotune_steps_per_execution"):  # noqa: E501
+        for name in (
+            "target_tensors",
+            "sample_weight_mode",
+            "pss_evaluation_shards",
+            "autotune_steps_per_execution",
+        ):
             kwargs.pop(name, None)
         if kwargs:
-            raise ArgumentError(message(f"{self._who()}.compile", "arguments must be known", ", ".join(kwargs)))  # noqa: E501
+            raise ArgumentError(
+                message(f"{self._who()}.compile", "arguments must be known", ", ".join(kwargs))
+            )
         self._trainer = CompiledTraining(
             self,
             optimizer=optimizer,
@@ -409,7 +426,13 @@ class Model(Layer):
     ) -> Any:
         """The outputs for data, as NumPy arrays."""
         return prediction.predict(
-            self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks, **kwargs
+            self,
+            x,
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+            **kwargs,
         )
 
     @boundary
@@ -516,7 +539,10 @@ class Model(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The graph as plain data; for a subclassed model its constructor's arguments."""
-        if self._graph is not None and type(self).__init__ in (Model.__init__, self._functional_class.__init__):  # noqa: E501
+        if self._graph is not None and type(self).__init__ in (
+            Model.__init__,
+            self._functional_class.__init__,
+        ):
             return doors.graph_config(self)
         return super().get_config()
 
@@ -583,7 +609,9 @@ class Model(Layer):
 
     def _check_built_for_weights(self, filepath: Any) -> None:
         if not self.built:
-            raise NotBuiltError(message(self._who(), "it must be built before weights are read", str(filepath)))  # noqa: E501
+            raise NotBuiltError(
+                message(self._who(), "it must be built before weights are read", str(filepath))
+            )
 
     def __reduce__(self) -> Any:
         return doors.rebuild_from_bytes, (doors.to_bytes(self),)

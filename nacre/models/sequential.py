@@ -66,9 +66,11 @@ class Sequential(Model):
             if isinstance(self._layers[0], InputLayer):
                 raise ArgumentError(
                     message(
-                        self._who(), "it has one input", f"a second input '{layer.name}'",
+                        self._who(),
+                        "it has one input",
+                        f"a second input '{layer.name}'",
                         "Use nacre.Model(inputs, outputs) for several inputs.",
-                    )  # fmt: skip
+                    )
                 )
             self._layers.insert(0, layer)
         else:
@@ -160,7 +162,11 @@ class Sequential(Model):
             raise NotBuiltError(
                 message(self._who(), "it must have layers to be built", "no layers", "Call add().")
             )
-        if isinstance(input_shape, list | tuple) and input_shape and isinstance(input_shape[0], list | tuple):  # noqa: E501
+        if (
+            isinstance(input_shape, list | tuple)
+            and input_shape
+            and isinstance(input_shape[0], list | tuple)
+        ):
             input_shape = input_shape[0]
         shape = standardize_shape(input_shape)
         if not isinstance(self._layers[0], InputLayer):

@@ -61,9 +61,13 @@ def summary_lines(
     for layer in _in_range(_shown_layers(model), layer_range):
         _add_rows(rows, model, layer, 0, connected, expand_nested, show_trainable)
     right = {2}
-    widths = [max(len(h), *(len(r[i]) for r in rows)) if rows else len(h) for i, h in enumerate(heads)]
+    widths = [
+        max(len(h), *(len(r[i]) for r in rows)) if rows else len(h) for i, h in enumerate(heads)
+    ]
     if line_length is not None:
-        widths[0] = max(len(heads[0]), widths[0] + line_length - (sum(widths) + 3 * len(widths) + 1))
+        widths[0] = max(
+            len(heads[0]), widths[0] + line_length - (sum(widths) + 3 * len(widths) + 1)
+        )
     lines = [f'Model: "{model.name}"', _rule("┏━┳┓", widths)]
     lines.append(_row(heads, widths, set(), "┃"))
     lines.append(_rule("┡━╇┩", widths))
@@ -178,7 +182,9 @@ def _sources(model: Model, layer: Layer) -> str:
         for tensor in node.inputs:
             history = tensor._keras_history
             if history is not None and history.operation is not layer:
-                names.append(f"{history.operation.name}[{history.node_index}][{history.tensor_index}]")
+                names.append(
+                    f"{history.operation.name}[{history.node_index}][{history.tensor_index}]"
+                )
     return ", ".join(names) if names else "-"
 
 

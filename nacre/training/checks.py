@@ -61,7 +61,8 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any) -> None:
             raise LossInputError(
                 message(
                     f"loss 'sparse_categorical_crossentropy' of output '{output_name}'",
-                    f"labels must be class indices from 0 to {classes - 1}, as the predictions have {classes} classes",  # noqa: E501
+                    f"labels must be class indices from 0 to {classes - 1}, as the predictions "
+                    f"have {classes} classes",
                     f"labels from {_number(low)} to {_number(high)}",
                     fix,
                 )
@@ -74,7 +75,8 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any) -> None:
                     f"loss 'binary_crossentropy' of output '{output_name}'",
                     "targets must lie between 0 and 1",
                     f"values from {_number(low)} to {_number(high)}",
-                    "For classes 0, 1, 2 ... use 'sparse_categorical_crossentropy' with one output a class; for -1 and 1 use 'hinge', or (y + 1) / 2.",  # noqa: E501
+                    "For classes 0, 1, 2 ... use 'sparse_categorical_crossentropy' with one output "
+                    "a class; for -1 and 1 use 'hinge', or (y + 1) / 2.",
                 )
             )
 

@@ -98,16 +98,24 @@ class CompiledTraining:
         loss_list = _per_output(self.given["loss"], names, "loss", self.who)
         weight_list = _per_output(self.given["loss_weights"], names, "loss_weights", self.who)
         metric_list = _metrics_per_output(self.given["metrics"], names, "metrics", self.who)
-        weighted = _metrics_per_output(self.given["weighted_metrics"], names, "weighted_metrics", self.who)  # noqa: E501
+        weighted = _metrics_per_output(
+            self.given["weighted_metrics"], names, "weighted_metrics", self.who
+        )
         self.choices = []
         outputs = []
         for i, name in enumerate(names):
-            output = Output(name, _as_loss(loss_list[i]), 1.0 if weight_list[i] is None else float(weight_list[i]))  # noqa: E501
+            output = Output(
+                name,
+                _as_loss(loss_list[i]),
+                1.0 if weight_list[i] is None else float(weight_list[i]),
+            )
             for entries, uses_weights in ((metric_list[i], False), (weighted[i], True)):
                 for entry in entries:
                     metric, label = self._as_metric(entry, targets[i], predictions[i], output.loss)
                     shown = label if len(names) == 1 else f"{name}_{label}"
-                    taken = [m[0] for o in outputs for m in o.metrics] + [m[0] for m in output.metrics]
+                    taken = [m[0] for o in outputs for m in o.metrics] + [
+                        m[0] for m in output.metrics
+                    ]
                     if shown in taken:
                         shown = f"{shown}_{sum(t.startswith(shown) for t in taken)}"
                     output.metrics.append((shown, metric, uses_weights))
@@ -193,7 +201,9 @@ class CompiledTraining:
             for _, metric, uses_weights in output.metrics:
                 if target is None:
                     continue
-                metric.update_state(target, prediction, sample_weight=weight if uses_weights else None)
+                metric.update_state(
+                    target, prediction, sample_weight=weight if uses_weights else None
+                )
 
     # ------------------------------------------------------------ reporting
 
@@ -419,7 +429,10 @@ def compile_from_config(model: Any, config: dict[str, Any]) -> None:
     """Compile a model with what `compile_config` gave."""
     config = dict(config)
     arguments = deserialize_keras_object(config)
-    if isinstance(arguments.get("steps_per_execution"), int) and arguments["steps_per_execution"] == 1:
+    if (
+        isinstance(arguments.get("steps_per_execution"), int)
+        and arguments["steps_per_execution"] == 1
+    ):
         arguments["steps_per_execution"] = None
     known = (
         "optimizer loss loss_weights metrics weighted_metrics run_eagerly steps_per_execution "

@@ -145,14 +145,18 @@ class EvaluationRun:
             for first in range(0, full, steps_a_chunk):
                 last = min(full, first + steps_a_chunk)
                 picked = self.source.rows(slice(first * self.rows, last * self.rows))
-                yield first, last - first, [None if a is None else jnp.asarray(a) for a in picked]
+                yield (
+                    first,
+                    last - first,
+                    [None if a is None else jax.device_put(a) for a in picked],
+                )
 
         for first, count, arrays in prefetched(chunks(), ahead=1):
             self._loop_over(arrays, count, first)
         if rest:
             picked = self.source.rows(slice(full * self.rows, full * self.rows + rest))
             self._dispatch(
-                [None if a is None else jnp.asarray(a) for a in picked], 0, 1, rest, full
+                [None if a is None else jax.device_put(a) for a in picked], 0, 1, rest, full
             )
 
     def _loop_over(self, arrays: list[Any], count: int, first_step: int) -> None:
@@ -186,7 +190,7 @@ class EvaluationRun:
         leaves = tree.flatten(batch)
         rows = next(len(leaf) for leaf in leaves if leaf is not None)
         program = self._program(("batch", rows), batch, rows)
-        arrays = [None if a is None else jnp.asarray(a) for a in leaves]
+        arrays = [None if a is None else jax.device_put(a) for a in leaves]
         self.values, self.logs = program(self.values, self.fixed, arrays, np.int32(0), np.int32(1))
         self._tell(step + 1, hooks)
 
@@ -236,7 +240,9 @@ def _evaluation_program(
 
         logs: dict[str, Any] = {}
         if custom:
-            shapes = jax.eval_shape(lambda: _floats(step({**fixed, **values}, batch_at(first_row))[2]))
+            shapes = jax.eval_shape(
+                lambda: _floats(step({**fixed, **values}, batch_at(first_row))[2])
+            )
             logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         if eager:
             for index in range(int(count)):

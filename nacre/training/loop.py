@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nacre.callbacks.runner import CallbackList
@@ -34,7 +33,9 @@ from nacre.training.programs import (
 from nacre.training.state import State
 from nacre.training.step import custom_step, train_step
 
-CHUNK_BYTES = 16 << 20  # rows sent to the device at once when arrays are streamed; two are in flight
+CHUNK_BYTES = (
+    16 << 20
+)  # rows sent to the device at once when arrays are streamed; two are in flight
 
 
 def fit(
@@ -132,7 +133,8 @@ class TrainRun:
                 raise DataError(
                     message(
                         who,
-                        f"steps_per_epoch must be at most {available}, the batches of {rows} rows there are",  # noqa: E501
+                        f"steps_per_epoch must be at most {available}, the batches of {rows} "
+                        "rows there are",
                         str(steps),
                         "Leave it out, or give more data.",
                     )
@@ -220,7 +222,8 @@ class TrainRun:
                     self.who,
                     "the source must give batches in every epoch",
                     f"none in epoch {epoch + 1}",
-                    "A generator is used up after one pass: let it run for ever and give steps_per_epoch, or use a PyDataset.",  # noqa: E501
+                    "A generator is used up after one pass: let it run for ever and give "
+                    "steps_per_epoch, or use a PyDataset.",
                 )
             )
         if self.steps is None:
@@ -244,7 +247,7 @@ class TrainRun:
     def _resident_epoch(self) -> None:
         """All rows are on the device; a dispatch runs as many steps as the pace says."""
         arrays = self._programs.resident(self.source)
-        order = jnp.asarray(self._order())
+        order = jax.device_put(self._order())
         full, rest = self._full_steps()
         first = min(full, pace.FIRST_COUNTS[0]) if rest else 0
         if first:
@@ -325,7 +328,7 @@ class TrainRun:
         steps_a_chunk = max(1, CHUNK_BYTES // max(1, self.source.row_bytes * self.rows))
         steps_a_chunk = min(steps_a_chunk, max(full, 1))
         size = steps_a_chunk * self.rows
-        identity = jnp.arange(size, dtype=jnp.int32)
+        identity = jax.device_put(np.arange(size, dtype=np.int32))
 
         def chunks() -> Iterator[tuple[int, int, list[Any]]]:
             for first in range(0, full, steps_a_chunk):
@@ -333,7 +336,7 @@ class TrainRun:
                 picked = self.source.rows(order[first * self.rows : (first + count) * self.rows])
                 if count < steps_a_chunk:  # one shape, so one program
                     picked = [_padded(a, size) for a in picked]
-                yield first, count, [None if a is None else jnp.asarray(a) for a in picked]
+                yield first, count, [None if a is None else jax.device_put(a) for a in picked]
 
         for first, count, arrays in prefetched(chunks(), ahead=1):
             if self._stopping():
@@ -341,8 +344,10 @@ class TrainRun:
             self._loop_over(arrays, identity, count, 0, first)
         if rest and not self._stopping():
             picked = self.source.rows(order[full * self.rows : full * self.rows + rest])
-            arrays = [None if a is None else jnp.asarray(a) for a in picked]
-            self._dispatch_rest(arrays, jnp.arange(rest, dtype=jnp.int32), 0, rest, full)
+            arrays = [None if a is None else jax.device_put(a) for a in picked]
+            self._dispatch_rest(
+                arrays, jax.device_put(np.arange(rest, dtype=np.int32)), 0, rest, full
+            )
 
     def _array_batches(self) -> Iterator[Any]:
         order = self._order()
@@ -417,8 +422,8 @@ class TrainRun:
                         self.who,
                         "the loss must stay a finite number",
                         f"nan or inf at step {step + int(bad) + 1} of the epoch",
-                        "Lower the learning rate, clip gradients (clipnorm=1.0), look for NaN in the data; "  # noqa: E501
-                        "callbacks.TerminateOnNaN() stops without an error.",
+                        "Lower the learning rate, clip gradients (clipnorm=1.0), look for NaN in "
+                        "the data; callbacks.TerminateOnNaN() stops without an error.",
                     )
                 )
 

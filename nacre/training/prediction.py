@@ -156,7 +156,9 @@ def _fetched(outputs: Any, count: int) -> Any:
 def _forward(model: Any, x: Any, leaves: list[Any], count: int, size: int) -> tuple[Any, int]:
     if size != count:
         leaves = [
-            None if leaf is None else np.concatenate([leaf, np.repeat(leaf[-1:], size - count, axis=0)])
+            None
+            if leaf is None
+            else np.concatenate([leaf, np.repeat(leaf[-1:], size - count, axis=0)])
             for leaf in leaves
         ]
     if model._runs_eagerly():
@@ -169,7 +171,9 @@ def _forward(model: Any, x: Any, leaves: list[Any], count: int, size: int) -> tu
 def _program(model: Any, x: Any) -> tuple[Any, Any]:
     """The compiled forward pass for one structure of inputs, and the variables it reads."""
     cache = model.__dict__.setdefault("_predict_programs", {})
-    key: Any = None if not tree.is_nested(x) else repr(tree.map_structure(lambda leaf: leaf is None, x))  # noqa: E501
+    key: Any = (
+        None if not tree.is_nested(x) else repr(tree.map_structure(lambda leaf: leaf is None, x))
+    )
     found = cache.get(key)
     epoch = tracking.structure_epoch()
     if found is not None and found[2] == epoch:
@@ -198,7 +202,9 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     count = next(len(leaf) for leaf in leaves if leaf is not None)
     prepare.predictions_spec(
         model,
-        tree.map_structure(lambda a: None if a is None else jax.ShapeDtypeStruct(a.shape, a.dtype), x),
+        tree.map_structure(
+            lambda a: None if a is None else jax.ShapeDtypeStruct(a.shape, a.dtype), x
+        ),
         False,
     )
     return _fetched(_forward(model, x, leaves, count, count), count)

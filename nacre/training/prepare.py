@@ -165,7 +165,11 @@ def _check_graph_inputs(model: Any, x: Any) -> None:
 
 
 def prepare(
-    model: Any, trainer: CompiledTraining, source: ArraySource | BatchSource, rows: int, training: bool
+    model: Any,
+    trainer: CompiledTraining,
+    source: ArraySource | BatchSource,
+    rows: int,
+    training: bool,
 ) -> None:
     """Build the model, bind losses and metrics, give the optimizer its variables, check labels."""
     x, y, _ = batch_specs(source, rows)
@@ -199,7 +203,8 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
             message(
                 f"{model._who()}.fit",
                 "the optimizer must know exactly the variables that are trained",
-                f"an optimizer made for {len(known)} variables, a model with {len(variables)} trainable ones",  # noqa: E501
+                f"an optimizer made for {len(known)} variables, a model with {len(variables)} "
+                "trainable ones",
                 "After changing `trainable` or the layers, call compile() again with a new optimizer.",
             )
         )
@@ -214,7 +219,9 @@ def _look_at_targets(
     checks.warn_about_logits(model, trainer.outputs)
 
 
-def check_targets(trainer: CompiledTraining, source: ArraySource | BatchSource, y_pred: Any) -> None:
+def check_targets(
+    trainer: CompiledTraining, source: ArraySource | BatchSource, y_pred: Any
+) -> None:
     """Look at the values of the targets of arrays, or of the first batch."""
     if trainer.outputs is None:
         return
@@ -249,8 +256,10 @@ def validation_source(
         return source.split(validation_split, who)
     if validation_data is None:
         return source, None
-    if isinstance(validation_data, tuple | list) and 2 <= len(validation_data) <= 3 and all(
-        is_array_like(v) or v is None for v in validation_data
+    if (
+        isinstance(validation_data, tuple | list)
+        and 2 <= len(validation_data) <= 3
+        and all(is_array_like(v) or v is None for v in validation_data)
     ):
         x, y, weight = (*validation_data, None)[:3]
         return source, make_source(x, y, weight, f"{who}, validation_data")

@@ -27,9 +27,12 @@ Step = Callable[[Values, Batch], StepResult]
 
 
 def loop_program(
-    step: Step, finish: Callable[[Values], dict[str, Any]], pack: Callable[[list[Any]], Batch],
-    rows_per_step: int, keeps_logs: bool,
-) -> Callable[..., Any]:  # fmt: skip
+    step: Step,
+    finish: Callable[[Values], dict[str, Any]],
+    pack: Callable[[list[Any]], Batch],
+    rows_per_step: int,
+    keeps_logs: bool,
+) -> Callable[..., Any]:
     """(values, arrays, order, first_row, count) -> (values, logs, first bad step or -1).
 
     Args:
@@ -43,12 +46,14 @@ def loop_program(
 
     def batch_at(arrays: list[Any], order: Any, row: Any) -> Batch:
         indices = jax.lax.dynamic_slice_in_dim(order, row, rows_per_step)
-        return pack([None if a is None else jnp.take(a, indices, axis=0, mode="clip") for a in arrays])
+        return pack(_rows(arrays, indices))
 
     def run(values: Values, arrays: list[Any], order: Any, first_row: Any, count: Any) -> Any:
         def body(index: Any, carry: Any) -> Any:
             current, bad, logs = carry
-            current, loss, new_logs = step(current, batch_at(arrays, order, first_row + index * rows_per_step))  # noqa: E501
+            batch = batch_at(arrays, order, first_row + index * rows_per_step)
+            new, loss, new_logs = step(current, batch)
+            current = _settled(new, current)
             bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), index, bad)
             return current, bad, (_as_floats(new_logs) if keeps_logs else logs)
 
@@ -64,23 +69,28 @@ def loop_program(
 
 
 def rest_program(
-    step: Step, finish: Callable[[Values], dict[str, Any]], pack: Callable[[list[Any]], Batch],
-    rows: int, keeps_logs: bool,
-) -> Callable[..., Any]:  # fmt: skip
+    step: Step,
+    finish: Callable[[Values], dict[str, Any]],
+    pack: Callable[[list[Any]], Batch],
+    rows: int,
+    keeps_logs: bool,
+) -> Callable[..., Any]:
     """(values, arrays, order, first_row) -> the same, for one step of `rows` rows."""
 
     def run(values: Values, arrays: list[Any], order: Any, first_row: Any) -> Any:
         indices = jax.lax.dynamic_slice_in_dim(order, first_row, rows)
-        batch = pack([None if a is None else jnp.take(a, indices, axis=0, mode="clip") for a in arrays])
-        return _one(step, finish, values, batch, keeps_logs)
+        return _one(step, finish, values, pack(_rows(arrays, indices)), keeps_logs)
 
     return jax.jit(run, donate_argnums=0)
 
 
 def single_program(
-    step: Step, finish: Callable[[Values], dict[str, Any]], pack: Callable[[list[Any]], Batch],
-    keeps_logs: bool, compiled: bool = True,
-) -> Callable[..., Any]:  # fmt: skip
+    step: Step,
+    finish: Callable[[Values], dict[str, Any]],
+    pack: Callable[[list[Any]], Batch],
+    keeps_logs: bool,
+    compiled: bool = True,
+) -> Callable[..., Any]:
     """(values, arrays) -> (values, logs, bad) for one step on a batch that is handed over."""
 
     def run(values: Values, arrays: list[Any]) -> Any:
@@ -96,17 +106,29 @@ def single_program(
     return run_eagerly
 
 
+def _rows(arrays: list[Any], indices: Any) -> list[Any]:
+    return [None if a is None else jnp.take(a, indices, axis=0, mode="clip") for a in arrays]
+
+
 def _one(step: Step, finish: Any, values: Values, batch: Batch, keeps_logs: bool) -> Any:
-    values, loss, logs = step(values, batch)
+    new, loss, logs = step(values, batch)
+    values = _settled(new, values)
     bad = jnp.where(jnp.isfinite(loss), jnp.int32(-1), jnp.int32(0))
     return values, {**finish(values), **(_as_floats(logs) if keeps_logs else {})}, bad
+
+
+def _settled(new: Values, old: Values) -> Values:
+    """New values in the dtypes the variables have, so that one program serves every step."""
+    return jax.tree.map(lambda n, o: jnp.asarray(n, o.dtype), new, old)
 
 
 def _as_floats(logs: dict[str, Any]) -> dict[str, Any]:
     return {k: jnp.asarray(v) for k, v in logs.items() if not isinstance(v, dict)}
 
 
-def finisher(model: Any, trainer: CompiledTraining, state: State, custom: bool) -> Callable[[Values], dict[str, Any]]:  # noqa: E501
+def finisher(
+    model: Any, trainer: CompiledTraining, state: State, custom: bool
+) -> Callable[[Values], dict[str, Any]]:
     """values -> what is reported, from the metrics' variables."""
     from nacre.core.scope import StatelessScope
 

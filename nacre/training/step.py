@@ -19,7 +19,9 @@ Batch = tuple[Any, Any, Any]
 StepResult = tuple[Values, Any, dict[str, Any]]
 
 
-def train_step(model: Any, trainer: CompiledTraining, state: State) -> Callable[[Values, Batch], StepResult]:
+def train_step(
+    model: Any, trainer: CompiledTraining, state: State
+) -> Callable[[Values, Batch], StepResult]:
     """The step of training: predictions, loss, gradients, update, metrics."""
     if custom_step(model, "train_step") is not None:
         return _custom_train_step(model, state)
@@ -39,7 +41,10 @@ def train_step(model: Any, trainer: CompiledTraining, state: State) -> Callable[
                 logs = _update_metrics(model, trainer, x, y, y_pred, sample_weight, loss)
                 scaled = optimizer.scale_loss(loss) if hasattr(optimizer, "scale_loss") else loss
                 rest = {
-                    name: [_current(inner, v, old) for v, old in zip(state.groups[name], values[name], strict=True)]  # noqa: E501
+                    name: [
+                        _current(inner, v, old)
+                        for v, old in zip(state.groups[name], values[name], strict=True)
+                    ]
                     for name in ("other", "metrics")
                 }
             return scaled, (loss, rest, logs)
@@ -56,7 +61,9 @@ def train_step(model: Any, trainer: CompiledTraining, state: State) -> Callable[
     return step
 
 
-def test_step(model: Any, trainer: CompiledTraining, state: State) -> Callable[[Values, Batch], StepResult]:
+def test_step(
+    model: Any, trainer: CompiledTraining, state: State
+) -> Callable[[Values, Batch], StepResult]:
     """The step of evaluation: predictions, loss, metrics."""
     custom = custom_step(model, "test_step")
 
@@ -142,7 +149,9 @@ def _custom_train_step(model: Any, state: State) -> Callable[[Values, Batch], St
         given = tuple(values[n] for n in ("trainable", "other", "optimizer", "metrics"))
         with scope.entered_call(None):
             logs, new = model.train_step(given, _data(batch))
-        new_values = dict(zip(("trainable", "other", "optimizer", "metrics"), map(list, new), strict=True))  # noqa: E501
+        new_values = dict(
+            zip(("trainable", "other", "optimizer", "metrics"), map(list, new), strict=True)
+        )
         logs = dict(logs)
         loss = jnp.asarray(logs.get("loss", 0.0), jnp.float32)
         return {name: new_values[name] for name in values}, loss, logs

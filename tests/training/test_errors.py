@@ -102,7 +102,9 @@ def two_inputs_trained(loss):
     model.fit({"left": X, "right": X}, X, verbose=0)
 
 
-@pytest.mark.parametrize(("mistake", "kind", "pieces"), [pytest.param(*row[1:], id=row[0]) for row in MISTAKES])
+@pytest.mark.parametrize(
+    ("mistake", "kind", "pieces"), [pytest.param(*row[1:], id=row[0]) for row in MISTAKES]
+)
 def test_mistake_is_refused_with_rule_value_and_fix(mistake, kind, pieces):
     with pytest.raises(kind) as caught:
         mistake()
@@ -121,7 +123,9 @@ def test_errors_are_also_the_builtin_ones_users_catch(kind):
 
 def test_logits_with_a_probability_loss_warn():
     model = classifier(activation="linear")
-    with pytest.warns(UserWarning, match=r"probabilities when from_logits=False.*activation='softmax'"):
+    with pytest.warns(
+        UserWarning, match=r"probabilities when from_logits=False.*activation='softmax'"
+    ):
         model.fit(X, Y, verbose=0)
 
 

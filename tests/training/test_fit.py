@@ -13,7 +13,9 @@ Y = (X.sum(axis=1) > 3).astype("int32")
 
 def classifier(seed=0, **kwargs):
     keras.utils.set_random_seed(seed)
-    model = keras.Sequential([keras.Input((6,)), layers.Dense(8, "tanh"), layers.Dense(2, "softmax")])
+    model = keras.Sequential(
+        [keras.Input((6,)), layers.Dense(8, "tanh"), layers.Dense(2, "softmax")]
+    )
     kwargs.setdefault("optimizer", keras.optimizers.Adam(0.05))
     kwargs.setdefault("loss", "sparse_categorical_crossentropy")
     kwargs.setdefault("metrics", ["accuracy"])
@@ -186,7 +188,9 @@ def test_validation_split_takes_the_last_rows():
 
 def test_steps_per_epoch_and_initial_epoch():
     model = classifier()
-    history = model.fit(X, Y, batch_size=10, steps_per_epoch=2, epochs=5, initial_epoch=3, verbose=0)
+    history = model.fit(
+        X, Y, batch_size=10, steps_per_epoch=2, epochs=5, initial_epoch=3, verbose=0
+    )
     assert history.epoch == [3, 4]
     assert int(model.optimizer.iterations.value) == 4
 
@@ -222,7 +226,11 @@ def test_regularizers_and_added_losses_count():
             return x
 
     model = keras.Sequential(
-        [keras.Input((6,)), AddsLoss(), layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.1))]
+        [
+            keras.Input((6,)),
+            AddsLoss(),
+            layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.1)),
+        ]
     )
     model.compile("sgd", "mse")
     mse = float(np.mean((np.asarray(model(X)) - X[:, :1]) ** 2))

@@ -51,13 +51,13 @@ class CallSignature:
         return {**dict(zip(self.names, args, strict=False)), **kwargs}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def signature_of(function: Any) -> CallSignature:
     """The signature of a `call` function, looked at once."""
     return CallSignature(function)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def parameter_names(function: Any) -> tuple[str, ...]:
     """Names of a method's parameters without `self`, for `build` and `compute_mask`."""
     parameters = inspect.signature(function).parameters

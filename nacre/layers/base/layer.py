@@ -111,11 +111,13 @@ class Layer:
         self._initial_weights = kwargs.pop("weights", None)
         kwargs.pop("dynamic", None)
         if kwargs:
-            accepted = [n for n in inspect.signature(type(self).__init__).parameters if n not in ("self", "kwargs")]  # fmt: skip
+            names = inspect.signature(type(self).__init__).parameters
+            accepted = [n for n in names if n not in ("self", "args", "kwargs")]
+            accepted += [n for n in ("name", "dtype", "trainable") if n not in accepted]
             raise ArgumentError(
                 message(
                     f"{type(self).__name__} '{self.name}'",
-                    f"arguments must be among {', '.join([*accepted, 'name', 'dtype', 'trainable'])}",  # noqa: E501
+                    f"arguments must be among {', '.join(accepted)}",
                     ", ".join(f"{k}={v!r}" for k, v in kwargs.items()),
                 )
             )
@@ -204,9 +206,7 @@ class Layer:
     @property
     def variables(self) -> list[Variable]:
         """All variables, seed generators' included, metrics' not."""
-        return self._collect(
-            lambda layer: layer._direct_variables() + layer._seed_states()
-        )
+        return self._collect(lambda layer: layer._direct_variables() + layer._seed_states())
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -441,8 +441,10 @@ class Layer:
         shapes = {k: tuple(v) if _is_flat_shape(v) else v for k, v in shapes.items()}
         names = calling.parameter_names(type(self).build)
         overridden = type(self).build is not Layer.build
-        if overridden and any(f"{name}_shape" in names for name in shapes) and (
-            len(names) > 1 or names[0] != "input_shape"
+        if (
+            overridden
+            and any(f"{name}_shape" in names for name in shapes)
+            and (len(names) > 1 or names[0] != "input_shape")
         ):
             self.build(**{f"{n}_shape": s for n, s in shapes.items() if f"{n}_shape" in names})
         elif shapes:
@@ -513,7 +515,7 @@ class Layer:
 
     def _prepare(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any], calling.CallSignature]:
+    ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]:
         """Arguments converted and filled, and the tensor arguments by name."""
         signature = calling.signature_of(type(self).call)
         dtype = calling.float_dtype(self.compute_dtype) if self.autocast else None
@@ -538,7 +540,7 @@ class Layer:
         }
         self._fill_training(signature, named, kwargs)
         self._fill_masks(signature, named, tensors, kwargs)
-        return args, kwargs, tensors, signature
+        return args, kwargs, tensors
 
     def _fill_training(
         self, signature: calling.CallSignature, named: dict[str, Any], kwargs: dict[str, Any]
@@ -570,12 +572,12 @@ class Layer:
         first = signature.first
         if signature.takes_mask and named.get("mask") is None and first in tensors:
             mask = masks_of(tensors[first])
-            if mask is not None and len(tensors) == 1 or mask is not None:
+            if (mask is not None and len(tensors) == 1) or mask is not None:
                 kwargs["mask"] = mask
 
     def _call_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         context = scope.call_context()
-        args, kwargs, tensors, signature = self._prepare(args, kwargs)
+        args, kwargs, tensors = self._prepare(args, kwargs)
         first = next(iter(tensors.values()), None)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None
         training_before = context.training
@@ -657,7 +659,7 @@ class Layer:
 
     def _call_symbolic(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = kwargs
-        args, kwargs, tensors, signature = self._prepare(args, kwargs)
+        args, kwargs, tensors = self._prepare(args, kwargs)
         first = next(iter(tensors.values()), None)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None
         with name_scope(self.name):
@@ -737,9 +739,11 @@ class Layer:
         if not self.built:
             raise NotBuiltError(
                 message(
-                    f"{self._who()}.stateless_call", "the layer must be built", "an unbuilt layer",
+                    f"{self._who()}.stateless_call",
+                    "the layer must be built",
+                    "an unbuilt layer",
                     "Call it once on data, or build(input_shape).",
-                )  # fmt: skip
+                )
             )
         non_trainable = self.non_trainable_variables
         mapping = [
@@ -854,7 +858,7 @@ class Layer:
             WeightsMismatchError: Numbers or shapes differ.
         """
         variables = self._direct_variables()
-        keys = [k for k in store.keys()]  # noqa: SIM118  h5 groups are no dicts
+        keys = [k for k in store.keys()]
         if not keys and variables and not self.built:
             raise NotBuiltError(message(self._who(), "it must be built before weights are loaded"))
         values = [store[str(i)] for i in range(len(keys)) if str(i) in store]
@@ -937,7 +941,7 @@ def _inside(layer: Layer) -> bool:
     return current_path().split("/")[-1] == layer.name
 
 
-class _nothing:  # noqa: N801
+class _nothing:
     def __enter__(self) -> None: ...
 
     def __exit__(self, *args: object) -> None: ...
@@ -975,7 +979,7 @@ def _tensors_for(shape: Any, dtype: str) -> Any:
     return KerasTensor(shape, dtype)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _constructor_names(cls: type) -> tuple[str, ...]:
     """Constructor arguments of a class, and of its bases as long as they go through **kwargs."""
     names: list[str] = []

@@ -1,7 +1,8 @@
 """Where a kernel is being traced: which platform, and whether inside the body of a device loop.
 
-XLA's CPU backend runs some operations very differently in the two places (a convolution inside a
-`while` body is about five times slower than outside), so a kernel picks its lowering by place.
+XLA's CPU backend runs some operations very differently in the two places: inside a `while` body the
+gradients of a convolution, as autodiff writes them, are slower than outside (input 4 to 12 times,
+kernel 35 to 270 times; the convolution itself is not). So a kernel picks its lowering by place.
 """
 
 import contextlib
