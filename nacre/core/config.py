@@ -121,7 +121,7 @@ def keras_home() -> Path:
 
 def cache_home() -> Path:
     """The folder nacre keeps its own files in: `NACRE_CACHE`, else the user's cache folder."""
-    if "NACRE_CACHE" in os.environ:
+    if os.environ.get("NACRE_CACHE"):
         return Path(os.environ["NACRE_CACHE"])
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "nacre"

@@ -1,9 +1,10 @@
-"""Dtype names, promotion, and dtype policies (which dtype to compute in, which to keep weights in)."""
+"""Dtype names, promotion, and policies: which dtype to compute in, which to keep weights in."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -39,11 +40,12 @@ def standardize_dtype(dtype: Any) -> str:
         return config.floatx()
     if isinstance(dtype, str) and dtype in ALLOWED_DTYPES:
         return dtype
-    if dtype is float or dtype == "float":
+    # Compared as strings only: NumPy says that its float64 dtype equals "float".
+    if dtype is float or (isinstance(dtype, str) and dtype == "float"):
         return config.floatx()
     if isinstance(dtype, type) and dtype in _PYTHON_DTYPES:
         return _PYTHON_DTYPES[dtype]
-    if dtype == "int":
+    if isinstance(dtype, str) and dtype == "int":
         return "int32"
     text = str(dtype)
     if "torch." in text:
@@ -92,10 +94,11 @@ def result_type(*dtypes: Any) -> str:
         return config.floatx()
     leaves: list[Any] = []
     for dtype in dtypes:
-        if dtype in (int, float, bool):
+        if dtype is int or dtype is float:
             leaves.append(dtype(0))
         else:
-            leaves.append(np.dtype(jnp.dtype(standardize_dtype(dtype))))
+            # 64 bits become 32 where JAX has no 64-bit numbers, without a warning.
+            leaves.append(jax.dtypes.canonicalize_dtype(jnp.dtype(standardize_dtype(dtype))))
     if all(isinstance(leaf, int | float) for leaf in leaves):
         return config.floatx() if any(isinstance(leaf, float) for leaf in leaves) else "int32"
     return standardize_dtype(jnp.result_type(*leaves))

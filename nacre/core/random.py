@@ -137,3 +137,13 @@ def host_generator(seed: int | None = None) -> np.random.Generator:
     if seed is None:
         seed = make_default_seed()
     return np.random.Generator(np.random.Philox(int(seed)))
+
+
+__all__ = [
+    "SeedGenerator",
+    "draw_key",
+    "global_generator",
+    "host_generator",
+    "make_default_seed",
+    "set_random_seed",
+]

@@ -48,6 +48,8 @@ _SEARCH_ORDER = tuple(
         "optimizers.schedules activations dtype_policies random"
     ).split()
 )
+# How bytes stand in a config: as text, and any byte that is not text comes back as it was.
+_BYTES = ("utf-8", "surrogateescape")
 # Long module paths that Keras writes into configs, by their beginning.
 _LONG_MODULES = {
     "keras.src.models": "keras.models",
@@ -115,7 +117,11 @@ class CustomObjectScope:
         return self
 
     def __exit__(self, *args: object) -> None:
-        _custom.stack.remove(self.custom_objects)
+        # The innermost of this scope's entries: equal tables of other scopes stay in place.
+        for place in reversed(range(len(_custom.stack))):
+            if _custom.stack[place] is self.custom_objects:
+                del _custom.stack[place]
+                return
 
 
 custom_object_scope = CustomObjectScope
@@ -243,7 +249,7 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, np.integer | np.floating | np.bool_):
         return obj.item()
     if isinstance(obj, bytes):
-        return {"class_name": "__bytes__", "config": {"value": obj.decode("latin-1")}}
+        return {"class_name": "__bytes__", "config": {"value": obj.decode(*_BYTES)}}
     if isinstance(obj, slice):
         parts = {name: serialize_keras_object(getattr(obj, name)) for name in _SLICE_PARTS}
         return {"class_name": "__slice__", "config": parts}
@@ -468,7 +474,7 @@ def _special_symbolic(inner: dict[str, Any], safe_mode: bool) -> Any:
 
 _SPECIAL: dict[str, Callable[[Any, bool], Any]] = {
     "__tuple__": lambda inner, safe: tuple(_deserialize(v, safe) for v in inner["value"]),
-    "__bytes__": lambda inner, safe: inner["value"].encode("latin-1"),
+    "__bytes__": lambda inner, safe: inner["value"].encode(*_BYTES),
     "__slice__": lambda inner, safe: slice(
         *(_deserialize(inner[k], safe) for k in ("start", "stop", "step"))
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 import types
 from collections.abc import Callable
@@ -42,7 +43,8 @@ def boundary(function: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:
             if not is_traceback_filtering_enabled():
                 raise
-            raise error.with_traceback(shortened(error)) from error.__cause__
+            # Without `from`, which would hide the error this one came up while handling.
+            raise error.with_traceback(shortened(error))
         finally:
             _local.inside = False
 
@@ -70,7 +72,13 @@ def shortened(error: BaseException) -> types.TracebackType | None:
 
 
 def _is_internal(filename: str) -> bool:
-    if filename.startswith(_PACKAGE):
+    if filename.startswith((_PACKAGE, "<frozen")):
         return True
-    parts = filename.replace("\\", "/").split("/")
-    return "jax" in parts or "jaxlib" in parts or filename.startswith("<frozen")
+    return any(filename.startswith(folder) for folder in _jax_folders())
+
+
+def _jax_folders() -> list[str]:
+    """The folders of JAX's packages; a user's own folder may be called `jax` too."""
+    found = [sys.modules[name] for name in ("jax", "jaxlib") if name in sys.modules]
+    files = [os.path.abspath(module.__file__) for module in found if module.__file__]
+    return [os.path.dirname(file) + os.sep for file in files]

@@ -1,7 +1,8 @@
 """Nested structures: lists, tuples, named tuples and dicts of leaves.
 
 Dictionaries are walked in the order of their sorted keys when the keys can be sorted, so that two
-equal dicts made in another order flatten alike; everything that pairs two dicts does it by key.
+equal dicts made in another order flatten alike; an OrderedDict keeps its own order. Everything that
+pairs two dicts does it by key.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ def _is_namedtuple(structure: Any) -> bool:
 
 
 def _keys(mapping: Mapping[Any, Any]) -> list[Any]:
+    if isinstance(mapping, OrderedDict):
+        return list(mapping)
     try:
         return sorted(mapping)
     except TypeError:
@@ -174,7 +177,8 @@ def _assert_same(a: Any, b: Any, check_types: bool, path: tuple[Any, ...]) -> No
         check_types and type(a) is not type(b)
     )
     keys_a, keys_b = ([k for k, _ in _children(s)] for s in (a, b))
-    if different or keys_a != keys_b:
+    alike = set(keys_a) == set(keys_b) if isinstance(a, Mapping) else keys_a == keys_b
+    if different or not alike:
         raise ArgumentError(
             message("structures", f"both must nest alike at {where}", f"{a!r} and {b!r}")
         )

@@ -77,7 +77,7 @@ class Variable:
         ShapeError: An assigned value has another shape.
     Example:
         >>> v = Variable([1.0, 2.0], name="v")
-        >>> v.assign_add([1.0, 1.0])
+        >>> total = v.assign_add([1.0, 1.0])
         >>> v.numpy()
         array([2., 3.], dtype=float32)
     """
@@ -171,8 +171,8 @@ class Variable:
             self._value = jax.device_put(value)
         return self._value
 
-    def assign(self, value: Any) -> None:
-        """Set the value. It must have the variable's shape; it is cast to its dtype."""
+    def assign(self, value: Any) -> Any:
+        """Set the value, and return it. It must have the variable's shape; it is cast."""
         scope = get_stateless_scope()
         value = value.value if isinstance(value, Variable) else value
         dtype = jnp.dtype(self._dtype)
@@ -193,14 +193,15 @@ class Variable:
         else:
             # A private copy, as in the constructor.
             self._value = private_copy(value) if isinstance(value, jax.Array) else value.copy()
+        return value
 
-    def assign_add(self, value: Any) -> None:
-        """Add to the value."""
-        self.assign(self._raw() + jnp.asarray(_plain(value), self._dtype))
+    def assign_add(self, value: Any) -> Any:
+        """Add to the value, and return the sum."""
+        return self.assign(self._raw() + jnp.asarray(_plain(value), self._dtype))
 
-    def assign_sub(self, value: Any) -> None:
-        """Subtract from the value."""
-        self.assign(self._raw() - jnp.asarray(_plain(value), self._dtype))
+    def assign_sub(self, value: Any) -> Any:
+        """Subtract from the value, and return the difference."""
+        return self.assign(self._raw() - jnp.asarray(_plain(value), self._dtype))
 
     def _raw(self) -> jax.Array:
         """The value without autocasting."""
@@ -235,8 +236,8 @@ class Variable:
         self._was_read = False
 
     def numpy(self) -> np.ndarray:
-        """The value as a NumPy array."""
-        return np.asarray(self._raw())
+        """The value as a NumPy array of its own, which may be changed."""
+        return np.array(self._raw())
 
     @property
     def dtype(self) -> str:
@@ -262,7 +263,8 @@ class Variable:
         return int(np.prod(self._shape, dtype=np.int64))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self._raw(), dtype=dtype)
+        value = np.asarray(self._raw(), dtype=dtype)
+        return value.copy() if copy and not value.flags.writeable else value
 
     def __jax_array__(self) -> jax.Array:
         return self.value

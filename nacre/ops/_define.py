@@ -243,6 +243,7 @@ def op(
         name: The op's name when it is not the function's.
 
     Example:
+        >>> from nacre.core.symbolic import KerasTensor
         >>> @op
         ... def doubled(x):
         ...     return x * 2

@@ -6,14 +6,16 @@ import importlib
 import weakref
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
+from nacre.core import tree
 from nacre.core.errors import ArgumentError, FileFormatError, message
-from nacre.core.registry import get_registered_object, short_module
-from nacre.saving import archive
+from nacre.core.registry import get_registered_object, is_builtin, short_module
+from nacre.saving import archive, weights
 from nacre.saving.atomic import ask_before_overwriting, target_path, write_file, write_folder
 from nacre.saving.files import KINDS, Source
-from nacre.saving.formats import h5, native, weights_h5
+from nacre.saving.formats import h5, native, shards, weights_h5
 from nacre.saving.weights import need_built
 
 _H5 = (".h5", ".hdf5", ".hdf")
@@ -89,7 +91,12 @@ def _format_of(path: Path, save_format: str | None, zipped: bool | None, who: st
     if zipped is False:
         if ending in (".keras", *_H5):
             raise FileFormatError(
-                message(who, "with zipped=False the path is a folder's", f"'{path.name}'", "Leave the ending out.")  # noqa: E501
+                message(
+                    who,
+                    "with zipped=False the path is a folder's",
+                    f"'{path.name}'",
+                    "Leave the ending out.",
+                )
             )
         return "folder"
     if save_format in ("h5", "hdf5"):
@@ -167,7 +174,8 @@ def save_weights(
         model: A built model.
         filepath: Path.
         overwrite: As in `save_model`.
-        max_shard_size: Must be None: one file holds everything.
+        max_shard_size: Gigabytes a file, for a path ending in `.weights.json`, which then lists the
+            shards beside it.
         save_format: 'h5' where the ending does not tell (tf.keras 2).
 
     Raises:
@@ -178,16 +186,11 @@ def save_weights(
     kwargs.pop("options", None)
     if kwargs:
         raise ArgumentError(message(who, "arguments must be known", ", ".join(kwargs)))
-    if max_shard_size is not None:
-        raise ArgumentError(
-            message(
-                who,
-                "max_shard_size must be None, as weights are written to one file of any size",
-                repr(max_shard_size),
-            )
-        )
     need_built(model, who)
     path = target_path(filepath, who)
+    if max_shard_size is not None or path.name.endswith(".weights.json"):
+        _save_shards(model, path, max_shard_size, overwrite, who)
+        return
     is_keras3 = path.name.endswith(".weights.h5")
     if not is_keras3 and path.suffix.lower() not in _H5 and save_format not in ("h5", "hdf5"):
         raise FileFormatError(
@@ -206,6 +209,21 @@ def save_weights(
     else:
         content, groups = weights_h5.to_legacy_bytes(model)
         write_file(path, content, partial(weights_h5.check_legacy, groups=groups, who=who))
+
+
+def _save_shards(model: Any, path: Path, size: Any, overwrite: bool, who: str) -> None:
+    if not path.name.endswith(".weights.json") or size is None:
+        raise ArgumentError(
+            message(
+                who,
+                "a path ending in .weights.json and max_shard_size go together",
+                f"'{path.name}' and max_shard_size={size}",
+            )
+        )
+    if not overwrite:
+        ask_before_overwriting(path, who)
+    groups = weights.collect(model, optimizer=bool(getattr(model, "compiled", False)))
+    shards.save(groups, path, size, who)
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
@@ -239,11 +257,26 @@ _classes: weakref.WeakValueDictionary[tuple[str, str], Any] = weakref.WeakValueD
 
 def model_to_bytes(model: Any) -> bytes:
     """A model as the bytes of a `.keras` file; what pickle, joblib and copy store."""
-    for layer in model._flatten_layers():
-        cls = type(layer)
-        _classes[(cls.__module__, cls.__name__)] = cls
+    for thing in _custom_parts(model):
+        _classes[(thing.__module__, thing.__name__)] = thing
     files, _ = native.to_files(model)
     return archive.pack(files)
+
+
+def _custom_parts(model: Any) -> list[Any]:
+    """Classes and functions of the user's that a model's config may name."""
+    trainer = getattr(model, "_trainer", None)
+    given = tree.flatten(trainer.given) if trainer is not None else []
+    if trainer is not None:
+        given.append(trainer.optimizer)
+    for layer in model._flatten_layers():
+        given += [layer, *vars(layer).values()]
+    parts = [
+        thing if isinstance(thing, type | FunctionType) else type(thing)
+        for thing in given
+        if callable(thing) or hasattr(thing, "get_config")
+    ]
+    return [part for part in parts if not is_builtin(part)]
 
 
 def model_from_bytes(data: bytes) -> Any:

@@ -38,7 +38,10 @@ class Source:
         if isinstance(filepath, bytes | bytearray | memoryview):
             self.content, self.name = bytes(filepath), "bytes"
         elif hasattr(filepath, "read"):
-            self.content, self.name = filepath.read(), getattr(filepath, "name", None) or "file object"
+            self.content, self.name = (
+                filepath.read(),
+                getattr(filepath, "name", None) or "file object",
+            )
             self.name = str(self.name)
         else:
             try:
@@ -89,7 +92,9 @@ class Source:
             if any("vars" in name for name in file) or len(file):
                 return "weights"
         raise FileFormatError(
-            message(who, "the file must hold a model or weights", f"'{self.name}', an empty HDF5 file")
+            message(
+                who, "the file must hold a model or weights", f"'{self.name}', an empty HDF5 file"
+            )
         )
 
     def _folder_kind(self, who: str) -> str:
@@ -162,7 +167,9 @@ class Source:
         }
         fix = fixes.get(what, "A .keras file is a zip archive, an .h5 file is HDF5.")
         return FileFormatError(
-            message(who, "the file must be .keras or .h5 by its content", f"'{self.name}', {what}", fix)
+            message(
+                who, "the file must be .keras or .h5 by its content", f"'{self.name}', {what}", fix
+            )
         )
 
 

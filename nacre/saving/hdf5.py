@@ -130,7 +130,9 @@ class Arrays(Mapping[str, Any]):
         return read_array(found, self._who)
 
     def __iter__(self) -> Iterator[str]:
-        names = [] if self._group is None else [n for n in self._group if self.dataset(n) is not None]
+        names = (
+            [] if self._group is None else [n for n in self._group if self.dataset(n) is not None]
+        )
         return iter(sorted(names, key=lambda n: (len(n), n) if n.isdigit() else (0, n)))
 
     def __len__(self) -> int:
@@ -164,7 +166,9 @@ def names_attribute(group: h5py.Group, name: str) -> list[str] | None:
     value = attribute(group, name)
     if value is None:
         return None
-    return [_bytes(v).decode("utf-8") for v in np.atleast_1d(value).ravel()] if np.size(value) else []
+    return (
+        [_bytes(v).decode("utf-8") for v in np.atleast_1d(value).ravel()] if np.size(value) else []
+    )
 
 
 def _bytes(value: Any) -> bytes:

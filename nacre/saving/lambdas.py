@@ -34,7 +34,12 @@ def take_out_code(config: Any, safe_mode: bool, who: str) -> tuple[Any, dict[str
                 raise _refused(owner, who)
             name = f"lambda_from_file_{len(functions)}"
             functions[name] = deserialize_keras_object(node, safe_mode=False)
-            return {"class_name": "function", "config": name, "registered_name": name, "module": None}
+            return {
+                "class_name": "function",
+                "config": name,
+                "registered_name": name,
+                "module": None,
+            }
         inner = node.get("config")
         if isinstance(inner, dict) and "class_name" in node:
             owner = f"{node['class_name']} '{inner.get('name', '')}'"

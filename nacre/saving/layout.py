@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from nacre.core.names import to_snake_case
@@ -140,7 +140,7 @@ def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-@lru_cache(maxsize=None)
+@cache
 def _properties(cls: type) -> tuple[str, ...]:
     """Properties a class adds to those all layers, models and optimizers have."""
     bases = (Layer, Model, Sequential, Optimizer)

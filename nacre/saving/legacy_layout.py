@@ -177,7 +177,7 @@ def _pairs_in_order(
             f"    file:  {theirs}\n    model: {ours}\n"
             "  If only some layers are shared: model.load_weights(path, by_name=True)."
         )
-    return [(layer, variables, source) for (layer, variables), source in zip(layers, sources)]  # noqa: B905
+    return [(layer, variables, source) for (layer, variables), source in zip(layers, sources)]
 
 
 def _plan(

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from nacre.core.errors import SerializationError, message
-from nacre.core.registry import builtin, builtin_anywhere
+from nacre.core.registry import builtin
 from nacre.layers.base.layer import Layer
 from nacre.saving.migrate_keras1 import from_keras1, is_keras1
 from nacre.saving.old_functions import OLD_HARD_SIGMOID
@@ -84,7 +84,13 @@ def _object(data: Any) -> Any:
     result = {**data, "class_name": name}
     if data["class_name"] != name:
         result.pop("registered_name", None)
-    if name in ("TensorFlowOpLayer", "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceProperty"):
+    if name in (
+        "TensorFlowOpLayer",
+        "TFOpLambda",
+        "SlicingOpLambda",
+        "ClassMethod",
+        "InstanceProperty",
+    ):
         raise _tensorflow_operation(data)
     if name in ("Policy", "PolicyV1", "DTypePolicy"):
         inner = data["config"]
@@ -111,7 +117,7 @@ def _is_layer(name: str) -> bool:
     return builtin("keras.layers", name) is not None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _arguments(name: str) -> frozenset[str] | None:
     """Names a built-in layer's constructor takes; None when it is no class."""
     cls = builtin("keras.layers", name)
@@ -181,7 +187,9 @@ def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
         return config
     layers = config.get("layers", [])
     shifted = {
-        str(layer.get("name")) for layer in layers if _is_model(layer) and _starts_at_one(layer, config)
+        str(layer.get("name"))
+        for layer in layers
+        if _is_model(layer) and _starts_at_one(layer, config)
     }
     if not shifted:
         return config
@@ -212,7 +220,9 @@ def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
 
 def _is_model(layer: dict[str, Any]) -> bool:
     inner = layer.get("config")
-    return layer.get("class_name") in _MODELS or (isinstance(inner, dict) and "output_layers" in inner)
+    return layer.get("class_name") in _MODELS or (
+        isinstance(inner, dict) and "output_layers" in inner
+    )
 
 
 def _starts_at_one(layer: dict[str, Any], config: dict[str, Any]) -> bool:
@@ -282,10 +292,7 @@ def _old_activations(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _recurrent(config: dict[str, Any]) -> dict[str, Any]:
-    config = _old_activations(config)
-    if "recurrent_activation" not in config and "inner_activation" not in config:
-        return config
-    return config
+    return _old_activations(config)
 
 
 def _gru(config: dict[str, Any]) -> dict[str, Any]:
@@ -476,11 +483,6 @@ def _without_prefix(name: str, outputs: list[str]) -> str:
         if len(outputs) > 1 and name.startswith(f"{output}_"):
             return name[len(output) + 1 :]
     return name
-
-
-def is_known(name: str) -> bool:
-    """Whether a class name is built in."""
-    return builtin_anywhere(name) is not None
 
 
 __all__ = ["migrate_compile", "migrate_config", "migrate_training"]

@@ -54,7 +54,12 @@ _ARGUMENTS = {
     "length": "size",
 }
 _GONE = ("forget_bias_init", "consume_less", "mode", "input_dtype", "create_input_layer", "dropout")
-_INITIALIZERS = {"normal": "random_normal", "uniform": "random_uniform", "zero": "zeros", "one": "ones"}
+_INITIALIZERS = {
+    "normal": "random_normal",
+    "uniform": "random_uniform",
+    "zero": "zeros",
+    "one": "ones",
+}
 _BY_OUTPUT_DIM = ("Dense", "LSTM", "GRU", "SimpleRNN", "TimeDistributedDense")
 
 
@@ -64,7 +69,9 @@ def is_keras1(config: Any, keras_version: str) -> bool:
     if major.isdigit():
         return int(major) < 2
     text = repr(config)[:200_000]
-    return any(f"'{word}'" in text for word in ("nb_filter", "border_mode", "W_regularizer", "output_dim"))
+    return any(
+        f"'{word}'" in text for word in ("nb_filter", "border_mode", "W_regularizer", "output_dim")
+    )
 
 
 def from_keras1(config: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from nacre.core.registry import register_keras_serializable
+from nacre.core.registry import get_custom_objects, register_keras_serializable
 
 
 @register_keras_serializable("nacre", "hard_sigmoid_keras2")
@@ -19,10 +19,13 @@ def hard_sigmoid_keras2(x: Any) -> Any:
         Keras 2 documentation of `keras.activations.hard_sigmoid`. Keras 3: slope 1/6.
     Example:
         >>> float(hard_sigmoid_keras2(jnp.asarray(1.0)))
-        0.7...
+        0.69...
     """
     return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
 
+
+# Also under its plain name, which is what configs of layers that use it hold.
+get_custom_objects()["hard_sigmoid_keras2"] = hard_sigmoid_keras2
 
 # How a config names it.
 OLD_HARD_SIGMOID = {

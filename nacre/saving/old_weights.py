@@ -65,7 +65,9 @@ def _candidates(
 
 
 def _joined_shapes(shapes: list[tuple[int, ...]], gates: int) -> list[tuple[int, ...]]:
-    if any(len(s) != 2 for s in shapes[0::3] + shapes[1::3]) or any(len(s) != 1 for s in shapes[2::3]):
+    if any(len(s) != 2 for s in shapes[0::3] + shapes[1::3]) or any(
+        len(s) != 1 for s in shapes[2::3]
+    ):
         return []
     return [
         (shapes[0][0], shapes[0][1] * gates),

@@ -92,7 +92,9 @@ def compare_array(dataset: Any, values: np.ndarray, place: str, who: str) -> Non
     """Raise unless a dataset has the bytes of an array."""
     written = None if dataset is None else hdf5.read_array(dataset, who)
     text = values.dtype.kind in "OUS"
-    if written is None or (not text and written.tobytes() != np.ascontiguousarray(values).tobytes()):
+    if written is None or (
+        not text and written.tobytes() != np.ascontiguousarray(values).tobytes()
+    ):
         raise FileFormatError(
             message(
                 who,

@@ -112,6 +112,7 @@ class CompiledTraining:
             for entries, uses_weights in ((metric_list[i], False), (weighted[i], True)):
                 for entry in entries:
                     metric, label = self._as_metric(entry, targets[i], predictions[i], output.loss)
+                    _build_metric(metric, targets[i], predictions[i])
                     shown = label if len(names) == 1 else f"{name}_{label}"
                     taken = [m[0] for o in outputs for m in o.metrics] + [
                         m[0] for m in output.metrics
@@ -246,6 +247,13 @@ class CompiledTraining:
 
 
 _CHOSEN = frozenset(("accuracy", "acc", "crossentropy", "ce"))
+
+
+def _build_metric(metric: Metric, y: Any, y_pred: Any) -> None:
+    """Some metrics make their variables from shapes; they must exist before a step is traced."""
+    build = getattr(metric, "build", None)
+    if build is not None and y is not None and not getattr(metric, "built", False):
+        build(tuple(y.shape), tuple(y_pred.shape))
 
 
 def _mean(name: str) -> Metric:

@@ -406,3 +406,13 @@ def test_mixed_precision_trains_and_keeps_float32_weights():
     history = model.fit(X, Y, epochs=5, verbose=0)
     assert history.history["loss"][-1] < history.history["loss"][0]
     assert model.layers[0].kernel.numpy().dtype == np.float32
+
+
+def test_metrics_that_need_shapes_get_their_variables_before_training():
+    model = classifier(
+        loss="categorical_crossentropy",
+        metrics=[keras.metrics.F1Score(average="macro"), keras.metrics.AUC(multi_label=True)],
+    )
+    history = model.fit(X, keras.utils.to_categorical(Y, 2), epochs=2, verbose=0).history
+    assert set(history) == {"loss", "f1_score", "auc"}
+    assert 0 <= history["f1_score"][-1] <= 1

@@ -6,12 +6,10 @@ Layout: attributes `model_config`, `training_config`, `keras_version`, `backend`
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import h5py
 
-from nacre.core.errors import FileFormatError, message
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, serialize_keras_object
 from nacre.optimizers import Optimizer
 from nacre.saving import archive, hdf5, legacy_layout, weights
@@ -24,8 +22,7 @@ def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[An
     """An `.h5` file of a model, and the arrays in it."""
     import nacre
 
-    if model._graph is None and type(model).get_config is not None:
-        _refuse_subclass(model)
+    weights.need_built(model, f"model.save, {type(model).__name__} '{model.name}'")
     config = _older_form(serialize_keras_object(model))
     names, groups = legacy_layout.collect(model)
     with hdf5.Writer() as writer:
@@ -40,19 +37,6 @@ def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[An
             root.attrs["training_config"] = config_text(training, f"model '{model.name}'")
             _write_optimizer(root, getattr(model, "optimizer", None))
     return writer.content, groups
-
-
-def _refuse_subclass(model: Any) -> None:
-    if not model.built:
-        kind = type(model).__name__
-        raise FileFormatError(
-            message(
-                f"model.save, {kind} '{model.name}'",
-                "a model must be built before it is saved as .h5",
-                "a model without variables",
-                "Call it on a batch first, or model.build((None, ...)).",
-            )
-        )
 
 
 def _write_optimizer(root: h5py.File, optimizer: Any) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nacre.core.errors import FileFormatError, message
+from nacre.core.errors import FileFormatError, SerializationError, message
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, serialize_keras_object
 from nacre.saving import archive, hdf5, weights
 from nacre.saving.lambdas import take_out_code
@@ -119,12 +119,12 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
     """Compile with what a file says.
 
     Raises:
-        FileFormatError: Something in it is unknown here.
+        SerializationError: Something in it is unknown here.
     """
     try:
         model.compile_from_config(config)
     except Exception as error:
-        raise FileFormatError(
+        raise SerializationError(
             message(
                 f"{who}, compile arguments",
                 "the loss, metrics and optimizer it was compiled with must be known",

@@ -7,6 +7,7 @@ from typing import Any
 from nacre.core.errors import FileFormatError, message
 from nacre.saving import archive, hdf5, legacy_layout, weights
 from nacre.saving.files import Source
+from nacre.saving.formats import shards
 from nacre.saving.formats.native import KERAS_VERSION, read_folder
 
 
@@ -71,6 +72,9 @@ def _open_keras3(source: Source) -> Any:
     who = source.who
     if source.kind == "weights":
         return hdf5.open_file(source.opened(), who)
+    if source.kind == "sharded_weights":
+        assert source.path is not None
+        return shards.open_joined(source.path, who)
     if source.kind == "native_folder":
         assert source.path is not None
         files = read_folder(source.path)
