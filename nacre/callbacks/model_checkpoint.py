@@ -90,7 +90,7 @@ class ModelCheckpoint(MonitorCallback):
                 )
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self.best = self.initial_value_threshold
+        # `best` stays from one fit to the next, or going on would overwrite a better file.
         self._batches = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:

@@ -259,7 +259,7 @@ def serialize_keras_object(obj: Any) -> Any:
         # Tuples become lists, as constructors take both and old readers know only lists.
         return [serialize_keras_object(x) for x in obj]
     if isinstance(obj, dict):
-        return {str(key): serialize_keras_object(value) for key, value in obj.items()}
+        return {_plain_key(key): serialize_keras_object(value) for key, value in obj.items()}
     if hasattr(obj, "to_config_data"):
         return obj.to_config_data()
     if isinstance(obj, type):
@@ -288,6 +288,11 @@ def serialize_keras_object(obj: Any) -> Any:
 
 
 _SLICE_PARTS = ("start", "stop", "step")
+
+
+def _plain_key(key: Any) -> Any:
+    """A dict key that JSON accepts; numbers stay numbers until a file makes them strings."""
+    return key if isinstance(key, str | int | float) or key is None else str(key)
 
 
 def _is_jax_array(obj: Any) -> bool:

@@ -38,7 +38,7 @@ class StatelessScope:
         >>> from nacre.core.variable import Variable
         >>> v = Variable(1.0)
         >>> with StatelessScope([(v, 5.0)]) as scope:
-        ...     v.assign(v.value + 1.0)
+        ...     _ = v.assign(v.value + 1.0)
         >>> float(scope.get_current_value(v)), float(v.value)
         (6.0, 1.0)
     """

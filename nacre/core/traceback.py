@@ -44,7 +44,8 @@ def boundary(function: Callable[P, R]) -> Callable[P, R]:
             if not is_traceback_filtering_enabled():
                 raise
             # Without `from`, which would hide the error this one came up while handling.
-            raise error.with_traceback(shortened(error))
+            error.__traceback__ = shortened(error)
+            raise
         finally:
             _local.inside = False
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nacre.core.errors import ArgumentError, DataError, message
@@ -51,13 +52,20 @@ class PyDataset:
 
     def __len__(self) -> int:
         """The number of batches an epoch."""
-        raise NotImplementedError(
-            message(type(self).__name__, "it must define __len__()", "a class without it")
-        )
+        if type(self).num_batches is PyDataset.num_batches:
+            raise NotImplementedError(
+                message(type(self).__name__, "it must define __len__()", "a class without it")
+            )
+        count = self.num_batches
+        if count is None:
+            raise TypeError(
+                message(type(self).__name__, "it has no length", "a source that never ends")
+            )
+        return count
 
     @property
     def num_batches(self) -> int | None:
-        """The number of batches an epoch."""
+        """The number of batches an epoch. Override it to return None for a source without end."""
         return len(self)
 
     def on_epoch_begin(self) -> None:
@@ -76,14 +84,31 @@ def is_indexable_source(value: Any) -> bool:
     )
 
 
-def indexed_batches(source: Any, shuffle: bool, seed: int | None) -> Iterator[Any]:
-    """The batches of one epoch, made by the source's worker threads, in order."""
-    count = len(source)
+def number_of_batches(source: Any) -> int | None:
+    """The number of batches an epoch, None when it is not known or the source never ends."""
+    if isinstance(source, PyDataset):
+        return source.num_batches
+    try:
+        return len(source)
+    except TypeError:
+        return None
+
+
+def _order(source: Any, shuffle: bool, seed: int | None) -> Iterable[int]:
+    count = number_of_batches(source)
+    if count is None:
+        return itertools.count()
     if count == 0:
         raise DataError(message(type(source).__name__, "it must have at least one batch", "none"))
     order = list(range(count))
     if shuffle:
         host_generator(seed).shuffle(order)
+    return order
+
+
+def indexed_batches(source: Any, shuffle: bool, seed: int | None) -> Iterator[Any]:
+    """The batches of one pass, made by the source's worker threads, in order."""
+    order = _order(source, shuffle, seed)
     workers = getattr(source, "workers", 1) or 1
     if workers == 1:
         for index in order:
@@ -93,16 +118,17 @@ def indexed_batches(source: Any, shuffle: bool, seed: int | None) -> Iterator[An
     from concurrent.futures import Future, ThreadPoolExecutor
 
     ahead = max(workers, getattr(source, "max_queue_size", 10))
-    with ThreadPoolExecutor(workers, thread_name_prefix="nacre-batches") as pool:
-        waiting: deque[Future[Any]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="nacre-batches")
+    try:
         remaining = iter(order)
-        for index in remaining:
-            waiting.append(pool.submit(source.__getitem__, index))
-            if len(waiting) >= ahead:
-                break
+        first = itertools.islice(remaining, ahead)
+        waiting: deque[Future[Any]] = deque(pool.submit(source.__getitem__, i) for i in first)
         while waiting:
             batch = waiting.popleft().result()
             following = next(remaining, None)
             if following is not None:
                 waiting.append(pool.submit(source.__getitem__, following))
             yield batch
+    finally:
+        # After an error, or when the reader leaves early, batches not begun are not made.
+        pool.shutdown(cancel_futures=True)

@@ -19,14 +19,12 @@ from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.data.prefetch import prefetched
-from nacre.data.py_dataset import indexed_batches, is_indexable_source
+from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
 
 # Arrays are sent to the device whole up to this many bytes on a CPU, where "sending" is a copy in
 # the same memory; more is streamed. On an accelerator half of its memory is used.
 CPU_BUDGET_BYTES = 1 << 30
-MAPPED_BUDGET_BYTES = (
-    128 << 20
-)  # memory-mapped files are streamed early: they are mapped on purpose
+MAPPED_BUDGET_BYTES = 128 << 20  # mapped files are streamed early: they are mapped on purpose
 
 MAPPED_STRETCH_BYTES = 32 << 20  # of a mapped file, read before its pages are let go of
 
@@ -250,18 +248,17 @@ class BatchSource:
         self.who = who
         self.shuffle = shuffle
         self.indexed = is_indexable_source(data)
-        self.endless_iterator = None if hasattr(data, "__len__") else data
+        # A generator can be walked once; all else can be walked again from its beginning.
+        self.one_pass = not self.indexed and hasattr(data, "__next__")
         self._iterator: Iterator[Any] | None = None
         self._peeked: list[Any] = []
-        self._epoch = 0
+        self._given = 0  # batches of the pass under way
+        self._begun = False
 
     @property
     def num_batches(self) -> int | None:
         """The number of batches an epoch, None when it is not known."""
-        try:
-            return len(self.data)
-        except TypeError:
-            return None
+        return number_of_batches(self.data)
 
     def peek(self) -> Any:
         """The first batch, (x, y, sample_weight), without losing it."""
@@ -285,34 +282,51 @@ class BatchSource:
         if self._iterator is not None:
             iterator, self._iterator = self._iterator, None
             return iterator
+        self._given = 0
+        self._begin()
         if self.indexed:
-            if hasattr(self.data, "on_epoch_begin"):
-                self.data.on_epoch_begin()
             raw: Any = indexed_batches(self.data, self.shuffle, None)
         else:
             raw = iter(self.data)
         return prefetched(standard_batch(item, self.who) for item in raw)
 
-    def epoch(self, steps: int | None) -> Iterator[Any]:
-        """The batches of one epoch: `steps` of them, or all there are."""
+    def _begin(self) -> None:
+        if self.indexed and not self._begun and hasattr(self.data, "on_epoch_begin"):
+            self.data.on_epoch_begin()
+        self._begun = True
+
+    def epoch(self, steps: int | None, go_on: bool | None = None) -> Iterator[Any]:
+        """The batches of one epoch: `steps` of them, or all there are.
+
+        Args:
+            steps: Number of batches; None for one pass.
+            go_on: Whether an epoch shorter than a pass begins where the one before stopped, and at
+                the end of the data with its beginning; False begins anew each time, as validation
+                needs. A generator always goes on. None: only sources without indices go on.
+        """
+        keeps = self.one_pass or (
+            steps is not None and (not self.indexed if go_on is None else go_on)
+        )
         iterator = self._open()
+        self._begin()
         count = 0
-        while self._peeked and (steps is None or count < steps):
-            count += 1
-            yield self._peeked.pop(0)
         while steps is None or count < steps:
-            try:
-                item = next(iterator)
-            except StopIteration:
-                break
+            item = self._peeked.pop(0) if self._peeked else next(iterator, None)
+            if item is None:
+                if steps is None or self.one_pass or self._given < steps:
+                    break
+                iterator = self._open()  # the pass is over, the epoch is not
+                continue
             count += 1
+            self._given += 1
             yield item
-        is_iterator = not self.indexed and iter(self.data) is self.data
-        if is_iterator or (steps is not None and count == steps and not self.indexed):
-            # A generator goes on where it stopped.
+        if keeps and (self.one_pass or count == steps):
             self._iterator = iterator
+        elif hasattr(iterator, "close"):
+            iterator.close()
         if self.indexed and hasattr(self.data, "on_epoch_end"):
             self.data.on_epoch_end()
+        self._begun = False
 
 
 def standard_batch(item: Any, who: str) -> tuple[Any, Any, Any]:
@@ -330,7 +344,7 @@ def standard_batch(item: Any, who: str) -> tuple[Any, Any, Any]:
                 "Put several inputs into a list or a dict: ((a, b), y) or ({'a': a, 'b': b}, y).",
             )
         )
-    x, y, weight = (*item, None, None)[:3]
+    x, y, weight = (arrays_of_lists(part) for part in (*item, None, None)[:3])
 
     def convert(leaf: Any) -> Any:
         if leaf is None:
@@ -360,10 +374,21 @@ def is_array_like(value: Any) -> bool:
 def apply_class_weight(y: Any, class_weight: dict[int, float], sample_weight: Any, who: str) -> Any:
     """Sample weights from the weights of classes: y holds class indices or one-hot rows.
 
+    A class without a weight counts 1.
+
     Raises:
-        DataError: A class of `y` has no weight.
+        DataError: `y` is no list of labels or one-hot rows.
     """
     labels = np.asarray(y)
+    if labels.ndim > 2:
+        raise DataError(
+            message(
+                who,
+                "class_weight needs one label a row",
+                f"targets of shape {labels.shape}",
+                "Pass sample_weight with a weight for every label instead.",
+            )
+        )
     if labels.ndim > 1 and labels.shape[-1] > 1:
         labels = labels.argmax(axis=-1)
     labels = labels.reshape(len(labels), -1)[:, 0] if labels.ndim > 1 else labels

@@ -31,7 +31,8 @@ def save_model(
 
     Args:
         model: The model.
-        filepath: Path ending in `.keras` or `.h5`, or a binary file object (gets `.keras` bytes).
+        filepath: Path ending in `.keras` or `.h5`, or a binary file object (gets `.keras`
+            bytes).
         overwrite: False asks at a terminal before an existing file is replaced, and raises elsewhere.
         zipped: False writes a folder with the members of the `.keras` archive.
         include_optimizer: False leaves the compile arguments and the optimizer out.

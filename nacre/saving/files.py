@@ -107,9 +107,9 @@ class Source:
                 message(
                     who,
                     "the path must be a .keras or .h5 file",
-                    f"'{self.name}', a SavedModel folder, which this version cannot open yet",
-                    "Where TensorFlow is installed, open it with tf_keras.models.load_model and save "
-                    "it as 'model.h5' or 'model.keras'; that file opens here.",
+                    f"'{self.name}', a SavedModel folder, which cannot be opened yet",
+                    "Where TensorFlow is installed, open it with tf_keras.models.load_model and "
+                    "save it as 'model.h5' or 'model.keras'; that file opens here.",
                 )
             )
         raise FileFormatError(

@@ -33,8 +33,8 @@ from nacre.optimizers import Optimizer
 
 # Attributes that a plain layer or model has too, or that mirror others: never paths in a file.
 _MIRRORS = frozenset(
-    "_functional _graph _graph_layers _layers _nested_inputs _nested_outputs _trainer _own_variables "
-    "_inbound_nodes _outbound_nodes _init_arguments _call_plan history metrics weights variables "
+    "_functional _graph _graph_layers _layers _nested_inputs _nested_outputs _trainer "
+    "_own_variables _inbound_nodes _outbound_nodes _init_arguments _call_plan history metrics weights variables "
     "loss input output inputs outputs losses _losses".split()
 )
 

@@ -21,8 +21,8 @@ from nacre.saving.old_functions import OLD_HARD_SIGMOID
 # Arguments tf.keras 2 wrote that say nothing here: how it computed, or what the class is anyway.
 _GONE = frozenset(
     "implementation dynamic ragged sparse fused virtual_batch_size renorm renorm_clipping "
-    "renorm_momentum jit_compile is_legacy_optimizer experimental_autocast autocast _expects_mask_arg "
-    "_expects_training_arg input_length time_major build_input_shape max_batch_size".split()
+    "renorm_momentum jit_compile is_legacy_optimizer experimental_autocast autocast "
+    "_expects_mask_arg _expects_training_arg input_length time_major build_input_shape max_batch_size".split()
 )
 # Arguments that change results when they have another value than this one.
 _MUST_BE: dict[str, Any] = {"time_major": False, "renorm": False, "ragged": False, "sparse": False}
@@ -185,6 +185,12 @@ def _tensorflow_operation(data: dict[str, Any]) -> SerializationError:
 def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
     if name == "Sequential" and "input_layers" not in config:
         return config
+    config = {**config}
+    for key in ("input_layers", "output_layers"):
+        places = config.get(key)
+        # Keras 2 writes one input or output, given alone, as a list of one.
+        if isinstance(places, list) and len(places) == 1 and isinstance(places[0], list):
+            config[key] = places[0]
     layers = config.get("layers", [])
     shifted = {
         str(layer.get("name"))
@@ -427,7 +433,9 @@ def _loss(spec: Any) -> Any:
     if isinstance(spec, list):
         return [_loss(item) for item in spec]
     if isinstance(spec, dict) and "class_name" in spec:
-        inner = {k: v for k, v in spec.get("config", {}).items() if k != "fn"}
+        if not isinstance(spec.get("config"), dict):  # a function of the user's
+            return spec
+        inner = {k: v for k, v in spec["config"].items() if k != "fn"}
         if spec["class_name"] == "LossFunctionWrapper":
             return spec["config"].get("fn")
         if inner.get("reduction") == "auto":

@@ -1,8 +1,8 @@
 """Which array of a file is which variable of an optimizer, for files of every Keras.
 
 Keras 3 writes `iteration, learning_rate, then the slots`; Keras 2.11 and later leaves the learning
-rate out; before that, and in Keras 1, the slots stand slot by slot (all m, then all v) where Keras 3
-takes m and v of one variable together. Facts read off the names and shapes in files of each.
+rate out; before that, and in Keras 1, the slots stand slot by slot (all m, then all v) where
+Keras 3 takes m and v of one variable together. Facts read off the names and shapes in files of each.
 """
 
 from __future__ import annotations
@@ -13,6 +13,12 @@ from typing import Any
 # Scalars that older files lack: the learning rate, of which the config tells the value, and Nadam's
 # running product, which `variable` is the name of in Keras.
 _LEFT_OUT = ("learning_rate", "variable")
+
+
+_OWN_SLOTS = frozenset(
+    "momentum velocity velocity_hat norm accumulator average_gradient accumulated_grad "
+    "accumulated_delta_var".split()
+)
 
 
 def fit_state(
@@ -103,8 +109,7 @@ def _own_slot(variable: Any, trainable: list[Any]) -> tuple[str, int] | None:
         beginning = reference.path.replace("/", "_") + "_"
         if variable.name.startswith(beginning) and variable.shape == reference.shape:
             rest = variable.name[len(beginning) :]
-            if rest in ("momentum", "velocity", "velocity_hat", "norm", "accumulator",
-                        "average_gradient", "accumulated_grad", "accumulated_delta_var"):  # fmt: skip
+            if rest in _OWN_SLOTS:
                 return rest, index
     return None
 

@@ -160,7 +160,8 @@ def mismatch(who: str, model: Any, differences: Differences) -> WeightsMismatchE
     )
     kind = type(model).__name__
     return WeightsMismatchError(
-        f"{who} does not fit {kind} '{model.name}': {differences.counts()}.{differences.lines()}\n  {fix}"
+        f"{who} does not fit {kind} '{model.name}': {differences.counts()}."
+        f"{differences.lines()}\n  {fix}"
     )
 
 
@@ -187,8 +188,8 @@ def restore(
         raise mismatch(who, root, differences)
     if (differences or differences.extra) and (skip_mismatch or differences.extra):
         warnings.warn(
-            f"{who}, loaded into '{root.name}': {differences.counts()}; these were left as they are."
-            f"{differences.lines()}",
+            f"{who}, loaded into '{root.name}': {differences.counts()}; these were left as they "
+            f"are.{differences.lines()}",
             stacklevel=4,
         )
     for step in ready:

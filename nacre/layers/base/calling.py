@@ -87,6 +87,27 @@ def to_tensor(value: Any, compute_dtype: str | None) -> Any:
     return value
 
 
+def numbers_as_array(value: Any) -> Any:
+    """A list of numbers, nested or not, as an array; any other list unchanged.
+
+    Example:
+        >>> numbers_as_array([[1.0, 2.0]]).shape
+        (1, 2)
+    """
+    if not value or not _only_numbers(value):
+        return value
+    try:
+        return np.asarray(value)
+    except ValueError:  # rows of different lengths
+        return value
+
+
+def _only_numbers(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_only_numbers(item) for item in value)
+    return isinstance(value, int | float | np.number)
+
+
 def is_float_array(value: Any) -> bool:
     """True for an array of floats (not keys, ints, complex numbers)."""
     return jnp.issubdtype(value.dtype, jnp.floating)

@@ -125,7 +125,7 @@ def _check_one(spec: InputSpec, shape: tuple[int | None, ...], tensor: Any, who:
     ):
         fix = ""
         if ndim == spec.ndim - 1:
-            fix = "Add the missing axis: x[..., None] for a channels axis, x[None] for a batch of one."
+            fix = "Add the missing axis: x[..., None] for channels, x[None] for a batch of one."
         fail(f"the input must have {spec.ndim} axes, batch first", fix)
     if spec.max_ndim is not None and ndim > spec.max_ndim:
         fail(f"the input must have at most {spec.max_ndim} axes")

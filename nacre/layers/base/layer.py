@@ -15,11 +15,12 @@ from typing import Any
 
 from nacre import constraints, initializers, regularizers
 from nacre.core import scope, tree
-from nacre.core.dtypes import DTypePolicy, get_policy
+from nacre.core.dtypes import ALLOWED_DTYPES, DTypePolicy, get_policy
 from nacre.core.errors import (
     ArgumentError,
     NacreError,
     NotBuiltError,
+    SerializationError,
     WeightsMismatchError,
     message,
 )
@@ -35,6 +36,32 @@ from nacre.layers.base.input_spec import InputSpec, check_inputs
 from nacre.metrics.metric import Metric
 
 _BASE_KEYS = ("name", "trainable", "dtype")
+
+
+_OLD_ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
+
+
+def _either_order(add_weight: Callable[..., Variable]) -> Callable[..., Variable]:
+    """Let `add_weight` be called in tf.keras 2's order, which begins with the name."""
+
+    @functools.wraps(add_weight)
+    def adapted(self: Layer, *args: Any, **kwargs: Any) -> Variable:
+        if args and isinstance(args[0], str):
+            order = _OLD_ORDER
+            if len(args) > 2 and _is_initializer(args[2]):
+                order = ("name", "shape", "initializer", "dtype", *_OLD_ORDER[4:])
+            kwargs = {**dict(zip(order, args, strict=False)), **kwargs}
+            args = ()
+        return add_weight(self, *args, **kwargs)
+
+    return adapted
+
+
+def _is_initializer(value: Any) -> bool:
+    """Whether a third positional argument is an initializer, not a dtype."""
+    if isinstance(value, str):
+        return value not in ALLOWED_DTYPES
+    return callable(value) and not isinstance(value, type)
 
 
 class Layer:
@@ -144,7 +171,7 @@ class Layer:
                 message(
                     type(self).__name__,
                     "super().__init__() must be called before attributes are set",
-                    f"self.{name} = ...",
+                    f"an assignment to self.{name}",
                     "Begin __init__ with super().__init__(**kwargs).",
                 )
             )
@@ -155,6 +182,9 @@ class Layer:
 
     def __delattr__(self, name: str) -> None:
         tracking.note_change()
+        value = self.__dict__.get(name)
+        if isinstance(value, Variable) and "_own_variables" in self.__dict__:
+            self._own_variables = [v for v in self._own_variables if v is not value]
         object.__delattr__(self, name)
 
     def _direct_variables(self) -> list[Variable]:
@@ -311,7 +341,7 @@ class Layer:
 
     def get_weights(self) -> list[Any]:
         """Copies of `weights` as NumPy arrays."""
-        return [v.numpy().copy() for v in self.weights]
+        return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: list[Any]) -> None:
         """Set `weights` from arrays in the order `get_weights` gives.
@@ -325,6 +355,7 @@ class Layer:
 
     # ---------------------------------------------------------------- variables and losses
 
+    @_either_order
     def add_weight(
         self,
         shape: Any = None,
@@ -353,12 +384,8 @@ class Layer:
             overwrite_with_gradient: The optimizer assigns its gradient instead of a step.
             name: Last part of its path.
 
-        tf.keras 2's order `add_weight(name, shape, ...)` is understood too.
+        tf.keras 2's order `add_weight(name, shape, dtype, initializer, ...)` is understood too.
         """
-        if isinstance(shape, str):  # add_weight("kernel", (3, 4), ...)
-            name, shape, initializer = shape, initializer, kwargs.pop("initializer", None)
-        if isinstance(initializer, list | tuple) and shape is None:
-            shape, initializer = initializer, None
         kwargs.pop("synchronization", None)
         kwargs.pop("use_resource", None)
         if kwargs:
@@ -515,8 +542,8 @@ class Layer:
 
     def _prepare(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]:
-        """Arguments converted and filled, and the tensor arguments by name."""
+    ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any], bool | None]:
+        """Arguments converted and filled, the tensor arguments by name, the training flag."""
         signature = calling.signature_of(type(self).call)
         dtype = calling.float_dtype(self.compute_dtype) if self.autocast else None
 
@@ -528,6 +555,8 @@ class Layer:
                     scope.set_mask(tensor, mask)
             return tensor
 
+        if args and isinstance(args[0], list):
+            args = (calling.numbers_as_array(args[0]), *args[1:])
         args = tuple(tree.map_structure(convert, a) for a in args)
         kwargs = {k: tree.map_structure(convert, v) for k, v in kwargs.items()}
         named = signature.named(args, kwargs)
@@ -538,13 +567,14 @@ class Layer:
             and not name.endswith("_mask")
             and any(calling.is_tensor(leaf) for leaf in tree.flatten(value))
         }
-        self._fill_training(signature, named, kwargs)
+        training = self._fill_training(signature, named, kwargs)
         self._fill_masks(signature, named, tensors, kwargs)
-        return args, kwargs, tensors
+        return args, kwargs, tensors, training
 
     def _fill_training(
         self, signature: calling.CallSignature, named: dict[str, Any], kwargs: dict[str, Any]
-    ) -> None:
+    ) -> bool | None:
+        """Put the training flag into the arguments; returns the one for the layers within."""
         context = scope.call_context()
         given = named.get("training")
         if given is None and context is not None:
@@ -556,6 +586,7 @@ class Layer:
                 kwargs["training"] = given
         elif not signature.has_kwargs:
             kwargs.pop("training", None)
+        return given
 
     def _fill_masks(
         self,
@@ -570,24 +601,27 @@ class Layer:
                 if mask is not None:
                     kwargs[mask_name] = mask
         first = signature.first
-        if signature.takes_mask and named.get("mask") is None and first in tensors:
+        by_position = "mask" in named and "mask" not in kwargs
+        if signature.takes_mask and kwargs.get("mask") is None and first in tensors:
             mask = masks_of(tensors[first])
-            if (mask is not None and len(tensors) == 1) or mask is not None:
+            if mask is not None and not by_position:
                 kwargs["mask"] = mask
 
     def _call_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         context = scope.call_context()
-        args, kwargs, tensors = self._prepare(args, kwargs)
+        args, kwargs, tensors, training = self._prepare(args, kwargs)
         first = next(iter(tensors.values()), None)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None
         training_before = context.training
-        context.training = kwargs.get("training", training_before)
+        context.training = training
         context.path.append(self.name)
         if not self.built or self._path == self.name:
             self._path = "/".join(context.path)
         try:
             with name_scope(self.name):
-                self._maybe_build(tensors)
+                if not self.built:
+                    self._maybe_build(tensors)
+                    self._warn_if_loose(context.entry)
                 check_inputs(self.input_spec, first, self._who()) if first is not None else None
                 dtype = calling.float_dtype(self.compute_dtype)
                 policy_cast = dtype if self.autocast and dtype != self.variable_dtype else None
@@ -607,6 +641,23 @@ class Layer:
                     self.add_loss(self.activity_regularizer(output) / output.shape[0])
         return outputs
 
+    def _warn_if_loose(self, outermost: Any) -> None:
+        """Warn when variables were just made that the layer being called will never find."""
+        if outermost is self or not self._own_variables or not isinstance(outermost, Layer):
+            return
+        if any(layer is self for layer in outermost._flatten_layers()):
+            return
+        warnings.warn(
+            message(
+                self._who(),
+                f"its weights are neither trained nor saved with '{outermost.name}', "
+                "which does not hold this layer",
+                "a layer that was made inside call(), or is kept outside",
+                f"Make it in __init__ or build: self.{self.name} = {type(self).__name__}(...).",
+            ),
+            stacklevel=2,
+        )
+
     def _explain(self, error: Exception, tensors: dict[str, Any]) -> None:
         """Say in which layer an error came up, once."""
         if isinstance(error, NacreError) or getattr(error, "_nacre_explained", False):
@@ -619,7 +670,9 @@ class Layer:
             pass
 
     def _send_masks(self, inputs: Any, outputs: Any, kwargs: dict[str, Any]) -> None:
-        previous = masks_of(inputs) if inputs is not None else None
+        previous = kwargs.get("mask") if calling.signature_of(type(self).call).takes_mask else None
+        if previous is None:
+            previous = masks_of(inputs) if inputs is not None else None
         overridden = type(self).compute_mask is not Layer.compute_mask
         if not self.supports_masking and not overridden:
             if previous is not None and not self._passes_masks_itself():
@@ -659,7 +712,7 @@ class Layer:
 
     def _call_symbolic(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = kwargs
-        args, kwargs, tensors = self._prepare(args, kwargs)
+        args, kwargs, tensors, _ = self._prepare(args, kwargs)
         first = next(iter(tensors.values()), None)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None
         with name_scope(self.name):
@@ -688,6 +741,10 @@ class Layer:
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic outputs for symbolic inputs, found by tracing `call`."""
+        if not self.built:
+            named = calling.signature_of(type(self).call).named(args, kwargs)
+            with name_scope(self.name):
+                self._maybe_build({k: v for k, v in named.items() if not k.endswith("mask")})
         custom = type(self).compute_output_shape is not Layer.compute_output_shape
         if custom and not is_builtin(type(self)):
             shapes = calling.shapes_of(args[0] if args else next(iter(kwargs.values())))
@@ -795,19 +852,26 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data.
 
-        Every argument is read from the attribute of its name, else from what the constructor was
-        given, so classes that store their arguments under their own names need no `get_config`.
+        Built-in layers keep every argument in the attribute of its name. A class of the user's
+        that has no `get_config` gives what its own constructor was called with, whatever the
+        constructor made of it.
+
+        Raises:
+            SerializationError: An argument has no config, or came through `*args`.
         """
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
         config["dtype"] = serialize_keras_object(self.dtype_policy)
         given = self._given_arguments()
+        own = {} if is_builtin(type(self)) else self._own_arguments()
         for name in _constructor_names(type(self)):
             if name in config:
                 continue
             if name in ("activity_regularizer",) and not is_builtin(type(self)):
                 if self.activity_regularizer is None:
                     continue
-            if name in self.__dict__ or hasattr(type(self), name):
+            if name in own:
+                value = own[name]
+            elif name in self.__dict__ or hasattr(type(self), name):
                 value = getattr(self, name)
             elif name in given:
                 value = given[name]
@@ -819,6 +883,30 @@ class Layer:
                 if is_builtin(type(self)) or type(self).get_config is Layer.get_config:
                     raise
         return config
+
+    def _own_arguments(self) -> dict[str, Any]:
+        """What the class's own constructor was called with, defaults included."""
+        args, kwargs = self._init_arguments
+        signature = inspect.signature(type(self).__init__)
+        try:
+            bound = signature.bind(self, *args, **kwargs)
+        except TypeError:
+            return {}
+        bound.apply_defaults()
+        kinds = {n: p.kind for n, p in signature.parameters.items()}
+        if any(
+            bound.arguments[n] for n, k in kinds.items() if k is inspect.Parameter.VAR_POSITIONAL
+        ):
+            raise SerializationError(
+                message(
+                    f"{self._who()}.get_config",
+                    "a constructor with *args needs a get_config() of its own",
+                    f"{type(self).__name__}{args}",
+                    "Write get_config(), or give the arguments names.",
+                )
+            )
+        fixed = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        return {n: v for n, v in bound.arguments.items() if n != "self" and kinds[n] in fixed}
 
     def _given_arguments(self) -> dict[str, Any]:
         args, kwargs = self._init_arguments
@@ -867,11 +955,13 @@ class Layer:
             variable.assign(value)
 
     def __reduce__(self) -> Any:
-        return _rebuild_layer, (serialize_keras_object(self), self.get_weights(), type(self))
+        classes = {type(layer).__name__: type(layer) for layer in reversed(self._flatten_layers())}
+        return _rebuild_layer, (serialize_keras_object(self), self.get_weights(), classes)
 
 
-def _rebuild_layer(config: dict[str, Any], weights: list[Any], cls: type) -> Layer:
-    layer = deserialize_keras_object(config, {cls.__name__: cls})
+def _rebuild_layer(config: dict[str, Any], weights: list[Any], classes: dict[str, type]) -> Layer:
+    custom = {name: cls for name, cls in classes.items() if not is_builtin(cls)}
+    layer = deserialize_keras_object(config, custom)
     if weights:
         layer.set_weights(weights)
     return layer
@@ -921,9 +1011,13 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
             build(self, *args, **kwargs)
             return
         object.__setattr__(self, "_building", True)
+        already = len(self._own_variables)
         try:
             with name_scope(self.name) if not _inside(self) else _nothing():
                 build(self, *args, **kwargs)
+        except BaseException:
+            del self._own_variables[already:]  # a second try must not make them twice
+            raise
         finally:
             object.__setattr__(self, "_building", False)
         names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]

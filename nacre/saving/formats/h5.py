@@ -13,15 +13,13 @@ import h5py
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, serialize_keras_object
 from nacre.optimizers import Optimizer
 from nacre.saving import archive, hdf5, legacy_layout, weights
-from nacre.saving.formats.native import KERAS_VERSION, compile_model, config_text
+from nacre.saving.formats.native import KERAS_VERSION, compile_model, config_text, nacre_version
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import migrate_config, migrate_training
 
 
 def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[Any]]:
     """An `.h5` file of a model, and the arrays in it."""
-    import nacre
-
     weights.need_built(model, f"model.save, {type(model).__name__} '{model.name}'")
     config = _older_form(serialize_keras_object(model))
     names, groups = legacy_layout.collect(model)
@@ -29,7 +27,7 @@ def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[An
         root = writer.root
         root.attrs["keras_version"] = KERAS_VERSION
         root.attrs["backend"] = "jax"
-        root.attrs["nacre_version"] = nacre.__version__
+        root.attrs["nacre_version"] = nacre_version()
         root.attrs["model_config"] = config_text(config, f"model '{model.name}'")
         legacy_layout.write(root.create_group("model_weights"), names, groups, KERAS_VERSION)
         if include_optimizer and model.compiled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,18 @@ from nacre.saving.migrate import migrate_compile, migrate_config
 KERAS_VERSION = "3.15.1"
 
 
+def nacre_version() -> str:
+    """The version of the package, which is loaded whenever this file is."""
+    return sys.modules["nacre"].__version__
+
+
 def to_files(model: Any, include_optimizer: bool = True) -> tuple[dict[str, bytes], list[Any]]:
     """The members of a `.keras` archive, and the arrays in it."""
-    import nacre
-
     config = serialize_keras_object(model)
     if not include_optimizer:
         config.pop("compile_config", None)
     content, groups = weights.to_bytes(model, optimizer=include_optimizer)
-    metadata = {"keras_version": KERAS_VERSION, "nacre_version": nacre.__version__}
+    metadata = {"keras_version": KERAS_VERSION, "nacre_version": nacre_version()}
     files = {
         archive.METADATA: json.dumps(metadata).encode(),
         archive.CONFIG: config_text(config, f"model '{model.name}'").encode(),
@@ -136,6 +140,6 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
 
 
 __all__ = [
-    "KERAS_VERSION", "check_archive", "check_folder", "compile_model", "config_text", "load",
+    "KERAS_VERSION", "check_archive", "check_folder", "compile_model", "config_text", "load", "nacre_version",
     "read_folder", "to_files",
 ]  # fmt: skip

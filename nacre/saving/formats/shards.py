@@ -1,7 +1,7 @@
 """Weights spread over several files: `name.weights.json` lists which shard holds which group.
 
-Layout as Keras 3.15 writes it: `{"metadata": {"total_size"}, "weight_map": {"/group/vars": [files]}}`
-and shards `name_00000.weights.h5`, ... with the groups of an ordinary `.weights.h5`.
+Layout as Keras 3.15 writes it: `{"metadata": {"total_size"}, "weight_map": {"/group/vars":
+[files]}}` and shards `name_00000.weights.h5`, ... with the groups of an ordinary `.weights.h5`.
 """
 
 from __future__ import annotations

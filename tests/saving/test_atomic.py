@@ -1,0 +1,120 @@
+"""A failure at any moment leaves the old file; nothing half-written stays."""
+
+from __future__ import annotations
+
+import os
+
+import nacre
+import numpy as np
+import pytest
+from nacre.core.errors import ArgumentError, FileFormatError
+from nacre.saving import atomic, hdf5, load_model
+
+from tests.saving.helpers import small
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = small()
+    paths = [tmp_path / name for name in ("m.keras", "m.h5", "w.weights.h5", "w.h5")]
+    for path in paths:
+        (model.save_weights if path.name.startswith("w") else model.save)(path)
+    return paths
+
+
+def save(path) -> None:
+    model = small()
+    (model.save_weights if path.name.startswith("w") else model.save)(path)
+
+
+def check_untouched(paths, before) -> None:
+    assert [path.read_bytes() for path in paths] == before
+    assert sorted(os.listdir(paths[0].parent)) == sorted(path.name for path in paths)
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_failure_while_writing_keeps_the_old_file(call, saved, monkeypatch):
+    before = [path.read_bytes() for path in saved]
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic.os, call, fail)
+    for path in saved:
+        with pytest.raises(OSError, match="No space left"):
+            save(path)
+    monkeypatch.undo()
+    check_untouched(saved, before)
+
+
+def test_interrupt_while_writing_keeps_the_old_file(saved, monkeypatch):
+    before = [path.read_bytes() for path in saved]
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hdf5, "write_array", stop)
+    for path in saved:
+        with pytest.raises(KeyboardInterrupt):
+            save(path)
+    monkeypatch.undo()
+    check_untouched(saved, before)
+
+
+def test_bytes_that_came_out_wrong_are_noticed(saved, monkeypatch):
+    before = [path.read_bytes() for path in saved]
+    write = os.fsync
+
+    def flip(descriptor):
+        size = os.fstat(descriptor).st_size
+        # Somewhere in the arrays: a faulty disk.
+        os.pwrite(descriptor, b"\xff" * 64, size // 2)
+        write(descriptor)
+
+    real = hdf5.write_array
+    monkeypatch.setattr(hdf5, "write_array", lambda g, n, v: real(g, n, np.asarray(v) + 1))
+    for path in saved:
+        with pytest.raises(FileFormatError, match="must be what is in memory"):
+            save(path)
+    monkeypatch.setattr(hdf5, "write_array", real)
+    monkeypatch.setattr(atomic.os, "fsync", flip)
+    with pytest.raises(FileFormatError):  # the archive's checksums
+        save(saved[0])
+    monkeypatch.undo()
+    check_untouched(saved, before)
+
+
+def test_symbolic_links_and_permissions_stay(tmp_path):
+    target = tmp_path / "real.keras"
+    small().save(target)
+    target.chmod(0o640)
+    link = tmp_path / "link.keras"
+    link.symlink_to(target)
+    small().save(link)
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_overwrite_false_asks_or_refuses(saved, monkeypatch):
+    with pytest.raises(ArgumentError, match="overwrite=True"):
+        small().save(saved[0], overwrite=False)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    small().save(saved[0], overwrite=False)
+    load_model(saved[0])
+
+
+def test_missing_folder_and_wrong_endings_say_what_to_write(tmp_path):
+    model = small()
+    with pytest.raises(FileNotFoundError, match="mkdir"):
+        model.save(tmp_path / "no" / "m.keras")
+    with pytest.raises(FileFormatError, match=r"SavedModel.*model\.save\('saved.keras'\)"):
+        model.save(tmp_path / "saved")
+    with pytest.raises(FileFormatError, match="save_weights"):
+        model.save(tmp_path / "m.weights.h5")
+    with pytest.raises(FileFormatError, match=r"\.weights\.h5"):
+        model.save_weights(tmp_path / "ckpt")
+    with pytest.raises(FileFormatError, match="zipped=False"):
+        model.save(tmp_path / "m.keras", zipped=False)
+    model.save(tmp_path / "plain", save_format="h5")
+    assert isinstance(load_model(tmp_path / "plain"), nacre.Sequential)

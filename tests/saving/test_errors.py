@@ -1,0 +1,82 @@
+"""What `load_model` says about paths and files it cannot use."""
+
+from __future__ import annotations
+
+import nacre
+import numpy as np
+import pytest
+from nacre.core.errors import FileFormatError, SerializationError
+from nacre.saving import load_model
+
+from tests.saving.helpers import small
+
+
+def test_missing_file_names_the_nearest(tmp_path):
+    small().save(tmp_path / "digits.keras")
+    with pytest.raises(FileNotFoundError, match="Did you mean 'digits.keras'"):
+        load_model(tmp_path / "digit.keras")
+    with pytest.raises(FileNotFoundError, match="Files there: digits.keras"):
+        load_model(tmp_path / "something_else_entirely")
+    with pytest.raises(FileNotFoundError, match="does not exist either"):
+        load_model(tmp_path / "no" / "x.keras")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "an empty file"),
+        (b"hello", "begins with b'hello'"),
+        (b'{"class_name": "Sequential"}', "model_from_json"),
+        (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        (b"<!DOCTYPE html>", "web page"),
+        (b"\x80\x04\x95", "pickle"),
+    ],
+)
+def test_unknown_formats_are_named(content, says, tmp_path):
+    (tmp_path / "m.keras").write_bytes(content)
+    with pytest.raises(FileFormatError, match=says):
+        load_model(tmp_path / "m.keras")
+
+
+def test_format_is_told_by_content(tmp_path):
+    model = small()
+    model.save(tmp_path / "a.keras")
+    model.save(tmp_path / "b.h5")
+    (tmp_path / "a.keras").rename(tmp_path / "really_keras.h5")
+    (tmp_path / "b.h5").rename(tmp_path / "really_h5.keras")
+    x = np.ones((2, 3), "float32")
+    for name in ("really_keras.h5", "really_h5.keras"):
+        again = load_model(tmp_path / name)
+        assert np.array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_weights_file_given_to_load_model(tmp_path):
+    for name in ("w.weights.h5", "w.h5"):
+        small().save_weights(tmp_path / name)
+        with pytest.raises(FileFormatError, match="weights.*load_weights"):
+            load_model(tmp_path / name)
+
+
+def test_unknown_custom_class_says_how_to_pass_it(tmp_path):
+    class Mine(nacre.layers.Layer):
+        def call(self, x):
+            return x
+
+    nacre.Sequential([nacre.Input((2,)), Mine()]).save(tmp_path / "m.keras")
+    with pytest.raises(SerializationError, match="custom_objects=.*'Mine'"):
+        load_model(tmp_path / "m.keras")
+    assert load_model(tmp_path / "m.keras", {"Mine": Mine}).built
+
+
+def test_unknown_loss_says_compile_false(tmp_path):
+    def odd_loss(y_true, y_pred):
+        return nacre.ops.mean(y_true - y_pred, axis=-1)
+
+    model = small()
+    model.compile("sgd", odd_loss)
+    for name in ("m.keras", "m.h5"):
+        model.save(tmp_path / name)
+        with pytest.raises(SerializationError, match="compile=False"):
+            load_model(tmp_path / name)
+        assert load_model(tmp_path / name, custom_objects={"odd_loss": odd_loss}).compiled
+        assert not load_model(tmp_path / name, compile=False).compiled

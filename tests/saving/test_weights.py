@@ -1,0 +1,130 @@
+"""Weights alone: by order, by name, with differences, in shards."""
+
+from __future__ import annotations
+
+import h5py
+import nacre
+import numpy as np
+import pytest
+from nacre.core.errors import ArgumentError, FileFormatError, NotBuiltError, WeightsMismatchError
+
+from tests.saving.helpers import small
+
+
+def equal_weights(a, b) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "w.h5", "w.hdf5"])
+def test_weights_round_trip(name, tmp_path):
+    one, other = small(), small()
+    one.save_weights(tmp_path / name)
+    other.load_weights(tmp_path / name)
+    assert equal_weights(one, other)
+
+
+def test_older_layout_matches_layers_by_name(tmp_path):
+    one = small()
+    one.save_weights(tmp_path / "w.h5")
+    other = nacre.Sequential(
+        [nacre.Input((3,)), nacre.layers.Dense(4, name="hidden"), nacre.layers.Dense(9, name="new")]
+    )
+    before = other.layers[1].get_weights()[0]
+    other.load_weights(tmp_path / "w.h5", by_name=True)
+    assert np.array_equal(one.layers[0].get_weights()[0], other.layers[0].get_weights()[0])
+    assert np.array_equal(before, other.layers[1].get_weights()[0])
+    one.save_weights(tmp_path / "w.weights.h5")
+    with pytest.raises(FileFormatError, match="by_name=True needs"):
+        other.load_weights(tmp_path / "w.weights.h5", by_name=True)
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "w.h5"])
+def test_all_differences_are_listed_and_nothing_is_changed(name, tmp_path):
+    small(2).save_weights(tmp_path / name)
+    model = small(5, name="wide")
+    before = model.get_weights()
+    with pytest.raises(WeightsMismatchError) as caught:
+        model.load_weights(tmp_path / name)
+    text = str(caught.value)
+    assert f"'{name}' does not fit Sequential 'wide': 2 shapes differ" in text
+    assert "head/kernel   file (4, 2)   model (4, 5)" in text
+    assert "skip_mismatch=True" in text
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    with pytest.warns(UserWarning, match="left as they are"):
+        model.load_weights(tmp_path / name, skip_mismatch=True)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_missing_and_extra_layers_are_named(tmp_path):
+    small().save_weights(tmp_path / "w.weights.h5")
+    bigger = nacre.Sequential([nacre.Input((3,)), *[nacre.layers.Dense(4) for _ in range(3)]])
+    with pytest.raises(WeightsMismatchError, match="2 shapes differ, 2 missing in the file"):
+        bigger.load_weights(tmp_path / "w.weights.h5")
+    bigger.save_weights(tmp_path / "big.weights.h5")
+    smaller = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(4)])
+    with pytest.warns(UserWarning, match="(?s)4 in the file only.*dense_1/vars/0"):
+        smaller.load_weights(tmp_path / "big.weights.h5")
+    bigger.save_weights(tmp_path / "big.h5")
+    with pytest.raises(WeightsMismatchError, match="3 layers with weights, the model 1"):
+        smaller.load_weights(tmp_path / "big.h5")
+
+
+def test_frozen_layers_do_not_shift_the_older_layout(tmp_path):
+    def block():
+        return nacre.Sequential(
+            [
+                nacre.Input((3,)),
+                nacre.layers.BatchNormalization(name="norm"),
+                nacre.layers.Dense(3, name="dense"),
+            ],
+            name="block",
+        )
+
+    one = nacre.Sequential([nacre.Input((3,)), block()])
+    one.set_weights([np.full(w.shape, i + 1.0) for i, w in enumerate(one.get_weights())])
+    one.save_weights(tmp_path / "w.h5")
+    other = nacre.Sequential([nacre.Input((3,)), block()])
+    other.trainable = False
+    other.load_weights(tmp_path / "w.h5")
+    assert equal_weights(one, other)
+
+
+def test_shards_join_again_and_are_read_beside_their_list_only(tmp_path):
+    model = nacre.Sequential([nacre.Input((50,)), *[nacre.layers.Dense(50) for _ in range(4)]])
+    model.save_weights(tmp_path / "w.weights.json", max_shard_size=12_000 / 1024**3)
+    assert len(list(tmp_path.glob("w_*.weights.h5"))) == 4
+    other = nacre.Sequential([nacre.Input((50,)), *[nacre.layers.Dense(50) for _ in range(4)]])
+    other.load_weights(tmp_path / "w.weights.json")
+    assert equal_weights(model, other)
+    text = (tmp_path / "w.weights.json").read_text().replace("w_00000", "../w_00000")
+    (tmp_path / "evil.weights.json").write_text(text)
+    with pytest.raises(FileFormatError, match="must lie beside it"):
+        other.load_weights(tmp_path / "evil.weights.json")
+    with pytest.raises(ArgumentError, match="largest array"):
+        model.save_weights(tmp_path / "w.weights.json", max_shard_size=100 / 1024**3)
+
+
+def test_unbuilt_models_are_told_to_build(tmp_path):
+    model = nacre.Sequential([nacre.layers.Dense(2)])
+    with pytest.raises(NotBuiltError, match="must be built"):
+        model.save_weights(tmp_path / "w.weights.h5")
+    small().save_weights(tmp_path / "w.weights.h5")
+    with pytest.raises(NotBuiltError, match="must be built"):
+        model.load_weights(tmp_path / "w.weights.h5")
+
+
+def test_groups_of_keras_212_and_its_backslashes_are_found(tmp_path):
+    model = small()
+    kernels = model.get_weights()
+    for name, place in (
+        ("a.weights.h5", "_layer_checkpoint_dependencies/{}/vars/{}"),
+        ("b.weights.h5", "layers\\{}\\vars/{}"),
+    ):
+        with h5py.File(tmp_path / name, "w") as file:
+            for i, layer in enumerate(("dense", "dense_1")):
+                for j in range(2):
+                    file[place.format(layer, j)] = kernels[2 * i + j]
+            file.create_group("vars")
+        other = small()
+        other.load_weights(tmp_path / name)
+        assert equal_weights(model, other)
