@@ -206,7 +206,9 @@ def builtin(module: str | None, name: str) -> Any:
     spaces = NAMESPACES.get(module or "", ()) if module else ()
     for space in spaces:
         found = importlib.import_module(space)
-        if name in getattr(found, "__all__", ()) or space == "nacre.core.dtypes":
+        # Of the dtypes' module a config may name the policy only, not whatever stands in it.
+        is_policy = space == "nacre.core.dtypes"
+        if name in (("DTypePolicy",) if is_policy else getattr(found, "__all__", ())):
             value = getattr(found, name, None)
             if value is not None:
                 return value

@@ -190,6 +190,16 @@ class Variable:
             )
         if scope is not None:
             scope.add_update((self, value))
+        elif interop.is_tracer(value):
+            raise ArgumentError(
+                message(
+                    f"Variable '{self.path}'",
+                    "in a function that JAX traces it can only change within a StatelessScope",
+                    "a traced value",
+                    "Use stateless_call(), which returns the new values; for random numbers pass "
+                    "a SeedGenerator whose state is among them, or an int.",
+                )
+            )
         else:
             # A private copy, as in the constructor.
             self._value = private_copy(value) if isinstance(value, jax.Array) else value.copy()

@@ -33,7 +33,8 @@ def save_model(
         model: The model.
         filepath: Path ending in `.keras` or `.h5`, or a binary file object (gets `.keras`
             bytes).
-        overwrite: False asks at a terminal before an existing file is replaced, and raises elsewhere.
+        overwrite: False asks at a terminal before an existing file is replaced; elsewhere it
+            raises.
         zipped: False writes a folder with the members of the `.keras` archive.
         include_optimizer: False leaves the compile arguments and the optimizer out.
         save_format: 'keras' or 'h5' where the ending does not tell (tf.keras 2).

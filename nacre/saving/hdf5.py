@@ -1,7 +1,7 @@
 """Reading and writing HDF5 with care: plain arrays and attributes, nothing that points outside.
 
-An HDF5 file may hold links to other files, arrays whose bytes lie in other files, and declared sizes
-far above what is stored. None of these is followed or allocated.
+An HDF5 file may hold links to other files, arrays whose bytes lie in other files, and declared
+sizes far above what is stored. None of these is followed or allocated.
 """
 
 from __future__ import annotations

@@ -34,9 +34,13 @@ from nacre.optimizers import Optimizer
 # Attributes that a plain layer or model has too, or that mirror others: never paths in a file.
 _MIRRORS = frozenset(
     "_functional _graph _graph_layers _layers _nested_inputs _nested_outputs _trainer "
-    "_own_variables _inbound_nodes _outbound_nodes _init_arguments _call_plan history metrics weights variables "
+    "_own_variables _inbound_nodes _outbound_nodes _init_arguments _call_plan history metrics "
+    "weights variables "
     "loss input output inputs outputs losses _losses".split()
 )
+
+# Classes that Keras calls otherwise than it exports them; groups and `.h5` configs have this name.
+INNER_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,8 @@ def _visit_elements(
         is_container = isinstance(element, list | tuple | dict)
         if not is_container and not _has_group(element):
             continue
-        name = "container" if is_container else to_snake_case(type(element).__name__)
+        kind = type(element).__name__
+        name = "container" if is_container else to_snake_case(INNER_NAMES.get(kind, kind))
         count = counts.get(name, 0)
         counts[name] = count + 1
         inner = f"{path}/{name}_{count}" if count else f"{path}/{name}"
@@ -153,4 +158,4 @@ def _properties(cls: type) -> tuple[str, ...]:
     )
 
 
-__all__ = ["Entry", "entries"]
+__all__ = ["INNER_NAMES", "Entry", "entries"]

@@ -22,7 +22,8 @@ from nacre.saving.old_functions import OLD_HARD_SIGMOID
 _GONE = frozenset(
     "implementation dynamic ragged sparse fused virtual_batch_size renorm renorm_clipping "
     "renorm_momentum jit_compile is_legacy_optimizer experimental_autocast autocast "
-    "_expects_mask_arg _expects_training_arg input_length time_major build_input_shape max_batch_size".split()
+    "_expects_mask_arg _expects_training_arg input_length time_major build_input_shape "
+    "max_batch_size".split()
 )
 # Arguments that change results when they have another value than this one.
 _MUST_BE: dict[str, Any] = {"time_major": False, "renorm": False, "ragged": False, "sparse": False}
@@ -36,8 +37,8 @@ _CLASSES = {
     "CuDNNGRU": "GRU",
     "LSTMV1": "LSTM",
     "GRUV1": "GRU",
-    "Conv2DTranspose": "Conv2DTranspose",
     "LayerNormalizationV2": "LayerNormalization",
+    "GroupedQueryAttention": "GroupQueryAttention",
 }
 _MODELS = frozenset(("Functional", "Model", "Sequential"))
 
@@ -264,6 +265,8 @@ def _mark_operations(data: Any) -> Any:
     if not isinstance(data, dict):
         return data
     data = {key: _mark_operations(value) for key, value in data.items()}
+    if data.get("class_name") == "GroupedQueryAttention":
+        data["class_name"] = "GroupQueryAttention"
     inner = data.get("config")
     if "inbound_nodes" in data and "module" not in data and isinstance(inner, dict):
         if "trainable" not in inner and "dtype" not in inner and "layers" not in inner:
@@ -335,7 +338,8 @@ def _lambda(config: dict[str, Any]) -> dict[str, Any]:
         }
     elif isinstance(function, str):
         config["function"] = {
-            "class_name": "function", "config": function, "registered_name": function, "module": None,
+            "class_name": "function", "config": function, "registered_name": function,
+            "module": None,
         }  # fmt: skip
     return config
 
@@ -440,7 +444,7 @@ def _loss(spec: Any) -> Any:
             return spec["config"].get("fn")
         if inner.get("reduction") == "auto":
             inner["reduction"] = "sum_over_batch_size"
-        return {**spec, "config": _object(inner)}
+        return _placed({**spec, "config": _object(inner)}, "keras.losses")
     if isinstance(spec, dict):
         return {key: _loss(value) for key, value in spec.items()}
     return spec
@@ -464,6 +468,12 @@ def _metrics(spec: Any, names: list[str], model: Any) -> Any:
     return groups
 
 
+def _placed(data: dict[str, Any], module: str) -> dict[str, Any]:
+    """With its module: losses and metrics share names (`MeanSquaredError`)."""
+    known = "module" not in data and builtin(module, str(data["class_name"])) is not None
+    return {**data, "module": module, "registered_name": None} if known else data
+
+
 def _listed(value: Any) -> list[Any]:
     return [] if value is None else value if isinstance(value, list) else [value]
 
@@ -473,7 +483,7 @@ def _metric(spec: Any, outputs: list[str]) -> Any:
         if isinstance(spec, dict) and isinstance(spec.get("config"), dict):
             inner = {k: v for k, v in spec["config"].items() if k != "fn"}
             inner["name"] = _without_prefix(str(inner.get("name")), outputs)
-            return {**spec, "config": _object(inner)}
+            return _placed({**spec, "config": _object(inner)}, "keras.metrics")
         return spec
     inner = spec["config"]
     name = _without_prefix(str(inner.get("name")), outputs)

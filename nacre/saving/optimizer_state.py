@@ -2,7 +2,8 @@
 
 Keras 3 writes `iteration, learning_rate, then the slots`; Keras 2.11 and later leaves the learning
 rate out; before that, and in Keras 1, the slots stand slot by slot (all m, then all v) where
-Keras 3 takes m and v of one variable together. Facts read off the names and shapes in files of each.
+Keras 3 takes m and v of one variable together. Facts read off the names and shapes in files of
+each.
 """
 
 from __future__ import annotations

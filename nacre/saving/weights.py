@@ -365,6 +365,10 @@ def restore_optimizer(model: Any, file: h5py.Group, who: str) -> None:
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
     arrays = hdf5.Arrays(group, who)
+    inner = hdf5.subgroup(file, "optimizer/inner_optimizer/vars", who)
+    if inner is not None and len(arrays) != len(optimizer.variables):
+        # Keras writes the state of its automatic loss scaling, and the config without it.
+        arrays = hdf5.Arrays(inner, who)
     set_optimizer(optimizer, arrays, who)
 
 

@@ -114,9 +114,10 @@ class CompiledTraining:
                     metric, label = self._as_metric(entry, targets[i], predictions[i], output.loss)
                     _build_metric(metric, targets[i], predictions[i])
                     shown = label if len(names) == 1 else f"{name}_{label}"
-                    taken = [m[0] for o in outputs for m in o.metrics] + [
-                        m[0] for m in output.metrics
-                    ]
+                    taken = [m[0] for o in (*outputs, output) for m in o.metrics]
+                    if shown in taken and uses_weights:  # the same metric, with and without
+                        weighted_label = f"weighted_{label}"
+                        shown = weighted_label if len(names) == 1 else f"{name}_{weighted_label}"
                     if shown in taken:
                         shown = f"{shown}_{sum(t.startswith(shown) for t in taken)}"
                     output.metrics.append((shown, metric, uses_weights))

@@ -20,7 +20,13 @@ from nacre.core import tree
 from nacre.core.errors import DataError, NonFiniteError, message
 from nacre.core.random import host_generator
 from nacre.data.prefetch import prefetched
-from nacre.data.sources import ArraySource, BatchSource, apply_class_weight, standard_batch
+from nacre.data.sources import (
+    ArraySource,
+    BatchSource,
+    aligned_empty,
+    apply_class_weight,
+    standard_batch,
+)
 from nacre.training import evaluation, pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import (
@@ -436,8 +442,9 @@ class TrainRun:
 def _padded(array: Any, size: int) -> Any:
     if array is None:
         return None
-    padded = np.zeros((size, *array.shape[1:]), array.dtype)
+    padded = aligned_empty((size, *array.shape[1:]), array.dtype)
     padded[: len(array)] = array
+    padded[len(array) :] = 0
     return padded
 
 

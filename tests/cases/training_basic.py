@@ -85,7 +85,7 @@ def einsum_dense(k):
     return stack(
         k,
         (3, 4),
-        k.layers.EinsumDense("abc,cd->abd", (None, 5), bias_axes="d", activation="tanh"),
+        k.layers.EinsumDense("abc,cd->abd", (3, 5), bias_axes="d", activation="tanh"),
         k.layers.EinsumDense("abd,bde->abe", (3, 2), bias_axes="be"),
     )
 

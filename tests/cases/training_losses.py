@@ -279,7 +279,7 @@ def outputs_by_name_ragged(k):
             "accuracy",
             metric("Precision", thresholds=0.4),
             metric("Recall"),
-            metric("F1Score", threshold=0.5),
+            metric("F1Score", average="micro", threshold=0.5),
             metric("MeanSquaredError"),
         ],
     },

@@ -42,7 +42,7 @@ def test_the_input_layer_hidden_layers_and_dropout() -> None:
     model = tf.keras.Sequential([
         tf.keras.layers.InputLayer(input_shape=(10,)),  # Adjust the "10" to match your actual feature count
         #... (other layers will come here)
-    ])  # fmt: skip  # noqa: E501
+    ])  # fmt: skip
     model.add(tf.keras.layers.Dense(128, activation='relu'))  # fmt: skip
     model.add(tf.keras.layers.Dense(128, activation='relu'))  # fmt: skip
     model.add(tf.keras.layers.Dense(64, activation='relu'))  # fmt: skip

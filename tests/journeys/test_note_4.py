@@ -1,6 +1,6 @@
 """Fourth user note: the CIFAR-10 network from loading to learning curves, then saving and loading.
 
-Twelve pictures a class stand for the data set; everything else runs as the note has it.
+Thirty pictures a batch file stand for the data set; everything else runs as the note has it.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def test_cifar10_step_by_step(
                   loss='sparse_categorical_crossentropy',
                   metrics=['accuracy'])  # fmt: skip
 
-    history = model.fit(x_train, y_train, epochs=10, 
-                        validation_data=(x_test, y_test))  # fmt: skip  # noqa: W291
+    history = model.fit(x_train, y_train, epochs=10,
+                        validation_data=(x_test, y_test))  # fmt: skip
     assert set(history.history) == {"accuracy", "loss", "val_accuracy", "val_loss"}
     assert [len(values) for values in history.history.values()] == [10] * 4
     assert history.history["loss"][-1] < history.history["loss"][0]

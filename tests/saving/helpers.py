@@ -6,9 +6,9 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import nacre
 import numpy as np
 
+import nacre
 from tests.cases.models import MODEL_CASES_BY_ID, ModelCase, arrange, spread
 from tests.cases.spec import draw, generator
 

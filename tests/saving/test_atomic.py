@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-import nacre
 import numpy as np
 import pytest
+
+import nacre
 from nacre.core.errors import ArgumentError, FileFormatError
 from nacre.saving import atomic, hdf5, load_model
-
 from tests.saving.helpers import small
 
 

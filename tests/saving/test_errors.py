@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import nacre
 import numpy as np
 import pytest
+
+import nacre
 from nacre.core.errors import FileFormatError, SerializationError
 from nacre.saving import load_model
-
 from tests.saving.helpers import small
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import nacre
 import numpy as np
 import pytest
-from nacre.saving import load_model
 
+import nacre
+from nacre.saving import load_model
 from tests.cases.models import MODEL_CASES_BY_ID
 from tests.saving.helpers import FILES, FOLDERS, difference, stored
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import nacre
 import pytest
-from nacre.saving.weights import collect
 
+import nacre
+from nacre.saving.weights import collect
 from tests.cases.layers import LAYER_CASES
 from tests.cases.reading import call_arguments, load_reference
 from tests.cases.spec import build_layer

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import h5py
-import nacre
 import numpy as np
 import pytest
+
+import nacre
 from nacre.core.errors import SerializationError
 from nacre.saving import load_model
 from nacre.saving.migrate import migrate_config

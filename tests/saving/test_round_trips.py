@@ -7,11 +7,12 @@ import io
 import pickle
 import zipfile
 
-import nacre
+import h5py
 import numpy as np
 import pytest
-from nacre.saving import load_model
 
+import nacre
+from nacre.saving import load_model
 from tests.cases.models import MODEL_CASES, spread
 from tests.saving.helpers import small, trained
 
@@ -152,6 +153,32 @@ def test_loss_scale_optimizer_keeps_its_state(tmp_path):
     again = load_model(tmp_path / "m.keras")
     ours, theirs = model.optimizer.variables, again.optimizer.variables
     assert all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_state_within_a_loss_scale_is_found_without_it(tmp_path):
+    inner = nacre.optimizers.Adam()
+    model, other = small(), small()
+    model.compile(nacre.optimizers.LossScaleOptimizer(inner), "mse")
+    other.compile("adam", "mse")
+    model.fit(np.ones((6, 3), "float32"), np.ones((6, 2), "float32"), verbose=0)
+    model.save_weights(tmp_path / "w.weights.h5")
+    other.load_weights(tmp_path / "w.weights.h5")
+    ours, theirs = inner.variables, other.optimizer.variables
+    assert all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_h5_holds_names_that_keras_can_read_and_logs_keep_theirs(tmp_path):
+    model = small()
+    model.compile("adam", "mse", metrics=["mae"])
+    x, y = np.ones((6, 3), "float32"), np.ones((6, 2), "float32")
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "m.h5")
+    again = load_model(tmp_path / "m.h5")
+    assert model.evaluate(x, y, verbose=0, return_dict=True) == again.evaluate(
+        x, y, verbose=0, return_dict=True
+    )
+    with h5py.File(tmp_path / "m.h5") as file:
+        assert '"loss": "mean_squared_error"' in file.attrs["training_config"]
 
 
 def test_without_optimizer(tmp_path):

@@ -7,13 +7,13 @@ import json
 import zipfile
 
 import h5py
-import nacre
 import numpy as np
 import pytest
+
+import nacre
 from nacre.core.errors import FileFormatError, SerializationError, WeightsMismatchError
 from nacre.saving import load_model
 from nacre.saving.archive import unpack
-
 from tests.saving.helpers import small
 
 # `lambda x: x + 1` as Keras stores it; its content does not matter, it must not be reached.

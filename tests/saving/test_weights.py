@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import h5py
-import nacre
 import numpy as np
 import pytest
-from nacre.core.errors import ArgumentError, FileFormatError, NotBuiltError, WeightsMismatchError
 
+import nacre
+from nacre.core.errors import ArgumentError, FileFormatError, NotBuiltError, WeightsMismatchError
 from tests.saving.helpers import small
 
 

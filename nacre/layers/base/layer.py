@@ -647,6 +647,9 @@ class Layer:
             return
         if any(layer is self for layer in outermost._flatten_layers()):
             return
+        if getattr(outermost, "_warned_loose", False):
+            return
+        object.__setattr__(outermost, "_warned_loose", True)
         warnings.warn(
             message(
                 self._who(),

@@ -7,40 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from nacre import ops
-from nacre.core.config import standardize_data_format
-from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
-from nacre.layers.base.layer import Layer
-
-
-class ImageLayer(Layer):
-    """Base of the layers that take one image or a batch of images."""
-
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format = standardize_data_format(data_format)
-
-    def _spatial_axes(self, data: Any) -> tuple[int, int]:
-        """The axes of rows and columns."""
-        ndim = len(data.shape)
-        if ndim not in (3, 4):
-            raise ShapeError(
-                message(
-                    self._who(),
-                    "the input must be one image (3 axes) or a batch of images (4 axes)",
-                    f"input of shape {tuple(data.shape)}",
-                )
-            )
-        return (
-            (ndim - 2, ndim - 1) if self.data_format == "channels_first" else (ndim - 3, ndim - 2)
-        )
-
-    def _in_dtype_of(self, data: Any, result: Any) -> Any:
-        """`result` in the dtype of `data`: ints are rounded and kept within their range."""
-        if jnp.issubdtype(data.dtype, jnp.integer):
-            limits = jnp.iinfo(data.dtype)
-            result = jnp.clip(jnp.round(result), limits.min, limits.max)
-        return result.astype(data.dtype)
+from nacre.layers.preprocessing.image_layer import ImageLayer
 
 
 @register("layers/Resizing")
@@ -86,15 +54,26 @@ class Resizing(ImageLayer):
         self.fill_value = fill_value
         self.antialias = antialias
 
-    def call(self, data: Any, training: bool = True) -> Any:
+    _moves_pixels = True
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
         """The resized images."""
-        data = jnp.asarray(data)
-        self._spatial_axes(data)
+        return self._resized(jnp.asarray(images), self.interpolation)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """The masks, resized without mixing classes."""
+        return self._resized(jnp.asarray(segmentation_masks), "nearest")
+
+    def _resized(self, data: Any, interpolation: str) -> Any:
         floats = data if jnp.issubdtype(data.dtype, jnp.floating) else data.astype("float32")
         resized = ops.image.resize(
             floats,
             (self.height, self.width),
-            interpolation=self.interpolation,
+            interpolation=interpolation,
             antialias=self.antialias,
             crop_to_aspect_ratio=self.crop_to_aspect_ratio,
             pad_to_aspect_ratio=self.pad_to_aspect_ratio,
@@ -126,15 +105,28 @@ class CenterCrop(ImageLayer):
         self.height = height
         self.width = width
 
-    def call(self, data: Any, training: bool = True) -> Any:
+    _moves_pixels = True
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
         """The middles of the images."""
-        data = jnp.asarray(data)
+        return self._middle(jnp.asarray(images), "bilinear")
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """The middles of the masks."""
+        return self._middle(jnp.asarray(segmentation_masks), "nearest")
+
+    def _middle(self, data: Any, interpolation: str) -> Any:
         axes = self._spatial_axes(data)
         over = [data.shape[a] - n for a, n in zip(axes, (self.height, self.width), strict=True)]
         if min(over) < 0:
             resized = ops.image.resize(
                 data.astype(self.compute_dtype),
                 (self.height, self.width),
+                interpolation=interpolation,
                 crop_to_aspect_ratio=True,
                 data_format=self.data_format,
             )

@@ -1,4 +1,4 @@
-"""Random changes of images in training, so that a model sees each picture in many forms."""
+"""Images mirrored, moved, turned, zoomed, sheared and cut at random in training."""
 
 from __future__ import annotations
 
@@ -10,60 +10,15 @@ import numpy as np
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, message
-from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
-from nacre.layers.preprocessing.image_size import CenterCrop, ImageLayer
-
-
-def _range(layer: ImageLayer, name: str, factor: Any, low: float, high: float) -> tuple:
-    """(lowest, highest) from one number (both ways) or two."""
-    if isinstance(factor, list | tuple):
-        pair = (factor[0], factor[1]) if len(factor) == 2 else (1.0, 0.0)
-    else:
-        pair = (max(-abs(factor), low), abs(factor))
-    if not low <= pair[0] <= pair[1] <= high:
-        raise ArgumentError(
-            message(
-                layer._who(),
-                f"{name} must be a number, or (lowest, highest) within [{low}, {high}]",
-                repr(factor),
-            )
-        )
-    return pair
-
-
-class RandomImageLayer(ImageLayer):
-    """Base: draws its numbers anew for each image in training, and passes images on otherwise."""
-
-    def __init__(
-        self, seed: int | None = None, data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self.seed = seed
-        # The attribute's name is part of the layout of saved files.
-        self.generator = SeedGenerator(seed)
-
-    def call(self, data: Any, training: bool = True) -> Any:
-        """The images, changed in training."""
-        images = jnp.asarray(data).astype(self.compute_dtype)
-        self._spatial_axes(images)
-        if not training:
-            return images
-        is_one = images.ndim == 3
-        changed = self._changed(images[None] if is_one else images)
-        return (changed[0] if is_one else changed).astype(self.compute_dtype)
-
-    def _changed(self, images: Any) -> Any:
-        raise NotImplementedError(message(self._who(), "a random image layer must define _changed"))
-
-    def _uniform(self, images: Any, low: float, high: float) -> jax.Array:
-        """One number an image."""
-        key = draw_key(self.generator)
-        return jax.random.uniform(key, (images.shape[0],), minval=low, maxval=high)
-
-    def _size(self, images: Any) -> tuple[Any, Any]:
-        rows, columns = self._spatial_axes(images)
-        return images.shape[rows], images.shape[columns]
+from nacre.layers.preprocessing.image_layer import (
+    RandomImageLayer,
+    each,
+    factor_range,
+    uniform,
+)
+from nacre.layers.preprocessing.image_size import CenterCrop
+from nacre.layers.preprocessing.pixel_changes import affine_map, turned_map
 
 
 @register("layers/RandomFlip")
@@ -93,17 +48,25 @@ class RandomFlip(RandomImageLayer):
             raise ArgumentError(message(self._who(), f"mode must be one of {known}", repr(mode)))
         self.mode = mode
 
-    def _changed(self, images: Any) -> Any:
-        rows, columns = self._spatial_axes(images)
-        axes = [a for word, a in (("horizontal", columns), ("vertical", rows)) if word in self.mode]
-        for axis in axes:
-            chosen = self._uniform(images, 0.0, 1.0) < 0.5
-            images = jnp.where(chosen[:, None, None, None], jnp.flip(images, axis), images)
+    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+        keys = dict(zip(("horizontal", "vertical"), jax.random.split(key), strict=True))
+        return {
+            word: uniform(keys[word], images, (0.0, 1.0)) < 0.5
+            for word in keys
+            if word in self.mode
+        }
+
+    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+        for word, axis in (("horizontal", 2), ("vertical", 1)):
+            if word in drawn:
+                images = jnp.where(each(drawn[word]), jnp.flip(images, axis), images)
         return images
 
 
 class _Affine(RandomImageLayer):
     """Base of the layers that move pixels by an affine map."""
+
+    _moves_pixels = True
 
     def __init__(
         self,
@@ -128,17 +91,20 @@ class _Affine(RandomImageLayer):
         self.interpolation = interpolation
         self.fill_value = fill_value
 
-    def _mapped(self, images: Any, *numbers: Any) -> Any:
-        """Images through maps [a0, a1, a2, b0, b1, b2] (see `ops.image.affine_transform`)."""
-        zero = jnp.zeros((images.shape[0],), "float32")
-        columns = [jnp.broadcast_to(jnp.asarray(n, "float32"), zero.shape) for n in numbers]
+    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+        return self._mapped(images, drawn, self.interpolation)
+
+    def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
+        return self._mapped(masks, drawn, "nearest")
+
+    def _mapped(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
         return ops.image.affine_transform(
             images,
-            jnp.stack([*columns, zero, zero], axis=1),
-            interpolation=self.interpolation,
+            drawn["map"],
+            interpolation=interpolation,
             fill_mode=self.fill_mode,
             fill_value=self.fill_value,
-            data_format=self.data_format,
+            data_format="channels_last",
         )
 
 
@@ -170,18 +136,12 @@ class RandomRotation(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
-        self.factor = _range(self, "factor", factor, -1.0, 1.0)
+        self.factor = factor_range(self, "factor", factor, -1.0, 1.0)
 
-    def _changed(self, images: Any) -> Any:
-        angle = self._uniform(images, *(2 * np.pi * f for f in self.factor))
-        height, width = self._size(images)
-        row, column = (height - 1) / 2, (width - 1) / 2
-        cos, sin = jnp.cos(angle), jnp.sin(angle)
-        return self._mapped(
-            images,
-            cos, -sin, column - cos * column + sin * row,
-            sin, cos, row - sin * column - cos * row,
-        )  # fmt: skip
+    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+        low, high = (2 * np.pi * f for f in self.factor)
+        angle = uniform(key, images, (low, high))
+        return {"map": turned_map(images, angle, *self._size(images))}
 
 
 @register("layers/RandomTranslation")
@@ -216,14 +176,15 @@ class RandomTranslation(_Affine):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor = height_factor
         self.width_factor = width_factor
-        self._rows = _range(self, "height_factor", height_factor, -1.0, 1.0)
-        self._columns = _range(self, "width_factor", width_factor, -1.0, 1.0)
+        self._rows = factor_range(self, "height_factor", height_factor, -1.0, 1.0)
+        self._columns = factor_range(self, "width_factor", width_factor, -1.0, 1.0)
 
-    def _changed(self, images: Any) -> Any:
+    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
         height, width = self._size(images)
-        rows = self._uniform(images, *self._rows) * height
-        columns = self._uniform(images, *self._columns) * width
-        return self._mapped(images, 1.0, 0.0, -columns, 0.0, 1.0, -rows)
+        first, second = jax.random.split(key)
+        rows = uniform(first, images, self._rows) * height
+        columns = uniform(second, images, self._columns) * width
+        return {"map": affine_map(images, 1.0, 0.0, -columns, 0.0, 1.0, -rows)}
 
 
 @register("layers/RandomZoom")
@@ -258,19 +219,64 @@ class RandomZoom(_Affine):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor = height_factor
         self.width_factor = width_factor
-        self._rows = _range(self, "height_factor", height_factor, -1.0, 1e6)
+        self._rows = factor_range(self, "height_factor", height_factor, -1.0, 1e6)
         self._columns = (
-            None if width_factor is None else _range(self, "width_factor", width_factor, -1.0, 1e6)
+            None
+            if width_factor is None
+            else factor_range(self, "width_factor", width_factor, -1.0, 1e6)
         )
 
-    def _changed(self, images: Any) -> Any:
-        rows = 1 + self._uniform(images, *self._rows)
-        columns = rows if self._columns is None else 1 + self._uniform(images, *self._columns)
+    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+        first, second = jax.random.split(key)
+        rows = 1 + uniform(first, images, self._rows)
+        columns = rows if self._columns is None else 1 + uniform(second, images, self._columns)
         height, width = self._size(images)
         row, column = (height - 1) / 2, (width - 1) / 2
-        return self._mapped(
-            images, columns, 0.0, column * (1 - columns), 0.0, rows, row * (1 - rows)
-        )
+        numbers = (columns, 0.0, column * (1 - columns), 0.0, rows, row * (1 - rows))
+        return {"map": affine_map(images, *numbers)}
+
+
+@register("layers/RandomShear")
+class RandomShear(_Affine):
+    """Shear images at random: rows slide along each other, and columns.
+
+    Args:
+        x_factor: Largest slide of a row for each row below, or (lowest, highest); either way.
+        y_factor: The same for columns.
+        interpolation: 'bilinear' or 'nearest'.
+        fill_mode: What lies outside: 'reflect', 'constant', 'wrap' or 'nearest'.
+        fill_value: For 'constant'.
+        data_format: 'channels_last' or 'channels_first'.
+        seed: Int, for repeatable results.
+    Formula:
+        the pixel at column x, row y comes from column x + s·y and row y + t·x, the signs drawn too
+    Example:
+        >>> import nacre
+        >>> nacre.layers.RandomShear(0.2)(nacre.ops.ones((2, 4, 4, 3))).shape
+        (2, 4, 4, 3)
+    """
+
+    def __init__(
+        self,
+        x_factor: Any = 0.0,
+        y_factor: Any = 0.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
+        self.x_factor = factor_range(self, "x_factor", x_factor, -1.0, 1.0)
+        self.y_factor = factor_range(self, "y_factor", y_factor, -1.0, 1.0)
+
+    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+        signs, first, second = jax.random.split(key, 3)
+        sign = jnp.where(uniform(signs, images, (0.0, 1.0)) < 0.5, -1.0, 1.0)
+        across = sign * uniform(first, images, self.x_factor)
+        along = sign * uniform(second, images, self.y_factor)
+        return {"map": affine_map(images, 1.0, across, 0.0, along, 1.0, 0.0)}
 
 
 @register("layers/RandomCrop")
@@ -301,91 +307,37 @@ class RandomCrop(RandomImageLayer):
         self.height = height
         self.width = width
 
-    def call(self, data: Any, training: bool = True) -> Any:
-        """The cut-outs; one place for a whole batch."""
-        images = jnp.asarray(data).astype(self.compute_dtype)
-        rows, columns = self._spatial_axes(images)
-        over = (images.shape[rows] - self.height, images.shape[columns] - self.width)
-        if not training or min(over) < 0:
-            return CenterCrop.call(self, images)
-        first, second = jax.random.split(draw_key(self.generator))
-        row = jax.random.randint(first, (), 0, over[0] + 1)
-        column = jax.random.randint(second, (), 0, over[1] + 1)
-        images = jax.lax.dynamic_slice_in_dim(images, row, self.height, rows)
-        return jax.lax.dynamic_slice_in_dim(images, column, self.width, columns)
+    _moves_pixels = True
 
+    def _excess(self, images: Any) -> tuple[int, int]:
+        height, width = self._size(images)
+        return height - self.height, width - self.width
 
-class _Valued(RandomImageLayer):
-    """Base of the layers that change colour values."""
+    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+        starts = []
+        for part, over in zip(jax.random.split(key), self._excess(images), strict=True):
+            starts.append(jax.random.randint(part, (images.shape[0],), 0, max(over, 0) + 1))
+        return {"rows": starts[0], "columns": starts[1]}
 
-    def __init__(self, value_range: Any, seed: int | None, **kwargs: Any) -> None:
-        super().__init__(seed=seed, **kwargs)
-        self.value_range = value_range
+    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
+        """The cut-outs: each image has its own place."""
+        images = jnp.asarray(images).astype(self.compute_dtype)
+        if not training or transformation is None or min(self._excess(images)) < 0:
+            return CenterCrop._middle(self, images, "bilinear")  # type: ignore[arg-type]
+        return super().transform_images(images, transformation, training)
 
-    def _clipped(self, images: Any) -> Any:
-        return jnp.clip(images, *self.value_range)
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        """The cut-outs of the masks."""
+        masks = jnp.asarray(segmentation_masks)
+        if not training or transformation is None or min(self._excess(masks)) < 0:
+            return CenterCrop._middle(self, masks, "nearest")  # type: ignore[arg-type]
+        return super().transform_segmentation_masks(masks, transformation, training)
 
+    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+        def cut(image: Any, row: Any, column: Any) -> Any:
+            size = (self.height, self.width, image.shape[-1])
+            return jax.lax.dynamic_slice(image, (row, column, 0), size)
 
-@register("layers/RandomContrast")
-class RandomContrast(_Valued):
-    """Change the contrast of images at random.
-
-    Args:
-        factor: Largest change, or (less, more): the contrast is multiplied by a number from
-            1 - less to 1 + more.
-        value_range: Lowest and highest value of a pixel.
-        seed: Int, for repeatable results.
-    Formula:
-        y = (x - mean) · c + mean, the mean over rows and columns of each channel
-    Example:
-        >>> import nacre
-        >>> nacre.layers.RandomContrast(0.2)(nacre.ops.ones((2, 4, 4, 3))).shape
-        (2, 4, 4, 3)
-    """
-
-    def __init__(
-        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(value_range, seed, **kwargs)
-        pair = tuple(factor) if isinstance(factor, list | tuple) else (factor, factor)
-        if len(pair) != 2 or min(pair) < 0 or pair[0] > 1:
-            raise ArgumentError(
-                message(
-                    self._who(),
-                    "factor must be a number from 0 to 1, or two (less, more), not negative",
-                    repr(factor),
-                )
-            )
-        self.factor = pair
-
-    def _changed(self, images: Any) -> Any:
-        less, more = self.factor
-        contrast = self._uniform(images, 1 - less, 1 + more)[:, None, None, None]
-        mean = jnp.mean(images, axis=self._spatial_axes(images), keepdims=True)
-        return self._clipped((images - mean) * contrast + mean)
-
-
-@register("layers/RandomBrightness")
-class RandomBrightness(_Valued):
-    """Make images brighter or darker at random.
-
-    Args:
-        factor: Largest change as a share of the value range, or (lowest, highest).
-        value_range: Lowest and highest value of a pixel.
-        seed: Int, for repeatable results.
-    Example:
-        >>> import nacre
-        >>> nacre.layers.RandomBrightness(0.2)(nacre.ops.ones((2, 4, 4, 3))).shape
-        (2, 4, 4, 3)
-    """
-
-    def __init__(
-        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(value_range, seed, **kwargs)
-        self.factor = _range(self, "factor", factor, -1.0, 1.0)
-
-    def _changed(self, images: Any) -> Any:
-        low, high = self.value_range
-        change = self._uniform(images, *self.factor) * (high - low)
-        return self._clipped(images + change[:, None, None, None])
+        return jax.vmap(cut)(images, drawn["rows"], drawn["columns"])

@@ -15,6 +15,7 @@ from nacre.optimizers import Optimizer
 from nacre.saving import archive, hdf5, legacy_layout, weights
 from nacre.saving.formats.native import KERAS_VERSION, compile_model, config_text, nacre_version
 from nacre.saving.lambdas import take_out_code
+from nacre.saving.layout import INNER_NAMES
 from nacre.saving.migrate import migrate_config, migrate_training
 
 
@@ -59,6 +60,8 @@ def _older_form(data: dict[str, Any]) -> dict[str, Any]:
     registered = data.get("registered_name")
     if registered and ">" in registered:
         name = registered
+    if data.get("module") == "keras.layers":
+        name = INNER_NAMES.get(name, name)
     result = {"class_name": name, "config": config}
     if "keras.src.ops" in str(data.get("module")):
         result["module"] = data["module"]  # tells `Add`, the op, from the layer
@@ -67,8 +70,41 @@ def _older_form(data: dict[str, Any]) -> dict[str, Any]:
 
 def _training_config(config: dict[str, Any]) -> dict[str, Any]:
     config = {key: _short(value) for key, value in config.items()}
+    config["loss"] = _long_losses(config.get("loss"))
+    for key in ("metrics", "weighted_metrics"):
+        config[key] = _long_metrics(config.get(key))
     config["optimizer_config"] = config.pop("optimizer", None)
     return config
+
+
+# Short names that Keras 3 writes into `.h5` files and then cannot read there.
+_LONG = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+}
+
+
+def _long_losses(spec: Any) -> Any:
+    if isinstance(spec, dict) and "class_name" not in spec:
+        return {k: _long_losses(v) for k, v in spec.items()}
+    if isinstance(spec, list):
+        return [_long_losses(v) for v in spec]
+    return _LONG.get(spec.lower(), spec) if isinstance(spec, str) else spec
+
+
+def _long_metrics(spec: Any) -> Any:
+    """Metrics as objects that keep the short name for logs."""
+    if isinstance(spec, dict) and "class_name" not in spec:
+        return {k: _long_metrics(v) for k, v in spec.items()}
+    if isinstance(spec, list):
+        return [_long_metrics(v) for v in spec]
+    if not isinstance(spec, str) or spec.lower() not in _LONG:
+        return spec
+    words = _LONG[spec.lower()].split("_")
+    class_name = "".join(word.capitalize() for word in words)
+    return {"class_name": class_name, "config": {"name": spec, "dtype": "float32"}}
 
 
 def _short(value: Any) -> Any:

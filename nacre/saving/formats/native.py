@@ -140,6 +140,6 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
 
 
 __all__ = [
-    "KERAS_VERSION", "check_archive", "check_folder", "compile_model", "config_text", "load", "nacre_version",
-    "read_folder", "to_files",
+    "KERAS_VERSION", "check_archive", "check_folder", "compile_model", "config_text", "load",
+    "nacre_version",    "read_folder", "to_files",
 ]  # fmt: skip

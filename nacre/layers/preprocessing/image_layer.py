@@ -1,0 +1,293 @@
+"""What all image layers share: one image or a batch, alone or with labels, masks and boxes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nacre.core.config import standardize_data_format
+from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.random import SeedGenerator, draw_key
+from nacre.core.registry import register
+from nacre.layers.base.layer import Layer
+
+_PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
+
+
+def factor_range(layer: Layer, name: str, factor: Any, low: float, high: float) -> tuple:
+    """(lowest, highest) from one number (both ways as far as `low` allows) or two."""
+    if isinstance(factor, list | tuple):
+        pair = (factor[0], factor[1]) if len(factor) == 2 else (1.0, 0.0)
+    else:
+        pair = (max(-abs(factor), low), abs(factor))
+    if not low <= pair[0] <= pair[1] <= high:
+        raise ArgumentError(
+            message(
+                layer._who(),
+                f"{name} must be a number, or (lowest, highest) within [{low}, {high}]",
+                repr(factor),
+            )
+        )
+    return pair
+
+
+def checked_value_range(layer: Layer, value_range: Any) -> Any:
+    """`value_range` when it is (lowest, highest)."""
+    if len(value_range) != 2 or not value_range[0] < value_range[1]:
+        raise ArgumentError(
+            message(layer._who(), "value_range must be (lowest, highest)", repr(value_range))
+        )
+    return value_range
+
+
+class ImageLayer(Layer):
+    """Base of the layers that take images, alone or in a dict with what belongs to them.
+
+    A dict has the key 'images', and may have 'labels', 'segmentation_masks' and 'bounding_boxes'
+    (itself a dict of 'boxes' and 'labels'); the result has the same keys. Numbers drawn once in
+    `get_random_transformation` are used for all of them.
+
+    Args:
+        data_format: 'channels_last' or 'channels_first'.
+        bounding_box_format: Such as 'xyxy'; needed when data has bounding boxes.
+    """
+
+    # Whether pixels change their places, so that masks and boxes must follow.
+    _moves_pixels = False
+
+    def __init__(
+        self,
+        data_format: str | None = None,
+        bounding_box_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.data_format = standardize_data_format(data_format)
+        self.bounding_box_format = bounding_box_format
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        """The changed images, or the changed dict."""
+        parts = {"images": data} if not isinstance(data, dict) else dict(data)
+        self._check_parts(parts)
+        is_one = len(parts["images"].shape) == 3
+        if is_one:
+            parts = jax.tree.map(lambda x: jnp.asarray(x)[None], parts)
+        drawn = self.get_random_transformation(parts, training=training)
+        for name in _PARTS:
+            if name in parts:
+                change = getattr(self, f"transform_{name}")
+                parts[name] = change(parts[name], drawn, training=training)
+        if is_one:
+            parts = jax.tree.map(lambda x: x[0], parts)
+        return parts if isinstance(data, dict) else parts["images"]
+
+    def _check_parts(self, parts: dict[str, Any]) -> None:
+        if "images" not in parts:
+            raise ArgumentError(
+                message(
+                    self._who(), "a dict of data must have the key 'images'", f"keys {list(parts)}"
+                )
+            )
+        self._spatial_axes(parts["images"])
+        if "bounding_boxes" in parts and self.bounding_box_format is None:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "data with bounding boxes needs bounding_box_format",
+                    "bounding_box_format=None",
+                    "Pass bounding_box_format='xyxy'.",
+                )
+            )
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> dict[str, Any] | None:
+        """The numbers drawn for a batch; None when there is nothing to draw or to do."""
+        return None
+
+    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
+        """The changed images (batch, ...)."""
+        return images
+
+    def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
+        """The labels (batch, ...) of the changed images."""
+        return labels
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        """The masks (batch, ...) of the changed images."""
+        return segmentation_masks
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        """The boxes of the changed images.
+
+        Raises:
+            ArgumentError: The layer moves pixels: boxes are not moved along.
+        """
+        if not self._moves_pixels:
+            return bounding_boxes
+        raise ArgumentError(
+            message(
+                self._who(),
+                "bounding boxes cannot be moved along with the pixels",
+                "data with the key 'bounding_boxes'",
+                "Leave them out, or use layers that change colours only.",
+            )
+        )
+
+    def _spatial_axes(self, data: Any) -> tuple[int, int]:
+        """The axes of rows and columns."""
+        ndim = len(data.shape)
+        if ndim not in (3, 4):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    "the input must be one image (3 axes) or a batch of images (4 axes)",
+                    f"input of shape {tuple(data.shape)}",
+                )
+            )
+        return (
+            (ndim - 2, ndim - 1) if self.data_format == "channels_first" else (ndim - 3, ndim - 2)
+        )
+
+    def _size(self, images: Any) -> tuple[Any, Any]:
+        rows, columns = self._spatial_axes(images)
+        return images.shape[rows], images.shape[columns]
+
+    def _channels_last(self, images: Any) -> Any:
+        """Images (batch, height, width, channels) in float32 (or float64)."""
+        images = jnp.asarray(images)
+        wide = jnp.float64 if images.dtype == jnp.float64 else jnp.float32
+        images = images.astype(wide)
+        return jnp.moveaxis(images, 1, -1) if self.data_format == "channels_first" else images
+
+    def _result(self, images: Any) -> Any:
+        """Images (batch, height, width, channels) as they leave the layer."""
+        if self.data_format == "channels_first":
+            images = jnp.moveaxis(images, -1, 1)
+        return images.astype(self.compute_dtype)
+
+    def _in_dtype_of(self, data: Any, result: Any) -> Any:
+        """`result` in the dtype of `data`: ints are rounded and kept within their range."""
+        if jnp.issubdtype(data.dtype, jnp.integer):
+            limits = jnp.iinfo(data.dtype)
+            result = jnp.clip(jnp.round(result), limits.min, limits.max)
+        return result.astype(data.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        config = super().get_config()
+        if self.bounding_box_format is None:
+            config.pop("bounding_box_format", None)
+        return config
+
+
+class RandomImageLayer(ImageLayer):
+    """Base: draws its numbers anew for each image in training, and passes images on otherwise.
+
+    A subclass defines `_drawn(key, images)`, the numbers for a batch, and `_changed(images,
+    drawn)`, which gets and gives floats (batch, height, width, channels).
+    """
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed = seed
+        # The attribute's name is part of the layout of saved files.
+        self.generator = SeedGenerator(seed)
+
+    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+        raise NotImplementedError(message(self._who(), "a random image layer must define _drawn"))
+
+    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+        raise NotImplementedError(message(self._who(), "a random image layer must define _changed"))
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> dict[str, Any] | None:
+        """The numbers drawn for a batch; None outside training."""
+        if not training:
+            return None
+        images = data["images"] if isinstance(data, dict) else data
+        return self._drawn(draw_key(self.generator if seed is None else seed), images)
+
+    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
+        """The changed images; the same images outside training."""
+        if not training or transformation is None:
+            return jnp.asarray(images).astype(self.compute_dtype)
+        return self._result(self._changed(self._channels_last(images), transformation))
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        """The masks, moved as the images are, without mixing classes."""
+        if not self._moves_pixels or not training or transformation is None:
+            return segmentation_masks
+        masks = jnp.asarray(segmentation_masks)
+        has_channels = masks.ndim == 4
+        axis = 1 if self.data_format == "channels_first" else -1
+        full = masks if has_channels else jnp.expand_dims(masks, axis)
+        moved = self._moved_masks(self._channels_last(full), transformation)
+        if self.data_format == "channels_first":
+            moved = jnp.moveaxis(moved, -1, 1)
+        moved = moved if has_channels else jnp.squeeze(moved, axis)
+        return self._in_dtype_of(masks, moved)
+
+    def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
+        return self._changed(masks, drawn)
+
+
+def uniform(key: jax.Array, images: Any, pair: tuple[float, float]) -> jax.Array:
+    """One number an image, from the lowest to the highest."""
+    return jax.random.uniform(key, (images.shape[0],), minval=pair[0], maxval=pair[1])
+
+
+def chosen(key: jax.Array, images: Any, probability: tuple[float, float]) -> jax.Array:
+    """One bool an image: true with a probability drawn for that image from a range."""
+    first, second = jax.random.split(key)
+    return uniform(first, images, (0.0, 1.0)) < uniform(second, images, probability)
+
+
+def each(numbers: Any) -> Any:
+    """Numbers (batch,) shaped to broadcast over images (batch, height, width, channels)."""
+    return jnp.asarray(numbers)[:, None, None, None]
+
+
+@register("layers/MaxNumBoundingBoxes")
+class MaxNumBoundingBoxes(ImageLayer):
+    """Bring the number of bounding boxes of every image to one number.
+
+    Args:
+        max_number: Boxes of each image: more are cut off, fewer are filled up.
+        fill_value: Value of the boxes and labels filled in.
+    Shapes:
+        boxes (batch, any, 4) -> (batch, max_number, 4); labels (batch, any) -> (batch, max_number)
+    Example:
+        >>> import nacre
+        >>> layer = nacre.layers.MaxNumBoundingBoxes(3, bounding_box_format="xyxy")
+        >>> boxes = {"boxes": nacre.ops.ones((1, 2, 4)), "labels": nacre.ops.ones((1, 2))}
+        >>> data = {"images": nacre.ops.ones((1, 4, 4, 3)), "bounding_boxes": boxes}
+        >>> layer(data)["bounding_boxes"]["labels"].tolist()
+        [[1.0, 1.0, -1.0]]
+    """
+
+    def __init__(self, max_number: int, fill_value: float = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_number = int(max_number)
+        self.fill_value = fill_value
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """The first `max_number` boxes, filled up."""
+        return {name: self._counted(jnp.asarray(v)) for name, v in bounding_boxes.items()}
+
+    def _counted(self, values: jax.Array) -> jax.Array:
+        values = values[:, : self.max_number]
+        missing = self.max_number - values.shape[1]
+        margins = [(0, 0), (0, missing)] + [(0, 0)] * (values.ndim - 2)
+        return jnp.pad(values, margins, constant_values=jnp.asarray(self.fill_value, values.dtype))
