@@ -23,6 +23,7 @@ from nacre.core.symbolic import is_symbolic as is_keras_tensor
 from nacre.data.arrays import normalize as normalize
 from nacre.data.arrays import pad_sequences as pad_sequences
 from nacre.data.arrays import to_categorical as to_categorical
+from nacre.data.graphs import pad_graphs as pad_graphs
 from nacre.data.py_dataset import PyDataset as PyDataset
 from nacre.data.py_dataset import PyDataset as Sequence
 from nacre.datasets.download import get_file as get_file
@@ -43,6 +44,7 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "normalize",
+    "pad_graphs",
     "pad_sequences",
     "register_keras_serializable",
     "serialize_keras_object",

@@ -29,8 +29,8 @@ class HelpParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line, with the nearest known word, and leave with status 2."""
-        hint = _suggestion(self, message)
-        self.exit(2, f"{self.prog}: {message}{hint}\nSee: {self.prog} --help\n")
+        text = _unknown_command(self, message) or message.removeprefix("argument ") + "."
+        self.exit(2, f"{self.prog}: {text}\nSee: {self.prog} --help\n")
 
     def _print_message(self, message: str, file: IO[str] | None = None) -> None:
         if message:
@@ -50,7 +50,7 @@ def _usage(parser: argparse.ArgumentParser) -> str:
 def _sections(parser: argparse.ArgumentParser) -> list[tuple[str, list[tuple[str, str]]]]:
     commands, positional, options = [], [], []
     for action in parser._actions:
-        text = action.help or ""
+        text = "Show this help." if action.dest == "help" else action.help or ""
         if isinstance(action, argparse._SubParsersAction):
             commands = [(choice.dest, choice.help or "") for choice in action._choices_actions]
         elif not action.option_strings:
@@ -76,7 +76,8 @@ def _table(rows: list[tuple[str, str]]) -> Any:
     return table
 
 
-def _suggestion(parser: argparse.ArgumentParser, message: str) -> str:
+def _unknown_command(parser: argparse.ArgumentParser, message: str) -> str:
+    """The message for a word that is no command, with the nearest one; empty otherwise."""
     if "invalid choice" not in message:
         return ""
     wrong = message.split("invalid choice: ")[1].split("'")[1]
@@ -87,4 +88,5 @@ def _suggestion(parser: argparse.ArgumentParser, message: str) -> str:
         for name in action.choices
     ]
     close = difflib.get_close_matches(wrong, names, n=1)
-    return f". Did you mean {close[0]!r}?" if close else ""
+    hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(names)}."
+    return f"no command {wrong!r}. {hint}"

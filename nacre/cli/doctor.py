@@ -14,10 +14,10 @@ from typing import Any
 from nacre.cli.version import nacre_version
 
 _BASE_PACKAGES = ("jax", "jaxlib", "numpy", "h5py", "rich")
-# Module, what it brings, nacre's extra that installs it.
+# Package, its module, what it brings, nacre's extra that installs it.
 _OPTIONAL_PACKAGES = (
-    ("matplotlib", "figures and learning curves", "plot"),
-    ("PIL", "reading and writing image files", "plot"),
+    ("matplotlib", "matplotlib", "figures and learning curves", "plot"),
+    ("pillow", "PIL", "reading and writing image files", "plot"),
 )
 
 
@@ -54,7 +54,8 @@ def devices() -> list[tuple[str, str]]:
         import jax
 
         for device in jax.devices():
-            rows.append((f"{device.platform} {device.id}", device.device_kind))
+            kind = platform.machine() if device.platform == "cpu" else device.device_kind
+            rows.append((f"{device.platform} {device.id}", kind))
     except Exception as error:  # a broken driver must not stop the report
         rows.append(("jax", f"[red]{type(error).__name__}: {error}[/]"))
     return rows
@@ -75,13 +76,13 @@ def caches() -> list[tuple[str, str]]:
 def optional_packages() -> list[tuple[str, str]]:
     """Each optional package: its version, or the line that installs it."""
     rows = []
-    for module, purpose, extra in _OPTIONAL_PACKAGES:
+    for package, module, purpose, extra in _OPTIONAL_PACKAGES:
         if importlib.util.find_spec(module) is not None:
-            version = _version("pillow" if module == "PIL" else module) or "installed"
-            rows.append((module, f"{version}  [dim]{purpose}[/]"))
+            version = _version(package) or "installed"
+            rows.append((package, f"{version}  [dim]{purpose}[/]"))
         else:
             line = rf'pip install "nacre\[{extra}]"'
-            rows.append((module, f"[yellow]not installed[/], for {purpose}: [cyan]{line}[/]"))
+            rows.append((package, f"[yellow]not installed[/], for {purpose}: [cyan]{line}[/]"))
     return rows
 
 

@@ -39,6 +39,8 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras.dtype_policies": ("nacre.core.dtypes",),
     "keras.quantizers": ("nacre.quantization",),
     "keras.ops": ("nacre.ops",),
+    # What Keras does not have carries this module in configs, so that nobody looks for it there.
+    "nacre": ("nacre.layers", "nacre.losses"),
 }
 # Where a bare class name, as tf.keras 2 wrote it, is looked for.
 _SEARCH_ORDER = tuple(

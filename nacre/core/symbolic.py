@@ -218,10 +218,16 @@ def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         scope = export.SymbolicScope()
         sizes = {a: export.symbolic_shape("b" if a == 0 else f"d{a}", scope=scope)[0] for a in axes}
         return _as_symbolic(*shapes_for(sizes))
-    except Exception:
+    except Exception as symbolic_error:
         small = {a: 8 if a == 0 else 192 for a in axes}
         large = {a: 12 if a == 0 else 384 for a in axes}
-        first_structure, first = shapes_for(small)
+        try:
+            first_structure, first = shapes_for(small)
+        except Exception as error:
+            if type(error) is not type(symbolic_error):
+                raise
+            # The same mistake, told with `b` instead of an example batch size.
+            raise symbolic_error from None
         _, second = shapes_for(large)
         merged = [
             jax.ShapeDtypeStruct(

@@ -42,9 +42,18 @@ from nacre.layers.core import Softmax as Softmax
 from nacre.layers.core import ThresholdedReLU as ThresholdedReLU
 from nacre.layers.core import deserialize as deserialize
 from nacre.layers.core import serialize as serialize
+from nacre.layers.graph import GATConv as GATConv
+from nacre.layers.graph import GCNConv as GCNConv
+from nacre.layers.graph import GINConv as GINConv
+from nacre.layers.graph import GraphMaxPooling as GraphMaxPooling
+from nacre.layers.graph import GraphMeanPooling as GraphMeanPooling
+from nacre.layers.graph import GraphSAGEConv as GraphSAGEConv
+from nacre.layers.graph import GraphSumPooling as GraphSumPooling
+from nacre.layers.graph import MessagePassing as MessagePassing
 from nacre.layers.merging import Add as Add
 from nacre.layers.merging import Average as Average
 from nacre.layers.merging import Concatenate as Concatenate
+from nacre.layers.merging import Distance as Distance
 from nacre.layers.merging import Dot as Dot
 from nacre.layers.merging import Maximum as Maximum
 from nacre.layers.merging import Minimum as Minimum
@@ -83,21 +92,49 @@ from nacre.layers.pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
 from nacre.layers.pooling import MaxPooling1D as MaxPooling1D
 from nacre.layers.pooling import MaxPooling2D as MaxPooling2D
 from nacre.layers.pooling import MaxPooling3D as MaxPooling3D
+from nacre.layers.preprocessing import AugMix as AugMix
+from nacre.layers.preprocessing import AutoContrast as AutoContrast
 from nacre.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from nacre.layers.preprocessing import CenterCrop as CenterCrop
+from nacre.layers.preprocessing import (
+    ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,
+)
+from nacre.layers.preprocessing import CutMix as CutMix
 from nacre.layers.preprocessing import Discretization as Discretization
+from nacre.layers.preprocessing import Equalization as Equalization
+from nacre.layers.preprocessing import HashedCrossing as HashedCrossing
+from nacre.layers.preprocessing import Hashing as Hashing
 from nacre.layers.preprocessing import IntegerLookup as IntegerLookup
+from nacre.layers.preprocessing import MaxNumBoundingBoxes as MaxNumBoundingBoxes
+from nacre.layers.preprocessing import MelSpectrogram as MelSpectrogram
+from nacre.layers.preprocessing import MixUp as MixUp
 from nacre.layers.preprocessing import Normalization as Normalization
 from nacre.layers.preprocessing import Pipeline as Pipeline
+from nacre.layers.preprocessing import RandAugment as RandAugment
 from nacre.layers.preprocessing import RandomBrightness as RandomBrightness
+from nacre.layers.preprocessing import RandomColorDegeneration as RandomColorDegeneration
+from nacre.layers.preprocessing import RandomColorJitter as RandomColorJitter
 from nacre.layers.preprocessing import RandomContrast as RandomContrast
 from nacre.layers.preprocessing import RandomCrop as RandomCrop
+from nacre.layers.preprocessing import RandomElasticTransform as RandomElasticTransform
+from nacre.layers.preprocessing import RandomErasing as RandomErasing
 from nacre.layers.preprocessing import RandomFlip as RandomFlip
+from nacre.layers.preprocessing import RandomGaussianBlur as RandomGaussianBlur
+from nacre.layers.preprocessing import RandomGrayscale as RandomGrayscale
+from nacre.layers.preprocessing import RandomHue as RandomHue
+from nacre.layers.preprocessing import RandomInvert as RandomInvert
+from nacre.layers.preprocessing import RandomPerspective as RandomPerspective
+from nacre.layers.preprocessing import RandomPosterization as RandomPosterization
 from nacre.layers.preprocessing import RandomRotation as RandomRotation
+from nacre.layers.preprocessing import RandomSaturation as RandomSaturation
+from nacre.layers.preprocessing import RandomSharpness as RandomSharpness
+from nacre.layers.preprocessing import RandomShear as RandomShear
 from nacre.layers.preprocessing import RandomTranslation as RandomTranslation
 from nacre.layers.preprocessing import RandomZoom as RandomZoom
 from nacre.layers.preprocessing import Rescaling as Rescaling
 from nacre.layers.preprocessing import Resizing as Resizing
+from nacre.layers.preprocessing import Solarization as Solarization
+from nacre.layers.preprocessing import STFTSpectrogram as STFTSpectrogram
 from nacre.layers.preprocessing import StringLookup as StringLookup
 from nacre.layers.preprocessing import TextVectorization as TextVectorization
 from nacre.layers.recurrent import GRU as GRU
@@ -118,6 +155,8 @@ from nacre.layers.regularization import AlphaDropout as AlphaDropout
 from nacre.layers.regularization import Dropout as Dropout
 from nacre.layers.regularization import GaussianDropout as GaussianDropout
 from nacre.layers.regularization import GaussianNoise as GaussianNoise
+from nacre.layers.regularization import KLDivergenceRegularization as KLDivergenceRegularization
+from nacre.layers.regularization import Sampling as Sampling
 from nacre.layers.regularization import SpatialDropout1D as SpatialDropout1D
 from nacre.layers.regularization import SpatialDropout2D as SpatialDropout2D
 from nacre.layers.regularization import SpatialDropout3D as SpatialDropout3D
@@ -134,6 +173,11 @@ from nacre.layers.reshaping import UpSampling3D as UpSampling3D
 from nacre.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from nacre.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from nacre.layers.reshaping import ZeroPadding3D as ZeroPadding3D
+from nacre.layers.transformer import RotaryEmbedding as RotaryEmbedding
+from nacre.layers.transformer import SinePositionEncoding as SinePositionEncoding
+from nacre.layers.transformer import TokenAndPositionEmbedding as TokenAndPositionEmbedding
+from nacre.layers.transformer import TransformerDecoder as TransformerDecoder
+from nacre.layers.transformer import TransformerEncoder as TransformerEncoder
 from nacre.layers.wrappers import TimeDistributed as TimeDistributed
 from nacre.layers.wrappers import Wrapper as Wrapper
 
@@ -168,6 +212,8 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AugMix",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -177,6 +223,7 @@ __all__ = [
     "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -189,16 +236,22 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Discretization",
+    "Distance",
     "Dot",
     "Dropout",
     "ELU",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
+    "GATConv",
+    "GCNConv",
+    "GINConv",
     "GRU",
     "GRUCell",
     "GaussianDropout",
@@ -209,13 +262,20 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GraphMaxPooling",
+    "GraphMeanPooling",
+    "GraphSAGEConv",
+    "GraphSumPooling",
     "GroupNormalization",
     "GroupQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
     "IntegerLookup",
+    "KLDivergenceRegularization",
     "LSTM",
     "LSTMCell",
     "Lambda",
@@ -223,11 +283,15 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
+    "MessagePassing",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
@@ -236,11 +300,25 @@ __all__ = [
     "Pipeline",
     "RMSNormalization",
     "RNN",
+    "RandAugment",
     "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
     "RandomContrast",
     "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
     "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
     "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
     "RandomTranslation",
     "RandomZoom",
     "ReLU",
@@ -249,11 +327,16 @@ __all__ = [
     "Reshape",
     "Resizing",
     "ReversibleEmbedding",
+    "RotaryEmbedding",
+    "STFTSpectrogram",
+    "Sampling",
     "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",
     "SimpleRNNCell",
+    "SinePositionEncoding",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
@@ -264,6 +347,9 @@ __all__ = [
     "TextVectorization",
     "ThresholdedReLU",
     "TimeDistributed",
+    "TokenAndPositionEmbedding",
+    "TransformerDecoder",
+    "TransformerEncoder",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -12,6 +12,12 @@ from nacre.core.registry import (
     serialize_keras_object,
 )
 from nacre.losses.checking import check_labels as check_labels
+from nacre.losses.contrastive import ContrastiveLoss as ContrastiveLoss
+from nacre.losses.contrastive import NTXentLoss as NTXentLoss
+from nacre.losses.contrastive import TripletLoss as TripletLoss
+from nacre.losses.contrastive import contrastive as contrastive
+from nacre.losses.contrastive import nt_xent as nt_xent
+from nacre.losses.contrastive import triplet as triplet
 from nacre.losses.embedding import Circle as Circle
 from nacre.losses.embedding import circle as circle
 from nacre.losses.focal import BinaryFocalCrossentropy as BinaryFocalCrossentropy
@@ -87,6 +93,8 @@ __all__ = [
     "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
     "MeanSquaredLogarithmicError", "Poisson", "SparseCategoricalCrossentropy", "SquaredHinge",
     "Tversky",
+    # Beyond Keras.
+    "ContrastiveLoss", "NTXentLoss", "TripletLoss", "contrastive", "nt_xent", "triplet",
     "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
     "categorical_focal_crossentropy", "categorical_generalized_cross_entropy",
     "categorical_hinge", "circle", "cosine_similarity", "ctc", "dice", "hinge", "huber",

@@ -9,6 +9,7 @@ from nacre.models.clone import clone_model as clone_model
 from nacre.models.clone import model_from_config as model_from_config
 from nacre.models.clone import model_from_json as model_from_json
 from nacre.models.functional import Functional as Functional
+from nacre.models.generation import generate as generate
 from nacre.models.model import Model as Model
 from nacre.models.sequential import Sequential as Sequential
 
@@ -17,6 +18,7 @@ __all__ = [
     "Model",
     "Sequential",
     "clone_model",
+    "generate",
     "load_model",
     "model_from_config",
     "model_from_json",

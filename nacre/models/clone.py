@@ -12,6 +12,7 @@ from nacre.core.registry import deserialize_keras_object
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.input_layer import InputLayer
+from nacre.models import doors
 from nacre.models.functional import Functional
 from nacre.models.model import Model
 from nacre.models.sequential import Sequential
@@ -115,8 +116,8 @@ def _clone_graph(model: Model, input_tensors: Any, copy: Any, call_function: Any
 
 
 def model_from_config(config: dict[str, Any], custom_objects: Any = None) -> Model:
-    """The model a config describes."""
-    return deserialize_keras_object(config, custom_objects)
+    """The model a config describes, Keras 1's and 2's included."""
+    return deserialize_keras_object(doors.migrated(config), custom_objects)
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Model:

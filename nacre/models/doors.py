@@ -63,6 +63,14 @@ def rebuild_from_bytes(data: bytes) -> Model:
 
 def from_saving(name: str) -> Any:
     """A public function of `nacre.saving`, for the namespace `nacre.models`."""
-    import nacre.saving
+    from nacre import saving
 
-    return getattr(nacre.saving, name)
+    return getattr(saving, name)
+
+
+def migrated(config: dict[str, Any]) -> dict[str, Any]:
+    """A model's config in today's form, from Keras 1's, 2's or 3's."""
+    from nacre.saving.migrate import migrate_config
+
+    version = config.get("keras_version") or ("3" if "module" in config else "")
+    return migrate_config(config, version)

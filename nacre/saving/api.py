@@ -152,7 +152,7 @@ def load_model(
         return h5.load(source.opened(), source.who, custom_objects, compile, safe_mode)
     if source.kind in ("native", "native_folder"):
         if source.kind == "native":
-            files = archive.unpack(source.opened(), archive.MEMBERS, source.who)
+            files = native.unpack(source.opened(), source.who)
         else:
             assert source.path is not None
             files = native.read_folder(source.path)
@@ -288,7 +288,7 @@ def model_from_bytes(data: bytes) -> Any:
     your own.
     """
     who = "pickled model"
-    files = archive.unpack(Source(data, who).opened(), archive.MEMBERS, who)
+    files = native.unpack(Source(data, who).opened(), who)
     config = archive.read_json(files[archive.CONFIG], "config.json", who)
     found: dict[str, Any] = {}
     _custom_classes(config, found)

@@ -41,8 +41,10 @@ def pack(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack(source: Any, names: tuple[str, ...], who: str) -> dict[str, bytes]:
-    """The members called `names` that are there; all others are left alone.
+def unpack(
+    source: Any, names: tuple[str, ...], who: str, folder: str | None = None
+) -> dict[str, bytes]:
+    """The members called `names` and those in `folder` that are there; others are left alone.
 
     Raises:
         FileFormatError: The archive is damaged, or a member is a bomb.
@@ -50,7 +52,8 @@ def unpack(source: Any, names: tuple[str, ...], who: str) -> dict[str, bytes]:
     found = {}
     try:
         with zipfile.ZipFile(source) as archive:
-            for name in names:
+            inner = [n for n in archive.namelist() if folder and n.startswith(folder)]
+            for name in (*names, *inner):
                 try:
                     info = archive.getinfo(name)
                 except KeyError:

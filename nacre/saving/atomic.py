@@ -123,6 +123,7 @@ def write_folder(
     try:
         temporary.mkdir()
         for name, content in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             with open(temporary / name, "xb") as file:
                 file.write(content)
                 file.flush()

@@ -1,4 +1,4 @@
-"""Code in configs: found before anything is built, refused unless the caller trusts the file."""
+"""Code and paths in configs: found before anything is built, refused unless the file is trusted."""
 
 from __future__ import annotations
 
@@ -43,9 +43,23 @@ def take_out_code(config: Any, safe_mode: bool, who: str) -> tuple[Any, dict[str
         inner = node.get("config")
         if isinstance(inner, dict) and "class_name" in node:
             owner = f"{node['class_name']} '{inner.get('name', '')}'"
+            if safe_mode and isinstance(inner.get("vocabulary"), str):
+                raise _refused_path(owner, inner["vocabulary"], who)
         return {key: visit(value, owner) for key, value in node.items()}
 
     return visit(config, "the model"), functions
+
+
+def _refused_path(owner: str, path: str, who: str) -> SerializationError:
+    return SerializationError(
+        message(
+            f"{who}, {owner}",
+            "opening a file must not read other files it names",
+            f"the vocabulary file {path!r}",
+            "If you trust the file: load_model(path, safe_mode=False). Better: pass the tokens "
+            "themselves to the layer, and save again.",
+        )
+    )
 
 
 def _refused(owner: str, who: str) -> SerializationError:

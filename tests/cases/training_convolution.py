@@ -21,7 +21,7 @@ def conv1d(k):
     )
 
 
-@case((8, 8, 2), (2,), "sgd", rows=RAGGED_ROWS)
+@case((8, 8, 2), (2,), "sgd")
 def conv2d_max_pooling(k):
     return stack(
         k,

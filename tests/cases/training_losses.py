@@ -86,7 +86,6 @@ PROBABILITIES = {
         "loss": CLASSES,
         "metrics": {"binary": ["accuracy", metric("AUC", num_thresholds=20)], "focal": ["mse"]},
     },
-    rows=RAGGED_ROWS,
 )
 def sigmoid_losses(k):
     return heads(k, dict.fromkeys(CLASSES, 2), "sigmoid")
@@ -180,7 +179,6 @@ def class_weight_of_classes(k):
     "sgd",
     compiling={"loss": "binary_crossentropy", "metrics": ["accuracy"]},
     fitting={"class_weight": {0: 1.0, 1: 4.0}},
-    rows=RAGGED_ROWS,
 )
 def class_weight_of_two(k):
     return stack(
@@ -267,7 +265,33 @@ def two_inputs_two_outputs(k):
     rows=RAGGED_ROWS,
 )
 def outputs_by_name_ragged(k):
-    return heads(k, {"value": 1, "kind": 3}, "sigmoid")
+    inputs = k.Input((4,))
+    hidden = k.layers.Dense(4, activation="tanh")(inputs)
+    value = k.layers.Dense(1, name="value")(hidden)
+    kind = k.layers.Dense(3, activation="softmax", name="kind")(hidden)
+    return k.Model(inputs, {"value": value, "kind": kind})
+
+
+UNUSUAL = {
+    "sigmoid_of_classes": "categorical_crossentropy",
+    "softmax_of_two": "binary_crossentropy",
+}
+
+
+@case(
+    (4,),
+    dict.fromkeys(UNUSUAL, ONE_HOT),
+    "sgd",
+    compiling={"loss": UNUSUAL, "metrics": None},
+)
+def losses_of_the_other_activation(k):
+    """Sigmoids under a loss of classes, which scales them to a sum of 1, and a softmax under
+    the loss of yes-or-no answers, as many scripts have it."""
+    inputs = k.Input((4,))
+    hidden = k.layers.Dense(4, activation="tanh")(inputs)
+    sigmoid = k.layers.Dense(3, activation="sigmoid", name="sigmoid_of_classes")(hidden)
+    softmax = k.layers.Dense(3, activation="softmax", name="softmax_of_two")(hidden)
+    return k.Model(inputs, {"sigmoid_of_classes": sigmoid, "softmax_of_two": softmax})
 
 
 @case(

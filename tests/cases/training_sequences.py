@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .spec import ArrayInput as X
-from .training_case import RAGGED_ROWS, Table, loss, stack
+from .training_case import Table, loss, stack
 
 SEQUENCES = Table()
 case = SEQUENCES.case
@@ -49,7 +49,7 @@ def embedding_mask_lstm(k):
     )
 
 
-@case((5, 3), (2,), rows=RAGGED_ROWS)
+@case((5, 3), (2,))
 def simple_rnn(k):
     return stack(
         k,
@@ -60,7 +60,7 @@ def simple_rnn(k):
     )
 
 
-@case((5, 3), (2,), rows=RAGGED_ROWS)
+@case((5, 3), (2,))
 def lstm(k):
     return stack(
         k,

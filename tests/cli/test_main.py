@@ -45,7 +45,23 @@ def test_a_misspelt_command_gets_the_nearest(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit) as leave:
         main.main(["quikstart"])
     assert leave.value.code == 2
-    assert "Did you mean 'quickstart'?" in capsys.readouterr().err
+    expected = "nacre: no command 'quikstart'. Did you mean 'quickstart'?\nSee: nacre --help\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_a_word_near_no_command_gets_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["zzz"])
+    assert f"no command 'zzz'. There are {', '.join(main.COMMANDS)}." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["x", "0", "-3"])
+def test_epochs_must_be_a_positive_number(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leave:
+        main.main(["quickstart", "--epochs", value])
+    assert leave.value.code == 2
+    text = capsys.readouterr().err
+    assert f"--epochs: must be a number of at least 1. Got '{value}'." in text
 
 
 def test_doctor_tells_versions_devices_caches_and_extras(
@@ -59,7 +75,9 @@ def test_doctor_tells_versions_devices_caches_and_extras(
 def test_doctor_gives_the_line_that_installs_what_is_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_OPTIONAL_PACKAGES", (("no_such_package", "nothing", "plot"),))
+    monkeypatch.setattr(
+        doctor, "_OPTIONAL_PACKAGES", (("no-such-package", "no_such", "nothing", "plot"),)
+    )
     text = output(capsys, ["doctor"])
     assert 'not installed, for nothing: pip install "nacre[plot]"' in re.sub(r"\s+", " ", text)
 

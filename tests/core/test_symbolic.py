@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -17,12 +18,13 @@ from nacre.core.variable import Variable
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(1, 3)), min_size=1, max_size=3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_the_inferred_shape_is_the_real_one_where_it_is_known(sizes: list[int | None]) -> None:
     function = lambda x: jnp.concatenate([x, x * 2.0], axis=-1)[None]
     symbolic = infer(function, KerasTensor(sizes))
     for unknown in (2, 5):
-        real = function(jnp.zeros([unknown if n is None else n for n in sizes])).shape
+        sample = jax.ShapeDtypeStruct([unknown if n is None else n for n in sizes], "float32")
+        real = jax.eval_shape(function, sample).shape
         assert len(real) == len(symbolic.shape)
         assert all(s in (None, r) for s, r in zip(symbolic.shape, real, strict=True))
     known = [n is not None for n in sizes]
@@ -50,7 +52,7 @@ def test_inferring_changes_no_variable() -> None:
 
 
 def test_an_error_of_the_function_gets_out() -> None:
-    with pytest.raises(TypeError, match="incompatible shapes"):
+    with pytest.raises(ValueError, match=r"Incompatible shapes.*\(b, 3\), \(7,\)"):
         infer(lambda x: x + jnp.ones(7), KerasTensor((None, 3)))
 
 

@@ -29,7 +29,7 @@ class Broken(nacre.layers.Layer):
 
 
 def error_of(fail: Any) -> BaseException:
-    with pytest.raises(Exception) as caught:  # noqa: PT011  any error of the user's
+    with pytest.raises(Exception) as caught:
         Broken(fail)(np.ones((2, 3)))
     return caught.value
 

@@ -299,3 +299,13 @@ def test_stateless_call_is_pure():
     assert any(not np.array_equal(a, b) for a, b in zip(others, new, strict=True))
     for variable, value in zip(model.non_trainable_variables, others, strict=True):
         np.testing.assert_array_equal(variable.value, value)
+
+
+def test_model_from_json_opens_the_json_of_tf_keras_2(pytestconfig):
+    folder = pytestconfig.rootpath / "tests/reference/files/legacy"
+    texts = sorted(folder.glob("*.json"))
+    assert texts
+    for path in texts:
+        if path.stem == "expected":
+            continue
+        assert keras.models.model_from_json(path.read_text()).count_params() > 0, path.name

@@ -181,6 +181,20 @@ def test_h5_holds_names_that_keras_can_read_and_logs_keep_theirs(tmp_path):
         assert '"loss": "mean_squared_error"' in file.attrs["training_config"]
 
 
+def test_vocabularies_travel_as_assets(tmp_path):
+    lookup = nacre.layers.IntegerLookup()
+    lookup.adapt([3, 4, 5])
+    layers = [nacre.Input((1,), dtype="int32"), lookup, nacre.layers.Embedding(10, 2)]
+    model, x = nacre.Sequential(layers), np.array([[3], [5], [9]])
+    model.save(tmp_path / "m.keras")
+    model.save(tmp_path / "m", zipped=False)
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        assert "assets/layers/integer_lookup/vocabulary.txt" in archive.namelist()
+    for name in ("m.keras", "m"):
+        again = load_model(tmp_path / name)
+        assert same(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
 def test_without_optimizer(tmp_path):
     model, _, _ = trained("sequential_dense")
     for ending in (".keras", ".h5"):

@@ -89,6 +89,16 @@ def test_functions_are_never_imported_by_path(path, tmp_path):
         load_model(tmp_path / "evil.keras")
 
 
+def test_files_named_in_a_config_are_not_read(path, tmp_path):
+    def change(config):
+        layer = config["config"]["layers"][1]
+        layer |= {"class_name": "StringLookup", "config": {"name": "s", "vocabulary": "/etc/hosts"}}
+
+    tampered(path, tmp_path / "evil.keras", change)
+    with pytest.raises(SerializationError, match="vocabulary file '/etc/hosts'"):
+        load_model(tmp_path / "evil.keras")
+
+
 def weights_of(path):
     with zipfile.ZipFile(path) as archive:
         return io.BytesIO(archive.read("model.weights.h5"))

@@ -14,6 +14,14 @@ from nacre.layers.base.layer import Layer
 from nacre.layers.core.einsum_dense import EinsumDense
 
 
+class _Projection(EinsumDense):
+    """The dense layer of one projection. Attention uses the masks itself, so they end here."""
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """None."""
+        return None
+
+
 class ProjectedAttention(Layer):
     """Attention between projections of query, key and value.
 
@@ -102,7 +110,7 @@ class ProjectedAttention(Layer):
     def _dense(
         self, name: str, equation: str, output_shape: Any, bias_axes: str, input_shape: Any
     ) -> EinsumDense:
-        dense = EinsumDense(
+        dense = _Projection(
             equation,
             output_shape=output_shape,
             bias_axes=bias_axes if self.use_bias else None,

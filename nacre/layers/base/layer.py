@@ -1013,6 +1013,10 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
         if getattr(self, "_building", False):
             build(self, *args, **kwargs)
             return
+        names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
+        shapes = {**dict(zip(names, args, strict=False)), **kwargs}
+        if self.built and self._own_variables and shapes == self._build_shapes:
+            return  # it has its variables: a layer around it may have been made from a config
         object.__setattr__(self, "_building", True)
         already = len(self._own_variables)
         try:
@@ -1023,8 +1027,7 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
             raise
         finally:
             object.__setattr__(self, "_building", False)
-        names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
-        self._build_shapes = {**dict(zip(names, args, strict=False)), **kwargs}
+        self._build_shapes = shapes
         self.built = True
 
     wrapped._nacre_wrapped = True  # type: ignore[attr-defined]

@@ -232,4 +232,3 @@ class GINConv(GraphConvolution):
         hidden = hidden if self.hidden_bias is None else hidden + self.hidden_bias.value
         outputs = ops.matmul(self.activation(hidden), self.kernel)
         return outputs if self.bias is None else outputs + self.bias.value
-

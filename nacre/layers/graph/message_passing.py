@@ -154,9 +154,7 @@ class GraphConvolution(MessagePassing):
 
     def _positive(self, name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(
-                message(self._who(), f"{name} must be a positive int", repr(value))
-            )
+            raise ArgumentError(message(self._who(), f"{name} must be a positive int", repr(value)))
         return value
 
     def _features(self, input_shape: Any) -> int:
@@ -200,11 +198,7 @@ class GraphConvolution(MessagePassing):
         return self.activation(outputs)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, as plain data."""
+        """The arguments, as plain data; how messages are gathered is the formula's."""
         config = super().get_config()
-        if not self._takes_aggregation():
-            config.pop("aggregation", None)
+        config.pop("aggregation", None)
         return config
-
-    def _takes_aggregation(self) -> bool:
-        return False

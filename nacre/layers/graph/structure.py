@@ -42,14 +42,15 @@ def named_parts(who: str, inputs: Any, with_edges: bool = True) -> dict[str, Any
     """
     if isinstance(inputs, Mapping):
         given = dict(inputs)
-    elif isinstance(inputs, list | tuple):
+    elif isinstance(inputs, list | tuple) and not _is_one_shape(inputs):
         given = dict(zip(PARTS, inputs, strict=False))
     else:
         given = {"node_features": inputs}
     needed = PARTS[:2] if with_edges else PARTS[:1]
     unknown = [name for name in given if name not in PARTS]
     missing = [name for name in needed if given.get(name) is None]
-    too_many = isinstance(inputs, list | tuple) and len(inputs) > len(PARTS)
+    several = isinstance(inputs, list | tuple) and not _is_one_shape(inputs)
+    too_many = several and len(inputs) > len(PARTS)
     if unknown or missing or too_many:
         got = ", ".join(str(n) for n in given) if not too_many else f"{len(inputs)} tensors"
         raise ArgumentError(
@@ -62,6 +63,11 @@ def named_parts(who: str, inputs: Any, with_edges: bool = True) -> dict[str, Any
             )
         )
     return {name: given.get(name) for name in PARTS}
+
+
+def _is_one_shape(inputs: Any) -> bool:
+    """Whether a tuple is the shape of one tensor, not a tuple of shapes or tensors."""
+    return bool(inputs) and all(size is None or isinstance(size, int) for size in inputs)
 
 
 def node_mask_of(parts: dict[str, Any], mask: Any) -> Any:

@@ -14,6 +14,7 @@ from nacre.layers.merging.arithmetic import multiply as multiply
 from nacre.layers.merging.arithmetic import subtract as subtract
 from nacre.layers.merging.concatenate import Concatenate as Concatenate
 from nacre.layers.merging.concatenate import concatenate as concatenate
+from nacre.layers.merging.distance import Distance as Distance
 from nacre.layers.merging.dot import Dot as Dot
 from nacre.layers.merging.dot import dot as dot
 
@@ -21,6 +22,7 @@ __all__ = [
     "Add",
     "Average",
     "Concatenate",
+    "Distance",
     "Dot",
     "Maximum",
     "Minimum",

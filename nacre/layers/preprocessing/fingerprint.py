@@ -1,7 +1,7 @@
 """Fingerprints of strings: the same 64 bits on every machine, in every version.
 
-All functions are vectorised: one row of bytes a string, grouped by length, uint64 throughout (NumPy's
-unsigned arithmetic wraps around, as the algorithms want).
+All functions are vectorised: one row of bytes a string, grouped by length, uint64 throughout (the
+unsigned arithmetic of NumPy wraps around, as the algorithms want).
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def sip_fingerprint(strings: Iterable[bytes], key: tuple[int, int]) -> Words:
     Source:
         Aumasson & Bernstein 2012, "SipHash: a fast short-input PRF".
     Example:
-        >>> hex(int(sip_fingerprint([bytes(range(15))], (0x0706050403020100, 0x0f0e0d0c0b0a0908))[0]))
+        >>> key = (0x0706050403020100, 0x0F0E0D0C0B0A0908)
+        >>> hex(int(sip_fingerprint([bytes(range(15))], key)[0]))
         '0xa129ca6149be45e5'
     """
     return _by_length(strings, lambda rows: _sip(rows, key))

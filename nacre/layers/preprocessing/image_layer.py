@@ -74,14 +74,27 @@ class ImageLayer(Layer):
         is_one = len(parts["images"].shape) == 3
         if is_one:
             parts = jax.tree.map(lambda x: jnp.asarray(x)[None], parts)
+        has_flat_masks = self._with_mask_channels(parts)
         drawn = self.get_random_transformation(parts, training=training)
         for name in _PARTS:
             if name in parts:
                 change = getattr(self, f"transform_{name}")
                 parts[name] = change(parts[name], drawn, training=training)
+        if has_flat_masks:
+            axis = 1 if self.data_format == "channels_first" else -1
+            parts["segmentation_masks"] = jnp.squeeze(parts["segmentation_masks"], axis)
         if is_one:
             parts = jax.tree.map(lambda x: x[0], parts)
         return parts if isinstance(data, dict) else parts["images"]
+
+    def _with_mask_channels(self, parts: dict[str, Any]) -> bool:
+        """Give masks without an axis of channels one, in place; tells whether it was missing."""
+        masks = parts.get("segmentation_masks")
+        if masks is None or len(masks.shape) == 4:
+            return False
+        axis = 1 if self.data_format == "channels_first" else -1
+        parts["segmentation_masks"] = jnp.expand_dims(jnp.asarray(masks), axis)
+        return True
 
     def _check_parts(self, parts: dict[str, Any]) -> None:
         if "images" not in parts:
@@ -228,13 +241,9 @@ class RandomImageLayer(ImageLayer):
         if not self._moves_pixels or not training or transformation is None:
             return segmentation_masks
         masks = jnp.asarray(segmentation_masks)
-        has_channels = masks.ndim == 4
-        axis = 1 if self.data_format == "channels_first" else -1
-        full = masks if has_channels else jnp.expand_dims(masks, axis)
-        moved = self._moved_masks(self._channels_last(full), transformation)
+        moved = self._moved_masks(self._channels_last(masks), transformation)
         if self.data_format == "channels_first":
             moved = jnp.moveaxis(moved, -1, 1)
-        moved = moved if has_channels else jnp.squeeze(moved, axis)
         return self._in_dtype_of(masks, moved)
 
     def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:

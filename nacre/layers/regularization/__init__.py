@@ -1,4 +1,4 @@
-"""Layers that act in training only: dropout and noise; and penalties on activity."""
+"""Layers that act in training only: dropout and noise; penalties on activity; random codes."""
 
 from nacre.layers.regularization.dropout import AlphaDropout as AlphaDropout
 from nacre.layers.regularization.dropout import Dropout as Dropout
@@ -8,6 +8,10 @@ from nacre.layers.regularization.dropout import SpatialDropout3D as SpatialDropo
 from nacre.layers.regularization.noise import ActivityRegularization as ActivityRegularization
 from nacre.layers.regularization.noise import GaussianDropout as GaussianDropout
 from nacre.layers.regularization.noise import GaussianNoise as GaussianNoise
+from nacre.layers.regularization.variational import (
+    KLDivergenceRegularization as KLDivergenceRegularization,
+)
+from nacre.layers.regularization.variational import Sampling as Sampling
 
 __all__ = [
     "ActivityRegularization",
@@ -15,6 +19,8 @@ __all__ = [
     "Dropout",
     "GaussianDropout",
     "GaussianNoise",
+    "KLDivergenceRegularization",
+    "Sampling",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",

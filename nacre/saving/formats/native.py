@@ -9,7 +9,7 @@ from typing import Any
 
 from nacre.core.errors import FileFormatError, SerializationError, message
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, serialize_keras_object
-from nacre.saving import archive, hdf5, weights
+from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import migrate_compile, migrate_config
 
@@ -33,6 +33,7 @@ def to_files(model: Any, include_optimizer: bool = True) -> tuple[dict[str, byte
         archive.METADATA: json.dumps(metadata).encode(),
         archive.CONFIG: config_text(config, f"model '{model.name}'").encode(),
         archive.WEIGHTS: content,
+        **assets.collect(model),
     }
     return files, groups
 
@@ -58,7 +59,12 @@ def config_text(config: Any, who: str) -> str:
 
 def check_archive(source: Any, groups: list[Any], who: str) -> None:
     """Raise unless a written archive opens and holds exactly these arrays."""
-    _check(archive.unpack(source, archive.MEMBERS, who), groups, who)
+    _check(unpack(source, who), groups, who)
+
+
+def unpack(source: Any, who: str) -> dict[str, bytes]:
+    """The members of an archive that belong to the format."""
+    return archive.unpack(source, archive.MEMBERS, who, assets.FOLDER)
 
 
 def check_folder(folder: Path, groups: list[Any], who: str) -> None:
@@ -74,9 +80,10 @@ def _check(files: dict[str, bytes], groups: list[Any], who: str) -> None:
 
 def read_folder(folder: Path) -> dict[str, bytes]:
     """The members of an unzipped model."""
-    return {
-        name: (folder / name).read_bytes() for name in archive.MEMBERS if (folder / name).is_file()
-    }
+    names = [name for name in archive.MEMBERS if (folder / name).is_file()]
+    inner = (folder / assets.FOLDER).rglob("*")
+    names += [path.relative_to(folder).as_posix() for path in inner if path.is_file()]
+    return {name: (folder / name).read_bytes() for name in names}
 
 
 def load(
@@ -106,9 +113,11 @@ def load(
     is_old = version.split(".")[0] in ("1", "2")
     if is_old:
         config = migrate_config(config, version)
+    assets.put_into_config(config, files)
     config, functions = take_out_code(config, safe_mode, who)
     with CustomObjectScope({**functions, **(custom_objects or {})}):
         model = deserialize_keras_object(config, safe_mode=safe_mode)
+        assets.restore(model, files)
         with hdf5.open_file(files[archive.WEIGHTS], who) as file:
             weights.restore(model, file, who)
             if compile and compile_config:
@@ -141,5 +150,5 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
 
 __all__ = [
     "KERAS_VERSION", "check_archive", "check_folder", "compile_model", "config_text", "load",
-    "nacre_version",    "read_folder", "to_files",
+    "nacre_version",    "read_folder", "to_files", "unpack",
 ]  # fmt: skip

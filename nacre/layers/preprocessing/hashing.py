@@ -1,0 +1,228 @@
+"""Categories without a vocabulary: each value goes to the bin its fingerprint tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
+from nacre.core.interop import is_tracer, to_numpy_if_foreign
+from nacre.core.registry import register
+from nacre.core.symbolic import KerasTensor
+from nacre.layers.base.layer import Layer
+from nacre.layers.preprocessing.encoding import (
+    OUTPUT_MODES,
+    checked_mode,
+    encode,
+    refuse_sparse,
+)
+from nacre.layers.preprocessing.fingerprint import (
+    farm_fingerprint,
+    join_fingerprints,
+    sip_fingerprint,
+)
+
+# The start of a joined fingerprint in TensorFlow's sparse crosses.
+_CROSS_START = np.uint64(0xDECAFCAFFE)
+
+
+class HostHashing(Layer):
+    """What the hashing layers share: they work on the host, in a data pipeline."""
+
+    def __init__(self, num_bins: int, output_mode: str, sparse: bool, **kwargs: Any) -> None:
+        # Keras's policy here is int64 for bins; vectors are float32.
+        if kwargs.get("dtype") is None:
+            kwargs["dtype"] = "int64" if output_mode == "int" else "float32"
+        super().__init__(**kwargs)
+        refuse_sparse(self, sparse)
+        if not isinstance(num_bins, int) or num_bins < 1:
+            raise ArgumentError(
+                message(self._who(), "num_bins must be a positive int", repr(num_bins))
+            )
+        self.num_bins = num_bins
+        self.output_mode = output_mode
+        self.sparse = sparse
+
+    def _values(self, inputs: Any) -> np.ndarray:
+        """Inputs on the host: ints or strings."""
+        if is_tracer(inputs) or isinstance(inputs, KerasTensor):
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "values are hashed on the host, before the model",
+                    "a value inside a compiled model",
+                    "Apply the layer in the data pipeline.",
+                )
+            )
+        values = np.asarray(to_numpy_if_foreign(inputs))
+        if values.dtype.kind not in "iuOUSb":
+            raise DTypeError(
+                message(
+                    self._who(), "inputs must be ints or strings", f"inputs of dtype {values.dtype}"
+                )
+            )
+        return values
+
+    def _output(self, bins: np.ndarray) -> Any:
+        indices = jnp.asarray(bins.astype("int32"))
+        if self.output_mode == "int":
+            return indices
+        return encode(indices, self.num_bins, self.output_mode, self.compute_dtype)
+
+
+def _bytes_of(value: Any) -> bytes:
+    """A value as TensorFlow writes it: strings in UTF-8, ints in decimal digits."""
+    if isinstance(value, bytes):
+        return value
+    return str(value).encode()
+
+
+@register("layers/Hashing")
+class Hashing(HostHashing):
+    """Put strings or ints into bins by their fingerprints.
+
+    It works on the host: use it in the data pipeline, before the model.
+
+    Args:
+        num_bins: Number of bins, the bin of `mask_value` included.
+        mask_value: Value that goes to bin 0; all others then go to the bins from 1 on.
+        salt: One or two ints, for another distribution; None for FarmHash without salt.
+        output_mode: 'int' the bin, or 'one_hot', 'multi_hot', 'count'.
+        sparse: Accepted as False only.
+    Formula:
+        bin = fingerprint modulo bins: FarmHash, or SipHash-2-4 with the salt as its key
+    Precision:
+        Bins are int32.
+    Source:
+        TensorFlow 2.21, `string_to_hash_bucket_fast` and `_strong`: the bins are the same.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.Hashing(3)([["A"], ["B"], ["C"]]).tolist()
+        [[1], [0], [1]]
+    """
+
+    def __init__(
+        self,
+        num_bins: int,
+        mask_value: Any = None,
+        salt: Any = None,
+        output_mode: str = "int",
+        sparse: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if output_mode == "binary":  # tf.keras 2 spelling
+            output_mode = "multi_hot"
+        super().__init__(num_bins, output_mode, sparse, **kwargs)
+        checked_mode(self, output_mode, ("int", *OUTPUT_MODES))
+        if mask_value is not None and num_bins < 2:
+            raise ArgumentError(
+                message(self._who(), "num_bins must be at least 2 with a mask_value", str(num_bins))
+            )
+        pair = (salt, salt) if isinstance(salt, int | np.integer) else salt
+        if pair is not None and (
+            not isinstance(pair, list | tuple)
+            or len(pair) != 2
+            or not all(isinstance(s, int | np.integer) for s in pair)
+        ):
+            raise ArgumentError(message(self._who(), "salt must be an int or two ints", repr(salt)))
+        self.mask_value = mask_value
+        self.salt = None if pair is None else [int(s) for s in pair]
+
+    def call(self, inputs: Any) -> Any:
+        """The bins, or vectors made of them."""
+        values = self._values(inputs)
+        unique, places = np.unique(values, return_inverse=True)
+        texts = [_bytes_of(v) for v in unique.tolist()]
+        if self.salt is None:
+            prints = farm_fingerprint(texts)
+        else:
+            prints = sip_fingerprint(texts, (self.salt[0], self.salt[1]))
+        if self.mask_value is None:
+            bins = prints % np.uint64(self.num_bins)
+        else:
+            masked = np.array([t == _bytes_of(self.mask_value) for t in texts], bool)
+            bins = prints % np.uint64(self.num_bins - 1) + np.uint64(1)
+            bins = np.where(masked, np.uint64(0), bins)
+        return self._output(bins[places].reshape(values.shape))
+
+
+@register("layers/HashedCrossing")
+class HashedCrossing(HostHashing):
+    """Put combinations of several features into bins by their joined fingerprints.
+
+    It works on the host: use it in the data pipeline, before the model.
+
+    Args:
+        num_bins: Number of bins.
+        output_mode: 'int' the bin, or 'one_hot'.
+        sparse: Accepted as False only.
+    Shapes:
+        inputs: two features or more, each (), (batch,) or (batch, 1); returns the same shape, or
+        (batch, num_bins)
+    Precision:
+        Bins are int32.
+    Source:
+        TensorFlow 2.21, `tf.sparse.cross_hashed`: the bins are the same.
+    Example:
+        >>> import nacre, numpy as np
+        >>> nacre.layers.HashedCrossing(5)((np.array(["A", "B"]), np.array([101, 101]))).tolist()
+        [1, 4]
+    """
+
+    def __init__(
+        self,
+        num_bins: int,
+        output_mode: str = "int",
+        sparse: bool = False,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(num_bins, output_mode, sparse, name=name, dtype=dtype, **kwargs)
+        checked_mode(self, output_mode, ("int", "one_hot"))
+
+    def call(self, inputs: Any) -> Any:
+        """The bins, or vectors made of them."""
+        if not isinstance(inputs, list | tuple) or len(inputs) < 2:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "inputs must be a list or tuple of two features or more",
+                    type(inputs).__name__,
+                )
+            )
+        features = [self._values(x) for x in inputs]
+        shape = features[0].shape
+        allowed = shape == () or len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
+        if not allowed or any(f.shape != shape for f in features):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    "all features must have one shape: (), (batch,) or (batch, 1)",
+                    ", ".join(str(f.shape) for f in features),
+                )
+            )
+        joined = np.full(max(features[0].size, 0), _CROSS_START)
+        with np.errstate(over="ignore"):
+            for feature in features:
+                joined = join_fingerprints(joined, _prints(feature))
+        return self._output((joined % np.uint64(self.num_bins)).reshape(shape))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        names = ("num_bins", "output_mode", "sparse", "name")
+        config = {name: getattr(self, name) for name in names}
+        return {**config, "dtype": self.dtype_policy.name}
+
+
+def _prints(feature: np.ndarray) -> np.ndarray:
+    """Fingerprints of strings; ints stand for themselves."""
+    flat = feature.ravel()
+    if flat.dtype.kind in "iub":
+        return flat.astype("int64").astype("uint64")
+    return farm_fingerprint(_bytes_of(v) for v in flat.tolist())
+
+
+__all__ = ["HashedCrossing", "Hashing"]

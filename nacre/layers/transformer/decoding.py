@@ -1,0 +1,95 @@
+"""What the layers of a decoder share while tokens are generated one by one.
+
+Inside `decoding(state)` causal self-attention keeps its keys and values, and positions count from
+`state.index`. The first call sees the whole buffer and records; every later call sees one token a
+sequence and extends what was recorded. Outside, layers know nothing of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+
+
+class Remembered(NamedTuple):
+    """What one attention layer keeps.
+
+    Shapes:
+        key, value (batch, sources, heads, head_dim)
+        mask       (batch, sources) bool, or None
+    """
+
+    key: Any
+    value: Any
+    mask: Any
+
+
+class DecodingState:
+    """Position and memory of one call of a model.
+
+    Args:
+        index: Position of the first token of this call.
+        memory: What the calls before remembered, None in the first.
+    """
+
+    def __init__(self, index: Any = 0, memory: list[Remembered] | None = None) -> None:
+        self.index = index
+        self.memory = memory
+        self.new_memory: list[Remembered] = []
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether this is the call over the whole buffer."""
+        return self.memory is None
+
+    def remember(self, key: Any, value: Any, mask: Any) -> Remembered:
+        """All keys and values so far; attention layers call it in the order of the model."""
+        entry = Remembered(key, value, None if mask is None else jnp.asarray(mask, bool))
+        if self.memory is not None:
+            old = self.memory[len(self.new_memory)]
+            entry = Remembered(
+                *(
+                    None if before is None else self._placed(before, now)
+                    for before, now in zip(old, entry, strict=True)
+                )
+            )
+        self.new_memory.append(entry)
+        return entry
+
+    def _placed(self, before: Any, now: Any) -> Any:
+        return lax.dynamic_update_slice_in_dim(before, now.astype(before.dtype), self.index, 1)
+
+    def visible(self, targets: int, sources: int) -> Any:
+        """(1, targets, sources), True where a source is not later than its target."""
+        rows = self.index + jnp.arange(targets)[:, None]
+        return (jnp.arange(sources)[None, :] <= rows)[None]
+
+
+_local = threading.local()
+
+
+def decoding_state() -> DecodingState | None:
+    """The state in force, or None."""
+    return getattr(_local, "state", None)
+
+
+def first_position(start_index: Any) -> Any:
+    """Where positions begin in this call."""
+    state = decoding_state()
+    return start_index if state is None or state.is_recording else start_index + state.index
+
+
+@contextmanager
+def decoding(state: DecodingState) -> Iterator[DecodingState]:
+    """Make `state` the one in force."""
+    before = decoding_state()
+    _local.state = state
+    try:
+        yield state
+    finally:
+        _local.state = before

@@ -1,0 +1,230 @@
+"""Where a token stands: learned positions, sines, and rotation of queries and keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from nacre import initializers
+from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.registry import register
+from nacre.layers.base.layer import Layer
+from nacre.layers.core.dense import positive_int
+from nacre.layers.core.embedding import ReversibleEmbedding
+from nacre.layers.transformer.decoding import first_position
+
+
+@register("layers/TokenAndPositionEmbedding", module="nacre")
+class TokenAndPositionEmbedding(Layer):
+    """The sum of a trainable vector for each token and one for each position.
+
+    With `reverse=True` it maps vectors back to scores over the vocabulary, by the same table: the
+    output layer of a language model.
+
+    Args:
+        vocabulary_size: Number of tokens.
+        sequence_length: Largest number of positions.
+        embedding_dim: Size of the vectors.
+        embeddings_initializer: First values of both tables.
+        mask_zero: Whether token 0 is padding, masked in the layers that follow.
+    Shapes:
+        inputs  (batch, time) ints, or (batch, time, embedding_dim) with reverse=True
+        returns (batch, time, embedding_dim), or (batch, time, vocabulary_size) with reverse=True
+    Raises:
+        ShapeError: There are more than `sequence_length` steps.
+    Source:
+        Vaswani et al. 2017, arXiv:1706.03762, sections 3.4 and 3.5; learned positions: Gehring et
+        al. 2017, arXiv:1705.03122. Differs: no factor sqrt(embedding_dim).
+    Example:
+        >>> import nacre, numpy as np
+        >>> nacre.layers.TokenAndPositionEmbedding(10, 8, 4)(np.array([[1, 2, 0]])).shape
+        (1, 3, 4)
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        sequence_length: int,
+        embedding_dim: int,
+        embeddings_initializer: Any = "uniform",
+        mask_zero: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"autocast": False, **kwargs})
+        self.vocabulary_size = positive_int(self._who(), "vocabulary_size", vocabulary_size)
+        self.sequence_length = positive_int(self._who(), "sequence_length", sequence_length)
+        self.embedding_dim = positive_int(self._who(), "embedding_dim", embedding_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.mask_zero = mask_zero
+        self.supports_masking = True
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make both tables; they do not depend on the input's shape."""
+        self.token_embedding = ReversibleEmbedding(
+            self.vocabulary_size,
+            self.embedding_dim,
+            embeddings_initializer=self.embeddings_initializer,
+            mask_zero=self.mask_zero,
+            dtype=self.dtype_policy,
+            name="token_embedding",
+        )
+        self.token_embedding.build()
+        self.positions = self.add_weight(
+            name="positions",
+            shape=(self.sequence_length, self.embedding_dim),
+            initializer=_another(self.embeddings_initializer),
+        )
+
+    def call(self, inputs: Any, start_index: Any = 0, reverse: bool = False) -> Any:
+        """Vectors of tokens that begin at position `start_index`, or scores for vectors."""
+        if reverse:
+            return self.token_embedding(inputs, reverse=True)
+        steps = inputs.shape[1]
+        if isinstance(steps, int) and steps > self.sequence_length:
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"there must be at most sequence_length={self.sequence_length} steps",
+                    f"inputs of shape {tuple(inputs.shape)}",
+                    "Make the layer with a larger sequence_length, or cut the inputs.",
+                )
+            )
+        start = first_position(start_index)
+        table = self.positions.value.astype(self.compute_dtype)
+        if isinstance(start, int) and start == 0:
+            rows = table[:steps]
+        else:
+            rows = lax.dynamic_slice_in_dim(table, start, steps)
+        return self.token_embedding(inputs) + rows
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """True where the token is not 0, when `mask_zero`; vectors keep their mask."""
+        if self.mask_zero and len(inputs.shape) == 2:
+            return self.token_embedding.compute_mask(inputs)
+        return mask
+
+
+def _another(initializer: Any) -> Any:
+    """A fresh initializer of the same kind, so that both tables do not begin alike."""
+    if hasattr(initializer, "get_config") and hasattr(type(initializer), "from_config"):
+        return type(initializer).from_config(initializer.get_config())
+    return initializer
+
+
+def _angles(positions: Any, half: int, max_wavelength: float) -> Any:
+    """Angles (..., half): wavelengths from 2π to 2π · max_wavelength."""
+    frequencies = max_wavelength ** -(jnp.arange(half, dtype="float32") / half)
+    return positions.astype("float32")[..., None] * frequencies
+
+
+@register("layers/SinePositionEncoding", module="nacre")
+class SinePositionEncoding(Layer):
+    """Sines and cosines of the positions, to be added to the inputs: `x + layer(x)`.
+
+    Choose it over learned positions where sequences may become longer than in training.
+
+    Args:
+        max_wavelength: The longest wavelength, divided by 2π.
+    Shapes:
+        inputs  (batch, time, features); features even
+        returns the same shape
+    Formula:
+        p[t, 2i] = sin(t / max_wavelength^(2i / features)), p[t, 2i+1] = cos(the same)
+    Raises:
+        ShapeError: The number of features is odd or unknown.
+    Source:
+        Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.SinePositionEncoding()(nacre.ops.ones((1, 1, 4))).tolist()
+        [[[0.0, 1.0, 0.0, 1.0]]]
+    """
+
+    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_wavelength = max_wavelength
+        self.supports_masking = True
+
+    def call(self, inputs: Any, start_index: Any = 0) -> Any:
+        """The encoding of positions from `start_index` on."""
+        features = _even(self, inputs.shape)
+        positions = first_position(start_index) + jnp.arange(inputs.shape[1])
+        angles = _angles(positions, features // 2, self.max_wavelength)
+        pairs = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)  # (time, features / 2, 2)
+        encoding = pairs.reshape((inputs.shape[1], features)).astype(inputs.dtype)
+        return jnp.broadcast_to(encoding, inputs.shape)
+
+
+def _even(layer: Layer, shape: Any) -> int:
+    size = shape[-1]
+    if not isinstance(size, int) or size % 2:
+        raise ShapeError(
+            message(layer._who(), "the last axis must have an even size", f"shape {tuple(shape)}")
+        )
+    return size
+
+
+def rotated(x: Any, positions: Any, max_wavelength: float) -> Any:
+    """Rotate the pairs (i, i + size / 2) of the last axis by angles that grow with the position.
+
+    Shapes:
+        x         (batch, time, heads, size)
+        positions (time,)
+        returns   the shape of x
+    """
+    half = x.shape[-1] // 2
+    angles = _angles(positions, half, max_wavelength)[None, :, None, :]
+    cosine, sine = jnp.cos(angles), jnp.sin(angles)
+    first, second = x[..., :half].astype("float32"), x[..., half:].astype("float32")
+    turned = [first * cosine - second * sine, second * cosine + first * sine]
+    return jnp.concatenate(turned, axis=-1).astype(x.dtype)
+
+
+@register("layers/RotaryEmbedding", module="nacre")
+class RotaryEmbedding(Layer):
+    """Rotate queries or keys by their positions, so that products depend on distances alone.
+
+    `TransformerEncoder` and `TransformerDecoder` use it inside with `use_rotary=True`.
+
+    Args:
+        max_wavelength: The longest wavelength, divided by 2π.
+    Shapes:
+        inputs  (batch, time, heads, size) or (batch, time, size); size even
+        returns the same shape
+    Formula:
+        (a, b) -> (a cos tθ - b sin tθ, b cos tθ + a sin tθ) for each pair of features, θ of pair i
+        max_wavelength^(-2i / size)
+    Raises:
+        ArgumentError: The input has neither three nor four axes.
+        ShapeError: `size` is odd or unknown.
+    Source:
+        Su et al. 2021, arXiv:2104.09864, section 3.2.2. Differs: pairs are features i and
+        i + size / 2, as in GPT-NeoX and Llama, not 2i and 2i + 1.
+    Example:
+        >>> import nacre
+        >>> nacre.layers.RotaryEmbedding()(nacre.ops.ones((1, 1, 2))).tolist()
+        [[[1.0, 1.0]]]
+    """
+
+    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_wavelength = max_wavelength
+        self.supports_masking = True
+
+    def call(self, inputs: Any, start_index: Any = 0) -> Any:
+        """Rotated inputs, whose first step stands at `start_index`."""
+        _even(self, inputs.shape)
+        if inputs.ndim not in (3, 4):
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "inputs must be (batch, time, heads, size) or (batch, time, size)",
+                    f"shape {tuple(inputs.shape)}",
+                )
+            )
+        positions = first_position(start_index) + jnp.arange(inputs.shape[1])
+        if inputs.ndim == 3:
+            return rotated(inputs[:, :, None], positions, self.max_wavelength)[:, :, 0]
+        return rotated(inputs, positions, self.max_wavelength)

@@ -1,0 +1,123 @@
+"""The choice of the next token: the best one, a random one, or the best of several beams.
+
+All functions are pure: logits (and a key) in, tokens out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+def keep_top_k(logits: Any, k: int) -> Any:
+    """Logits with -inf at all but the `k` largest of each row; ties with the last stay.
+
+    Args:
+        logits: (*batch, vocab).
+        k: How many are kept.
+
+    Source:
+        Fan et al. 2018, arXiv:1805.04833, section 5.4.
+    Example:
+        >>> keep_top_k(jnp.array([1.0, 3.0, 2.0]), 2).tolist()
+        [-inf, 3.0, 2.0]
+    """
+    logits = jnp.asarray(logits)
+    last = jax.lax.top_k(logits, min(k, logits.shape[-1]))[0][..., -1:]
+    return jnp.where(logits >= last, logits, -jnp.inf)
+
+
+def keep_top_p(logits: Any, p: float) -> Any:
+    """Logits with -inf outside the smallest set of tokens whose probability reaches `p`.
+
+    Args:
+        logits: (*batch, vocab).
+        p: Probability to reach, from 0 to 1; the most probable token always stays.
+
+    Source:
+        Holtzman et al. 2020, arXiv:1904.09751, section 3.1.
+    Example:
+        >>> keep_top_p(jnp.array([1.0, 0.0, 5.0]), 0.9).tolist()
+        [-inf, -inf, 5.0]
+    """
+    logits = jnp.asarray(logits)
+    order = jnp.argsort(-logits, axis=-1)
+    sorted_logits = jnp.take_along_axis(logits, order, axis=-1)
+    probabilities = jax.nn.softmax(sorted_logits.astype("float32"), axis=-1)
+    before = jnp.cumsum(probabilities, axis=-1) - probabilities
+    kept = (before < p).at[..., 0].set(True)
+    back = jnp.argsort(order, axis=-1)
+    return jnp.where(jnp.take_along_axis(kept, back, axis=-1), logits, -jnp.inf)
+
+
+def sample_tokens(
+    logits: Any,
+    key: Any = None,
+    temperature: Any = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> Any:
+    """One token for each row.
+
+    Args:
+        logits: (*batch, vocab).
+        key: JAX key; not needed for temperature 0.
+        temperature: Logits are divided by it; 0 takes the largest.
+        top_k: Only the `top_k` most probable tokens.
+        top_p: Only the most probable tokens that together reach this probability.
+
+    Shapes:
+        returns (*batch,) int32
+    Example:
+        >>> sample_tokens(jnp.array([[1.0, 3.0, 2.0]]), temperature=0.0).tolist()
+        [1]
+    """
+    logits = jnp.asarray(logits).astype("float32")
+    if temperature == 0:
+        return jnp.argmax(logits, axis=-1).astype("int32")
+    logits = logits / temperature
+    logits = logits if top_k is None else keep_top_k(logits, top_k)
+    logits = logits if top_p is None else keep_top_p(logits, top_p)
+    return jax.random.categorical(key, logits, axis=-1).astype("int32")
+
+
+class Beams(NamedTuple):
+    """What one step of beam search decides.
+
+    Shapes:
+        scores  (batch, beams) sum of log probabilities
+        parents (batch, beams) which beam each one continues
+        tokens  (batch, beams) by which token
+    """
+
+    scores: Any
+    parents: Any
+    tokens: Any
+
+
+def beam_step(scores: Any, logits: Any, finished: Any, pad_token: int = 0) -> Beams:
+    """The best continuations of all beams together; the best one comes first.
+
+    Args:
+        scores: (batch, beams) sums of log probabilities so far; -inf for a beam that is not there.
+        logits: (batch, beams, vocab).
+        finished: (batch, beams) bool; a finished beam goes on with `pad_token` at no cost.
+        pad_token: That token.
+
+    Source:
+        Graves 2012, arXiv:1211.3711, section 2.5, without a sum over equal sequences.
+    Example:
+        >>> logits = jnp.log(jnp.array([[[0.6, 0.4], [0.9, 0.1]]]))
+        >>> beams = beam_step(jnp.array([[0.0, -0.1]]), logits, jnp.zeros((1, 2), bool))
+        >>> beams.parents.tolist(), beams.tokens.tolist()
+        ([[1, 0]], [[0, 0]])
+    """
+    logs = jax.nn.log_softmax(jnp.asarray(logits).astype("float32"), axis=-1)
+    vocab, count = logs.shape[-1], logs.shape[1]
+    only_padding = jnp.where(jnp.arange(vocab) == pad_token, 0.0, -jnp.inf)
+    logs = jnp.where(finished[..., None], only_padding, logs)
+    totals = (scores[..., None] + logs).reshape((logs.shape[0], count * vocab))
+    best, places = jax.lax.top_k(totals, count)
+    return Beams(best, places // vocab, (places % vocab).astype("int32"))

@@ -1,0 +1,388 @@
+"""Text, or any sequence of tokens, from a model that tells the next one.
+
+One program holds the whole loop: a buffer of the final length, a model call for each new token, the
+choice of that token. The prompt's length is an argument of the program, so prompts of all lengths
+share it. A model made of `TransformerDecoder` blocks is called on the whole buffer once and on one
+token a step after that; any other causal model is called on the whole buffer each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from nacre.core import scope
+from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.random import draw_key
+from nacre.layers.transformer import beam_step, sample_tokens
+from nacre.layers.transformer.decoding import DecodingState, decoding
+from nacre.models.model import Model
+from nacre.ops._define import OpCall
+
+_WHO = "generate"
+# Layers that treat each step alone, or know how to go on from step to step.
+_STEPWISE = frozenset(
+    "InputLayer Embedding ReversibleEmbedding TokenAndPositionEmbedding SinePositionEncoding "
+    "TransformerDecoder Dense Dropout LayerNormalization RMSNormalization Activation ReLU "
+    "LeakyReLU ELU Softmax Add Multiply Identity".split()
+)
+_STEPWISE_OPS = frozenset("add subtract multiply divide gelu relu silu tanh softmax".split())
+
+
+class Settings(NamedTuple):
+    """What a compiled program depends on, besides the shapes."""
+
+    length: int
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    num_beams: int
+    length_penalty: float
+    end_token: int | None
+    pad_token: int
+    from_logits: bool
+    use_cache: bool
+
+
+def generate(
+    model: Any,
+    prompt: Any,
+    max_length: int,
+    *,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    num_beams: int = 1,
+    length_penalty: float = 0.0,
+    end_token: int | None = None,
+    pad_token: int = 0,
+    seed: Any = None,
+    encoder_inputs: Any = None,
+    from_logits: bool = True,
+    use_cache: bool | None = None,
+) -> np.ndarray:
+    """Continue sequences of tokens, each new one chosen by the model's prediction.
+
+    Args:
+        model: A model, or any function in JAX, from tokens (batch, time) to logits
+            (batch, time, vocab), whose outputs do not depend on later tokens.
+        prompt: Tokens (batch, time), or (time,) for one sequence, or a list of lists of different
+            lengths.
+        max_length: Length of the result, prompt included.
+        temperature: 0 takes the most probable token; above, tokens are drawn, and larger values
+            make rare ones likelier. 0 by default, 1 with `top_k` or `top_p`.
+        top_k: Draw from this many most probable tokens.
+        top_p: Draw from the most probable tokens that together reach this probability.
+        num_beams: Above 1, beam search: the most probable whole sequence of this many followed.
+        length_penalty: Beam scores are divided by (new tokens) ** length_penalty at the end.
+        end_token: A sequence ends after this token; the rest is `pad_token`.
+        pad_token: See above.
+        seed: Int or `SeedGenerator`, for repeatable draws.
+        encoder_inputs: First input of a model of two inputs, [source, tokens].
+        from_logits: False when the model ends in a softmax.
+        use_cache: Whether keys and values are kept from step to step. By default where the model's
+            graph shows that it is right; True for a subclassed model whose other layers treat each
+            step alone.
+
+    Shapes:
+        returns (batch, max_length) int32, or (max_length,) for one sequence
+    Raises:
+        ArgumentError: An argument breaks its rule, or the arguments contradict each other.
+        ShapeError: A prompt is empty or longer than `max_length`, or the model takes fewer steps.
+    Source:
+        Temperature and top-k: Fan et al. 2018, arXiv:1805.04833; top-p: Holtzman et al. 2020,
+        arXiv:1904.09751; length penalty: Wu et al. 2016, arXiv:1609.08144, equation 14, without
+        its constant 5.
+    Example:
+        >>> count_up = lambda tokens: jax.nn.one_hot(tokens + 1, 10)
+        >>> generate(count_up, [1, 2], 6).tolist()
+        [1, 2, 3, 4, 5, 6]
+    """
+    tokens, lengths, is_single = _buffer(prompt, max_length, pad_token)
+    if temperature is None:
+        temperature = 0.0 if top_k is None and top_p is None else 1.0
+    _check(temperature, top_k, top_p, num_beams)
+    length = _steps(model, max_length)
+    tokens = np.pad(tokens, ((0, 0), (0, length - max_length)), constant_values=pad_token)
+    cached = _can_cache(model, encoder_inputs) if use_cache is None else bool(use_cache)
+    if cached and encoder_inputs is not None:
+        raise ArgumentError(
+            message(_WHO, "use_cache must be False with encoder_inputs", "use_cache=True")
+        )
+    settings = Settings(
+        max_length,
+        float(temperature),
+        top_k,
+        top_p,
+        num_beams,
+        float(length_penalty),
+        end_token,
+        pad_token,
+        from_logits,
+        cached,
+    )
+    key = draw_key(seed) if temperature and num_beams == 1 else None
+    result = _run(model, settings, tokens, lengths, key, encoder_inputs)
+    result = np.asarray(result)[:, :max_length]
+    return result[0] if is_single else result
+
+
+# ------------------------------------------------------------------------------- the arguments
+
+
+def _buffer(prompt: Any, max_length: int, pad_token: int) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Tokens (batch, max_length), the lengths of the prompts, whether there was one alone."""
+    is_list = isinstance(prompt, list | tuple)
+    rows = list(prompt) if is_list else np.asarray(prompt)
+    is_single = bool(len(rows)) and np.ndim(rows[0]) == 0
+    rows = [np.asarray(row).astype("int32") for row in ([rows] if is_single else rows)]
+    lengths = np.array([row.size for row in rows], "int32")
+    if not rows or lengths.min() < 1 or lengths.max() > max_length or rows[0].ndim != 1:
+        got = f"lengths {lengths.tolist()[:10]}, max_length={max_length}" if rows else "no prompt"
+        raise ShapeError(message(_WHO, "each prompt must have from 1 to max_length tokens", got))
+    tokens = np.full((len(rows), max_length), pad_token, "int32")
+    for row, values in enumerate(rows):
+        tokens[row, : values.size] = values
+    return tokens, lengths, is_single
+
+
+def _check(temperature: Any, top_k: Any, top_p: Any, num_beams: Any) -> None:
+    wrong = []
+    if not temperature >= 0:
+        wrong.append(f"temperature={temperature}: it must not be negative")
+    if top_k is not None and top_k < 1:
+        wrong.append(f"top_k={top_k}: it must be at least 1")
+    if top_p is not None and not 0 < top_p <= 1:
+        wrong.append(f"top_p={top_p}: it must be above 0 and at most 1")
+    if num_beams < 1:
+        wrong.append(f"num_beams={num_beams}: it must be at least 1")
+    if temperature == 0 and (top_k is not None or top_p is not None):
+        wrong.append("temperature=0 with top_k or top_p: nothing is drawn")
+    if num_beams > 1 and temperature:
+        wrong.append("num_beams with a temperature: beam search draws nothing")
+    if wrong:
+        raise ArgumentError(message(_WHO, "arguments must fit together", "; ".join(wrong)))
+
+
+def _steps(model: Any, max_length: int) -> int:
+    """The length of the buffer: `max_length`, or what the model's input has."""
+    inputs = getattr(model, "inputs", None)
+    steps = inputs[-1].shape[1] if inputs and len(inputs[-1].shape) > 1 else None
+    if steps is not None and steps < max_length:
+        raise ShapeError(
+            message(
+                _WHO,
+                f"max_length must be at most {steps}, the steps the model's input has",
+                str(max_length),
+                "Build the model with Input((None,)) to leave the number of steps open.",
+            )
+        )
+    return max_length if steps is None else steps
+
+
+def _can_cache(model: Any, encoder_inputs: Any) -> bool:
+    """Whether the graph shows that calls on one token a step give what one call gives."""
+    if encoder_inputs is not None or not isinstance(model, Model) or model._graph is None:
+        return False
+    if len(model._graph.inputs) != 1 or model._graph.inputs[0].shape[1:] != (None,):
+        return False
+    return all(_is_stepwise(node) for node in model._graph.nodes)
+
+
+def _is_stepwise(node: Any) -> bool:
+    operation = node.operation
+    if isinstance(operation, OpCall):
+        # Arrays among the arguments could belong to certain steps.
+        return (
+            operation.op.name in _STEPWISE_OPS
+            and len(node.inputs) >= 1
+            and all(
+                np.ndim(value) == 0 for value in node.args if not hasattr(value, "_keras_history")
+            )
+        )
+    name = type(operation).__name__
+    if name not in _STEPWISE or type(operation).__module__.split(".")[0] != "nacre":
+        return False
+    if name == "TransformerDecoder":
+        return len(node.inputs) == 1 and not set(node.kwargs) - {"training"}
+    if name in ("LayerNormalization", "RMSNormalization"):
+        return operation.axis in (-1, [-1], 2, [2])
+    return True
+
+
+# ------------------------------------------------------------------------------- the program
+
+
+class _Programs:
+    """The compiled programs of one model, and the variables they take."""
+
+    def __init__(self, variables: list[Any]) -> None:
+        self.variables = variables
+        self.by_settings: dict[Settings, Callable[..., Any]] = {}
+
+
+def _programs_of(model: Any) -> _Programs:
+    if not isinstance(model, Model):
+        return _Programs([])
+    variables = model.trainable_variables + model.non_trainable_variables
+    kept = model.__dict__.get("_generate_programs")
+    if kept is None or [id(v) for v in kept.variables] != [id(v) for v in variables]:
+        kept = _Programs(variables)
+        object.__setattr__(model, "_generate_programs", kept)
+    return kept
+
+
+def _run(
+    model: Any, settings: Settings, tokens: Any, lengths: Any, key: Any, encoder_inputs: Any
+) -> Any:
+    if isinstance(model, Model) and not model.built:
+        model(tokens if encoder_inputs is None else [encoder_inputs, tokens])
+    programs = _programs_of(model)
+    program = programs.by_settings.get(settings)
+    if program is None:
+        program = jax.jit(_program(model, settings, programs.variables))
+        programs.by_settings[settings] = program
+    values = [variable.value for variable in programs.variables]
+    return program(values, tokens, lengths, key, encoder_inputs)
+
+
+def _program(model: Any, settings: Settings, variables: list[Any]) -> Callable[..., Any]:
+    """tokens, lengths -> tokens, as a pure function of the variables' values."""
+    loop = _beam_loop if settings.num_beams > 1 else _sampling_loop
+
+    def run(values: Any, tokens: Any, lengths: Any, key: Any, encoder_inputs: Any) -> Any:
+        if settings.num_beams > 1 and encoder_inputs is not None:
+            encoder_inputs = _repeated(encoder_inputs, settings.num_beams)
+
+        def predict(inputs: Any, state: DecodingState | None) -> Any:
+            inputs = inputs if encoder_inputs is None else [encoder_inputs, inputs]
+            with scope.StatelessScope(list(zip(variables, values, strict=True))):
+                if state is None:
+                    outputs = _called(model, inputs)
+                else:
+                    with decoding(state):
+                        outputs = _called(model, inputs)
+            return outputs if settings.from_logits else jnp.log(outputs)
+
+        return loop(_Predictor(predict, settings.use_cache), settings, tokens, lengths, key)
+
+    return run
+
+
+def _called(model: Any, inputs: Any) -> Any:
+    return (
+        model._call_now((inputs,), {"training": False})
+        if isinstance(model, Model)
+        else model(inputs)
+    )
+
+
+def _repeated(values: Any, count: int) -> Any:
+    return jax.tree.map(lambda x: jnp.repeat(jnp.asarray(x), count, axis=0), values)
+
+
+class _Predictor:
+    """Logits of the token after a position, with memory or without."""
+
+    def __init__(self, predict: Callable[..., Any], use_cache: bool) -> None:
+        self.predict, self.use_cache = predict, use_cache
+
+    def start(self, tokens: Any, position: Any) -> tuple[Any, Any]:
+        """Logits (batch, vocab) after `position`, and the memory."""
+        state = DecodingState() if self.use_cache else None
+        logits = _at(self.predict(tokens, state), position)
+        return logits, (state.new_memory if state is not None else [])
+
+    def step(self, tokens: Any, position: Any, memory: Any) -> tuple[Any, Any]:
+        """The same when the token at `position` is new."""
+        if not self.use_cache:
+            return self.start(tokens, position)
+        state = DecodingState(position, memory)
+        token = lax.dynamic_slice_in_dim(tokens, position, 1, axis=1)
+        return self.predict(token, state)[:, 0], state.new_memory
+
+
+def _at(logits: Any, position: Any) -> Any:
+    return lax.dynamic_index_in_dim(logits, position, axis=1, keepdims=False)
+
+
+def _with(tokens: Any, position: Any, column: Any) -> Any:
+    return lax.dynamic_update_slice_in_dim(tokens, column[:, None], position, axis=1)
+
+
+def _sampling_loop(
+    predictor: _Predictor, settings: Settings, tokens: Any, lengths: Any, key: Any
+) -> Any:
+    first = jnp.min(lengths)
+    logits, memory = predictor.start(tokens, first - 1)
+    end = -1 if settings.end_token is None else settings.end_token
+
+    def going_on(carry: Any) -> Any:
+        position, _, _, _, finished = carry
+        return (position < settings.length) & ~jnp.all(finished)
+
+    def step(carry: Any) -> Any:
+        position, tokens, logits, memory, finished = carry
+        step_key = None if key is None else jax.random.fold_in(key, position)
+        chosen = sample_tokens(
+            logits, step_key, settings.temperature, settings.top_k, settings.top_p
+        )
+        is_given = position < lengths
+        given = lax.dynamic_index_in_dim(tokens, position, axis=1, keepdims=False)
+        chosen = jnp.where(finished, settings.pad_token, chosen)
+        finished = finished | (~is_given & (chosen == end))
+        tokens = _with(tokens, position, jnp.where(is_given, given, chosen))
+        logits, memory = predictor.step(tokens, position, memory)
+        return position + 1, tokens, logits, memory, finished
+
+    finished = jnp.zeros(tokens.shape[:1], bool)
+    return lax.while_loop(going_on, step, (first, tokens, logits, memory, finished))[1]
+
+
+def _beam_loop(
+    predictor: _Predictor, settings: Settings, tokens: Any, lengths: Any, key: Any
+) -> Any:
+    """Beam search; rows of the buffer are (batch, beams) flattened."""
+    beams, batch = settings.num_beams, tokens.shape[0]
+    end = -1 if settings.end_token is None else settings.end_token
+    first = jnp.min(lengths)
+    tokens = jnp.repeat(tokens, beams, axis=0)
+    logits, memory = predictor.start(tokens, first - 1)
+    # At first all beams are one: the others are not there yet.
+    scores = jnp.where(jnp.arange(beams) == 0, 0.0, -jnp.inf)[None].repeat(batch, axis=0)
+
+    def going_on(carry: Any) -> Any:
+        return (carry[0] < settings.length) & ~jnp.all(carry[4])
+
+    def step(carry: Any) -> Any:
+        position, tokens, logits, memory, finished, scores, counts = carry
+        found = beam_step(scores, _split(logits, beams), finished, settings.pad_token)
+        is_given = (position < lengths)[:, None]
+        given = _split(_at(tokens, position), beams)
+        parents = jnp.where(is_given, jnp.arange(beams), found.parents)
+        chosen = jnp.where(is_given, given, found.tokens)
+        scores = jnp.where(is_given, scores, found.scores)
+        finished = jnp.take_along_axis(finished, parents, axis=1)
+        counts = jnp.take_along_axis(counts, parents, axis=1)
+        counts = counts + (~is_given & ~finished)
+        finished = finished | (~is_given & (chosen == end))
+        rows = (jnp.arange(batch)[:, None] * beams + parents).reshape(-1)
+        tokens = _with(tokens[rows], position, chosen.reshape(-1))
+        memory = jax.tree.map(lambda x: x[rows], memory)
+        logits, memory = predictor.step(tokens, position, memory)
+        return position + 1, tokens, logits, memory, finished, scores, counts
+
+    finished, counts = jnp.zeros((batch, beams), bool), jnp.zeros((batch, beams), "int32")
+    carry = (first, tokens, logits, memory, finished, scores, counts)
+    _, tokens, _, _, _, scores, counts = lax.while_loop(going_on, step, carry)
+    best = jnp.argmax(scores / jnp.maximum(counts, 1) ** settings.length_penalty, axis=1)
+    return _split(tokens, beams)[jnp.arange(batch), best]
+
+
+def _split(values: Any, beams: int) -> Any:
+    return values.reshape((-1, beams, *values.shape[1:]))

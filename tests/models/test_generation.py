@@ -1,0 +1,160 @@
+"""Generation: what each strategy chooses, and that memory changes nothing but the time."""
+
+from __future__ import annotations
+
+import itertools
+
+import jax
+import numpy as np
+import pytest
+
+import nacre
+from nacre.core.errors import ArgumentError, ShapeError
+from nacre.layers import (
+    Dense,
+    Embedding,
+    Input,
+    LayerNormalization,
+    SinePositionEncoding,
+    TokenAndPositionEmbedding,
+    TransformerDecoder,
+)
+from nacre.models import generate, generation
+
+VOCAB = 7
+PROMPT = np.array([[1, 2, 3], [4, 5, 6]])
+
+
+def learned(mask_zero=False):
+    tokens = Input((None,), dtype="int32")
+    embedding = TokenAndPositionEmbedding(VOCAB, 12, 8, "random_normal", mask_zero=mask_zero)
+    x = embedding(tokens)
+    x = TransformerDecoder(16, 2, kernel_initializer="random_normal")(x)
+    x = TransformerDecoder(16, 2, normalize_first=True, dropout=0.1)(x)
+    return nacre.Model(tokens, embedding(LayerNormalization()(x) * 40.0, reverse=True))
+
+
+def rotary():
+    tokens = Input((None,), dtype="int32")
+    x = Embedding(VOCAB, 8, "random_normal")(tokens)
+    x = x + SinePositionEncoding()(x)
+    x = TransformerDecoder(16, 2, use_rotary=True)(x)
+    return nacre.Model(tokens, Dense(VOCAB)(x))
+
+
+MODELS = {"learned": learned, "masked": lambda: learned(mask_zero=True), "rotary": rotary}
+each_model = pytest.mark.parametrize("name", list(MODELS))
+
+
+def by_hand(model, prompt, length):
+    tokens = np.array(prompt)
+    while tokens.shape[1] < length:
+        logits = np.asarray(model(np.pad(tokens, ((0, 0), (0, length - tokens.shape[1])))))
+        chosen = logits[:, tokens.shape[1] - 1].argmax(-1)
+        tokens = np.concatenate([tokens, chosen[:, None]], axis=1)
+    return tokens
+
+
+@each_model
+def test_memory_changes_no_token(name):
+    model = MODELS[name]()
+    assert generation._can_cache(model, None)
+    greedy = generate(model, PROMPT, 10)
+    np.testing.assert_array_equal(greedy, by_hand(model, PROMPT, 10))
+    ragged = [[1, 2, 3, 4, 5], [6]]
+    for prompt, options in (
+        (PROMPT, {}),
+        (ragged, {"end_token": 2}),
+        (PROMPT, {"temperature": 2.0, "seed": 5}),
+        (ragged, {"top_k": 3, "top_p": 0.9, "seed": 1}),
+        (ragged, {"num_beams": 3, "end_token": 2}),
+    ):
+        kept = generate(model, prompt, 10, use_cache=True, **options)
+        np.testing.assert_array_equal(kept, generate(model, prompt, 10, use_cache=False, **options))
+
+
+def test_one_program_serves_prompts_of_all_lengths():
+    model = rotary()
+    generate(model, PROMPT, 8)
+    (program,) = model._generate_programs.by_settings.values()
+    before = program._cache_size()
+    generate(model, PROMPT[:, :1], 8)
+    model.set_weights([w * 0.5 for w in model.get_weights()])
+    changed = generate(model, PROMPT[:, :2], 8)
+    assert program._cache_size() == before == 1
+    np.testing.assert_array_equal(changed, by_hand(model, PROMPT[:, :2], 8))
+
+
+TABLE = np.random.default_rng(3).normal(size=(4, 4)).astype("float32")
+
+
+def chain(tokens):
+    """A Markov chain: logits by the last token alone."""
+    return jax.numpy.asarray(TABLE)[tokens]
+
+
+def log_probability(tokens):
+    logs = TABLE - np.log(np.exp(TABLE).sum(-1, keepdims=True))
+    return sum(logs[a, b] for a, b in itertools.pairwise(tokens))
+
+
+def test_many_beams_find_the_most_probable_sequence():
+    best = max(itertools.product(range(4), repeat=4), key=lambda t: log_probability((1, *t)))
+    assert generate(chain, [1], 5, num_beams=64).tolist() == [1, *best]
+
+
+def test_the_end_token_ends_a_sequence_and_padding_follows():
+    count = lambda tokens: jax.nn.one_hot(tokens + 1, 10)
+    out = generate(count, [[1], [4]], 7, end_token=5, pad_token=9)
+    assert out.tolist() == [[1, 2, 3, 4, 5, 9, 9], [4, 5, 9, 9, 9, 9, 9]]
+    assert generate(count, [1, 2], 4, num_beams=2).tolist() == [1, 2, 3, 4]
+
+
+def test_a_length_penalty_prefers_longer_sequences():
+    # After 0: end (3) with 0.5, or 1 with 0.4 and then surely 2 and the end.
+    p = np.full((4, 4), 1e-9, "float32")
+    p[0], p[1, 2], p[2, 3], p[3, 3] = [0.05, 0.4, 0.05, 0.5], 1, 1, 1
+    options = {"num_beams": 4, "end_token": 3, "pad_token": 3, "from_logits": False}
+    model = lambda tokens: jax.numpy.asarray(p)[tokens]
+    assert generate(model, [0], 4, **options).tolist() == [0, 3, 3, 3]
+    assert generate(model, [0], 4, length_penalty=1.0, **options).tolist() == [0, 1, 2, 3]
+
+
+def test_draws_repeat_with_the_seed():
+    draws = [generate(chain, [1], 30, temperature=1.0, seed=s) for s in (0, 0, 1)]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).any()
+    np.testing.assert_array_equal(generate(chain, [1], 9, top_k=1), generate(chain, [1], 9))
+
+
+def test_a_recurrent_model_and_a_fixed_number_of_steps():
+    model = nacre.Sequential(
+        [Input((9,), dtype="int32"), Embedding(VOCAB, 4), nacre.layers.GRU(8, return_sequences=True), Dense(VOCAB)]
+    )
+    assert not generation._can_cache(model, None)
+    out = generate(model, PROMPT, 6)
+    assert out.shape == (2, 6) and out.dtype == np.int32
+    np.testing.assert_array_equal(out, by_hand(lambda t: model(np.pad(t, ((0, 0), (0, 3)))), PROMPT, 6))
+    with pytest.raises(ShapeError, match="at most 9"):
+        generate(model, PROMPT, 10)
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"temperature": -1.0}, "must not be negative"),
+        ({"top_k": 0}, "at least 1"),
+        ({"top_p": 0.0}, "above 0"),
+        ({"temperature": 0.0, "top_k": 2}, "nothing is drawn"),
+        ({"num_beams": 2, "top_k": 2}, "draws nothing"),
+    ],
+)
+def test_wrong_arguments_are_told(options, rule):
+    with pytest.raises(ArgumentError, match=rule):
+        generate(chain, [1], 5, **options)
+
+
+def test_wrong_prompts_are_told():
+    for prompt in ([], [[]], [1, 2, 3]):
+        with pytest.raises(ShapeError, match="from 1 to max_length"):
+            generate(chain, prompt, 2)
