@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import jax
 
 from nacre.core import scope, tree
-from nacre.core.errors import ArgumentError, NotBuiltError, UnknownNameError, message, nearest
+from nacre.core.errors import (
+    ArgumentError,
+    NotBuiltError,
+    SerializationError,
+    UnknownNameError,
+    message,
+    nearest,
+)
 from nacre.core.interop import is_tracing
 from nacre.core.registry import register, serialize_keras_object
 from nacre.core.symbolic import any_symbolic
@@ -569,7 +577,21 @@ class Model(Layer):
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """The arguments of `compile`, as plain data."""
-        return None if self._trainer is None else compile_config(self._trainer)
+        if self._trainer is None:
+            return None
+        try:
+            return compile_config(self._trainer)
+        except SerializationError as error:
+            warnings.warn(
+                message(
+                    f"{self._who()}.save",
+                    "what compile() was given should have a config; the model is saved without it",
+                    str(error),
+                    "After loading it, call compile() again.",
+                ),
+                stacklevel=2,
+            )
+            return None
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with what `get_compile_config` gave."""

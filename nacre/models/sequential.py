@@ -6,6 +6,7 @@ from typing import Any
 
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.names import name_scope
 from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import standardize_shape
@@ -138,8 +139,9 @@ class Sequential(Model):
         first = self._layers[0]
         tensor = first._inbound_nodes[0].outputs[0]
         inputs = tensor
-        for layer in self._layers[1:]:
-            tensor = layer(tensor)
+        with name_scope(self.name):
+            for layer in self._layers[1:]:
+                tensor = layer(tensor)
         attach_graph(self, inputs, tensor)
 
     def build(self, input_shape: Any = None) -> None:

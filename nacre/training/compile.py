@@ -137,7 +137,8 @@ class CompiledTraining:
                 entry, getattr(y, "shape", None), y_pred.shape, getattr(y, "dtype", None), loss
             )
             metric.name = entry
-            self.choices.append(f"{entry} is {reason}")
+            chosen, _, why = reason.partition(": ")
+            self.choices.append(f"{entry} = {chosen} ({why.rstrip('.')})")
             return metric, entry
         found = metrics.get(entry)
         if isinstance(found, Metric):
@@ -146,7 +147,7 @@ class CompiledTraining:
             metric = found()
         else:
             metric = metrics.MeanMetricWrapper(found, name=getattr(found, "__name__", None))
-        label = entry if isinstance(entry, str) else metric.name
+        label = entry if isinstance(entry, str) else metric.name.strip("<>")
         metric.name = label
         return metric, label
 
@@ -221,6 +222,8 @@ class CompiledTraining:
 
     def named_metrics(self, model: Any) -> list[tuple[str, Metric]]:
         """(name in logs, metric), the loss first."""
+        if _own_metrics(model):  # the user's own list is all there is to report
+            return [(m.name, m) for m in model.metrics]
         named: list[tuple[str, Metric]] = [("loss", self.loss_tracker)]
         for output in self.outputs or ():
             if output.tracker is not None:
@@ -255,6 +258,12 @@ def _build_metric(metric: Metric, y: Any, y_pred: Any) -> None:
     build = getattr(metric, "build", None)
     if build is not None and y is not None and not getattr(metric, "built", False):
         build(tuple(y.shape), tuple(y_pred.shape))
+
+
+def _own_metrics(model: Any) -> bool:
+    """Whether a subclass overrides the property `metrics`."""
+    owner = next(base for base in type(model).__mro__ if "metrics" in vars(base))
+    return owner.__module__.split(".")[0] != "nacre"
 
 
 def _mean(name: str) -> Metric:

@@ -8,6 +8,7 @@ generators run one step a dispatch. Logs stay on the device until somebody looks
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -158,6 +159,8 @@ class TrainRun:
         self._rest_ready: Future[Any] | None = None
         self.rng = host_generator(None)
         self._programs = _TrainPrograms(model, trainer, self.state)
+        self._permutation: Any = None
+        self._next_batch: int | None = None
         self._pending: list[tuple[int, int, Any]] = []
         self._logs: Any = {}
         self._last_shown = 0.0
@@ -187,6 +190,8 @@ class TrainRun:
                 runner.on_epoch_begin(epoch)
                 logs = self._one_epoch(epoch)
                 self.sync()
+                if not logs:  # the source had nothing left: there was no epoch
+                    break
                 if held_out is not None and _due(epoch, validation_freq):
                     found = held_out.run(runner)
                     logs.update({f"val_{k}": v for k, v in found.items()})
@@ -219,30 +224,23 @@ class TrainRun:
         else:
             self._streamed_epoch()
         self._look(0, force=True)
-        return self._host_logs()
+        return self._host_logs() if self._logs else {}
 
     def _check_length(self, epoch: int, done: int) -> None:
-        if done == 0:
-            raise DataError(
-                message(
-                    self.who,
-                    "the source must give batches in every epoch",
-                    f"none in epoch {epoch + 1}",
-                    "A generator is used up after one pass: let it run for ever and give "
-                    "steps_per_epoch, or use a PyDataset.",
-                )
-            )
         if self.steps is None:
             self.steps = done
-        elif done < self.steps:
-            raise DataError(
+        elif done < self.steps and not self.model.stop_training:
+            warnings.warn(
                 message(
                     self.who,
-                    f"the source must give {self.steps} batches an epoch",
+                    f"the source should give {self.steps} batches an epoch; training ends here",
                     f"{done} in epoch {epoch + 1}",
-                    "Lower steps_per_epoch, or let the generator run for ever.",
-                )
+                    "A generator is used up after one pass: let it run for ever and give "
+                    "steps_per_epoch, or use a PyDataset.",
+                ),
+                stacklevel=5,
             )
+            self.model.stop_training = True
 
     def _order(self) -> np.ndarray:
         count = self.source.num_rows
@@ -253,24 +251,36 @@ class TrainRun:
     def _resident_epoch(self) -> None:
         """All rows are on the device; a dispatch runs as many steps as the pace says."""
         arrays = self._programs.resident(self.source)
-        order = jax.device_put(self._order())
-        full, rest = self._full_steps()
-        first = min(full, pace.FIRST_COUNTS[0]) if rest else 0
-        if first:
-            # Once the first step ran nothing is traced here any more, so the program of the smaller
-            # last batch can be made beside the steps that follow.
-            self._loop_over(arrays, order, first, 0)
-            self._start_background(arrays, order, rest)
-        self._loop_over(arrays, order, full, first)
-        if rest:
-            self._dispatch_rest(arrays, order, full * self.rows, rest, full)
-
-    def _full_steps(self) -> tuple[int, int]:
-        """(steps of full batches, rows of a last smaller batch or 0)."""
         full, rest = divmod(self.source.num_rows, self.rows)
-        if self.steps <= full:
-            return self.steps, 0
-        return full, rest
+        for permutation, start, stop, done in self._stretches():
+            order = jax.device_put(permutation)
+            last, offset = min(stop, full), done - start
+            if stop > full and start < last:
+                # Once a first step ran nothing is traced here any more, so the program of the
+                # smaller last batch can be made beside the steps that follow.
+                first = min(last, start + pace.FIRST_COUNTS[0])
+                self._loop_over(arrays, order, first, start, offset)
+                self._start_background(arrays, order, rest)
+                start = first
+            self._loop_over(arrays, order, last, start, offset)
+            if stop > full:
+                self._dispatch_rest(arrays, order, full * self.rows, rest, full + offset)
+
+    def _stretches(self) -> Iterator[tuple[np.ndarray, int, int, int]]:
+        """(order of rows, first batch, batch to stop before, steps done) for one epoch.
+
+        An epoch of fewer steps than there are batches goes on where the last one stopped; a new
+        order is drawn when all rows were used.
+        """
+        available, done = -(-self.source.num_rows // self.rows), 0
+        while done < self.steps:
+            if self._next_batch is None or self._next_batch >= available:
+                self._permutation, self._next_batch = self._order(), 0
+            start = self._next_batch
+            stop = min(available, start + self.steps - done)
+            self._next_batch = stop
+            yield self._permutation, start, stop, done
+            done += stop - start
 
     def _loop_over(
         self, arrays: list[Any], order: Any, stop: int, start: int, step_offset: int = 0
@@ -329,37 +339,38 @@ class TrainRun:
 
     def _streamed_epoch(self) -> None:
         """Rows are sent in chunks; the next chunk is made while the present one is used."""
-        order = self._order()
-        full, rest = self._full_steps()
+        full, rest = divmod(self.source.num_rows, self.rows)
         steps_a_chunk = max(1, CHUNK_BYTES // max(1, self.source.row_bytes * self.rows))
-        steps_a_chunk = min(steps_a_chunk, max(full, 1))
+        steps_a_chunk = min(steps_a_chunk, max(min(full, self.steps), 1))
         size = steps_a_chunk * self.rows
         identity = jax.device_put(np.arange(size, dtype=np.int32))
 
         def chunks() -> Iterator[tuple[int, int, list[Any]]]:
-            for first in range(0, full, steps_a_chunk):
-                count = min(steps_a_chunk, full - first)
-                picked = self.source.rows(order[first * self.rows : (first + count) * self.rows])
-                if count < steps_a_chunk:  # one shape, so one program
-                    picked = [_padded(a, size) for a in picked]
-                yield first, count, [None if a is None else jax.device_put(a) for a in picked]
+            for order, start, stop, done in self._stretches():
+                for first in range(start, min(stop, full), steps_a_chunk):
+                    count = min(steps_a_chunk, min(stop, full) - first)
+                    rows = order[first * self.rows : (first + count) * self.rows]
+                    picked = self.source.rows(rows)
+                    if count < steps_a_chunk:  # one shape, so one program
+                        picked = [_padded(a, size) for a in picked]
+                    yield done + first - start, count, _sent(picked)
+                if stop > full:
+                    yield done + full - start, 0, _sent(self.source.rows(order[full * self.rows :]))
 
-        for first, count, arrays in prefetched(chunks(), ahead=1):
+        for step, count, arrays in prefetched(chunks(), ahead=1):
             if self._stopping():
                 return
-            self._loop_over(arrays, identity, count, 0, first)
-        if rest and not self._stopping():
-            picked = self.source.rows(order[full * self.rows : full * self.rows + rest])
-            arrays = [None if a is None else jax.device_put(a) for a in picked]
-            self._dispatch_rest(
-                arrays, jax.device_put(np.arange(rest, dtype=np.int32)), 0, rest, full
-            )
+            if count:
+                self._loop_over(arrays, identity, count, 0, step)
+            else:
+                positions = jax.device_put(np.arange(rest, dtype=np.int32))
+                self._dispatch_rest(arrays, positions, 0, rest, step)
 
     def _array_batches(self) -> Iterator[Any]:
-        order = self._order()
-        for step in range(self.steps):
-            picked = self.source.rows(order[step * self.rows : (step + 1) * self.rows])
-            yield self.source.pack(picked)
+        for order, start, stop, _ in self._stretches():
+            for batch in range(start, stop):
+                picked = self.source.rows(order[batch * self.rows : (batch + 1) * self.rows])
+                yield self.source.pack(picked)
 
     def _batches_epoch(self, batches: Iterator[Any]) -> int:
         done = 0
@@ -437,6 +448,10 @@ class TrainRun:
         if hasattr(self.trainer.optimizer, "inner_optimizer"):
             return True  # a loss scale that is too large is found and lowered by the optimizer
         return any(type(c).__name__ == "TerminateOnNaN" for c in self.runner.callbacks)
+
+
+def _sent(arrays: list[Any]) -> list[Any]:
+    return [None if a is None else jax.device_put(a) for a in arrays]
 
 
 def _padded(array: Any, size: int) -> Any:
@@ -547,6 +562,7 @@ def train_on_batch(
         sample_weight = apply_class_weight(y, class_weight, sample_weight, who)
     source = ArraySource(x, y, sample_weight, who)
     prepare.prepare(model, trainer, source, source.num_rows, training=True)
+    model.reset_metrics()
     state = State(model, trainer.optimizer, model.metrics)
     batch = standard_batch((x, y, sample_weight), who)
     program = _TrainPrograms(model, trainer, state).single(batch, trainer.run_eagerly)

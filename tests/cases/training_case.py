@@ -224,7 +224,6 @@ def run_training(
     found = {f"initial_{i}": value for i, value in enumerate(initial)}
     final = model.get_weights()
     found |= {f"final_{i}": np.asarray(value) for i, value in enumerate(final)}
-    weights = [[weight.path, list(weight.shape)] for weight in model.weights]
     found |= {f"log_{name}": np.array([step[name] for step in steps]) for name in steps[0]}
     evaluated = model.evaluate(
         x, y, batch_size=BATCH, sample_weight=sample_weight, verbose=0, return_dict=True
@@ -234,6 +233,7 @@ def run_training(
     facts = {
         "history": {name: [float(v) for v in values] for name, values in history.history.items()},
         "evaluate": {name: float(value) for name, value in evaluated.items()},
-        "weights": weights,
+        # Read last: neither evaluate nor predict may change the order of the weights.
+        "weights": [[weight.path, list(weight.shape)] for weight in model.weights],
     }
     return found, facts

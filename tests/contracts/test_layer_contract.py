@@ -183,6 +183,8 @@ def test_every_layer_with_numbers_has_a_case() -> None:
         if isinstance(getattr(nacre.layers, name), type)
         and issubclass(getattr(nacre.layers, name), nacre.layers.Layer)
         and name not in covered
+        # Layers beyond Keras have no reference there; their tests hold formulas of their own.
+        and getattr(nacre.layers, name)._config_module != "nacre"
     ]
     assert set(missing) <= WITHOUT_CASE, f"no case for {sorted(set(missing) - WITHOUT_CASE)}"
 

@@ -65,7 +65,9 @@ def test_rotation_makes_products_depend_on_distance_alone():
     close(products[2], products[0], 1e-4)
     close(np.linalg.norm(layer(q, start_index=9)), np.linalg.norm(q))
     # One pair: the rotation of the plane by the position.
-    close(layer(np.ones((1, 3, 2), "float32"))[0, 2], [np.cos(2) - np.sin(2), np.cos(2) + np.sin(2)])
+    close(
+        layer(np.ones((1, 3, 2), "float32"))[0, 2], [np.cos(2) - np.sin(2), np.cos(2) + np.sin(2)]
+    )
 
 
 # ------------------------------------------------------------------------------- blocks
@@ -172,7 +174,7 @@ def test_dropout_gradients_and_seeds():
     def loss(values):
         return (layer.stateless_call(values, rest, X, training=True)[0] ** 2).sum()
 
-    assert all(np.isfinite(g).all() for g in jax.grad(loss)(state))
+    assert all(np.isfinite(g).all() for g in jax.jit(jax.grad(loss))(state))
 
 
 def test_heads_must_divide_the_features():

@@ -109,9 +109,7 @@ def test_wrong_shapes_are_told():
 def test_a_siamese_model_learns_and_loads(tmp_path):
     first, second = nacre.Input((4,)), nacre.Input((4,))
     embed = nacre.Sequential([nacre.layers.Dense(8, activation="tanh"), nacre.layers.Dense(2)])
-    model = nacre.Model(
-        [first, second], nacre.layers.Distance()([embed(first), embed(second)])
-    )
+    model = nacre.Model([first, second], nacre.layers.Distance()([embed(first), embed(second)]))
     model.compile(nacre.optimizers.Adam(0.03), ContrastiveLoss(margin=1.0))
     a, b = rng.normal(size=(2, 64, 4)).astype("float32")
     different = (np.sign(a[:, 0]) != np.sign(b[:, 0])).astype("float32")

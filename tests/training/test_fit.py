@@ -416,3 +416,55 @@ def test_metrics_that_need_shapes_get_their_variables_before_training():
     history = model.fit(X, keras.utils.to_categorical(Y, 2), epochs=2, verbose=0).history
     assert set(history) == {"loss", "f1_score", "auc"}
     assert 0 <= history["f1_score"][-1] <= 1
+
+
+def test_epochs_of_fewer_steps_go_on_through_the_rows():
+    one, other = classifier(), classifier()
+    one.fit(X[:64], Y[:64], batch_size=16, epochs=1, shuffle=False, verbose=0)
+    other.fit(X[:64], Y[:64], batch_size=16, epochs=2, steps_per_epoch=2, shuffle=False, verbose=0)
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_train_on_batch_reports_its_own_batch():
+    model = classifier(optimizer=keras.optimizers.SGD(0.0))
+    first = model.train_on_batch(X[:8], Y[:8])
+    model.train_on_batch(X[8:40], Y[8:40])
+    assert model.train_on_batch(X[:8], Y[:8]) == pytest.approx(first)
+
+
+def test_a_finite_generator_ends_training_with_a_warning():
+    model = classifier()
+    with pytest.warns(UserWarning, match="training ends here"):
+        history = model.fit(batches(), epochs=3, verbose=0)
+    assert len(history.epoch) == 1
+
+
+def test_an_own_list_of_metrics_is_all_that_is_reported():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+            self.distance = keras.metrics.Mean(name="distance")
+
+        def call(self, x):
+            return self.dense(x)
+
+        @property
+        def metrics(self):
+            return [self.distance]
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            loss = ops.mean(ops.abs(y - y_pred))
+            self.distance.update_state(loss)
+            return loss
+
+    model = Own()
+    model.compile(keras.optimizers.SGD(0.01))
+    assert set(model.fit(X, X[:, :1], verbose=0).history) == {"distance"}
+
+
+def test_layers_compute_in_the_policys_dtype_symbolically_too():
+    layer = layers.Dense(2, dtype="mixed_bfloat16")
+    assert layer(keras.Input((3,))).dtype == "bfloat16"
+    assert layer.kernel.dtype == "float32"

@@ -108,6 +108,13 @@ def _only_numbers(value: Any) -> bool:
     return isinstance(value, int | float | np.number)
 
 
+def to_float(value: Any, dtype: str) -> Any:
+    """A float array in another float dtype; anything else as it is."""
+    if isinstance(value, jax.Array) and is_float_array(value):
+        return value.astype(dtype)
+    return value
+
+
 def is_float_array(value: Any) -> bool:
     """True for an array of floats (not keys, ints, complex numbers)."""
     return jnp.issubdtype(value.dtype, jnp.floating)

@@ -760,6 +760,10 @@ class Layer:
                 context.path.append(self.name)
                 dtype = calling.float_dtype(self.compute_dtype)
                 cast = dtype if self.autocast and dtype != self.variable_dtype else None
+                if self.autocast and dtype is not None:
+                    inner_args, inner_kwargs = tree.map_structure(
+                        lambda leaf: calling.to_float(leaf, dtype), (inner_args, inner_kwargs)
+                    )
                 with scope.autocast(cast):
                     return self.call(*inner_args, **inner_kwargs)
 

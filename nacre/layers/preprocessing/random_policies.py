@@ -227,12 +227,23 @@ class AugMix(PolicyLayer):
         chains, batch = self.num_chains, images.shape[0]
         steps = self._draw_steps(first, (self.chain_depth, chains * batch), self.factor)
         depths = jax.random.randint(second, (chains * batch,), 1, self.chain_depth + 1)
-        shares = jax.random.gamma(third, self.alpha, (chains, batch))
+        # Beta(1, 1) is uniform and Gamma(1) exponential: much less to compile.
+        is_flat = self.alpha == 1
+        shares = (
+            jax.random.exponential(third, (chains, batch))
+            if is_flat
+            else jax.random.gamma(third, self.alpha, (chains, batch))
+        )
+        weights = (
+            jax.random.uniform(fourth, (batch,))
+            if is_flat
+            else jax.random.beta(fourth, self.alpha, self.alpha, (batch,))
+        )
         return {
             "steps": steps,
             "depths": depths,
             "shares": shares / jnp.sum(shares, axis=0),
-            "weights": jax.random.beta(fourth, self.alpha, self.alpha, (batch,)),
+            "weights": weights,
         }
 
     def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from jax import lax
 from nacre import initializers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.core.scope import in_symbolic_scope
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.dense import positive_int
 from nacre.layers.core.embedding import ReversibleEmbedding
@@ -62,6 +63,8 @@ class TokenAndPositionEmbedding(Layer):
 
     def build(self, input_shape: Any = None) -> None:
         """Make both tables; they do not depend on the input's shape."""
+        if input_shape is not None and len(input_shape) == 2:
+            self._check_steps(tuple(input_shape))
         self.token_embedding = ReversibleEmbedding(
             self.vocabulary_size,
             self.embedding_dim,
@@ -81,29 +84,40 @@ class TokenAndPositionEmbedding(Layer):
         """Vectors of tokens that begin at position `start_index`, or scores for vectors."""
         if reverse:
             return self.token_embedding(inputs, reverse=True)
-        steps = inputs.shape[1]
-        if isinstance(steps, int) and steps > self.sequence_length:
+        # While shapes are found, unknown sizes may stand as numbers beyond any table.
+        if not in_symbolic_scope():
+            self._check_steps(inputs.shape)
+        return self.token_embedding(inputs) + self._rows(start_index, inputs.shape[1])
+
+    def _rows(self, start_index: Any, steps: Any) -> Any:
+        """Position vectors (time, embedding_dim)."""
+        start, table = first_position(start_index), self.positions.value
+        table = table.astype(self.compute_dtype)
+        if in_symbolic_scope():
+            return jnp.take(table, jnp.arange(steps), axis=0, mode="clip")
+        # A slice: its gradient costs less than that of a look-up.
+        return table[:steps] if _is_zero(start) else lax.dynamic_slice_in_dim(table, start, steps)
+
+    def _check_steps(self, shape: Any) -> None:
+        if isinstance(shape[1], int) and shape[1] > self.sequence_length:
             raise ShapeError(
                 message(
                     self._who(),
                     f"there must be at most sequence_length={self.sequence_length} steps",
-                    f"inputs of shape {tuple(inputs.shape)}",
+                    f"inputs of shape {tuple(shape)}",
                     "Make the layer with a larger sequence_length, or cut the inputs.",
                 )
             )
-        start = first_position(start_index)
-        table = self.positions.value.astype(self.compute_dtype)
-        if isinstance(start, int) and start == 0:
-            rows = table[:steps]
-        else:
-            rows = lax.dynamic_slice_in_dim(table, start, steps)
-        return self.token_embedding(inputs) + rows
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """True where the token is not 0, when `mask_zero`; vectors keep their mask."""
         if self.mask_zero and len(inputs.shape) == 2:
             return self.token_embedding.compute_mask(inputs)
         return mask
+
+
+def _is_zero(start: Any) -> bool:
+    return isinstance(start, int) and start == 0
 
 
 def _another(initializer: Any) -> Any:
