@@ -205,7 +205,7 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
                 "the optimizer must know exactly the variables that are trained",
                 f"an optimizer made for {len(known)} variables, a model with {len(variables)} "
                 "trainable ones",
-                "After changing `trainable` or the layers, call compile() again with a new optimizer.",
+                "After changing `trainable` or the layers, call compile() again.",
             )
         )
 

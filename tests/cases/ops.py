@@ -3,7 +3,7 @@
 Arrays are described here and drawn when needed, always alike. `UNLISTED` says why an op has no row.
 """
 
-# ruff: noqa: E501  rows of a table
+
 from __future__ import annotations
 
 import zlib

@@ -73,7 +73,7 @@ def test_global_seed_fixes_unseeded_draws():
 def test_philox_numbers_stay_what_they_are():
     # Written down once: the same seed must give the same weights on every machine and version.
     numbers = initializers.RandomUniform(0.0, 1.0, seed=1337)((3,))
-    np.testing.assert_array_equal(numbers, np.random.Generator(np.random.Philox(1337)).random(3, "float32"))  # noqa: E501  # fmt: skip
+    np.testing.assert_array_equal(numbers, np.random.Generator(np.random.Philox(1337)).random(3, "float32"))  # fmt: skip
 
 
 def test_seed_generator_moves_on():

@@ -49,7 +49,7 @@ def brute_force(y_true, y_pred, weights, thresholds):
     rows = []
     for threshold in thresholds:
         above = y_pred > threshold
-        cells = [above & (y_true == 1), above & (y_true == 0), ~above & (y_true == 0), ~above & (y_true == 1)]  # noqa: E501  # fmt: skip
+        cells = [above & (y_true == 1), above & (y_true == 0), ~above & (y_true == 0), ~above & (y_true == 1)]  # fmt: skip
         rows.append([(weights * cell).sum(0) for cell in cells])
     return np.moveaxis(np.array(rows), 1, 0)
 

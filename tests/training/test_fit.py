@@ -1,5 +1,7 @@
 """fit, evaluate, predict: what goes in, what is reported, what stays."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -351,7 +353,7 @@ def test_batch_hooks_see_every_step_and_the_newest_weights():
     model = classifier()
     model.fit(X, Y, batch_size=16, epochs=1, verbose=0, callbacks=[Watches()])
     assert [step for step, _, _ in seen] == list(range(5))
-    assert all(np.abs(a[2] - b[2]).max() > 0 for a, b in zip(seen, seen[1:], strict=False))
+    assert all(np.abs(a[2] - b[2]).max() > 0 for a, b in itertools.pairwise(seen))
 
 
 def test_arrays_a_user_keeps_survive_training():

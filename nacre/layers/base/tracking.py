@@ -15,10 +15,9 @@ from nacre.metrics.metric import Metric
 
 # Attributes that hold bookkeeping, not parts.
 _SKIPPED = frozenset(
-    "_inbound_nodes _outbound_nodes _init_arguments _own_variables _losses _call_plan _input_spec "
-    "_compile_arguments _trainer input_spec _layers_view _nested_inputs _nested_outputs "
-    "_compiled_loss _compiled_metrics _loss_tracker _compile_metrics optimizer loss history "
-    "_predict_programs stop_training train_function test_function predict_function dtype_policy".split()
+    "_inbound_nodes _outbound_nodes _init_arguments _own_variables _losses _call_plan "
+    "_predict_programs _trainer _graph _nested_inputs _nested_outputs input_spec optimizer loss "
+    "history dtype_policy".split()
 )
 
 # Counts every change of structure; caches of variable lists compare it.

@@ -6,6 +6,8 @@ Images are floats (batch, height, width, channels); numbers are (batch,), one fo
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,8 +15,8 @@ import numpy as np
 from nacre import ops
 from nacre.layers.preprocessing.image_layer import each
 
-Images = jax.Array
-Numbers = jax.Array
+Images: TypeAlias = jax.Array
+Numbers: TypeAlias = jax.Array
 
 
 def grayscale(images: Images) -> Images:
