@@ -200,6 +200,7 @@ def _is_stepwise(node: Any) -> bool:
         # Arrays among the arguments could belong to certain steps.
         return (
             operation.op.name in _STEPWISE_OPS
+            and operation.attributes.get("axis", -1) in (-1, 2)
             and len(node.inputs) >= 1
             and all(
                 np.ndim(value) == 0 for value in node.args if not hasattr(value, "_keras_history")
@@ -210,7 +211,7 @@ def _is_stepwise(node: Any) -> bool:
         return False
     if name == "TransformerDecoder":
         return len(node.inputs) == 1 and not set(node.kwargs) - {"training"}
-    if name in ("LayerNormalization", "RMSNormalization"):
+    if name in ("LayerNormalization", "RMSNormalization", "Softmax"):
         return operation.axis in (-1, [-1], 2, [2])
     return True
 

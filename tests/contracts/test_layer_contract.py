@@ -12,6 +12,7 @@ import pytest
 import nacre
 from nacre.core.errors import NacreError, ShapeError
 from nacre.core.symbolic import KerasTensor
+from nacre.layers import preprocessing
 from tests.cases.reading import call_arguments
 from tests.cases.spec import LayerCase, build_layer
 from tests.layers.reference import (
@@ -192,9 +193,7 @@ def test_every_layer_with_numbers_has_a_case() -> None:
 # Bases, layers whose facts stand in tests of their own, and 3-D forms whose 2-D form has a case.
 WITHOUT_CASE = {
     *("InputLayer", "Lambda", "Layer", "ThresholdedReLU", "Wrapper", "Pipeline"),
-    *("IntegerLookup", "StringLookup", "TextVectorization"),
-    *("RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip"),
-    *("RandomRotation", "RandomTranslation", "RandomZoom"),
+    *preprocessing.__all__,  # tests/layers/test_preprocessing*.py have tables of their own
     *("AdaptiveAveragePooling3D", "AdaptiveMaxPooling3D", "ConvLSTM3D"),
 }
 

@@ -70,6 +70,21 @@ def test_memory_changes_no_token(name):
         np.testing.assert_array_equal(kept, generate(model, ragged, 10, use_cache=False, **options))
 
 
+def test_layers_over_all_steps_are_not_called_on_one():
+    tokens = Input((None,), dtype="int32")
+    x = Embedding(VOCAB, 8)(tokens)
+    for mixed in (
+        nacre.layers.Softmax(axis=1)(x),
+        nacre.ops.softmax(x, axis=1),
+        nacre.ops.flip(x, axis=1),
+        TransformerDecoder(16, 2)(x, use_causal_mask=False),
+        TransformerDecoder(16, 2)(x, x),
+        nacre.layers.TransformerEncoder(16, 2)(x),
+        nacre.layers.GRU(8, return_sequences=True)(x),
+    ):
+        assert not generation._can_cache(nacre.Model(tokens, Dense(VOCAB)(mixed)), None)
+
+
 def test_one_program_serves_prompts_of_all_lengths():
     model = rotary()
     generate(model, PROMPT, 8)
