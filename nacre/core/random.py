@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message
+from nacre.core.interop import is_tracer, is_tracing
 from nacre.core.names import auto_name
 from nacre.core.registry import register
 from nacre.core.variable import Variable
@@ -98,7 +99,13 @@ class SeedGenerator:
     def next(self, ordered: bool = True) -> Any:
         """The next key, uint32 of shape (2,); the count goes up by one."""
         state = self.state.value
-        self.state.assign(state + np.array([0, 1], dtype="uint32"))
+        one = np.array([0, 1], dtype="uint32")
+        if is_tracing() and not is_tracer(state):
+            # In a function that somebody traces without a scope the count is still a number here,
+            # and must stay one: each trace gets a key of its own.
+            self.state.assign(np.asarray(state) + one)
+        else:
+            self.state.assign(state + one)
         return state
 
     def get_config(self) -> dict[str, Any]:

@@ -41,8 +41,8 @@ class KerasTensor:
         name: For messages and `summary()`.
 
     Example:
-        >>> KerasTensor((None, 3))
-        <KerasTensor shape=(None, 3), dtype=float32, name=keras_tensor>
+        >>> KerasTensor((None, 3), name="x")
+        <KerasTensor shape=(None, 3), dtype=float32, name=x>
     """
 
     __array_priority__ = 1000  # NumPy arrays on the left leave the operator to us

@@ -279,6 +279,7 @@ class BatchSource:
         # A generator can be walked once; all else can be walked again from its beginning.
         self.one_pass = not self.indexed and hasattr(data, "__next__")
         self._iterator: Iterator[Any] | None = None
+        self._open_ones: list[Any] = []
         self._peeked: list[Any] = []
         self._given = 0  # batches of the pass under way
         self._begun = False
@@ -316,7 +317,15 @@ class BatchSource:
             raw: Any = indexed_batches(self.data, self.shuffle, None)
         else:
             raw = iter(self.data)
-        return prefetched(standard_batch(item, self.who) for item in raw)
+        self._open_ones = [prefetched(standard_batch(item, self.who) for item in raw)]
+        return self._open_ones[0]
+
+    def close(self) -> None:
+        """End the thread that makes batches ahead. The user's own generator stays open."""
+        self._iterator = None
+        for iterator in self._open_ones:
+            iterator.close()
+        self._open_ones = []
 
     def _begin(self) -> None:
         if self.indexed and not self._begun and hasattr(self.data, "on_epoch_begin"):

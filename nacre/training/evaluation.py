@@ -59,7 +59,11 @@ def evaluate(
             steps=run.steps,
         )
     )
-    return as_result(run.run(runner), return_dict)
+    try:
+        return as_result(run.run(runner), return_dict)
+    finally:
+        if isinstance(source, BatchSource):
+            source.close()
 
 
 def as_result(logs: dict[str, Any], return_dict: bool) -> Any:
@@ -109,7 +113,7 @@ class EvaluationRun:
         try:
             if isinstance(self.source, BatchSource):
                 done = 0
-                for batch in self.source.epoch(self.steps):
+                for batch in self.source.epoch(self.steps, go_on=False):
                     self._dispatch_batch(batch, done)
                     done += 1
                 if done == 0:

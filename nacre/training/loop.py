@@ -209,13 +209,16 @@ class TrainRun:
                 self.background.shutdown(wait=False, cancel_futures=True)
             if hasattr(self.trainer.optimizer, "finalize_variable_values"):
                 self.trainer.optimizer.finalize_variable_values(model.trainable_variables)
+            for used in (self.source, None if held_out is None else held_out.source):
+                if isinstance(used, BatchSource):
+                    used.close()
             runner.on_train_end(logs)
 
     def _one_epoch(self, epoch: int) -> dict[str, Any]:
         self._pending, self._logs = [], {}
         self._last_shown = time.perf_counter()
         if isinstance(self.source, BatchSource):
-            done = self._batches_epoch(self.source.epoch(self.steps))
+            done = self._batches_epoch(self.source.epoch(self.steps, go_on=True))
             self._check_length(epoch, done)
         elif self.trainer.run_eagerly:
             done = self._batches_epoch(self._array_batches())

@@ -15,7 +15,7 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList
 from nacre.core import scope, tree
 from nacre.core.errors import DataError, message
-from nacre.data.sources import ArraySource, device_dtype, standard_batch
+from nacre.data.sources import ArraySource, BatchSource, device_dtype, standard_batch
 from nacre.layers.base import tracking
 from nacre.training import prepare
 
@@ -72,7 +72,11 @@ def predict(
             steps=total,
         )
     )
-    return _run(model, batches, runner, rows, who)
+    try:
+        return _run(model, batches, runner, rows, who)
+    finally:
+        if isinstance(source, BatchSource):
+            source.close()
 
 
 def _array_batches(source: ArraySource, rows: int, total: int) -> Iterator[Any]:

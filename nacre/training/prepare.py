@@ -100,8 +100,8 @@ class _ClassWeighted(BatchSource):
     def peek(self) -> Any:
         return self._weigh(super().peek())
 
-    def epoch(self, steps: int | None) -> Any:
-        return (self._weigh(batch) for batch in super().epoch(steps))
+    def epoch(self, steps: int | None, go_on: bool | None = None) -> Any:
+        return (self._weigh(batch) for batch in super().epoch(steps, go_on))
 
 
 def batch_specs(source: ArraySource | BatchSource, rows: int) -> Any:

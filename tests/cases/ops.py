@@ -3,7 +3,6 @@
 Arrays are described here and drawn when needed, always alike. `UNLISTED` says why an op has no row.
 """
 
-
 from __future__ import annotations
 
 import zlib

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .spec import ArrayInput as X
-from .training_case import RAGGED_ROWS, Table, loss, metric, stack
+from .training_case import MASKED_METRIC, RAGGED_ROWS, Table, loss, metric, stack
 
 LOSSES = Table()
 case = LOSSES.case
@@ -224,6 +224,7 @@ def sample_weight_of_steps(k):
         "weighted_metrics": ["accuracy"],
     },
     sample_weight=X((6,), low=0.5, high=2.0),
+    unlike_keras={"accuracy": MASKED_METRIC, "weighted_accuracy": MASKED_METRIC},
 )
 def sample_weight_and_mask(k):
     return stack(
@@ -283,10 +284,11 @@ UNUSUAL = {
     dict.fromkeys(UNUSUAL, ONE_HOT),
     "sgd",
     compiling={"loss": UNUSUAL, "metrics": None},
+    backend="tensorflow",
 )
 def losses_of_the_other_activation(k):
-    """Sigmoids under a loss of classes, which scales them to a sum of 1, and a softmax under
-    the loss of yes-or-no answers, as many scripts have it."""
+    """Sigmoids under a loss of classes, a softmax under the loss of yes-or-no answers, as many
+    scripts have them. Keras on TensorFlow hands the loss the logits, whatever was made of them."""
     inputs = k.Input((4,))
     hidden = k.layers.Dense(4, activation="tanh")(inputs)
     sigmoid = k.layers.Dense(3, activation="sigmoid", name="sigmoid_of_classes")(hidden)

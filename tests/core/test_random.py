@@ -113,3 +113,10 @@ def test_host_numbers_repeat() -> None:
     random.set_random_seed(9)
     assert first == [random.host_generator().random() for _ in range(2)]
     assert first[0] != first[1]
+
+
+def test_a_generator_used_in_a_traced_function_stays_usable() -> None:
+    generator = random.SeedGenerator(2)
+    jax.jit(lambda x: x + jax.random.normal(random.draw_key(generator)))(1.0)
+    jax.grad(lambda x: x * jax.random.normal(random.draw_key(generator)))(1.0)
+    assert generator.next().tolist() == [2, 2]

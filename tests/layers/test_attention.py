@@ -33,6 +33,16 @@ def test_padded_values_are_not_looked_at(layer):
 
 
 @pytest.mark.parametrize("layer", make_layers(), ids=["multi_head", "group_query"])
+def test_mask_of_an_embedding_is_used_and_handed_on_without_a_warning(layer):
+    words = np.array([[3, 1, 2, 0, 0], [1, 4, 2, 2, 0]])
+    embedded = layers.Embedding(5, 8, mask_zero=True)(words)  # warnings are errors here
+    outputs = layer(embedded, embedded)
+    short = np.asarray(embedded)[:1, :3]
+    close(outputs[:1, :3], layer(short, short))
+    np.testing.assert_array_equal(outputs._keras_mask, words != 0)
+
+
+@pytest.mark.parametrize("layer", make_layers(), ids=["multi_head", "group_query"])
 def test_fast_sum_equals_the_one_that_returns_scores(layer):
     x = random(2, 5, 8)
     masks = {"use_causal_mask": True, "value_mask": np.array([[1, 1, 1, 1, 0]] * 2, bool)}

@@ -1,7 +1,12 @@
-"""Write `training.npz` / `.json`: ten steps of every training case, then evaluate and predict."""
+"""Write `training.npz` / `.json`: ten steps of every training case, then evaluate and predict.
+
+Run it once, then with KERAS_BACKEND=tensorflow for the few cases whose numbers come from there.
+Names of cases as arguments: these are tried and printed, nothing is written.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 
 import oracle  # isort: skip
@@ -13,9 +18,14 @@ from cases.training_case import data_of, run_training
 
 def main() -> int:
     chosen = sys.argv[1:]
+    backend = keras.backend.backend()
     arrays, facts, failed = {}, {}, []
+    if backend != "jax":  # add to what is there
+        with np.load(oracle.FOLDER / "training.npz") as archive:
+            arrays.update(archive)
+        facts.update(json.loads((oracle.FOLDER / "training.json").read_text(encoding="utf-8")))
     for case in TRAINING_CASES:
-        if chosen and case.id not in chosen:
+        if case.backend != backend or (chosen and case.id not in chosen):
             continue
         print(case.id, flush=True)
         keras.backend.clear_session()

@@ -1,6 +1,8 @@
 """fit, evaluate, predict: what goes in, what is reported, what stays."""
 
 import itertools
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -470,3 +472,24 @@ def test_layers_compute_in_the_policys_dtype_symbolically_too():
     layer = layers.Dense(2, dtype="mixed_bfloat16")
     assert layer(keras.Input((3,))).dtype == "bfloat16"
     assert layer.kernel.dtype == "float32"
+
+
+def test_no_thread_is_left_behind():
+    def making_batches():
+        return [t for t in threading.enumerate() if t.name.startswith("nacre-")]
+
+    model = classifier()
+    model.fit(
+        endless(),
+        steps_per_epoch=3,
+        epochs=2,
+        validation_data=endless(),
+        validation_steps=2,
+        verbose=0,
+    )
+    model.evaluate(endless(), steps=2, verbose=0)
+    model.predict((x for x, _ in endless()), steps=2, verbose=0)
+    end = time.monotonic() + 5
+    while making_batches() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert making_batches() == []

@@ -638,7 +638,8 @@ class Layer:
             for output in tree.flatten(outputs):
                 if calling.is_tensor(output):
                     # A mean over the batch, as in Keras: the penalty must not grow with it.
-                    self.add_loss(self.activity_regularizer(output) / output.shape[0])
+                    rows = output.shape[0] if output.ndim else 1
+                    self.add_loss(self.activity_regularizer(output) / rows)
         return outputs
 
     def _warn_if_loose(self, outermost: Any) -> None:

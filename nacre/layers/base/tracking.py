@@ -16,8 +16,8 @@ from nacre.metrics.metric import Metric
 # Attributes that hold bookkeeping, not parts.
 _SKIPPED = frozenset(
     "_inbound_nodes _outbound_nodes _init_arguments _own_variables _losses _call_plan "
-    "_predict_programs _trainer _graph _nested_inputs _nested_outputs input_spec optimizer loss "
-    "history dtype_policy".split()
+    "_predict_programs _trainer _graph _nested_inputs _nested_outputs input_spec "
+    "dtype_policy".split()
 )
 
 # Counts every change of structure; caches of variable lists compare it.
