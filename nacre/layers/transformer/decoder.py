@@ -88,6 +88,7 @@ class TransformerDecoder(TransformerBlock):
             )
 
         def look_at_encoder(x: Any) -> Any:
+            assert self.cross_attention is not None  # made with the encoder's sequence
             return self.cross_attention(
                 x,
                 encoder_sequence,
