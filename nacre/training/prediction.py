@@ -168,34 +168,46 @@ def _forward(model: Any, x: Any, leaves: list[Any], count: int, size: int) -> tu
     if model._runs_eagerly():
         x = tree.pack_sequence_as(x, leaves)
         return model(x, training=False), size
-    program, variables = _program(model, x)
-    return program([v.peek() for v in variables], leaves), size
+    program, variables, changed = _program(model, x)
+    outputs, updates = program([v.peek() for v in variables], leaves)
+    for variable, value in zip(changed, updates, strict=True):
+        variable.take_back(value)
+    return outputs, size
 
 
-def _program(model: Any, x: Any) -> tuple[Any, Any]:
-    """The compiled forward pass for one structure of inputs, and the variables it reads."""
+def _program(model: Any, x: Any) -> tuple[Any, Any, Any]:
+    """The compiled forward pass for one structure of inputs, what it reads and what it changes.
+
+    Few models change anything while they predict: stateful recurrent layers carry their states from
+    batch to batch.
+    """
     cache = model.__dict__.setdefault("_predict_programs", {})
     key: Any = (
         None if not tree.is_nested(x) else repr(tree.map_structure(lambda leaf: leaf is None, x))
     )
     found = cache.get(key)
     epoch = tracking.structure_epoch()
-    if found is not None and found[2] == epoch:
-        return found[0], found[1]
+    if found is not None and found[3] == epoch:
+        return found[:3]
     variables = model.variables
     if found is not None and [id(v) for v in variables] == [id(v) for v in found[1]]:
-        cache[key] = (found[0], found[1], epoch)
-        return found[0], found[1]
+        cache[key] = (*found[:3], epoch)
+        return found[:3]
+    changed: list[Any] = []
     structure = tree.map_structure(lambda leaf: None if leaf is None else 0, x)
 
     def run(values: list[Any], leaves: list[Any]) -> Any:
-        pairs = zip(variables, values, strict=True)
-        with scope.StatelessScope(pairs):
-            return model(tree.pack_sequence_as(structure, leaves), training=False)
+        pairs = list(zip(variables, values, strict=True))
+        with scope.StatelessScope(pairs) as inner:
+            outputs = model(tree.pack_sequence_as(structure, leaves), training=False)
+            new = [(v, inner.get_current_value(v), old) for v, old in pairs]
+        moved = [(v, value) for v, value, old in new if value is not old]
+        changed[:] = [v for v, _ in moved]
+        return outputs, [value for _, value in moved]
 
     program = jax.jit(run)
-    cache[key] = (program, variables, epoch)
-    return program, variables
+    cache[key] = (program, variables, changed, epoch)
+    return program, variables, changed
 
 
 def predict_on_batch(model: Any, x: Any) -> Any:

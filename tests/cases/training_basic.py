@@ -10,7 +10,7 @@ BASIC = Table()
 case = BASIC.case
 
 
-@case((4,), (3,))
+@case((4,), (3,), has_inference=True)
 def dense_activations(k):
     names = ("relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "softsign")
     layers = [k.layers.Dense(4, activation=name) for name in names]
@@ -141,7 +141,7 @@ def operators_between_layers(k):
     return k.Model(inputs, k.layers.Dense(2)(x[:, 1:]))
 
 
-@case((4,), (2,), "sgd")
+@case((4,), (2,), "sgd", has_inference=True)
 def subclassed_model(k):
     class Residual(k.layers.Layer):
         def build(self, input_shape):
@@ -187,7 +187,12 @@ def decayed_weights(k):
     return stack(k, (4,), k.layers.Dense(5, activation="tanh"), k.layers.Dense(2))
 
 
-@case((4,), (2,), optimizer("SGD", learning_rate=0.05, gradient_accumulation_steps=2, momentum=0.9))
+@case(
+    (4,),
+    (2,),
+    optimizer("SGD", learning_rate=0.05, gradient_accumulation_steps=2, momentum=0.9),
+    has_inference=True,
+)
 def accumulated_gradients(k):
     return stack(
         k,
@@ -213,6 +218,7 @@ def averaged_weights(k):
     (4,),
     (2,),
     optimizer("SGD", learning_rate=0.05, momentum=0.5, use_ema=True, ema_momentum=0.7),
+    has_inference=True,
 )
 def averaged_at_the_end(k):
     return stack(k, (4,), k.layers.Dense(5, activation="tanh"), k.layers.Dense(2))
@@ -232,6 +238,7 @@ def averaged_at_the_end(k):
         centered=True,
     ),
     fitting={"validation_split": 0.2},
+    has_inference=True,
 )
 def scheduled_rate_and_validation(k):
     return stack(k, (4,), k.layers.Dense(5, activation="tanh"), k.layers.Dense(2))

@@ -21,7 +21,7 @@ def conv1d(k):
     )
 
 
-@case((8, 8, 2), (2,), "sgd")
+@case((8, 8, 2), (2,), "sgd", has_inference=True)
 def conv2d_max_pooling(k):
     return stack(
         k,
@@ -47,7 +47,7 @@ def conv2d_strides_groups_dilation(k):
     )
 
 
-@case((2, 6, 6), (2,), "sgd")
+@case((2, 6, 6), (2,), "sgd", has_inference=True)
 def conv2d_channels_first(k):
     return stack(
         k,
@@ -243,7 +243,7 @@ def group_normalization(k):
     )
 
 
-@case((4,), (2,), "sgd")
+@case((4,), (2,), "sgd", has_inference=True)
 def spectral_normalization(k):
     return stack(
         k,

@@ -163,6 +163,7 @@ def hinge_losses(k):
         "weighted_metrics": ["accuracy"],
     },
     fitting={"class_weight": {0: 1.0, 1: 0.5, 2: 3.0}},
+    has_inference=True,
 )
 def class_weight_of_classes(k):
     return stack(
@@ -208,6 +209,7 @@ def sample_weight_of_rows(k):
     "sgd",
     compiling={"weighted_metrics": ["mae"]},
     sample_weight=X((5,), low=0.0, high=2.0),
+    has_inference=True,
 )
 def sample_weight_of_steps(k):
     return stack(k, (5, 3), k.layers.GRU(3, return_sequences=True), k.layers.Dense(2))

@@ -60,7 +60,7 @@ def simple_rnn(k):
     )
 
 
-@case((5, 3), (2,))
+@case((5, 3), (2,), has_inference=True)
 def lstm(k):
     return stack(
         k,
@@ -138,7 +138,7 @@ def bidirectional_masked(k):
     )
 
 
-@case((3, 4, 4, 1), (3, 2), "sgd")
+@case((3, 4, 4, 1), (3, 2), "sgd", has_inference=True)
 def time_distributed(k):
     return stack(
         k,
@@ -169,7 +169,7 @@ def encoder_and_decoder(k):
 
 
 # Keras on JAX loses the states of a stateful layer from one batch of `fit` to the next.
-@case((4, 3), (2,), "sgd", backend="tensorflow")
+@case((4, 3), (2,), "sgd", backend="tensorflow", has_inference=True)
 def stateful_lstm(k):
     inputs = k.Input(batch_shape=(4, 4, 3))
     x = k.layers.LSTM(3, stateful=True, return_sequences=True)(inputs)
@@ -246,6 +246,7 @@ def multi_head_attention_masked(k):
         "loss": loss("SparseCategoricalCrossentropy", from_logits=True),
         "metrics": ["accuracy"],
     },
+    has_inference=True,
 )
 def transformer_block(k):
     inputs = k.Input((6,), dtype="int32")

@@ -10,6 +10,9 @@ Cases say where numbers are those of Keras on TensorFlow, or differ on purpose, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import jax
 import numpy as np
 import pytest
 
@@ -22,10 +25,19 @@ from tests.cases.training_case import BATCH, arranged, compiled_model, run_train
 SMALLEST = 1e-6
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_compilation() -> Iterator[None]:
+    """Spare XLA its expensive passes: a third of the time, and the formulas are the same."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.mark.parametrize("case", TRAINING_CASES, ids=lambda case: case.id)
 def test_ten_steps_equal_keras(case):
     expected, facts = load_reference("training")[case.id], load_facts("training")[case.id]
-    found, found_facts = run_training(case, nacre, expected, numbered(expected, "initial"))
+    initial, is_inferring = numbered(expected, "initial"), case.is_inferring
+    found, found_facts = run_training(case, nacre, expected, initial, is_inferring)
     assert [shape for _, shape in found_facts["weights"]] == [s for _, s in facts["weights"]]
 
     logs, expected_logs = (
@@ -33,16 +45,18 @@ def test_ten_steps_equal_keras(case):
         for arrays in (found, expected)
     )
     pairs = [("each step", logs, expected_logs)]
-    pairs += [(kind, found_facts[kind], facts[kind]) for kind in ("history", "evaluate")]
+    pairs += [
+        (kind, found_facts[kind], facts[kind])
+        for kind in ("history", "evaluate")[: 1 + is_inferring]
+    ]
     for kind, ours, theirs in pairs:
         assert set(ours) == set(theirs), kind  # Keras on JAX sorts the names, so no order
         for name in sorted(set(theirs) - set(case.unlike_keras)):
             close(ours[name], theirs[name], case.tolerance, SMALLEST, f"{name}, {kind}")
 
     tolerance = case.weight_tolerance
-    for kind in ("final", "prediction"):
-        if (case.id, kind) == ("stateful_lstm", "prediction"):
-            continue  # has its own test
+    is_compared = is_inferring and case.id != "stateful_lstm"  # its predictions have their own test
+    for kind in ("final", "prediction") if is_compared else ("final",):
         values = numbered(expected, kind)
         assert len(numbered(found, kind)) == len(values) > 0
         for i, value in enumerate(values):
@@ -50,7 +64,6 @@ def test_ten_steps_equal_keras(case):
             close(found[f"{kind}_{i}"], value, tolerance, tolerance / 10, what)
 
 
-@pytest.mark.xfail(reason="predict forgets the states of a stateful layer after each batch")
 def test_predict_carries_the_states_of_a_stateful_layer():
     case = next(c for c in TRAINING_CASES if c.id == "stateful_lstm")
     expected = load_reference("training")[case.id]
