@@ -33,7 +33,11 @@ def time_epochs(work: workloads.Workload, train: Callable[[int], list[float]]) -
     losses = list(train(1))
     start = time.perf_counter()
     losses += train(work.timed_epochs)
-    seconds = time.perf_counter() - start
+    return training_answer(work, time.perf_counter() - start, losses)
+
+
+def training_answer(work: workloads.Workload, seconds: float, losses: list[float]) -> Answer:
+    """What a peer says of `work.timed_epochs` epochs that took `seconds`."""
     steps = work.steps * work.timed_epochs
     return {
         "steps": steps,
