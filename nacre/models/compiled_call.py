@@ -47,8 +47,6 @@ class Program:
 
 
 def _masks(outputs: Any) -> Any:
-    context = scope.call_context()
-    del context
     return [scope.get_mask(leaf) for leaf in tree.flatten(outputs)]
 
 

@@ -70,7 +70,7 @@ def _place(graph: Graph, tensor: KerasTensor) -> list[Any]:
 
 def _places(graph: Graph, structure: Any) -> Any:
     if isinstance(structure, KerasTensor):
-        return [_place(graph, structure)] if False else _place(graph, structure)
+        return _place(graph, structure)
     return tree.map_structure(lambda t: _place(graph, t), structure)
 
 

@@ -22,7 +22,6 @@ from nacre.core.interop import is_tracing
 from nacre.core.registry import register, serialize_keras_object
 from nacre.core.symbolic import any_symbolic
 from nacre.core.traceback import boundary
-from nacre.core.variable import Variable
 from nacre.layers.base.layer import Layer
 from nacre.models import doors
 from nacre.models.compiled_call import CallCache, call_compiled, can_compile
@@ -640,9 +639,6 @@ class Model(Layer):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
         return doors.rebuild_from_bytes(doors.to_bytes(self))
-
-    def _variable_values(self) -> list[Variable]:
-        return self.trainable_variables + self.non_trainable_variables
 
 
 def _looks_like_metrics(value: Any) -> bool:

@@ -58,7 +58,7 @@ def summary_lines(
     if show_trainable:
         heads.append("Trainable")
     rows: list[list[str]] = []
-    for layer in _in_range(_shown_layers(model), layer_range):
+    for layer in _in_range(model.layers, layer_range):
         _add_rows(rows, model, layer, 0, connected, expand_nested, show_trainable)
     right = {2}
     widths = [
@@ -88,14 +88,6 @@ def _row(cells: list[str], widths: list[int], right: set[int], bar: str) -> str:
         for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
     ]
     return f"{bar} " + f" {bar} ".join(padded) + f" {bar}"
-
-
-def _shown_layers(model: Model) -> list[Layer]:
-    layers = model.layers
-    stack = getattr(model, "_layers", None)
-    if stack is not None:
-        return layers
-    return layers
 
 
 def _in_range(layers: list[Layer], layer_range: Any) -> list[Layer]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nacre.core import tree
 from nacre.core.errors import DataError, LossInputError, NotCompiledError, message
+from nacre.losses import expected_activation
 
 # Labels of more rows than this are not looked at in full: the check would cost more than it saves.
 _MOST_LABELS = 20_000_000
@@ -90,26 +91,16 @@ def _loss_name(loss: Any) -> str:
     return getattr(function, "__name__", type(loss).__name__)
 
 
-_PROBABILITY_LOSSES = {
-    "binary_crossentropy": "sigmoid",
-    "categorical_crossentropy": "softmax",
-    "sparse_categorical_crossentropy": "softmax",
-    "binary_focal_crossentropy": "sigmoid",
-    "categorical_focal_crossentropy": "softmax",
-}
-
-
 def warn_about_logits(model: Any, outputs: list[Any]) -> None:
     """Warn when the last layer's activation and `from_logits` contradict each other."""
     layers = _output_layers(model, len(outputs))
     for output, layer in zip(outputs, layers, strict=True):
         name = _loss_name(output.loss)
-        wanted = _PROBABILITY_LOSSES.get(name)
+        wanted = expected_activation(output.loss)
         if wanted is None or layer is None or not hasattr(layer, "activation"):
             continue
         activation = getattr(layer.activation, "__name__", "")
-        from_logits = _from_logits(output.loss)
-        if not from_logits and activation == "linear":
+        if wanted != "linear" and activation == "linear":
             warnings.warn(
                 message(
                     f"loss '{name}' of output '{output.name}'",
@@ -120,7 +111,7 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
                 ),
                 stacklevel=4,
             )
-        elif from_logits and activation in ("softmax", "sigmoid"):
+        elif wanted == "linear" and activation in ("softmax", "sigmoid"):
             warnings.warn(
                 message(
                     f"loss '{name}' of output '{output.name}'",
@@ -131,12 +122,6 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
                 ),
                 stacklevel=4,
             )
-
-
-def _from_logits(loss: Any) -> bool:
-    if hasattr(loss, "from_logits"):
-        return bool(loss.from_logits)
-    return bool(getattr(loss, "_fn_kwargs", {}).get("from_logits", False))
 
 
 def _output_layers(model: Any, count: int) -> list[Any]:

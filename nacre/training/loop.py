@@ -164,7 +164,6 @@ class TrainRun:
         self._pending: list[tuple[int, int, Any]] = []
         self._logs: Any = {}
         self._last_shown = 0.0
-        self._epoch_first_step = 0
 
     # ------------------------------------------------------------ epochs
 
@@ -207,8 +206,7 @@ class TrainRun:
             self.sync()
             if self.background is not None:
                 self.background.shutdown(wait=False, cancel_futures=True)
-            if hasattr(self.trainer.optimizer, "finalize_variable_values"):
-                self.trainer.optimizer.finalize_variable_values(model.trainable_variables)
+            self.trainer.optimizer.finalize_variable_values(model.trainable_variables)
             for used in (self.source, None if held_out is None else held_out.source):
                 if isinstance(used, BatchSource):
                     used.close()
