@@ -11,12 +11,8 @@ from nacre.constraints.constraints import MinMaxNorm as MinMaxNorm
 from nacre.constraints.constraints import NonNeg as NonNeg
 from nacre.constraints.constraints import RadialConstraint as RadialConstraint
 from nacre.constraints.constraints import UnitNorm as UnitNorm
-from nacre.core.errors import ArgumentError, message, unknown_name
-from nacre.core.registry import (
-    deserialize_keras_object,
-    get_registered_object,
-    serialize_keras_object,
-)
+from nacre.core.lookup import Lookup, named
+from nacre.core.registry import serialize_keras_object
 
 max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
 radial_constraint = RadialConstraint
@@ -35,7 +31,13 @@ LEGACY_NAMES = {
     "constraint": "Constraint",
 }
 
-_NOT_CONSTRAINTS = ("get", "serialize", "deserialize")
+_LOOKUP = Lookup(
+    "constraints",
+    "a constraint",
+    named(globals(), __all__, ()),
+    LEGACY_NAMES,
+    "Pass for example nacre.constraints.MaxNorm(2).",
+)
 
 
 def serialize(constraint: Any) -> Any:
@@ -62,11 +64,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         >>> deserialize({"class_name": "MaxNorm", "config": {"max_value": 3}}).max_value
         3
     """
-    if isinstance(config, str):
-        return _by_name(config, custom_objects)
-    if isinstance(config, dict) and not config.get("module"):
-        config = {**config, "module": "keras.constraints"}
-    return deserialize_keras_object(config, custom_objects=custom_objects)
+    return _LOOKUP.deserialize(config, custom_objects)
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
@@ -82,32 +80,4 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         >>> get("max_norm").max_value
         2
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        return _by_name(identifier, None)
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise ArgumentError(
-        message(
-            "constraints.get",
-            "a constraint must be a name, a config or a callable",
-            repr(identifier),
-            "Pass for example nacre.constraints.MaxNorm(2).",
-        )
-    )
-
-
-def _by_name(name: str, custom_objects: dict[str, Any] | None) -> Any:
-    found = get_registered_object(name, custom_objects)
-    if found is None:
-        public = LEGACY_NAMES.get(name, name)
-        if public not in __all__ or public in _NOT_CONSTRAINTS:
-            known = [n for n in __all__ if n not in _NOT_CONSTRAINTS]
-            raise unknown_name("constraints.get", "a constraint", name, known)
-        found = globals()[public]
-    return found() if isinstance(found, type) else found
+    return _LOOKUP.get(identifier)

@@ -7,12 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import ArgumentError, message, unknown_name
-from nacre.core.registry import (
-    deserialize_keras_object,
-    get_registered_object,
-    serialize_keras_object,
-)
+from nacre.core.errors import ArgumentError, message
+from nacre.core.lookup import Lookup, named
+from nacre.core.registry import serialize_keras_object
 from nacre.core.variable import Variable
 from nacre.initializers.constant import STFT as STFT
 from nacre.initializers.constant import Constant as Constant
@@ -80,7 +77,13 @@ LEGACY_NAMES = {
     "initializer": "Initializer",
 }
 
-_NOT_INITIALIZERS = ("get", "serialize", "deserialize")
+_LOOKUP = Lookup(
+    "initializers",
+    "an initializer",
+    named(globals(), __all__, ()),
+    LEGACY_NAMES,
+    'Pass for example "glorot_uniform", or nacre.initializers.Constant(0.1).',
+)
 
 
 def serialize(initializer: Any) -> Any:
@@ -107,11 +110,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         >>> deserialize({"class_name": "Constant", "config": {"value": 2.0}})((1,))
         array([2.], dtype=float32)
     """
-    if isinstance(config, str):
-        return _by_name(config, custom_objects)
-    if isinstance(config, dict) and not config.get("module"):
-        config = {**config, "module": "keras.initializers"}
-    return deserialize_keras_object(config, custom_objects=custom_objects)
+    return _LOOKUP.deserialize(config, custom_objects)
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
@@ -128,37 +127,9 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         >>> type(get("he_normal")).__name__
         'HeNormal'
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        return _by_name(identifier, None)
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    if hasattr(identifier, "__array__"):
+    if hasattr(identifier, "__array__") and not isinstance(identifier, type):
         return _from_array(identifier)
-    raise ArgumentError(
-        message(
-            "initializers.get",
-            "an initializer must be a name, a config, an array or a callable",
-            repr(identifier),
-            'Pass for example "glorot_uniform", or nacre.initializers.Constant(0.1).',
-        )
-    )
-
-
-def _by_name(name: str, custom_objects: dict[str, Any] | None) -> Any:
-    found = get_registered_object(name, custom_objects)
-    if found is None:
-        public = LEGACY_NAMES.get(name, name)
-        if public not in __all__ or public in _NOT_INITIALIZERS:
-            known = [n for n in __all__ if n not in _NOT_INITIALIZERS]
-            raise unknown_name("initializers.get", "an initializer", name, known)
-        found = globals()[public]
-    return found() if isinstance(found, type) else found
+    return _LOOKUP.get(identifier)
 
 
 def _from_array(array: Any) -> Callable[..., Any]:

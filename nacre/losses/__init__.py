@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nacre.core.errors import ArgumentError, message, unknown_name
-from nacre.core.registry import (
-    deserialize_keras_object,
-    get_registered_object,
-    serialize_keras_object,
-)
+from nacre.core.lookup import Lookup, named
+from nacre.core.registry import serialize_keras_object
 from nacre.losses.checking import check_labels as check_labels
 from nacre.losses.contrastive import ContrastiveLoss as ContrastiveLoss
 from nacre.losses.contrastive import NTXentLoss as NTXentLoss
@@ -125,10 +121,15 @@ LEGACY_NAMES = {
     "cosine_proximity": "cosine_similarity",
 }
 
-_NOT_LOSSES = {
-    "get", "serialize", "deserialize", "check_labels", "expected_activation", "logits_warning",
-    "Reduction",
-}  # fmt: skip
+_LOOKUP = Lookup(
+    "losses",
+    "a loss",
+    named(
+        globals(), __all__, ("check_labels", "expected_activation", "logits_warning", "Reduction")
+    ),
+    LEGACY_NAMES,
+    'Pass for example "mse", or nacre.losses.Huber(2.0).',
+)
 
 
 def serialize(loss: Any) -> Any:
@@ -155,11 +156,7 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         >>> deserialize({"class_name": "Huber", "config": {"delta": 2.0}}).delta
         2.0
     """
-    if isinstance(name, str):
-        return _by_name(name, custom_objects)
-    if isinstance(name, dict) and not name.get("module"):
-        name = {**name, "module": "keras.losses"}
-    return deserialize_keras_object(name, custom_objects=custom_objects)
+    return _LOOKUP.deserialize(name, custom_objects)
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
@@ -176,32 +173,4 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         >>> get("mse").__name__
         'mean_squared_error'
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        return _by_name(identifier, None)
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise ArgumentError(
-        message(
-            "losses.get",
-            "a loss must be a name, a config or a callable",
-            repr(identifier),
-            'Pass for example "mse", or nacre.losses.Huber(2.0).',
-        )
-    )
-
-
-def _by_name(name: str, custom_objects: dict[str, Any] | None) -> Any:
-    found = get_registered_object(name, custom_objects)
-    if found is None:
-        public = LEGACY_NAMES.get(name, name)
-        if public not in __all__ or public in _NOT_LOSSES:
-            known = [*(n for n in __all__ if n not in _NOT_LOSSES), "mse", "mae", "bce", "kld"]
-            raise unknown_name("losses.get", "a loss", name, known)
-        found = globals()[public]
-    return found() if isinstance(found, type) else found
+    return _LOOKUP.get(identifier)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.errors import ArgumentError, message
+from nacre.core.lookup import Lookup, named
 from nacre.core.names import to_snake_case
-from nacre.core.registry import (
-    deserialize_keras_object,
-    get_registered_object,
-    serialize_keras_object,
-)
+from nacre.core.registry import serialize_keras_object
 from nacre.losses import binary_crossentropy as binary_crossentropy
 from nacre.losses import binary_focal_crossentropy as binary_focal_crossentropy
 from nacre.losses import categorical_crossentropy as categorical_crossentropy
@@ -148,6 +145,30 @@ _CLASSES = {
 _SNAKE = {to_snake_case(name): name for name in _CLASSES}
 
 
+def _make(cls: type) -> Any:
+    try:
+        return cls()
+    except TypeError as error:
+        raise ArgumentError(
+            message(
+                f"metrics.get({cls.__name__!r})",
+                "a metric named by a string must need no arguments",
+                str(error),
+                f"Pass an object: nacre.metrics.{cls.__name__}(...).",
+            )
+        ) from None
+
+
+_LOOKUP = Lookup(
+    "metrics",
+    "a metric",
+    named(globals(), __all__, ("resolve_accuracy",)),
+    {**_SNAKE, **LEGACY_NAMES},
+    'Pass for example "accuracy", or nacre.metrics.AUC().',
+    make=_make,
+)
+
+
 def serialize(metric: Any) -> Any:
     """The config of a metric.
 
@@ -172,11 +193,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         >>> deserialize({"class_name": "Mean", "config": {"name": "loss"}}).name
         'loss'
     """
-    if isinstance(config, str):
-        return _by_name(config, custom_objects)
-    if isinstance(config, dict) and not config.get("module"):
-        config = {**config, "module": "keras.metrics"}
-    return deserialize_keras_object(config, custom_objects=custom_objects)
+    return _LOOKUP.deserialize(config, custom_objects)
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
@@ -195,49 +212,4 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         >>> get("mse").name
         'mean_squared_error'
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        return _by_name(identifier, None)
-    if isinstance(identifier, type):
-        return _make(identifier)
-    if callable(identifier):
-        return identifier
-    raise ArgumentError(
-        message(
-            "metrics.get",
-            "a metric must be a name, a config or a callable",
-            repr(identifier),
-            'Pass for example "accuracy", or nacre.metrics.AUC().',
-        )
-    )
-
-
-def _by_name(name: str, custom_objects: dict[str, Any] | None) -> Any:
-    found = get_registered_object(name, custom_objects)
-    if found is not None:
-        return _make(found) if isinstance(found, type) else found
-    public = LEGACY_NAMES.get(name) or _SNAKE.get(name) or name
-    if public in _CLASSES:
-        return _make(_CLASSES[public])
-    function = globals().get(name) if name in __all__ else None
-    if function is None or name in ("get", "serialize", "deserialize", "resolve_accuracy"):
-        known = [*_CLASSES, *_SNAKE, "acc", "mse", "mae", "mape", "bce", "huber"]
-        raise unknown_name("metrics.get", "a metric", name, known)
-    return function
-
-
-def _make(cls: type) -> Any:
-    try:
-        return cls()
-    except TypeError as error:
-        raise ArgumentError(
-            message(
-                f"metrics.get({cls.__name__!r})",
-                "a metric named by a string must need no arguments",
-                str(error),
-                f"Pass an object: nacre.metrics.{cls.__name__}(...).",
-            )
-        ) from None
+    return _LOOKUP.get(identifier)

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nacre.core.errors import ArgumentError, message, unknown_name
-from nacre.core.registry import (
-    deserialize_keras_object,
-    get_registered_object,
-    serialize_keras_object,
-)
+from nacre.core.lookup import Lookup, named
+from nacre.core.registry import serialize_keras_object
 from nacre.regularizers.regularizers import L1 as L1
 from nacre.regularizers.regularizers import L1L2 as L1L2
 from nacre.regularizers.regularizers import L2 as L2
@@ -28,7 +24,13 @@ __all__ = [
 
 LEGACY_NAMES = {"l1l2": "L1L2", "regularizer": "Regularizer"}
 
-_NOT_REGULARIZERS = ("get", "serialize", "deserialize")
+_LOOKUP = Lookup(
+    "regularizers",
+    "a regularizer",
+    named(globals(), __all__, ()),
+    LEGACY_NAMES,
+    "Pass for example nacre.regularizers.L2(0.01).",
+)
 
 
 def serialize(regularizer: Any) -> Any:
@@ -55,11 +57,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         >>> deserialize({"class_name": "L2", "config": {"l2": 0.5}}).l2
         0.5
     """
-    if isinstance(config, str):
-        return _by_name(config, custom_objects)
-    if isinstance(config, dict) and not config.get("module"):
-        config = {**config, "module": "keras.regularizers"}
-    return deserialize_keras_object(config, custom_objects=custom_objects)
+    return _LOOKUP.deserialize(config, custom_objects)
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
@@ -75,32 +73,4 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         >>> get("l2").l2
         0.01
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        return _by_name(identifier, None)
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise ArgumentError(
-        message(
-            "regularizers.get",
-            "a regularizer must be a name, a config or a callable",
-            repr(identifier),
-            "Pass for example nacre.regularizers.L2(0.01).",
-        )
-    )
-
-
-def _by_name(name: str, custom_objects: dict[str, Any] | None) -> Any:
-    found = get_registered_object(name, custom_objects)
-    if found is None:
-        public = LEGACY_NAMES.get(name, name)
-        if public not in __all__ or public in _NOT_REGULARIZERS:
-            known = [n for n in __all__ if n not in _NOT_REGULARIZERS]
-            raise unknown_name("regularizers.get", "a regularizer", name, known)
-        found = globals()[public]
-    return found() if isinstance(found, type) else found
+    return _LOOKUP.get(identifier)

@@ -1,0 +1,92 @@
+"""From a name, a config, a class or a callable to an object: what `get` of a namespace does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.registry import deserialize_keras_object, get_registered_object
+
+
+class Lookup:
+    """How one namespace finds its objects.
+
+    Args:
+        namespace: Its last name, such as "initializers"; configs without a module belong to
+            `keras.<namespace>`.
+        noun: What it holds, with its article, for messages.
+        objects: Public name -> class or function.
+        legacy: Older spelling -> public name.
+        advice: What to pass instead, for the message about something that cannot be one.
+        make: How a class named by a string becomes an object; calling it, by default.
+
+    Example:
+        >>> lookup = Lookup("shapes", "a shape", {"List": list}, {"array": "List"}, "Pass a list.")
+        >>> lookup.get("array"), lookup.get(None), lookup.get(len)
+        ([], None, <built-in function len>)
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        noun: str,
+        objects: Mapping[str, Any],
+        legacy: Mapping[str, str],
+        advice: str,
+        *,
+        make: Callable[[type], Any] | None = None,
+    ) -> None:
+        self.namespace = namespace
+        self.noun = noun
+        self.objects = dict(objects)
+        self.legacy = dict(legacy)
+        self.advice = advice
+        self.make = make or (lambda cls: cls())
+
+    def get(self, identifier: Any) -> Any:
+        """The object for a name, a config, a class or a callable; None for None.
+
+        Raises:
+            UnknownNameError: A string that names nothing here.
+            ArgumentError: Something that cannot be one.
+        """
+        if identifier is None:
+            return None
+        if isinstance(identifier, str | dict):
+            return self.deserialize(identifier)
+        if isinstance(identifier, type):
+            return self.make(identifier)
+        if callable(identifier):
+            return identifier
+        raise ArgumentError(
+            message(
+                f"{self.namespace}.get",
+                f"{self.noun} must be a name, a config or a callable",
+                repr(identifier),
+                self.advice,
+            )
+        )
+
+    def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+        """The object a config or a name describes."""
+        if isinstance(config, str):
+            return self._named(config, custom_objects)
+        if isinstance(config, dict) and not config.get("module"):
+            config = {**config, "module": f"keras.{self.namespace}"}
+        return deserialize_keras_object(config, custom_objects=custom_objects)
+
+    def _named(self, name: str, custom_objects: dict[str, Any] | None) -> Any:
+        found = get_registered_object(name, custom_objects)
+        if found is None:
+            found = self.objects.get(self.legacy.get(name, name))
+        if found is None:
+            known = {*self.objects, *self.legacy}
+            raise unknown_name(f"{self.namespace}.get", self.noun, name, known)
+        return self.make(found) if isinstance(found, type) else found
+
+
+def named(namespace: Mapping[str, Any], public: Iterable[str], besides: Iterable[str]) -> Any:
+    """The objects of a namespace by public name, without its helpers."""
+    left_out = {"get", "serialize", "deserialize", *besides}
+    return {name: namespace[name] for name in public if name not in left_out}
