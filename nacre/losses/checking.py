@@ -145,13 +145,13 @@ def check_labels(who: str, labels: Any, classes: int, ignore_class: int | None =
         return
     low, high = values.min(), values.max()
     if low < 0 or high >= classes:
-        fix = f"Give the last layer {int(high) + 1} units."
+        fix = f"Give the last layer {int(high) + 1} units, or correct the labels."
         if low == 1 and high == classes:
-            fix = "Labels start at 1; subtract 1."
+            fix = "Labels that start at 1 need y - 1."
         elif low < 0:
             fix = "For labels that are not to count, pass ignore_class=-1 to the loss."
         rule = f"labels must be from 0 to {classes - 1}, as the predictions have {classes} classes"
-        raise LossInputError(message(who, rule, f"labels from {low:g} to {high:g}", fix))
+        raise LossInputError(message(who, rule, f"labels from {low:.10g} to {high:.10g}", fix))
 
 
 def describe(array: Any) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from nacre import losses
 from nacre.core import tree
 from nacre.core.errors import DataError, LossInputError, NotCompiledError, message
-from nacre.losses import expected_activation
 
 # Labels of more rows than this are not looked at in full: the check would cost more than it saves.
 _MOST_LABELS = 20_000_000
@@ -46,28 +46,8 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any) -> None:
     if y is None or not isinstance(y, np.ndarray) or y.size == 0 or y.size > _MOST_LABELS:
         return
     if name == "sparse_categorical_crossentropy":
-        classes = int(y_pred.shape[-1])
-        ignored = getattr(loss, "ignore_class", None)
-        values = y if ignored is None else y[y != ignored]
-        if values.size == 0:
-            return
-        low, high = float(values.min()), float(values.max())
-        if low < 0 or high >= classes:
-            start_at_one = low == 1 and high == classes
-            fix = (
-                "Labels that start at 1 need y - 1."
-                if start_at_one
-                else f"Give the last layer {int(high) + 1} units, or correct the labels."
-            )
-            raise LossInputError(
-                message(
-                    f"loss 'sparse_categorical_crossentropy' of output '{output_name}'",
-                    f"labels must be class indices from 0 to {classes - 1}, as the predictions "
-                    f"have {classes} classes",
-                    f"labels from {_number(low)} to {_number(high)}",
-                    fix,
-                )
-            )
+        who = f"loss 'sparse_categorical_crossentropy' of output '{output_name}'"
+        losses.check_labels(who, y, int(y_pred.shape[-1]), getattr(loss, "ignore_class", None))
     elif name == "binary_crossentropy" and y.dtype.kind in "iuf":
         low, high = float(y.min()), float(y.max())
         if low < 0 or high > 1:
@@ -75,15 +55,11 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any) -> None:
                 message(
                     f"loss 'binary_crossentropy' of output '{output_name}'",
                     "targets must lie between 0 and 1",
-                    f"values from {_number(low)} to {_number(high)}",
+                    f"values from {low:.10g} to {high:.10g}",
                     "For classes 0, 1, 2 ... use 'sparse_categorical_crossentropy' with one output "
                     "a class; for -1 and 1 use 'hinge', or (y + 1) / 2.",
                 )
             )
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else f"{value:g}"
 
 
 def _loss_name(loss: Any) -> str:
@@ -96,7 +72,7 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
     layers = _output_layers(model, len(outputs))
     for output, layer in zip(outputs, layers, strict=True):
         name = _loss_name(output.loss)
-        wanted = expected_activation(output.loss)
+        wanted = losses.expected_activation(output.loss)
         if wanted is None or layer is None or not hasattr(layer, "activation"):
             continue
         activation = getattr(layer.activation, "__name__", "")

@@ -111,7 +111,7 @@ def test_check_labels_says_what_is_wrong():
     losses.check_labels(who, [0, 1, -1], 2, ignore_class=-1)
     with pytest.raises(LossInputError, match=r"Got labels from 0 to 10\. Give the last layer 11"):
         losses.check_labels(who, [0, 10], 10)
-    with pytest.raises(LossInputError, match="start at 1; subtract 1"):
+    with pytest.raises(LossInputError, match="start at 1 need y - 1"):
         losses.check_labels(who, [1, 10], 10)
     with pytest.raises(LossInputError, match="ignore_class=-1"):
         losses.check_labels(who, [-1, 3], 10)
