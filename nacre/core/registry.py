@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from nacre.core import lambdas, safety
 from nacre.core.errors import ArgumentError, SerializationError, message, nearest
 
 T = TypeVar("T")
@@ -339,16 +340,8 @@ def _serialize_function(function: Any) -> Any:
     if is_builtin(function):
         return getattr(function, "__name__", None)
     name = getattr(function, "__name__", type(function).__name__)
-    if name == "<lambda>":
-        raise SerializationError(
-            message(
-                "serialize_keras_object",
-                "a lambda has no name a file could keep",
-                "a lambda",
-                "Write it as a named function and register it with "
-                "@nacre.saving.register_keras_serializable().",
-            )
-        )
+    if lambdas.is_lambda(function):
+        return {"class_name": "__lambda__", "config": lambdas.dump(function)}
     return {
         "module": function.__module__,
         "class_name": "function",
@@ -379,10 +372,8 @@ def deserialize_keras_object(
     """
     module_objects = kwargs.pop("module_objects", None)
     kwargs.pop("printable_module_name", None)
-    if custom_objects:
-        with CustomObjectScope(custom_objects):
-            return _deserialize(config, safe_mode, module_objects)
-    return _deserialize(config, safe_mode, module_objects)
+    with safety.reading(safe_mode), CustomObjectScope(custom_objects):
+        return _deserialize(config, safe_mode, module_objects)
 
 
 def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | None = None) -> Any:
@@ -402,8 +393,11 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
     if special is not None:
         return special(inner, safe_mode)
     if class_name == "__lambda__":
-        _refuse_code(safe_mode)
-        return _rebuild_lambda(inner)
+        found = lambdas.known(inner)
+        if found is None:
+            _refuse_code(safe_mode)
+            found = lambdas.load(inner)
+        return found
     cls = find(config)
     if class_name == "function":
         return cls
@@ -438,7 +432,7 @@ def _from_config(cls: Any, inner: dict[str, Any], safe_mode: bool) -> Any:
 
 
 def _refuse_code(safe_mode: bool) -> None:
-    if safe_mode:
+    if not safety.may_run_code(safe_mode):
         raise SerializationError(
             message(
                 "deserialize_keras_object",
@@ -448,20 +442,6 @@ def _refuse_code(safe_mode: bool) -> None:
                 "and pass it in custom_objects.",
             )
         )
-
-
-def _rebuild_lambda(inner: dict[str, Any]) -> Any:
-    """A Python function from the marshalled code Keras writes for lambdas. Trusted files only."""
-    import codecs
-    import marshal
-    import types
-
-    code = marshal.loads(codecs.decode(inner["code"].encode("ascii"), "base64"))
-    closure = inner.get("closure")
-    cells = tuple(types.CellType(value) for value in closure) if closure else None
-    defaults = inner.get("defaults")
-    argdefs = tuple(defaults) if defaults else None
-    return types.FunctionType(code, globals(), argdefs=argdefs, closure=cells)
 
 
 def _special_array(inner: dict[str, Any], safe_mode: bool) -> np.ndarray:

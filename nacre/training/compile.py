@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 
 from nacre import losses, metrics, optimizers
 from nacre.core import tree
-from nacre.core.errors import ArgumentError, LossInputError, message, nearest
+from nacre.core.errors import (
+    ArgumentError,
+    LossInputError,
+    SerializationError,
+    message,
+    nearest,
+)
+from nacre.core.lambdas import is_lambda
 from nacre.core.registry import deserialize_keras_object, serialize_keras_object
 from nacre.losses.loss import Loss
 from nacre.metrics.metric import Metric
@@ -438,8 +444,17 @@ def _plain(spec: Any) -> Any:
         return {k: _plain(v) for k, v in spec.items()}
     if isinstance(spec, list | tuple):
         return [_plain(v) for v in spec]
-    if isinstance(spec, Callable) and not hasattr(spec, "get_config"):  # type: ignore[arg-type]
-        return serialize_keras_object(spec)
+    if is_lambda(spec):
+        # A model whose layers hold no code stays one that opens everywhere.
+        raise SerializationError(
+            message(
+                "compile",
+                "losses and metrics in a file must have names",
+                "a lambda",
+                "Write it as a named function and register it with "
+                "@nacre.saving.register_keras_serializable().",
+            )
+        )
     return serialize_keras_object(spec)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 
 import h5py
@@ -186,3 +188,55 @@ def test_damaged_files_say_so(part, path, tmp_path):
         with pytest.raises((FileFormatError, OSError, KeyError)) as caught:
             load_model(tmp_path / f"cut_{name}")
         assert isinstance(caught.value, nacre.core.errors.NacreError)
+
+
+def with_lambda(factor):
+    layers = [nacre.Input((2,)), nacre.layers.Lambda(lambda x, shift=1: x * factor + shift)]
+    return nacre.Sequential(layers)
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+def test_a_lambda_of_this_process_opens_again(name, tmp_path):
+    with pytest.warns(UserWarning, match="holds a lambda.*safe_mode=False"):
+        with_lambda(3.0).save(tmp_path / name)
+    x = np.ones((1, 2), "float32")
+    np.testing.assert_array_equal(load_model(tmp_path / name)(x), [[4.0, 4.0]])
+
+
+OPENED_ELSEWHERE = """
+import sys, numpy as np, nacre
+from nacre.core.errors import SerializationError
+try:
+    nacre.models.load_model(sys.argv[1])
+except SerializationError as error:
+    assert "safe_mode=False" in str(error)
+    print(nacre.models.load_model(sys.argv[1], safe_mode=False)(np.ones((1, 2), "float32")))
+"""
+
+
+def test_a_lambda_opens_elsewhere_only_when_trusted(tmp_path):
+    with pytest.warns(UserWarning, match="holds a lambda"):
+        with_lambda(5.0).save(tmp_path / "m.keras")
+    command = [sys.executable, "-c", OPENED_ELSEWHERE, str(tmp_path / "m.keras")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[[6. 6.]]"
+
+
+def test_changed_code_of_a_known_lambda_is_refused(tmp_path):
+    with pytest.warns(UserWarning, match="holds a lambda"):
+        with_lambda(7.0).save(tmp_path / "m.keras")
+
+    def change(config):
+        config["config"]["layers"][1]["config"]["function"]["config"]["closure"] = [8.0]
+
+    tampered(tmp_path / "m.keras", tmp_path / "evil.keras", change)
+    with pytest.raises(SerializationError, match="safe_mode=False"):
+        load_model(tmp_path / "evil.keras")
+
+
+def test_a_lambda_around_an_object_cannot_be_saved(tmp_path):
+    dense = nacre.layers.Dense(2)
+    model = nacre.Sequential([nacre.Input((2,)), nacre.layers.Lambda(lambda x: dense(x))])
+    with pytest.raises(SerializationError, match="numbers, strings.*'dense'.*named function"):
+        model.save(tmp_path / "m.keras")
+    assert not (tmp_path / "m.keras").exists()

@@ -15,8 +15,9 @@ from nacre.layers.core.configs import explicit_config, without
 class Lambda(Layer):
     """Apply a function to the inputs.
 
-    Choose it for a few operations without weights. A class of your own is saved more safely: a
-    lambda has no name a file could keep, so only named, registered functions are saved.
+    Choose it for a few operations without weights. A named, registered function or a class of your
+    own is saved more safely: a lambda has no name, so a file holds its compiled code, which another
+    process opens only with `safe_mode=False`.
 
     Args:
         function: Called as `function(inputs, **arguments)`; gets `mask` and `training` too when it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def config_text(config: Any, who: str) -> str:
         FileFormatError: It holds something JSON cannot.
     """
     try:
-        return json.dumps(config)
+        text = json.dumps(config)
     except (TypeError, ValueError) as error:
         raise FileFormatError(
             message(
@@ -55,6 +56,14 @@ def config_text(config: Any, who: str) -> str:
                 "Return numbers, texts, lists and dicts from get_config().",
             )
         ) from None
+    if '"__lambda__"' in text:
+        warnings.warn(
+            f"{who} holds a lambda, saved as compiled Python code: other processes open the file "
+            "only with safe_mode=False and this version of Python. A named function, registered "
+            "with @nacre.saving.register_keras_serializable(), opens everywhere.",
+            stacklevel=4,
+        )
+    return text
 
 
 def check_archive(source: Any, groups: list[Any], who: str) -> None:
