@@ -17,8 +17,19 @@ from typing import Any
 from bench.machine import ROOT
 
 TIMEOUT_SECONDS = 900
-WORKLOADS = ("mlp", "cnn", "lstm", "predict", "import", "first_step", "memory")
-_TRAINING = ("mlp", "cnn", "lstm", "predict")
+WORKLOADS = (
+    "mlp",
+    "cnn",
+    "lstm",
+    "gru",
+    "transformer",
+    "resnet",
+    "predict",
+    "import",
+    "first_step",
+    "memory",
+)
+_TRAINING = ("mlp", "cnn", "lstm", "gru", "transformer", "predict")
 # What a user's shell may hold and that would make runs differ.
 _CLEARED = ("JAX_COMPILATION_CACHE_DIR", "KERAS_BACKEND", "NACRE_COMPILE_CACHE", "XLA_FLAGS")
 
@@ -75,6 +86,7 @@ FIRST_STEPS = [
 # The first of each list is what the others are compared with.
 PLAN: dict[str, list[Runner]] = {
     **{name: [NACRE, *KERAS, TORCH, JAX] for name in _TRAINING},
+    "resnet": [NACRE, *KERAS, TORCH],
     "import": IMPORTS,
     "first_step": FIRST_STEPS,
     "memory": [NACRE, KERAS[1]],

@@ -11,6 +11,7 @@ from typing import Any
 CLASSES = 10
 LEARNING_RATE = 1e-3
 EPSILON = 1e-7  # Adam's, the same for everyone
+VOCABULARY = 1_000  # of the transformer
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Workload:
     # Distance between the means of the classes; the noise has deviation 1. Small enough that the
     # loss stays far from zero, large enough that it falls within the few epochs measured.
     separation: float = 4.0
+    vocabulary: int = 0  # rows are tokens below this, not numbers
 
     @property
     def steps(self) -> int:
@@ -39,9 +41,30 @@ TRAINING = {
         Workload("mlp", "MLP 784-128-10", (784,), 60_000, timed_epochs=2, separation=2.5),
         Workload("cnn", "CNN on 32×32×3 images", (32, 32, 3), 3_200, separation=6.0),
         Workload("lstm", "LSTM(128) on 50×16 sequences", (50, 16), 3_200, separation=8.0),
+        Workload("gru", "GRU(128) on 50×16 sequences", (50, 16), 3_200, separation=8.0),
+        Workload(
+            "transformer",
+            "transformer, 4 blocks of 128, on 64 tokens",
+            (64,),
+            1_280,
+            timed_epochs=2,
+            vocabulary=VOCABULARY,
+        ),
+        Workload(
+            "resnet",
+            "ResNet-18 on 64×64×3 images",
+            (64, 64, 3),
+            640,
+            timed_epochs=1,
+            separation=6.0,
+        ),
     )
 }
-QUICK_ROWS = {"mlp": 6_400, "cnn": 640, "lstm": 640}
+QUICK_ROWS = {"mlp": 6_400, "cnn": 640, "lstm": 640, "gru": 640, "transformer": 128, "resnet": 64}
+
+# Stages of ResNet-18 (He et al. 2015, arXiv:1512.03385, table 1): filters and first stride.
+RESNET_STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))
+RESNET_BLOCKS = 2
 
 # One row at a time.
 PREDICT_CALLS = 2_000
@@ -67,6 +90,8 @@ def data(work: Workload, seed: int = 0) -> tuple[Any, Any]:
     import numpy as np
 
     generator = np.random.default_rng(seed)
+    if work.vocabulary:
+        return _tokens(work, generator)
     size = int(np.prod(work.features))
     means = generator.standard_normal((CLASSES, size), dtype=np.float32)
     if len(work.features) == 3:
@@ -78,6 +103,18 @@ def data(work: Workload, seed: int = 0) -> tuple[Any, Any]:
     rows = generator.standard_normal((work.rows, size), dtype=np.float32)
     rows += means[labels]
     return rows.reshape(work.rows, *work.features), labels
+
+
+def _tokens(work: Workload, generator: Any) -> tuple[Any, Any]:
+    """Rows of tokens: one in four from the twenty that the row's class prefers."""
+    import numpy as np
+
+    shape = (work.rows, *work.features)
+    favourites = generator.integers(0, work.vocabulary, (CLASSES, 20), dtype=np.int32)
+    labels = generator.integers(0, CLASSES, work.rows, dtype=np.int32)
+    rows = generator.integers(0, work.vocabulary, shape, dtype=np.int32)
+    chosen = favourites[labels[:, None], generator.integers(0, 20, shape)]
+    return np.where(generator.random(shape) < 0.25, chosen, rows), labels
 
 
 def memory_rows(quick: bool = False) -> int:

@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from bench.peers import transformers
+
 Parameters = dict[str, Any]
 Forward = Callable[[Parameters, Array], Array]
 
@@ -45,6 +47,12 @@ def parameters(name: str) -> Parameters:
             "hidden": new(1024, 64),
             "head": new(64, 10),
         }
+    if name == "transformer":
+        return transformers.parameters(new, np.random.default_rng(2))
+    if name == "gru":
+        square = np.random.default_rng(2).standard_normal((384, 128))
+        recurrent = np.linalg.qr(square)[0].T.astype(np.float32)
+        return {"gru": (*new(16, 384), recurrent, np.zeros(384, np.float32)), "head": new(128, 10)}
     kernel, bias = new(16, 512)
     bias[128:256] = 1.0  # the forget gate starts open
     square = np.random.default_rng(2).standard_normal((512, 128))
@@ -172,12 +180,28 @@ def lstm(last_hidden: Callable[[Array, Array], Array]) -> Forward:
     return forward
 
 
+def gru(p: Parameters, x: Array) -> Array:
+    """Logits of the GRU network (reset gate after the product), by autodiff."""
+    kernel, bias, recurrent, recurrent_bias = p["gru"]
+    projected = jnp.swapaxes(x, 0, 1) @ kernel + bias  # (time, batch, 3 · units)
+
+    def step(hidden: Array, outside: Array) -> tuple[Array, None]:
+        inside = hidden @ recurrent + recurrent_bias
+        z, r = jnp.split(jax.nn.sigmoid(outside[:, :256] + inside[:, :256]), 2, axis=-1)
+        candidate = jnp.tanh(outside[:, 256:] + r * inside[:, 256:])
+        return candidate + z * (hidden - candidate), None
+
+    return dense(lax.scan(step, jnp.zeros((len(x), 128)), projected)[0], p["head"])
+
+
 FORMS: dict[str, dict[str, Forward]] = {
     "mlp": {"": mlp},
     "cnn": {
         "products": cnn(conv_as_product, pool_as_reshape),
         "XLA's convolution": cnn(conv_of_xla, pool_of_xla),
     },
+    "gru": {"": gru},
+    "transformer": {"": transformers.in_jax},
     "lstm": {
         "own gradient": lstm(lstm_own_gradient),
         "autodiff": lstm(lambda projected, recurrent: lstm_scan(projected, recurrent)[0]),

@@ -6,13 +6,17 @@ import time
 from typing import Any
 
 from bench import workloads
-from bench.peers import protocol
+from bench.peers import protocol, transformers
 from bench.peers.protocol import Answer, Request
 
 
 def build(keras: Any, name: str) -> Any:
     """The compiled model of a workload."""
     layers = keras.layers
+    if name == "resnet":
+        return compiled(keras, resnet(keras))
+    if name == "transformer":
+        return compiled(keras, transformers.in_keras(keras))
     stacks = {
         "mlp": lambda: [keras.Input((784,)), layers.Dense(128, activation="relu")],
         "cnn": lambda: [
@@ -26,12 +30,44 @@ def build(keras: Any, name: str) -> Any:
             layers.Dense(64, activation="relu"),
         ],
         "lstm": lambda: [keras.Input((50, 16)), layers.LSTM(128)],
+        "gru": lambda: [keras.Input((50, 16)), layers.GRU(128)],
         "memory": lambda: [
             keras.Input((workloads.MEMORY_FEATURES,)),
             layers.Dense(64, activation="relu"),
         ],
     }
-    model = keras.Sequential([*stacks[name](), layers.Dense(10, activation="softmax")])
+    return compiled(
+        keras, keras.Sequential([*stacks[name](), layers.Dense(10, activation="softmax")])
+    )
+
+
+def resnet(keras: Any) -> Any:
+    """ResNet-18: basic blocks, convolutions without bias, batch normalization after each."""
+    layers = keras.layers
+
+    def convolved(x: Any, filters: int, window: int, stride: int) -> Any:
+        x = layers.Conv2D(filters, window, stride, padding="same", use_bias=False)(x)
+        return layers.BatchNormalization()(x)
+
+    def block(x: Any, filters: int, stride: int) -> Any:
+        y = layers.ReLU()(convolved(x, filters, 3, stride))
+        y = convolved(y, filters, 3, 1)
+        if stride > 1:
+            x = convolved(x, filters, 1, stride)
+        return layers.ReLU()(layers.Add()([x, y]))
+
+    inputs = keras.Input((64, 64, 3))
+    x = layers.ReLU()(convolved(inputs, 64, 7, 2))
+    x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    for filters, stride in workloads.RESNET_STAGES:
+        for number in range(workloads.RESNET_BLOCKS):
+            x = block(x, filters, stride if number == 0 else 1)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
+
+
+def compiled(keras: Any, model: Any) -> Any:
+    """The model with the optimizer, loss and metric that everyone has."""
     model.compile(
         optimizer=keras.optimizers.Adam(workloads.LEARNING_RATE),
         loss="sparse_categorical_crossentropy",

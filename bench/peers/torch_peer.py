@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from bench import workloads
-from bench.peers import protocol
+from bench.peers import protocol, transformers
 from bench.peers.protocol import Answer, Request
 
 
@@ -23,9 +23,11 @@ def import_torch() -> Any:
     return torch
 
 
-def build(torch: Any, name: str) -> Any:
+def build(torch: Any, name: str, form: str = "plain") -> Any:
     """The network of a workload; it gives logits."""
     nn = torch.nn
+    if name == "transformer":
+        return transformers.in_torch(torch, library=form == "library")
     if name == "mlp":
         return nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
     if name == "cnn":
@@ -36,27 +38,59 @@ def build(torch: Any, name: str) -> Any:
             *(nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10)),
         )
 
+    if name == "resnet":
+        return resnet(torch)
+
     class Recurrent(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.lstm = nn.LSTM(16, 128, batch_first=True)
+            kind = nn.GRU if name == "gru" else nn.LSTM
+            self.recurrent = kind(16, 128, batch_first=True)
             self.head = nn.Linear(128, 10)
 
         def forward(self, rows: Any) -> Any:
-            return self.head(self.lstm(rows)[0][:, -1])
+            return self.head(self.recurrent(rows)[0][:, -1])
 
     return Recurrent()
+
+
+def resnet(torch: Any) -> Any:
+    """ResNet-18: basic blocks, convolutions without bias, batch normalization after each."""
+    nn = torch.nn
+
+    def convolved(channels: int, filters: int, window: int, stride: int) -> Any:
+        kernel = nn.Conv2d(channels, filters, window, stride, window // 2, bias=False)
+        return nn.Sequential(kernel, nn.BatchNorm2d(filters))
+
+    class Block(nn.Module):
+        def __init__(self, channels: int, filters: int, stride: int) -> None:
+            super().__init__()
+            self.first = convolved(channels, filters, 3, stride)
+            self.second = convolved(filters, filters, 3, 1)
+            self.shortcut = convolved(channels, filters, 1, stride) if stride > 1 else None
+
+        def forward(self, x: Any) -> Any:
+            y = self.second(torch.relu_(self.first(x)))
+            return torch.relu_(y + (x if self.shortcut is None else self.shortcut(x)))
+
+    parts, channels = [convolved(3, 64, 7, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)], 64
+    for filters, stride in workloads.RESNET_STAGES:
+        for number in range(workloads.RESNET_BLOCKS):
+            parts.append(Block(channels, filters, stride if number == 0 else 1))
+            channels = filters
+    parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
+    return nn.Sequential(*parts)
 
 
 def train(torch: Any, request: Request, fused: bool, layout: str, compiled: bool) -> Answer:
     """One form of the training loop."""
     work = workloads.training(request["workload"], request["quick"])
     rows, labels = workloads.data(work)
-    if work.name == "cnn":
+    if len(work.features) == 3:
         rows = rows.transpose(0, 3, 1, 2).copy()
     x, y = torch.from_numpy(rows), torch.from_numpy(labels).long()
     torch.manual_seed(0)
-    model = build(torch, work.name)
+    model = build(torch, work.name, layout)
     if layout == "channels_last":
         model = model.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
@@ -86,11 +120,17 @@ def train(torch: Any, request: Request, fused: bool, layout: str, compiled: bool
 def training(request: Request) -> Answer:
     """Every form; the fastest is the answer."""
     torch = import_torch()
-    layouts = ("channels_first", "channels_last") if request["workload"] == "cnn" else ("plain",)
+    layouts = (
+        ("channels_first", "channels_last")
+        if request["workload"] in ("cnn", "resnet")
+        else ("plain",)
+    )
+    if request["workload"] == "transformer":
+        layouts = ("plain", "library")
     forms = {f"eager, {layout}": (True, layout, False) for layout in layouts}
     if request["workload"] == "mlp":
         forms["eager, unfused Adam"] = (False, "plain", False)
-    if request["workload"] != "lstm" and not request["quick"]:
+    if request["workload"] not in ("lstm", "gru") and not request["quick"]:
         # Compiled LSTMs fall back to the same kernel, after minutes.
         forms |= {f"torch.compile, {layout}": (True, layout, True) for layout in layouts}
     return protocol.best_variant(

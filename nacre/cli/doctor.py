@@ -26,13 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print four short tables. Exit status 0: the doctor describes, it does not judge."""
+    """Print five short tables. Exit status 0: the doctor describes, it does not judge."""
     from rich.console import Console
 
     console = Console(highlight=False)
     _show(console, "Versions", versions())
     _show(console, "Devices", devices())
     _show(console, "Caches", caches())
+    _show(console, "Native kernels", native_kernels())
     _show(console, "Optional packages", optional_packages())
     return 0
 
@@ -71,6 +72,13 @@ def caches() -> list[tuple[str, str]]:
         ("compiled programs", _folder_line(compiled)),
         ("data sets", _folder_line(datasets)),
     ]
+
+
+def native_kernels() -> list[tuple[str, str]]:
+    """The compiler for kernels in C++, and what it has built."""
+    from nacre.ops.kernels.native import build
+
+    return build.describe()
 
 
 def optional_packages() -> list[tuple[str, str]]:

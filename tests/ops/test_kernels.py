@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 from jax import export, lax
 
-from nacre.ops.kernels import convolution, placement, pooling, recurrent
+from nacre.ops.kernels import (
+    convolution,
+    convolution_lowerings,
+    placement,
+    pooling,
+    recurrent,
+)
 
-LAYOUTS = convolution.LAYOUTS
+LAYOUTS = convolution_lowerings.LAYOUTS
 QUICK = {"xla_backend_optimization_level": 0}  # these programs run once: compiling is their cost
 
 
@@ -22,7 +28,9 @@ def assert_close(got, wanted, tolerance=2e-5):
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(wanted), strict=True):
         a, b = np.asarray(a, "float32"), np.asarray(b, "float32")
         assert a.shape == b.shape
-        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * max(1.0, np.abs(b).max()))
+        np.testing.assert_allclose(
+            a, b, rtol=tolerance, atol=tolerance * max(1.0, np.abs(b).max(initial=0))
+        )
 
 
 def gradients(function, *arrays):
@@ -54,6 +62,8 @@ CONVOLUTIONS = [
     ((8, 7), 4, 6, (3, 3), (1, 1), ((2, 0), (1, 3)), (1, 1), 2),
     ((8, 7), 4, 4, (3, 3), (1, 1), "same", (1, 1), 4),
     ((8, 7), 4, 12, (3, 3), (2, 1), "same", (1, 1), 4),
+    ((13, 12), 3, 4, (7, 7), (2, 2), "same", (1, 1), 1),
+    ((12, 9), 2, 3, (5, 5), (1, 1), "same", (1, 2), 1),
     ((4, 5, 6), 2, 3, (2, 3, 2), (1, 2, 1), "same", (1, 1, 1), 1),
     ((4, 5, 6), 2, 4, (2, 2, 2), (2, 2, 2), "valid", (1, 1, 1), 2),
 ]
@@ -105,8 +115,8 @@ LOWERINGS = [
 def test_every_lowering_gives_the_numbers_of_plain_convolution(case, lowering, monkeypatch):
     *_, strides, padding, dilation, groups = case
     if lowering == "blocks":  # patches, cut as finely as they go
-        monkeypatch.setattr(convolution, "WHOLE_PATCH_BYTES", 0)
-        monkeypatch.setattr(convolution, "BLOCK_PATCH_BYTES", 600)
+        monkeypatch.setattr(convolution_lowerings, "WHOLE_PATCH_BYTES", 0)
+        monkeypatch.setattr(convolution_lowerings, "BLOCK_PATCH_BYTES", 600)
         lowering = "patches"
 
     def choose(which, x_shape, kernel_shape, geometry):

@@ -7,6 +7,7 @@ from typing import Any
 from nacre import activations
 from nacre.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from nacre.ops import rnn
+from nacre.ops.kernels.placement import current_placement
 
 
 def fits(cell: Any, training: Any) -> bool:
@@ -34,6 +35,7 @@ def run(
         "mask": mask,
         "activation": _plain_activation(cell.activation),
         "return_sequences": return_sequences,
+        "placement": current_placement(),
     }
     if isinstance(cell, LSTMCell):
         gates = _plain_activation(cell.recurrent_activation)

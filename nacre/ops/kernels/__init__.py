@@ -1,5 +1,6 @@
 """Fast paths behind `nacre.ops.nn`: pure JAX, the lowering chosen per platform, shape and place.
 
 Every function here gives the numbers of its plain XLA form; only the speed differs. On a GPU or a
-TPU, and with `NACRE_KERNELS=xla` in the environment, convolution and pooling run in the plain form.
+TPU, and with `NACRE_KERNELS=xla` in the environment, everything runs in the plain form. On a CPU
+with a C++ compiler some functions call compiled kernels (`native/`); `NACRE_NATIVE=0` keeps to JAX.
 """

@@ -60,9 +60,33 @@ def platform() -> str:
     return jax.default_backend()
 
 
-def uses_cpu_kernels() -> bool:
-    """Tell whether the CPU lowerings apply: on a CPU, unless `NACRE_KERNELS=xla` is set.
+def uses_plain_xla() -> bool:
+    """Tell whether `NACRE_KERNELS=xla` asks for plain XLA and autodiff in place of every kernel.
 
     The variable is read at every trace, so a test can switch it; programs already compiled stay.
     """
-    return platform() == "cpu" and os.environ.get("NACRE_KERNELS", "").lower() != "xla"
+    asked = os.environ.get("NACRE_KERNELS", "").lower() == "xla"
+    return asked or getattr(_state, "plain_xla", False)
+
+
+@contextlib.contextmanager
+def plain_xla() -> Iterator[None]:
+    """Ask for plain XLA in place of every kernel in this block, for this thread: for exporters.
+
+    Example:
+        >>> with plain_xla():
+        ...     uses_kernels = uses_cpu_kernels()
+        >>> uses_kernels
+        False
+    """
+    before = getattr(_state, "plain_xla", False)
+    _state.plain_xla = True
+    try:
+        yield
+    finally:
+        _state.plain_xla = before
+
+
+def uses_cpu_kernels() -> bool:
+    """Tell whether the lowerings measured on CPUs apply: on one, unless plain XLA is asked for."""
+    return platform() == "cpu" and not uses_plain_xla()

@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from nacre.ops.kernels import convolution_native as native
 from nacre.ops.kernels import placement as places
+from nacre.ops.kernels.convolution_geometry import Geometry, NativeUse, Pairs
 
-Pairs = tuple[tuple[int, int], ...]
 MAX_TAPS = 64  # a larger window would make a program of that many slices; plain XLA takes it
 
 
@@ -30,6 +31,14 @@ class Windows:
     window: tuple[int, ...]
     strides: tuple[int, ...]
     padding: Pairs
+    native: NativeUse = "never"  # where the compiled kernels take part, for sums
+
+    @property
+    def in_gradients(self) -> "Windows":
+        """The same windows as a part of a gradient."""
+        if self.native != "in gradients":
+            return self
+        return dataclasses.replace(self, native="always")
 
     @property
     def outputs(self) -> tuple[int, ...]:
@@ -80,11 +89,13 @@ def average_pool(
     window: Sequence[int],
     strides: Sequence[int] | None = None,
     padding: str | Pairs = "valid",
+    placement: places.Placement | None = None,
 ) -> Array:
     """Average each window over the values it really covers: padding is not counted.
 
     Args:
         strides, padding: As in `max_pool`.
+        placement: 'plain' or 'loop'; None asks `placement.current_placement()`.
     Shapes:
         x        (batch, *spatial, channels)     sizes may be symbolic: then plain XLA runs
         returns  (batch, *spatial_out, channels)
@@ -96,6 +107,9 @@ def average_pool(
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     if _has_fast_path(x, window):
         windows = _windows(x, window, strides, padding)
+        placement = placement or places.current_placement()
+        if _compiled_wins(windows, wide.shape[-1]):
+            windows = dataclasses.replace(windows, native=native.use(placement, wide))
         return (_sum_pool(windows, wide) * _inverse_counts(windows)).astype(x.dtype)
     add = lambda array: _reduce_window(
         array, np.zeros((), array.dtype), lax.add, window, strides, padding
@@ -298,6 +312,8 @@ _put_at_winners.defvjp(
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _sum_pool(windows: Windows, x: Array) -> Array:
     """Add along one axis after the other: taps add up instead of multiplying."""
+    if windows.native == "always":
+        return native.forward(*_with_ones(windows, x))
     for axis in range(len(windows.window)):
         x = _sum_along(windows, x, axis)
     return x
@@ -321,6 +337,8 @@ def _sum_along(windows: Windows, x: Array, axis: int) -> Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _sum_pool_transpose(windows: Windows, dy: Array) -> Array:
+    if windows.native == "always":
+        return native.input_gradient(*_with_ones(windows, dy))
     if windows.tiles:
         return _untile(windows, jnp.broadcast_to(_tile(windows, dy), _tile_shape(windows, dy)))
     for axis in reversed(range(len(windows.window))):
@@ -331,17 +349,43 @@ def _sum_pool_transpose(windows: Windows, dy: Array) -> Array:
 
 
 _sum_pool.defvjp(
-    lambda windows, x: (_sum_pool(windows, x), None),
-    lambda windows, _, dy: (_sum_pool_transpose(windows, dy),),
+    lambda windows, x: (_sum_pool(windows.in_gradients, x), None),
+    lambda windows, _, dy: (_sum_pool_transpose(windows.in_gradients, dy),),
 )
 _sum_pool_transpose.defvjp(
-    lambda windows, dy: (_sum_pool_transpose(windows, dy), None),
-    lambda windows, _, dx: (_sum_pool(windows, dx),),
+    lambda windows, dy: (_sum_pool_transpose(windows.in_gradients, dy), None),
+    lambda windows, _, dx: (_sum_pool(windows.in_gradients, dx),),
 )
+
+
+def _compiled_wins(windows: Windows, channels: int) -> bool:
+    """Vectors lie along the channels; small tiles are as fast in plain JAX."""
+    return channels >= 16 and not (windows.tiles and math.prod(windows.window) < 9)
+
+
+def _with_ones(windows: Windows, array: Array) -> tuple[Geometry, Array, Array]:
+    """The sum as a depthwise convolution."""
+    w, channels, ones = windows, array.shape[-1], (1,) * len(windows.window)
+    geometry = Geometry(w.sizes, w.window, w.strides, w.padding, ones, channels, "loop")
+    return geometry, array, jnp.ones((*w.window, 1, channels), array.dtype)
 
 
 def _inverse_counts(windows: Windows) -> Array:
     """One over how many real values each window covers, ready to broadcast."""
-    if not any(low or high for low, high in windows.padding):
-        return jnp.float32(1 / math.prod(windows.window))
-    return 1 / _sum_pool(windows, jnp.ones((1, *windows.sizes, 1), jnp.float32))
+    lines = []
+    for axis, (size, taps, stride, (low, _), count) in enumerate(
+        zip(
+            windows.sizes,
+            windows.window,
+            windows.strides,
+            windows.padding,
+            windows.outputs,
+            strict=True,
+        )
+    ):
+        starts = np.arange(count) * stride - low
+        covered = np.minimum(starts + taps, size) - np.maximum(starts, 0)
+        shape = [-1 if i == axis else 1 for i in range(len(windows.window))]
+        counts = jnp.asarray(np.maximum(covered, 0), jnp.float32)
+        lines.append((1 / counts).reshape(1, *shape, 1))
+    return functools.reduce(jnp.multiply, lines)

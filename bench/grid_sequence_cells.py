@@ -1,0 +1,85 @@
+"""The cells of the recurrent and the attention grid, as data. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    """A recurrent layer; `features` are 16 unless it reads another layer's outputs."""
+
+    kind: str
+    units: int
+    steps: int
+    batch: int
+    features: int = 16
+    sequences: bool = False
+    bidirectional: bool = False
+    masked: bool = False
+
+    @property
+    def name(self) -> str:
+        words = [f"{self.kind} {self.units}, {self.steps} steps of {self.features}"]
+        words.append(f"batch {self.batch}")
+        words += [w for w in ("sequences", "bidirectional", "masked") if getattr(self, w)]
+        return ", ".join(words)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Self-attention between projections."""
+
+    batch: int
+    length: int
+    heads: int
+    size: int
+    causal: bool = False
+
+    @property
+    def name(self) -> str:
+        words = f"{self.length} steps, {self.heads} heads of {self.size}, batch {self.batch}"
+        return f"{words}, causal" if self.causal else words
+
+
+CELLS: dict[str, list[Recurrent] | list[Attention]] = {
+    "recurrent": [
+        *(Recurrent(kind, 128, 50, 32) for kind in ("lstm", "gru", "simple")),
+        Recurrent("lstm", 32, 50, 32),
+        Recurrent("gru", 32, 20, 32),
+        Recurrent("simple", 32, 200, 32),
+        Recurrent("lstm", 256, 50, 32),
+        Recurrent("gru", 256, 50, 32),
+        Recurrent("lstm", 512, 20, 32),
+        Recurrent("gru", 512, 20, 32),
+        Recurrent("simple", 512, 20, 32),
+        Recurrent("lstm", 128, 200, 32),
+        Recurrent("lstm", 128, 50, 128),
+        Recurrent("gru", 256, 20, 128),
+        Recurrent("lstm", 32, 50, 1),
+        Recurrent("lstm", 128, 50, 1),
+        Recurrent("gru", 128, 50, 1),
+        Recurrent("lstm", 256, 20, 1),
+        Recurrent("lstm", 512, 20, 1),
+        Recurrent("gru", 512, 20, 1),
+        Recurrent("simple", 256, 50, 1),
+        Recurrent("lstm", 128, 50, 32, features=128, sequences=True),
+        Recurrent("lstm", 128, 50, 32, sequences=True, bidirectional=True),
+        Recurrent("gru", 128, 50, 32, sequences=True, bidirectional=True),
+        Recurrent("lstm", 128, 50, 32, masked=True),
+        Recurrent("gru", 128, 50, 32, sequences=True, masked=True),
+        Recurrent("lstm", 100, 50, 30),
+    ],
+    "attention": [
+        Attention(32, 64, 4, 32),
+        Attention(32, 64, 4, 32, causal=True),
+        Attention(1, 64, 8, 64),
+        Attention(8, 256, 4, 32),
+        Attention(8, 256, 8, 64),
+        Attention(8, 256, 8, 64, causal=True),
+        Attention(1, 256, 8, 64),
+        Attention(2, 1024, 8, 64),
+        Attention(2, 1024, 8, 64, causal=True),
+        Attention(1, 1024, 4, 128),
+    ],
+}

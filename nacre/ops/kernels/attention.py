@@ -1,0 +1,192 @@
+"""Scaled dot-product attention: in plain JAX, and by one compiled call each way on the CPU.
+
+XLA's CPU backend writes the scores of all heads to memory, three times over with their gradients,
+and spends as long on moving axes as on products. The compiled kernel (`native/attention.cc`) keeps
+a few rows of scores in cache and computes them again on the way back.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from nacre.ops.kernels import placement as places
+from nacre.ops.kernels.native import build
+
+SOURCES = ("attention.cc", "products.h", "handler.h")
+HANDLERS = ("attention_forward", "attention_backward")
+LARGEST_HEAD = 256  # panels of longer heads leave the cache
+LARGEST_LENGTH = 8192
+
+
+def attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None,
+    mask: Array | None,
+    *,
+    scale: float,
+    is_causal: bool = False,
+    soft_cap: float | None = None,
+    placement: places.Placement = "plain",
+) -> Array:
+    """softmax(scale · query · keyᵀ + bias) · value, for each head.
+
+    Args:
+        mask: True where a target may look at a source.
+        soft_cap: Scores are bent to stay below this.
+        placement: `'loop'` in a program of nacre's own, which runs on this machine: results without
+            gradients may then come from the compiled kernel too. Others may be exported.
+    Shapes:
+        query       (batch, targets, heads, head_dim)
+        key, value  (batch, sources, heads or a divisor, head_dim)
+        bias, mask  broadcast to (batch, heads, targets, sources)
+        returns     (batch, targets, heads, head_dim)
+    """
+    if bias is None and soft_cap is None and fits(query, key, value):
+        mask = None if mask is None else jnp.expand_dims(mask, tuple(range(4 - mask.ndim)))
+        return _run(float(scale), is_causal, placement == "loop", query, key, value, mask)
+    return plain_attention(
+        query, key, value, bias, mask, scale=scale, is_causal=is_causal, soft_cap=soft_cap
+    )
+
+
+def plain_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None,
+    mask: Array | None,
+    *,
+    scale: float,
+    is_causal: bool,
+    soft_cap: float | None = None,
+) -> Array:
+    """As `attention`, in plain JAX."""
+    repeats = query.shape[2] // key.shape[2]
+    if repeats > 1:  # several heads of the query share one of the key
+        key, value = jnp.repeat(key, repeats, axis=2), jnp.repeat(value, repeats, axis=2)
+    exact = query.dtype.itemsize >= 4  # then the smaller array takes the factor
+    query = query * scale if exact else query
+    scores = jnp.einsum("btnh,bsnh->bnts", query, key, preferred_element_type=jnp.float32)
+    scores = scores if exact else scores * scale  # (batch, heads, targets, sources)
+    if soft_cap is not None:
+        scores = jnp.tanh(scores / soft_cap) * soft_cap
+    if bias is not None:
+        scores = scores + bias.astype(scores.dtype)
+    lowest = -0.7 * float(jnp.finfo(scores.dtype).max)  # finite: a row of -inf would give NaN
+    if mask is not None:
+        scores = jnp.where(mask, scores, lowest)
+    if is_causal:
+        shape = scores.shape[-2:]
+        rows, columns = (lax.broadcasted_iota("int32", shape, axis) for axis in (0, 1))
+        scores = jnp.where(rows >= columns, scores, lowest)
+    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    return jnp.einsum("bnts,bsnh->btnh", weights, value)
+
+
+# --- the compiled kernel --------------------------------------------------------------------------
+
+
+def targets() -> dict[str, str]:
+    """Call targets by handler; empty without a compiler or with native kernels switched off."""
+    return {} if build.is_switched_off() else build.register("attention", SOURCES, HANDLERS)
+
+
+def fits(query: Array, key: Array, value: Array) -> bool:
+    """Tell whether the compiled kernel can take this work, and wins."""
+    sizes = (*query.shape, *key.shape, *value.shape)
+    if not places.uses_cpu_kernels() or not all(isinstance(size, int) for size in sizes):
+        return False
+    if 0 in sizes or any(array.dtype != jnp.float32 for array in (query, key, value)):
+        return False
+    if max(query.shape[-1], value.shape[-1]) > LARGEST_HEAD or key.shape[1] > LARGEST_LENGTH:
+        return False
+    if query.shape[1] < 8 or key.shape[0] * key.shape[2] < len(os.sched_getaffinity(0)):
+        return False  # too few rows to share a packed key, or too few heads for the cores
+    return build.is_alone() and bool(targets())
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+def _run(scale, causal, always, query, key, value, mask):
+    if not always:
+        return _by_xla(scale, causal, mask, query, key, value)
+    return _kept_forward(scale, causal, mask, query, key, value)[0]
+
+
+def _run_forward(scale, causal, always, query, key, value, mask):
+    outputs, norms = _kept_forward(scale, causal, mask, query, key, value)
+    return outputs, (mask, query, key, value, outputs, norms)
+
+
+def _run_backward(scale, causal, always, kept, d_outputs):
+    return *_gradients(scale, causal, *kept, d_outputs), None
+
+
+_run.defvjp(_run_forward, _run_backward)
+
+
+def _by_xla(scale, causal, mask, query, key, value):
+    return plain_attention(query, key, value, None, mask, scale=scale, is_causal=causal)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _kept_forward(scale, causal, mask, query, key, value):
+    """Outputs, and each row's largest score and inverse sum: (batch, heads, targets, 2)."""
+    batch, length, heads, _ = query.shape
+    return _call(
+        "attention_forward",
+        [(batch, length, heads, value.shape[-1]), (batch, heads, length, 2)],
+        [query, key, value, jnp.float32(scale), mask],
+        causal,
+    )
+
+
+@_kept_forward.defjvp
+def _kept_forward_jvp(scale, causal, primals, tangents):
+    mask, *arrays = primals
+    by_xla = functools.partial(_by_xla, scale, causal, mask)
+    outputs, d_outputs = jax.jvp(by_xla, tuple(arrays), tuple(tangents[1:]))
+    norms = _kept_forward(scale, causal, mask, *arrays)[1]
+    # The gradients' own rule below reads no norms, so theirs may be zero.
+    return (outputs, norms), (d_outputs, jnp.zeros_like(norms))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _gradients(scale, causal, mask, query, key, value, outputs, norms, d_outputs):
+    return tuple(
+        _call(
+            "attention_backward",
+            [query.shape, key.shape, value.shape],
+            [query, key, value, jnp.float32(scale), mask, outputs, norms, d_outputs],
+            causal,
+        )
+    )
+
+
+@_gradients.defjvp
+def _gradients_jvp(scale, causal, primals, tangents):
+    mask, query, key, value, _, _, d_outputs = primals
+
+    def by_xla(query, key, value, d_outputs):
+        return jax.vjp(functools.partial(_by_xla, scale, causal, mask), query, key, value)[1](
+            d_outputs
+        )
+
+    moved = (*tangents[1:4], tangents[6])
+    return jax.jvp(by_xla, (query, key, value, d_outputs), moved)
+
+
+def _call(handler: str, shapes: list[Any], arguments: list[Any], causal: bool) -> Any:
+    mask = arguments[4]
+    arguments[4] = jnp.zeros((0,), bool) if mask is None else mask
+    results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    call = jax.ffi.ffi_call(targets()[handler], results, vmap_method="sequential")
+    return call(*arguments, causal=np.int64(causal), masked=np.int64(mask is not None))

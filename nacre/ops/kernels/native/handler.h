@@ -1,0 +1,274 @@
+// What the native kernels share: arguments of an XLA call, work split over XLA's threads, vectors.
+//
+// Written against XLA's C interface alone: its C++ header costs two seconds of compile time.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "xla/ffi/api/c_api.h"
+
+namespace nacre {
+
+// --- one call ------------------------------------------------------------------------------------
+
+class Call {
+ public:
+  explicit Call(XLA_FFI_CallFrame* frame) : frame_(frame) {}
+
+  template <typename T = float>
+  const T* argument(int index) const {
+    return static_cast<const T*>(buffer(frame_->args.args[index])->data);
+  }
+  template <typename T = float>
+  T* result(int index) const {
+    return static_cast<T*>(buffer(frame_->rets.rets[index])->data);
+  }
+  int64_t size(int argument, int axis) const {
+    return buffer(frame_->args.args[argument])->dims[axis];
+  }
+  // An attribute given as numpy.int64.
+  int64_t attribute(const char* name) const {
+    for (int64_t i = 0; i < frame_->attrs.size; ++i) {
+      const XLA_FFI_ByteSpan* found = frame_->attrs.names[i];
+      if (found->len == std::strlen(name) && !std::memcmp(found->ptr, name, found->len)) {
+        auto* scalar = static_cast<XLA_FFI_Scalar*>(frame_->attrs.attrs[i]);
+        return *static_cast<int64_t*>(scalar->value);
+      }
+    }
+    return 0;
+  }
+  int64_t threads() const {
+    int64_t count = 1;
+    XLA_FFI_ThreadPool_NumThreads_Args query{};
+    query.struct_size = XLA_FFI_ThreadPool_NumThreads_Args_STRUCT_SIZE;
+    query.ctx = frame_->ctx;
+    query.num_threads = &count;
+    return forgive(frame_->api->XLA_FFI_ThreadPool_NumThreads(&query)) ? count : 1;
+  }
+  // Run task(data) on another thread; false when that is not possible.
+  bool schedule(XLA_FFI_Task* task, void* data) const {
+    XLA_FFI_ThreadPool_Schedule_Args work{};
+    work.struct_size = XLA_FFI_ThreadPool_Schedule_Args_STRUCT_SIZE;
+    work.ctx = frame_->ctx;
+    work.task = task;
+    work.data = data;
+    return forgive(frame_->api->XLA_FFI_ThreadPool_Schedule(&work));
+  }
+
+ private:
+  static const XLA_FFI_Buffer* buffer(void* one) { return static_cast<XLA_FFI_Buffer*>(one); }
+
+  bool forgive(XLA_FFI_Error* error) const {
+    if (error == nullptr) return true;
+    XLA_FFI_Error_Destroy_Args destroy{};
+    destroy.struct_size = XLA_FFI_Error_Destroy_Args_STRUCT_SIZE;
+    destroy.error = error;
+    frame_->api->XLA_FFI_Error_Destroy(&destroy);
+    return false;
+  }
+
+  XLA_FFI_CallFrame* frame_;
+};
+
+// XLA asks every handler once for its version, with an extension in place of arguments.
+inline bool answered_version(XLA_FFI_CallFrame* frame) {
+  auto* base = frame->extension_start;
+  if (base == nullptr || base->type != XLA_FFI_Extension_Metadata) return false;
+  auto* metadata = reinterpret_cast<XLA_FFI_Metadata_Extension*>(base)->metadata;
+  metadata->api_version.struct_size = XLA_FFI_Api_Version_STRUCT_SIZE;
+  metadata->api_version.extension_start = nullptr;
+  metadata->api_version.major_version = XLA_FFI_API_MAJOR;
+  metadata->api_version.minor_version = XLA_FFI_API_MINOR;
+  metadata->traits = 0;
+  return true;
+}
+
+// Declare `name` as a handler that runs `function(const Call&)`.
+#define NACRE_HANDLER(name, function)                              \
+  extern "C" XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) {       \
+    if (!nacre::answered_version(frame)) function(nacre::Call(frame)); \
+    return nullptr;                                                \
+  }
+
+// --- threads -------------------------------------------------------------------------------------
+
+// Run body(0) ... body(count - 1) on XLA's threads and this one, each once; return when all ran.
+//
+// Pieces are claimed, never assigned: this thread does all that nobody else has begun, so a pool
+// whose threads are all busy, or wait inside calls like this one, cannot block it.
+template <typename Body>
+void parallel(const Call& call, int64_t count, const Body& body) {
+  struct Shared {
+    std::atomic<int64_t> next{0}, done{0};
+    int64_t count;
+    const Body* body;  // alive until every claimed piece is done
+    void work() {
+      for (int64_t i; (i = next.fetch_add(1)) < count;) {
+        (*body)(i);
+        done.fetch_add(1, std::memory_order_release);
+      }
+    }
+  };
+  auto shared = std::make_shared<Shared>();
+  shared->count = count;
+  shared->body = &body;
+  const int64_t helpers = std::min(call.threads(), count) - 1;
+  for (int64_t i = 0; i < helpers; ++i) {
+    auto* mine = new std::shared_ptr<Shared>(shared);
+    XLA_FFI_Task* task = +[](void* data) {
+      std::unique_ptr<std::shared_ptr<Shared>> owned(static_cast<std::shared_ptr<Shared>*>(data));
+      (*owned)->work();
+    };
+    if (!call.schedule(task, mine)) {
+      delete mine;
+      break;
+    }
+  }
+  shared->work();
+  for (int turn = 0; shared->done.load(std::memory_order_acquire) < count; ++turn) {
+    if (turn > 4096) std::this_thread::yield();
+  }
+}
+
+// --- memory --------------------------------------------------------------------------------------
+
+// Working memory, handed back to a list and used again: fresh pages cost more than the work.
+class Scratch {
+ public:
+  explicit Scratch(size_t floats) {
+    std::lock_guard<std::mutex> guard(lock());
+    auto& kept = list();
+    for (size_t i = 0; i < kept.size(); ++i) {
+      if (kept[i].size >= floats && kept[i].size <= 4 * floats + 4096) {
+        block_ = kept[i];
+        kept.erase(kept.begin() + i);
+        return;
+      }
+    }
+    block_.size = (floats + 1023) / 1024 * 1024;
+    block_.data = static_cast<float*>(std::aligned_alloc(4096, block_.size * sizeof(float)));
+  }
+  ~Scratch() {
+    std::lock_guard<std::mutex> guard(lock());
+    auto& kept = list();
+    kept.push_back(block_);
+    if (kept.size() > 16) {  // sizes have changed: let the oldest go
+      std::free(kept.front().data);
+      kept.erase(kept.begin());
+    }
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  float* data() const { return block_.data; }
+
+ private:
+  struct Block {
+    float* data = nullptr;
+    size_t size = 0;
+  };
+  // Never destroyed: threads may still run when the process ends.
+  static std::mutex& lock() {
+    static auto* one = new std::mutex;
+    return *one;
+  }
+  static std::vector<Block>& list() {
+    static auto* one = new std::vector<Block>;
+    return *one;
+  }
+  Block block_;
+};
+
+// --- vectors -------------------------------------------------------------------------------------
+
+#if defined(__AVX512F__)
+constexpr int kWidth = 16;  // floats in a register
+constexpr int kRegisters = 32;
+#elif defined(__AVX__)
+constexpr int kWidth = 8;
+constexpr int kRegisters = 16;
+#elif defined(__aarch64__)
+constexpr int kWidth = 4;
+constexpr int kRegisters = 32;
+#else
+constexpr int kWidth = 4;
+constexpr int kRegisters = 16;
+#endif
+
+typedef float Vector __attribute__((vector_size(kWidth * 4)));
+typedef int32_t Integers __attribute__((vector_size(kWidth * 4)));
+typedef float Loose __attribute__((vector_size(kWidth * 4), aligned(4), may_alias));
+
+#define NACRE_INLINE inline __attribute__((always_inline))
+
+NACRE_INLINE Vector load(const float* from) { return *reinterpret_cast<const Loose*>(from); }
+NACRE_INLINE void store(float* to, Vector value) { *reinterpret_cast<Loose*>(to) = value; }
+NACRE_INLINE Vector fill(float value) { return Vector{} + value; }
+
+// The first `count` floats; all of them when count >= kWidth.
+NACRE_INLINE Vector load_part(const float* from, int64_t count) {
+  if (__builtin_expect(count >= kWidth, 1)) return load(from);
+  Vector value{};
+  std::memcpy(&value, from, count * sizeof(float));
+  return value;
+}
+NACRE_INLINE void store_part(float* to, Vector value, int64_t count) {
+  if (__builtin_expect(count >= kWidth, 1)) {
+    store(to, value);
+  } else {
+    std::memcpy(to, &value, count * sizeof(float));
+  }
+}
+
+NACRE_INLINE Vector choose(Integers where, Vector yes, Vector no) {
+  return where ? yes : no;
+}
+NACRE_INLINE Vector clamp(Vector x, float low, float high) {
+  x = choose(x < low, fill(low), x);  // NaN compares false and stays
+  return choose(x > high, fill(high), x);
+}
+
+// exp(x) as scale and rest: exp(x) = scale · (1 + rest), scale a power of two; |x| <= 80.
+//
+// x = n ln2 + r with |r| <= ln2 / 2; rest = r + r² · q(r), q the Taylor coefficients of exp to r⁷/7!
+// (error below 6e-9 relative). ln2 in two parts keeps r exact (Cody & Waite 1980).
+NACRE_INLINE void exponential(Vector x, Vector& scale, Vector& rest) {
+  const float shift = 12582912.0f;  // 1.5 · 2²³: adding it rounds to an integer
+  Vector n = x * 1.44269504f + shift;
+  Integers bits = (Integers)n;
+  n = n - shift;
+  Vector r = x - n * 0.693359375f;
+  r = r + n * 2.12194440e-4f;
+  Vector q = r * (1 / 5040.0f) + 1 / 720.0f;
+  q = q * r + 1 / 120.0f;
+  q = q * r + 1 / 24.0f;
+  q = q * r + 1 / 6.0f;
+  q = q * r + 0.5f;
+  rest = r + r * r * q;
+  scale = (Vector)((bits + (127 - 0x4B400000)) << 23);
+}
+
+NACRE_INLINE Vector sigmoid(Vector x) {
+  Vector scale, rest;
+  exponential(clamp(-x, -80.0f, 80.0f), scale, rest);
+  return 1.0f / (1.0f + (scale + scale * rest));
+}
+
+// tanh(x) = e / (e + 2), e = exp(2x) - 1, exact to a few units in the last place also near 0.
+NACRE_INLINE Vector hyperbolic_tangent(Vector x) {
+  Vector scale, rest;
+  exponential(clamp(x + x, -40.0f, 40.0f), scale, rest);
+  Vector e = (scale - 1.0f) + scale * rest;
+  return e / (e + 2.0f);
+}
+
+}  // namespace nacre

@@ -1,0 +1,93 @@
+"""The compiled attention gives the numbers of plain XLA; the dense product keeps its gradients."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nacre.ops.kernels import attention, products
+from nacre.ops.kernels.native import build
+from tests.ops.test_kernels import assert_close, gradients, random
+
+CASES = [  # batch, targets, sources, heads, key heads, head size, value size, causal, mask's shape
+    (4, 64, 64, 4, 4, 32, 32, False, None),
+    (2, 70, 33, 4, 2, 20, 17, False, (2, 4, 70, 33)),
+    (2, 70, 70, 4, 1, 64, 64, True, None),
+    (3, 9, 130, 2, 2, 48, 100, True, (3, 1, 1, 130)),
+    (2, 150, 150, 2, 2, 16, 16, True, (150, 150)),
+    (2, 40, 40, 2, 2, 130, 8, False, (1, 2, 40, 1)),  # some rows see nothing
+]
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """Native kernels on the many devices of the tests, or no test."""
+    monkeypatch.setenv("NACRE_NATIVE", "force")
+    if not attention.targets():
+        pytest.skip(f"no native kernels: {build.build('attention', attention.SOURCES)}")
+
+
+def arrays_of(case):
+    batch, targets, sources, heads, key_heads, size, value_size, causal, mask = case
+    arrays = (
+        random(0, batch, targets, heads, size),
+        random(1, batch, sources, key_heads, size),
+        random(2, batch, sources, key_heads, value_size),
+    )
+    mask = None if mask is None else np.random.default_rng(3).random(mask) > 0.3
+    options = dict(bias=None, mask=mask, scale=0.3, is_causal=causal)
+    return arrays, options, random(4, batch, targets, heads, value_size)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_compiled_attention_gives_the_numbers_of_plain_xla(case, compiled):
+    arrays, options, weights = arrays_of(case)
+    ours = functools.partial(attention.attention, **options, placement="loop")
+    plain = functools.partial(attention.plain_attention, **options)
+    assert "ffi_call" in str(jax.make_jaxpr(ours)(*arrays))
+    assert_close(jax.jit(ours)(*arrays), plain(*arrays))
+    weighted = lambda f: lambda *a: f(*a) * weights
+    assert_close(gradients(weighted(ours), *arrays), gradients(weighted(plain), *arrays))
+
+
+def test_compiled_attention_has_second_derivatives_and_a_map(compiled):
+    arrays, options, _ = arrays_of(CASES[2])
+
+    def penalty(function):
+        total = lambda q: (function(q, *arrays[1:], **options) ** 2).sum()
+        return lambda q: (jax.grad(total)(q) ** 2).sum()
+
+    ours = jax.grad(penalty(attention.attention))(arrays[0])
+    assert_close(ours, jax.grad(penalty(attention.plain_attention))(arrays[0]))
+    one = lambda q: attention.attention(q, *arrays[1:], **options, placement="loop")
+    mapped = jax.vmap(one)(jnp.stack([arrays[0], 2 * arrays[0]]))
+    assert_close(mapped[1], one(2 * arrays[0]))
+
+
+def test_short_queries_soft_caps_and_other_dtypes_take_plain_xla(compiled):
+    (query, key, value), options, _ = arrays_of(CASES[0])
+    run = lambda *a, **o: attention.attention(*a, **options, **o, placement="loop")
+    text = lambda *a, **o: str(jax.make_jaxpr(functools.partial(run, **o))(*a))
+    assert "ffi_call" in text(query, key, value)
+    assert "ffi_call" not in text(query[:, :1], key, value)
+    assert "ffi_call" not in text(query, key, value, soft_cap=5.0)
+    assert "ffi_call" not in text(*(a.astype("bfloat16") for a in (query, key, value)))
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 5, 4), (2, 1, 3, 4)])
+def test_dense_product_gives_the_derivatives_of_matmul(shape):
+    arrays = random(0, *shape), random(1, 4, 6)
+    assert_close(products.dense_product(*arrays), arrays[0] @ arrays[1])
+    for derivative in (gradients, lambda f, *a: jax.jvp(f, a, a), lambda f, *a: jax.hessian(f)(*a)):
+        squared = lambda product: lambda x, w: (product(x, w) ** 2).sum()
+        assert_close(
+            derivative(squared(products.dense_product), *arrays),
+            derivative(squared(jnp.matmul), *arrays),
+        )
+
+
+def test_dense_product_keeps_whole_numbers():
+    ones = jnp.ones((2, 3), "int8"), jnp.ones((3, 4), "int8")
+    assert products.dense_product(*ones).dtype == "int32"
