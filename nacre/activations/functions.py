@@ -11,6 +11,7 @@ import jax
 
 from nacre import ops
 from nacre.core.scope import note_logits
+from nacre.ops._define import whole
 from nacre.ops.activation import mish as _mish
 
 Tensor: TypeAlias = Any
@@ -53,6 +54,13 @@ def relu(
             return ops.relu(x)
         if max_value == 6:
             return ops.relu6(x)
+    return _bent_line(x, negative_slope, max_value, threshold)
+
+
+@whole("x", name="rectifier")
+def _bent_line(
+    x: Tensor, negative_slope: float, max_value: float | None, threshold: float
+) -> jax.Array:
     if threshold != 0.0:
         above = ops.where(ops.greater(x, threshold), x, ops.zeros_like(x))
     else:

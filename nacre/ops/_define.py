@@ -4,25 +4,42 @@ An op is a pure JAX function. Called with arrays it just runs. Called with symbo
 records a node in the model's graph, and the shape of the result comes from tracing the function.
 
 With `whole=True` the op is kept whole in a trace: it runs inside an inner `jax.jit` whose name
-carries the op and its attributes (`nacre.softmax|{"axis":-1}`), so that an exporter can see a
-softmax instead of the exponentials and sums it is made of. The compiled program is the same.
+carries the op, its attributes, and the name and rank of each operand:
+
+    nacre.softmax|{"axis":-1,"operands":{"x":2}}
+
+so that an exporter can see a softmax instead of the exponentials and sums it is made of; `named`
+reads such names back (of a long one only a digest is in the trace: `nacre.lstm|#5f0c…`).
+
+Three things make a call run as its primitives instead: the block of `opened()`; an attribute that
+is no plain data, such as a function that is not nacre's own (it may hold variables, and a name
+could not rebuild it); an array where an attribute is expected.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import inspect
 import json
-from collections.abc import Callable
+import threading
+import types
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar, overload
 
 import jax
+import numpy as np
 
-from nacre.core import tree
+from nacre.core import config, tree
 from nacre.core.names import auto_name
 from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.core.scope import call_context
 from nacre.core.symbolic import Node, any_symbolic, infer
 from nacre.core.variable import Variable
+from nacre.ops import mask_travel
+from nacre.ops._arrays import array
+from nacre.ops.kernels.placement import uses_plain_xla
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,7 +53,29 @@ TENSOR_PARAMETERS = frozenset(
     "coordinates transforms points attention_mask".split()
 )
 
+# They choose among lowerings that give the same numbers: part of the program, not of its name.
+LOWERING_PARAMETERS = frozenset({"placement"})
+
 REGISTRY: dict[str, Op] = {}
+
+# JAX's compile cache makes file names of at most 255 characters out of a function's name: with
+# `jit_nacre.` and `|` before it, and a dash, 64 digits and `-cache` behind, this is what remains.
+LONGEST_NAME = 170
+# What does not fit in a name (an LSTM's attributes), by the digest that stands there instead.
+LONG_DESCRIPTIONS: dict[str, str] = {}
+
+_state = threading.local()
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[None]:
+    """Let whole ops run as the primitives they are made of, in this block and thread."""
+    before = getattr(_state, "opened", False)
+    _state.opened = True
+    try:
+        yield
+    finally:
+        _state.opened = before
 
 
 class Op:
@@ -89,36 +128,96 @@ class Op:
             return self._run_whole(args, kwargs)
         return self.function(*_values(args), **_values(kwargs))
 
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function on arrays, and let masks travel where the layer being called does."""
+        context = call_context()
+        if context is None or not context.carries:
+            return self.run(*args, **kwargs)
+        context.carries = False  # the ops within are parts of this one
+        try:
+            outputs = self.run(*args, **kwargs)
+        finally:
+            context.carries = True
+        mask_travel.carry(self, args, kwargs, outputs)
+        return outputs
+
     def _run_whole(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tensors, attributes = self.split(args, kwargs)
-        try:
-            key = tuple(sorted((k, _hashable(v)) for k, v in attributes.items()))
-            program = _whole_program(self, tuple(tensors), key)
-        except TypeError:  # an attribute that cannot be part of a name
-            return self.function(**_values(tensors), **attributes)
-        return program(*_values(tuple(tensors.values())))
+        if not getattr(_state, "opened", False):
+            try:
+                plain = {name: _plain_data(value) for name, value in attributes.items()}
+            except TypeError:
+                plain = None
+            if plain is not None:
+                return self._run_named(tensors, plain)
+        return self.function(**_values(tensors), **attributes)
+
+    def _run_named(self, tensors: dict[str, Any], attributes: dict[str, Any]) -> Any:
+        operands = [_operand(value) for value in tensors.values()]
+        ranks = tuple(None if x is None else getattr(x, "ndim", 0) for x in operands)
+        # 1, 1.0 and True are equal keys, but not one attribute.
+        kinds = tuple(map(type, attributes.values()))
+        settings = (config.floatx(), uses_plain_xla())  # what functions read while traced
+        key = (tuple(attributes.items()), kinds, settings)
+        named = tuple(zip(tensors, ranks, strict=True))
+        program = _whole_program(self, named, key)
+        return program(*(x for x in operands if x is not None))
+
+    def described(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """All attributes as plain data, those left out with their defaults."""
+        given: dict[str, Any] = {}
+        for name, parameter in self.signature.parameters.items():
+            if name in self.tensors or parameter.default is parameter.empty:
+                continue
+            given[name] = parameter.default
+        given |= attributes
+        return {
+            name: value.__name__ if callable(value) else value
+            for name, value in sorted(given.items())
+            if name not in LOWERING_PARAMETERS
+        }
 
 
 @functools.lru_cache(maxsize=4096)
 def _whole_program(
-    op: Op, tensor_names: tuple[str, ...], attributes: tuple[tuple[str, Any], ...]
+    op: Op, operands: tuple[tuple[str, int | None], ...], key: tuple[Any, ...]
 ) -> Callable[..., Any]:
-    values = dict(attributes)
+    """The op as one named, compiled function of those operands that are not None."""
+    attributes = dict(key[0])
+    present = {name: rank for name, rank in operands if rank is not None}
+    absent = {name: None for name, rank in operands if rank is None}
 
     def program(*tensors: Any) -> Any:
-        return op.function(**dict(zip(tensor_names, tensors, strict=True)), **values)
+        return op.function(**dict(zip(present, tensors, strict=True)), **absent, **attributes)
 
-    described = {k: getattr(v, "__name__", v) for k, v in values.items()}
-    text = json.dumps(described, separators=(",", ":"), default=str)
+    text = json.dumps(op.described(attributes) | {"operands": present}, separators=(",", ":"))
+    if len(op.name) + len(text) > LONGEST_NAME:
+        digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        LONG_DESCRIPTIONS[digest], text = text, f"#{digest}"
     program.__name__ = program.__qualname__ = f"nacre.{op.name}|{text}"
     return jax.jit(program)
 
 
-def _hashable(value: Any) -> Any:
+def _plain_data(value: Any) -> Any:
+    """An attribute as hashable plain data, or TypeError when it is none."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
     if isinstance(value, list | tuple):
-        return tuple(_hashable(v) for v in value)
-    hash(value)
-    return value
+        return tuple(_plain_data(v) for v in value)
+    if isinstance(value, np.dtype) or (isinstance(value, type) and hasattr(value, "dtype")):
+        return np.dtype(value).name
+    if isinstance(value, types.FunctionType) and value.__module__.startswith("nacre."):
+        return value
+    raise TypeError(f"no plain data: {value!r}")
+
+
+def _operand(value: Any) -> Any:
+    """What the program of a whole op takes: an array, a number or None."""
+    if value is None or isinstance(value, jax.Array | np.ndarray | bool | int | float):
+        return value
+    return array(value)
 
 
 def _values(arguments: Any) -> Any:
@@ -155,12 +254,13 @@ class OpCall:
         """Run or record the op again, with other tensors and the same attributes."""
         if any_symbolic(args, kwargs):
             return self.record(args, kwargs)
-        return self.op.run(*args, **kwargs, **self.attributes)
+        return self.op.call(*args, **kwargs, **self.attributes)
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Add a node for symbolic arguments and return the symbolic result."""
         outputs = infer(self.op.run, *args, **kwargs, **self.attributes)
         Node(self, args, kwargs, outputs)
+        mask_travel.carry(self.op, args, {**kwargs, **self.attributes}, outputs)
         return outputs
 
     @property
@@ -263,12 +363,45 @@ def op(
                 tensors_given, attributes = info.split(args, kwargs)
                 positional, named = info.leading(tensors_given)
                 return OpCall(info, attributes=attributes).record(positional, named)
-            return info.run(*args, **kwargs)
+            context = call_context()
+            if context is None or not context.carries:
+                return info.run(*args, **kwargs)
+            return info.call(*args, **kwargs)
 
         call.op = info  # type: ignore[attr-defined]
         return call
 
     return declare if function is None else declare(function)
+
+
+def whole(*tensors: str, name: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Keep a function of ops as one named call in traces, without making an op of it.
+
+    For what a layer computes and Keras has no op for. With symbolic tensors the function just
+    runs, so that a model's graph, and its file, hold the ops inside.
+
+    Args:
+        tensors: Names of the parameters that hold tensors.
+        name: The name in traces when it is not the function's.
+
+    Example:
+        >>> @whole("x")
+        ... def halved(x):
+        ...     return x / 2
+        >>> "nacre.halved" in str(jax.make_jaxpr(halved)(np.ones(3)))
+        True
+    """
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        info = Op(function, True, tensors, name or function.__name__)
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return (function if any_symbolic(args, kwargs) else info.run)(*args, **kwargs)
+
+        return call
+
+    return declare
 
 
 def map_arrays(function: Callable[[Any], Any], structure: Any) -> Any:

@@ -273,15 +273,21 @@ def normalize(
     """`x` divided by its norm along `axis`, the norm at least `epsilon`."""
     if not isinstance(order, int) or order < 1:
         raise ArgumentError(message("normalize", "order must be an int of 1 or more", repr(order)))
-    x = floating(x)
     small = config.epsilon() if epsilon is None else epsilon
+    return _normalize(x, axis=axis, order=order, epsilon=small)
+
+
+@op(whole=True, name="normalize")
+def _normalize(x: Tensor, axis: int | None, order: int, epsilon: float) -> jax.Array:
+    x = floating(x)
     if order == 2:
         squares = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
-        return x * jnp.minimum(lax.rsqrt(squares), 1 / small)
+        return x * jnp.minimum(lax.rsqrt(squares), 1 / epsilon)
     norm = jnp.linalg.norm(x, ord=order, axis=axis, keepdims=True)
-    return x / jnp.maximum(norm, small)
+    return x / jnp.maximum(norm, epsilon)
 
 
-# `swish` and `hard_swish` share the names of what they are; configs find the first of each.
-for _public in (silu, hard_silu):
+# `swish` and `hard_swish` share the names of what they are, `normalize` its whole form; configs
+# find these.
+for _public in (silu, hard_silu, normalize):
     REGISTRY[_public.op.name] = _public.op  # type: ignore[attr-defined]

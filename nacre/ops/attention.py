@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import jax
-import jax.numpy as jnp
-from jax import lax
 
+from nacre.core.config import is_flash_attention_enabled
 from nacre.core.errors import ShapeError, message
 from nacre.ops._arrays import Tensor, array, floating
 from nacre.ops._define import REGISTRY, op
+from nacre.ops.kernels import attention
+from nacre.ops.kernels.placement import Placement, current_placement
 
 KERAS_OPS_MODULE = "nn"
 
@@ -25,26 +26,19 @@ def _dot_product_attention(
     scale: float,
     is_causal: bool,
     attn_logits_soft_cap: float | None,
+    placement: Placement,
 ) -> jax.Array:
-    query, key, value = floating(query), floating(key), floating(value)
-    repeats = query.shape[2] // key.shape[2]
-    if repeats > 1:  # several heads of the query share one of the key
-        key, value = jnp.repeat(key, repeats, axis=2), jnp.repeat(value, repeats, axis=2)
-    scores = jnp.einsum("btnh,bsnh->bnts", query, key, preferred_element_type=jnp.float32)
-    scores = scores * scale  # (batch, heads, targets, sources)
-    if attn_logits_soft_cap is not None:
-        scores = jnp.tanh(scores / attn_logits_soft_cap) * attn_logits_soft_cap
-    if bias is not None:
-        scores = scores + array(bias).astype(scores.dtype)
-    lowest = -0.7 * float(jnp.finfo(scores.dtype).max)  # finite: a row of -inf would give NaN
-    if mask is not None:
-        scores = jnp.where(array(mask).astype(bool), scores, lowest)
-    if is_causal:
-        shape = scores.shape[-2:]
-        rows, columns = (lax.broadcasted_iota("int32", shape, axis) for axis in (0, 1))
-        scores = jnp.where(rows >= columns, scores, lowest)
-    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-    return jnp.einsum("bnts,bsnh->btnh", weights, value)
+    return attention.attention(
+        floating(query),
+        floating(key),
+        floating(value),
+        None if bias is None else array(bias),
+        None if mask is None else array(mask).astype(bool),
+        scale=scale,
+        is_causal=is_causal,
+        soft_cap=attn_logits_soft_cap,
+        placement=placement,
+    )
 
 
 @op(tensors=("query", "key", "value", "bias", "mask"))
@@ -89,6 +83,8 @@ def dot_product_attention(
             )
         )
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
+    if flash_attention is None:
+        flash_attention = is_flash_attention_enabled()
     if flash_attention and attn_logits_soft_cap is None and jax.default_backend() == "gpu":
         return jax.nn.dot_product_attention(
             query, key, value, bias, mask, scale=scale, is_causal=is_causal, implementation="cudnn"
@@ -102,6 +98,7 @@ def dot_product_attention(
         scale=scale,
         is_causal=bool(is_causal),
         attn_logits_soft_cap=attn_logits_soft_cap,
+        placement=current_placement(),
     )
 
 

@@ -339,7 +339,9 @@ def _average_pool(
     placement: str,
 ) -> jax.Array:
     x = _last(floating(inputs), data_format)
-    outputs = pooling.average_pool(x, window=pool_size, strides=strides, padding=padding)
+    outputs = pooling.average_pool(
+        x, window=pool_size, strides=strides, padding=padding, placement=placement
+    )
     return _back(outputs, data_format)
 
 
@@ -412,7 +414,7 @@ def adaptive_max_pool(
     return _adaptive_max_pool(inputs, **_adaptive_arguments(inputs, output_size, data_format))
 
 
-@op
+@op(whole=True)
 def space_to_depth(x: Tensor, block_size: int, data_format: str = "channels_last") -> jax.Array:
     """Blocks of pixels moved into channels.
 
@@ -431,7 +433,7 @@ def space_to_depth(x: Tensor, block_size: int, data_format: str = "channels_last
     return jnp.reshape(x, (batch, height // b, width // b, b * b * channels))
 
 
-@op
+@op(whole=True)
 def depth_to_space(x: Tensor, block_size: int, data_format: str = "channels_last") -> jax.Array:
     """Channels moved into blocks of pixels: the inverse of `space_to_depth`."""
     x, b = array(x), block_size
@@ -446,7 +448,7 @@ def depth_to_space(x: Tensor, block_size: int, data_format: str = "channels_last
     return jnp.reshape(x, (batch, height * b, width * b, channels // (b * b)))
 
 
-@op
+@op(whole=True)
 def unfold(
     x: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> jax.Array:
@@ -473,7 +475,7 @@ def _tap(x: jax.Array, tap: Any, gap: Any, step: Any, counts: Any) -> jax.Array:
     return lax.slice(x, (0, 0, *starts), (*x.shape[:2], *ends), (1, 1, *step))
 
 
-@op
+@op(whole=True)
 def fold(
     x: Tensor,
     output_size: Any,

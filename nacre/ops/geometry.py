@@ -108,23 +108,44 @@ def resize(
 
 def _cropped(x: jax.Array, axis: int, height: int, width: int, _: float) -> jax.Array:
     """The middle part with the proportions height : width."""
-    rows, columns = x.shape[axis : axis + 2]
-    new_rows = min(rows, int(columns * height / width)) or 1
-    new_columns = min(columns, int(rows * width / height)) or 1
-    top, left = int((rows - new_rows) / 2), int((columns - new_columns) / 2)
+    window = crop_window(*x.shape[axis : axis + 2], height, width)
+    top, left, new_rows, new_columns = window
     x = lax.slice_in_dim(x, top, top + new_rows, axis=axis)
     return lax.slice_in_dim(x, left, left + new_columns, axis=axis + 1)
 
 
 def _padded(x: jax.Array, axis: int, height: int, width: int, fill_value: float) -> jax.Array:
     """Margins added on the short side, to the proportions height : width."""
-    rows, columns = x.shape[axis : axis + 2]
-    new_rows = max(rows, int(columns * height / width))
-    new_columns = max(columns, int(rows * width / height))
-    top, left = int((new_rows - rows) / 2), int((new_columns - columns) / 2)
+    top, left, _, _ = pad_window(*x.shape[axis : axis + 2], height, width)
     pads = [(0, 0)] * x.ndim
-    pads[axis], pads[axis + 1] = (top, top), (left, left)
+    pads[axis], pads[axis + 1] = (-top, -top), (-left, -left)
     return jnp.pad(x, pads, constant_values=jnp.asarray(fill_value, x.dtype))
+
+
+def crop_window(rows: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """The largest middle part with the proportions height : width: top, left, rows, columns.
+
+    Example:
+        >>> crop_window(16, 20, 8, 8)
+        (0, 2, 16, 16)
+    """
+    new_rows = min(rows, int(columns * height / width)) or 1
+    new_columns = min(columns, int(rows * width / height)) or 1
+    return int((rows - new_rows) / 2), int((columns - new_columns) / 2), new_rows, new_columns
+
+
+def pad_window(rows: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """The window with equal margins and the proportions height : width, as `crop_window` tells it.
+
+    It begins before the image: top and left are not positive.
+
+    Example:
+        >>> pad_window(16, 20, 8, 8)
+        (-2, 0, 20, 20)
+    """
+    top = int((max(rows, int(columns * height / width)) - rows) / 2)
+    left = int((max(columns, int(rows * width / height)) - columns) / 2)
+    return -top, -left, rows + 2 * top, columns + 2 * left
 
 
 REGISTRY["resize"] = resize.op  # type: ignore[attr-defined]
@@ -330,7 +351,7 @@ def perspective_transform(
                 f"{tuple(start.shape)} and {tuple(end.shape)}",
             )
         )
-    matrix = _homography(end, start)
+    matrix = homography(end, start)
     matrix = jnp.broadcast_to(matrix, (x.shape[0], 8))
     rows, columns = _grid(x)
     m = [matrix[:, i, None, None] for i in range(8)]
@@ -340,7 +361,7 @@ def perspective_transform(
     return put_back(_sampled(x, new_rows, new_columns, order, "constant", fill_value), layout)
 
 
-def _homography(source: jax.Array, target: jax.Array) -> jax.Array:
+def homography(source: jax.Array, target: jax.Array) -> jax.Array:
     """The eight numbers of the projective map that takes source points to target points.
 
     Formula:

@@ -32,7 +32,7 @@ def _plain_key(key: Any) -> Any:
 get_item.op.class_name = "GetItem"  # type: ignore[attr-defined]
 
 
-@op
+@op(whole=True)
 def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     """The elements at `indices` along `axis`; negative indices count from the end."""
     x, indices = array(x), _index(indices)
@@ -41,7 +41,7 @@ def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     return jnp.take(x, indices, axis=axis)
 
 
-@op
+@op(whole=True)
 def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     """The elements at `indices`, which have the shape of `x` but along `axis`."""
     return jnp.take_along_axis(array(x), _index(indices), axis=axis)

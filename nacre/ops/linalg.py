@@ -10,8 +10,11 @@ import jax.numpy as jnp
 import jax.scipy.linalg
 
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.symbolic import any_symbolic
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating, together
-from nacre.ops._define import op
+from nacre.ops._define import op, whole
+from nacre.ops.kernels.products import dense_product
+from nacre.ops.math import add
 
 KERAS_OPS_MODULE = "linalg"
 
@@ -23,6 +26,20 @@ def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
     if x1.dtype == x2.dtype == jnp.int8:
         return jnp.matmul(x1, x2, preferred_element_type=jnp.int32)
     return jnp.matmul(x1, x2)
+
+
+@whole("x", "kernel", "bias")
+def dense(x: Tensor, kernel: Tensor, bias: Tensor = None) -> jax.Array:
+    """`x` · `kernel` + `bias` over the last axis of `x`, for the layer of that name.
+
+    Shapes:
+        x        (*batch, features)
+        kernel   (features, units)
+        bias     (units,)
+        returns  (*batch, units)
+    """
+    outputs = dense_product(array(x), array(kernel))
+    return outputs if bias is None else add(outputs, bias)
 
 
 @op
@@ -103,7 +120,14 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> jax.Array:
         >>> einsum("ij,j->i", [[1, 2], [3, 4]], [1, 1]).tolist()
         [3, 7]
     """
+    if len(operands) == 2 and not any_symbolic(operands):
+        return _einsum_of_two(*operands, subscripts=subscripts, **kwargs)
     return _einsum(operands, subscripts=subscripts, **kwargs)
+
+
+@whole("x", "y", name="einsum")
+def _einsum_of_two(x: Tensor, y: Tensor, subscripts: str, **kwargs: Any) -> jax.Array:
+    return jnp.einsum(subscripts, array(x), array(y), **kwargs)
 
 
 for _product in (matmul, dot, tensordot, inner, outer, vdot, kron, cross, trace, correlate):

@@ -138,14 +138,14 @@ def percentile(
     )
 
 
-@op
+@op(whole=True)
 def cumsum(x: Tensor, axis: int | None = None, dtype: DType = None) -> jax.Array:
     """The running sum along `axis` (of all elements in order for None)."""
     x = array(x)
     return jnp.cumsum(_ints_for_bool(x), axis=axis, dtype=dtype_of(dtype) or _running_dtype(x))
 
 
-@op
+@op(whole=True)
 def cumprod(x: Tensor, axis: int | None = None, dtype: DType = None) -> jax.Array:
     """The running product along `axis` (of all elements in order for None)."""
     x = array(x)
@@ -160,7 +160,7 @@ def _running_dtype(x: jax.Array) -> jnp.dtype:
     return jnp.dtype("int32") if x.dtype == bool else x.dtype
 
 
-@op
+@op(whole=True)
 def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """log(sum(exp(x))) along `axis`, without overflow."""
     return jax.nn.logsumexp(floating(x), axis=axes_of(axis), keepdims=keepdims)
@@ -300,13 +300,13 @@ def corrcoef(x: Tensor) -> jax.Array:
     return jnp.corrcoef(floating(x))
 
 
-@op
+@op(whole=True, tensors=("x", "bins"))
 def digitize(x: Tensor, bins: Tensor) -> jax.Array:
     """The index of the bin each element falls into; `bins` are rising edges."""
     return jnp.digitize(array(x), array(bins)).astype("int32")
 
 
-@op(tensors=("sorted_sequence", "values"), class_name="SearchSorted")
+@op(whole=True, tensors=("sorted_sequence", "values"), class_name="SearchSorted")
 def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> jax.Array:
     """Where `values` would be put in so that the sequence stays sorted."""
     return jnp.searchsorted(array(sorted_sequence), array(values), side=side).astype("int32")

@@ -13,6 +13,7 @@ import jax
 from nacre.ops._arrays import Tensor, array, floating
 from nacre.ops._define import op
 from nacre.ops.kernels import recurrent
+from nacre.ops.kernels.placement import Placement
 
 Activation = str | Callable[[Any], Any]
 _TENSORS = ("x", "h0", "c0", "kernel", "recurrent_kernel", "bias", "mask")
@@ -40,6 +41,7 @@ def lstm(
     reverse: bool = False,
     return_sequences: bool = False,
     zero_output_for_mask: bool = False,
+    placement: Placement = "plain",
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """A long short-term memory over a sequence: outputs, last hidden and last cell state.
 
@@ -59,6 +61,7 @@ def lstm(
         reverse=reverse,
         return_sequences=return_sequences,
         zero_output_for_mask=zero_output_for_mask,
+        placement=placement,
     )
 
 
@@ -76,6 +79,7 @@ def gru(
     reverse: bool = False,
     return_sequences: bool = False,
     zero_output_for_mask: bool = False,
+    placement: Placement = "plain",
 ) -> tuple[jax.Array, jax.Array]:
     """A gated recurrent unit over a sequence: outputs and last state.
 
@@ -96,6 +100,7 @@ def gru(
         reverse=reverse,
         return_sequences=return_sequences,
         zero_output_for_mask=zero_output_for_mask,
+        placement=placement,
     )
 
 
@@ -111,6 +116,7 @@ def simple_rnn(
     reverse: bool = False,
     return_sequences: bool = False,
     zero_output_for_mask: bool = False,
+    placement: Placement = "plain",
 ) -> tuple[jax.Array, jax.Array]:
     """A fully connected recurrence over a sequence: outputs and last state.
 
@@ -129,4 +135,5 @@ def simple_rnn(
         reverse=reverse,
         return_sequences=return_sequences,
         zero_output_for_mask=zero_output_for_mask,
+        placement=placement,
     )

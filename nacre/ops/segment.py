@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from typing import Any
 
 import jax
@@ -15,9 +15,51 @@ from nacre.ops._define import op
 KERAS_OPS_MODULE = "math"
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+def _products(data: jax.Array, ids: jax.Array, num_segments: int, is_sorted: bool) -> jax.Array:
+    """Products of segments. JAX has no gradient for them where an index occurs twice."""
+    return jax.ops.segment_prod(data, ids, num_segments, indices_are_sorted=is_sorted)
+
+
+@_products.defjvp
+def _products_jvp(num_segments: int, is_sorted: bool, primals: Any, tangents: Any) -> Any:
+    """Each element's tangent times the product of the others, zeros among them or not."""
+    (data, ids), (change, _) = primals, tangents
+    total = functools.partial(
+        jax.ops.segment_sum, segment_ids=ids, num_segments=num_segments,
+        indices_are_sorted=is_sorted,
+    )  # fmt: skip
+    is_zero = data == 0
+    safe = jnp.where(is_zero, jnp.ones_like(data), data)
+    product = _products(safe, ids, num_segments, is_sorted)[ids]  # of what is not zero
+    other_zeros = total(is_zero.astype("int32"))[ids] - is_zero
+    others = jnp.where(other_zeros == 0, product / safe, jnp.zeros_like(data))
+    return _products(data, ids, num_segments, is_sorted), total(change * others)
+
+
+def _whole_form(name: str) -> Any:
+    """The named op of one reduction, for a known number of segments."""
+    reduction = getattr(jax.ops, name)
+    if name == "segment_prod":
+        reduction = lambda x, ids, count, indices_are_sorted: _products(
+            x, ids, count, indices_are_sorted
+        )
+
+    @op(whole=True, name=name)
+    def segment(data: Tensor, segment_ids: Tensor, num_segments: int, sorted: bool) -> jax.Array:
+        flat = jnp.reshape(data, (-1, *data.shape[segment_ids.ndim :]))
+        ids = jnp.ravel(segment_ids)
+        return reduction(flat, ids, num_segments, indices_are_sorted=sorted)
+
+    return segment
+
+
+_NAMES = ("segment_sum", "segment_prod", "segment_max", "segment_min")
+_FORMS = {name: _whole_form(name) for name in _NAMES}
+
+
 def _reduce(
     who: str,
-    reduction: Callable[..., Any],
     data: Tensor,
     segment_ids: Tensor,
     num_segments: int | None,
@@ -38,8 +80,7 @@ def _reduce(
                 message(who, "num_segments must be given inside a traced function", "None")
             )
         num_segments = int(jnp.max(ids)) + 1
-    flat = jnp.reshape(data, (-1, *data.shape[ids.ndim :]))
-    return reduction(flat, jnp.ravel(ids), num_segments, indices_are_sorted=is_sorted)
+    return _FORMS[who](data, ids, num_segments=int(num_segments), sorted=bool(is_sorted))
 
 
 @op
@@ -52,7 +93,7 @@ def segment_sum(
         >>> segment_sum([1, 2, 10], [0, 0, 1]).tolist()
         [3, 10]
     """
-    return _reduce("segment_sum", jax.ops.segment_sum, data, segment_ids, num_segments, sorted)
+    return _reduce("segment_sum", data, segment_ids, num_segments, sorted)
 
 
 @op
@@ -60,7 +101,7 @@ def segment_prod(
     data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False
 ) -> jax.Array:
     """The product of each segment, 1 for an empty one."""
-    return _reduce("segment_prod", jax.ops.segment_prod, data, segment_ids, num_segments, sorted)
+    return _reduce("segment_prod", data, segment_ids, num_segments, sorted)
 
 
 @op
@@ -68,7 +109,7 @@ def segment_max(
     data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False
 ) -> jax.Array:
     """The largest element of each segment, the smallest value of the dtype for an empty one."""
-    return _reduce("segment_max", jax.ops.segment_max, data, segment_ids, num_segments, sorted)
+    return _reduce("segment_max", data, segment_ids, num_segments, sorted)
 
 
 @op
@@ -76,4 +117,4 @@ def segment_min(
     data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False
 ) -> jax.Array:
     """The smallest element of each segment, the largest value of the dtype for an empty one."""
-    return _reduce("segment_min", jax.ops.segment_min, data, segment_ids, num_segments, sorted)
+    return _reduce("segment_min", data, segment_ids, num_segments, sorted)
