@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from nacre import initializers, ops
@@ -33,7 +34,10 @@ class BatchNormalization(AffineNormalization):
         moving_mean_initializer, moving_variance_initializer: First values of the averages.
         beta_regularizer, gamma_regularizer: Penalties.
         beta_constraint, gamma_constraint: Applied after each update.
-        renorm, renorm_clipping, renorm_momentum: Batch renormalization; accepted as False only.
+        renorm: Whether to renormalize: in training too, results are near those of inference, which
+            helps where batches are small.
+        renorm_clipping: Dict of the limits 'rmax', 'rmin' and 'dmax' of the corrections.
+        renorm_momentum: As `momentum`, for the averages the corrections are made with.
         synchronized: Accepted. A batch spread over devices is one batch here, so its statistics
             are always those of the whole.
     Shapes:
@@ -41,11 +45,15 @@ class BatchNormalization(AffineNormalization):
     Formula:
         y = gamma · (x - mean) / sqrt(variance + epsilon) + beta
         moving = momentum · moving + (1 - momentum) · batch  (variance without Bessel's correction)
+        renorm: y = gamma · (r · (x - mean) / s + d) + beta, s = sqrt(variance + epsilon),
+        r = clip(s / renorm_stddev, rmin, rmax), d = clip((mean - renorm_mean) / renorm_stddev,
+        -dmax, dmax), both constants to the gradient; moving_variance = moving_stddev² - epsilon
     Precision:
         Statistics are taken in float32 for 16-bit inputs; the result is cast back. Masked
         positions do not count.
     Source:
-        Ioffe & Szegedy 2015, arXiv:1502.03167.
+        Ioffe & Szegedy 2015, arXiv:1502.03167; renorm: Ioffe 2017, arXiv:1702.03275, with the
+        weights of Keras 3.15.
     Example:
         >>> import nacre
         >>> nacre.layers.BatchNormalization()(nacre.ops.ones((4, 3)), training=True).shape
@@ -92,42 +100,50 @@ class BatchNormalization(AffineNormalization):
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.renorm = renorm
-        self.renorm_clipping = renorm_clipping
+        self.renorm_clipping = self._checked_limits(renorm_clipping) if renorm else renorm_clipping
         self.renorm_momentum = renorm_momentum
         self.synchronized = synchronized
-        if renorm:
+        if not isinstance(self.axis, int):
+            raise ArgumentError(message(self._who(), "axis must be an int", repr(axis)))
+
+    def _checked_limits(self, limits: Any) -> dict[str, Any]:
+        limits = {} if limits is None else dict(limits)
+        if set(limits) - {"rmax", "rmin", "dmax"}:
             raise ArgumentError(
                 message(
                     self._who(),
-                    "renorm must be False, as batch renormalization is not available",
-                    "renorm=True",
-                    "Use LayerNormalization or GroupNormalization for small batches.",
+                    "renorm_clipping must be a dict with keys among rmax, rmin and dmax",
+                    repr(limits),
                 )
             )
-        if not isinstance(self.axis, int):
-            raise ArgumentError(message(self._who(), "axis must be an int", repr(axis)))
+        return limits
 
     def build(self, input_shape: Any) -> None:
         """Make gamma, beta and the moving averages."""
         axis = self._checked_axis(self.axis, input_shape)
         channels = self._known(axis, input_shape)
         self._add_affine((channels,), self.scale, self.center)
-        self.moving_mean = self.add_weight(
-            name="moving_mean",
-            shape=(channels,),
-            initializer=self.moving_mean_initializer,
-            trainable=False,
-            autocast=False,
+        self.moving_mean = self._average("moving_mean", channels, self.moving_mean_initializer)
+        self.moving_variance = self._average(
+            "moving_variance", channels, self.moving_variance_initializer
         )
-        self.moving_variance = self.add_weight(
-            name="moving_variance",
-            shape=(channels,),
-            initializer=self.moving_variance_initializer,
-            trainable=False,
-            autocast=False,
-        )
+        if self.renorm:
+            variance = self.moving_variance.numpy()
+            root = lambda shape, dtype: np.sqrt(variance)
+            self.moving_stddev = self._average("moving_stddev", channels, root)
+            self.renorm_mean = self._average("renorm_mean", channels, self.moving_mean_initializer)
+            self.renorm_stddev = self._average("renorm_stddev", channels, root)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
         self._axis = axis
+
+    def _average(self, name: str, channels: int, initializer: Any) -> Any:
+        return self.add_weight(
+            name=name,
+            shape=(channels,),
+            initializer=initializer,
+            trainable=False,
+            autocast=False,
+        )
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The normalized inputs."""
@@ -144,23 +160,48 @@ class BatchNormalization(AffineNormalization):
             )
             return outputs.astype(self.compute_dtype)
         axes = tuple(a for a in range(len(x.shape)) if a != self._axis)
+        gamma, beta = self._wide(self.gamma, 1.0), self._wide(self.beta, 0.0)
         if mask is None:
             mean, variance = moments(lax.stop_gradient(x), axes)
-            outputs = normalize_batch(
-                x, mean, variance, self._wide(self.gamma, 1.0), self._wide(self.beta, 0.0), axes,
-                self.epsilon,
-            )  # fmt: skip
+            gamma, beta = self._renormalized(mean, variance, gamma, beta)
+            outputs = normalize_batch(x, mean, variance, gamma, beta, axes, self.epsilon)
         else:
             weights = jnp.asarray(mask).reshape((*mask.shape, *(1,) * (len(x.shape) - mask.ndim)))
             mean, variance = moments(x, axes, weights)
-            scale = lax.rsqrt(variance + self.epsilon) * self._wide(self.gamma, 1.0)
-            outputs = (x - mean) * scale + self._wide(self.beta, 0.0)
+            gamma, beta = self._renormalized(mean, variance, gamma, beta)
+            outputs = (x - mean) * (lax.rsqrt(variance + self.epsilon) * gamma) + beta
         self._update(self.moving_mean, mean)
-        self._update(self.moving_variance, variance)
+        if self.renorm:
+            self._update_renorm(mean, variance)
+        else:
+            self._update(self.moving_variance, variance)
         return outputs.astype(self.compute_dtype)
 
+    def _renormalized(self, mean: Any, variance: Any, gamma: Any, beta: Any) -> tuple[Any, Any]:
+        """gamma and beta with the corrections r and d in them; as they are without renorm."""
+        if not self.renorm:
+            return gamma, beta
+        usual_mean, usual_stddev = (
+            self._wide(self.renorm_mean, 0),
+            self._wide(self.renorm_stddev, 1),
+        )
+        limits = self.renorm_clipping
+        r = jnp.sqrt(variance + self.epsilon) / usual_stddev
+        d = (mean - usual_mean) / usual_stddev
+        r = lax.stop_gradient(jnp.clip(r, limits.get("rmin"), limits.get("rmax")))
+        bound = limits.get("dmax")
+        d = lax.stop_gradient(d if bound is None else jnp.clip(d, -bound, bound))
+        return gamma * r, beta + gamma * d
+
+    def _update_renorm(self, mean: Any, variance: Any) -> None:
+        stddev = jnp.sqrt(variance + self.epsilon)
+        self._update(self.moving_stddev, stddev)
+        self._update(self.renorm_mean, mean, self.renorm_momentum)
+        self._update(self.renorm_stddev, stddev, self.renorm_momentum)
+        self.moving_variance.assign(jnp.square(self.moving_stddev.value) - self.epsilon)
+
     def _wide(self, variable: Any, otherwise: float) -> Any:
-        """gamma or beta with size 1 on all axes but the channels."""
+        """A variable of the channels with size 1 on all axes but the channels."""
         if variable is None:
             return jnp.full(self._wide_shape(self.moving_mean.shape[0]), otherwise, "float32")
         return variable.value.reshape(self._wide_shape(variable.shape[0]))
@@ -168,6 +209,7 @@ class BatchNormalization(AffineNormalization):
     def _wide_shape(self, channels: int) -> tuple[int, ...]:
         return tuple(channels if a == self._axis else 1 for a in range(self.input_spec.ndim))
 
-    def _update(self, moving: Any, batch: Any) -> None:
+    def _update(self, moving: Any, batch: Any, momentum: float | None = None) -> None:
+        momentum = self.momentum if momentum is None else momentum
         new = lax.stop_gradient(batch).reshape(moving.shape).astype(moving.dtype)
-        moving.assign(moving.value * self.momentum + new * (1.0 - self.momentum))
+        moving.assign(moving.value * momentum + new * (1.0 - momentum))

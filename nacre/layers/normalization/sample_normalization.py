@@ -14,7 +14,9 @@ from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
 from nacre.layers.normalization.affine import AffineNormalization
-from nacre.layers.normalization.statistics import at_least_float32, standardize
+from nacre.layers.normalization.statistics import at_least_float32, moments, standardize
+from nacre.ops._define import whole
+from nacre.ops.normalization import group_normalization
 
 
 def _axis_list(axis: Any) -> list[int]:
@@ -96,14 +98,13 @@ class LayerNormalization(AffineNormalization):
     def call(self, inputs: Any) -> Any:
         """The normalized inputs."""
         x = at_least_float32(inputs)
+        axes = {"axis": sorted(self._axes), "epsilon": self.epsilon}
         if self.rms_scaling:
-            square = jnp.mean(jnp.square(x), self._axes, keepdims=True)
-            outputs = x / jnp.sqrt(square + self.epsilon) * self._wide(self.gamma, x)
-        elif not _in_training() and self._is_last_axis(x):
+            outputs = ops.rms_normalization(x, scale=self._in_order(self.gamma), **axes)
+        elif not _in_training():
             # Kept whole for exporters; in training the written-out gradient is faster.
-            outputs = ops.layer_normalization(
-                x, gamma=self.gamma, beta=self.beta, axis=-1, epsilon=self.epsilon
-            )
+            gamma, beta = self._in_order(self.gamma), self._in_order(self.beta)
+            outputs = ops.layer_normalization(x, gamma=gamma, beta=beta, **axes)
         else:
             outputs = standardize(x, self._axes, self.epsilon)
             if self.gamma is not None:
@@ -112,14 +113,17 @@ class LayerNormalization(AffineNormalization):
                 outputs = outputs + self._wide(self.beta, x)
         return outputs.astype(self.compute_dtype)
 
-    def _is_last_axis(self, x: Any) -> bool:
-        return self._axes == (len(x.shape) - 1,)
+    def _in_order(self, variable: Any) -> Any:
+        """gamma or beta with its axes in the order they have in the inputs."""
+        order = sorted(range(len(self._axes)), key=lambda i: self._axes[i])
+        if variable is None or order == list(range(len(order))):
+            return variable
+        return jnp.transpose(variable.value, order)
 
     def _wide(self, variable: Any, x: Any) -> Any:
         """gamma or beta with size 1 on the axes that are not normalized."""
-        order = sorted(range(len(self._axes)), key=lambda i: self._axes[i])
         sizes = dict(zip(self._axes, variable.shape, strict=True))
-        value = jnp.transpose(variable.value, order)
+        value = jnp.asarray(self._in_order(variable))
         return value.reshape([sizes.get(axis, 1) for axis in range(len(x.shape))])
 
 
@@ -197,10 +201,17 @@ class GroupNormalization(AffineNormalization):
         self._add_affine((channels,), self.scale, self.center)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
-    def call(self, inputs: Any) -> Any:
-        """The normalized inputs."""
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """The normalized inputs; steps a mask leaves out do not count in the statistics."""
         x = at_least_float32(inputs)
         shape, axis, groups = x.shape, self._axis, self.groups
+        if mask is not None and len(mask.shape) <= axis:
+            return self._over_valid(x, mask).astype(self.compute_dtype)
+        if not _in_training():  # kept whole for exporters
+            outputs = group_normalization(
+                x, self.gamma, self.beta, groups=groups, axis=axis, epsilon=self.epsilon
+            )
+            return outputs.astype(self.compute_dtype)
         split = (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
         axes = tuple(a for a in range(1, len(split)) if a != axis)
         outputs = standardize(x.reshape(split), axes, self.epsilon).reshape(shape)
@@ -211,6 +222,20 @@ class GroupNormalization(AffineNormalization):
         if self.beta is not None:
             outputs = outputs + self.beta.value.reshape(wide)
         return outputs.astype(self.compute_dtype)
+
+    def _over_valid(self, x: Any, mask: Any) -> Any:
+        shape, axis = x.shape, self._axis
+        split = (*shape[:axis], self.groups, shape[axis] // self.groups, *shape[axis + 1 :])
+        axes = tuple(a for a in range(1, len(split)) if a != axis)
+        weights = jnp.asarray(mask).reshape((*mask.shape, *(1,) * (len(split) - len(mask.shape))))
+        x = x.reshape(split)
+        mean, variance = moments(x, axes, weights)
+        outputs = ((x - mean) / jnp.sqrt(variance + self.epsilon)).reshape(shape)
+        wide = [1] * len(shape)
+        wide[axis] = -1
+        if self.gamma is not None:
+            outputs = outputs * self.gamma.value.reshape(wide)
+        return outputs if self.beta is None else outputs + self.beta.value.reshape(wide)
 
 
 @register("layers/RMSNormalization")
@@ -252,13 +277,9 @@ class RMSNormalization(Layer):
     def call(self, x: Any) -> Any:
         """The normalized inputs."""
         wide = at_least_float32(x)
-        if self._axes == (len(x.shape) - 1,):
-            outputs = ops.rms_normalization(wide, scale=self.scale, axis=-1, epsilon=self.epsilon)
-        else:
-            square = jnp.mean(jnp.square(wide), self._axes, keepdims=True)
-            sizes = dict(zip(self._axes, self.scale.shape, strict=True))
-            scale = self.scale.value.reshape([sizes.get(a, 1) for a in range(len(x.shape))])
-            outputs = wide / jnp.sqrt(square + self.epsilon) * scale
+        outputs = ops.rms_normalization(
+            wide, scale=self.scale, axis=self._axes, epsilon=self.epsilon
+        )
         return outputs.astype(self.compute_dtype)
 
 
@@ -288,8 +309,12 @@ class UnitNormalization(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The inputs, of length 1."""
-        axes = tuple(_axis_list(self.axis))
-        square = jnp.sum(jnp.square(inputs), axes, keepdims=True)
-        # At least 1e-12; the floor is put under the square, where gradients stay finite.
-        floor = max(1e-24, float(jnp.finfo(inputs.dtype).tiny))
-        return inputs / jnp.maximum(jnp.sqrt(jnp.maximum(square, floor)), math.sqrt(floor))
+        return _unit_normalization(inputs, axis=_axis_list(self.axis))
+
+
+@whole("inputs", name="unit_normalization")
+def _unit_normalization(inputs: Any, axis: tuple[int, ...]) -> Any:
+    square = jnp.sum(jnp.square(inputs), tuple(axis), keepdims=True)
+    # At least 1e-12; the floor is put under the square, where gradients stay finite.
+    floor = max(1e-24, float(jnp.finfo(inputs.dtype).tiny))
+    return inputs / jnp.maximum(jnp.sqrt(jnp.maximum(square, floor)), math.sqrt(floor))

@@ -166,6 +166,12 @@ class Cropping1D(_Cropping):
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
         super().__init__(cropping, **kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask, cropped as the steps are."""
+        before, after = self._pairs[0]
+        return None if mask is None else mask[:, before : -after if after else None]
 
 
 @register("layers/Cropping2D")

@@ -92,6 +92,21 @@ class Reshape(Layer):
         target = _resolve(self._who(), self.target_shape, tuple(inputs.shape[1:]))
         return ops.reshape(inputs, (inputs.shape[0], *target))
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the inputs when the axes it covers stay as they are."""
+        if mask is None:
+            return None
+        shape, depth = tuple(inputs.shape[1:]), len(mask.shape) - 1
+        target = _resolve(self._who(), self.target_shape, shape)
+        # An unknown number of steps may be the -1 when the rest of each step keeps its size.
+        steps = [-1 if n is None else n for n in shape[:depth]]
+        rest = math.prod(n for n in target[depth:]) if -1 not in target[depth:] else None
+        is_whole = None not in shape[depth:] and rest in (None, math.prod(shape[depth:]))
+        if is_whole and list(target[:depth]) == steps:
+            return mask
+        self._warn_mask_lost()
+        return None
+
 
 @register("layers/Permute")
 class Permute(Layer):
@@ -122,6 +137,16 @@ class Permute(Layer):
     def call(self, inputs: Any) -> Any:
         """The samples with their axes in the new order."""
         return ops.transpose(inputs, (0, *self.dims))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the inputs when the axes it covers stay in front."""
+        if mask is None:
+            return None
+        covered = len(mask.shape)
+        if self.dims[: covered - 1] == tuple(range(1, covered)):
+            return mask
+        self._warn_mask_lost()
+        return None
 
 
 @register("layers/RepeatVector")

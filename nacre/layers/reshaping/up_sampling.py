@@ -12,6 +12,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
+from nacre.ops._define import whole
 
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
@@ -25,6 +26,7 @@ def _sizes(who: str, value: Any, rank: int) -> tuple[int, ...]:
     return sizes
 
 
+@whole("inputs", name="up_sampling")
 def repeat_elements(inputs: Any, sizes: tuple[int, ...], first_axis: int) -> Any:
     """Repeat each element `sizes[i]` times along axis `first_axis + i`.
 
@@ -58,11 +60,16 @@ class UpSampling1D(Layer):
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.size = _sizes(self._who(), size, 1)[0]
+        self.supports_masking = True
         self.input_spec = InputSpec(ndim=3)
 
     def call(self, inputs: Any) -> Any:
         """The steps, each `size` times."""
         return repeat_elements(inputs, (self.size,), 1)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask, repeated as the steps are."""
+        return None if mask is None else ops.repeat(mask, self.size, axis=1)
 
 
 @register("layers/UpSampling2D")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
+from nacre.layers.normalization.batch_normalization import BatchNormalization
 from nacre.layers.wrappers.wrapper import Wrapper
 
 
@@ -53,7 +54,12 @@ class TimeDistributed(Wrapper):
         else:
             merged_mask = None
         if training and self._has_state() and isinstance(steps, int):
-            outputs = [self._step(inputs[:, t], training, None) for t in range(steps)]
+            # Statistics of a step are over the samples for which it counts.
+            masks = mask if self._takes_step_mask(inputs, mask) else None
+            outputs = [
+                self._step(inputs[:, t], training, None if masks is None else masks[:, t])
+                for t in range(steps)
+            ]
             return jnp.stack(outputs, axis=1)
         merged = inputs.reshape((batch * steps, *inputs.shape[2:]))  # (batch · time, *sizes)
         outputs = self._step(merged, training, merged_mask)
@@ -64,6 +70,15 @@ class TimeDistributed(Wrapper):
         if mask is not None:
             extra["mask"] = mask
         return self.layer(inputs, **extra)
+
+    def _takes_step_mask(self, inputs: Any, mask: Any) -> bool:
+        """Whether the layer within uses a mask with one value for each sample of a step."""
+        return (
+            mask is not None
+            and len(mask.shape) == 2
+            and len(inputs.shape) == 3
+            and isinstance(self.layer, BatchNormalization)
+        )
 
     def _has_state(self) -> bool:
         """Whether the layer changes variables in training; seeds do not count."""

@@ -1,0 +1,110 @@
+"""Masks on their way through ops: the one place where rules are applied.
+
+Ops call `carry` when they are recorded for symbolic tensors, and when they run within a call of a
+model or of a layer made of layers. A mask that nobody reads is left out of the compiled program.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from nacre.core import scope
+from nacre.core.symbolic import KerasTensor, infer
+from nacre.core.variable import Variable
+from nacre.ops.mask_rules import Ends, Use, Way, leads
+from nacre.ops.mask_table import RULES, WITHOUT
+
+if TYPE_CHECKING:
+    from nacre.ops._define import Op
+
+
+def carry(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+    """Send the masks of an op's arguments on to its results, by the op's rule.
+
+    Costs a look at each argument when none has a mask.
+    """
+    context = scope.call_context()
+    recorder = None if context is None else context.recorder
+    found = _has_mask(args) or (bool(kwargs) and _has_mask(tuple(kwargs.values())))
+    if not found:
+        if recorder is not None:
+            recorder.op_called(op, args, kwargs, outputs, [], None)
+        return
+    tensors, masks, use = _described(op, args, kwargs, outputs)
+    why = None
+    try:
+        if op.name not in RULES:
+            raise Ends(WITHOUT.get(op.name, f"nacre.ops.{op.name} has no rule for masks"))
+        ways = RULES[op.name](use)
+        results = _leaves(outputs)
+        ways = ways if isinstance(ways, list) else [ways] * len(results)
+        for result, way in zip(results, ways, strict=True):
+            mask = _computed(way, tensors, masks)
+            if leads(tuple(mask.shape), tuple(result.shape)):
+                _attach(context, result, mask)
+            else:
+                why = "the result has other leading axes"
+    except Ends as end:
+        why = str(end)
+    if recorder is not None:
+        recorder.op_called(op, args, kwargs, outputs, [m for m in masks if m is not None], why)
+
+
+def _has_mask(values: Any) -> bool:
+    for value in values:
+        if isinstance(value, list | tuple):
+            if _has_mask(value):
+                return True
+        elif isinstance(value, jax.Array | KerasTensor) and scope.get_mask(value) is not None:
+            return True
+    return False
+
+
+def _described(
+    op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any
+) -> tuple[list[Any], list[Any], Use]:
+    """The tensors among the arguments, their masks, and what a rule may look at."""
+    bound = op.signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    names: list[str] = []
+    tensors: list[Any] = []
+    for name, value in bound.arguments.items():
+        for leaf in _leaves(value):
+            names.append(name)
+            tensors.append(leaf)
+    masks = [scope.get_mask(tensor) for tensor in tensors]
+    use = Use(
+        dict(bound.arguments),
+        names,
+        [tuple(tensor.shape) for tensor in tensors],
+        [None if mask is None else tuple(mask.shape) for mask in masks],
+        [tuple(leaf.shape) for leaf in _leaves(outputs)],
+    )
+    return tensors, masks, use
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, list | tuple):
+        return [leaf for item in value for leaf in _leaves(item)]
+    if isinstance(value, Variable):
+        return [value.value]
+    return [value] if isinstance(value, jax.Array | KerasTensor | np.ndarray) else []
+
+
+def _computed(way: Way, tensors: list[Any], masks: list[Any]) -> Any:
+    if any(isinstance(mask, KerasTensor) for mask in masks):
+        # Not recorded: the graph finds its masks anew when it runs.
+        return infer(lambda *both: way(list(both[0]), list(both[1])), tensors, masks)
+    return way(tensors, masks)
+
+
+def _attach(context: Any, result: Any, mask: Any) -> None:
+    scope.set_mask(result, mask)
+    if context is not None:
+        context.carried[id(result)] = result
+
+
+__all__ = ["carry"]
