@@ -1,11 +1,11 @@
-"""`keras.mixed_precision`: a face; policies live in `nacre.core.dtypes`."""
+"""`keras.mixed_precision`: a face; policies live in `nacre.core.policies`."""
 
-from nacre.core.dtypes import DTypePolicy as DTypePolicy
-from nacre.core.dtypes import DTypePolicy as Policy
-from nacre.core.dtypes import dtype_policy as dtype_policy
-from nacre.core.dtypes import dtype_policy as global_policy
-from nacre.core.dtypes import set_dtype_policy as set_dtype_policy
-from nacre.core.dtypes import set_dtype_policy as set_global_policy
+from nacre.core.policies import DTypePolicy as DTypePolicy
+from nacre.core.policies import DTypePolicy as Policy
+from nacre.core.policies import dtype_policy as dtype_policy
+from nacre.core.policies import dtype_policy as global_policy
+from nacre.core.policies import set_dtype_policy as set_dtype_policy
+from nacre.core.policies import set_dtype_policy as set_global_policy
 from nacre.optimizers import LossScaleOptimizer as LossScaleOptimizer
 
 __all__ = [

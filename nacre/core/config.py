@@ -15,6 +15,7 @@ _settings: dict[str, object] = {
     "image_data_format": "channels_last",
     "interactive_logging": True,
     "traceback_filtering": True,
+    "flash_attention": None,  # nobody said
 }
 
 
@@ -29,11 +30,18 @@ def floatx() -> str:
 
 
 def set_floatx(value: str) -> None:
-    """Set the default float dtype: 'bfloat16', 'float16', 'float32' or 'float64'."""
+    """Set the default float dtype: 'bfloat16', 'float16', 'float32' or 'float64'.
+
+    'float64' switches JAX's 64-bit numbers on, for the rest of the process.
+    """
     if value not in _FLOATS:
         raise ArgumentError(
             message("set_floatx", f"the dtype must be one of {_FLOATS}", repr(value))
         )
+    if value == "float64":
+        from nacre.core.dtypes import use_64_bits  # loads JAX, which `import nacre` does not
+
+        use_64_bits()
     _settings["floatx"] = value
 
 
@@ -112,6 +120,39 @@ def disable_traceback_filtering() -> None:
 def backend() -> str:
     """The name of the array engine, always 'jax'."""
     return "jax"
+
+
+def set_backend(backend: str) -> None:
+    """Accept 'jax', the only engine there is.
+
+    Raises:
+        ArgumentError: Another engine is asked for.
+    """
+    if backend != "jax":
+        raise ArgumentError(
+            message("set_backend", "the engine must be 'jax'", repr(backend), "Leave the call out.")
+        )
+
+
+def is_nnx_enabled() -> bool:
+    """False: variables are nacre's own, not Flax NNX's."""
+    return False
+
+
+def is_flash_attention_enabled() -> bool | None:
+    """Whether attention asks for the fused kernel by itself; None when nobody decided."""
+    setting = _settings["flash_attention"]
+    return None if setting is None else bool(setting)
+
+
+def enable_flash_attention() -> None:
+    """Ask for the fused attention kernel wherever the platform has one."""
+    _settings["flash_attention"] = True
+
+
+def disable_flash_attention() -> None:
+    """Ask for the fused attention kernel only where an argument does."""
+    _settings["flash_attention"] = False
 
 
 def keras_home() -> Path:

@@ -1,4 +1,4 @@
-"""Dtype names, promotion, and policies: which dtype to compute in, which to keep weights in."""
+"""Dtype names and promotion, and when numbers are 64 bits wide."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import config
-from nacre.core.errors import DTypeError, UnknownNameError, message, nearest
-from nacre.core.registry import register
+from nacre.core.errors import DTypeError, message, nearest
 
 FLOAT_DTYPES = ("bfloat16", "float16", "float32", "float64")
 INT_DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
@@ -104,111 +103,39 @@ def result_type(*dtypes: Any) -> str:
     return standardize_dtype(jnp.result_type(*leaves))
 
 
-class _PolicyNames:
-    known = (*FLOAT_DTYPES, "mixed_float16", "mixed_bfloat16")
+def use_64_bits() -> None:
+    """Switch JAX's 64-bit numbers on, for the rest of the process.
 
-
-@register("DTypePolicy", module="keras", class_name="DTypePolicy")
-class DTypePolicy:
-    """Which dtype a layer computes in and which its variables have.
-
-    Args:
-        name: A dtype name (both alike), or 'mixed_float16' / 'mixed_bfloat16' (compute in 16 bits,
-            keep variables in float32).
-
-    Raises:
-        UnknownNameError: The name is no policy.
-    Example:
-        >>> policy = DTypePolicy("mixed_bfloat16")
-        >>> policy.compute_dtype, policy.variable_dtype
-        ('bfloat16', 'float32')
+    Called when float64 is asked for: by `set_floatx`, a dtype policy, or a variable's dtype. It is
+    never switched off again, as that would leave float64 variables behind that nothing can use.
+    Other dtypes stay what they are: ints from the host are int32, Python numbers are weak, NumPy's
+    float64 arrays become float32 unless they meet something of float64.
     """
-
-    def __init__(self, name: str | None = None, source_name: str | None = None) -> None:
-        if name is None:
-            name = config.floatx()
-        if not isinstance(name, str):
-            name = standardize_dtype(name)
-        self._name = name
-        if name.startswith("mixed_") and name in _PolicyNames.known:
-            self._compute_dtype, self._variable_dtype = name.removeprefix("mixed_"), "float32"
-        else:
-            try:
-                dtype = standardize_dtype(name)
-            except DTypeError:
-                hint = nearest(name, (*_PolicyNames.known, *INT_DTYPES))
-                raise UnknownNameError(
-                    message(
-                        "DTypePolicy",
-                        "name must be a dtype, 'mixed_float16' or 'mixed_bfloat16'",
-                        repr(name),
-                        f"Did you mean {hint!r}?" if hint else "",
-                    )
-                ) from None
-            self._compute_dtype = self._variable_dtype = dtype
-        self._source_name = source_name
-
-    @property
-    def name(self) -> str:
-        """The name of the policy."""
-        return self._name
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype inputs are cast to and outputs have."""
-        return self._compute_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The dtype of the variables."""
-        return self._variable_dtype
-
-    @property
-    def quantization_mode(self) -> None:
-        """None: not a quantized policy."""
-        return None
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments, as plain data."""
-        return {"name": self._name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
-        """Make the policy a config describes."""
-        return cls(config.get("name"))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DTypePolicy) and other._name == self._name
-
-    def __hash__(self) -> int:
-        return hash(self._name)
-
-    def __repr__(self) -> str:
-        return f'<DTypePolicy "{self._name}">'
+    if not jax.config.jax_enable_x64:
+        jax.config.update("jax_enable_x64", True)
 
 
-_global_policy: list[DTypePolicy | None] = [None]
+def host_dtype(dtype: np.dtype) -> np.dtype:
+    """The dtype an array of the host gets on the device.
+
+    64-bit ints and, unless `floatx` is float64, 64-bit floats are NumPy's defaults rather than
+    anybody's wish, so they become 32 bits wide, with JAX's 64-bit numbers on as well as off.
+
+    Example:
+        >>> host_dtype(np.dtype("int64"))
+        dtype('int32')
+    """
+    if dtype == np.float64 and config.floatx() == "float64":
+        return dtype
+    return _NARROW.get(dtype, dtype)
 
 
-def dtype_policy() -> DTypePolicy:
-    """The policy new layers get: what `set_dtype_policy` set, else float32 (floatx)."""
-    return _global_policy[0] or DTypePolicy(config.floatx())
-
-
-def set_dtype_policy(policy: str | DTypePolicy | None) -> None:
-    """Set the policy of layers made from now on."""
-    _global_policy[0] = None if policy is None else get_policy(policy)
-
-
-def get_policy(identifier: Any) -> DTypePolicy:
-    """The policy for None, a name, a dtype, a config or a policy."""
-    if identifier is None:
-        return dtype_policy()
-    if isinstance(identifier, DTypePolicy):
-        return identifier
-    if isinstance(identifier, dict):
-        inner = identifier.get("config", identifier)
-        return DTypePolicy(inner.get("name"))
-    if isinstance(identifier, str):
-        return DTypePolicy(identifier)
-    return DTypePolicy(standardize_dtype(identifier))
+_NARROW = {
+    np.dtype(wide): np.dtype(narrow)
+    for wide, narrow in (
+        ("float64", "float32"),
+        ("int64", "int32"),
+        ("uint64", "uint32"),
+        ("complex128", "complex64"),
+    )
+}

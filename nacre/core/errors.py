@@ -62,6 +62,10 @@ class SerializationError(NacreError, ValueError, TypeError):
     """An object cannot become a config, or a config cannot become an object."""
 
 
+class UnsupportedError(NacreError, NotImplementedError):
+    """An object has no form of what is asked of it."""
+
+
 class MissingPackageError(NacreError, ImportError):
     """An optional package is not installed."""
 

@@ -25,7 +25,7 @@ _GLOBAL_NAMES: dict[Any, str] = {}
 
 # Keras module in a config -> nacre namespaces that hold its public names, first match wins.
 NAMESPACES: dict[str, tuple[str, ...]] = {
-    "keras": ("nacre.models", "nacre.core.dtypes", "nacre.core.random", "nacre.layers"),
+    "keras": ("nacre.models", "nacre.core.policies", "nacre.core.random", "nacre.layers"),
     "keras.models": ("nacre.models",),
     "keras.layers": ("nacre.layers",),
     "keras.initializers": ("nacre.initializers",),
@@ -37,9 +37,11 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras.optimizers": ("nacre.optimizers",),
     "keras.optimizers.schedules": ("nacre.optimizers.schedules",),
     "keras.random": ("nacre.core.random",),
-    "keras.dtype_policies": ("nacre.core.dtypes",),
-    "keras.quantizers": ("nacre.quantization",),
+    "keras.dtype_policies": ("nacre.core.policies",),
+    "keras.quantizers": ("nacre.quantizers",),
     "keras.ops": ("nacre.ops",),
+    "keras.utils": ("nacre.models.feature_space",),
+    "keras.src.layers.preprocessing.feature_space": ("nacre.models.feature_space",),
     # What Keras does not have carries this module in configs, so that nobody looks for it there.
     "nacre": ("nacre.layers", "nacre.losses"),
 }
@@ -68,6 +70,7 @@ _LONG_MODULES = {
     "keras.src.optimizers.schedules": "keras.optimizers.schedules",
     "keras.src.optimizers": "keras.optimizers",
     "keras.src.dtype_policies": "keras.dtype_policies",
+    "keras.src.quantizers": "keras.quantizers",
     "keras.src.ops": "keras.ops",
     "keras.src.random": "keras.random",
     "keras.src.backend.common.keras_tensor": "keras",
@@ -209,9 +212,7 @@ def builtin(module: str | None, name: str) -> Any:
     spaces = NAMESPACES.get(module or "", ()) if module else ()
     for space in spaces:
         found = importlib.import_module(space)
-        # Of the dtypes' module a config may name the policy only, not whatever stands in it.
-        is_policy = space == "nacre.core.dtypes"
-        if name in (("DTypePolicy",) if is_policy else getattr(found, "__all__", ())):
+        if name in getattr(found, "__all__", ()):
             value = getattr(found, name, None)
             if value is not None:
                 return value

@@ -99,9 +99,21 @@ class CallContext:
         masks: id(tensor) -> (tensor, mask); the tensor is kept so that its id stays its own.
         logits: id(probabilities) -> (probabilities, the logits they were made of).
         path: Names of the layers being called, outermost first.
+        carries: Whether the layer being called lets masks travel through the ops it calls.
+        carried: id(tensor) -> the tensor, for those whose mask came through an op.
+        recorder: Told of every layer and op call by `explain_masks`; None otherwise.
     """
 
-    __slots__ = ("entry", "logits", "masks", "path", "training")
+    __slots__ = (
+        "carried",
+        "carries",
+        "entry",
+        "logits",
+        "masks",
+        "path",
+        "recorder",
+        "training",
+    )
 
     def __init__(self, entry: Any, training: bool | None) -> None:
         self.entry = entry
@@ -109,6 +121,9 @@ class CallContext:
         self.masks: dict[int, tuple[Any, Any]] = {}
         self.logits: dict[int, tuple[Any, Any]] = {}
         self.path: list[str] = []
+        self.carries = False
+        self.carried: dict[int, Any] = {}
+        self.recorder: Any = None
 
 
 def call_context() -> CallContext | None:

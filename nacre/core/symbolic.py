@@ -18,6 +18,7 @@ from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, message
 from nacre.core.names import auto_name
 from nacre.core.scope import StatelessScope, symbolic_scope
+from nacre.core.strings import strings_refused
 from nacre.core.variable import Variable, standardize_shape
 
 
@@ -155,9 +156,21 @@ class Node:
         return found
 
 
-def is_symbolic(value: Any) -> bool:
+def is_symbolic(x: Any) -> bool:
     """True for a symbolic tensor."""
-    return isinstance(value, KerasTensor)
+    return isinstance(x, KerasTensor)
+
+
+def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
+    """The inputs a symbolic tensor is computed from, each once, in the order of the arguments."""
+    history = tensor._keras_history
+    node = None if history is None else history.operation._inbound_nodes[history.node_index]
+    if node is None or not node.inputs:
+        return [tensor]
+    found: list[KerasTensor] = []
+    for parent in node.inputs:
+        found += [t for t in get_source_inputs(parent) if not any(t is known for known in found)]
+    return found
 
 
 def any_symbolic(args: Any, kwargs: Any = ()) -> bool:
@@ -187,6 +200,9 @@ def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
     leaves = tree.flatten((args, kwargs))
     symbolic = [leaf for leaf in leaves if isinstance(leaf, KerasTensor)]
+    for tensor in symbolic:
+        if tensor.dtype == "string":
+            raise strings_refused(f"Symbolic tensor '{tensor.name}'", "an operation on strings")
     axes = sorted({axis for t in symbolic for axis, n in enumerate(t.shape) if n is None})
 
     def shapes_for(sizes: dict[int, Any]) -> Any:

@@ -124,7 +124,7 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
     if not structures:
         raise ArgumentError(message("map_structure", "at least one structure must be given"))
     for other in structures[1:]:
-        assert_same_structure(structures[0], other)
+        assert_same_structure(structures[0], other, check_types=False)
     return _map(func, structures, none_is_leaf)
 
 
@@ -154,15 +154,56 @@ def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *struc
     return _rebuild(shallow_structure, children)
 
 
-def assert_same_structure(a: Any, b: Any, check_types: bool = False) -> None:
-    """Raise unless `a` and `b` nest alike.
+def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
+    """Raise unless `a` and `b` nest alike, in containers of the same types.
+
+    Args:
+        check_types: False lets a list stand where the other has a tuple.
 
     Raises:
         ArgumentError: With the path where they first differ.
     Example:
         >>> assert_same_structure([1, (2,)], [3, (4,)])
     """
-    _assert_same(a, b, check_types, ())
+    _assert_same(a, b, check_types is not False, ())
+
+
+def assert_same_paths(a: Any, b: Any) -> None:
+    """Raise unless the leaves of `a` and `b` stand at the same paths, whatever the containers.
+
+    Raises:
+        ArgumentError: With the paths that only one of them has.
+    Example:
+        >>> assert_same_paths([0, 1], (2, 3))
+    """
+    first, second = ({path for path, _ in flatten_with_path(s)} for s in (a, b))
+    if first != second:
+        raise ArgumentError(
+            message(
+                "structures",
+                "both must have leaves at the same paths",
+                f"only in the first {sorted(first - second, key=str)}, only in the second "
+                f"{sorted(second - first, key=str)}",
+            )
+        )
+
+
+def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
+    """The structure with `func` of each shape: of each tuple of ints and None.
+
+    Example:
+        >>> map_shape_structure(len, {"a": (None, 3), "b": [(1, 2, 3)]})
+        {'a': 2, 'b': [3]}
+    """
+    if isinstance(structure, tuple) and all(n is None or type(n) is int for n in structure):
+        return func(structure)
+    if not is_nested(structure):
+        raise ArgumentError(
+            message("map_shape_structure", "every leaf must be a shape", repr(structure))
+        )
+    return _rebuild(
+        structure, [map_shape_structure(func, child) for _, child in _children(structure)]
+    )
 
 
 def _assert_same(a: Any, b: Any, check_types: bool, path: tuple[Any, ...]) -> None:

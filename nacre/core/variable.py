@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import interop
-from nacre.core.dtypes import is_float, standardize_dtype
+from nacre.core.dtypes import host_dtype, is_float, standardize_dtype, use_64_bits
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.names import auto_name, current_path
 from nacre.core.scope import autocast_dtype, get_stateless_scope
@@ -145,8 +145,10 @@ class Variable:
             if dtype is None and not hasattr(value, "dtype"):
                 kind = np.asarray(value).dtype.kind
                 dtype = standardize_dtype(None) if kind == "f" else None
-            if dtype is None and getattr(value, "dtype", None) == np.float64:
-                dtype = "float32" if not jax.config.jax_enable_x64 else None
+            if dtype == "float64":  # in so many words
+                use_64_bits()
+            if dtype is None and isinstance(value, np.ndarray | np.generic):
+                dtype = host_dtype(value.dtype)
             target = None if dtype is None else jnp.dtype(standardize_dtype(dtype))
             if isinstance(value, jax.Array):
                 # A private copy: the training step gives its arrays away, and the user's array

@@ -20,9 +20,12 @@ def settings_restored() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["bfloat16", "float16", "float32", "float64"])
-def test_floatx_is_what_was_set(name: str) -> None:
+def test_floatx_is_what_was_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("nacre.core.dtypes.use_64_bits", lambda: asked.append(name))
     config.set_floatx(name)
     assert config.floatx() == name
+    assert asked == (["float64"] if name == "float64" else [])
 
 
 @pytest.mark.parametrize("name", ["int32", "float", "", None])

@@ -1,4 +1,4 @@
-"""Names of dtypes, promotion, policies."""
+"""Names of dtypes, promotion, what arrays of the host become."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nacre.core import config, dtypes
-from nacre.core.errors import DTypeError, UnknownNameError
+from nacre.core.errors import DTypeError
 
 NUMBERS = [*dtypes.FLOAT_DTYPES, *dtypes.INT_DTYPES, "bool"]
 SMALL = [n for n in NUMBERS if "64" not in n]
 
 
 @pytest.fixture(autouse=True)
-def global_policy_restored() -> Iterator[None]:
+def floatx_restored() -> Iterator[None]:
     yield
-    dtypes.set_dtype_policy(None)
     config.set_floatx("float32")
 
 
@@ -81,31 +80,18 @@ def test_promotion_knows_no_order_and_absorbs_repeats(names: list[str]) -> None:
     assert dtypes.result_type(together, *names[:1]) == together
 
 
-@pytest.mark.parametrize("name", ["mixed_float16", "mixed_bfloat16", "float32", "bfloat16", "int8"])
-def test_a_policy_survives_its_config(name: str) -> None:
-    policy = dtypes.DTypePolicy(name)
-    twin = dtypes.DTypePolicy.from_config(policy.get_config())
-    assert twin == policy and hash(twin) == hash(policy) and twin.name == name
-    assert policy.variable_dtype == ("float32" if name.startswith("mixed_") else name)
-    assert policy.compute_dtype == name.removeprefix("mixed_")
-    assert name in repr(policy)
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("int64", "int32"), ("uint64", "uint32"), ("float64", "float32"), ("complex128", "complex64"),
+     ("float16", "float16"), ("int8", "int8"), ("bool", "bool")],
+)  # fmt: skip
+def test_wide_numbers_of_the_host_become_narrow(given: str, expected: str) -> None:
+    assert dtypes.host_dtype(np.dtype(given)) == np.dtype(expected)
 
 
-def test_get_policy_takes_every_form() -> None:
-    policy = dtypes.DTypePolicy("float16")
-    data = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float16"}}
-    for form in (policy, "float16", np.float16, np.dtype("float16"), data, {"name": "float16"}):
-        assert dtypes.get_policy(form) == policy
-
-
-def test_the_global_policy_is_the_default_and_falls_back_to_floatx() -> None:
-    dtypes.set_dtype_policy("mixed_bfloat16")
-    assert dtypes.get_policy(None).name == "mixed_bfloat16"
-    dtypes.set_dtype_policy(None)
-    config.set_floatx("float64")
-    assert dtypes.dtype_policy().name == "float64"
-
-
-def test_an_unknown_policy_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(UnknownNameError, match="Did you mean 'mixed_float16'"):
-        dtypes.DTypePolicy("mixed_float61")
+def test_with_floatx_float64_only_floats_of_the_host_stay_wide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(config._settings, "floatx", "float64")
+    assert dtypes.host_dtype(np.dtype("float64")) == np.float64
+    assert dtypes.host_dtype(np.dtype("int64")) == np.int32

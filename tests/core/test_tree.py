@@ -100,7 +100,9 @@ def test_structures_that_differ_are_told_with_the_place(a: Any, b: Any, where: s
 
 
 def test_types_of_containers_matter_only_when_asked() -> None:
-    tree.assert_same_structure([1], (2,))
+    tree.assert_same_structure([1], (2,), check_types=False)
+    with pytest.raises(ArgumentError):
+        tree.assert_same_structure([1], (2,))
     with pytest.raises(ArgumentError):
         tree.assert_same_structure([1], (2,), check_types=True)
 

@@ -11,14 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import tree
-from nacre.core.dtypes import is_float
+from nacre.core.dtypes import host_dtype, is_float
 from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.strings import HostString
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable, standardize_shape
 
 
 class CallSignature:
-    """What a `call` method takes.
+    """What a `call` method takes, as its class holds it: the object itself comes first.
 
     Attributes:
         first: Name of the first argument.
@@ -28,9 +29,7 @@ class CallSignature:
     """
 
     def __init__(self, function: Any) -> None:
-        parameters = list(inspect.signature(function).parameters.values())
-        if parameters and parameters[0].name == "self":
-            parameters = parameters[1:]
+        parameters = list(inspect.signature(function).parameters.values())[1:]
         fixed = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.names = [p.name for p in parameters if p.kind in fixed]
         keyword = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
@@ -59,9 +58,8 @@ def signature_of(function: Any) -> CallSignature:
 
 @functools.cache
 def parameter_names(function: Any) -> tuple[str, ...]:
-    """Names of a method's parameters without `self`, for `build` and `compute_mask`."""
-    parameters = inspect.signature(function).parameters
-    return tuple(name for name in parameters if name != "self")
+    """Names of a method's parameters after the object itself, for `build`."""
+    return tuple(inspect.signature(function).parameters)[1:]
 
 
 def to_tensor(value: Any, compute_dtype: str | None) -> Any:
@@ -74,14 +72,9 @@ def to_tensor(value: Any, compute_dtype: str | None) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         if value.dtype.kind in "OUS":
             return value  # strings stay on the host; preprocessing layers take them
-        if value.dtype == np.float64 and compute_dtype is None:
-            return jnp.asarray(value)
-        dtype = compute_dtype if compute_dtype and value.dtype.kind == "f" else None
-        if value.dtype in (np.int64, np.uint64) and dtype is None:
-            dtype = "int32" if value.dtype == np.int64 else "uint32"
-            if jax.config.jax_enable_x64:
-                dtype = None
-        return jnp.asarray(value, dtype=dtype)
+        if compute_dtype and value.dtype.kind == "f":
+            return jnp.asarray(value, dtype=compute_dtype)
+        return jnp.asarray(value, dtype=host_dtype(value.dtype))
     if isinstance(value, jax.Array) and compute_dtype and is_float_array(value):
         return value.astype(compute_dtype)
     return value
@@ -122,7 +115,7 @@ def is_float_array(value: Any) -> bool:
 
 def is_tensor(value: Any) -> bool:
     """True for arrays, traced values, symbolic tensors and variables."""
-    return isinstance(value, jax.Array | np.ndarray | KerasTensor | Variable)
+    return isinstance(value, jax.Array | np.ndarray | KerasTensor | Variable | HostString)
 
 
 def shapes_of(structure: Any) -> Any:

@@ -8,35 +8,34 @@ done around `call`, once, here.
 from __future__ import annotations
 
 import functools
-import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
 
+import jax
+
 from nacre import constraints, initializers, regularizers
 from nacre.core import scope, tree
-from nacre.core.dtypes import ALLOWED_DTYPES, DTypePolicy, get_policy
+from nacre.core.dtypes import ALLOWED_DTYPES
 from nacre.core.errors import (
     ArgumentError,
     NacreError,
     NotBuiltError,
-    SerializationError,
     WeightsMismatchError,
     message,
 )
 from nacre.core.interop import is_tracing
-from nacre.core.names import auto_name, name_scope
+from nacre.core.names import auto_name, current_path, name_scope
+from nacre.core.policies import DTypePolicy, DTypePolicyMap, get_policy
 from nacre.core.random import SeedGenerator
 from nacre.core.registry import deserialize_keras_object, is_builtin, serialize_keras_object
+from nacre.core.strings import is_text, strings_refused
 from nacre.core.symbolic import KerasTensor, Node, any_symbolic, infer
 from nacre.core.traceback import boundary
 from nacre.core.variable import Variable, standardize_shape
-from nacre.layers.base import calling, tracking
+from nacre.layers.base import adapting, calling, configuring, tracking
 from nacre.layers.base.input_spec import InputSpec, check_inputs
 from nacre.metrics.metric import Metric
-
-_BASE_KEYS = ("name", "trainable", "dtype")
-
 
 _OLD_ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
 
@@ -94,6 +93,7 @@ class Layer:
     _is_layer = True
     _config_module = "keras.layers"
     _config_class_name = "Layer"
+    _takes_strings = False  # built-in layers say so; layers of users are not asked
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -134,13 +134,14 @@ class Layer:
         self._outbound_nodes: list[Node] = []
         self._build_shapes: dict[str, Any] | None = None
         self._path = self.name
+        self._built_path: str | None = None
+        self._adapter: adapting.Adapter | None = None
         self._batch_input_shape = self._pop_input_shape(kwargs)
         self._initial_weights = kwargs.pop("weights", None)
         kwargs.pop("dynamic", None)
         if kwargs:
-            names = inspect.signature(type(self).__init__).parameters
-            accepted = [n for n in names if n not in ("self", "args", "kwargs")]
-            accepted += [n for n in ("name", "dtype", "trainable") if n not in accepted]
+            accepted = list(configuring.constructor_names(type(self)))
+            accepted += [n for n in configuring.BASE_KEYS if n not in accepted]
             raise ArgumentError(
                 message(
                     f"{type(self).__name__} '{self.name}'",
@@ -303,19 +304,49 @@ class Layer:
         return self._path
 
     @property
+    def _policy(self) -> DTypePolicy:
+        """The policy of this layer: of a map, the one for its path."""
+        if isinstance(self.dtype_policy, DTypePolicyMap):
+            return self.dtype_policy[self._built_path or self._path]
+        return self.dtype_policy
+
+    @property
     def dtype(self) -> str:
         """Dtype of the variables."""
-        return self.dtype_policy.variable_dtype
+        return self._policy.variable_dtype
 
     @property
     def variable_dtype(self) -> str:
         """Dtype of the variables."""
-        return self.dtype_policy.variable_dtype
+        return self._policy.variable_dtype
 
     @property
     def compute_dtype(self) -> str:
         """Dtype of the computation."""
-        return self.dtype_policy.compute_dtype
+        return self._policy.compute_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """How the layer is quantized: 'int8', 'int4', 'float8', or None."""
+        return self._policy.quantization_mode
+
+    def quantize(
+        self, mode: str | None = None, type_check: bool = True, config: Any = None
+    ) -> None:
+        """Keep the weights as 8-bit or 4-bit numbers from now on.
+
+        Args:
+            mode: 'int8', 'int4', or 'float8' (training with 8-bit floats).
+            type_check: Whether a class derived from a built-in one is refused, as its own `call`
+                would be passed over.
+            config: Settings, such as `nacre.quantizers.Int4QuantizationConfig(block_size=64)`.
+
+        Raises:
+            UnsupportedError: The layer has no such form.
+            NotBuiltError: The layer has no weights yet.
+            ArgumentError: An unknown mode, or a layer that is quantized already.
+        """
+        adapting.quantize(self, mode, type_check, config)
 
     @property
     def input_dtype(self) -> str:
@@ -412,6 +443,29 @@ class Layer:
         tracking.note_change()
         return variable
 
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """`add_weight` under Keras's other name."""
+        return self.add_weight(
+            shape=shape,
+            initializer=initializer,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=autocast,
+            regularizer=regularizer,
+            constraint=constraint,
+            name=name,
+        )
+
     def add_loss(self, loss: Any) -> None:
         """Add a scalar (or several) to the loss that training minimises. Call it within `call`."""
         for item in tree.flatten(loss):
@@ -454,8 +508,17 @@ class Layer:
     # ---------------------------------------------------------------- building
 
     def build(self, *args: Any, **kwargs: Any) -> None:
-        """Make the variables. Subclasses override it; the base marks the layer built."""
+        """Make the variables. Subclasses override it.
+
+        A layer made of layers needs no `build` of its own: given a shape, the base builds what is
+        inside by finding the output's shape.
+        """
+        shape = args[0] if args else kwargs.get("input_shape")
+        is_own = type(self).build is not Layer.build
         self.built = True
+        if shape is None or is_own or all(part.built for part in self._flatten_layers(False)):
+            return
+        infer(self, _tensors_for(shape, self.input_dtype))
 
     def _maybe_build(self, named: dict[str, Any]) -> None:
         if self.built:
@@ -474,7 +537,7 @@ class Layer:
             and (len(names) > 1 or names[0] != "input_shape")
         ):
             self.build(**{f"{n}_shape": s for n, s in shapes.items() if f"{n}_shape" in names})
-        elif shapes:
+        elif shapes and overridden:
             self.build(next(iter(shapes.values())))
         else:
             self.build(None)
@@ -538,6 +601,9 @@ class Layer:
                 self._clear_losses()
             with scope.entered_call(scope.CallContext(self, training)):
                 return self._call_arrays(args, kwargs)
+        recorder = scope.call_context().recorder
+        if recorder is not None:
+            return recorder.layer_called(self, args, kwargs)
         return self._call_arrays(args, kwargs)
 
     def _prepare(
@@ -549,6 +615,8 @@ class Layer:
 
         def convert(leaf: Any) -> Any:
             tensor = calling.to_tensor(leaf, dtype)
+            if not isinstance(tensor, jax.Array) and is_text(tensor):
+                self._check_takes_strings(tensor)
             if tensor is not leaf:
                 mask = scope.get_mask(leaf)
                 if mask is not None:
@@ -570,6 +638,10 @@ class Layer:
         training = self._fill_training(signature, named, kwargs)
         self._fill_masks(signature, named, tensors, kwargs)
         return args, kwargs, tensors, training
+
+    def _check_takes_strings(self, tensor: Any) -> None:
+        if not self._takes_strings and is_builtin(type(self)) and not isinstance(tensor, str):
+            raise strings_refused(self._who(), f"strings of shape {tuple(tensor.shape)}")
 
     def _fill_training(
         self, signature: calling.CallSignature, named: dict[str, Any], kwargs: dict[str, Any]
@@ -612,8 +684,9 @@ class Layer:
         args, kwargs, tensors, training = self._prepare(args, kwargs)
         first = next(iter(tensors.values()), None)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None
-        training_before = context.training
+        training_before, carries_before = context.training, context.carries
         context.training = training
+        context.carries = self._carries_masks()
         context.path.append(self.name)
         if not self.built or self._path == self.name:
             self._path = "/".join(context.path)
@@ -632,8 +705,10 @@ class Layer:
             raise
         finally:
             context.path.pop()
-            context.training = training_before
+            context.training, context.carries = training_before, carries_before
+        context.carries = False  # masks are computed by ops too
         self._send_masks(first, outputs, kwargs)
+        context.carries = carries_before
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 if calling.is_tensor(output):
@@ -679,9 +754,11 @@ class Layer:
             previous = masks_of(inputs) if inputs is not None else None
         overridden = type(self).compute_mask is not Layer.compute_mask
         if not self.supports_masking and not overridden:
-            if previous is not None and not self._passes_masks_itself():
+            if previous is not None:
                 self._warn_mask_lost()
             return
+        if overridden and not is_builtin(type(self).compute_mask):
+            _forget_carried(outputs)  # what the layer says goes before what its ops did
         if previous is None and not overridden:
             return
         mask = self.compute_mask(inputs, previous)
@@ -693,19 +770,37 @@ class Layer:
                 if one is not None and calling.is_tensor(output) and scope.get_mask(output) is None:
                     scope.set_mask(output, one)
 
+    def _carries_masks(self) -> bool:
+        """Whether ops called in `call` send masks on: in layers of the user's made of layers.
+
+        Built-in layers, and those derived from them, know their masks without.
+        """
+        return _is_own_design(type(self)) and self._passes_masks_itself()
+
     def _passes_masks_itself(self) -> bool:
         return calling.signature_of(type(self).call).takes_mask or bool(self._direct_layers())
 
     def _warn_mask_lost(self) -> None:
+        context = scope.call_context()
+        if context is not None and context.recorder is not None:
+            return  # the table that is being made says it
+        if self._passes_masks_itself():
+            return
         if not getattr(self, "_warned_mask", False):
             object.__setattr__(self, "_warned_mask", True)
+            fix = (
+                "Give later layers the mask by hand, layer(x, mask=mask), or reorder the layers; "
+                "model.explain_masks() shows the way of all masks."
+                if is_builtin(type(self))
+                else "Set self.supports_masking = True in __init__ if padded steps do no harm, or "
+                "override compute_mask()."
+            )
             warnings.warn(
                 message(
                     self._who(),
                     "the mask of its input stops here, as this layer does not pass masks on",
                     "an input with a mask",
-                    "Set self.supports_masking = True in __init__ if padded steps do no harm, or "
-                    "override compute_mask().",
+                    fix,
                 ),
                 stacklevel=2,
             )
@@ -739,7 +834,7 @@ class Layer:
             if mask is not None and len(flat_outputs) == len(flat_masks):
                 for output, one in zip(flat_outputs, flat_masks, strict=True):
                     output._keras_mask = one
-        elif previous is not None and not self._passes_masks_itself():
+        elif previous is not None:
             self._warn_mask_lost()
         return outputs
 
@@ -754,6 +849,8 @@ class Layer:
             shapes = calling.shapes_of(args[0] if args else next(iter(kwargs.values())))
             result = self.compute_output_shape(shapes)
             return _tensors_for(result, self.compute_dtype)
+        if any(is_text(leaf) for leaf in tree.flatten((args, kwargs)) if hasattr(leaf, "shape")):
+            return self.call(*args, **kwargs)  # strings cannot be traced: the layers within tell
 
         def run(*inner_args: Any, **inner_kwargs: Any) -> Any:
             context = scope.CallContext(self, kwargs.get("training"))
@@ -867,72 +964,13 @@ class Layer:
         Raises:
             SerializationError: An argument has no config, or came through `*args`.
         """
-        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
-        config["dtype"] = serialize_keras_object(self.dtype_policy)
-        given = self._given_arguments()
-        own = {} if is_builtin(type(self)) else self._own_arguments()
-        for name in _constructor_names(type(self)):
-            if name in config:
-                continue
-            if name in ("activity_regularizer",) and not is_builtin(type(self)):
-                if self.activity_regularizer is None:
-                    continue
-            if name in own:
-                value = own[name]
-            elif name in self.__dict__ or hasattr(type(self), name):
-                value = getattr(self, name)
-            elif name in given:
-                value = given[name]
-            else:
-                continue
-            try:
-                config[name] = serialize_keras_object(value)
-            except NacreError:
-                if is_builtin(type(self)) or type(self).get_config is Layer.get_config:
-                    raise
-        return config
-
-    def _own_arguments(self) -> dict[str, Any]:
-        """What the class's own constructor was called with, defaults included."""
-        args, kwargs = self._init_arguments
-        signature = inspect.signature(type(self).__init__)
-        try:
-            bound = signature.bind(self, *args, **kwargs)
-        except TypeError:
-            return {}
-        bound.apply_defaults()
-        kinds = {n: p.kind for n, p in signature.parameters.items()}
-        if any(
-            bound.arguments[n] for n, k in kinds.items() if k is inspect.Parameter.VAR_POSITIONAL
-        ):
-            raise SerializationError(
-                message(
-                    f"{self._who()}.get_config",
-                    "a constructor with *args needs a get_config() of its own",
-                    f"{type(self).__name__}{args}",
-                    "Write get_config(), or give the arguments names.",
-                )
-            )
-        fixed = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-        return {n: v for n, v in bound.arguments.items() if n != "self" and kinds[n] in fixed}
-
-    def _given_arguments(self) -> dict[str, Any]:
-        args, kwargs = self._init_arguments
-        try:
-            bound = inspect.signature(type(self).__init__).bind_partial(self, *args, **kwargs)
-        except TypeError:
-            return dict(kwargs)
-        flat = {k: v for k, v in bound.arguments.items() if k not in ("self", "kwargs")}
-        return {**flat, **bound.arguments.get("kwargs", {})}
+        is_own_config = type(self).get_config is not Layer.get_config
+        return configuring.config_of(self, is_own_config)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
         """Make the layer a config describes."""
-        config = dict(config)
-        if isinstance(config.get("dtype"), dict):
-            config["dtype"] = deserialize_keras_object(config["dtype"])
-        config = {k: _object_from(v) for k, v in config.items()}
-        return cls(**_accepted(cls, config))
+        return configuring.from_config(cls, config)
 
     def _who(self) -> str:
         return f"{type(self).__name__} '{self._path if '/' in self._path else self.name}'"
@@ -944,8 +982,14 @@ class Layer:
 
     def save_own_variables(self, store: Any) -> None:
         """Put this layer's own variables (not those of layers within) into a dict-like store."""
-        for index, variable in enumerate(self._direct_variables()):
-            store[str(index)] = variable.numpy()
+        adapter = self._adapter
+        plain = [] if adapter else [v.numpy() for v in self._direct_variables()]
+        for index, value in enumerate(adapter.saved_values() if adapter else plain):
+            store[str(index)] = value
+
+    def _saved_variables(self) -> list[Variable]:
+        """This layer's own variables in the order files keep them."""
+        return self._adapter.saved_variables() if self._adapter else self._direct_variables()
 
     def load_own_variables(self, store: Any) -> None:
         """Set this layer's own variables from a dict-like store.
@@ -953,7 +997,7 @@ class Layer:
         Raises:
             WeightsMismatchError: Numbers or shapes differ.
         """
-        variables = self._direct_variables()
+        variables = self._saved_variables()
         keys = [k for k in store.keys()]
         if not keys and variables and not self.built:
             raise NotBuiltError(message(self._who(), "it must be built before weights are loaded"))
@@ -961,6 +1005,8 @@ class Layer:
         check_weights(self._who(), variables, values)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+        if self._adapter is not None:
+            self._adapter.after_loading()
 
     def __reduce__(self) -> Any:
         classes = {type(layer).__name__: type(layer) for layer in reversed(self._flatten_layers())}
@@ -998,6 +1044,20 @@ def check_weights(who: str, variables: list[Variable], values: list[Any]) -> Non
         )
 
 
+@functools.cache
+def _is_own_design(cls: type) -> bool:
+    """Whether a class of layers derives from no built-in layer but `Layer` itself."""
+    return not any(is_builtin(base) and base is not Layer for base in cls.__mro__)
+
+
+def _forget_carried(outputs: Any) -> None:
+    """Take masks that came through ops off some outputs."""
+    context = scope.call_context()
+    for output in tree.flatten(outputs) if context is not None and context.carried else ():
+        if context.carried.pop(id(output), None) is output and calling.is_tensor(output):
+            scope.set_mask(output, None)
+
+
 def masks_of(structure: Any) -> Any:
     """The masks that travel with tensors, in their structure; None when there is none."""
     if calling.is_tensor(structure):
@@ -1026,7 +1086,9 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
         already = len(self._own_variables)
         try:
             with name_scope(self.name) if not _inside(self) else _nothing():
+                self._built_path = current_path()
                 build(self, *args, **kwargs)
+                adapting.restore(self)
         except BaseException:
             del self._own_variables[already:]  # a second try must not make them twice
             raise
@@ -1041,8 +1103,6 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
 
 def _inside(layer: Layer) -> bool:
     """Whether the innermost name scope is already the layer's."""
-    from nacre.core.names import current_path
-
     return current_path().split("/")[-1] == layer.name
 
 
@@ -1082,45 +1142,6 @@ def _tensors_for(shape: Any, dtype: str) -> Any:
     if isinstance(shape, KerasTensor):
         return shape
     return KerasTensor(shape, dtype)
-
-
-@functools.cache
-def _constructor_names(cls: type) -> tuple[str, ...]:
-    """Constructor arguments of a class, and of its bases as long as they go through **kwargs."""
-    names: list[str] = []
-    for base in cls.__mro__:
-        if base is Layer or base is object:
-            break
-        if "__init__" not in vars(base):
-            continue
-        parameters = inspect.signature(base.__init__).parameters.values()
-        names += [
-            p.name
-            for p in parameters
-            if p.name != "self"
-            and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-            and p.name not in names
-        ]
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            break
-    return tuple(names)
-
-
-def _accepted(cls: type, config: dict[str, Any]) -> dict[str, Any]:
-    """A config without base keys that a custom constructor does not take."""
-    parameters = inspect.signature(cls.__init__).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return config
-    return {k: v for k, v in config.items() if k in parameters or k not in _BASE_KEYS}
-
-
-def _object_from(value: Any) -> Any:
-    """Configs of layers, initializers and the like become objects; all else stays."""
-    if isinstance(value, dict) and "class_name" in value and "config" in value:
-        return deserialize_keras_object(value)
-    if isinstance(value, list):
-        return [_object_from(v) for v in value]
-    return value
 
 
 __all__ = ["InputSpec", "Layer", "check_weights", "is_tracing", "masks_of"]

@@ -58,6 +58,8 @@ def parts_of(owner: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _parts_in(value: Any) -> Iterator[Any]:
+    if getattr(value, "is_view", False):
+        return  # it reads like a variable; those behind it are the layer's own
     if isinstance(value, Variable | SeedGenerator | Metric) or getattr(value, "_is_layer", False):
         yield value
     elif isinstance(value, list | tuple):

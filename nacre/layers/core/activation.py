@@ -11,6 +11,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
+from nacre.ops._define import whole
 
 
 class _Elementwise(Layer):
@@ -193,8 +194,12 @@ class PReLU(_Elementwise):
 
     def call(self, inputs: Any) -> Any:
         """The inputs, negative ones scaled by their slope."""
-        alpha = self.alpha.value
-        return ops.subtract(ops.relu(inputs), ops.multiply(alpha, ops.relu(ops.negative(inputs))))
+        return _prelu(inputs, self.alpha)
+
+
+@whole("inputs", "alpha", name="prelu")
+def _prelu(inputs: Any, alpha: Any) -> Any:
+    return ops.subtract(ops.relu(inputs), ops.multiply(alpha, ops.relu(ops.negative(inputs))))
 
 
 @register("layers/ELU")
@@ -229,7 +234,8 @@ class Softmax(_Elementwise):
     Args:
         axis: The axis, or several that are normalized together.
     Shapes:
-        inputs (*any); mask the same shape, False where the output is to be 0
+        inputs (*any); mask the same shape, or that of the leading axes (batch, time); False where
+               the output is to be 0
     Formula:
         y = exp(x) / sum(exp(x)), over the positions that are not masked
     Example:
@@ -247,6 +253,9 @@ class Softmax(_Elementwise):
         if mask is None:
             return self._softmax(inputs)
         mask = jnp.asarray(mask).astype(bool)
+        if mask.ndim < inputs.ndim and mask.shape == inputs.shape[: mask.ndim]:
+            # A mask of steps, as it travels with the inputs: all features of a step share it.
+            mask = mask.reshape((*mask.shape, *(1,) * (inputs.ndim - mask.ndim)))
         # Half of the most negative number: finite, so a row without any position stays finite.
         low = jnp.asarray(jnp.finfo(inputs.dtype).min / 2, inputs.dtype)
         outputs = self._softmax(jnp.where(mask, inputs, low))
@@ -257,7 +266,7 @@ class Softmax(_Elementwise):
             return ops.softmax(inputs, axis=self.axis)
         if len(self.axis) == 1:
             return ops.softmax(inputs, axis=self.axis[0])
-        return ops.exp(inputs - ops.logsumexp(inputs, axis=tuple(self.axis), keepdims=True))
+        return ops.softmax(inputs, axis=tuple(self.axis))
 
 
 @register("layers/ThresholdedReLU")

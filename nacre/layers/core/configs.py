@@ -6,12 +6,14 @@ from typing import Any
 
 from nacre.core.errors import SerializationError, message
 from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.layers.base.configuring import policy_for_config
 from nacre.layers.base.layer import Layer
 
 
 def explicit_config(layer: Layer, **arguments: Any) -> dict[str, Any]:
     """Name, trainable and dtype of a layer, and the given arguments, as plain data."""
-    base = {"name": layer.name, "trainable": layer.trainable, "dtype": layer.dtype_policy}
+    policy = policy_for_config(layer)
+    base = {"name": layer.name, "trainable": layer.trainable, "dtype": policy}
     return {key: serialize_keras_object(value) for key, value in {**base, **arguments}.items()}
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from nacre import activations, constraints, initializers, ops, regularizers
+from nacre import activations, constraints, initializers, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import without
-from nacre.layers.core.lora import LowRankAdaptation, refuse_quantization
+from nacre.ops.linalg import dense
 
 
 def positive_int(who: str, name: str, value: Any) -> int:
@@ -25,7 +26,7 @@ def positive_int(who: str, name: str, value: Any) -> int:
 
 
 @register("layers/Dense")
-class Dense(LowRankAdaptation, Layer):
+class Dense(Adaptable, Layer):
     """Weighted sums of all features, a bias, an activation.
 
     Args:
@@ -38,7 +39,7 @@ class Dense(LowRankAdaptation, Layer):
         kernel_constraint, bias_constraint: Applied after each update.
         lora_rank: Train a change of the kernel of this rank instead of the kernel.
         lora_alpha: Scale of that change.
-        quantization_config: Accepted as None only.
+        quantization_config: Settings of `quantize`, or of a quantized `dtype`.
     Shapes:
         inputs  (*batch, features)
         kernel  (features, units)
@@ -54,6 +55,8 @@ class Dense(LowRankAdaptation, Layer):
         >>> nacre.layers.Dense(3, activation="relu")(nacre.ops.ones((2, 5))).shape
         (2, 3)
     """
+
+    quantizable = ("int8", "int4", "float8")
 
     def __init__(
         self,
@@ -85,7 +88,6 @@ class Dense(LowRankAdaptation, Layer):
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha
         self.quantization_config = quantization_config
-        refuse_quantization(self, quantization_config)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -118,15 +120,10 @@ class Dense(LowRankAdaptation, Layer):
                 constraint=self.bias_constraint,
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
-        if self.lora_rank:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Outputs (*batch, units) for inputs (*batch, features)."""
-        outputs = ops.matmul(inputs, self._adapted())  # (*batch, units)
-        if self.bias is not None:
-            outputs = ops.add(outputs, self.bias)
-        return self.activation(outputs)
+        return self.activation(dense(inputs, self.kernel, self.bias))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

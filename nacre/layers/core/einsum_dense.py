@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
-from nacre.layers.core.lora import LowRankAdaptation, refuse_quantization
 
 _EQUATION = re.compile(
     r"^(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?$"
@@ -118,7 +118,7 @@ def weight_shapes(
 
 
 @register("layers/EinsumDense")
-class EinsumDense(LowRankAdaptation, Layer):
+class EinsumDense(Adaptable, Layer):
     """A dense layer whose sums are an einsum of input and kernel.
 
     Choose it over `Dense` to contract several axes at once, or to make several output axes.
@@ -133,8 +133,8 @@ class EinsumDense(LowRankAdaptation, Layer):
         kernel_constraint, bias_constraint: Applied after each update.
         lora_rank: Train a change of the kernel of this rank instead of the kernel.
         lora_alpha: Scale of that change.
-        gptq_unpacked_column_size: Accepted as None only.
-        quantization_config: Accepted as None only.
+        gptq_unpacked_column_size: Accepted as None only: it belongs to GPTQ.
+        quantization_config: Settings of `quantize`, or of a quantized `dtype`.
     Formula:
         y = activation(einsum(equation, x, kernel) + bias)
     Example:
@@ -143,6 +143,8 @@ class EinsumDense(LowRankAdaptation, Layer):
         >>> layer(nacre.ops.ones((1, 5, 3))).shape
         (1, 5, 2, 4)
     """
+
+    quantizable = ("int8", "int4", "float8")
 
     def __init__(
         self,
@@ -177,7 +179,14 @@ class EinsumDense(LowRankAdaptation, Layer):
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha
         self.quantization_config = quantization_config
-        refuse_quantization(self, quantization_config or gptq_unpacked_column_size)
+        if gptq_unpacked_column_size is not None:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "gptq_unpacked_column_size must be None, as weights of GPTQ are not read",
+                    repr(gptq_unpacked_column_size),
+                )
+            )
 
     def build(self, input_shape: Any) -> None:
         """Make kernel and bias for inputs of this shape."""
@@ -202,15 +211,27 @@ class EinsumDense(LowRankAdaptation, Layer):
                 constraint=self.bias_constraint,
             )
         self.input_spec = InputSpec(ndim=len(input_shape))
-        if self.lora_rank:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The einsum of inputs and kernel, bias and activation applied."""
-        outputs = ops.einsum(self.equation, inputs, self._adapted())
+        outputs = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             outputs = ops.add(outputs, self.bias)
         return self.activation(outputs)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the inputs when the axes it covers lead the outputs too."""
+        if mask is None:
+            return None
+        parts = parse_equation(self._who(), self.equation)
+        covered = len(mask.shape)
+        if parts.elided == "left":  # '...' covers the leading axes of both
+            covered -= len(inputs.shape) - len(parts.inputs)
+        leading = parts.inputs[: max(covered, 0)]
+        if parts.outputs.startswith(leading):
+            return mask
+        self._warn_mask_lost()
+        return None
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
-
 from nacre import constraints, initializers, ops, regularizers
-from nacre.core.dtypes import standardize_dtype
+from nacre.core.dtypes import is_float, standardize_dtype
 from nacre.core.registry import register
+from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
 from nacre.layers.core.dense import positive_int
-from nacre.layers.core.lora import LowRankAdaptation, refuse_quantization
 
 
 @register("layers/Embedding")
-class Embedding(LowRankAdaptation, Layer):
+class Embedding(Adaptable, Layer):
     """A trainable vector for each index.
 
     Args:
@@ -29,7 +27,7 @@ class Embedding(LowRankAdaptation, Layer):
         weights: First values of the table as an array (or a list with one).
         lora_rank: Train a change of the table of this rank instead of the table.
         lora_alpha: Scale of that change.
-        quantization_config: Accepted as None only.
+        quantization_config: Settings of `quantize`, or of a quantized `dtype`.
         input_length: tf.keras 2 spelling of a fixed length of the sequences.
     Shapes:
         inputs     (*batch,)              ints; floats are cut to ints
@@ -41,7 +39,8 @@ class Embedding(LowRankAdaptation, Layer):
         (1, 3, 4)
     """
 
-    _lora_target = "embeddings"
+    adaptable = ("embeddings",)
+    quantizable = ("int8", "int4")
 
     def __init__(
         self,
@@ -73,7 +72,6 @@ class Embedding(LowRankAdaptation, Layer):
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha
         self.quantization_config = quantization_config
-        refuse_quantization(self, quantization_config)
         if weights is not None:
             self.build()
             self.set_weights(list(weights) if isinstance(weights, list | tuple) else [weights])
@@ -87,18 +85,16 @@ class Embedding(LowRankAdaptation, Layer):
             regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
         )
-        if self.lora_rank:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
 
     def call(self, inputs: Any) -> Any:
         """The vectors (*batch, output_dim) of the indices (*batch,)."""
         if standardize_dtype(inputs.dtype) not in ("int32", "int64"):
             inputs = inputs.astype("int32")
-        outputs = ops.take(self.embeddings, inputs, axis=0)  # (*batch, output_dim)
-        if self.lora_enabled:
-            change = jnp.matmul(ops.take(self._lora_a, inputs, axis=0), self._lora_b.value)
-            outputs = outputs + change * (self.lora_alpha / self.lora_rank)
-        return outputs.astype(self.compute_dtype)
+        return self._look_up(inputs).astype(self.compute_dtype)
+
+    def _look_up(self, indices: Any) -> Any:
+        """The rows (*batch, output_dim) of the table."""
+        return ops.take(self.embeddings, indices, axis=0)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """True where the index is not 0, when `mask_zero`; else no mask."""
@@ -183,12 +179,17 @@ class ReversibleEmbedding(Embedding):
         """Vectors for indices, or with `reverse` scores for vectors."""
         if not reverse:
             return super().call(inputs)
-        kernel = self._adapted().T if self.tie_weights else self.reverse_embeddings.value
+        kernel = self.embeddings.value.T if self.tie_weights else self.reverse_embeddings.value
         dtype = standardize_dtype(self.reverse_dtype or self.compute_dtype)
         logits = ops.matmul(inputs.astype(dtype), kernel.astype(dtype))  # (*batch, input_dim)
         if self.logit_soft_cap is not None:
             logits = ops.tanh(logits / self.logit_soft_cap) * self.logit_soft_cap
         return logits
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """As `Embedding`; on the way back vectors (batch, time, ...) keep their mask."""
+        is_index = len(inputs.shape) < 3 or not is_float(standardize_dtype(inputs.dtype))
+        return super().compute_mask(inputs, mask) if is_index else mask
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

@@ -33,6 +33,8 @@ class InputLayer(Layer):
         (None, 3)
     """
 
+    _takes_strings = True
+
     def __init__(
         self,
         shape: Any = None,

@@ -1,0 +1,148 @@
+"""Layers whose weight is multiplied with the inputs: `Dense` and `EinsumDense`."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nacre.layers.adapters.lora import LowRank
+from nacre.layers.adapters.weights import Weight
+from nacre.layers.core.einsum_dense import EinsumDense, parse_equation
+from nacre.quantizers import AbsMaxQuantizer
+
+
+class ProductUse:
+    """How a layer multiplies inputs with its kernel, as an einsum of labels.
+
+    Args:
+        layer: A built `Dense` or `EinsumDense`.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+        is_einsum = isinstance(layer, EinsumDense)
+        self.equation = layer.equation.replace(" ", "") if is_einsum else "...x,xy->...y"
+        parts = parse_equation(layer._who(), self.equation)
+        self.inputs, self.kernel, self.outputs = parts.inputs, parts.kernel, parts.outputs
+        self.elided = parts.elided
+        self.kept = [label for label in self.kernel if label in self.outputs]
+        reduced = [i for i, label in enumerate(self.kernel) if label not in self.outputs]
+        shape = layer.kernel.shape
+        sizes = dict(zip(self.kernel, shape, strict=True))
+        rows = math.prod(shape[axis] for axis in reduced)
+        # The scale stands beside the outputs: theirs is the order of its axes.
+        beside = tuple(sizes[n] if n in self.kept else 1 for n in self.outputs)
+        self.weight = Weight(
+            name="kernel",
+            shape=shape,
+            reduced=tuple(reduced),
+            scale_shape=beside if is_einsum else (layer.units,),
+            matrix=(rows, math.prod(shape) // rows),
+        )
+        self.scale_order = [self.kept.index(n) for n in self.outputs if n in self.kept]
+        self.sizes = sizes
+
+    def weights(self) -> list[Weight]:
+        """The kernel."""
+        return [self.weight]
+
+    def scale_for_outputs(self, scale: Any) -> Any:
+        """A scale whose axes are the kept ones of the kernel, as it stands beside the outputs."""
+        scale = scale.reshape([self.sizes[n] for n in self.kept]).transpose(self.scale_order)
+        return scale.reshape(self.weight.scale_shape)
+
+    def scale_for_kernel(self, scale: Any) -> Any:
+        """The scale beside the outputs, as it stands beside the kernel."""
+        ordered = [self.sizes[self.kept[i]] for i in self.scale_order]
+        inverse = [self.scale_order.index(i) for i in range(len(self.kept))]
+        scale = scale.reshape(ordered).transpose(inverse)
+        return scale.reshape(self.weight.full_scale_shape)
+
+    def call(self, stored: list[Any], low_rank: LowRank | None, quantizer: Any, inputs: Any) -> Any:
+        """The layer's outputs."""
+        layer, kernel = self.layer, stored[0]
+        numbers = None if quantizer is None else kernel.numbers()
+        if numbers is None:
+            outputs = jnp.einsum(self.equation, inputs, kernel.values(inputs.dtype))
+        else:
+            outputs = integer_product(self, quantizer, inputs, *numbers)
+        if low_rank is not None:
+            outputs = outputs + self.changed(inputs, low_rank).astype(outputs.dtype)
+        if layer.bias is not None:
+            outputs = outputs + layer.bias.value
+        return layer.activation(outputs)
+
+    def changed(self, inputs: Any, low_rank: LowRank) -> Any:
+        """What the low-rank change adds: through the small rank where the labels allow it."""
+        last = self.kernel[-1]
+        if last in self.inputs or last not in self.outputs:
+            return jnp.einsum(self.equation, inputs, low_rank.change())
+        rank = next(c for c in "rstuvwxyzabcdefghijklmnopq" if c not in self.equation)
+        before, after = self.equation.split("->")
+        left = before.split(",")[0]
+        inner = after.replace(last, rank)
+        narrow = f"{left},{self.kernel[:-1]}{rank}->{inner}"
+        small = jnp.einsum(narrow, inputs, low_rank.a.value)
+        grown = jnp.einsum(f"{inner},{rank}{last}->{after}", small, low_rank.b.value)
+        return grown * jnp.asarray(low_rank.scale, grown.dtype)
+
+    def axes_summed(self, ndim: int) -> tuple[int, ...]:
+        """The axes of the inputs that are summed over."""
+        start = ndim - len(self.inputs) if self.elided == "left" else 0
+        summed = [i for i, n in enumerate(self.inputs) if n not in self.outputs]
+        return tuple(start + i for i in summed)
+
+    def beside_outputs(self, scale: Any) -> Any:
+        """The scale of the inputs (summed axes of size 1) beside the outputs."""
+        kept = "".join(n for n in self.inputs if n in self.outputs)
+        scale = jnp.squeeze(scale, self.axes_summed(scale.ndim))
+        dots = {"left": ("...", ""), "right": ("", "..."), "": ("", "")}[self.elided]
+        order = "".join(n for n in self.outputs if n in kept)
+        scale = jnp.einsum(f"{dots[0]}{kept}{dots[1]}->{dots[0]}{order}{dots[1]}", scale)
+        start = scale.ndim - len(order) if self.elided == "left" else 0
+        missing = [start + i for i, n in enumerate(self.outputs) if n not in order]
+        return jnp.expand_dims(scale, missing)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def integer_product(use: ProductUse, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
+    """Inputs rounded to 8 bits times 8-bit numbers, summed in 32-bit ints.
+
+    Args:
+        use: The labels.
+        quantizer: Of the inputs.
+        x: Inputs.
+        numbers: The kernel's int8 numbers.
+        scale: Their scale, beside the outputs.
+
+    Formula:
+        y = Σ round(x · sx) · q / (sx · s); the gradient is that of Σ x · q / s
+    """
+    summed = use.axes_summed(x.ndim)
+    if isinstance(quantizer, AbsMaxQuantizer):
+        rounded, scale_x = quantizer(x, axis=summed)
+    else:
+        rounded, scale_x = quantizer(x)
+    sums = jnp.einsum(use.equation, rounded, numbers, preferred_element_type="int32")
+    if use.elided == "right":
+        scale = scale.reshape(scale.shape + (1,) * (sums.ndim - scale.ndim))
+    wide = sums.astype("float32") / (use.beside_outputs(scale_x).astype("float32") * scale)
+    return wide.astype(x.dtype)
+
+
+def _forward(use: ProductUse, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
+    return integer_product(use, quantizer, x, numbers, scale), (x, numbers, scale)
+
+
+def _backward(use: ProductUse, quantizer: Any, kept: Any, gradient: Any) -> Any:
+    x, numbers, scale = kept
+    kernel = (numbers.astype("float32") / use.scale_for_kernel(scale)).astype(x.dtype)
+    _, pull = jax.vjp(lambda inputs: jnp.einsum(use.equation, inputs, kernel), x)
+    return *pull(gradient), None, jnp.zeros_like(scale)
+
+
+integer_product.defvjp(_forward, _backward)

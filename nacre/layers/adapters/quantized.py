@@ -1,0 +1,125 @@
+"""What the 8-bit and the 4-bit adapter share: replacing weights, calling, saving."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from nacre.core.policies import get_policy
+from nacre.core.variable import Variable
+from nacre.layers.adapters.lora import LowRank
+from nacre.layers.adapters.products import ProductUse
+from nacre.layers.adapters.tables import TableUse
+from nacre.layers.adapters.weights import Weight
+from nacre.layers.base import tracking
+from nacre.layers.base.adapting import Adapter
+from nacre.layers.core.embedding import Embedding
+
+
+class Stored(Protocol):
+    """A weight as whole numbers, with the variables that hold them."""
+
+    variables: list[Variable]
+
+    def arrays(self, value: np.ndarray) -> list[Any]:
+        """A float weight as arrays for `variables`."""
+        ...
+
+    def values(self, dtype: Any) -> Any:
+        """The float weight these numbers stand for."""
+        ...
+
+    def numbers(self) -> tuple[Any, Any] | None:
+        """int8 numbers and scale for products of ints, None where there are blocks."""
+        ...
+
+    def rows(self, indices: Any) -> Any:
+        """The float rows at `indices`."""
+        ...
+
+
+class Quantized(Adapter):
+    """Weights kept as whole numbers; the float weights are gone.
+
+    Args:
+        layer: A built layer.
+        config: Which quantizers.
+        policy: Name of the mode in dtype policies.
+    """
+
+    def __init__(self, layer: Any, config: Any, policy: str) -> None:
+        super().__init__(layer)
+        self.config = config
+        previous = layer._adapter
+        self.low_rank: LowRank | None = getattr(previous, "low_rank", None)
+        self.use: Any = (TableUse if isinstance(layer, Embedding) else ProductUse)(layer)
+        self.stored: list[Stored] = []
+        for weight in self.use.weights():
+            self.stored.append(self._replace(weight))
+        layer._adapter = self
+        layer.quantization_config = config
+        if layer.quantization_mode is None:
+            layer.dtype_policy = get_policy(f"{policy}_from_{layer._policy.name}")
+        self.float_shape = self.use.weights()[0].shape
+        # Only the built-in `call` of an exact class gets here, so it can be stood in for.
+        object.__setattr__(layer, "call", self.call)
+
+    def store(self, weight: Weight, value: np.ndarray) -> Stored:
+        """The weight as whole numbers, with variables on the layer."""
+        raise NotImplementedError(f"{type(self).__name__} must define store")
+
+    def _replace(self, weight: Weight) -> Stored:
+        """Take a float weight off the layer and put whole numbers in its place."""
+        layer, current = self.layer, getattr(self.layer, weight.name)
+        variable = getattr(current, "base", current)
+        value = variable.numpy()
+        self._folder = variable.path.rpartition("/")[0]
+        layer._own_variables = [v for v in layer._own_variables if v is not variable]
+        delattr(layer, weight.name)
+        tracking.note_change()
+        return self.store(weight, value)
+
+    def add(self, name: str, value: Any) -> Variable:
+        """A variable of the layer that is not trained."""
+        value = np.asarray(value)
+        variable = self.layer.add_weight(
+            name=name,
+            shape=value.shape,
+            initializer=value,
+            dtype=value.dtype,
+            trainable=False,
+            autocast=False,
+        )
+        variable.path = f"{self._folder}/{name}" if self._folder else name
+        setattr(self.layer, name, variable)
+        return variable
+
+    def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """The layer's outputs."""
+        quantizer = self.config.activation_quantizer
+        return self.use.call(self.stored, self.low_rank, quantizer, inputs, **kwargs)
+
+    def saved_variables(self) -> list[Variable]:
+        """Keras's order: the weight, the bias, then what belongs to the weight."""
+        first, *rest = self.stored
+        bias = getattr(self.layer, "bias", None)
+        head = [first.variables[0], *([] if bias is None else [bias]), *first.variables[1:]]
+        return head + [variable for stored in rest for variable in stored.variables]
+
+    def saved_values(self) -> list[Any]:
+        """The arrays, with a low-rank change rounded into the weight."""
+        found = {id(v): v.numpy() for v in self.saved_variables()}
+        if self.low_rank is not None:
+            first = self.stored[0]
+            merged = np.asarray(first.values("float32") + self.low_rank.change())
+            found |= {
+                id(v): np.asarray(a)
+                for v, a in zip(first.variables, first.arrays(merged), strict=True)
+            }
+        return [found[id(v)] for v in self.saved_variables()]
+
+    def after_loading(self) -> None:
+        """The file's weight is the whole weight."""
+        if self.low_rank is not None:
+            self.low_rank.forget()

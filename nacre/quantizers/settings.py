@@ -1,0 +1,337 @@
+"""How a layer is quantized: which quantizers, which sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.core.errors import ArgumentError, message
+from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.quantizers.quantizer import AbsMaxQuantizer
+
+_DEFAULT = "default"
+
+
+class QuantizationConfig:
+    """What all configs share.
+
+    Args:
+        weight_quantizer: Quantizer of the weights; the layer's own choice by default.
+        activation_quantizer: Quantizer of the layer's inputs; None leaves them floats.
+    """
+
+    _config_module = "keras.quantizers"
+    _config_class_name = "QuantizationConfig"
+
+    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:
+        self.weight_quantizer = weight_quantizer
+        self.activation_quantizer = activation_quantizer
+
+    @property
+    def mode(self) -> str:
+        """Name of the mode; each kind of config has its own."""
+        raise ArgumentError(
+            message(
+                "QuantizationConfig",
+                "a mode belongs to one of its kinds",
+                "QuantizationConfig itself",
+                "Use Int8QuantizationConfig, Int4QuantizationConfig or Float8QuantizationConfig.",
+            )
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {
+            "weight_quantizer": serialize_keras_object(self.weight_quantizer),
+            "activation_quantizer": serialize_keras_object(self.activation_quantizer),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> QuantizationConfig:
+        """Make the config that plain data describes."""
+        return cls(**deserialize_keras_object(dict(config)))
+
+    @staticmethod
+    def weight_quantizer_or_default(config: Any, default: Any) -> Any:
+        """The weight quantizer of a config, `default` where it names none."""
+        found = None if config is None else config.weight_quantizer
+        return default if found is None else found
+
+    @staticmethod
+    def activation_quantizer_or_default(config: Any, default: Any) -> Any:
+        """The activation quantizer of a config; `default` where there is no config."""
+        return default if config is None else config.activation_quantizer
+
+    def _check_dtypes(self) -> None:
+        for name in ("weight_quantizer", "activation_quantizer"):
+            dtype = getattr(getattr(self, name), "output_dtype", "int8")
+            if dtype != "int8":
+                raise ArgumentError(
+                    message(
+                        type(self).__name__,
+                        f"{name} must give int8 numbers",
+                        f"output_dtype={dtype!r}",
+                        "Pass output_dtype='int8' to the quantizer.",
+                    )
+                )
+
+
+@register("quantizers/Int8QuantizationConfig")
+class Int8QuantizationConfig(QuantizationConfig):
+    """Weights, and by default inputs, as 8-bit whole numbers.
+
+    Args:
+        weight_quantizer: Quantizer of the weights; one scale for each output by default.
+        activation_quantizer: Quantizer of the layer's inputs; 'default' takes one scale for each
+            row; None leaves them floats.
+    """
+
+    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = _DEFAULT) -> None:
+        if activation_quantizer == _DEFAULT:
+            activation_quantizer = AbsMaxQuantizer()
+        super().__init__(weight_quantizer, activation_quantizer)
+        self._check_dtypes()
+
+    @property
+    def mode(self) -> str:
+        """'int8'."""
+        return "int8"
+
+
+@register("quantizers/Int4QuantizationConfig")
+class Int4QuantizationConfig(QuantizationConfig):
+    """Weights as 4-bit whole numbers, two in a byte; inputs stay floats unless told otherwise.
+
+    Args:
+        weight_quantizer: Quantizer of the weights, without blocks only.
+        activation_quantizer: Quantizer of the layer's inputs, without blocks only.
+        block_size: Number of inputs that share a scale and a zero point; None or -1 for one scale
+            over all inputs.
+
+    Raises:
+        ArgumentError: A block size below 1, or a quantizer together with blocks.
+    """
+
+    def __init__(
+        self,
+        weight_quantizer: Any = None,
+        activation_quantizer: Any = _DEFAULT,
+        block_size: int | None = 128,
+    ) -> None:
+        if activation_quantizer == _DEFAULT:
+            activation_quantizer = None
+        super().__init__(weight_quantizer, activation_quantizer)
+        who = type(self).__name__
+        if block_size is not None and (
+            not isinstance(block_size, int) or (block_size < 1 and block_size != -1)
+        ):
+            raise ArgumentError(
+                message(who, "block_size must be None, -1 or a positive int", repr(block_size))
+            )
+        self.block_size = block_size
+        if self.has_blocks and (weight_quantizer is not None or activation_quantizer is not None):
+            raise ArgumentError(
+                message(
+                    who,
+                    "with blocks the quantizers are fixed",
+                    f"a quantizer and block_size={block_size}",
+                    "Pass block_size=-1, or leave the quantizers out.",
+                )
+            )
+        self._check_dtypes()
+
+    @property
+    def mode(self) -> str:
+        """'int4'."""
+        return "int4"
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether inputs are divided into blocks."""
+        return self.block_size not in (None, -1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data."""
+        return {**super().get_config(), "block_size": self.block_size}
+
+
+@register("quantizers/Float8QuantizationConfig")
+class Float8QuantizationConfig(QuantizationConfig):
+    """Training with products of 8-bit floats. It has no settings."""
+
+    def __init__(self) -> None:
+        super().__init__(None, None)
+
+    @property
+    def mode(self) -> str:
+        """'float8'."""
+        return "float8"
+
+    def get_config(self) -> dict[str, Any]:
+        """No arguments."""
+        return {}
+
+
+@register("quantizers/GPTQConfig")
+class GPTQConfig(QuantizationConfig):
+    """Settings of GPTQ, which rounds weights one column after the other on calibration data.
+
+    nacre reads and writes the settings, so that configs survive, and does not run the algorithm:
+    `quantize` refuses the mode.
+
+    Args:
+        dataset: Calibration texts or arrays.
+        tokenizer: What makes arrays of texts.
+        weight_bits: Bits of a weight: 2, 3, 4 or 8.
+        num_samples, sequence_length: Size of the calibration data.
+        per_channel: One scale for each output.
+        hessian_damping: Added to the Hessian's diagonal, relative to its mean.
+        group_size: Number of inputs that share a scale; -1 for all.
+        symmetric: Whether ranges are centred on zero.
+        activation_order: Whether inputs with large activations are rounded first.
+        quantization_layer_structure: Which layers follow which.
+    """
+
+    _bits = (2, 3, 4, 8)
+    _mode = "gptq"
+
+    def __init__(
+        self,
+        dataset: Any,
+        tokenizer: Any,
+        *,
+        weight_bits: int = 4,
+        num_samples: int = 128,
+        per_channel: bool = True,
+        sequence_length: int = 512,
+        hessian_damping: float = 0.01,
+        group_size: int = 128,
+        symmetric: bool = False,
+        activation_order: bool = False,
+        quantization_layer_structure: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self.tokenizer = tokenizer
+        self.weight_bits = weight_bits
+        self.num_samples = num_samples
+        self.per_channel = per_channel
+        self.sequence_length = sequence_length
+        self.hessian_damping = hessian_damping
+        self.group_size = group_size
+        self.symmetric = symmetric
+        self.activation_order = activation_order
+        self.quantization_layer_structure = quantization_layer_structure
+        _check_algorithm(self)
+        if not 0 <= hessian_damping <= 1:
+            raise ArgumentError(
+                message("GPTQConfig", "hessian_damping must be in [0, 1]", repr(hessian_damping))
+            )
+
+    @property
+    def mode(self) -> str:
+        """'gptq'."""
+        return self._mode
+
+    def dtype_policy_string(self) -> str:
+        """The mode as dtype policies write it, such as 'gptq/4/128'."""
+        return f"{self._mode}/{self.weight_bits}/{self.group_size}"
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings, as plain data, without the calibration data."""
+        return {
+            # Data and tokenizer are needed while quantizing only, and have no config.
+            "dataset": None,
+            "tokenizer": None,
+            "weight_bits": self.weight_bits,
+            "num_samples": self.num_samples,
+            "per_channel": self.per_channel,
+            "sequence_length": self.sequence_length,
+            "hessian_damping": self.hessian_damping,
+            "group_size": self.group_size,
+            "symmetric": self.symmetric,
+            "activation_order": self.activation_order,
+            "quantization_layer_structure": None,
+        }
+
+
+@register("quantizers/AWQConfig")
+class AWQConfig(QuantizationConfig):
+    """Settings of AWQ, which scales the inputs that matter before weights are rounded.
+
+    nacre reads and writes the settings, so that configs survive, and does not run the algorithm:
+    `quantize` refuses the mode.
+
+    Args:
+        dataset: Calibration texts or arrays.
+        tokenizer: What makes arrays of texts.
+        weight_bits: Bits of a weight: 4.
+        num_samples, sequence_length: Size of the calibration data.
+        group_size: Number of inputs that share a scale; -1 for all.
+        num_grid_points: How many scales are tried.
+        quantization_layer_structure: Which layers follow which.
+    """
+
+    _bits = (4,)
+    _mode = "awq"
+
+    def __init__(
+        self,
+        dataset: Any,
+        tokenizer: Any,
+        *,
+        weight_bits: int = 4,
+        num_samples: int = 128,
+        sequence_length: int = 512,
+        group_size: int = 128,
+        num_grid_points: int = 20,
+        quantization_layer_structure: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self.tokenizer = tokenizer
+        self.weight_bits = weight_bits
+        self.num_samples = num_samples
+        self.sequence_length = sequence_length
+        self.group_size = group_size
+        self.num_grid_points = num_grid_points
+        self.quantization_layer_structure = quantization_layer_structure
+        _check_algorithm(self)
+
+    @property
+    def mode(self) -> str:
+        """'awq'."""
+        return self._mode
+
+    def dtype_policy_string(self) -> str:
+        """The mode as dtype policies write it, such as 'awq/4/128'."""
+        return f"{self._mode}/{self.weight_bits}/{self.group_size}"
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings, as plain data, without the calibration data."""
+        return {
+            "dataset": None,
+            "tokenizer": None,
+            "weight_bits": self.weight_bits,
+            "num_samples": self.num_samples,
+            "sequence_length": self.sequence_length,
+            "group_size": self.group_size,
+            "num_grid_points": self.num_grid_points,
+            "quantization_layer_structure": None,
+        }
+
+
+def _check_algorithm(settings: Any) -> None:
+    """The rules GPTQ and AWQ share."""
+    who = type(settings).__name__
+    if settings.weight_bits not in settings._bits:
+        bits = ", ".join(map(str, settings._bits))
+        rule = f"weight_bits must be among {bits}"
+        raise ArgumentError(message(who, rule, repr(settings.weight_bits)))
+    for name in ("num_samples", "sequence_length", "num_grid_points"):
+        if getattr(settings, name, 1) < 1:
+            raise ArgumentError(
+                message(who, f"{name} must be above 0", repr(getattr(settings, name)))
+            )
+    if settings.group_size < 1 and settings.group_size != -1:
+        rule = "group_size must be -1 or above 0"
+        raise ArgumentError(message(who, rule, repr(settings.group_size)))
