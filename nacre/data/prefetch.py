@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 _END = object()
 
 
-def prefetched(items: Iterable[T], ahead: int = 2) -> Iterator[T]:
+def prefetched(items: Iterable[T], ahead: int = 2) -> Generator[T]:
     """The items of an iterable, made up to `ahead` in advance by one thread.
 
     An error in the thread is raised here with its own traceback; leaving early stops the thread at

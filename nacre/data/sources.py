@@ -7,6 +7,7 @@ when they fit and sends them in chunks when they do not. `BatchSource` walks gen
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ import jax
 import numpy as np
 
 from nacre.core import tree
+from nacre.core.dtypes import host_dtype
 from nacre.core.errors import DataError, message
 from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.strings import is_text, refuse_missing
 from nacre.data.prefetch import prefetched
 from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
 
@@ -26,6 +29,8 @@ from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_o
 CPU_BUDGET_BYTES = 1 << 30
 MAPPED_BUDGET_BYTES = 128 << 20  # mapped files are streamed early: they are mapped on purpose
 
+# Rows sent to the device at once when arrays are streamed; two chunks are in flight.
+CHUNK_BYTES = 16 << 20
 SMALL_BYTES = 1 << 20  # copying less is not worth thinking about
 MAPPED_STRETCH_BYTES = 32 << 20  # of a mapped file, read before its pages are let go of
 
@@ -88,6 +93,10 @@ class ArraySource:
                 total += size * device_dtype(leaf.dtype).itemsize
         return total
 
+    def batches_per_chunk(self, rows: int) -> int:
+        """How many batches of `rows` rows are sent to the device at once when streaming."""
+        return max(1, CHUNK_BYTES // max(1, self.row_bytes * rows))
+
     def fits_device(self) -> bool:
         """Whether the arrays should be kept on the device whole."""
         total = self.row_bytes * self.num_rows
@@ -142,6 +151,8 @@ def arrays_of_lists(structure: Any) -> Any:
     if isinstance(structure, list | tuple):
         if structure and all(_is_plain(item) for item in structure):
             return _array_of(structure)
+        if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+            return type(structure)(*(arrays_of_lists(item) for item in structure))
         return type(structure)(arrays_of_lists(item) for item in structure)
     return structure
 
@@ -149,10 +160,16 @@ def arrays_of_lists(structure: Any) -> Any:
 def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(_is_plain(item) for item in value)
-    return isinstance(value, int | float | bool | str | np.number | np.bool_)
+    return isinstance(value, int | float | bool | str | bytes | np.number | np.bool_)
 
 
 def _array_of(rows: Any) -> np.ndarray:
+    first = rows[0]
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    if isinstance(first, str | bytes):
+        # NumPy's own strings give every text the room of the longest.
+        return np.array(rows, dtype=object)
     try:
         return np.asarray(rows)
     except ValueError:  # rows of different lengths
@@ -172,7 +189,8 @@ def as_rows(value: Any, who: str) -> Any:
             value = np.asarray(value)
         except Exception:
             value = np.asarray(value, dtype=object)
-    if value.dtype == object:
+    if value.dtype == object and not is_text(value):
+        refuse_missing(value, who)
         raise DataError(
             message(
                 who,
@@ -189,12 +207,19 @@ def as_rows(value: Any, who: str) -> Any:
 
 
 def device_dtype(dtype: Any) -> np.dtype:
-    """The dtype an array has on the device: 64-bit numbers become 32-bit ones."""
+    """The dtype an array has on the device: 64-bit numbers become 32-bit ones.
+
+    Floats keep their digits where float64 was asked for, as some layer may compute in it.
+    """
     dtype = np.dtype(dtype)
-    if jax.config.jax_enable_x64 or dtype.itemsize != 8:
+    if jax.config.jax_enable_x64 and dtype.kind in "fc":
         return dtype
-    narrow = {"f": "float32", "i": "int32", "u": "uint32"}
-    return np.dtype(narrow.get(dtype.kind, dtype))
+    return host_dtype(dtype)
+
+
+def sent(arrays: list[Any]) -> list[Any]:
+    """Arrays, or None, on the device."""
+    return [None if a is None else jax.device_put(a) for a in arrays]
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -225,6 +250,8 @@ def _on_device(leaf: Any) -> jax.Array:
 def _pick(leaf: Any, indices: np.ndarray | slice) -> Any:
     if isinstance(leaf, jax.Array):
         leaf = np.asarray(leaf)
+    if leaf.dtype.kind in "OUS":
+        return leaf[indices]
     dtype = device_dtype(leaf.dtype)
     if isinstance(indices, slice):
         picked = leaf[indices]
@@ -278,6 +305,10 @@ class BatchSource:
         self.indexed = is_indexable_source(data)
         # A generator can be walked once; all else can be walked again from its beginning.
         self.one_pass = not self.indexed and hasattr(data, "__next__")
+        self.stage: Any = (
+            None  # (x, y, sample_weight) -> the same, in the thread that makes batches
+        )
+        self._waiting: Iterator[Any] | None = None
         self._iterator: Iterator[Any] | None = None
         self._open_ones: list[Any] = []
         self._peeked: list[Any] = []
@@ -312,13 +343,28 @@ class BatchSource:
             iterator, self._iterator = self._iterator, None
             return iterator
         self._given = 0
-        self._begin()
-        if self.indexed:
-            raw: Any = indexed_batches(self.data, self.shuffle, None)
-        else:
-            raw = iter(self.data)
-        self._open_ones = [prefetched(standard_batch(item, self.who) for item in raw)]
+        raw, self._waiting = self._waiting or self._walk(), None
+        self._open_ones = [prefetched(self._made(item) for item in raw)]
         return self._open_ones[0]
+
+    def _walk(self) -> Iterator[Any]:
+        """One pass over the batches as the source gives them."""
+        self._begin()
+        return indexed_batches(self.data, self.shuffle, None) if self.indexed else iter(self.data)
+
+    def _made(self, item: Any) -> tuple[Any, Any, Any]:
+        batch = standard_batch(item, self.who)
+        return batch if self.stage is None else self.stage(batch)
+
+    def preview(self) -> Any:
+        """The first batch before `stage`, None when there is none. Ask before anything else."""
+        raw = self._walk()
+        item = next(raw, None)
+        if item is None:
+            self._waiting = raw
+            return None
+        self._waiting = itertools.chain([item], raw)
+        return standard_batch(item, self.who)
 
     def close(self) -> None:
         """End the thread that makes batches ahead. The user's own generator stays open."""
@@ -388,7 +434,7 @@ def standard_batch(item: Any, who: str) -> tuple[Any, Any, Any]:
             return None
         leaf = as_rows(leaf, who)
         if isinstance(leaf, np.ndarray):
-            return np.asarray(leaf, dtype=device_dtype(leaf.dtype))
+            return leaf if is_text(leaf) else np.asarray(leaf, dtype=device_dtype(leaf.dtype))
         return leaf
 
     return tree.map_structure(convert, (x, y, weight))
@@ -404,7 +450,9 @@ def is_array_like(value: Any) -> bool:
     if isinstance(value, np.ndarray | jax.Array):
         return True
     if isinstance(value, list | tuple) and value:
-        return all(isinstance(v, int | float | bool) or is_array_like(v) for v in value)
+        return all(
+            isinstance(v, int | float | bool | str | bytes) or is_array_like(v) for v in value
+        )
     return isinstance(value, list | tuple)
 
 

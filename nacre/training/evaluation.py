@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import jax
@@ -12,14 +13,13 @@ from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.data.prefetch import prefetched
-from nacre.data.sources import ArraySource, BatchSource, standard_batch
+from nacre.data.sources import ArraySource, BatchSource, sent, standard_batch
 from nacre.training import pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import finisher, host_logs
 from nacre.training.state import State
 from nacre.training.step import custom_step, test_step
 
-CHUNK_BYTES = 16 << 20
 _CHANGING = ("other", "metrics")
 
 
@@ -86,6 +86,7 @@ class EvaluationRun:
         steps: int | None,
         who: str,
     ) -> None:
+        source = prepare.staged(model, source, rows, who)
         self.model, self.trainer, self.source, self.who = model, trainer, source, who
         if isinstance(source, ArraySource):
             rows = min(rows, source.num_rows)
@@ -143,25 +144,20 @@ class EvaluationRun:
             if rest:
                 self._dispatch(self._resident, full * self.rows, 1, rest, full)
             return
-        steps_a_chunk = max(1, CHUNK_BYTES // max(1, self.source.row_bytes * self.rows))
+        steps_a_chunk = self.source.batches_per_chunk(self.rows)
 
         def chunks() -> Any:
             for first in range(0, full, steps_a_chunk):
                 last = min(full, first + steps_a_chunk)
                 picked = self.source.rows(slice(first * self.rows, last * self.rows))
-                yield (
-                    first,
-                    last - first,
-                    [None if a is None else jax.device_put(a) for a in picked],
-                )
+                yield first, last - first, sent(picked)
 
-        for first, count, arrays in prefetched(chunks(), ahead=1):
-            self._loop_over(arrays, count, first)
+        with closing(prefetched(chunks(), ahead=1)) as ready:
+            for first, count, arrays in ready:
+                self._loop_over(arrays, count, first)
         if rest:
             picked = self.source.rows(slice(full * self.rows, full * self.rows + rest))
-            self._dispatch(
-                [None if a is None else jax.device_put(a) for a in picked], 0, 1, rest, full
-            )
+            self._dispatch(sent(picked), 0, 1, rest, full)
 
     def _loop_over(self, arrays: list[Any], count: int, first_step: int) -> None:
         hooks = self.runner.has_test_batch_hooks
@@ -194,8 +190,9 @@ class EvaluationRun:
         leaves = tree.flatten(batch)
         rows = next(len(leaf) for leaf in leaves if leaf is not None)
         program = self._program(("batch", rows), batch, rows)
-        arrays = [None if a is None else jax.device_put(a) for a in leaves]
-        self.values, self.logs = program(self.values, self.fixed, arrays, np.int32(0), np.int32(1))
+        self.values, self.logs = program(
+            self.values, self.fixed, sent(leaves), np.int32(0), np.int32(1)
+        )
         self._tell(step + 1, hooks)
 
     def _tell(self, done: int, hooks: bool) -> None:

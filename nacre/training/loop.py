@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import jax
@@ -26,6 +27,7 @@ from nacre.data.sources import (
     BatchSource,
     aligned_empty,
     apply_class_weight,
+    sent,
     standard_batch,
 )
 from nacre.training import evaluation, pace, prepare
@@ -39,10 +41,6 @@ from nacre.training.programs import (
 )
 from nacre.training.state import State
 from nacre.training.step import custom_step, train_step
-
-CHUNK_BYTES = (
-    16 << 20
-)  # rows sent to the device at once when arrays are streamed; two are in flight
 
 
 def fit(
@@ -131,6 +129,7 @@ class TrainRun:
         shuffle: bool,
         who: str,
     ) -> None:
+        source = prepare.staged(model, source, rows, who, bool(shuffle))
         self.model, self.trainer, self.source, self.who = model, trainer, source, who
         self.shuffle = bool(shuffle)
         if isinstance(source, ArraySource):
@@ -341,8 +340,8 @@ class TrainRun:
     def _streamed_epoch(self) -> None:
         """Rows are sent in chunks; the next chunk is made while the present one is used."""
         full, rest = divmod(self.source.num_rows, self.rows)
-        steps_a_chunk = max(1, CHUNK_BYTES // max(1, self.source.row_bytes * self.rows))
-        steps_a_chunk = min(steps_a_chunk, max(min(full, self.steps), 1))
+        most = max(min(full, self.steps), 1)
+        steps_a_chunk = min(self.source.batches_per_chunk(self.rows), most)
         size = steps_a_chunk * self.rows
         identity = jax.device_put(np.arange(size, dtype=np.int32))
 
@@ -354,18 +353,19 @@ class TrainRun:
                     picked = self.source.rows(rows)
                     if count < steps_a_chunk:  # one shape, so one program
                         picked = [_padded(a, size) for a in picked]
-                    yield done + first - start, count, _sent(picked)
+                    yield done + first - start, count, sent(picked)
                 if stop > full:
-                    yield done + full - start, 0, _sent(self.source.rows(order[full * self.rows :]))
+                    yield done + full - start, 0, sent(self.source.rows(order[full * self.rows :]))
 
-        for step, count, arrays in prefetched(chunks(), ahead=1):
-            if self._stopping():
-                return
-            if count:
-                self._loop_over(arrays, identity, count, 0, step)
-            else:
-                positions = jax.device_put(np.arange(rest, dtype=np.int32))
-                self._dispatch_rest(arrays, positions, 0, rest, step)
+        with closing(prefetched(chunks(), ahead=1)) as ready:
+            for step, count, arrays in ready:
+                if self._stopping():
+                    return
+                if count:
+                    self._loop_over(arrays, identity, count, 0, step)
+                else:
+                    positions = jax.device_put(np.arange(rest, dtype=np.int32))
+                    self._dispatch_rest(arrays, positions, 0, rest, step)
 
     def _array_batches(self) -> Iterator[Any]:
         for order, start, stop, _ in self._stretches():
@@ -449,10 +449,6 @@ class TrainRun:
         if hasattr(self.trainer.optimizer, "inner_optimizer"):
             return True  # a loss scale that is too large is found and lowered by the optimizer
         return any(type(c).__name__ == "TerminateOnNaN" for c in self.runner.callbacks)
-
-
-def _sent(arrays: list[Any]) -> list[Any]:
-    return [None if a is None else jax.device_put(a) for a in arrays]
 
 
 def _padded(array: Any, size: int) -> Any:
@@ -561,11 +557,14 @@ def train_on_batch(
     trainer = prepare.require_compiled(model, "train_on_batch")
     if class_weight is not None:
         sample_weight = apply_class_weight(y, class_weight, sample_weight, who)
-    source = ArraySource(x, y, sample_weight, who)
-    prepare.prepare(model, trainer, source, source.num_rows, training=True)
+    source: Any = ArraySource(x, y, sample_weight, who)
+    source = prepare.staged(model, source, source.num_rows, who)
+    batch = source.peek() if isinstance(source, BatchSource) else source.pack(source.leaves)
+    rows = next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
+    prepare.prepare(model, trainer, source, rows, training=True)
     model.reset_metrics()
     state = State(model, trainer.optimizer, model.metrics)
-    batch = standard_batch((x, y, sample_weight), who)
+    batch = standard_batch(batch, who)
     program = _TrainPrograms(model, trainer, state).single(batch, trainer.run_eagerly)
     values, logs, _ = program(state.lend(), tree.flatten(batch))
     state.take_back(values)

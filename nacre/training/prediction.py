@@ -41,12 +41,15 @@ def predict(
         and x.dtype.kind in "fiub"
         and model.built
         and not model._runs_eagerly()
+        and model._host_stage(x, f"{model._who()}.predict") is None
     ):
         return _small(model, x)
     who = f"{model._who()}.predict"
     prepare.refuse_unknown(who, kwargs)
     rows = prepare.positive_int(batch_size, "batch_size", who, 32)
     source = prepare.make_source(x, None, None, who)
+    if not model._runs_eagerly():
+        source = prepare.staged(model, source, rows, who)
     verbose = 1 if verbose == "auto" else int(verbose)
     if isinstance(source, ArraySource):
         rows = min(rows, source.num_rows)
@@ -58,7 +61,8 @@ def predict(
         total = steps if steps is not None else source.num_batches
         batches = (batch[0] for batch in source.epoch(total))
         first = prepare.batch_specs(source, rows)[0]
-    prepare.predictions_spec(model, first, False)
+    if not model._runs_eagerly():
+        prepare.predictions_spec(model, first, False)
     runner = (
         callbacks
         if isinstance(callbacks, CallbackList)
@@ -214,6 +218,8 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     """The outputs for one batch; see `Model.predict_on_batch`."""
     who = f"{model._who()}.predict_on_batch"
     x, _, _ = standard_batch((x, None, None), who)
+    if not model._runs_eagerly() and (stage := model._host_stage(x, who)) is not None:
+        x = stage(x)
     leaves = tree.flatten(x)
     count = next(len(leaf) for leaf in leaves if leaf is not None)
     prepare.predictions_spec(

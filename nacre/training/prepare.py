@@ -13,8 +13,11 @@ import numpy as np
 
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, DataError, NotCompiledError, message
+from nacre.core.strings import is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
+from nacre.data.row_batches import RowBatches
 from nacre.data.sources import (
+    CPU_BUDGET_BYTES,
     ArraySource,
     BatchSource,
     apply_class_weight,
@@ -86,6 +89,54 @@ def make_source(
     return _ClassWeighted(source, class_weight) if class_weight else source
 
 
+def staged(
+    model: Any, source: ArraySource | BatchSource, rows: int, who: str, shuffle: bool = False
+) -> ArraySource | BatchSource:
+    """A source whose strings become numbers by the model's own layers that take strings.
+
+    Arrays are mapped at once when the result fits; else batch by batch, in the thread that makes
+    batches ahead.
+
+    Raises:
+        DTypeError: There are strings that nothing takes.
+    """
+    if isinstance(source, ArraySource):
+        sample = source.pack([None if a is None else a[:1] for a in source.leaves])
+    else:
+        sample = source.preview()
+        if sample is None:
+            return source  # `peek` tells that it is empty
+    _refuse_text_targets(sample, who)
+    stage = model._host_stage(sample[0], who)
+    if stage is None:
+        return source
+
+    def map_batch(batch: Any) -> Any:
+        return (stage(batch[0]), *batch[1:])
+
+    if isinstance(source, BatchSource):
+        map_batch(sample)  # what can be refused is refused here, not in a thread
+    elif _fits_when_mapped(map_batch, source):
+        return ArraySource(*map_batch(source.pack(source.leaves)), who=who)
+    else:
+        source = BatchSource(RowBatches(source, rows, shuffle), who)
+    source.stage = map_batch
+    return source
+
+
+def _fits_when_mapped(map_batch: Any, source: ArraySource) -> bool:
+    """Whether what strings become can be kept whole, judged by the first rows."""
+    picked = source.pack([None if a is None else a[:64] for a in source.leaves])
+    mapped = ArraySource(*map_batch(picked))
+    return mapped.row_bytes * source.num_rows <= CPU_BUDGET_BYTES
+
+
+def _refuse_text_targets(batch: Any, who: str) -> None:
+    for label, part in (("targets", batch[1]), ("sample weights", batch[2])):
+        if any(is_text(leaf) for leaf in tree.flatten(part)):
+            raise strings_refused(f"{who}, {label}", "strings")
+
+
 class _ClassWeighted(BatchSource):
     """A source of batches whose rows are weighted by their class."""
 
@@ -149,6 +200,8 @@ def _base_call(model: Any) -> Any:
 
 
 def _struct(tensor: KerasTensor) -> Any:
+    if tensor.dtype == "string":
+        return None
     return jax.ShapeDtypeStruct(tuple(-1 if n is None else n for n in tensor.shape), _dtype(tensor))
 
 
@@ -159,7 +212,7 @@ def _dtype(tensor: KerasTensor) -> np.dtype:
 def _check_graph_inputs(model: Any, x: Any) -> None:
     def standardize(leaves: list[Any]) -> Any:
         values = model._standardize_inputs(tree.pack_sequence_as(x, leaves))
-        return [v for v in values if v is not None]
+        return [v for v in values if v is not None and not is_text(v)]
 
     jax.eval_shape(standardize, tree.flatten(x))
 

@@ -170,7 +170,7 @@ def _run_custom_test(model: Any, state: State, values: Values, batch: Batch) -> 
 
 def _require_stateless(model: Any, name: str) -> None:
     function = getattr(type(model), name)
-    names = [n for n in inspect.signature(function).parameters if n != "self"]
+    names = list(inspect.signature(function).parameters)[1:]
     if len(names) != 2:
         raise ArgumentError(
             message(

@@ -15,11 +15,13 @@ from nacre.layers import (
     Embedding,
     Input,
     LayerNormalization,
+    RelativePositionBias,
     SinePositionEncoding,
     TokenAndPositionEmbedding,
     TransformerDecoder,
+    TransformerEncoder,
 )
-from nacre.models import generate, generation
+from nacre.models import generate, generation_graph
 
 VOCAB = 7
 PROMPT = np.array([[1, 2, 3], [4, 5, 6]])
@@ -59,7 +61,7 @@ def by_hand(model, prompt, length):
 @each_model
 def test_memory_changes_no_token(name):
     model = MODELS[name]()
-    assert generation._can_cache(model, None)
+    assert generation_graph.can_remember(model, None)
     greedy = generate(model, PROMPT, 10)
     np.testing.assert_array_equal(greedy, by_hand(model, PROMPT, 10))
     ragged = [[1, 2, 3, 4, 5], [6]]
@@ -82,7 +84,7 @@ def test_layers_over_all_steps_are_not_called_on_one():
         nacre.layers.TransformerEncoder(16, 2)(x),
         nacre.layers.GRU(8, return_sequences=True)(x),
     ):
-        assert not generation._can_cache(nacre.Model(tokens, Dense(VOCAB)(mixed)), None)
+        assert not generation_graph.can_remember(nacre.Model(tokens, Dense(VOCAB)(mixed)), None)
 
 
 def test_one_program_serves_prompts_of_all_lengths():
@@ -148,7 +150,7 @@ def test_a_recurrent_model_and_a_fixed_number_of_steps():
             Dense(VOCAB),
         ]
     )
-    assert not generation._can_cache(model, None)
+    assert not generation_graph.can_remember(model, None)
     out = generate(model, PROMPT, 6)
     assert out.shape == (2, 6) and out.dtype == np.int32
     np.testing.assert_array_equal(
@@ -177,3 +179,91 @@ def test_wrong_prompts_are_told():
     for prompt in ([], [[]], [1, 2, 3]):
         with pytest.raises(ShapeError, match="from 1 to max_length"):
             generate(chain, prompt, 2)
+
+
+# ------------------------------------------------------------------- encoder and decoder
+
+
+def copying(mask_zero=False, relative=False):
+    """A model of [source, tokens] with weights large enough to have opinions."""
+    source, tokens = Input((None,), dtype="int32"), Input((None,), dtype="int32")
+    embedding = TokenAndPositionEmbedding(VOCAB, 12, 8, "random_normal", mask_zero=mask_zero)
+    x, y = embedding(source), embedding(tokens)
+    biases = [None, None]
+    if relative:
+        biases = [
+            RelativePositionBias(2, 8, 16, bidirectional=both)(z)
+            for both, z in ((True, x), (False, y))
+        ]
+    given = lambda bias: {} if bias is None else {"position_bias": bias}
+    options = {"kernel_initializer": "random_normal", "use_rms_norm": relative}
+    encoded = TransformerEncoder(16, 2, **options)(x, **given(biases[0]))
+    for _ in range(2):
+        y = TransformerDecoder(16, 2, **options)(y, encoded, **given(biases[1]))
+    model = nacre.Model([source, tokens], embedding(y * 20.0, reverse=True))
+    for weight in model.weights:
+        if weight.name in ("kernel", "embeddings"):
+            weight.assign(weight.value * 8)
+    return model
+
+
+STRATEGIES = {
+    "greedy": {},
+    "top_k": {"top_k": 3, "temperature": 0.8, "seed": 1},
+    "top_p": {"top_p": 0.8, "seed": 2},
+    "beams": {"num_beams": 3, "end_token": 2},
+    "ending": {"end_token": 3, "pad_token": 0},
+}
+SOURCE = np.array([[5, 4, 3, 2, 0], [1, 6, 0, 0, 0]])
+
+
+@pytest.mark.parametrize("options", STRATEGIES.values(), ids=list(STRATEGIES))
+@pytest.mark.parametrize("form", [{}, {"mask_zero": True}, {"relative": True}], ids=str)
+def test_memory_of_an_encoder_changes_no_token(form, options):
+    model = copying(**form)
+    assert generation_graph.can_remember(model, SOURCE)
+    prompts = [[1, 2], [4]]
+    fast, slow = (
+        generate(model, prompts, 9, encoder_inputs=SOURCE, use_cache=cached, **options)
+        for cached in (True, False)
+    )
+    np.testing.assert_array_equal(fast, slow)
+    assert len({tuple(row[2:]) for row in fast}) > 1
+
+
+def test_the_encoder_and_its_keys_are_computed_once(monkeypatch):
+    """Counted as the program is traced: a loop's body is traced too, and must not hold them."""
+    model = copying()
+    model.predict([SOURCE, SOURCE], verbose=0)
+    calls = []
+    count = lambda cls, name, real: monkeypatch.setattr(
+        cls, "call", lambda self, *a, **k: (calls.append(name), real(self, *a, **k))[1]
+    )
+    count(TransformerEncoder, "encoder", TransformerEncoder.call)
+    count(TransformerDecoder, "decoder", TransformerDecoder.call)
+    keys = [
+        layer.cross_attention._key_dense
+        for layer in model.layers
+        if isinstance(layer, TransformerDecoder)
+    ]
+    projection = type(keys[0])
+    real = projection.call
+    monkeypatch.setattr(
+        projection,
+        "call",
+        lambda self, x: (calls.append("keys") if self in keys else None, real(self, x))[1],
+    )
+    generate(model, PROMPT, 8, encoder_inputs=SOURCE)
+    assert calls.count("encoder") == 1
+    assert calls.count("keys") == 2  # one for each decoder block
+    assert calls.count("decoder") >= 4  # the first call and the loop's body
+
+
+def test_a_decoder_that_mixes_in_the_source_itself_is_not_remembered():
+    source, tokens = Input((None,), dtype="int32"), Input((None,), dtype="int32")
+    embedding = Embedding(VOCAB, 8)
+    mixed = TransformerDecoder(16, 2)(embedding(tokens) + embedding(source))
+    model = nacre.Model([source, tokens], Dense(VOCAB)(mixed))
+    assert not generation_graph.can_remember(model, PROMPT)
+    with pytest.raises(ArgumentError, match="Leave use_cache out"):
+        generate(model, PROMPT, 3, encoder_inputs=PROMPT, use_cache=True)

@@ -109,11 +109,10 @@ def test_arrays_too_large_for_the_device_are_streamed_to_the_same_result(monkeyp
     expected.fit(X, Y, batch_size=8, epochs=2, verbose=0)
     model = classifier()
     monkeypatch.setenv("NACRE_DEVICE_BUDGET_BYTES", "100")
-    monkeypatch.setattr("nacre.training.loop.CHUNK_BYTES", 600)
+    monkeypatch.setattr("nacre.data.sources.CHUNK_BYTES", 600)
     model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
     for a, b in zip(expected.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
-    monkeypatch.setattr("nacre.training.evaluation.CHUNK_BYTES", 600)
     np.testing.assert_allclose(
         model.evaluate(X, Y, batch_size=8, verbose=0), expected.evaluate(X, Y, verbose=0), rtol=1e-4
     )

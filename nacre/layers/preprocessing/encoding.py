@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre import ops
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.interop import is_tracer, to_numpy_if_foreign
 from nacre.core.registry import register
@@ -30,8 +31,8 @@ def encode(indices: Any, depth: int, mode: str, dtype: Any, weights: Any = None)
     if mode == "one_hot":
         if indices.ndim > 1 and indices.shape[-1] == 1:
             indices = indices[..., 0]
-        return jax.nn.one_hot(indices, depth, dtype=dtype)
-    vectors = jax.nn.one_hot(indices, depth, dtype=dtype)  # (..., row, depth)
+        return ops.one_hot(indices, depth, dtype=dtype)
+    vectors = ops.one_hot(indices, depth, dtype=dtype)  # (..., row, depth)
     if indices.ndim == 0:
         return vectors
     if mode == "multi_hot":
@@ -239,7 +240,7 @@ class Discretization(Layer):
             )
         x = jnp.asarray(inputs)
         boundaries = jnp.asarray(self.bin_boundaries, "float32")
-        indices = jnp.searchsorted(boundaries, x.astype("float32"), side="right").astype("int32")
+        indices = ops.searchsorted(boundaries, x.astype("float32"), side="right")
         if self.output_mode == "int":
             return indices
         depth = len(self.bin_boundaries) + 1

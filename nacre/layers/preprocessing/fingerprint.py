@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from nacre.core.errors import ArgumentError, message
+
 Words = np.ndarray  # uint64, one a string
 
 # The three primes of CityHash and FarmHash.
@@ -44,6 +46,31 @@ def sip_fingerprint(strings: Iterable[bytes], key: tuple[int, int]) -> Words:
         '0xa129ca6149be45e5'
     """
     return _by_length(strings, lambda rows: _sip(rows, key))
+
+
+def fingerprints(strings: Iterable[bytes], salt: tuple[int, int] | None) -> Words:
+    """FarmHash's fingerprints, or with a salt SipHash's under it."""
+    return farm_fingerprint(strings) if salt is None else sip_fingerprint(strings, salt)
+
+
+def bytes_of(value: Any) -> bytes:
+    """A value as TensorFlow writes it: strings in UTF-8, ints in decimal digits."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def checked_salt(salt: Any, who: str) -> list[int] | None:
+    """A salt as two ints; one int stands for both.
+
+    Raises:
+        ArgumentError: It is neither an int nor two.
+    """
+    pair = (salt, salt) if isinstance(salt, int | np.integer) else salt
+    if pair is None:
+        return None
+    is_pair = isinstance(pair, list | tuple) and len(pair) == 2
+    if not is_pair or not all(isinstance(s, int | np.integer) for s in pair):
+        raise ArgumentError(message(who, "salt must be an int or two ints", repr(salt)))
+    return [int(s) for s in pair]
 
 
 def join_fingerprints(first: Words, second: Words) -> Words:

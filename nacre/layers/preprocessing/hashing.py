@@ -11,25 +11,22 @@ from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
 from nacre.core.interop import is_tracer, to_numpy_if_foreign
 from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor
-from nacre.layers.base.layer import Layer
-from nacre.layers.preprocessing.encoding import (
-    OUTPUT_MODES,
-    checked_mode,
-    encode,
-    refuse_sparse,
-)
+from nacre.layers.preprocessing.encoding import OUTPUT_MODES, checked_mode, refuse_sparse
 from nacre.layers.preprocessing.fingerprint import (
+    bytes_of,
+    checked_salt,
     farm_fingerprint,
+    fingerprints,
     join_fingerprints,
-    sip_fingerprint,
 )
+from nacre.layers.preprocessing.host_layer import HostLayer, encode_on_host, encoded_shape
 
 # The start of a joined fingerprint in TensorFlow's sparse crosses.
 _CROSS_START = np.uint64(0xDECAFCAFFE)
 
 
-class HostHashing(Layer):
-    """What the hashing layers share: they work on the host, in a data pipeline."""
+class HostHashing(HostLayer):
+    """What the hashing layers share."""
 
     def __init__(self, num_bins: int, output_mode: str, sparse: bool, **kwargs: Any) -> None:
         # Keras's policy here is int64 for bins; vectors are float32.
@@ -47,13 +44,13 @@ class HostHashing(Layer):
 
     def _values(self, inputs: Any) -> np.ndarray:
         """Inputs on the host: ints or strings."""
-        if is_tracer(inputs) or isinstance(inputs, KerasTensor):
+        if is_tracer(inputs):
             raise ArgumentError(
                 message(
                     self._who(),
-                    "values are hashed on the host, before the model",
-                    "a value inside a compiled model",
-                    "Apply the layer in the data pipeline.",
+                    "values are hashed on the host",
+                    "a value inside a compiled function",
+                    "Apply the layer to the input of a model, or in the data pipeline.",
                 )
             )
         values = np.asarray(to_numpy_if_foreign(inputs))
@@ -66,24 +63,27 @@ class HostHashing(Layer):
         return values
 
     def _output(self, bins: np.ndarray) -> Any:
-        indices = jnp.asarray(bins.astype("int32"))
         if self.output_mode == "int":
-            return indices
-        return encode(indices, self.num_bins, self.output_mode, self.compute_dtype)
+            return jnp.asarray(bins.astype("int32"))
+        dtype = jnp.dtype(self.compute_dtype)
+        return jnp.asarray(
+            encode_on_host(bins.astype("int64"), self.num_bins, self.output_mode, dtype)
+        )
 
-
-def _bytes_of(value: Any) -> bytes:
-    """A value as TensorFlow writes it: strings in UTF-8, ints in decimal digits."""
-    if isinstance(value, bytes):
-        return value
-    return str(value).encode()
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The symbolic output: bins or vectors."""
+        first = inputs[0] if isinstance(inputs, list | tuple) else inputs
+        if self.output_mode == "int":
+            return KerasTensor(first.shape, "int32")
+        shape = encoded_shape(first.shape, self.num_bins, self.output_mode)
+        return KerasTensor(shape, self.compute_dtype)
 
 
 @register("layers/Hashing")
 class Hashing(HostHashing):
     """Put strings or ints into bins by their fingerprints.
 
-    It works on the host: use it in the data pipeline, before the model.
+    It works on the host: in a data pipeline, or on the inputs of a model.
 
     Args:
         num_bins: Number of bins, the bin of `mask_value` included.
@@ -120,29 +120,19 @@ class Hashing(HostHashing):
             raise ArgumentError(
                 message(self._who(), "num_bins must be at least 2 with a mask_value", str(num_bins))
             )
-        pair = (salt, salt) if isinstance(salt, int | np.integer) else salt
-        if pair is not None and (
-            not isinstance(pair, list | tuple)
-            or len(pair) != 2
-            or not all(isinstance(s, int | np.integer) for s in pair)
-        ):
-            raise ArgumentError(message(self._who(), "salt must be an int or two ints", repr(salt)))
         self.mask_value = mask_value
-        self.salt = None if pair is None else [int(s) for s in pair]
+        self.salt = checked_salt(salt, self._who())
 
     def call(self, inputs: Any) -> Any:
         """The bins, or vectors made of them."""
         values = self._values(inputs)
         unique, places = np.unique(values, return_inverse=True)
-        texts = [_bytes_of(v) for v in unique.tolist()]
-        if self.salt is None:
-            prints = farm_fingerprint(texts)
-        else:
-            prints = sip_fingerprint(texts, (self.salt[0], self.salt[1]))
+        texts = [bytes_of(v) for v in unique.tolist()]
+        prints = fingerprints(texts, None if self.salt is None else (self.salt[0], self.salt[1]))
         if self.mask_value is None:
             bins = prints % np.uint64(self.num_bins)
         else:
-            masked = np.array([t == _bytes_of(self.mask_value) for t in texts], bool)
+            masked = np.array([t == bytes_of(self.mask_value) for t in texts], bool)
             bins = prints % np.uint64(self.num_bins - 1) + np.uint64(1)
             bins = np.where(masked, np.uint64(0), bins)
         return self._output(bins[places].reshape(values.shape))
@@ -152,7 +142,7 @@ class Hashing(HostHashing):
 class HashedCrossing(HostHashing):
     """Put combinations of several features into bins by their joined fingerprints.
 
-    It works on the host: use it in the data pipeline, before the model.
+    It works on the host: in a data pipeline, or on the inputs of a model.
 
     Args:
         num_bins: Number of bins.
@@ -222,7 +212,7 @@ def _prints(feature: np.ndarray) -> np.ndarray:
     flat = feature.ravel()
     if flat.dtype.kind in "iub":
         return flat.astype("int64").astype("uint64")
-    return farm_fingerprint(_bytes_of(v) for v in flat.tolist())
+    return farm_fingerprint(bytes_of(v) for v in flat.tolist())
 
 
 __all__ = ["HashedCrossing", "Hashing"]

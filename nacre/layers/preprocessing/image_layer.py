@@ -12,6 +12,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
 from nacre.layers.base.layer import Layer
+from nacre.ops.boxes import clip_to_image_size, convert_format
 
 _PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
 
@@ -137,19 +138,32 @@ class ImageLayer(Layer):
     def transform_bounding_boxes(
         self, bounding_boxes: Any, transformation: Any, training: bool = True
     ) -> Any:
-        """The boxes of the changed images.
+        """The boxes of the changed images, moved as the pixels are and cut at the borders.
+
+        A box of which nothing is left gets the label -1.
 
         Raises:
-            ArgumentError: The layer moves pixels: boxes are not moved along.
+            ArgumentError: Boxes cannot follow what this layer does.
         """
-        if not self._moves_pixels:
+        if not self._moves_pixels or transformation is None:
             return bounding_boxes
+        name = self.bounding_box_format
+        height, width = self._size_of_shape(transformation["input_shape"])
+        edges = convert_format(bounding_boxes["boxes"], name, "xyxy", height, width)
+        moved, size = self._moved_boxes(edges, transformation, (height, width))
+        clipped = clip_to_image_size({**bounding_boxes, "boxes": moved}, *size)
+        return convert_format(clipped, "xyxy", name, *size)
+
+    def _moved_boxes(
+        self, edges: Any, transformation: Any, size: tuple[Any, Any]
+    ) -> tuple[Any, tuple[Any, Any]]:
+        """Boxes (batch, boxes, 4) in 'xyxy' after the change, and (height, width) after it."""
         raise ArgumentError(
             message(
                 self._who(),
-                "bounding boxes cannot be moved along with the pixels",
+                "bounding boxes cannot follow what it does to the pixels",
                 "data with the key 'bounding_boxes'",
-                "Leave them out, or use layers that change colours only.",
+                "Leave them out, or use another layer.",
             )
         )
 
@@ -171,6 +185,11 @@ class ImageLayer(Layer):
     def _size(self, images: Any) -> tuple[Any, Any]:
         rows, columns = self._spatial_axes(images)
         return images.shape[rows], images.shape[columns]
+
+    def _size_of_shape(self, shape: Any) -> tuple[Any, Any]:
+        """(height, width) of images (batch, ...) of a shape."""
+        rows = 2 if self.data_format == "channels_first" else 1
+        return shape[rows], shape[rows + 1]
 
     def _channels_last(self, images: Any) -> Any:
         """Images (batch, height, width, channels) in float32 (or float64)."""
@@ -226,7 +245,8 @@ class RandomImageLayer(ImageLayer):
         if not training:
             return None
         images = data["images"] if isinstance(data, dict) else data
-        return self._drawn(draw_key(self.generator if seed is None else seed), images)
+        drawn = self._drawn(draw_key(self.generator if seed is None else seed), images)
+        return {**drawn, "input_shape": tuple(images.shape)}
 
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
         """The changed images; the same images outside training."""

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from nacre import ops
 from nacre.core.registry import register
 from nacre.layers.preprocessing.image_layer import ImageLayer
+from nacre.ops.geometry import crop_window, pad_window
 
 
 @register("layers/Resizing")
@@ -68,6 +69,22 @@ class Resizing(ImageLayer):
         """The masks, resized without mixing classes."""
         return self._resized(jnp.asarray(segmentation_masks), "nearest")
 
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> dict[str, Any]:
+        """The shape of the images, which boxes are resized with."""
+        return {"input_shape": tuple(_images_of(data).shape)}
+
+    def _moved_boxes(
+        self, edges: Any, transformation: Any, size: tuple[Any, Any]
+    ) -> tuple[Any, tuple[Any, Any]]:
+        window = (0, 0, *size)
+        if self.crop_to_aspect_ratio:
+            window = crop_window(*size, self.height, self.width)
+        elif self.pad_to_aspect_ratio:
+            window = pad_window(*size, self.height, self.width)
+        return resized_boxes(edges, window, (self.height, self.width)), (self.height, self.width)
+
     def _resized(self, data: Any, interpolation: str) -> Any:
         floats = data if jnp.issubdtype(data.dtype, jnp.floating) else data.astype("float32")
         resized = ops.image.resize(
@@ -119,19 +136,55 @@ class CenterCrop(ImageLayer):
         """The middles of the masks."""
         return self._middle(jnp.asarray(segmentation_masks), "nearest")
 
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> dict[str, Any]:
+        """The shape of the images, which the place of the middle comes from."""
+        return {"input_shape": tuple(_images_of(data).shape)}
+
     def _middle(self, data: Any, interpolation: str) -> Any:
-        axes = self._spatial_axes(data)
-        over = [data.shape[a] - n for a, n in zip(axes, (self.height, self.width), strict=True)]
-        if min(over) < 0:
-            resized = ops.image.resize(
-                data.astype(self.compute_dtype),
-                (self.height, self.width),
-                interpolation=interpolation,
-                crop_to_aspect_ratio=True,
-                data_format=self.data_format,
-            )
-            return self._in_dtype_of(data, resized)
-        cuts: list[Any] = [slice(None)] * data.ndim
-        for axis, extra, size in zip(axes, over, (self.height, self.width), strict=True):
-            cuts[axis] = slice(extra // 2, extra // 2 + size)
-        return data[tuple(cuts)]
+        return middle(self, data, (self.height, self.width), interpolation)
+
+    def _moved_boxes(
+        self, edges: Any, transformation: Any, size: tuple[Any, Any]
+    ) -> tuple[Any, tuple[Any, Any]]:
+        new_size = (self.height, self.width)
+        return boxes_in_middle(edges, size, new_size), new_size
+
+
+def _images_of(data: Any) -> Any:
+    return data["images"] if isinstance(data, dict) else data
+
+
+def middle(layer: ImageLayer, data: Any, new_size: tuple[int, int], interpolation: str) -> Any:
+    """The middles of images, which are enlarged first where they are smaller."""
+    axes = layer._spatial_axes(data)
+    over = [data.shape[a] - n for a, n in zip(axes, new_size, strict=True)]
+    if min(over) < 0:
+        resized = ops.image.resize(
+            data.astype(layer.compute_dtype),
+            new_size,
+            interpolation=interpolation,
+            crop_to_aspect_ratio=True,
+            data_format=layer.data_format,
+        )
+        return layer._in_dtype_of(data, resized)
+    cuts: list[Any] = [slice(None)] * data.ndim
+    for axis, extra, size in zip(axes, over, new_size, strict=True):
+        cuts[axis] = slice(extra // 2, extra // 2 + size)
+    return data[tuple(cuts)]
+
+
+def boxes_in_middle(edges: Any, size: tuple[Any, Any], new_size: tuple[int, int]) -> Any:
+    """Boxes 'xyxy' of images of which `middle` was taken."""
+    over = [n - m for n, m in zip(size, new_size, strict=True)]
+    if min(over) < 0:
+        return resized_boxes(edges, crop_window(*size, *new_size), new_size)
+    return resized_boxes(edges, (over[0] // 2, over[1] // 2, *new_size), new_size)
+
+
+def resized_boxes(edges: Any, window: tuple[Any, ...], new_size: tuple[int, int]) -> Any:
+    """Boxes 'xyxy' of images of which a window (top, left, height, width) was resized."""
+    top, left, height, width = window
+    scale = jnp.array([new_size[1] / width, new_size[0] / height] * 2, "float32")
+    return (edges - jnp.array([left, top, left, top], "float32")) * scale

@@ -21,6 +21,8 @@ class Pipeline(Layer):
         (1, 2, 2, 3)
     """
 
+    _takes_strings = True  # as its first layer does
+
     def __init__(self, layers: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.layers = list(layers)

@@ -14,6 +14,7 @@ import numpy as np
 
 from nacre import ops
 from nacre.layers.preprocessing.image_layer import each
+from nacre.ops.boxes import mapped
 
 Images: TypeAlias = jax.Array
 Numbers: TypeAlias = jax.Array
@@ -156,6 +157,20 @@ def affine_map(images: Images, *numbers: object) -> jax.Array:
     columns = [jnp.broadcast_to(jnp.asarray(n, "float32"), shape) for n in numbers]
     zero = jnp.zeros(shape, "float32")
     return jnp.stack([*columns, zero, zero], axis=1)
+
+
+def boxes_after(edges: jax.Array, maps: jax.Array) -> jax.Array:
+    """Boxes 'xyxy' (batch, boxes, 4) of images that `affine_transform` moved by `maps`.
+
+    A map tells where each pixel of the result comes from; corners go the other way. It counts
+    pixels by their middles: the middle of the first one is 0 there and 0.5 in a box.
+    """
+    a, b, x, c, d, y = (maps[:, i] for i in range(6))
+    area = a * d - b * c
+    rows = [d, -b, b * y - d * x, -c, a, c * x - a * y]
+    zeros = jnp.zeros_like(area)
+    inverse = jnp.stack([*(row / area for row in rows), zeros, zeros], axis=1)
+    return mapped(edges - 0.5, inverse) + 0.5
 
 
 def turned_map(images: Images, angle: Numbers, height: int, width: int) -> jax.Array:

@@ -12,13 +12,14 @@ from nacre import ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.preprocessing.image_layer import (
+    ImageLayer,
     RandomImageLayer,
     each,
     factor_range,
     uniform,
 )
-from nacre.layers.preprocessing.image_size import CenterCrop
-from nacre.layers.preprocessing.pixel_changes import affine_map, turned_map
+from nacre.layers.preprocessing.image_size import boxes_in_middle, middle
+from nacre.layers.preprocessing.pixel_changes import affine_map, boxes_after, turned_map
 
 
 @register("layers/RandomFlip")
@@ -47,6 +48,26 @@ class RandomFlip(RandomImageLayer):
         if mode not in known:
             raise ArgumentError(message(self._who(), f"mode must be one of {known}", repr(mode)))
         self.mode = mode
+
+    _moves_pixels = True
+
+    def _moved_boxes(
+        self, edges: Any, transformation: Any, size: tuple[Any, Any]
+    ) -> tuple[Any, tuple[Any, Any]]:
+        left, top, right, bottom = (edges[..., i] for i in range(4))
+        if "horizontal" in transformation:
+            turned = transformation["horizontal"][:, None]
+            left, right = (
+                jnp.where(turned, size[1] - right, left),
+                jnp.where(turned, size[1] - left, right),
+            )
+        if "vertical" in transformation:
+            turned = transformation["vertical"][:, None]
+            top, bottom = (
+                jnp.where(turned, size[0] - bottom, top),
+                jnp.where(turned, size[0] - top, bottom),
+            )
+        return jnp.stack([left, top, right, bottom], axis=-1), size
 
     def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
         keys = dict(zip(("horizontal", "vertical"), jax.random.split(key), strict=True))
@@ -96,6 +117,11 @@ class _Affine(RandomImageLayer):
 
     def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
         return self._mapped(masks, drawn, "nearest")
+
+    def _moved_boxes(
+        self, edges: Any, transformation: Any, size: tuple[Any, Any]
+    ) -> tuple[Any, tuple[Any, Any]]:
+        return boxes_after(edges, transformation["map"]), size
 
     def _mapped(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
         return ops.image.affine_transform(
@@ -309,9 +335,39 @@ class RandomCrop(RandomImageLayer):
 
     _moves_pixels = True
 
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> dict[str, Any]:
+        """The places drawn; outside training the shape of the images alone."""
+        images = data["images"] if isinstance(data, dict) else data
+        drawn = super().get_random_transformation(data, training, seed)
+        return {"input_shape": tuple(images.shape)} if drawn is None else drawn
+
     def _excess(self, images: Any) -> tuple[int, int]:
         height, width = self._size(images)
         return height - self.height, width - self.width
+
+    def _is_middle(self, images: Any, transformation: Any, training: bool) -> bool:
+        """Whether the middle is taken, not a random place."""
+        is_drawn = training and transformation is not None and "rows" in transformation
+        return not is_drawn or min(self._excess(images)) < 0
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        """The boxes within the cut-outs; outside training too, as images are cut then."""
+        if not training:
+            transformation = {"input_shape": transformation["input_shape"]}
+        return ImageLayer.transform_bounding_boxes(self, bounding_boxes, transformation)
+
+    def _moved_boxes(
+        self, edges: Any, transformation: Any, size: tuple[Any, Any]
+    ) -> tuple[Any, tuple[Any, Any]]:
+        new_size = (self.height, self.width)
+        if "rows" not in transformation or size[0] < self.height or size[1] < self.width:
+            return boxes_in_middle(edges, size, new_size), new_size
+        corner = [transformation["columns"], transformation["rows"]] * 2
+        return edges - jnp.stack(corner, axis=-1)[:, None], new_size
 
     def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
         starts = []
@@ -322,8 +378,8 @@ class RandomCrop(RandomImageLayer):
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
         """The cut-outs: each image has its own place."""
         images = jnp.asarray(images).astype(self.compute_dtype)
-        if not training or transformation is None or min(self._excess(images)) < 0:
-            return CenterCrop._middle(self, images, "bilinear")  # type: ignore[arg-type]
+        if self._is_middle(images, transformation, training):
+            return middle(self, images, (self.height, self.width), "bilinear")
         return super().transform_images(images, transformation, training)
 
     def transform_segmentation_masks(
@@ -331,8 +387,8 @@ class RandomCrop(RandomImageLayer):
     ) -> Any:
         """The cut-outs of the masks."""
         masks = jnp.asarray(segmentation_masks)
-        if not training or transformation is None or min(self._excess(masks)) < 0:
-            return CenterCrop._middle(self, masks, "nearest")  # type: ignore[arg-type]
+        if self._is_middle(masks, transformation, training):
+            return middle(self, masks, (self.height, self.width), "nearest")
         return super().transform_segmentation_masks(masks, transformation, training)
 
     def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:

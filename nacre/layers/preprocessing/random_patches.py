@@ -18,6 +18,8 @@ from nacre.layers.preprocessing.image_layer import (
     uniform,
 )
 from nacre.layers.preprocessing.random_colours import ColourLayer
+from nacre.ops.boxes import mapped
+from nacre.ops.geometry import homography
 
 
 def _rectangles(key: jax.Array, images: Any, size: tuple[int, int], shares: tuple) -> jax.Array:
@@ -171,6 +173,15 @@ class MixUp(_Mixing):
         """The masks of the images themselves: classes cannot be blended."""
         return segmentation_masks
 
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        """The boxes of both images, one after the other: twice as many."""
+        if not training or transformation is None:
+            return bounding_boxes
+        join = lambda x: jnp.concatenate([x, x[transformation["permutation"]]], axis=1)
+        return {name: join(jnp.asarray(values)) for name, values in bounding_boxes.items()}
+
 
 @register("layers/CutMix")
 class CutMix(_Mixing):
@@ -276,6 +287,14 @@ class RandomPerspective(RandomImageLayer):
     def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
         return self._seen(masks, drawn, "nearest")
 
+    def _moved_boxes(
+        self, edges: Any, transformation: Any, size: tuple[Any, Any]
+    ) -> tuple[Any, tuple[Any, Any]]:
+        start, end = transformation["start_points"], transformation["end_points"]
+        # Points are counted by the middles of pixels, boxes by edges.
+        moved = mapped(edges - 0.5, homography(start, end)) + 0.5
+        return jnp.where(transformation["chosen"][:, None, None], moved, edges), size
+
     def _seen(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
         moved = ops.image.perspective_transform(
             images,
@@ -354,6 +373,24 @@ class RandomElasticTransform(ColourLayer):
 
     def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
         return self._bent(masks, drawn, "nearest")
+
+    def _moved_boxes(
+        self, edges: Any, transformation: Any, size: tuple[Any, Any]
+    ) -> tuple[Any, tuple[Any, Any]]:
+        rows, columns = (jnp.arange(n, dtype="float32") for n in size)
+
+        def around(box: Any, moves: Any) -> Any:
+            """The box around the pixels that come from within a box."""
+            x, y = columns + 0.5 + moves[..., 1], rows[:, None] + 0.5 + moves[..., 0]
+            inside = (box[0] <= x) & (x <= box[2]) & (box[1] <= y) & (y <= box[3])
+            across, along = jnp.any(inside, axis=0), jnp.any(inside, axis=1)
+            low = [jnp.argmax(across), jnp.argmax(along)]
+            high = [size[1] - jnp.argmax(across[::-1]), size[0] - jnp.argmax(along[::-1])]
+            found = jnp.stack([*low, *high]).astype("float32")
+            return jnp.where(jnp.any(inside), found, 0.0)
+
+        one_image = lambda boxes, moves: jax.lax.map(lambda box: around(box, moves), boxes)
+        return jax.vmap(one_image)(edges, transformation["moves"]), size
 
     def _bent(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
         order = 1 if interpolation == "bilinear" else 0

@@ -13,7 +13,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.preprocessing import pixel_changes
 from nacre.layers.preprocessing.image_layer import each, factor_range
-from nacre.layers.preprocessing.pixel_changes import affine_map, turned_map
+from nacre.layers.preprocessing.pixel_changes import affine_map, boxes_after, turned_map
 from nacre.layers.preprocessing.random_colours import ColourLayer
 
 # The changes of the RandAugment paper; the first moves pixels, the last leave them as they are.
@@ -95,25 +95,27 @@ class PolicyLayer(ColourLayer):
 
     def _moved(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
         """Images whose change moves pixels are moved, all in one go; the others stay."""
-        height, width = images.shape[1:3]
-        amount = drawn["signs"] * drawn["strengths"]
-        of = lambda name: jnp.where(self._is(drawn, name), amount, 0.0)
-        angle = of("rotate") * (np.pi / 6)
-        maps = turned_map(images, angle, height, width)
-        across, along = of("shear_x") * 0.3, of("shear_y") * 0.3
-        # Sheared around the middle; only one of all these is not zero.
-        columns = of("translate_x") * 0.3 * width - across * ((height - 1) / 2)
-        rows = of("translate_y") * 0.3 * height - along * ((width - 1) / 2)
-        maps = maps + affine_map(images, 0.0, across, columns, along, 0.0, rows)
         moved = ops.image.affine_transform(
             images,
-            maps,
+            self._maps(drawn, *images.shape[1:3]),
             interpolation=interpolation,
             fill_mode="reflect",
             data_format="channels_last",
         )
-        is_moved = drawn["kinds"] < len(_MOVES)
-        return jnp.where(each(is_moved), moved, images)
+        return jnp.where(each(drawn["kinds"] < len(_MOVES)), moved, images)
+
+    def _maps(self, drawn: dict[str, Any], height: Any, width: Any) -> Any:
+        """Where each image's pixels come from; those that stay come from their own places."""
+        numbers = drawn["strengths"]
+        amount = drawn["signs"] * drawn["strengths"]
+        of = lambda name: jnp.where(self._is(drawn, name), amount, 0.0)
+        angle = of("rotate") * (np.pi / 6)
+        maps = turned_map(numbers, angle, height, width)
+        across, along = of("shear_x") * 0.3, of("shear_y") * 0.3
+        # Sheared around the middle; only one of all these is not zero.
+        columns = of("translate_x") * 0.3 * width - across * ((height - 1) / 2)
+        rows = of("translate_y") * 0.3 * height - along * ((width - 1) / 2)
+        return maps + affine_map(numbers, 0.0, across, columns, along, 0.0, rows)
 
 
 @register("layers/RandAugment")
@@ -155,11 +157,28 @@ class RandAugment(PolicyLayer):
 
     def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
         # A loop, so that the program is compiled for one step only.
-        return jax.lax.scan(lambda x, step: (self._step(x, step), None), images, drawn)[0]
+        steps = _steps(drawn)
+        return jax.lax.scan(lambda x, step: (self._step(x, step), None), images, steps)[0]
 
     def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
         move = lambda x, step: (self._moved(x, step, "nearest"), None)
-        return jax.lax.scan(move, masks, drawn)[0]
+        return jax.lax.scan(move, masks, _steps(drawn))[0]
+
+    def _moved_boxes(
+        self, edges: Any, transformation: Any, size: tuple[Any, Any]
+    ) -> tuple[Any, tuple[Any, Any]]:
+        # Cut at the borders after each step: what left the image does not come back.
+        limits = jnp.array([size[1], size[0]] * 2, "float32")
+        move = lambda x, step: (
+            jnp.clip(boxes_after(x, self._maps(step, *size)), 0, limits),
+            None,
+        )
+        return jax.lax.scan(move, edges, _steps(transformation))[0], size
+
+
+def _steps(drawn: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of a transformation that have one entry for each step."""
+    return {name: drawn[name] for name in ("kinds", "strengths", "signs")}
 
 
 @register("layers/AugMix")

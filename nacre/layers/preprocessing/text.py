@@ -8,12 +8,13 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import register
-from nacre.layers.base.layer import Layer
+from nacre.core.symbolic import KerasTensor
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import batches_of, refuse_sparse
+from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.layers.preprocessing.vocabulary import StringLookup
 
 _PUNCTUATION = re.compile(r'[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\']')
@@ -22,10 +23,11 @@ _SPLIT = ("whitespace", "character", None)
 
 
 @register("layers/TextVectorization")
-class TextVectorization(Layer):
+class TextVectorization(HostLayer):
     """Clean texts, split them into tokens, and give each token its index.
 
-    It works on the host: use it in the data pipeline, before the model.
+    It works on the host: in a data pipeline, or in a model whose input has dtype 'string'. Give
+    `output_sequence_length` there, so that all batches have one width and need one program.
 
     Args:
         max_tokens: Largest size of the vocabulary, special tokens included.
@@ -71,7 +73,16 @@ class TextVectorization(Layer):
         for unused in ("vocabulary_size", "has_input_vocabulary"):
             kwargs.pop(unused, None)
         super().__init__(name=name, **kwargs)
-        refuse_sparse(self, sparse or ragged)
+        refuse_sparse(self, sparse)
+        if ragged:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "ragged must be False, as outputs are dense arrays",
+                    "ragged=True",
+                    "Texts are padded with 0; Embedding(..., mask_zero=True) passes over it.",
+                )
+            )
         self._check_choice("standardize", standardize, _STANDARDIZE)
         self._check_choice("split", split, _SPLIT)
         if output_sequence_length is not None and output_mode != "int":
@@ -89,7 +100,7 @@ class TextVectorization(Layer):
         self.encoding = encoding
         self.input_vocabulary = vocabulary
         self.input_idf_weights = idf_weights
-        self._lookup = StringLookup(
+        self._lookup_layer = StringLookup(
             max_tokens=max_tokens,
             mask_token="",
             vocabulary=vocabulary,
@@ -98,7 +109,7 @@ class TextVectorization(Layer):
             pad_to_max_tokens=pad_to_max_tokens,
             encoding=encoding,
         )
-        self.output_mode = self._lookup.output_mode
+        self.output_mode = self._lookup_layer.output_mode
 
     def _check_choice(self, argument: str, value: Any, known: tuple[Any, ...]) -> None:
         if value not in known and not callable(value):
@@ -140,51 +151,118 @@ class TextVectorization(Layer):
             steps: Number of batches to look at.
         """
         documents = (d for batch in batches_of(data, steps) for d in self._documents(batch))
-        self._lookup.adapt_documents(documents)
+        self._lookup_layer.adapt_documents(documents)
 
     def reset_state(self) -> None:
         """Forget what `adapt` found."""
-        self._lookup.reset_state()
+        self._lookup_layer.reset_state()
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[str]:
         """The tokens, in the order of their indices."""
-        return self._lookup.get_vocabulary(include_special_tokens)
+        return self._lookup_layer.get_vocabulary(include_special_tokens)
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
         """Set the tokens (and weights for 'tf_idf') instead of calling `adapt`."""
-        self._lookup.set_vocabulary(vocabulary, idf_weights)
+        self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
     def vocabulary_size(self) -> int:
         """The number of indices in use."""
-        return self._lookup.vocabulary_size()
+        return self._lookup_layer.vocabulary_size()
 
     def call(self, inputs: Any) -> Any:
         """Indices or vectors for texts."""
-        is_one = isinstance(inputs, str | bytes) or np.ndim(inputs) == 0
-        documents = self._documents([inputs] if is_one else inputs)
-        if self.output_mode == "int":
-            length = self.output_sequence_length
-            width = max(map(len, documents), default=0) if length is None else length
-            rows = np.array(
-                [[*d[:width], *[""] * (width - len(d))] for d in documents], dtype=object
-            ).reshape((len(documents), width))
-            result = self._lookup(rows.astype(str))
-        else:
-            result = self._vectors(documents)
-        return result[0] if is_one else result
+        texts = np.asarray(to_numpy_if_foreign(inputs))
+        if texts.ndim == 0:
+            return self.call(texts[None])[0]
+        self._lookup_layer._ready_tokens()
+        self._check_shape(texts.shape)
+        if self.output_mode != "int":
+            return self._vectors(self._documents(texts))
+        if self.split is None and self.ngrams is None:
+            tokens = [document[0] for document in self._documents(texts)]
+            return jnp.asarray(self._indices_of(tokens).reshape(texts.shape))
+        documents = self._documents(texts)
+        length = self.output_sequence_length
+        width = max(map(len, documents), default=0) if length is None else length
+        rows = np.zeros((len(documents), width), "int32")  # 0 is the index of padding
+        for row, document in zip(rows, documents, strict=True):
+            kept = document[:width]
+            row[: len(kept)] = self._indices_of(kept)
+        return jnp.asarray(rows)
+
+    def _check_shape(self, shape: tuple[Any, ...]) -> None:
+        if self.split is None or len(shape) == 1 or (len(shape) == 2 and shape[1] in (1, None)):
+            return
+        raise ShapeError(
+            message(
+                self._who(),
+                "texts to split must have shape (batch,) or (batch, 1)",
+                f"shape {tuple(shape)}",
+                "Vectorize each column with a call of its own.",
+            )
+        )
+
+    def _indices_of(self, tokens: list[str]) -> np.ndarray:
+        place = self._lookup_layer.place
+        return np.array([place(token) for token in tokens], "int32")
 
     def _vectors(self, documents: list[list[str]]) -> Any:
-        width = max(1, max(map(len, documents), default=0))
-        rows = np.array([[*d, *[""] * (width - len(d))] for d in documents], dtype=object)
-        return jnp.asarray(self._lookup(rows.astype(str)))
+        depth = self._lookup_layer._depth or 0
+        weighted = self.output_mode == "tf_idf"
+        vectors = np.zeros((len(documents), depth), "float32" if weighted else "int32")
+        for vector, document in zip(vectors, documents, strict=True):
+            indices = self._indices_of(document)
+            places, counts = np.unique(indices[indices >= 0], return_counts=True)
+            vector[places] = 1 if self.output_mode == "multi_hot" else counts
+        if weighted:
+            vectors *= self._lookup_layer._weights()
+        return jnp.asarray(vectors)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The symbolic output: indices or vectors."""
+        if isinstance(inputs, KerasTensor) and inputs.dtype != "string":
+            raise DTypeError(
+                message(
+                    self._who(),
+                    "its input must be strings",
+                    f"a symbolic tensor of dtype {inputs.dtype}",
+                    "Make it with nacre.Input(shape=(1,), dtype='string').",
+                )
+            )
+        shape = tuple(inputs.shape)
+        self._check_shape(shape)
+        if self.output_mode != "int":
+            dtype = "float32" if self.output_mode == "tf_idf" else "int32"
+            return KerasTensor((shape[0], self._lookup_layer._depth), dtype)
+        if self.split is None and self.ngrams is None:
+            return KerasTensor(shape, "int32")
+        return KerasTensor((shape[0], self.output_sequence_length), "int32")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the outputs for the shape of the texts."""
+        return self.compute_output_spec(KerasTensor(input_shape, "string")).shape
 
     def save_assets(self, folder: str) -> None:
         """Write the vocabulary into a folder."""
-        self._lookup.save_assets(folder)
+        self._lookup_layer.save_assets(folder)
 
     def load_assets(self, folder: str) -> None:
         """Read the vocabulary from a folder `save_assets` wrote."""
-        self._lookup.load_assets(folder)
+        self._lookup_layer.load_assets(folder)
+
+    _names_arrays = True
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put the weights of 'tf_idf' into a store, as Keras does."""
+        self._lookup_layer.save_own_variables(store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the weights of 'tf_idf' from a store."""
+        self._lookup_layer.load_own_variables(store)
+
+    def take_vocabulary(self, other: TextVectorization) -> None:
+        """Have the vocabulary another layer found."""
+        self._lookup_layer.take_vocabulary(other._lookup_layer)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
@@ -200,6 +278,6 @@ class TextVectorization(Layer):
             self,
             vocabulary=plain(self.input_vocabulary),
             idf_weights=plain(self.input_idf_weights),
-            vocabulary_size=self.vocabulary_size(),
+            vocabulary_size=self._lookup_layer.get_config()["vocabulary_size"],
             **{name: getattr(self, name) for name in names},
         )

@@ -14,6 +14,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DataError, NotBuiltError, message
 from nacre.core.interop import is_tracer, to_numpy_if_foreign
 from nacre.core.registry import register
+from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import (
@@ -22,19 +23,30 @@ from nacre.layers.preprocessing.encoding import (
     encode,
     refuse_sparse,
 )
+from nacre.layers.preprocessing.fingerprint import bytes_of, checked_salt, fingerprints
+from nacre.layers.preprocessing.host_layer import HostLayer, encode_on_host, encoded_shape
 
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
+_OOV_METHODS = ("floormod", "farmhash")
 _FILE = "vocabulary.txt"
 
 
-def count_documents(documents: Iterable[Sequence[Any]]) -> tuple[Counter, Counter, int]:
-    """How often each token occurs, in how many documents, and the number of documents."""
+def count_documents(
+    documents: Iterable[Sequence[Any]], by_document: bool = True
+) -> tuple[Counter, Counter, int]:
+    """How often each token occurs, in how many documents, and the number of documents.
+
+    Args:
+        documents: Sequences of tokens.
+        by_document: Whether the second is wanted; else it stays empty.
+    """
     counts: Counter = Counter()
     in_documents: Counter = Counter()
     total = 0
     for document in documents:
         counts.update(document)
-        in_documents.update(set(document))
+        if by_document:
+            in_documents.update(set(document))
         total += 1
     return counts, in_documents, total
 
@@ -84,13 +96,9 @@ class IndexLookup(Layer):
             raise ArgumentError(
                 message(self._who(), "invert needs output_mode='int'", self.output_mode)
             )
-        if salt is not None or oov_method != "floormod":
+        if oov_method not in _OOV_METHODS:
             raise ArgumentError(
-                message(
-                    self._who(),
-                    "unknown tokens are placed by floormod, without salt",
-                    f"oov_method={oov_method!r}, salt={salt!r}",
-                )
+                message(self._who(), f"oov_method must be one of {_OOV_METHODS}", repr(oov_method))
             )
         self.max_tokens = max_tokens
         self.num_oov_indices = num_oov_indices
@@ -100,7 +108,7 @@ class IndexLookup(Layer):
         self.sparse = sparse
         self.pad_to_max_tokens = pad_to_max_tokens
         self.oov_method = oov_method
-        self.salt = salt
+        self.salt = checked_salt(salt, self._who())
         self._tokens: list[Any] | None = None
         self._idf: np.ndarray | None = None
         self.input_vocabulary = vocabulary
@@ -109,6 +117,8 @@ class IndexLookup(Layer):
             self.set_vocabulary(vocabulary, idf_weights)
 
     # What a token is, for the two kinds.
+
+    _token_dtype = "int32"
 
     def _token(self, value: Any) -> Any:
         raise NotImplementedError(message(self._who(), "a lookup must define _token"))
@@ -165,6 +175,8 @@ class IndexLookup(Layer):
             )
         self._tokens = tokens
         self._index = {token: i + len(specials) for i, token in enumerate(tokens)}
+        if self.mask_token is not None:
+            self._index[self.mask_token] = 0 if self._has_mask else -1
         if weights is not None:
             mean = float(np.mean(weights)) if weights else 0.0
             self._idf = np.array([mean] * self.num_oov_indices + weights, "float32")
@@ -190,7 +202,7 @@ class IndexLookup(Layer):
 
     def adapt_documents(self, documents: Iterable[Sequence[Any]]) -> None:
         """Take the vocabulary from documents, each a sequence of tokens."""
-        counts, in_documents, total = count_documents(documents)
+        counts, in_documents, total = count_documents(documents, self.output_mode == "tf_idf")
         for special in (self.mask_token, self.oov_token):
             counts.pop(special, None)
         ordered = sorted(counts, key=lambda token: (counts[token], token), reverse=True)
@@ -234,15 +246,13 @@ class IndexLookup(Layer):
         if values.size == 0:
             return values.astype("int32")
         unique, inverse = np.unique(values, return_inverse=True)
-        found = np.array([self._index_of(self._token(v)) for v in unique.tolist()], "int32")
+        found = np.array([self.place(self._token(v)) for v in unique.tolist()], "int32")
         return found[inverse].reshape(values.shape)
 
-    def _index_of(self, token: Any) -> int:
-        if self.mask_token is not None and token == self.mask_token:
-            return 0 if self._has_mask else -1
-        if token in self._index:
-            return self._index[token]
-        return self._first_oov() + self._oov_place(token)
+    def place(self, token: Any) -> int:
+        """The index of one token; -1 for the mask token where it has no index."""
+        found = self._index.get(token)
+        return self._first_oov() + self._oov_place(token) if found is None else found
 
     def _oov_place(self, token: Any) -> int:
         if self.num_oov_indices == 0:
@@ -254,23 +264,48 @@ class IndexLookup(Layer):
                     "Pass num_oov_indices=1.",
                 )
             )
-        return 0
+        return self._bucket(token) if self.num_oov_indices > 1 else 0
+
+    def _bucket(self, token: Any) -> int:
+        """Which of several unknown indices a token gets: its fingerprint's."""
+        salt = None if self.salt is None else (self.salt[0], self.salt[1])
+        return int(fingerprints([bytes_of(token)], salt)[0] % np.uint64(self.num_oov_indices))
+
+    @property
+    def _depth(self) -> int | None:
+        """The size of vectors; None before the vocabulary is known."""
+        if self.pad_to_max_tokens and self.max_tokens is not None:
+            return self.max_tokens
+        return None if self._tokens is None else self.vocabulary_size()
 
     def _encoded(self, indices: Any) -> Any:
         if self.output_mode == "int":
             return jnp.asarray(indices, "int32")
-        depth = self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
-        indices = jnp.asarray(indices)
-        if self.output_mode != "tf_idf":
-            return encode(indices, depth, self.output_mode, "int32")
-        counted = encode(indices, depth, "count", "float32")
-        weights = np.zeros(depth, "float32")
-        weights[: len(self._idf)] = self._idf
-        return counted * weights
+        mode = "count" if self.output_mode == "tf_idf" else self.output_mode
+        dtype = "float32" if self.output_mode == "tf_idf" else "int32"
+        make = encode if is_tracer(indices) else encode_on_host
+        vectors = make(indices, self._depth, mode, dtype)
+        return jnp.asarray(vectors * self._weights() if self.output_mode == "tf_idf" else vectors)
+
+    def _weights(self) -> np.ndarray:
+        weights = np.zeros(self._depth or 0, "float32")
+        if self._idf is not None:
+            weights[: len(self._idf)] = self._idf
+        return weights
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic output: indices, vectors, or strings when inverted."""
+        inputs = args[0] if args else kwargs["inputs"]
+        if self.invert:
+            return KerasTensor(inputs.shape, self._token_dtype)
+        if self.output_mode == "int":
+            return KerasTensor(inputs.shape, "int32")
+        dtype = "float32" if self.output_mode == "tf_idf" else "int32"
+        return KerasTensor(encoded_shape(inputs.shape, self._depth, self.output_mode), dtype)
 
     def save_assets(self, folder: str) -> None:
         """Write the vocabulary into a folder, as `vocabulary.txt`."""
-        if self.input_vocabulary is None:
+        if self.input_vocabulary is None and self._tokens is not None:
             text = "\n".join(str(token) for token in self.get_vocabulary())
             (Path(folder) / _FILE).write_text(text, encoding="utf-8")
 
@@ -281,6 +316,26 @@ class IndexLookup(Layer):
             tokens = path.read_text(encoding="utf-8").split("\n")
             weights = None if self.output_mode != "tf_idf" else np.ones(len(tokens))
             self.set_vocabulary(tokens, weights)
+
+    _names_arrays = True
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put the weights of 'tf_idf' into a store, as Keras does."""
+        if self.output_mode == "tf_idf" and self._idf is not None:
+            store["idf_weights"] = self._idf
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the weights of 'tf_idf' from a store, once the vocabulary is there."""
+        if self.output_mode == "tf_idf" and self._tokens and "idf_weights" in store.keys():
+            specials = len(self._specials())
+            given = np.asarray(store["idf_weights"])[specials : specials + len(self._tokens)]
+            self.set_vocabulary(self._tokens, given)
+
+    def take_vocabulary(self, other: IndexLookup) -> None:
+        """Have the vocabulary another lookup found."""
+        if self.input_vocabulary is None and other._tokens is not None:
+            idf = other._idf
+            self.set_vocabulary(other._tokens, None if idf is None else idf[-len(other._tokens) :])
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
@@ -302,14 +357,15 @@ class IndexLookup(Layer):
 
 
 @register("layers/StringLookup")
-class StringLookup(IndexLookup):
+class StringLookup(HostLayer, IndexLookup):
     """Indices for strings, or with `invert` strings for indices.
 
-    It works on the host: use it in the data pipeline, before the model.
+    It works on the host: in a data pipeline, or in a model whose input has dtype 'string'.
 
     Args:
         max_tokens: Largest size of the vocabulary, special tokens included.
-        num_oov_indices: 1, or 0 to refuse unknown strings.
+        num_oov_indices: Number of indices that unknown strings share by their fingerprints; 0
+            refuses them.
         mask_token: String that stands for padding; index 0.
         oov_token: What unknown strings are called.
         vocabulary: The strings, or a text file with one a line.
@@ -319,8 +375,10 @@ class StringLookup(IndexLookup):
         pad_to_max_tokens: Whether vectors have the size `max_tokens`.
         sparse: Accepted as False only.
         encoding: Of bytes.
-        salt: Accepted as None only.
-        oov_method: Accepted as 'floormod' only.
+        salt: One or two ints, for another distribution over several unknown indices.
+        oov_method: 'floormod' or 'farmhash': the same for strings.
+    Source:
+        TensorFlow 2.21: unknown strings get the same indices.
     Example:
         >>> StringLookup(vocabulary=["a", "b"])(np.array(["b", "z"])).tolist()
         [2, 0]
@@ -345,21 +403,14 @@ class StringLookup(IndexLookup):
         oov_method: str = "floormod",
         **kwargs: Any,
     ) -> None:
-        if num_oov_indices > 1:
-            raise ArgumentError(
-                message(
-                    "StringLookup",
-                    "num_oov_indices must be 0 or 1, as unknown strings are not hashed here",
-                    str(num_oov_indices),
-                    "Pass num_oov_indices=1.",
-                )
-            )
         # Set before the base reads the vocabulary with it.
         object.__setattr__(self, "encoding", encoding)
         super().__init__(
             max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,
             output_mode, sparse, pad_to_max_tokens, oov_method, salt, name=name, **kwargs,
         )  # fmt: skip
+
+    _token_dtype = "string"
 
     def _token(self, value: Any) -> str:
         return value.decode(self.encoding) if isinstance(value, bytes) else str(value)
@@ -385,8 +436,9 @@ class IntegerLookup(IndexLookup):
         output_mode: 'int', 'one_hot', 'multi_hot', 'count' or 'tf_idf'.
         sparse: Accepted as False only.
         pad_to_max_tokens: Whether vectors have the size `max_tokens`.
-        oov_method: Accepted as 'floormod' only.
-        salt: Accepted as None only.
+        oov_method: How several unknown indices are shared: 'floormod' by the remainder, 'farmhash'
+            by the fingerprint; the latter only outside compiled models.
+        salt: One or two ints, for another distribution of fingerprints.
     Example:
         >>> IntegerLookup(vocabulary=[10, 20])(np.array([20, 7])).tolist()
         [2, 0]
@@ -420,12 +472,15 @@ class IntegerLookup(IndexLookup):
         )  # fmt: skip
         self.vocabulary_dtype = vocabulary_dtype
 
+    _token_dtype = "int32"
+
     def _token(self, value: Any) -> int:
         return int(value)
 
-    def _oov_place(self, token: Any) -> int:
-        super()._oov_place(token)
-        return token % self.num_oov_indices
+    def _bucket(self, token: Any) -> int:
+        if self.oov_method == "floormod" and self.salt is None:
+            return token % self.num_oov_indices
+        return super()._bucket(token)
 
     def _indices(self, inputs: Any) -> Any:
         if not is_tracer(inputs):
@@ -434,6 +489,15 @@ class IntegerLookup(IndexLookup):
 
     def _traced_indices(self, inputs: jax.Array) -> jax.Array:
         """The same inside a compiled program, where unknown integers cannot be refused."""
+        if self.num_oov_indices > 1 and (self.oov_method != "floormod" or self.salt is not None):
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "inside a compiled model unknown integers are shared out by their remainder",
+                    f"oov_method={self.oov_method!r}, salt={self.salt!r}",
+                    "Use oov_method='floormod', or apply the layer in the data pipeline.",
+                )
+            )
         tokens = np.array(self._ready_tokens(), "int32")
         order = np.argsort(tokens)
         place = jnp.searchsorted(jnp.asarray(tokens[order]), inputs)

@@ -1,0 +1,292 @@
+"""The part of a model that works on strings: run on the host, batch by batch, before the program.
+
+JAX has no strings. Layers such as `TextVectorization` therefore run in NumPy on the rows of a
+batch (*staging*), and the compiled program, which walks over the same model, takes their results in
+the place of their calls. `layers/preprocessing/host_layer.py` holds what happens in the two walks;
+here stands which calls of a model they have to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from nacre.core import scope, tree
+from nacre.core.errors import ArgumentError, message
+from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.strings import HostString, Staged, Text, is_text, refuse_missing, strings_refused
+from nacre.core.symbolic import KerasTensor, Node
+from nacre.data.sources import arrays_of_lists
+from nacre.layers.base import tracking
+from nacre.layers.base.layer import Layer
+from nacre.layers.preprocessing.host_layer import (
+    AllRecorded,
+    HostLayer,
+    Recording,
+    Replaying,
+    in_host_scope,
+    unpacked,
+)
+from nacre.models.graph import Graph
+
+if TYPE_CHECKING:
+    from nacre.models.model import Model
+
+
+# -------------------------------------------------------------------- what a graph has to do
+
+
+class HostPlan:
+    """The calls of a graph that run on the host.
+
+    Args:
+        graph: The graph.
+
+    Attributes:
+        wanted: ids of the nodes that hold host layers.
+        before: ids of the nodes whose results these need.
+        late: A layer with weights that one of them comes after; its result is known only once the
+            program has run.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.wanted = {id(n) for n in graph.nodes if _works_on_host(n)}
+        self.before: set[int] = set()
+        self.late: Layer | None = None
+        made_by = {id(t): n for n in graph.nodes for t in n.outputs}
+        waiting = [t for n in graph.nodes if id(n) in self.wanted for t in n.inputs]
+        while waiting:
+            node = made_by.get(id(waiting.pop()))
+            if node is None or id(node) in self.before:
+                continue
+            self.before.add(id(node))
+            waiting.extend(node.inputs)
+            if isinstance(node.operation, Layer) and node.operation.trainable_variables:
+                self.late = node.operation
+
+    def __bool__(self) -> bool:
+        return bool(self.wanted)
+
+
+def _works_on_host(node: Node) -> bool:
+    operation = node.operation
+    if isinstance(operation, HostLayer):
+        return True
+    graph = getattr(operation, "_graph", None)
+    if isinstance(graph, Graph):
+        return bool(plan_of(graph))
+    return any(t.dtype == "string" for t in node.inputs) and isinstance(operation, Layer)
+
+
+def plan_of(graph: Graph) -> HostPlan:
+    """The plan of a graph, made once."""
+    found = graph.__dict__.get("_host_plan")
+    if found is None:
+        found = graph.__dict__["_host_plan"] = HostPlan(graph)
+    return found
+
+
+# -------------------------------------------------------------------- the recording walk
+
+
+def _record(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Make the host calls within one call of `layer`."""
+    graph = _graph_of(layer)
+    if isinstance(layer, HostLayer):
+        layer(*args, **kwargs)
+    elif graph is not None:
+        _record_graph(graph, layer._standardize_inputs(args[0]))  # type: ignore[attr-defined]
+    else:
+        _record_traced(layer, args, kwargs)
+
+
+def _record_graph(graph: Graph, values: list[Any]) -> None:
+    known = {id(t): v for t, v in zip(graph.inputs, values, strict=True)}
+
+    def fill(leaf: Any) -> Any:
+        return known[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
+
+    plan = plan_of(graph)
+    for node in graph.nodes:
+        is_before = id(node) in plan.before
+        if not is_before and id(node) not in plan.wanted:
+            continue
+        args = tuple(tree.map_structure(fill, a) for a in node.args)
+        kwargs = {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()}
+        if not is_before:
+            _record(node.operation, args, kwargs)
+            continue
+        results = tree.flatten(node.operation(*args, **kwargs))
+        for tensor, result in zip(node.outputs, results, strict=False):
+            known[id(tensor)] = result
+
+
+def _record_traced(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Walk over a `call` written in Python: what it computes is only traced, host layers run.
+
+    Inputs are on the device already, so that a layer is handed the array itself, not a copy made
+    within the trace, which would have no values.
+    """
+    args, kwargs = tree.map_structure(_on_device, (args, kwargs))
+    variables = layer.variables if layer.built else []
+    shapes = [jax.ShapeDtypeStruct(v.shape, v._dtype) for v in variables]
+
+    def walk(values: list[Any]) -> None:
+        pairs = list(zip(variables, values, strict=True))
+        with scope.StatelessScope(pairs), scope.entered_call(scope.CallContext(layer, None)):
+            Layer.__call__(layer, *args, **kwargs)
+
+    jax.eval_shape(walk, shapes)
+
+
+def _on_device(leaf: Any) -> Any:
+    return jax.numpy.asarray(leaf) if isinstance(leaf, np.ndarray) and not is_text(leaf) else leaf
+
+
+def _graph_of(model: Any) -> Graph | None:
+    """The graph of a model that runs it; None when its class has a `call` of its own."""
+    graph = getattr(model, "_graph", None)
+    return graph if graph is not None and model._runs_its_graph() else None
+
+
+# -------------------------------------------------------------------- staging
+
+
+class HostStage:
+    """Turns the inputs of a model into what its compiled program takes.
+
+    Args:
+        model: The model.
+        who: Who asks, for messages.
+    """
+
+    def __init__(self, model: Model, who: str) -> None:
+        self.model, self.who = model, who
+        self.count: int | None = None  # of host calls, known after the first walk
+        self.kept = _kept_variables(model)
+
+    def __call__(self, x: Any) -> Staged:
+        """Inputs and the results of the host layers, for rows of any number."""
+        x = as_host_arrays(x, self.who)
+        recording = Recording(self.kept, self.count)
+        held = tree.map_structure(_held, x)
+        with in_host_scope(recording), jax.default_device(_host_device()):
+            try:
+                if _graph_of(self.model) is None:
+                    _record_traced(self.model, (held,), {})
+                else:
+                    with scope.StatelessScope(self.kept), scope.entered_call(None):
+                        _record(self.model, (held,), {})
+            except AllRecorded:
+                pass
+        self.count = len(recording.results)
+        return Staged(tree.map_structure(_as_text, x), recording.results)
+
+
+def _kept_variables(model: Model) -> list[Any]:
+    """Weights that host calls read, as they are now: training lends the variables' own arrays."""
+    layers: list[Layer] = [x for x in model._flatten_layers() if isinstance(x, HostLayer)]
+    graph = _graph_of(model)
+    if graph is not None:
+        before = plan_of(graph).before
+        operations = [n.operation for n in graph.nodes if id(n) in before]
+        layers += [operation for operation in operations if isinstance(operation, Layer)]
+    found = {id(v): v for layer in layers for v in layer.variables}
+    with jax.default_device(_host_device()):
+        return [(v, jax.numpy.asarray(v.numpy())) for v in found.values()]
+
+
+def _host_device() -> Any:
+    try:
+        return jax.devices("cpu")[0]
+    except RuntimeError:  # a platform was chosen that leaves the CPU out
+        return jax.devices()[0]
+
+
+def _held(leaf: Any) -> Any:
+    return HostString(leaf.shape, leaf) if is_text(leaf) else leaf
+
+
+def _as_text(leaf: Any) -> Any:
+    return Text(np.zeros((*leaf.shape, 0), bool)) if is_text(leaf) else leaf
+
+
+def as_host_arrays(structure: Any, who: str) -> Any:
+    """Inputs as NumPy arrays, lists of strings and numbers among them."""
+
+    def convert(leaf: Any) -> Any:
+        if leaf is None:
+            return None
+        array = np.asarray(to_numpy_if_foreign(leaf))
+        if array.dtype == object:
+            refuse_missing(array, who)
+        return array
+
+    return tree.map_structure(convert, arrays_of_lists(structure))
+
+
+def stage_for(model: Model, x: Any, who: str) -> HostStage | None:
+    """What has to be done with inputs like `x` before the program; None when nothing.
+
+    Raises:
+        DTypeError: There are strings, and no layer that takes them.
+    """
+    graph = _graph_of(model)
+    has_strings = any(is_text(leaf) for leaf in tree.flatten(x))
+    if graph is not None:
+        plan = plan_of(graph)
+        if plan.late is not None:
+            raise _comes_late(who, plan.late)
+        if plan:
+            return HostStage(model, who)
+    elif _holds_host_layers(model):
+        return HostStage(model, who)
+    if has_strings:
+        raise strings_refused(who, f"strings, and no layer that takes them in {model._who()}")
+    return None
+
+
+def _holds_host_layers(model: Model) -> bool:
+    epoch, found = model.__dict__.get("_host_layers", (None, False))
+    if epoch != tracking.structure_epoch():
+        found = any(isinstance(layer, HostLayer) for layer in model._flatten_layers())
+        model.__dict__["_host_layers"] = tracking.structure_epoch(), found
+    return found
+
+
+def _comes_late(who: str, layer: Layer) -> ArgumentError:
+    return ArgumentError(
+        message(
+            who,
+            "layers that work on strings must come before all layers with weights",
+            f"one that comes after '{layer.name}'",
+            "Train the model without it, and put it behind in another model: "
+            "Model(model.inputs, lookup(model.output)).",
+        )
+    )
+
+
+def is_late(model: Model) -> bool:
+    """Whether strings are made of what the model computed: it is then run call by call."""
+    graph = _graph_of(model)
+    return graph is not None and plan_of(graph).late is not None
+
+
+def staged_arguments(model: Model, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments of `model(...)` with the host's part done, when there is one."""
+    graph = _graph_of(model)
+    if graph is None or not args or not (plan := plan_of(graph)) or plan.late is not None:
+        return args
+    return (HostStage(model, model._who())(args[0]), *args[1:])
+
+
+def replay(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`call(*args)` where the first argument was staged."""
+    with in_host_scope(Replaying(args[0].results)):
+        return call(unpacked(args[0].inputs), *args[1:], **kwargs)
+
+
+__all__ = ["HostStage", "is_late", "plan_of", "replay", "stage_for", "staged_arguments"]
