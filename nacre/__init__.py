@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from nacre import models as models
     from nacre import ops as ops
     from nacre import optimizers as optimizers
+    from nacre import quantizers as quantizers
     from nacre import random as random
     from nacre import regularizers as regularizers
     from nacre import saving as saving
     from nacre import tree as tree
     from nacre import utils as utils
-    from nacre.core.dtypes import DTypePolicy as DTypePolicy
     from nacre.core.names import name_scope as name_scope
+    from nacre.core.policies import DTypePolicy as DTypePolicy
+    from nacre.core.policies import FloatDTypePolicy as FloatDTypePolicy
     from nacre.core.scope import StatelessScope as StatelessScope
     from nacre.core.symbolic import KerasTensor as KerasTensor
     from nacre.core.variable import Variable as Variable
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from nacre.models import Model as Model
     from nacre.models import Sequential as Sequential
     from nacre.optimizers import Optimizer as Optimizer
+    from nacre.quantizers import Quantizer as Quantizer
     from nacre.regularizers import Regularizer as Regularizer
 
 __version__ = "0.1.0"
@@ -62,6 +65,7 @@ _NAMESPACES = (
     "models",
     "ops",
     "optimizers",
+    "quantizers",
     "random",
     "regularizers",
     "saving",
@@ -69,7 +73,8 @@ _NAMESPACES = (
     "utils",
 )
 _NAMES = {
-    "DTypePolicy": "nacre.core.dtypes",
+    "DTypePolicy": "nacre.core.policies",
+    "FloatDTypePolicy": "nacre.core.policies",
     "Functional": "nacre.models",
     "Initializer": "nacre.initializers",
     "Input": "nacre.layers",
@@ -80,6 +85,7 @@ _NAMES = {
     "Metric": "nacre.metrics",
     "Model": "nacre.models",
     "Optimizer": "nacre.optimizers",
+    "Quantizer": "nacre.quantizers",
     "Regularizer": "nacre.regularizers",
     "Sequential": "nacre.models",
     "StatelessScope": "nacre.core.scope",

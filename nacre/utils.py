@@ -1,5 +1,9 @@
 """`keras.utils`: names that scripts find there. A face; each lives on the floor it belongs to."""
 
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
 from nacre.core.config import (
     disable_interactive_logging as disable_interactive_logging,
 )
@@ -9,6 +13,7 @@ from nacre.core.config import (
 from nacre.core.config import (
     is_interactive_logging_enabled as is_interactive_logging_enabled,
 )
+from nacre.core.dtypes import standardize_dtype as standardize_dtype
 from nacre.core.random import set_random_seed as set_random_seed
 from nacre.core.registry import CustomObjectScope as CustomObjectScope
 from nacre.core.registry import custom_object_scope as custom_object_scope
@@ -19,19 +24,37 @@ from nacre.core.registry import get_registered_object as get_registered_object
 from nacre.core.registry import register_keras_serializable as register_keras_serializable
 from nacre.core.registry import serialize_keras_object as serialize_keras_object
 from nacre.core.session import clear_session as clear_session
+from nacre.core.settings import Config as Config
+from nacre.core.symbolic import get_source_inputs as get_source_inputs
 from nacre.core.symbolic import is_symbolic as is_keras_tensor
 from nacre.data.arrays import normalize as normalize
 from nacre.data.arrays import pad_sequences as pad_sequences
 from nacre.data.arrays import to_categorical as to_categorical
+from nacre.data.batches import pack_x_y_sample_weight as pack_x_y_sample_weight
+from nacre.data.batches import unpack_x_y_sample_weight as unpack_x_y_sample_weight
 from nacre.data.graphs import pad_graphs as pad_graphs
 from nacre.data.py_dataset import PyDataset as PyDataset
 from nacre.data.py_dataset import PyDataset as Sequence
 from nacre.datasets.download import get_file as get_file
+from nacre.ops import boxes as bounding_boxes
+
+if TYPE_CHECKING:
+    from nacre.models.feature_space import FeatureSpace as FeatureSpace
+
+# `import nacre.utils.bounding_boxes` works too, as `import os.path` does.
+sys.modules[f"{__name__}.bounding_boxes"] = bounding_boxes
 
 __all__ = [
+    "Config",
+    "get_source_inputs",
+    "pack_x_y_sample_weight",
+    "standardize_dtype",
+    "unpack_x_y_sample_weight",
     "CustomObjectScope",
+    "FeatureSpace",
     "PyDataset",
     "Sequence",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -51,3 +74,9 @@ __all__ = [
     "set_random_seed",
     "to_categorical",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "FeatureSpace":  # only when asked for: it brings all layers and models
+        return importlib.import_module("nacre.models.feature_space").FeatureSpace
+    raise AttributeError(f"module 'nacre.utils' has no attribute {name!r}")

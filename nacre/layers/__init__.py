@@ -6,6 +6,7 @@ to names; they can be read as attributes too.
 
 from typing import Any
 
+from nacre.layers import adapters as _adapters  # they register themselves
 from nacre.layers.attention import LEGACY_NAMES as _attention_names
 from nacre.layers.attention import AdditiveAttention as AdditiveAttention
 from nacre.layers.attention import Attention as Attention
@@ -42,6 +43,9 @@ from nacre.layers.core import Softmax as Softmax
 from nacre.layers.core import ThresholdedReLU as ThresholdedReLU
 from nacre.layers.core import deserialize as deserialize
 from nacre.layers.core import serialize as serialize
+from nacre.layers.foreign import FlaxLayer as FlaxLayer
+from nacre.layers.foreign import JaxLayer as JaxLayer
+from nacre.layers.foreign import TorchModuleWrapper as TorchModuleWrapper
 from nacre.layers.graph import GATConv as GATConv
 from nacre.layers.graph import GCNConv as GCNConv
 from nacre.layers.graph import GINConv as GINConv
@@ -173,6 +177,7 @@ from nacre.layers.reshaping import UpSampling3D as UpSampling3D
 from nacre.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from nacre.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from nacre.layers.reshaping import ZeroPadding3D as ZeroPadding3D
+from nacre.layers.transformer import RelativePositionBias as RelativePositionBias
 from nacre.layers.transformer import RotaryEmbedding as RotaryEmbedding
 from nacre.layers.transformer import SinePositionEncoding as SinePositionEncoding
 from nacre.layers.transformer import TokenAndPositionEmbedding as TokenAndPositionEmbedding
@@ -192,11 +197,20 @@ LEGACY_NAMES: dict[str, str] = {
 }
 
 
+# Layers of Keras that nacre does not have, and why.
+NOT_HERE: dict[str, str] = {
+    "TFSMLayer": "It runs a TensorFlow SavedModel, whose graph only TensorFlow can run. Open the "
+    "model's .keras or .h5 file with nacre.models.load_model, or build the model in code and "
+    "load its weights.",
+}
+
+
 def __getattr__(name: str) -> Any:
     """A layer by an old spelling."""
     if name in LEGACY_NAMES:
         return globals()[LEGACY_NAMES[name]]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    reason = f" {NOT_HERE[name]}" if name in NOT_HERE else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{reason}")
 
 
 __all__ = [
@@ -249,6 +263,7 @@ __all__ = [
     "Embedding",
     "Equalization",
     "Flatten",
+    "FlaxLayer",
     "GATConv",
     "GCNConv",
     "GINConv",
@@ -275,6 +290,7 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "IntegerLookup",
+    "JaxLayer",
     "KLDivergenceRegularization",
     "LSTM",
     "LSTMCell",
@@ -322,6 +338,7 @@ __all__ = [
     "RandomTranslation",
     "RandomZoom",
     "ReLU",
+    "RelativePositionBias",
     "RepeatVector",
     "Rescaling",
     "Reshape",
@@ -348,6 +365,7 @@ __all__ = [
     "ThresholdedReLU",
     "TimeDistributed",
     "TokenAndPositionEmbedding",
+    "TorchModuleWrapper",
     "TransformerDecoder",
     "TransformerEncoder",
     "UnitNormalization",

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 
 from nacre.core import tree
 from nacre.core.config import floatx
-from nacre.core.dtypes import DTypePolicy, get_policy
 from nacre.core.errors import ArgumentError, message
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.names import auto_name
+from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, serialize_keras_object
 from nacre.core.scope import get_mask, logits_of, set_mask
 from nacre.core.variable import Variable

@@ -7,9 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.dtypes import DTypePolicy, get_policy
 from nacre.core.errors import message, unknown_name
 from nacre.core.names import auto_name, name_scope
+from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, get_registered_object
 from nacre.core.scope import StatelessScope
 from nacre.core.variable import Variable

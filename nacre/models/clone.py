@@ -72,7 +72,11 @@ def clone_model(
 
 
 def _from_own_config(layer: Layer) -> Any:
-    return type(layer).from_config(layer.get_config())
+    twin: Any = type(layer).from_config(layer.get_config())
+    for one, other in zip(twin._flatten_layers(), layer._flatten_layers(), strict=False):
+        if hasattr(one, "take_vocabulary") and type(one) is type(other):
+            one.take_vocabulary(other)  # a graph cannot be made without it
+    return twin
 
 
 def _clone_graph(model: Model, input_tensors: Any, copy: Any, call_function: Any) -> Model:

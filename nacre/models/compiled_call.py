@@ -36,12 +36,18 @@ class Program:
                 lambda leaf: next(stream) if leaf is _ARRAY else leaf, structure
             )
             pairs = list(zip(variables, values, strict=True))
-            with scope.StatelessScope(pairs, collect_losses=True) as inner:
+            # The context outlives the call, as the masks of traced values are kept in it.
+            context = scope.CallContext(model, kwargs.get("training"))
+            with (
+                scope.StatelessScope(pairs, collect_losses=True) as inner,
+                scope.entered_call(context),
+            ):
                 outputs = model._call_now(tuple(args), dict(kwargs))
+                masks = _masks(outputs)
                 losses = list(inner.losses)
                 self.changed = [v for v, old in pairs if inner.get_current_value(v) is not old]
                 updates = [inner.get_current_value(v) for v in self.changed]
-            return outputs, _masks(outputs), losses, updates
+            return outputs, masks, losses, updates
 
         self.run = jax.jit(run)
 

@@ -3,7 +3,8 @@
 One program holds the whole loop: a buffer of the final length, a model call for each new token, the
 choice of that token. The prompt's length is an argument of the program, so prompts of all lengths
 share it. A model made of `TransformerDecoder` blocks is called on the whole buffer once and on one
-token a step after that; any other causal model is called on the whole buffer each time.
+token a step after that, its encoder once; any other causal model is called on the whole buffer each
+time.
 """
 
 from __future__ import annotations
@@ -21,17 +22,10 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import draw_key
 from nacre.layers.transformer import beam_step, sample_tokens
 from nacre.layers.transformer.decoding import DecodingState, decoding
+from nacre.models import generation_graph
 from nacre.models.model import Model
-from nacre.ops._define import OpCall
 
 _WHO = "generate"
-# Layers that treat each step alone, or know how to go on from step to step.
-_STEPWISE = frozenset(
-    "InputLayer Embedding ReversibleEmbedding TokenAndPositionEmbedding SinePositionEncoding "
-    "TransformerDecoder Dense Dropout LayerNormalization RMSNormalization Activation ReLU "
-    "LeakyReLU ELU Softmax Add Multiply Identity".split()
-)
-_STEPWISE_OPS = frozenset("add subtract multiply divide gelu relu silu tanh softmax".split())
 
 
 class Settings(NamedTuple):
@@ -109,10 +103,17 @@ def generate(
     _check(temperature, top_k, top_p, num_beams)
     length = _steps(model, max_length)
     tokens = np.pad(tokens, ((0, 0), (0, length - max_length)), constant_values=pad_token)
-    cached = _can_cache(model, encoder_inputs) if use_cache is None else bool(use_cache)
-    if cached and encoder_inputs is not None:
+    can_remember = generation_graph.can_remember(model, encoder_inputs)
+    cached = can_remember if use_cache is None else bool(use_cache)
+    if cached and encoder_inputs is not None and not can_remember:
         raise ArgumentError(
-            message(_WHO, "use_cache must be False with encoder_inputs", "use_cache=True")
+            message(
+                _WHO,
+                "with encoder_inputs and use_cache=True the model must be a graph whose decoder "
+                "treats each step alone, besides TransformerDecoder",
+                "another model",
+                "Leave use_cache out.",
+            )
         )
     settings = Settings(
         max_length,
@@ -185,37 +186,6 @@ def _steps(model: Any, max_length: int) -> int:
     return max_length if steps is None else steps
 
 
-def _can_cache(model: Any, encoder_inputs: Any) -> bool:
-    """Whether the graph shows that calls on one token a step give what one call gives."""
-    if encoder_inputs is not None or not isinstance(model, Model) or model._graph is None:
-        return False
-    if len(model._graph.inputs) != 1 or model._graph.inputs[0].shape[1:] != (None,):
-        return False
-    return all(_is_stepwise(node) for node in model._graph.nodes)
-
-
-def _is_stepwise(node: Any) -> bool:
-    operation = node.operation
-    if isinstance(operation, OpCall):
-        # Arrays among the arguments could belong to certain steps.
-        return (
-            operation.op.name in _STEPWISE_OPS
-            and operation.attributes.get("axis", -1) in (-1, 2)
-            and len(node.inputs) >= 1
-            and all(
-                np.ndim(value) == 0 for value in node.args if not hasattr(value, "_keras_history")
-            )
-        )
-    name = type(operation).__name__
-    if name not in _STEPWISE or type(operation).__module__.split(".")[0] != "nacre":
-        return False
-    if name == "TransformerDecoder":
-        return len(node.inputs) == 1 and not set(node.kwargs) - {"training"}
-    if name in ("LayerNormalization", "RMSNormalization", "Softmax"):
-        return operation.axis in (-1, [-1], 2, [2])
-    return True
-
-
 # ------------------------------------------------------------------------------- the program
 
 
@@ -255,19 +225,29 @@ def _run(
 def _program(model: Any, settings: Settings, variables: list[Any]) -> Callable[..., Any]:
     """tokens, lengths -> tokens, as a pure function of the variables' values."""
     loop = _beam_loop if settings.num_beams > 1 else _sampling_loop
+    split = generation_graph.split_of(model) if settings.use_cache else None
 
     def run(values: Any, tokens: Any, lengths: Any, key: Any, encoder_inputs: Any) -> Any:
         if settings.num_beams > 1 and encoder_inputs is not None:
             encoder_inputs = _repeated(encoder_inputs, settings.num_beams)
+        mapping = list(zip(variables, values, strict=True))
+        encoded = None
+        if split is not None:
+            with scope.StatelessScope(mapping):
+                encoded = split.encode(model, encoder_inputs)
+
+        def call(inputs: Any) -> Any:
+            if split is not None:
+                return split.decode(model, encoded, inputs)
+            return _called(model, inputs if encoder_inputs is None else [encoder_inputs, inputs])
 
         def predict(inputs: Any, state: DecodingState | None) -> Any:
-            inputs = inputs if encoder_inputs is None else [encoder_inputs, inputs]
-            with scope.StatelessScope(list(zip(variables, values, strict=True))):
+            with scope.StatelessScope(mapping):
                 if state is None:
-                    outputs = _called(model, inputs)
+                    outputs = call(inputs)
                 else:
                     with decoding(state):
-                        outputs = _called(model, inputs)
+                        outputs = call(inputs)
             return outputs if settings.from_logits else jnp.log(outputs)
 
         return loop(_Predictor(predict, settings.use_cache), settings, tokens, lengths, key)
@@ -292,18 +272,20 @@ class _Predictor:
 
     def __init__(self, predict: Callable[..., Any], use_cache: bool) -> None:
         self.predict, self.use_cache = predict, use_cache
+        self.constants: list[Any] = []  # what the first call computed for all: an encoder's keys
 
     def start(self, tokens: Any, position: Any) -> tuple[Any, Any]:
         """Logits (batch, vocab) after `position`, and the memory."""
         state = DecodingState() if self.use_cache else None
         logits = _at(self.predict(tokens, state), position)
+        self.constants = state.constants if state is not None else []
         return logits, (state.new_memory if state is not None else [])
 
     def step(self, tokens: Any, position: Any, memory: Any) -> tuple[Any, Any]:
         """The same when the token at `position` is new."""
         if not self.use_cache:
             return self.start(tokens, position)
-        state = DecodingState(position, memory)
+        state = DecodingState(position, memory, self.constants, tokens.shape[1])
         token = lax.dynamic_slice_in_dim(tokens, position, 1, axis=1)
         return self.predict(token, state)[:, 0], state.new_memory
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
+
 from nacre import ops
 from nacre.core import scope, tree
-from nacre.core.errors import ArgumentError, ShapeError, message, nearest
+from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, nearest
+from nacre.core.strings import HostString, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
+from nacre.data.sources import device_dtype
 from nacre.models.graph import Graph
 
 if TYPE_CHECKING:
@@ -131,6 +135,8 @@ def _key_error(who: str, names: list[str], given: list[str], missing: list[str])
 def _fit(value: Any, expected: KerasTensor, who: str) -> Any:
     """Cast to the Input's dtype; add or drop a last axis of size 1; check the shape."""
     shape, wanted = tuple(value.shape), expected.shape
+    if is_text(value) or expected.dtype == "string":
+        return _fit_strings(value, expected, who)
     if len(shape) == len(wanted) + 1 and shape[-1] == 1:
         value = ops.squeeze(value, axis=-1)
     elif len(shape) == len(wanted) - 1 and wanted and wanted[-1] == 1:
@@ -143,15 +149,40 @@ def _fit(value: Any, expected: KerasTensor, who: str) -> Any:
     if not fits:
         shown = tuple(n if isinstance(n, int) else None for n in shape)
         raise ShapeError(shape_message(who, wanted, shown))
-    if (
-        hasattr(value, "dtype")
-        and str(value.dtype) != expected.dtype
-        and expected.dtype != "string"
-    ):
-        value = ops.cast(value, expected.dtype)
+    # On the device 64-bit numbers have 32 bits, on the host they keep theirs.
+    dtype = str(device_dtype(jnp.dtype(expected.dtype)))
+    if hasattr(value, "dtype") and str(value.dtype) not in (expected.dtype, dtype):
+        value = ops.cast(value, expected.dtype if isinstance(value, KerasTensor) else dtype)
         if mask is not None:
             scope.set_mask(value, mask)
     return value
+
+
+def _fit_strings(value: Any, expected: KerasTensor, who: str) -> Any:
+    """The same for strings, which stay on the host."""
+    if expected.dtype != "string":
+        raise strings_refused(who, "strings, where the model takes numbers")
+    if not is_text(value):
+        raise DTypeError(
+            message(
+                who,
+                "it must be strings",
+                f"an array of dtype {value.dtype}",
+                "Convert it with x.astype(str), or make the Input with the dtype of the data.",
+            )
+        )
+    if isinstance(value, KerasTensor):
+        return value
+    shape, wanted = tuple(value.shape), expected.shape
+    if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
+        shape = (*shape, 1)
+    elif len(shape) == len(wanted) + 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != len(wanted) or not _agree(shape, wanted):
+        raise ShapeError(shape_message(who, wanted, tuple(value.shape)))
+    values = value.values if isinstance(value, HostString) else value
+    values = None if values is None else values.reshape(shape)
+    return HostString(shape, values) if isinstance(value, HostString) else values
 
 
 def shape_message(who: str, wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> str:

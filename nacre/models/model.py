@@ -20,11 +20,14 @@ from nacre.core.errors import (
 )
 from nacre.core.interop import is_tracing
 from nacre.core.registry import register, serialize_keras_object
-from nacre.core.symbolic import any_symbolic
+from nacre.core.strings import Staged, is_text
+from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.traceback import boundary
-from nacre.layers.base.layer import Layer
+from nacre.layers.base import adapting
+from nacre.layers.base.layer import Layer, _tensors_for
 from nacre.models import doors
 from nacre.models.compiled_call import CallCache, call_compiled, can_compile
+from nacre.models.explain_masks import MaskReport, explain_masks
 from nacre.models.graph import Graph
 from nacre.models.graph_calls import (
     attach_graph,
@@ -33,6 +36,7 @@ from nacre.models.graph_calls import (
     run_graph,
     standardize_inputs,
 )
+from nacre.models.host_stage import is_late, replay, stage_for, staged_arguments
 from nacre.models.summary import print_summary
 from nacre.training import evaluation, loop, prediction
 from nacre.training.compile import CompiledTraining, compile_config, compile_from_config
@@ -60,6 +64,7 @@ class Model(Layer):
     """
 
     _functional_class: type[Model]
+    _takes_strings = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Model:
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
@@ -82,6 +87,7 @@ class Model(Layer):
         self._graph_layers: list[Layer] = []
         self._nested_inputs: Any = None
         self._nested_outputs: Any = None
+        self._string_inputs: Any = None  # 'string' or None for each input a call was given
         self._trainer: CompiledTraining | None = None
         self._call_plan = CallCache()
         self.compiled = False
@@ -186,6 +192,8 @@ class Model(Layer):
     @boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the model: to arrays compiled and cached, to symbolic tensors as a layer."""
+        if args and isinstance(args[0], Staged):
+            return replay(self.__call__, args, kwargs)
         if (
             self.__dict__.get("built")
             and scope.call_context() is None
@@ -193,10 +201,10 @@ class Model(Layer):
             and not any_symbolic(args, kwargs)
             and not self._runs_eagerly()
             and not is_tracing()
-            and can_compile(args, kwargs)
+            and can_compile(staged := staged_arguments(self, args), kwargs)
         ):
             try:
-                return call_compiled(self, self._call_plan, args, kwargs)
+                return call_compiled(self, self._call_plan, staged, kwargs)
             except jax.errors.JAXTypeError as error:
                 # Python code of the user's that needs real values: run it as it is from now on.
                 if not _needs_values(error):
@@ -206,15 +214,38 @@ class Model(Layer):
 
     def _standardize_inputs(self, inputs: Any) -> list[Any]:
         """Inputs matched to the graph's, checked and cast."""
+        if isinstance(inputs, Staged):
+            return replay(self._standardize_inputs, (inputs,), {})
         return standardize_inputs(self, inputs)
 
+    def _runs_its_graph(self) -> bool:
+        """Whether the graph is what a call computes: not in classes with a `call` of their own."""
+        return self._graph is not None and type(self).call is Model.call
+
+    def _host_stage(self, x: Any, who: str) -> Any:
+        """What turns strings among inputs like `x` into numbers on the host, or None."""
+        return stage_for(self, x, who)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic outputs for symbolic inputs; a graph with strings in it knows its own."""
+        if self._runs_its_graph():
+            ends = [*self._graph.inputs, *self._graph.outputs]  # type: ignore[union-attr]
+            if any(t.dtype == "string" for t in ends):
+                standardize_inputs(self, args[0])
+                return tree.map_structure(
+                    lambda t: KerasTensor(t.shape, t.dtype), self._nested_outputs
+                )
+        return super().compute_output_spec(*args, **kwargs)
+
     def _runs_eagerly(self) -> bool:
-        if self.__dict__.get("_eager_only"):
+        if self.__dict__.get("_eager_only") or is_late(self):
             return True
         return self._trainer is not None and self._trainer.run_eagerly
 
     def _call_now(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The plain call, without looking for a compiled program."""
+        if args and isinstance(args[0], Staged):
+            return replay(super().__call__, args, kwargs)
         return Layer.__call__(self, *args, **kwargs)
 
     def _forget_programs(self) -> None:
@@ -231,6 +262,9 @@ class Model(Layer):
     def _passes_masks_itself(self) -> bool:
         return True
 
+    def _carries_masks(self) -> bool:
+        return True
+
     def build(self, input_shape: Any = None, **kwargs: Any) -> None:
         """Make all variables by describing the model for an input shape (batch included)."""
         if self._graph is not None:
@@ -238,8 +272,6 @@ class Model(Layer):
         shapes = kwargs if input_shape is None else input_shape
         if not shapes and shapes != ():
             return
-        from nacre.layers.base.layer import _tensors_for
-
         object.__setattr__(self, "_building", True)
         self.built = True
         tensors = _tensors_for(shapes, self.compute_dtype)
@@ -265,7 +297,47 @@ class Model(Layer):
             if len(named) != 1
             else {"input_shape": calling.shapes_of(next(iter(named.values())))}
         )
+        kinds = tree.map_structure(lambda x: "string" if is_text(x) else None, [*named.values()])
+        self._string_inputs = kinds[0] if len(kinds) == 1 and any(tree.flatten(kinds)) else None
         self.built = True
+
+    # ---------------------------------------------------------------- adapting
+
+    @boundary
+    def quantize(  # type: ignore[override]
+        self,
+        mode: str | None = None,
+        config: Any = None,
+        filters: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Keep the weights of all layers that have such a form as 8-bit or 4-bit numbers.
+
+        They are not trained any more: what is left to train (biases, `enable_lora`) needs a new
+        `compile`.
+
+        Args:
+            mode: 'int8', 'int4', or 'float8' (training with 8-bit floats).
+            config: Settings, such as `nacre.quantizers.Int4QuantizationConfig(block_size=64)`.
+            filters: Which layers: a regular expression searched for in their names, a list of
+                them, or a function of a layer.
+
+        Raises:
+            NotBuiltError: The model has no weights yet.
+            ArgumentError: An unknown mode, or a layer that is quantized already.
+        Example:
+            >>> import nacre
+            >>> model = nacre.Sequential([nacre.Input((4,)), nacre.layers.Dense(2)])
+            >>> model.quantize("int8")
+            >>> model.layers[0].kernel.dtype
+            'int8'
+        """
+        if kwargs:
+            raise ArgumentError(
+                message(f"{self._who()}.quantize", "arguments must be known", ", ".join(kwargs))
+            )
+        adapting.quantize_model(self, mode, config, filters)
+        self._forget_programs()
 
     # ---------------------------------------------------------------- training
 
@@ -542,6 +614,39 @@ class Model(Layer):
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )
 
+    def explain_masks(self, inputs: Any = None) -> MaskReport:
+        """Where masks are made, used, passed on and lost: one row for each call, and what to do.
+
+        Use it when padded steps seem to count, or a warning says that a mask stops.
+
+        Args:
+            inputs: Example arrays; needed for a model that is not described by symbolic tensors
+                (a subclass with its own `call`, a `Sequential` without an input shape).
+
+        Returns:
+            A report whose text is a table; `rows` and `stops` hold the same as data.
+
+        Raises:
+            ArgumentError: A subclassed model comes without `inputs`.
+
+        Example:
+            >>> import nacre
+            >>> model = nacre.Sequential(name="tagger")
+            >>> model.add(nacre.Input((None,), dtype="int32"))
+            >>> model.add(nacre.layers.Embedding(10, 4, mask_zero=True, name="tokens"))
+            >>> model.add(nacre.layers.LSTM(3, name="reader"))
+            >>> print(model.explain_masks())
+            Masks in model: "tagger"
+            ┏━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┓
+            ┃ Layer (type)       ┃ Mask in      ┃ What happens ┃ Mask out     ┃
+            ┡━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━┩
+            │ tokens (Embedding) │ -            │ makes        │ (None, None) │
+            │ reader (LSTM)      │ (None, None) │ uses         │ -            │
+            └────────────────────┴──────────────┴──────────────┴──────────────┘
+             No mask reaches the output: every step counts in the loss.
+        """
+        return explain_masks(self, inputs)
+
     # ---------------------------------------------------------------- configs and files
 
     def get_config(self) -> dict[str, Any]:
@@ -562,13 +667,29 @@ class Model(Layer):
 
     def get_build_config(self) -> dict[str, Any] | None:
         """What the model was built for."""
-        return {"input_shape": None} if self._graph is not None else super().get_build_config()
+        if self._graph is not None:
+            return {"input_shape": None}
+        config = super().get_build_config()
+        if config is not None and self._string_inputs is not None:
+            config = {**config, "input_dtype": self._string_inputs}
+        return config
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build a subclassed model for the shapes it was saved with."""
         if self._graph is not None or self.built or not config:
             return
-        super().build_from_config(config)
+        kinds = config.get("input_dtype")
+        if kinds is None:
+            super().build_from_config(config)
+            return
+        shapes = {"input_shape": config["input_shape"]}
+        tensors = _tensors_for(shapes, self.compute_dtype)["input_shape"]
+        self._string_inputs, self._build_shapes, self.built = kinds, shapes, True
+        self.compute_output_spec(
+            tree.map_structure(
+                lambda t, kind: KerasTensor(t.shape, kind or t.dtype), tensors, kinds
+            )
+        )
 
     def to_json(self, **kwargs: Any) -> str:
         """The config as JSON text; `model_from_json` reads it."""
@@ -618,9 +739,13 @@ class Model(Layer):
         )
 
     @boundary
-    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None, **kwargs: Any
+    ) -> None:
         """Write the weights alone: `.weights.h5`, or tf.keras 2's `.h5`."""
-        doors.save_weights(self, filepath, overwrite=overwrite, **kwargs)
+        doors.save_weights(
+            self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs
+        )
 
     @boundary
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:

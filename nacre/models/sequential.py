@@ -8,11 +8,14 @@ from nacre.core import scope
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.names import name_scope
 from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import standardize_shape
 from nacre.layers.base import tracking
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.input_layer import Input, InputLayer
+from nacre.layers.preprocessing.text import TextVectorization
+from nacre.layers.preprocessing.vocabulary import StringLookup
 from nacre.models.functional import functional_from_config
 from nacre.models.graph_calls import attach_graph
 from nacre.models.model import Model
@@ -171,11 +174,18 @@ class Sequential(Model):
         ):
             input_shape = input_shape[0]
         shape = standardize_shape(input_shape)
+        self._insert_input(shape)
+        self._rebuild()
+
+    def _insert_input(self, shape: tuple[int | None, ...], data: Any = None) -> None:
+        """Begin with an input layer for a shape, unless there is one."""
         if not isinstance(self._layers[0], InputLayer):
-            dtype = _input_dtype(self._layers[0])
+            dtype = "string" if is_text(data) else _input_dtype(self._layers[0])
             # The batch size seen first is no rule for later batches.
             self._layers.insert(0, InputLayer(batch_shape=(None, *shape[1:]), dtype=dtype))
-        self._rebuild()
+
+    def _runs_its_graph(self) -> bool:
+        return self._graph is not None and type(self).call is Sequential.call
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Apply the layers in order."""
@@ -192,7 +202,8 @@ class Sequential(Model):
         if self._graph is None and self._layers:
             first = next(iter(named.values()))
             if hasattr(first, "shape"):
-                self.build(standardize_shape(first.shape))
+                self._insert_input(standardize_shape(first.shape), first)
+                self._rebuild()
         self.built = True
 
     def get_config(self) -> dict[str, Any]:
@@ -229,7 +240,11 @@ class Sequential(Model):
 
 
 def _input_dtype(layer: Layer) -> str:
-    """Integer inputs for an Embedding, else what the layer computes in."""
+    """Strings for a layer that takes only them, else what the layer computes in."""
+    if isinstance(layer, TextVectorization) or (
+        isinstance(layer, StringLookup) and not layer.invert
+    ):
+        return "string"
     if type(layer).__name__ == "Embedding":
         return "float32"
     dtype = layer.compute_dtype

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import config, interop
-from nacre.core.dtypes import standardize_dtype
+from nacre.core.dtypes import host_dtype, standardize_dtype
 from nacre.core.variable import Variable
 
 # A tensor is an array, a traced or symbolic tensor, a Variable, a number or nested lists of them.
@@ -30,13 +30,16 @@ def array(x: Tensor) -> jax.Array:
         return x
     if isinstance(x, Variable):
         return x.value
-    if isinstance(x, np.ndarray | np.generic | int | float | complex):
+    if isinstance(x, np.ndarray | np.generic):
+        return jnp.asarray(x, dtype=host_dtype(x.dtype))
+    if isinstance(x, int | float | complex):
         return jnp.asarray(x)
     if isinstance(x, list | tuple):
         x = _without_variables(x)
         if _all_plain(x):
             return jnp.asarray(np.asarray(x, dtype=_plain_dtype(x)))
-    return jnp.asarray(interop.to_numpy_if_foreign(x))
+    x = interop.to_numpy_if_foreign(x)
+    return jnp.asarray(x, dtype=host_dtype(x.dtype) if isinstance(x, np.ndarray) else None)
 
 
 def _without_variables(x: Any) -> Any:

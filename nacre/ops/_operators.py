@@ -10,7 +10,7 @@ from typing import Any
 
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
-from nacre.ops import linalg, logic, math
+from nacre.ops import linalg, logic, math, shaping
 from nacre.ops.indexing import get_item
 
 # operator -> op of two operands; those with a reflected form are marked True.
@@ -91,6 +91,18 @@ def _install(cls: type, leave_out: tuple[str, ...] = ()) -> None:
     cls.__hash__ = identity_hash  # type: ignore[method-assign]
 
 
+def _reshape(self: Any, newshape: Any) -> Any:
+    """The same entries in another shape."""
+    return shaping.reshape(self, newshape)
+
+
+def _squeeze(self: Any, axis: Any = None) -> Any:
+    """Without the axes of size 1, or without `axis`."""
+    return shaping.squeeze(self, axis)
+
+
+KerasTensor.reshape = _reshape  # type: ignore[attr-defined]
+KerasTensor.squeeze = _squeeze  # type: ignore[attr-defined]
 # Symbolic tensors are equal when they are the same: graphs look for them in lists.
 _install(KerasTensor, leave_out=("eq", "ne"))
 _install(Variable)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from nacre.core import tree
+from nacre.core import safety, tree
 from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.registry import get_registered_object, is_builtin, short_module
 from nacre.saving import archive, weights
@@ -140,7 +140,8 @@ def load_model(
         filepath: Path, bytes or binary file object of a `.keras` or `.h5` model.
         custom_objects: name -> class or function for names that are not built in.
         compile: Whether the model is compiled as it was, and the optimizer's state restored.
-        safe_mode: False allows Python code stored in the file (lambdas). Only for files you trust.
+        safe_mode: False allows Python code stored in the file (lambdas, modules of PyTorch). Only
+            for files you trust.
 
     Raises:
         FileFormatError: There is no model at the path.
@@ -148,6 +149,7 @@ def load_model(
         WeightsMismatchError: The weights do not fit the config.
     """
     source = Source(filepath, "load_model")
+    safe_mode = safe_mode and not safety.may_run_code()
     if source.kind == "h5_model":
         return h5.load(source.opened(), source.who, custom_objects, compile, safe_mode)
     if source.kind in ("native", "native_folder"):

@@ -33,8 +33,16 @@ def collect(model: Any) -> dict[str, bytes]:
 _LOOKUPS = ("IntegerLookup", "StringLookup", "TextVectorization")
 
 
-def put_into_config(config: dict[str, Any], files: dict[str, bytes], path: str = "") -> None:
+def put_into_config(
+    config: dict[str, Any], files: dict[str, bytes], weights: Any, path: str = ""
+) -> None:
     """Write vocabularies into a model's config, as its graph cannot be made without them.
+
+    Args:
+        config: The model's config, which is changed.
+        files: The members of the archive.
+        weights: The open weights file, which holds the weights of 'tf_idf'.
+        path: Group of the model.
 
     The groups of layers that do not exist yet follow from the classes in the config.
     """
@@ -60,7 +68,10 @@ def put_into_config(config: dict[str, Any], files: dict[str, bytes], path: str =
             arguments["vocabulary"] = (
                 [int(t) for t in tokens] if kind == "IntegerLookup" else tokens
             )
-        put_into_config(data, files, f"{place}/")
+            counted = weights.get(f"{place}/vars/idf_weights")
+            if counted is not None:
+                arguments["idf_weights"] = [float(w) for w in counted[: len(tokens)]]
+        put_into_config(data, files, weights, f"{place}/")
 
 
 def restore(model: Any, files: dict[str, bytes]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from nacre.core.dtypes import is_float
 from nacre.core.errors import FileFormatError, NotBuiltError, WeightsMismatchError, message
 from nacre.core.random import SeedGenerator
 from nacre.core.registry import is_builtin
@@ -221,7 +222,7 @@ def _plan(
     if not _is_plain(owner):
         ready.append(lambda: owner.load_own_variables(arrays))
         return
-    variables = owner._direct_variables()
+    variables = owner._saved_variables()
     names = list(arrays)
     if not owner.built and names and not variables:
         differences.unbuilt.append(entry.path or owner.name)
@@ -235,6 +236,10 @@ def _plan(
         elif hdf5.shape_of(dataset) != variable.shape:
             shape = hdf5.shape_of(dataset)
             differences.shapes.append(f"{variable.path}   file {shape}   model {variable.shape}")
+            fits = False
+        elif dataset.dtype == np.int8 and is_float(variable._dtype):
+            # Whole numbers of a quantized weight: as floats they would be far too large.
+            differences.shapes.append(f"{variable.path}   file int8   model {variable._dtype}")
             fits = False
         else:
             hdf5.check_dataset(dataset, who)
@@ -257,7 +262,7 @@ def _is_plain(owner: Any) -> bool:
         cls.save_own_variables is Layer.save_own_variables
         and cls.load_own_variables is Layer.load_own_variables
     )
-    return default or is_builtin(cls)
+    return default or (is_builtin(cls) and not getattr(cls, "_names_arrays", False))
 
 
 class _Places:

@@ -40,7 +40,9 @@ def numbered(arrays: dict[str, np.ndarray], prefix: str) -> list[np.ndarray]:
 def call_arguments(case: Any, arrays: dict[str, np.ndarray]) -> tuple[list[Any], dict[str, Any]]:
     """Positional and keyword arguments of a layer case's call, from the stored arrays."""
     inputs = numbered(arrays, "input")
-    positional: list[Any] = [inputs] if case.call_style == "list" else list(inputs)
+    together = {"list": list, "tuple": tuple, "dict": lambda given: _named(case, given)}
+    form = together.get(case.call_style)
+    positional: list[Any] = list(inputs) if form is None else [form(inputs)]
     keywords: dict[str, Any] = {}
     for name, value in case.call_kwargs.items():
         if f"call_{name}" in arrays:
@@ -50,3 +52,15 @@ def call_arguments(case: Any, arrays: dict[str, np.ndarray]) -> tuple[list[Any],
         else:
             keywords[name] = value
     return positional, keywords
+
+
+def _named(case: Any, inputs: list[Any]) -> dict[str, Any]:
+    """The inputs in a dict, by the case's names."""
+    found: dict[str, Any] = {}
+    for name, value in zip(case.input_names, inputs, strict=True):
+        *parents, last = name.split("/")
+        place = found
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return found

@@ -53,12 +53,15 @@ class LayerCase:
         layer: Class name inside `namespace`.
         args, kwargs: Constructor arguments; `Spec` inside them is built first.
         inputs: Arrays of the call. `call_style` "spread" passes them as positional arguments,
-            "list" as one list.
+            "list" and "tuple" as one list or tuple, "dict" as one dict.
+        input_names: Keys of that dict; `a/b` is the key b of a dict under a.
         call_kwargs: Further arguments of the call; `ArrayInput` (or a list of them) is drawn.
         has_randomness: The training output is random; only inference is compared.
         has_mask_output: The output mask is compared too.
         tolerance: Relative and absolute closeness of outputs.
         gradient_tolerance: The same for gradients.
+        output_shapes, output_dtypes: Of each output, where no reference is stored; float32 when
+            the dtypes are left out.
     """
 
     id: str
@@ -73,6 +76,9 @@ class LayerCase:
     has_mask_output: bool = False
     tolerance: float = 1e-5
     gradient_tolerance: float = 1e-4
+    input_names: tuple[str, ...] = ()
+    output_shapes: tuple[tuple[int, ...], ...] = ()
+    output_dtypes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
-"""Three small transformers as a user would write them: GPT, BERT, and encoder with decoder."""
+"""Four small transformers as a user would write them: GPT, BERT, encoder with decoder, and T5."""
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
+import pytest
 
 import nacre
 from nacre import layers
@@ -104,3 +107,48 @@ def test_an_encoder_decoder_learns_to_copy(tmp_path):
         again, np.full((32, 1), START), 5, encoder_inputs=new, num_beams=2
     )
     assert (beams[:, 1:] == new).mean() > 0.6
+
+
+def t5(num_blocks=2, num_heads=2):
+    """Relative positions shared by each stack, RMS norms before each branch, no biases, one table
+    for source, target and scores."""
+    source, target = nacre.Input((None,), dtype="int32"), nacre.Input((None,), dtype="int32")
+    table = layers.ReversibleEmbedding(VOCAB, DIM, tie_weights=True)
+    block = {"num_heads": num_heads, "normalize_first": True, "use_rms_norm": True}
+    block |= {"use_bias": False, "dropout": 0.0, "activation": "relu"}
+
+    x = table(source)
+    bias = layers.RelativePositionBias(num_heads, num_buckets=8, max_distance=16)(x)
+    for _ in range(num_blocks):
+        x = layers.TransformerEncoder(2 * DIM, **block)(x, position_bias=bias)
+    encoded = layers.RMSNormalization()(x)
+
+    y = table(target)
+    bias = layers.RelativePositionBias(
+        num_heads, num_buckets=8, max_distance=16, bidirectional=False
+    )(y)
+    for _ in range(num_blocks):
+        y = layers.TransformerDecoder(2 * DIM, **block)(y, encoded, position_bias=bias)
+    return nacre.Model([source, target], table(layers.RMSNormalization()(y), reverse=True))
+
+
+def test_a_t5_learns_to_turn_sequences_round(tmp_path):
+    source = rng.integers(2, VOCAB, (512, 4))
+    target = np.concatenate([np.full((512, 1), START), source[:, ::-1]], axis=1)
+    model = t5()
+    falls(model, [source, target[:, :-1]], target[:, 1:], epochs=20)
+    new = rng.integers(2, VOCAB, (32, 4))
+    start = np.full((32, 1), START)
+    out = nacre.models.generate(model, start, 5, encoder_inputs=new)
+    assert (out[:, 1:] == new[:, ::-1]).mean() > 0.6
+    model.save(tmp_path / "t5.keras")
+    again = nacre.models.load_model(tmp_path / "t5.keras")
+    np.testing.assert_array_equal(
+        nacre.models.generate(again, start, 5, encoder_inputs=new, num_beams=3),
+        nacre.models.generate(model, start, 5, encoder_inputs=new, num_beams=3),
+    )
+
+
+@pytest.mark.parametrize("model", [gpt, bert, encoder_decoder, t5], ids=lambda f: f.__name__)
+def test_each_model_is_written_in_under_sixty_lines(model):
+    assert len(inspect.getsource(model).splitlines()) < 60

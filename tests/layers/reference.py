@@ -35,16 +35,16 @@ def arguments_of(case: LayerCase, arrays: dict[str, Any]) -> tuple[list[Any], di
 
 def built_layer(case: LayerCase, dtype: str | None = None) -> Any:
     """The layer, built by tracing a call: nothing is compiled."""
-    before = nacre.core.dtypes.dtype_policy() if dtype else None
+    before = nacre.core.policies.dtype_policy() if dtype else None
     if dtype:
-        nacre.core.dtypes.set_dtype_policy(dtype)
+        nacre.core.policies.set_dtype_policy(dtype)
     try:
         layer = build_layer(case, nacre)
         positional, keywords = arguments_of(case, ARRAYS[case.id])
         jax.eval_shape(lambda: layer(*positional, **keywords))
     finally:
         if dtype:
-            nacre.core.dtypes.set_dtype_policy(before)
+            nacre.core.policies.set_dtype_policy(before)
     return layer
 
 

@@ -773,13 +773,32 @@ def test_a_subclass_of_a_built_in_layer_keeps_its_own_arguments() -> None:
 
 @pytest.mark.parametrize(
     ("make", "rule"),
-    [(lambda: Block(layers.Dense(1), lambda a, b: b), "lambda"), (lambda: Wrapped(1, object()), "get_config"),
+    [(lambda: Wrapped(1, object()), "get_config"),
      (lambda: Variadic(1, 2), r"\*args needs a get_config")],
 )  # fmt: skip
 def test_an_argument_without_config_is_told(make: Any, rule: str) -> None:
     with pytest.raises(SerializationError, match=rule):
         make().get_config()
     assert Variadic().get_config()["name"]
+
+
+def test_a_layer_of_layers_builds_from_a_shape() -> None:
+    block = Block(layers.Dense(4))
+    block.build((None, 3))
+    assert block.built and block.inner.built and block.inner.kernel.shape == (3, 4)
+    assert block(np.ones((2, 3), "float32")).shape == (2, 4)
+
+
+def test_self_and_kwargs_may_have_other_names() -> None:
+    class Short(layers.Layer):
+        def __init__(s, size: int, **rest: Any) -> None:
+            super().__init__(**rest)
+            s.size = size
+            s.inner = layers.Dense(size)
+
+    config = Short(3, name="short").get_config()
+    assert set(config) == {"name", "trainable", "dtype", "size"}
+    assert Short.from_config(config).size == 3
 
 
 class Variadic(layers.Layer):

@@ -89,8 +89,68 @@ def test_masked_steps_do_not_count() -> None:
 
 def test_old_spellings_of_batch_normalization() -> None:
     assert layers.BatchNormalization(axis=[3], fused=True).axis == 3
-    with pytest.raises(ArgumentError, match="renorm"):
-        layers.BatchNormalization(renorm=True)
+    with pytest.raises(ArgumentError, match="rmax, rmin and dmax"):
+        layers.BatchNormalization(renorm=True, renorm_clipping={"rmas": 1})
+
+
+@pytest.mark.parametrize("clipping", [None, {"rmax": 1.5, "rmin": 0.7, "dmax": 0.3}])
+def test_renormalization_corrects_the_batch_by_the_averages(clipping) -> None:
+    """Three steps beside the paper's formulas, in NumPy."""
+    layer = layers.BatchNormalization(
+        renorm=True, renorm_clipping=clipping, renorm_momentum=0.9, momentum=0.8
+    )
+    x = np.random.default_rng(0).normal(2, 3, (8, 3)).astype("float32")
+    layer.build(x.shape)
+    mean, spread = np.zeros(3), np.ones(3)
+    moving_mean, moving_spread = np.zeros(3), np.ones(3)
+    for step in range(3):
+        batch = x + step
+        m, s = batch.mean(0), np.sqrt(batch.var(0) + 0.001)
+        r, d = s / spread, (m - mean) / spread
+        if clipping:
+            r, d = np.clip(r, 0.7, 1.5), np.clip(d, -0.3, 0.3)
+        expected = (batch - m) / s * r + d
+        np.testing.assert_allclose(layer(batch, training=True), expected, rtol=1e-4, atol=1e-4)
+        mean, spread = 0.9 * mean + 0.1 * m, 0.9 * spread + 0.1 * s
+        moving_mean, moving_spread = 0.8 * moving_mean + 0.2 * m, 0.8 * moving_spread + 0.2 * s
+    expected = (x - moving_mean) / moving_spread
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_renormalization_is_that_of_keras() -> None:
+    """The numbers were read off Keras 3.15 for the same batches."""
+    layer = layers.BatchNormalization(renorm=True, renorm_momentum=0.9, momentum=0.8)
+    x = np.random.default_rng(0).normal(2, 3, (8, 3)).astype("float32")
+    results = [np.asarray(layer(x + step, training=True))[0] for step in range(3)]
+    np.testing.assert_allclose(results[0], [2.37719, 1.60369, 3.92127], rtol=1e-4)
+    np.testing.assert_allclose(results[2], [2.67491, 2.68792, 4.82907], rtol=1e-4)
+    np.testing.assert_allclose(np.asarray(layer(x))[0], [0.45749, 0.13725, 1.88355], rtol=1e-4)
+    assert [w.name for w in layer.non_trainable_weights] == [
+        "moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev",
+    ]  # fmt: skip
+    variance = layer.moving_variance.numpy()
+    np.testing.assert_allclose(variance, [5.02881, 2.14836, 1.85811], rtol=1e-4)
+
+
+def test_renormalized_training_has_the_gradient_of_fixed_corrections() -> None:
+    x = np.random.default_rng(1).normal(2, 3, (8, 3)).astype("float32")
+    factors = np.arange(24).reshape(8, 3)
+
+    def slope(layer):
+        layer.build(x.shape)
+        values = [
+            [v.value for v in group]
+            for group in (layer.trainable_variables, layer.non_trainable_variables)
+        ]
+
+        def total(inputs):
+            return jnp.sum(factors * layer.stateless_call(*values, inputs, training=True)[0])
+
+        return jax.grad(total)(jnp.asarray(x))
+
+    layer, plain = layers.BatchNormalization(renorm=True), layers.BatchNormalization()
+    spread = np.sqrt(x.var(0) + 0.001)  # r, as the averages begin with 0 and 1
+    np.testing.assert_allclose(slope(layer), slope(plain) * spread, rtol=1e-3, atol=1e-3)
 
 
 def test_layer_normalization_in_training_is_the_same() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -216,3 +219,61 @@ def test_a_finished_beam_goes_on_with_padding():
     close(beams.scores, [[-0.1, -5.0 + np.log(0.5)]])
     np.testing.assert_array_equal(beams.parents, [[0, 1]])
     assert int(beams.tokens[0, 0]) == 0
+
+
+# ------------------------------------------------------------------- relative positions
+
+
+def bucket_of(distance, num_buckets, max_distance, bidirectional):
+    """The bucket of one distance, by the words of the paper, in plain Python."""
+    offset = 0
+    if bidirectional:
+        num_buckets //= 2
+        offset = num_buckets if distance > 0 else 0
+        distance = abs(distance)
+    else:
+        distance = max(-distance, 0)
+    exact = num_buckets // 2
+    if distance < exact:
+        return offset + distance
+    share = math.log(distance / exact) / math.log(max_distance / exact)
+    return offset + min(exact + int(share * (num_buckets - exact)), num_buckets - 1)
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_relative_positions_share_buckets_as_t5_does(bidirectional):
+    layer = nacre.layers.RelativePositionBias(
+        2, num_buckets=12, max_distance=30, bidirectional=bidirectional
+    )
+    bias = np.asarray(layer(np.zeros((1, 41, 3), "float32")))
+    table = layer.embeddings.numpy()
+    for t, s in itertools.product(range(0, 41, 3), range(0, 41, 2)):
+        expected = table[bucket_of(s - t, 12, 30, bidirectional)]
+        np.testing.assert_array_equal(bias[0, :, t, s], expected)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 1e-6])
+@pytest.mark.parametrize("cls", ["TransformerEncoder", "TransformerDecoder"])
+def test_blocks_add_the_position_bias_to_the_scores(cls, dropout):
+    """A very negative number is a mask; the way with dropout is another one."""
+    x = np.random.default_rng(1).normal(size=(2, 6, 8)).astype("float32")
+    block = getattr(nacre.layers, cls)(16, 2, dropout=dropout)
+    window = np.abs(np.subtract.outer(np.arange(6), np.arange(6))) < 2
+    bias = np.where(window, 0.0, -1e9).astype("float32")[None, None].repeat(2, 1)
+    name = "attention_mask" if cls == "TransformerEncoder" else "decoder_attention_mask"
+    masked = block(x, **{name: window[None].repeat(2, 0)}, training=True)
+    np.testing.assert_allclose(block(x, position_bias=bias, training=True), masked, atol=1e-4)
+    assert np.abs(np.asarray(block(x, training=True)) - np.asarray(masked)).max() > 1e-3
+
+
+def test_blocks_without_biases_and_means():
+    block = nacre.layers.TransformerDecoder(16, 2, use_rms_norm=True, use_bias=False)
+    block(np.ones((1, 3, 8), "float32"), np.ones((1, 4, 8), "float32"))
+    assert {w.name for w in block.weights} == {"kernel", "scale"}
+    again = type(block).from_config(block.get_config())
+    assert again.use_rms_norm and not again.use_bias
+
+
+def test_relative_positions_refuse_too_few_buckets():
+    with pytest.raises(ArgumentError, match="num_buckets=2"):
+        nacre.layers.RelativePositionBias(2, num_buckets=2)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,6 +17,8 @@ import nacre.ops as ops
 from nacre.core.symbolic import KerasTensor
 from nacre.ops._define import REGISTRY
 from tests.cases.ops import CASES, UNLISTED, OpCase
+from tests.cases.spec import generator
+from tests.contracts.slopes import slopes
 
 FOLDER = Path(__file__).parents[1] / "reference"
 FACTS = json.loads((FOLDER / "ops.json").read_text())
@@ -95,6 +98,115 @@ def test_symbolic_shape_is_the_real_shape(case: OpCase) -> None:
         assert isinstance(output, KerasTensor)
         assert output.shape == expected.shape
         assert output.dtype == str(expected.dtype)
+
+
+def _first_array(value: Any) -> np.ndarray | None:
+    if isinstance(value, np.ndarray):
+        return value if value.ndim else None
+    items = value.values() if isinstance(value, dict) else value
+    if isinstance(value, list | tuple | dict):
+        return next((a for a in map(_first_array, items) if a is not None), None)
+    return None
+
+
+# The first axis of their arrays is no batch: square matrices, equations, shapes given in numbers.
+_NO_BATCH = set(
+    "broadcast_to scatter cholesky cholesky_inverse det inv slogdet logdet eigh eig solve "
+    "solve_triangular lstsq".split()
+)
+# Their arrays of lower rank have one entry a row.
+_ENTRY_A_ROW = set(
+    "in_top_k segment_sum segment_max segment_min segment_prod sparse_categorical_crossentropy "
+    "ctc_loss ctc_decode image.affine_transform image.perspective_transform".split()
+)
+_BATCHED = [
+    c
+    for c in CASES
+    if c.is_symbolic
+    and c.op.removeprefix("linalg.") not in _NO_BATCH
+    and _first_array([*c.arguments()]) is not None
+]
+
+
+@pytest.mark.parametrize("case", _BATCHED, ids=[c.id for c in _BATCHED])
+def test_shape_of_an_unknown_batch_is_the_real_shape(case: OpCase) -> None:
+    function = _find(case.op)
+    args, kwargs = case.arguments()
+    batch = _first_array([*args, kwargs])
+    assert batch is not None
+
+    def unknown(value: Any) -> Any:
+        if isinstance(value, np.ndarray) and value.ndim:
+            same_rank = value.ndim == batch.ndim or case.op in _ENTRY_A_ROW
+            is_batch = same_rank and value.shape[0] == batch.shape[0]
+            return _symbolic(value, is_batch)
+        if isinstance(value, list | tuple) and any(isinstance(v, np.ndarray) for v in value):
+            return type(value)(unknown(v) for v in value)
+        return value
+
+    real = jax.eval_shape(lambda: _flat(function(*args, **kwargs)))
+    outputs = _flat(
+        function(*(unknown(a) for a in args), **{k: unknown(v) for k, v in kwargs.items()})
+    )
+    assert len(outputs) == len(real)
+    for output, expected in zip(outputs, real, strict=True):
+        assert len(output.shape) == len(expected.shape)
+        assert all(known in (None, size) for known, size in zip(output.shape, expected.shape))
+        assert output.dtype == str(expected.dtype)
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == np.float32
+
+
+def _float_positions(case: OpCase) -> list[int]:
+    return [i for i, a in enumerate(case.arguments()[0]) if _is_float(a)]
+
+
+# Ops whose values say nothing of their slope, and why.
+_WITHOUT_SLOPE = {
+    "floor": "jumps",
+    "ceil": "jumps",
+    "round": "jumps",
+    "trunc": "jumps",
+    "histogram": "jumps",
+    "nextafter": "JAX has no derivative: it moves by one bit",
+    "stop_gradient": "its gradient is 0 by its name",
+    "svd": "JAX has no derivative of full matrices; the reduced ones are not unique",
+    "image.hsv_to_rgb": "a corner at every sixth of the hues, and 160 hues",
+}
+# Rows of these change where pixels are read by their other arguments: a corner at every pixel.
+_SLOPE_OF_IMAGES = {
+    "image.affine_transform",
+    "image.perspective_transform",
+    "image.scale_and_translate",
+}
+_first_rows: dict[str, OpCase] = {}
+for _case in CASES:
+    if _case.is_symbolic and _case.op not in _WITHOUT_SLOPE and _float_positions(_case):
+        _first_rows.setdefault(_case.op, _case)
+
+
+@pytest.mark.parametrize("case", _first_rows.values(), ids=lambda case: case.id)
+def test_gradient_is_the_slope(case: OpCase) -> None:
+    function = _find(case.op)
+    args, kwargs = case.arguments()
+    places = _float_positions(case)
+    if case.op in _SLOPE_OF_IMAGES:
+        places = places[:1]
+
+    def outputs(start: Any) -> list[Any]:
+        given = list(args)
+        for place, (value,) in zip(places, start, strict=True):
+            given[place] = value
+        found = _flat(function(*given, **kwargs))
+        floats = [x for x in found if str(x.dtype) == "float32"]
+        return [jnp.where(jnp.isfinite(x), x, 0) for x in floats]  # an empty segment's largest
+
+    start = tuple([args[place]] for place in places)
+    if not jax.eval_shape(outputs, start):
+        pytest.skip("the op gives no floats")
+    slopes(outputs, start, generator(case.id))
 
 
 def test_every_op_of_keras_is_here_with_its_signature() -> None:

@@ -153,8 +153,12 @@ class ProjectedAttention(Layer):
         use_causal_mask: bool,
         training: Any,
         return_attention_scores: bool,
+        bias: Any = None,
     ) -> tuple[Any, Any]:
-        """Outputs (batch, targets, heads, size), and the weights when they are asked for."""
+        """Outputs (batch, targets, heads, size), and the weights when they are asked for.
+
+        `bias` is added to the scores (batch, heads, targets, sources).
+        """
         drops = bool(training) and self.dropout > 0
         rows = {"query": query, "value": value, "window": self.sliding_window, **masks}
         scale = 1 / math.sqrt(query.shape[-1])
@@ -164,6 +168,7 @@ class ProjectedAttention(Layer):
                 query,
                 key,
                 value,
+                bias=bias,
                 mask=None if mask is None else ops.expand_dims(mask, 1),
                 scale=scale,
                 is_causal=use_causal_mask,
@@ -175,6 +180,7 @@ class ProjectedAttention(Layer):
         if repeats > 1:
             key, value = ops.repeat(key, repeats, axis=2), ops.repeat(value, repeats, axis=2)
         scores = ops.einsum("btnh,bsnh->bnts", query * scale, key)
+        scores = scores if bias is None else scores + bias
         mask = None if mask is None else ops.expand_dims(mask, 1)
         weights = masked_softmax(scores, mask, (-1,))
         used = dropped(weights, self.dropout, self.seed_generator) if drops else weights

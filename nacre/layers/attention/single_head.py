@@ -12,6 +12,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.attention.masks import causal_mask, dropped
 from nacre.layers.base.layer import Layer
+from nacre.ops._define import whole
 
 SCORE_MODES = ("dot", "concat")
 
@@ -102,23 +103,25 @@ class Attention(Layer):
         query, value = inputs[0], inputs[1]
         key = inputs[2] if len(inputs) > 2 else value
         query_mask, value_mask = self._masks(inputs, mask)
-        scores = self._scores(query, key)  # (batch, targets, sources)
-        weights = ops.softmax(_masked(scores, value_mask, use_causal_mask), axis=-1)
-        if training and self.dropout > 0:
-            weights = dropped(weights, self.dropout, self.seed_generator)
-        result = ops.matmul(weights, value)
+        drops = bool(training) and self.dropout > 0
+        numbers = (self.scale, self.concat_score_weight)
+        if drops or return_attention_scores:
+            scores = _scores(query, key, *numbers, self._score_form)
+            weights = ops.softmax(_masked(scores, value_mask, use_causal_mask), axis=-1)
+            if drops:
+                weights = dropped(weights, self.dropout, self.seed_generator)
+            result = ops.matmul(weights, value)
+        else:
+            result = _attention(
+                query, key, value, *numbers, value_mask, self._score_form, bool(use_causal_mask)
+            )
         if query_mask is not None:
             result = result * ops.expand_dims(ops.cast(query_mask, result.dtype), -1)
         return (result, weights) if return_attention_scores else result
 
-    def _scores(self, query: Any, key: Any) -> Any:
-        if self.score_mode == "dot":
-            scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
-            return scores if self.scale is None else scores * self.scale
-        pairs = ops.expand_dims(query, -2) + ops.expand_dims(key, -3)
-        if self.scale is not None:
-            pairs = self.scale * pairs
-        return self.concat_score_weight * ops.sum(ops.tanh(pairs), axis=-1)
+    @property
+    def _score_form(self) -> str:
+        return self.score_mode
 
     def _masks(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
         if mask is None:
@@ -173,15 +176,44 @@ class AdditiveAttention(Attention):
                 name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform"
             )
 
-    def _scores(self, query: Any, key: Any) -> Any:
-        pairs = ops.tanh(ops.expand_dims(query, -2) + ops.expand_dims(key, -3))
-        return ops.sum(pairs if self.scale is None else self.scale * pairs, axis=-1)
+    @property
+    def _score_form(self) -> str:
+        return "additive"
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data; the score mode is not one of them."""
         config = super().get_config()
         config.pop("score_mode", None)
         return config
+
+
+@whole("query", "key", "value", "scale", "concat_weight", "value_mask", name="attention")
+def _attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    scale: Any,
+    concat_weight: Any,
+    value_mask: Any,
+    score_mode: str,
+    is_causal: bool,
+) -> Any:
+    scores = _scores(query, key, scale, concat_weight, score_mode)
+    return ops.matmul(ops.softmax(_masked(scores, value_mask, is_causal), axis=-1), value)
+
+
+def _scores(query: Any, key: Any, scale: Any, concat_weight: Any, score_mode: str) -> Any:
+    """How well each key fits each query, (batch, targets, sources)."""
+    if score_mode == "dot":
+        scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
+        return scores if scale is None else ops.multiply(scores, scale)
+    pairs = ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))
+    if score_mode == "additive":
+        pairs = ops.tanh(pairs)
+        return ops.sum(pairs if scale is None else ops.multiply(scale, pairs), axis=-1)
+    if scale is not None:
+        pairs = ops.multiply(scale, pairs)
+    return ops.multiply(concat_weight, ops.sum(ops.tanh(pairs), axis=-1))
 
 
 def _masked(scores: Any, value_mask: Any, is_causal: bool) -> Any:

@@ -7,12 +7,12 @@ from typing import Any
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.layers.base.adapting import Adaptable
 from nacre.layers.convolution.sliding import SlidingLayer
 from nacre.layers.core.configs import without
-from nacre.layers.core.lora import LowRankAdaptation
 
 
-class FullConvolution(LowRankAdaptation, SlidingLayer):
+class FullConvolution(Adaptable, SlidingLayer):
     """A kernel that joins all input channels (of its group) at each place.
 
     Args:
@@ -91,12 +91,7 @@ class FullConvolution(LowRankAdaptation, SlidingLayer):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
-        if self.lora_rank:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
         return self.filters
-
-    def _kernel_in_use(self) -> Any:
-        return self._adapted() if self.lora_enabled else self.kernel
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data; the adaptation only when there is one."""

@@ -9,6 +9,24 @@ from nacre.core.config import standardize_data_format
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
+from nacre.ops._define import whole
+
+
+@whole("inputs")
+def global_max_pool(inputs: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """The largest element over `axis`."""
+    return ops.max(inputs, axis=axis, keepdims=keepdims)
+
+
+@whole("inputs", "weights")
+def global_average_pool(
+    inputs: Any, axis: tuple[int, ...], keepdims: bool, weights: Any = None
+) -> Any:
+    """The mean over `axis`, weighted by `weights` (1 or 0, size 1 for channels) when given."""
+    if weights is None:
+        return ops.mean(inputs, axis=axis, keepdims=keepdims)
+    total = ops.sum(inputs * weights, axis=axis, keepdims=keepdims)
+    return total / ops.sum(weights, axis=axis, keepdims=keepdims)
 
 
 class GlobalPooling(Layer):
@@ -38,7 +56,7 @@ class GlobalPooling(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Pool all places."""
-        pool = ops.max if self.mode == "max" else ops.mean
+        pool = global_max_pool if self.mode == "max" else global_average_pool
         return pool(inputs, axis=self.pooled_axes, keepdims=self.keepdims)
 
 
@@ -74,11 +92,8 @@ class GlobalAveragePooling1D(GlobalPooling):
         """The mean over the steps the mask keeps, or over all without a mask."""
         if mask is None:
             return super().call(inputs)
-        steps = self.pooled_axes[0]
-        weights = ops.cast(mask, inputs.dtype)
-        weights = ops.expand_dims(weights, 2 if steps == 1 else 1)
-        total = ops.sum(inputs * weights, axis=steps, keepdims=self.keepdims)
-        return total / ops.sum(weights, axis=steps, keepdims=self.keepdims)
+        weights = ops.expand_dims(ops.cast(mask, inputs.dtype), 3 - self.pooled_axes[0])
+        return global_average_pool(inputs, self.pooled_axes, self.keepdims, weights)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """None: no steps are left."""

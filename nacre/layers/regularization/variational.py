@@ -112,9 +112,12 @@ class KLDivergenceRegularization(_GaussianPair):
         self.weight = weight
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
-        """The inputs."""
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """The inputs; steps a mask leaves out do not count in the penalty."""
         mean, log_variance = inputs
         each = jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance
+        for one in mask or ():
+            if one is not None:
+                each = jnp.where(one.reshape((*one.shape, *(1,) * (each.ndim - one.ndim))), each, 0)
         self.add_loss(self.weight * jnp.sum(each) / (2 * mean.shape[0]))
         return [mean, log_variance]

@@ -7,12 +7,16 @@ from nacre.layers.transformer.positions import SinePositionEncoding as SinePosit
 from nacre.layers.transformer.positions import (
     TokenAndPositionEmbedding as TokenAndPositionEmbedding,
 )
+from nacre.layers.transformer.relative_positions import (
+    RelativePositionBias as RelativePositionBias,
+)
 from nacre.layers.transformer.sampling import beam_step as beam_step
 from nacre.layers.transformer.sampling import keep_top_k as keep_top_k
 from nacre.layers.transformer.sampling import keep_top_p as keep_top_p
 from nacre.layers.transformer.sampling import sample_tokens as sample_tokens
 
 __all__ = [
+    "RelativePositionBias",
     "RotaryEmbedding",
     "SinePositionEncoding",
     "TokenAndPositionEmbedding",

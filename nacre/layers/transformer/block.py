@@ -11,7 +11,7 @@ from nacre.core.errors import ShapeError, message
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.dense import Dense, positive_int
-from nacre.layers.normalization.sample_normalization import LayerNormalization
+from nacre.layers.normalization.sample_normalization import LayerNormalization, RMSNormalization
 from nacre.layers.regularization.dropout import Dropout, checked_rate
 from nacre.layers.transformer.decoding import decoding_state, first_position
 from nacre.layers.transformer.positions import rotated
@@ -52,15 +52,19 @@ class SequenceAttention(ProjectedAttention):
         attention_mask: Any = None,
         use_causal_mask: bool = False,
         training: bool | None = None,
+        position_bias: Any = None,
     ) -> Any:
         """Attend from each step of `query` to the steps of `value`."""
-        queries, keys = self._query_dense(query), self._key_dense(value)
-        values = self._value_dense(value)
+        queries = self._query_dense(query)
+        state = decoding_state()
+        project = lambda: (self._key_dense(value), self._value_dense(value))
+        # Keys of an encoder stay as they are from token to token.
+        is_fixed = state is not None and not use_causal_mask
+        keys, values = state.fixed(project) if is_fixed else project()
         if self.use_rotary:
             positions = first_position(0) + jnp.arange(query.shape[1])
             queries, keys = (rotated(x, positions, _MAX_WAVELENGTH) for x in (queries, keys))
-        state = decoding_state() if use_causal_mask else None
-        if state is not None:
+        if state is not None and use_causal_mask:
             keys, values, value_mask = state.remember(keys, values, value_mask)
             if not state.is_recording:
                 use_causal_mask = False
@@ -72,7 +76,9 @@ class SequenceAttention(ProjectedAttention):
             "key_mask": None,
             "attention_mask": attention_mask,
         }
-        outputs, _ = self._attend(queries, keys, values, masks, use_causal_mask, training, False)
+        outputs, _ = self._attend(
+            queries, keys, values, masks, use_causal_mask, training, False, position_bias
+        )
         return self._output_dense(outputs)
 
 
@@ -91,6 +97,8 @@ class TransformerBlock(Layer):
         normalize_first: bool = False,
         *,
         use_rotary: bool = False,
+        use_rms_norm: bool = False,
+        use_bias: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -103,6 +111,8 @@ class TransformerBlock(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.normalize_first = normalize_first
         self.use_rotary = use_rotary
+        self.use_rms_norm = use_rms_norm
+        self.use_bias = use_bias
         self.supports_masking = True
 
     def _head_dim(self, features: Any) -> int:
@@ -124,6 +134,7 @@ class TransformerBlock(Layer):
             self.num_heads,
             self._head_dim(features),
             dropout=self.dropout,
+            use_bias=self.use_bias,
             kernel_initializer=self.kernel_initializer,
             bias_initializer=self.bias_initializer,
             dtype=self.dtype_policy,
@@ -131,10 +142,9 @@ class TransformerBlock(Layer):
             **kwargs,
         )
 
-    def _norm(self, name: str, shape: Any) -> LayerNormalization:
-        norm = LayerNormalization(
-            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=f"{name}_norm"
-        )
+    def _norm(self, name: str, shape: Any) -> Layer:
+        kind = RMSNormalization if self.use_rms_norm else LayerNormalization
+        norm = kind(epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=f"{name}_norm")
         norm.build(shape)
         return norm
 
@@ -142,6 +152,7 @@ class TransformerBlock(Layer):
         dense = Dense(
             units,
             activation=activation,
+            use_bias=self.use_bias,
             kernel_initializer=_another(self.kernel_initializer),
             bias_initializer=_another(self.bias_initializer),
             dtype=self.dtype_policy,

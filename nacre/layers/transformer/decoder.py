@@ -25,12 +25,16 @@ class TransformerDecoder(TransformerBlock):
         kernel_initializer, bias_initializer: First values of all projections.
         normalize_first: True puts the norm before each branch (pre-norm), False after each sum.
         use_rotary: Whether queries and keys of self-attention are rotated by their positions.
+        use_rms_norm: Norms divide by the root mean square alone, with no mean and no offset.
+        use_bias: Whether the projections and dense layers have biases.
     Shapes:
         decoder_sequence (batch, targets, features)
         encoder_sequence (batch, sources, encoder_features), optional
         padding masks    (batch, targets or sources), False for padding; by default the masks that
                          travel with the sequences
         attention masks  (batch, targets, targets or sources), True where a step may look
+        position_bias    (1 or batch, num_heads, targets, targets), added to the scores of
+                         self-attention: see `RelativePositionBias`
         returns          (batch, targets, features)
     Raises:
         ArgumentError: It was built with an encoder sequence and is called without, or vice versa.
@@ -71,6 +75,7 @@ class TransformerDecoder(TransformerBlock):
         training: bool | None = None,
         decoder_sequence_mask: Any = None,
         encoder_sequence_mask: Any = None,
+        position_bias: Any = None,
     ) -> Any:
         """The decoded sequence."""
         self._check_call(encoder_sequence)
@@ -85,6 +90,7 @@ class TransformerDecoder(TransformerBlock):
                 attention_mask=decoder_attention_mask,
                 use_causal_mask=use_causal_mask,
                 training=training,
+                position_bias=position_bias,
             )
 
         def look_at_encoder(x: Any) -> Any:

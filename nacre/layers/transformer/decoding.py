@@ -8,7 +8,7 @@ sequence and extends what was recorded. Outside, layers know nothing of it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -35,12 +35,23 @@ class DecodingState:
     Args:
         index: Position of the first token of this call.
         memory: What the calls before remembered, None in the first.
+        constants: What the first call computed for all calls.
+        length: Size of the buffer of tokens.
     """
 
-    def __init__(self, index: Any = 0, memory: list[Remembered] | None = None) -> None:
+    def __init__(
+        self,
+        index: Any = 0,
+        memory: list[Remembered] | None = None,
+        constants: list[Any] | None = None,
+        length: int | None = None,
+    ) -> None:
         self.index = index
         self.memory = memory
+        self.length = length
         self.new_memory: list[Remembered] = []
+        self.constants: list[Any] = [] if constants is None else constants
+        self._used = 0
 
     @property
     def is_recording(self) -> bool:
@@ -60,6 +71,13 @@ class DecodingState:
             )
         self.new_memory.append(entry)
         return entry
+
+    def fixed(self, compute: Callable[[], Any]) -> Any:
+        """What `compute` gave in the first call; asked for in the order of the model."""
+        if self.is_recording:
+            self.constants.append(compute())
+        self._used += 1
+        return self.constants[self._used - 1]
 
     def _placed(self, before: Any, now: Any) -> Any:
         return lax.dynamic_update_slice_in_dim(before, now.astype(before.dtype), self.index, 1)

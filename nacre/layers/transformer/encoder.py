@@ -21,10 +21,14 @@ class TransformerEncoder(TransformerBlock):
         kernel_initializer, bias_initializer: First values of all projections.
         normalize_first: True puts the norm before each branch (pre-norm), False after each sum.
         use_rotary: Whether queries and keys are rotated by their positions.
+        use_rms_norm: Norms divide by the root mean square alone, with no mean and no offset.
+        use_bias: Whether the projections and dense layers have biases.
     Shapes:
         inputs         (batch, time, features)
         padding_mask   (batch, time), False for padding; by default the mask of the inputs
         attention_mask (batch, time, time), True where a step may look at another
+        position_bias  (1 or batch, num_heads, time, time), added to the scores: see
+                       `RelativePositionBias`
         returns        (batch, time, features)
     Raises:
         ShapeError: The features are no multiple of `num_heads`, or there are not three axes.
@@ -54,13 +58,19 @@ class TransformerEncoder(TransformerBlock):
         attention_mask: Any = None,
         training: bool | None = None,
         mask: Any = None,
+        position_bias: Any = None,
     ) -> Any:
         """The encoded sequence."""
         allowed = joined(padding_mask, mask)
 
         def attend(x: Any) -> Any:
             return self.self_attention(
-                x, x, value_mask=allowed, attention_mask=attention_mask, training=training
+                x,
+                x,
+                value_mask=allowed,
+                attention_mask=attention_mask,
+                training=training,
+                position_bias=position_bias,
             )
 
         outputs = self._residual(inputs, self.self_attention_norm, attend, training)

@@ -122,7 +122,8 @@ def load(
     is_old = version.split(".")[0] in ("1", "2")
     if is_old:
         config = migrate_config(config, version)
-    assets.put_into_config(config, files)
+    with hdf5.open_file(files[archive.WEIGHTS], who) as file:
+        assets.put_into_config(config, files, file)
     config, functions = take_out_code(config, safe_mode, who)
     with CustomObjectScope({**functions, **(custom_objects or {})}):
         model = deserialize_keras_object(config, safe_mode=safe_mode)

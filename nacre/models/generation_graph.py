@@ -1,0 +1,132 @@
+"""What a model's graph shows about generation: whether one token a step is enough, and its parts.
+
+A model of two inputs, [source, tokens], is split where its decoder begins: what depends on the
+source alone, the encoder, is computed once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core import scope
+from nacre.core.symbolic import KerasTensor, Node
+from nacre.models.graph import Graph
+from nacre.models.model import Model
+from nacre.ops._define import OpCall
+
+# Layers that treat each step alone, or know how to go on from step to step.
+_STEPWISE = frozenset(
+    "InputLayer Embedding ReversibleEmbedding TokenAndPositionEmbedding SinePositionEncoding "
+    "RelativePositionBias TransformerDecoder Dense Dropout LayerNormalization RMSNormalization "
+    "Activation ReLU LeakyReLU ELU Softmax Add Multiply Identity".split()
+)
+_STEPWISE_OPS = frozenset("add subtract multiply divide gelu relu silu tanh softmax".split())
+# What a decoder may be given besides its own sequence, and still be called on one token.
+_DECODER_TENSORS = frozenset(("encoder_sequence", "encoder_padding_mask", "position_bias"))
+
+
+class Split:
+    """The encoder's and the decoder's part of a model with the inputs [source, tokens].
+
+    Attributes:
+        border: What the decoder's part uses of the encoder's.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        source, tokens = graph.inputs
+        self.source = source
+        mine = {id(tokens)}
+        for node in graph.nodes:
+            if any(id(t) in mine for t in node.inputs):
+                mine.update(id(t) for t in node.outputs)
+        self.decoder_nodes = [n for n in graph.nodes if any(id(t) in mine for t in n.inputs)]
+        border: dict[int, KerasTensor] = {}
+        for node in self.decoder_nodes:
+            border |= {id(t): t for t in node.inputs if id(t) not in mine}
+        self.border = list(border.values())
+        self.own = mine
+        self._tokens, self._outputs = tokens, graph.output_structure
+
+    def encode(self, model: Model, source: Any) -> list[tuple[Any, Any]]:
+        """(value, mask) for each tensor of the border."""
+        graph = Graph([self.source], self.border)
+        with scope.entered_call(scope.CallContext(model, False)):
+            values = graph.run([jnp.asarray(source, self.source.dtype)])
+            return [(value, scope.get_mask(value)) for value in values]
+
+    def decode(self, model: Model, encoded: list[tuple[Any, Any]], tokens: Any) -> Any:
+        """The model's outputs."""
+        graph = Graph([*self.border, self._tokens], self._outputs)
+        with scope.entered_call(scope.CallContext(model, False)):
+            for value, mask in encoded:
+                if mask is not None:
+                    scope.set_mask(value, mask)
+            return graph.run([*(value for value, _ in encoded), tokens])
+
+
+def split_of(model: Any) -> Split | None:
+    """The parts of a model of two inputs whose decoder can be called on one token a step."""
+    if not isinstance(model, Model) or model._graph is None or len(model._graph.inputs) != 2:
+        return None
+    if model._graph.inputs[1].shape[1:] != (None,):
+        return None
+    split = Split(model._graph)
+    fits = all(is_stepwise(node, split.own) for node in split.decoder_nodes)
+    return split if fits and split.border else None
+
+
+def can_remember(model: Any, encoder_inputs: Any) -> bool:
+    """Whether the graph shows that calls on one token a step give what one call gives."""
+    if encoder_inputs is not None:
+        return split_of(model) is not None
+    if not isinstance(model, Model) or model._graph is None:
+        return False
+    if len(model._graph.inputs) != 1 or model._graph.inputs[0].shape[1:] != (None,):
+        return False
+    own = {id(model._graph.inputs[0])}
+    own.update(id(t) for node in model._graph.nodes for t in node.outputs)
+    return all(is_stepwise(node, own) for node in model._graph.nodes)
+
+
+def is_stepwise(node: Node, own: set[int]) -> bool:
+    """Whether a call treats each step alone; `own` are the tensors that come from the tokens."""
+    operation = node.operation
+    name = type(operation).__name__
+    if name == "TransformerDecoder" and type(operation).__module__.split(".")[0] == "nacre":
+        return _decodes_stepwise(node, own)
+    if any(id(t) not in own for t in node.inputs):
+        return False
+    if isinstance(operation, OpCall):
+        # Arrays among the arguments could belong to certain steps.
+        return (
+            operation.op.name in _STEPWISE_OPS
+            and operation.attributes.get("axis", -1) in (-1, 2)
+            and len(node.inputs) >= 1
+            and all(
+                np.ndim(value) == 0 for value in node.args if not hasattr(value, "_keras_history")
+            )
+        )
+    if name not in _STEPWISE or type(operation).__module__.split(".")[0] != "nacre":
+        return False
+    if name in ("LayerNormalization", "RMSNormalization", "Softmax"):
+        return operation.axis in (-1, [-1], 2, [2])
+    if name == "RelativePositionBias":
+        return not operation.bidirectional
+    return True
+
+
+def _decodes_stepwise(node: Node, own: set[int]) -> bool:
+    """A decoder over the tokens' own sequence, and an encoder's that does not grow with them."""
+    given = dict(zip(("decoder_sequence", "encoder_sequence"), node.args, strict=False))
+    given |= node.kwargs
+    tensors = {name: value for name, value in given.items() if isinstance(value, KerasTensor)}
+    others = set(given) - set(tensors) - {"training"}
+    if len(node.args) > 2 or any(given[name] is not None for name in others):
+        return False
+    if set(tensors) - _DECODER_TENSORS - {"decoder_sequence"}:
+        return False
+    from_tokens = {name for name, tensor in tensors.items() if id(tensor) in own}
+    return from_tokens == set(tensors) & {"decoder_sequence", "position_bias"}

@@ -1,0 +1,106 @@
+"""Public names of Keras 3.15 that nacre does not have, and signatures that differ, with reasons.
+
+Keys are names as a user types them; one ending in `.*` covers all names below it.
+"""
+
+_ONLY_REFUSED_THERE = "Keras 3 keeps the name only to refuse it: use keras.optimizers"
+_INTERNAL = "Keras's own insides, public by accident"
+_OLD_FORMS = "forms of before Keras 3, under keras.saving since"
+
+# Not here for good.
+REFUSALS: dict[str, str] = {
+    "keras.layers.TFSMLayer": "runs a SavedModel, whose graph only TensorFlow can run",
+    "keras.optimizers.legacy": _ONLY_REFUSED_THERE,
+    "keras.optimizers.legacy.*": _ONLY_REFUSED_THERE,
+    "keras.utils.legacy": _OLD_FORMS,
+    "keras.utils.legacy.*": _OLD_FORMS,
+    "keras.legacy": _INTERNAL,
+    "keras.src": _INTERNAL,
+}
+
+_DEVICES = "training on several devices is not here yet"
+_PICTURES = "reading and drawing pictures is not here yet"
+_FOLDERS = "data sets read from folders and time series are not here yet"
+_REMAT = "recomputing activations in the backward pass is not here yet"
+
+# Not here yet.
+NOT_YET: dict[str, str] = {
+    "keras.applications": "ready-made models are not here yet",
+    "keras.applications.*": "ready-made models are not here yet",
+    "keras.distribution": _DEVICES,
+    "keras.distribution.*": _DEVICES,
+    "keras.device": _DEVICES,
+    "keras.distillation": "distillation is not here yet",
+    "keras.distillation.*": "distillation is not here yet",
+    "keras.export": "export is not here yet",
+    "keras.export.*": "export is not here yet",
+    "keras.visualization": _PICTURES,
+    "keras.visualization.*": _PICTURES,
+    "keras.utils.array_to_img": _PICTURES,
+    "keras.utils.img_to_array": _PICTURES,
+    "keras.utils.load_img": _PICTURES,
+    "keras.utils.save_img": _PICTURES,
+    "keras.utils.model_to_dot": _PICTURES,
+    "keras.utils.plot_model": _PICTURES,
+    "keras.preprocessing": _FOLDERS,
+    "keras.preprocessing.*": _FOLDERS,
+    "keras.utils.*_from_directory": _FOLDERS,
+    "keras.utils.timeseries_dataset_from_array": _FOLDERS,
+    "keras.utils.split_dataset": _FOLDERS,
+    "keras.wrappers": "estimators of scikit-learn are not here yet",
+    "keras.wrappers.*": "estimators of scikit-learn are not here yet",
+    "keras.callbacks.BackupAndRestore": "resuming after an interruption is not here yet",
+    "keras.callbacks.OrbaxCheckpoint": "checkpoints of Orbax are not here yet",
+    "keras.callbacks.TensorBoard": "TensorBoard's files are not here yet",
+    "keras.config.*max_epochs": "caps on runs of fit are not here yet",
+    "keras.config.*max_steps_per_epoch": "caps on runs of fit are not here yet",
+    "keras.remat": _REMAT,
+    "keras.RematScope": _REMAT,
+    "keras.Function": "graphs of ops without a model are not here yet",
+    "keras.Operation": "ops as objects are not here yet",
+    "keras.SymbolicScope": "the scope of shape inference is not public yet",
+    "keras.saving.KerasFileEditor": "editing files of weights is not here yet",
+    "keras.utils.Progbar": "the progress bar is not public yet",
+}
+
+_POOL_SIZE = "tf.keras 2's default of pool_size is kept"
+
+# Accepted differences: whatever Keras takes is taken, unless said otherwise.
+SIGNATURES: dict[str, str] = {
+    **{f"keras.layers.AveragePooling{n}D": _POOL_SIZE for n in (1, 2, 3)},
+    **{f"keras.layers.AvgPool{n}D": _POOL_SIZE for n in (1, 2, 3)},
+    "keras.Variable": "layout belongs to keras.distribution, which is not here yet",
+    "keras.name_scope": "the further arguments are for Keras's own calls",
+}
+
+_STEPS = "a subclass may define it; the base class trains without one"
+_QUANTIZED = "quantized forms replace `call` of the layer, not a method beside it"
+_RAGGED = "there are no ragged tensors in JAX"
+_BY_NAME = "takes the same arguments, by position and by name"
+
+# The same for methods and attributes of the main classes.
+MEMBERS: dict[str, str] = {
+    "keras.layers.Layer.add_weight": "positional arguments have names: tf.keras 2's order too",
+    "keras.layers.Layer.build": _BY_NAME,
+    "keras.layers.Layer.quantized_build": _QUANTIZED,
+    "keras.layers.Layer.quantized_call": _QUANTIZED,
+    "keras.layers.Layer.rematerialized_call": _REMAT,
+    "keras.Model.compile": "steps_per_execution=None leaves the number to fit; results are equal",
+    "keras.Model.export": "export is not here yet",
+    "keras.Model.get_quantization_layer_structure": _QUANTIZED,
+    "keras.Model.get_state_tree": "variables as a tree are not here yet",
+    "keras.Model.set_state_tree": "variables as a tree are not here yet",
+    "keras.Model.jit_compile": "a setting of compile(), not an attribute",
+    **{
+        f"keras.Model.{name}": _STEPS
+        for name in (
+            "compute_loss_and_updates jax_state_sync make_predict_function make_test_function "
+            "make_train_function predict_step stateless_compute_loss test_step train_step"
+        ).split()
+    },
+    "keras.Sequential.call": "further arguments reach no layer in Keras either",
+    "keras.Sequential.compute_output_shape": _BY_NAME,
+    "keras.Sequential.compute_output_spec": _BY_NAME,
+    "keras.KerasTensor.ragged_rank": _RAGGED,
+    "keras.KerasTensor.row_splits_dtype": _RAGGED,
+}
