@@ -16,6 +16,7 @@ import numpy as np
 from nacre.core import scope, tree
 from nacre.core.variable import Variable
 from nacre.layers.base import tracking
+from nacre.ops.kernels.placement import own_program
 
 if TYPE_CHECKING:
     from nacre.models.model import Model
@@ -41,6 +42,7 @@ class Program:
             with (
                 scope.StatelessScope(pairs, collect_losses=True) as inner,
                 scope.entered_call(context),
+                own_program(),
             ):
                 outputs = model._call_now(tuple(args), dict(kwargs))
                 masks = _masks(outputs)

@@ -17,6 +17,7 @@ from nacre.core import scope, tree
 from nacre.core.errors import DataError, message
 from nacre.data.sources import ArraySource, BatchSource, device_dtype, standard_batch
 from nacre.layers.base import tracking
+from nacre.ops.kernels.placement import own_program
 from nacre.training import prepare
 
 IN_FLIGHT = 4  # batches whose results are not fetched yet
@@ -202,7 +203,7 @@ def _program(model: Any, x: Any) -> tuple[Any, Any, Any]:
 
     def run(values: list[Any], leaves: list[Any]) -> Any:
         pairs = list(zip(variables, values, strict=True))
-        with scope.StatelessScope(pairs) as inner:
+        with scope.StatelessScope(pairs) as inner, own_program():
             outputs = model(tree.pack_sequence_as(structure, leaves), training=False)
             new = [(v, inner.get_current_value(v), old) for v, old in pairs]
         moved = [(v, value) for v, value, old in new if value is not old]

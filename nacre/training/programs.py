@@ -111,7 +111,8 @@ def _rows(arrays: list[Any], indices: Any) -> list[Any]:
 
 
 def _one(step: Step, finish: Any, values: Values, batch: Batch, keeps_logs: bool) -> Any:
-    new, loss, logs = step(values, batch)
+    with placement.own_program():
+        new, loss, logs = step(values, batch)
     values = _settled(new, values)
     bad = jnp.where(jnp.isfinite(loss), jnp.int32(-1), jnp.int32(0))
     return values, {**finish(values), **(_as_floats(logs) if keeps_logs else {})}, bad

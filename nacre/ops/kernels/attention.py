@@ -42,8 +42,8 @@ def attention(
     Args:
         mask: True where a target may look at a source.
         soft_cap: Scores are bent to stay below this.
-        placement: `'loop'` in a program of nacre's own, which runs on this machine: results without
-            gradients may then come from the compiled kernel too. Others may be exported.
+        placement: Not `'plain'` in a program of nacre's own, which runs on this machine: results
+            without gradients may then come from the compiled kernel too. Others may be exported.
     Shapes:
         query       (batch, targets, heads, head_dim)
         key, value  (batch, sources, heads or a divisor, head_dim)
@@ -52,7 +52,7 @@ def attention(
     """
     if bias is None and soft_cap is None and fits(query, key, value):
         mask = None if mask is None else jnp.expand_dims(mask, tuple(range(4 - mask.ndim)))
-        return _run(float(scale), is_causal, placement == "loop", query, key, value, mask)
+        return _run(float(scale), is_causal, placement != "plain", query, key, value, mask)
     return plain_attention(
         query, key, value, bias, mask, scale=scale, is_causal=is_causal, soft_cap=soft_cap
     )

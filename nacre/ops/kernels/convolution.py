@@ -42,8 +42,8 @@ def convolution(
 
     Args:
         padding: 'valid', 'same', 'causal' (pads before only) or (low, high) per spatial axis.
-        placement: 'plain' or 'loop'; None asks `placement.current_placement()`. A caller that wraps
-            this in `jax.jit` reads the placement outside and passes it as a static argument.
+        placement: 'plain', 'own' or 'loop'; None asks `placement.current_placement()`. A caller
+            that wraps this in `jax.jit` reads it outside and passes it as a static argument.
     Shapes:
         x        (batch, *spatial, channels)     sizes may be symbolic: then plain XLA runs
         kernel   (*window, channels / groups, filters)

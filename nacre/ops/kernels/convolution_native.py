@@ -33,8 +33,8 @@ def targets() -> dict[str, str]:
 def use(placement: places.Placement, *arrays: Array) -> NativeUse:
     """Where the compiled kernels take part: nowhere, in gradients, or everywhere.
 
-    Outside nacre's own loops a forward pass may be on its way to another machine, in an exported
-    program; a gradient is not. One device only: XLA cannot divide a call it does not know.
+    Outside nacre's own programs a forward pass may be on its way to another machine; a gradient is
+    not. One device only: XLA cannot divide a call it does not know.
     """
     sizes = [size for array in arrays for size in array.shape]
     if arrays[0].dtype != jnp.float32 or 0 in sizes or max(sizes) > LARGEST:
@@ -42,7 +42,7 @@ def use(placement: places.Placement, *arrays: Array) -> NativeUse:
     several = jax.local_device_count() > 1 and os.environ.get("NACRE_NATIVE") != "force"
     if several or not places.uses_cpu_kernels() or not targets():
         return "never"
-    return "always" if placement == "loop" else "in gradients"
+    return "in gradients" if placement == "plain" else "always"
 
 
 def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:

@@ -1,8 +1,12 @@
-"""Where a kernel is being traced: which platform, and whether inside the body of a device loop.
+"""Where a kernel is being traced: which platform, whose program, and whether in a device loop.
 
 XLA's CPU backend runs some operations very differently in the two places: inside a `while` body the
 gradients of a convolution, as autodiff writes them, are slower than outside (input 4 to 12 times,
 kernel 35 to 270 times; the convolution itself is not). So a kernel picks its lowering by place.
+
+A program of nacre's own (`fit`, `evaluate`, `predict`, `model(x)`) runs on this machine, so all of
+it may use kernels compiled here. A function somebody else traces may be on its way to another
+machine, in an exported program: there only gradients do.
 """
 
 import contextlib
@@ -14,7 +18,7 @@ from typing import Literal
 
 import jax
 
-Placement = Literal["plain", "loop"]
+Placement = Literal["plain", "own", "loop"]
 
 _state = threading.local()
 
@@ -45,13 +49,35 @@ def is_inside_loop() -> bool:
     return getattr(_state, "inside", False)
 
 
+@contextlib.contextmanager
+def own_program() -> Iterator[None]:
+    """Mark the code traced in this block as a program that nacre itself runs (for this thread).
+
+    Example:
+        >>> with own_program():
+        ...     current_placement()
+        'own'
+    """
+    before = getattr(_state, "own", False)
+    _state.own = True
+    try:
+        yield
+    finally:
+        _state.own = before
+
+
 def current_placement() -> Placement:
-    """Return `'loop'` inside an `inside_loop` block, else `'plain'`: the word kernels take.
+    """Return where this thread is tracing: the word kernels take.
+
+    `'loop'` inside an `inside_loop` block, `'own'` elsewhere in a program of nacre's own, else
+    `'plain'`.
 
     Read it *before* entering an inner `jax.jit` and pass it on as a static argument; a jitted
     function would otherwise reuse the choice made at its first trace.
     """
-    return "loop" if is_inside_loop() else "plain"
+    if is_inside_loop():
+        return "loop"
+    return "own" if getattr(_state, "own", False) else "plain"
 
 
 @functools.cache

@@ -95,7 +95,7 @@ def average_pool(
 
     Args:
         strides, padding: As in `max_pool`.
-        placement: 'plain' or 'loop'; None asks `placement.current_placement()`.
+        placement: 'plain', 'own' or 'loop'; None asks `placement.current_placement()`.
     Shapes:
         x        (batch, *spatial, channels)     sizes may be symbolic: then plain XLA runs
         returns  (batch, *spatial_out, channels)

@@ -54,8 +54,8 @@ def lstm(
             last output (zeros before the first step that counts).
         reverse: Start at the last step. Outputs come in the order of the work, last step first.
         zero_output_for_mask: Put zeros, not the last output, where the mask is False.
-        placement: `'loop'` in a program of nacre's own, which runs on this machine: results without
-            gradients may then come from the compiled kernel too. Others may be exported.
+        placement: Not `'plain'` in a program of nacre's own, which runs on this machine: results
+            without gradients may then come from the compiled kernel too. Others may be exported.
     Shapes:
         x                 (batch, time, features)
         h0, c0            (batch, units)

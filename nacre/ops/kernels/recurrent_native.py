@@ -63,7 +63,7 @@ def kernel(
         return None
     # One or two rows read the kernel as often as packing it costs, when it fills the cache.
     wins = x.shape[0] >= FEW_ROWS or weights[1].shape[0] <= SMALL_UNITS
-    return functools.partial(_run, kind, cell, placement == "loop" and wins)
+    return functools.partial(_run, kind, cell, placement != "plain" and wins)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
