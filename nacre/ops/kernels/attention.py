@@ -8,7 +8,6 @@ a few rows of scores in cache and computes them again on the way back.
 from __future__ import annotations
 
 import functools
-import os
 from typing import Any
 
 import jax
@@ -50,7 +49,7 @@ def attention(
         bias, mask  broadcast to (batch, heads, targets, sources)
         returns     (batch, targets, heads, head_dim)
     """
-    if bias is None and soft_cap is None and fits(query, key, value):
+    if bias is None and soft_cap is None and fits(query, key, value, mask):
         mask = None if mask is None else jnp.expand_dims(mask, tuple(range(4 - mask.ndim)))
         return _run(float(scale), is_causal, placement != "plain", query, key, value, mask)
     return plain_attention(
@@ -100,7 +99,7 @@ def targets() -> dict[str, str]:
     return {} if build.is_switched_off() else build.register("attention", SOURCES, HANDLERS)
 
 
-def fits(query: Array, key: Array, value: Array) -> bool:
+def fits(query: Array, key: Array, value: Array, mask: Array | None = None) -> bool:
     """Tell whether the compiled kernel can take this work, and wins."""
     sizes = (*query.shape, *key.shape, *value.shape)
     if not places.uses_cpu_kernels() or not all(isinstance(size, int) for size in sizes):
@@ -109,9 +108,28 @@ def fits(query: Array, key: Array, value: Array) -> bool:
         return False
     if max(query.shape[-1], value.shape[-1]) > LARGEST_HEAD or key.shape[1] > LARGEST_LENGTH:
         return False
-    if query.shape[1] < 8 or key.shape[0] * key.shape[2] < len(os.sched_getaffinity(0)):
+    if query.shape[1] < 8 or key.shape[0] * key.shape[2] < build.cores():
         return False  # too few rows to share a packed key, or too few heads for the cores
-    return build.is_alone() and bool(targets())
+    return _agree(query, key, value, mask) and build.is_alone() and bool(targets())
+
+
+def _agree(query: Array, key: Array, value: Array, mask: Array | None) -> bool:
+    """Tell whether the shapes fit each other, as compiled code trusts them.
+
+    Where they do not, plain XLA broadcasts, or says what is wrong.
+    """
+    batch, targets, heads, size = query.shape
+    sources, key_heads = key.shape[1:3]
+    if key.shape != (batch, sources, key_heads, size) or heads % key_heads:
+        return False
+    if value.shape[:3] != key.shape[:3]:
+        return False
+    if mask is None:
+        return True
+    if mask.dtype != bool or mask.ndim > 4:
+        return False
+    whole = (batch, heads, targets, sources)[4 - mask.ndim :]
+    return all(size in (1, full) for size, full in zip(mask.shape, whole, strict=True))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))

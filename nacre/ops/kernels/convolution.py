@@ -51,7 +51,9 @@ def convolution(
     """
     strides, dilation = _steps(strides, kernel), _steps(dilation, kernel)
     window = kernel.shape[:-2]
-    if not places.uses_cpu_kernels() or not _has_work(x.shape):
+    agree = x.ndim == kernel.ndim and x.shape[-1] == groups * kernel.shape[-2]
+    agree = agree and kernel.shape[-1] % groups == 0  # else plain XLA says what is wrong
+    if not places.uses_cpu_kernels() or not agree or not _has_work((*x.shape, *kernel.shape)):
         return lowerings.plain_conv(x, kernel, strides, padding, dilation, groups)
     pairs = explicit_padding(padding, x.shape[1:-1], window, strides, dilation)
     placement = placement or places.current_placement()
@@ -95,7 +97,8 @@ def transposed_convolution(
         )
     ]
     sizes, pairs = tuple(size for size, _ in rules), tuple(pair for _, pair in rules)
-    if not places.uses_cpu_kernels() or not _has_work(x.shape):
+    agree = x.ndim == kernel.ndim and x.shape[-1] == kernel.shape[-1]
+    if not places.uses_cpu_kernels() or not agree or not _has_work((*x.shape, *kernel.shape)):
         return lowerings.transposed_conv(x, kernel, strides, pairs, dilation, sizes)
     placement = placement or places.current_placement()
     use = native.use(placement, x, kernel)
