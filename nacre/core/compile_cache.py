@@ -25,13 +25,13 @@ def enable() -> str | None:
         return None
     if jax.config.jax_compilation_cache_dir:
         return jax.config.jax_compilation_cache_dir
-    folder = cache_home() / "compiled"
     try:
+        folder = cache_home() / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             return None
-    except OSError:
-        return None  # a read-only home must not stop anybody
+    except (OSError, RuntimeError):
+        return None  # a home that is read-only, or unknown, must not stop anybody
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_SECONDS)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

@@ -76,6 +76,29 @@ def test_short_queries_soft_caps_and_other_dtypes_take_plain_xla(compiled):
     assert "ffi_call" not in text(*(a.astype("bfloat16") for a in (query, key, value)))
 
 
+@pytest.mark.parametrize(
+    "mask", [(1, 3, 64, 64), (64, 32), (3, 1, 1, 64), (1, 4, 64, 64, 64)], ids=str
+)
+def test_a_mask_of_another_shape_never_reaches_the_compiled_kernel(mask, compiled):
+    arrays, *_ = arrays_of(CASES[0])
+    with pytest.raises((TypeError, ValueError)):
+        attention.attention(
+            *arrays, None, jnp.ones(mask, bool), scale=1.0, placement="loop"
+        ).block_until_ready()
+
+
+def test_keys_of_another_shape_never_reach_the_compiled_kernel(compiled):
+    query, key, value = arrays_of(CASES[0])[0]
+    for wrong in (
+        (query, key[:2], value),
+        (query, key[..., :8], value),
+        (query, key, value[:, :9]),
+    ):
+        assert not attention.fits(*wrong)
+    assert not attention.fits(query[:, :, :3], key[:, :, :2], value[:, :, :2])
+    assert attention.fits(query, key[:, :, :2], value[:, :, :2], jnp.ones((64,), bool))
+
+
 @pytest.mark.parametrize("shape", [(3, 4), (2, 5, 4), (2, 1, 3, 4)])
 def test_dense_product_gives_the_derivatives_of_matmul(shape):
     arrays = random(0, *shape), random(1, 4, 6)

@@ -187,3 +187,19 @@ def test_compiled_convolution_runs_in_a_loop_body():
         return jax.jit(loop, compiler_options=QUICK)(kernel)
 
     assert_close(descend(ours), descend(plain), 1e-4)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_what_is_not_finite_stays_in_its_group(value):
+    case = ((6, 5), 32, 32, (3, 3), (1, 1), "same", (1, 1), 8)
+    x = random(0, 2, 6, 5, 32).at[0, 2, 2, 9].set(value)  # the third group's
+    y = in_loop(case)[0](x, random(1, 3, 3, 4, 32))
+    broken = ~np.isfinite(y)
+    assert broken[0, 1:4, 1:4, 8:12].all()
+    assert broken.sum() == 9 * 4
+
+
+def test_a_kernel_for_other_channels_never_reaches_the_compiled_one():
+    case = ((6, 5), 32, 32, (3, 3), (1, 1), "same", (1, 1), 1)
+    with pytest.raises((TypeError, ValueError)):
+        in_loop(case)[0](random(0, 2, 6, 5, 8), random(1, 3, 3, 32, 32))

@@ -1,5 +1,6 @@
 """The compiled recurrent kernels give the numbers of a scan with autodiff, at every edge."""
 
+import contextlib
 import functools
 
 import jax
@@ -11,6 +12,7 @@ from nacre.layers.recurrent import whole_sequence
 from nacre.ops.kernels import placement, recurrent, recurrent_native
 from nacre.ops.kernels.native import build
 from tests.ops.test_kernels import assert_close, gradients, joined, plain_options, random
+from tests.tiers import first_of_each_is_quick
 
 LANES = 16  # floats of the widest vectors; sizes below lie on both sides of its multiples
 SIZES = [  # batch, time, features, units
@@ -47,8 +49,13 @@ def case(kind, sizes):
     return ours, (*arrays, random(5, *bias)), plain_options(name)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def is_above_one_vector(sizes):
+    """Whether the units fill more than one vector."""
+    return sizes[-1] > LANES
+
+
+@pytest.mark.parametrize("masked", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("sizes", first_of_each_is_quick(SIZES, is_above_one_vector), ids=str)
 @pytest.mark.parametrize("kind", KINDS)
 def test_compiled_recurrence_gives_the_numbers_of_the_plain_scan(kind, sizes, masked):
     function, arrays, plain = case(kind, sizes)
@@ -140,3 +147,19 @@ def test_layers_give_the_same_with_and_without_the_kernel(name, monkeypatch):
     monkeypatch.setenv("NACRE_NATIVE", "0")
     jax.clear_caches()
     assert_close(ours, run())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_of_another_dtype_or_shape_never_reach_the_compiled_kernel(kind):
+    function, arrays, _ = case(kind, (4, 3, 2, 5))
+    text = lambda *arrays: str(jax.make_jaxpr(function)(*arrays))
+    assert "ffi_call" in text(*arrays)
+    half = (arrays[0], arrays[1].astype("float16"), *arrays[2:])
+    with contextlib.suppress(TypeError):  # a scan does not take every mixture
+        assert "ffi_call" not in text(*half)
+    for wrong in (
+        (arrays[0], arrays[1][:2], *arrays[2:]),
+        (*arrays[:-2], arrays[-2][:3], arrays[-1]),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            text(*wrong)

@@ -8,7 +8,6 @@ compiler the lowerings in plain JAX give the same numbers to rounding.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import jax
@@ -39,8 +38,7 @@ def use(placement: places.Placement, *arrays: Array) -> NativeUse:
     sizes = [size for array in arrays for size in array.shape]
     if arrays[0].dtype != jnp.float32 or 0 in sizes or max(sizes) > LARGEST:
         return "never"
-    several = jax.local_device_count() > 1 and os.environ.get("NACRE_NATIVE") != "force"
-    if several or not places.uses_cpu_kernels() or not targets():
+    if not build.is_alone() or not places.uses_cpu_kernels() or not targets():
         return "never"
     return "in gradients" if placement == "plain" else "always"
 

@@ -63,7 +63,28 @@ def kernel(
         return None
     # One or two rows read the kernel as often as packing it costs, when it fills the cache.
     wins = x.shape[0] >= FEW_ROWS or weights[1].shape[0] <= SMALL_UNITS
-    return functools.partial(_run, kind, cell, placement != "plain" and wins)
+    run = functools.partial(_run, kind, cell, placement != "plain" and wins)
+    scans = functools.partial(loops.run_loops, cell)
+    # Known only here: states, the mask, and all in working precision.
+    return lambda sequences, *arrays: (run if _agree(kind, *arrays) else scans)(sequences, *arrays)
+
+
+def _agree(kind: str, x: Array, states: States, weights: Weights, mask: Array | None) -> bool:
+    """Tell whether shapes and dtypes fit each other, as compiled code trusts them.
+
+    Where they do not, the scans broadcast, or say what is wrong.
+    """
+    (batch, time, features), units = x.shape, weights[1].shape[0]
+    columns = GATES[kind] * units
+    wanted = [(features, columns), (units, columns)]
+    wanted += [(2, columns) if kind == "gru" else (columns,)] * (weights[2] is not None)
+    wanted += [(batch, units)] * len(states)
+    arrays = [x, *(w for w in weights if w is not None), *states]
+    return (
+        [array.shape for array in arrays[1:]] == wanted
+        and all(array.dtype == jnp.float32 for array in arrays)
+        and (mask is None or mask.shape == (batch, time))
+    )
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))

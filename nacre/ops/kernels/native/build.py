@@ -1,23 +1,31 @@
 """Compile C++ sources that ship with nacre, once per machine, and load them as XLA call targets.
 
 The library is kept in nacre's cache folder under a name that holds a hash of the sources, the
-compiler, its flags, the processor and jaxlib's interface; so nothing stale is ever loaded. It is
-written beside its place and moved there, so that a second process sees all of it or nothing.
-A build takes one to three seconds, the first time a program needs the kernel.
+compiler, its flags, the processor and jaxlib's interface; so nothing stale is ever loaded. The name
+also holds a hash of the file itself, as mapping a damaged one could end the process. It is written
+beside its place and moved there, so that a second process sees all of it or nothing.
+A build takes one to three seconds, the first time a program needs the kernel. What does not work
+here (no compiler, one that fails or hangs, a folder that cannot be written) never stops anybody:
+there is no library then, and `nacre doctor` says why.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
 import os
 import platform
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +35,15 @@ import jaxlib
 from nacre.core.config import cache_home
 
 SOURCES = Path(__file__).parent
-FLAGS = ("-O3", "-std=c++17", "-march=native", "-fno-math-errno", "-fPIC", "-shared", "-pthread")
+FLAGS = ("-O3", "-std=c++17", "-fno-math-errno", "-fPIC", "-shared", "-pthread")
+# The first that the compiler and its assembler take; the last one always works.
+TUNINGS = (("-march=native",), ("-mcpu=native",), ())
 COMPILERS = ("c++", "g++", "clang++")
 TIMEOUT_SECONDS = 120  # a compiler that hangs must not stop anybody for long
+VERSION_SECONDS = 10
+RETRY_SECONDS = 24 * 3600  # a full disk, or too little memory, may have been the reason
+# A home folder that nobody knows is a RuntimeError.
+_REASONS = (OSError, RuntimeError, subprocess.SubprocessError)
 _OFF = ("0", "off", "false", "no")
 
 _lock = threading.RLock()
@@ -53,11 +67,18 @@ def is_switched_off() -> bool:
 
 
 def is_alone() -> bool:
-    """Tell whether this process has one device, or `NACRE_NATIVE=force` says not to mind.
+    """Tell whether there is one device in all, or `NACRE_NATIVE=force` says not to mind.
 
     XLA cannot divide a call it does not know among devices: it would gather the whole batch.
     """
-    return jax.local_device_count() == 1 or os.environ.get("NACRE_NATIVE") == "force"
+    return jax.device_count() == 1 or os.environ.get("NACRE_NATIVE") == "force"
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def build(name: str, sources: tuple[str, ...]) -> Outcome:
@@ -88,83 +109,153 @@ def _register(name: str, sources: tuple[str, ...], handlers: tuple[str, ...]) ->
     outcome = _build(name, sources)
     if outcome.library is None or outcome.path is None:
         return {}
-    mark = outcome.path.stem.rpartition("-")[2]
+    mark = outcome.path.stem.split("-")[-2]
     targets = {handler: f"nacre_{handler}_{mark}" for handler in handlers}
-    for handler, target in targets.items():
-        capsule = jax.ffi.pycapsule(getattr(outcome.library, handler))
-        jax.ffi.register_ffi_target(target, capsule, platform="cpu")
+    try:
+        for handler, target in targets.items():
+            capsule = jax.ffi.pycapsule(getattr(outcome.library, handler))
+            jax.ffi.register_ffi_target(target, capsule, platform="cpu")
+    except (AttributeError, RuntimeError, ValueError):  # jaxlib does not know this interface
+        return {}
     return targets
 
 
 @functools.cache
 def _build(name: str, sources: tuple[str, ...]) -> Outcome:
+    if sys.platform == "win32":
+        return Outcome(None, None, "not on Windows")
     compiler = find_compiler()
-    if sys.platform == "win32" or compiler is None:
+    if not compiler:
         return Outcome(None, None, "no C++ compiler found (c++, g++ or clang++)")
     try:
+        version = _version(compiler)
+        if version is None:
+            return Outcome(None, None, f"{shlex.join(compiler)} gives no version")
         folder = cache_home() / "native"
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{name}-{_mark(compiler, sources)}.so"
-        failed = path.with_suffix(".failed")
-        if not path.exists():
-            if failed.exists():
+        stem = f"{name}-{_mark(compiler, version, sources)}"
+        path, failed = _find(folder, stem), folder / f"{stem}.failed"
+        if path is None:
+            if failed.exists() and time.time() - failed.stat().st_mtime < RETRY_SECONDS:
                 return Outcome(None, None, f"did not compile, see {failed}")
-            said = _compile(compiler, sources, path)
-            if said:
+            path, said = _compile(compiler, sources, folder, stem)
+            if path is None:
                 failed.write_text(said, encoding="utf-8")
                 return Outcome(None, None, f"did not compile, see {failed}")
+            failed.unlink(missing_ok=True)
         return Outcome(ctypes.CDLL(str(path)), path, "ready")
-    except (OSError, subprocess.SubprocessError) as error:
+    except _REASONS as error:
         return Outcome(None, None, f"{type(error).__name__}: {error}")
 
 
 @functools.cache
-def find_compiler() -> str | None:
-    """The path of the C++ compiler: the variable `CXX`, else the first one found."""
-    wanted = os.environ.get("CXX")
-    return next((p for c in ((wanted,) if wanted else COMPILERS) if (p := shutil.which(c))), None)
+def find_compiler() -> tuple[str, ...]:
+    """The C++ compiler, its path and then flags: the variable `CXX`, else the first one found."""
+    wanted = os.environ.get("CXX", "").strip()
+    try:
+        words = [[wanted], shlex.split(wanted)] if wanted else [[each] for each in COMPILERS]
+    except ValueError:  # a quotation mark without its second
+        return ()
+    for first, *flags in words:
+        if path := shutil.which(first):
+            return path, *flags
+    return ()
 
 
 def describe() -> list[tuple[str, str]]:
     """What a report on this installation says: names and values; nothing is built for it."""
-    folder = cache_home() / "native"
-    rows = [("compiler", find_compiler() or "none found: kernels run in plain XLA")]
+    compiler = shlex.join(find_compiler())
+    rows = [("compiler", compiler or "none found: kernels run in plain XLA")]
     if is_switched_off():
         rows.append(("native kernels", "switched off by NACRE_NATIVE or NACRE_KERNELS"))
-    ready = sorted(path.stem.rpartition("-")[0] for path in folder.glob("*.so"))
+    try:
+        folder = cache_home() / "native"
+    except RuntimeError as error:
+        return [*rows, ("built", f"nothing: {error} Set NACRE_CACHE to a folder.")]
+    nearest = next((each for each in (folder, *folder.parents) if each.exists()), folder)
+    if not os.access(nearest, os.W_OK):
+        rows.append(("cache folder", f"{nearest} cannot be written; NACRE_CACHE names another"))
+    ready = sorted(path.stem.split("-")[0] for path in folder.glob("*-*.so"))
     rows.append(("built", f"{', '.join(dict.fromkeys(ready)) or 'nothing yet'}, in {folder}"))
     return rows + [("failed", str(path)) for path in sorted(folder.glob("*.failed"))]
 
 
-def _compile(compiler: str, sources: tuple[str, ...], path: Path) -> str:
-    """Compile to `path`; gives what the compiler said when it failed, else nothing."""
-    handle, partial = tempfile.mkstemp(suffix=".so", dir=path.parent)
+def _find(folder: Path, stem: str) -> Path | None:
+    """The library in the cache; a damaged one is put away."""
+    for path in sorted(folder.glob(f"{stem}-*.so")):
+        if path.stem.endswith(_digest(path)):
+            return path
+        path.unlink(missing_ok=True)
+    return None
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _compile(
+    compiler: Sequence[str], sources: tuple[str, ...], folder: Path, stem: str
+) -> tuple[Path | None, str]:
+    """Compile into the folder; the library, or None and what the compiler said."""
+    handle, partial = tempfile.mkstemp(suffix=".partial", dir=folder)
     os.close(handle)
     files = [str(SOURCES / s) for s in sources if s.endswith(".cc")]
-    command = [compiler, *FLAGS, "-I", jax.ffi.include_dir(), "-I", str(SOURCES), *files]
+    paths = ["-I", jax.ffi.include_dir(), "-I", str(SOURCES), *files, "-o", partial]
+    said = []
     try:
-        done = subprocess.run(
-            [*command, "-o", partial],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            return f"{' '.join(command)}\n{done.stderr}"
-        os.replace(partial, path)
-        return ""
+        for tuning in TUNINGS:
+            command = [*compiler, *FLAGS, *tuning, *paths]
+            status, text = _run(command, TIMEOUT_SECONDS)
+            if status == 0:
+                path = folder / f"{stem}-{_digest(Path(partial))}.so"
+                os.replace(partial, path)
+                return path, ""
+            said.append(f"{shlex.join(command)}\n{text}")
+            if status is None:
+                break
+        return None, "\n".join(said)
     finally:
         Path(partial).unlink(missing_ok=True)
 
 
-def _mark(compiler: str, sources: tuple[str, ...]) -> str:
+def _run(command: Sequence[str], seconds: float) -> tuple[int | None, str]:
+    """Run a command: its exit status, or None if it hangs, and all it said.
+
+    A compiler starts others, which would outlive it: it runs in a group, and the group is ended.
+    """
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "LC_ALL": "C"},
+        start_new_session=True,
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=seconds)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            return None, f"no answer in {seconds} seconds"
+    return process.returncode, said
+
+
+@functools.cache
+def _version(compiler: tuple[str, ...]) -> str | None:
+    """What the compiler says of itself; None when it fails or hangs."""
+    status, said = _run([*compiler, "--version"], VERSION_SECONDS)
+    return said if status == 0 else None
+
+
+def _mark(compiler: Sequence[str], version: str, sources: tuple[str, ...]) -> str:
     """Hash of all that the machine code depends on."""
-    version = subprocess.run(
-        [compiler, "--version"], capture_output=True, text=True, timeout=20, check=False
-    )
-    parts = [compiler, version.stdout, *FLAGS, jaxlib.__version__, platform.machine(), _processor()]
-    digest = hashlib.sha256("\n".join(parts).encode())
+    flags = (*FLAGS, *(flag for tuning in TUNINGS for flag in tuning))
+    machine = (jaxlib.__version__, platform.machine(), _processor())
+    digest = hashlib.sha256("\n".join((*compiler, version, *flags, *machine)).encode())
     for source in sources:
         digest.update((SOURCES / source).read_bytes())
     return digest.hexdigest()[:16]
@@ -176,5 +267,5 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     except OSError:
         return platform.processor()
-    kept = ("model name", "cpu family", "model", "flags", "Features", "CPU part")
+    kept = ("model name", "cpu family", "model", "flags", "Features", "CPU part", "isa", "cpu")
     return "\n".join(line for line in lines if line.partition("\t")[0].strip() in kept)

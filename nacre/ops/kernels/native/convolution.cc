@@ -240,8 +240,20 @@ std::vector<Run> runs_of(const std::vector<Tap>& taps, int64_t depth, bool joins
   return runs;
 }
 
+// Tells whether all these places of an array, `channels` numbers each, are finite.
+bool all_finite(const float* from, const int64_t* places, int64_t count, int64_t channels) {
+  Vector sum{};  // a number times 0 is 0, unless it is infinite or NaN
+  for (int64_t p = 0; p < count; ++p)
+    for (int64_t c = 0; c < channels; c += kWidth)
+      sum += load_part(from + places[p] + c, channels - c) * 0.0f;
+  for (int i = 0; i < kWidth; ++i)
+    if (sum[i] != 0) return false;
+  return true;
+}
+
+// `finite`, unless null, becomes false where a result is not.
 void slide(const Call& call, const Shape& s, bool backward, const float* a, const float* kernel,
-           float* out) {
+           float* out, std::atomic<bool>* finite = nullptr) {
   Axis axis[3];
   int64_t places = s.batch;
   for (int i = 0; i < 3; ++i) {
@@ -286,6 +298,7 @@ void slide(const Call& call, const Shape& s, bool backward, const float* a, cons
             first = last;
           } while (first < runs.size());
         }
+      if (finite && !all_finite(out, mine.places.data(), count, out_channels)) *finite = false;
     });
   });
 }
@@ -537,10 +550,15 @@ void run_slide(const Call& call) {
     groups.for_rows([&](int64_t from, int64_t to) {
       std::memcpy(wide.data() + to, kernel + from, shape.filters * sizeof(float));
     });
-    return slide(call, groups.joined, backward, input, wide.data(), call.result(0));
+    std::atomic<bool> finite{true};
+    slide(call, groups.joined, backward, input, wide.data(), call.result(0), &finite);
+    if (finite) return;
+    // Zero times infinity is NaN: what one group holds must not reach its neighbours.
+    return slide(call, shape, backward, input, kernel, call.result(0));
   }
-  const auto map = Scatter::wins(shape, backward) ? scatter : slide;
-  map(call, shape, backward, input, kernel, call.result(0));
+  if (Scatter::wins(shape, backward))
+    return scatter(call, shape, backward, input, kernel, call.result(0));
+  slide(call, shape, backward, input, kernel, call.result(0));
 }
 
 // Arguments: input, gradient of the output, numbers of the shape.

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -64,6 +65,14 @@ class Call {
     work.data = data;
     return forgive(frame_->api->XLA_FFI_ThreadPool_Schedule(&work));
   }
+  // The error that makes the call fail in Python too.
+  XLA_FFI_Error* out_of_memory() const {
+    XLA_FFI_Error_Create_Args create{};
+    create.struct_size = XLA_FFI_Error_Create_Args_STRUCT_SIZE;
+    create.message = "out of memory in a compiled kernel; NACRE_NATIVE=0 runs without these";
+    create.errc = XLA_FFI_Error_Code_RESOURCE_EXHAUSTED;
+    return frame_->api->XLA_FFI_Error_Create(&create);
+  }
 
  private:
   static const XLA_FFI_Buffer* buffer(void* one) { return static_cast<XLA_FFI_Buffer*>(one); }
@@ -93,12 +102,22 @@ inline bool answered_version(XLA_FFI_CallFrame* frame) {
   return true;
 }
 
-// Declare `name` as a handler that runs `function(const Call&)`.
-#define NACRE_HANDLER(name, function)                              \
-  extern "C" XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) {       \
-    if (!nacre::answered_version(frame)) function(nacre::Call(frame)); \
-    return nullptr;                                                \
+// No exception may leave a handler: it would end the process.
+template <typename Function>
+XLA_FFI_Error* answer(XLA_FFI_CallFrame* frame, const Function& function) {
+  if (answered_version(frame)) return nullptr;
+  const Call call(frame);
+  try {
+    function(call);
+    return nullptr;
+  } catch (const std::bad_alloc&) {
+    return call.out_of_memory();
   }
+}
+
+// Declare `name` as a handler that runs `function(const Call&)`.
+#define NACRE_HANDLER(name, function) \
+  extern "C" XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) { return nacre::answer(frame, function); }
 
 // --- threads -------------------------------------------------------------------------------------
 
@@ -110,11 +129,16 @@ template <typename Body>
 void parallel(const Call& call, int64_t count, const Body& body) {
   struct Shared {
     std::atomic<int64_t> next{0}, done{0};
+    std::atomic<bool> failed{false};
     int64_t count;
     const Body* body;  // alive until every claimed piece is done
     void work() {
       for (int64_t i; (i = next.fetch_add(1)) < count;) {
-        (*body)(i);
+        try {
+          (*body)(i);
+        } catch (const std::bad_alloc&) {
+          failed = true;
+        }
         done.fetch_add(1, std::memory_order_release);
       }
     }
@@ -138,11 +162,13 @@ void parallel(const Call& call, int64_t count, const Body& body) {
   for (int turn = 0; shared->done.load(std::memory_order_acquire) < count; ++turn) {
     if (turn > 4096) std::this_thread::yield();
   }
+  if (shared->failed) throw std::bad_alloc();
 }
 
 // --- memory --------------------------------------------------------------------------------------
 
-// Working memory, handed back to a list and used again: fresh pages cost more than the work.
+// Working memory, handed back to a list and used again: fresh pages cost more than the work. The
+// list holds two blocks for each core, and none above 64 MiB.
 class Scratch {
  public:
   explicit Scratch(size_t floats) {
@@ -155,14 +181,20 @@ class Scratch {
         return;
       }
     }
-    block_.size = (floats + 1023) / 1024 * 1024;
+    block_.size = std::max<size_t>(1, (floats + 1023) / 1024) * 1024;
     block_.data = static_cast<float*>(std::aligned_alloc(4096, block_.size * sizeof(float)));
+    if (block_.data == nullptr) throw std::bad_alloc();
   }
   ~Scratch() {
+    if (block_.size > kLargestKept) {
+      std::free(block_.data);
+      return;
+    }
     std::lock_guard<std::mutex> guard(lock());
     auto& kept = list();
     kept.push_back(block_);
-    if (kept.size() > 16) {  // sizes have changed: let the oldest go
+    static const size_t most = std::max(16u, 2 * std::thread::hardware_concurrency());
+    if (kept.size() > most) {  // sizes have changed: let the oldest go
       std::free(kept.front().data);
       kept.erase(kept.begin());
     }
@@ -172,6 +204,7 @@ class Scratch {
   float* data() const { return block_.data; }
 
  private:
+  static constexpr size_t kLargestKept = 16 << 20;
   struct Block {
     float* data = nullptr;
     size_t size = 0;
