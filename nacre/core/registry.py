@@ -421,6 +421,8 @@ def _from_config(cls: Any, inner: dict[str, Any], safe_mode: bool) -> Any:
     extra = {"safe_mode": safe_mode} if "safe_mode" in parameters else {}
     try:
         return cls.from_config(inner, **extra)
+    except SerializationError:  # says already what is wrong, with something inside
+        raise
     except TypeError as error:
         raise SerializationError(
             message(

@@ -12,6 +12,7 @@ import numpy as np
 
 from nacre.core import interop, tree
 from nacre.core.dtypes import standardize_dtype
+from nacre.core.strings import HostString, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.ops._arrays import DType, Tensor, array, dtype_of
@@ -55,11 +56,27 @@ def saturate_cast(x: Tensor, dtype: DType) -> jax.Array:
 def convert_to_tensor(
     x: Any, dtype: DType = None, sparse: bool | None = None, ragged: bool | None = None
 ) -> jax.Array:
-    """An array of numbers, lists, NumPy arrays, variables or tensors of other frameworks."""
+    """An array of numbers, lists, NumPy arrays, variables or tensors of other frameworks.
+
+    Strings, which JAX does not have, become a NumPy array: what layers and models take for them.
+    """
     if isinstance(x, KerasTensor):
         return x if dtype is None else cast(x, dtype)
+    text = _text_or_none(x)
+    if text is not None:
+        if dtype not in (None, "string"):
+            raise strings_refused("ops.convert_to_tensor", f"strings and dtype={dtype!r}")
+        return text
     x = array(x)
     return x if dtype is None else x.astype(dtype_of(dtype))
+
+
+def _text_or_none(x: Any) -> Any:
+    """Strings, or lists of them at any depth, as a NumPy array; None for everything else."""
+    first = x
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    return np.asarray(x) if is_text(first) and not isinstance(first, HostString) else None
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:

@@ -193,6 +193,14 @@ def test_an_object_without_config_is_refused() -> None:
         serialize_keras_object(object())
 
 
+def test_an_unknown_class_inside_a_model_is_told_as_one_alone() -> None:
+    lost = {"module": "shop", "class_name": "Till", "config": {}, "registered_name": "shop>Till"}
+    inner = {"name": "net", "layers": [lost]}
+    config = {"module": "keras", "class_name": "Sequential", "config": inner}
+    with pytest.raises(SerializationError, match=r"^deserialize_keras_object.*'Till'"):
+        deserialize_keras_object(config)
+
+
 def test_a_config_the_constructor_does_not_take_is_told() -> None:
     config = serialize_keras_object(nacre.layers.Dense(2))
     config["config"]["unts"] = 3

@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+import nacre
 from nacre import layers
-from nacre.core.errors import ArgumentError, DataError, NotBuiltError
+from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltError
 
 TEXTS = ["The cat, sat.", "the dog! sat the"]
 
@@ -32,6 +33,14 @@ def test_normalization_without_axis_and_inverted() -> None:
     np.testing.assert_allclose(back(layer(x)), x, rtol=1e-5)
 
 
+@pytest.mark.parametrize("axis", [None, -1])
+def test_normalization_keeps_the_shape_of_a_column_without_its_axis(axis: int | None) -> None:
+    layer = layers.Normalization(axis=axis)
+    layer.adapt(np.array([1.0, 3.0]))
+    np.testing.assert_allclose(layer(np.array([1.0, 3.0, 5.0])), [-1.0, 1.0, 3.0], rtol=1e-6)
+    np.testing.assert_allclose(layer(np.array([[1.0], [3.0]])), [[-1.0], [1.0]], rtol=1e-6)
+
+
 def test_normalization_needs_its_arguments_together() -> None:
     with pytest.raises(ArgumentError, match="together"):
         layers.Normalization(mean=1.0)
@@ -51,6 +60,48 @@ def test_discretization_fills_its_bins_equally() -> None:
     layer = layers.Discretization(num_bins=3)
     layer.adapt(np.array([[1.0, 2.0], [5.0, 9.0], [3.0, 3.0]]))
     assert layer.bin_boundaries == [2.0, 3.0]
+
+
+def test_discretization_takes_boundaries_or_their_number() -> None:
+    with pytest.raises(ArgumentError, match=r"not both.*num_bins=2"):
+        layers.Discretization(bin_boundaries=[1.0], num_bins=2)
+    layer = layers.Discretization(num_bins=4)
+    layer.adapt(np.arange(10.0))
+    again = layers.Discretization.from_config(layer.get_config())
+    assert again.bin_boundaries == layer.bin_boundaries
+    assert again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("size", [2, 6])
+def test_center_crop_gives_the_compute_dtype_as_other_layers_for_images(size: int) -> None:
+    pixels = np.arange(16, dtype="uint8").reshape(4, 4, 1)
+    cut = layers.CenterCrop(size, size)(pixels)
+    assert cut.dtype == "float32"
+    assert layers.CenterCrop(size, size, dtype="uint8")(pixels).dtype == "uint8"
+    symbol = layers.CenterCrop(size, size)(nacre.Input((4, 4, 1), dtype="uint8"))
+    assert symbol.dtype == "float32"
+
+
+def test_text_vectorization_without_vocabulary_is_told_by_its_own_name() -> None:
+    with pytest.raises(NotBuiltError, match=r"^TextVectorization 'words'.*adapt"):
+        layers.TextVectorization(name="words")(["a text"])
+
+
+def test_string_lookup_refuses_numbers_and_an_empty_vocabulary() -> None:
+    layer = layers.StringLookup(vocabulary=["1", "2"])
+    with pytest.raises(DTypeError, match=r"strings.*int32.*IntegerLookup"):
+        layer(np.array([1, 2]))
+    with pytest.raises(DataError, match=r"strings only.*nan"):
+        layer(np.array(["1", np.nan], object))
+    with pytest.raises(ArgumentError, match="must hold a token"):
+        layers.StringLookup(vocabulary=[])
+
+
+def test_string_lookup_adapts_to_texts_without_tokens() -> None:
+    layer = layers.StringLookup()
+    layer.adapt(np.array(["[UNK]"]))
+    assert layer.get_vocabulary() == ["[UNK]"]
+    assert layer(np.array(["a"])).tolist() == [0]
 
 
 def test_string_lookup() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nacre.ops as ops
+from nacre.core.errors import DTypeError
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 
@@ -96,6 +97,16 @@ def test_conversions() -> None:
     assert ops.is_tensor(KerasTensor((2,)))
     assert not ops.is_tensor(np.ones(1))
     assert not ops.is_tensor(3)
+
+
+@pytest.mark.parametrize("text", ["cat", ["cat", "dog"], [["cat"], ["dog"]], np.array(["cat"])])
+def test_convert_to_tensor_makes_arrays_of_strings(text: object) -> None:
+    made = ops.convert_to_tensor(text)
+    assert isinstance(made, np.ndarray)
+    np.testing.assert_array_equal(made, np.asarray(text))
+    np.testing.assert_array_equal(ops.convert_to_tensor(text, dtype="string"), made)
+    with pytest.raises(DTypeError, match="strings"):
+        ops.convert_to_tensor(text, dtype="float32")
 
 
 def test_questions_about_symbolic_tensors() -> None:

@@ -426,7 +426,9 @@ class Layer:
         dtype = self.variable_dtype if dtype is None else get_policy(dtype).variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
-        with name_scope(self.name) if not _inside(self) else _nothing():
+        # A weight made after `build`, outside any scope, still lies under the layer's whole path.
+        scope = self.name if current_path() else self._built_path or self.name
+        with name_scope(scope) if not _inside(self) else _nothing():
             variable = Variable(
                 initializers.get(initializer) if not _is_array(initializer) else initializer,
                 shape=() if shape is None else shape,

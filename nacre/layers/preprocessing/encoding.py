@@ -184,6 +184,15 @@ class Discretization(Layer):
                     "Pass bin_boundaries=[0.0, 1.0], or num_bins=10 and call adapt(data).",
                 )
             )
+        if bin_boundaries is not None and num_bins is not None:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "bin_boundaries are given, or found by adapt for num_bins, not both",
+                    f"num_bins={num_bins} and bin_boundaries={bin_boundaries!r}",
+                    "Leave out num_bins.",
+                )
+            )
         if num_bins is not None and num_bins < 1:
             raise ArgumentError(message(self._who(), "num_bins must be positive", repr(num_bins)))
         self.bin_boundaries = None if bin_boundaries is None else [float(b) for b in bin_boundaries]
@@ -245,6 +254,16 @@ class Discretization(Layer):
             return indices
         depth = len(self.bin_boundaries) + 1
         return encode(indices, depth, self.output_mode, self.compute_dtype)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Discretization:
+        """The layer of a config; one that was adapted has both boundaries and their number."""
+        found = config.get("bin_boundaries")
+        if found is None or config.get("num_bins") is None:
+            return cls(**config)
+        layer = cls(**{**config, "bin_boundaries": None})
+        layer.bin_boundaries = [float(boundary) for boundary in found]
+        return layer
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

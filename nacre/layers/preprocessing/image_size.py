@@ -128,7 +128,7 @@ class CenterCrop(ImageLayer):
         self, images: Any, transformation: Any = None, training: bool = True
     ) -> Any:
         """The middles of the images."""
-        return self._middle(jnp.asarray(images), "bilinear")
+        return self._middle(jnp.asarray(images).astype(self.compute_dtype), "bilinear")
 
     def transform_segmentation_masks(
         self, segmentation_masks: Any, transformation: Any = None, training: bool = True

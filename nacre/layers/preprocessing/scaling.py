@@ -150,8 +150,8 @@ class Normalization(Layer):
             )
         total = None
         for batch in batches_of(data, steps):
-            if batch.ndim == 1:
-                batch = batch[:, None]
+            if batch.ndim == 1 and self.axis:
+                batch = batch[:, None]  # one feature
             if not self.built:
                 self.build((None, *batch.shape[1:]))
                 self._after_build()
@@ -204,6 +204,8 @@ class Normalization(Layer):
             )
         deviation = jnp.maximum(jnp.sqrt(variance), config.epsilon()).astype(x.dtype)
         mean = mean.astype(x.dtype)
+        if mean.size == 1:  # one feature: a column without its axis keeps its shape
+            mean, deviation = mean.reshape(()), deviation.reshape(())
         return x * deviation + mean if self.invert else (x - mean) / deviation
 
     def load_own_variables(self, store: Any) -> None:

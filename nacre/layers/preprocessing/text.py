@@ -174,7 +174,7 @@ class TextVectorization(HostLayer):
         texts = np.asarray(to_numpy_if_foreign(inputs))
         if texts.ndim == 0:
             return self.call(texts[None])[0]
-        self._lookup_layer._ready_tokens()
+        self._lookup_layer._ready_tokens(self._who())
         self._check_shape(texts.shape)
         if self.output_mode != "int":
             return self._vectors(self._documents(texts))

@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.errors import ArgumentError, DataError, NotBuiltError, message
+from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltError, message
 from nacre.core.interop import is_tracer, to_numpy_if_foreign
 from nacre.core.registry import register
+from nacre.core.strings import refuse_missing
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
@@ -146,6 +147,15 @@ class IndexLookup(Layer):
             lines = Path(vocabulary).read_text(encoding="utf-8").split("\n")
             vocabulary = lines[:-1] if lines and lines[-1] == "" else lines
         tokens = [self._token(v) for v in np.asarray(to_numpy_if_foreign(vocabulary)).tolist()]
+        if not tokens:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "the vocabulary must hold a token",
+                    "an empty one",
+                    "Pass the tokens, or leave vocabulary out and call adapt(data).",
+                )
+            )
         specials = self._specials()
         weights = None if idf_weights is None else [float(w) for w in np.asarray(idf_weights)]
         if specials and tokens[: len(specials)] == specials:
@@ -212,17 +222,18 @@ class IndexLookup(Layer):
         if self.output_mode == "tf_idf":
             weights = [float(np.log(1 + total / (1 + in_documents[t]))) for t in ordered]
         self._tokens = None
-        self.set_vocabulary(ordered, weights)
+        self.set_vocabulary([*self._specials(), *ordered], weights)
 
     def reset_state(self) -> None:
         """Forget what `adapt` found."""
         self._tokens = None
 
-    def _ready_tokens(self) -> list[Any]:
+    def _ready_tokens(self, who: str = "") -> list[Any]:
+        """The vocabulary; without one an error in the name of this layer, or of `who`."""
         if self._tokens is None:
             raise NotBuiltError(
                 message(
-                    self._who(),
+                    who or self._who(),
                     "its vocabulary must be known",
                     "a layer without vocabulary",
                     "Call adapt(data) first, or pass vocabulary=[...].",
@@ -411,6 +422,21 @@ class StringLookup(HostLayer, IndexLookup):
         )  # fmt: skip
 
     _token_dtype = "string"
+
+    def _indices(self, inputs: Any) -> Any:
+        values = np.asarray(to_numpy_if_foreign(inputs))
+        if values.dtype.kind in "biufc" and values.size:
+            raise DTypeError(
+                message(
+                    self._who(),
+                    "inputs must be strings",
+                    f"inputs of dtype {values.dtype}",
+                    "Use IntegerLookup for integers, or convert them with x.astype(str).",
+                )
+            )
+        if values.dtype.kind == "O":
+            refuse_missing(values, self._who())
+        return super()._indices(values)
 
     def _token(self, value: Any) -> str:
         return value.decode(self.encoding) if isinstance(value, bytes) else str(value)
