@@ -20,6 +20,7 @@ from nacre.core.errors import (
     WeightsMismatchError,
 )
 from tests.cases.reading import REFERENCE_FOLDER, load_facts, load_reference
+from tests.tiers import first_of_each_is_quick
 
 ARRAYS = load_reference("quantization")
 FACTS = load_facts("quantization")
@@ -73,7 +74,12 @@ def tolerance_of(name: str) -> float:
     return 0.02 if "bfloat16" in name else 1e-5
 
 
-@pytest.mark.parametrize("name", list(FACTS))
+def class_and_mode(name: str) -> tuple[str, str]:
+    """What is quantized, and how."""
+    return FACTS[name]["class"], name.split("/")[-1]
+
+
+@pytest.mark.parametrize("name", first_of_each_is_quick(FACTS, class_and_mode))
 def test_a_quantized_layer_has_keras_variables_config_and_outputs(name: str) -> None:
     layer, facts = quantized(name), FACTS[name]
     got = [[v.name, list(v.shape), v._dtype, v.trainable] for v in layer.variables]
@@ -248,6 +254,13 @@ def test_low_rank_trains_only_the_change_and_saves_the_sum(index: int) -> None:
     layer.load_own_variables(store)
     np.testing.assert_allclose(twin(x), layer(x), atol=1e-4)
     assert not b.numpy().any()
+
+
+def test_low_rank_variables_lie_under_the_path_of_their_layer() -> None:
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="a")], name="net")
+    model.layers[0].enable_lora(2)
+    paths = [variable.path for variable in model.trainable_variables]
+    assert paths == ["net/a/bias", "net/a/lora_kernel_a", "net/a/lora_kernel_b"]
 
 
 def test_low_rank_as_an_argument_and_in_configs() -> None:

@@ -162,3 +162,14 @@ def test_errors_name_the_argument():
         layers.MultiHeadAttention(2, 4, sliding_window=0)
     with pytest.raises(ShapeError, match=r"agree on all axes.*layer\(query, value, key\)"):
         layers.MultiHeadAttention(2, 4)(x, random(1, 6, 8), random(1, 7, 8))
+
+
+@pytest.mark.parametrize("name", ["MultiHeadAttention", "GroupQueryAttention"])
+@pytest.mark.parametrize("shapes", [((2, 5, 6), (3, 4, 6)), ((5, 6), (5, 6))])
+def test_query_and_value_that_do_not_fit_are_refused(name, shapes):
+    layer = layers.MultiHeadAttention(2, 3)
+    if name == "GroupQueryAttention":
+        layer = layers.GroupQueryAttention(3, 2, 1)
+    query, value = (np.zeros(shape, "float32") for shape in shapes)
+    with pytest.raises(ShapeError, match="query and value must have shapes"):
+        layer(query, value)

@@ -172,7 +172,9 @@ MOVING = {
 }
 
 
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(
+    "data_format", ["channels_last", pytest.param("channels_first", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", MOVING)
 def test_the_box_is_around_the_moved_pixels(name, data_format):
     """The mask of the first box, moved too, lies within its box and reaches its edges."""

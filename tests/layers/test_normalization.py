@@ -190,3 +190,8 @@ def test_masks_pass_normalizing_layers() -> None:
     tensor = nacre.layers.Masking()(layers.Input((5, 3)))
     for name in ("BatchNormalization", "LayerNormalization", "RMSNormalization"):
         assert getattr(layers, name)()(tensor)._keras_mask is not None
+
+
+def test_an_axis_that_is_no_int_is_named():
+    with pytest.raises(ArgumentError, match="Got axis='a'"):
+        layers.LayerNormalization(axis="a")(np.zeros((2, 3), "float32"))

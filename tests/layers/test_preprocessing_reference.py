@@ -16,11 +16,16 @@ from nacre.layers.preprocessing.pixel_changes import affine_map
 from tests.cases.layers_preprocessing import GIVEN_CASES, PREPROCESSING_CASES
 from tests.cases.reading import load_facts, load_reference, numbered
 from tests.cases.spec import LayerCase, build_layer
+from tests.tiers import first_of_each_is_quick
 
 ARRAYS = load_reference("preprocessing")
 FACTS = load_facts("preprocessing")
 
-each_case = pytest.mark.parametrize("case", PREPROCESSING_CASES, ids=lambda case: case.id)
+each_case = pytest.mark.parametrize(
+    "case",
+    first_of_each_is_quick(PREPROCESSING_CASES, lambda case: case.layer),
+    ids=lambda case: case.id,
+)
 
 
 @each_case

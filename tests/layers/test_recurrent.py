@@ -269,3 +269,36 @@ def test_half_precision_layer_gives_half_precision():
     outputs = layer(random(2, 5, 3))
     assert {str(o.dtype) for o in outputs} == {"bfloat16"}
     assert {w.value.dtype.name for w in layer.weights} == {"float32"}
+
+
+def test_bidirectional_takes_convolutional_memory():
+    layer = layers.Bidirectional(layers.ConvLSTM2D(3, 2, padding="same", return_sequences=True))
+    x = random(1, 4, 5, 5, 2)
+    y = np.asarray(layer(x))
+    close(y[..., :3], layer.forward_layer(x))
+    close(y[..., 3:], np.flip(np.asarray(layer.backward_layer(x)), axis=1))
+
+
+class Halving(nacre.layers.Layer):
+    """A cell that adds half of its state to its inputs."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def call(self, inputs, states):
+        output = inputs + states[0] / 2
+        return output, [output]
+
+
+def test_configs_of_layers_that_hold_layers_take_custom_objects():
+    cell = Halving(3)
+    for layer in (
+        layers.RNN(cell, return_sequences=True),
+        layers.StackedRNNCells([cell, Halving(3)]),
+        layers.Bidirectional(layers.RNN(cell, return_sequences=True)),
+        layers.Wrapper(cell),
+    ):
+        config = layer.get_config()
+        again = type(layer).from_config(config, custom_objects={"Halving": Halving})
+        assert again.get_config() == config

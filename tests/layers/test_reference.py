@@ -13,6 +13,7 @@ import nacre
 from tests.cases.reading import numbered
 from tests.cases.spec import LayerCase
 from tests.layers.reference import ARRAYS, CASES, FACTS, built_layer, reference_weights, run_pure
+from tests.tiers import first_of_each_is_quick
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
@@ -46,7 +47,9 @@ def close(actual: Any, expected: np.ndarray, tolerance: float, what: str) -> Non
     )
 
 
-@each_case
+@pytest.mark.parametrize(
+    "case", first_of_each_is_quick(CASES, lambda case: case.layer), ids=lambda case: case.id
+)
 def test_numbers_are_those_of_keras(case: LayerCase) -> None:
     stored = ARRAYS[case.id]
     layer = built_layer(case)

@@ -19,6 +19,7 @@ from nacre.ops._define import REGISTRY
 from tests.cases.ops import CASES, UNLISTED, OpCase
 from tests.cases.spec import generator
 from tests.contracts.slopes import slopes
+from tests.tiers import first_of_each_is_quick
 
 FOLDER = Path(__file__).parents[1] / "reference"
 FACTS = json.loads((FOLDER / "ops.json").read_text())
@@ -49,7 +50,7 @@ def test_case_names_differ() -> None:
     assert len(set(_IDS)) == len(_IDS)
 
 
-@pytest.mark.parametrize("case", CASES, ids=_IDS)
+@pytest.mark.parametrize("case", first_of_each_is_quick(CASES, lambda case: case.op), ids=_IDS)
 def test_op_gives_the_numbers_of_keras(case: OpCase) -> None:
     args, kwargs = case.arguments()
     outputs = _flat(_find(case.op)(*args, **kwargs))

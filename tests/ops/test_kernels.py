@@ -15,6 +15,7 @@ from nacre.ops.kernels import (
     pooling,
     recurrent,
 )
+from tests.tiers import first_of_each_is_quick
 
 LAYOUTS = convolution_lowerings.LAYOUTS
 QUICK = {"xla_backend_optimization_level": 0}  # these programs run once: compiling is their cost
@@ -111,7 +112,13 @@ LOWERINGS = [
 ]
 
 
-@pytest.mark.parametrize(("case", "lowering"), LOWERINGS)
+def rank_and_lowering(row):
+    """How many spatial axes, whether in groups, and which lowering."""
+    case, lowering = row.values
+    return len(case[0]), case[-1] > 1, lowering
+
+
+@pytest.mark.parametrize(("case", "lowering"), first_of_each_is_quick(LOWERINGS, rank_and_lowering))
 def test_every_lowering_gives_the_numbers_of_plain_convolution(case, lowering, monkeypatch):
     *_, strides, padding, dilation, groups = case
     if lowering == "blocks":  # patches, cut as finely as they go

@@ -24,7 +24,8 @@ def same(a, b) -> bool:
     return set(a) == set(b) and all(np.array_equal(a[k], b[k]) for k in a)
 
 
-@pytest.mark.parametrize("ending", [".keras", ".h5"])
+# Files of Keras in both endings are opened and trained on in `test_fixtures.py`, in every tier.
+@pytest.mark.parametrize("ending", [".keras", pytest.param(".h5", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SERIALIZABLE)
 def test_training_goes_on_to_the_same_bits(name, ending, tmp_path):
     model, inputs, targets = trained(name)

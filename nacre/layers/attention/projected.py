@@ -128,7 +128,21 @@ class ProjectedAttention(Layer):
         return dense
 
     def _check_pair(self, query_shape: Any, value_shape: Any, key_shape: Any) -> None:
-        """Key and value must agree on their steps."""
+        """Query and value must be sequences of one batch; key and value agree on their steps."""
+        batches = (query_shape[0], value_shape[0])
+        if (
+            len(query_shape) < 3
+            or len(query_shape) != len(value_shape)
+            or (not {None, 1} & set(batches) and batches[0] != batches[1])
+        ):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    "query and value must have shapes (batch, ..., features) with the same batch "
+                    "and the same number of axes, 3 or more",
+                    f"query {tuple(query_shape)}, value {tuple(value_shape)}",
+                )
+            )
         if key_shape is None:
             return
         pairs = zip(value_shape[1:-1], key_shape[1:-1], strict=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 from nacre import constraints, initializers, regularizers
@@ -64,9 +65,9 @@ class AffineNormalization(Layer):
     def _checked_axis(self, axis: int, input_shape: Any) -> int:
         """`axis` counted from the front."""
         ndim = len(input_shape)
-        if not -ndim <= axis < ndim:
+        if not isinstance(axis, numbers.Integral) or not -ndim <= axis < ndim:
             raise ArgumentError(
-                message(self._who(), f"axis must be from {-ndim} to {ndim - 1}", f"axis={axis}")
+                message(self._who(), f"axis must be from {-ndim} to {ndim - 1}", f"axis={axis!r}")
             )
         return axis % ndim
 

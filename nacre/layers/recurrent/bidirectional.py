@@ -69,7 +69,9 @@ class Bidirectional(Layer):
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.supports_masking = True
-        self.input_spec = InputSpec(ndim=3) if layer.input_spec is not None else None
+        # Not the layer's own spec: one that is built already also fixes its features.
+        spec = layer.input_spec
+        self.input_spec = None if spec is None else InputSpec(ndim=spec.ndim)
         if self.return_sequences:
             # A repeated last output would be the first one of the other direction.
             for each in (self.forward_layer, self.backward_layer):
@@ -181,6 +183,14 @@ class Bidirectional(Layer):
     def reset_state(self) -> None:
         """Set the states of both layers to zeros."""
         self.reset_states()
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Layer:
+        """Make the layer a config describes; `custom_objects` names classes within it."""
+        with CustomObjectScope(custom_objects):
+            return super().from_config(config)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data, both layers with the names they have now."""
