@@ -28,7 +28,12 @@ from nacre.core.interop import is_tracing
 from nacre.core.names import auto_name, current_path, name_scope
 from nacre.core.policies import DTypePolicy, DTypePolicyMap, get_policy
 from nacre.core.random import SeedGenerator
-from nacre.core.registry import deserialize_keras_object, is_builtin, serialize_keras_object
+from nacre.core.registry import (
+    CustomObjectScope,
+    deserialize_keras_object,
+    is_builtin,
+    serialize_keras_object,
+)
 from nacre.core.strings import is_text, strings_refused
 from nacre.core.symbolic import KerasTensor, Node, any_symbolic, infer
 from nacre.core.traceback import boundary
@@ -970,9 +975,12 @@ class Layer:
         return configuring.config_of(self, is_own_config)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Layer:
-        """Make the layer a config describes."""
-        return configuring.from_config(cls, config)
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Layer:
+        """Make the layer a config describes; `custom_objects` names classes within it."""
+        with CustomObjectScope(custom_objects):
+            return configuring.from_config(cls, config)
 
     def _who(self) -> str:
         return f"{type(self).__name__} '{self._path if '/' in self._path else self.name}'"

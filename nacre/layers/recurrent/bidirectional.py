@@ -184,14 +184,6 @@ class Bidirectional(Layer):
         """Set the states of both layers to zeros."""
         self.reset_states()
 
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> Layer:
-        """Make the layer a config describes; `custom_objects` names classes within it."""
-        with CustomObjectScope(custom_objects):
-            return super().from_config(config)
-
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data, both layers with the names they have now."""
         return {

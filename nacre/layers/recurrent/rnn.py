@@ -10,7 +10,7 @@ import numpy as np
 
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, ShapeError, message
-from nacre.core.registry import CustomObjectScope, register
+from nacre.core.registry import register
 from nacre.core.variable import Variable
 from nacre.layers.base.layer import Layer
 from nacre.layers.recurrent import whole_sequence
@@ -266,14 +266,6 @@ class RNN(Layer):
                     "Leave out the last, smaller batch, or build the model for the other size.",
                 )
             )
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> Layer:
-        """Make the layer a config describes; `custom_objects` names classes within it."""
-        with CustomObjectScope(custom_objects):
-            return super().from_config(config)
 
     def compute_mask(self, sequences: Any, mask: Any) -> Any:
         """The mask of the outputs when all steps are returned; None for the states."""

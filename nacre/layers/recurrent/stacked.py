@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, message
-from nacre.core.registry import CustomObjectScope, register
+from nacre.core.registry import register
 from nacre.layers.base.layer import Layer
 from nacre.layers.recurrent.stepping import call_cell, hold_dropout, release_dropout
 
@@ -91,14 +91,6 @@ class StackedRNNCells(Layer):
         """Let each cell forget its masks."""
         for cell in self.cells:
             release_dropout(cell)
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> Layer:
-        """Make the layer a config describes; `custom_objects` names classes within it."""
-        with CustomObjectScope(custom_objects):
-            return super().from_config(config)
 
 
 def output_size_of(cell: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core.errors import ArgumentError, message
-from nacre.core.registry import CustomObjectScope, register
+from nacre.core.registry import register
 from nacre.layers.base.layer import Layer
 
 
@@ -35,11 +35,3 @@ class Wrapper(Layer):
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """What the layer within returns."""
         return self.layer(inputs, *args, **kwargs)
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> Layer:
-        """Make the layer a config describes; `custom_objects` names classes within it."""
-        with CustomObjectScope(custom_objects):
-            return super().from_config(config)

@@ -24,6 +24,17 @@ _state = threading.local()
 
 
 @contextlib.contextmanager
+def _marked(flag: str, value: bool = True) -> Iterator[None]:
+    """Hold a flag of this thread at a value inside, and put the former one back."""
+    before = getattr(_state, flag, False)
+    setattr(_state, flag, value)
+    try:
+        yield
+    finally:
+        setattr(_state, flag, before)
+
+
+@contextlib.contextmanager
 def inside_loop(active: bool = True) -> Iterator[None]:
     """Mark the code traced in this block as the body of a device loop (for this thread).
 
@@ -36,12 +47,8 @@ def inside_loop(active: bool = True) -> Iterator[None]:
         >>> is_inside_loop()
         False
     """
-    before = is_inside_loop()
-    _state.inside = active
-    try:
+    with _marked("inside", active):
         yield
-    finally:
-        _state.inside = before
 
 
 def is_inside_loop() -> bool:
@@ -58,12 +65,8 @@ def own_program() -> Iterator[None]:
         ...     current_placement()
         'own'
     """
-    before = getattr(_state, "own", False)
-    _state.own = True
-    try:
+    with _marked("own"):
         yield
-    finally:
-        _state.own = before
 
 
 def current_placement() -> Placement:
@@ -105,12 +108,8 @@ def plain_xla() -> Iterator[None]:
         >>> uses_kernels
         False
     """
-    before = getattr(_state, "plain_xla", False)
-    _state.plain_xla = True
-    try:
+    with _marked("plain_xla"):
         yield
-    finally:
-        _state.plain_xla = before
 
 
 def uses_cpu_kernels() -> bool:
