@@ -7,6 +7,7 @@ when they fit and sends them in chunks when they do not. `BatchSource` walks gen
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import mmap
 import os
@@ -215,6 +216,17 @@ def device_dtype(dtype: Any) -> np.dtype:
     if jax.config.jax_enable_x64 and dtype.kind in "fc":
         return dtype
     return host_dtype(dtype)
+
+
+@contextlib.contextmanager
+def used(*sources: Any) -> Iterator[None]:
+    """Close the sources of batches among these at the end, also when the call is refused."""
+    try:
+        yield
+    finally:
+        for source in sources:
+            if isinstance(source, BatchSource):
+                source.close()
 
 
 def sent(arrays: list[Any]) -> list[Any]:

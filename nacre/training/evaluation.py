@@ -13,7 +13,7 @@ from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.data.prefetch import prefetched
-from nacre.data.sources import ArraySource, BatchSource, sent, standard_batch
+from nacre.data.sources import ArraySource, BatchSource, sent, standard_batch, used
 from nacre.training import pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import finisher, host_logs
@@ -42,28 +42,25 @@ def evaluate(
     trainer = prepare.require_compiled(model, "evaluate")
     source = prepare.make_source(x, y, sample_weight, who)
     rows = prepare.positive_int(batch_size, "batch_size", who, 32)
-    run = EvaluationRun(
-        model, trainer, source, rows, prepare.positive_int(steps, "steps", who), who
-    )
-    verbose = 1 if verbose == "auto" else int(verbose)
-    runner = (
-        callbacks
-        if isinstance(callbacks, CallbackList)
-        else CallbackList(
-            callbacks,
-            add_history=False,
-            add_progbar=verbose != 0,
-            model=model,
-            verbose=verbose,
-            epochs=1,
-            steps=run.steps,
+    with used(source):
+        run = EvaluationRun(
+            model, trainer, source, rows, prepare.positive_int(steps, "steps", who), who
         )
-    )
-    try:
+        verbose = 1 if verbose == "auto" else int(verbose)
+        runner = (
+            callbacks
+            if isinstance(callbacks, CallbackList)
+            else CallbackList(
+                callbacks,
+                add_history=False,
+                add_progbar=verbose != 0,
+                model=model,
+                verbose=verbose,
+                epochs=1,
+                steps=run.steps,
+            )
+        )
         return as_result(run.run(runner), return_dict)
-    finally:
-        if isinstance(source, BatchSource):
-            source.close()
 
 
 def as_result(logs: dict[str, Any], return_dict: bool) -> Any:

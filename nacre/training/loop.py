@@ -29,6 +29,7 @@ from nacre.data.sources import (
     apply_class_weight,
     sent,
     standard_batch,
+    used,
 )
 from nacre.training import evaluation, pace, prepare
 from nacre.training.compile import CompiledTraining
@@ -75,38 +76,39 @@ def fit(
         x, y, sample_weight, who, class_weight=class_weight, shuffle=bool(shuffle)
     )
     source, validation = prepare.validation_source(validation_data, validation_split, source, who)
-    run = TrainRun(model, trainer, source, rows, steps, shuffle, who)
-    held_out = None
-    if validation is not None:
-        held_out = evaluation.EvaluationRun(
-            model,
-            trainer,
-            validation,
-            prepare.positive_int(validation_batch_size, "validation_batch_size", who, rows),
-            prepare.positive_int(validation_steps, "validation_steps", who),
-            f"{who}, validation",
+    with used(source, validation):
+        run = TrainRun(model, trainer, source, rows, steps, shuffle, who)
+        held_out = None
+        if validation is not None:
+            held_out = evaluation.EvaluationRun(
+                model,
+                trainer,
+                validation,
+                prepare.positive_int(validation_batch_size, "validation_batch_size", who, rows),
+                prepare.positive_int(validation_steps, "validation_steps", who),
+                f"{who}, validation",
+            )
+        verbose = 1 if verbose == "auto" else int(verbose)
+        runner = (
+            callbacks
+            if isinstance(callbacks, CallbackList)
+            else CallbackList(
+                callbacks,
+                add_history=True,
+                add_progbar=verbose != 0,
+                model=model,
+                verbose=verbose,
+                epochs=epochs,
+                steps=run.steps,
+            )
         )
-    verbose = 1 if verbose == "auto" else int(verbose)
-    runner = (
-        callbacks
-        if isinstance(callbacks, CallbackList)
-        else CallbackList(
-            callbacks,
-            add_history=True,
-            add_progbar=verbose != 0,
-            model=model,
-            verbose=verbose,
-            epochs=epochs,
-            steps=run.steps,
-        )
-    )
-    names = trainer.report_names(model)
-    watched = names + ([f"val_{n}" for n in names] if held_out is not None else [])
-    if custom_step(model, "train_step") is None:
-        runner.check_monitors([*watched, "learning_rate"])
-    if verbose and trainer.choices:
-        _say_choices(trainer)
-    run.go(runner, initial_epoch, epochs, held_out, validation_freq, verbose)
+        names = trainer.report_names(model)
+        watched = names + ([f"val_{n}" for n in names] if held_out is not None else [])
+        if custom_step(model, "train_step") is None:
+            runner.check_monitors([*watched, "learning_rate"])
+        if verbose and trainer.choices:
+            _say_choices(trainer)
+        run.go(runner, initial_epoch, epochs, held_out, validation_freq, verbose)
     return model.history
 
 

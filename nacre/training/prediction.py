@@ -15,7 +15,7 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList
 from nacre.core import scope, tree
 from nacre.core.errors import DataError, message
-from nacre.data.sources import ArraySource, BatchSource, device_dtype, standard_batch
+from nacre.data.sources import ArraySource, device_dtype, standard_batch, used
 from nacre.layers.base import tracking
 from nacre.ops.kernels.placement import own_program
 from nacre.training import prepare
@@ -51,37 +51,34 @@ def predict(
     source = prepare.make_source(x, None, None, who)
     if not model._runs_eagerly():
         source = prepare.staged(model, source, rows, who)
-    verbose = 1 if verbose == "auto" else int(verbose)
-    if isinstance(source, ArraySource):
-        rows = min(rows, source.num_rows)
-        total = -(-source.num_rows // rows)
-        total = total if steps is None else min(steps, total)
-        batches: Iterator[Any] = _array_batches(source, rows, total)
-        first = prepare.batch_specs(source, rows)[0]
-    else:
-        total = steps if steps is not None else source.num_batches
-        batches = (batch[0] for batch in source.epoch(total))
-        first = prepare.batch_specs(source, rows)[0]
-    if not model._runs_eagerly():
-        prepare.predictions_spec(model, first, False)
-    runner = (
-        callbacks
-        if isinstance(callbacks, CallbackList)
-        else CallbackList(
-            callbacks,
-            add_history=False,
-            add_progbar=verbose != 0 and (total is None or total > 1),
-            model=model,
-            verbose=verbose,
-            epochs=1,
-            steps=total,
+    with used(source):
+        verbose = 1 if verbose == "auto" else int(verbose)
+        if isinstance(source, ArraySource):
+            rows = min(rows, source.num_rows)
+            total = -(-source.num_rows // rows)
+            total = total if steps is None else min(steps, total)
+            batches: Iterator[Any] = _array_batches(source, rows, total)
+            first = prepare.batch_specs(source, rows)[0]
+        else:
+            total = steps if steps is not None else source.num_batches
+            batches = (batch[0] for batch in source.epoch(total))
+            first = prepare.batch_specs(source, rows)[0]
+        if not model._runs_eagerly():
+            prepare.predictions_spec(model, first, False)
+        runner = (
+            callbacks
+            if isinstance(callbacks, CallbackList)
+            else CallbackList(
+                callbacks,
+                add_history=False,
+                add_progbar=verbose != 0 and (total is None or total > 1),
+                model=model,
+                verbose=verbose,
+                epochs=1,
+                steps=total,
+            )
         )
-    )
-    try:
         return _run(model, batches, runner, rows, who)
-    finally:
-        if isinstance(source, BatchSource):
-            source.close()
 
 
 def _array_batches(source: ArraySource, rows: int, total: int) -> Iterator[Any]:

@@ -9,6 +9,7 @@ import pytest
 
 import nacre as keras
 from nacre import layers, ops
+from nacre.core.errors import NacreError
 
 RNG = np.random.default_rng(0)
 X = RNG.random((70, 6), dtype=np.float32)
@@ -475,12 +476,8 @@ def test_layers_compute_in_the_policys_dtype_symbolically_too():
 
 def test_no_thread_is_left_behind():
     def making_batches():
-        found = [t for t in threading.enumerate() if t.name.startswith("nacre-")]
-        return [t for t in found if t not in before]
+        return [t for t in threading.enumerate() if t.name.startswith("nacre-")]
 
-    # A test whose fit was refused may have left its thread to the garbage collector.
-    before: list[threading.Thread] = []
-    before = making_batches()
     model = classifier()
     model.fit(
         endless(),
@@ -492,6 +489,21 @@ def test_no_thread_is_left_behind():
     )
     model.evaluate(endless(), steps=2, verbose=0)
     model.predict((x for x, _ in endless()), steps=2, verbose=0)
+    wide = (np.ones((4, 99), "float32") for _ in endless())
+    kept = []  # errors hold the frames of the calls they came from
+    for refused in (
+        lambda: model.fit(
+            endless(),
+            steps_per_epoch=2,
+            verbose=0,
+            callbacks=[keras.callbacks.EarlyStopping(monitor="val_los")],
+        ),
+        lambda: model.evaluate(((x, np.zeros(4)) for x in wide), steps=2, verbose=0),
+        lambda: model.predict(wide, steps=2, verbose=0),
+    ):
+        with pytest.raises(NacreError) as raised:
+            refused()
+        kept.append(raised)
     end = time.monotonic() + 5
     while making_batches() and time.monotonic() < end:
         time.sleep(0.02)
