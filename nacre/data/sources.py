@@ -356,17 +356,13 @@ class BatchSource:
             return iterator
         self._given = 0
         raw, self._waiting = self._waiting or self._walk(), None
-        self._open_ones = [prefetched(self._made(item) for item in raw)]
+        self._open_ones = [prefetched(_made(raw, self.who, self.stage))]
         return self._open_ones[0]
 
     def _walk(self) -> Iterator[Any]:
         """One pass over the batches as the source gives them."""
         self._begin()
         return indexed_batches(self.data, self.shuffle, None) if self.indexed else iter(self.data)
-
-    def _made(self, item: Any) -> tuple[Any, Any, Any]:
-        batch = standard_batch(item, self.who)
-        return batch if self.stage is None else self.stage(batch)
 
     def preview(self) -> Any:
         """The first batch before `stage`, None when there is none. Ask before anything else."""
@@ -422,6 +418,13 @@ class BatchSource:
         if self.indexed and hasattr(self.data, "on_epoch_end"):
             self.data.on_epoch_end()
         self._begun = False
+
+
+def _made(raw: Iterator[Any], who: str, stage: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Batches for training. Without the source in hand: a thread that held it would outlive it."""
+    for item in raw:
+        batch = standard_batch(item, who)
+        yield batch if stage is None else stage(batch)
 
 
 def standard_batch(item: Any, who: str) -> tuple[Any, Any, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -232,6 +234,18 @@ def test_hooks_of_an_indexed_source_come_once_an_epoch(go_on: bool) -> None:
     source.peek()
     epochs(source, 3, 2, go_on)
     assert data.log == ["begin", "end"] * 3
+
+
+def test_a_source_that_is_dropped_ends_its_thread() -> None:
+    before = set(threading.enumerate())
+    source = BatchSource(Walkable(10**6))
+    source.peek()
+    assert set(threading.enumerate()) - before
+    del source
+    end = time.monotonic() + 5
+    while set(threading.enumerate()) - before and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not set(threading.enumerate()) - before
 
 
 def test_lengths_are_known_where_they_can_be() -> None:
