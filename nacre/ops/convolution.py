@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from nacre.core import config
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.ops._arrays import Tensor, array, floating, to_pair
@@ -25,11 +26,11 @@ KERAS_OPS_MODULE = "nn"
 
 
 def _padding_name(who: str, padding: Any) -> Any:
-    """'valid', 'same' or 'causal', in small letters; pairs of numbers pass."""
+    """'valid', 'same' or, of a convolution, 'causal', in small letters; pairs of numbers pass."""
     if not isinstance(padding, str):
         return tuple((int(low), int(high)) for low, high in padding)
     name = padding.lower()
-    if name not in ("valid", "same", "causal"):
+    if name not in (("valid", "same", "causal") if who.endswith("conv") else ("valid", "same")):
         raise ArgumentError(message(who, "padding must be 'valid' or 'same'", repr(padding)))
     return name
 
@@ -43,11 +44,12 @@ def _back(x: jax.Array, data_format: str) -> jax.Array:
 
 
 def _both(inputs: Tensor, kernel: Tensor) -> tuple[jax.Array, jax.Array]:
-    """Inputs and kernel in one float dtype (int8 by int8 stays)."""
+    """Inputs and kernel in one float dtype (int8 by int8 stays); ints take the other's."""
     inputs, kernel = array(inputs), array(kernel)
     if inputs.dtype == kernel.dtype:
         return inputs, kernel
-    dtype = jnp.result_type(floating(inputs), floating(kernel))
+    dtype = jnp.result_type(inputs.dtype, kernel.dtype)
+    dtype = dtype if jnp.issubdtype(dtype, jnp.inexact) else config.floatx()
     return inputs.astype(dtype), kernel.astype(dtype)
 
 
@@ -311,7 +313,9 @@ def _max_pool(
     placement: str,
 ) -> jax.Array:
     x = _last(array(inputs), data_format)
-    outputs = pooling.max_pool(x, window=pool_size, strides=strides, padding=padding)
+    outputs = pooling.max_pool(
+        x, window=pool_size, strides=strides, padding=padding, placement=placement
+    )
     return _back(outputs, data_format)
 
 
@@ -387,11 +391,23 @@ def _adaptive_max_pool(inputs: Tensor, output_size: tuple[int, ...], data_format
     return _back(_adaptive(x, output_size, jnp.max), data_format)
 
 
-def _adaptive_arguments(inputs: jax.Array, output_size: Any, data_format: Any) -> dict[str, Any]:
+def _adaptive_arguments(
+    who: str, inputs: jax.Array, output_size: Any, data_format: Any
+) -> dict[str, Any]:
+    if inputs.ndim not in (3, 4, 5):
+        raise ShapeError(
+            message(who, "inputs must have axes (batch, 1 to 3 spatial, channels)",
+                    f"shape {tuple(inputs.shape)}")
+        )  # fmt: skip
     data_format = standardize_data_format(data_format)
     spatial = inputs.shape[2:] if data_format == "channels_first" else inputs.shape[1:-1]
     if isinstance(output_size, int) or output_size is None:
         output_size = (output_size,) * len(spatial)
+    if len(output_size) != len(spatial) or any(s is not None and s < 1 for s in output_size):
+        raise ArgumentError(
+            message(who, f"output_size must be an int of 1 or more, or {len(spatial)} of them",
+                    repr(output_size))
+        )  # fmt: skip
     sizes = tuple(n if s is None else int(s) for s, n in zip(output_size, spatial))
     return {"output_size": sizes, "data_format": data_format}
 
@@ -402,7 +418,8 @@ def adaptive_average_pool(
 ) -> jax.Array:
     """Means over windows chosen so that the result has `output_size`."""
     inputs = array(inputs)
-    return _adaptive_average_pool(inputs, **_adaptive_arguments(inputs, output_size, data_format))
+    arguments = _adaptive_arguments("adaptive_average_pool", inputs, output_size, data_format)
+    return _adaptive_average_pool(inputs, **arguments)
 
 
 @op
@@ -411,41 +428,67 @@ def adaptive_max_pool(
 ) -> jax.Array:
     """Largest elements over windows chosen so that the result has `output_size`."""
     inputs = array(inputs)
-    return _adaptive_max_pool(inputs, **_adaptive_arguments(inputs, output_size, data_format))
+    arguments = _adaptive_arguments("adaptive_max_pool", inputs, output_size, data_format)
+    return _adaptive_max_pool(inputs, **arguments)
+
+
+def _blocks(who: str, x: jax.Array, block_size: Any, data_format: str | None) -> bool:
+    """Check what both block ops are given; True for channels first."""
+    if x.ndim != 4:
+        raise ShapeError(message(who, "x must be images with a batch, of 4 axes", f"{x.shape}"))
+    if not isinstance(block_size, int) or block_size < 1:
+        raise ArgumentError(
+            message(who, "block_size must be an int of 1 or more", repr(block_size))
+        )
+    return standardize_data_format(data_format) == "channels_first"
+
+
+def _divided(who: str, what: str, size: Any, divisor: int) -> Any:
+    """`size` / `divisor`, which must leave nothing."""
+    if isinstance(size, int) and size % divisor:
+        raise ShapeError(message(who, f"the {what} must be a multiple of {divisor}", str(size)))
+    return size // divisor
 
 
 @op(whole=True)
-def space_to_depth(x: Tensor, block_size: int, data_format: str = "channels_last") -> jax.Array:
+def space_to_depth(
+    x: Tensor, block_size: int, data_format: str | None = "channels_last"
+) -> jax.Array:
     """Blocks of pixels moved into channels.
 
     Channels of the result are counted (block row, block column, channel); channels first
     (channel, block row, block column).
     """
     x, b = array(x), block_size
-    if data_format == "channels_first":
-        batch, channels, height, width = x.shape
-        x = jnp.reshape(x, (batch, channels, height // b, b, width // b, b))
+    is_first = _blocks("space_to_depth", x, b, data_format)
+    batch, channels, height, width = x.shape if is_first else (x.shape[i] for i in (0, 3, 1, 2))
+    height = _divided("space_to_depth", "height", height, b)
+    width = _divided("space_to_depth", "width", width, b)
+    if is_first:
+        x = jnp.reshape(x, (batch, channels, height, b, width, b))
         x = jnp.transpose(x, (0, 1, 3, 5, 2, 4))
-        return jnp.reshape(x, (batch, channels * b * b, height // b, width // b))
-    batch, height, width, channels = x.shape
-    x = jnp.reshape(x, (batch, height // b, b, width // b, b, channels))
+        return jnp.reshape(x, (batch, channels * b * b, height, width))
+    x = jnp.reshape(x, (batch, height, b, width, b, channels))
     x = jnp.transpose(x, (0, 1, 3, 2, 4, 5))
-    return jnp.reshape(x, (batch, height // b, width // b, b * b * channels))
+    return jnp.reshape(x, (batch, height, width, b * b * channels))
 
 
 @op(whole=True)
-def depth_to_space(x: Tensor, block_size: int, data_format: str = "channels_last") -> jax.Array:
+def depth_to_space(
+    x: Tensor, block_size: int, data_format: str | None = "channels_last"
+) -> jax.Array:
     """Channels moved into blocks of pixels: the inverse of `space_to_depth`."""
     x, b = array(x), block_size
-    if data_format == "channels_first":
-        batch, channels, height, width = x.shape
-        x = jnp.reshape(x, (batch, channels // (b * b), b, b, height, width))
+    is_first = _blocks("depth_to_space", x, b, data_format)
+    batch, channels, height, width = x.shape if is_first else (x.shape[i] for i in (0, 3, 1, 2))
+    channels = _divided("depth_to_space", "number of channels", channels, b * b)
+    if is_first:
+        x = jnp.reshape(x, (batch, channels, b, b, height, width))
         x = jnp.transpose(x, (0, 1, 4, 2, 5, 3))
-        return jnp.reshape(x, (batch, channels // (b * b), height * b, width * b))
-    batch, height, width, channels = x.shape
-    x = jnp.reshape(x, (batch, height, width, b, b, channels // (b * b)))
+        return jnp.reshape(x, (batch, channels, height * b, width * b))
+    x = jnp.reshape(x, (batch, height, width, b, b, channels))
     x = jnp.transpose(x, (0, 1, 3, 2, 4, 5))
-    return jnp.reshape(x, (batch, height * b, width * b, channels // (b * b)))
+    return jnp.reshape(x, (batch, height * b, width * b, channels))
 
 
 @op(whole=True)
@@ -462,6 +505,13 @@ def unfold(
     window, step, gap = to_pair(kernel_size, 2), to_pair(stride, 2), to_pair(dilation, 2)
     x = jnp.pad(x, ((0, 0), (0, 0), *((p, p) for p in to_pair(padding, 2))))
     counts = [(n - (k - 1) * d - 1) // s + 1 for n, k, d, s in zip(x.shape[2:], window, gap, step)]
+    if any(isinstance(count, int) and count < 1 for count in counts):
+        raise ShapeError(
+            message(
+                "unfold", "the window must fit into the images with their padding",
+                f"kernel_size {window}, dilation {gap} and padded images of {x.shape[2:]}",
+            )
+        )  # fmt: skip
     taps = [_tap(x, tap, gap, step, counts) for tap in itertools.product(*map(range, window))]
     columns = jnp.stack(taps, axis=2)  # (batch, channels, window, height, width)
     batch, channels = x.shape[:2]

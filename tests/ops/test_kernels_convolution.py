@@ -7,7 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nacre.ops.kernels import convolution, convolution_native, pooling
+from nacre.ops.kernels import (
+    convolution,
+    convolution_native,
+    pooling,
+    pooling_native,
+)
 from nacre.ops.kernels.native import build
 from tests.ops.test_kernels import (
     CONVOLUTIONS,
@@ -143,6 +148,64 @@ def test_compiled_average_gives_the_numbers_of_plain_xla(window, padding, monkey
     got = gradients(ours, x)
     monkeypatch.setenv("NACRE_KERNELS", "xla")
     assert_close(got, gradients(lambda x: ours(x), x))
+
+
+POOLINGS = [
+    # spatial, channels, window, strides, padding
+    ((9, 8), 20, (3, 3), (2, 1), "same"),
+    ((9, 8), LANES, (3, 2), (2, 1), "valid"),
+    ((7, 6), 5 * LANES + 3, (5, 5), (1, 1), "same"),
+    ((20,), 2 * LANES, (4,), (3,), "valid"),
+    ((20,), LANES, (2,), (3,), "same"),  # a stride longer than the window
+    ((4, 5, 6), LANES + 1, (2, 3, 2), (1, 2, 1), "same"),
+    ((3, 3), LANES, (4, 4), (2, 2), ((3, 1), (0, 3))),
+]
+
+
+@pytest.mark.parametrize("case", POOLINGS, ids=str)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_compiled_maximum_gives_the_numbers_of_the_plain_form(case, batch, monkeypatch):
+    spatial, channels, window, strides, padding = case
+    # Whole numbers: equal values are the rule, and the first of them has the gradient.
+    x = jnp.round(2 * random(0, batch, *spatial, channels))
+    ours = functools.partial(
+        pooling.max_pool, window=window, strides=strides, padding=padding, placement="loop"
+    )
+    step = jax.grad(lambda x: jnp.sum(jnp.sin(ours(x))))
+    assert str(jax.make_jaxpr(step)(x)).count("ffi_call[") == 2
+    got = gradients(ours, x)
+    monkeypatch.setattr(pooling_native, "targets", dict)
+    assert_close(got, gradients(lambda x: ours(x), x))
+
+
+def test_compiled_maximum_has_second_derivatives_and_a_map(monkeypatch):
+    ours = functools.partial(pooling.max_pool, window=(3, 3), strides=(2, 2), placement="plain")
+    x, direction = random(0, 2, 2, 7, 7, LANES), random(1, 2, 2, 7, 7, LANES)
+    slope = lambda x: jax.grad(lambda x: jnp.sum(jax.vmap(ours)(x) ** 3))(x)
+    twice = lambda x: jax.grad(lambda x: jnp.vdot(slope(x), direction))(x)
+    got = slope(x), twice(x)
+    monkeypatch.setattr(pooling_native, "targets", dict)
+    assert_close(got, (slope(x), twice(x)))
+
+
+def test_nothing_but_infinities_and_a_nan(monkeypatch):
+    x = jnp.full((1, 4, 4, LANES), -jnp.inf).at[0, 1, 1, 0].set(jnp.nan).at[0, 2].set(jnp.inf)
+    ours = functools.partial(pooling.max_pool, window=(2, 2), strides=(1, 1), placement="loop")
+    got = ours(x)
+    monkeypatch.setattr(pooling_native, "targets", dict)
+    np.testing.assert_array_equal(got, ours(x))
+    assert np.isnan(got).sum() == 4
+
+
+def test_tiles_few_channels_and_16_bits_stay_in_plain_jax():
+    def compiled(shape, strides, dtype="float32"):
+        ours = lambda x: pooling.max_pool(x, window=(2, 2), strides=strides, placement="loop")
+        return "ffi_call[" in str(jax.make_jaxpr(ours)(jnp.zeros(shape, dtype)))
+
+    assert compiled((1, 6, 6, LANES), (1, 1))
+    assert not compiled((1, 6, 6, LANES), (2, 2))
+    assert not compiled((1, 6, 6, LANES - 1), (1, 1))
+    assert not compiled((1, 6, 6, LANES), (1, 1), "bfloat16")
 
 
 def calls(place, dtype="float32", batch=2):

@@ -58,7 +58,9 @@ def convolution(
     pairs = explicit_padding(padding, x.shape[1:-1], window, strides, dilation)
     placement = placement or places.current_placement()
     use = native.use(placement, x, kernel)
-    geometry = Geometry(x.shape[1:-1], window, strides, pairs, dilation, groups, placement, use)
+    geometry = Geometry(
+        x.shape[1:-1], window, strides, pairs, dilation, groups, placement, native=use
+    )
     return _forward(geometry, x, kernel.astype(x.dtype))
 
 
@@ -102,7 +104,7 @@ def transposed_convolution(
         return lowerings.transposed_conv(x, kernel, strides, pairs, dilation, sizes)
     placement = placement or places.current_placement()
     use = native.use(placement, x, kernel)
-    geometry = Geometry(sizes, window, strides, pairs, dilation, 1, placement, use)
+    geometry = Geometry(sizes, window, strides, pairs, dilation, 1, placement, native=use)
     return _input_gradient(geometry, x, kernel.astype(x.dtype))
 
 

@@ -1,9 +1,9 @@
-"""The static numbers of a convolution: sizes, window, padding, and where it runs."""
+"""The static numbers of a convolution or a pooling: sizes, window, padding, where it runs."""
 
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 from nacre.ops.kernels import placement as places
 
@@ -13,21 +13,20 @@ NativeUse = Literal["never", "in gradients", "always"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Geometry:
-    """The static numbers of one convolution; hashable, so that it can be a static argument."""
+class Windows:
+    """Windows that slide over an array; hashable, so that they can be a static argument."""
 
     sizes: tuple[int, ...]  # spatial sizes of the (wide) input
     window: tuple[int, ...]
     strides: tuple[int, ...]
     padding: Pairs
     dilation: tuple[int, ...]
-    groups: int
-    placement: places.Placement
-    native: NativeUse = "never"  # where the compiled kernels take part
+    # Where the compiled kernels take part:
+    native: NativeUse = dataclasses.field(default="never", kw_only=True)
 
     @property
-    def in_gradients(self) -> "Geometry":
-        """The same convolution as a part of a gradient."""
+    def in_gradients(self) -> Self:
+        """The same windows as a part of a gradient."""
         if self.native != "in gradients":
             return self
         return dataclasses.replace(self, native="always")
@@ -51,6 +50,19 @@ class Geometry:
         )
         return list(itertools.product(*steps))
 
+    @property
+    def tiles(self) -> bool:
+        """True where no two windows overlap and none is padded."""
+        return self.window == self.strides and not any(low or high for low, high in self.padding)
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry(Windows):
+    """The static numbers of one convolution."""
+
+    groups: int
+    placement: places.Placement
+
 
 def explicit_padding(
     padding: Padding,
@@ -69,14 +81,14 @@ def explicit_padding(
     if name == "causal":
         return tuple((extent - 1, 0) for extent in extents)
     if name == "same":
-        return tuple(map(_same_pair, sizes, extents, strides))
+        return tuple(map(same_pair, sizes, extents, strides))
     raise ValueError(
         "convolution: padding must be 'valid', 'same', 'causal' or (low, high) pairs. "
         f"Got {padding!r}."
     )
 
 
-def _same_pair(size: int, extent: int, stride: int) -> tuple[int, int]:
+def same_pair(size: int, extent: int, stride: int) -> tuple[int, int]:
     """Pad so that ceil(size / stride) windows fit, the odd one on the high side."""
     total = max((-(-size // stride) - 1) * stride + extent - size, 0)
     return total // 2, total - total // 2
@@ -92,7 +104,7 @@ def transposed_axis(size, taps, stride, step, padding, extra):
     else:
         cropped = 2 * (extent // 2) if padding == "same" else 0
         out = (size - 1) * stride + extent - cropped + extra
-        low = _same_pair(out, extent, stride)[0] if padding == "same" else 0
+        low = same_pair(out, extent, stride)[0] if padding == "same" else 0
         if padding == "same" and extra == 0 and extent % 2 == 0:
             low = extent // 2  # the one case where `out` holds one window less than `size`
     return out, (low, (size - 1) * stride + extent - out - low)

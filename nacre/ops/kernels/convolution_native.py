@@ -8,7 +8,7 @@ compiler the lowerings in plain JAX give the same numbers to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,11 @@ def targets() -> dict[str, str]:
     return {} if build.is_switched_off() else build.register("convolution", SOURCES, HANDLERS)
 
 
-def use(placement: places.Placement, *arrays: Array) -> NativeUse:
+def use(
+    placement: places.Placement,
+    *arrays: Array,
+    library: Callable[[], dict[str, str]] | None = None,
+) -> NativeUse:
     """Where the compiled kernels take part: nowhere, in gradients, or everywhere.
 
     Outside nacre's own programs a forward pass may be on its way to another machine; a gradient is
@@ -38,7 +42,7 @@ def use(placement: places.Placement, *arrays: Array) -> NativeUse:
     sizes = [size for array in arrays for size in array.shape]
     if arrays[0].dtype != jnp.float32 or 0 in sizes or max(sizes) > LARGEST:
         return "never"
-    if not build.is_alone() or not places.uses_cpu_kernels() or not targets():
+    if not build.is_alone() or not places.uses_cpu_kernels() or not (library or targets)():
         return "never"
     return "in gradients" if placement == "plain" else "always"
 
@@ -46,7 +50,7 @@ def use(placement: places.Placement, *arrays: Array) -> NativeUse:
 def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
     """The convolution."""
     filters = kernel.shape[-1]
-    numbers = _numbers(geometry, x.shape[0], x.shape[-1], filters)
+    numbers = shape_numbers(geometry, x.shape[0], x.shape[-1], filters)
     shape = (x.shape[0], *geometry.outputs, filters)
     return _call("convolution_slide", shape, x, kernel, numbers, backward=np.int64(0))
 
@@ -54,14 +58,14 @@ def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
 def input_gradient(geometry: Geometry, dy: Array, kernel: Array) -> Array:
     """Its gradient by the input, or a transposed convolution."""
     channels = kernel.shape[-2] * geometry.groups
-    numbers = _numbers(geometry, dy.shape[0], channels, kernel.shape[-1])
+    numbers = shape_numbers(geometry, dy.shape[0], channels, kernel.shape[-1])
     shape = (dy.shape[0], *geometry.sizes, channels)
     return _call("convolution_slide", shape, dy, kernel, numbers, backward=np.int64(1))
 
 
 def kernel_gradient(geometry: Geometry, x: Array, dy: Array) -> Array:
     """Its gradient by the kernel."""
-    numbers = _numbers(geometry, x.shape[0], x.shape[-1], dy.shape[-1])
+    numbers = shape_numbers(geometry, x.shape[0], x.shape[-1], dy.shape[-1])
     shape = (*geometry.window, x.shape[-1] // geometry.groups, dy.shape[-1])
     return _call("convolution_collect", shape, x, dy, numbers)
 
@@ -74,7 +78,7 @@ def _call(
     return call(a, b, jnp.asarray(numbers), **attributes)
 
 
-def _numbers(geometry: Geometry, batch: int, channels: int, filters: int) -> np.ndarray:
+def shape_numbers(geometry: Geometry, batch: int, channels: int, filters: int) -> np.ndarray:
     """What `Shape` in `native/sliding.h` reads, in its order."""
     g = geometry
     lows = [low for low, _ in g.padding]

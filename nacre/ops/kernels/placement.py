@@ -9,33 +9,28 @@ it may use kernels compiled here. A function somebody else traces may be on its 
 machine, in an exported program: there only gradients do.
 """
 
-import contextlib
 import functools
 import os
 import threading
-from collections.abc import Iterator
 from typing import Literal
 
 import jax
 
+from nacre.core.held import Held
+
 Placement = Literal["plain", "own", "loop"]
 
-_state = threading.local()
+
+class _State(threading.local):
+    inside = False
+    own = False
+    plain_xla = False
 
 
-@contextlib.contextmanager
-def _marked(flag: str, value: bool = True) -> Iterator[None]:
-    """Hold a flag of this thread at a value inside, and put the former one back."""
-    before = getattr(_state, flag, False)
-    setattr(_state, flag, value)
-    try:
-        yield
-    finally:
-        setattr(_state, flag, before)
+_state = _State()
 
 
-@contextlib.contextmanager
-def inside_loop(active: bool = True) -> Iterator[None]:
+def inside_loop(active: bool = True) -> Held:
     """Mark the code traced in this block as the body of a device loop (for this thread).
 
     Args:
@@ -47,17 +42,15 @@ def inside_loop(active: bool = True) -> Iterator[None]:
         >>> is_inside_loop()
         False
     """
-    with _marked("inside", active):
-        yield
+    return Held(_state, "inside", active)
 
 
 def is_inside_loop() -> bool:
     """Tell whether this thread is tracing inside an `inside_loop` block."""
-    return getattr(_state, "inside", False)
+    return _state.inside
 
 
-@contextlib.contextmanager
-def own_program() -> Iterator[None]:
+def own_program() -> Held:
     """Mark the code traced in this block as a program that nacre itself runs (for this thread).
 
     Example:
@@ -65,8 +58,7 @@ def own_program() -> Iterator[None]:
         ...     current_placement()
         'own'
     """
-    with _marked("own"):
-        yield
+    return Held(_state, "own", True)
 
 
 def current_placement() -> Placement:
@@ -80,7 +72,7 @@ def current_placement() -> Placement:
     """
     if is_inside_loop():
         return "loop"
-    return "own" if getattr(_state, "own", False) else "plain"
+    return "own" if _state.own else "plain"
 
 
 @functools.cache
@@ -95,11 +87,10 @@ def uses_plain_xla() -> bool:
     The variable is read at every trace, so a test can switch it; programs already compiled stay.
     """
     asked = os.environ.get("NACRE_KERNELS", "").lower() == "xla"
-    return asked or getattr(_state, "plain_xla", False)
+    return asked or _state.plain_xla
 
 
-@contextlib.contextmanager
-def plain_xla() -> Iterator[None]:
+def plain_xla() -> Held:
     """Ask for plain XLA in place of every kernel in this block, for this thread: for exporters.
 
     Example:
@@ -108,8 +99,7 @@ def plain_xla() -> Iterator[None]:
         >>> uses_kernels
         False
     """
-    with _marked("plain_xla"):
-        yield
+    return Held(_state, "plain_xla", True)
 
 
 def uses_cpu_kernels() -> bool:

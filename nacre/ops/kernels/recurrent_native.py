@@ -140,7 +140,9 @@ def _kept_by_scan(kind, cell, x, states, weights, mask):
         cell, time_major(x), states, weights, time_major_mask(mask), lambda *kept: kept
     )
     history = tuple(map(time_major, history))
-    saved = jnp.concatenate([time_major(s) for s in jax.tree.leaves(saved)] or [history[0]], -1)
+    if kind == "simple":  # whose way back needs the states alone
+        return history[0], history[-1], jnp.zeros((0,), jnp.float32)
+    saved = jnp.concatenate([time_major(s) for s in jax.tree.leaves(saved)], -1)
     return history[0], history[-1], saved
 
 
@@ -245,7 +247,7 @@ def _gradients_by_scan(
 ):
     units, x = weights[1].shape[0], time_major(x)
     history = tuple(map(time_major, (history, cells)[: len(states)]))
-    saved = time_major(saved)
+    saved = None if kind == "simple" else time_major(saved)
     if kind == "gru":
         saved = (
             saved[..., : 2 * units],

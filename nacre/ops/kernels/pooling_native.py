@@ -1,0 +1,57 @@
+"""Max pooling by compiled kernels (`native/pooling.cc`): float32 on one CPU device.
+
+The plain form compares every tap with the maximum again for the gradient, and pads two arrays for
+it. The compiled one keeps the number of the winning tap, a byte for each output. ms on two AVX-512
+cores, forward and gradient, plain form against this: 5x5 of 14x14x256, batch 8: 1.40 against 0.74;
+3x3 stride 2 of 56x56x64, batch 8: 0.79 against 0.42. Tiles that do not overlap stay plain, which
+writes each place once: 2x2 of 32x32x32, batch 32: 0.14 against 0.25.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from nacre.ops.kernels import convolution_native
+from nacre.ops.kernels.convolution_geometry import Geometry
+from nacre.ops.kernels.native import build
+
+SOURCES = ("pooling.cc", "sliding.h", "handler.h")
+HANDLERS = ("pooling_highest", "pooling_put")
+
+
+def targets() -> dict[str, str]:
+    """Call targets by handler; empty without a compiler or with native kernels switched off."""
+    return {} if build.is_switched_off() else build.register("pooling", SOURCES, HANDLERS)
+
+
+def highest(geometry: Geometry, x: Array) -> Array:
+    """The largest value of each window; a NaN is larger than all."""
+    return _call("pooling_highest", [_output(geometry, x)], geometry, x, winners=np.int64(0))[0]
+
+
+def highest_and_winners(geometry: Geometry, x: Array) -> tuple[Array, Array]:
+    """The largest value of each window, and the number of the first tap that holds it (uint8)."""
+    results = [_output(geometry, x), _output(geometry, x, jnp.uint8)]
+    largest, winners = _call("pooling_highest", results, geometry, x, winners=np.int64(1))
+    return largest, winners
+
+
+def put_at_winners(geometry: Geometry, winners: Array, dy: Array) -> Array:
+    """The gradient by the input: each window's gradient where its maximum was."""
+    shape = (dy.shape[0], *geometry.sizes, dy.shape[-1])
+    result = jax.ShapeDtypeStruct(shape, jnp.float32)
+    return _call("pooling_put", [result], geometry, winners, dy)[0]
+
+
+def _output(geometry: Geometry, x: Array, dtype=jnp.float32) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((x.shape[0], *geometry.outputs, x.shape[-1]), dtype)
+
+
+def _call(handler: str, results: list, geometry: Geometry, *arrays: Array, **attributes):
+    batch, channels = arrays[0].shape[0], arrays[0].shape[-1]
+    numbers = convolution_native.shape_numbers(geometry, batch, channels, channels)
+    call = jax.ffi.ffi_call(targets()[handler], results, vmap_method="sequential")
+    return call(*arrays, jnp.asarray(numbers), **attributes)
