@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import tiers
+
 # Before anything imports JAX. Eight devices on one CPU cost nothing measurable at start and let
 # sharding tests run anywhere.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -18,6 +20,21 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 # Scripts that make reference numbers run where real Keras is installed.
 collect_ignore_glob = ["reference/*.py", "saving/make_*.py"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--measure-tiers", action="store_true", help="write tests/costly.txt (see tests/tiers.py)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--measure-tiers"):
+        config.pluginmanager.register(tiers.Measuring())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tiers.mark_costly(items)
 
 
 @pytest.fixture(autouse=True)

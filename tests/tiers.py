@@ -1,13 +1,23 @@
-"""Which rows of a table the quick tier runs: the first of each kind. The whole suite runs all."""
+"""Which tests the quick tier leaves out: further rows of heavy tables, and all that were measured
+to cost much. The whole suite runs all.
+
+`python -m pytest -n 2 -m "not network" --measure-tiers` runs the suite, takes the processor time of
+every test and writes those above `COSTLY_SECONDS` to `costly.txt`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+import time
+from collections.abc import Callable, Generator, Hashable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 Parameters = type(pytest.param())
+
+COSTLY = Path(__file__).with_name("costly.txt")
+COSTLY_SECONDS = 0.25  # processor time; one test in thirty costs more, and together they cost half
 
 
 def first_of_each_is_quick(rows: Iterable[Any], kind: Callable[[Any], Hashable]) -> list[Any]:
@@ -30,3 +40,52 @@ def first_of_each_is_quick(rows: Iterable[Any], kind: Callable[[Any], Hashable])
         else:
             parameters.append(pytest.param(row, marks=marks))
     return parameters
+
+
+def mark_costly(items: Iterable[pytest.Item]) -> None:
+    """Mark the tests of the list `slow`."""
+    costly = set(_listed())
+    for item in items:
+        if item.nodeid in costly:
+            item.add_marker(pytest.mark.slow)
+
+
+def _listed() -> list[str]:
+    return COSTLY.read_text(encoding="utf-8").splitlines() if COSTLY.exists() else []
+
+
+class Measuring:
+    """A pytest plugin that writes the list; files that were not run keep their lines.
+
+    A file keeps its cheapest test, if all are costly.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        begun = time.process_time()
+        try:
+            return (yield)
+        finally:  # travels with the report, from the worker to the process that writes
+            item.user_properties.append(("processor seconds", time.process_time() - begun))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == "processor seconds" and report.when == "call":
+                self.seconds[report.nodeid] = float(str(value))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workerinput"):
+            return
+        costly = {test for test, seconds in self.seconds.items() if seconds > COSTLY_SECONDS}
+        files: dict[str, list[str]] = {}
+        for test in self.seconds:
+            files.setdefault(test.partition("::")[0], []).append(test)
+        for tests in files.values():
+            if costly.issuperset(tests):
+                costly.remove(min(tests, key=self.seconds.__getitem__))
+        others = [test for test in _listed() if test.partition("::")[0] not in files]
+        lines = "".join(f"{test}\n" for test in sorted([*costly, *others]))
+        COSTLY.write_text(lines, encoding="utf-8")
