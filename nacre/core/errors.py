@@ -22,6 +22,10 @@ class ArgumentError(NacreError, ValueError):
     """An argument breaks its rule."""
 
 
+class PositionError(NacreError, IndexError):
+    """An index lies outside of what it is to pick from."""
+
+
 class UnknownNameError(NacreError, ValueError):
     """A string names nothing known (layer, optimizer, loss, metric, activation ...)."""
 
@@ -64,6 +68,10 @@ class SerializationError(NacreError, ValueError, TypeError):
 
 class UnsupportedError(NacreError, NotImplementedError):
     """An object has no form of what is asked of it."""
+
+
+class TracedValueError(NacreError, TypeError):
+    """Code that is compiled asks a tensor for its value, which is only known when it runs."""
 
 
 class MissingPackageError(NacreError, ImportError):

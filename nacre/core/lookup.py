@@ -72,7 +72,15 @@ class Lookup:
         """The object a config or a name describes."""
         if isinstance(config, str):
             return self._named(config, custom_objects)
-        if isinstance(config, dict) and not config.get("module"):
+        if config is None or callable(config):  # an object already
+            return config
+        if not isinstance(config, dict) or "class_name" not in config:
+            rule = "a config must be a name, or a dict with class_name and config"
+            got = repr(config)[:100]
+            raise ArgumentError(message(f"{self.namespace}.deserialize", rule, got, self.advice))
+        if "config" not in config:
+            return self._named(config["class_name"], custom_objects)
+        if not config.get("module"):
             config = {**config, "module": f"keras.{self.namespace}"}
         return deserialize_keras_object(config, custom_objects=custom_objects)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from nacre.core.held import Held
 
 _lock = threading.Lock()
 _counts: dict[str, int] = {}
@@ -53,15 +53,9 @@ def reset_names() -> None:
         _counts.clear()
 
 
-@contextmanager
-def name_scope(name: str) -> Iterator[None]:
+def name_scope(name: str) -> Held:
     """Prefix the paths of variables made inside with `name/`."""
-    before = _scopes.stack
-    _scopes.stack = (*before, name)
-    try:
-        yield
-    finally:
-        _scopes.stack = before
+    return Held(_scopes, "stack", (*_scopes.stack, name))
 
 
 def current_path() -> str:

@@ -110,7 +110,7 @@ class SeedGenerator:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
-        return {"seed": self._initial_seed}
+        return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
@@ -131,8 +131,15 @@ def draw_key(seed: Any = None) -> jax.Array:
         data = seed.next()
     elif isinstance(seed, int | np.integer):
         data = np.array([int(seed) & 0xFFFFFFFF, 0], dtype="uint32")
+    elif not isinstance(seed, jax.Array | np.ndarray | Variable):
+        raise ArgumentError(
+            message(
+                "seed", "it must be None, an int, a SeedGenerator or a JAX key",
+                f"{seed!r} ({type(seed).__name__})",
+            )
+        )  # fmt: skip
     else:
-        data = jnp.asarray(seed)
+        data = seed.value if isinstance(seed, Variable) else jnp.asarray(seed)
         if jax.dtypes.issubdtype(data.dtype, jax.dtypes.prng_key):
             return data
         data = data.astype("uint32")

@@ -234,7 +234,7 @@ def builtin_anywhere(name: str) -> Any:
 
 def is_builtin(cls_or_function: Any) -> bool:
     """True for nacre's own classes and functions."""
-    return getattr(cls_or_function, "__module__", "").split(".")[0] == "nacre"
+    return (getattr(cls_or_function, "__module__", None) or "").split(".")[0] == "nacre"
 
 
 def serialize_keras_object(obj: Any) -> Any:
@@ -502,8 +502,14 @@ def find(config: dict[str, Any]) -> Any:
     if found is None and registered is None:
         found = builtin_anywhere(name) if module else None
     if found is None:
-        known = [key.split(">")[-1] for key in _GLOBAL] + list(_known_layers())
-        hint = nearest(name, known)
+        known = [key.split(">")[-1] for key in _GLOBAL]
+        if str(config.get("module") or "keras").split(".")[0] in (
+            "keras",
+            "tensorflow",
+            "tf_keras",
+        ):
+            known += _known_layers()
+        hint = nearest(name, set(known) - {name})
         raise SerializationError(
             message(
                 "deserialize_keras_object",

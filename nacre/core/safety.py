@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from nacre.core.held import Held
 
 
 class _Local(threading.local):
@@ -35,12 +35,6 @@ def may_run_code(safe_mode: bool | None = None) -> bool:
     return safe_mode is False or _local.is_trusted or _enabled[0]
 
 
-@contextmanager
-def reading(safe_mode: bool | None) -> Iterator[None]:
+def reading(safe_mode: bool | None) -> Held:
     """While a config is read: what was allowed for it is allowed for the configs within it."""
-    before = _local.is_trusted
-    _local.is_trusted = before or safe_mode is False
-    try:
-        yield
-    finally:
-        _local.is_trusted = before
+    return Held(_local, "is_trusted", _local.is_trusted or safe_mode is False)

@@ -8,9 +8,10 @@ per thread, so models may be used from many threads at once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from nacre.core.held import Held
 
 if TYPE_CHECKING:
     from nacre.core.variable import Variable
@@ -131,15 +132,9 @@ def call_context() -> CallContext | None:
     return _local.call
 
 
-@contextmanager
-def entered_call(context: CallContext | None) -> Iterator[None]:
+def entered_call(context: CallContext | None) -> Held:
     """Make `context` the current one."""
-    before = _local.call
-    _local.call = context
-    try:
-        yield
-    finally:
-        _local.call = before
+    return Held(_local, "call", context)
 
 
 def autocast_dtype() -> str | None:
@@ -147,15 +142,9 @@ def autocast_dtype() -> str | None:
     return _local.autocast
 
 
-@contextmanager
-def autocast(dtype: str | None) -> Iterator[None]:
+def autocast(dtype: str | None) -> Held:
     """Read float variables as `dtype` inside."""
-    before = _local.autocast
-    _local.autocast = dtype
-    try:
-        yield
-    finally:
-        _local.autocast = before
+    return Held(_local, "autocast", dtype)
 
 
 def in_symbolic_scope() -> bool:
@@ -163,15 +152,9 @@ def in_symbolic_scope() -> bool:
     return _local.in_symbolic
 
 
-@contextmanager
-def symbolic_scope() -> Iterator[None]:
+def symbolic_scope() -> Held:
     """Mark that only shapes are being found."""
-    before = _local.in_symbolic
-    _local.in_symbolic = True
-    try:
-        yield
-    finally:
-        _local.in_symbolic = before
+    return Held(_local, "in_symbolic", True)
 
 
 def get_mask(tensor: Any) -> Any:

@@ -6,6 +6,7 @@ by tracing the real function with JAX's symbolic sizes, so there is one definiti
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -190,13 +191,14 @@ def _nested_symbolic(value: Any) -> bool:
     return any_symbolic(tuple(items))
 
 
-def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """The symbolic outputs of `function`, found by tracing it.
 
     Unknown sizes on the same axis of different inputs are taken to be equal (they are wherever the
     function is defined). When a function decides something by comparing sizes, JAX cannot answer
     for all sizes at once; it is then traced for two sets of example sizes, and sizes that differ
-    between them are unknown.
+    between them are unknown. When only the size of an array or shape among the arguments fits, the
+    first unknown size is taken to be that one.
     """
     leaves = tree.flatten((args, kwargs))
     symbolic = [leaf for leaf in leaves if isinstance(leaf, KerasTensor)]
@@ -231,27 +233,84 @@ def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if not axes:
         return _as_symbolic(*shapes_for({}))
     try:
-        scope = export.SymbolicScope()
-        sizes = {a: export.symbolic_shape("b" if a == 0 else f"d{a}", scope=scope)[0] for a in axes}
-        return _as_symbolic(*shapes_for(sizes))
+        return _as_symbolic(*shapes_for(_named_sizes(dict.fromkeys(axes))))
     except Exception as symbolic_error:
-        small = {a: 8 if a == 0 else 192 for a in axes}
-        large = {a: 12 if a == 0 else 384 for a in axes}
+        known = _sizes_beside(symbolic, axes)
         try:
-            first_structure, first = shapes_for(small)
+            found = _by_example(shapes_for, axes, 192, 384)
         except Exception as error:
+            if known:  # an unknown size must be that of another input, as in a sum
+                with contextlib.suppress(Exception):
+                    return _as_symbolic(*shapes_for(_named_sizes(dict.fromkeys(axes) | known)))
+            # Sizes that stand on different axes may be the same: (None, None, 3) + (None, 3).
+            with contextlib.suppress(Exception):
+                if (same := _by_example(shapes_for, axes, 8, 12)) is not None:
+                    return same
+            for size in _sizes_met(leaves):
+                with contextlib.suppress(Exception):
+                    return _as_symbolic(*shapes_for({a: 192 for a in axes} | {axes[0]: size}))
             if type(error) is not type(symbolic_error):
                 raise
             # The same mistake, told with `b` instead of an example batch size.
             raise symbolic_error from None
-        _, second = shapes_for(large)
-        merged = [
-            jax.ShapeDtypeStruct(
-                tuple(m if m == n else -1 for m, n in zip(a.shape, b.shape, strict=True)), a.dtype
-            )
-            for a, b in zip(first, second, strict=True)
-        ]
-        return _as_symbolic(first_structure, merged)
+        if found is None:
+            raise symbolic_error from None
+        return found
+
+
+def _by_example(shapes_for: Callable[..., Any], axes: list[int], small: int, large: int) -> Any:
+    """Outputs for two sets of sizes, what differs between them unknown; the first axis is a batch.
+
+    None when there are as many outputs as an unknown size says.
+    """
+    structure, first = shapes_for({a: 8 if a == 0 else small for a in axes})
+    _, second = shapes_for({a: 12 if a == 0 else large for a in axes})
+    if len(first) != len(second):
+        return None
+    merged = [
+        jax.ShapeDtypeStruct(
+            tuple(m if m == n else -1 for m, n in zip(a.shape, b.shape, strict=True)), a.dtype
+        )
+        for a, b in zip(first, second, strict=True)
+    ]
+    return _as_symbolic(structure, merged)
+
+
+def _sizes_met(leaves: list[Any]) -> list[int]:
+    """First sizes of arrays, and numbers such as those of a shape: what an unknown size may be."""
+    found: dict[int, None] = {}
+    for leaf in leaves:
+        if type(leaf) is int and leaf > 1:
+            found[leaf] = None
+        elif _has_shape(leaf) and not isinstance(leaf, KerasTensor) and leaf.shape:
+            found[leaf.shape[0]] = None
+    return list(found)[:4]
+
+
+def _named_sizes(sizes: dict[int, int | None]) -> dict[int, Any]:
+    """A symbol for each axis of unknown size; known sizes as they are."""
+    scope = export.SymbolicScope()
+    return {
+        axis: export.symbolic_shape(f"d{axis}" if axis else "b", scope=scope)[0]
+        if size is None
+        else size
+        for axis, size in sizes.items()
+    }
+
+
+def _sizes_beside(tensors: list[KerasTensor], axes: list[int]) -> dict[int, int | None]:
+    """For unknown axes, the one size above 1 that other tensors of as many axes have there."""
+    found: dict[int, int | None] = {}
+    for axis in axes:
+        sizes = {
+            other.shape[axis]
+            for tensor in tensors
+            for other in tensors
+            if len(tensor.shape) == len(other.shape) > axis and tensor.shape[axis] is None
+        } - {None, 1}
+        if len(sizes) == 1:
+            found[axis] = sizes.pop()
+    return found
 
 
 def _has_shape(value: Any) -> bool:

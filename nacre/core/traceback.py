@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from nacre.core.config import is_traceback_filtering_enabled
+from nacre.core.traced_values import explained
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,7 +46,12 @@ def boundary(function: Callable[P, R]) -> Callable[P, R]:
                 raise
             # Without `from`, which would hide the error this one came up while handling.
             error.__traceback__ = shortened(error)
-            raise
+            told = explained(error, error.__traceback__)
+            if told is None:
+                raise
+            for note in getattr(error, "__notes__", ()):
+                told.add_note(note)
+            raise told.with_traceback(error.__traceback__) from None
         finally:
             _local.inside = False
 

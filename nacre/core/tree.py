@@ -147,6 +147,15 @@ def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *struc
     """
     if not is_nested(shallow_structure):
         return func(*structures)
+    wanted = {key for key, _ in _children(shallow_structure)}
+    for other in structures:
+        if not is_nested(other) or {key for key, _ in _children(other)} != wanted:
+            raise ArgumentError(
+                message(
+                    "map_structure_up_to", "structures must nest as the shallow one does",
+                    f"{other!r} where the shallow one has {shallow_structure!r}",
+                )
+            )  # fmt: skip
     children = [
         map_structure_up_to(child, func, *(s[key] for s in structures))
         for key, child in _children(shallow_structure)

@@ -1,7 +1,8 @@
 """Floor 3: data, NumPy in and device arrays out.
 
-`sources.py` tells arrays from sources of batches; `prefetch.py` makes batches ahead in a thread;
-`py_dataset.py` is the public base class for batches by index.
+`sources.py` tells arrays from sources of batches; `rows.py` makes, picks and sends rows;
+`prefetch.py` makes batches ahead in a thread; `py_dataset.py` is the public base class for batches
+by index.
 """
 
 from nacre.data.prefetch import prefetched as prefetched

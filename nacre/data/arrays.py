@@ -28,11 +28,16 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         >>> to_categorical([0, 2]).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    labels = np.asarray(to_numpy_if_foreign(x))
+    try:
+        labels = np.asarray(to_numpy_if_foreign(x))
+        labels.astype(np.int64)
+    except (TypeError, ValueError):
+        rule = "class indices must be whole numbers, in lists of equal lengths"
+        raise DataError(message("to_categorical", rule, repr(x)[:100])) from None
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     indices = labels.astype(np.int64)
-    classes = int(indices.max(initial=-1)) + 1 if num_classes is None else int(num_classes)
+    classes = int(indices.max(initial=-1)) + 1 if not num_classes else int(num_classes)
     if indices.size and (indices.min() < 0 or indices.max() >= classes):
         raise DataError(
             message(
@@ -55,6 +60,9 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
         [[0.6, 0.8]]
     """
     x = np.asarray(x)
+    if not -x.ndim <= axis < x.ndim:
+        rule = f"axis must be an axis of the array, of shape {x.shape}"
+        raise ArgumentError(message("normalize", rule, f"axis={axis}"))
     norms = np.atleast_1d(np.linalg.norm(x, order, axis))
     norms[norms == 0] = 1
     return x / np.expand_dims(norms, axis)
@@ -104,15 +112,27 @@ def pad_sequences(
         lengths.append(len(sequence))
     if maxlen is None:
         maxlen = max(lengths, default=0)
+    if not isinstance(maxlen, int | np.integer) or maxlen < 0:
+        raise ArgumentError(
+            message("pad_sequences", "maxlen must be a whole number from 0", repr(maxlen))
+        )
     item_shape = next((np.asarray(s).shape[1:] for s in sequences if len(s)), ())
-    rows = np.full((len(lengths), maxlen, *item_shape), value, dtype=dtype)
-    for row, sequence in zip(rows, sequences, strict=True):
+    try:
+        rows = np.full((len(lengths), maxlen, *item_shape), value, dtype=dtype)
+    except (TypeError, ValueError, OverflowError):
+        rule = f"value must be one of dtype {np.dtype(dtype)}"
+        fix = "Pass dtype='float32' for fractions, dtype=object for strings."
+        raise ArgumentError(message("pad_sequences", rule, repr(value), fix)) from None
+    for position, (row, sequence) in enumerate(zip(rows, sequences, strict=True)):
         if not len(sequence) or not maxlen:
             continue
         kept = sequence[-maxlen:] if truncating == "pre" else sequence[:maxlen]
-        kept = np.asarray(kept, dtype=dtype)
-        if padding == "post":
-            row[: len(kept)] = kept
-        else:
-            row[-len(kept) :] = kept
+        try:
+            kept = np.asarray(kept, dtype=dtype)
+            row[slice(len(kept)) if padding == "post" else slice(-len(kept), None)] = kept
+        except (TypeError, ValueError):
+            rule = f"items must be of dtype {np.dtype(dtype)} and of one shape, {item_shape}"
+            got = f"{sequence!r}"[:100] + f" at {position}"
+            fix = "Pass dtype=object for strings."
+            raise DataError(message("pad_sequences", rule, got, fix)) from None
     return rows

@@ -82,6 +82,7 @@ class CompiledTraining:
         self.jit_compile = jit_compile
         self.loss_tracker: Metric = _mean("loss")
         self.outputs: list[Output] | None = None
+        self._named_by_dict = False
         self.choices: list[str] = []
         self.programs: dict[Any, Any] = {}
         self._y_paths: list[Any] | None = None
@@ -100,6 +101,7 @@ class CompiledTraining:
         if self.outputs is not None:
             return
         names, predictions = named_outputs(model, y_pred)
+        self._named_by_dict = isinstance(y_pred, dict)
         targets = _targets_by_output(y, names, predictions, y_pred, self.who)
         loss_list = _per_output(self.given["loss"], names, "loss", self.who)
         weight_list = _per_output(self.given["loss_weights"], names, "loss_weights", self.who)
@@ -177,14 +179,7 @@ class CompiledTraining:
             if output.loss is None:
                 continue
             if target is None:
-                raise LossInputError(
-                    message(
-                        f"loss of output '{output.name}'",
-                        "targets must be given",
-                        "y=None",
-                        "Pass y to fit(), or compile without a loss for this output.",
-                    )
-                )
+                raise _no_targets(output.name, y)
             value = output.loss(target, prediction, sample_weight=weight)
             if output.tracker is not None:
                 output.tracker.update_state(value, sample_weight=_rows(prediction))
@@ -218,22 +213,27 @@ class CompiledTraining:
 
     def metrics(self) -> list[Metric]:
         """All metrics compile made or was given."""
-        found = [self.loss_tracker]
-        for output in self.outputs or ():
-            if output.tracker is not None:
-                found.append(output.tracker)
+        found = [self.loss_tracker, *(t for _, t in self._trackers())]
         for output in self.outputs or ():
             found.extend(metric for _, metric, _ in output.metrics)
         return found
+
+    def _trackers(self) -> list[tuple[str, Metric]]:
+        """(name in logs, tracker) of the outputs' losses; for outputs in a dict in the order in
+        which the losses were named, as in Keras."""
+        outputs = [o for o in self.outputs or () if o.tracker is not None]
+        loss = self.given["loss"]
+        if self._named_by_dict and isinstance(loss, dict):
+            places = {name: place for place, name in enumerate(loss)}
+            outputs.sort(key=lambda o: places.get(o.name, len(places)))
+        return [(f"{o.name}_loss", o.tracker) for o in outputs if o.tracker is not None]
 
     def named_metrics(self, model: Any) -> list[tuple[str, Metric]]:
         """(name in logs, metric), the loss first."""
         if _own_metrics(model):  # the user's own list is all there is to report
             return [(m.name, m) for m in model.metrics]
         named: list[tuple[str, Metric]] = [("loss", self.loss_tracker)]
-        for output in self.outputs or ():
-            if output.tracker is not None:
-                named.append((f"{output.name}_loss", output.tracker))
+        named.extend(self._trackers())
         for output in self.outputs or ():
             named.extend((name, metric) for name, metric, _ in output.metrics)
         known = {id(m) for _, m in named}
@@ -257,6 +257,19 @@ class CompiledTraining:
 
 
 _CHOSEN = frozenset(("accuracy", "acc", "crossentropy", "ce"))
+
+
+def _no_targets(name: str, y: Any) -> LossInputError:
+    got = f"y with the keys {list(y)}" if isinstance(y, dict) else "y=None"
+    fix = f"Add y[{name!r}]" if isinstance(y, dict) else "Pass y to fit()"
+    return LossInputError(
+        message(
+            f"loss of output '{name}'",
+            "targets must be given",
+            got,
+            f"{fix}, or compile without a loss for this output.",
+        )
+    )
 
 
 def _build_metric(metric: Metric, y: Any, y_pred: Any) -> None:
@@ -333,7 +346,6 @@ def _targets_by_output(
         if len(names) == 1 and len(y) == 1 and not isinstance(y_pred, dict):
             return list(y.values())
         unknown = [k for k in y if k not in names]
-        missing = [n for n in names if n not in y]
         if unknown:
             hints = [f"{u!r} -> {nearest(u, names)!r}" for u in unknown if nearest(u, names)]
             raise LossInputError(
@@ -344,7 +356,6 @@ def _targets_by_output(
                     f"Did you mean {', '.join(hints)}?" if hints else "",
                 )
             )
-        del missing
         return [y.get(n) for n in names]
     leaves = tree.flatten(y)
     if len(leaves) != len(names):

@@ -13,7 +13,8 @@ from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.data.prefetch import prefetched
-from nacre.data.sources import ArraySource, BatchSource, sent, standard_batch, used
+from nacre.data.rows import sent
+from nacre.data.sources import ArraySource, BatchSource, standard_batch, used
 from nacre.training import pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import finisher, host_logs
@@ -42,24 +43,12 @@ def evaluate(
     trainer = prepare.require_compiled(model, "evaluate")
     source = prepare.make_source(x, y, sample_weight, who)
     rows = prepare.positive_int(batch_size, "batch_size", who, 32)
-    with used(source):
-        run = EvaluationRun(
-            model, trainer, source, rows, prepare.positive_int(steps, "steps", who), who
-        )
+    steps = prepare.positive_int(steps, "steps", who)
+    with used(source) as keep:
+        source = keep(prepare.staged(model, source, rows, who))
+        run = EvaluationRun(model, trainer, source, rows, steps, who)
         verbose = 1 if verbose == "auto" else int(verbose)
-        runner = (
-            callbacks
-            if isinstance(callbacks, CallbackList)
-            else CallbackList(
-                callbacks,
-                add_history=False,
-                add_progbar=verbose != 0,
-                model=model,
-                verbose=verbose,
-                epochs=1,
-                steps=run.steps,
-            )
-        )
+        runner = CallbackList.of(callbacks, model, verbose, run.steps)
         return as_result(run.run(runner), return_dict)
 
 
@@ -83,7 +72,6 @@ class EvaluationRun:
         steps: int | None,
         who: str,
     ) -> None:
-        source = prepare.staged(model, source, rows, who)
         self.model, self.trainer, self.source, self.who = model, trainer, source, who
         if isinstance(source, ArraySource):
             rows = min(rows, source.num_rows)
@@ -272,6 +260,8 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     trainer = prepare.require_compiled(model, "test_on_batch")
     batch = standard_batch((x, y, sample_weight), who)
     source = ArraySource(*batch, who=who)
-    run = EvaluationRun(model, trainer, source, source.num_rows, None, who)
-    runner = CallbackList([], add_history=False, add_progbar=False, model=model)
-    return as_result(run.run(runner), return_dict)
+    with used() as keep:
+        staged = keep(prepare.staged(model, source, source.num_rows, who))
+        run = EvaluationRun(model, trainer, staged, source.num_rows, None, who)
+        runner = CallbackList([], add_history=False, add_progbar=False, model=model)
+        return as_result(run.run(runner), return_dict)

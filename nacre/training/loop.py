@@ -22,26 +22,20 @@ from nacre.core import tree
 from nacre.core.errors import DataError, NonFiniteError, message
 from nacre.core.random import host_generator
 from nacre.data.prefetch import prefetched
+from nacre.data.rows import aligned_empty, sent
 from nacre.data.sources import (
     ArraySource,
     BatchSource,
-    aligned_empty,
     apply_class_weight,
-    sent,
     standard_batch,
     used,
 )
 from nacre.training import evaluation, pace, prepare
 from nacre.training.compile import CompiledTraining
-from nacre.training.programs import (
-    finisher,
-    host_logs,
-    loop_program,
-    rest_program,
-    single_program,
-)
+from nacre.training.kept_programs import KeptPrograms
+from nacre.training.programs import host_logs
 from nacre.training.state import State
-from nacre.training.step import custom_step, train_step
+from nacre.training.step import custom_step
 
 
 def fit(
@@ -76,31 +70,23 @@ def fit(
         x, y, sample_weight, who, class_weight=class_weight, shuffle=bool(shuffle)
     )
     source, validation = prepare.validation_source(validation_data, validation_split, source, who)
-    with used(source, validation):
+    with used(source, validation) as keep:
+        source = keep(prepare.staged(model, source, rows, who, bool(shuffle)))
         run = TrainRun(model, trainer, source, rows, steps, shuffle, who)
         held_out = None
         if validation is not None:
+            held_rows = prepare.positive_int(
+                validation_batch_size, "validation_batch_size", who, rows
+            )
+            held_steps = prepare.positive_int(validation_steps, "validation_steps", who)
+            held_who = f"{who}, validation"
+            validation = keep(prepare.staged(model, validation, held_rows, held_who))
             held_out = evaluation.EvaluationRun(
-                model,
-                trainer,
-                validation,
-                prepare.positive_int(validation_batch_size, "validation_batch_size", who, rows),
-                prepare.positive_int(validation_steps, "validation_steps", who),
-                f"{who}, validation",
+                model, trainer, validation, held_rows, held_steps, held_who
             )
         verbose = 1 if verbose == "auto" else int(verbose)
-        runner = (
-            callbacks
-            if isinstance(callbacks, CallbackList)
-            else CallbackList(
-                callbacks,
-                add_history=True,
-                add_progbar=verbose != 0,
-                model=model,
-                verbose=verbose,
-                epochs=epochs,
-                steps=run.steps,
-            )
+        runner = CallbackList.of(
+            callbacks, model, verbose, run.steps, epochs=epochs, add_history=True
         )
         names = trainer.report_names(model)
         watched = names + ([f"val_{n}" for n in names] if held_out is not None else [])
@@ -131,7 +117,6 @@ class TrainRun:
         shuffle: bool,
         who: str,
     ) -> None:
-        source = prepare.staged(model, source, rows, who, bool(shuffle))
         self.model, self.trainer, self.source, self.who = model, trainer, source, who
         self.shuffle = bool(shuffle)
         if isinstance(source, ArraySource):
@@ -159,7 +144,7 @@ class TrainRun:
         self.background: ThreadPoolExecutor | None = None
         self._rest_ready: Future[Any] | None = None
         self.rng = host_generator(None)
-        self._programs = _TrainPrograms(model, trainer, self.state)
+        self._programs = KeptPrograms(model, trainer, self.state)
         self._permutation: Any = None
         self._next_batch: int | None = None
         self._pending: list[tuple[int, int, Any]] = []
@@ -208,9 +193,6 @@ class TrainRun:
             if self.background is not None:
                 self.background.shutdown(wait=False, cancel_futures=True)
             self.trainer.optimizer.finalize_variable_values(model.trainable_variables)
-            for used in (self.source, None if held_out is None else held_out.source):
-                if isinstance(used, BatchSource):
-                    used.close()
             runner.on_train_end(logs)
 
     def _one_epoch(self, epoch: int) -> dict[str, Any]:
@@ -468,89 +450,6 @@ def _due(epoch: int, validation_freq: Any) -> bool:
     return epoch + 1 in validation_freq
 
 
-class _TrainPrograms:
-    """The compiled programs of training, kept with the compiled model."""
-
-    def __init__(self, model: Any, trainer: CompiledTraining, state: State) -> None:
-        self.model, self.trainer, self.state = model, trainer, state
-        self.custom = custom_step(model, "train_step") is not None
-        self.keeps_logs = self.custom or _overrides(model, "compute_metrics")
-        self.cache = trainer.programs
-        # A hyperparameter that stands in the program as a constant is part of its key.
-        self.key = ("train", state.key(), trainer.optimizer.trace_key())
-        self._resident: Any = None
-
-    def resident(self, source: ArraySource) -> list[Any]:
-        """The arrays on the device, sent once a fit."""
-        if self._resident is None:
-            self._resident = source.whole()
-        return self._resident
-
-    def _step(self) -> Any:
-        return train_step(self.model, self.trainer, self.state)
-
-    def _finish(self) -> Any:
-        return finisher(self.model, self.trainer, self.state, self.custom)
-
-    def _kept(self, key: Any, make: Any) -> Any:
-        key = (*self.key, key)
-        if key not in self.cache:
-            self.cache[key] = make()
-        return self.cache[key]
-
-    def loop(self, source: Any, rows: int) -> Any:
-        """The program for full batches."""
-        return self._kept(
-            ("loop", rows, _structure_key(source.structure)),
-            lambda: loop_program(
-                self._step(), self._finish(), _packer(source.structure), rows, self.keeps_logs
-            ),
-        )
-
-    def has_rest(self, source: Any, rest: int) -> bool:
-        """Whether the program for a last, smaller batch was made in an earlier fit."""
-        return (*self.key, ("rest", rest, _structure_key(source.structure))) in self.cache
-
-    def rest(self, source: Any, rest: int) -> Any:
-        """The program for a last, smaller batch."""
-        return self._kept(
-            ("rest", rest, _structure_key(source.structure)),
-            lambda: rest_program(
-                self._step(), self._finish(), _packer(source.structure), rest, self.keeps_logs
-            ),
-        )
-
-    def single(self, batch: Any, eager: bool) -> Any:
-        """The program for one batch that is handed over."""
-        return self._kept(
-            ("single", eager, _structure_key(batch)),
-            lambda: single_program(
-                self._step(), self._finish(), _packer(batch), self.keeps_logs, compiled=not eager
-            ),
-        )
-
-
-def _empty(structure: Any) -> Any:
-    """A structure without its arrays, which a kept program must not hold on to."""
-    return tree.map_structure(lambda leaf: None if leaf is None else 0, structure)
-
-
-def _structure_key(structure: Any) -> str:
-    return repr(_empty(structure))
-
-
-def _packer(structure: Any) -> Any:
-    empty = _empty(structure)
-    return lambda leaves: tree.pack_sequence_as(empty, leaves)
-
-
-def _overrides(model: Any, name: str) -> bool:
-    for base in type(model).__mro__:
-        if name in vars(base):
-            return base.__module__.split(".")[0] != "nacre"
-    return False
-
-
 def train_on_batch(
     model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
 ) -> Any:
@@ -560,14 +459,15 @@ def train_on_batch(
     if class_weight is not None:
         sample_weight = apply_class_weight(y, class_weight, sample_weight, who)
     source: Any = ArraySource(x, y, sample_weight, who)
-    source = prepare.staged(model, source, source.num_rows, who)
-    batch = source.peek() if isinstance(source, BatchSource) else source.pack(source.leaves)
-    rows = next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
-    prepare.prepare(model, trainer, source, rows, training=True)
+    with used() as keep:
+        source = keep(prepare.staged(model, source, source.num_rows, who))
+        batch = source.peek() if isinstance(source, BatchSource) else source.pack(source.leaves)
+        rows = next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
+        prepare.prepare(model, trainer, source, rows, training=True)
     model.reset_metrics()
     state = State(model, trainer.optimizer, model.metrics)
     batch = standard_batch(batch, who)
-    program = _TrainPrograms(model, trainer, state).single(batch, trainer.run_eagerly)
+    program = KeptPrograms(model, trainer, state).single(batch, trainer.run_eagerly)
     values, logs, _ = program(state.lend(), tree.flatten(batch))
     state.take_back(values)
     return evaluation.as_result(host_logs(logs, trainer.report_names(model)), return_dict)

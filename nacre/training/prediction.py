@@ -14,8 +14,9 @@ import numpy as np
 
 from nacre.callbacks.runner import CallbackList
 from nacre.core import scope, tree
-from nacre.core.errors import DataError, message
-from nacre.data.sources import ArraySource, device_dtype, standard_batch, used
+from nacre.core.errors import DataError, ShapeError, message
+from nacre.data.rows import device_dtype
+from nacre.data.sources import ArraySource, standard_batch, used
 from nacre.layers.base import tracking
 from nacre.ops.kernels.placement import own_program
 from nacre.training import prepare
@@ -49,9 +50,9 @@ def predict(
     prepare.refuse_unknown(who, kwargs)
     rows = prepare.positive_int(batch_size, "batch_size", who, 32)
     source = prepare.make_source(x, None, None, who)
-    if not model._runs_eagerly():
-        source = prepare.staged(model, source, rows, who)
-    with used(source):
+    with used(source) as keep:
+        if not model._runs_eagerly():
+            source = keep(prepare.staged(model, source, rows, who))
         verbose = 1 if verbose == "auto" else int(verbose)
         if isinstance(source, ArraySource):
             rows = min(rows, source.num_rows)
@@ -65,19 +66,8 @@ def predict(
             first = prepare.batch_specs(source, rows)[0]
         if not model._runs_eagerly():
             prepare.predictions_spec(model, first, False)
-        runner = (
-            callbacks
-            if isinstance(callbacks, CallbackList)
-            else CallbackList(
-                callbacks,
-                add_history=False,
-                add_progbar=verbose != 0 and (total is None or total > 1),
-                model=model,
-                verbose=verbose,
-                epochs=1,
-                steps=total,
-            )
-        )
+        is_long = total is None or total > 1
+        runner = CallbackList.of(callbacks, model, verbose, total, add_progbar=is_long)
         return _run(model, batches, runner, rows, who)
 
 
@@ -160,6 +150,8 @@ def _fetched(outputs: Any, count: int) -> Any:
 
 
 def _forward(model: Any, x: Any, leaves: list[Any], count: int, size: int) -> tuple[Any, int]:
+    if model._runs_eagerly():
+        return model(x, training=False), count
     if size != count:
         leaves = [
             None
@@ -167,14 +159,26 @@ def _forward(model: Any, x: Any, leaves: list[Any], count: int, size: int) -> tu
             else np.concatenate([leaf, np.repeat(leaf[-1:], size - count, axis=0)])
             for leaf in leaves
         ]
-    if model._runs_eagerly():
-        x = tree.pack_sequence_as(x, leaves)
-        return model(x, training=False), size
     program, variables, changed = _program(model, x)
     outputs, updates = program([v.peek() for v in variables], leaves)
+    if size != count:
+        _refuse_padded_states(model, changed, count, size)
     for variable, value in zip(changed, updates, strict=True):
         variable.take_back(value)
     return outputs, size
+
+
+def _refuse_padded_states(model: Any, changed: list[Any], count: int, size: int) -> None:
+    """Raise where rows of padding would stay in states that go from batch to batch."""
+    if any(len(v.shape) > 1 and v.shape[0] == size for v in changed):
+        raise ShapeError(
+            message(
+                f"{model._who()}.predict",
+                f"a stateful layer takes batches of {size}, its size when it was built",
+                f"a batch of {count}",
+                "Leave out the last, smaller batch, or build the model for the other size.",
+            )
+        )
 
 
 def _program(model: Any, x: Any) -> tuple[Any, Any, Any]:

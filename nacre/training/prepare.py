@@ -16,14 +16,8 @@ from nacre.core.errors import ArgumentError, DataError, NotCompiledError, messag
 from nacre.core.strings import is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.data.row_batches import RowBatches
-from nacre.data.sources import (
-    CPU_BUDGET_BYTES,
-    ArraySource,
-    BatchSource,
-    apply_class_weight,
-    device_dtype,
-    is_array_like,
-)
+from nacre.data.rows import device_dtype, is_array_like
+from nacre.data.sources import CPU_BUDGET_BYTES, ArraySource, BatchSource, apply_class_weight
 from nacre.training import checks
 from nacre.training.compile import CompiledTraining
 

@@ -220,3 +220,8 @@ def test_old_module_paths_find_the_same_class(module: str | None) -> None:
 def test_strings_are_looked_up_in_a_table_when_one_is_given() -> None:
     assert deserialize_keras_object("relu") == "relu"
     assert deserialize_keras_object("twice", module_objects={"twice": twice}) is twice
+
+
+def test_scalar_types_of_jax_are_written_as_types() -> None:
+    data = {"class_name": "__typespec__", "config": {"name": "float32"}}
+    assert serialize_keras_object(jnp.float32) == serialize_keras_object(np.float32) == data

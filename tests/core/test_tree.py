@@ -129,3 +129,9 @@ def test_map_up_to_stops_at_the_shallow_leaves() -> None:
     assert tree.map_structure(lambda x: 1, [None, 0], none_is_leaf=False) == [None, 1]
     with pytest.raises(ArgumentError, match="at least one structure"):
         tree.map_structure(len)
+
+
+def test_map_structure_up_to_wants_structures_of_the_shallow_form() -> None:
+    for other in ([], 2, [1, 2, 3]):
+        with pytest.raises(ArgumentError, match="map_structure_up_to: structures must nest"):
+            tree.map_structure_up_to([0, 0], str, other)

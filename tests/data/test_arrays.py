@@ -80,3 +80,23 @@ def test_normalised_vectors_have_norm_one_and_zeros_stay(axis: int, order: int) 
     expected = (np.abs(x).sum(axis) > 0).astype(float)
     np.testing.assert_allclose(norms, expected)
     assert normalize([3, 4]).tolist() == [[0.6, 0.8]]
+
+
+@pytest.mark.parametrize("wrong", ["a", None, [[1, 2], [0]]])
+def test_labels_that_are_no_numbers_are_refused(wrong: Any) -> None:
+    with pytest.raises(DataError, match="whole numbers"):
+        to_categorical(wrong)
+
+
+def test_items_of_sequences_must_fit() -> None:
+    for sequences in ([["a"]], [[[1, 2]], [[3, 4, 5]]]):
+        with pytest.raises(DataError, match="items must be of dtype int32 and of one shape"):
+            pad_sequences(sequences)
+    for arguments in ({"maxlen": -1}, {"maxlen": 2.0}):
+        with pytest.raises(ArgumentError, match="maxlen must be a whole number"):
+            pad_sequences([[1]], **arguments)
+    for arguments in ({"value": "pad"}, {"value": 300, "dtype": "int8"}):
+        with pytest.raises(ArgumentError, match="value must be one of dtype int"):
+            pad_sequences([[1]], **arguments)
+    with pytest.raises(ArgumentError, match="axis must be an axis of the array"):
+        normalize([[1.0]], axis=2)

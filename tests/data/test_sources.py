@@ -16,13 +16,8 @@ from hypothesis import strategies as st
 
 from nacre.core.errors import DataError
 from nacre.data import ArraySource, BatchSource, PyDataset
-from nacre.data.sources import (
-    apply_class_weight,
-    arrays_of_lists,
-    device_dtype,
-    is_array_like,
-    standard_batch,
-)
+from nacre.data.rows import arrays_of_lists, device_dtype, is_array_like
+from nacre.data.sources import apply_class_weight, standard_batch
 
 # ------------------------------------------------------------------ rows in arrays
 

@@ -871,3 +871,39 @@ def test_within_a_scope_losses_and_values_are_the_scopes() -> None:
         layer.add_loss(4.0)
         assert layer(X)[0, 0] == 9.0 and layer.losses == [4.0] == inner.losses
     assert layer.losses == [] and layer(X)[0, 0] == 1.0
+
+
+@pytest.mark.parametrize("given", [(), (None,), ("abc",), ([],)], ids=repr)
+def test_a_call_on_no_tensor_is_told(given):
+    with pytest.raises(ArgumentError, match=r"^Dense 'dense': it must be called on a tensor"):
+        layers.Dense(2)(*given)
+
+
+def test_a_misspelt_argument_has_a_hint():
+    with pytest.raises(ArgumentError, match=r"Got activaton='relu'\. Did you mean 'activation'"):
+        layers.Dense(2, activaton="relu")
+
+
+def test_a_policy_may_be_set_by_name():
+    layer = layers.Dense(2)
+    layer.dtype_policy = "mixed_bfloat16"
+    assert (layer.compute_dtype, layer.variable_dtype) == ("bfloat16", "float32")
+
+
+def test_arrays_of_16_bit_floats_are_cast_to_the_layers_dtype():
+    import ml_dtypes
+
+    assert layers.Dense(2)(np.ones((1, 3), ml_dtypes.bfloat16)).dtype == "float32"
+
+
+def test_a_stateless_call_takes_variables_as_values():
+    layer = layers.Dense(2)
+    layer.build((None, 3))
+    outputs, _ = layer.stateless_call(layer.trainable_variables, [], np.ones((1, 3), "float32"))
+    np.testing.assert_array_equal(outputs, layer(np.ones((1, 3), "float32")))
+
+
+def test_a_penalty_on_no_rows_is_zero():
+    layer = layers.Dense(2, activity_regularizer="l2")
+    layer(np.ones((0, 3), "float32"))
+    assert float(layer.losses[0]) == 0

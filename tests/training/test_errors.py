@@ -29,6 +29,13 @@ def two_inputs():
     return keras.Model({"left": a, "right": b}, layers.add([a, b]))
 
 
+def two_outputs():
+    x = keras.Input((4,))
+    model = keras.Model(x, [layers.Dense(1, name="first")(x), layers.Dense(1, name="second")(x)])
+    model.compile("sgd", "mse")
+    return model
+
+
 class UsesWrongSize(keras.Layer):
     def call(self, x):
         return x @ np.zeros((7, 3), "float32")
@@ -84,6 +91,7 @@ MISTAKES = [
     ("forgotten_super_init", ForgetsSuper, E.NotBuiltError, ["super().__init__()"]),
     ("negative_units", lambda: layers.Dense(-1), E.ArgumentError, ["units must be a positive int", "-1"]),
     ("unknown_layer_name", lambda: classifier().get_layer("dens"), E.UnknownNameError, ["'dens'", "Did you mean"]),
+    ("layer_without_name_or_index", lambda: classifier().get_layer(), E.ArgumentError, ["a name or an index must be given", "Layers: dense, dense_1."]),
     ("weights_of_another_shape", lambda: built_dense().set_weights([np.zeros((3, 3)), np.zeros(3)]), E.WeightsMismatchError, ["(128, 3)", "(3, 3)"]),
     ("too_few_weights", lambda: built_dense().set_weights([np.zeros((3, 3))]), E.WeightsMismatchError, ["2 weights", "1 arrays"]),
     ("name_used_twice", lambda: keras.Sequential([layers.Dense(1, name="a"), layers.Dense(1, name="a")]), E.ArgumentError, ["name of its own", "'a'"]),
@@ -92,6 +100,7 @@ MISTAKES = [
     ("steps_beyond_data", lambda: classifier().fit(X, Y, steps_per_epoch=5), E.DataError, ["at most 1", "5"]),
     ("generator_with_targets", lambda: classifier().fit((b for b in []), Y), E.DataError, ["brings its own targets"]),
     ("empty_generator", lambda: classifier().fit((b for b in []), verbose=0), E.DataError, ["at least one batch"]),
+    ("target_of_one_output_missing", lambda: two_outputs().fit(X, {"first": Y[:, None]}, verbose=0), E.LossInputError, ["output 'second'", "y with the keys ['first']", "Add y['second']"]),
     ("unknown_output_in_loss", lambda: two_inputs_trained({"sum": "mse", "othr": "mse"}), E.ArgumentError, ["othr"]),
 ]  # fmt: skip
 

@@ -138,6 +138,20 @@ def test_evaluate_does_not_depend_on_the_batch_size():
         np.testing.assert_allclose(result, results[0], rtol=1e-5)
 
 
+def test_losses_of_outputs_in_a_dict_are_listed_as_they_were_named():
+    x = keras.Input((4,))
+    ends = {name: layers.Dense(1, name=name)(x) for name in ("near", "far")}
+    data, targets = np.ones((8, 4)), {"near": np.zeros((8, 1)), "far": np.full((8, 1), 100.0)}
+    for outputs, first in ((ends, ["near", "far"]), (list(ends.values()), ["near", "far"])):
+        model = keras.Model(x, outputs)
+        model.compile("sgd", {name: "mae" for name in first})
+        loss, near, far = model.evaluate(data, targets, verbose=0)
+        assert near < 50 < far < loss
+    model = keras.Model(x, ends)
+    model.compile("sgd", {"far": "mae", "near": "mae"})
+    assert model.evaluate(data, targets, verbose=0)[1] > 50
+
+
 def test_evaluate_returns_a_list_a_dict_or_one_number():
     model = classifier()
     loss, accuracy = model.evaluate(X, Y, verbose=0)

@@ -96,15 +96,7 @@ def quantize(layer: Any, mode: str | None, type_check: bool, config: Any) -> Non
     supported = getattr(layer, "quantizable", ())
     if mode not in supported or (type_check and not _is_plain(layer)):
         raise UnsupportedError(_unsupported(layer, mode, supported))
-    if not layer.built:
-        raise NotBuiltError(
-            message(
-                layer._who(),
-                "it must be built before it is quantized",
-                "a layer without weights",
-                "Call it once on data, or build(input_shape).",
-            )
-        )
+    _require_built(layer, "a layer")
     if layer.quantization_mode is not None:
         raise ArgumentError(
             message(
@@ -131,15 +123,7 @@ def restore(layer: Any) -> None:
 def quantize_model(model: Any, mode: str | None, config: Any, filters: Any) -> None:
     """Quantize all layers within a model that can be; see `Model.quantize`."""
     mode, config = resolve(model._who(), mode, config)
-    if not model.built:
-        raise NotBuiltError(
-            message(
-                model._who(),
-                "it must be built before it is quantized",
-                "a model without weights",
-                "Call it once on data, or build(input_shape).",
-            )
-        )
+    _require_built(model, "a model")
     left: list[str] = []
     for layer in model._flatten_layers(include_self=False):
         if layer._direct_layers() or not _chosen(layer, filters):
@@ -159,6 +143,18 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any) -> N
                 "Pass filters= to choose the layers and silence this.",
             ),
             stacklevel=3,
+        )
+
+
+def _require_built(layer: Any, kind: str) -> None:
+    if not layer.built:
+        raise NotBuiltError(
+            message(
+                layer._who(),
+                "it must be built before it is quantized",
+                f"{kind} without weights",
+                "Call it once on data, or build(input_shape).",
+            )
         )
 
 

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import tree
 from nacre.core.dtypes import host_dtype, is_float
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.strings import HostString
@@ -72,7 +71,7 @@ def to_tensor(value: Any, compute_dtype: str | None) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         if value.dtype.kind in "OUS":
             return value  # strings stay on the host; preprocessing layers take them
-        if compute_dtype and value.dtype.kind == "f":
+        if compute_dtype and is_float_array(value):
             return jnp.asarray(value, dtype=compute_dtype)
         return jnp.asarray(value, dtype=host_dtype(value.dtype))
     if isinstance(value, jax.Array) and compute_dtype and is_float_array(value):
@@ -131,11 +130,19 @@ def shapes_of(structure: Any) -> Any:
     return shape(structure)
 
 
+def tensors_for(shape: Any, dtype: str) -> Any:
+    """Symbolic tensors for a shape or a structure of shapes."""
+    if isinstance(shape, list | tuple):
+        if all(n is None or isinstance(n, int) for n in shape):
+            return KerasTensor(tuple(shape), dtype)
+        return type(shape)(tensors_for(s, dtype) for s in shape)
+    if isinstance(shape, dict):
+        return {k: tensors_for(s, dtype) for k, s in shape.items()}
+    if isinstance(shape, KerasTensor):
+        return shape
+    return KerasTensor(shape, dtype)
+
+
 def float_dtype(compute_dtype: str) -> str | None:
     """The dtype to cast float inputs to, None when the policy computes in ints."""
     return compute_dtype if is_float(compute_dtype) else None
-
-
-def all_leaves(*structures: Any) -> list[Any]:
-    """The leaves of several structures."""
-    return [leaf for structure in structures for leaf in tree.flatten(structure)]

@@ -17,7 +17,7 @@ from nacre.metrics.metric import Metric
 _SKIPPED = frozenset(
     "_inbound_nodes _outbound_nodes _init_arguments _own_variables _losses _call_plan "
     "_predict_programs _trainer _graph _nested_inputs _nested_outputs input_spec "
-    "dtype_policy".split()
+    "_dtype_policy".split()
 )
 
 # Counts every change of structure; caches of variable lists compare it.

@@ -1,0 +1,66 @@
+"""Errors of code that asks a traced tensor for its value, told with the user's own line.
+
+JAX words them for people who trace functions themselves. Here they name the line, what it does
+that tracing cannot follow, and what to write instead.
+"""
+
+from __future__ import annotations
+
+import linecache
+from types import TracebackType
+
+from nacre.core.errors import TracedValueError, message
+
+# Name of JAX's error class -> what was met, what to write instead.
+_KINDS = {
+    "TracerBoolConversionError": (
+        "an `if`, `while`, `and`, `or` or `not` on a tensor",
+        "Use nacre.ops.where, nacre.ops.cond or nacre.ops.while_loop",
+    ),
+    "TracerArrayConversionError": (
+        "a tensor given to NumPy",
+        "Use the function of that name in nacre.ops",
+    ),
+    "TracerIntegerConversionError": (
+        "a tensor used as a Python int, such as an index of a list",
+        "Use nacre.ops.take, or a size from .shape",
+    ),
+    "NonConcreteBooleanIndexError": (
+        "a mask as an index, which gives a shape that depends on values",
+        "Use nacre.ops.where",
+    ),
+    "ConcretizationTypeError": (
+        "float(), int(), .item() or a shape made from a tensor's value",
+        "Use functions of nacre.ops throughout",
+    ),
+}
+
+
+def explained(error: BaseException, kept: TracebackType | None) -> TracedValueError | None:
+    """What to raise in place of one of JAX's errors about traced values; None for others.
+
+    Args:
+        error: Any error.
+        kept: Its traceback without internal frames; the last one is the line to name.
+    """
+    names = [base.__name__ for base in type(error).__mro__ if base.__module__.startswith("jax")]
+    found = next((_KINDS[name] for name in names if name in _KINDS), None)
+    if found is None or kept is None:
+        return None
+    while kept.tb_next is not None:
+        kept = kept.tb_next
+    code = kept.tb_frame.f_code
+    line = linecache.getline(code.co_filename, kept.tb_lineno).strip()
+    met, fix = found
+    who = f"{getattr(code, 'co_qualname', code.co_name)}, line {kept.tb_lineno}"
+    return TracedValueError(
+        message(
+            who.replace("<locals>.", ""),
+            "code that is compiled cannot ask a tensor for its value",
+            f"{met}: `{line}`" if line else met,
+            f"{fix}; or compile(run_eagerly=True), which is slow.",
+        )
+    )
+
+
+__all__ = ["explained"]

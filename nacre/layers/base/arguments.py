@@ -1,0 +1,125 @@
+"""The arguments of a layer's call: converted, the training flag and the masks filled in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from nacre.core import scope, tree
+from nacre.core.errors import ArgumentError, NacreError, message
+from nacre.core.registry import is_builtin
+from nacre.core.strings import is_text, strings_refused
+from nacre.layers.base import calling
+from nacre.layers.base.masking import masks_of
+
+if TYPE_CHECKING:
+    from nacre.layers.base.layer import Layer
+
+
+def prepare(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any], bool | None]:
+    """Arguments converted and filled, the tensor arguments by name, the training flag."""
+    signature = calling.signature_of(type(layer).call)
+    dtype = calling.float_dtype(layer.compute_dtype) if layer.autocast else None
+
+    def convert(leaf: Any) -> Any:
+        tensor = calling.to_tensor(leaf, dtype)
+        if not isinstance(tensor, jax.Array) and is_text(tensor):
+            _check_takes_strings(layer, tensor)
+        if tensor is not leaf:
+            mask = scope.get_mask(leaf)
+            if mask is not None:
+                scope.set_mask(tensor, mask)
+        return tensor
+
+    if args and isinstance(args[0], list):
+        args = (calling.numbers_as_array(args[0]), *args[1:])
+    args = tuple(tree.map_structure(convert, a) for a in args)
+    kwargs = {k: tree.map_structure(convert, v) for k, v in kwargs.items()}
+    named = signature.named(args, kwargs)
+    tensors = {
+        name: value
+        for name, value in named.items()
+        if name not in ("training", "mask")
+        and not name.endswith("_mask")
+        and any(calling.is_tensor(leaf) for leaf in tree.flatten(value))
+    }
+    training = _fill_training(signature, named, kwargs)
+    _fill_masks(signature, named, tensors, kwargs)
+    return args, kwargs, tensors, training
+
+
+def refuse_nothing(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise for a built-in layer that is called on no tensor where it needs one."""
+    signature = calling.signature_of(type(layer).call)
+    if not is_builtin(type(layer)) or signature.first is None or layer._takes_strings:
+        return
+    if signature.first in signature.defaults:
+        return
+    given = signature.named(args, kwargs).get(signature.first)
+    is_empty = not layer._takes_empty_lists and tree.flatten(given) == []
+    if given is None or isinstance(given, str) or is_empty:
+        raise ArgumentError(
+            message(
+                layer._who(),
+                f"it must be called on a tensor, its argument '{signature.first}'",
+                repr(given) if signature.first in signature.named(args, kwargs) else "nothing",
+                "Pass an array with the batch first, or what keras.Input gives.",
+            )
+        )
+
+
+def _check_takes_strings(layer: Layer, tensor: Any) -> None:
+    if not layer._takes_strings and is_builtin(type(layer)) and not isinstance(tensor, str):
+        raise strings_refused(layer._who(), f"strings of shape {tuple(tensor.shape)}")
+
+
+def _fill_training(
+    signature: calling.CallSignature, named: dict[str, Any], kwargs: dict[str, Any]
+) -> bool | None:
+    """Put the training flag into the arguments; returns the one for the layers within."""
+    context = scope.call_context()
+    given = named.get("training")
+    if given is None and context is not None:
+        given = context.training
+    if given is None:
+        given = signature.defaults.get("training")
+    if signature.takes_training:
+        if "training" in kwargs or "training" not in named:
+            kwargs["training"] = given
+    elif not signature.has_kwargs:
+        kwargs.pop("training", None)
+    return given
+
+
+def _fill_masks(
+    signature: calling.CallSignature,
+    named: dict[str, Any],
+    tensors: dict[str, Any],
+    kwargs: dict[str, Any],
+) -> None:
+    for name, mask_name in signature.mask_names.items():
+        if named.get(mask_name) is None and name in tensors:
+            mask = masks_of(tensors[name])
+            if mask is not None:
+                kwargs[mask_name] = mask
+    first = signature.first
+    by_position = "mask" in named and "mask" not in kwargs
+    if signature.takes_mask and kwargs.get("mask") is None and first in tensors:
+        mask = masks_of(tensors[first])
+        if mask is not None and not by_position:
+            kwargs["mask"] = mask
+
+
+def explain(layer: Layer, error: Exception, tensors: dict[str, Any]) -> None:
+    """Say in which layer an error came up, once."""
+    if isinstance(error, NacreError) or getattr(error, "_nacre_explained", False):
+        return
+    shapes = {name: calling.shapes_of(value) for name, value in tensors.items()}
+    error.add_note(f"In {layer._who()}, called with shapes {shapes}.")
+    try:
+        error._nacre_explained = True  # type: ignore[attr-defined]
+    except AttributeError:
+        pass

@@ -1,0 +1,142 @@
+"""How a layer comes by its variables: `build`, with the shapes of the first call or of a config."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from nacre.core import tree
+from nacre.core.names import current_path
+from nacre.core.symbolic import infer
+from nacre.layers.base import adapting, calling
+from nacre.layers.base.weights import WeightHolder, own_scope
+
+
+class Buildable(WeightHolder):
+    """The part of `Layer` that builds it, once."""
+
+    input_dtype: str
+    _build_shapes: dict[str, Any] | None
+    _initial_weights: list[Any] | None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _wrapped_build(cls.build)  # type: ignore[method-assign]
+
+    def build(self, *args: Any, **kwargs: Any) -> None:
+        """Make the variables. Subclasses override it.
+
+        A layer made of layers needs no `build` of its own: given a shape, the base builds what is
+        inside by finding the output's shape.
+        """
+        shape = args[0] if args else kwargs.get("input_shape")
+        is_own = type(self).build is not Buildable.build
+        self.built = True
+        if shape is None or is_own or all(part.built for part in self._flatten_layers(False)):
+            return
+        infer(self, calling.tensors_for(shape, self.input_dtype))
+
+    def _maybe_build(self, named: dict[str, Any]) -> None:
+        if self.built:
+            return
+        shapes = {
+            name: calling.shapes_of(value)
+            for name, value in named.items()
+            if any(hasattr(leaf, "shape") for leaf in tree.flatten(value))
+        }
+        shapes = {k: tuple(v) if _is_flat_shape(v) else v for k, v in shapes.items()}
+        names = calling.parameter_names(type(self).build)
+        overridden = type(self).build is not Buildable.build
+        if (
+            overridden
+            and any(f"{name}_shape" in names for name in shapes)
+            and (len(names) > 1 or names[0] != "input_shape")
+        ):
+            self.build(**{f"{n}_shape": s for n, s in shapes.items() if f"{n}_shape" in names})
+        elif shapes and overridden:
+            self.build(next(iter(shapes.values())))
+        else:
+            self.build(None)
+        if self._build_shapes is None and shapes:
+            self._build_shapes = {"input_shape": next(iter(shapes.values()))}
+        self._after_build()
+
+    def _after_build(self) -> None:
+        self.built = True
+        if self._initial_weights is not None:
+            values, self._initial_weights = self._initial_weights, None
+            self.set_weights(values)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What `build` was called with, so that a reader can build without data."""
+        shapes = self._build_shapes
+        if shapes is None or len(shapes) > 1:
+            return None if shapes is None else {"shapes_dict": shapes}
+        return {"input_shape": next(iter(shapes.values()), None)}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build with what `get_build_config` gave."""
+        if not config or self.built:
+            return
+        shapes = {key: _shape_from_config(value) for key, value in config.items()}
+        if set(shapes) == {"input_shape"}:
+            if shapes["input_shape"] is not None:
+                self.build(shapes["input_shape"])
+                self._after_build()
+        elif "shapes_dict" in shapes:
+            if shapes["shapes_dict"]:
+                self.build(**shapes["shapes_dict"])
+                self._after_build()
+        else:
+            self.build(**shapes)
+            self._after_build()
+
+
+def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
+    """`build` within the layer's name scope, remembering its shapes, marking the layer built."""
+    if getattr(build, "_nacre_wrapped", False):
+        return build
+
+    @functools.wraps(build)
+    def wrapped(self: Buildable, *args: Any, **kwargs: Any) -> None:
+        if getattr(self, "_building", False):
+            build(self, *args, **kwargs)
+            return
+        names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
+        shapes = {**dict(zip(names, args, strict=False)), **kwargs}
+        if self.built and self._own_variables and shapes == self._build_shapes:
+            return  # it has its variables: a layer around it may have been made from a config
+        object.__setattr__(self, "_building", True)
+        already = len(self._own_variables)
+        try:
+            with own_scope(self, self.name):
+                self._built_path = current_path()
+                build(self, *args, **kwargs)
+                adapting.restore(self)
+        except BaseException:
+            del self._own_variables[already:]  # a second try must not make them twice
+            raise
+        finally:
+            object.__setattr__(self, "_building", False)
+        self._build_shapes = shapes
+        self.built = True
+
+    wrapped._nacre_wrapped = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _is_flat_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and all(n is None or isinstance(n, int) for n in value)
+
+
+def _shape_from_config(value: Any) -> Any:
+    """Shapes written as lists become tuples again."""
+    if isinstance(value, list):
+        if all(n is None or isinstance(n, int) for n in value):
+            return tuple(value)
+        return [_shape_from_config(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _shape_from_config(v) for k, v in value.items()}
+    return value

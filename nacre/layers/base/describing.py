@@ -1,0 +1,139 @@
+"""A layer on symbolic tensors: the node it leaves in the graph, and its outputs' shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.core import scope, tree
+from nacre.core.errors import message
+from nacre.core.names import name_scope
+from nacre.core.registry import is_builtin
+from nacre.core.strings import is_text
+from nacre.core.symbolic import Node, infer
+from nacre.layers.base import arguments, calling
+from nacre.layers.base.building import Buildable
+from nacre.layers.base.input_spec import check_inputs
+from nacre.layers.base.masking import MaskPassing, masks_of
+
+
+class Describable(Buildable, MaskPassing):
+    """The part of `Layer` that answers symbolic tensors."""
+
+    autocast: bool
+    compute_dtype: str
+    input_spec: Any
+    _inbound_nodes: list[Node]
+
+    def _call_symbolic(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = kwargs
+        args, kwargs, tensors, _ = arguments.prepare(self, args, kwargs)
+        first = next(iter(tensors.values()), None)
+        check_inputs(self.input_spec, first, self._who()) if first is not None else None
+        with name_scope(self.name):
+            self._maybe_build(tensors)
+        check_inputs(self.input_spec, first, self._who()) if first is not None else None
+        try:
+            outputs = self.compute_output_spec(*args, **kwargs)
+        except Exception as error:
+            arguments.explain(self, error, tensors)
+            raise
+        # Masks and the training flag are found anew when the graph runs; only what the user gave
+        # belongs to the node.
+        kept = {k: kwargs[k] for k in given if k in kwargs}
+        Node(self, args, kept, outputs)
+        previous = masks_of(first) if first is not None else None
+        overridden = type(self).compute_mask is not Describable.compute_mask
+        if overridden or (self.supports_masking and previous is not None):
+            mask = self.compute_mask(first, previous)
+            flat_outputs, flat_masks = tree.flatten(outputs), tree.flatten(mask)
+            if mask is not None and len(flat_outputs) == len(flat_masks):
+                for output, one in zip(flat_outputs, flat_masks, strict=True):
+                    output._keras_mask = one
+        elif previous is not None:
+            self._warn_mask_lost()
+        return outputs
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic outputs for symbolic inputs, found by tracing `call`."""
+        if not self.built:
+            named = calling.signature_of(type(self).call).named(args, kwargs)
+            with name_scope(self.name):
+                self._maybe_build({k: v for k, v in named.items() if not k.endswith("mask")})
+        custom = type(self).compute_output_shape is not Describable.compute_output_shape
+        if custom and not is_builtin(type(self)):
+            shapes = calling.shapes_of(args[0] if args else next(iter(kwargs.values())))
+            result = self.compute_output_shape(shapes)
+            return calling.tensors_for(result, self.compute_dtype)
+        if any(is_text(leaf) for leaf in tree.flatten((args, kwargs)) if hasattr(leaf, "shape")):
+            return self.call(*args, **kwargs)  # strings cannot be traced: the layers within tell
+
+        def run(*inner_args: Any, **inner_kwargs: Any) -> Any:
+            context = scope.CallContext(self, kwargs.get("training"))
+            with scope.entered_call(context), name_scope(self.name):
+                context.path.append(self.name)
+                dtype = calling.float_dtype(self.compute_dtype)
+                cast = dtype if self.autocast and dtype != self.variable_dtype else None
+                if self.autocast and dtype is not None:
+                    inner_args, inner_kwargs = tree.map_structure(
+                        lambda leaf: calling.to_float(leaf, dtype), (inner_args, inner_kwargs)
+                    )
+                with scope.autocast(cast):
+                    return self.call(*inner_args, **inner_kwargs)
+
+        return infer(run, *args, **kwargs)
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """The shape of the outputs for the shape of the inputs; None for unknown sizes.
+
+        A layer called on several tensors takes a shape for each, `query_shape` for its `query`.
+        """
+        names = calling.signature_of(type(self).call).names or ["inputs"]
+        shapes = dict(zip(names, args, strict=False))
+        for name, shape in kwargs.items():
+            argument = name.removesuffix("_shape")
+            shapes[argument if argument in names else names[0]] = shape
+        tensors = {
+            name: calling.tensors_for(shape, self.compute_dtype)
+            for name, shape in shapes.items()
+            if shape is not None
+        }
+        with name_scope(self.name):
+            self._maybe_build(tensors)
+        outputs = self.compute_output_spec(tensors.pop(names[0]), **tensors)
+        return tree.map_structure(lambda t: t.shape, outputs)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call with symbolic tensors."""
+        return self._call_symbolic(args, kwargs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the first call."""
+        return self._node_view("inputs")
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the first call."""
+        return self._node_view("outputs")
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the symbolic input (tf.keras 2 spelling)."""
+        return calling.shapes_of(self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the symbolic output (tf.keras 2 spelling)."""
+        return calling.shapes_of(self.output)
+
+    def _node_view(self, side: str) -> Any:
+        if not self._inbound_nodes:
+            raise AttributeError(
+                message(
+                    self._who(),
+                    f"it has no {side} before it was called with a symbolic tensor",
+                    "a layer outside any model",
+                )
+            )
+        tensors = getattr(self._inbound_nodes[0], side)
+        return tensors[0] if len(tensors) == 1 else tensors

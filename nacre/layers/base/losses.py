@@ -1,0 +1,55 @@
+"""What a layer adds to the loss: terms from `call`, and the penalties of its regularizers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.core import scope, tree
+from nacre.core.errors import ArgumentError, message
+from nacre.layers.base import calling
+from nacre.layers.base.holding import PartHolder
+
+
+class LossHolder(PartHolder):
+    """The part of `Layer` that collects losses."""
+
+    _losses: list[Any]
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar (or several) to the loss that training minimises. Call it within `call`."""
+        for item in tree.flatten(loss):
+            value = item() if callable(item) and not calling.is_tensor(item) else item
+            current = scope.get_stateless_scope()
+            if current is None:
+                self._losses.append(value)
+            elif current.collect_losses:
+                current.add_loss(value)
+
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Gone since Keras 3; says what to write instead."""
+        raise ArgumentError(
+            message(
+                f"{self._who()}.add_metric",
+                "metrics must be attributes",
+                "a call of add_metric",
+                "Set self.my_metric = nacre.metrics.Mean() in __init__ and update it in call().",
+            )
+        )
+
+    @property
+    def losses(self) -> list[Any]:
+        """What `add_loss` collected in the last call, and the penalties of regularizers."""
+        current = scope.get_stateless_scope()
+        found = list(current.losses) if current is not None and current.collect_losses else []
+        if current is None:
+            found = [loss for layer in self._flatten_layers() for loss in layer._losses]
+        return found + self._regularization_losses()
+
+    def _regularization_losses(self) -> list[Any]:
+        return [
+            v.regularizer(v.value) for v in self.trainable_variables if v.regularizer is not None
+        ]
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            layer._losses.clear()
