@@ -76,6 +76,34 @@ class CallbackList:
         if model is not None:
             self.set_model(model)
 
+    @classmethod
+    def of(
+        cls,
+        callbacks: Any,
+        model: Any,
+        verbose: int,
+        steps: int | None,
+        *,
+        epochs: int = 1,
+        add_history: bool = False,
+        add_progbar: bool = True,
+    ) -> CallbackList:
+        """The list for one run of `fit`, `evaluate` or `predict`: the one given, or a new one.
+
+        A progress bar is only added where `verbose` is not 0.
+        """
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return cls(
+            callbacks,
+            add_history=add_history,
+            add_progbar=add_progbar and verbose != 0,
+            model=model,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps,
+        )
+
     @property
     def has_train_batch_hooks(self) -> bool:
         """Whether some callback must be called around every training batch."""

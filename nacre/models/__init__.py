@@ -1,7 +1,8 @@
 """Floor 5: models. `Sequential`, functional `Model(inputs, outputs)` and subclasses of `Model`.
 
-`graph.py` orders the calls between symbolic inputs and outputs; `compiled_call.py` makes
-`model(x)` one cached program; `doors.py` holds the upward calls to files.
+`model.py` is the class and `trainable.py` the part of it that trains. `graph.py` orders the calls
+between symbolic inputs and outputs; `compiled_call.py` makes `model(x)` one cached program;
+`doors.py` holds the upward calls to files.
 """
 
 from nacre.core.compile_cache import enable as _enable_compile_cache

@@ -116,7 +116,10 @@ def _clone_graph(model: Model, input_tensors: Any, copy: Any, call_function: Any
             known[id(old)] = new
     inputs = tree.map_structure(fill, model._nested_inputs)
     outputs = tree.map_structure(fill, model._nested_outputs)
-    return Functional(inputs, outputs, name=model.name)
+    clone = Functional(inputs, outputs, name=model.name)
+    if graph.losses:
+        clone.add_loss([known[id(loss)] for loss in graph.losses])
+    return clone
 
 
 def model_from_config(config: dict[str, Any], custom_objects: Any = None) -> Model:

@@ -120,9 +120,12 @@ class TFDConcat(Layer):
         return jnp.concatenate(xs, axis=self.axis)
 
 
-def layer_name(name: str | None, kind: str) -> str:
-    """The name of a column's layer."""
-    return f"{name or auto_name(kind)}_preprocessor"
+def made_feature(
+    kind: str, dtype: str, layer: type[Layer], output_mode: str, name: str | None, **arguments: Any
+) -> Feature:
+    """A feature of a built-in kind, prepared by a layer of a class with these arguments."""
+    name = f"{name or auto_name(kind)}_preprocessor"
+    return Feature(dtype, layer(name=name, **arguments), output_mode)
 
 
 def as_column(array: np.ndarray) -> np.ndarray:
@@ -156,5 +159,5 @@ def is_ready(layer: Any) -> bool:
 
 __all__ = [
     "Cross", "Feature", "TFDConcat", "TFDIdentity", "as_column", "checked_choice", "is_adaptable",
-    "is_ready", "layer_name",
+    "is_ready", "made_feature",
 ]  # fmt: skip

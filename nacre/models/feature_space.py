@@ -36,7 +36,7 @@ from nacre.models.feature_kinds import (
     checked_choice,
     is_adaptable,
     is_ready,
-    layer_name,
+    made_feature,
 )
 
 _KINDS = (
@@ -95,21 +95,21 @@ class FeatureSpace(HostLayer):
     @classmethod
     def float(cls, name: str | None = None) -> Feature:
         """Numbers as they are."""
-        return Feature("float32", TFDIdentity(name=layer_name(name, "float")), "float")
+        return made_feature("float", "float32", TFDIdentity, "float", name)
 
     @classmethod
     def float_rescaled(
         cls, scale: Any = 1.0, offset: Any = 0.0, name: str | None = None
     ) -> Feature:
         """Numbers times `scale` plus `offset`."""
-        layer = Rescaling(scale=scale, offset=offset, name=layer_name(name, "float_rescaled"))
-        return Feature("float32", layer, "float")
+        return made_feature(
+            "float_rescaled", "float32", Rescaling, "float", name, scale=scale, offset=offset
+        )
 
     @classmethod
     def float_normalized(cls, name: str | None = None) -> Feature:
         """Numbers shifted and scaled to mean 0 and variance 1."""
-        layer = Normalization(axis=-1, name=layer_name(name, "float_normalized"))
-        return Feature("float32", layer, "float")
+        return made_feature("float_normalized", "float32", Normalization, "float", name, axis=-1)
 
     @classmethod
     def float_discretized(
@@ -120,12 +120,10 @@ class FeatureSpace(HostLayer):
         name: str | None = None,
     ) -> Feature:
         """Numbers put into bins."""
-        layer = Discretization(
-            num_bins=num_bins,
-            bin_boundaries=bin_boundaries,
-            name=layer_name(name, "float_discretized"),
-        )
-        return Feature("float32", layer, output_mode)
+        return made_feature(
+            "float_discretized", "float32", Discretization, output_mode, name,
+            num_bins=num_bins, bin_boundaries=bin_boundaries,
+        )  # fmt: skip
 
     @classmethod
     def integer_categorical(
@@ -136,12 +134,10 @@ class FeatureSpace(HostLayer):
         name: str | None = None,
     ) -> Feature:
         """Integers as categories, by a vocabulary."""
-        layer = IntegerLookup(
-            max_tokens=max_tokens,
-            num_oov_indices=num_oov_indices,
-            name=layer_name(name, "integer_categorical"),
-        )
-        return Feature("int32", layer, output_mode)
+        return made_feature(
+            "integer_categorical", "int32", IntegerLookup, output_mode, name,
+            max_tokens=max_tokens, num_oov_indices=num_oov_indices,
+        )  # fmt: skip
 
     @classmethod
     def string_categorical(
@@ -152,28 +148,28 @@ class FeatureSpace(HostLayer):
         name: str | None = None,
     ) -> Feature:
         """Strings as categories, by a vocabulary."""
-        layer = StringLookup(
-            max_tokens=max_tokens,
-            num_oov_indices=num_oov_indices,
-            name=layer_name(name, "string_categorical"),
-        )
-        return Feature("string", layer, output_mode)
+        return made_feature(
+            "string_categorical", "string", StringLookup, output_mode, name,
+            max_tokens=max_tokens, num_oov_indices=num_oov_indices,
+        )  # fmt: skip
 
     @classmethod
     def string_hashed(
         cls, num_bins: int, output_mode: str = "one_hot", name: str | None = None
     ) -> Feature:
         """Strings as categories, by their fingerprints."""
-        layer = Hashing(num_bins=num_bins, name=layer_name(name, "string_hashed"))
-        return Feature("string", layer, output_mode)
+        return made_feature(
+            "string_hashed", "string", Hashing, output_mode, name, num_bins=num_bins
+        )
 
     @classmethod
     def integer_hashed(
         cls, num_bins: int, output_mode: str = "one_hot", name: str | None = None
     ) -> Feature:
         """Integers as categories, by their fingerprints."""
-        layer = Hashing(num_bins=num_bins, name=layer_name(name, "integer_hashed"))
-        return Feature("int32", layer, output_mode)
+        return made_feature(
+            "integer_hashed", "int32", Hashing, output_mode, name, num_bins=num_bins
+        )
 
     # ---------------------------------------------------------------- making one
 
@@ -472,6 +468,11 @@ class FeatureSpace(HostLayer):
             "num_discretization_bins": self.num_discretization_bins,
         }
 
+    def __reduce__(self) -> Any:
+        """Pickles and copies keep what `adapt` found."""
+        parts = {"features": self.features, "crosses": self.crosses, "name": self.name}
+        return _space_of, (type(self), {**self.get_config(), **parts})
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FeatureSpace:
         """Make the space a config describes."""
@@ -490,6 +491,10 @@ class FeatureSpace(HostLayer):
     def save(self, filepath: Any) -> None:
         """Write the space to a `.keras` file; `nacre.saving.load_model` reads it."""
         doors.save_model(self, filepath)  # type: ignore[arg-type]
+
+
+def _space_of(kind: type[FeatureSpace], arguments: dict[str, Any]) -> FeatureSpace:
+    return kind(**arguments)
 
 
 __all__ = ["Cross", "Feature", "FeatureSpace", "TFDConcat", "TFDIdentity"]

@@ -52,12 +52,14 @@ def graph_config(model: Model) -> dict[str, Any]:
             _node_config(graph, node) for node in graph.nodes_of(operation) if node.inputs
         ]
         layers.append(data)
+    added = {"added_losses": [_place(graph, t) for t in graph.losses]} if graph.losses else {}
     return {
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
         "input_layers": _places(graph, model._nested_inputs),
         "output_layers": _places(graph, model._nested_outputs),
+        **added,
     }
 
 
@@ -133,9 +135,11 @@ def functional_from_config(
     inputs = _structure(config["input_layers"], tensor)
     outputs = _structure(config["output_layers"], tensor)
     extra = {k: config[k] for k in ("trainable",) if k in config}
-    if cls is Model or issubclass(cls, Functional):
-        return Functional(inputs, outputs, name=config.get("name"), **extra)
-    return cls(inputs=inputs, outputs=outputs, name=config.get("name"), **extra)
+    kind = Functional if cls is Model or issubclass(cls, Functional) else cls
+    model = kind(inputs=inputs, outputs=outputs, name=config.get("name"), **extra)
+    if config.get("added_losses"):
+        model.add_loss([tensor(place) for place in config["added_losses"]])
+    return model
 
 
 def _structure(places: Any, tensor: Any) -> Any:
@@ -150,7 +154,8 @@ def _structure(places: Any, tensor: Any) -> Any:
 
 def _make_operation(data: dict[str, Any], custom_objects: dict[str, Any] | None) -> Any:
     module = str(data.get("module") or "")
-    if ".ops" in module or data.get("class_name") == "GetItem":
+    if ".ops" in module or data.get("class_name") in ("GetItem", "ConvertToTensor"):
+        data = _as_known_op(data)
         call = OpCall.from_config_data(data)
         if call is not None:
             return call
@@ -162,12 +167,27 @@ def _make_operation(data: dict[str, Any], custom_objects: dict[str, Any] | None)
     return operation
 
 
+def _as_known_op(data: dict[str, Any]) -> dict[str, Any]:
+    """Keras records a conversion where it passes masks on; here what is symbolic is a tensor."""
+    if data["class_name"] != "ConvertToTensor":
+        return data
+    dtype = data["config"].get("dtype")
+    config = {"name": data["config"].get("name")} | ({"dtype": dtype} if dtype else {})
+    return {**data, "class_name": "Cast" if dtype else "Copy", "config": config}
+
+
 def _replay(operation: Any, node: Any, made: dict[str, Any]) -> bool:
     """Call `operation` as a config's node says; False while an input is not there yet."""
     try:
         args, kwargs = _node_arguments(node, made)
     except LookupError:
         return False
+    if isinstance(operation, OpCall) and operation.op.name == "get_item":
+        # The key of `x[:, 1:3]` and of `x[0, 0]` is a tuple, which JSON could not say.
+        args, kwargs = (
+            tuple(tuple(a) if isinstance(a, list) else a for a in args),
+            {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()},
+        )
     operation(*args, **kwargs)
     return True
 
@@ -186,10 +206,7 @@ def _node_arguments(node: Any, made: dict[str, Any]) -> tuple[tuple[Any, ...], d
                 return deserialize_keras_object(value)
             return {k: decode(v) for k, v in value.items()}
         if isinstance(value, list):
-            items = [decode(v) for v in value]
-            # The key of a slice, `x[:, 1:3]`, is a tuple, which JSON could not say.
-            is_key = any(isinstance(item, slice) or item is Ellipsis for item in items)
-            return tuple(items) if is_key else items
+            return [decode(v) for v in value]
         return value
 
     if isinstance(node, dict):

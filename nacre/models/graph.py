@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nacre.core import tree
@@ -16,6 +17,8 @@ class Graph:
     Args:
         inputs: Symbolic tensors, nested as the user gave them.
         outputs: Symbolic tensors, nested as the user gave them.
+        losses: Symbolic scalars to minimise besides, which `run` reports. The calls they need come
+            after all others, so that layers, and so weights, keep their order.
 
     Attributes:
         nodes: The calls, each after those it needs.
@@ -23,15 +26,18 @@ class Graph:
             walking back from the outputs. Keras orders layers, and so weights, in this way.
 
     Raises:
-        ArgumentError: An output does not depend on the inputs given.
+        ArgumentError: An output or a loss does not depend on the inputs given.
     """
 
-    def __init__(self, inputs: Any, outputs: Any) -> None:
+    def __init__(self, inputs: Any, outputs: Any, losses: Sequence[KerasTensor] = ()) -> None:
         self.input_structure = inputs
         self.output_structure = outputs
         self.inputs: list[KerasTensor] = tree.flatten(inputs)
         self.outputs: list[KerasTensor] = tree.flatten(outputs)
+        self.losses: list[KerasTensor] = list(losses)
         self._find()
+        self._find_losses()
+        self._check_names()
 
     def _find(self) -> None:
         finished: list[Node] = []  # each after its parents
@@ -61,7 +67,15 @@ class Graph:
             operations.values(), key=lambda op: (-depth_of_operation[id(op)], met[id(op)])
         )
         self._kept_nodes = {id(n) for n in finished}
-        self._check_names()
+
+    def _find_losses(self) -> None:
+        stops = {id(t) for t in self.inputs}
+        found: list[Node] = []
+        for loss in self.losses:
+            self._walk(loss, stops, found, self._kept_nodes, {})
+        self.nodes += [n for n in found if not self._is_source(n, stops)]
+        known = {id(op): op for op in [*self.operations, *(n.operation for n in found)]}
+        self.operations = list(known.values())
 
     @staticmethod
     def _is_source(node: Node, stops: set[int]) -> bool:
@@ -140,12 +154,15 @@ class Graph:
         """The calls of one operation that belong to this graph, in the order they were made."""
         return [n for n in operation._inbound_nodes if id(n) in self._kept_nodes]
 
-    def run(self, values: list[Any], call: Any = None) -> Any:
+    def run(
+        self, values: list[Any], call: Any = None, add_loss: Callable[[Any], None] | None = None
+    ) -> Any:
         """Compute the outputs for flat input values.
 
         Args:
             values: One for each input, in order.
             call: `call(operation, args, kwargs)`; by default the operation itself.
+            add_loss: Is given the value of each loss.
         """
         known = {id(t): v for t, v in zip(self.inputs, values, strict=True)}
 
@@ -165,4 +182,7 @@ class Graph:
                 results = [r for r in results if r is not None]
             for tensor, result in zip(node.outputs, results, strict=False):
                 known[id(tensor)] = result
+        if add_loss is not None:
+            for loss in self.losses:
+                add_loss(known[id(loss)])
         return tree.map_structure(lambda t: known[id(t)], self.output_structure)

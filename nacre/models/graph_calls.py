@@ -11,7 +11,8 @@ from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, nearest
 from nacre.core.strings import HostString, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
-from nacre.data.sources import device_dtype
+from nacre.data.rows import device_dtype
+from nacre.layers.base import tracking
 from nacre.models.graph import Graph
 
 if TYPE_CHECKING:
@@ -38,6 +39,24 @@ def attach_graph(model: Model, inputs: Any, outputs: Any) -> None:
     model._nested_outputs = outputs
     model._graph_layers = model._graph.layers
     model.built = True
+
+
+def attach_losses(model: Model, losses: list[KerasTensor]) -> None:
+    """Let training minimise symbolic scalars of the model's graph besides its compiled loss."""
+    graph = model._graph
+    if graph is None:
+        raise ArgumentError(
+            message(
+                f"{model._who()}.add_loss",
+                "a symbolic tensor can only be a loss of a model made from inputs and outputs",
+                f"symbolic tensor '{losses[0].name}'",
+                "Call self.add_loss(...) within call(), on the tensors computed there.",
+            )
+        )
+    model._graph = Graph(graph.input_structure, graph.output_structure, [*graph.losses, *losses])
+    model._graph_layers = model._graph.layers
+    tracking.note_change()
+    model._forget_programs()
 
 
 def _without_copies(structure: Any) -> Any:
@@ -221,5 +240,4 @@ def run_graph(model: Model, inputs: Any, training: Any = None, mask: Any = None)
         for value, one in zip(values, tree.flatten(mask), strict=False):
             if one is not None:
                 scope.set_mask(value, one)
-    outputs = model._graph.run(values)
-    return outputs
+    return model._graph.run(values, add_loss=model.add_loss)

@@ -19,7 +19,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.strings import HostString, Staged, Text, is_text, refuse_missing, strings_refused
 from nacre.core.symbolic import KerasTensor, Node
-from nacre.data.sources import arrays_of_lists
+from nacre.data.rows import arrays_of_lists
 from nacre.layers.base import tracking
 from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.host_layer import (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,6 @@ from nacre.core import scope, tree
 from nacre.core.errors import (
     ArgumentError,
     NotBuiltError,
-    SerializationError,
     UnknownNameError,
     message,
     nearest,
@@ -23,14 +21,15 @@ from nacre.core.registry import register, serialize_keras_object
 from nacre.core.strings import Staged, is_text
 from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.traceback import boundary
-from nacre.layers.base import adapting
-from nacre.layers.base.layer import Layer, _tensors_for
+from nacre.layers.base import adapting, calling
+from nacre.layers.base.layer import Layer
 from nacre.models import doors
 from nacre.models.compiled_call import CallCache, call_compiled, can_compile
 from nacre.models.explain_masks import MaskReport, explain_masks
 from nacre.models.graph import Graph
 from nacre.models.graph_calls import (
     attach_graph,
+    attach_losses,
     input_names,
     output_names,
     run_graph,
@@ -38,14 +37,14 @@ from nacre.models.graph_calls import (
 )
 from nacre.models.host_stage import is_late, replay, stage_for, staged_arguments
 from nacre.models.summary import print_summary
-from nacre.training import evaluation, loop, prediction
-from nacre.training.compile import CompiledTraining, compile_config, compile_from_config
+from nacre.models.trainable import Trainable
+from nacre.training.compile import CompiledTraining
 
 _NOT_GIVEN = object()
 
 
 @register("Model", module="keras", class_name="Model")
-class Model(Layer):
+class Model(Trainable):
     """A trainable whole.
 
     Make one from symbolic tensors, `Model(inputs, outputs)`, or subclass it: make layers in
@@ -117,8 +116,19 @@ class Model(Layer):
         """The layer with a name or at an index.
 
         Raises:
+            ArgumentError: Neither was given, or both, or the index is too large.
             UnknownNameError: No layer has that name.
         """
+        names = [layer.name for layer in self.layers]
+        if index is None and name is None:
+            raise ArgumentError(
+                message(
+                    f"{self._who()}.get_layer",
+                    "a name or an index must be given",
+                    "neither",
+                    f"Layers: {', '.join(names)}." if names else "The model has no layers.",
+                )
+            )
         if index is not None and name is not None:
             raise ArgumentError(
                 message(
@@ -140,7 +150,6 @@ class Model(Layer):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        names = [layer.name for layer in self.layers]
         hint = nearest(name, names)
         raise UnknownNameError(
             message(
@@ -218,6 +227,21 @@ class Model(Layer):
             return replay(self._standardize_inputs, (inputs,), {})
         return standardize_inputs(self, inputs)
 
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar (or several) to the loss that training minimises.
+
+        Within `call`, give what was computed there. A model made from inputs and outputs also takes
+        symbolic tensors of its graph, as in `model.add_loss(ops.mean(ops.square(hidden)))`.
+
+        Raises:
+            ArgumentError: A symbolic tensor the model's inputs do not lead to.
+        """
+        items = tree.flatten(loss)
+        symbolic = [item for item in items if isinstance(item, KerasTensor)]
+        if symbolic:
+            attach_losses(self, symbolic)
+        super().add_loss([item for item in items if not isinstance(item, KerasTensor)])
+
     def _runs_its_graph(self) -> bool:
         """Whether the graph is what a call computes: not in classes with a `call` of their own."""
         return self._graph is not None and type(self).call is Model.call
@@ -274,7 +298,7 @@ class Model(Layer):
             return
         object.__setattr__(self, "_building", True)
         self.built = True
-        tensors = _tensors_for(shapes, self.compute_dtype)
+        tensors = calling.tensors_for(shapes, self.compute_dtype)
         try:
             self.compute_output_spec(
                 tensors
@@ -290,8 +314,6 @@ class Model(Layer):
             super()._maybe_build(named)
             return
         # The layers within build themselves when `call` reaches them.
-        from nacre.layers.base import calling
-
         self._build_shapes = (
             {"shapes_dict": {}}
             if len(named) != 1
@@ -338,265 +360,6 @@ class Model(Layer):
             )
         adapting.quantize_model(self, mode, config, filters)
         self._forget_programs()
-
-    # ---------------------------------------------------------------- training
-
-    @boundary
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int | None = None,
-        jit_compile: Any = "auto",
-        auto_scale_loss: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        """Say how the model learns and what is reported.
-
-        Args:
-            optimizer: Name or object.
-            loss: Name, function or object; a list or dict of them for several outputs.
-            loss_weights: Weight of each output's loss. tf.keras 2's third argument was `metrics`;
-                a list of names there is taken as such.
-            metrics: Names, functions or objects; lists or dicts of them for several outputs.
-            weighted_metrics: The same, weighted by sample weights.
-            run_eagerly: Run step by step without compiling, for debugging.
-            steps_per_execution: Steps per dispatch; chosen by itself when None.
-            jit_compile: Accepted for compatibility; nacre always compiles.
-            auto_scale_loss: With 'mixed_float16', scale the loss automatically.
-        """
-        if _looks_like_metrics(loss_weights) and metrics is None:
-            loss_weights, metrics = None, loss_weights
-        for name in (
-            "target_tensors",
-            "sample_weight_mode",
-            "pss_evaluation_shards",
-            "autotune_steps_per_execution",
-        ):
-            kwargs.pop(name, None)
-        if kwargs:
-            raise ArgumentError(
-                message(f"{self._who()}.compile", "arguments must be known", ", ".join(kwargs))
-            )
-        self._trainer = CompiledTraining(
-            self,
-            optimizer=optimizer,
-            loss=loss,
-            loss_weights=loss_weights,
-            metrics=metrics,
-            weighted_metrics=weighted_metrics,
-            run_eagerly=run_eagerly,
-            steps_per_execution=steps_per_execution,
-            jit_compile=jit_compile,
-            auto_scale_loss=auto_scale_loss,
-        )
-        self.optimizer = self._trainer.optimizer
-        self.loss = loss
-        self.compiled = True
-        self.stop_training = False
-
-    @boundary
-    def fit(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
-        validation_split: float = 0.0,
-        validation_data: Any = None,
-        shuffle: bool = True,
-        class_weight: dict[int, float] | None = None,
-        sample_weight: Any = None,
-        initial_epoch: int = 0,
-        steps_per_epoch: int | None = None,
-        validation_steps: int | None = None,
-        validation_batch_size: int | None = None,
-        validation_freq: int | list[int] = 1,
-        **kwargs: Any,
-    ) -> Any:
-        """Train for a number of epochs and return the `History`.
-
-        Args:
-            x: Arrays (NumPy, JAX, torch, pandas), lists or dicts of them, a generator of batches, a
-                `PyDataset`, or any iterable of batches.
-            y: Targets, when `x` is arrays.
-            batch_size: Rows a step; 32 by default.
-            epochs: The number of the last epoch.
-            verbose: 0 silent, 1 bar, 2 one line an epoch; 'auto' is 1.
-            callbacks: Callbacks.
-            validation_split: Part of the rows, taken from the end, kept for validation.
-            validation_data: (x, y) or (x, y, sample_weight), or a source of batches.
-            shuffle: Whether arrays are shuffled in each epoch.
-            class_weight: class -> weight.
-            sample_weight: One weight a row.
-            initial_epoch: The epoch to begin with.
-            steps_per_epoch: Steps an epoch; needed for sources without end.
-            validation_steps, validation_batch_size, validation_freq: The same for validation.
-
-        Raises:
-            NotCompiledError: `compile` was not called.
-            DataError, ShapeError, LossInputError, MonitorError: Before the first step, each naming
-                what is wrong and how to fix it.
-            NonFiniteError: The loss became NaN or infinite.
-        """
-        return loop.fit(
-            self,
-            x,
-            y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-            **kwargs,
-        )
-
-    @boundary
-    def evaluate(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
-        steps: int | None = None,
-        callbacks: Any = None,
-        return_dict: bool = False,
-        **kwargs: Any,
-    ) -> Any:
-        """The loss and the metrics on data: a list, a dict, or one number without metrics."""
-        return evaluation.evaluate(
-            self,
-            x,
-            y,
-            batch_size=batch_size,
-            verbose=verbose,
-            sample_weight=sample_weight,
-            steps=steps,
-            callbacks=callbacks,
-            return_dict=return_dict,
-            **kwargs,
-        )
-
-    @boundary
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        steps: int | None = None,
-        callbacks: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """The outputs for data, as NumPy arrays."""
-        return prediction.predict(
-            self,
-            x,
-            batch_size=batch_size,
-            verbose=verbose,
-            steps=steps,
-            callbacks=callbacks,
-            **kwargs,
-        )
-
-    @boundary
-    def train_on_batch(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """One step of training on one batch; gives the loss and the metrics so far."""
-        return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
-
-    @boundary
-    def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
-        """The loss and the metrics on one batch."""
-        return evaluation.test_on_batch(self, x, y, sample_weight, return_dict)
-
-    @boundary
-    def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch, as NumPy arrays."""
-        return prediction.predict_on_batch(self, x)
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The number training minimises: the compiled losses and what layers added.
-
-        Override it for a loss of your own; it is traced into the compiled step.
-        """
-        return self._compiled().compute_loss(self, x, y, y_pred, sample_weight)
-
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        """Take a batch into the compiled metrics; gives what is reported so far."""
-        trainer = self._compiled()
-        trainer.update_metrics(y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """What is reported so far, by name."""
-        return self._compiled().results(self)
-
-    def reset_metrics(self) -> None:
-        """Set all metrics back to their start."""
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def _compiled(self) -> CompiledTraining:
-        if self._trainer is None:
-            from nacre.training.checks import not_compiled
-
-            raise not_compiled(self._who(), "fit")
-        return self._trainer
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The loss's mean, the compiled metrics, and metrics set as attributes."""
-        found = [] if self._trainer is None else self._trainer.metrics()
-        known = {id(m) for m in found}
-        return found + [m for m in super().metrics if id(m) not in known]
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """Names of what `evaluate` reports, in order."""
-        return [] if self._trainer is None else self._trainer.report_names(self)
-
-    @property
-    def run_eagerly(self) -> bool:
-        """Whether steps run without compiling."""
-        return self._trainer is not None and self._trainer.run_eagerly
-
-    @run_eagerly.setter
-    def run_eagerly(self, value: bool) -> None:
-        if self._trainer is not None:
-            self._trainer.run_eagerly = bool(value)
 
     # ---------------------------------------------------------------- looking
 
@@ -683,7 +446,7 @@ class Model(Layer):
             super().build_from_config(config)
             return
         shapes = {"input_shape": config["input_shape"]}
-        tensors = _tensors_for(shapes, self.compute_dtype)["input_shape"]
+        tensors = calling.tensors_for(shapes, self.compute_dtype)["input_shape"]
         self._string_inputs, self._build_shapes, self.built = kinds, shapes, True
         self.compute_output_spec(
             tree.map_structure(
@@ -694,28 +457,6 @@ class Model(Layer):
     def to_json(self, **kwargs: Any) -> str:
         """The config as JSON text; `model_from_json` reads it."""
         return json.dumps(serialize_keras_object(self), **kwargs)
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """The arguments of `compile`, as plain data."""
-        if self._trainer is None:
-            return None
-        try:
-            return compile_config(self._trainer)
-        except SerializationError as error:
-            warnings.warn(
-                message(
-                    f"{self._who()}.save",
-                    "what compile() was given should have a config; the model is saved without it",
-                    str(error),
-                    "After loading it, call compile() again.",
-                ),
-                stacklevel=2,
-            )
-            return None
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile with what `get_compile_config` gave."""
-        compile_from_config(self, config)
 
     @boundary
     def save(
@@ -764,16 +505,6 @@ class Model(Layer):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
         return doors.rebuild_from_bytes(doors.to_bytes(self))
-
-
-def _looks_like_metrics(value: Any) -> bool:
-    """Whether `loss_weights` holds names or metrics, as tf.keras 2's third argument did."""
-    if value is None or isinstance(value, int | float):
-        return False
-    leaves = tree.flatten(value)
-    return bool(leaves) and all(
-        isinstance(v, str) or callable(v) or hasattr(v, "update_state") for v in leaves
-    )
 
 
 def _needs_values(error: Exception) -> bool:

@@ -6,13 +6,13 @@ from typing import Any
 
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, NotBuiltError, message
-from nacre.core.names import name_scope
 from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import standardize_shape
 from nacre.layers.base import tracking
 from nacre.layers.base.layer import Layer
+from nacre.layers.base.weights import own_scope
 from nacre.layers.core.input_layer import Input, InputLayer
 from nacre.layers.preprocessing.text import TextVectorization
 from nacre.layers.preprocessing.vocabulary import StringLookup
@@ -142,7 +142,7 @@ class Sequential(Model):
         first = self._layers[0]
         tensor = first._inbound_nodes[0].outputs[0]
         inputs = tensor
-        with name_scope(self.name):
+        with own_scope(self, self.name):  # a call or build under way has opened it already
             for layer in self._layers[1:]:
                 tensor = layer(tensor)
         attach_graph(self, inputs, tensor)
@@ -183,6 +183,12 @@ class Sequential(Model):
             dtype = "string" if is_text(data) else _input_dtype(self._layers[0])
             # The batch size seen first is no rule for later batches.
             self._layers.insert(0, InputLayer(batch_shape=(None, *shape[1:]), dtype=dtype))
+
+    def get_build_config(self) -> dict[str, Any]:
+        """The shape of the input, where it is known."""
+        if self._graph is None:
+            return super().get_build_config()
+        return {"input_shape": tuple(self._graph.inputs[0].shape)}
 
     def _runs_its_graph(self) -> bool:
         return self._graph is not None and type(self).call is Sequential.call

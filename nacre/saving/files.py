@@ -135,9 +135,10 @@ class Source:
         folder = self.path.parent
         fix = f"The folder '{folder}' does not exist either."
         if folder.is_dir():
-            near = nearest(self.path.name, os.listdir(folder))
             usable = (".keras", ".h5", ".hdf5")
-            others = sorted(n for n in os.listdir(folder) if n.endswith(usable))
+            names = sorted(os.listdir(folder))
+            others = [name for name in names if name.endswith(usable)]
+            near = _nearest_file(self.path.name, names)
             if near:
                 fix = f"Did you mean {near!r}?"
             elif others:
@@ -171,6 +172,17 @@ class Source:
                 who, "the file must be .keras or .h5 by its content", f"'{self.name}', {what}", fix
             )
         )
+
+
+def _nearest_file(wanted: str, names: list[str]) -> str | None:
+    """The file named most like `wanted`; an ending in common does not make names alike."""
+    ending = wanted.partition(".")[2]
+    by_stem = {
+        name.partition(".")[0]: name
+        for name in sorted(names, key=lambda name: name.partition(".")[2] == ending)
+    }
+    stem = nearest(wanted.partition(".")[0], by_stem)
+    return None if stem is None else by_stem[stem]
 
 
 __all__ = ["KINDS", "MissingFileError", "Source"]

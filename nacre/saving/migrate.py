@@ -61,7 +61,7 @@ def migrate_config(config: Any, keras_version: str = "") -> Any:
         config = from_keras1(config)
     if _major(keras_version) >= 3:
         return _mark_operations(config)
-    return _object(config)
+    return migrate_object(config)
 
 
 def _major(version: str) -> int:
@@ -72,14 +72,14 @@ def _major(version: str) -> int:
 # -------------------------------------------------------------------- objects
 
 
-def _object(data: Any) -> Any:
+def migrate_object(data: Any) -> Any:
     """Migrate everything within, innermost first."""
     if isinstance(data, list):
-        return [_object(item) for item in data]
+        return [migrate_object(item) for item in data]
     if not isinstance(data, dict):
         return data
     if "class_name" not in data or "config" not in data:
-        return {key: _object(value) for key, value in data.items()}
+        return {key: migrate_object(value) for key, value in data.items()}
     name = _CLASSES.get(str(data["class_name"]), str(data["class_name"]))
     name = name.removeprefix("Custom>")
     result = {**data, "class_name": name}
@@ -102,7 +102,7 @@ def _object(data: Any) -> Any:
     if not isinstance(inner, dict):
         return result
     raw_lambda = name == "Lambda"
-    inner = {k: v if raw_lambda else _object(v) for k, v in inner.items()}
+    inner = {k: v if raw_lambda else migrate_object(v) for k, v in inner.items()}
     if name in _MODELS or ("layers" in inner and "output_layers" in inner):
         inner = _model(name, inner)
     change = _BY_CLASS.get(name)
@@ -258,7 +258,8 @@ def _starts_at_one(layer: dict[str, Any], config: dict[str, Any]) -> bool:
 def _mark_operations(data: Any) -> Any:
     """Keras 3 writes ops in `.h5` without their module, under the name of a layer (`Add`).
 
-    They are known by their configs: every layer has `trainable` or `dtype` in it.
+    They are known by their configs: every layer but an input has `trainable` in it. Some ops have
+    a `dtype`, as inputs do.
     """
     if isinstance(data, list):
         return [_mark_operations(item) for item in data]
@@ -269,10 +270,14 @@ def _mark_operations(data: Any) -> Any:
         data["class_name"] = "GroupQueryAttention"
     inner = data.get("config")
     if "inbound_nodes" in data and "module" not in data and isinstance(inner, dict):
-        if "trainable" not in inner and "dtype" not in inner and "layers" not in inner:
+        if "trainable" not in inner and "layers" not in inner and not _is_input(inner):
             data["module"] = "keras.src.ops.numpy"
             data.setdefault("registered_name", data["class_name"])
     return data
+
+
+def _is_input(config: dict[str, Any]) -> bool:
+    return "batch_shape" in config or "batch_input_shape" in config
 
 
 # -------------------------------------------------------------------- arguments by class
@@ -401,106 +406,4 @@ _BY_CLASS: dict[str, _Change] = {
 }  # fmt: skip
 
 
-# -------------------------------------------------------------------- compile arguments
-
-
-def migrate_training(config: dict[str, Any], model: Any) -> dict[str, Any]:
-    """`training_config` of an `.h5` file of any Keras as a compile config.
-
-    Args:
-        config: The attribute's content.
-        model: The model it belongs to; its outputs' names are needed for metrics.
-    """
-    config = dict(config)
-    optimizer = config.pop("optimizer_config", None)
-    config.pop("sample_weight_mode", None)
-    config["optimizer"] = _object(optimizer) if optimizer else config.get("optimizer", "rmsprop")
-    return migrate_compile(config, model)
-
-
-def migrate_compile(config: dict[str, Any], model: Any) -> dict[str, Any]:
-    """A compile config of Keras 2 in today's dialect."""
-    config = dict(config)
-    if isinstance(config.get("optimizer"), dict):
-        config["optimizer"] = _object(config["optimizer"])
-    names = list(getattr(model, "output_names", None) or [])
-    config["loss"] = _loss(config.get("loss"))
-    for key in ("metrics", "weighted_metrics"):
-        config[key] = _metrics(config.get(key), names, model)
-    for key in ("run_eagerly", "steps_per_execution", "jit_compile"):
-        if config.get(key) is None:
-            config.pop(key, None)
-    return config
-
-
-def _loss(spec: Any) -> Any:
-    if isinstance(spec, list):
-        return [_loss(item) for item in spec]
-    if isinstance(spec, dict) and "class_name" in spec:
-        if not isinstance(spec.get("config"), dict):  # a function of the user's
-            return spec
-        inner = {k: v for k, v in spec["config"].items() if k != "fn"}
-        if spec["class_name"] == "LossFunctionWrapper":
-            return spec["config"].get("fn")
-        if inner.get("reduction") == "auto":
-            inner["reduction"] = "sum_over_batch_size"
-        return _placed({**spec, "config": _object(inner)}, "keras.losses")
-    if isinstance(spec, dict):
-        return {key: _loss(value) for key, value in spec.items()}
-    return spec
-
-
-def _metrics(spec: Any, names: list[str], model: Any) -> Any:
-    """Metrics in the structure of the outputs; Keras 2 lists them by output, names prefixed."""
-    if spec is None:
-        return None
-    is_by_output = isinstance(spec, list) and any(isinstance(item, list) for item in spec)
-    if not is_by_output:
-        if isinstance(spec, dict) and "class_name" not in spec:
-            return {k: _metrics(v, [k], model) for k, v in spec.items()}
-        return [_metric(m, names) for m in spec] if isinstance(spec, list) else _metric(spec, names)
-    groups = [[_metric(m, names) for m in _listed(item)] for item in spec]
-    if len(groups) == 1:
-        return groups[0]
-    if isinstance(getattr(model, "_nested_outputs", None), dict):
-        # tf.keras 2 keeps outputs in a dict sorted by key.
-        return dict(zip(sorted(names), groups, strict=False))
-    return groups
-
-
-def _placed(data: dict[str, Any], module: str) -> dict[str, Any]:
-    """With its module: losses and metrics share names (`MeanSquaredError`)."""
-    known = "module" not in data and builtin(module, str(data["class_name"])) is not None
-    return {**data, "module": module, "registered_name": None} if known else data
-
-
-def _listed(value: Any) -> list[Any]:
-    return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def _metric(spec: Any, outputs: list[str]) -> Any:
-    if not (isinstance(spec, dict) and spec.get("class_name") == "MeanMetricWrapper"):
-        if isinstance(spec, dict) and isinstance(spec.get("config"), dict):
-            inner = {k: v for k, v in spec["config"].items() if k != "fn"}
-            inner["name"] = _without_prefix(str(inner.get("name")), outputs)
-            return _placed({**spec, "config": _object(inner)}, "keras.metrics")
-        return spec
-    inner = spec["config"]
-    name = _without_prefix(str(inner.get("name")), outputs)
-    function = inner.get("fn")
-    if name in ("accuracy", "acc", "crossentropy", "ce"):
-        return name
-    if isinstance(function, str):
-        same = builtin("keras.metrics", name) is builtin("keras.metrics", function)
-        return name if same and builtin("keras.metrics", name) is not None else function
-    return name
-
-
-def _without_prefix(name: str, outputs: list[str]) -> str:
-    for output in outputs:
-        if len(outputs) > 1 and name.startswith(f"{output}_"):
-            return name[len(output) + 1 :]
-    return name
-
-
-__all__ = ["migrate_compile", "migrate_config", "migrate_training"]
+__all__ = ["migrate_config", "migrate_object"]

@@ -361,14 +361,25 @@ class _Places:
         return left
 
 
-def restore_optimizer(model: Any, file: h5py.Group, who: str) -> None:
-    """Set the state of a compiled model's optimizer; warn when the file's does not fit."""
+def optimizer_and_state(
+    model: Any, file: h5py.Group, name: str, who: str
+) -> tuple[Optimizer, h5py.Group] | None:
+    """A compiled model's optimizer, built, and the group of its state; None unless both exist."""
     optimizer = getattr(model, "optimizer", None)
-    group = hdf5.subgroup(file, "optimizer/vars", who)
+    group = hdf5.subgroup(file, name, who)
     if not isinstance(optimizer, Optimizer) or group is None:
-        return
+        return None
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
+    return optimizer, group
+
+
+def restore_optimizer(model: Any, file: h5py.Group, who: str) -> None:
+    """Set the state of a compiled model's optimizer; warn when the file's does not fit."""
+    found = optimizer_and_state(model, file, "optimizer/vars", who)
+    if found is None:
+        return
+    optimizer, group = found
     arrays = hdf5.Arrays(group, who)
     inner = hdf5.subgroup(file, "optimizer/inner_optimizer/vars", who)
     if inner is not None and len(arrays) != len(optimizer.variables):

@@ -309,3 +309,33 @@ def test_model_from_json_opens_the_json_of_tf_keras_2(pytestconfig):
         if path.stem == "expected":
             continue
         assert keras.models.model_from_json(path.read_text()).count_params() > 0, path.name
+
+
+def test_a_sequential_model_says_the_shape_it_was_built_for():
+    stack = [layers.Dense(2)]
+    assert keras.Sequential([keras.Input((3,)), *stack]).get_build_config() == {
+        "input_shape": (None, 3)
+    }
+    assert keras.Sequential(stack).get_build_config() is None
+
+
+def test_weights_of_a_stack_built_by_its_first_call_have_its_name_once() -> None:
+    model = keras.Sequential([keras.layers.Dense(2, name="head")], name="stack")
+    model(np.ones((1, 3), "float32"))
+    assert [w.path for w in model.weights] == ["stack/head/kernel", "stack/head/bias"]
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [(None, "bool"), ("float32", "float32")])
+def test_conversions_that_keras_records_in_a_graph_are_read(dtype, expected):
+    x = keras.Input((3,), name="x")
+    config = keras.Model(x, ops.copy(ops.not_equal(x, 0.0))).get_config()
+    assert config["layers"][-1]["class_name"] == "Copy"
+    config["layers"][-1] |= {
+        "module": "keras.src.ops.core",
+        "class_name": "ConvertToTensor",
+        "registered_name": "ConvertToTensor",
+        "config": {"name": "copy", "dtype": dtype, "sparse": None, "ragged": None},
+    }
+    again = keras.Model.from_config(config)(np.array([[0.0, 2.0, 0.0]], "float32"))
+    assert again.dtype == expected
+    np.testing.assert_array_equal(again, [[False, True, False]])

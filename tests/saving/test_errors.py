@@ -17,6 +17,10 @@ def test_missing_file_names_the_nearest(tmp_path):
         load_model(tmp_path / "digit.keras")
     with pytest.raises(FileNotFoundError, match="Files there: digits.keras"):
         load_model(tmp_path / "something_else_entirely")
+    with pytest.raises(FileNotFoundError, match="Did you mean 'digits.keras'"):
+        load_model(tmp_path / "digits.h5")
+    with pytest.raises(FileNotFoundError, match="Files there"):  # only the ending is alike
+        load_model(tmp_path / "o.keras")
     with pytest.raises(FileNotFoundError, match="does not exist either"):
         load_model(tmp_path / "no" / "x.keras")
 
@@ -62,6 +66,12 @@ def test_unknown_custom_class_says_how_to_pass_it(tmp_path):
         def call(self, x):
             return x
 
+    class Plain(Mine):  # like the name of the built-in Pipeline, which it is not
+        pass
+
+    nacre.Sequential([nacre.Input((2,)), Plain()]).save(tmp_path / "m.keras")
+    with pytest.raises(SerializationError, match=r"of module '\S+'\. Pass custom_objects="):
+        load_model(tmp_path / "m.keras")
     nacre.Sequential([nacre.Input((2,)), Mine()]).save(tmp_path / "m.keras")
     with pytest.raises(SerializationError, match="custom_objects=.*'Mine'"):
         load_model(tmp_path / "m.keras")

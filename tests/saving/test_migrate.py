@@ -150,3 +150,19 @@ def test_decay_becomes_a_schedule():
     migrated = migrate_config(optimizer, "2.8.0")
     assert migrated["class_name"] == "SGD"
     assert migrated["config"]["learning_rate"]["class_name"] == "InverseTimeDecay"
+
+
+def test_ops_in_files_of_keras_3_are_told_from_layers_even_with_a_dtype(tmp_path):
+    x = nacre.Input((3,), name="x")
+    y = nacre.ops.cast(nacre.ops.zeros_like(x, dtype="bool"), "float32")
+    model = nacre.Model(x, nacre.layers.Dense(2)(x + y))
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "r+") as file:  # without modules, as Keras writes it
+        config = json.loads(file.attrs["model_config"])
+        classes = [layer["class_name"] for layer in config["config"]["layers"]]
+        for layer in config["config"]["layers"]:
+            layer.pop("module", None)
+        file.attrs["model_config"] = json.dumps(config)
+    assert {"ZerosLike", "Cast", "Add"} <= set(classes)
+    data = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(load_model(tmp_path / "m.h5")(data), model(data))

@@ -16,7 +16,8 @@ from nacre.saving import archive, hdf5, legacy_layout, weights
 from nacre.saving.formats.native import KERAS_VERSION, compile_model, config_text, nacre_version
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.layout import INNER_NAMES
-from nacre.saving.migrate import migrate_config, migrate_training
+from nacre.saving.migrate import migrate_config
+from nacre.saving.migrate_training import migrate_training
 
 
 def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[Any]]:
@@ -196,12 +197,10 @@ class _Listed:
 
 
 def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
-    optimizer = getattr(model, "optimizer", None)
-    group = hdf5.subgroup(file, "optimizer_weights", who)
-    if not isinstance(optimizer, Optimizer) or group is None:
+    found = weights.optimizer_and_state(model, file, "optimizer_weights", who)
+    if found is None:
         return
-    if not optimizer.built:
-        optimizer.build(model.trainable_variables)
+    optimizer, group = found
     listed = _Listed(group, who)
     if listed.names:
         weights.set_optimizer(optimizer, listed, who, listed.names)

@@ -12,7 +12,8 @@ from nacre.core.errors import FileFormatError, SerializationError, message
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, serialize_keras_object
 from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.lambdas import take_out_code
-from nacre.saving.migrate import migrate_compile, migrate_config
+from nacre.saving.migrate import migrate_config
+from nacre.saving.migrate_training import migrate_compile
 
 # The version whose files ours are like; Keras reads it to choose how to open them.
 KERAS_VERSION = "3.15.1"
