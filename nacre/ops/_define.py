@@ -18,20 +18,22 @@ could not rebuild it); an array where an attribute is expected.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import inspect
 import json
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
 import jax
 import numpy as np
 
 from nacre.core import config, tree
+from nacre.core.dtypes import standardize_dtype
+from nacre.core.errors import ArgumentError, message
+from nacre.core.held import Held
 from nacre.core.names import auto_name
 from nacre.core.registry import deserialize_keras_object, serialize_keras_object
 from nacre.core.scope import call_context
@@ -39,6 +41,7 @@ from nacre.core.symbolic import Node, any_symbolic, infer
 from nacre.core.variable import Variable
 from nacre.ops import mask_travel
 from nacre.ops._arrays import array
+from nacre.ops._explain import EXPLAINED, explained_call
 from nacre.ops.kernels.placement import uses_plain_xla
 
 P = ParamSpec("P")
@@ -64,18 +67,17 @@ LONGEST_NAME = 170
 # What does not fit in a name (an LSTM's attributes), by the digest that stands there instead.
 LONG_DESCRIPTIONS: dict[str, str] = {}
 
-_state = threading.local()
+
+class _State(threading.local):
+    opened = False
 
 
-@contextlib.contextmanager
-def opened() -> Iterator[None]:
+_state = _State()
+
+
+def opened() -> Held:
     """Let whole ops run as the primitives they are made of, in this block and thread."""
-    before = getattr(_state, "opened", False)
-    _state.opened = True
-    try:
-        yield
-    finally:
-        _state.opened = before
+    return Held(_state, "opened", True)
 
 
 class Op:
@@ -95,12 +97,18 @@ class Op:
         # The file of keras.src.ops that defines the operation; a family of ours may name its own.
         self.keras_module = function.__globals__.get("KERAS_OPS_MODULE", "numpy")
         self.class_name = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+        # For an op whose result's shape depends on values, which tracing cannot answer: called
+        # with the op's arguments, it gives the symbolic outputs, or None where tracing can.
+        self.shape_rule: Callable[..., Any] | None = None
 
     def split(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The arguments as (tensors, attributes), by parameter name."""
-        bound = self.signature.bind(*args, **kwargs).arguments
+        try:
+            bound = self.signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"{self.name}() {error}") from None
         tensors: dict[str, Any] = {}
         attributes: dict[str, Any] = {}
         for name, value in bound.items():
@@ -108,25 +116,34 @@ class Op:
             if kind is inspect.Parameter.VAR_KEYWORD:
                 attributes.update(value)
             else:
-                (tensors if name in self.tensors else attributes)[name] = value
+                # A symbolic tensor is an input of the call wherever it stands: clip(x, low, high).
+                is_tensor = name in self.tensors or any_symbolic((value,))
+                (tensors if is_tensor else attributes)[name] = value
         return tensors, attributes
 
     def leading(self, tensors: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Tensors as positional arguments as far as they lead the signature, the rest by name."""
-        names = list(self.signature.parameters)
         rest = dict(tensors)
-        positional = []
-        for name in names:
+        positional: list[Any] = []
+        for name, parameter in self.signature.parameters.items():
             if name not in rest:
                 break
-            positional.append(rest.pop(name))
+            value = rest.pop(name)
+            several = parameter.kind is inspect.Parameter.VAR_POSITIONAL
+            positional += value if several else [value]
         return tuple(positional), rest
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function on arrays."""
-        if self.whole:
-            return self._run_whole(args, kwargs)
-        return self.function(*_values(args), **_values(kwargs))
+        try:
+            if self.whole:
+                return self._run_whole(args, kwargs)
+            return self.function(*_values(args), **_values(kwargs))
+        except EXPLAINED as error:
+            better = explained_call(self.name, self.signature, args, kwargs, error)
+            if better is error:
+                raise
+            raise better from None
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function on arrays, and let masks travel where the layer being called does."""
@@ -143,7 +160,7 @@ class Op:
 
     def _run_whole(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tensors, attributes = self.split(args, kwargs)
-        if not getattr(_state, "opened", False):
+        if not _state.opened:
             try:
                 plain = {name: _plain_data(value) for name, value in attributes.items()}
             except TypeError:
@@ -258,10 +275,26 @@ class OpCall:
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Add a node for symbolic arguments and return the symbolic result."""
-        outputs = infer(self.op.run, *args, **kwargs, **self.attributes)
+        rule = self.op.shape_rule
+        outputs = None if rule is None else rule(*args, **kwargs, **self.attributes)
+        if outputs is None:
+            outputs = self._infer(args, kwargs)
         Node(self, args, kwargs, outputs)
         mask_travel.carry(self.op, args, {**kwargs, **self.attributes}, outputs)
         return outputs
+
+    def _infer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return infer(self.op.run, *args, **kwargs, **self.attributes)
+        except jax.errors.JAXTypeError as error:
+            raise ArgumentError(
+                message(
+                    self.op.name,
+                    "what it gives must have a shape that follows from shapes alone",
+                    "values that are not known while a model is described",
+                    "Give the size as an argument, or call it in the call() of a layer.",
+                )
+            ) from error
 
     @property
     def input(self) -> Any:
@@ -277,7 +310,10 @@ class OpCall:
 
     def get_config(self) -> dict[str, Any]:
         """The name and the attributes, as plain data."""
-        return {"name": self.name, **{k: _plain(v) for k, v in self.attributes.items()}}
+        plain = {k: _plain(v) for k, v in self.attributes.items() if k != "dtype"}
+        if (dtype := self.attributes.get("dtype")) is not None:
+            plain["dtype"] = standardize_dtype(dtype)  # np.float16 as well as "float16"
+        return {"name": self.name, **plain}
 
     def to_config_data(self) -> dict[str, Any]:
         """The whole config, in Keras's form for operations."""
@@ -297,7 +333,9 @@ class OpCall:
         config = deserialize_keras_object(dict(data.get("config") or {}))
         name = config.pop("name", None)
         known = op.signature.parameters
-        attributes = {k: v for k, v in config.items() if k in known}
+        # Arguments of the caller's own choice of name, as the axes of `rearrange`.
+        is_open = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
+        attributes = {k: v for k, v in config.items() if k in known or is_open}
         return cls(op, name, attributes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,11 +13,13 @@ import numpy as np
 
 from nacre.core import interop, tree
 from nacre.core.dtypes import standardize_dtype
+from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.strings import HostString, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.ops._arrays import DType, Tensor, array, dtype_of
 from nacre.ops._define import op
+from nacre.ops._explain import explains
 
 KERAS_OPS_MODULE = "core"
 
@@ -49,17 +52,30 @@ def saturate_cast(x: Tensor, dtype: DType) -> jax.Array:
     if high > float(np.asarray(high, dtype=np.float32)) or jnp.issubdtype(target, jnp.integer):
         edge = np.asarray(high, dtype=x.dtype)
         if float(edge) > high:
-            return jnp.where(x >= edge, info(target).max, jnp.clip(x, low, high).astype(target))
+            largest = np.asarray(info(target).max, target)
+            return jnp.where(x >= edge, largest, jnp.clip(x, low, float(edge)).astype(target))
     return jnp.clip(x, low, high).astype(target)
 
 
+@explains
 def convert_to_tensor(
     x: Any, dtype: DType = None, sparse: bool | None = None, ragged: bool | None = None
 ) -> jax.Array:
     """An array of numbers, lists, NumPy arrays, variables or tensors of other frameworks.
 
     Strings, which JAX does not have, become a NumPy array: what layers and models take for them.
+    `sparse` and `ragged` are there for Keras's sake: arrays are always dense.
+
+    Raises:
+        ArgumentError: A whole number is out of the dtype's range, or `ragged` is True.
     """
+    if ragged:
+        raise ArgumentError(
+            message(
+                "convert_to_tensor", "rows must be equally long", "ragged=True",
+                "Pad the rows, with utils.pad_sequences for lists, and use a mask.",
+            )
+        )  # fmt: skip
     if isinstance(x, KerasTensor):
         return x if dtype is None else cast(x, dtype)
     text = _text_or_none(x)
@@ -67,6 +83,8 @@ def convert_to_tensor(
         if dtype not in (None, "string"):
             raise strings_refused("ops.convert_to_tensor", f"strings and dtype={dtype!r}")
         return text
+    if type(x) is int and dtype is not None:
+        return jnp.asarray(x, dtype_of(dtype))  # which refuses what does not fit
     x = array(x)
     return x if dtype is None else x.astype(dtype_of(dtype))
 
@@ -91,6 +109,7 @@ def is_tensor(x: Any) -> bool:
     return isinstance(x, jax.Array | KerasTensor)
 
 
+@explains
 def shape(x: Any) -> tuple[Any, ...]:
     """The sizes; None where a symbolic tensor does not know them.
 
@@ -101,6 +120,7 @@ def shape(x: Any) -> tuple[Any, ...]:
     return tuple(x.shape) if hasattr(x, "shape") else tuple(array(x).shape)
 
 
+@explains
 def dtype(x: Any) -> str:
     """The name of the dtype."""
     return standardize_dtype(x.dtype if hasattr(x, "dtype") else array(x).dtype)
@@ -118,7 +138,13 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     `f(*args)` returns `(outputs, gradient_function)`; the gradient function takes the gradient of
     the outputs (also by the name `upstream`) and returns one for each argument.
     """
-    return jax.custom_gradient(_unpacked(f))
+    differentiable = jax.custom_gradient(_unpacked(f))
+
+    @functools.wraps(f)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return differentiable(*_structure(list(args)), **kwargs)
+
+    return run
 
 
 def _unpacked(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,6 +172,11 @@ def scan(
 
     Returns the last state and all the ys.
     """
+    if not isinstance(unroll, bool | int) or unroll < 0:
+        raise ArgumentError(
+            message("scan", "unroll must be a bool or an int of 0 or more", repr(unroll))
+        )
+    _check_slices("scan", xs, length)
     return jax.lax.scan(f, _structure(init), _structure(xs), length, reverse, unroll)
 
 
@@ -160,7 +191,28 @@ def associative_scan(
 @op(tensors=("xs",))
 def map(f: Callable[..., Any], xs: Any) -> Any:
     """`f` of each slice along the first axis, one after the other."""
+    _check_slices("map", xs)
     return jax.lax.map(f, _structure(xs))
+
+
+def _check_slices(who: str, xs: Any, length: int | None = None) -> None:
+    """Raise unless the tensors of a structure can be cut into slices, equally many of each."""
+    shapes = [tuple(array(leaf).shape) for leaf in tree.flatten(xs) if leaf is not None]
+    if () in shapes:
+        raise ShapeError(
+            message(
+                who, "xs must be tensors with a first axis to walk along", "a number among them",
+                "A list is several tensors: convert_to_tensor makes one of it.",
+            )
+        )  # fmt: skip
+    sizes = {repr(shape[0]) for shape in shapes} | ({repr(length)} if length is not None else set())
+    if len(sizes) > 1 or not sizes:
+        raise ShapeError(
+            message(
+                who, "the first axes of xs, or `length` without xs, must say how many steps there "
+                "are", f"shapes {shapes} and length {length}",
+            )
+        )  # fmt: skip
 
 
 @op(tensors=("elements",))
@@ -176,12 +228,17 @@ def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
 def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     """`true_fn()` or `false_fn()`, one of which is run."""
     if isinstance(pred, bool):
-        return true_fn() if pred else false_fn()
+        return tree.map_structure(_number_as_array, true_fn() if pred else false_fn())
     return jax.lax.cond(
         array(pred).astype(bool).reshape(()),
         lambda: _outputs(true_fn()),
         lambda: _outputs(false_fn()),
     )
+
+
+def _number_as_array(leaf: Any) -> Any:
+    is_number = isinstance(leaf, int | float | complex | np.ndarray | np.generic)
+    return array(leaf) if is_number else leaf
 
 
 def _outputs(value: Any) -> Any:

@@ -6,29 +6,34 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.core import config
 from nacre.core.dtypes import result_type
 from nacre.core.symbolic import KerasTensor
-from nacre.ops._arrays import DType, Shape, Tensor, dtype_of, floating
+from nacre.ops._arrays import DType, Shape, Tensor, dtype_of
 from nacre.ops._arrays import array as to_array
 from nacre.ops._define import op
+from nacre.ops._explain import explains
 
 
 def _float_dtype(dtype: DType) -> Any:
     return dtype_of(dtype if dtype is not None else config.floatx())
 
 
+@explains
 def zeros(shape: Shape, dtype: DType = None) -> jax.Array:
     """Zeros of a shape, floatx by default."""
     return jnp.zeros(shape, _float_dtype(dtype))
 
 
+@explains
 def ones(shape: Shape, dtype: DType = None) -> jax.Array:
     """Ones of a shape, floatx by default."""
     return jnp.ones(shape, _float_dtype(dtype))
 
 
+@explains
 def empty(shape: Shape, dtype: DType = None) -> jax.Array:
     """An array of a shape whose values do not matter (zeros)."""
     return jnp.zeros(shape, _float_dtype(dtype))
@@ -66,6 +71,7 @@ def full_like(x: Tensor, fill_value: Tensor, dtype: DType = None) -> jax.Array:
     return jnp.full_like(to_array(x), to_array(fill_value), dtype=dtype_of(dtype))
 
 
+@explains
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: DType = None) -> jax.Array:
     """Numbers from `start` up to, not with, `stop` (from 0 to `start` when alone)."""
     if dtype is None:
@@ -119,36 +125,44 @@ def geomspace(
 
 
 def _ends(start: Tensor, stop: Tensor) -> tuple[jax.Array, jax.Array]:
-    return floating(start), floating(stop)
+    """Both ends in the float dtype they promote to; Python numbers alone give floatx."""
+    start, stop = to_array(start), to_array(stop)
+    dtype = jnp.result_type(start, stop)
+    if (start.weak_type and stop.weak_type) or not jnp.issubdtype(dtype, jnp.inexact):
+        dtype = config.floatx()
+    return start.astype(dtype), stop.astype(dtype)
 
 
 def _ends_dtype(dtype: DType, start: jax.Array) -> Any:
     return start.dtype if dtype is None else dtype_of(dtype)
 
 
+@explains
 def eye(N: int, M: int | None = None, k: int = 0, dtype: DType = None) -> jax.Array:
     """Ones on the k-th diagonal, zeros elsewhere."""
     return jnp.eye(N, M, k, dtype=_float_dtype(dtype))
 
 
+@explains
 def identity(n: int, dtype: DType = None) -> jax.Array:
     """The identity matrix."""
     return jnp.eye(n, dtype=_float_dtype(dtype))
 
 
+@explains
 def tri(N: int, M: int | None = None, k: int = 0, dtype: DType = None) -> jax.Array:
     """Ones on and below the k-th diagonal."""
     return jnp.tri(N, M, k, dtype=_float_dtype(dtype))
 
 
 @op(name="meshgrid", tensors=("x",))
-def _meshgrid(x: tuple[Tensor, ...], indexing: str = "xy") -> list[jax.Array]:
+def _meshgrid(*x: Tensor, indexing: str = "xy") -> list[jax.Array]:
     return jnp.meshgrid(*(to_array(item) for item in x), indexing=indexing)
 
 
 def meshgrid(*x: Tensor, indexing: str = "xy") -> list[jax.Array]:
     """Coordinate matrices from coordinate vectors."""
-    return _meshgrid(x, indexing=indexing)
+    return _meshgrid(*x, indexing=indexing)
 
 
 @op
@@ -157,12 +171,15 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> jax.Arr
     return jnp.vander(to_array(x), N, increasing)
 
 
+@explains
 def array(x: Tensor, dtype: DType = None) -> jax.Array:
     """An array of numbers, lists or a tensor."""
     if isinstance(x, KerasTensor):
         return x  # type: ignore[return-value]
     if isinstance(x, float):
         dtype = dtype or config.floatx()
+    if isinstance(x, int) and dtype is not None:
+        return jnp.asarray(np.asarray(x, dtype_of(dtype)))  # 2**40 is a float32, but no int32
     return jnp.array(to_array(x), dtype=dtype_of(dtype))
 
 

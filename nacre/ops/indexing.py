@@ -9,16 +9,25 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core.dtypes import standardize_dtype
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, DTypeError, message
+from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.ops._arrays import DType, Shape, Tensor, array, operand
 from nacre.ops._define import REGISTRY, op
 
 
-@op
+@op(name="get_item", class_name="GetItem")
+def _get_item(x: Tensor, key: Any) -> jax.Array:
+    return array(x)[_plain_key(key)]
+
+
 def get_item(x: Tensor, key: Any) -> jax.Array:
     """`x[key]`."""
-    return array(x)[_plain_key(key)]
+    # In a config a tuple is a list, so a list that picks several entries stands in a tuple there.
+    return _get_item(x, (key,) if isinstance(key, list) else key)
+
+
+get_item.op = _get_item.op  # type: ignore[attr-defined]
 
 
 def _plain_key(key: Any) -> Any:
@@ -29,22 +38,38 @@ def _plain_key(key: Any) -> Any:
     return key.value if isinstance(key, Variable) else key
 
 
-get_item.op.class_name = "GetItem"  # type: ignore[attr-defined]
-
-
 @op(whole=True)
 def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     """The elements at `indices` along `axis`; negative indices count from the end."""
-    x, indices = array(x), _index(indices)
+    x, indices = array(x), _whole_index("take", indices)
+    if jnp.iinfo(indices.dtype).bits < 32 or jnp.issubdtype(indices.dtype, jnp.unsignedinteger):
+        indices = indices.astype("int32")  # no size above 255 fits into a uint8
+    # Two turns of a negative index would make a place of one that is out of range.
     size = x.size if axis is None else x.shape[axis]
-    indices = jnp.where(indices < 0, indices + size, indices)
+    indices = jnp.where((indices < 0) & (indices >= -size), indices + size, indices)
+    indices = jnp.where(indices < 0, size, indices)
     return jnp.take(x, indices, axis=axis)
 
 
 @op(whole=True)
 def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     """The elements at `indices`, which have the shape of `x` but along `axis`."""
-    return jnp.take_along_axis(array(x), _index(indices), axis=axis)
+    return jnp.take_along_axis(array(x), _whole_index("take_along_axis", indices), axis=axis)
+
+
+def _whole_index(who: str, indices: Tensor) -> jax.Array:
+    """Indices that are whole numbers; an empty list is none at all."""
+    indices = array(indices)
+    if jnp.issubdtype(indices.dtype, jnp.floating) and indices.size:
+        raise DTypeError(
+            message(
+                who,
+                "indices must be whole numbers",
+                f"dtype {indices.dtype}",
+                "Pass cast(indices, 'int32'), which drops the fractions.",
+            )
+        )
+    return _index(indices)
 
 
 def _index(indices: Tensor) -> jax.Array:
@@ -83,6 +108,19 @@ def where(condition: Tensor, x1: Tensor = None, x2: Tensor = None) -> Any:
 def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
     """The indices, per axis, of elements that are not zero (not inside a traced function)."""
     return tuple(i.astype("int32") for i in jnp.nonzero(array(x)))
+
+
+def _place_shapes(x: Any) -> tuple[KerasTensor, ...]:
+    """One index a place and axis; how many places there are, values alone tell."""
+    return tuple(KerasTensor((None,), "int32") for _ in x.shape)
+
+
+def _where_shapes(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    return _place_shapes(condition) if x1 is None and x2 is None else None
+
+
+nonzero.op.shape_rule = _place_shapes  # type: ignore[attr-defined]
+where.op.shape_rule = _where_shapes  # type: ignore[attr-defined]
 
 
 @op(tensors=("condlist", "choicelist", "default"))
@@ -139,8 +177,15 @@ def scatter_update(
 
 @op
 def slice(inputs: Tensor, start_indices: Tensor, shape: Shape) -> jax.Array:
-    """The block of `shape` that begins at `start_indices`."""
-    return jax.lax.dynamic_slice(array(inputs), _starts(start_indices), tuple(shape))
+    """The block of `shape` that begins at `start_indices`; -1 is all that is left of an axis."""
+    inputs, sizes = array(inputs), tuple(shape)
+    if any(isinstance(size, int) and size == -1 for size in sizes):
+        begins = [int(start) for start in start_indices]
+        sizes = tuple(
+            left - begin if size == -1 else size
+            for size, left, begin in zip(sizes, inputs.shape, begins, strict=True)
+        )
+    return jax.lax.dynamic_slice(inputs, _starts(start_indices), sizes)
 
 
 @op

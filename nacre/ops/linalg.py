@@ -109,8 +109,8 @@ def correlate(x1: Tensor, x2: Tensor, mode: str = "valid") -> jax.Array:
 
 
 @op(name="einsum", tensors=("operands",))
-def _einsum(operands: tuple[Tensor, ...], subscripts: str, **kwargs: Any) -> jax.Array:
-    return jnp.einsum(subscripts, *(array(x) for x in operands), **kwargs)
+def _einsum(*operands: Tensor, subscripts: str, **kwargs: Any) -> jax.Array:
+    return _summed_products(subscripts, [array(x) for x in operands], **kwargs)
 
 
 def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> jax.Array:
@@ -122,12 +122,19 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> jax.Array:
     """
     if len(operands) == 2 and not any_symbolic(operands):
         return _einsum_of_two(*operands, subscripts=subscripts, **kwargs)
-    return _einsum(operands, subscripts=subscripts, **kwargs)
+    return _einsum(*operands, subscripts=subscripts, **kwargs)
 
 
 @whole("x", "y", name="einsum")
 def _einsum_of_two(x: Tensor, y: Tensor, subscripts: str, **kwargs: Any) -> jax.Array:
-    return jnp.einsum(subscripts, array(x), array(y), **kwargs)
+    return _summed_products(subscripts, [array(x), array(y)], **kwargs)
+
+
+def _summed_products(subscripts: str, arrays: list[jax.Array], **kwargs: Any) -> jax.Array:
+    """`jnp.einsum`; products of int8 are summed in int32, as in `matmul`."""
+    if len(arrays) > 1 and all(x.dtype == jnp.int8 for x in arrays):
+        kwargs = {"preferred_element_type": jnp.int32, **kwargs}
+    return jnp.einsum(subscripts, *arrays, **kwargs)
 
 
 for _product in (matmul, dot, tensordot, inner, outer, vdot, kron, cross, trace, correlate):
@@ -272,6 +279,7 @@ def matrix_rank(x: Tensor, tol: float | None = None) -> jax.Array:
     return jnp.sum(values > limit, axis=-1).astype("int32")
 
 
+@op(tensors=("primals", "tangents"), class_name="JVP")
 def jvp(
     fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False
 ) -> tuple[Any, ...]:
@@ -285,6 +293,11 @@ def jvp(
 def cdist(x: Tensor, y: Tensor) -> jax.Array:
     """The Euclidean distance of every row of `x` to every row of `y`."""
     x, y = together(floating(x), floating(y))
+    if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
+        raise ShapeError(
+            message("cdist", "x and y must be matrices with rows of one length",
+                    f"shapes {tuple(x.shape)} and {tuple(y.shape)}")
+        )  # fmt: skip
     difference = x[..., :, None, :] - y[..., None, :, :]
     squares = jnp.sum(jnp.square(difference), axis=-1)
     is_zero = squares == 0  # the gradient of sqrt is infinite there

@@ -165,7 +165,7 @@ def bitwise_not(x: Tensor) -> jax.Array:
     return jnp.invert(array(x))
 
 
-@op
+@op(tensors=("x1", "x2", "rtol", "atol"))  # in Keras's files rtol and atol are no attributes
 def isclose(
     x1: Tensor, x2: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> jax.Array:

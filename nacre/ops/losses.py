@@ -150,11 +150,16 @@ def ctc_loss(
         target_length  (batch,)
         output_length  (batch,)
         returns        (batch,)
+    Precision:
+        float32 for 16-bit logits, in which sums over many frames lose too much.
     Source:
         Graves et al. 2006, section 4.1, in logarithms.
     """
     labels = array(target).astype("int32")
-    log_p = jax.nn.log_softmax(floating(output), axis=-1)
+    logits = floating(output)
+    if logits.dtype in (jnp.float16, jnp.bfloat16):
+        logits = logits.astype("float32")
+    log_p = jax.nn.log_softmax(logits, axis=-1)
     label_counts, frame_counts = array(target_length), array(output_length)
     low = jnp.asarray(-1e5, log_p.dtype)  # log 0; finite, so that gradients are too
     batch, count = labels.shape

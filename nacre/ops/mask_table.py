@@ -138,7 +138,7 @@ for _why, _names in {
     ),
     "the steps are put into one row, or counted": (
         "allclose bincount histogram in_top_k meshgrid multi_hot nonzero ravel scatter "
-        "searchsorted unique unravel_index"
+        "searchsorted size unique unravel_index"
     ),
     "it makes new values, whatever the input holds": (
         "bartlett blackman empty_like full full_like geomspace hamming hanning kaiser linspace "
@@ -146,7 +146,7 @@ for _why, _names in {
     ),
     "rows are gathered into segments": "segment_max segment_min segment_prod segment_sum",
     "it runs a function of yours": (
-        "associative_scan cond fori_loop map scan switch vectorized_map while_loop"
+        "associative_scan cond fori_loop jvp map scan switch vectorized_map while_loop"
     ),
     "it takes its mask as an argument of its own": "gru lstm simple_rnn",
     "it reads whole sequences": "ctc_decode ctc_loss",

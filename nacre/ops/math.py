@@ -8,14 +8,22 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.special
 
-from nacre.ops._arrays import Tensor, array, floating, is_inexact, operand, together
+from nacre.core import config
+from nacre.core.errors import ShapeError, message
+from nacre.ops._arrays import Tensor, array, floating, is_inexact, operand
 from nacre.ops._define import op
 
 
 def _result_float(x1: Tensor, x2: Tensor) -> tuple[jax.Array, jax.Array]:
-    """Both operands in the float dtype they promote to."""
-    x1, x2 = together(operand(x1), operand(x2))
-    return floating(x1), floating(x2)
+    """Both operands in the float dtype they promote to.
+
+    Each is cast once: by way of an unsigned integer dtype, the number -1 would become a large one.
+    """
+    x1, x2 = array(x1), array(x2)
+    dtype = jnp.result_type(x1, x2)
+    if not jnp.issubdtype(dtype, jnp.inexact):
+        dtype = config.floatx()
+    return x1.astype(dtype), x2.astype(dtype)
 
 
 @op
@@ -431,17 +439,32 @@ def erfinv(x: Tensor) -> jax.Array:
 
 @op
 def round(x: Tensor, decimals: int = 0) -> jax.Array:
-    """Round to `decimals` places; halves go to the even neighbour."""
-    return jnp.round(array(x), decimals)
+    """Round to `decimals` places, to tens for -1; halves go to the even neighbour."""
+    x = array(x)
+    if decimals < 0 and jnp.issubdtype(x.dtype, jnp.integer):
+        return _whole_tens(x, 10**-decimals)
+    return jnp.round(x, decimals)
+
+
+def _whole_tens(x: jax.Array, step: int) -> jax.Array:
+    """Integers rounded to multiples of `step`."""
+    if step > jnp.iinfo(x.dtype).max:
+        return jnp.zeros_like(x)
+    below = x // step
+    rest = x - below * step
+    missing = step - rest
+    goes_up = (rest > missing) | ((rest == missing) & (below % 2 == 1))
+    return (below + goes_up) * step
 
 
 @op
 def clip(x: Tensor, x_min: Tensor, x_max: Tensor) -> jax.Array:
-    """Limit values to the range from `x_min` to `x_max`."""
+    """Limit values to the range from `x_min` to `x_max`; None leaves a side open."""
     x = array(x)
     if x.dtype == bool:
         x = x.astype("int32")
-    return jnp.clip(x, operand(x_min), operand(x_max))
+    low, high = (None if limit is None else operand(limit) for limit in (x_min, x_max))
+    return jnp.clip(x, low, high)
 
 
 @op
@@ -452,11 +475,22 @@ def nan_to_num(
     return jnp.nan_to_num(array(x), nan=nan, posinf=posinf, neginf=neginf)
 
 
+def _complex(real: jax.Array, imaginary: jax.Array) -> jax.Array:
+    """Complex numbers; of 64 bits for floats of 16, which have none of their own."""
+    if real.dtype in (jnp.float16, jnp.bfloat16):
+        real, imaginary = real.astype("float32"), imaginary.astype("float32")
+    return jax.lax.complex(real, imaginary)
+
+
 @op
 def view_as_complex(x: Tensor) -> jax.Array:
     """Complex numbers from pairs (real, imaginary) on the last axis."""
     x = floating(x)
-    return jax.lax.complex(x[..., 0], x[..., 1])
+    if x.ndim < 1 or (isinstance(x.shape[-1], int) and x.shape[-1] != 2):
+        raise ShapeError(
+            message("view_as_complex", "the last axis must have size 2", f"shape {tuple(x.shape)}")
+        )
+    return _complex(x[..., 0], x[..., 1])
 
 
 @op
@@ -470,7 +504,7 @@ def view_as_real(x: Tensor) -> jax.Array:
 def polar(abs_: Tensor, angle: Tensor) -> jax.Array:
     """Complex numbers from lengths and angles."""
     length, angle = _result_float(abs_, angle)
-    return jax.lax.complex(length * jnp.cos(angle), length * jnp.sin(angle))
+    return _complex(length * jnp.cos(angle), length * jnp.sin(angle))
 
 
 for _elsewhere in (erf, erfc, erfinv, rsqrt, view_as_complex, view_as_real):

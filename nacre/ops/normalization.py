@@ -79,6 +79,16 @@ def _layer_normalization(
     return outputs.astype(x.dtype)
 
 
+def _over_deviation(x: Tensor, gamma: Tensor, axis: Axis, epsilon: float) -> jax.Array:
+    x = floating(x)
+    axes = _axes(axis, x.ndim)
+    wide = _wide(x)
+    outputs = wide * lax.rsqrt(jnp.var(wide, axes, keepdims=True) + epsilon)
+    if gamma is not None:
+        outputs = outputs * _along(gamma, x, axes).astype(wide.dtype)
+    return outputs.astype(x.dtype)
+
+
 @op(class_name="LayerNorm")
 def layer_normalization(
     x: Tensor,
@@ -90,12 +100,14 @@ def layer_normalization(
 ) -> jax.Array:
     """`gamma` · (x - mean) / sqrt(variance + epsilon) + `beta`, over the features of each sample.
 
+    With `rms_scaling=True`, as in Keras: `gamma` · x / sqrt(variance + epsilon).
+
     Source:
         Ba et al. 2016, arXiv:1607.06450.
     """
     epsilon = config.epsilon() if epsilon is None else float(epsilon)
     if kwargs.pop("rms_scaling", False):
-        return rms_normalization(x, gamma, axis, epsilon)
+        return _over_deviation(x, gamma, axis, epsilon)
     return _layer_normalization(x, gamma, beta, axis=axes_of(axis), epsilon=epsilon)
 
 

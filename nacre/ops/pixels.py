@@ -198,6 +198,13 @@ def ssim(
         raise ShapeError(
             message("ssim", "both images must have one shape", f"{a.shape}, {b.shape}")
         )
+    if any(isinstance(size, int) and size < filter_size for size in a.shape[1:3]):
+        raise ShapeError(
+            message(
+                "ssim", "images must be at least as large as the filter",
+                f"{a.shape[1:3]} and filter_size {filter_size}", "Pass a smaller filter_size.",
+            )
+        )  # fmt: skip
     a, b = floating(a), floating(b)
     kernel = jnp.asarray(gaussian_kernel(filter_size, filter_sigma), "float32")
     mean = lambda x: separable_filter(x, kernel, kernel, "VALID")
@@ -348,6 +355,8 @@ def _patches(
     x = x[None] if is_single else x
     x = jnp.moveaxis(x, 1, -1) if is_first else x
     extents = [(k - 1) * d + 1 for k, d in zip(window, gaps)]
+    if padding.lower() not in ("valid", "same"):
+        raise ArgumentError(message(who, "padding must be 'valid' or 'same'", repr(padding)))
     if padding.lower() == "same":
         totals = [max((-(-n // s) - 1) * s + e - n, 0)
                   for n, s, e in zip(x.shape[1:-1], steps, extents)]  # fmt: skip

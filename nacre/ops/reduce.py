@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
-from nacre.ops._arrays import Axis, DType, Tensor, array, axes_of, dtype_of, floating, is_inexact
+from nacre.core.errors import ArgumentError, message
+from nacre.core.symbolic import KerasTensor
+from nacre.ops._arrays import (
+    Axis,
+    DType,
+    Tensor,
+    array,
+    axes_of,
+    dtype_of,
+    floating,
+    is_inexact,
+    together,
+)
 from nacre.ops._define import op
 
 
@@ -104,10 +118,10 @@ def count_nonzero(x: Tensor, axis: Axis = None) -> jax.Array:
 @op(tensors=("x", "weights"))
 def average(x: Tensor, axis: Axis = None, weights: Tensor = None) -> jax.Array:
     """The mean along `axis`, weighted by `weights`."""
-    x = floating(x)
     if weights is None:
-        return jnp.mean(x, axis=axes_of(axis))
-    return jnp.average(x, axis=axes_of(axis), weights=floating(weights))
+        return jnp.mean(floating(x), axis=axes_of(axis))
+    x, weights = together(x, weights)
+    return jnp.average(floating(x), axis=axes_of(axis), weights=floating(weights))
 
 
 @op
@@ -288,7 +302,7 @@ def moments(
 moments.op.keras_module = "nn"  # type: ignore[attr-defined]
 
 
-@op(tensors=("y", "x"))
+@op(tensors=("y",))
 def trapezoid(y: Tensor, x: Tensor = None, dx: float = 1.0, axis: int = -1) -> jax.Array:
     """The area under `y` by the trapezoidal rule."""
     return jnp.trapezoid(floating(y), None if x is None else floating(x), dx, axis)
@@ -319,7 +333,7 @@ def bincount(
     """How often each whole number from 0 on occurs (or the sum of its weights), row by row.
 
     The length of the result is `max(x) + 1`, at least `minlength`; inside a traced function it
-    cannot depend on values and is `minlength`.
+    cannot depend on values and is `minlength`, which must be given there.
     """
     x = array(x)
     length = _bincount_length(x, minlength)
@@ -336,8 +350,21 @@ def bincount(
     return counts.reshape(*x.shape[:-1], length).astype(dtype)
 
 
+def _bincount_shape(
+    x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False
+) -> KerasTensor | None:
+    """With no `minlength` the length is that of values alone."""
+    if minlength:
+        return None
+    dtype = "int32" if weights is None else getattr(weights, "dtype", None) or array(weights).dtype
+    return KerasTensor((*x.shape[:-1], None), dtype)
+
+
+bincount.op.shape_rule = _bincount_shape  # type: ignore[attr-defined]
+
+
 def _bincount_length(x: jax.Array, minlength: int) -> int:
-    if isinstance(x, jax.core.Tracer) or x.size == 0:
+    if x.size == 0 or (minlength and isinstance(x, jax.core.Tracer)):
         return minlength
     largest = int(jnp.max(x)) + 1
     return largest if largest > minlength else minlength
@@ -348,6 +375,12 @@ def histogram(
     x: Tensor, bins: int = 10, range: tuple[float, float] | None = None
 ) -> tuple[jax.Array, jax.Array]:
     """How many elements fall into each bin, and the edges of the bins."""
+    if isinstance(bins, int) and bins < 1:
+        raise ArgumentError(message("histogram", "bins must be at least 1", str(bins)))
+    if range is not None and (len(range) != 2 or range[0] > range[1]):
+        raise ArgumentError(
+            message("histogram", "range must be the lowest and the highest value", repr(range))
+        )
     counts, edges = jnp.histogram(array(x), bins=bins, range=range)
     return counts, edges
 

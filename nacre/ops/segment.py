@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, message
+from nacre.core.symbolic import KerasTensor
 from nacre.ops._arrays import Tensor, array
 from nacre.ops._define import op
 
@@ -118,3 +119,17 @@ def segment_min(
 ) -> jax.Array:
     """The smallest element of each segment, the largest value of the dtype for an empty one."""
     return _reduce("segment_min", data, segment_ids, num_segments, sorted)
+
+
+def _shapes(
+    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+) -> KerasTensor | None:
+    """The number of segments may be in the values; the ids may have an unknown length."""
+    data, ids = (x if isinstance(x, KerasTensor) else array(x) for x in (data, segment_ids))
+    if num_segments is not None and None not in (*data.shape, *ids.shape):
+        return None
+    return KerasTensor((num_segments, *data.shape[len(ids.shape) :]), data.dtype)
+
+
+for _reduction in (segment_sum, segment_prod, segment_max, segment_min):
+    _reduction.op.shape_rule = _shapes  # type: ignore[attr-defined]

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.errors import ArgumentError, message
+from nacre.core.symbolic import KerasTensor
 from nacre.ops._arrays import (
     Axis,
     DType,
@@ -129,12 +131,17 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[jax.Array]
     """The slices along `axis`, as a list."""
     x = array(x)
     count = x.shape[axis] if num is None else num
+    if jax.export.is_symbolic_dim(count):
+        raise ArgumentError(
+            message("unstack", "the size of the axis must be known", f"axis {axis} of None",
+                    "Pass num=.")
+        )  # fmt: skip
     return [jax.lax.index_in_dim(x, i, axis, keepdims=False) for i in range(count)]
 
 
 def _sections(indices_or_sections: Any) -> Any:
-    if isinstance(indices_or_sections, int):
-        return indices_or_sections
+    if isinstance(indices_or_sections, int | np.integer):
+        return int(indices_or_sections)
     return tuple(int(i) for i in indices_or_sections)
 
 
@@ -317,6 +324,33 @@ def unique(
     )
 
 
+def _unique_shapes(
+    x: Any,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Any:
+    if size is not None:
+        return None
+    shape: tuple[int | None, ...] = (None,)
+    inverse = x.shape
+    if axis is not None:
+        at = axis % x.ndim
+        shape, inverse = (*x.shape[:at], None, *x.shape[at + 1 :]), (x.shape[at],)
+    outputs = [KerasTensor(shape, x.dtype)]
+    outputs += [KerasTensor((None,), "int32")] if return_index else []
+    outputs += [KerasTensor(inverse, "int32")] if return_inverse else []
+    outputs += [KerasTensor((None,), "int32")] if return_counts else []
+    return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+unique.op.shape_rule = _unique_shapes  # type: ignore[attr-defined]
+
+
 @op
 def copy(x: Tensor) -> jax.Array:
     """A copy."""
@@ -329,8 +363,15 @@ def view(x: Tensor, dtype: DType = None) -> jax.Array:
     return array(x).view(dtype_of(dtype))
 
 
-def size(x: Tensor) -> int | None:
-    """The number of elements; None for a symbolic tensor with an unknown size."""
+@op(name="size")
+def _size(x: Tensor) -> jax.Array:
+    return jnp.asarray(array(x).size, "int32")
+
+
+def size(x: Tensor) -> Any:
+    """The number of elements; a symbolic tensor itself where a size is not known."""
+    if isinstance(x, KerasTensor) and x.size is None:
+        return _size(x)
     return x.size if hasattr(x, "size") and not callable(x.size) else array(x).size
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message
-from nacre.ops._arrays import Tensor, array, floating
+from nacre.ops._arrays import Tensor, array, floating, together
 from nacre.ops._define import op
 
 KERAS_OPS_MODULE = "math"
@@ -23,11 +23,13 @@ def _complex(x: Any) -> jax.Array:
         raise ArgumentError(
             message("fft", "x must be a pair (real part, imaginary part)", type(x).__name__)
         )
-    real, imag = floating(x[0]), floating(x[1])
+    real, imag = together(floating(x[0]), floating(x[1]))
     if real.shape != imag.shape:
         raise ArgumentError(
             message("fft", "both parts must have one shape", f"{real.shape} and {imag.shape}")
         )
+    if real.dtype in (jnp.float16, jnp.bfloat16):  # there are no complex numbers of 16 bits
+        real, imag = real.astype("float32"), imag.astype("float32")
     return jax.lax.complex(real, imag)
 
 
@@ -56,7 +58,10 @@ def ifft2(x: tuple[Tensor, Tensor]) -> Pair:
 @op(class_name="RFFT")
 def rfft(x: Tensor, fft_length: int | None = None) -> Pair:
     """The Fourier transform of a real signal: the frequencies that are not mirror images."""
-    return _pair(jnp.fft.rfft(floating(x), n=fft_length))
+    x = floating(x)
+    wide = x.astype("float32") if x.dtype in (jnp.float16, jnp.bfloat16) else x
+    real, imaginary = _pair(jnp.fft.rfft(wide, n=fft_length))
+    return real.astype(x.dtype), imaginary.astype(x.dtype)
 
 
 @op(class_name="IRFFT")
@@ -74,6 +79,14 @@ def extract_sequences(x: Tensor, sequence_length: int, sequence_stride: int) -> 
         returns  (..., sequences, sequence_length)
     """
     x = array(x)
+    if sequence_length < 1 or sequence_stride < 1 or x.shape[-1] < sequence_length:
+        raise ArgumentError(
+            message(
+                "extract_sequences",
+                "sequence_length and sequence_stride must be 1 or more, and a sequence must fit in",
+                f"{sequence_length} and {sequence_stride} for {x.shape[-1]} elements",
+            )
+        )
     count = 1 + (x.shape[-1] - sequence_length) // sequence_stride
     starts = np.arange(count) * sequence_stride
     return x[..., starts[:, None] + np.arange(sequence_length)]

@@ -42,6 +42,37 @@ def test_cond_takes_one_branch(pred: object) -> None:
     assert float(ops.cond(pred, lambda: 1.0, lambda: 2.0)) == 1.0
 
 
+def test_cond_gives_arrays_whatever_it_is_asked() -> None:
+    for pred in (True, jnp.array(True)):
+        assert isinstance(ops.cond(pred, lambda: 1, lambda: 2), jax.Array)
+
+
+def test_vectorized_map_and_jvp_are_symbolic() -> None:
+    x = KerasTensor((None, 3))
+    assert ops.vectorized_map(lambda row: ops.sum(row), x).shape == (None,)
+    value, slope = ops.jvp(lambda v: v[:, :2], (x,), (x,))
+    assert value.shape == slope.shape == (None, 2)
+
+
+@pytest.mark.parametrize("walk", ["map", "scan"])
+def test_what_has_no_slices_is_refused(walk: str) -> None:
+    call = {
+        "map": lambda xs: ops.map(lambda x: x, xs),
+        "scan": lambda xs: ops.scan(lambda s, x: (s, x), 0, xs),
+    }[walk]
+    with pytest.raises(ValueError, match=rf"{walk}: xs must be tensors .* convert_to_tensor"):
+        call([1, 2, 3])
+    with pytest.raises(ValueError, match=rf"{walk}: the first axes of xs"):
+        call((np.ones(2), np.ones(3)))
+
+
+def test_scan_wants_a_length_and_an_unroll_that_counts() -> None:
+    with pytest.raises(ValueError, match="must say how many steps"):
+        ops.scan(lambda s, x: (s, x), 0)
+    with pytest.raises(ValueError, match="unroll must be a bool or an int"):
+        ops.scan(lambda s, x: (s, x), 0, np.ones(2), unroll="all")
+
+
 def test_cond_is_symbolic() -> None:
     x = KerasTensor((), "bool")
     assert ops.cond(x, lambda: ops.ones((2,)), lambda: ops.zeros((2,))).shape == (2,)
@@ -73,6 +104,15 @@ def test_custom_gradient_is_used() -> None:
     assert float(jax.grad(lambda x: clipped(x) * 5)(3.0)) == pytest.approx(0.1)
 
 
+def test_custom_gradient_takes_variables() -> None:
+    @ops.custom_gradient
+    def doubled(x):
+        return x * 2, lambda upstream: upstream
+
+    assert doubled.__name__ == "doubled"
+    assert float(doubled(Variable(3.0))) == 6.0
+
+
 def test_stop_gradient_is_a_constant_for_gradients() -> None:
     assert float(jax.grad(lambda x: x * ops.stop_gradient(x))(3.0)) == 3.0
 
@@ -99,6 +139,16 @@ def test_conversions() -> None:
     assert not ops.is_tensor(3)
 
 
+def test_what_no_tensor_can_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="out of bounds for uint8"):
+        ops.convert_to_tensor(300, dtype="uint8")
+    with pytest.raises(ValueError, match="rows must be equally long"):
+        ops.convert_to_tensor([[1]], ragged=True)
+    for question in (ops.shape, ops.dtype):
+        with pytest.raises((ValueError, TypeError), match="a tensor must be numbers"):
+            question(None)
+
+
 @pytest.mark.parametrize("text", ["cat", ["cat", "dog"], [["cat"], ["dog"]], np.array(["cat"])])
 def test_convert_to_tensor_makes_arrays_of_strings(text: object) -> None:
     made = ops.convert_to_tensor(text)
@@ -113,7 +163,7 @@ def test_questions_about_symbolic_tensors() -> None:
     x = KerasTensor((None, 3), "bfloat16")
     assert ops.shape(x) == (None, 3)
     assert ops.ndim(x) == 2
-    assert ops.size(x) is None
+    assert isinstance(ops.size(x), KerasTensor) and ops.size(x).shape == ()
     assert ops.dtype(x) == "bfloat16"
     assert ops.shape([[1, 2, 3]]) == (1, 3)
     assert ops.size([[1, 2, 3]]) == 3

@@ -66,7 +66,7 @@ OPS: list[tuple[Any, str, str, dict[str, Any]]] = [
     ),
     (lambda: ops.take(X, IDS, axis=1), "take", "x indices", {"axis": 1}),
     (lambda: ops.take(X, [0, 1]), "take", "x indices", {"axis": None}),
-    (lambda: ops.take_along_axis(X, X, 1), "take_along_axis", "x indices", {"axis": 1}),
+    (lambda: ops.take_along_axis(X, X.astype("int32"), 1), "take_along_axis", "x indices", {"axis": 1}),
     (lambda: ops.digitize(X, [0.0, 1.0]), "digitize", "x bins", {}),
     (
         lambda: ops.pad(X, np.array([[0, 1], [2, 0]]), constant_values=3.0), "pad",

@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from nacre import random
+from nacre import ops, random
 from nacre.core.symbolic import KerasTensor
+from nacre.layers import Lambda
 
 N = (20_000,)
 # draw, mean, standard deviation
@@ -70,9 +71,31 @@ def test_dropout_edges() -> None:
     assert jax.grad(lambda v: random.dropout(v, 0.5, seed=0).sum())(x).max() == 2.0
 
 
+def test_a_shape_is_one_size_or_several() -> None:
+    assert random.normal(3, seed=1).shape == (3,)
+    assert random.randint(np.array([2, 1]), 0, 5, None, seed=1).shape == (2, 1)
+    for shape in ((None, 2), (-1, 2), "ab", 1.5):
+        with pytest.raises(ValueError, match=r"uniform: shape must be whole numbers .*ops\.shape"):
+            random.uniform(shape)
+    noisy = Lambda(lambda x: x + random.normal(ops.shape(x), seed=1))
+    assert noisy(KerasTensor((None, 3))).shape == (None, 3)
+
+
+@pytest.mark.parametrize("seed", ["abc", 1.5, [1, 2]])
+def test_a_seed_is_an_int_or_a_generator(seed: object) -> None:
+    with pytest.raises(ValueError, match=r"seed: it must be None, an int, a SeedGenerator"):
+        random.normal((2,), seed=seed)
+    assert random.normal((2,), seed=np.int32(3))[0] == random.normal((2,), seed=3)[0]
+
+
 def test_dtypes() -> None:
     assert random.normal((2,), dtype="bfloat16").dtype == "bfloat16"
     with pytest.raises(ValueError, match="Use randint"):
         random.uniform((2,), dtype="int32")
     with pytest.raises(ValueError, match="Use uniform"):
         random.randint((2,), 0, 3, dtype="float32")
+    with pytest.raises(ValueError, match="randint: dtype must be an integer"):
+        random.randint((2,), 0, 3, dtype="bool")
+    for draw in (random.normal, random.truncated_normal):
+        with pytest.raises(ValueError, match=r"normal: dtype must be a float\. Got 'int32'"):
+            draw((2,), dtype="int32")
