@@ -42,6 +42,10 @@ class Constraint:
 
 
 def _norm(w: Any, axis: Any) -> Any:
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if any(not -w.ndim <= a < w.ndim for a in axes):
+        rule = f"axis must be an axis of the weight, of shape {w.shape}"
+        raise ShapeError(message("constraint", rule, f"axis={axis}"))
     return jnp.sqrt(jnp.sum(jnp.square(w), axis=axis, keepdims=True))
 
 

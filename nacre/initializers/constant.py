@@ -9,7 +9,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, ShapeError, message, unknown_name
 from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
-from nacre.initializers.initializer import Initializer, numpy_dtype
+from nacre.initializers.initializer import Initializer, numpy_dtype, sizes_of
 
 
 @register("initializers/Constant")
@@ -30,8 +30,12 @@ class Constant(Initializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """An array of `shape` filled with the value."""
-        filled = np.empty(tuple(shape), numpy_dtype(dtype))
-        filled[...] = np.asarray(self.value)
+        filled = np.empty(sizes_of(shape), numpy_dtype(dtype))
+        try:
+            filled[...] = np.asarray(self.value)
+        except (TypeError, ValueError):
+            rule = f"the value must be a number, or numbers that broadcast to {filled.shape}"
+            raise ShapeError(message("Constant", rule, repr(self.value)[:100])) from None
         return filled
 
     def get_config(self) -> dict[str, Any]:
@@ -50,7 +54,7 @@ class Zeros(Initializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """Zeros of `shape`."""
-        return np.zeros(tuple(shape), numpy_dtype(dtype))
+        return np.zeros(sizes_of(shape), numpy_dtype(dtype))
 
 
 @register("initializers/Ones")
@@ -64,7 +68,7 @@ class Ones(Initializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """Ones of `shape`."""
-        return np.ones(tuple(shape), numpy_dtype(dtype))
+        return np.ones(sizes_of(shape), numpy_dtype(dtype))
 
 
 @register("initializers/Identity")
@@ -87,7 +91,7 @@ class Identity(Initializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """`gain` times the identity matrix of `shape`."""
-        shape = tuple(shape)
+        shape = sizes_of(shape)
         if len(shape) != 2:
             raise ShapeError(
                 message("Identity", "the shape must have two axes", f"{shape}", "Use Orthogonal().")
@@ -190,7 +194,7 @@ class STFT(Initializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """The kernel of `shape` (frame_length, channels, frequencies)."""
-        shape = tuple(shape)
+        shape = sizes_of(shape)
         if len(shape) != 3:
             raise ShapeError(
                 message("STFT", "the shape must be (frame_length, channels, bins)", f"{shape}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.dtypes import standardize_dtype
+from nacre.core.errors import ShapeError, message
 
 
 class Initializer:
@@ -42,6 +44,25 @@ class Initializer:
     def clone(self) -> Initializer:
         """A new initializer with the same arguments."""
         return type(self).from_config(self.get_config())
+
+
+def sizes_of(shape: Any) -> tuple[int, ...]:
+    """A shape as a tuple of ints; one number is a shape of one axis.
+
+    Raises:
+        ShapeError: A size is unknown, negative or no whole number.
+    Example:
+        >>> sizes_of([2, 3]), sizes_of(4)
+        ((2, 3), (4,))
+    """
+    try:
+        sizes = tuple(operator.index(n) for n in (shape if np.ndim(shape) else (shape,)))
+    except TypeError:
+        sizes = (-1,)
+    if min(sizes, default=0) < 0:
+        rule = "the shape must be a tuple of whole numbers from 0"
+        raise ShapeError(message("initializer", rule, repr(shape)))
+    return sizes
 
 
 def numpy_dtype(dtype: Any) -> np.dtype:

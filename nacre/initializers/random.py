@@ -11,14 +11,22 @@ from typing import Any
 import numpy as np
 
 from nacre.core.dtypes import is_float
-from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
 from nacre.core.random import SeedGenerator, host_generator
 from nacre.core.registry import register, serialize_keras_object
-from nacre.initializers.initializer import Initializer, numpy_dtype
+from nacre.initializers.initializer import Initializer, numpy_dtype, sizes_of
 
 
 def drawing_dtype(dtype: Any) -> str:
-    """The dtype numbers are drawn in before they are cast to the one asked for."""
+    """The dtype numbers are drawn in before they are cast to the one asked for.
+
+    Raises:
+        DTypeError: It is no float dtype: small fractions would all become 0.
+    """
+    if dtype is not None and not is_float(dtype):
+        rule = "random fractions need a float dtype"
+        fix = "For whole numbers use RandomUniform(minval, maxval)."
+        raise DTypeError(message("initializer", rule, repr(dtype), fix))
     return "float64" if numpy_dtype(dtype) == np.float64 else "float32"
 
 
@@ -98,7 +106,7 @@ class RandomNormal(RandomInitializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """Random numbers of `shape`."""
-        numbers = self.generator().standard_normal(tuple(shape), dtype=drawing_dtype(dtype))
+        numbers = self.generator().standard_normal(sizes_of(shape), dtype=drawing_dtype(dtype))
         return (self.mean + self.stddev * numbers).astype(numpy_dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
@@ -124,7 +132,7 @@ class TruncatedNormal(RandomNormal):
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """Random numbers of `shape`."""
-        numbers = truncated_normal(self.generator(), tuple(shape), drawing_dtype(dtype))
+        numbers = truncated_normal(self.generator(), sizes_of(shape), drawing_dtype(dtype))
         return (self.mean + self.stddev * numbers).astype(numpy_dtype(dtype))
 
 
@@ -151,7 +159,7 @@ class RandomUniform(RandomInitializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """Random numbers of `shape`; whole numbers when `dtype` is an integer type."""
-        generator, shape = self.generator(), tuple(shape)
+        generator, shape = self.generator(), sizes_of(shape)
         if dtype is not None and not is_float(dtype):
             return generator.integers(self.minval, self.maxval, shape).astype(numpy_dtype(dtype))
         numbers = generator.random(shape, dtype=drawing_dtype(dtype))
@@ -192,7 +200,7 @@ class Orthogonal(RandomInitializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """A random orthogonal matrix of `shape`."""
-        shape = tuple(shape)
+        shape = sizes_of(shape)
         if len(shape) < 2:
             raise ShapeError(
                 message(

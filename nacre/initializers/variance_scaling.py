@@ -11,7 +11,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, message
 from nacre.core.random import SeedGenerator
 from nacre.core.registry import register
-from nacre.initializers.initializer import numpy_dtype
+from nacre.initializers.initializer import numpy_dtype, sizes_of
 from nacre.initializers.random import RandomInitializer, drawing_dtype, truncated_normal
 
 # Standard deviation of a standard normal cut at two deviations: sqrt(1 - 4φ(2)/(2Φ(2) - 1)).
@@ -42,7 +42,7 @@ def compute_fans(
         >>> compute_fans((3, 3, 16, 32)), compute_fans((16, 4, 8), (0,), (1, 2))
         ((144.0, 288.0), (16.0, 32.0))
     """
-    shape = tuple(shape)
+    shape = sizes_of(shape)
     if input_axes is not None and output_axes is not None:
         return _product(shape, input_axes), _product(shape, output_axes)
     if len(shape) < 2:
@@ -102,7 +102,7 @@ class VarianceScaling(RandomInitializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """Random numbers of `shape`."""
-        shape = tuple(shape)
+        shape = sizes_of(shape)
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         stddev = math.sqrt(self.scale / max(1.0, fan))

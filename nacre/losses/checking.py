@@ -6,6 +6,7 @@ model then learns the mean. Here shapes must be equal, but for one trailing axis
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -22,7 +23,14 @@ def as_array(value: Any) -> Any:
     """A JAX array from an array, a list, a number, a Variable or another framework's tensor."""
     if isinstance(value, Variable):
         return value.value
-    return jnp.asarray(to_numpy_if_foreign(value))
+    try:
+        return jnp.asarray(to_numpy_if_foreign(value))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, jax.errors.JAXTypeError):  # a traced value in the wrong place
+            raise
+        rule = "targets, predictions and weights must be numbers, in lists of equal lengths"
+        got = f"{type(value).__name__} {value!r}"
+        raise LossInputError(message("a loss or metric", rule, got[:100])) from None
 
 
 def as_float(value: Any) -> Any:
@@ -48,16 +56,20 @@ def same_rank(first: Any, second: Any) -> tuple[Any, Any]:
     return first, second
 
 
-def paired(who: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def paired(
+    who: str, y_true: Any, y_pred: Any, axis: int | Sequence[int] | None = -1
+) -> tuple[Any, Any]:
     """Targets and predictions as float arrays of one shape and one dtype.
 
     Args:
         who: Name of the loss or metric, for the message.
         y_true: Targets.
         y_pred: Predictions.
+        axis: The axes the caller goes on to sum over.
 
     Raises:
-        LossInputError: Shapes differ by more than a trailing axis of size 1.
+        LossInputError: Shapes differ by more than a trailing axis of size 1, or there is no such
+            axis.
     Example:
         >>> y_true, y_pred = paired("loss 'mse'", [1, 2], [[1.5], [2.5]])
         >>> y_true.shape, str(y_true.dtype)
@@ -79,6 +91,7 @@ def paired(who: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         raise LossInputError(
             message(who, "targets and predictions must have at least one axis", "two numbers")
         )
+    _check_axis(who, y_pred, axis)
     return y_true.astype(y_pred.dtype), y_pred
 
 
@@ -175,7 +188,17 @@ def _without_axis(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return tuple(shape[:axis]) + tuple(shape[axis + 1 :])
 
 
+def _check_axis(who: str, y_pred: Any, axis: int | Sequence[int] | None) -> None:
+    axes = () if axis is None else axis if isinstance(axis, Sequence) else (axis,)
+    if any(not -y_pred.ndim <= a < y_pred.ndim for a in axes):
+        shape = tuple(y_pred.shape)
+        rule = f"axis must be from {-len(shape)} to {len(shape) - 1} for predictions {shape}"
+        raise LossInputError(message(who, rule, f"axis={axis}", "Use axis=-1 for the last one."))
+
+
 def _classes(who: str, y_pred: Any, axis: int) -> int:
+    if y_pred.ndim:
+        _check_axis(who, y_pred, axis)
     if y_pred.ndim == 0 or y_pred.shape[axis] < 2:
         raise LossInputError(
             message(

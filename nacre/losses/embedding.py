@@ -71,7 +71,7 @@ def _pairs(labels: Any, other_labels: Any, remove_diagonal: bool) -> tuple[Any, 
     different = ~same
     if remove_diagonal:
         itself = jnp.eye(*same.shape, dtype=bool)
-        same, different = same & ~itself, different & ~itself
+        same = same & ~itself  # with other references the diagonal may hold a negative pair
     return same, different
 
 

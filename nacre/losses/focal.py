@@ -48,7 +48,7 @@ def binary_focal_crossentropy(
         >>> round(float(binary_focal_crossentropy([[1.0]], [[0.5]])[0]), 4)
         0.1733
     """
-    y_true, y_pred = paired("loss 'binary_focal_crossentropy'", y_true, y_pred)
+    y_true, y_pred = paired("loss 'binary_focal_crossentropy'", y_true, y_pred, axis)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
     p = jax.nn.sigmoid(y_pred) if from_logits else y_pred

@@ -11,14 +11,12 @@ import jax.numpy as jnp
 from nacre.core import tree
 from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, message
-from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.names import auto_name
 from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, serialize_keras_object
 from nacre.core.scope import get_mask, logits_of, set_mask
-from nacre.core.variable import Variable
-from nacre.losses.checking import same_rank
-from nacre.losses.reduction import reduce_values, standardize_reduction
+from nacre.losses.checking import as_array, same_rank
+from nacre.losses.reduction import both_masks, reduce_values, standardize_reduction
 
 
 class Loss:
@@ -78,10 +76,8 @@ class Loss:
         values = jnp.asarray(self.call(y_true, y_pred))
         if not jnp.issubdtype(values.dtype, jnp.floating):
             values = values.astype(self._dtype)
-        valid = self._valid(y_true, values.shape)
-        if valid is not None:
-            mask = valid if mask is None else jnp.logical_and(mask, valid)
         who = f"loss '{self.name}'"
+        mask = both_masks(who, mask, self._valid(y_true, values.shape), values.shape)
         return reduce_values(who, values, sample_weight, mask, self.reduction).astype(self._dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -117,10 +113,8 @@ def _convert(value: Any, dtype: str | None) -> Any:
         and any(hasattr(item, "shape") or isinstance(item, dict) for item in value)
     ):
         return tree.map_structure(lambda leaf: _convert(leaf, dtype), value)
-    if isinstance(value, Variable):
-        value = value.value
-    value = to_numpy_if_foreign(value)
-    return jnp.asarray(value) if dtype is None else jnp.asarray(value).astype(dtype)
+    array = as_array(value)
+    return array if dtype is None else array.astype(dtype)
 
 
 def function_config(function: Callable[..., Any]) -> Any:

@@ -61,7 +61,7 @@ def binary_crossentropy(
         >>> round(float(binary_crossentropy([[1.0]], [[0.5]])[0]), 4)
         0.6931
     """
-    y_true, y_pred = paired("loss 'binary_crossentropy'", y_true, y_pred)
+    y_true, y_pred = paired("loss 'binary_crossentropy'", y_true, y_pred, axis)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
     return jnp.mean(binary_terms(y_true, y_pred, from_logits), axis=axis)

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from nacre.core.errors import LossInputError, message, unknown_name
-from nacre.core.interop import to_numpy_if_foreign
+from nacre.losses.checking import as_array
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
@@ -75,6 +75,20 @@ def fit_weights(who: str, weights: Any, shape: tuple[int, ...], what: str = "sam
     return weights
 
 
+def both_masks(who: str, mask: Any, valid: Any, shape: tuple[int, ...]) -> Any:
+    """True where the mask and the targets let a value count; None for everywhere.
+
+    Args:
+        who: Name for the message.
+        mask: Mask that came with the predictions, or None; it may lack trailing axes.
+        valid: Mask told from the targets, of the values' shape, or None.
+        shape: Shape of the values.
+    """
+    if mask is None or valid is None:
+        return mask if valid is None else valid
+    return jnp.logical_and(fit_weights(who, jnp.asarray(mask), shape, "the mask"), valid)
+
+
 def weighted(values: Any, weights: Any) -> Any:
     """Values times weights; where the weight is 0 the result is 0, even for a NaN."""
     return jnp.where(weights == 0, jnp.zeros((), values.dtype), values * weights)
@@ -83,9 +97,9 @@ def weighted(values: Any, weights: Any) -> Any:
 def divide_or_zero(numerator: Any, denominator: Any) -> Any:
     """The quotient, and 0 where the denominator is 0."""
     empty = denominator == 0
-    return jnp.where(empty, 0, numerator / jnp.where(empty, 1, denominator)).astype(
-        jnp.result_type(numerator)
-    )
+    quotient = jnp.where(empty, 0, numerator / jnp.where(empty, 1, denominator))
+    dtype = jnp.result_type(numerator)
+    return quotient.astype(dtype) if jnp.issubdtype(dtype, jnp.floating) else quotient
 
 
 def reduce_values(
@@ -112,7 +126,7 @@ def reduce_values(
     """
     weights = None
     if sample_weight is not None:
-        weights = jnp.asarray(to_numpy_if_foreign(sample_weight)).astype(values.dtype)
+        weights = as_array(sample_weight).astype(values.dtype)
         if values.ndim == 0:  # one value for the whole batch counts once per weight, as in Keras
             values = jnp.broadcast_to(values, weights.shape)
         weights = fit_weights(who, weights, values.shape)

@@ -167,7 +167,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
         >>> round(float(cosine_similarity([[0.0, 2.0]], [[0.0, 1.0]])[0]), 4)
         -1.0
     """
-    y_true, y_pred = paired("loss 'cosine_similarity'", y_true, y_pred)
+    y_true, y_pred = paired("loss 'cosine_similarity'", y_true, y_pred, axis)
     return -jnp.sum(normalized(y_true, axis) * normalized(y_pred, axis), axis=axis)
 
 

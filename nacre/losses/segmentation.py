@@ -39,7 +39,7 @@ def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Any:
         >>> round(float(dice([[1.0, 0.0]], [[1.0, 1.0]])), 4)
         0.3333
     """
-    y_true, y_pred = paired("loss 'dice'", y_true, y_pred)
+    y_true, y_pred = paired("loss 'dice'", y_true, y_pred, axis)
     axes = _axes(axis)
     overlap = jnp.sum(y_true * y_pred, axis=axes)
     sizes = jnp.sum(y_true, axis=axes) + jnp.sum(y_pred, axis=axes)
@@ -70,7 +70,7 @@ def tversky(
         >>> round(float(tversky([[1.0, 0.0]], [[1.0, 1.0]])), 4)
         0.3333
     """
-    y_true, y_pred = paired("loss 'tversky'", y_true, y_pred)
+    y_true, y_pred = paired("loss 'tversky'", y_true, y_pred, axis)
     axes = _axes(axis)
     overlap = jnp.sum(y_true * y_pred, axis=axes)
     too_much = jnp.sum((1.0 - y_true) * y_pred, axis=axes)

@@ -44,10 +44,15 @@ def spread_thresholds(num_thresholds: int) -> np.ndarray:
     return np.concatenate([[0.0 - epsilon()], inner, [1.0 + epsilon()]])
 
 
+def wide(dtype: str) -> str:
+    """The dtype counts are kept in: 16 bits cannot count beyond a few hundreds or thousands."""
+    return dtype if dtype == "float64" else "float32"
+
+
 def are_spread(thresholds: Any) -> bool:
-    """Whether thresholds are evenly spaced from 0 to 1."""
+    """Whether thresholds are evenly spaced, the first just below 0 and the last just above 1."""
     thresholds = np.asarray(thresholds, "float64")
-    if len(thresholds) < 3:
+    if len(thresholds) < 3 or thresholds[0] >= 0 or thresholds[-1] <= 1:
         return False
     return bool(np.allclose(thresholds, np.linspace(0, 1, len(thresholds)), atol=epsilon()))
 
@@ -61,9 +66,9 @@ def threshold_list(who: str, thresholds: Any, default: float) -> list[float]:
     if thresholds is None:
         return [default]
     found = list(thresholds) if isinstance(thresholds, list | tuple | np.ndarray) else [thresholds]
-    wrong = [t for t in found if t is None or not 0 <= t <= 1]
+    wrong = [t for t in found if not isinstance(t, float | int | np.number) or not 0 <= t <= 1]
     if wrong:
-        raise ArgumentError(message(who, "thresholds must be from 0 to 1", str(wrong)))
+        raise ArgumentError(message(who, "thresholds must be numbers from 0 to 1", str(wrong)))
     return found
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.core.scope import get_mask
 from nacre.losses.reduction import divide_or_zero
-from nacre.metrics._counts import Counts, count, select, spread_thresholds
+from nacre.metrics._counts import Counts, count, select, wide
 from nacre.metrics.metric import Metric
 
 
@@ -51,11 +52,14 @@ class _BestAt(Metric):
         setattr(self, self._argument, value)
         self.num_thresholds = num_thresholds
         self.class_id = class_id
+        # A score of exactly 0 is above none of them: unlike AUC's, the first is not below 0.
         self.thresholds = (
-            [0.5] if num_thresholds == 1 else spread_thresholds(num_thresholds).tolist()
+            [0.5] if num_thresholds == 1 else np.linspace(0.0, 1.0, num_thresholds).tolist()
         )
-        for name_ in Counts._fields:
-            setattr(self, name_, self.add_variable((len(self.thresholds),), "zeros", name=name_))
+        shape = (len(self.thresholds),)
+        for count_name in Counts._fields:
+            variable = self.add_variable(shape, "zeros", wide(self.dtype), name=count_name)
+            setattr(self, count_name, variable)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch in.
@@ -67,7 +71,13 @@ class _BestAt(Metric):
         """
         mask = get_mask(y_pred)
         chosen = select(
-            self._who, y_true, y_pred, sample_weight, mask, self.dtype, class_id=self.class_id
+            self._who,
+            y_true,
+            y_pred,
+            sample_weight,
+            mask,
+            wide(self.dtype),
+            class_id=self.class_id,
         )
         for name, value in count(*chosen, self.thresholds)._asdict().items():
             getattr(self, name).assign_add(value)

@@ -13,7 +13,7 @@ from nacre.core.errors import ArgumentError, LossInputError, message, unknown_na
 from nacre.core.registry import register
 from nacre.core.scope import get_mask
 from nacre.losses.reduction import divide_or_zero
-from nacre.metrics._counts import Counts, count, select, spread_thresholds
+from nacre.metrics._counts import Counts, count, select, spread_thresholds, wide
 from nacre.metrics.metric import Metric
 
 _CURVES = ("ROC", "PR", "PRGAIN")
@@ -107,7 +107,7 @@ class AUC(Metric):
 
     def _make_variables(self, shape: tuple[int, ...]) -> None:
         for name in Counts._fields:
-            setattr(self, name, self.add_variable(shape, "zeros", name=name))
+            setattr(self, name, self.add_variable(shape, "zeros", wide(self.dtype), name=name))
         self._built = True
 
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
@@ -130,7 +130,9 @@ class AUC(Metric):
         """
         self.build(np.shape(y_true), np.shape(y_pred))
         mask = get_mask(y_pred)
-        y_true, y_pred, weights = select(self._who, y_true, y_pred, sample_weight, mask, self.dtype)
+        y_true, y_pred, weights = select(
+            self._who, y_true, y_pred, sample_weight, mask, wide(self.dtype)
+        )
         self._check_labels(y_pred)
         if self.from_logits:
             y_pred = jax.nn.sigmoid(y_pred)
@@ -153,7 +155,7 @@ class AUC(Metric):
     def result(self) -> Any:
         """The area so far."""
         if not self._built:
-            return jnp.zeros((), self.dtype)
+            return jnp.zeros((), wide(self.dtype))
         counts = Counts(*(getattr(self, name).value for name in Counts._fields))
         if self.curve == "PR" and self.summation_method == "interpolation":
             areas = self.interpolate_pr_auc()

@@ -7,7 +7,7 @@ from typing import Any
 from nacre.core.registry import register
 from nacre.core.scope import get_mask
 from nacre.losses.reduction import divide_or_zero
-from nacre.metrics._counts import Counts, count, select, threshold_list
+from nacre.metrics._counts import Counts, count, select, threshold_list, wide
 from nacre.metrics.metric import Metric
 
 
@@ -20,7 +20,9 @@ class _ConditionCount(Metric):
         super().__init__(name=name, dtype=dtype)
         self.init_thresholds = thresholds
         self.thresholds = threshold_list(type(self).__name__, thresholds, 0.5)
-        self.accumulator = self.add_variable((len(self.thresholds),), "zeros", name="accumulator")
+        self.accumulator = self.add_variable(
+            (len(self.thresholds),), "zeros", wide(self.dtype), name="accumulator"
+        )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch in.
@@ -31,7 +33,7 @@ class _ConditionCount(Metric):
             sample_weight: One weight per sample, or per value.
         """
         mask = get_mask(y_pred)
-        chosen = select(self._who, y_true, y_pred, sample_weight, mask, self.dtype)
+        chosen = select(self._who, y_true, y_pred, sample_weight, mask, wide(self.dtype))
         counts = count(*chosen, self.thresholds)
         self.accumulator.assign_add(getattr(counts, self._condition))
 
@@ -124,9 +126,9 @@ class _Ratio(Metric):
         # With top_k everything among the k best is positive, whatever its score.
         default = 0.5 if top_k is None else -1e10
         self.thresholds = threshold_list(type(self).__name__, thresholds, default)
-        shape = (len(self.thresholds),)
-        self.true_positives = self.add_variable(shape, "zeros", name="true_positives")
-        setattr(self, self._other, self.add_variable(shape, "zeros", name=self._other))
+        shape, dtype = (len(self.thresholds),), wide(self.dtype)
+        self.true_positives = self.add_variable(shape, "zeros", dtype, name="true_positives")
+        setattr(self, self._other, self.add_variable(shape, "zeros", dtype, name=self._other))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch in.
@@ -143,7 +145,7 @@ class _Ratio(Metric):
             y_pred,
             sample_weight,
             mask,
-            self.dtype,
+            wide(self.dtype),
             self.top_k,
             self.class_id,
         )

@@ -43,7 +43,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
         >>> round(float(pearson_correlation([[1, 2, 3]], [[1, 2, 4]])[0]), 4)
         0.982
     """
-    y_true, y_pred = paired("metric 'pearson_correlation'", y_true, y_pred)
+    y_true, y_pred = paired("metric 'pearson_correlation'", y_true, y_pred, axis)
     _, _, var_true, var_pred, covariance = _moments(y_true, y_pred, axis)
     return covariance / (jnp.sqrt(var_true) * jnp.sqrt(var_pred))
 
@@ -67,7 +67,7 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
         >>> round(float(concordance_correlation([[1, 2, 3]], [[1, 2, 4]])[0]), 4)
         0.8571
     """
-    y_true, y_pred = paired("metric 'concordance_correlation'", y_true, y_pred)
+    y_true, y_pred = paired("metric 'concordance_correlation'", y_true, y_pred, axis)
     mean_true, mean_pred, var_true, var_pred, covariance = _moments(y_true, y_pred, axis)
     return 2.0 * covariance / (var_true + var_pred + jnp.square(mean_true - mean_pred))
 

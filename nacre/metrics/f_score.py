@@ -61,7 +61,8 @@ class FBetaScore(Metric):
             raise ArgumentError(message(who, f"average must be one of {_AVERAGES}", repr(average)))
         if not isinstance(beta, float | int) or beta <= 0:
             raise ArgumentError(message(who, "beta must be a positive number", repr(beta)))
-        if threshold is not None and not 0 < threshold <= 1:
+        is_number = isinstance(threshold, float | int | np.number)
+        if threshold is not None and not (is_number and 0 < threshold <= 1):
             rule = "threshold must be more than 0 and at most 1, or None"
             raise ArgumentError(message(who, rule, repr(threshold)))
         self.average = average

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.errors import message, unknown_name
+from nacre.core.errors import ArgumentError, message, unknown_name
 from nacre.core.names import auto_name, name_scope
 from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, get_registered_object
@@ -69,12 +70,19 @@ class Metric:
         return f"metric '{self.name}'"
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Metric) and "_metrics" in self.__dict__:
-            self._metrics.append(value)
-        elif isinstance(value, Variable) and "_variables" in self.__dict__:
-            if not any(v is value for v in self._variables):
-                self._variables.append(value)
+        if "_metrics" in self.__dict__ and "_variables" in self.__dict__:
+            self._track(value)
         object.__setattr__(self, name, value)
+
+    def _track(self, value: Any) -> None:
+        """Own a variable or a metric, or those in a list, tuple, set or dict."""
+        if isinstance(value, Metric | Variable):
+            known = self._metrics if isinstance(value, Metric) else self._variables
+            if not any(own is value for own in known):
+                known.append(value)  # type: ignore[arg-type]
+        elif isinstance(value, dict | list | tuple | set):
+            for item in value.values() if isinstance(value, dict) else value:
+                self._track(item)
 
     def add_variable(
         self,
@@ -115,6 +123,10 @@ class Metric:
     @property
     def variables(self) -> list[Variable]:
         """All variables, those of metrics within included."""
+        for name, value in vars(self).items():
+            # What a list was given after it became an attribute.
+            if isinstance(value, list | dict | set) and name not in ("_metrics", "_variables"):
+                self._track(value)
         found = list(self._variables)
         for metric in self._metrics:
             found.extend(metric.variables)
@@ -128,6 +140,25 @@ class Metric:
     def reset_states(self) -> None:
         """tf.keras 2 spelling of `reset_state`."""
         self.reset_state()
+
+    def merge_state(self, metrics: Iterable[Metric]) -> None:
+        """Add what other metrics of this kind gathered, such as on other machines (tf.keras 2).
+
+        Args:
+            metrics: Metrics made with the same arguments, whose variables are sums.
+
+        Raises:
+            ArgumentError: One of them has other variables.
+        """
+        own = self.variables
+        for metric in metrics:
+            theirs = metric.variables
+            if [v.shape for v in own] != [v.shape for v in theirs]:
+                rule = "merged metrics must have the same variables"
+                got = f"{len(theirs)} variables of '{metric.name}' for {len(own)}"
+                raise ArgumentError(message(self._who, rule, got))
+            for mine, other in zip(own, theirs, strict=True):
+                mine.assign_add(other)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch in. Subclasses override it."""

@@ -15,7 +15,7 @@ from nacre.core.registry import register, serialize_keras_object
 from nacre.core.scope import get_mask
 from nacre.losses.checking import as_array, same_rank
 from nacre.losses.loss import function_config, function_from_config
-from nacre.losses.reduction import divide_or_zero, fit_weights, weighted
+from nacre.losses.reduction import both_masks, divide_or_zero, fit_weights, weighted
 from nacre.metrics.metric import Metric
 
 
@@ -33,7 +33,7 @@ def combined_weights(
     """
     weights = None
     if sample_weight is not None:
-        weights = jnp.asarray(to_numpy_if_foreign(sample_weight)).astype(dtype)
+        weights = as_array(sample_weight).astype(dtype)
         weights = fit_weights(who, weights, shape)
     if mask is not None:
         mask = fit_weights(who, jnp.asarray(mask), shape, "the mask").astype(dtype)
@@ -179,9 +179,7 @@ class MeanMetricWrapper(Mean):
         if not getattr(self._fn, "checks_shapes", False):
             y_true, y_pred = same_rank(y_true, y_pred)
         values = jnp.asarray(self._fn(y_true, y_pred, **self._fn_kwargs)).astype(self.dtype)
-        valid = self._valid(y_true, values.shape)
-        if valid is not None:
-            mask = valid if mask is None else jnp.logical_and(mask, valid)
+        mask = both_masks(self._who, mask, self._valid(y_true, values.shape), values.shape)
         if mask is None:
             values = _per_sample(values, sample_weight, jnp.mean)
         self._add(

@@ -13,6 +13,7 @@ from nacre.core.scope import get_mask
 from nacre.losses import regression as losses
 from nacre.losses.checking import paired
 from nacre.losses.reduction import divide_or_zero
+from nacre.metrics._counts import wide
 from nacre.metrics._define import metric_function
 from nacre.metrics.metric import Metric
 from nacre.metrics.reduction import BuiltinMean, Mean, combined_weights
@@ -217,7 +218,7 @@ class R2Score(Metric):
             )
         self.class_aggregation = class_aggregation
         self.num_regressors = num_regressors
-        self.num_samples = self.add_variable((), "zeros", name="num_samples")
+        self.num_samples = self.add_variable((), "zeros", wide(self.dtype), name="num_samples")
         self._built = False
 
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
@@ -236,10 +237,11 @@ class R2Score(Metric):
         outputs = y_pred_shape[-1]
         if outputs is None:
             raise ShapeError(message(self._who, "the number of outputs must be known", "None"))
-        self.squared_sum = self.add_variable((outputs,), "zeros", name="squared_sum")
-        self.sum = self.add_variable((outputs,), "zeros", name="sum")
-        self.total_mse = self.add_variable((outputs,), "zeros", name="residual")
-        self.count = self.add_variable((outputs,), "zeros", name="count")
+        dtype = wide(self.dtype)
+        self.squared_sum = self.add_variable((outputs,), "zeros", dtype, name="squared_sum")
+        self.sum = self.add_variable((outputs,), "zeros", dtype, name="sum")
+        self.total_mse = self.add_variable((outputs,), "zeros", dtype, name="residual")
+        self.count = self.add_variable((outputs,), "zeros", dtype, name="count")
         self._built = True
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -253,9 +255,10 @@ class R2Score(Metric):
         self.build(np.shape(y_true), np.shape(y_pred))
         mask = get_mask(y_pred)
         y_true, y_pred = paired(self._who, y_true, y_pred)
-        y_true, y_pred = y_true.astype(self.dtype), y_pred.astype(self.dtype)
-        weights = combined_weights(self._who, sample_weight, mask, y_pred.shape, self.dtype)
-        weights = jnp.ones((y_pred.shape[0], 1), self.dtype) if weights is None else weights
+        dtype = wide(self.dtype)
+        y_true, y_pred = y_true.astype(dtype), y_pred.astype(dtype)
+        weights = combined_weights(self._who, sample_weight, mask, y_pred.shape, dtype)
+        weights = jnp.ones((y_pred.shape[0], 1), dtype) if weights is None else weights
         self.sum.assign_add(jnp.sum(y_true * weights, axis=0))
         self.squared_sum.assign_add(jnp.sum(jnp.square(y_true) * weights, axis=0))
         self.total_mse.assign_add(jnp.sum(jnp.square(y_true - y_pred) * weights, axis=0))
@@ -265,7 +268,7 @@ class R2Score(Metric):
     def result(self) -> Any:
         """The score so far."""
         if not self._built:
-            return jnp.zeros((), self.dtype)
+            return jnp.zeros((), wide(self.dtype))
         mean = divide_or_zero(self.sum.value, self.count.value)
         total = self.squared_sum.value - self.sum.value * mean
         score = 1.0 - self.total_mse.value / total

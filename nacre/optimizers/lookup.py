@@ -34,6 +34,8 @@ BUILT_IN = {
     "sgd": "sgd:SGD",
 }
 
+_NEED_ARGUMENTS = ("LossScaleOptimizer", "MultiOptimizer")
+
 
 def _class_named(name: str) -> type[Optimizer] | None:
     place = BUILT_IN.get(name.lower().replace("_", ""))
@@ -59,6 +61,9 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     Raises:
         UnknownNameError: The class is neither built in nor registered.
     """
+    if not isinstance(config, dict):
+        rule = "a config must be a dict with class_name and config"
+        raise ArgumentError(message("optimizers.deserialize", rule, repr(config)[:100]))
     name = config.get("class_name", "")
     is_custom = config.get("registered_name") or get_registered_object(name, custom_objects)
     found = None if is_custom else _class_named(name)
@@ -89,6 +94,10 @@ def get(identifier: Any) -> Any:
         found = _class_named(identifier) or get_registered_object(identifier)
         if found is None or found is Optimizer:
             raise unknown_name("optimizer", "the name", identifier, set(BUILT_IN) - {"optimizer"})
+        if found.__name__ in _NEED_ARGUMENTS:
+            rule = "an optimizer named by a string must need no arguments"
+            fix = f"Pass an object: nacre.optimizers.{found.__name__}(...)."
+            raise ArgumentError(message("optimizers.get", rule, repr(identifier), fix))
         return found()
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return identifier()

@@ -457,6 +457,7 @@ class Optimizer(OptimizerVariables):
             rule = "there must be one gradient, or None, for each variable"
             raise ArgumentError(message(f"optimizer '{self.name}'", rule, got))
         self._check_missing(given, variables)
+        self._check_shapes(given, variables)
         gradients: list[Any] = [None] * len(self._trainable_variables)
         for gradient, variable in zip(given, variables, strict=True):
             gradients[self._index_of(variable)] = gradient
@@ -483,6 +484,23 @@ class Optimizer(OptimizerVariables):
             "meant.",
             stacklevel=4,
         )
+
+    def _check_shapes(self, gradients: list[Any], variables: list[Variable]) -> None:
+        wrong = [
+            f"{v.path} {v.shape} from {np.shape(g)}"
+            for g, v in zip(gradients, variables, strict=True)
+            if g is not None and not _fits(np.shape(g), v.shape)
+        ]
+        if wrong:
+            rule = "a gradient must have its variable's shape"
+            raise ArgumentError(
+                message(
+                    f"optimizer '{self.name}'",
+                    rule,
+                    "; ".join(wrong[:10]),
+                    "Give the pairs in one order: zip(gradients, variables).",
+                )
+            )
 
     def _apply_in_place(self, gradients: list[Any]) -> None:
         own, trainable = self.variables, self._trainable_variables
@@ -604,3 +622,10 @@ class Optimizer(OptimizerVariables):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_programs": {}}  # compiled programs cannot be copied
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether a gradient of `shape` broadcasts to `wanted`, as Keras allows."""
+    missing = len(wanted) - len(shape)
+    pairs = zip(shape, wanted[max(missing, 0) :], strict=False)
+    return missing >= 0 and all(n in (1, m) for n, m in pairs)

@@ -46,10 +46,9 @@ def _factor(who: str, name: str, value: Any) -> float:
         number = 0.0 if value is None else float(value)
     except (TypeError, ValueError):
         number = math.nan
-    if not math.isfinite(number):
-        raise ArgumentError(
-            message(who, f"{name} must be a finite number", repr(value), f"Pass {name}=0.01.")
-        )
+    if not math.isfinite(number) or number < 0:
+        rule = f"{name} must be a finite number from 0"
+        raise ArgumentError(message(who, rule, repr(value), f"Pass {name}=0.01."))
     return number
 
 
@@ -111,7 +110,8 @@ class L1(Regularizer):
 
     def __init__(self, l1: float | None = 0.01, **kwargs: Any) -> None:
         old = _only_old_spelling("L1", kwargs)
-        self.l1 = _factor("L1", "l1", 0.01 if l1 is None and old is None else old or l1)
+        given = l1 if old is None else old
+        self.l1 = _factor("L1", "l1", 0.01 if given is None else given)
 
     def __call__(self, x: Any) -> Any:
         """The penalty of `x`."""
@@ -138,7 +138,8 @@ class L2(Regularizer):
 
     def __init__(self, l2: float | None = 0.01, **kwargs: Any) -> None:
         old = _only_old_spelling("L2", kwargs)
-        self.l2 = _factor("L2", "l2", 0.01 if l2 is None and old is None else old or l2)
+        given = l2 if old is None else old
+        self.l2 = _factor("L2", "l2", 0.01 if given is None else given)
 
     def __call__(self, x: Any) -> Any:
         """The penalty of `x`."""

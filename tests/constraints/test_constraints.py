@@ -52,3 +52,10 @@ def test_errors_name_rule_and_fix():
         constraints.MinMaxNorm(rate=2.0)
     with pytest.raises(ShapeError, match="first two axes"):
         constraints.RadialConstraint()(jnp.ones((2, 3)))
+
+
+@pytest.mark.parametrize("axis", [2, -3, (0, 2)])
+def test_an_axis_that_is_not_there_is_named(axis):
+    for name in ("MaxNorm", "UnitNorm", "MinMaxNorm"):
+        with pytest.raises(ShapeError, match="axis must be an axis of the weight"):
+            getattr(constraints, name)(axis=axis)(jnp.ones((2, 2)))

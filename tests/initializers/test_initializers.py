@@ -151,3 +151,27 @@ def test_errors_name_rule_and_fix():
         initializers.GlorotUniform(seed="seven")
     with pytest.raises(ArgumentError, match="variable's shape"):
         initializers.get(np.ones((2, 2)))((3, 2))
+
+
+@pytest.mark.parametrize("wrong", [(None, 2), (-1,), ("a",), (2.0, 3), None])
+def test_a_shape_that_is_none_is_refused(wrong):
+    for initializer in (initializers.Zeros(), initializers.HeNormal(seed=1)):
+        with pytest.raises(ShapeError, match="tuple of whole numbers"):
+            initializer(wrong)
+
+
+def test_a_number_is_a_shape_of_one_axis():
+    assert initializers.Zeros()(3).shape == initializers.GlorotUniform()(np.int64(3)).shape == (3,)
+
+
+def test_random_fractions_are_not_cut_to_whole_numbers():
+    for name in ("he_normal", "glorot_uniform", "random_normal", "truncated_normal", "orthogonal"):
+        with pytest.raises(TypeError, match="need a float dtype"):
+            initializers.get(name)((2, 2), dtype="int32")
+    assert initializers.RandomUniform(0, 5, seed=1)((4,), dtype="int32").dtype == "int32"
+
+
+def test_a_constant_must_fit_its_shape():
+    for value in ([1, 2, 3], "a"):
+        with pytest.raises(ShapeError, match="must be a number, or numbers that broadcast"):
+            initializers.Constant(value)((2,))

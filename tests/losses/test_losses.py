@@ -218,3 +218,55 @@ def test_logits_warning_both_ways():
     assert losses.logits_warning(wants_logits, logits) is None
     assert "from_logits=True" in losses.logits_warning(wants_p, logits)
     assert "from_logits=False" in losses.logits_warning(wants_logits, p)
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape"),
+    [
+        (losses.BinaryCrossentropy(axis=2), (2, 3)),
+        (losses.BinaryFocalCrossentropy(axis=-3), (2, 3)),
+        (losses.CategoricalCrossentropy(axis=1), (3,)),
+        (losses.CosineSimilarity(axis=5), (2, 3)),
+        (losses.Dice(axis=(1, 2)), (2, 3)),
+        (losses.Tversky(axis=[1]), (3,)),
+    ],
+)
+def test_an_axis_that_is_not_there_is_named(loss, shape):
+    with pytest.raises(LossInputError, match=r"axis must be from .* Got axis="):
+        loss(np.ones(shape, "float32"), np.ones(shape, "float32"))
+
+
+@pytest.mark.parametrize("wrong", [None, "a", ["a"], {"a": np.ones(2)}, [[1.0], [2.0, 3.0]]])
+def test_what_is_no_number_is_refused(wrong):
+    loss = losses.MeanSquaredError()
+    for inputs in ((wrong, [[1.0]]), ([[1.0]], wrong)):
+        with pytest.raises(LossInputError, match="must be numbers"):
+            loss(*inputs)
+    if wrong is not None:
+        with pytest.raises(LossInputError, match="must be numbers"):
+            loss([[1.0]], [[1.0]], sample_weight=wrong)
+
+
+def test_a_mask_of_leading_axes_joins_ignored_labels():
+    y_pred = jnp.full((2, 2, 3, 4), 0.25)
+    set_mask(y_pred, jnp.array([[True, False], [True, True]]))
+    labels = np.array([[[0, 1, 2], [0, 1, 2]], [[0, 9, 9], [9, 9, 9]]])
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=9, reduction="sum")
+    np.testing.assert_allclose(loss(labels, y_pred), 4 * np.log(4), rtol=1e-5)
+
+
+def test_circle_compares_with_negatives_on_the_diagonal_of_other_references():
+    eye = np.eye(2, dtype="float32")
+    value = losses.circle([0, 0], eye, ref_labels=[0, 1], ref_embeddings=eye)
+    np.testing.assert_allclose(value, [0.0, 134.4], rtol=1e-5)  # as in Keras 3.15
+
+
+@pytest.mark.parametrize("wrong", [5, {"foo": 1}, {}])
+def test_a_config_that_is_none_is_refused(wrong):
+    with pytest.raises(ArgumentError, match="a dict with class_name and config"):
+        losses.deserialize(wrong)
+
+
+def test_a_config_may_name_a_function_alone():
+    assert losses.get({"class_name": "mean_squared_error"}) is losses.mean_squared_error
+    assert losses.deserialize(None) is None

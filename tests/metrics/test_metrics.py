@@ -260,3 +260,96 @@ def test_choice_knows_the_loss():
     assert "BinaryAccuracy()" in why
     with pytest.raises(UnknownNameError):
         metrics.resolve_accuracy("precision", (4,), (4, 1))
+
+
+@pytest.mark.parametrize("number", [2, 3, 5, 201])
+def test_scores_of_exactly_0_are_above_no_threshold_from_0(number):
+    scores = np.array([0, 1e-9, 0.25, 0.5, 0.75, 1.0, 0.3, 0.9], "float32")
+    labels = np.array([0, 1, 1, 0, 1, 1, 0, 1])
+    thresholds = np.linspace(0, 1, number)
+    at = metrics.SpecificityAtSensitivity(1.0, num_thresholds=number)
+    precision = metrics.Precision(thresholds=thresholds.tolist())
+    for metric in (at, precision):
+        metric.update_state(labels, scores)
+        np.testing.assert_allclose(metric.thresholds, thresholds)
+        for name, label in (("true_positives", 1), ("false_positives", 0)):
+            above = [(scores[labels == label] > t).sum() for t in thresholds.astype("float32")]
+            assert np.asarray(getattr(metric, name)).tolist() == above
+    np.testing.assert_allclose(at.result(), 1 / 3)  # one negative score is 0; Keras says the same
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_float16"])
+def test_counts_do_not_saturate_in_16_bits(dtype):
+    many = np.ones((5000, 1), "float32")
+    for make in (
+        metrics.AUC,
+        metrics.Precision,
+        metrics.TruePositives,
+        lambda dtype: metrics.PrecisionAtRecall(0.5, dtype=dtype),
+    ):
+        metric = make(dtype=dtype)
+        for _ in range(2):
+            metric.update_state(many, many)
+        variable = metric.variables[0]
+        assert variable.dtype == "float32" and float(np.max(variable)) == 10000
+        assert metric.result().dtype == "float32"
+    r2 = metrics.R2Score(dtype=dtype)
+    r2.update_state(many, many)
+    assert {v.dtype for v in r2.variables} == {"float32"}
+
+
+def test_a_mean_of_whole_numbers_has_a_fraction():
+    assert float(metrics.Mean(dtype="int32")([1, 2])) == 1.5
+
+
+class Several(metrics.Metric):
+    def __init__(self):
+        super().__init__(name="several")
+        self.parts = [metrics.Mean("a"), metrics.Sum("b")]
+        self.named = {"c": metrics.Mean("c")}
+        self.parts.append(metrics.Sum("d"))
+        self.own = self.add_variable((), "zeros", name="own")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        for part in [*self.parts, *self.named.values()]:
+            part.update_state(y_pred)
+
+    def result(self):
+        return self.parts[0].result()
+
+
+def test_metrics_in_lists_and_dicts_are_part_of_their_owner():
+    metric = Several()
+    paths = [v.path for v in metric.variables]
+    assert paths == [
+        "several/own",
+        "a/total",
+        "a/count",
+        "b/total",
+        "c/total",
+        "c/count",
+        "d/total",
+    ]
+    assert float(metric([1.0], [3.0])) == 3.0
+    metric.reset_state()
+    assert all(float(v) == 0 for v in metric.variables)
+
+
+def test_merged_metrics_are_one_over_all_batches():
+    first, second = metrics.Mean(), metrics.Mean()
+    first.update_state([1.0, 2.0, 3.0])
+    second.update_state([10.0])
+    first.merge_state([second])
+    assert float(first.result()) == 4.0
+    with pytest.raises(ArgumentError, match="same variables"):
+        first.merge_state([metrics.Sum()])
+
+
+def test_thresholds_that_are_no_numbers_are_refused():
+    for make in (
+        lambda: metrics.Precision(thresholds="a"),
+        lambda: metrics.Recall(thresholds=[0.5, None]),
+        lambda: metrics.F1Score(threshold="a"),
+    ):
+        with pytest.raises(ArgumentError, match="threshold"):
+            make()

@@ -305,3 +305,19 @@ def test_custom_schedule_is_saved_by_name():
     config = SGD(Halving(1.0)).get_config()
     with CustomObjectScope({"Halving": Halving}):
         assert SGD.from_config(config)._learning_rate.start == 1.0
+
+
+def test_a_gradient_of_another_shape_is_refused():
+    kernel = Variable(np.ones((2, 1), "float32"), name="kernel")
+    optimizer = SGD(0.1)
+    with pytest.raises(ArgumentError, match=r"variable's shape. Got kernel \(2, 1\) from \(2, 2\)"):
+        optimizer.apply([jnp.ones((2, 2))], [kernel])
+    optimizer.apply([1.0], [kernel])  # a number counts for every element, as in Keras
+    np.testing.assert_allclose(kernel.numpy(), [[0.9], [0.9]])
+
+
+def test_what_needs_arguments_cannot_be_named_by_a_string():
+    with pytest.raises(ArgumentError, match="Pass an object"):
+        optimizers.get("LossScaleOptimizer")
+    with pytest.raises(ArgumentError, match="must be a dict"):
+        optimizers.deserialize(5)

@@ -60,3 +60,11 @@ def test_errors_name_rule_and_fix():
         regularizers.OrthogonalRegularizer(mode="diagonals")
     with pytest.raises(ShapeError, match="two axes"):
         regularizers.OrthogonalRegularizer()(jnp.ones((2, 2, 2)))
+
+
+def test_factors_from_0_and_the_old_spelling():
+    assert regularizers.L2(l=0.0).l2 == regularizers.L1(l=0.0).l1 == 0.0
+    assert regularizers.L1(l=0.3).l1 == 0.3 and regularizers.L2().l2 == 0.01
+    for make in (lambda: regularizers.L1(-1), lambda: regularizers.L1L2(l2=-0.1)):
+        with pytest.raises(ArgumentError, match="finite number from 0"):
+            make()
