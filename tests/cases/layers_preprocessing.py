@@ -23,6 +23,20 @@ COLUMNS = (
     X(values=[["p"], ["q"]], dtype="str"),
     X(values=[[1], [1]], dtype="int64"),
 )
+# More than 32 bits.
+WIDE_NUMBERS = (X(values=[2**40, 7, -(2**33) - 5], dtype="int64"),)
+WIDE_CROSSED = (
+    X(values=[2**33 + 5, 7], dtype="int64"),
+    X(values=["A", "B"], dtype="str"),
+)
+# Letters and white space beyond ASCII are no business of 'lower' and 'whitespace'.
+TEXTS = (
+    X(
+        values=["ÄÖÜ Straße A\u3000b", "äöü a\x0bb\tB\x0cA\u00a0b", "İ don't [stop]\x1c-now"],
+        dtype="str",
+    ),
+)
+TEXT_TOKENS = ["a", "b", "äöü", "ÄÖÜ", "straße", "a\u3000b", "a\u00a0b", "stop\x1cnow", "dont", "İ"]
 TRAINING = {"training": True}
 
 HASHES = (
@@ -46,6 +60,17 @@ HASHES = (
         call_style="list",
     ),
 )
+
+LOOKUPS = (
+    Case("hashing_wide_ints", "Hashing", WIDE_NUMBERS, {"num_bins": 1000}),
+    Case("crossing_wide_ints", "HashedCrossing", WIDE_CROSSED, {"num_bins": 1000},
+         call_style="list"),
+    Case("text_beyond_ascii", "TextVectorization", TEXTS,
+         {"vocabulary": TEXT_TOKENS, "output_sequence_length": 5}),
+    Case("text_pairs", "TextVectorization", TEXTS,
+         {"vocabulary": ["dont stop\x1cnow", "a b", "b a", "äöü"], "ngrams": 2,
+          "output_mode": "count"}),
+)  # fmt: skip
 
 VALUES = (
     Case("auto_contrast", "AutoContrast", DARK, tolerance=1e-4),
@@ -81,6 +106,11 @@ VALUES = (
         tolerance=1e-3,
     ),
     Case("solarization", "Solarization", PICTURES, call_kwargs=TRAINING),
+    Case(
+        "translation_bytes", "RandomTranslation", BYTES,
+        {"height_factor": (0.2, 0.2), "width_factor": (0.3, 0.3), "dtype": "uint8"},
+        call_kwargs=TRAINING,
+    ),
     Case("invert", "RandomInvert", PICTURES, {"factor": (1.0, 1.0)}, call_kwargs=TRAINING),
     Case("grayscale", "RandomGrayscale", PICTURES, {"factor": 1.0}, call_kwargs=TRAINING),
     *(
@@ -166,7 +196,7 @@ SPECTROGRAMS = (
     ),
 )  # fmt: skip
 
-PREPROCESSING_CASES = HASHES + VALUES + SPECTROGRAMS
+PREPROCESSING_CASES = HASHES + LOOKUPS + VALUES + SPECTROGRAMS
 
 # Cases whose random numbers are those of the reference: (id, layer, arguments).
 GIVEN_CASES = (

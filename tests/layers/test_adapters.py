@@ -395,3 +395,13 @@ def test_predictions_of_a_compiled_model_change_with_its_weights() -> None:
     after = model.predict(X, verbose=0)
     np.testing.assert_allclose(after, model(X), atol=1e-5)
     assert 0 < abs(after - before).max() < 0.5
+
+
+@pytest.mark.parametrize("kind", ["Dense", "Embedding"])
+def test_the_penalty_of_a_frozen_weight_falls_on_its_change(kind: str) -> None:
+    penalty = "kernel_regularizer" if kind == "Dense" else "embeddings_regularizer"
+    sizes = (3,) if kind == "Dense" else (4, 3)
+    layer = getattr(layers, kind)(*sizes, **{penalty: "l2"})
+    layer.build((None, 4))
+    layer.enable_lora(2, a_initializer="ones", b_initializer="ones")
+    assert sorted(float(loss) for loss in layer.losses) == pytest.approx([0.06, 0.08])

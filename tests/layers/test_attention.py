@@ -173,3 +173,65 @@ def test_query_and_value_that_do_not_fit_are_refused(name, shapes):
     query, value = (np.zeros(shape, "float32") for shape in shapes)
     with pytest.raises(ShapeError, match="query and value must have shapes"):
         layer(query, value)
+
+
+@pytest.mark.parametrize("layer", make_layers(), ids=["multi_head", "group_query"])
+def test_attention_mask_may_leave_out_batch_or_tell_heads_apart(layer):
+    x = random(2, 3, 8)
+    allowed = np.tril(np.ones((3, 3), bool))
+    seen = np.array([[True, True, False], [True, False, True]])
+    heads = getattr(layer, "num_heads", 4)
+    expected = layer(x, x, use_causal_mask=True, value_mask=seen)
+    for shape in [(3, 3), (2, 3, 3), (1, 1, 3, 3), (2, heads, 3, 3)]:
+        mask = np.broadcast_to(allowed, shape)
+        close(layer(x, x, attention_mask=mask, value_mask=seen), expected)
+        outputs, scores = layer(
+            x, x, attention_mask=mask, value_mask=seen, return_attention_scores=True
+        )
+        close(outputs, expected)
+        assert not np.asarray(scores)[0, :, :, 2].any()
+
+
+@pytest.mark.parametrize("layer", make_layers(), ids=["multi_head", "group_query"])
+@pytest.mark.parametrize(
+    ("kwargs", "words"),
+    [
+        ({"attention_mask": np.ones((2, 4), bool)}, r"\(2, 3, 4\). Got \(2, 4\)"),
+        ({"attention_mask": np.ones((2, 4, 3), bool)}, "attention_mask must broadcast"),
+        ({"attention_mask": np.ones(4, bool)}, "attention_mask must be of shape"),
+        ({"value_mask": np.ones((2, 3), bool)}, r"value_mask must broadcast .*\(2, 4\)"),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(layer, kwargs, words):
+    with pytest.raises(ShapeError, match=words):
+        layer(random(2, 3, 8), random(2, 4, 8), **kwargs)
+
+
+@pytest.mark.parametrize("layer", make_layers(), ids=["multi_head", "group_query"])
+@pytest.mark.parametrize("inputs", [random(2, 3, 8), layers.Input((3, 8))], ids=["array", "symbol"])
+def test_a_missing_value_is_told_with_the_fix(layer, inputs):
+    with pytest.raises(ArgumentError, match=r"a query and a value.*layer\(x, x\)"):
+        layer(inputs)
+
+
+def test_output_shape_is_found_from_the_shapes_of_all_inputs():
+    shape = layers.MultiHeadAttention(2, 3, output_shape=(5, 6)).compute_output_shape
+    assert shape((None, 3, 4), (None, 5, 4), (None, 5, 2)) == (None, 3, 5, 6)
+    grouped = layers.GroupQueryAttention(2, 4, 2)
+    found = grouped.compute_output_shape(query_shape=(2, 3, 4), value_shape=(2, 5, 4))
+    assert found == (2, 3, 4)
+
+
+@pytest.mark.parametrize("axes", [0, -1, 7, (1, 1), (), "a", 1.5])
+def test_attention_axes_lie_between_batch_and_features(axes):
+    with pytest.raises((ArgumentError, ShapeError), match="attention_axes"):
+        layers.MultiHeadAttention(2, 2, attention_axes=axes)(random(1, 3, 4), random(1, 3, 4))
+
+
+@pytest.mark.parametrize("name", ["Attention", "AdditiveAttention"])
+@pytest.mark.parametrize(
+    ("value", "key"), [((2, 5, 3), (2, 5, 3)), ((2, 5, 4), (2, 6, 4)), ((3, 5, 4), (3, 5, 4))]
+)
+def test_shapes_of_one_head_that_do_not_fit_are_refused(name, value, key):
+    with pytest.raises(ShapeError, match="same features"):
+        getattr(layers, name)()([random(2, 3, 4), random(*value), random(*key)])

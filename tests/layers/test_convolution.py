@@ -39,16 +39,30 @@ def test_window_larger_than_the_input_is_refused():
     [
         ({"filters": 0, "kernel_size": 3}, "filters must be an int of at least 1"),
         ({"filters": 3, "kernel_size": 3, "groups": 2}, "multiple of groups"),
+        ({"filters": "a", "kernel_size": 3}, "filters must be an int of at least 1.*'a'"),
+        ({"filters": float("nan"), "kernel_size": 3}, "filters must be an int of at least 1"),
+        ({"filters": 4, "kernel_size": 3, "groups": [2]}, r"groups must be an int.*\[2\]"),
+        ({"filters": 4, "kernel_size": "33"}, "kernel_size must be one int or 2 of them.*'33'"),
+        ({"filters": 4, "kernel_size": 3, "strides": None}, "strides must be one int or 2"),
         ({"filters": 4, "kernel_size": (3, 0)}, "kernel_size must be one int or 2 of them"),
         ({"filters": 4, "kernel_size": (3, 3, 3)}, "kernel_size must be one int or 2 of them"),
         ({"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2}, "must not both"),
         ({"filters": 4, "kernel_size": 3, "padding": "causal"}, "one-dimensional"),
+        ({"filters": 4, "kernel_size": 3, "padding": np.array([1, 2])}, "padding must be 'valid'"),
         ({"filters": 4, "kernel_size": 3, "padding": "full"}, "padding must be 'valid' or 'same'"),
     ],
 )
 def test_bad_arguments_are_named(arguments, words):
     with pytest.raises(ArgumentError, match=words):
         nacre.layers.Conv2D(**arguments)
+
+
+def test_whole_numbers_take_the_dtype_of_the_kernel():
+    images = np.ones((1, 3, 3, 1), "uint8")
+    for name in ("Conv2D", "Conv2DTranspose", "SeparableConv2D"):
+        layer = getattr(nacre.layers, name)(2, 3, dtype="mixed_bfloat16")
+        assert layer(images).dtype == "bfloat16", name
+    assert nacre.layers.DepthwiseConv2D(3)(images).dtype == "float32"
 
 
 def test_output_padding_must_be_below_the_stride():

@@ -136,3 +136,41 @@ def test_old_names_are_attributes() -> None:
     assert nacre.layers.SyncBatchNormalization is layers.BatchNormalization
     with pytest.raises(AttributeError, match="Denze"):
         layers.Denze  # noqa: B018
+
+
+def test_softmax_of_whole_numbers_takes_a_mask() -> None:
+    found = layers.Softmax()(np.array([[1, 1, 9]]), mask=np.array([[True, True, False]]))
+    np.testing.assert_allclose(found, [[0.5, 0.5, 0.0]])
+
+
+def test_negative_shared_axes_are_counted_from_the_right() -> None:
+    layer = layers.PReLU(shared_axes=[-1], alpha_initializer="ones")
+    np.testing.assert_array_equal(layer(-np.ones((1, 2, 3))), -np.ones((1, 2, 3)))
+    assert layer.alpha.shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: layers.Softmax(axis=2)(x),
+        lambda x: layers.Softmax(axis="last")(x),
+        lambda x: layers.Softmax(axis=(1, -1))(x),
+        lambda x: layers.Softmax()(x, mask=np.ones((2, 4), bool)),
+        lambda x: layers.PReLU(shared_axes=[2])(x),
+        lambda x: layers.ReLU(max_value="6"),
+        lambda x: layers.Lambda("lambda x: x"),
+        lambda x: layers.ReversibleEmbedding(5, 4)(x, reverse=True),
+        lambda x: layers.Concatenate(axis=1.5),
+    ],
+)
+def test_arguments_that_do_not_fit_are_told(call) -> None:
+    with pytest.raises((ArgumentError, ShapeError), match=r"must|takes"):
+        call(np.ones((2, 3), "float32"))
+
+
+def test_einsum_dense_keeps_the_sizes_of_its_kernel_alone() -> None:
+    layer = layers.EinsumDense("...x,xy->...y", 4)
+    layer(np.ones((2, 3, 5)))
+    assert layer(np.ones((2, 5))).shape == (2, 4)
+    with pytest.raises(ShapeError, match="last axis must be 5"):
+        layer(np.ones((2, 6)))

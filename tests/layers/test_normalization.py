@@ -132,6 +132,17 @@ def test_renormalization_is_that_of_keras() -> None:
     np.testing.assert_allclose(variance, [5.02881, 2.14836, 1.85811], rtol=1e-4)
 
 
+def test_averages_below_epsilon_are_renormalized_as_in_keras() -> None:
+    layer = layers.BatchNormalization(renorm=True, epsilon=1.0, renorm_momentum=0.5, momentum=0.9)
+    layer.build((None, 2))
+    for variable in layer.weights:
+        variable.assign([0.1, 0.3])
+    x = np.random.RandomState(0).rand(4, 2).astype("float32")
+    np.testing.assert_allclose(layer(x, training=True)[0], [0.1449, 0.4246], atol=1e-4)
+    np.testing.assert_array_equal(layer.moving_variance.numpy(), [0, 0])
+    np.testing.assert_allclose(layer.renorm_stddev.numpy()[0], 0.551412, rtol=1e-5)
+
+
 def test_renormalized_training_has_the_gradient_of_fixed_corrections() -> None:
     x = np.random.default_rng(1).normal(2, 3, (8, 3)).astype("float32")
     factors = np.arange(24).reshape(8, 3)
@@ -158,6 +169,15 @@ def test_layer_normalization_in_training_is_the_same() -> None:
     np.testing.assert_allclose(layer(X), layer(X, training=True), rtol=1e-5, atol=1e-5)
 
 
+def test_rms_scaling_leaves_the_mean_in_as_keras_does() -> None:
+    x = np.random.RandomState(0).rand(2, 4, 3).astype("float32") + 1
+    layer = layers.LayerNormalization(axis=(-2, -1), epsilon=1e-3, rms_scaling=True)
+    expected = x / np.sqrt(x.var((1, 2), keepdims=True) + 1e-3)
+    for training in (False, True):
+        np.testing.assert_allclose(layer(x, training=training), expected, rtol=1e-5)
+    assert [v.name for v in layer.weights] == ["gamma"]
+
+
 def test_layer_normalization_axes_in_any_order() -> None:
     first, second = layers.LayerNormalization(axis=[2, 1]), layers.LayerNormalization(axis=[1, 2])
     first.build((4, 5, 3))
@@ -180,6 +200,14 @@ def test_spectral_normalization_brings_the_largest_singular_value_to_one() -> No
     assert abs(largest - 1) < 1e-3
 
 
+def test_spectral_normalization_answers_in_its_own_dtype() -> None:
+    layer = layers.SpectralNormalization(layers.Dense(3), dtype="mixed_bfloat16")
+    assert layer(np.ones((2, 4), "float32")).dtype == "bfloat16"
+    half = layers.SpectralNormalization(layers.Dense(3), dtype="float16")
+    half.build((None, 4))
+    assert half.vector_u.dtype == half.layer.kernel.dtype == "float32"
+
+
 def test_unit_normalization_of_zeros_has_a_finite_gradient() -> None:
     layer = layers.UnitNormalization()
     gradient = jax.grad(lambda x: jnp.sum(layer(x)))(jnp.zeros((1, 3)))
@@ -192,6 +220,43 @@ def test_masks_pass_normalizing_layers() -> None:
         assert getattr(layers, name)()(tensor)._keras_mask is not None
 
 
-def test_an_axis_that_is_no_int_is_named():
-    with pytest.raises(ArgumentError, match="Got axis='a'"):
-        layers.LayerNormalization(axis="a")(np.zeros((2, 3), "float32"))
+@pytest.mark.parametrize("mask_shape", [(2, 5), (3, 3), (2, 3, 4, 1)])
+def test_a_mask_of_other_sizes_is_refused(mask_shape) -> None:
+    x, mask = np.ones((2, 3, 4), "float32"), np.ones(mask_shape, bool)
+    with pytest.raises(ShapeError, match="mask must have the first axes of the input"):
+        layers.BatchNormalization()(x, mask=mask, training=True)
+    with pytest.raises(ShapeError, match="mask must have the first axes of the input"):
+        layers.GroupNormalization(2)(x, mask=mask)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float16"])
+def test_unit_normalization_of_whole_and_of_half_numbers(dtype: str) -> None:
+    small = 1e-4 if dtype == "float16" else 1  # squares of it vanish in 16 bits
+    x = (np.array([[3, 4], [30000, 40000]]) * [[small], [1]]).astype(dtype)
+    y = layers.UnitNormalization(dtype="float16" if dtype == "float16" else None)(x)
+    np.testing.assert_allclose(np.asarray(y, "float32"), [[0.6, 0.8]] * 2, rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("LayerNormalization", {"axis": "a"}, "Got axis='a'"),
+        ("LayerNormalization", {"axis": (1, -1)}, "several different ones"),
+        ("RMSNormalization", {"axis": 5}, "axis must be from -2 to 1. Got axis=5"),
+        ("RMSNormalization", {"epsilon": "a"}, "epsilon must be a number of at least 0"),
+        ("UnitNormalization", {"axis": 5}, "axis must be from -2 to 1"),
+        ("BatchNormalization", {"epsilon": "a"}, "epsilon must be a number of at least 0"),
+        ("BatchNormalization", {"momentum": None}, "momentum must be a number. Got momentum=None"),
+        ("BatchNormalization", {"renorm": True, "renorm_clipping": 3}, "renorm_clipping must be"),
+        (
+            "BatchNormalization",
+            {"renorm": True, "renorm_clipping": {"rmin": 2.0, "rmax": 0.5}},
+            "rmin of renorm_clipping must not be above rmax",
+        ),
+        ("GroupNormalization", {"groups": 2.5}, "groups must be an int of at least 1, or -1"),
+        ("GroupNormalization", {"groups": 0}, "groups must be an int of at least 1, or -1"),
+    ],
+)
+def test_bad_arguments_are_named(name, arguments, words) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        getattr(layers, name)(**arguments)(np.zeros((2, 3), "float32"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre.core.errors import ArgumentError
+from nacre.core.errors import ArgumentError, ShapeError
 
 
 def random(*shape: int) -> np.ndarray:
@@ -55,6 +55,22 @@ def test_adaptive_windows_cover_uneven_sizes():
 def test_pool_size_of_wrong_length_is_refused():
     with pytest.raises(ArgumentError, match=r"pool_size must be one int or 2 of them.*\(2,\)"):
         nacre.layers.MaxPooling2D((2,))
+
+
+def test_a_mask_of_other_sizes_is_refused():
+    with pytest.raises(ShapeError, match=r"first axes of the input.* mask of shape \(2, 5\)"):
+        nacre.layers.GlobalAveragePooling1D()(random(2, 3, 4), mask=np.ones((2, 5), bool))
+
+
+def test_the_largest_of_no_steps_is_refused():
+    with pytest.raises(ShapeError, match="largest of no values"):
+        nacre.layers.GlobalMaxPooling1D()(random(2, 0, 4))
+
+
+def test_booleans_are_pooled_by_or():
+    x = np.array([[[True], [False], [False], [False], [True]]])
+    pooled = nacre.layers.MaxPooling1D(2, padding="same")(x)
+    assert pooled.dtype == bool and np.ravel(pooled).tolist() == [True, False, True]
 
 
 def test_unknown_sizes_stay_unknown():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -302,3 +304,109 @@ def test_configs_of_layers_that_hold_layers_take_custom_objects():
         config = layer.get_config()
         again = type(layer).from_config(config, custom_objects={"Halving": Halving})
         assert again.get_config() == config
+
+
+class Wrong(layers.Layer):
+    """A cell that returns what a test tells it to."""
+
+    state_size = 2
+
+    def __init__(self, returns):
+        super().__init__()
+        self.returns = returns
+
+    def call(self, inputs, states):
+        return self.returns(inputs, states[0])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x: layers.LSTM(3)(x, mask=np.ones((2, 5), bool)), r"\(2, 4\). Got a mask of shape"),
+        (lambda x: layers.GRU(3)(x, mask=np.ones(4, bool)), r"axes \(batch, time\)"),
+        (lambda x: layers.GRU(3)(x, initial_state=[np.zeros((5, 3))]), r"\[\(2, 3\)\]. Got"),
+        (lambda x: layers.SimpleRNN(3)(x, initial_state="zeros"), "of type str"),
+        (lambda x: layers.LSTMCell(3)(x[:, 0], [np.zeros((2, 3))] * 3), "2 array"),
+        (lambda x: layers.GRUCell(3)(x[:, 0], np.zeros((2, 5))), r"\[\(2, 3\)\]"),
+        (lambda x: layers.GRUCell(3)(x, np.zeros((2, 3))), r"\(2, 4, 3\)"),
+        (lambda x: layers.RNN(Wrong(lambda i, s: i))(x), "must return"),
+        (lambda x: layers.RNN(Wrong(lambda i, s: (i, [s, s])))(x), "as many states"),
+        (lambda x: layers.RNN(Wrong(lambda i, s: (i, [s[:, :1]])))(x), "of the shapes it gets"),
+        (lambda x: layers.StackedRNNCells(layers.GRUCell(2)), "a list of one or more cells"),
+        (
+            lambda x: layers.Bidirectional(
+                layers.GRU(2), "sum", backward_layer=layers.GRU(3, go_backwards=True)
+            )(x),
+            "outputs of one shape",
+        ),
+        (
+            lambda x: layers.TimeDistributed(layers.Dense(2))(x, mask=np.ones((2, 3), bool)),
+            r"broadcast to the shape \(2, 4\)",
+        ),
+    ],
+)
+def test_shapes_that_do_not_fit_are_told(call, words):
+    with pytest.raises((ArgumentError, ShapeError), match=words):
+        call(random(2, 4, 3))
+
+
+def test_a_mask_may_be_a_list_or_have_a_last_axis_of_one():
+    layer, x = layers.GRU(3), random(2, 3, 2)
+    mask = [[True, True, False], [False, True, True]]
+    expected = layer(x, mask=np.array(mask))
+    close(layer(x, mask=mask), expected)
+    close(layer(x, mask=np.array(mask)[..., None]), expected)
+
+
+def test_whole_numbers_are_computed_in_the_dtype_of_the_states():
+    layer = layers.LSTM(2, dtype="mixed_bfloat16", recurrent_dropout=0.5, seed=1)
+    x = np.ones((1, 3, 2), "int32")
+    assert layer(x).dtype == layer(x, training=True).dtype == "bfloat16"
+
+
+def test_a_sequence_without_steps_has_no_outputs():
+    assert layers.GRU(3, return_sequences=True)(np.zeros((2, 0, 2))).shape == (2, 0, 3)
+    close(layers.GRU(3)(np.zeros((2, 0, 2))), np.zeros((2, 3)))
+
+
+def test_simple_recurrence_has_second_derivatives():
+    layer, x = layers.SimpleRNN(2), random(1, 3, 1)
+    layer(x)
+
+    def total(inputs):
+        return jnp.sum(layer(inputs))
+
+    found = jax.hessian(total)(jnp.asarray(x)).reshape(3, 3)
+    step = 1e-2
+    for axis in range(3):
+        moved = np.zeros_like(x)
+        moved[0, axis] = step
+        ahead, back = (jax.grad(total)(jnp.asarray(x + sign * moved)) for sign in (1, -1))
+        close(found[axis], (ahead - back).ravel() / (2 * step), 1e-3)
+
+
+def test_a_layer_of_several_outputs_is_applied_to_every_step():
+    inputs = layers.Input((3,))
+    model = nacre.Model(inputs, [layers.Dense(2)(inputs), layers.Dense(4)(inputs)])
+    layer = layers.TimeDistributed(model)
+    assert [y.shape for y in layer(random(2, 5, 3))] == [(2, 5, 2), (2, 5, 4)]
+    shapes = layer.compute_output_shape((None, 5, 3))
+    assert [tuple(shape) for shape in shapes] == [(None, 5, 2), (None, 5, 4)]
+
+
+def test_a_mask_within_the_steps_goes_to_layers_that_take_one():
+    x, mask = random(2, 3, 4, 2), np.ones((2, 3, 4), bool)
+    mask[:, :, 2:] = False
+    assert layers.TimeDistributed(layers.Conv1D(2, 2))(x, mask=mask).shape == (2, 3, 3, 2)
+    layer = layers.TimeDistributed(layers.GRU(2))
+    close(layer(x, mask=mask), layer(x[:, :, :2]))
+
+
+def test_predict_of_a_stateful_model_refuses_a_smaller_last_batch():
+    model = nacre.Sequential(
+        [nacre.Input(batch_shape=(4, 3, 2)), layers.SimpleRNN(2, stateful=True)]
+    )
+    with pytest.raises(ShapeError, match=r"takes batches of 4.*Got a batch of 3"):
+        model.predict(np.ones((7, 3, 2), "float32"), batch_size=4, verbose=0)
+    free = nacre.Sequential([nacre.Input(batch_shape=(4, 3, 2)), layers.SimpleRNN(2)])
+    assert free.predict(np.ones((7, 3, 2), "float32"), batch_size=4, verbose=0).shape == (7, 2)

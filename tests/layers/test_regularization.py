@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+import nacre
 from nacre import layers
-from nacre.core.errors import ArgumentError
+from nacre.core.errors import ArgumentError, ShapeError
 from nacre.layers.regularization.random_bits import keep_mask, random_bits
 
 ONES = np.ones((64, 500), "float32")
@@ -52,6 +53,36 @@ def test_noise_shape_shares_decisions() -> None:
     assert (y == y[:, :1]).all() and (y == 0).any()
     spatial = np.asarray(layers.SpatialDropout1D(0.5, seed=2)(x, training=True))
     assert (spatial == spatial[:, :1]).all()
+
+
+@pytest.mark.parametrize("noise_shape", [(None, 1), (2, 3, 7)])
+def test_a_noise_shape_that_does_not_fit_is_named(noise_shape) -> None:
+    with pytest.raises(ShapeError, match="noise_shape must have .* input of shape"):
+        layers.Dropout(0.5, noise_shape=noise_shape)(ONES[:2, :12].reshape(2, 3, 4), training=True)
+
+
+def test_a_noise_shape_may_fix_the_batch_size_of_a_graph() -> None:
+    inputs = nacre.Input((4,))
+    outputs = layers.Dropout(0.5, noise_shape=(3, 1), seed=1)(inputs, training=True)
+    assert outputs.shape == (None, 4)
+    y = np.asarray(nacre.Model(inputs, outputs)(ONES[:3, :4]))
+    assert (y == y[:, :1]).all() and set(np.unique(y)) == {0, 2}
+
+
+def test_dropout_of_channels_takes_no_noise_shape() -> None:
+    with pytest.raises(ArgumentError, match="SpatialDropout1D: it takes no noise_shape"):
+        layers.SpatialDropout1D(0.5, noise_shape=(1, 2))
+
+
+@pytest.mark.parametrize("name", ["Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise"])
+def test_noise_on_whole_numbers_is_that_on_the_same_floats(name: str) -> None:
+    make = lambda: getattr(layers, name)(0.25, seed=3)
+    whole, floats = (
+        make()(np.ones((4, 9), "int32"), training=True),
+        make()(ONES[:4, :9], training=True),
+    )
+    assert whole.dtype == np.float32
+    np.testing.assert_array_equal(whole, floats)
 
 
 def test_dropout_gradient_is_its_mask() -> None:

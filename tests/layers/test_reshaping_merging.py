@@ -41,10 +41,39 @@ def test_cropping_everything_is_refused() -> None:
         layers.Cropping1D(2)(np.ones((1, 4, 2), "float32"))
 
 
-@pytest.mark.parametrize("value", [-1, (1, 2, 3), ((1, 2),)])
+@pytest.mark.parametrize("value", [-1, (1, 2, 3), ((1, 2),), 1.5, None, "ab", ((1, None), 2)])
 def test_padding_says_its_forms(value) -> None:
     with pytest.raises(ArgumentError, match="padding must be an int, 2 ints or 2 pairs"):
         layers.ZeroPadding2D(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("UpSampling2D", 1.5, "size must be one int or 2 of them, each at least 1. Got size=1.5"),
+        ("UpSampling1D", None, "size must be one int or 1 of them"),
+        ("UpSampling3D", (1, 2, 0), "size must be one int or 3 of them"),
+        ("Reshape", "a", "target_shape must be ints of at least 0, and -1 at most once. Got 'a'"),
+        ("Reshape", (-1, None), "and -1 at most once"),
+        ("Reshape", (2.5,), "target_shape must be ints"),
+        ("Reshape", (-2, 8), "target_shape must be ints"),
+        ("Permute", 1, "dims must be several ints"),
+        ("RepeatVector", 2.0, "n must be an int of at least 1"),
+        ("RepeatVector", 0, "n must be an int of at least 1"),
+    ],
+)
+def test_bad_arguments_are_named(name, value, words) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        getattr(layers, name)(value)
+
+
+def test_sizes_may_be_numbers_of_numpy() -> None:
+    two, x = np.int64(2), np.ones((1, 4, 6, 1), "float32")
+    assert layers.UpSampling2D(two)(x).shape == (1, 8, 12, 1)
+    assert layers.ZeroPadding2D((two, 1))(x).shape == (1, 8, 8, 1)
+    assert layers.Cropping2D(np.int64(1))(x).shape == (1, 2, 4, 1)
+    assert layers.Reshape(np.array([-1, 8]))(x).shape == (1, 3, 8)
+    assert layers.Permute(np.array([2, 1, 3]))(x).shape == (1, 6, 4, 1)
 
 
 # What Keras 3.15 gives for the same masks.
@@ -98,3 +127,10 @@ def test_concatenate_joins_masks() -> None:
 def test_dot_normalized_is_the_cosine() -> None:
     x = np.array([[3.0, 4.0]], "float32")
     np.testing.assert_allclose(layers.dot([x, 2 * x], axes=1, normalize=True), [[1.0]], rtol=1e-6)
+
+
+def test_an_unknown_size_takes_the_known_one_beside_it() -> None:
+    unknown, known = layers.Input((None, 3)), layers.Input((4, 3))
+    assert layers.Add()([unknown, known]).shape == (None, 4, 3)
+    assert (unknown * known).shape == (None, 4, 3)
+    assert layers.Concatenate()([unknown, known]).shape == (None, 4, 6)

@@ -40,13 +40,17 @@ class LowRank:
     ) -> None:
         # Named as in Keras, as people reach for them; autocast and training are the layer's.
         # A quantized layer's own dtype is an int: the change is float all the same.
+        # The penalty of the weight, which is frozen, falls on what is trained instead.
         self.scale = alpha / rank
         for letter, size, initializer in (
             ("a", (*shape[:-1], rank), a_initializer),
             ("b", (rank, shape[-1]), b_initializer),
         ):
             variable = layer.add_weight(
-                name=f"lora_{name}_{letter}", shape=size, initializer=initializer
+                name=f"lora_{name}_{letter}",
+                shape=size,
+                initializer=initializer,
+                regularizer=getattr(layer, f"{name}_regularizer", None),
             )
             setattr(layer, f"lora_{name}_{letter}", variable)
             setattr(self, letter, variable)

@@ -33,8 +33,12 @@ def joined_mask(
     attention_mask: Any,
     is_causal: bool,
     window: int | None,
+    num_axes: int = 1,
 ) -> Any:
-    """All masks of projected attention as one, broadcastable to (batch, targets, sources).
+    """All masks of projected attention as one.
+
+    It broadcasts to (batch, targets, sources), or to (batch, heads, targets, sources) where the
+    attention mask tells heads apart; attention over `num_axes` has as many axes for each of both.
 
     Shapes:
         query, value          (batch, targets or sources, ...)
@@ -56,9 +60,18 @@ def joined_mask(
     if attention_mask is not None:
         parts.append(ops.cast(attention_mask, "bool"))
     joined = None
+    ndim = max((part.ndim for part in parts), default=0)
     for part in parts:
+        part = with_axes(part, ndim, num_axes)
         joined = part if joined is None else ops.logical_and(joined, part)
     return joined
+
+
+def with_axes(mask: Any, ndim: int, num_axes: int = 1) -> Any:
+    """A mask with new axes, as those of heads, before the targets until it has `ndim` of them."""
+    for _ in range(ndim - mask.ndim):
+        mask = ops.expand_dims(mask, max(-2 * num_axes - 1, -mask.ndim - 1))
+    return mask
 
 
 def masked_softmax(scores: Any, mask: Any, axes: tuple[int, ...]) -> Any:

@@ -6,11 +6,15 @@ import math
 import string
 from typing import Any
 
+import numpy as np
+
 from nacre import ops
+from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
-from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax
+from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax, with_axes
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.core.configs import explicit_config
+from nacre.layers.core.shape_checks import check_broadcasts
 
 
 @register("layers/MultiHeadAttention")
@@ -101,8 +105,12 @@ class MultiHeadAttention(ProjectedAttention):
         self.key_dim = key_dim
         self.value_dim = key_dim if value_dim is None else value_dim
         self._positive(num_heads=num_heads, key_dim=key_dim, value_dim=self.value_dim)
-        self._output_shape = _as_sizes(output_shape)
-        self.attention_axes = _as_sizes(attention_axes)
+        self._output_shape = self._as_sizes("output_shape", output_shape)
+        self.attention_axes = self._as_sizes("attention_axes", attention_axes)
+        if any(size < 1 for size in self._output_shape or ()):
+            raise ArgumentError(
+                message(self._who(), "output_shape must be of sizes above 0", repr(output_shape))
+            )
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         """Make the projections."""
@@ -111,7 +119,7 @@ class MultiHeadAttention(ProjectedAttention):
         if self.attention_axes is None:
             self.attention_axes = tuple(range(1, rank - 1))
         else:
-            self.attention_axes = tuple(axis % rank for axis in self.attention_axes)
+            self.attention_axes = self._checked_axes(self.attention_axes, rank)
         key_shape = value_shape if key_shape is None else key_shape
         heads, outputs = self.num_heads, self._output_shape or (query_shape[-1],)
         self._query_dense = self._to_heads("query", query_shape, heads, self.key_dim)
@@ -122,6 +130,32 @@ class MultiHeadAttention(ProjectedAttention):
         self._output_dense = self._from_heads(
             "attention_output", rank, heads, self.value_dim, outputs
         )
+
+    def _as_sizes(self, name: str, value: Any) -> tuple[int, ...] | None:
+        """None, or a tuple of ints from an int or a sequence."""
+        if value is None:
+            return None
+        values = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if not values or any(
+            isinstance(v, bool) or not isinstance(v, int | np.integer) for v in values
+        ):
+            raise ArgumentError(
+                message(self._who(), f"{name} must be an int or a tuple of ints", repr(value))
+            )
+        return tuple(int(v) for v in values)
+
+    def _checked_axes(self, axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
+        """Attention axes counted from the left: each once, neither batch nor features."""
+        counted = tuple(axis % rank for axis in axes if -rank <= axis < rank)
+        if len(set(counted)) < len(axes) or {0, rank - 1} & set(counted):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"attention_axes must be among 1 … {rank - 2}, between batch and features",
+                    f"{axes} for a query of {rank} axes",
+                )
+            )
+        return counted
 
     @property
     def query_dense(self) -> Any:
@@ -191,13 +225,13 @@ class MultiHeadAttention(ProjectedAttention):
         """As `_attend`, for other axes than (1,) or more of them."""
         score, combine = axis_equations(query.ndim, self.attention_axes)
         scores = ops.einsum(score, query * (1 / math.sqrt(self.key_dim)), key)
+        num_axes = len(self.attention_axes)
         mask = joined_mask(
             query, value, is_causal=use_causal_mask, window=self.sliding_window, **masks
         )
-        num_axes = len(self.attention_axes)
         if mask is not None:
-            for _ in range(scores.ndim - mask.ndim):
-                mask = ops.expand_dims(mask, -2 * num_axes - 1)
+            mask = with_axes(mask, scores.ndim, num_axes)
+            check_broadcasts(self._who(), "the mask", mask.shape, scores.shape)
         weights = masked_softmax(scores, mask, tuple(range(-num_axes, 0)))
         used = weights
         if training and self.dropout > 0:
@@ -244,10 +278,3 @@ def axis_equations(rank: int, axes: tuple[int, ...]) -> tuple[str, str]:
     free = "".join(query[axis] for axis in range(rank - 1) if axis not in axes)
     scores = free + "".join(query[a] for a in axes) + "".join(key[a] for a in axes)
     return f"{query},{key}->{scores}", f"{scores},{key}->{query}"
-
-
-def _as_sizes(value: Any) -> tuple[int, ...] | None:
-    """None, or a tuple of ints from an int or a sequence."""
-    if value is None:
-        return None
-    return (value,) if isinstance(value, int) else tuple(int(v) for v in value)

@@ -9,9 +9,10 @@ from typing import Any
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core import random
 from nacre.core.errors import ArgumentError, ShapeError, message
-from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax
+from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax, with_axes
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.einsum_dense import EinsumDense
+from nacre.layers.core.shape_checks import check_broadcasts
 
 
 class _Projection(EinsumDense):
@@ -85,6 +86,19 @@ class ProjectedAttention(Layer):
                 raise ArgumentError(
                     message(self._who(), f"{name} must be an int of at least 1", f"{name}={size!r}")
                 )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Attend; `value` has no default, though self-attention repeats the query there."""
+        if len(args) < 2 and "value" not in kwargs:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "it must be called with a query and a value",
+                    "no value",
+                    "For self-attention pass the sequence twice: layer(x, x).",
+                )
+            )
+        return super().__call__(*args, **kwargs)
 
     # ------------------------------------------------------------------------------- building
 
@@ -173,6 +187,7 @@ class ProjectedAttention(Layer):
 
         `bias` is added to the scores (batch, heads, targets, sources).
         """
+        self._check_masks(query, value, masks)
         drops = bool(training) and self.dropout > 0
         rows = {"query": query, "value": value, "window": self.sliding_window, **masks}
         scale = 1 / math.sqrt(query.shape[-1])
@@ -183,7 +198,7 @@ class ProjectedAttention(Layer):
                 key,
                 value,
                 bias=bias,
-                mask=None if mask is None else ops.expand_dims(mask, 1),
+                mask=None if mask is None else with_axes(mask, 4),
                 scale=scale,
                 is_causal=use_causal_mask,
                 flash_attention=self.flash_attention,
@@ -195,10 +210,32 @@ class ProjectedAttention(Layer):
             key, value = ops.repeat(key, repeats, axis=2), ops.repeat(value, repeats, axis=2)
         scores = ops.einsum("btnh,bsnh->bnts", query * scale, key)
         scores = scores if bias is None else scores + bias
-        mask = None if mask is None else ops.expand_dims(mask, 1)
+        mask = None if mask is None else with_axes(mask, 4)
         weights = masked_softmax(scores, mask, (-1,))
         used = dropped(weights, self.dropout, self.seed_generator) if drops else weights
         return ops.einsum("bnts,bsnh->btnh", used, value), weights
+
+    def _check_masks(self, query: Any, value: Any, masks: dict[str, Any]) -> None:
+        """Every mask must fit (batch, targets, heads, size) and (batch, sources, heads, size)."""
+        batch, targets, heads = query.shape[:3]
+        sources = value.shape[1]
+        shapes = {
+            "query_mask": (batch, targets),
+            "value_mask": (batch, sources),
+            "key_mask": (batch, sources),
+        }
+        for name, wanted in shapes.items():
+            if masks[name] is not None:
+                check_broadcasts(self._who(), name, masks[name].shape, wanted)
+        mask = masks["attention_mask"]
+        if mask is None:
+            return
+        wanted = (batch, targets, sources) if mask.ndim < 4 else (batch, heads, targets, sources)
+        if mask.ndim < 2:
+            raise ShapeError(
+                message(self._who(), f"attention_mask must be of shape {wanted}", f"{mask.shape}")
+            )
+        check_broadcasts(self._who(), "attention_mask", mask.shape, wanted)
 
 
 def _another(initializer: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.attention.masks import causal_mask, dropped
 from nacre.layers.base.layer import Layer
+from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.ops._define import whole
 
 SCORE_MODES = ("dot", "concat")
@@ -102,7 +104,11 @@ class Attention(Layer):
         self._check_list(inputs)
         query, value = inputs[0], inputs[1]
         key = inputs[2] if len(inputs) > 2 else value
+        self._check_shapes(query, key, value)
         query_mask, value_mask = self._masks(inputs, mask)
+        for name, one, steps in (("query", query_mask, query), ("value", value_mask, value)):
+            if one is not None:
+                check_broadcasts(self._who(), f"the {name} mask", one.shape, steps.shape[:-1])
         drops = bool(training) and self.dropout > 0
         numbers = (self.scale, self.concat_score_weight)
         if drops or return_attention_scores:
@@ -119,6 +125,24 @@ class Attention(Layer):
             result = result * ops.expand_dims(ops.cast(query_mask, result.dtype), -1)
         return (result, weights) if return_attention_scores else result
 
+    def _check_shapes(self, query: Any, key: Any, value: Any) -> None:
+        """Query and key must have features in common, key and value steps, all of them batches."""
+        pairs = [(query.shape[-1], key.shape[-1]), (key.shape[-2], value.shape[-2])]
+        leading = [tuple(reversed(tensor.shape[:-2])) for tensor in (query, key, value)]
+        for some, others in itertools.combinations(leading, 2):
+            pairs += [pair for pair in zip(some, others, strict=False) if 1 not in pair]
+        if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    "query and key must have the same features, key and value the same steps, "
+                    "all of them the same batch",
+                    f"query {tuple(query.shape)}, value {tuple(value.shape)}, "
+                    f"key {tuple(key.shape)}",
+                    "Project them with a Dense layer, or use MultiHeadAttention.",
+                )
+            )
+
     @property
     def _score_form(self) -> str:
         return self.score_mode
@@ -126,7 +150,7 @@ class Attention(Layer):
     def _masks(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
         if mask is None:
             return None, None
-        if not isinstance(mask, list | tuple) or not 2 <= len(mask) <= len(inputs):
+        if not isinstance(mask, list | tuple) or not 2 <= len(mask) <= 3:
             raise ShapeError(
                 message(
                     self._who(),

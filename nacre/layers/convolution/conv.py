@@ -8,7 +8,7 @@ from nacre import constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
-from nacre.layers.convolution.sliding import SlidingLayer
+from nacre.layers.convolution.sliding import SlidingLayer, is_whole
 from nacre.layers.core.configs import without
 
 
@@ -111,7 +111,7 @@ class FullConvolution(Adaptable, SlidingLayer):
 
 def positive(layer: Any, name: str, value: Any) -> int:
     """An int of at least 1."""
-    if isinstance(value, bool) or value is None or int(value) != value or value < 1:
+    if isinstance(value, bool) or not is_whole(value, 1):
         rule = f"{name} must be an int of at least 1"
         raise ArgumentError(message(layer._who(), rule, f"{name}={value!r}"))
     return int(value)

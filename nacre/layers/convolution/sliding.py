@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -121,21 +122,22 @@ class SlidingLayer(Layer):
 def per_axis(layer: Any, name: str, value: Any, lowest: int = 1) -> tuple[int, ...]:
     """One int for each spatial axis, from one int or a sequence of them."""
     rank = layer.rank
-    numbers = (value,) * rank if isinstance(value, int | np.integer) else value
+    values = (value,) * rank if isinstance(value, int | np.integer) else value
     rule = f"{name} must be one int or {rank} of them, each at least {lowest}"
-    try:
-        found = tuple(int(n) for n in numbers)
-        whole = all(float(n) == int(n) for n in numbers)
-    except (TypeError, ValueError):
-        found, whole = (), False
-    if len(found) != rank or not whole or min(found) < lowest:
+    ordered = isinstance(values, list | tuple | np.ndarray)
+    if not ordered or len(values) != rank or not all(is_whole(n, lowest) for n in values):
         raise ArgumentError(message(layer._who(), rule, f"{name}={value!r}"))
-    return found
+    return tuple(int(n) for n in values)
+
+
+def is_whole(value: Any, lowest: int) -> bool:
+    """Whether `value` is a whole number (2.0 is one) of at least `lowest`."""
+    return isinstance(value, numbers.Real) and value >= lowest and value % 1 == 0
 
 
 def known_padding(layer: Any, padding: Any, allowed: tuple[str, ...]) -> str:
     """The padding word in small letters."""
-    text = padding.lower() if isinstance(padding, str) else padding
+    text = padding.lower() if isinstance(padding, str) else ""
     if text not in allowed:
         fix = ""
         if text == "causal":

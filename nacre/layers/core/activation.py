@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
+from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.ops._define import whole
 
 
@@ -45,13 +47,10 @@ class Activation(_Elementwise):
 
 def _not_negative(layer: Layer, **arguments: float | None) -> None:
     for name, value in arguments.items():
-        if value is not None and value < 0:
+        is_number = isinstance(value, int | float | np.number)
+        if value is not None and (not is_number or value < 0):
             raise ArgumentError(
-                message(
-                    f"{type(layer).__name__} '{layer.name}'",
-                    f"{name} must not be negative",
-                    repr(value),
-                )
+                message(layer._who(), f"{name} must be a number, and not negative", repr(value))
             )
 
 
@@ -169,7 +168,7 @@ class PReLU(_Elementwise):
 
     def build(self, input_shape: Any) -> None:
         """Make the slopes."""
-        shared = set(self.shared_axes or ())
+        shared = self._shared_with(len(input_shape))
         sizes = [1 if axis in shared else n for axis, n in enumerate(input_shape) if axis > 0]
         if None in sizes:
             raise ShapeError(
@@ -191,6 +190,19 @@ class PReLU(_Elementwise):
         if self.shared_axes:
             axes = {i: input_shape[i] for i in range(1, len(input_shape)) if i not in shared}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
+
+    def _shared_with(self, rank: int) -> set[int]:
+        """The shared axes of inputs with `rank` axes, none of them negative."""
+        axes = self.shared_axes or ()
+        if any(not isinstance(a, int) or not (-rank < a < rank) or a == 0 for a in axes):
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    f"shared_axes must be among 1 … {rank - 1}, the axes after the batch",
+                    repr(self.shared_axes),
+                )
+            )
+        return {axis % rank for axis in axes}
 
     def call(self, inputs: Any) -> Any:
         """The inputs, negative ones scaled by their slope."""
@@ -247,15 +259,36 @@ class Softmax(_Elementwise):
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = list(axis) if isinstance(axis, list | tuple) else axis
+        axes = self.axis if isinstance(self.axis, list) else [self.axis]
+        if not axes or not all(isinstance(a, int) and not isinstance(a, bool) for a in axes):
+            raise ArgumentError(
+                message(self._who(), "axis must be an int, or a list of ints", repr(axis))
+            )
+
+    def _check_axes(self, input_shape: Any) -> None:
+        rank = len(input_shape)
+        axes = self.axis if isinstance(self.axis, list) else [self.axis]
+        if any(not -rank <= a < rank for a in axes) or len({a % rank for a in axes}) < len(axes):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    "axis must name axes of the input, each once",
+                    f"axis={self.axis} and input of shape {tuple(input_shape)}",
+                )
+            )
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The normalized exponentials."""
+        self._check_axes(inputs.shape)
         if mask is None:
             return self._softmax(inputs)
+        if not jnp.issubdtype(inputs.dtype, jnp.floating):
+            inputs = ops.cast(inputs, self.compute_dtype)
         mask = jnp.asarray(mask).astype(bool)
         if mask.ndim < inputs.ndim and mask.shape == inputs.shape[: mask.ndim]:
             # A mask of steps, as it travels with the inputs: all features of a step share it.
             mask = mask.reshape((*mask.shape, *(1,) * (inputs.ndim - mask.ndim)))
+        check_broadcasts(self._who(), "mask", mask.shape, inputs.shape)
         # Half of the most negative number: finite, so a row without any position stays finite.
         low = jnp.asarray(jnp.finfo(inputs.dtype).min / 2, inputs.dtype)
         outputs = self._softmax(jnp.where(mask, inputs, low))

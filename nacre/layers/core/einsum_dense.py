@@ -117,6 +117,16 @@ def weight_shapes(
     return kernel, (*bias, *([1] * elided if parts.elided == "right" else []))
 
 
+def _input_spec(parts: Parts, kernel: tuple[int, ...], ndim: int) -> InputSpec:
+    """Axes that are summed with the kernel keep their sizes; `...` on the left may grow."""
+    offset = len(parts.inputs) if parts.elided == "left" else 0  # axes counted from the right
+    sizes = dict(zip(parts.kernel, kernel, strict=True))
+    axes = {i - offset: sizes[label] for i, label in enumerate(parts.inputs) if label in sizes}
+    if offset:
+        return InputSpec(min_ndim=offset, axes=axes)
+    return InputSpec(ndim=ndim, axes=axes)
+
+
 @register("layers/EinsumDense")
 class EinsumDense(Adaptable, Layer):
     """A dense layer whose sums are an einsum of input and kernel.
@@ -210,7 +220,7 @@ class EinsumDense(Adaptable, Layer):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
-        self.input_spec = InputSpec(ndim=len(input_shape))
+        self.input_spec = _input_spec(parts, kernel, len(input_shape))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The einsum of inputs and kernel, bias and activation applied."""

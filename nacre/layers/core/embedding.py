@@ -6,6 +6,7 @@ from typing import Any
 
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.dtypes import is_float, standardize_dtype
+from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.layer import Layer
@@ -179,6 +180,14 @@ class ReversibleEmbedding(Embedding):
         """Vectors for indices, or with `reverse` scores for vectors."""
         if not reverse:
             return super().call(inputs)
+        if inputs.shape[-1] != self.output_dim:
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"the way back takes vectors of {self.output_dim}, the size of the embedding",
+                    f"input of shape {tuple(inputs.shape)}",
+                )
+            )
         kernel = self.embeddings.value.T if self.tie_weights else self.reverse_embeddings.value
         dtype = standardize_dtype(self.reverse_dtype or self.compute_dtype)
         logits = ops.matmul(inputs.astype(dtype), kernel.astype(dtype))  # (*batch, input_dim)

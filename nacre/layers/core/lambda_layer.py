@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from nacre.core import tree
+from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import deserialize_keras_object, register
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
@@ -41,12 +42,14 @@ class Lambda(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not callable(function):
+            raise ArgumentError(message(self._who(), "function must be callable", repr(function)))
         self.function = function
         self.arguments = arguments or {}
         self._given_output_shape = output_shape
         self.mask = mask
         self.supports_masking = mask is not None
-        parameters = inspect.signature(function).parameters if callable(function) else {}
+        parameters = inspect.signature(function).parameters
         self._extra = [name for name in ("mask", "training") if name in parameters]
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:

@@ -31,7 +31,8 @@ from nacre.core.scope import in_symbolic_scope
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable, standardize_shape
 from nacre.layers.base.calling import is_float_array, to_float
-from nacre.layers.base.layer import Layer, check_weights
+from nacre.layers.base.layer import Layer
+from nacre.layers.base.weights import check_weights
 from nacre.layers.core.configs import explicit_config
 
 _WHO = "TorchModuleWrapper"

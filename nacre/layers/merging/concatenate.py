@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from nacre import ops
-from nacre.core.errors import ShapeError, message
+from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.merging.merge import Merge
 
@@ -28,7 +30,9 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
+            raise ArgumentError(message(self._who(), "axis must be an int", repr(axis)))
+        self.axis = int(axis)
 
     def build(self, input_shape: Any) -> None:
         """Check that the shapes fit."""

@@ -27,9 +27,7 @@ class AffineNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not epsilon >= 0:
-            raise ArgumentError(message(self._who(), "epsilon must not be negative", repr(epsilon)))
-        self.epsilon = epsilon
+        self.epsilon = checked_number(self, "epsilon", epsilon, lowest=0)
         self.center = center
         self.scale = scale
         self.beta_initializer = initializers.get(beta_initializer)
@@ -62,25 +60,36 @@ class AffineNormalization(Layer):
                 autocast=False,
             )
 
-    def _checked_axis(self, axis: int, input_shape: Any) -> int:
-        """`axis` counted from the front."""
-        ndim = len(input_shape)
-        if not isinstance(axis, numbers.Integral) or not -ndim <= axis < ndim:
-            raise ArgumentError(
-                message(self._who(), f"axis must be from {-ndim} to {ndim - 1}", f"axis={axis!r}")
-            )
-        return axis % ndim
 
-    def _known(self, axis: int, input_shape: Any) -> int:
-        """The size of `axis`, which must be known."""
-        size = input_shape[axis]
-        if size is None:
-            raise ShapeError(
-                message(
-                    self._who(),
-                    f"the size of axis {axis} must be known",
-                    f"input of shape {tuple(input_shape)}",
-                    "Give the model's Input a number there.",
-                )
+def checked_number(layer: Layer, name: str, value: Any, lowest: float | None = None) -> Any:
+    """`value` when it is a number, of at least `lowest` where that is given."""
+    good = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not good or (lowest is not None and not value >= lowest):
+        least = "" if lowest is None else f" of at least {lowest}"
+        rule = f"{name} must be a number{least}"
+        raise ArgumentError(message(layer._who(), rule, f"{name}={value!r}"))
+    return value
+
+
+def checked_axis(layer: Layer, axis: Any, ndim: int) -> int:
+    """`axis` counted from the front, of inputs with `ndim` axes."""
+    if not isinstance(axis, numbers.Integral) or not -ndim <= axis < ndim:
+        raise ArgumentError(
+            message(layer._who(), f"axis must be from {-ndim} to {ndim - 1}", f"axis={axis!r}")
+        )
+    return int(axis) % ndim
+
+
+def known_size(layer: Layer, axis: int, input_shape: Any) -> int:
+    """The size of `axis`, which must be known."""
+    size = input_shape[axis]
+    if size is None:
+        raise ShapeError(
+            message(
+                layer._who(),
+                f"the size of axis {axis} must be known",
+                f"input of shape {tuple(input_shape)}",
+                "Give the model's Input a number there.",
             )
-        return int(size)
+        )
+    return int(size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,7 +13,13 @@ from nacre import initializers, ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
-from nacre.layers.normalization.affine import AffineNormalization
+from nacre.layers.core.step_masks import fitting_mask
+from nacre.layers.normalization.affine import (
+    AffineNormalization,
+    checked_axis,
+    checked_number,
+    known_size,
+)
 from nacre.layers.normalization.statistics import at_least_float32, moments, normalize_batch
 
 
@@ -46,8 +53,9 @@ class BatchNormalization(AffineNormalization):
         y = gamma · (x - mean) / sqrt(variance + epsilon) + beta
         moving = momentum · moving + (1 - momentum) · batch  (variance without Bessel's correction)
         renorm: y = gamma · (r · (x - mean) / s + d) + beta, s = sqrt(variance + epsilon),
-        r = clip(s / renorm_stddev, rmin, rmax), d = clip((mean - renorm_mean) / renorm_stddev,
-        -dmax, dmax), both constants to the gradient; moving_variance = moving_stddev² - epsilon
+        r = clip(s / t, rmin, rmax), d = clip((mean - renorm_mean) / t, -dmax, dmax), both constants
+        to the gradient, t = max(renorm_stddev, sqrt(epsilon));
+        moving_variance = max(moving_stddev² - epsilon, 0)
     Precision:
         Statistics are taken in float32 for 16-bit inputs; the result is cast back. Masked
         positions do not count.
@@ -96,19 +104,19 @@ class BatchNormalization(AffineNormalization):
         )
         # Keras files of version 2 hold the axis as a list with one entry.
         self.axis = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
-        self.momentum = momentum
+        self.momentum = checked_number(self, "momentum", momentum)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.renorm = renorm
         self.renorm_clipping = self._checked_limits(renorm_clipping) if renorm else renorm_clipping
-        self.renorm_momentum = renorm_momentum
+        self.renorm_momentum = checked_number(self, "renorm_momentum", renorm_momentum)
         self.synchronized = synchronized
         if not isinstance(self.axis, int):
             raise ArgumentError(message(self._who(), "axis must be an int", repr(axis)))
 
     def _checked_limits(self, limits: Any) -> dict[str, Any]:
-        limits = {} if limits is None else dict(limits)
-        if set(limits) - {"rmax", "rmin", "dmax"}:
+        limits = {} if limits is None else limits
+        if not isinstance(limits, dict) or set(limits) - {"rmax", "rmin", "dmax"}:
             raise ArgumentError(
                 message(
                     self._who(),
@@ -116,12 +124,17 @@ class BatchNormalization(AffineNormalization):
                     repr(limits),
                 )
             )
-        return limits
+        lowest, highest = limits.get("rmin"), limits.get("rmax")
+        if lowest is not None and highest is not None and lowest > highest:
+            raise ArgumentError(
+                message(self._who(), "rmin of renorm_clipping must not be above rmax", repr(limits))
+            )
+        return dict(limits)
 
     def build(self, input_shape: Any) -> None:
         """Make gamma, beta and the moving averages."""
-        axis = self._checked_axis(self.axis, input_shape)
-        channels = self._known(axis, input_shape)
+        axis = checked_axis(self, self.axis, len(input_shape))
+        channels = known_size(self, axis, input_shape)
         self._add_affine((channels,), self.scale, self.center)
         self.moving_mean = self._average("moving_mean", channels, self.moving_mean_initializer)
         self.moving_variance = self._average(
@@ -166,7 +179,8 @@ class BatchNormalization(AffineNormalization):
             gamma, beta = self._renormalized(mean, variance, gamma, beta)
             outputs = normalize_batch(x, mean, variance, gamma, beta, axes, self.epsilon)
         else:
-            weights = jnp.asarray(mask).reshape((*mask.shape, *(1,) * (len(x.shape) - mask.ndim)))
+            mask = jnp.asarray(fitting_mask(self, mask, x.shape))
+            weights = mask.reshape((*mask.shape, *(1,) * (x.ndim - mask.ndim)))
             mean, variance = moments(x, axes, weights)
             gamma, beta = self._renormalized(mean, variance, gamma, beta)
             outputs = (x - mean) * (lax.rsqrt(variance + self.epsilon) * gamma) + beta
@@ -185,6 +199,7 @@ class BatchNormalization(AffineNormalization):
             self._wide(self.renorm_mean, 0),
             self._wide(self.renorm_stddev, 1),
         )
+        usual_stddev = jnp.maximum(usual_stddev, math.sqrt(self.epsilon))
         limits = self.renorm_clipping
         r = jnp.sqrt(variance + self.epsilon) / usual_stddev
         d = (mean - usual_mean) / usual_stddev
@@ -198,7 +213,8 @@ class BatchNormalization(AffineNormalization):
         self._update(self.moving_stddev, stddev)
         self._update(self.renorm_mean, mean, self.renorm_momentum)
         self._update(self.renorm_stddev, stddev, self.renorm_momentum)
-        self.moving_variance.assign(jnp.square(self.moving_stddev.value) - self.epsilon)
+        variance = jnp.square(self.moving_stddev.value) - self.epsilon
+        self.moving_variance.assign(jnp.maximum(variance, 0))
 
     def _wide(self, variable: Any, otherwise: float) -> Any:
         """A variable of the channels with size 1 on all axes but the channels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import numbers
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,14 +13,31 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
-from nacre.layers.normalization.affine import AffineNormalization
+from nacre.layers.core.step_masks import fitting_mask
+from nacre.layers.normalization.affine import (
+    AffineNormalization,
+    checked_axis,
+    checked_number,
+    known_size,
+)
 from nacre.layers.normalization.statistics import at_least_float32, moments, standardize
+from nacre.ops._arrays import floating
 from nacre.ops._define import whole
 from nacre.ops.normalization import group_normalization
 
 
 def _axis_list(axis: Any) -> list[int]:
     return list(axis) if isinstance(axis, list | tuple) else [axis]
+
+
+def _checked_axes(layer: Layer, axes: list[Any], ndim: int) -> tuple[int, ...]:
+    """The axes counted from the front, in their order; each may come once."""
+    found = tuple(checked_axis(layer, axis, ndim) for axis in axes)
+    if not found or len(set(found)) < len(found):
+        raise ArgumentError(
+            message(layer._who(), "axis must be one int or several different ones", f"axis={axes}")
+        )
+    return found
 
 
 def _in_training() -> bool:
@@ -40,11 +57,13 @@ class LayerNormalization(AffineNormalization):
         beta_initializer, gamma_initializer: First values.
         beta_regularizer, gamma_regularizer: Penalties.
         beta_constraint, gamma_constraint: Applied after each update.
-        rms_scaling: Divide by the root of the mean square instead, with no offset.
+        rms_scaling: Leave the mean in and the offset out, as Keras does under this name; for the
+            root of the mean square choose `RMSNormalization`.
     Shapes:
         inputs (batch, *sizes); gamma, beta: the sizes of `axis`
     Formula:
         y = gamma · (x - mean) / sqrt(variance + epsilon) + beta
+        rms_scaling: y = gamma · x / sqrt(variance + epsilon)
     Precision:
         Statistics are taken in float32 for 16-bit inputs; the result is cast back.
     Source:
@@ -88,19 +107,20 @@ class LayerNormalization(AffineNormalization):
 
     def build(self, input_shape: Any) -> None:
         """Make gamma and beta."""
-        axes = [self._checked_axis(axis, input_shape) for axis in self.axis]
-        sizes = tuple(self._known(axis, input_shape) for axis in axes)
+        axes = _checked_axes(self, self.axis, len(input_shape))
+        sizes = tuple(known_size(self, axis, input_shape) for axis in axes)
         self._add_affine(
             sizes, self.scale or self.rms_scaling, self.center and not self.rms_scaling
         )
-        self._axes = tuple(axes)
+        self._axes = axes
 
     def call(self, inputs: Any) -> Any:
         """The normalized inputs."""
         x = at_least_float32(inputs)
         axes = {"axis": sorted(self._axes), "epsilon": self.epsilon}
         if self.rms_scaling:
-            outputs = ops.rms_normalization(x, scale=self._in_order(self.gamma), **axes)
+            gamma = self._in_order(self.gamma)
+            outputs = ops.layer_normalization(x, gamma=gamma, rms_scaling=True, **axes)
         elif not _in_training():
             # Kept whole for exporters; in training the written-out gradient is faster.
             gamma, beta = self._in_order(self.gamma), self._in_order(self.beta)
@@ -181,15 +201,21 @@ class GroupNormalization(AffineNormalization):
             gamma_constraint,
             **kwargs,
         )
-        self.groups = groups
+        if not isinstance(groups, numbers.Integral) or not (groups >= 1 or groups == -1):
+            raise ArgumentError(
+                message(
+                    self._who(), "groups must be an int of at least 1, or -1", f"groups={groups!r}"
+                )
+            )
+        self.groups = int(groups)
         self.axis = axis
 
     def build(self, input_shape: Any) -> None:
         """Make gamma and beta."""
-        axis = self._checked_axis(self.axis, input_shape)
-        channels = self._known(axis, input_shape)
+        axis = checked_axis(self, self.axis, len(input_shape))
+        channels = known_size(self, axis, input_shape)
         groups = channels if self.groups == -1 else self.groups
-        if axis == 0 or groups < 1 or channels % groups:
+        if axis == 0 or channels % groups:
             raise ShapeError(
                 message(
                     self._who(),
@@ -205,6 +231,7 @@ class GroupNormalization(AffineNormalization):
         """The normalized inputs; steps a mask leaves out do not count in the statistics."""
         x = at_least_float32(inputs)
         shape, axis, groups = x.shape, self._axis, self.groups
+        mask = None if mask is None else fitting_mask(self, mask, shape)
         if mask is not None and len(mask.shape) <= axis:
             return self._over_valid(x, mask).astype(self.compute_dtype)
         if not _in_training():  # kept whole for exporters
@@ -264,14 +291,13 @@ class RMSNormalization(Layer):
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = _axis_list(axis)
-        self.epsilon = epsilon
+        self.epsilon = checked_number(self, "epsilon", epsilon, lowest=0)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Make the scale."""
-        ndim = len(input_shape)
-        self._axes = tuple(sorted(axis % ndim for axis in self.axis))
-        sizes = tuple(input_shape[axis] for axis in self._axes)
+        self._axes = tuple(sorted(_checked_axes(self, self.axis, len(input_shape))))
+        sizes = tuple(known_size(self, axis, input_shape) for axis in self._axes)
         self.scale = self.add_weight(name="scale", shape=sizes, initializer="ones", autocast=False)
 
     def call(self, x: Any) -> Any:
@@ -309,12 +335,15 @@ class UnitNormalization(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The inputs, of length 1."""
-        return _unit_normalization(inputs, axis=_axis_list(self.axis))
+        axes = _axis_list(self.axis)
+        _checked_axes(self, axes, len(inputs.shape))
+        return _unit_normalization(inputs, axis=axes)
 
 
 @whole("inputs", name="unit_normalization")
 def _unit_normalization(inputs: Any, axis: tuple[int, ...]) -> Any:
-    square = jnp.sum(jnp.square(inputs), tuple(axis), keepdims=True)
+    wide = at_least_float32(inputs)  # squares of 16 bits overflow or vanish
+    square = jnp.sum(jnp.square(wide), tuple(axis), keepdims=True)
     # At least 1e-12; the floor is put under the square, where gradients stay finite.
-    floor = max(1e-24, float(jnp.finfo(inputs.dtype).tiny))
-    return inputs / jnp.maximum(jnp.sqrt(jnp.maximum(square, floor)), math.sqrt(floor))
+    outputs = wide / jnp.maximum(jnp.sqrt(jnp.maximum(square, 1e-24)), 1e-12)
+    return outputs.astype(floating(inputs).dtype)

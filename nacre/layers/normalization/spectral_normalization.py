@@ -63,13 +63,14 @@ class SpectralNormalization(Wrapper):
             shape=(1, kernel.shape[-1]),
             initializer="truncated_normal",
             trainable=False,
+            dtype=kernel.dtype,
         )
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """What the wrapped layer gives, with its kernel normalized in training."""
         if training:
             self._normalize()
-        return self.layer(inputs)
+        return self.layer(inputs).astype(self.compute_dtype)
 
     def _normalize(self) -> None:
         kernel = self.kernel._raw()

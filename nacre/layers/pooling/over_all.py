@@ -6,9 +6,12 @@ from typing import Any
 
 from nacre import ops
 from nacre.core.config import standardize_data_format
+from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
+from nacre.layers.core.step_masks import fitting_mask
+from nacre.ops._arrays import floating
 from nacre.ops._define import whole
 
 
@@ -25,6 +28,7 @@ def global_average_pool(
     """The mean over `axis`, weighted by `weights` (1 or 0, size 1 for channels) when given."""
     if weights is None:
         return ops.mean(inputs, axis=axis, keepdims=keepdims)
+    inputs, weights = floating(inputs), floating(weights)
     total = ops.sum(inputs * weights, axis=axis, keepdims=keepdims)
     return total / ops.sum(weights, axis=axis, keepdims=keepdims)
 
@@ -57,6 +61,15 @@ class GlobalPooling(Layer):
     def call(self, inputs: Any) -> Any:
         """Pool all places."""
         pool = global_max_pool if self.mode == "max" else global_average_pool
+        if self.mode == "max" and 0 in [inputs.shape[axis] for axis in self.pooled_axes]:
+            shape = tuple(n if isinstance(n, int) else None for n in inputs.shape)
+            raise ShapeError(
+                message(
+                    self._who(),
+                    "the largest of no values is not defined",
+                    f"input of shape {shape}, data_format='{self.data_format}'",
+                )
+            )
         return pool(inputs, axis=self.pooled_axes, keepdims=self.keepdims)
 
 
@@ -92,7 +105,9 @@ class GlobalAveragePooling1D(GlobalPooling):
         """The mean over the steps the mask keeps, or over all without a mask."""
         if mask is None:
             return super().call(inputs)
-        weights = ops.expand_dims(ops.cast(mask, inputs.dtype), 3 - self.pooled_axes[0])
+        steps = (inputs.shape[0], inputs.shape[self.pooled_axes[0]])
+        mask = ops.cast(fitting_mask(self, mask, steps), inputs.dtype)
+        weights = ops.expand_dims(mask, 3 - self.pooled_axes[0])
         return global_average_pool(inputs, self.pooled_axes, self.keepdims, weights)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:

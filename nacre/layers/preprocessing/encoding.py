@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import jax
@@ -9,7 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre import ops
-from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    NotBuiltError,
+    ShapeError,
+    message,
+)
 from nacre.core.interop import is_tracer, to_numpy_if_foreign
 from nacre.core.registry import register
 from nacre.layers.base.layer import Layer
@@ -36,7 +45,7 @@ def encode(indices: Any, depth: int, mode: str, dtype: Any, weights: Any = None)
     if indices.ndim == 0:
         return vectors
     if mode == "multi_hot":
-        return jnp.max(vectors, axis=-2)
+        return jnp.max(vectors, axis=-2, initial=0)
     if weights is not None:
         vectors = vectors * jnp.asarray(weights, dtype)[..., None]
     return jnp.sum(vectors, axis=-2)
@@ -67,6 +76,40 @@ def checked_mode(layer: Layer, mode: str, modes: tuple[str, ...]) -> str:
     return mode
 
 
+def checked_whole(layer: Layer, name: str, value: Any, lowest: int = 1) -> int:
+    """`value` when it is a whole number of at least `lowest`."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    if not is_number or value % 1 or value < lowest:
+        rule = f"{name} must be a whole number of at least {lowest}"
+        raise ArgumentError(message(layer._who(), rule, repr(value)))
+    return int(value)
+
+
+def host_array(layer: Layer, values: Any) -> np.ndarray:
+    """Values as one NumPy array; rows of different lengths are refused."""
+    try:
+        return np.asarray(to_numpy_if_foreign(values))
+    except ValueError:
+        raise ShapeError(
+            message(
+                layer._who(),
+                "rows of values must have one length",
+                f"a {type(values).__name__} of rows of different lengths",
+                "Fill the short ones up, or pass the rows one by one.",
+            )
+        ) from None
+
+
+def numbers_to_adapt(layer: Layer, batch: np.ndarray) -> np.ndarray:
+    """A batch for `adapt` as float64; strings and the like are refused."""
+    try:
+        return np.asarray(batch, "float64")
+    except (TypeError, ValueError):
+        raise DTypeError(
+            message(layer._who(), "adapt needs numbers", f"data of dtype {batch.dtype}")
+        ) from None
+
+
 @register("layers/CategoryEncoding")
 class CategoryEncoding(Layer):
     """Turn indices of categories into vectors.
@@ -86,6 +129,8 @@ class CategoryEncoding(Layer):
         [[2.0, 0.0, 1.0]]
     """
 
+    _takes_empty_lists = True  # a sample without categories
+
     def __init__(
         self,
         num_tokens: int | None = None,
@@ -97,11 +142,7 @@ class CategoryEncoding(Layer):
         if output_mode == "binary":  # tf.keras 2 spelling
             output_mode = "multi_hot"
         self.output_mode = checked_mode(self, output_mode, OUTPUT_MODES)
-        if not isinstance(num_tokens, int) or num_tokens < 1:
-            raise ArgumentError(
-                message(self._who(), "num_tokens must be a positive int", repr(num_tokens))
-            )
-        self.num_tokens = num_tokens
+        self.num_tokens = checked_whole(self, "num_tokens", num_tokens)
         refuse_sparse(self, sparse)
 
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
@@ -114,8 +155,13 @@ class CategoryEncoding(Layer):
                     f"output_mode={self.output_mode!r}",
                 )
             )
-        self._check_range(inputs)
+        self._check_range(inputs if is_tracer(inputs) else np.asarray(inputs))
         indices = jnp.asarray(inputs)
+        if count_weights is not None:
+            count_weights = jnp.asarray(count_weights)
+            if count_weights.shape != indices.shape:
+                rule = f"count_weights must have the shape of the inputs, {indices.shape}"
+                raise ShapeError(message(self._who(), rule, f"shape {count_weights.shape}"))
         return encode(
             indices.astype("int32"), self.num_tokens, self.output_mode, self.compute_dtype,
             count_weights,
@@ -193,23 +239,27 @@ class Discretization(Layer):
                     "Leave out num_bins.",
                 )
             )
-        if num_bins is not None and num_bins < 1:
-            raise ArgumentError(message(self._who(), "num_bins must be positive", repr(num_bins)))
-        self.bin_boundaries = None if bin_boundaries is None else [float(b) for b in bin_boundaries]
-        if self.bin_boundaries is not None and sorted(self.bin_boundaries) != self.bin_boundaries:
-            raise ArgumentError(
-                message(self._who(), "bin_boundaries must ascend", repr(bin_boundaries))
-            )
-        self.num_bins = num_bins
+        self.num_bins = None if num_bins is None else checked_whole(self, "num_bins", num_bins)
+        self.bin_boundaries = None if bin_boundaries is None else self._checked(bin_boundaries)
         self.epsilon = epsilon
         self.output_mode = checked_mode(self, output_mode, ("int", *OUTPUT_MODES))
         self.sparse = sparse
+
+    def _checked(self, boundaries: Any) -> list[float]:
+        try:
+            numbers = [float(boundary) for boundary in boundaries]
+        except (TypeError, ValueError):
+            numbers = [np.nan]
+        if np.isnan(numbers).any() or sorted(numbers) != numbers:
+            rule = "bin_boundaries must be numbers that ascend"
+            raise ArgumentError(message(self._who(), rule, repr(boundaries)))
+        return numbers
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Find boundaries that put equally many values of `data` into each bin.
 
         Args:
-            data: Array, or batches of arrays.
+            data: Array, or batches of arrays; NaN in it is passed over.
             steps: Number of batches to look at.
         """
         if self.num_bins is None:
@@ -221,8 +271,11 @@ class Discretization(Layer):
                     "Make the layer with num_bins=10.",
                 )
             )
-        parts = [np.asarray(batch, "float64").ravel() for batch in batches_of(data, steps)]
-        values, counts = np.unique(np.concatenate(parts), return_counts=True)
+        batches = batches_of(self, data, steps)
+        found = np.concatenate([numbers_to_adapt(self, b).ravel() for b in batches] or [[]])
+        values, counts = np.unique(found[~np.isnan(found)], return_counts=True)
+        if not values.size:
+            raise DataError(message(self._who(), "adapt needs at least one number", "none"))
         shares = np.cumsum(counts) / counts.sum()
         wanted = np.arange(1, self.num_bins) / self.num_bins
         # A value met several times is several steps of the staircase: repeat it for np.interp.
@@ -272,18 +325,33 @@ class Discretization(Layer):
         return {k: v for k, v in config.items() if k != "trainable"}
 
 
-def batches_of(data: Any, steps: int | None = None) -> Any:
+def batches_of(layer: Layer, data: Any, steps: int | None = None) -> Any:
     """The batches in what `adapt` was given: one for an array, those of an iterable else."""
     data = to_numpy_if_foreign(data)
-    if isinstance(data, np.ndarray | jax.Array | np.generic | float | int | str):
+    if isinstance(data, np.ndarray | jax.Array | np.generic | float | int | str | bytes):
         yield np.asarray(data)
         return
-    if isinstance(data, list | tuple):
-        yield np.asarray(data)
+    if isinstance(data, list | tuple) and not _are_uneven_arrays(data):
+        yield host_array(layer, data)
         return
+    if isinstance(data, dict) or not isinstance(data, Iterable):
+        raise DataError(
+            message(
+                layer._who(),
+                "adapt needs an array, a list, or batches of arrays",
+                type(data).__name__,
+                "Of a table pass one column at a time.",
+            )
+        )
     for index, batch in enumerate(data):
         if steps is not None and index >= steps:
             return
         if isinstance(batch, list | tuple):
             batch = batch[0]  # (inputs, targets)
-        yield np.asarray(to_numpy_if_foreign(batch))
+        yield host_array(layer, batch)
+
+
+def _are_uneven_arrays(data: Any) -> bool:
+    """Whether a list holds arrays of different lengths: batches, the last one short."""
+    are_arrays = bool(data) and all(isinstance(part, np.ndarray | jax.Array) for part in data)
+    return are_arrays and len({part.shape for part in data}) > 1

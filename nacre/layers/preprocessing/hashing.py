@@ -8,10 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
-from nacre.core.interop import is_tracer, to_numpy_if_foreign
+from nacre.core.interop import is_tracer
 from nacre.core.registry import register
+from nacre.core.strings import is_text, refuse_missing
 from nacre.core.symbolic import KerasTensor
-from nacre.layers.preprocessing.encoding import OUTPUT_MODES, checked_mode, refuse_sparse
+from nacre.layers.preprocessing.encoding import (
+    OUTPUT_MODES,
+    checked_mode,
+    checked_whole,
+    host_array,
+    refuse_sparse,
+)
 from nacre.layers.preprocessing.fingerprint import (
     bytes_of,
     checked_salt,
@@ -34,11 +41,7 @@ class HostHashing(HostLayer):
             kwargs["dtype"] = "int64" if output_mode == "int" else "float32"
         super().__init__(**kwargs)
         refuse_sparse(self, sparse)
-        if not isinstance(num_bins, int) or num_bins < 1:
-            raise ArgumentError(
-                message(self._who(), "num_bins must be a positive int", repr(num_bins))
-            )
-        self.num_bins = num_bins
+        self.num_bins = checked_whole(self, "num_bins", num_bins)
         self.output_mode = output_mode
         self.sparse = sparse
 
@@ -53,8 +56,12 @@ class HostHashing(HostLayer):
                     "Apply the layer to the input of a model, or in the data pipeline.",
                 )
             )
-        values = np.asarray(to_numpy_if_foreign(inputs))
-        if values.dtype.kind not in "iuOUSb":
+        values = host_array(self, inputs)
+        if values.dtype.kind == "O" and values.size:
+            refuse_missing(values, self._who())
+            if not is_text(values):  # ints of more than 32 bits, or something else
+                values = np.array(values.tolist())
+        if values.dtype.kind not in "iuUSb" and not is_text(values) and values.size:
             raise DTypeError(
                 message(
                     self._who(), "inputs must be ints or strings", f"inputs of dtype {values.dtype}"
@@ -199,6 +206,12 @@ class HashedCrossing(HostHashing):
             for feature in features:
                 joined = join_fingerprints(joined, _prints(feature))
         return self._output((joined % np.uint64(self.num_bins)).reshape(shape))
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Apply the layer; a list of columns stays a list."""
+        if isinstance(inputs, list):
+            inputs = tuple(np.asarray(x) if isinstance(x, list) else x for x in inputs)
+        return super().__call__(inputs, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

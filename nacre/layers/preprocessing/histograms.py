@@ -10,6 +10,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import ImageLayer, checked_value_range
 from nacre.layers.preprocessing.pixel_changes import counted, equalized, stretched
 
@@ -69,7 +70,7 @@ class Equalization(ImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
-        self.bins = bins
+        self.bins = checked_whole(self, "bins", bins)
         self.value_range = checked_value_range(self, value_range)
 
     def transform_images(
@@ -117,11 +118,12 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.value_range = checked_value_range(self, value_range)
         self.clip_limit = clip_limit
-        self.tile_grid_size = tuple(tile_grid_size)
-        if len(self.tile_grid_size) != 2 or min(self.tile_grid_size) < 1:
+        is_pair = isinstance(tile_grid_size, list | tuple) and len(tile_grid_size) == 2
+        if not is_pair or any(not isinstance(n, int) or n < 1 for n in tile_grid_size):
             raise ArgumentError(
                 message(self._who(), "tile_grid_size must be (rows, columns)", repr(tile_grid_size))
             )
+        self.tile_grid_size = tuple(tile_grid_size)
 
     def transform_images(
         self, images: Any, transformation: Any = None, training: bool = True

@@ -136,6 +136,33 @@ def unpacked(structure: Any) -> Any:
     return structure
 
 
+_WIDE_INTS = ("int64", "uint64", "uint32")
+
+
+def with_wide_ints(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments with Python ints for ints of more than 32 bits, which a call would cut.
+
+    Arrays of a device have 32 bits; arrays of Python objects reach a layer's `call` as they are.
+    """
+    limits = np.iinfo("int32")
+
+    def kept(leaf: Any) -> Any:
+        is_wide = isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.name in _WIDE_INTS
+        if is_wide and leaf.size and not (limits.min <= leaf.min() and leaf.max() <= limits.max):
+            return leaf.astype(object)
+        return leaf
+
+    if args and isinstance(args[0], list) and isinstance(_first_of(args[0]), int):
+        args = (np.asarray(args[0]), *args[1:])
+    return tree.map_structure(kept, args)
+
+
+def _first_of(values: Any) -> Any:
+    while isinstance(values, list) and values:
+        values = values[0]
+    return values
+
+
 class HostLayer(Layer):
     """A layer that runs on the host, on NumPy arrays, strings among them."""
 
@@ -148,6 +175,7 @@ class HostLayer(Layer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the layer; inside a compiled model its result comes from the host."""
         scope = _local.scope
+        args = with_wide_ints(args)
         if scope is None or any_symbolic(args, kwargs):
             return super().__call__(*args, **kwargs)
         return scope.call(self, args, kwargs)
@@ -192,5 +220,5 @@ def encoded_shape(
 
 __all__ = [
     "AllRecorded", "HostLayer", "Recording", "Replaying", "encode_on_host", "encoded_shape",
-    "in_host_scope", "unpacked",
+    "in_host_scope", "unpacked", "with_wide_ints",
 ]  # fmt: skip

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
 from nacre.layers.base.layer import Layer
+from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.ops.boxes import clip_to_image_size, convert_format
 
 _PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
@@ -20,10 +23,13 @@ _PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
 def factor_range(layer: Layer, name: str, factor: Any, low: float, high: float) -> tuple:
     """(lowest, highest) from one number (both ways as far as `low` allows) or two."""
     if isinstance(factor, list | tuple):
-        pair = (factor[0], factor[1]) if len(factor) == 2 else (1.0, 0.0)
+        pair = tuple(factor) if len(factor) == 2 else (None,)
     else:
-        pair = (max(-abs(factor), low), abs(factor))
-    if not low <= pair[0] <= pair[1] <= high:
+        pair = (max(-abs(factor), low), abs(factor)) if isinstance(factor, Real) else (None,)
+    if (
+        not all(isinstance(number, Real) for number in pair)
+        or not low <= pair[0] <= pair[1] <= high
+    ):
         raise ArgumentError(
             message(
                 layer._who(),
@@ -36,7 +42,8 @@ def factor_range(layer: Layer, name: str, factor: Any, low: float, high: float) 
 
 def checked_value_range(layer: Layer, value_range: Any) -> Any:
     """`value_range` when it is (lowest, highest)."""
-    if len(value_range) != 2 or not value_range[0] < value_range[1]:
+    is_pair = isinstance(value_range, list | tuple | np.ndarray) and len(value_range) == 2
+    if not is_pair or not value_range[0] < value_range[1]:
         raise ArgumentError(
             message(layer._who(), "value_range must be (lowest, highest)", repr(value_range))
         )
@@ -169,13 +176,13 @@ class ImageLayer(Layer):
 
     def _spatial_axes(self, data: Any) -> tuple[int, int]:
         """The axes of rows and columns."""
-        ndim = len(data.shape)
+        ndim = np.ndim(data) if data is None else len(data.shape)
         if ndim not in (3, 4):
             raise ShapeError(
                 message(
                     self._who(),
                     "the input must be one image (3 axes) or a batch of images (4 axes)",
-                    f"input of shape {tuple(data.shape)}",
+                    "None" if data is None else f"input of shape {tuple(data.shape)}",
                 )
             )
         return (
@@ -202,14 +209,18 @@ class ImageLayer(Layer):
         """Images (batch, height, width, channels) as they leave the layer."""
         if self.data_format == "channels_first":
             images = jnp.moveaxis(images, -1, 1)
-        return images.astype(self.compute_dtype)
+        return self._cast(images, self.compute_dtype)
 
     def _in_dtype_of(self, data: Any, result: Any) -> Any:
-        """`result` in the dtype of `data`: ints are rounded and kept within their range."""
-        if jnp.issubdtype(data.dtype, jnp.integer):
-            limits = jnp.iinfo(data.dtype)
+        """`result` in the dtype of `data`."""
+        return self._cast(result, data.dtype)
+
+    def _cast(self, result: Any, dtype: Any) -> Any:
+        """`result` in a dtype: ints are rounded and kept within their range."""
+        if jnp.issubdtype(dtype, jnp.integer):
+            limits = jnp.iinfo(dtype)
             result = jnp.clip(jnp.round(result), limits.min, limits.max)
-        return result.astype(data.dtype)
+        return result.astype(dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
@@ -306,7 +317,7 @@ class MaxNumBoundingBoxes(ImageLayer):
 
     def __init__(self, max_number: int, fill_value: float = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.max_number = int(max_number)
+        self.max_number = checked_whole(self, "max_number", max_number)
         self.fill_value = fill_value
 
     def transform_bounding_boxes(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from nacre import ops
 from nacre.core.registry import register
+from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import ImageLayer
 from nacre.ops.geometry import crop_window, pad_window
 
@@ -46,8 +47,8 @@ class Resizing(ImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
-        self.height = height
-        self.width = width
+        self.height = checked_whole(self, "height", height)
+        self.width = checked_whole(self, "width", width)
         self.interpolation = interpolation
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
         self.pad_to_aspect_ratio = pad_to_aspect_ratio
@@ -119,8 +120,8 @@ class CenterCrop(ImageLayer):
         self, height: int, width: int, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
-        self.height = height
-        self.width = width
+        self.height = checked_whole(self, "height", height)
+        self.width = checked_whole(self, "width", width)
 
     _moves_pixels = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import jax
@@ -32,10 +33,33 @@ class ColourLayer(RandomImageLayer):
         return jnp.clip(images, *self.value_range)
 
 
+class FactorLayer(ColourLayer):
+    """Base of the colour layers that draw one number an image from `factor`."""
+
+    def __init__(
+        self,
+        factor: Any,
+        value_range: Any = (0, 255),
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(value_range, seed, data_format=data_format, **kwargs)
+        self.factor = self._checked(factor)
+
+    def _checked(self, factor: Any) -> Any:
+        """The lowest and the highest number a factor stands for."""
+        return factor_range(self, "factor", factor, 0.0, 1.0)
+
+    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+        return {"factor": uniform(key, images, self.factor)}
+
+
 def _less_and_more(layer: ImageLayer, factor: Any) -> tuple[float, float]:
     """How much less and how much more contrast there may be."""
     pair = tuple(factor) if isinstance(factor, list | tuple) else (factor, factor)
-    if len(pair) != 2 or min(pair) < 0 or pair[0] > 1:
+    are_numbers = len(pair) == 2 and all(isinstance(number, Real) for number in pair)
+    if not are_numbers or min(pair) < 0 or pair[0] > 1:
         raise ArgumentError(
             message(
                 layer._who(),
@@ -106,7 +130,7 @@ class RandomBrightness(ColourLayer):
 
 
 @register("layers/RandomSaturation")
-class RandomSaturation(ColourLayer):
+class RandomSaturation(FactorLayer):
     """Make the colours of RGB images paler or stronger at random.
 
     Args:
@@ -126,16 +150,8 @@ class RandomSaturation(ColourLayer):
         (2, 4, 4, 3)
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(value_range, seed, data_format=data_format, **kwargs)
-        self.factor = _from_zero(self, factor)
+    def _checked(self, factor: Any) -> Any:
+        return _from_zero(self, factor)
 
     def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
         factor = jnp.maximum(uniform(key, images, self.factor), 0.0)
@@ -153,7 +169,7 @@ def _from_zero(layer: ImageLayer, factor: Any) -> tuple[float, float]:
 
 
 @register("layers/RandomHue")
-class RandomHue(ColourLayer):
+class RandomHue(FactorLayer):
     """Turn the hue of RGB images at random.
 
     Args:
@@ -168,17 +184,6 @@ class RandomHue(ColourLayer):
         (2, 4, 4, 3)
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(value_range, seed, data_format=data_format, **kwargs)
-        self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
-
     def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second = jax.random.split(key)
         sign = jnp.where(uniform(first, images, (0.0, 1.0)) < 0.5, -0.5, 0.5)
@@ -190,7 +195,7 @@ class RandomHue(ColourLayer):
 
 
 @register("layers/RandomColorDegeneration")
-class RandomColorDegeneration(ColourLayer):
+class RandomColorDegeneration(FactorLayer):
     """Blend RGB images with their gray forms at random.
 
     Args:
@@ -208,19 +213,8 @@ class RandomColorDegeneration(ColourLayer):
         (2, 4, 4, 3)
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(value_range, seed, data_format=data_format, **kwargs)
-        self.factor = _from_zero(self, factor)
-
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
-        return {"factor": uniform(key, images, self.factor)}
+    def _checked(self, factor: Any) -> Any:
+        return _from_zero(self, factor)
 
     def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
         gray = pixel_changes.grayscale(images)

@@ -11,6 +11,7 @@ import numpy as np
 from nacre import ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import (
     ImageLayer,
     RandomImageLayer,
@@ -314,6 +315,8 @@ class RandomCrop(RandomImageLayer):
         width: Columns of the result.
         seed: Int, for repeatable results.
         data_format: 'channels_last' or 'channels_first'.
+    Source:
+        Keras 3.15. Differs: that leaves images as they are, of any size, outside training.
     Example:
         >>> import nacre
         >>> nacre.layers.RandomCrop(2, 3)(nacre.ops.ones((2, 4, 4, 3))).shape
@@ -330,8 +333,8 @@ class RandomCrop(RandomImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, name=name, **kwargs)
-        self.height = height
-        self.width = width
+        self.height = checked_whole(self, "height", height)
+        self.width = checked_whole(self, "width", width)
 
     _moves_pixels = True
 

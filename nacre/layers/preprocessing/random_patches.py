@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import jax
@@ -152,7 +153,7 @@ class MixUp(_Mixing):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        if not 0 < alpha <= 1:
+        if not isinstance(alpha, Real) or not 0 < alpha <= 1:
             raise ArgumentError(
                 message(self._who(), "alpha must be above 0, at most 1", repr(alpha))
             )
@@ -195,7 +196,7 @@ class CutMix(_Mixing):
         data_format: 'channels_last' or 'channels_first'.
     Source:
         Yun et al. 2019, arXiv:1905.04899. Differs: rectangles lie wholly inside; labels are mixed
-        by the exact areas.
+        by the exact areas; the factor is the share pasted, in Keras 3.15 the share kept.
     Example:
         >>> import nacre
         >>> nacre.layers.CutMix()(nacre.ops.ones((2, 4, 4, 3))).shape
@@ -262,7 +263,7 @@ class RandomPerspective(RandomImageLayer):
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
-        if not 0 <= scale <= 1:
+        if not isinstance(scale, Real) or not 0 <= scale <= 1:
             raise ArgumentError(message(self._who(), "scale must be from 0 to 1", repr(scale)))
         self.scale = scale
         self.interpolation = interpolation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import jax
@@ -11,11 +12,11 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.preprocessing import pixel_changes
 from nacre.layers.preprocessing.image_layer import chosen, each, factor_range, uniform
-from nacre.layers.preprocessing.random_colours import ColourLayer
+from nacre.layers.preprocessing.random_colours import ColourLayer, FactorLayer
 
 
 @register("layers/RandomSharpness")
-class RandomSharpness(ColourLayer):
+class RandomSharpness(FactorLayer):
     """Blur or sharpen images at random.
 
     Args:
@@ -31,20 +32,6 @@ class RandomSharpness(ColourLayer):
         >>> nacre.layers.RandomSharpness(0.5)(nacre.ops.ones((2, 4, 4, 3))).shape
         (2, 4, 4, 3)
     """
-
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(value_range, seed, data_format=data_format, **kwargs)
-        self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
-
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
-        return {"factor": uniform(key, images, self.factor)}
 
     def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
         return self._clipped(pixel_changes.sharpened(images, 2 * drawn["factor"]))
@@ -83,7 +70,8 @@ class RandomGaussianBlur(ColourLayer):
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
         is_pair = isinstance(kernel_size, list | tuple)
         self.kernel_size = tuple(kernel_size) if is_pair else (kernel_size, kernel_size)
-        if len(self.kernel_size) != 2 or any(n < 1 or n % 2 == 0 for n in self.kernel_size):
+        is_odd = all(isinstance(n, int) and n > 0 and n % 2 for n in self.kernel_size)
+        if len(self.kernel_size) != 2 or not is_odd:
             raise ArgumentError(
                 message(self._who(), "kernel_size must be odd and positive", repr(kernel_size))
             )
@@ -103,7 +91,7 @@ class RandomGaussianBlur(ColourLayer):
 
 
 @register("layers/RandomPosterization")
-class RandomPosterization(ColourLayer):
+class RandomPosterization(FactorLayer):
     """Keep only the highest bits of each pixel.
 
     Args:
@@ -118,19 +106,10 @@ class RandomPosterization(ColourLayer):
         [[[[64.0]]]]
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(value_range, seed, data_format=data_format, **kwargs)
+    def _checked(self, factor: Any) -> Any:
         pair = tuple(factor) if isinstance(factor, list | tuple) else (1, factor)
-        is_right = (
-            len(pair) == 2 and all(int(n) == n for n in pair) and 1 <= pair[0] <= pair[1] <= 8
-        )
+        are_whole = len(pair) == 2 and all(isinstance(n, Real) and n % 1 == 0 for n in pair)
+        is_right = are_whole and 1 <= pair[0] <= pair[1] <= 8
         if not is_right:
             raise ArgumentError(
                 message(
@@ -139,7 +118,7 @@ class RandomPosterization(ColourLayer):
                     repr(factor),
                 )
             )
-        self.factor = pair
+        return pair
 
     def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
         least, most = (int(n) for n in self.factor)

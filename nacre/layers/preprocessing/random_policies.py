@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from nacre import ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.preprocessing import pixel_changes
+from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import each, factor_range
 from nacre.layers.preprocessing.pixel_changes import affine_map, boxes_after, turned_map
 from nacre.layers.preprocessing.random_colours import ColourLayer
@@ -149,7 +151,7 @@ class RandAugment(PolicyLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(value_range, interpolation, seed, data_format=data_format, **kwargs)
-        self.num_ops = num_ops
+        self.num_ops = checked_whole(self, "num_ops", num_ops, 0)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
 
     def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
@@ -224,16 +226,10 @@ class AugMix(PolicyLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(value_range, interpolation, seed, data_format=data_format, **kwargs)
-        if num_chains < 1 or chain_depth < 1 or alpha <= 0:
-            raise ArgumentError(
-                message(
-                    self._who(),
-                    "num_chains, chain_depth and alpha must be positive",
-                    f"num_chains={num_chains}, chain_depth={chain_depth}, alpha={alpha}",
-                )
-            )
-        self.num_chains = num_chains
-        self.chain_depth = chain_depth
+        if not isinstance(alpha, Real) or alpha <= 0:
+            raise ArgumentError(message(self._who(), "alpha must be positive", repr(alpha)))
+        self.num_chains = checked_whole(self, "num_chains", num_chains)
+        self.chain_depth = checked_whole(self, "chain_depth", chain_depth)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
         self.alpha = alpha
         self.all_ops = all_ops

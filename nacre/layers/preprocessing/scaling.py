@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+from math import prod
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import config
-from nacre.core.errors import ArgumentError, NotBuiltError, ShapeError, message
+from nacre.core.errors import ArgumentError, DataError, NotBuiltError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
-from nacre.layers.preprocessing.encoding import batches_of
+from nacre.layers.preprocessing.encoding import batches_of, numbers_to_adapt
+
+
+def _one_array(layer: Layer, inputs: Any) -> Any:
+    """Inputs as an array in the layer's compute dtype."""
+    try:
+        return jnp.asarray(inputs).astype(layer.compute_dtype)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            message(
+                layer._who(),
+                "inputs must be one array of numbers",
+                f"a {type(inputs).__name__}",
+                "Call it on each array of a dict or list by itself.",
+            )
+        ) from None
+
+
+def _are_numbers(values: Any) -> bool:
+    try:
+        return values is not None and np.asarray(values, "float64").size > 0
+    except (TypeError, ValueError):
+        return False
+
+
+def _fits(shape: Any, other: Any) -> bool:
+    """Whether arrays of two shapes can be broadcast against each other."""
+    pairs = zip(reversed(shape), reversed(other), strict=False)
+    return all(n == 1 or m == 1 or n == m for n, m in pairs)
 
 
 @register("layers/Rescaling")
@@ -32,15 +62,28 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        for name, numbers in (("scale", scale), ("offset", offset)):
+            if not _are_numbers(numbers):
+                rule = f"{name} must be a number, or several"
+                raise ArgumentError(message(self._who(), rule, repr(numbers)))
         self.scale = scale
         self.offset = offset
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         """The rescaled inputs, in the compute dtype."""
-        dtype = self.compute_dtype
-        x = jnp.asarray(inputs).astype(dtype)
-        return x * jnp.asarray(self.scale, dtype) + jnp.asarray(self.offset, dtype)
+        x = _one_array(self, inputs)
+        scale, offset = (np.asarray(numbers, "float64") for numbers in (self.scale, self.offset))
+        if not (_fits(x.shape, scale.shape) and _fits(x.shape, offset.shape)):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"scale of shape {scale.shape} and offset of shape {offset.shape} must fit "
+                    "the last axes of the inputs",
+                    f"inputs of shape {x.shape}",
+                )
+            )
+        return x * jnp.asarray(scale).astype(x.dtype) + jnp.asarray(offset).astype(x.dtype)
 
 
 @register("layers/Normalization")
@@ -80,14 +123,9 @@ class Normalization(Layer):
         self.axis = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
         if 0 in self.axis:
             raise ArgumentError(message(self._who(), "axis must not be 0, the batch", repr(axis)))
-        if (mean is None) != (variance is None):
-            raise ArgumentError(
-                message(
-                    self._who(),
-                    "mean and variance must be given together",
-                    f"mean={mean}, variance={variance}",
-                )
-            )
+        if any(not isinstance(number, int | np.integer) for number in self.axis):
+            raise ArgumentError(message(self._who(), "axis must be an int or several", repr(axis)))
+        self._check_given(mean, variance)
         self.input_mean = mean
         self.input_variance = variance
         self.invert = invert
@@ -95,6 +133,20 @@ class Normalization(Layer):
         self.adapt_mean: Any = None
         self.adapt_variance: Any = None
         self._adapted = mean is not None
+
+    def _check_given(self, mean: Any, variance: Any) -> None:
+        if mean is None and variance is None:
+            return
+        is_right = _are_numbers(mean) and _are_numbers(variance)
+        if not is_right or np.shape(mean) != np.shape(variance) or np.min(variance) < 0:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "mean and variance must be given together: numbers of one shape, the variance "
+                    "not negative",
+                    f"mean={mean}, variance={variance}",
+                )
+            )
 
     def build(self, input_shape: Any) -> None:
         """Make the statistics, unless they were given."""
@@ -119,7 +171,10 @@ class Normalization(Layer):
                     f"input of shape {tuple(input_shape)}",
                 )
             )
-        self._wide = tuple(n if a in self._kept else 1 for a, n in enumerate(input_shape))
+        wide = tuple(n if a in self._kept else 1 for a, n in enumerate(input_shape))
+        if self.input_mean is not None:
+            self._check_fit(wide, tuple(input_shape))
+        self._wide = wide
         if self.input_mean is not None or self.adapt_mean is not None:
             return
         self.adapt_mean = self.add_weight(
@@ -132,6 +187,20 @@ class Normalization(Layer):
         self.count = self.add_weight(
             name="count", shape=(), dtype="int32", initializer="zeros", trainable=False
         )
+
+    def _check_fit(self, wide: tuple[int, ...], input_shape: tuple[int | None, ...]) -> None:
+        """Raise for inputs that the given mean and variance cannot be spread over."""
+        given = np.shape(self.input_mean)
+        pairs = zip_longest(reversed(given), reversed(wide), fillvalue=1)
+        if prod(given) != prod(wide) and any(size not in (1, n) for size, n in pairs):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"the axes {self.axis} of the inputs must have the sizes of mean and variance, "
+                    f"{given}",
+                    f"input of shape {input_shape}",
+                )
+            )
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Measure mean and variance.
@@ -149,19 +218,35 @@ class Normalization(Layer):
                 )
             )
         total = None
-        for batch in batches_of(data, steps):
+        for batch in batches_of(self, data, steps):
+            batch = numbers_to_adapt(self, batch)
             if batch.ndim == 1 and self.axis:
                 batch = batch[:, None]  # one feature
             if not self.built:
                 self.build((None, *batch.shape[1:]))
                 self._after_build()
-            total = _joined(total, _measured(batch, self._kept))
+            self._check_width(batch.shape)
+            if batch.size:
+                total = _joined(total, _measured(batch, self._kept))
         if total is None:
-            raise ArgumentError(message(self._who(), "adapt needs at least one batch", "none"))
+            raise DataError(message(self._who(), "adapt needs at least one row", "none"))
         count, mean, squares = total
         self.adapt_mean.assign(np.asarray(mean, "float32"))
         self.adapt_variance.assign(np.asarray(squares / count, "float32"))
         self._adapted = True
+
+    def _check_width(self, shape: tuple[Any, ...]) -> None:
+        """Raise for data whose kept axes have other sizes than the statistics."""
+        pairs = zip_longest(reversed(shape), reversed(self._wide), fillvalue=1)
+        if any(wide not in (1, size) for size, wide in pairs):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"its mean and variance have the sizes {tuple(self._wide)} (1: any)",
+                    f"data of shape {tuple(shape)}",
+                    "Use one layer for each kind of data.",
+                )
+            )
 
     def reset_state(self) -> None:
         """Forget what `adapt` measured."""
@@ -187,11 +272,13 @@ class Normalization(Layer):
         wide = getattr(self, "_wide", None)
         if wide is None:
             return value
-        return jnp.broadcast_to(value.reshape(wide) if value.size > 1 else value, wide)
+        if value.size == prod(wide):
+            value = value.reshape(wide)
+        return jnp.broadcast_to(value, wide)
 
     def call(self, inputs: Any) -> Any:
         """The normalized inputs."""
-        x = jnp.asarray(inputs).astype(self.compute_dtype)
+        x = _one_array(self, inputs)
         mean, variance = self.mean, self.variance
         if mean is None:
             raise NotBuiltError(
@@ -204,9 +291,16 @@ class Normalization(Layer):
             )
         deviation = jnp.maximum(jnp.sqrt(variance), config.epsilon()).astype(x.dtype)
         mean = mean.astype(x.dtype)
+        if mean.size > 1:
+            self._check_width(x.shape)
         if mean.size == 1:  # one feature: a column without its axis keeps its shape
             mean, deviation = mean.reshape(()), deviation.reshape(())
         return x * deviation + mean if self.invert else (x - mean) / deviation
+
+    def set_weights(self, weights: Any) -> None:
+        """Set the statistics from arrays."""
+        super().set_weights(weights)
+        self._adapted = True
 
     def load_own_variables(self, store: Any) -> None:
         """Set the statistics from a store."""
@@ -234,7 +328,6 @@ Measured = tuple[int, np.ndarray, np.ndarray]
 def _measured(batch: np.ndarray, kept: tuple[int, ...]) -> Measured:
     """(count, mean, sum of squared distances from it) of a batch, in float64."""
     axes = tuple(a for a in range(batch.ndim) if a not in kept)
-    batch = np.asarray(batch, "float64")
     mean = batch.mean(axes, keepdims=True)
     squares = np.square(batch - mean).sum(axes)
     return batch.size // max(squares.size, 1), mean.reshape(squares.shape), squares

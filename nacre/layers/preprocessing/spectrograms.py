@@ -13,6 +13,7 @@ from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.layer import Layer
+from nacre.layers.preprocessing.encoding import checked_whole
 
 _MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 _SMALLEST_POWER = 1e-7  # Keras's epsilon: a magnitude has a finite logarithm and gradient
@@ -32,7 +33,8 @@ class MelSpectrogram(Layer):
         min_freq: Lowest frequency of the bands.
         max_freq: Highest; by default half the sampling rate.
         power_to_db: Whether the result is in decibels.
-        top_db: Decibels below the loudest value (of the whole batch) at which quiet ones are cut.
+        top_db: Decibels below the loudest value (of the whole batch) at which quiet ones are cut;
+            None for no cut.
         mag_exp: Power of the magnitude: 2 for power, 1 for magnitude.
         min_power: Smallest power in decibels.
         ref_power: Power of 0 decibels.
@@ -67,12 +69,15 @@ class MelSpectrogram(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.fft_length = fft_length
-        self.sequence_stride = sequence_stride
+        self.fft_length = checked_whole(self, "fft_length", fft_length)
+        self.sequence_stride = checked_whole(self, "sequence_stride", sequence_stride)
         self.sequence_length = sequence_length or fft_length
         self.window = window
         self.sampling_rate = sampling_rate
-        self.num_mel_bins = num_mel_bins
+        self.num_mel_bins = checked_whole(self, "num_mel_bins", num_mel_bins)
+        if not 0 < self.sequence_length <= self.fft_length:
+            rule = f"sequence_length must be from 1 to fft_length={fft_length}"
+            raise ArgumentError(message(self._who(), rule, str(sequence_length)))
         self.min_freq = min_freq
         self.max_freq = max_freq or int(sampling_rate / 2)
         self.power_to_db = power_to_db
@@ -127,7 +132,9 @@ class MelSpectrogram(Layer):
     def _decibels(self, power: jax.Array) -> jax.Array:
         decibels = 10 * jnp.log10(jnp.maximum(power, self.min_power))
         decibels = decibels - 10 * np.log10(max(self.ref_power, self.min_power))
-        return jnp.maximum(decibels, jnp.max(decibels) - self.top_db)
+        if self.top_db is None:
+            return decibels
+        return jnp.maximum(decibels, jnp.max(decibels, initial=-jnp.inf) - self.top_db)
 
 
 @register("layers/STFTSpectrogram")
@@ -185,6 +192,9 @@ class STFTSpectrogram(Layer):
                 raise ArgumentError(
                     message(self._who(), f"{name} must be one of {known}", repr(value))
                 )
+        checked_whole(self, "frame_length", frame_length)
+        if frame_step is not None:
+            checked_whole(self, "frame_step", frame_step)
         if fft_length is not None and fft_length < frame_length:
             raise ArgumentError(
                 message(

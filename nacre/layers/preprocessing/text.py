@@ -9,15 +9,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
-from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.core.configs import explicit_config
-from nacre.layers.preprocessing.encoding import batches_of, refuse_sparse
+from nacre.layers.preprocessing.encoding import (
+    batches_of,
+    checked_whole,
+    host_array,
+    refuse_sparse,
+)
 from nacre.layers.preprocessing.host_layer import HostLayer
-from nacre.layers.preprocessing.vocabulary import StringLookup
+from nacre.layers.preprocessing.vocabulary import (
+    StringLookup,
+    reduced,
+    refuse_other_than_strings,
+)
 
 _PUNCTUATION = re.compile(r'[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\']')
+_SPACES = re.compile(r"[ \t\n\v\f\r]+")
 _STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation", None)
 _SPLIT = ("whitespace", "character", None)
 
@@ -42,10 +51,14 @@ class TextVectorization(HostLayer):
         idf_weights: Weights for 'tf_idf'.
         sparse: Accepted as False only.
         ragged: Accepted as False only.
-        encoding: Of bytes.
+        encoding: Of bytes; what cannot be read in it becomes U+FFFD.
     Shapes:
         inputs (batch,) or (batch, 1) strings
         returns (batch, length) ints; (batch, vocabulary) for the other modes
+    Source:
+        TensorFlow 2.21. Same: 'lower' turns A ... Z alone and only ASCII white space parts words,
+        so that vocabularies made by Keras fit; give functions of your own for other alphabets,
+        such as `standardize=str.casefold`.
     Example:
         >>> layer = TextVectorization()
         >>> layer.adapt(["The cat sat.", "The dog!"])
@@ -85,10 +98,14 @@ class TextVectorization(HostLayer):
             )
         self._check_choice("standardize", standardize, _STANDARDIZE)
         self._check_choice("split", split, _SPLIT)
-        if output_sequence_length is not None and output_mode != "int":
-            raise ArgumentError(
-                message(self._who(), "output_sequence_length needs output_mode='int'", output_mode)
-            )
+        if output_sequence_length is not None:
+            if output_mode != "int":
+                rule = "output_sequence_length needs output_mode='int'"
+                raise ArgumentError(message(self._who(), rule, repr(output_mode)))
+            checked_whole(self, "output_sequence_length", output_sequence_length)
+        if ngrams is not None:
+            for size in ngrams if isinstance(ngrams, list | tuple) else (ngrams,):
+                checked_whole(self, "ngrams", size)
         self.max_tokens = max_tokens
         self.standardize = standardize
         self.split = split
@@ -124,23 +141,23 @@ class TextVectorization(HostLayer):
         if callable(self.standardize):
             text = str(self.standardize(text))
         elif self.standardize is not None:
-            text = text.lower() if "lower" in self.standardize else text
+            text = _ascii_lower(text) if "lower" in self.standardize else text
             text = _PUNCTUATION.sub("", text) if "strip" in self.standardize else text
         if callable(self.split):
             tokens = [str(token) for token in self.split(text)]
         elif self.split is None:
             tokens = [text]
         else:
-            tokens = text.split() if self.split == "whitespace" else list(text)
+            tokens = _words(text) if self.split == "whitespace" else list(text)
         if self.ngrams is None:
             return tokens
         sizes = range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams
         return [" ".join(tokens[i : i + n]) for n in sizes for i in range(len(tokens) - n + 1)]
 
     def _documents(self, texts: Any) -> list[list[str]]:
-        array = np.asarray(to_numpy_if_foreign(texts))
-        plain = [t.decode(self.encoding) if isinstance(t, bytes) else str(t) for t in array.ravel()]
-        return [self.tokens_of(text) for text in plain]
+        array = host_array(self, texts)
+        refuse_other_than_strings(self, array, "Convert other values with x.astype(str).")
+        return [self.tokens_of(self._lookup_layer._token(text)) for text in array.ravel()]
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
         """Take the vocabulary from texts.
@@ -150,7 +167,7 @@ class TextVectorization(HostLayer):
             batch_size: Kept for compatibility with Keras.
             steps: Number of batches to look at.
         """
-        documents = (d for batch in batches_of(data, steps) for d in self._documents(batch))
+        documents = (d for batch in batches_of(self, data, steps) for d in self._documents(batch))
         self._lookup_layer.adapt_documents(documents)
 
     def reset_state(self) -> None:
@@ -171,7 +188,7 @@ class TextVectorization(HostLayer):
 
     def call(self, inputs: Any) -> Any:
         """Indices or vectors for texts."""
-        texts = np.asarray(to_numpy_if_foreign(inputs))
+        texts = host_array(self, inputs)
         if texts.ndim == 0:
             return self.call(texts[None])[0]
         self._lookup_layer._ready_tokens(self._who())
@@ -260,6 +277,10 @@ class TextVectorization(HostLayer):
         """Take the weights of 'tf_idf' from a store."""
         self._lookup_layer.load_own_variables(store)
 
+    def __reduce__(self) -> Any:
+        """Pickles and copies keep the vocabulary."""
+        return reduced(super().__reduce__(), self._lookup_layer)
+
     def take_vocabulary(self, other: TextVectorization) -> None:
         """Have the vocabulary another layer found."""
         self._lookup_layer.take_vocabulary(other._lookup_layer)
@@ -281,3 +302,15 @@ class TextVectorization(HostLayer):
             vocabulary_size=self._lookup_layer.get_config()["vocabulary_size"],
             **{name: getattr(self, name) for name in names},
         )
+
+
+def _ascii_lower(text: str) -> str:
+    """The text with a ... z for A ... Z; other letters stay."""
+    if text.isascii():
+        return text.lower()
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+
+
+def _words(text: str) -> list[str]:
+    """What ASCII white space parts."""
+    return [word for word in _SPACES.split(text) if word]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,24 +13,32 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltError, message
-from nacre.core.interop import is_tracer, to_numpy_if_foreign
+from nacre.core.interop import is_tracer
 from nacre.core.registry import register
-from nacre.core.strings import refuse_missing
+from nacre.core.strings import is_text, refuse_missing
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import (
     batches_of,
     checked_mode,
+    checked_whole,
     encode,
+    host_array,
     refuse_sparse,
 )
 from nacre.layers.preprocessing.fingerprint import bytes_of, checked_salt, fingerprints
-from nacre.layers.preprocessing.host_layer import HostLayer, encode_on_host, encoded_shape
+from nacre.layers.preprocessing.host_layer import (
+    HostLayer,
+    encode_on_host,
+    encoded_shape,
+    with_wide_ints,
+)
 
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 _OOV_METHODS = ("floormod", "farmhash")
 _FILE = "vocabulary.txt"
+_EXACT_FILE = "vocabulary.json"  # written too where a token would not stay on its line
 
 
 def count_documents(
@@ -50,6 +59,17 @@ def count_documents(
             in_documents.update(set(document))
         total += 1
     return counts, in_documents, total
+
+
+def refuse_other_than_strings(layer: Layer, values: np.ndarray, fix: str) -> None:
+    """Raise for an array of anything but strings."""
+    if values.dtype.kind == "O":
+        refuse_missing(values, layer._who())
+    if values.size and not is_text(values):
+        what = f"inputs of dtype {values.dtype}"
+        if values.dtype.kind == "O":
+            what = f"values such as {values.ravel()[0]!r}"
+        raise DTypeError(message(layer._who(), "inputs must be strings", what, fix))
 
 
 class IndexLookup(Layer):
@@ -83,16 +103,16 @@ class IndexLookup(Layer):
         for unused in ("vocabulary_size", "has_input_vocabulary"):
             kwargs.pop(unused, None)
         super().__init__(**kwargs)
-        self.output_mode = checked_mode(
-            self, "multi_hot" if output_mode == "binary" else output_mode.replace("-", "_"), _MODES
-        )
+        spellings = {"binary": "multi_hot", "tf-idf": "tf_idf"}
+        mode = spellings.get(str(output_mode), output_mode)
+        self.output_mode = checked_mode(self, mode, _MODES)
         refuse_sparse(self, sparse)
-        if max_tokens is not None and max_tokens <= 1:
-            raise ArgumentError(message(self._who(), "max_tokens must be above 1", str(max_tokens)))
-        if num_oov_indices < 0:
-            raise ArgumentError(
-                message(self._who(), "num_oov_indices must not be negative", str(num_oov_indices))
-            )
+        if max_tokens is not None:
+            max_tokens = checked_whole(self, "max_tokens", max_tokens, 2)
+        elif pad_to_max_tokens:
+            rule = "pad_to_max_tokens needs max_tokens"
+            raise ArgumentError(message(self._who(), rule, "max_tokens=None"))
+        num_oov_indices = checked_whole(self, "num_oov_indices", num_oov_indices, 0)
         if invert and self.output_mode != "int":
             raise ArgumentError(
                 message(self._who(), "invert needs output_mode='int'", self.output_mode)
@@ -114,6 +134,7 @@ class IndexLookup(Layer):
         self._idf: np.ndarray | None = None
         self.input_vocabulary = vocabulary
         self.input_idf_weights = idf_weights
+        self._check_weights(idf_weights)
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
 
@@ -123,6 +144,21 @@ class IndexLookup(Layer):
 
     def _token(self, value: Any) -> Any:
         raise NotImplementedError(message(self._who(), "a lookup must define _token"))
+
+    def _checked(self, values: np.ndarray) -> np.ndarray:
+        """Values a vocabulary is made of, when they can be."""
+        return values
+
+    def _check_weights(self, idf_weights: Any) -> None:
+        if idf_weights is not None and self.output_mode != "tf_idf":
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "idf_weights belong to output_mode='tf_idf'",
+                    f"output_mode={self.output_mode!r}",
+                    "Leave idf_weights out.",
+                )
+            )
 
     @property
     def _has_mask(self) -> bool:
@@ -143,10 +179,11 @@ class IndexLookup(Layer):
                 one token a line.
             idf_weights: Weights for output 'tf_idf', one a token.
         """
+        self._check_weights(idf_weights)
         if isinstance(vocabulary, str | Path):
-            lines = Path(vocabulary).read_text(encoding="utf-8").split("\n")
-            vocabulary = lines[:-1] if lines and lines[-1] == "" else lines
-        tokens = [self._token(v) for v in np.asarray(to_numpy_if_foreign(vocabulary)).tolist()]
+            vocabulary = self._lines(Path(vocabulary))
+        values = self._checked(host_array(self, vocabulary))
+        tokens = [self._token(v) for v in values.ravel().tolist()]
         if not tokens:
             raise ArgumentError(
                 message(
@@ -162,6 +199,7 @@ class IndexLookup(Layer):
             tokens = tokens[len(specials) :]
             if weights is not None:
                 weights = weights[-len(tokens) :] if tokens else []
+        self._refuse_specials(tokens)
         repeated = [token for token, n in Counter(tokens).items() if n > 1]
         if repeated:
             raise ArgumentError(
@@ -191,6 +229,29 @@ class IndexLookup(Layer):
             mean = float(np.mean(weights)) if weights else 0.0
             self._idf = np.array([mean] * self.num_oov_indices + weights, "float32")
 
+    def _lines(self, path: Path) -> list[str]:
+        if not path.is_file():
+            rule = "vocabulary must be tokens, or a text file with one a line"
+            raise ArgumentError(message(self._who(), rule, f"no file at {str(path)!r}"))
+        lines = path.read_text(encoding="utf-8").split("\n")
+        return lines[:-1] if lines and lines[-1] == "" else lines
+
+    def _refuse_specials(self, tokens: list[Any]) -> None:
+        """Raise for special tokens that do not stand in front, where they have their indices."""
+        reserved = [self.mask_token] if self.mask_token is not None else []
+        reserved += [self.oov_token] if self.invert else []
+        found = [token for token in reserved if token in tokens]
+        if found:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    f"the vocabulary must begin with all of {self._specials()}, or hold none of "
+                    "the special tokens",
+                    f"{found[0]!r} among the others",
+                    "Leave the special tokens out.",
+                )
+            )
+
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """The tokens, in the order of their indices."""
         specials = self._specials() if include_special_tokens else []
@@ -207,7 +268,8 @@ class IndexLookup(Layer):
             data: Array or list of tokens, or batches of such. A row is one document.
             steps: Number of batches to look at.
         """
-        rows = (row for batch in batches_of(data, steps) for row in np.atleast_1d(batch))
+        batches = (self._checked(batch) for batch in batches_of(self, data, steps))
+        rows = (row for batch in batches for row in np.atleast_1d(batch))
         self.adapt_documents([self._token(t) for t in np.ravel(row).tolist()] for row in rows)
 
     def adapt_documents(self, documents: Iterable[Sequence[Any]]) -> None:
@@ -245,7 +307,11 @@ class IndexLookup(Layer):
         """Indices or vectors for tokens; tokens for indices when inverted."""
         self._ready_tokens()
         if self.invert:
-            indices = np.asarray(to_numpy_if_foreign(inputs)).astype("int64")
+            indices = host_array(self, inputs)
+            if is_text(indices):
+                rule = "with invert=True inputs must be indices"
+                raise DTypeError(message(self._who(), rule, "strings", "Leave invert out."))
+            indices = indices.astype("int64")
             table = np.array(self.get_vocabulary())
             known = (indices >= 0) & (indices < len(table))
             return np.where(known, table[np.where(known, indices, 0)], self.oov_token)
@@ -253,7 +319,7 @@ class IndexLookup(Layer):
 
     def _indices(self, inputs: Any) -> Any:
         """Indices of tokens, on the host; -1 for the mask token where it has no index."""
-        values = np.asarray(to_numpy_if_foreign(inputs))
+        values = host_array(self, inputs)
         if values.size == 0:
             return values.astype("int32")
         unique, inverse = np.unique(values, return_inverse=True)
@@ -317,14 +383,20 @@ class IndexLookup(Layer):
     def save_assets(self, folder: str) -> None:
         """Write the vocabulary into a folder, as `vocabulary.txt`."""
         if self.input_vocabulary is None and self._tokens is not None:
-            text = "\n".join(str(token) for token in self.get_vocabulary())
+            tokens = self.get_vocabulary()
+            text = "\n".join(str(token) for token in tokens)
             (Path(folder) / _FILE).write_text(text, encoding="utf-8")
+            if "\r" in text or text.count("\n") != max(len(tokens) - 1, 0):
+                (Path(folder) / _EXACT_FILE).write_text(json.dumps(tokens), encoding="utf-8")
 
     def load_assets(self, folder: str) -> None:
         """Read the vocabulary from a folder `save_assets` wrote."""
         path = Path(folder) / _FILE
         if self.input_vocabulary is None and path.exists():
-            tokens = path.read_text(encoding="utf-8").split("\n")
+            exact = Path(folder) / _EXACT_FILE
+            is_exact = exact.exists()
+            text = (exact if is_exact else path).read_text(encoding="utf-8")
+            tokens = json.loads(text) if is_exact else text.split("\n")
             weights = None if self.output_mode != "tf_idf" else np.ones(len(tokens))
             self.set_vocabulary(tokens, weights)
 
@@ -341,6 +413,10 @@ class IndexLookup(Layer):
             specials = len(self._specials())
             given = np.asarray(store["idf_weights"])[specials : specials + len(self._tokens)]
             self.set_vocabulary(self._tokens, given)
+
+    def __reduce__(self) -> Any:
+        """Pickles and copies keep the vocabulary."""
+        return reduced(super().__reduce__(), self)
 
     def take_vocabulary(self, other: IndexLookup) -> None:
         """Have the vocabulary another lookup found."""
@@ -367,6 +443,20 @@ class IndexLookup(Layer):
         )
 
 
+def reduced(plain: tuple[Any, tuple[Any, ...]], lookup: IndexLookup) -> Any:
+    """How a layer is pickled: `plain`, what its base does, and the vocabulary of its lookup."""
+    tokens, weights = lookup._tokens, lookup._idf
+    if not tokens:
+        return plain
+    return _restored, (plain, tokens, None if weights is None else weights[-len(tokens) :])
+
+
+def _restored(plain: tuple[Any, tuple[Any, ...]], tokens: list[Any], weights: Any) -> Any:
+    layer = plain[0](*plain[1])
+    layer.set_vocabulary(tokens, weights)
+    return layer
+
+
 @register("layers/StringLookup")
 class StringLookup(HostLayer, IndexLookup):
     """Indices for strings, or with `invert` strings for indices.
@@ -385,7 +475,7 @@ class StringLookup(HostLayer, IndexLookup):
         output_mode: 'int', 'one_hot', 'multi_hot', 'count' or 'tf_idf'.
         pad_to_max_tokens: Whether vectors have the size `max_tokens`.
         sparse: Accepted as False only.
-        encoding: Of bytes.
+        encoding: Of bytes; what cannot be read in it becomes U+FFFD.
         salt: One or two ints, for another distribution over several unknown indices.
         oov_method: 'floormod' or 'farmhash': the same for strings.
     Source:
@@ -424,22 +514,15 @@ class StringLookup(HostLayer, IndexLookup):
     _token_dtype = "string"
 
     def _indices(self, inputs: Any) -> Any:
-        values = np.asarray(to_numpy_if_foreign(inputs))
-        if values.dtype.kind in "biufc" and values.size:
-            raise DTypeError(
-                message(
-                    self._who(),
-                    "inputs must be strings",
-                    f"inputs of dtype {values.dtype}",
-                    "Use IntegerLookup for integers, or convert them with x.astype(str).",
-                )
-            )
-        if values.dtype.kind == "O":
-            refuse_missing(values, self._who())
-        return super()._indices(values)
+        return super()._indices(self._checked(host_array(self, inputs)))
+
+    def _checked(self, values: np.ndarray) -> np.ndarray:
+        fix = "Use IntegerLookup for integers, or convert them with x.astype(str)."
+        refuse_other_than_strings(self, values, fix)
+        return values
 
     def _token(self, value: Any) -> str:
-        return value.decode(self.encoding) if isinstance(value, bytes) else str(value)
+        return value.decode(self.encoding, "replace") if isinstance(value, bytes) else str(value)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
@@ -488,10 +571,6 @@ class IntegerLookup(IndexLookup):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if max_tokens is None and pad_to_max_tokens:
-            raise ArgumentError(
-                message("IntegerLookup", "pad_to_max_tokens needs max_tokens", "max_tokens=None")
-            )
         super().__init__(
             max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,
             output_mode, sparse, pad_to_max_tokens, oov_method, salt, name=name, **kwargs,
@@ -500,8 +579,24 @@ class IntegerLookup(IndexLookup):
 
     _token_dtype = "int32"
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the layer; outside compiled models integers may have 64 bits."""
+        return super().__call__(*with_wide_ints(args), **kwargs)
+
+    def _checked(self, values: np.ndarray) -> np.ndarray:
+        if values.dtype.kind == "f" and np.any(values % 1):
+            rule = "its tokens must be whole numbers"
+            raise DTypeError(message(self._who(), rule, f"{values[values % 1 != 0][:3].tolist()}"))
+        return values
+
     def _token(self, value: Any) -> int:
-        return int(value)
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            rule = "its tokens must be integers"
+            raise DTypeError(
+                message(self._who(), rule, repr(value), "Use StringLookup for strings.")
+            ) from None
 
     def _bucket(self, token: Any) -> int:
         if self.oov_method == "floormod" and self.salt is None:

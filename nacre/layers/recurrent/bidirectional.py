@@ -154,6 +154,15 @@ class Bidirectional(Layer):
             return y, y_back
         if self.merge_mode == "concat":
             return ops.concatenate([y, y_back], axis=-1)
+        if y.shape != y_back.shape:
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"merge_mode={self.merge_mode!r} needs outputs of one shape",
+                    f"{tuple(y.shape)} and {tuple(y_back.shape)}",
+                    "Use merge_mode='concat' or None.",
+                )
+            )
         if self.merge_mode == "mul":
             return y * y_back
         total = y + y_back

@@ -8,7 +8,6 @@ from nacre import activations, ops
 from nacre.core.registry import register
 from nacre.layers.recurrent.recurrent_cell import (
     RecurrentCell,
-    first_state,
     units_of,
     with_open_forget_gate,
 )
@@ -92,7 +91,7 @@ class SimpleRNNCell(RecurrentCell):
 
     def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
         """One step: the new state, as output and as state."""
-        x, h = self.dropped(sequence, first_state(states), training)
+        x, h = self.dropped(sequence, *self.states_for(sequence, states), training)
         projected = ops.matmul(x, self.kernel)
         if self.bias is not None:
             projected = projected + self.bias
@@ -190,7 +189,7 @@ class LSTMCell(RecurrentCell):
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
         """One step: the new hidden state, and both new states."""
-        h, c = states
+        h, c = self.states_for(inputs, states)
         x, h = self.dropped(inputs, h, training)
         z = ops.matmul(x, self.kernel) + ops.matmul(h, self.recurrent_kernel)
         if self.bias is not None:
@@ -289,7 +288,7 @@ class GRUCell(RecurrentCell):
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
         """One step: the new state, as output and as state."""
-        before = first_state(states)
+        (before,) = self.states_for(inputs, states)
         x, h = self.dropped(inputs, before, training)
         projected = ops.matmul(x, self.kernel)
         if self.bias is not None:

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre import activations, constraints, initializers, regularizers
+from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.core import random
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.layers.base.layer import Layer
 
 
@@ -103,6 +103,22 @@ class RecurrentCell(Layer):
         sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
         return [jnp.zeros((batch_size, size), self.compute_dtype) for size in sizes]
 
+    def states_for(self, inputs: Any, states: Any) -> list[Any]:
+        """The states of a step as a list, checked against the inputs."""
+        given = list(states) if isinstance(states, list | tuple) else [states]
+        sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
+        wanted = [(*inputs.shape[:-1], size) for size in sizes]
+        if not _fit(given, wanted):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"states must be {len(sizes)} array(s) of the shapes {wanted}",
+                    f"{[tuple(getattr(state, 'shape', ())) for state in given]}",
+                    f"Begin with {type(self).__name__}.get_initial_state(batch_size).",
+                )
+            )
+        return given
+
     # ------------------------------------------------------------------------------- dropout
 
     def hold_dropout(self, input_shape: Any, state_shape: Any, training: Any) -> None:
@@ -130,8 +146,15 @@ class RecurrentCell(Layer):
         kept = jax.random.bernoulli(random.draw_key(self.seed_generator), 1 - rate, shape)
         return kept.astype(dtype) / (1 - rate)
 
+    def as_floats(self, inputs: Any) -> Any:
+        """Inputs of whole numbers in the dtype of the states; floats as they are."""
+        if jnp.issubdtype(inputs.dtype, jnp.floating):
+            return inputs
+        return ops.cast(inputs, self.compute_dtype)
+
     def dropped(self, inputs: Any, state: Any, training: Any) -> tuple[Any, Any]:
-        """Inputs and hidden state after dropout."""
+        """Inputs, as floats, and hidden state after dropout."""
+        inputs = self.as_floats(inputs)
         if not training or self.seed_generator is None:
             return inputs, state
         masks = self._held_dropout or self._draw_dropout(inputs.shape, state.shape)
@@ -141,9 +164,19 @@ class RecurrentCell(Layer):
         )
 
 
-def first_state(states: Any) -> Any:
-    """The hidden state from a list of states, or from one given bare."""
-    return states[0] if isinstance(states, list | tuple) else states
+def _fit(states: list[Any], wanted: list[Any]) -> bool:
+    """Whether states have the wanted shapes; a batch of 1 serves any other, an unknown one too."""
+    if len(states) != len(wanted) or any(not hasattr(state, "shape") for state in states):
+        return False
+    return all(
+        len(state.shape) == len(shape)
+        and state.shape[-1] == shape[-1]
+        and not any(
+            isinstance(a, int) and isinstance(b, int) and a != b and 1 not in (a, b)
+            for a, b in zip(state.shape, shape, strict=True)
+        )
+        for state, shape in zip(states, wanted, strict=True)
+    )
 
 
 def units_of(cell: Any, units: Any) -> int:

@@ -12,6 +12,7 @@ from nacre.core import tree
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.variable import Variable
+from nacre.layers.base.calling import numbers_as_array
 from nacre.layers.base.layer import Layer
 from nacre.layers.recurrent import whole_sequence
 from nacre.layers.recurrent.stacked import StackedRNNCells, initial_state_of
@@ -189,7 +190,7 @@ class RNN(Layer):
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False
     ) -> Any:
         """Step through the sequences."""
-        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        mask = self._checked_mask(mask, sequences)
         states = self._first_states(sequences, initial_state)
         last, outputs, states = self.inner_loop(sequences, states, mask, training)
         if self._states is not None:
@@ -219,6 +220,29 @@ class RNN(Layer):
         finally:
             release_dropout(self.cell)
 
+    def _checked_mask(self, mask: Any, sequences: Any) -> Any:
+        """One mask (batch, time), or None."""
+        mask = numbers_as_array(mask) if isinstance(mask, list | tuple) else mask
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        if mask is None:
+            return None
+        mask, wanted = jnp.asarray(mask), jax.tree.leaves(sequences)[0].shape[:2]
+        if mask.ndim == 3 and mask.shape[-1] == 1:
+            mask = mask[..., 0]
+        if (
+            mask.ndim != 2
+            or _differs(mask.shape[0], wanted[0])
+            or _differs(mask.shape[1], wanted[1])
+        ):
+            raise ShapeError(
+                message(
+                    self._who(),
+                    f"mask must have the axes (batch, time) of the sequences, {tuple(wanted)}",
+                    f"a mask of shape {tuple(mask.shape)}",
+                )
+            )
+        return mask
+
     def _first_states(self, sequences: Any, initial_state: Any) -> Any:
         batch = jax.tree.leaves(sequences)[0].shape[0]
         if initial_state is None:
@@ -230,22 +254,22 @@ class RNN(Layer):
             initial_state = [initial_state]
         nested = self._zero_states(sequences)
         leaves, wanted = jax.tree.leaves(initial_state), jax.tree.leaves(nested)
-        if len(leaves) != len(wanted):
+        if len(leaves) != len(wanted) or not all(hasattr(leaf, "shape") for leaf in leaves):
             raise ShapeError(
                 message(
                     self._who(),
                     f"initial_state must hold {len(wanted)} array(s), one for each state",
-                    f"{len(leaves)}",
+                    f"{len(leaves)} of type {', '.join(type(leaf).__name__ for leaf in leaves)}",
                     "Pass them as a list: initial_state=[...].",
                 )
             )
         for given, zeros in zip(leaves, wanted, strict=True):
-            if tuple(given.shape[1:]) != tuple(zeros.shape[1:]):
+            if given.shape[1:] != zeros.shape[1:] or _differs(given.shape[0], batch):
                 raise ShapeError(
                     message(
                         self._who(),
-                        f"states must have the shapes {[(None, *w.shape[1:]) for w in wanted]}",
-                        f"{[(None, *s.shape[1:]) for s in leaves]}",
+                        f"states must have the shapes {[tuple(w.shape) for w in wanted]}",
+                        f"{[tuple(s.shape) for s in leaves]}",
                     )
                 )
         dtype = jnp.dtype(self.compute_dtype)
@@ -288,6 +312,11 @@ def _step_shapes(shapes: Any) -> Any:
     if all(size is None or isinstance(size, int) for size in shapes):
         return _step_shape(shapes)
     return [_step_shapes(shape) for shape in shapes]
+
+
+def _differs(size: Any, wanted: Any) -> bool:
+    """Whether two sizes are known to differ; those of symbolic shapes are not."""
+    return isinstance(size, int) and isinstance(wanted, int) and size != wanted
 
 
 def _holds_states(inputs: Any) -> bool:

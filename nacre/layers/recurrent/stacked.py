@@ -33,6 +33,10 @@ class StackedRNNCells(Layer):
 
     def __init__(self, cells: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not isinstance(cells, list | tuple) or not cells:
+            raise ArgumentError(
+                message(self._who(), "cells must be a list of one or more cells", repr(cells))
+            )
         for cell in cells:
             if not callable(cell) or not hasattr(cell, "state_size"):
                 raise ArgumentError(

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from nacre.core import scope
+from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.variable import Variable
 from nacre.layers.base.calling import signature_of
 from nacre.layers.base.layer import Layer
@@ -23,7 +24,13 @@ def call_cell(cell: Any, inputs: Any, states: list[Any], training: Any, **kwargs
     """One step of any cell: its output, and its new states as a list."""
     if isinstance(cell, Layer) and signature_of(type(cell).call).takes_training:
         kwargs["training"] = training
-    output, new_states = cell(inputs, states, **kwargs)
+    result = cell(inputs, states, **kwargs)
+    if not isinstance(result, list | tuple) or len(result) != 2:
+        got = f"{len(result)} values" if isinstance(result, list | tuple) else "one value"
+        raise ArgumentError(
+            message(type(cell).__name__, "a cell must return (output, new_states)", got)
+        )
+    output, new_states = result
     return output, list(new_states) if isinstance(new_states, list | tuple) else [new_states]
 
 
@@ -74,6 +81,7 @@ def run_cell(
     values = [_value(v) for v in changing]
     first = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), steps)
     output, new_states, _ = jax.eval_shape(one_step, first, states, values)
+    _check_states(cell, states, new_states)
     # A loop's states keep their dtypes: those the cell gives.
     states = jax.tree.map(lambda s, new: jnp.asarray(s).astype(new.dtype), states, new_states)
     held = jax.tree.map(lambda o: jnp.zeros(o.shape, o.dtype), output)
@@ -100,6 +108,20 @@ def run_cell(
     return last, outputs, states
 
 
+def _check_states(cell: Any, before: Any, after: Any) -> None:
+    """A loop's states keep their shapes."""
+    shapes = [[tuple(leaf.shape) for leaf in jax.tree.leaves(states)] for states in (before, after)]
+    if shapes[0] != shapes[1]:
+        raise ShapeError(
+            message(
+                type(cell).__name__,
+                f"a step must return states of the shapes it gets, {shapes[0]}",
+                f"{shapes[1]}",
+                "Let state_size tell the sizes of the states.",
+            )
+        )
+
+
 def _where(mask: Any, new: Any, old: Any) -> Any:
     """Rows of `new` where the mask is True, else of `old`, leaf by leaf."""
 
@@ -117,15 +139,29 @@ def _pure_step(cell: Any, structure: Any, training: Any) -> tuple[Any, list[Vari
     def one_step(inputs: Any, states: Any, values: list[Any]) -> Any:
         if not changing:
             output, new_states = call_cell(cell, inputs, states, training)
-            return output, jax.tree.unflatten(structure, jax.tree.leaves(new_states)), values
+            return output, _structured(cell, structure, new_states), values
         fixed = [(v, _value(v)) for v in variables if v.trainable]
         mapping = [*fixed, *zip(changing, values, strict=True)]
         with scope.StatelessScope(mapping) as inner:
             output, new_states = call_cell(cell, inputs, states, training)
             values = [inner.get_current_value(v) for v in changing]
-        return output, jax.tree.unflatten(structure, jax.tree.leaves(new_states)), values
+        return output, _structured(cell, structure, new_states), values
 
     return one_step, changing
+
+
+def _structured(cell: Any, structure: Any, states: Any) -> Any:
+    """A step's new states in the structure of the old ones."""
+    leaves = jax.tree.leaves(states)
+    if len(leaves) != structure.num_leaves:
+        raise ArgumentError(
+            message(
+                type(cell).__name__,
+                f"a step must return as many states as it gets, {structure.num_leaves}",
+                f"{len(leaves)}",
+            )
+        )
+    return jax.tree.unflatten(structure, leaves)
 
 
 def _draws_before_loop(cell: Any) -> bool:

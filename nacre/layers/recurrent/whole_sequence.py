@@ -27,6 +27,7 @@ def run(
     **options: Any,
 ) -> tuple[Any, Any, Any]:
     """Last output, all outputs or None, last states: as `stepping.run_cell`."""
+    sequences = cell.as_floats(sequences)
     masks = cell._held_dropout if training else None
     if masks is not None and masks[0] is not None:
         sequences = sequences * masks[0][:, None]  # one mask for all steps
@@ -55,7 +56,7 @@ def run(
     else:
         outputs, *after = rnn.simple_rnn(sequences, *states, *weights, **options)
     if return_sequences:
-        return outputs[:, -1], outputs, after
+        return (outputs[:, -1] if outputs.shape[1] != 0 else after[0]), outputs, after
     return outputs, None, after
 
 

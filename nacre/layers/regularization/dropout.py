@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import jax.numpy as jnp
 
 from nacre.core.config import standardize_data_format
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
+from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
 from nacre.layers.regularization.random_bits import keep_mask
+from nacre.ops._arrays import floating
 
 
 def checked_rate(layer: Layer, rate: Any) -> Any:
@@ -21,7 +24,7 @@ def checked_rate(layer: Layer, rate: Any) -> Any:
     Raises:
         ArgumentError: It is not.
     """
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
+    if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= rate <= 1:
         raise ArgumentError(
             message(
                 f"{type(layer).__name__} '{layer.name}'",
@@ -43,10 +46,24 @@ def drop(inputs: Any, rate: float, key: Any, noise_shape: Any = None) -> Any:
 
 
 def filled_shape(noise_shape: Any, shape: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A noise shape with the input's sizes where it has None."""
+    """A noise shape with the input's sizes where it has None.
+
+    Raises:
+        ShapeError: It does not fit the input.
+    """
     if noise_shape is None:
         return tuple(shape)
-    return tuple(n if m is None else m for m, n in zip(noise_shape, shape, strict=True))
+    pairs = list(zip(noise_shape, shape, strict=False))
+    misfits = [m for m, n in pairs if m not in (None, 1) and isinstance(n, int) and m != n]
+    if len(noise_shape) != len(shape) or misfits:
+        raise ShapeError(
+            message(
+                "Dropout",
+                "noise_shape must have a 1, a None or the input's size for each axis of the input",
+                f"noise_shape={tuple(noise_shape)} for an input of shape {tuple(shape)}",
+            )
+        )
+    return tuple(n if m is None else m for m, n in pairs)
 
 
 @register("layers/Dropout")
@@ -101,10 +118,18 @@ class Dropout(Layer):
         """The inputs, some of them 0 in training."""
         if not training or self.rate == 0:
             return inputs
-        return drop(inputs, self.rate, draw_key(self.seed_generator), self._mask_shape(inputs))
+        inputs, key = floating(inputs), draw_key(self.seed_generator)
+        return drop(inputs, self.rate, key, self._mask_shape(inputs))
 
     def _mask_shape(self, inputs: Any) -> Any:
         return self.noise_shape
+
+    def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
+        """The symbolic output: of the input's shape."""
+        if self.noise_shape is None or not training:
+            return super().compute_output_spec(inputs, training=training)
+        # A noise shape may fix the batch size, which tracing does not know.
+        return KerasTensor(inputs.shape, self.compute_dtype)
 
 
 class _SpatialDropout(Dropout):
@@ -114,6 +139,15 @@ class _SpatialDropout(Dropout):
     data_format = "channels_last"
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        if "noise_shape" in kwargs:
+            raise ArgumentError(
+                message(
+                    type(self).__name__,
+                    "it takes no noise_shape: one decision holds for a whole channel",
+                    f"noise_shape={kwargs['noise_shape']!r}",
+                    "Use Dropout for another shape.",
+                )
+            )
         super().__init__(rate, seed=seed, **kwargs)
         self.input_spec = InputSpec(ndim=self._rank + 2)
 
@@ -244,7 +278,7 @@ class AlphaDropout(Dropout):
             return inputs
         low = -1.6732632423543772 * 1.0507009873554805  # -alpha · scale of selu
         rate = self.rate
-        key = draw_key(self.seed_generator)
+        inputs, key = floating(inputs), draw_key(self.seed_generator)
         kept = keep_mask(key, 1.0 - rate, filled_shape(self.noise_shape, inputs.shape))
         # At rate 1 nothing is kept and the variance is 0: there is no scale to restore.
         variance = (1.0 - rate) * (1.0 + rate * low**2)

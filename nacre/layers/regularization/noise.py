@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
 from nacre.layers.base.layer import Layer
 from nacre.layers.regularization.dropout import checked_rate
+from nacre.ops._arrays import floating
 
 
 @register("layers/GaussianNoise")
@@ -30,8 +32,10 @@ class GaussianNoise(Layer):
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0 <= stddev:
-            raise ArgumentError(message(self._who(), "stddev must not be negative", repr(stddev)))
+        if isinstance(stddev, bool) or not isinstance(stddev, numbers.Real) or not 0 <= stddev:
+            raise ArgumentError(
+                message(self._who(), "stddev must be a number of at least 0", repr(stddev))
+            )
         self.stddev = stddev
         self.seed = seed
         if stddev > 0:
@@ -42,6 +46,7 @@ class GaussianNoise(Layer):
         """The inputs, with noise in training."""
         if not training or self.stddev == 0:
             return inputs
+        inputs = floating(inputs)
         noise = jax.random.normal(draw_key(self.seed_generator), inputs.shape, inputs.dtype)
         return inputs + noise * self.stddev
 
@@ -78,6 +83,7 @@ class GaussianDropout(Layer):
         if not training or self.rate == 0:
             return inputs
         deviation = math.sqrt(self.rate / (1.0 - self.rate))
+        inputs = floating(inputs)
         noise = jax.random.normal(draw_key(self.seed_generator), inputs.shape, inputs.dtype)
         return inputs * (1.0 + noise * deviation)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
+
+import numpy as np
 
 from nacre import ops
 from nacre.core.config import standardize_data_format
@@ -16,11 +19,12 @@ Pairs = tuple[tuple[int, int], ...]
 
 def _pairs(who: str, name: str, value: Any, rank: int) -> Pairs:
     """(before, after) for each spatial axis, from one int, an int an axis, or the pairs."""
-    items = [value] * rank if isinstance(value, int) else list(value)
-    if rank == 1 and len(items) == 2 and all(isinstance(n, int) for n in items):
+    items = [value] * rank if isinstance(value, numbers.Integral) else value
+    if rank == 1 and _is_pair(items):
         items = [items]
-    pairs = [(n, n) if isinstance(n, int) else tuple(n) for n in items]
-    good = len(pairs) == rank and all(len(p) == 2 and min(p) >= 0 for p in pairs)
+    if _is_ordered(items):
+        items = [(n, n) if isinstance(n, numbers.Integral) else n for n in items]
+    good = _is_ordered(items) and len(items) == rank and all(map(_is_pair, items))
     if not good:
         raise ArgumentError(
             message(
@@ -29,7 +33,18 @@ def _pairs(who: str, name: str, value: Any, rank: int) -> Pairs:
                 repr(value),
             )
         )
-    return tuple((int(a), int(b)) for a, b in pairs)
+    return tuple((int(a), int(b)) for a, b in items)
+
+
+def _is_ordered(value: Any) -> bool:
+    return isinstance(value, list | tuple | np.ndarray)
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether it is two ints of at least 0."""
+    if not _is_ordered(value) or len(value) != 2:
+        return False
+    return all(isinstance(n, numbers.Integral) and n >= 0 for n in value)
 
 
 def _first_spatial(data_format: str) -> int:

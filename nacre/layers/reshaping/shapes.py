@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
+
+import numpy as np
 
 from nacre import ops
 from nacre.core.config import standardize_data_format
@@ -62,6 +65,15 @@ def _resolve(who: str, target: tuple[int, ...], shape: tuple[Any, ...]) -> tuple
     return filled
 
 
+def _ints(who: str, rule: str, values: Any, lowest: int = 0, none: Any = None) -> tuple[int, ...]:
+    """A tuple of ints of at least `lowest`, with `none` in place of None; else an error."""
+    if isinstance(values, list | tuple | np.ndarray):
+        filled = [none if n is None else n for n in values]
+        if all(isinstance(n, numbers.Integral) and n >= lowest for n in filled):
+            return tuple(int(n) for n in filled)
+    raise ArgumentError(message(who, rule, repr(values)))
+
+
 @register("layers/Reshape")
 class Reshape(Layer):
     """Give each sample another shape with as many elements.
@@ -78,14 +90,11 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        flat = (target_shape,) if isinstance(target_shape, int) else target_shape
-        self.target_shape = tuple(-1 if n is None else n for n in flat)
+        flat = (target_shape,) if isinstance(target_shape, numbers.Integral) else target_shape
+        who, rule = self._who(), "target_shape must be ints of at least 0, and -1 at most once"
+        self.target_shape = _ints(who, rule, flat, lowest=-1, none=-1)
         if self.target_shape.count(-1) > 1:
-            raise ArgumentError(
-                message(
-                    self._who(), "at most one size of target_shape may be -1", str(target_shape)
-                )
-            )
+            raise ArgumentError(message(who, rule, repr(target_shape)))
 
     def call(self, inputs: Any) -> Any:
         """The samples in their new shape."""
@@ -122,7 +131,7 @@ class Permute(Layer):
 
     def __init__(self, dims: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
+        self.dims = _ints(self._who(), "dims must be several ints, as (2, 1)", dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ArgumentError(
                 message(
@@ -165,9 +174,9 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(n, int) or isinstance(n, bool):
-            raise ArgumentError(message(self._who(), "n must be an int", repr(n)))
-        self.n = n
+        if not isinstance(n, numbers.Integral) or isinstance(n, bool) or n < 1:
+            raise ArgumentError(message(self._who(), "n must be an int of at least 1", repr(n)))
+        self.n = int(n)
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Any) -> Any:

@@ -12,18 +12,10 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
+from nacre.layers.convolution.sliding import per_axis
 from nacre.ops._define import whole
 
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
-
-
-def _sizes(who: str, value: Any, rank: int) -> tuple[int, ...]:
-    sizes = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(sizes) != rank or not all(isinstance(n, int) and n > 0 for n in sizes):
-        raise ArgumentError(
-            message(who, f"size must be a positive int or {rank} of them", repr(value))
-        )
-    return sizes
 
 
 @whole("inputs", name="up_sampling")
@@ -57,9 +49,11 @@ class UpSampling1D(Layer):
         (1, 6, 2)
     """
 
+    rank = 1
+
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = _sizes(self._who(), size, 1)[0]
+        self.size = per_axis(self, "size", size)[0]
         self.supports_masking = True
         self.input_spec = InputSpec(ndim=3)
 
@@ -86,6 +80,8 @@ class UpSampling2D(Layer):
         (1, 8, 12, 3)
     """
 
+    rank = 2
+
     def __init__(
         self,
         size: Any = (2, 2),
@@ -94,7 +90,7 @@ class UpSampling2D(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.size = _sizes(self._who(), size, 2)
+        self.size = per_axis(self, "size", size)
         self.data_format = standardize_data_format(data_format)
         self.interpolation = str(interpolation).lower()
         if self.interpolation not in _INTERPOLATIONS:
@@ -129,11 +125,13 @@ class UpSampling3D(Layer):
         (1, 4, 4, 4, 3)
     """
 
+    rank = 3
+
     def __init__(
         self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.size = _sizes(self._who(), size, 3)
+        self.size = per_axis(self, "size", size)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=5)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
+from nacre.layers.base.calling import signature_of
+from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.layers.normalization.batch_normalization import BatchNormalization
 from nacre.layers.wrappers.wrapper import Wrapper
 
@@ -49,8 +52,15 @@ class TimeDistributed(Wrapper):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The layer's outputs for every step."""
         batch, steps = inputs.shape[:2]
-        if mask is not None and getattr(mask, "ndim", 0) > 2:
-            merged_mask = mask.reshape((batch * steps, *mask.shape[2:]))
+        if mask is not None:
+            check_broadcasts(
+                self._who(), "(batch, time) of the mask", mask.shape[:2], (batch, steps)
+            )
+        takes_mask = signature_of(type(self.layer).call).takes_mask
+        if takes_mask and getattr(mask, "ndim", 0) > 2:
+            sizes = mask.shape[2:]
+            merged_mask = jnp.broadcast_to(mask, (batch, steps, *sizes))
+            merged_mask = merged_mask.reshape((batch * steps, *sizes))
         else:
             merged_mask = None
         if training and self._has_state() and isinstance(steps, int):
@@ -60,10 +70,10 @@ class TimeDistributed(Wrapper):
                 self._step(inputs[:, t], training, None if masks is None else masks[:, t])
                 for t in range(steps)
             ]
-            return jnp.stack(outputs, axis=1)
+            return jax.tree.map(lambda *each: jnp.stack(each, axis=1), *outputs)
         merged = inputs.reshape((batch * steps, *inputs.shape[2:]))  # (batch · time, *sizes)
         outputs = self._step(merged, training, merged_mask)
-        return outputs.reshape((batch, steps, *outputs.shape[1:]))
+        return jax.tree.map(lambda y: y.reshape((batch, steps, *y.shape[1:])), outputs)
 
     def _step(self, inputs: Any, training: bool | None, mask: Any) -> Any:
         extra = {} if training is None else {"training": training}
@@ -95,4 +105,6 @@ class TimeDistributed(Wrapper):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the outputs for the shape of the inputs."""
         inner = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
+        if inner and isinstance(inner[0], list | tuple):  # a layer of several outputs
+            return type(inner)((one[0], input_shape[1], *one[1:]) for one in inner)
         return (inner[0], input_shape[1], *inner[1:])

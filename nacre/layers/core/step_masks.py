@@ -1,0 +1,33 @@
+"""Masks that go with the first axes of a tensor, checked before they are used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre import ops
+from nacre.core.errors import ShapeError, message
+from nacre.layers.base.layer import Layer
+
+
+def fitting_mask(layer: Layer, mask: Any, shape: Any) -> Any:
+    """`mask` as a tensor, when its sizes are the first ones of `shape` (or 1).
+
+    Raises:
+        ShapeError: They are not.
+    """
+    mask = mask if hasattr(mask, "shape") else ops.convert_to_tensor(mask)
+    pairs = list(zip(mask.shape, shape, strict=False))
+    known = [(m, n) for m, n in pairs if isinstance(m, int) and isinstance(n, int)]
+    if len(mask.shape) > len(shape) or any(m not in (1, n) for m, n in known):
+        raise ShapeError(
+            message(
+                layer._who(),
+                "the mask must have the first axes of the input, batch first",
+                f"a mask of shape {_plain(mask.shape)} and an input of shape {_plain(shape)}",
+            )
+        )
+    return mask
+
+
+def _plain(shape: Any) -> tuple[int | None, ...]:
+    return tuple(n if isinstance(n, int) else None for n in shape)
