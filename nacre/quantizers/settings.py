@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
 from nacre.core.errors import ArgumentError, message
@@ -171,8 +172,48 @@ class Float8QuantizationConfig(QuantizationConfig):
         return {}
 
 
+class _AlgorithmConfig(QuantizationConfig):
+    """What the settings of GPTQ and AWQ share; each kind is a dataclass of its own fields."""
+
+    _mode: str
+    _bits: tuple[int, ...]
+    weight_bits: int
+    group_size: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        who = type(self).__name__
+        if self.weight_bits not in self._bits:
+            bits = ", ".join(map(str, self._bits))
+            rule = f"weight_bits must be among {bits}"
+            raise ArgumentError(message(who, rule, repr(self.weight_bits)))
+        for name in ("num_samples", "sequence_length", "num_grid_points"):
+            value = getattr(self, name, 1)
+            if not isinstance(value, int) or value < 1:
+                raise ArgumentError(message(who, f"{name} must be an int above 0", repr(value)))
+        size = self.group_size
+        if not isinstance(size, int) or (size < 1 and size != -1):
+            raise ArgumentError(message(who, "group_size must be -1 or an int above 0", repr(size)))
+
+    @property
+    def mode(self) -> str:
+        """Name of the algorithm."""
+        return self._mode
+
+    def dtype_policy_string(self) -> str:
+        """The mode as dtype policies write it, such as 'gptq/4/128'."""
+        return f"{self._mode}/{self.weight_bits}/{self.group_size}"
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings, as plain data, without the calibration data."""
+        config = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # of each kind
+        # Data, tokenizer and structure are needed while quantizing only, and have no config.
+        return config | dict.fromkeys(("dataset", "tokenizer", "quantization_layer_structure"))
+
+
 @register("quantizers/GPTQConfig")
-class GPTQConfig(QuantizationConfig):
+@dataclass(eq=False, repr=False)
+class GPTQConfig(_AlgorithmConfig):
     """Settings of GPTQ, which rounds weights one column after the other on calibration data.
 
     nacre reads and writes the settings, so that configs survive, and does not run the algorithm:
@@ -191,71 +232,34 @@ class GPTQConfig(QuantizationConfig):
         quantization_layer_structure: Which layers follow which.
     """
 
-    _bits = (2, 3, 4, 8)
     _mode = "gptq"
+    _bits = (2, 3, 4, 8)
 
-    def __init__(
-        self,
-        dataset: Any,
-        tokenizer: Any,
-        *,
-        weight_bits: int = 4,
-        num_samples: int = 128,
-        per_channel: bool = True,
-        sequence_length: int = 512,
-        hessian_damping: float = 0.01,
-        group_size: int = 128,
-        symmetric: bool = False,
-        activation_order: bool = False,
-        quantization_layer_structure: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__()
-        self.dataset = dataset
-        self.tokenizer = tokenizer
-        self.weight_bits = weight_bits
-        self.num_samples = num_samples
-        self.per_channel = per_channel
-        self.sequence_length = sequence_length
-        self.hessian_damping = hessian_damping
-        self.group_size = group_size
-        self.symmetric = symmetric
-        self.activation_order = activation_order
-        self.quantization_layer_structure = quantization_layer_structure
-        _check_algorithm(self)
-        if not 0 <= hessian_damping <= 1:
+    dataset: Any
+    tokenizer: Any
+    _: KW_ONLY
+    weight_bits: int = 4
+    num_samples: int = 128
+    per_channel: bool = True
+    sequence_length: int = 512
+    hessian_damping: float = 0.01
+    group_size: int = 128
+    symmetric: bool = False
+    activation_order: bool = False
+    quantization_layer_structure: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        damping = self.hessian_damping
+        if not isinstance(damping, int | float) or not 0 <= damping <= 1:
             raise ArgumentError(
-                message("GPTQConfig", "hessian_damping must be in [0, 1]", repr(hessian_damping))
+                message("GPTQConfig", "hessian_damping must be in [0, 1]", repr(damping))
             )
-
-    @property
-    def mode(self) -> str:
-        """'gptq'."""
-        return self._mode
-
-    def dtype_policy_string(self) -> str:
-        """The mode as dtype policies write it, such as 'gptq/4/128'."""
-        return f"{self._mode}/{self.weight_bits}/{self.group_size}"
-
-    def get_config(self) -> dict[str, Any]:
-        """The settings, as plain data, without the calibration data."""
-        return {
-            # Data and tokenizer are needed while quantizing only, and have no config.
-            "dataset": None,
-            "tokenizer": None,
-            "weight_bits": self.weight_bits,
-            "num_samples": self.num_samples,
-            "per_channel": self.per_channel,
-            "sequence_length": self.sequence_length,
-            "hessian_damping": self.hessian_damping,
-            "group_size": self.group_size,
-            "symmetric": self.symmetric,
-            "activation_order": self.activation_order,
-            "quantization_layer_structure": None,
-        }
 
 
 @register("quantizers/AWQConfig")
-class AWQConfig(QuantizationConfig):
+@dataclass(eq=False, repr=False)
+class AWQConfig(_AlgorithmConfig):
     """Settings of AWQ, which scales the inputs that matter before weights are rounded.
 
     nacre reads and writes the settings, so that configs survive, and does not run the algorithm:
@@ -271,67 +275,15 @@ class AWQConfig(QuantizationConfig):
         quantization_layer_structure: Which layers follow which.
     """
 
-    _bits = (4,)
     _mode = "awq"
+    _bits = (4,)
 
-    def __init__(
-        self,
-        dataset: Any,
-        tokenizer: Any,
-        *,
-        weight_bits: int = 4,
-        num_samples: int = 128,
-        sequence_length: int = 512,
-        group_size: int = 128,
-        num_grid_points: int = 20,
-        quantization_layer_structure: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__()
-        self.dataset = dataset
-        self.tokenizer = tokenizer
-        self.weight_bits = weight_bits
-        self.num_samples = num_samples
-        self.sequence_length = sequence_length
-        self.group_size = group_size
-        self.num_grid_points = num_grid_points
-        self.quantization_layer_structure = quantization_layer_structure
-        _check_algorithm(self)
-
-    @property
-    def mode(self) -> str:
-        """'awq'."""
-        return self._mode
-
-    def dtype_policy_string(self) -> str:
-        """The mode as dtype policies write it, such as 'awq/4/128'."""
-        return f"{self._mode}/{self.weight_bits}/{self.group_size}"
-
-    def get_config(self) -> dict[str, Any]:
-        """The settings, as plain data, without the calibration data."""
-        return {
-            "dataset": None,
-            "tokenizer": None,
-            "weight_bits": self.weight_bits,
-            "num_samples": self.num_samples,
-            "sequence_length": self.sequence_length,
-            "group_size": self.group_size,
-            "num_grid_points": self.num_grid_points,
-            "quantization_layer_structure": None,
-        }
-
-
-def _check_algorithm(settings: Any) -> None:
-    """The rules GPTQ and AWQ share."""
-    who = type(settings).__name__
-    if settings.weight_bits not in settings._bits:
-        bits = ", ".join(map(str, settings._bits))
-        rule = f"weight_bits must be among {bits}"
-        raise ArgumentError(message(who, rule, repr(settings.weight_bits)))
-    for name in ("num_samples", "sequence_length", "num_grid_points"):
-        if getattr(settings, name, 1) < 1:
-            raise ArgumentError(
-                message(who, f"{name} must be above 0", repr(getattr(settings, name)))
-            )
-    if settings.group_size < 1 and settings.group_size != -1:
-        rule = "group_size must be -1 or above 0"
-        raise ArgumentError(message(who, rule, repr(settings.group_size)))
+    dataset: Any
+    tokenizer: Any
+    _: KW_ONLY
+    weight_bits: int = 4
+    num_samples: int = 128
+    sequence_length: int = 512
+    group_size: int = 128
+    num_grid_points: int = 20
+    quantization_layer_structure: dict[str, Any] | None = None

@@ -154,5 +154,7 @@ def test_settings_refuse_what_cannot_be() -> None:
         quantizers.AWQConfig(None, None, weight_bits=3)
     with pytest.raises(ArgumentError, match="hessian_damping must be in"):
         quantizers.GPTQConfig(None, None, hessian_damping=2.0)
+    with pytest.raises(ArgumentError, match="num_samples must be an int above 0. Got 'all'"):
+        quantizers.GPTQConfig(None, None, num_samples="all")
     with pytest.raises(ArgumentError, match="Use Int8QuantizationConfig"):
         quantizers.QuantizationConfig().mode  # noqa: B018
