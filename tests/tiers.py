@@ -17,7 +17,7 @@ import pytest
 Parameters = type(pytest.param())
 
 COSTLY = Path(__file__).with_name("costly.txt")
-COSTLY_SECONDS = 0.25  # processor time; one test in thirty costs more, and together they cost half
+COSTLY_SECONDS = 0.2  # processor time; one test in twenty costs more, and together they cost half
 
 
 def first_of_each_is_quick(rows: Iterable[Any], kind: Callable[[Any], Hashable]) -> list[Any]:

@@ -111,6 +111,14 @@ def test_dense_product_gives_the_derivatives_of_matmul(shape):
         )
 
 
+@pytest.mark.parametrize(
+    ("shape", "is_moved"), [((2, 5, 4), True), ((1, 4, 4), False), ((64, 4), False)]
+)
+def test_the_transpose_is_moved_where_there_are_many_rows_on_three_axes(shape, is_moved):
+    program = jax.make_jaxpr(products.dense_product)(jnp.ones(shape), jnp.ones((4, 6)))
+    assert ("custom_jvp" in str(program)) == is_moved
+
+
 def test_dense_product_keeps_whole_numbers():
     ones = jnp.ones((2, 3), "int8"), jnp.ones((3, 4), "int8")
     assert products.dense_product(*ones).dtype == "int32"
