@@ -63,12 +63,26 @@ def line(name: str, value: object) -> str:
 def signature(value: object) -> str:
     """Names and defaults; annotations are left out, so that a better type is no API change."""
     try:
-        full = inspect.signature(value)  # type: ignore[arg-type]
+        full = inspect.signature(_caller(value))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return "(...)"
     empty = inspect.Parameter.empty
     plain = [parameter.replace(annotation=empty) for parameter in full.parameters.values()]
+    if inspect.isclass(value) and _caller(value) is not value:
+        plain = plain[1:]
     return str(full.replace(parameters=plain, return_annotation=empty))
+
+
+def _caller(value: object) -> object:
+    """Of a class, whichever of `__init__` and `__new__` the most derived one has.
+
+    Python before 3.11.4 takes an inherited `__new__` where a class inherits its `__init__` too.
+    """
+    for cls in getattr(value, "__mro__", ())[:-1]:
+        for name in ("__new__", "__init__"):
+            if name in vars(cls):
+                return value if name == "__new__" else getattr(value, name)
+    return value
 
 
 def lines() -> list[str]:
