@@ -106,7 +106,11 @@ def test_fashion_mnist(cache: Path) -> None:
     assert y_train.tolist() == [7, 9]
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"no idx"), gzip.compress(b"")])
+@pytest.mark.parametrize(
+    "content",
+    [b"no gzip", gzip.compress(b"no idx"), gzip.compress(b"")],
+    ids=["no gzip", "no idx", "empty"],  # a compressed file holds the time it was made at
+)
 def test_fashion_mnist_names_a_damaged_file(cache: Path, content: bytes) -> None:
     folder = cache / "fashion-mnist"
     folder.mkdir()
