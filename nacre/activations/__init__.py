@@ -106,7 +106,7 @@ from nacre.core.errors import ArgumentError, message, unknown_name
 from nacre.core.registry import (
     deserialize_keras_object,
     get_registered_object,
-    serialize_keras_object,
+    plain_config,
 )
 
 _NAMES = (
@@ -189,7 +189,7 @@ def serialize(activation: Any) -> Any:
         >>> serialize(softmax), serialize(swish)
         ('softmax', 'silu')
     """
-    return serialize_keras_object(activation)
+    return plain_config(activation)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -12,7 +12,7 @@ from nacre.constraints.constraints import NonNeg as NonNeg
 from nacre.constraints.constraints import RadialConstraint as RadialConstraint
 from nacre.constraints.constraints import UnitNorm as UnitNorm
 from nacre.core.lookup import Lookup, named
-from nacre.core.registry import serialize_keras_object
+from nacre.core.registry import plain_config
 
 max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
 radial_constraint = RadialConstraint
@@ -50,7 +50,7 @@ def serialize(constraint: Any) -> Any:
         >>> serialize(MaxNorm(3))["config"]
         {'max_value': 3, 'axis': 0}
     """
-    return serialize_keras_object(constraint)
+    return plain_config(constraint)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

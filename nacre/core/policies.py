@@ -9,7 +9,7 @@ from typing import Any
 from nacre.core import config
 from nacre.core.dtypes import FLOAT_DTYPES, INT_DTYPES, standardize_dtype, use_64_bits
 from nacre.core.errors import ArgumentError, DTypeError, UnknownNameError, message, nearest
-from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config, register
 
 MIXED_NAMES = ("mixed_float16", "mixed_bfloat16")
 QUANTIZATION_MODES = ("int8", "float8", "int4", "gptq", "awq")
@@ -385,13 +385,13 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
-        policies = {key: serialize_keras_object(policy) for key, policy in self._map.items()}
+        policies = {key: plain_config(policy) for key, policy in self._map.items()}
         if self._default_given is None:
             # Where the default is open, so is what the policies that come from it compute in.
             for data in policies.values():
                 if data["config"].get("source_name") == self.default_policy.name:
                     data["config"]["source_name"] = None
-        default = serialize_keras_object(self._default_given)
+        default = plain_config(self._default_given)
         return {"default_policy": default, "policy_map": policies}
 
     @classmethod
@@ -506,7 +506,7 @@ def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
         >>> serialize(DTypePolicy("float16"))["config"]
         {'name': 'float16'}
     """
-    return serialize_keras_object(dtype_policy)
+    return plain_config(dtype_policy)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

@@ -238,7 +238,7 @@ def is_builtin(cls_or_function: Any) -> bool:
 
 
 def serialize_keras_object(obj: Any) -> Any:
-    """An object as plain data that JSON can hold.
+    """An object as plain data that JSON can hold, which `deserialize_keras_object` turns back.
 
     Args:
         obj: An object with `get_config`, a function, an array, a shape, plain data, or lists,
@@ -247,7 +247,32 @@ def serialize_keras_object(obj: Any) -> Any:
     Raises:
         SerializationError: It has no config.
     Example:
-        >>> serialize_keras_object([1, "a", None])
+        >>> import nacre
+        >>> data = serialize_keras_object(nacre.activations.relu)
+        >>> deserialize_keras_object(data) is nacre.activations.relu
+        True
+    """
+    if _is_builtin_function(obj):  # a name alone would come back as a string
+        name = obj.__name__
+        return {
+            "module": "builtins", "class_name": "function", "config": name,
+            "registered_name": "function",
+        }  # fmt: skip
+    return plain_config(obj)
+
+
+def _is_builtin_function(obj: Any) -> bool:
+    plain = callable(obj) and not isinstance(obj, type) and not hasattr(obj, "get_config")
+    return plain and is_builtin(obj) and isinstance(getattr(obj, "__name__", None), str)
+
+
+def plain_config(obj: Any) -> Any:
+    """An object as the data that stands in a config: of a built-in function its name alone.
+
+    The rest is as in `serialize_keras_object`.
+
+    Example:
+        >>> plain_config([1, "a", None])
         [1, 'a', None]
     """
     if obj is None or isinstance(obj, bool | int | float | str):
@@ -257,15 +282,15 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode(*_BYTES)}}
     if isinstance(obj, slice):
-        parts = {name: serialize_keras_object(getattr(obj, name)) for name in _SLICE_PARTS}
+        parts = {name: plain_config(getattr(obj, name)) for name in _SLICE_PARTS}
         return {"class_name": "__slice__", "config": parts}
     if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(obj, list | tuple) and not hasattr(obj, "get_config"):
         # Tuples become lists, as constructors take both and old readers know only lists.
-        return [serialize_keras_object(x) for x in obj]
+        return [plain_config(x) for x in obj]
     if isinstance(obj, dict):
-        return {_plain_key(key): serialize_keras_object(value) for key, value in obj.items()}
+        return {_plain_key(key): plain_config(value) for key, value in obj.items()}
     if hasattr(obj, "to_config_data"):
         return obj.to_config_data()
     if isinstance(obj, type):
@@ -309,7 +334,7 @@ def _is_jax_array(obj: Any) -> bool:
 
 def _serialize_object(obj: Any) -> dict[str, Any]:
     cls = type(obj)
-    config = serialize_keras_object(obj.get_config())
+    config = plain_config(obj.get_config())
     if is_builtin(cls) and "_config_module" in _all_vars(cls):
         data = {
             "module": obj._config_module,
@@ -327,7 +352,7 @@ def _serialize_object(obj: Any) -> dict[str, Any]:
     if hasattr(obj, "get_build_config"):
         build = obj.get_build_config()
         if build is not None:
-            data["build_config"] = serialize_keras_object(build)
+            data["build_config"] = plain_config(build)
     if getattr(obj, "compiled", False) and hasattr(obj, "get_compile_config"):
         data["compile_config"] = obj.get_compile_config()
     return data
@@ -485,15 +510,18 @@ def find(config: dict[str, Any]) -> Any:
         SerializationError: Nothing has that name.
     """
     name, registered = config["class_name"], config.get("registered_name")
+    source = config.get("module")
     if name == "function":
         name = config["config"]
+        if registered == "function":  # Keras writes so of any function, and module 'builtins'
+            registered = source = None
     for candidate in (registered, name):
         if candidate:
             found = get_registered_object(candidate)
             if found is not None:
                 return found
-    module = short_module(config.get("module"))
-    if config.get("module") is None or "module" not in config:
+    module = short_module(source)
+    if source is None:
         found = builtin_anywhere(name)
     else:
         found = builtin(module, name)
@@ -503,11 +531,7 @@ def find(config: dict[str, Any]) -> Any:
         found = builtin_anywhere(name) if module else None
     if found is None:
         known = [key.split(">")[-1] for key in _GLOBAL]
-        if str(config.get("module") or "keras").split(".")[0] in (
-            "keras",
-            "tensorflow",
-            "tf_keras",
-        ):
+        if str(source or "keras").partition(".")[0] in ("keras", "tensorflow", "tf_keras"):
             known += _known_layers()
         hint = nearest(name, set(known) - {name})
         raise SerializationError(

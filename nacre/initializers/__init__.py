@@ -9,7 +9,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.lookup import Lookup, named
-from nacre.core.registry import serialize_keras_object
+from nacre.core.registry import plain_config
 from nacre.core.variable import Variable
 from nacre.initializers.constant import STFT as STFT
 from nacre.initializers.constant import Constant as Constant
@@ -96,7 +96,7 @@ def serialize(initializer: Any) -> Any:
         >>> serialize(Zeros())["class_name"]
         'Zeros'
     """
-    return serialize_keras_object(initializer)
+    return plain_config(initializer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

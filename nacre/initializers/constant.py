@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, ShapeError, message, unknown_name
-from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.initializers.initializer import Initializer, numpy_dtype, sizes_of
 
 
@@ -40,7 +40,7 @@ class Constant(Initializer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
-        return {"value": serialize_keras_object(self.value)}
+        return {"value": plain_config(self.value)}
 
 
 @register("initializers/Zeros")

@@ -13,7 +13,7 @@ import numpy as np
 from nacre.core.dtypes import is_float
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
 from nacre.core.random import SeedGenerator, host_generator
-from nacre.core.registry import register, serialize_keras_object
+from nacre.core.registry import plain_config, register
 from nacre.initializers.initializer import Initializer, numpy_dtype, sizes_of
 
 
@@ -80,7 +80,7 @@ class RandomInitializer(Initializer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
-        return {"seed": serialize_keras_object(self.seed)}
+        return {"seed": plain_config(self.seed)}
 
 
 @register("initializers/RandomNormal")

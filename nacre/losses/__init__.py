@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nacre.core.lookup import Lookup, named
-from nacre.core.registry import serialize_keras_object
+from nacre.core.registry import plain_config
 from nacre.losses.checking import check_labels as check_labels
 from nacre.losses.contrastive import ContrastiveLoss as ContrastiveLoss
 from nacre.losses.contrastive import NTXentLoss as NTXentLoss
@@ -142,7 +142,7 @@ def serialize(loss: Any) -> Any:
         >>> serialize(mean_squared_error)
         'mean_squared_error'
     """
-    return serialize_keras_object(loss)
+    return plain_config(loss)
 
 
 def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -13,7 +13,7 @@ from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, message
 from nacre.core.names import auto_name
 from nacre.core.policies import DTypePolicy, get_policy
-from nacre.core.registry import builtin, deserialize_keras_object, serialize_keras_object
+from nacre.core.registry import builtin, deserialize_keras_object, plain_config
 from nacre.core.scope import get_mask, logits_of, set_mask
 from nacre.losses.checking import as_array, same_rank
 from nacre.losses.reduction import both_masks, reduce_values, standardize_reduction
@@ -119,7 +119,7 @@ def _convert(value: Any, dtype: str | None) -> Any:
 
 def function_config(function: Callable[..., Any]) -> Any:
     """The config of a function within a config, as Keras writes it for its own ones."""
-    config = serialize_keras_object(function)
+    config = plain_config(function)
     if isinstance(config, str):
         return {
             "module": "builtins",
@@ -207,7 +207,7 @@ class LossFunctionWrapper(Loss):
         """The arguments, as plain data."""
         config = super().get_config()
         config["fn"] = function_config(self.fn)
-        return {**config, **serialize_keras_object(self._fn_kwargs)}
+        return {**config, **plain_config(self._fn_kwargs)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
@@ -229,7 +229,7 @@ class BuiltinLoss(LossFunctionWrapper):
         config = Loss.get_config(self)
         for key, value in self._fn_kwargs.items():
             if key not in self._left_out or self._left_out[key] != value:
-                config[key] = serialize_keras_object(value)
+                config[key] = plain_config(value)
         return config
 
     @classmethod

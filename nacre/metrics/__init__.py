@@ -8,7 +8,7 @@ from typing import Any
 from nacre.core.errors import ArgumentError, message
 from nacre.core.lookup import Lookup, named
 from nacre.core.names import to_snake_case
-from nacre.core.registry import serialize_keras_object
+from nacre.core.registry import plain_config
 from nacre.losses import binary_crossentropy as binary_crossentropy
 from nacre.losses import binary_focal_crossentropy as binary_focal_crossentropy
 from nacre.losses import categorical_crossentropy as categorical_crossentropy
@@ -179,7 +179,7 @@ def serialize(metric: Any) -> Any:
         >>> serialize(Mean())["class_name"]
         'Mean'
     """
-    return serialize_keras_object(metric)
+    return plain_config(metric)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

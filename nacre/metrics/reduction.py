@@ -11,7 +11,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.interop import to_numpy_if_foreign
-from nacre.core.registry import register, serialize_keras_object
+from nacre.core.registry import plain_config, register
 from nacre.core.scope import get_mask
 from nacre.losses.checking import as_array, same_rank
 from nacre.losses.loss import function_config, function_from_config
@@ -196,7 +196,7 @@ class MeanMetricWrapper(Mean):
         config = Metric.get_config(self)
         if type(self) is MeanMetricWrapper:
             config["fn"] = function_config(self._fn)
-        return {**config, **serialize_keras_object(self._fn_kwargs)}
+        return {**config, **plain_config(self._fn_kwargs)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Metric:
@@ -220,7 +220,7 @@ class BuiltinMean(MeanMetricWrapper):
             for key, value in self._fn_kwargs.items()
             if key not in self._left_out or self._left_out[key] != value
         }
-        return {**Metric.get_config(self), **serialize_keras_object(kept)}
+        return {**Metric.get_config(self), **plain_config(kept)}
 
     def __getattr__(self, name: str) -> Any:
         arguments = self.__dict__.get("_fn_kwargs", {})

@@ -9,7 +9,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.names import auto_name
-from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.encoding import Discretization
 from nacre.layers.preprocessing.scaling import Normalization
@@ -84,7 +84,7 @@ class Feature:
         """The arguments, as plain data."""
         return {
             "dtype": self.dtype,
-            "preprocessor": serialize_keras_object(self.preprocessor),
+            "preprocessor": plain_config(self.preprocessor),
             "output_mode": self.output_mode,
         }
 

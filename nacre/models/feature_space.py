@@ -17,7 +17,7 @@ from nacre.core.errors import (
     nearest,
 )
 from nacre.core.interop import is_pandas, to_numpy_if_foreign
-from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.core.input_layer import Input
@@ -460,9 +460,9 @@ class FeatureSpace(HostLayer):
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
         return {
-            "features": {key: serialize_keras_object(f) for key, f in self.features.items()},
+            "features": {key: plain_config(f) for key, f in self.features.items()},
             "output_mode": self.output_mode,
-            "crosses": [serialize_keras_object(cross) for cross in self.crosses],
+            "crosses": [plain_config(cross) for cross in self.crosses],
             "crossing_dim": self.crossing_dim,
             "hashing_dim": self.hashing_dim,
             "num_discretization_bins": self.num_discretization_bins,

@@ -6,7 +6,7 @@ from typing import Any
 
 from nacre.core import tree
 from nacre.core.errors import SerializationError, message
-from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.models.graph import Graph
 from nacre.models.model import Model
@@ -43,9 +43,7 @@ def graph_config(model: Model) -> dict[str, Any]:
     layers = []
     for operation in graph.operations:
         data = (
-            operation.to_config_data()
-            if isinstance(operation, OpCall)
-            else serialize_keras_object(operation)
+            operation.to_config_data() if isinstance(operation, OpCall) else plain_config(operation)
         )
         data["name"] = operation.name
         data["inbound_nodes"] = [
@@ -91,7 +89,7 @@ def _node_config(graph: Graph, node: Node) -> dict[str, Any]:
             return [encode(v) for v in value]
         if isinstance(value, dict):
             return {k: encode(v) for k, v in value.items()}
-        return serialize_keras_object(value)
+        return plain_config(value)
 
     return {"args": [encode(a) for a in node.args], "kwargs": encode(node.kwargs)}
 

@@ -17,7 +17,7 @@ from nacre.core.errors import (
     nearest,
 )
 from nacre.core.interop import is_tracing
-from nacre.core.registry import register, serialize_keras_object
+from nacre.core.registry import plain_config, register
 from nacre.core.strings import Staged, is_text
 from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.traceback import boundary
@@ -456,7 +456,7 @@ class Model(Trainable):
 
     def to_json(self, **kwargs: Any) -> str:
         """The config as JSON text; `model_from_json` reads it."""
-        return json.dumps(serialize_keras_object(self), **kwargs)
+        return json.dumps(plain_config(self), **kwargs)
 
     @boundary
     def save(

@@ -6,7 +6,7 @@ from typing import Any
 
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, NotBuiltError, message
-from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import standardize_shape
@@ -217,8 +217,8 @@ class Sequential(Model):
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": serialize_keras_object(self.dtype_policy),
-            "layers": [serialize_keras_object(layer) for layer in self._layers],
+            "dtype": plain_config(self.dtype_policy),
+            "layers": [plain_config(layer) for layer in self._layers],
         }
         if self._graph is not None:
             config["build_input_shape"] = list(self._graph.inputs[0].shape)

@@ -35,13 +35,13 @@ from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, message
 from nacre.core.held import Held
 from nacre.core.names import auto_name
-from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.scope import call_context
 from nacre.core.symbolic import Node, any_symbolic, infer
 from nacre.core.variable import Variable
 from nacre.ops import mask_travel
 from nacre.ops._arrays import array
-from nacre.ops._explain import EXPLAINED, explained_call
+from nacre.ops._explain import EXPLAINED, cause_shown, explained_call
 from nacre.ops.kernels.placement import uses_plain_xla
 
 P = ParamSpec("P")
@@ -143,7 +143,7 @@ class Op:
             better = explained_call(self.name, self.signature, args, kwargs, error)
             if better is error:
                 raise
-            raise better from None
+            raise better from cause_shown(error)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function on arrays, and let masks travel where the layer being called does."""
@@ -340,7 +340,7 @@ class OpCall:
 
 
 def _plain(value: Any) -> Any:
-    return value if callable(value) else serialize_keras_object(value)
+    return value if callable(value) else plain_config(value)
 
 
 def by_class_name(class_name: str) -> Op | None:

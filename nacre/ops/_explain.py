@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import jax
 
+from nacre.core.config import is_traceback_filtering_enabled
 from nacre.core.errors import ArgumentError, DTypeError, NacreError, PositionError, ShapeError
 from nacre.core.errors import message as told
 from nacre.core.variable import Variable
@@ -134,6 +135,11 @@ def explained_call(
     return explained(op.lstrip("_"), arguments, error)
 
 
+def cause_shown(error: Exception) -> Exception | None:
+    """The error itself where full tracebacks are asked for, to be found in nacre's own code."""
+    return None if is_traceback_filtering_enabled() else error
+
+
 def _as_rule(text: str) -> str:
     """JAX's first sentence, of a length that fits a message."""
     sentence = text.split(". ")[0]
@@ -173,6 +179,6 @@ def explains(function: Callable[P, R]) -> Callable[P, R]:
             better = explained_call(function.__name__, signature, args, kwargs, error)
             if better is error:
                 raise
-            raise better from None
+            raise better from cause_shown(error)
 
     return call

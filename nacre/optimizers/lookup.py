@@ -9,7 +9,7 @@ from nacre.core.errors import ArgumentError, message, unknown_name
 from nacre.core.registry import (
     deserialize_keras_object,
     get_registered_object,
-    serialize_keras_object,
+    plain_config,
 )
 from nacre.optimizers.optimizer import Optimizer
 
@@ -52,7 +52,7 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
         >>> serialize(get("sgd"))["class_name"]
         'SGD'
     """
-    return serialize_keras_object(optimizer)
+    return plain_config(optimizer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

@@ -11,7 +11,7 @@ from jax import lax
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.names import name_scope
-from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.variable import Variable
 from nacre.optimizers.optimizer import COMMON_ARGUMENTS, Optimizer, Values
 
@@ -157,7 +157,7 @@ class LossScaleOptimizer(Optimizer):
         """The arguments, as plain data."""
         return {
             "name": self.name,
-            "inner_optimizer": serialize_keras_object(self.inner_optimizer),
+            "inner_optimizer": plain_config(self.inner_optimizer),
             "initial_scale": self.initial_scale,
             "dynamic_growth_steps": self.dynamic_growth_steps,
         }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 from nacre.core.errors import ArgumentError, message
-from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.variable import Variable
 from nacre.optimizers.optimizer import Optimizer, Values
 
@@ -65,8 +65,8 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
-        table = {key: serialize_keras_object(value) for key, value in self._by_expression.items()}
-        default = serialize_keras_object(self.default_optimizer)
+        table = {key: plain_config(value) for key, value in self._by_expression.items()}
+        default = plain_config(self.default_optimizer)
         return {"default_optimizer": default, "optimizer_map": table}
 
     @classmethod
@@ -192,7 +192,7 @@ class MultiOptimizer(Optimizer):
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
         return {
-            "optimizer_map": serialize_keras_object(self.optimizer_map),
+            "optimizer_map": plain_config(self.optimizer_map),
             "loss_scale_factor": self.loss_scale_factor,
             "name": self.name,
         }

@@ -22,7 +22,7 @@ from jax import lax
 from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.names import auto_name, name_scope
-from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.scope import StatelessScope, in_stateless_scope
 from nacre.core.variable import Variable
 from nacre.optimizers import gradients as clipping
@@ -600,10 +600,10 @@ class Optimizer(OptimizerVariables):
         if isinstance(holder, Variable):
             config["learning_rate"] = float(holder.numpy())
         else:
-            config["learning_rate"] = serialize_keras_object(holder)
+            config["learning_rate"] = plain_config(holder)
         for name in list(inspect.signature(type(self).__init__).parameters)[1:]:
             if name not in config and name != "kwargs" and hasattr(self, name):
-                config[name] = serialize_keras_object(getattr(self, name))
+                config[name] = plain_config(getattr(self, name))
         return config
 
     @classmethod

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core.errors import message, unknown_name
-from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.quantizers.float8 import compute_float8_amax_history as compute_float8_amax_history
 from nacre.quantizers.float8 import compute_float8_scale as compute_float8_scale
 from nacre.quantizers.float8 import quantize_and_dequantize as quantize_and_dequantize
@@ -71,7 +71,7 @@ def get(identifier: Any, **kwargs: Any) -> Any:
 
 def serialize(initializer: Any) -> dict[str, Any]:
     """A quantizer as plain data (the argument's name is Keras's)."""
-    return serialize_keras_object(initializer)
+    return plain_config(initializer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
 from nacre.core.errors import ArgumentError, message
-from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.quantizers.quantizer import AbsMaxQuantizer
 
 _DEFAULT = "default"
@@ -42,8 +42,8 @@ class QuantizationConfig:
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
         return {
-            "weight_quantizer": serialize_keras_object(self.weight_quantizer),
-            "activation_quantizer": serialize_keras_object(self.activation_quantizer),
+            "weight_quantizer": plain_config(self.weight_quantizer),
+            "activation_quantizer": plain_config(self.activation_quantizer),
         }
 
     @classmethod

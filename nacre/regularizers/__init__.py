@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nacre.core.lookup import Lookup, named
-from nacre.core.registry import serialize_keras_object
+from nacre.core.registry import plain_config
 from nacre.regularizers.regularizers import L1 as L1
 from nacre.regularizers.regularizers import L1L2 as L1L2
 from nacre.regularizers.regularizers import L2 as L2
@@ -43,7 +43,7 @@ def serialize(regularizer: Any) -> Any:
         >>> serialize(L2(0.5))["config"]
         {'l2': 0.5}
     """
-    return serialize_keras_object(regularizer)
+    return plain_config(regularizer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

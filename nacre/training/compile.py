@@ -16,7 +16,7 @@ from nacre.core.errors import (
     nearest,
 )
 from nacre.core.lambdas import is_lambda
-from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.losses.loss import Loss
 from nacre.metrics.metric import Metric
 
@@ -439,7 +439,7 @@ def _as_list(value: Any) -> list[Any]:
 def compile_config(trainer: CompiledTraining) -> dict[str, Any]:
     """The arguments of `compile`, as plain data in Keras's form."""
     return {
-        "optimizer": serialize_keras_object(trainer.optimizer),
+        "optimizer": plain_config(trainer.optimizer),
         "loss": _plain(trainer.given["loss"]),
         "loss_weights": _plain(trainer.given["loss_weights"]),
         "metrics": _plain(trainer.given["metrics"]),
@@ -466,7 +466,7 @@ def _plain(spec: Any) -> Any:
                 "@nacre.saving.register_keras_serializable().",
             )
         )
-    return serialize_keras_object(spec)
+    return plain_config(spec)
 
 
 def compile_from_config(model: Any, config: dict[str, Any]) -> None:

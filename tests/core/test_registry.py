@@ -225,3 +225,37 @@ def test_strings_are_looked_up_in_a_table_when_one_is_given() -> None:
 def test_scalar_types_of_jax_are_written_as_types() -> None:
     data = {"class_name": "__typespec__", "config": {"name": "float32"}}
     assert serialize_keras_object(jnp.float32) == serialize_keras_object(np.float32) == data
+
+
+@pytest.mark.parametrize(
+    "function", [nacre.activations.relu, nacre.losses.mean_squared_error], ids=lambda f: f.__name__
+)
+def test_a_built_in_function_alone_comes_back_as_a_function(function):
+    data = nacre.saving.serialize_keras_object(function)
+    assert data == {
+        "module": "builtins",
+        "class_name": "function",
+        "config": function.__name__,
+        "registered_name": "function",
+    }
+    assert nacre.saving.deserialize_keras_object(data) is function
+    assert (
+        nacre.layers.Dense(1, activation=nacre.activations.relu).get_config()["activation"]
+        == "relu"
+    )
+
+
+def test_a_function_keras_could_not_name_is_looked_up_by_its_name():
+    def halved(x):
+        return x / 2
+
+    data = {
+        "module": "builtins",
+        "class_name": "function",
+        "config": "halved",
+        "registered_name": "function",
+    }
+    found = nacre.saving.deserialize_keras_object(data, custom_objects={"halved": halved})
+    assert found is halved
+    with pytest.raises(SerializationError, match=r"custom_objects=\{'halved'"):
+        nacre.saving.deserialize_keras_object(data)

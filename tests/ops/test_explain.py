@@ -92,3 +92,11 @@ def test_an_error_of_the_users_own_function_stays_as_it_is() -> None:
 
     with pytest.raises(ValueError, match=r"^mine$"):
         apply(wrong)
+
+
+def test_full_tracebacks_keep_what_was_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    for mode, is_kept in (("full", True), ("short", False)):
+        monkeypatch.setenv("NACRE_TRACEBACK", mode)
+        with pytest.raises(ShapeError) as raised:
+            ops.matmul(np.ones((2, 3)), np.ones((2, 3)))
+        assert (raised.value.__cause__ is not None) == is_kept

@@ -7,7 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from nacre.core.errors import NacreError, SerializationError, message
-from nacre.core.registry import deserialize_keras_object, is_builtin, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, is_builtin, plain_config
 from nacre.layers.base.adapting import policy_of_parts
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def config_of(layer: Layer, is_own_config: bool) -> dict[str, Any]:
         SerializationError: An argument has no config, or came through `*args`.
     """
     config: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable}
-    config["dtype"] = serialize_keras_object(policy_for_config(layer))
+    config["dtype"] = plain_config(policy_for_config(layer))
     given = _given_arguments(layer)
     own = {} if is_builtin(type(layer)) else _own_arguments(layer)
     for name in constructor_names(type(layer)):
@@ -49,7 +49,7 @@ def config_of(layer: Layer, is_own_config: bool) -> dict[str, Any]:
         else:
             continue
         try:
-            config[name] = serialize_keras_object(value)
+            config[name] = plain_config(value)
         except NacreError:
             if is_builtin(type(layer)) or not is_own_config:
                 raise

@@ -21,7 +21,7 @@ from nacre.core.registry import (
     CustomObjectScope,
     deserialize_keras_object,
     is_builtin,
-    serialize_keras_object,
+    plain_config,
 )
 from nacre.core.symbolic import Node, any_symbolic
 from nacre.core.traceback import boundary
@@ -358,7 +358,7 @@ class Layer(Describable, LossHolder):
 
     def __reduce__(self) -> Any:
         classes = {type(layer).__name__: type(layer) for layer in reversed(self._flatten_layers())}
-        return _rebuild_layer, (serialize_keras_object(self), self.get_weights(), classes)
+        return _rebuild_layer, (plain_config(self), self.get_weights(), classes)
 
 
 def _rebuild_layer(config: dict[str, Any], weights: list[Any], classes: dict[str, type]) -> Layer:

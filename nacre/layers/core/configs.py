@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core.errors import SerializationError, message
-from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.layers.base.configuring import policy_for_config
 from nacre.layers.base.layer import Layer
 
@@ -14,7 +14,7 @@ def explicit_config(layer: Layer, **arguments: Any) -> dict[str, Any]:
     """Name, trainable and dtype of a layer, and the given arguments, as plain data."""
     policy = policy_for_config(layer)
     base = {"name": layer.name, "trainable": layer.trainable, "dtype": policy}
-    return {key: serialize_keras_object(value) for key, value in {**base, **arguments}.items()}
+    return {key: plain_config(value) for key, value in {**base, **arguments}.items()}
 
 
 def without(config: dict[str, Any], *absent_when_none: str) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
         >>> serialize(nacre.layers.Dense(3))["class_name"]
         'Dense'
     """
-    return serialize_keras_object(layer)
+    return plain_config(layer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Layer:

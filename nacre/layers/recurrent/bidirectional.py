@@ -6,7 +6,7 @@ from typing import Any
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
-from nacre.core.registry import CustomObjectScope, register, serialize_keras_object
+from nacre.core.registry import CustomObjectScope, plain_config, register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
 
@@ -198,10 +198,10 @@ class Bidirectional(Layer):
         return {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": serialize_keras_object(self.dtype_policy),
+            "dtype": plain_config(self.dtype_policy),
             "merge_mode": self.merge_mode,
-            "layer": serialize_keras_object(self.forward_layer),
-            "backward_layer": serialize_keras_object(self.backward_layer),
+            "layer": plain_config(self.forward_layer),
+            "backward_layer": plain_config(self.backward_layer),
         }
 
 

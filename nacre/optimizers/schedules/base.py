@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from nacre.core.registry import deserialize_keras_object, serialize_keras_object
+from nacre.core.registry import deserialize_keras_object, plain_config
 
 
 class LearningRateSchedule:
@@ -58,7 +58,7 @@ def as_float(step: Any) -> jax.Array:
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     """The config of a schedule."""
-    return serialize_keras_object(learning_rate_schedule)
+    return plain_config(learning_rate_schedule)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 
-from nacre.core.registry import CustomObjectScope, deserialize_keras_object, serialize_keras_object
+from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
 from nacre.optimizers import Optimizer
 from nacre.saving import archive, hdf5, legacy_layout, weights
 from nacre.saving.formats.native import KERAS_VERSION, compile_model, config_text, nacre_version
@@ -23,7 +23,7 @@ from nacre.saving.migrate_training import migrate_training
 def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[Any]]:
     """An `.h5` file of a model, and the arrays in it."""
     weights.need_built(model, f"model.save, {type(model).__name__} '{model.name}'")
-    config = _older_form(serialize_keras_object(model))
+    config = _older_form(plain_config(model))
     names, groups = legacy_layout.collect(model)
     with hdf5.Writer() as writer:
         root = writer.root

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nacre.core.errors import FileFormatError, SerializationError, message
-from nacre.core.registry import CustomObjectScope, deserialize_keras_object, serialize_keras_object
+from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
 from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import migrate_config
@@ -26,7 +26,7 @@ def nacre_version() -> str:
 
 def to_files(model: Any, include_optimizer: bool = True) -> tuple[dict[str, bytes], list[Any]]:
     """The members of a `.keras` archive, and the arrays in it."""
-    config = serialize_keras_object(model)
+    config = plain_config(model)
     if not include_optimizer:
         config.pop("compile_config", None)
     content, groups = weights.to_bytes(model, optimizer=include_optimizer)
