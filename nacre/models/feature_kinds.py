@@ -7,23 +7,15 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.errors import ArgumentError, message
 from nacre.core.names import auto_name
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.layers.base.layer import Layer
-from nacre.layers.preprocessing.encoding import Discretization
+from nacre.layers.preprocessing.encoding import Discretization, checked_choice
 from nacre.layers.preprocessing.scaling import Normalization
 from nacre.layers.preprocessing.text import TextVectorization
 from nacre.layers.preprocessing.vocabulary import IndexLookup
 
 _MODULE = "keras.src.layers.preprocessing.feature_space"
-
-
-def checked_choice(who: str, argument: str, value: Any, known: tuple[str, ...]) -> Any:
-    """`value` when it is one of `known`."""
-    if value not in known:
-        raise ArgumentError(message(who, f"{argument} must be one of {known}", repr(value)))
-    return value
 
 
 @register("Cross", module=_MODULE)
@@ -158,6 +150,6 @@ def is_ready(layer: Any) -> bool:
 
 
 __all__ = [
-    "Cross", "Feature", "TFDConcat", "TFDIdentity", "as_column", "checked_choice", "is_adaptable",
+    "Cross", "Feature", "TFDConcat", "TFDIdentity", "as_column", "is_adaptable",
     "is_ready", "made_feature",
 ]  # fmt: skip

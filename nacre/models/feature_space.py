@@ -21,7 +21,7 @@ from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.core.input_layer import Input
-from nacre.layers.preprocessing.encoding import CategoryEncoding, Discretization
+from nacre.layers.preprocessing.encoding import CategoryEncoding, Discretization, checked_choice
 from nacre.layers.preprocessing.hashing import HashedCrossing, Hashing
 from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.layers.preprocessing.scaling import Normalization, Rescaling
@@ -33,7 +33,6 @@ from nacre.models.feature_kinds import (
     TFDConcat,
     TFDIdentity,
     as_column,
-    checked_choice,
     is_adaptable,
     is_ready,
     made_feature,

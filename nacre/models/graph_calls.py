@@ -13,6 +13,7 @@ from nacre.core.strings import HostString, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.data.rows import device_dtype
 from nacre.layers.base import tracking
+from nacre.layers.base.input_spec import plain_sizes
 from nacre.models.graph import Graph
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _fit(value: Any, expected: KerasTensor, who: str) -> Any:
         w is None or not isinstance(s, int) or s == w for s, w in zip(shape, wanted, strict=True)
     )
     if not fits:
-        shown = tuple(n if isinstance(n, int) else None for n in shape)
+        shown = plain_sizes(shape)
         raise ShapeError(shape_message(who, wanted, shown))
     # On the device 64-bit numbers have 32 bits, on the host they keep theirs.
     dtype = str(device_dtype(jnp.dtype(expected.dtype)))

@@ -71,8 +71,11 @@ class InputSpec:
 def plain_shape(tensor: Any) -> tuple[int | None, ...] | None:
     """The shape of anything that has one, symbolic sizes as None."""
     shape = getattr(tensor, "shape", None)
-    if shape is None:
-        return None
+    return None if shape is None else plain_sizes(shape)
+
+
+def plain_sizes(shape: Any) -> tuple[int | None, ...]:
+    """A shape as messages show it, symbolic sizes as None."""
     return tuple(n if isinstance(n, int) else None for n in shape)
 
 

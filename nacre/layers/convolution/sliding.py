@@ -10,7 +10,7 @@ import numpy as np
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
-from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.input_spec import InputSpec, plain_sizes
 from nacre.layers.base.layer import Layer
 
 
@@ -184,7 +184,7 @@ def check_window(layer: Any, shape: Any, window: Any, dilation: Any, what: str) 
         isinstance(size, int) and size < extent for size, extent in zip(sizes, extents, strict=True)
     ]
     if any(too_small):
-        shown = tuple(n if isinstance(n, int) else None for n in shape)
+        shown = plain_sizes(shape)
         raise ShapeError(
             message(
                 layer._who(),

@@ -6,6 +6,7 @@ from typing import Any
 
 from nacre import ops
 from nacre.core.errors import ShapeError, message
+from nacre.layers.base.input_spec import plain_sizes
 from nacre.layers.base.layer import Layer
 
 
@@ -19,15 +20,12 @@ def fitting_mask(layer: Layer, mask: Any, shape: Any) -> Any:
     pairs = list(zip(mask.shape, shape, strict=False))
     known = [(m, n) for m, n in pairs if isinstance(m, int) and isinstance(n, int)]
     if len(mask.shape) > len(shape) or any(m not in (1, n) for m, n in known):
+        came, wanted = plain_sizes(mask.shape), plain_sizes(shape)
         raise ShapeError(
             message(
                 layer._who(),
                 "the mask must have the first axes of the input, batch first",
-                f"a mask of shape {_plain(mask.shape)} and an input of shape {_plain(shape)}",
+                f"a mask of shape {came} and an input of shape {wanted}",
             )
         )
     return mask
-
-
-def _plain(shape: Any) -> tuple[int | None, ...]:
-    return tuple(n if isinstance(n, int) else None for n in shape)

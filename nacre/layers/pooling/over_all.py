@@ -8,7 +8,7 @@ from nacre import ops
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
-from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.input_spec import InputSpec, plain_sizes
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.step_masks import fitting_mask
 from nacre.ops._arrays import floating
@@ -62,7 +62,7 @@ class GlobalPooling(Layer):
         """Pool all places."""
         pool = global_max_pool if self.mode == "max" else global_average_pool
         if self.mode == "max" and 0 in [inputs.shape[axis] for axis in self.pooled_axes]:
-            shape = tuple(n if isinstance(n, int) else None for n in inputs.shape)
+            shape = plain_sizes(inputs.shape)
             raise ShapeError(
                 message(
                     self._who(),

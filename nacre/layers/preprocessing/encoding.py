@@ -63,17 +63,11 @@ def refuse_sparse(layer: Layer, sparse: Any) -> None:
         )
 
 
-def checked_mode(layer: Layer, mode: str, modes: tuple[str, ...]) -> str:
-    """`mode` when it is one of `modes`."""
-    if mode not in modes:
-        raise ArgumentError(
-            message(
-                f"{type(layer).__name__} '{layer.name}'",
-                f"output_mode must be one of {modes}",
-                repr(mode),
-            )
-        )
-    return mode
+def checked_choice(who: str, argument: str, value: Any, known: tuple[str, ...]) -> Any:
+    """`value` when it is one of `known`."""
+    if value not in known:
+        raise ArgumentError(message(who, f"{argument} must be one of {known}", repr(value)))
+    return value
 
 
 def checked_whole(layer: Layer, name: str, value: Any, lowest: int = 1) -> int:
@@ -141,7 +135,7 @@ class CategoryEncoding(Layer):
         super().__init__(**kwargs)
         if output_mode == "binary":  # tf.keras 2 spelling
             output_mode = "multi_hot"
-        self.output_mode = checked_mode(self, output_mode, OUTPUT_MODES)
+        self.output_mode = checked_choice(self._who(), "output_mode", output_mode, OUTPUT_MODES)
         self.num_tokens = checked_whole(self, "num_tokens", num_tokens)
         refuse_sparse(self, sparse)
 
@@ -242,7 +236,9 @@ class Discretization(Layer):
         self.num_bins = None if num_bins is None else checked_whole(self, "num_bins", num_bins)
         self.bin_boundaries = None if bin_boundaries is None else self._checked(bin_boundaries)
         self.epsilon = epsilon
-        self.output_mode = checked_mode(self, output_mode, ("int", *OUTPUT_MODES))
+        self.output_mode = checked_choice(
+            self._who(), "output_mode", output_mode, ("int", *OUTPUT_MODES)
+        )
         self.sparse = sparse
 
     def _checked(self, boundaries: Any) -> list[float]:

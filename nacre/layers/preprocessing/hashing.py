@@ -14,7 +14,7 @@ from nacre.core.strings import is_text, refuse_missing
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.preprocessing.encoding import (
     OUTPUT_MODES,
-    checked_mode,
+    checked_choice,
     checked_whole,
     host_array,
     refuse_sparse,
@@ -122,7 +122,7 @@ class Hashing(HostHashing):
         if output_mode == "binary":  # tf.keras 2 spelling
             output_mode = "multi_hot"
         super().__init__(num_bins, output_mode, sparse, **kwargs)
-        checked_mode(self, output_mode, ("int", *OUTPUT_MODES))
+        checked_choice(self._who(), "output_mode", output_mode, ("int", *OUTPUT_MODES))
         if mask_value is not None and num_bins < 2:
             raise ArgumentError(
                 message(self._who(), "num_bins must be at least 2 with a mask_value", str(num_bins))
@@ -178,7 +178,7 @@ class HashedCrossing(HostHashing):
         **kwargs: Any,
     ) -> None:
         super().__init__(num_bins, output_mode, sparse, name=name, dtype=dtype, **kwargs)
-        checked_mode(self, output_mode, ("int", "one_hot"))
+        checked_choice(self._who(), "output_mode", output_mode, ("int", "one_hot"))
 
     def call(self, inputs: Any) -> Any:
         """The bins, or vectors made of them."""

@@ -11,8 +11,6 @@ Both walks meet the host layers in the same order, which is all that connects th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -20,6 +18,7 @@ import numpy as np
 
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
+from nacre.core.held import Held
 from nacre.core.interop import is_tracer
 from nacre.core.scope import CallContext, StatelessScope, entered_call
 from nacre.core.strings import HostString, Text, is_text
@@ -98,14 +97,9 @@ class _Local(threading.local):
 _local = _Local()
 
 
-@contextmanager
-def in_host_scope(scope: Recording | Replaying | None) -> Iterator[None]:
+def in_host_scope(scope: Recording | Replaying | None) -> Held:
     """Let the host layers called within answer by `scope`."""
-    before, _local.scope = _local.scope, scope
-    try:
-        yield
-    finally:
-        _local.scope = before
+    return Held(_local, "scope", scope)
 
 
 def _with_values(structure: Any) -> Any:

@@ -21,7 +21,7 @@ from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import (
     batches_of,
-    checked_mode,
+    checked_choice,
     checked_whole,
     encode,
     host_array,
@@ -105,7 +105,7 @@ class IndexLookup(Layer):
         super().__init__(**kwargs)
         spellings = {"binary": "multi_hot", "tf-idf": "tf_idf"}
         mode = spellings.get(str(output_mode), output_mode)
-        self.output_mode = checked_mode(self, mode, _MODES)
+        self.output_mode = checked_choice(self._who(), "output_mode", mode, _MODES)
         refuse_sparse(self, sparse)
         if max_tokens is not None:
             max_tokens = checked_whole(self, "max_tokens", max_tokens, 2)

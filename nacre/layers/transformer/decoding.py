@@ -8,12 +8,13 @@ sequence and extends what was recorded. Outside, layers know nothing of it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
+
+from nacre.core.held import Held
 
 
 class Remembered(NamedTuple):
@@ -88,12 +89,16 @@ class DecodingState:
         return (jnp.arange(sources)[None, :] <= rows)[None]
 
 
-_local = threading.local()
+class _Local(threading.local):
+    state: DecodingState | None = None
+
+
+_local = _Local()
 
 
 def decoding_state() -> DecodingState | None:
     """The state in force, or None."""
-    return getattr(_local, "state", None)
+    return _local.state
 
 
 def first_position(start_index: Any) -> Any:
@@ -102,12 +107,6 @@ def first_position(start_index: Any) -> Any:
     return start_index if state is None or state.is_recording else start_index + state.index
 
 
-@contextmanager
-def decoding(state: DecodingState) -> Iterator[DecodingState]:
+def decoding(state: DecodingState) -> Held:
     """Make `state` the one in force."""
-    before = decoding_state()
-    _local.state = state
-    try:
-        yield state
-    finally:
-        _local.state = before
+    return Held(_local, "state", state)
