@@ -17,6 +17,7 @@ import numpy as np
 
 from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, LossInputError, message
+from nacre.core.scope import get_mask
 from nacre.losses.checking import paired
 from nacre.metrics.reduction import combined_weights
 
@@ -84,16 +85,18 @@ def select(
     y_true: Any,
     y_pred: Any,
     sample_weight: Any,
-    mask: Any,
     dtype: str,
     top_k: int | None = None,
     class_id: int | None = None,
 ) -> tuple[Any, Any, Any]:
     """Targets, predictions and weights of one shape, restricted to what is counted.
 
+    What the predictions' mask leaves out weighs nothing.
+
     Raises:
         LossInputError: Shapes do not fit, or `class_id` is no class.
     """
+    mask = get_mask(y_pred)
     y_true, y_pred = paired(who, y_true, y_pred)
     y_true, y_pred = y_true.astype(dtype), y_pred.astype(dtype)
     if top_k is not None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
-from nacre.core.scope import get_mask
 from nacre.losses.reduction import divide_or_zero
 from nacre.metrics._counts import Counts, count, select, wide
 from nacre.metrics.metric import Metric
@@ -69,13 +68,11 @@ class _BestAt(Metric):
             y_pred: Probabilities, the same shape.
             sample_weight: One weight per sample, or per value.
         """
-        mask = get_mask(y_pred)
         chosen = select(
             self._who,
             y_true,
             y_pred,
             sample_weight,
-            mask,
             wide(self.dtype),
             class_id=self.class_id,
         )

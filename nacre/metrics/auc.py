@@ -11,7 +11,6 @@ import numpy as np
 from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, LossInputError, message, unknown_name
 from nacre.core.registry import register
-from nacre.core.scope import get_mask
 from nacre.losses.reduction import divide_or_zero
 from nacre.metrics._counts import Counts, count, select, spread_thresholds, wide
 from nacre.metrics.metric import Metric
@@ -129,10 +128,7 @@ class AUC(Metric):
             sample_weight: One weight per sample, or per value.
         """
         self.build(np.shape(y_true), np.shape(y_pred))
-        mask = get_mask(y_pred)
-        y_true, y_pred, weights = select(
-            self._who, y_true, y_pred, sample_weight, mask, wide(self.dtype)
-        )
+        y_true, y_pred, weights = select(self._who, y_true, y_pred, sample_weight, wide(self.dtype))
         self._check_labels(y_pred)
         if self.from_logits:
             y_pred = jax.nn.sigmoid(y_pred)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core.registry import register
-from nacre.core.scope import get_mask
 from nacre.losses.reduction import divide_or_zero
 from nacre.metrics._counts import Counts, count, select, threshold_list, wide
 from nacre.metrics.metric import Metric
@@ -32,8 +31,7 @@ class _ConditionCount(Metric):
             y_pred: Scores, the same shape.
             sample_weight: One weight per sample, or per value.
         """
-        mask = get_mask(y_pred)
-        chosen = select(self._who, y_true, y_pred, sample_weight, mask, wide(self.dtype))
+        chosen = select(self._who, y_true, y_pred, sample_weight, wide(self.dtype))
         counts = count(*chosen, self.thresholds)
         self.accumulator.assign_add(getattr(counts, self._condition))
 
@@ -138,13 +136,11 @@ class _Ratio(Metric):
             y_pred: Scores, the same shape.
             sample_weight: One weight per sample, or per value.
         """
-        mask = get_mask(y_pred)
         chosen = select(
             self._who,
             y_true,
             y_pred,
             sample_weight,
-            mask,
             wide(self.dtype),
             self.top_k,
             self.class_id,
