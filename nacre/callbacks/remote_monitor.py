@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import warnings
 from typing import Any
 
 from nacre.callbacks.base import Callback, Logs
+from nacre.core.warning import warn
 
 _TIMEOUT_SECONDS = 10  # training must not hang on a slow listener
 
@@ -56,8 +56,7 @@ class RemoteMonitor(Callback):
         try:
             urlopen(request, timeout=_TIMEOUT_SECONDS).close()
         except OSError as error:
-            warnings.warn(
+            warn(
                 f"RemoteMonitor: {address} did not take the logs of epoch {epoch + 1} ({error}); "
                 "training goes on. Start the listener, or remove the callback.",
-                stacklevel=2,
             )

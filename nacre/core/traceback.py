@@ -69,7 +69,7 @@ def shortened(error: BaseException) -> types.TracebackType | None:
     kept: list[types.TracebackType] = []
     current = error.__traceback__
     while current is not None:
-        if not _is_internal(current.tb_frame.f_code.co_filename):
+        if not is_internal(current.tb_frame.f_code.co_filename):
             kept.append(current)
         current = current.tb_next
     rebuilt: types.TracebackType | None = None
@@ -78,7 +78,8 @@ def shortened(error: BaseException) -> types.TracebackType | None:
     return rebuilt
 
 
-def _is_internal(filename: str) -> bool:
+def is_internal(filename: str) -> bool:
+    """Whether a frame of this file belongs to nacre, JAX or Python's import machinery."""
     if filename.startswith((_PACKAGE, "<frozen")):
         return True
     return any(filename.startswith(folder) for folder in _jax_folders())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, SerializationError, message
 from nacre.core.traceback import boundary
+from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
 from nacre.training import checks, evaluation, loop, prediction
 from nacre.training.compile import CompiledTraining, compile_config, compile_from_config
@@ -280,14 +280,13 @@ class Trainable(Layer):
         try:
             return compile_config(self._trainer)
         except SerializationError as error:
-            warnings.warn(
+            warn(
                 message(
                     f"{self._who()}.save",
                     "what compile() was given should have a config; the model is saved without it",
                     str(error),
                     "After loading it, call compile() again.",
                 ),
-                stacklevel=2,
             )
             return None
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from nacre.core.names import auto_name, name_scope
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.scope import StatelessScope, in_stateless_scope
 from nacre.core.variable import Variable
+from nacre.core.warning import warn
 from nacre.optimizers import gradients as clipping
 from nacre.optimizers.arguments import check_common, learning_rate_of
 from nacre.optimizers.schedules.base import LearningRateSchedule
@@ -478,11 +478,10 @@ class Optimizer(OptimizerVariables):
                 )
             )
         shown = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
-        warnings.warn(
+        warn(
             f"{who}: {len(missing)} variables have no gradient and stay as they are: {shown}. "
             "The loss does not depend on them; set trainable=False on their layers if that is "
             "meant.",
-            stacklevel=4,
         )
 
     def _check_shapes(self, gradients: list[Any], variables: list[Variable]) -> None:

@@ -7,7 +7,6 @@ Keras 3.15 for `.h5`, where the names are the variables' paths.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from nacre.core.errors import FileFormatError, WeightsMismatchError, message
 from nacre.core.variable import Variable
+from nacre.core.warning import warn
 from nacre.saving import hdf5
 from nacre.saving.old_weights import convert
 from nacre.saving.weights import Differences, compare_array, mismatch
@@ -144,10 +144,9 @@ def restore(
     if differences and not skip_mismatch:
         raise mismatch(who, model, differences)
     if differences:
-        warnings.warn(
+        warn(
             f"{who}, loaded into '{model.name}': {differences.counts()}; these were left as they "
             f"are.{differences.lines()}",
-            stacklevel=5,
         )
     for step in ready:
         step()

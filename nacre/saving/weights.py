@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from nacre.core.errors import FileFormatError, NotBuiltError, WeightsMismatchErr
 from nacre.core.random import SeedGenerator
 from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable
+from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
 from nacre.optimizers import Optimizer
 from nacre.saving import hdf5
@@ -188,10 +188,9 @@ def restore(
     if differences and not skip_mismatch:
         raise mismatch(who, root, differences)
     if (differences or differences.extra) and (skip_mismatch or differences.extra):
-        warnings.warn(
+        warn(
             f"{who}, loaded into '{root.name}': {differences.counts()}; these were left as they "
             f"are.{differences.lines()}",
-            stacklevel=4,
         )
     for step in ready:
         step()
@@ -396,7 +395,7 @@ def set_optimizer(
     shapes = [hdf5.shape_of(arrays.dataset(key)) for key in keys]
     order = fit_state(optimizer, shapes, names)
     if order is None:
-        warnings.warn(
+        warn(
             message(
                 who,
                 f"the state of optimizer '{optimizer.name}' must have {len(optimizer.variables)} "
@@ -404,7 +403,6 @@ def set_optimizer(
                 f"{len(keys)} arrays",
                 "To go on exactly, compile with the optimizer the file was saved with.",
             ),
-            stacklevel=5,
         )
         return
     for variable, source in zip(optimizer.variables, order, strict=True):

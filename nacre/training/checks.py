@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from nacre import losses
 from nacre.core import tree
 from nacre.core.errors import DataError, LossInputError, NotCompiledError, message
+from nacre.core.warning import warn
 
 # Labels of more rows than this are not looked at in full: the check would cost more than it saves.
 _MOST_LABELS = 20_000_000
@@ -77,7 +77,7 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
             continue
         activation = getattr(layer.activation, "__name__", "")
         if wanted != "linear" and activation == "linear":
-            warnings.warn(
+            warn(
                 message(
                     f"loss '{name}' of output '{output.name}'",
                     f"predictions must be probabilities when from_logits=False, but the last layer "
@@ -85,10 +85,9 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
                     "activation=None",
                     f"Use activation='{wanted}' there, or the loss with from_logits=True.",
                 ),
-                stacklevel=4,
             )
         elif wanted == "linear" and activation in ("softmax", "sigmoid"):
-            warnings.warn(
+            warn(
                 message(
                     f"loss '{name}' of output '{output.name}'",
                     f"predictions must be logits when from_logits=True, but the last layer "
@@ -96,7 +95,6 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
                     f"activation='{activation}'",
                     "Leave the activation out, or use from_logits=False.",
                 ),
-                stacklevel=4,
             )
 
 

@@ -8,7 +8,6 @@ generators run one step a dispatch. Logs stay on the device until somebody looks
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -21,6 +20,7 @@ from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.errors import DataError, NonFiniteError, message
 from nacre.core.random import host_generator
+from nacre.core.warning import warn
 from nacre.data.prefetch import prefetched
 from nacre.data.rows import aligned_empty, sent
 from nacre.data.sources import (
@@ -214,7 +214,7 @@ class TrainRun:
         if self.steps is None:
             self.steps = done
         elif done < self.steps and not self.model.stop_training:
-            warnings.warn(
+            warn(
                 message(
                     self.who,
                     f"the source should give {self.steps} batches an epoch; training ends here",
@@ -222,7 +222,6 @@ class TrainRun:
                     "A generator is used up after one pass: let it run for ever and give "
                     "steps_per_epoch, or use a PyDataset.",
                 ),
-                stacklevel=5,
             )
             self.model.stop_training = True
 

@@ -8,13 +8,13 @@ saved. Adapters are in `nacre.layers.adapters`; each registers itself here under
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from nacre.core.errors import ArgumentError, NotBuiltError, UnsupportedError, message
 from nacre.core.policies import QUANTIZATION_MODES, DTypePolicyMap, unknown_mode
 from nacre.core.variable import Variable
+from nacre.core.warning import warn
 
 # mode -> makes the adapter of a layer.
 _MAKERS: dict[str, Callable[..., Adapter]] = {}
@@ -135,14 +135,13 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any) -> N
                 left.append(layer._who())
     if left:
         shown = ", ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")
-        warnings.warn(
+        warn(
             message(
                 f"{model._who()}.quantize",
                 f"these layers keep their float weights, as they have no form for {mode!r}",
                 shown,
                 "Pass filters= to choose the layers and silence this.",
             ),
-            stacklevel=3,
         )
 
 

@@ -9,7 +9,6 @@ in the file of its name.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from nacre import regularizers
@@ -26,6 +25,7 @@ from nacre.core.registry import (
 from nacre.core.symbolic import Node, any_symbolic
 from nacre.core.traceback import boundary
 from nacre.core.variable import Variable, standardize_shape
+from nacre.core.warning import warn
 from nacre.layers.base import adapting, arguments, calling, configuring
 from nacre.layers.base.describing import Describable
 from nacre.layers.base.input_spec import check_inputs
@@ -277,7 +277,7 @@ class Layer(Describable, LossHolder):
         if getattr(outermost, "_warned_loose", False):
             return
         object.__setattr__(outermost, "_warned_loose", True)
-        warnings.warn(
+        warn(
             message(
                 self._who(),
                 f"its weights are neither trained nor saved with '{outermost.name}', "
@@ -285,7 +285,6 @@ class Layer(Describable, LossHolder):
                 "a layer that was made inside call(), or is kept outside",
                 f"Make it in __init__ or build: self.{self.name} = {type(self).__name__}(...).",
             ),
-            stacklevel=2,
         )
 
     def stateless_call(

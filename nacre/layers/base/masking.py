@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import Any
 
 from nacre.core import scope, tree
 from nacre.core.errors import message
 from nacre.core.registry import is_builtin
+from nacre.core.warning import warn
 from nacre.layers.base import calling
 from nacre.layers.base.holding import PartHolder
 
@@ -65,14 +65,13 @@ class MaskPassing(PartHolder):
                 else "Set self.supports_masking = True in __init__ if padded steps do no harm, or "
                 "override compute_mask()."
             )
-            warnings.warn(
+            warn(
                 message(
                     self._who(),
                     "the mask of its input stops here, as this layer does not pass masks on",
                     "an input with a mask",
                     fix,
                 ),
-                stacklevel=2,
             )
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:

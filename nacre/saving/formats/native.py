@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 from nacre.core.errors import FileFormatError, SerializationError, message
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
+from nacre.core.warning import warn
 from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import migrate_config
@@ -58,11 +58,10 @@ def config_text(config: Any, who: str) -> str:
             )
         ) from None
     if '"__lambda__"' in text:
-        warnings.warn(
+        warn(
             f"{who} holds a lambda, saved as compiled Python code: other processes open the file "
             "only with safe_mode=False and this version of Python. A named function, registered "
             "with @nacre.saving.register_keras_serializable(), opens everywhere.",
-            stacklevel=4,
         )
     return text
 

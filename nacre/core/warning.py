@@ -1,0 +1,35 @@
+"""Warnings that point at the user's own line, whatever the depth they come from."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from types import FrameType
+
+from nacre.core.traceback import is_internal
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """Warn about the line, outside nacre and JAX, that led here.
+
+    Python shows a warning once for each line and text; a fixed `stacklevel` would name a line of
+    nacre, where the user can change nothing, as soon as one call more lies between.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     warn("the rate is 0")
+        >>> str(caught[0].message)
+        'the rate is 0'
+    """
+    level = 2  # 1 would be this line
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_internal(frame.f_code.co_filename):
+        frame, level = frame.f_back, level + 1
+    if frame is None:  # a thread of nacre's own: its whole stack is ours
+        level = 2
+    warnings.warn(text, category, stacklevel=level)
+
+
+__all__ = ["warn"]
