@@ -1,13 +1,13 @@
 """The older layout of weights: one group a layer, in the order of `model.layers`.
 
-`layer_names` lists the layers, each group's `weight_names` its arrays, and arrays are matched by
-position, trainable ones first. Found in every `.h5` file of Keras 1 and 2 and still written by
+`layer_names` lists the layers, each group's `weight_names` its arrays, trainable ones first, which
+are matched as `array_order` tells. Found in every `.h5` file of Keras 1 and 2 and still written by
 Keras 3.15 for `.h5`, where the names are the variables' paths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import h5py
@@ -17,8 +17,9 @@ from nacre.core.errors import FileFormatError, WeightsMismatchError, message
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.saving import hdf5
+from nacre.saving.array_order import order_of
 from nacre.saving.old_weights import convert
-from nacre.saving.weights import Differences, compare_array, mismatch
+from nacre.saving.weights import Differences, compare_array, mismatch, shortened
 
 # The group of variables that belong to the model itself.
 TOP_LEVEL = "top_level_model_weights"
@@ -133,7 +134,7 @@ def restore(
     in_file = [_FileLayer(root, name, who) for name in names]
     differences, ready = Differences(), []
     if by_name:
-        pairs = _pairs_by_name(model, in_file)
+        pairs = _pairs_by_name(model, in_file, who)
     else:
         pairs = _pairs_in_order(model, in_file, who, skip_mismatch, differences)
     for layer, variables, source in pairs:
@@ -152,13 +153,41 @@ def restore(
         step()
 
 
-def _pairs_by_name(model: Any, in_file: list[_FileLayer]) -> list[tuple[Any, Any, _FileLayer]]:
-    sources = {layer.name: layer for layer in in_file}
-    return [
-        (layer, layer_variables(layer), sources[layer.name])
-        for layer in model.layers
-        if layer.name in sources
-    ]
+def _pairs_by_name(
+    model: Any, in_file: list[_FileLayer], who: str
+) -> list[tuple[Any, Any, _FileLayer]]:
+    """Layers that have a group of their name; says which have none, on either side.
+
+    Raises:
+        WeightsMismatchError: Not one name with weights is the model's and the file's.
+    """
+    sources = {layer.name: layer for layer in in_file if layer.names}
+    layers = [(layer, layer_variables(layer)) for layer in model.layers]
+    own = {layer.name: (layer, variables) for layer, variables in layers if variables}
+    pairs = [(*own[name], sources[name]) for name in own if name in sources]
+    left, unused = [n for n in own if n not in sources], [n for n in sources if n not in own]
+    if not pairs and own:
+        raise WeightsMismatchError(
+            message(
+                f"{who}, loaded into {type(model).__name__} '{model.name}' by name",
+                "at least one layer with weights must have the name of one in the file",
+                f"{_listed(own)} for {_listed(sources)} in the file",
+                "Give layers the names in the file, or load without by_name=True, by position.",
+            )
+        )
+    if left or unused:
+        lines = [f"kept as they are: {_listed(left)}"] if left else []
+        lines += [f"in the file only: {_listed(unused)}"] if unused else []
+        warn(
+            f"{who}, loaded into '{model.name}' by name: {len(pairs)} layer(s) of the same name. "
+            + "; ".join(lines)
+            + "."
+        )
+    return pairs
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(shortened(list(names))) or "none"
 
 
 def _pairs_in_order(
@@ -176,6 +205,10 @@ def _pairs_in_order(
             f"    file:  {theirs}\n    model: {ours}\n"
             "  If only some layers are shared: model.load_weights(path, by_name=True)."
         )
+    by_name = {source.name: source for source in sources}
+    if len(by_name) == len(sources) and by_name.keys() == {layer.name for layer, _ in layers}:
+        # The same names say more than the order, which another way to build the graph changes.
+        return [(layer, variables, by_name[layer.name]) for layer, variables in layers]
     return [(layer, variables, source) for (layer, variables), source in zip(layers, sources)]
 
 
@@ -189,13 +222,9 @@ def _plan(
     ready: list[Callable[[], None]],
 ) -> None:
     shapes = [hdf5.shape_of(dataset) for dataset in source.datasets]
-    order = _order_by_names(variables, source.names)
-    if order is not None and [shapes[i] for i in order] == [v.shape for v in variables]:
+    order = order_of(layer, variables, source.names, shapes)
+    if order is not None:
         datasets = [source.datasets[i] for i in order]
-        ready.append(lambda: _assign(variables, [hdf5.read_array(d, who) for d in datasets]))
-        return
-    if shapes == [v.shape for v in variables]:
-        datasets = source.datasets
         ready.append(lambda: _assign(variables, [hdf5.read_array(d, who) for d in datasets]))
         return
     recipe = convert(layer, variables, shapes, source.names, keras_version)
@@ -219,26 +248,6 @@ def _plan(
 def _assign(variables: list[Variable], arrays: list[np.ndarray]) -> None:
     for variable, values in zip(variables, arrays, strict=True):
         variable.assign(values)
-
-
-def _order_by_names(variables: list[Variable], names: list[str]) -> list[int] | None:
-    """The file's arrays in the order of `variables`, when the ends of the names agree.
-
-    Position alone goes wrong when layers were frozen after the file was written: frozen variables
-    come after the others.
-    """
-    if len(variables) != len(names):
-        return None
-    for count in (1, 2, 3):
-        ours = [_end(v.path, count) for v in variables]
-        theirs = [_end(name, count) for name in names]
-        if len(set(theirs)) == len(theirs) and set(ours) == set(theirs):
-            return [theirs.index(name) for name in ours]
-    return None
-
-
-def _end(path: str, count: int) -> str:
-    return "/".join(path.split(":")[0].split("/")[-count:])
 
 
 __all__ = ["LegacyGroup", "collect", "compare", "restore", "write", "write_list"]

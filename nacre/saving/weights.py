@@ -137,18 +137,19 @@ class Differences:
 
     def lines(self) -> str:
         """Up to ten of each kind."""
-        text = [f"\n    {line}" for line in _some(self.shapes)]
+        text = [f"\n    {line}" for line in shortened(self.shapes)]
         for label, items in (
             ("missing", self.missing),
             ("in the file only", self.extra),
             ("not built", self.unbuilt),
         ):
             if items:
-                text.append(f"\n    {label}: {', '.join(_some(items))}")
+                text.append(f"\n    {label}: {', '.join(shortened(items))}")
         return "".join(text)
 
 
-def _some(items: list[str]) -> list[str]:
+def shortened(items: list[str]) -> list[str]:
+    """The first ten, and how many more there are."""
     return items[:10] + ([f"and {len(items) - 10} more"] if len(items) > 10 else [])
 
 
@@ -437,5 +438,6 @@ def need_built(model: Any, who: str) -> None:
 
 __all__ = [
     "Differences", "Group", "Store", "collect", "compare", "compare_array", "mismatch",
-    "need_built", "restore", "restore_optimizer", "set_optimizer", "to_bytes", "write",
+    "need_built", "restore", "restore_optimizer", "set_optimizer", "shortened", "to_bytes",
+    "write",
 ]  # fmt: skip
