@@ -80,3 +80,7 @@ def __getattr__(name: str) -> Any:
     if name == "FeatureSpace":  # only when asked for: it brings all layers and models
         return importlib.import_module("nacre.models.feature_space").FeatureSpace
     raise AttributeError(f"module 'nacre.utils' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -207,3 +207,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
             return custom_objects[config]
         return get(config)
     return deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

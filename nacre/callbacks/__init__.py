@@ -33,3 +33,7 @@ __all__ = [
     "SwapEMAWeights",
     "TerminateOnNaN",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+from nacre.core.terminal import show
+
 
 @runtime_checkable
 class TrainingHost(Protocol):
@@ -94,7 +96,7 @@ class Callback:
     def say(self, text: str) -> None:
         """Tell the user something, at a moment when it does not disturb the progress bar."""
         if self._messages is None:
-            print(text)
+            show(text)
         else:
             self._messages.append(text)
 

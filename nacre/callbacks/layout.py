@@ -108,6 +108,19 @@ def width_of(pieces: list[Piece]) -> int:
     return sum(len(piece.text) for piece in pieces) + len(GAP) * max(len(pieces) - 1, 0)
 
 
+def joined(pieces: list[Piece]) -> str:
+    """A line's text.
+
+    Example:
+        >>> joined([Piece("Epoch 1/2", "head"), Piece("━━", "bar"), Piece("──", "rest")])
+        'Epoch 1/2  ━━──'
+    """
+    return "".join(
+        ("" if index == 0 or piece.style == "rest" else GAP) + piece.text
+        for index, piece in enumerate(pieces)
+    )
+
+
 def fitting(pieces: list[Piece], columns: int) -> list[Piece]:
     """The most important pieces that fit into `columns`, in their own order."""
     chosen: list[int] = []

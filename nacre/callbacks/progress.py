@@ -11,6 +11,8 @@ from nacre.callbacks import layout
 from nacre.callbacks.base import Callback, Logs
 from nacre.callbacks.layout import Piece
 from nacre.core.config import is_interactive_logging_enabled
+from nacre.core.interop import loaded
+from nacre.core.terminal import encodable, show
 
 _STYLES = {
     "head": "bold",
@@ -24,27 +26,66 @@ _QUIET_SECONDS = 0.2
 
 
 class Display:
-    """Where lines go: a live terminal, or plain text.
+    """Where lines go: a live terminal, a notebook, or plain text.
 
     Args:
         verbose: 1 draws a live line where that is possible; 2 never does.
     """
 
     def __init__(self, verbose: int) -> None:
-        self._console: Any = None
-        self._live: Any = None
-        if verbose == 1 and is_interactive_logging_enabled() and _can_draw():
-            # Only a terminal or a notebook pays for importing it.
-            from rich.console import Console
-
-            console = Console(highlight=False, soft_wrap=False)
-            if console.is_jupyter or (console.is_terminal and not console.is_dumb_terminal):
-                self._console = console
+        self._surface: TerminalLine | NotebookLine | None = None
+        if verbose == 1 and is_interactive_logging_enabled():
+            self._surface = _live_line()
 
     @property
     def is_live(self) -> bool:
         """Whether lines can be redrawn."""
-        return self._console is not None
+        return self._surface is not None
+
+    @property
+    def columns(self) -> int:
+        """Columns a live line may take."""
+        return self._surface.columns if self._surface is not None else 80
+
+    def draw(self, pieces: list[Piece]) -> None:
+        """Show a line in place of the last one drawn."""
+        if self._surface is not None:
+            self._surface.draw(pieces)
+
+    def clear(self) -> None:
+        """Take the drawn line away, so that others can print."""
+        if self._surface is not None:
+            self._surface.clear()
+
+    def write(self, rows: list[list[Piece]], plain: str) -> None:
+        """Leave lines that stay."""
+        if self._surface is not None:
+            self._surface.write(rows, plain)
+        elif is_interactive_logging_enabled():
+            show(plain)
+        else:
+            logging.getLogger("nacre").info(plain)
+
+    def close(self, text: str = "") -> None:
+        """Nothing more will be drawn.
+
+        Args:
+            text: What a notebook shows in place of the live line, which cannot be taken away there.
+        """
+        if self._surface is not None:
+            self._surface.close(text)
+
+
+class TerminalLine:
+    """The last line of a terminal, drawn by rich.
+
+    Args:
+        console: A rich console on a terminal.
+    """
+
+    def __init__(self, console: Any) -> None:
+        self._console = console
+        self._live: Any = None
 
     @property
     def columns(self) -> int:
@@ -52,7 +93,7 @@ class Display:
         return max(self._console.width - 1, 20)
 
     def draw(self, pieces: list[Piece]) -> None:
-        """Show a line in place of the last one drawn."""
+        """Show a line in place of the last one."""
         text = self._text(pieces)
         if self._live is None:
             from rich.live import Live
@@ -63,21 +104,20 @@ class Display:
             self._live.update(text, refresh=True)
 
     def clear(self) -> None:
-        """Take the drawn line away."""
+        """Take the line away."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
     def write(self, rows: list[list[Piece]], plain: str) -> None:
-        """Leave lines that stay."""
+        """Leave these rows above."""
         self.clear()
-        if self._console is not None:
-            for row in rows:
-                self._console.print(self._text(row), overflow="ignore", crop=False)
-        elif is_interactive_logging_enabled():
-            print(plain, flush=True)
-        else:
-            logging.getLogger("nacre").info(plain)
+        for row in rows or [[Piece(plain)]]:
+            self._console.print(self._text(row), overflow="ignore", crop=False)
+
+    def close(self, text: str) -> None:
+        """Take the line away for good."""
+        self.clear()
 
     def _text(self, pieces: list[Piece]) -> Any:
         from rich.text import Text
@@ -86,22 +126,83 @@ class Display:
         for index, piece in enumerate(pieces):
             if index:
                 text.append("" if piece.style == "rest" else layout.GAP)
+            written = encodable(piece.text, self._console.encoding)
             if piece.style == "metric":
-                name, _, value = piece.text.partition(" ")
+                name, _, value = written.partition(" ")
                 text.append(name, _STYLES["quiet"]).append(f" {value}")
             else:
-                text.append(piece.text, _STYLES.get(piece.style, ""))
+                text.append(written, _STYLES.get(piece.style, ""))
         text.end = "\n"
         return text
 
 
-def _can_draw() -> bool:
-    """Whether stdout may be a terminal or a notebook, found without importing anything."""
-    is_notebook = "ipykernel" in sys.modules
+class NotebookLine:
+    """One output of a notebook cell, rewritten in place; lines that stay are printed below it.
+
+    It needs no widget, so it works wherever IPython's display does, and a saved notebook holds one
+    short output a cell instead of every state the bar went through, also where a cell calls `fit`
+    in a loop.
+    """
+
+    columns = 100
+    # Number of the cell that ran last and IPython's handle of its output.
+    _of_cell: tuple[int, Any] = (-1, None)
+
+    def __init__(self, cell: int) -> None:
+        self._cell = cell
+        self._is_drawn = False
+
+    def draw(self, pieces: list[Piece]) -> None:
+        """Show a line in place of the last one."""
+        self._put(layout.joined(pieces))
+
+    def clear(self) -> None:
+        """Nothing: what others print comes below, and does not mix with the line."""
+
+    def write(self, rows: list[list[Piece]], plain: str) -> None:
+        """Print a line."""
+        show(plain)
+
+    def close(self, text: str) -> None:
+        """Leave a last text in place of the line, if there was one."""
+        if self._is_drawn:
+            self._put(text)
+
+    def _put(self, text: str) -> None:
+        from IPython.display import display  # it is there: this runs in its kernel
+
+        data = {"text/plain": text}
+        cell, output = NotebookLine._of_cell
+        if cell == self._cell:
+            output.update(data, raw=True)
+        else:
+            NotebookLine._of_cell = (self._cell, display(data, raw=True, display_id=True))
+        self._is_drawn = True
+
+
+def _live_line() -> TerminalLine | NotebookLine | None:
+    """What can be redrawn here; None where stdout is a pipe, a file or closed."""
+    cell = _notebook_cell()
+    if cell is not None:
+        return NotebookLine(cell)
     try:
-        return is_notebook or sys.stdout.isatty()
-    except (AttributeError, ValueError):  # closed or replaced by something without isatty()
-        return is_notebook
+        if not sys.stdout.isatty():
+            return None
+    except (AttributeError, ValueError):  # closed, missing, or replaced by something without it
+        return None
+    # Only a terminal pays for importing it.
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=False)
+    is_drawable = console.is_terminal and not console.is_dumb_terminal
+    return TerminalLine(console) if is_drawable else None
+
+
+def _notebook_cell() -> int | None:
+    """The number of the cell that a Jupyter kernel runs, found without importing anything."""
+    ipython = loaded("IPython") if loaded("ipykernel") else None
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell.execution_count if getattr(shell, "kernel", None) is not None else None
 
 
 class Stage:
@@ -223,6 +324,7 @@ class ProgbarLogger(Callback):
         self._is_training = False
         self._is_validating = False
         self._epochs_seen = 0
+        self._begun = 0.0  # when training began
 
     def batch_hooks(self) -> set[str]:
         """None: the loop calls `update` at its own pace."""
@@ -256,6 +358,7 @@ class ProgbarLogger(Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._is_training, self._epochs_seen = True, 0
+        self._begun = time.perf_counter()
         self._prepare()
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -279,7 +382,10 @@ class ProgbarLogger(Callback):
         self._epochs_seen += 1
 
     def on_train_end(self, logs: Logs = None) -> None:
-        self.clear()
+        if self._display is not None:
+            count = self._epochs_seen
+            taken = layout.duration(time.perf_counter() - self._begun)
+            self._display.close(f"{count} {'epoch' if count == 1 else 'epochs'} in {taken}")
         self._stage, self._is_training = None, False
 
     # Evaluation and prediction --------------------------------------------------------------------

@@ -16,6 +16,7 @@ from nacre.callbacks.history import History
 from nacre.callbacks.progress import ProgbarLogger
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
+from nacre.core.terminal import show
 
 
 class CallbackList:
@@ -170,7 +171,7 @@ class CallbackList:
         if self._messages and self._bar is not None:
             self._bar.clear()
         for text in self._messages:
-            print(text)
+            show(text)
         self._messages.clear()
 
     def on_train_begin(self, logs: Logs = None) -> None:

@@ -7,16 +7,17 @@ import difflib
 import sys
 from typing import IO, Any, NoReturn
 
+from nacre.cli._console import make_console
+
 
 class HelpParser(argparse.ArgumentParser):
     """argparse, with help drawn by rich and errors that suggest the nearest word."""
 
     def print_help(self, file: Any = None) -> None:
         """Draw the help; rich is imported here and not before."""
-        from rich.console import Console
         from rich.padding import Padding
 
-        console = Console(file=file or sys.stdout, highlight=False)
+        console = make_console(file)
         console.print(f"\n[bold]Usage[/]  [cyan]{self.prog}[/] {_usage(self)}\n")
         if self.description:
             console.print(self.description)
@@ -27,10 +28,29 @@ class HelpParser(argparse.ArgumentParser):
             console.print(f"\n[dim]{self.epilog}[/]")
         console.print()
 
+    def of_command(self, name: str | None) -> HelpParser:
+        """The parser of a command's own arguments; this one without a command."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction) and name in action.choices:
+                return action.choices[name]
+        return self
+
+    def refuse(self, unknown: list[str]) -> NoReturn:
+        """Leave with an error for words that are none of this parser's arguments."""
+        options = [word for action in self._actions for word in action.option_strings]
+        close = difflib.get_close_matches(unknown[0], options, n=1)
+        hint = f"Did you mean {close[0]}?" if close else ""
+        self.exit(
+            2, f"{self.prog}: no argument {unknown[0]!r}. {hint}".rstrip() + f"\n{self._see()}"
+        )
+
+    def _see(self) -> str:
+        return f"See: {self.prog} --help\n"
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line, with the nearest known word, and leave with status 2."""
-        text = _unknown_command(self, message) or message.removeprefix("argument ") + "."
-        self.exit(2, f"{self.prog}: {text}\nSee: {self.prog} --help\n")
+        text = _unknown_choice(self, message) or message.removeprefix("argument ") + "."
+        self.exit(2, f"{self.prog}: {text}\n{self._see()}")
 
     def _print_message(self, message: str, file: IO[str] | None = None) -> None:
         if message:
@@ -76,17 +96,17 @@ def _table(rows: list[tuple[str, str]]) -> Any:
     return table
 
 
-def _unknown_command(parser: argparse.ArgumentParser, message: str) -> str:
-    """The message for a word that is no command, with the nearest one; empty otherwise."""
+def _unknown_choice(parser: argparse.ArgumentParser, message: str) -> str:
+    """The message for a word that is none of those a place allows, with the nearest one."""
     if "invalid choice" not in message:
         return ""
     wrong = message.split("invalid choice: ")[1].split("'")[1]
-    names = [
-        name
-        for action in parser._actions
-        if isinstance(action, argparse._SubParsersAction)
-        for name in action.choices
-    ]
-    close = difflib.get_close_matches(wrong, names, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(names)}."
-    return f"no command {wrong!r}. {hint}"
+    for action in parser._actions:
+        if action.choices is None or wrong in action.choices:
+            continue
+        names = [str(name) for name in action.choices]
+        kind = "command" if isinstance(action, argparse._SubParsersAction) else action.dest
+        close = difflib.get_close_matches(wrong, names, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(names)}."
+        return f"no {kind} {wrong!r}. {hint}"
+    return ""

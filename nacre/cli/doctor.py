@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from nacre.cli._console import make_console
 from nacre.cli.version import nacre_version
 
 _BASE_PACKAGES = ("jax", "jaxlib", "numpy", "h5py", "rich")
@@ -18,6 +19,8 @@ _BASE_PACKAGES = ("jax", "jaxlib", "numpy", "h5py", "rich")
 _OPTIONAL_PACKAGES = (
     ("matplotlib", "matplotlib", "figures and learning curves", "plot"),
     ("pillow", "PIL", "reading and writing image files", "plot"),
+    ("flax", "flax", "layers that hold Flax modules", "flax"),
+    ("torch", "torch", "layers that hold PyTorch modules", "torch"),
 )
 
 
@@ -27,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print five short tables. Exit status 0: the doctor describes, it does not judge."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    console = make_console()
     _show(console, "Versions", versions())
     _show(console, "Devices", devices())
     _show(console, "Caches", caches())

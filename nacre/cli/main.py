@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TextIO
 
 from nacre.cli._help import HelpParser
 
@@ -15,6 +17,7 @@ from nacre.cli._help import HelpParser
 COMMANDS = {
     "quickstart": "Train a digit classifier on this machine and draw its results.",
     "doctor": "Show versions, devices and caches, and what is missing.",
+    "cache": "Show the compiled programs and kernels kept on disk, or delete them.",
     "summary": "Print the layers, shapes and sizes of a saved model.",
     "version": "Print nacre's version.",
 }
@@ -48,16 +51,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Words after `nacre`; those of the process when None.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    _take_every_sign(sys.stdout)
+    try:
+        return _parse_and_run(words)
+    except BrokenPipeError:
+        # The reader has seen enough (`nacre doctor | head`). What Python would still write when it
+        # ends goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parse_and_run(words: list[str]) -> int:
     chosen = next((word for word in words if word in COMMANDS), None)
     parser = build_parser(chosen)
-    arguments = parser.parse_args(words)
+    arguments, unknown = parser.parse_known_args(words)
+    if unknown:
+        parser.of_command(arguments.command).refuse(unknown)
     if arguments.version:
         arguments.command = "version"
     if arguments.command is None:
         parser.print_help()
         return 0
     module = importlib.import_module(f"nacre.cli.{arguments.command}")
-    return _run(module.run, arguments)
+    status = _run(module.run, arguments)
+    sys.stdout.flush()  # here, where a pipe that broke is known to be an ordinary end
+    return status
+
+
+def _take_every_sign(stream: TextIO) -> None:
+    """Let a stream whose encoding lacks a sign write its number instead of failing."""
+    if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _run(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
@@ -66,6 +90,8 @@ def _run(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
 
     try:
         return run(arguments)
+    except BrokenPipeError:
+        raise
     except (NacreError, OSError) as error:
         if os.environ.get("NACRE_TRACEBACK") == "full":
             raise

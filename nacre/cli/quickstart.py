@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from nacre.cli._console import make_console
+
 # The seed at which the command was tried most; any other works as well.
 _DEFAULT_SEED = 7
 _PLOT_LINE = r'pip install "nacre\[plot]"'
@@ -80,12 +82,10 @@ def train(x_train: Any, y_train: Any, epochs: int, folder: Path) -> tuple[Any, A
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, test, draw, save, reload, compare; print what happened and where it lies."""
-    from rich.console import Console
-
     from nacre.core.random import set_random_seed
     from nacre.datasets import digits
 
-    console = Console(highlight=False)
+    console = make_console()
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
     set_random_seed(arguments.seed)

@@ -11,3 +11,7 @@ from nacre.data.sources import ArraySource as ArraySource
 from nacre.data.sources import BatchSource as BatchSource
 
 __all__ = ["ArraySource", "BatchSource", "PyDataset", "prefetched"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -32,3 +32,7 @@ __all__ = [
     "mnist",
     "reuters",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -146,3 +146,7 @@ def _from_array(array: Any) -> Callable[..., Any]:
         return value.astype(numpy_dtype(dtype))
 
     return initialize
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -213,3 +213,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         'mean_squared_error'
     """
     return _LOOKUP.get(identifier)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

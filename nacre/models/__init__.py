@@ -36,3 +36,7 @@ def __getattr__(name: str):
 
 
 _enable_compile_cache()
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -15,6 +15,7 @@ from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import is_builtin
 from nacre.core.symbolic import KerasTensor, infer
+from nacre.core.terminal import encodable, stdout_encoding
 from nacre.layers.base import calling
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.embedding import Embedding
@@ -118,7 +119,7 @@ class MaskReport:
         lines += [_row(line, widths, set(), "│") for line in cells]
         lines.append(_rule("└─┴┘", widths))
         lines += [f" [{i}] {row.path}: {row.note}." for i, row in enumerate(noted, 1)]
-        return "\n".join([*lines, self._about_outputs()])
+        return encodable("\n".join([*lines, self._about_outputs()]), stdout_encoding())
 
     __repr__ = __str__
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nacre.core import tree
+from nacre.core.terminal import show
 from nacre.layers.base.layer import Layer
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def print_summary(
         layer_range: (first, last) names; only layers from the first to the last are shown.
     """
     lines = summary_lines(model, line_length, expand_nested, show_trainable, layer_range)
-    if print_fn is not None:
+    if print_fn is not None and print_fn is not print:
         for line in lines:
             print_fn(line)
         return
-    sys.stdout.write("\n".join(lines) + "\n")
+    show("\n".join(lines))
 
 
 def summary_lines(

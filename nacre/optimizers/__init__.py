@@ -53,3 +53,7 @@ __all__ = [
     "schedules",
     "serialize",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -107,3 +107,7 @@ __all__ = [
     "serialize",
     "unpack_int4",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

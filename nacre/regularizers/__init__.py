@@ -74,3 +74,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         0.01
     """
     return _LOOKUP.get(identifier)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

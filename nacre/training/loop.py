@@ -20,6 +20,7 @@ from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.errors import DataError, NonFiniteError, message
 from nacre.core.random import host_generator
+from nacre.core.terminal import show
 from nacre.core.warning import warn
 from nacre.data.prefetch import prefetched
 from nacre.data.rows import aligned_empty, sent
@@ -100,7 +101,7 @@ def fit(
 
 def _say_choices(trainer: CompiledTraining) -> None:
     for sentence in trainer.choices:
-        print(sentence)
+        show(sentence)
     trainer.choices = []
 
 

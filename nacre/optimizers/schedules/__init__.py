@@ -30,3 +30,7 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers
