@@ -184,6 +184,7 @@ class BatchSource:
         self.stage: Any = (
             None  # (x, y, sample_weight) -> the same, in the thread that makes batches
         )
+        self._finishing: list[Callable[[Any], Any]] = []
         self._waiting: Iterator[Any] | None = None
         self._iterator: Iterator[Any] | None = None
         self._open_ones: list[Any] = []
@@ -195,6 +196,10 @@ class BatchSource:
     def num_batches(self) -> int | None:
         """The number of batches an epoch, None when it is not known."""
         return number_of_batches(self.data)
+
+    def then(self, finish: Callable[[Any], Any]) -> None:
+        """Let each batch of the epochs to come go through a function, in the order given."""
+        self._finishing.append(finish)
 
     def peek(self) -> Any:
         """The first batch, (x, y, sample_weight), without losing it."""
@@ -274,6 +279,8 @@ class BatchSource:
                 continue
             count += 1
             self._given += 1
+            for finish in self._finishing:
+                item = finish(item)
             yield item
         if keeps and (self.one_pass or count == steps):
             self._iterator = iterator
@@ -317,35 +324,3 @@ def standard_batch(item: Any, who: str) -> tuple[Any, Any, Any]:
         return leaf
 
     return tree.map_structure(convert, (x, y, weight))
-
-
-def apply_class_weight(y: Any, class_weight: dict[int, float], sample_weight: Any, who: str) -> Any:
-    """Sample weights from the weights of classes: y holds class indices or one-hot rows.
-
-    A class without a weight counts 1.
-
-    Raises:
-        DataError: `y` is no list of labels or one-hot rows.
-    """
-    labels = np.asarray(y)
-    if labels.ndim > 2:
-        raise DataError(
-            message(
-                who,
-                "class_weight needs one label a row",
-                f"targets of shape {labels.shape}",
-                "Pass sample_weight with a weight for every label instead.",
-            )
-        )
-    if labels.ndim > 1 and labels.shape[-1] > 1:
-        labels = labels.argmax(axis=-1)
-    labels = labels.reshape(len(labels), -1)[:, 0] if labels.ndim > 1 else labels
-    labels = np.rint(labels).astype(np.int64)
-    largest = max(int(labels.max(initial=0)), *[int(k) for k in class_weight])
-    table = np.ones(largest + 1, dtype=np.float32)
-    for key, weight in class_weight.items():
-        table[int(key)] = weight
-    if labels.min(initial=0) < 0:
-        raise DataError(message(who, "class_weight needs class indices from 0", f"{labels.min()}"))
-    weights = table[labels]
-    return weights if sample_weight is None else weights * np.asarray(sample_weight)

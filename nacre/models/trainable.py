@@ -110,8 +110,13 @@ class Trainable(Layer):
             validation_split: Part of the rows, taken from the end, kept for validation.
             validation_data: (x, y) or (x, y, sample_weight), or a source of batches.
             shuffle: Whether arrays are shuffled in each epoch.
-            class_weight: class -> weight.
-            sample_weight: One weight a row.
+            class_weight: Class index -> weight; classes left out count 1. For models with one
+                output. Each label gets its class's weight, also where labels have an axis of steps;
+                sample weights multiply. Validation is not weighed. (Keras refuses steps, and both
+                kinds of weights together.)
+            sample_weight: One weight a row, or one for each of its labels; for several outputs
+                one array for all, a list with one (or None) an output, or a dict by name, where
+                outputs left out count 1. What has weight 0 counts nowhere.
             initial_epoch: The epoch to begin with.
             steps_per_epoch: Steps an epoch; needed for sources without end.
             validation_steps, validation_batch_size, validation_freq: The same for validation.

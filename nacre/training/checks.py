@@ -42,7 +42,7 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any) -> None:
         y: The whole array of targets (host), or None.
         y_pred: Anything with the predictions' shape.
     """
-    name = _loss_name(loss)
+    name = loss_name(loss)
     if y is None or not isinstance(y, np.ndarray) or y.size == 0 or y.size > _MOST_LABELS:
         return
     if name == "sparse_categorical_crossentropy":
@@ -62,7 +62,8 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any) -> None:
             )
 
 
-def _loss_name(loss: Any) -> str:
+def loss_name(loss: Any) -> str:
+    """The name of a loss's function, as in 'binary_crossentropy'."""
     function = getattr(loss, "fn", loss)
     return getattr(function, "__name__", type(loss).__name__)
 
@@ -71,7 +72,7 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
     """Warn when the last layer's activation and `from_logits` contradict each other."""
     layers = _output_layers(model, len(outputs))
     for output, layer in zip(outputs, layers, strict=True):
-        name = _loss_name(output.loss)
+        name = loss_name(output.loss)
         wanted = losses.expected_activation(output.loss)
         if wanted is None or layer is None or not hasattr(layer, "activation"):
             continue
@@ -113,6 +114,7 @@ def describe(leaves: Any) -> str:
 __all__ = [
     "check_labels",
     "describe",
+    "loss_name",
     "not_compiled",
     "require_data",
     "warn_about_logits",

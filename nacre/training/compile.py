@@ -167,7 +167,7 @@ class CompiledTraining:
         names = [o.name for o in self.outputs]
         predictions = _flat_predictions(y_pred, names)
         targets = _targets_by_output(y, names, predictions, y_pred, self.who)
-        weights = _weights_by_output(sample_weight, names)
+        weights = _weights_by_output(sample_weight, names, self.who)
         return list(zip(self.outputs, targets, predictions, weights, strict=True))
 
     def compute_loss(self, model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
@@ -370,15 +370,41 @@ def _targets_by_output(
     return leaves
 
 
-def _weights_by_output(sample_weight: Any, names: list[str]) -> list[Any]:
+def _weights_by_output(sample_weight: Any, names: list[str], who: str) -> list[Any]:
+    """The sample weights of each output: by name, by position, or one for all.
+
+    An output that is not named in a dict counts 1 a sample, as in tf.keras 2; Keras 3 wants all.
+    """
     if sample_weight is None:
         return [None] * len(names)
     if isinstance(sample_weight, dict):
+        if len(names) == 1 and len(sample_weight) == 1:  # as for y
+            return list(sample_weight.values())
+        unknown = [k for k in sample_weight if k not in names]
+        if unknown:
+            hints = [f"{u!r} -> {nearest(u, names)!r}" for u in unknown if nearest(u, names)]
+            raise LossInputError(
+                message(
+                    who,
+                    f"keys of sample_weight must be names of outputs: {names}",
+                    f"{list(sample_weight)}; unknown: {unknown}",
+                    f"Did you mean {', '.join(hints)}?" if hints else "",
+                )
+            )
         return [sample_weight.get(n) for n in names]
     leaves = tree.flatten(sample_weight)
     if len(leaves) == len(names):
         return leaves
-    return [leaves[0]] * len(names)
+    if len(leaves) == 1:
+        return leaves * len(names)
+    raise LossInputError(
+        message(
+            who,
+            f"sample_weight must be one array for all outputs, or one an output: {names}",
+            f"{len(leaves)} arrays",
+            "Pass a list in this order, with None for outputs without weights, or a dict by name.",
+        )
+    )
 
 
 def _per_output(spec: Any, names: list[str], what: str, who: str) -> list[Any]:

@@ -80,9 +80,7 @@ class EvaluationRun:
         else:
             self.steps = steps if steps is not None else source.num_batches
         self.rows = rows
-        prepare.prepare(model, trainer, source, rows, training=False)
-        x, _, _ = prepare.batch_specs(source, rows)
-        prepare.check_targets(trainer, source, prepare.predictions_spec(model, x, False))
+        prepare.prepare(model, trainer, source, rows, training=False, who=who)
         self._resident: Any = None
 
     def run(self, runner: CallbackList) -> dict[str, Any]:

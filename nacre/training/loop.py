@@ -27,7 +27,6 @@ from nacre.data.rows import aligned_empty, sent
 from nacre.data.sources import (
     ArraySource,
     BatchSource,
-    apply_class_weight,
     standard_batch,
     used,
 )
@@ -37,6 +36,7 @@ from nacre.training.kept_programs import KeptPrograms
 from nacre.training.programs import host_logs
 from nacre.training.state import State
 from nacre.training.step import custom_step
+from nacre.training.weights import class_weights_for, weighed_batch, with_class_weights
 
 
 def fit(
@@ -67,13 +67,11 @@ def fit(
     rows = prepare.positive_int(batch_size, "batch_size", who, 32)
     epochs = prepare.positive_int(epochs, "epochs", who, 1)
     steps = prepare.positive_int(steps_per_epoch, "steps_per_epoch", who)
-    source = prepare.make_source(
-        x, y, sample_weight, who, class_weight=class_weight, shuffle=bool(shuffle)
-    )
+    source = prepare.make_source(x, y, sample_weight, who, shuffle=bool(shuffle))
     source, validation = prepare.validation_source(validation_data, validation_split, source, who)
     with used(source, validation) as keep:
         source = keep(prepare.staged(model, source, rows, who, bool(shuffle)))
-        run = TrainRun(model, trainer, source, rows, steps, shuffle, who)
+        run = TrainRun(model, trainer, source, rows, steps, shuffle, who, class_weight)
         held_out = None
         if validation is not None:
             held_rows = prepare.positive_int(
@@ -117,8 +115,9 @@ class TrainRun:
         steps: int | None,
         shuffle: bool,
         who: str,
+        class_weight: Any = None,
     ) -> None:
-        self.model, self.trainer, self.source, self.who = model, trainer, source, who
+        self.model, self.trainer, self.who = model, trainer, who
         self.shuffle = bool(shuffle)
         if isinstance(source, ArraySource):
             rows = min(rows, source.num_rows)
@@ -137,9 +136,9 @@ class TrainRun:
         else:
             self.steps = steps if steps is not None else source.num_batches
         self.rows = rows
-        prepare.prepare(model, trainer, source, rows, training=True)
-        x, _, _ = prepare.batch_specs(source, rows)
-        prepare.check_targets(trainer, source, prepare.predictions_spec(model, x, True))
+        y_pred = prepare.prepare(model, trainer, source, rows, training=True, who=who)
+        by_class = class_weights_for(trainer, class_weight, y_pred, who)
+        self.source = with_class_weights(source, by_class)
         self.state = State(model, trainer.optimizer, model.metrics)
         self.values: Any = None
         self.background: ThreadPoolExecutor | None = None
@@ -456,14 +455,15 @@ def train_on_batch(
     """One step on one batch; see `Model.train_on_batch`."""
     who = f"{model._who()}.train_on_batch"
     trainer = prepare.require_compiled(model, "train_on_batch")
-    if class_weight is not None:
-        sample_weight = apply_class_weight(y, class_weight, sample_weight, who)
     source: Any = ArraySource(x, y, sample_weight, who)
     with used() as keep:
         source = keep(prepare.staged(model, source, source.num_rows, who))
         batch = source.peek() if isinstance(source, BatchSource) else source.pack(source.leaves)
         rows = next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
-        prepare.prepare(model, trainer, source, rows, training=True)
+        y_pred = prepare.prepare(model, trainer, source, rows, training=True, who=who)
+        by_class = class_weights_for(trainer, class_weight, y_pred, who)
+        if by_class is not None:
+            batch = weighed_batch(by_class, batch)
     model.reset_metrics()
     state = State(model, trainer.optimizer, model.metrics)
     batch = standard_batch(batch, who)

@@ -17,9 +17,10 @@ from nacre.core.strings import is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.data.row_batches import RowBatches
 from nacre.data.rows import device_dtype, is_array_like
-from nacre.data.sources import CPU_BUDGET_BYTES, ArraySource, BatchSource, apply_class_weight
+from nacre.data.sources import CPU_BUDGET_BYTES, ArraySource, BatchSource
 from nacre.training import checks
 from nacre.training.compile import CompiledTraining
+from nacre.training.weights import check_weights
 
 # tf.keras 2 arguments about worker processes: sources bring their own workers.
 _ACCEPTED_SILENTLY = frozenset(("workers", "use_multiprocessing", "max_queue_size"))
@@ -45,7 +46,6 @@ def make_source(
     sample_weight: Any,
     who: str,
     *,
-    class_weight: dict[int, float] | None = None,
     shuffle: bool = False,
 ) -> ArraySource | BatchSource:
     """Arrays or batches, told apart by what `x` is."""
@@ -53,13 +53,6 @@ def make_source(
     if isinstance(x, ArraySource | BatchSource):
         return x
     if is_array_like(x):
-        if class_weight:
-            first = tree.flatten(y)
-            if len(first) != 1 or first[0] is None:
-                raise DataError(
-                    message(who, "class_weight needs one array of targets", f"{len(first)} arrays")
-                )
-            sample_weight = apply_class_weight(first[0], class_weight, sample_weight, who)
         return ArraySource(x, y, sample_weight, who)
     if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
         raise DataError(
@@ -79,8 +72,7 @@ def make_source(
                 "Let the source give (x, y) or (x, y, sample_weight).",
             )
         )
-    source = BatchSource(x, who, shuffle)
-    return _ClassWeighted(source, class_weight) if class_weight else source
+    return BatchSource(x, who, shuffle)
 
 
 def staged(
@@ -129,24 +121,6 @@ def _refuse_text_targets(batch: Any, who: str) -> None:
     for label, part in (("targets", batch[1]), ("sample weights", batch[2])):
         if any(is_text(leaf) for leaf in tree.flatten(part)):
             raise strings_refused(f"{who}, {label}", "strings")
-
-
-class _ClassWeighted(BatchSource):
-    """A source of batches whose rows are weighted by their class."""
-
-    def __init__(self, inner: BatchSource, class_weight: dict[int, float]) -> None:
-        self.__dict__.update(vars(inner))
-        self.class_weight = class_weight
-
-    def _weigh(self, batch: Any) -> Any:
-        x, y, weight = batch
-        return x, y, apply_class_weight(y, self.class_weight, weight, self.who).astype("float32")
-
-    def peek(self) -> Any:
-        return self._weigh(super().peek())
-
-    def epoch(self, steps: int | None, go_on: bool | None = None) -> Any:
-        return (self._weigh(batch) for batch in super().epoch(steps, go_on))
 
 
 def batch_specs(source: ArraySource | BatchSource, rows: int) -> Any:
@@ -217,14 +191,21 @@ def prepare(
     source: ArraySource | BatchSource,
     rows: int,
     training: bool,
-) -> None:
-    """Build the model, bind losses and metrics, give the optimizer its variables, check labels."""
+    who: str,
+) -> Any:
+    """Build the model, bind losses and metrics, give the optimizer its variables, check labels.
+
+    Returns:
+        Shapes and dtypes of the predictions.
+    """
     x, y, _ = batch_specs(source, rows)
     y_pred = predictions_spec(model, x, training)
     trainer.bind(model, y, y_pred)
     if training:
         _build_optimizer(model, trainer)
         _look_at_targets(model, trainer, source, y_pred)
+    check_targets(trainer, source, y_pred, who)
+    return y_pred
 
 
 def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
@@ -267,18 +248,19 @@ def _look_at_targets(
 
 
 def check_targets(
-    trainer: CompiledTraining, source: ArraySource | BatchSource, y_pred: Any
+    trainer: CompiledTraining, source: ArraySource | BatchSource, y_pred: Any, who: str
 ) -> None:
-    """Look at the values of the targets of arrays, or of the first batch."""
+    """Look at targets and weights of arrays, or of the first batch: structure and values."""
+    check_weights(source, who)
     if trainer.outputs is None:
         return
     if isinstance(source, ArraySource):
-        y = source.pack([_host(leaf) for leaf in source.leaves])[1]
+        _, y, weights = source.pack([_host(leaf) for leaf in source.leaves])
     else:
-        y = source.peek()[1]
+        _, y, weights = source.peek()
     if y is None:
         return
-    for output, target, prediction, _ in trainer.split(y, y_pred, None):
+    for output, target, prediction, _ in trainer.split(y, y_pred, weights):
         checks.check_labels(output.name, output.loss, target, prediction)
 
 

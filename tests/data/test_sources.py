@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nacre.core.errors import DataError
 from nacre.data import ArraySource, BatchSource, PyDataset
 from nacre.data.rows import arrays_of_lists, device_dtype, is_array_like
-from nacre.data.sources import apply_class_weight, standard_batch
+from nacre.data.sources import standard_batch
 
 # ------------------------------------------------------------------ rows in arrays
 
@@ -276,22 +276,3 @@ def test_lists_of_numbers_in_a_batch_are_arrays() -> None:
 def test_batches_that_cannot_be_used_are_told(item: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         standard_batch(item, "fit")
-
-
-# ------------------------------------------------------------------ class weights
-
-
-@pytest.mark.parametrize("y", [[0, 2, 1], [[0], [2], [1]], np.eye(3)[[0, 2, 1]], [0.0, 2.0, 1.0]])
-def test_class_weights_follow_the_labels_in_any_form(y: Any) -> None:
-    assert apply_class_weight(y, {0: 2.0, 2: 0.5}, None, "fit").tolist() == [2.0, 0.5, 1.0]
-
-
-def test_class_weights_multiply_sample_weights() -> None:
-    weights = apply_class_weight([1, 0], {"1": 3.0}, [10.0, 20.0], "fit")  # type: ignore[dict-item]
-    assert weights.tolist() == [30.0, 20.0]
-
-
-@pytest.mark.parametrize("y", [[-1, 0], np.zeros((2, 3, 4)), np.zeros((2, 3, 1))])
-def test_targets_that_are_no_labels_are_told(y: Any) -> None:
-    with pytest.raises(DataError, match="class_weight needs"):
-        apply_class_weight(y, {0: 1.0}, None, "fit")
