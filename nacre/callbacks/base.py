@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+from nacre.callbacks.run_plan import RunPlan
 from nacre.core.terminal import show
 
 
@@ -33,6 +34,10 @@ class TrainingHost(Protocol):
         """Set all weights."""
         ...
 
+    def check_save_path(self, filepath: Any, *, weights_only: bool = False) -> None:
+        """Raise for a path that `save`, or `save_weights`, would refuse."""
+        ...
+
     def save(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the whole model, in one step that cannot leave half a file."""
         ...
@@ -57,6 +62,9 @@ class Callback:
     Attributes:
         params: `verbose`, `epochs`, `steps` of this run.
         model: The model (a `TrainingHost`).
+        adds_logs: Names this callback adds to the logs when an epoch ends. Of one that overrides
+            `on_epoch_end` or `on_test_end` and does not say so, nobody knows: what later callbacks
+            watch is then looked for when the first epoch ends, not before the first step.
 
     Example:
         >>> class Names(Callback):
@@ -68,6 +76,7 @@ class Callback:
 
     params: dict[str, Any] | None = None
     model: Any = None
+    adds_logs: tuple[str, ...] = ()
     _messages: list[str] | None = None
 
     def set_params(self, params: dict[str, Any]) -> None:
@@ -87,8 +96,11 @@ class Callback:
             if getattr(getattr(self, name), "__func__", None) is not getattr(Callback, name)
         }
 
-    def check_monitor(self, log_names: list[str]) -> None:
-        """Called before the first step with the names of this run's logs; may raise."""
+    def check_run(self, plan: RunPlan) -> None:
+        """Called before the first step with what is known of the training.
+
+        Raise here for settings that cannot work, warn of settings that will do nothing.
+        """
 
     def on_progress(self, step: int, logs: dict[str, Any]) -> None:
         """Called now and then during an epoch, at most ten times a second, with running logs."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nacre.callbacks.base import Callback, Logs
+from nacre.core.errors import ArgumentError, message
 
 
 class CSVLogger(Callback):
@@ -21,14 +22,24 @@ class CSVLogger(Callback):
         separator: Sign between values.
         append: Whether to add to an existing file instead of replacing it.
 
+    Raises:
+        ArgumentError: `filename` is no path, or `separator` not one character.
     Example:
         >>> CSVLogger("log.csv", separator=";").append
         False
     """
 
+    adds_logs = ()
+
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ) -> None:
+        if not isinstance(filename, str | os.PathLike):
+            rule = "filename must be a path"
+            raise ArgumentError(message("CSVLogger", rule, repr(filename)[:100]))
+        if not isinstance(separator, str) or len(separator) != 1:
+            rule = "separator must be one character"
+            raise ArgumentError(message("CSVLogger", rule, repr(separator), "Pass ','."))
         self.filename = os.fspath(filename)
         self.separator = separator
         self.append = append

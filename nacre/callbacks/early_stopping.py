@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from nacre.callbacks.arguments import count, number
 from nacre.callbacks.base import Logs
 from nacre.callbacks.monitor import MonitorCallback
-from nacre.core.errors import ArgumentError, message
+from nacre.callbacks.run_plan import RunPlan
+from nacre.core.errors import message
+from nacre.core.warning import warn
 
 
 class EarlyStopping(MonitorCallback):
@@ -21,18 +24,21 @@ class EarlyStopping(MonitorCallback):
         min_delta: A change smaller than this is no improvement.
         patience: Epochs without improvement that are allowed.
         verbose: 1 says when it acts.
-        mode: 'min' or 'max': what is better; 'auto' decides by the metric and its name.
+        mode: 'min' or 'max': what is better; 'auto' asks the metric, see `MonitorCallback`.
         baseline: Patience starts anew only at improvements on this value too.
         restore_best_weights: Whether to end with the weights of the best epoch.
         start_from_epoch: Epochs before this one (from 0) are not watched.
 
     Raises:
         ArgumentError: `mode` is unknown or `patience` negative.
-        MonitorError: The run does not log `monitor`; raised before the first step.
+        MonitorError: The run does not log `monitor`, or nobody knows what is better; before the
+            first step, or where code of the user may log it, at the end of the first epoch.
     Example:
-        >>> EarlyStopping("val_accuracy", patience=3).more_is_better()
+        >>> EarlyStopping("val_accuracy", patience=3, mode="max").more_is_better()
         True
     """
+
+    adds_logs = ()
 
     def __init__(
         self,
@@ -46,15 +52,27 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if patience < 0:
-            rule = "patience must not be negative"
-            raise ArgumentError(message("EarlyStopping", rule, repr(patience)))
-        self.patience = patience
+        who = type(self).__name__
+        self.patience = count(who, "patience", patience)
         self.verbose = verbose
-        self.baseline = baseline
+        self.baseline = None if baseline is None else number(who, "baseline", baseline)
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.start_from_epoch = count(who, "start_from_epoch", start_from_epoch)
         self._reset()
+
+    def check_run(self, plan: RunPlan) -> None:
+        """Refuse an unknown monitor; warn where no epoch will be watched."""
+        super().check_run(plan)
+        if plan.first_epoch < plan.epochs <= self.start_from_epoch:
+            warn(
+                message(
+                    type(self).__name__,
+                    "start_from_epoch must lie within the epochs of the training, or nothing is "
+                    "watched and no weights are restored",
+                    f"start_from_epoch={self.start_from_epoch}, epochs={plan.epochs}",
+                    f"Epochs count from 0: pass at most {plan.epochs - 1}, or train longer.",
+                )
+            )
 
     def _reset(self) -> None:
         self.wait = 0
@@ -67,7 +85,7 @@ class EarlyStopping(MonitorCallback):
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        current = self.value(logs)
+        current = self.value(logs, epoch)
         if current is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:

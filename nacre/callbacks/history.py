@@ -22,6 +22,8 @@ class History(Callback):
         {'loss': [0.5]}
     """
 
+    adds_logs = ()
+
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []

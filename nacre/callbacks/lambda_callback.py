@@ -22,7 +22,7 @@ class LambdaCallback(Callback):
         kwargs: Functions for any other hook, such as `on_test_end`.
 
     Raises:
-        ArgumentError: A name is no hook.
+        ArgumentError: A name is no hook, or what is given for a hook no function.
     Example:
         >>> said = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch))
         >>> said.on_epoch_end(3, {})
@@ -49,7 +49,11 @@ class LambdaCallback(Callback):
             **kwargs,
         }
         for name, function in functions.items():
-            if name.startswith("on_") and name not in _HOOKS:
+            if function is not None and name in _HOOKS and not callable(function):
+                rule = f"{name} must be a function"
+                raise ArgumentError(message("LambdaCallback", rule, repr(function)[:100]))
+            # A function under any other name would never be called.
+            if name not in _HOOKS and (name.startswith("on_") or callable(function)):
                 hint = nearest(name, _HOOKS)
                 fix = f"Did you mean {hint!r}?" if hint else f"Hooks: {', '.join(_HOOKS)}."
                 rule = "names must be hooks of Callback"

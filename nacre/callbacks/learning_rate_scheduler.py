@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
-import numpy as np
-
+from nacre.callbacks.arguments import number
 from nacre.callbacks.base import Callback, Logs
 from nacre.core.errors import ArgumentError, message
 
@@ -21,32 +20,30 @@ class LearningRateScheduler(Callback):
         verbose: 1 says what is set.
 
     Raises:
-        ArgumentError: The function gives something that is no number.
+        ArgumentError: `schedule` is no function, or gives something that is no number.
     Example:
         >>> halve = LearningRateScheduler(lambda epoch, rate: rate / 2)
         >>> halve.verbose
         0
     """
 
+    adds_logs = ("learning_rate",)
+
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        if not callable(schedule):
+            rule = "schedule must be a function of the epoch (and the learning rate)"
+            fix = "Pass for example lambda epoch, rate: rate * 0.9."
+            raise ArgumentError(message("LearningRateScheduler", rule, repr(schedule)[:100], fix))
         self.schedule = schedule
         self.verbose = verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         optimizer = self.model.optimizer
         rate = self.schedule(*self._arguments(epoch, float(optimizer.learning_rate)))
-        if not isinstance(rate, float | int | np.number) and np.ndim(rate) != 0:
-            raise ArgumentError(
-                message(
-                    "LearningRateScheduler",
-                    "the schedule must give a number",
-                    repr(rate)[:100],
-                    "Return a float from it.",
-                )
-            )
-        optimizer.learning_rate = float(rate)
+        rate = number("LearningRateScheduler", "what the schedule gives", rate)
+        optimizer.learning_rate = rate
         if self.verbose:
-            self.say(f"Epoch {epoch + 1}: learning rate {float(rate):.3g}.")
+            self.say(f"Epoch {epoch + 1}: learning rate {rate:.3g}.")
 
     def _arguments(self, epoch: int, rate: float) -> tuple[float, ...]:
         try:

@@ -2,48 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nacre.callbacks.base import Callback
-from nacre.core.errors import ArgumentError, MonitorError, message, nearest
+import numpy as np
 
-# Parts of metric names for which more is better.
-_MORE_IS_BETTER = (
-    "acc",
-    "auc",
-    "precision",
-    "recall",
-    "sensitivity",
-    "specificity",
-    "f1",
-    "fbeta",
-    "f_beta",
-    "iou",
-    "dice",
-    "r2",
-    "cosine_similarity",
-    "psnr",
-    "ssim",
-    "true_positives",
-    "true_negatives",
-)
+from nacre.callbacks.arguments import number
+from nacre.callbacks.base import Callback
+from nacre.callbacks.run_plan import Log, RunPlan
+from nacre.core.errors import ArgumentError, MonitorError, message, nearest
+from nacre.core.warning import warn
+from nacre.metrics.direction import Direction, direction_of
+
+_MODES = ("auto", "min", "max")
 
 
 class MonitorCallback(Callback):
     """A callback that watches one quantity of the logs.
 
+    With mode 'auto' losses are minimised, and a metric says itself what is better (its attribute
+    `direction`). Names are never guessed from. Of a function of your own, of a metric without a
+    direction, and of what a callback adds nobody knows: `mode` must be given then. (Keras 3 does
+    the same, but minimises functions; tf.keras 2 guessed by parts of the name.)
+
     Args:
         monitor: Name of the quantity.
-        mode: 'min' or 'max': what is better; 'auto' decides by the metric and its name.
+        mode: 'min' or 'max': what is better; 'auto' asks the metric.
         min_delta: A change smaller than this is no improvement.
     """
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0) -> None:
-        if mode not in ("auto", "min", "max"):
-            hint = nearest(mode, ("auto", "min", "max"))
+        who = type(self).__name__
+        if not isinstance(monitor, str):
+            rule = "monitor must be the name of a log"
+            raise ArgumentError(message(who, rule, repr(monitor), "Pass monitor='val_loss'."))
+        if mode not in _MODES:
+            hint = nearest(mode, _MODES)
             raise ArgumentError(
                 message(
-                    type(self).__name__,
+                    who,
                     "mode must be 'auto', 'min' or 'max'",
                     repr(mode),
                     f"Did you mean {hint!r}?" if hint else "Pass mode='auto'.",
@@ -51,45 +48,110 @@ class MonitorCallback(Callback):
             )
         self.monitor = monitor
         self.mode = mode
-        self.min_delta = abs(min_delta)
+        self.min_delta = abs(number(who, "min_delta", min_delta))
         self.best: float | None = None
+        self._plan: RunPlan | None = None
+        self._direction_found: Direction | None = None
+        self._was_seen = False
 
-    def check_monitor(self, log_names: list[str]) -> None:
-        """Refuse a name this run will not log.
+    def check_run(self, plan: RunPlan) -> None:
+        """Refuse a monitor this run will not log, or whose direction nobody knows.
 
         Raises:
-            MonitorError: With the name that was probably meant.
+            MonitorError: With the name that was probably meant, or the argument to pass.
         """
-        if self.monitor in log_names:
-            return
-        fixes, why = [], ""
-        if self.monitor.startswith("val_") and self.monitor[4:] in log_names:
+        self._plan, self._was_seen = plan, False
+        known = self._watched_logs(plan)
+        log = known.get(self.monitor)
+        if log is None and not self._may_come(plan, self.monitor):
+            raise self._unknown(list(known), plan)
+        if log is not None and log.size not in (1, None):
+            raise self._not_one_number(log.size)
+        self._direction_found = None if log is None else log.direction
+        self.more_is_better()
+        self._warn_of_missing_validation(plan)
+
+    def _watched_logs(self, plan: RunPlan) -> Mapping[str, Log]:
+        """name -> `Log` at the moments when this callback looks."""
+        return plan.epoch_logs
+
+    def _may_come(self, plan: RunPlan, name: str) -> bool:
+        """Whether this name may be in those logs, if only because code of the user decides them."""
+        return plan.may_log(name)
+
+    def _warn_of_missing_validation(self, plan: RunPlan) -> None:
+        if self._never_validated(plan):
+            warn(
+                message(
+                    type(self).__name__,
+                    f"no epoch of this training is validated, so {self.monitor!r} never comes and "
+                    "the callback does nothing",
+                    f"epochs={plan.epochs}",
+                    "Pass a validation_freq to fit() that lies within the epochs.",
+                )
+            )
+
+    def _never_validated(self, plan: RunPlan) -> bool:
+        if plan.validated is None or plan.first_epoch >= plan.epochs:
+            return False
+        return self.monitor.startswith("val_") and len(plan.validated) == 0
+
+    def _unknown(self, names: list[str], plan: RunPlan) -> MonitorError:
+        why = ""
+        if self.monitor.startswith("val_") and plan.validated is None:
             why = " (no validation runs)"
-            fixes = ["Pass validation_data to fit(), or set", f"monitor={self.monitor[4:]!r}."]
+        if why and self.monitor[4:] in names:
+            fix = f"Pass validation_data to fit(), or set monitor={self.monitor[4:]!r}."
         else:
-            hint = nearest(self.monitor, log_names)
-            fixes = [f"Did you mean {hint!r}?"] if hint else ["Set monitor to one of them."]
-        raise MonitorError(
+            hint = nearest(self.monitor, names)
+            fix = f"Did you mean {hint!r}?" if hint else "Set monitor to one of them."
+        rule = f"monitor must be one of this run's logs: {', '.join(names)}"
+        return MonitorError(message(type(self).__name__, rule, f"{self.monitor!r}{why}", fix))
+
+    def _not_one_number(self, size: int | None) -> MonitorError:
+        return MonitorError(
             message(
                 type(self).__name__,
-                f"monitor must be one of this run's logs: {', '.join(log_names)}",
-                f"{self.monitor!r}{why}",
-                " ".join(fixes),
+                "a watched quantity must be one number",
+                f"{self.monitor!r}, which is {size} numbers",
+                "Use the metric with average='macro' or 'weighted', or watch another quantity.",
             )
         )
 
     def more_is_better(self) -> bool:
-        """Whether a larger value is an improvement."""
+        """Whether a larger value is an improvement.
+
+        Raises:
+            MonitorError: Mode 'auto', and nobody knows.
+        """
         if self.mode != "auto":
             return self.mode == "max"
-        name = self.monitor.removeprefix("val_").lower()
+        name = self.monitor.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return False
-        for metric in getattr(self.model, "metrics", None) or []:
-            direction = getattr(metric, "_direction", None)
-            if direction in ("up", "down") and getattr(metric, "name", None) == name:
-                return direction == "up"
-        return any(part in name for part in _MORE_IS_BETTER)
+        found = self._direction_found or self._direction_by_host(name)
+        if found is None:
+            raise MonitorError(
+                message(
+                    type(self).__name__,
+                    f"mode='auto' needs a metric that says whether more of {self.monitor!r} is "
+                    "better; a function, a metric of your own or an added log does not",
+                    "mode='auto'",
+                    f"Pass mode='max' or 'min'.{self._nearest_known()}",
+                )
+            )
+        return found == "max"
+
+    def _direction_by_host(self, name: str) -> Direction | None:
+        """For loops of the user's own, in which no plan is given."""
+        metrics = getattr(self.model, "metrics", None) or []
+        named = (m for m in metrics if getattr(m, "name", None) == name)
+        return next((d for d in map(direction_of, named) if d), None)
+
+    def _nearest_known(self) -> str:
+        known: Mapping[str, Log] = {} if self._plan is None else self._watched_logs(self._plan)
+        hint = None if self.monitor in known else nearest(self.monitor, known)
+        return f" Or did you mean {hint!r}?" if hint else ""
 
     def is_better(self, value: float, reference: float | None) -> bool:
         """Whether `value` improves on `reference` by more than `min_delta`."""
@@ -100,7 +162,46 @@ class MonitorCallback(Callback):
         gain = value - reference if self.more_is_better() else reference - value
         return gain > self.min_delta
 
-    def value(self, logs: dict[str, Any] | None) -> float | None:
-        """The watched quantity in these logs; None where it is missing."""
-        found = (logs or {}).get(self.monitor)
-        return None if found is None else float(found)
+    def value(self, logs: dict[str, Any] | None, epoch: int | None = None) -> float | None:
+        """The watched quantity in these logs; None where it is missing.
+
+        Args:
+            logs: The logs.
+            epoch: The epoch they come from. Where this is given, a quantity that should have come
+                by now, and did not, is an error.
+
+        Raises:
+            MonitorError: It is missing, or is not one number.
+        """
+        logs = logs or {}
+        found = logs.get(self.monitor)
+        if found is None:
+            if epoch is not None and not self._was_seen:
+                self._refuse_missing(logs, epoch)
+            return None
+        self._was_seen = True
+        if np.size(found) != 1:
+            raise self._not_one_number(np.size(found))
+        return float(np.reshape(found, ())) if np.ndim(found) else float(found)
+
+    def _refuse_missing(self, logs: Iterable[str], epoch: int) -> None:
+        """What could not be known before the first step is refused when the first epoch ends."""
+        plan = self._plan
+        if plan is None:  # a loop of the user's own logs what it likes
+            return
+        if self.monitor.startswith("val_") and plan.validated and not plan.validates(epoch):
+            return
+        if self._never_validated(plan):
+            return  # said before the first step
+        hint = nearest(self.monitor, logs)
+        fix = f"Did you mean {hint!r}?" if hint else "Set monitor to one of them."
+        raise MonitorError(
+            message(
+                type(self).__name__,
+                f"monitor must be one of the logs, which were in epoch {epoch + 1}: "
+                f"{', '.join(logs)}",
+                repr(self.monitor),
+                f"{fix} A callback that adds it must stand before this one, and add it from the "
+                "first epoch on (nan where it is not known yet).",
+            )
+        )

@@ -317,6 +317,8 @@ class ProgbarLogger(Callback):
     control characters.
     """
 
+    adds_logs = ()
+
     def __init__(self) -> None:
         self._stage: Stage | None = None
         self._display: Display | None = None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from nacre.callbacks.arguments import count, number
 from nacre.callbacks.base import Logs
 from nacre.callbacks.monitor import MonitorCallback
+from nacre.callbacks.run_plan import RunPlan
 from nacre.core.errors import ArgumentError, message
+from nacre.core.warning import warn
 
 
 class ReduceLROnPlateau(MonitorCallback):
@@ -19,19 +22,22 @@ class ReduceLROnPlateau(MonitorCallback):
         factor: What the learning rate is multiplied by, below 1.
         patience: Epochs without improvement that are allowed.
         verbose: 1 says when it acts.
-        mode: 'min' or 'max': what is better; 'auto' decides by the metric and its name.
+        mode: 'min' or 'max': what is better; 'auto' asks the metric, see `MonitorCallback`.
         min_delta: A change smaller than this is no improvement.
         cooldown: Epochs after a change that are not counted.
         min_lr: The learning rate is not made smaller than this.
         kwargs: `epsilon`, a former name of `min_delta`.
 
     Raises:
-        ArgumentError: `factor` is not below 1.
-        MonitorError: The run does not log `monitor`; raised before the first step.
+        ArgumentError: `factor` is not below 1, or a schedule decides the learning rate.
+        MonitorError: The run does not log `monitor`, or nobody knows what is better; before the
+            first step, or where code of the user may log it, at the end of the first epoch.
     Example:
         >>> ReduceLROnPlateau(factor=0.5, patience=2).factor
         0.5
     """
+
+    adds_logs = ("learning_rate",)
 
     def __init__(
         self,
@@ -49,17 +55,39 @@ class ReduceLROnPlateau(MonitorCallback):
         if kwargs:
             rule = "arguments must be known"
             raise ArgumentError(message("ReduceLROnPlateau", rule, ", ".join(kwargs)))
-        if factor >= 1.0:
-            rule = "factor must be below 1"
-            raise ArgumentError(
-                message("ReduceLROnPlateau", rule, repr(factor), "Pass factor=0.1.")
-            )
-        self.factor = factor
-        self.patience = patience
+        who = type(self).__name__
+        self.factor = number(who, "factor", factor)
+        if not 0 <= self.factor < 1:
+            rule = "factor must be below 1 and not negative"
+            raise ArgumentError(message(who, rule, repr(factor), "Pass factor=0.1."))
+        self.patience = count(who, "patience", patience)
         self.verbose = verbose
-        self.cooldown = cooldown
-        self.min_lr = min_lr
+        self.cooldown = count(who, "cooldown", cooldown)
+        self.min_lr = number(who, "min_lr", min_lr)
         self._reset()
+
+    def check_run(self, plan: RunPlan) -> None:
+        """Refuse an unknown monitor and a schedule; warn where there is nothing to lower."""
+        super().check_run(plan)
+        rate = self.model.optimizer.learning_rate
+        if not hasattr(rate, "assign"):  # a schedule's value; a number is held by a variable
+            raise ArgumentError(
+                message(
+                    type(self).__name__,
+                    "the learning rate cannot be set where a schedule decides it",
+                    "an optimizer with a schedule",
+                    "Make the optimizer with a number, such as learning_rate=0.01, or leave the "
+                    "callback out.",
+                )
+            )
+        if float(rate) <= self.min_lr:
+            warn(
+                message(
+                    type(self).__name__,
+                    "min_lr must be below the learning rate, or there is nothing to lower",
+                    f"min_lr={self.min_lr:g}, a learning rate of {float(rate):g}",
+                )
+            )
 
     def _reset(self) -> None:
         self.best = None
@@ -76,7 +104,7 @@ class ReduceLROnPlateau(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        current = self.value(logs)
+        current = self.value(logs, epoch)
         if current is None:
             return
         if self.in_cooldown():

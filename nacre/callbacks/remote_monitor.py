@@ -26,6 +26,8 @@ class RemoteMonitor(Callback):
         '/publish/epoch/end/'
     """
 
+    adds_logs = ()
+
     def __init__(
         self,
         root: str = "http://localhost:9000",

@@ -14,6 +14,7 @@ from nacre.callbacks.base import (
 )
 from nacre.callbacks.history import History
 from nacre.callbacks.progress import ProgbarLogger
+from nacre.callbacks.run_plan import Log, RunPlan
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.terminal import show
@@ -139,15 +140,18 @@ class CallbackList:
         remaining = [*self.callbacks, callback]
         self.__init__(remaining, model=self.model, **self.params)  # type: ignore[misc]
 
-    def check_monitors(self, log_names: list[str]) -> None:
-        """Let callbacks refuse a run that will not log what they watch.
+    def check_run(self, plan: RunPlan) -> None:
+        """Let callbacks refuse a run that they cannot work in.
+
+        Each is told what those before it add to the logs.
 
         Raises:
             MonitorError: With the name that was probably meant.
         """
         for callback in self.callbacks:
             if isinstance(callback, Callback):
-                callback.check_monitor(list(log_names))
+                callback.check_run(plan)
+            plan = plan.after(_added_logs(callback))
 
     def progress(self, step: int, logs: dict[str, Any] | Callable[[], dict[str, Any]]) -> None:
         """News from the loop, at most ten times a second: steps done, and logs when asked for."""
@@ -265,6 +269,21 @@ class CallbackList:
 
 def _batch_hooks(callback: Any) -> set[str]:
     return callback.batch_hooks() if isinstance(callback, Callback) else set(TRAIN_BATCH_HOOKS)
+
+
+def _added_logs(callback: Any) -> dict[str, Log] | None:
+    """What a callback adds to the logs of an epoch; None: nobody knows."""
+    if not isinstance(callback, Callback):
+        return None
+    own = vars(callback)
+    if "adds_logs" not in own:
+        classes = type(callback).__mro__
+        said = next(i for i, c in enumerate(classes) if "adds_logs" in vars(c))
+        for hook in ("on_epoch_end", "on_test_end"):
+            # A subclass that writes the hook anew may add more than the class it comes from says.
+            if hook in own or any(hook in vars(c) for c in classes[:said]):
+                return None
+    return {name: Log() for name in callback.adds_logs}
 
 
 def _check(callback: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.callbacks.base import Callback, Logs
+from nacre.callbacks.run_plan import RunPlan
 from nacre.core.errors import ArgumentError, message
 
 
@@ -25,11 +26,17 @@ class SwapEMAWeights(Callback):
         True
     """
 
+    adds_logs = ()
+
     def __init__(self, swap_on_epoch: bool = False) -> None:
         self.swap_on_epoch = swap_on_epoch
         self._trained: list[Any] | None = None  # the weights the averages stand in for
 
-    def _show_averages(self) -> None:
+    def check_run(self, plan: RunPlan) -> None:
+        """Refuse an optimizer without averages."""
+        self._averages()
+
+    def _averages(self) -> list[Any]:
         averages = getattr(self.model.optimizer, "moving_averages", [])
         if not averages:
             raise ArgumentError(
@@ -40,6 +47,10 @@ class SwapEMAWeights(Callback):
                     "Make it with use_ema=True.",
                 )
             )
+        return averages
+
+    def _show_averages(self) -> None:
+        averages = self._averages()
         if self._trained is None:
             variables = self.model.trainable_variables
             self._trained = [variable.value for variable in variables]
@@ -75,5 +86,8 @@ class SwapEMAWeights(Callback):
         self._show_trained()
 
     def on_train_end(self, logs: Logs = None) -> None:
-        # Averages still in place stay: they are what training with averages ends with.
+        # With swap_on_epoch, averages in place stay: they are what such a training ends with.
+        # Without it they are only there when validation was interrupted.
+        if not self.swap_on_epoch:
+            self._show_trained()
         self._trained = None

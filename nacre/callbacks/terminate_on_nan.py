@@ -25,6 +25,8 @@ class TerminateOnNaN(Callback):
         True
     """
 
+    adds_logs = ()
+
     def __init__(self, raise_error: bool = False) -> None:
         self.raise_error = raise_error
 

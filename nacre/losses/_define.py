@@ -14,8 +14,9 @@ R = TypeVar("R")
 def loss_function(function: Callable[P, R]) -> Callable[P, R]:
     """Let a loss function record itself when it is given symbolic tensors (`model.add_loss`).
 
-    It also marks that the function checks shapes itself.
+    It also marks that the function checks shapes itself, and that less of it is better.
     """
     declared = op(name=f"loss_{function.__name__}")(function)
     declared.checks_shapes = True  # type: ignore[attr-defined]
+    declared.direction = "min"  # type: ignore[attr-defined]
     return declared

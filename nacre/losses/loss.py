@@ -44,6 +44,7 @@ class Loss:
     _config_module = "keras.losses"
     _config_class_name = "Loss"
     _casts_targets = True
+    direction: str = "min"  # what `Metric.direction` says, for a loss that is reported as a metric
 
     def __init__(
         self,

@@ -171,7 +171,7 @@ class Accuracy(BuiltinMean):
         0.75
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
         super().__init__(accuracy, name, dtype)
@@ -193,7 +193,7 @@ class BinaryAccuracy(BuiltinMean):
         0.75
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(
         self,
@@ -219,7 +219,7 @@ class CategoricalAccuracy(BuiltinMean):
         0.5
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(categorical_accuracy, name, dtype)
@@ -240,7 +240,7 @@ class SparseCategoricalAccuracy(BuiltinMean):
         0.5
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)
@@ -262,7 +262,7 @@ class TopKCategoricalAccuracy(BuiltinMean):
         0.5
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(
         self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None
@@ -287,7 +287,7 @@ class SparseTopKCategoricalAccuracy(BuiltinMean):
         0.5
     """
 
-    _direction = "up"
+    direction = "max"
     _left_out = {"from_sorted_ids": False}
 
     def __init__(

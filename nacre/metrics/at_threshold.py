@@ -29,7 +29,7 @@ def _specificity(c: Counts) -> Any:
 class _BestAt(Metric):
     """The largest `_wanted` rate among thresholds at which `_bound` is at least a value."""
 
-    _direction = "up"
+    direction = "max"
     _argument: str
 
     def __init__(

@@ -48,7 +48,7 @@ class AUC(Metric):
         0.75
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(
         self,

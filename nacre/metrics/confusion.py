@@ -61,6 +61,7 @@ class TruePositives(_ConditionCount):
         2.0
     """
 
+    direction = "max"
     _condition = "true_positives"
 
 
@@ -74,6 +75,7 @@ class TrueNegatives(_ConditionCount):
         dtype: Dtype of the result.
     """
 
+    direction = "max"
     _condition = "true_negatives"
 
 
@@ -87,6 +89,7 @@ class FalsePositives(_ConditionCount):
         dtype: Dtype of the result.
     """
 
+    direction = "min"
     _condition = "false_positives"
 
 
@@ -100,13 +103,14 @@ class FalseNegatives(_ConditionCount):
         dtype: Dtype of the result.
     """
 
+    direction = "min"
     _condition = "false_negatives"
 
 
 class _Ratio(Metric):
     """True positives over true positives and one other count."""
 
-    _direction = "up"
+    direction = "max"
     _other: str
 
     def __init__(

@@ -88,7 +88,7 @@ class PearsonCorrelation(BuiltinMean):
         0.9967
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(
         self, name: str | None = "pearson_correlation", dtype: Any = None, axis: int = -1
@@ -106,7 +106,7 @@ class ConcordanceCorrelation(BuiltinMean):
         axis: Axis along which targets and predictions are compared.
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(
         self, name: str | None = "concordance_correlation", dtype: Any = None, axis: int = -1

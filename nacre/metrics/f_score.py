@@ -45,7 +45,7 @@ class FBetaScore(Metric):
         [0.556, 0.833, 1.0]
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ class IoU(Metric):
         0.3333
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(
         self,

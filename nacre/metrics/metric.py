@@ -39,6 +39,12 @@ class Metric:
         dtype: Dtype of the result.
         name: Name in logs; automatic by default.
 
+    Attributes:
+        direction: 'max' where a larger result is better, 'min' where a smaller one is; None where
+            nobody knows. Callbacks with mode='auto' go by it alone, never by the name. A metric of
+            your own sets it as an attribute of its class, a function as an attribute of its own:
+            `f1.direction = "max"`.
+
     Example:
         >>> import nacre
         >>> mean = nacre.metrics.Mean()
@@ -49,8 +55,7 @@ class Metric:
 
     _config_module = "keras.metrics"
     _config_class_name = "Metric"
-    # Whether more is better ("up", "down"), for callbacks that watch the metric; None: unknown.
-    _direction: str | None = None
+    direction: str | None = None
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or auto_name(type(self).__name__)

@@ -16,6 +16,7 @@ from nacre.core.scope import get_mask
 from nacre.losses.checking import as_array, same_rank
 from nacre.losses.loss import function_config, function_from_config
 from nacre.losses.reduction import both_masks, divide_or_zero, fit_weights, weighted
+from nacre.metrics.direction import direction_of
 from nacre.metrics.metric import Metric
 
 
@@ -155,14 +156,14 @@ class MeanMetricWrapper(Mean):
         1.5
     """
 
-    _direction = "down"
-
     def __init__(
         self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
     ) -> None:
         if not callable(fn):
             raise ArgumentError(message("MeanMetricWrapper", "fn must be callable", repr(fn)))
         super().__init__(name=name, dtype=dtype)
+        if self.direction is None:  # a class may say it; a function's author may too
+            self.direction = direction_of(fn)
         self._fn = fn
         self._fn_kwargs = kwargs
 

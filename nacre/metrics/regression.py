@@ -120,7 +120,7 @@ class CosineSimilarity(BuiltinMean):
         axis: Axis of the vectors.
     """
 
-    _direction = "up"
+    direction = "max"
     _left_out = {"axis": -1}
 
     def __init__(
@@ -144,7 +144,7 @@ class RootMeanSquaredError(Mean):
         0.5
     """
 
-    _direction = "down"
+    direction = "min"
 
     def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype)
@@ -199,7 +199,7 @@ class R2Score(Metric):
         0.5714
     """
 
-    _direction = "up"
+    direction = "max"
 
     def __init__(
         self,

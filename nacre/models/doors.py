@@ -40,6 +40,13 @@ def save_weights(model: Model, filepath: Any, **kwargs: Any) -> None:
     save(model, filepath, **kwargs)
 
 
+def check_save_path(model: Model, filepath: Any, *, weights_only: bool) -> None:
+    """Raise for a path that could not be written to."""
+    from nacre.saving.api import check_save_path as check
+
+    check(model, filepath, weights_only=weights_only)
+
+
 def load_weights(model: Model, filepath: Any, **kwargs: Any) -> None:
     """Read a model's weights."""
     from nacre.saving import load_weights as load

@@ -488,6 +488,10 @@ class Model(Trainable):
             self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs
         )
 
+    def check_save_path(self, filepath: Any, *, weights_only: bool = False) -> None:
+        """Raise for a path that `save`, or `save_weights`, would refuse; nothing is written."""
+        doors.check_save_path(self, filepath, weights_only=weights_only)
+
     @boundary
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
         """Read weights from `.weights.h5`, `.h5` or `.keras`."""

@@ -195,6 +195,19 @@ def save_weights(
     if max_shard_size is not None or path.name.endswith(".weights.json"):
         _save_shards(model, path, max_shard_size, overwrite, who)
         return
+    is_keras3 = _is_keras3_weights(path, save_format, who)
+    if not overwrite:
+        ask_before_overwriting(path, who)
+    if is_keras3:
+        content, groups = weights_h5.to_bytes(model)
+        write_file(path, content, partial(weights_h5.check, groups=groups, who=who))
+    else:
+        content, groups = weights_h5.to_legacy_bytes(model)
+        write_file(path, content, partial(weights_h5.check_legacy, groups=groups, who=who))
+
+
+def _is_keras3_weights(path: Path, save_format: str | None, who: str) -> bool:
+    """Whether a file of weights has Keras 3's layout; raises for an ending of none."""
     is_keras3 = path.name.endswith(".weights.h5")
     if not is_keras3 and path.suffix.lower() not in _H5 and save_format not in ("h5", "hdf5"):
         raise FileFormatError(
@@ -205,14 +218,25 @@ def save_weights(
                 f"Use save_weights('{path.name}.weights.h5').",
             )
         )
-    if not overwrite:
-        ask_before_overwriting(path, who)
-    if is_keras3:
-        content, groups = weights_h5.to_bytes(model)
-        write_file(path, content, partial(weights_h5.check, groups=groups, who=who))
+    return is_keras3
+
+
+def check_save_path(model: Any, filepath: Any, *, weights_only: bool = False) -> None:
+    """Raise for a path whose ending `save_model`, or `save_weights`, would refuse.
+
+    Args:
+        model: The model that will be written.
+        filepath: The path.
+        weights_only: Whether it is for `save_weights`.
+
+    Raises:
+        FileFormatError: The ending is no format's.
+    """
+    who = f"{type(model).__name__} '{getattr(model, 'name', '')}'"
+    if weights_only:
+        _is_keras3_weights(Path(filepath), None, f"{who}.save_weights")
     else:
-        content, groups = weights_h5.to_legacy_bytes(model)
-        write_file(path, content, partial(weights_h5.check_legacy, groups=groups, who=who))
+        _format_of(Path(filepath), None, None, f"{who}.save")
 
 
 def _save_shards(model: Any, path: Path, size: Any, overwrite: bool, who: str) -> None:

@@ -154,7 +154,10 @@ class CompiledTraining:
         elif isinstance(found, type):
             metric = found()
         else:
-            metric = metrics.MeanMetricWrapper(found, name=getattr(found, "__name__", None))
+            name = getattr(found, "__name__", None) or getattr(
+                found, "name", None
+            )  # a loss has one
+            metric = metrics.MeanMetricWrapper(found, name=name)
         label = entry if isinstance(entry, str) else metric.name.strip("<>")
         metric.name = label
         return metric, label
@@ -213,7 +216,7 @@ class CompiledTraining:
 
     def metrics(self) -> list[Metric]:
         """All metrics compile made or was given."""
-        found = [self.loss_tracker, *(t for _, t in self._trackers())]
+        found = self.loss_means()
         for output in self.outputs or ():
             found.extend(metric for _, metric, _ in output.metrics)
         return found
@@ -227,6 +230,10 @@ class CompiledTraining:
             places = {name: place for place, name in enumerate(loss)}
             outputs.sort(key=lambda o: places.get(o.name, len(places)))
         return [(f"{o.name}_loss", o.tracker) for o in outputs if o.tracker is not None]
+
+    def loss_means(self) -> list[Metric]:
+        """The means of the total loss and of the outputs' losses."""
+        return [self.loss_tracker, *(tracker for _, tracker in self._trackers())]
 
     def named_metrics(self, model: Any) -> list[tuple[str, Metric]]:
         """(name in logs, metric), the loss first."""

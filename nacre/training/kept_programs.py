@@ -9,7 +9,7 @@ from nacre.data.sources import ArraySource
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import finisher, loop_program, rest_program, single_program
 from nacre.training.state import State
-from nacre.training.step import custom_step, train_step
+from nacre.training.step import custom_step, overrides, train_step
 
 
 class KeptPrograms:
@@ -18,7 +18,7 @@ class KeptPrograms:
     def __init__(self, model: Any, trainer: CompiledTraining, state: State) -> None:
         self.model, self.trainer, self.state = model, trainer, state
         self.custom = custom_step(model, "train_step") is not None
-        self.keeps_logs = self.custom or _overrides(model, "compute_metrics")
+        self.keeps_logs = self.custom or overrides(model, "compute_metrics")
         self.cache = trainer.programs
         # A hyperparameter that stands in the program as a constant is part of its key.
         self.key = ("train", state.key(), trainer.optimizer.trace_key())
@@ -86,10 +86,3 @@ def _structure_key(structure: Any) -> str:
 def _packer(structure: Any) -> Any:
     empty = _empty(structure)
     return lambda leaves: tree.pack_sequence_as(empty, leaves)
-
-
-def _overrides(model: Any, name: str) -> bool:
-    for base in type(model).__mro__:
-        if name in vars(base):
-            return base.__module__.split(".")[0] != "nacre"
-    return False

@@ -8,7 +8,7 @@ generators run one step a dispatch. Logs stay on the device until somebody looks
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -33,9 +33,9 @@ from nacre.data.sources import (
 from nacre.training import evaluation, pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.kept_programs import KeptPrograms
+from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
 from nacre.training.state import State
-from nacre.training.step import custom_step
 from nacre.training.weights import class_weights_for, weighed_batch, with_class_weights
 
 
@@ -87,13 +87,20 @@ def fit(
         runner = CallbackList.of(
             callbacks, model, verbose, run.steps, epochs=epochs, add_history=True
         )
-        names = trainer.report_names(model)
-        watched = names + ([f"val_{n}" for n in names] if held_out is not None else [])
-        if custom_step(model, "train_step") is None:
-            runner.check_monitors([*watched, "learning_rate"])
+        validated = _validated(initial_epoch, epochs, validation_freq)
+        runner.check_run(
+            run_plan(
+                model,
+                trainer,
+                first_epoch=initial_epoch,
+                epochs=epochs,
+                steps=run.steps,
+                validated=None if held_out is None else validated,
+            )
+        )
         if verbose and trainer.choices:
             _say_choices(trainer)
-        run.go(runner, initial_epoch, epochs, held_out, validation_freq, verbose)
+        run.go(runner, range(initial_epoch, epochs), held_out, validated, verbose)
     return model.history
 
 
@@ -156,10 +163,9 @@ class TrainRun:
     def go(
         self,
         runner: CallbackList,
-        first: int,
-        epochs: int,
+        epochs: range,
         held_out: Any,
-        validation_freq: Any,
+        validated: Collection[int],
         verbose: int,
     ) -> None:
         """Run the epochs; whatever happens, the model ends with the newest values."""
@@ -170,14 +176,14 @@ class TrainRun:
         logs: dict[str, Any] = {}
         begun = time.perf_counter()
         try:
-            for epoch in range(first, epochs):
+            for epoch in epochs:
                 model.reset_metrics()
                 runner.on_epoch_begin(epoch)
                 logs = self._one_epoch(epoch)
                 self.sync()
                 if not logs:  # the source had nothing left: there was no epoch
                     break
-                if held_out is not None and _due(epoch, validation_freq):
+                if held_out is not None and epoch in validated:
                     found = held_out.run(runner)
                     logs.update({f"val_{k}": v for k, v in found.items()})
                 runner.on_epoch_end(epoch, logs)
@@ -443,10 +449,12 @@ def _padded(array: Any, size: int) -> Any:
     return padded
 
 
-def _due(epoch: int, validation_freq: Any) -> bool:
+def _validated(first: int, epochs: int, validation_freq: Any) -> Collection[int]:
+    """The epochs (from 0) that end with validation: every so many, or those listed (from 1)."""
     if isinstance(validation_freq, int):
-        return (epoch + 1) % validation_freq == 0
-    return epoch + 1 in validation_freq
+        before = first // validation_freq  # times that were due before the first epoch
+        return range((before + 1) * validation_freq - 1, epochs, validation_freq)
+    return frozenset(e - 1 for e in validation_freq if first < e <= epochs)
 
 
 def train_on_batch(

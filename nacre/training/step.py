@@ -142,6 +142,14 @@ def custom_step(model: Any, name: str) -> Any:
     return getattr(type(model), name, None)
 
 
+def overrides(model: Any, name: str) -> bool:
+    """Whether the user's class has its own method of this name."""
+    for base in type(model).__mro__:
+        if name in vars(base):
+            return base.__module__.split(".")[0] != "nacre"
+    return False
+
+
 def _custom_train_step(model: Any, state: State) -> Callable[[Values, Batch], StepResult]:
     _require_stateless(model, "train_step")
 

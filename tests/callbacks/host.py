@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nacre.callbacks import CallbackList
+from nacre.callbacks.run_plan import Log, RunPlan
 from nacre.core.variable import Variable
 from nacre.optimizers import SGD
 
@@ -34,6 +35,9 @@ class Host:
     def set_weights(self, weights: list[Any]) -> None:
         for variable, value in zip(self.trainable_variables, weights, strict=True):
             variable.assign(value)
+
+    def check_save_path(self, filepath: Any, *, weights_only: bool = False) -> None:
+        self.checked = str(filepath)
 
     def save(self, filepath: Any, overwrite: bool = True) -> None:
         self.saved.append(Path(filepath).name)
@@ -64,7 +68,10 @@ def train(
     )
     host.stop_training = False
     rows = [v if isinstance(v, dict) else {"loss": 1.0, name: v} for v in values]
-    runner.check_monitors([*(rows[0] if rows else {}), "learning_rate"])
+    names = list(rows[0] if rows else {})
+    known = {n.removeprefix("val_"): Log() for n in names}
+    validated = range(len(rows)) if any(n.startswith("val_") for n in names) else None
+    runner.check_run(RunPlan(lambda: known, 0, len(rows), steps, validated))
     runner.on_train_begin()
     try:
         for epoch, row in enumerate(rows):

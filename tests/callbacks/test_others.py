@@ -46,7 +46,7 @@ def test_scheduler_accepts_one_or_two_arguments(capsys):
     assert "Epoch 2: learning rate 0.025." in capsys.readouterr().out
     host = train(LearningRateScheduler(lambda epoch: 0.5 + epoch), [1, 1])
     assert host.history.history["learning_rate"] == [0.5, 1.5]
-    with pytest.raises(ArgumentError, match="must give a number"):
+    with pytest.raises(ArgumentError, match="must be a number"):
         train(LearningRateScheduler(lambda epoch, rate: [1, 2]), [1])
 
 

@@ -49,31 +49,21 @@ def test_nan_is_never_the_best():
     assert host.weight == 2
 
 
-@pytest.mark.parametrize(
-    ("monitor", "is_more_better"),
-    [
-        ("loss", False),
-        ("val_loss", False),
-        ("val_accuracy", True),
-        ("acc", True),
-        ("val_auc_1", True),
-        ("precision", True),
-        ("mean_absolute_error", False),
-        ("head_loss", False),
-    ],
-)
-def test_auto_mode_knows_directions(monitor, is_more_better):
-    assert EarlyStopping(monitor).more_is_better() is is_more_better
+@pytest.mark.parametrize("monitor", ["loss", "val_loss", "head_loss", "val_head_loss"])
+def test_auto_mode_minimises_losses(monitor):
+    assert not EarlyStopping(monitor).more_is_better()
 
 
-def test_auto_mode_asks_the_metric():
+@pytest.mark.parametrize("direction", ["max", "min"])
+def test_auto_mode_asks_the_metric(direction):
     class Score:
-        name, _direction = "my_score", "up"
+        name = "my_score"
 
+    Score.direction = direction
     callback, host = EarlyStopping("val_my_score"), Host()
     host.metrics = [Score()]
     callback.set_model(host)
-    assert callback.more_is_better()
+    assert callback.more_is_better() == (direction == "max")
 
 
 def test_missing_validation_is_said_before_the_first_step():
@@ -87,7 +77,7 @@ def test_missing_validation_is_said_before_the_first_step():
 
 def test_misspelt_monitor_is_guessed():
     with pytest.raises(MonitorError, match="Did you mean 'val_accuracy'"):
-        train(EarlyStopping("val_acc"), [1.0], name="val_accuracy")
+        train(EarlyStopping("val_accurac", mode="max"), [1.0], name="val_accuracy")
 
 
 def test_bad_arguments_are_refused():

@@ -222,9 +222,9 @@ def test_wrapper_of_function_round_trips():
 
 
 def test_directions_for_callbacks():
-    assert metrics.AUC()._direction == "up"
-    assert metrics.MeanSquaredError()._direction == "down"
-    assert metrics.Mean()._direction is None
+    assert metrics.AUC().direction == "max"
+    assert metrics.MeanSquaredError().direction == "min"
+    assert metrics.Mean().direction is None
 
 
 @pytest.mark.parametrize(
