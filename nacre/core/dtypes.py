@@ -130,6 +130,17 @@ def host_dtype(dtype: np.dtype) -> np.dtype:
     return _NARROW.get(dtype, dtype)
 
 
+def device_dtype(dtype: Any) -> np.dtype:
+    """The dtype an array has on the device: 64-bit numbers become 32-bit ones.
+
+    Floats keep their digits where float64 was asked for, as some layer may compute in it.
+    """
+    dtype = np.dtype(dtype)
+    if jax.config.jax_enable_x64 and dtype.kind in "fc":
+        return dtype
+    return host_dtype(dtype)
+
+
 _NARROW = {
     np.dtype(wide): np.dtype(narrow)
     for wide, narrow in (

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core.dtypes import host_dtype
+from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, message
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.strings import is_text, refuse_missing
@@ -88,17 +88,6 @@ def as_rows(value: Any, who: str) -> Any:
             message(who, "arrays must have rows on a first axis", f"the number {value}")
         )
     return value
-
-
-def device_dtype(dtype: Any) -> np.dtype:
-    """The dtype an array has on the device: 64-bit numbers become 32-bit ones.
-
-    Floats keep their digits where float64 was asked for, as some layer may compute in it.
-    """
-    dtype = np.dtype(dtype)
-    if jax.config.jax_enable_x64 and dtype.kind in "fc":
-        return dtype
-    return host_dtype(dtype)
 
 
 def sent(arrays: list[Any]) -> list[Any]:

@@ -64,6 +64,7 @@ class Model(Trainable):
 
     _functional_class: type[Model]
     _takes_strings = True
+    _casts_inputs = False  # the layers within do, each for itself
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Model:
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):

@@ -22,7 +22,7 @@ def prepare(
 ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any], bool | None]:
     """Arguments converted and filled, the tensor arguments by name, the training flag."""
     signature = calling.signature_of(type(layer).call)
-    dtype = calling.float_dtype(layer.compute_dtype) if layer.autocast else None
+    dtype = layer._input_cast() if layer.built else None
 
     def convert(leaf: Any) -> Any:
         tensor = calling.to_tensor(leaf, dtype)
@@ -49,6 +49,22 @@ def prepare(
     training = _fill_training(signature, named, kwargs)
     _fill_masks(signature, named, tensors, kwargs)
     return args, kwargs, tensors, training
+
+
+def cast_inputs(
+    args: tuple[Any, ...], kwargs: dict[str, Any], dtype: str | None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments with their float arrays in `dtype`, masks kept; None leaves them as they are."""
+    if dtype is None:
+        return args, kwargs
+
+    def convert(leaf: Any) -> Any:
+        tensor = calling.to_float(leaf, dtype)
+        if tensor is not leaf and (mask := scope.get_mask(leaf)) is not None:
+            scope.set_mask(tensor, mask)
+        return tensor
+
+    return tree.map_structure(convert, (args, kwargs))
 
 
 def refuse_nothing(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+
 from nacre.core import scope, tree
 from nacre.core.errors import message
 from nacre.core.names import name_scope
@@ -21,8 +23,31 @@ class Describable(Buildable, MaskPassing):
 
     autocast: bool
     compute_dtype: str
+    _casts_inputs: bool
     input_spec: Any
     _inbound_nodes: list[Node]
+
+    def _input_cast(self) -> str | None:
+        """The dtype float inputs are cast to before `call`; None where they are left as they are.
+
+        A container leaves the cast to its parts wherever it could cost digits: built-in ones say so
+        by `_casts_inputs`; a layer of the user's is one when it holds a layer that needs its inputs
+        whole (an encoding, a part with a dtype of its own).
+        """
+        dtype = calling.float_dtype(self.compute_dtype) if self.autocast else None
+        if dtype == "float32" and jax.config.jax_enable_x64:
+            parts = self._flatten_layers(False)
+            return None if any(part.compute_dtype == "float64" for part in parts) else dtype
+        if dtype in (None, "float32", "float64"):
+            return dtype  # from fewer bits nothing is lost
+        if is_builtin(type(self)) or not self._casts_inputs:
+            return dtype if self._casts_inputs else None
+        return dtype if all(part._input_cast() == dtype for part in self._direct_layers()) else None
+
+    def _variable_cast(self) -> str | None:
+        """The dtype float variables are read in within `call`; None for their own."""
+        dtype = calling.float_dtype(self.compute_dtype)
+        return dtype if self.autocast and dtype != self.variable_dtype else None
 
     def _call_symbolic(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = kwargs
@@ -71,13 +96,10 @@ class Describable(Buildable, MaskPassing):
             context = scope.CallContext(self, kwargs.get("training"))
             with scope.entered_call(context), name_scope(self.name):
                 context.path.append(self.name)
-                dtype = calling.float_dtype(self.compute_dtype)
-                cast = dtype if self.autocast and dtype != self.variable_dtype else None
-                if self.autocast and dtype is not None:
-                    inner_args, inner_kwargs = tree.map_structure(
-                        lambda leaf: calling.to_float(leaf, dtype), (inner_args, inner_kwargs)
-                    )
-                with scope.autocast(cast):
+                inner_args, inner_kwargs = arguments.cast_inputs(
+                    inner_args, inner_kwargs, self._input_cast()
+                )
+                with scope.autocast(self._variable_cast()):
                     return self.call(*inner_args, **inner_kwargs)
 
         return infer(run, *args, **kwargs)

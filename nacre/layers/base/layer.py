@@ -43,7 +43,10 @@ class Layer(Describable, LossHolder):
         activity_regularizer: Penalty on the outputs.
         trainable: Whether the optimizer changes the variables.
         dtype: Dtype or policy name.
-        autocast: Whether float inputs are cast to the compute dtype.
+        autocast: Whether float inputs are cast to the compute dtype, and float variables read in
+            it. Models and other layers made of layers do not cast: each layer within does, or does
+            not, for itself. In Keras 3.15 some of them do, and 2909 reaches an encoding layer as
+            2912.
         name: Name; automatic by default.
         input_shape, batch_input_shape, input_dim, batch_size: tf.keras 2 spellings, used by
             `Sequential` for its first layer.
@@ -64,6 +67,8 @@ class Layer(Describable, LossHolder):
     _config_class_name = "Layer"
     _takes_strings = False  # built-in layers say so; layers of users are not asked
     _takes_empty_lists = False
+    # Layers made of layers leave the cast to those within; others take it where they are done.
+    _casts_inputs = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         instance = object.__new__(cls)
@@ -230,6 +235,7 @@ class Layer(Describable, LossHolder):
 
     def _call_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         context = scope.call_context()
+        was_built = self.built
         args, kwargs, tensors, training = arguments.prepare(self, args, kwargs)
         if not tensors:
             arguments.refuse_nothing(self, args, kwargs)
@@ -246,10 +252,10 @@ class Layer(Describable, LossHolder):
                 if not self.built:
                     self._maybe_build(tensors)
                     self._warn_if_loose(context.entry)
+                if not was_built:  # `build` may have made the layers that settle it
+                    args, kwargs = arguments.cast_inputs(args, kwargs, self._input_cast())
                 check_inputs(self.input_spec, first, self._who()) if first is not None else None
-                dtype = calling.float_dtype(self.compute_dtype)
-                policy_cast = dtype if self.autocast and dtype != self.variable_dtype else None
-                with scope.autocast(policy_cast):
+                with scope.autocast(self._variable_cast()):
                     outputs = self.call(*args, **kwargs)
         except Exception as error:
             arguments.explain(self, error, tensors)

@@ -16,7 +16,7 @@ class Masking(Layer):
     The masked steps are set to 0, and the mask travels to the layers that follow.
 
     Args:
-        mask_value: The value that marks padding.
+        mask_value: The value that marks padding; NaN marks steps that are NaN throughout.
     Shapes:
         inputs  (batch, time, features)
         returns the same; mask (batch, time), False where the step is padding
@@ -26,6 +26,8 @@ class Masking(Layer):
         (2, 3, 4)
     """
 
+    _casts_inputs = False  # values are compared as they are
+
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mask_value = mask_value
@@ -33,9 +35,11 @@ class Masking(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The inputs, zero where masked."""
-        mask = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
-        return ops.multiply(inputs, ops.cast(mask, inputs.dtype))
+        mask = ops.expand_dims(self.compute_mask(inputs), -1)
+        return ops.cast(ops.where(mask, inputs, ops.zeros_like(inputs)), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """True where some feature differs from the padding value."""
+        if self.mask_value != self.mask_value:  # NaN, which equals nothing
+            return ops.any(ops.logical_not(ops.isnan(inputs)), axis=-1)
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

@@ -79,6 +79,8 @@ class TorchModuleWrapper(Layer):
     # In files arrays have the module's names, not numbers.
     _names_arrays = True
 
+    _casts_inputs = False  # PyTorch computes in the module's own dtypes
+
     def __init__(
         self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any
     ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from nacre import activations, constraints, initializers, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.layers.base.calling import float_dtype
 from nacre.layers.base.layer import Layer
 from nacre.layers.graph import structure
 from nacre.layers.graph.structure import Graph
@@ -46,6 +47,8 @@ class MessagePassing(Layer):
         >>> MessagePassing()((x, edges)).tolist()
         [[[0.0], [0.0], [3.0]]]
     """
+
+    _casts_inputs = False  # `read_graph` casts the features; numbers of nodes keep their value
 
     def __init__(self, aggregation: str = "sum", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -102,7 +105,8 @@ class MessagePassing(Layer):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """New node features (batch, nodes, ...)."""
-        graph = structure.read_graph(self._who(), inputs, mask)
+        dtype = float_dtype(self.compute_dtype) if self.autocast else None
+        graph = structure.read_graph(self._who(), inputs, mask, dtype)
         outputs = self._on_graph(graph, training)
         return structure.without_padding(outputs, graph.node_mask)
 

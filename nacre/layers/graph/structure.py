@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.layers.base.calling import to_float
 
 PARTS = ("node_features", "edge_index", "edge_weight", "node_mask")
 
@@ -81,8 +82,9 @@ def node_mask_of(parts: dict[str, Any], mask: Any) -> Any:
     return None if mask is None else ops.cast(mask, "bool")
 
 
-def read_graph(who: str, inputs: Any, mask: Any = None) -> Graph:
-    """The graph in a layer's inputs; edges that touch padding are marked as padding."""
+def read_graph(who: str, inputs: Any, mask: Any = None, dtype: str | None = None) -> Graph:
+    """The graph in a layer's inputs, float features in `dtype`; edges that touch padding are marked
+    as padding."""
     parts = named_parts(who, inputs)
     nodes, edges = parts["node_features"], parts["edge_index"]
     if nodes.ndim != 3 or edges.ndim != 3 or edges.shape[-1] != 2:
@@ -95,6 +97,7 @@ def read_graph(who: str, inputs: Any, mask: Any = None) -> Graph:
             )
         )
     count = nodes.shape[1]
+    nodes = nodes if dtype is None else to_float(nodes, dtype)
     edges = edges.astype("int32")
     valid = jnp.all((edges >= 0) & (edges < count), axis=-1)
     node_mask = node_mask_of(parts, mask)

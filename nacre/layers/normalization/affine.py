@@ -13,6 +13,8 @@ from nacre.layers.base.layer import Layer
 class AffineNormalization(Layer):
     """Base of the layers that scale and shift what they normalized."""
 
+    _casts_inputs = False  # statistics are taken in float32, of the inputs as they are
+
     def __init__(
         self,
         epsilon: float,

@@ -288,6 +288,8 @@ class RMSNormalization(Layer):
         (4, 3)
     """
 
+    _casts_inputs = False  # it computes in float32
+
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = _axis_list(axis)
@@ -323,6 +325,8 @@ class UnitNormalization(Layer):
         [[0.5, 0.5, 0.5, 0.5]]
     """
 
+    _casts_inputs = False  # it computes in float32
+
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         good = isinstance(axis, int) or (
@@ -337,7 +341,7 @@ class UnitNormalization(Layer):
         """The inputs, of length 1."""
         axes = _axis_list(self.axis)
         _checked_axes(self, axes, len(inputs.shape))
-        return _unit_normalization(inputs, axis=axes)
+        return _unit_normalization(inputs, axis=axes).astype(self.compute_dtype)
 
 
 @whole("inputs", name="unit_normalization")

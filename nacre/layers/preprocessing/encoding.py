@@ -125,6 +125,8 @@ class CategoryEncoding(Layer):
 
     _takes_empty_lists = True  # a sample without categories
 
+    _casts_inputs = False  # indices must keep their value
+
     def __init__(
         self,
         num_tokens: int | None = None,
@@ -199,6 +201,8 @@ class Discretization(Layer):
         >>> nacre.layers.Discretization([0.0, 1.0])(np.array([-1.0, 0.5, 3.0])).tolist()
         [0, 1, 2]
     """
+
+    _casts_inputs = False  # numbers are compared as they are
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.calling import to_float
 from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import ImageLayer, checked_value_range
 from nacre.layers.preprocessing.pixel_changes import counted, equalized, stretched
@@ -128,7 +129,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
     def transform_images(
         self, images: Any, transformation: Any = None, training: bool = True
     ) -> Any:
-        """The equalized images, in the dtype of the images."""
+        """The equalized images: ints as ints, floats in the compute dtype."""
         images = jnp.asarray(images)
         low, high = self.value_range
         x = self._channels_last(images)
@@ -138,7 +139,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
             mapped = jnp.moveaxis(mapped, -1, 1)
         if jnp.issubdtype(images.dtype, jnp.integer):
             mapped = jnp.floor(mapped + 1e-3)  # as Keras does; 1e-3 hides rounding below a level
-        return self._in_dtype_of(images, mapped)
+        return to_float(self._in_dtype_of(images, mapped), self.compute_dtype)
 
     def _mapped(self, levels: jax.Array) -> jax.Array:
         """Levels (batch, height, width, channels) through the tables of the nearest tiles."""

@@ -13,6 +13,7 @@ from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
+from nacre.layers.base.calling import to_float
 from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.ops.boxes import clip_to_image_size, convert_format
@@ -60,10 +61,14 @@ class ImageLayer(Layer):
     Args:
         data_format: 'channels_last' or 'channels_first'.
         bounding_box_format: Such as 'xyxy'; needed when data has bounding boxes.
+    Precision:
+        Images come in the compute dtype; labels, masks and boxes keep theirs, as 1333 is no number
+        of bfloat16.
     """
 
     # Whether pixels change their places, so that masks and boxes must follow.
     _moves_pixels = False
+    _casts_inputs = False  # pixels are changed in float32; labels and boxes keep their values
 
     def __init__(
         self,
@@ -130,7 +135,7 @@ class ImageLayer(Layer):
 
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
         """The changed images (batch, ...)."""
-        return images
+        return to_float(images, self.compute_dtype)
 
     def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
         """The labels (batch, ...) of the changed images."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from nacre import ops
 from nacre.core.registry import register
+from nacre.layers.base.calling import to_float
 from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import ImageLayer
 from nacre.ops.geometry import crop_window, pad_window
@@ -62,7 +63,7 @@ class Resizing(ImageLayer):
         self, images: Any, transformation: Any = None, training: bool = True
     ) -> Any:
         """The resized images."""
-        return self._resized(jnp.asarray(images), self.interpolation)
+        return to_float(self._resized(jnp.asarray(images), self.interpolation), self.compute_dtype)
 
     def transform_segmentation_masks(
         self, segmentation_masks: Any, transformation: Any = None, training: bool = True

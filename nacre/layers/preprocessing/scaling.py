@@ -18,9 +18,9 @@ from nacre.layers.preprocessing.encoding import batches_of, numbers_to_adapt
 
 
 def _one_array(layer: Layer, inputs: Any) -> Any:
-    """Inputs as an array in the layer's compute dtype."""
+    """Inputs as an array of float32, or of the compute dtype where that has more digits."""
     try:
-        return jnp.asarray(inputs).astype(layer.compute_dtype)
+        return jnp.asarray(inputs).astype(jnp.promote_types(layer.compute_dtype, "float32"))
     except (TypeError, ValueError):
         raise ArgumentError(
             message(
@@ -60,6 +60,8 @@ class Rescaling(Layer):
         [[1.5, 1.5]]
     """
 
+    _casts_inputs = False  # it computes in float32: 70000 / 255 fits float16, 70000 does not
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for name, numbers in (("scale", scale), ("offset", offset)):
@@ -83,7 +85,8 @@ class Rescaling(Layer):
                     f"inputs of shape {x.shape}",
                 )
             )
-        return x * jnp.asarray(scale).astype(x.dtype) + jnp.asarray(offset).astype(x.dtype)
+        outputs = x * jnp.asarray(scale).astype(x.dtype) + jnp.asarray(offset).astype(x.dtype)
+        return outputs.astype(self.compute_dtype)
 
 
 @register("layers/Normalization")
@@ -99,6 +102,9 @@ class Normalization(Layer):
         inputs (batch, *sizes); mean, variance: the sizes of `axis`; count ()
     Formula:
         y = (x - mean) / max(sqrt(variance), 1e-7); inverted: x · max(sqrt(variance), 1e-7) + mean
+    Precision:
+        Computed in float32, cast to the compute dtype at the end: inputs may be beyond the range of
+        float16.
     Raises:
         NotBuiltError: It is called before `adapt`.
     Example:
@@ -108,6 +114,8 @@ class Normalization(Layer):
         >>> layer(np.array([[1.0], [3.0]])).tolist()
         [[-1.0], [1.0]]
     """
+
+    _casts_inputs = False  # it computes in float32: values may leave float16's range
 
     def __init__(
         self,
@@ -295,7 +303,8 @@ class Normalization(Layer):
             self._check_width(x.shape)
         if mean.size == 1:  # one feature: a column without its axis keeps its shape
             mean, deviation = mean.reshape(()), deviation.reshape(())
-        return x * deviation + mean if self.invert else (x - mean) / deviation
+        outputs = x * deviation + mean if self.invert else (x - mean) / deviation
+        return outputs.astype(self.compute_dtype)
 
     def set_weights(self, weights: Any) -> None:
         """Set the statistics from arrays."""

@@ -51,6 +51,8 @@ class MelSpectrogram(Layer):
         (2, 8, 11)
     """
 
+    _casts_inputs = False  # it computes in float32
+
     def __init__(
         self,
         fft_length: int = 2048,

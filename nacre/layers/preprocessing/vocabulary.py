@@ -84,6 +84,8 @@ class IndexLookup(Layer):
         the mean weight
     """
 
+    _casts_inputs = False  # values are looked up as they are
+
     def __init__(
         self,
         max_tokens: int | None,

@@ -42,6 +42,8 @@ class Bidirectional(Layer):
         (2, 5, 8)
     """
 
+    _casts_inputs = False  # the layers within do, each for itself
+
     def __init__(
         self,
         layer: Any,

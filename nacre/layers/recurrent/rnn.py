@@ -62,6 +62,8 @@ class RNN(Layer):
         (2, 5, 3)
     """
 
+    _casts_inputs = False  # the cell does, for itself
+
     def __init__(
         self,
         cell: Any,
@@ -272,8 +274,10 @@ class RNN(Layer):
                         f"{[tuple(s.shape) for s in leaves]}",
                     )
                 )
-        dtype = jnp.dtype(self.compute_dtype)
-        values = [jnp.asarray(leaf).astype(dtype) for leaf in leaves]
+        values = [
+            jnp.asarray(leaf).astype(zeros.dtype)
+            for leaf, zeros in zip(leaves, wanted, strict=True)
+        ]
         return jax.tree.unflatten(jax.tree.structure(nested), values)
 
     def _zero_states(self, sequences: Any) -> Any:

@@ -31,6 +31,8 @@ class StackedRNNCells(Layer):
         ([[4, 4], 3], 3)
     """
 
+    _casts_inputs = False  # the cells do, each for itself
+
     def __init__(self, cells: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(cells, list | tuple) or not cells:
@@ -111,6 +113,7 @@ def initial_state_of(cell: Any, batch_size: Any, dtype: str) -> Any:
     if hasattr(cell, "get_initial_state"):
         states = cell.get_initial_state(batch_size=batch_size)
     else:
+        dtype = cell.compute_dtype if isinstance(cell, Layer) else dtype
         states = zero_states(cell.state_size, batch_size, dtype)
     return list(states) if isinstance(states, list | tuple) else [states]
 

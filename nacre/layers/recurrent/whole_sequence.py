@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+
 from nacre import activations
+from nacre.core import scope
 from nacre.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from nacre.ops import rnn
 from nacre.ops.kernels.placement import current_placement
@@ -26,12 +29,20 @@ def run(
     return_sequences: bool,
     **options: Any,
 ) -> tuple[Any, Any, Any]:
-    """Last output, all outputs or None, last states: as `stepping.run_cell`."""
+    """Last output, all outputs or None, last states: as `stepping.run_cell`.
+
+    All in the cell's own dtypes, which the layer around it need not share.
+    """
     sequences = cell.as_floats(sequences)
+    if (dtype := cell._input_cast()) is not None:
+        sequences, states = jax.tree.map(lambda x: x.astype(dtype), (sequences, states))
     masks = cell._held_dropout if training else None
     if masks is not None and masks[0] is not None:
         sequences = sequences * masks[0][:, None]  # one mask for all steps
-    weights = [w if w is None else w.value for w in (cell.kernel, cell.recurrent_kernel, cell.bias)]
+    with scope.autocast(cell._variable_cast()):
+        weights = [
+            w if w is None else w.value for w in (cell.kernel, cell.recurrent_kernel, cell.bias)
+        ]
     options |= {
         "mask": mask,
         "activation": _plain_activation(cell.activation),

@@ -21,6 +21,8 @@ class Wrapper(Layer):
         (1, 2)
     """
 
+    _casts_inputs = False  # the layers within do, each for itself
+
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
             raise ArgumentError(message(type(self).__name__, "layer must be a layer", repr(layer)))
