@@ -13,7 +13,8 @@ class SwapEMAWeights(Callback):
     """Puts the optimizer's moving averages in the model's place while it is evaluated.
 
     The optimizer needs `use_ema=True`. The trained weights are back afterwards, except at the end
-    of a training with `swap_on_epoch=True`, which leaves the averages in place.
+    of a training with `swap_on_epoch=True`, which leaves the averages in place. Before the first
+    update of the optimizer there are no averages, and the weights stay.
 
     Args:
         swap_on_epoch: Whether averages stay in place at the end of the epoch, so that callbacks
@@ -51,7 +52,8 @@ class SwapEMAWeights(Callback):
 
     def _show_averages(self) -> None:
         averages = self._averages()
-        if self._trained is None:
+        # Before the first update there are no averages yet, only zeros.
+        if self._trained is None and int(self.model.optimizer.iterations) > 0:
             variables = self.model.trainable_variables
             self._trained = [variable.value for variable in variables]
             for variable, average in zip(variables, averages, strict=True):

@@ -121,10 +121,9 @@ class LossScaleOptimizer(Optimizer):
 
         def take() -> tuple[list[Any], list[Any]]:
             local = dict(values)
-            small = [
-                None if g is None else (g.astype(jnp.float32) / scale).astype(p.dtype)
-                for g, p in zip(gradients, parameters, strict=True)
-            ]
+            small = self._unscaled(
+                gradients, lambda g, v: (g.astype(jnp.float32) / scale).astype(v._dtype)
+            )
             new = self.inner_optimizer._advance_unscaled(local, small, parameters)
             is_calm = counter + 1 >= self.dynamic_growth_steps
             local[id(self.step_counter)] = jnp.where(is_calm, 0, counter + 1).astype(counter.dtype)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
+
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.variable import Variable
@@ -143,6 +145,13 @@ class MultiOptimizer(Optimizer):
     def variables(self) -> list[Variable]:
         """Own variables, then those of the optimizers in use."""
         return self._variables + [v for optimizer in self.optimizers for v in optimizer.variables]
+
+    @property
+    def iterations(self) -> Any:
+        """Number of updates done so far: the most that one of the optimizers has made."""
+        if not any(optimizer.gradient_accumulation_steps for optimizer in self.optimizers):
+            return self._iterations
+        return jnp.max(jnp.asarray([jnp.asarray(o.iterations) for o in self.optimizers]))
 
     @property
     def learning_rate(self) -> Any:

@@ -61,11 +61,19 @@ class Optimizer(OptimizerVariables):
         global_clipnorm: Longest norm allowed for all gradients together.
         use_ema: Whether to keep a moving average of the variables.
         ema_momentum: Share of the old average in the new one.
-        ema_overwrite_frequency: Every so many steps the variables become their averages.
+        ema_overwrite_frequency: Every so many updates the variables become their averages.
         loss_scale_factor: The loss is multiplied, and gradients divided, by this.
-        gradient_accumulation_steps: Update once every so many calls, with the mean gradient.
+        gradient_accumulation_steps: Update once every so many calls, with the mean gradient of
+            these calls: `k` equal batches give what one batch of all their samples gives. Between
+            updates nothing moves. Schedules, averages, bias corrections and `iterations` count
+            updates. (In Keras schedules count calls and averages move in every call.) Sums go on
+            from one epoch, and from one `fit`, to the next, and are saved with the optimizer; a
+            last group that is not complete waits there.
         name: Name of the optimizer, first part of its variables' paths.
 
+    Formula:
+        g ← mean of k calls of (gradient / loss scale)
+        then once: clip g, decay w, apply the rule, move the average, apply the constraint
     Raises:
         ArgumentError: An argument is unknown or breaks its rule.
     Example:
@@ -156,7 +164,7 @@ class Optimizer(OptimizerVariables):
 
     @property
     def iterations(self) -> Any:
-        """Number of updates done so far."""
+        """Number of updates done so far; with accumulation fewer than calls, as in Keras."""
         steps = self.gradient_accumulation_steps
         return self._iterations if not steps else self._iterations.value // steps
 
@@ -200,7 +208,7 @@ class Optimizer(OptimizerVariables):
         """The learning rate of this call, a float32 scalar."""
         holder = self._learning_rate
         if isinstance(holder, LearningRateSchedule):
-            rate = holder(values[id(self._iterations)])
+            rate = holder(self._step(values))
         elif isinstance(holder, Variable):
             rate = values[id(holder)]
         else:
@@ -272,6 +280,7 @@ class Optimizer(OptimizerVariables):
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
     def _step(self, values: Values) -> jax.Array:
+        """Number of updates before this call."""
         calls = values[id(self._iterations)]
         steps = self.gradient_accumulation_steps
         return calls // steps if steps else calls
@@ -279,24 +288,35 @@ class Optimizer(OptimizerVariables):
     def _advance(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
         """One call: new parameters are returned, new values of own variables put in `values`."""
         if self.loss_scale_factor is not None:
-            gradients = [None if g is None else g / self.loss_scale_factor for g in gradients]
+            gradients = self._unscaled(gradients, lambda g, _: g / self.loss_scale_factor)
         return self._advance_unscaled(values, gradients, parameters)
+
+    def _unscaled(self, gradients: list[Any], divide: Callable[[Any, Variable], Any]) -> list[Any]:
+        """Gradients without the loss scale; values to overwrite a variable with have none."""
+        pairs = zip(gradients, self._trainable_variables, strict=True)
+        return [g if g is None or v.overwrite_with_gradient else divide(g, v) for g, v in pairs]
 
     def _advance_unscaled(
         self, values: Values, gradients: list[Any], parameters: list[Any]
     ) -> list[Any]:
-        step = self._step(values)
+        gradients, parameters = self._overwrite(gradients, parameters)
         if self.gradient_accumulation_steps:
             parameters = self._accumulate(values, gradients, parameters)
         else:
             parameters = self._update(values, gradients, parameters)
-        if self.use_ema:
-            parameters = self._average(values, parameters, step)
-        pairs = zip(self._trainable_variables, parameters, strict=True)
-        parameters = [p if v.constraint is None else v.constraint(p) for v, p in pairs]
         count = values[id(self._iterations)]
         values[id(self._iterations)] = count + jnp.ones((), count.dtype)
         return parameters
+
+    def _overwrite(
+        self, gradients: list[Any], parameters: list[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """Variables whose "gradient" is their next value take it in every call, as it is."""
+        left, new = list(gradients), list(parameters)
+        for i, variable in enumerate(self._trainable_variables):
+            if variable.overwrite_with_gradient and gradients[i] is not None:
+                left[i], new[i] = None, gradients[i].astype(parameters[i].dtype)
+        return left, new
 
     def _accumulate(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
         """Add to the sums; at every n-th call update with their means and begin again."""
@@ -307,9 +327,11 @@ class Optimizer(OptimizerVariables):
 
         def update() -> tuple[list[Any], list[Any]]:
             local = dict(values)
-            # None stays None: such a variable is not decayed and its state does not change.
-            means = [None if g is None else s / steps for s, g in zip(sums, gradients, strict=True)]
-            new = self._update(local, means, parameters)
+            means = [s / steps for s in sums]
+            is_absent = [
+                None if g is not None else ~jnp.any(s) for s, g in zip(sums, gradients, strict=True)
+            ]
+            new = self._update(local, means, parameters, is_absent)
             for accumulator, total in zip(self._accumulators, sums, strict=True):
                 local[id(accumulator)] = jnp.zeros_like(total)
             return new, [local[key] for key in keys]
@@ -325,9 +347,32 @@ class Optimizer(OptimizerVariables):
         values.update(zip(keys, slots, strict=True))
         return new
 
-    def _update(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
-        """Clip, decay and apply the formula to every array that has a gradient."""
-        gradients = self._clip(gradients)
+    def _update(
+        self,
+        values: Values,
+        gradients: list[Any],
+        parameters: list[Any],
+        is_absent: Sequence[Any] = (),
+    ) -> list[Any]:
+        """One update: clip, decay, apply the formula, average, constrain.
+
+        `is_absent` says of variables that had no gradient in the last of several calls whether
+        they had none in any of them: such a variable stays as it is, and so does its state.
+        """
+        step, old = self._step(values), dict(values)
+        new = self._applied(values, self._clip(gradients), parameters)
+        for i, absent in enumerate(is_absent):
+            if absent is not None:
+                new[i] = jnp.where(absent, parameters[i], new[i])
+                for state in map(id, jax.tree.leaves(self._states[i])):
+                    values[state] = jnp.where(absent, old[state], values[state])
+        if self.use_ema:
+            new = self._average(values, new, step)
+        pairs = zip(self._trainable_variables, new, strict=True)
+        return [p if v.constraint is None else v.constraint(p) for v, p in pairs]
+
+    def _applied(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
+        """Decay and the formula, for every array that has a gradient."""
         rate = self._rate(values)
         if self._has_own_update_step():
             return self._update_by_hook(values, gradients, parameters, rate)
@@ -337,9 +382,6 @@ class Optimizer(OptimizerVariables):
         for i, (gradient, parameter) in enumerate(zip(gradients, parameters, strict=True)):
             if gradient is None:
                 new.append(parameter)
-                continue
-            if self._trainable_variables[i].overwrite_with_gradient:
-                new.append(gradient.astype(parameter.dtype))
                 continue
             dtype = parameter.dtype
             if dtype not in narrow:
@@ -585,8 +627,11 @@ class Optimizer(OptimizerVariables):
         self._exclusions = [*exact, *(var_names or [])]
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        """Put the moving averages into the variables; nothing without `use_ema`."""
-        if self.use_ema:
+        """Put the moving averages into the variables; nothing without `use_ema`.
+
+        Before the first update there are no averages yet, and the variables stay as they are.
+        """
+        if self.use_ema and int(self._iterations.value) >= (self.gradient_accumulation_steps or 1):
             for variable in var_list:
                 variable.assign(self._averages[self._index_of(variable)].value)
 

@@ -77,6 +77,7 @@ def test_averages_stand_in_during_evaluation_only():
     host = Host(SGD(1.0, use_ema=True))
     host.optimizer.build(host.trainable_variables)
     host.optimizer.moving_averages[0].assign([100.0])
+    host.optimizer.iterations.assign(1)  # before the first update there are no averages
     seen = []
     watch = LambdaCallback(
         on_test_begin=lambda logs: seen.append(host.weight),
