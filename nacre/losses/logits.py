@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
-from nacre.losses.loss import LossFunctionWrapper
+from nacre.losses.loss import Loss, LossFunctionWrapper
 
 # Losses with a `from_logits` argument, by what the last layer should then be.
 _CROSS_ENTROPIES = {
@@ -23,7 +24,7 @@ def expected_activation(loss: Any) -> str | None:
     """The activation a loss expects before it: 'sigmoid', 'softmax', 'linear' or None (any).
 
     Args:
-        loss: A loss object or a function of this package.
+        loss: A loss object, or a function of this package, with or without `functools.partial`.
 
     Example:
         >>> from nacre import losses
@@ -32,13 +33,49 @@ def expected_activation(loss: Any) -> str | None:
         >>> expected_activation(losses.BinaryCrossentropy(from_logits=True))
         'linear'
     """
-    function, arguments = loss, {}
-    if isinstance(loss, LossFunctionWrapper):
-        function, arguments = loss.fn, loss._fn_kwargs
-    activation = _CROSS_ENTROPIES.get(getattr(function, "__name__", ""))
-    if activation is None:
-        return None
-    return "linear" if arguments.get("from_logits") else activation
+    activation, arguments = activation_of_probabilities(loss)
+    return "linear" if activation and arguments.get("from_logits") else activation
+
+
+def activation_of_probabilities(function: Any) -> tuple[str | None, dict[str, Any]]:
+    """The activation that makes the probabilities a cross-entropy takes, and its arguments.
+
+    Args:
+        function: A loss object or a function; None as activation for any other.
+
+    Example:
+        >>> from nacre import losses
+        >>> activation_of_probabilities(losses.CategoricalCrossentropy(axis=1))[0]
+        'softmax'
+    """
+    arguments: dict[str, Any] = {}
+    if isinstance(function, LossFunctionWrapper):
+        function, arguments = function.fn, function._fn_kwargs
+    while isinstance(function, functools.partial):
+        function, arguments = function.func, {**function.keywords, **arguments}
+    return _CROSS_ENTROPIES.get(getattr(function, "__name__", "")), arguments
+
+
+def activation_for_logits(loss: Any, classes: int) -> tuple[str, int] | None:
+    """('sigmoid' or 'softmax', axis) that makes probabilities of what a loss says are logits.
+
+    None when the loss does not say so. Of a class of the user's that has `from_logits=True` the
+    activation is known for one class only.
+
+    Args:
+        loss: A loss object or a function.
+        classes: Size of the last axis of the predictions.
+
+    Example:
+        >>> from nacre import losses
+        >>> activation_for_logits(losses.BinaryCrossentropy(from_logits=True), 1)
+        ('sigmoid', -1)
+    """
+    activation, arguments = activation_of_probabilities(loss)
+    if activation is not None:
+        return (activation, arguments.get("axis", -1)) if arguments.get("from_logits") else None
+    is_own = isinstance(loss, Loss) and getattr(loss, "from_logits", None) is True
+    return ("sigmoid", -1) if is_own and classes == 1 else None
 
 
 def logits_warning(loss: Any, y_pred: Any) -> str | None:

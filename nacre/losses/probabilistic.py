@@ -230,6 +230,9 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
     return jnp.sum(y_true * jnp.log(y_true / y_pred), axis=-1)
 
 
+kl_divergence.takes_probabilities = True  # type: ignore[attr-defined]
+
+
 @loss_function
 def poisson(y_true: Any, y_pred: Any) -> Any:
     """Negative log-likelihood of counts, without the part that does not depend on the prediction.

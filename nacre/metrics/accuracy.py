@@ -61,6 +61,10 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
     return right.reshape(right.shape + (1,) * (rank - right.ndim))
 
 
+# A logit changes sides at 0 (see `nacre.metrics.from_logits`).
+binary_accuracy.for_logits = ("sigmoid", "threshold", 0.5, 0.0)  # type: ignore[attr-defined]
+
+
 @metric_function
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where the largest prediction is at the one-hot target, else 0.
@@ -184,7 +188,8 @@ class BinaryAccuracy(BuiltinMean):
     Args:
         name: Name in logs.
         dtype: Dtype of the result.
-        threshold: A prediction above it counts as 1; 0 for logits.
+        threshold: A prediction above it counts as 1; 0 for logits. In `compile`, beside a loss with
+            `from_logits=True`, 0.5 is taken as a probability (Keras compares logits with it).
 
     Example:
         >>> metric = BinaryAccuracy()

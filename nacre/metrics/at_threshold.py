@@ -79,6 +79,9 @@ class _BestAt(Metric):
         for name, value in count(*chosen, self.thresholds)._asdict().items():
             getattr(self, name).assign_add(value)
 
+    def _reads_probabilities(self) -> bool:
+        return True
+
     def _rates(self, counts: Counts) -> tuple[Any, Any]:
         """The rate that is bounded and the rate that is wanted."""
         raise NotImplementedError

@@ -34,7 +34,9 @@ class AUC(Metric):
         multi_label: Whether an area is computed per label (last axis) and averaged.
         num_labels: Number of labels, so that the variables can be made at once.
         label_weights: Weights of the labels.
-        from_logits: Whether predictions have yet to go through a sigmoid.
+        from_logits: Whether predictions have yet to go through a sigmoid. In `compile`, beside a
+            loss with `from_logits=True`, they go through the loss's activation without it too,
+            unless `thresholds` are given (Keras compares logits with 0 … 1).
 
     Raises:
         ArgumentError: An argument breaks its rule.
@@ -137,6 +139,9 @@ class AUC(Metric):
         counts = count(y_true, y_pred, weights, self._thresholds, self.multi_label, together)
         for name, value in counts._asdict().items():
             getattr(self, name).assign_add(value)
+
+    def _reads_probabilities(self) -> bool:
+        return self.init_thresholds is None and not self.from_logits
 
     def _check_labels(self, y_pred: Any) -> None:
         labels = y_pred.shape[-1]

@@ -35,6 +35,9 @@ class _ConditionCount(Metric):
         counts = count(*chosen, self.thresholds)
         self.accumulator.assign_add(getattr(counts, self._condition))
 
+    def _reads_probabilities(self) -> bool:
+        return self.init_thresholds is None
+
     def result(self) -> Any:
         """The count so far, one per threshold when there are several."""
         value = self.accumulator.value
@@ -50,7 +53,10 @@ class TruePositives(_ConditionCount):
     """How many positives are found.
 
     Args:
-        thresholds: One or more numbers from 0 to 1; 0.5 by default.
+        thresholds: One or more numbers from 0 to 1; 0.5 by default. In `compile`, beside a loss
+            with `from_logits=True`, the default one is of probabilities: predictions go through the
+            loss's activation first (Keras compares logits with 0.5). One that is given is left
+            alone.
         name: Name in logs.
         dtype: Dtype of the result.
 
@@ -70,7 +76,10 @@ class TrueNegatives(_ConditionCount):
     """How many negatives are left alone.
 
     Args:
-        thresholds: One or more numbers from 0 to 1; 0.5 by default.
+        thresholds: One or more numbers from 0 to 1; 0.5 by default. In `compile`, beside a loss
+            with `from_logits=True`, the default one is of probabilities: predictions go through the
+            loss's activation first (Keras compares logits with 0.5). One that is given is left
+            alone.
         name: Name in logs.
         dtype: Dtype of the result.
     """
@@ -84,7 +93,10 @@ class FalsePositives(_ConditionCount):
     """How many negatives are taken for positives.
 
     Args:
-        thresholds: One or more numbers from 0 to 1; 0.5 by default.
+        thresholds: One or more numbers from 0 to 1; 0.5 by default. In `compile`, beside a loss
+            with `from_logits=True`, the default one is of probabilities: predictions go through the
+            loss's activation first (Keras compares logits with 0.5). One that is given is left
+            alone.
         name: Name in logs.
         dtype: Dtype of the result.
     """
@@ -98,7 +110,10 @@ class FalseNegatives(_ConditionCount):
     """How many positives are missed.
 
     Args:
-        thresholds: One or more numbers from 0 to 1; 0.5 by default.
+        thresholds: One or more numbers from 0 to 1; 0.5 by default. In `compile`, beside a loss
+            with `from_logits=True`, the default one is of probabilities: predictions go through the
+            loss's activation first (Keras compares logits with 0.5). One that is given is left
+            alone.
         name: Name in logs.
         dtype: Dtype of the result.
     """
@@ -153,6 +168,9 @@ class _Ratio(Metric):
         self.true_positives.assign_add(counts.true_positives)
         getattr(self, self._other).assign_add(getattr(counts, self._other))
 
+    def _reads_probabilities(self) -> bool:
+        return self.init_thresholds is None and self.top_k is None
+
     def result(self) -> Any:
         """The ratio so far, one per threshold when there are several."""
         hits = self.true_positives.value
@@ -174,7 +192,10 @@ class Precision(_Ratio):
     """How many of those found are right.
 
     Args:
-        thresholds: One or more numbers from 0 to 1; 0.5 by default.
+        thresholds: One or more numbers from 0 to 1; 0.5 by default. In `compile`, beside a loss
+            with `from_logits=True`, the default one is of probabilities: predictions go through the
+            loss's activation first (Keras compares logits with 0.5). One that is given is left
+            alone.
         top_k: Count the k best classes of each sample as found instead.
         class_id: Look at this class alone.
         name: Name in logs.
@@ -200,7 +221,10 @@ class Recall(_Ratio):
     """How many of the positives are found.
 
     Args:
-        thresholds: One or more numbers from 0 to 1; 0.5 by default.
+        thresholds: One or more numbers from 0 to 1; 0.5 by default. In `compile`, beside a loss
+            with `from_logits=True`, the default one is of probabilities: predictions go through the
+            loss's activation first (Keras compares logits with 0.5). One that is given is left
+            alone.
         top_k: Count the k best classes of each sample as found instead.
         class_id: Look at this class alone.
         name: Name in logs.

@@ -123,6 +123,10 @@ class FBetaScore(Metric):
         self.false_negatives.assign_add(total((1 - found) * y_true))
         self.intermediate_weights.assign_add(total(y_true))
 
+    def _reads_probabilities(self) -> bool:
+        # The largest logit has the largest probability, but may be 0, which finds nothing.
+        return self.threshold is None
+
     def result(self) -> Any:
         """The score so far."""
         if not self._built:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
+from nacre.core.dtypes import is_float
 from nacre.core.errors import ArgumentError, LossInputError, message
 from nacre.core.registry import register
 from nacre.core.scope import get_mask
@@ -20,7 +23,11 @@ from nacre.metrics.reduction import combined_weights
 class IoU(Metric):
     """The mean intersection over union of chosen classes, from a confusion matrix.
 
-    Classes that occur neither in targets nor in predictions do not count.
+    Classes that occur neither in targets nor in predictions do not count. What is read as class
+    indices must be whole numbers from 0 to `num_classes - 1`, or `ignore_class`, or weigh nothing:
+    another value on the host is an error, a traced one makes the result NaN. Scores of a model that
+    would be read as indices are refused when training starts, by their dtype. (Keras cuts them to
+    whole numbers, so that every score below 1 is class 0.)
 
     Args:
         num_classes: Number of classes.
@@ -88,7 +95,46 @@ class IoU(Metric):
             y_true = jnp.argmax(y_true, axis=self.axis)
         if not self.sparse_y_pred:
             y_pred = jnp.argmax(y_pred, axis=self.axis)
-        self._add(y_true.astype("int32"), y_pred.astype("int32"), sample_weight, mask)
+        self._add(y_true, y_pred, sample_weight, mask)
+
+    def _check_predictions(self, y_pred: Any) -> None:
+        if type(self).update_state is not IoU.update_state or not self.sparse_y_pred:
+            return  # scores are turned into classes, here or by the user's own `update_state`
+        if jnp.issubdtype(y_pred.dtype, jnp.floating):
+            shape = ("batch", *y_pred.shape[1:])
+            got = f"scores of shape ({', '.join(map(str, shape))}), {y_pred.dtype}"
+            self._refuse(self._PREDICTIONS, got, y_pred.shape)
+
+    _PREDICTIONS = "predictions must be class indices, as sparse_y_pred=True says"
+
+    def _refuse(self, rule: str, got: str, shape: tuple[int, ...]) -> NoReturn:
+        fix = "For one score a value use BinaryIoU(threshold=0.5)"
+        if shape and shape[-1] == self.num_classes and len(shape) > 1:
+            fix = "For one score a class pass sparse_y_pred=False"
+        fix += "; cast predictions that are whole numbers to int32."
+        raise LossInputError(message(self._who, rule, got, fix))
+
+    def _wrong(self, y_true: Any, y_pred: Any, counts: Any) -> Any:
+        """Where a value that counts is no class. An error for arrays on the host."""
+        wrong = jnp.zeros((), bool)
+        for values, what in ((y_true, "targets"), (y_pred, "predictions")):
+            whole = jnp.floor(values) == values if is_float(str(values.dtype)) else True
+            here = ~(whole & (values >= 0) & (values < self.num_classes)) & counts
+            wrong |= here
+            if isinstance(here, jax.core.Tracer):
+                continue
+            places = np.argwhere(np.asarray(here))
+            if not len(places):
+                continue
+            place = tuple(places[0])
+            value = np.asarray(values)[place]
+            got = f"{value:.6g} at {tuple(map(int, place))}"
+            if value != np.floor(value) and what == "predictions":
+                self._refuse(self._PREDICTIONS, f"a score, {got}", values.shape)
+            rule = f"{what} must be whole numbers from 0 to {self.num_classes - 1}"
+            fix = "Give more num_classes, or ignore_class for a label that is not to count."
+            raise LossInputError(message(self._who, rule, got, fix))
+        return wrong
 
     def _add(self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> None:
         given = y_true
@@ -99,25 +145,32 @@ class IoU(Metric):
             raise LossInputError(message(self._who, rule, describe(given), fix))
         weights = combined_weights(self._who, sample_weight, mask, y_true.shape, "float32")
         weights = jnp.ones((), "float32") if weights is None else weights
-        known = (y_true >= 0) & (y_true < self.num_classes)
-        known &= (y_pred >= 0) & (y_pred < self.num_classes)
+        counts = jnp.broadcast_to(weights != 0, y_true.shape)
         if self.ignore_class is not None:
-            known &= y_true != self.ignore_class
+            counts &= y_true != self.ignore_class
+        wrong = self._wrong(y_true, y_pred, counts)
+        known = counts & ~wrong
         weights = jnp.where(known, weights, 0.0).astype(self.dtype).reshape(-1)
-        cell = jnp.where(known, y_true * self.num_classes + y_pred, 0).reshape(-1)
+        cell = y_true.astype("int32") * self.num_classes + y_pred.astype("int32")
+        cell = jnp.where(known, cell, 0).reshape(-1)
         cells = jnp.zeros((self.num_classes**2,), weights.dtype).at[cell].add(weights)
-        self.total_confusion_matrix.assign_add(cells.reshape(self.num_classes, self.num_classes))
+        cells = cells.reshape(self.num_classes, self.num_classes)
+        # A matrix of counts has no NaN: what cannot be counted makes it, and keeps it, negative.
+        matrix = self.total_confusion_matrix.value
+        spoilt = jnp.any(wrong) | jnp.any(matrix < 0)
+        self.total_confusion_matrix.assign(jnp.where(spoilt, -1, matrix + cells))
 
     def result(self) -> Any:
-        """The mean over the chosen classes so far."""
+        """The mean over the chosen classes so far; NaN after a traced value that is no class."""
         matrix = self.total_confusion_matrix.value.astype("float32")
         overlap = jnp.diagonal(matrix)
         union = jnp.sum(matrix, axis=0) + jnp.sum(matrix, axis=1) - overlap
         chosen = jnp.asarray(self.target_class_ids)
         overlap, union = overlap[chosen], union[chosen]
-        return divide_or_zero(
+        mean = divide_or_zero(
             jnp.sum(divide_or_zero(overlap, union)), jnp.sum((union > 0).astype("float32"))
         )
+        return jnp.where(jnp.any(matrix < 0), jnp.nan, mean)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
@@ -185,7 +238,8 @@ class BinaryIoU(IoU):
 
     Args:
         target_class_ids: The classes looked at: 0, 1 or both.
-        threshold: A score above it (or equal) is class 1.
+        threshold: A score above it (or equal) is class 1. In `compile`, beside a loss with
+            `from_logits=True`, 0.5 is taken as a probability.
         name: Name in logs.
         dtype: Dtype of the matrix, see `IoU`.
 
@@ -216,7 +270,10 @@ class BinaryIoU(IoU):
         """
         mask = get_mask(y_pred)
         y_pred = (as_array(y_pred) >= self.threshold).astype("int32")
-        self._add(as_array(y_true).astype("int32"), y_pred, sample_weight, mask)
+        self._add(as_array(y_true), y_pred, sample_weight, mask)
+
+    def _reads_probabilities(self) -> bool:
+        return self.threshold == 0.5
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax.numpy as jnp
@@ -172,6 +172,25 @@ class Metric:
                 f"{type(self).__name__} '{self.name}'", "a metric must have update_state()", "none"
             )
         )
+
+    def _reads_probabilities(self) -> bool:
+        """Whether predictions must be probabilities: by the formula, or by thresholds that were
+        left at their defaults. Stands in the class whose `update_state` it is about."""
+        return False
+
+    def _check_predictions(self, y_pred: Any) -> None:
+        """Refuse, when training starts, predictions whose dtype or shape cannot be right."""
+
+    def _update_from_logits(
+        self,
+        y_true: Any,
+        logits: Any,
+        sample_weight: Any,
+        activation: str,
+        probabilities: Callable[[Any], Any],
+    ) -> None:
+        """Take in a batch of logits; `probabilities` applies the activation of that name."""
+        self.update_state(y_true, probabilities(logits), sample_weight=sample_weight)
 
     def result(self) -> Any:
         """The quantity for what was taken in. Subclasses override it."""

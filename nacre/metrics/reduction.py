@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import plain_config, register
 from nacre.core.scope import get_mask
 from nacre.losses.checking import as_array, same_rank
+from nacre.losses.logits import activation_of_probabilities
 from nacre.losses.loss import function_config, function_from_config
 from nacre.losses.reduction import both_masks, divide_or_zero, fit_weights, weighted
 from nacre.metrics.direction import direction_of
@@ -50,6 +52,14 @@ def _per_sample(values: Any, sample_weight: Any, reduce: Callable[..., Any]) -> 
     if rank == 0 or rank >= values.ndim:
         return values
     return reduce(values, axis=tuple(range(rank, values.ndim)))
+
+
+def _arguments_for_logits(function: Any) -> tuple[str, str, Any, Any] | None:
+    """(activation, argument, its default, its value for logits) of a function that has such."""
+    activation, _ = activation_of_probabilities(function)
+    if activation is not None and not isinstance(function, functools.partial):
+        return activation, "from_logits", False, True
+    return getattr(function, "for_logits", None)
 
 
 @register("metrics/Sum")
@@ -175,11 +185,36 @@ class MeanMetricWrapper(Mean):
             y_pred: Predictions. A mask that travels with them leaves steps out.
             sample_weight: One weight per sample, or per sample and step.
         """
+        self._take(y_true, y_pred, sample_weight, self._fn_kwargs)
+
+    def _reads_probabilities(self) -> bool:
+        for_logits = _arguments_for_logits(self._fn)
+        if for_logits is None:
+            return getattr(self._fn, "takes_probabilities", False)
+        _, name, default, _ = for_logits
+        return self._fn_kwargs.get(name, default) == default
+
+    def _update_from_logits(
+        self,
+        y_true: Any,
+        logits: Any,
+        sample_weight: Any,
+        activation: str,
+        probabilities: Callable[[Any], Any],
+    ) -> None:
+        for_logits = _arguments_for_logits(self._fn)
+        if for_logits is None or for_logits[0] != activation:
+            self._take(y_true, probabilities(logits), sample_weight, self._fn_kwargs)
+        else:  # exact where the probability would be rounded to 0 or 1
+            arguments = {**self._fn_kwargs, for_logits[1]: for_logits[3]}
+            self._take(y_true, logits, sample_weight, arguments)
+
+    def _take(self, y_true: Any, y_pred: Any, sample_weight: Any, arguments: Any) -> None:
         mask = get_mask(y_pred)
         y_true, y_pred = as_array(y_true), as_array(y_pred)
         if not getattr(self._fn, "checks_shapes", False):
             y_true, y_pred = same_rank(y_true, y_pred)
-        values = jnp.asarray(self._fn(y_true, y_pred, **self._fn_kwargs)).astype(self.dtype)
+        values = jnp.asarray(self._fn(y_true, y_pred, **arguments)).astype(self.dtype)
         mask = both_masks(self._who, mask, self._valid(y_true, values.shape), values.shape)
         if mask is None:
             values = _per_sample(values, sample_weight, jnp.mean)

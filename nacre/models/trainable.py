@@ -39,7 +39,11 @@ class Trainable(Layer):
             loss: Name, function or object; a list or dict of them for several outputs.
             loss_weights: Weight of each output's loss. tf.keras 2's third argument was `metrics`;
                 a list of names there is taken as such.
-            metrics: Names, functions or objects; lists or dicts of them for several outputs.
+            metrics: Names, functions or objects; lists or dicts of them for several outputs. Beside
+                a loss with `from_logits=True`, metrics of probabilities whose thresholds were left
+                at their defaults (`AUC()`, `Precision()`, `BinaryAccuracy()`, cross-entropies ...)
+                are given the probabilities of the logits, and the first `fit` or `evaluate` says
+                so; a threshold that was given is left alone. (Keras compares logits with it.)
             weighted_metrics: The same, weighted by sample weights.
             run_eagerly: Run step by step without compiling, for debugging.
             steps_per_execution: Steps per dispatch; chosen by itself when None.

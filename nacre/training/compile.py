@@ -17,7 +17,9 @@ from nacre.core.errors import (
 )
 from nacre.core.lambdas import is_lambda
 from nacre.core.registry import deserialize_keras_object, plain_config
+from nacre.core.terminal import show
 from nacre.losses.loss import Loss
+from nacre.metrics import from_logits
 from nacre.metrics.metric import Metric
 
 
@@ -120,6 +122,8 @@ class CompiledTraining:
             for entries, uses_weights in ((metric_list[i], False), (weighted[i], True)):
                 for entry in entries:
                     metric, label = self._as_metric(entry, targets[i], predictions[i], output.loss)
+                    if any(metric is m for o in (*outputs, output) for _, m, _ in o.metrics):
+                        metric = type(metric).from_config(metric.get_config())  # counts apart
                     _build_metric(metric, targets[i], predictions[i])
                     shown = label if len(names) == 1 else f"{name}_{label}"
                     taken = [m[0] for o in (*outputs, output) for m in o.metrics]
@@ -129,6 +133,8 @@ class CompiledTraining:
                     if shown in taken:
                         shown = f"{shown}_{sum(t.startswith(shown) for t in taken)}"
                     output.metrics.append((shown, metric, uses_weights))
+                    said = from_logits.sentence(shown, metric, output.loss, predictions[i])
+                    self.choices.extend([said] if said else [])
             if len(names) > 1 and output.loss is not None:
                 output.tracker = _mean(f"{name}_loss")
             outputs.append(output)
@@ -208,11 +214,17 @@ class CompiledTraining:
             for _, metric, uses_weights in output.metrics:
                 if target is None:
                     continue
-                metric.update_state(
-                    target, prediction, sample_weight=weight if uses_weights else None
+                from_logits.update_beside(
+                    metric, output.loss, target, prediction, weight if uses_weights else None
                 )
 
     # ------------------------------------------------------------ reporting
+
+    def say_choices(self) -> None:
+        """Print, once, what was chosen for the user."""
+        for sentence in self.choices:
+            show(sentence)
+        self.choices = []
 
     def metrics(self) -> list[Metric]:
         """All metrics compile made or was given."""
@@ -281,6 +293,7 @@ def _no_targets(name: str, y: Any) -> LossInputError:
 
 def _build_metric(metric: Metric, y: Any, y_pred: Any) -> None:
     """Some metrics make their variables from shapes; they must exist before a step is traced."""
+    metric._check_predictions(y_pred)
     build = getattr(metric, "build", None)
     if build is not None and y is not None and not getattr(metric, "built", False):
         build(tuple(y.shape), tuple(y_pred.shape))

@@ -49,6 +49,8 @@ def evaluate(
         run = EvaluationRun(model, trainer, source, rows, steps, who)
         verbose = 1 if verbose == "auto" else int(verbose)
         runner = CallbackList.of(callbacks, model, verbose, run.steps)
+        if verbose:
+            trainer.say_choices()
         return as_result(run.run(runner), return_dict)
 
 

@@ -20,7 +20,6 @@ from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.errors import DataError, NonFiniteError, message
 from nacre.core.random import host_generator
-from nacre.core.terminal import show
 from nacre.core.warning import warn
 from nacre.data.prefetch import prefetched
 from nacre.data.rows import aligned_empty, sent
@@ -98,16 +97,10 @@ def fit(
                 validated=None if held_out is None else validated,
             )
         )
-        if verbose and trainer.choices:
-            _say_choices(trainer)
+        if verbose:
+            trainer.say_choices()
         run.go(runner, range(initial_epoch, epochs), held_out, validated, verbose)
     return model.history
-
-
-def _say_choices(trainer: CompiledTraining) -> None:
-    for sentence in trainer.choices:
-        show(sentence)
-    trainer.choices = []
 
 
 class TrainRun:
