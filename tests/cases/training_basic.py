@@ -197,7 +197,7 @@ def accumulated_gradients(k):
     return stack(
         k,
         (4,),
-        k.layers.Dense(5, activation="tanh", kernel_constraint="unit_norm"),
+        k.layers.Dense(5, activation="tanh"),
         k.layers.BatchNormalization(),
         k.layers.Dense(2),
     )
