@@ -147,6 +147,8 @@ __all__ = [*_NAMES, "deserialize", "get", "serialize"]
 
 # tf.keras 2 wrote this name into some configs.
 LEGACY_NAMES = {"softmax_v2": "softmax"}
+# What a config may name besides classes.
+CONFIG_FUNCTIONS = frozenset(_NAMES)
 
 
 def get(identifier: Any) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.core.safety import reads_config
 
 
 class Constraint:
@@ -36,6 +37,7 @@ class Constraint:
         return {}
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Constraint:
         """Make the constraint a config describes."""
         return cls(**config)

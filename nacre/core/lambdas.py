@@ -107,10 +107,18 @@ def load(config: dict[str, Any]) -> Callable[..., Any]:
 
 def _parts(config: dict[str, Any]) -> tuple[str, Any, Any]:
     """(code, defaults, closure): Keras writes them by name in layers, as a list elsewhere."""
-    if "value" in config:
-        code, defaults, closure = config["value"]
-        return code, defaults, closure
-    return config["code"], config.get("defaults"), config.get("closure")
+    try:
+        if "value" in config:
+            code, defaults, closure = config["value"]
+        else:
+            code, defaults, closure = config["code"], config.get("defaults"), config.get("closure")
+    except (LookupError, TypeError, ValueError, AttributeError):
+        code = defaults = closure = None
+    if not isinstance(code, str):
+        raise SerializationError(
+            message("opening a lambda", "its config must hold its code", repr(config)[:100])
+        )
+    return code, defaults, closure
 
 
 def _key(code: str, around: str) -> str:

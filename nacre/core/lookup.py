@@ -44,6 +44,13 @@ class Lookup:
         self.advice = advice
         self.make = make or (lambda cls: cls())
 
+    @property
+    def functions(self) -> frozenset[str]:
+        """Names of the functions among the objects: those a config may name."""
+        return frozenset(
+            name for name, value in self.objects.items() if not isinstance(value, type)
+        )
+
     def get(self, identifier: Any) -> Any:
         """The object for a name, a config, a class or a callable; None for None.
 

@@ -10,6 +10,7 @@ from nacre.core import config
 from nacre.core.dtypes import FLOAT_DTYPES, INT_DTYPES, standardize_dtype, use_64_bits
 from nacre.core.errors import ArgumentError, DTypeError, UnknownNameError, message, nearest
 from nacre.core.registry import deserialize_keras_object, plain_config, register
+from nacre.core.safety import reads_config
 
 MIXED_NAMES = ("mixed_float16", "mixed_bfloat16")
 QUANTIZATION_MODES = ("int8", "float8", "int4", "gptq", "awq")
@@ -80,6 +81,7 @@ class DTypePolicy:
         return {"name": self._name}
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
         """Make the policy a config describes."""
         return cls(**config)
@@ -395,6 +397,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         return {"default_policy": default, "policy_map": policies}
 
     @classmethod
+    @reads_config
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> DTypePolicyMap:

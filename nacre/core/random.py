@@ -18,6 +18,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.interop import is_tracer, is_tracing
 from nacre.core.names import auto_name
 from nacre.core.registry import register
+from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
 
 _global_generator: list[SeedGenerator | None] = [None]
@@ -113,6 +114,7 @@ class SeedGenerator:
         return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
         """Make the generator a config describes."""
         return cls(**config)

@@ -11,11 +11,12 @@ import importlib
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from nacre.core import lambdas, safety
+from nacre.core.dtypes import ALLOWED_DTYPES
 from nacre.core.errors import ArgumentError, SerializationError, message, nearest
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ _SEARCH_ORDER = tuple(
     f"keras.{name}"
     for name in (
         "layers models initializers regularizers constraints losses metrics optimizers "
-        "optimizers.schedules activations dtype_policies random"
+        "optimizers.schedules activations dtype_policies random ops"
     ).split()
 )
 # How bytes stand in a config: as text, and any byte that is not text comes back as it was.
@@ -207,26 +208,46 @@ def short_module(module: str | None) -> str | None:
     return module if module in NAMESPACES else None
 
 
-def builtin(module: str | None, name: str) -> Any:
-    """A built-in object by Keras namespace and name, or None. Only public names are found."""
+Kind = Literal["class", "function"]
+
+
+def builtin(module: str | None, name: str, kind: Kind | None = None) -> Any:
+    """A built-in object that a config may name, by Keras namespace and name, or None.
+
+    These are public classes, and the functions a namespace lists as `CONFIG_FUNCTIONS`: those that
+    turn arrays into arrays. What opens, writes or fetches a file is in no such list, so no config
+    can name it, whatever would be done with it.
+
+    Args:
+        module: Keras namespace.
+        name: Public name, or a spelling of tf.keras 2.
+        kind: 'class' or 'function' when only one of them is meant.
+    """
     spaces = NAMESPACES.get(module or "", ()) if module else ()
     for space in spaces:
         found = importlib.import_module(space)
-        if name in getattr(found, "__all__", ()):
-            value = getattr(found, name, None)
+        # tf.keras 2 spellings are kept in one table a namespace.
+        for spelling in (name, getattr(found, "LEGACY_NAMES", {}).get(name)):
+            value = _offered(found, spelling, kind)
             if value is not None:
                 return value
-        # tf.keras 2 spellings, kept in one table a namespace.
-        alias = getattr(found, "LEGACY_NAMES", {}).get(name)
-        if alias is not None:
-            return getattr(found, alias)
     return None
 
 
-def builtin_anywhere(name: str) -> Any:
+def _offered(space: Any, name: str | None, kind: Kind | None) -> Any:
+    if name not in getattr(space, "__all__", ()):
+        return None
+    value = getattr(space, name, None)
+    if isinstance(value, type):
+        return None if kind == "function" else value
+    is_listed = name in getattr(space, "CONFIG_FUNCTIONS", ())
+    return value if is_listed and kind != "class" else None
+
+
+def builtin_anywhere(name: str, kind: Kind | None = None) -> Any:
     """A built-in object by name alone, from the first namespace that has it."""
     for module in _SEARCH_ORDER:
-        found = builtin(module, name)
+        found = builtin(module, name, kind)
         if found is not None:
             return found
     return None
@@ -398,7 +419,7 @@ def deserialize_keras_object(
     """
     module_objects = kwargs.pop("module_objects", None)
     kwargs.pop("printable_module_name", None)
-    with safety.reading(safe_mode), CustomObjectScope(custom_objects):
+    with safety.reading(safe_mode, config), CustomObjectScope(custom_objects):
         return _deserialize(config, safe_mode, module_objects)
 
 
@@ -415,9 +436,10 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
     if "class_name" not in config or "config" not in config:
         return {key: _deserialize(value, safe_mode) for key, value in config.items()}
     class_name, inner = config["class_name"], config["config"]
-    special = _SPECIAL.get(class_name)
-    if special is not None:
-        return special(inner, safe_mode)
+    if not isinstance(class_name, str):
+        raise _malformed(config, "class_name must be a string")
+    if class_name in _SPECIAL:
+        return _special(config, safe_mode)
     if class_name == "__lambda__":
         found = lambdas.known(inner)
         if found is None:
@@ -472,13 +494,35 @@ def _refuse_code(safe_mode: bool) -> None:
         )
 
 
+def _special(config: dict[str, Any], safe_mode: bool) -> Any:
+    try:
+        return _SPECIAL[config["class_name"]](config["config"], safe_mode)
+    except SerializationError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise _malformed(config, f"{type(error).__name__}: {error}") from error
+
+
+def _malformed(config: dict[str, Any], why: str) -> SerializationError:
+    rule = "a config must have the form that serialize_keras_object gives"
+    return SerializationError(
+        message("deserialize_keras_object", rule, f"{repr(config)[:100]} ({why[:100]})")
+    )
+
+
 def _special_array(inner: dict[str, Any], safe_mode: bool) -> np.ndarray:
-    return np.array(inner["value"], dtype=inner["dtype"])
+    dtype = np.dtype(inner["dtype"])
+    if dtype.kind == "U":  # of the length of the texts, whatever is declared
+        return np.array(inner["value"], dtype="U")
+    if dtype.kind not in "biufc" and dtype.name not in ALLOWED_DTYPES:
+        raise ValueError(f"no dtype of numbers or texts: {dtype}")
+    return np.array(inner["value"], dtype=dtype)
 
 
 def _special_type(inner: dict[str, Any], safe_mode: bool) -> Any:
-    found = get_registered_object(inner.get("name", "")) or builtin_anywhere(inner.get("name", ""))
-    if found is None:
+    name = inner.get("name", "")
+    found = get_registered_object(name) or builtin_anywhere(name, "class")
+    if not isinstance(found, type):
         raise SerializationError(
             message("deserialize_keras_object", "a type must be registered", repr(inner))
         )
@@ -511,8 +555,12 @@ def find(config: dict[str, Any]) -> Any:
     """
     name, registered = config["class_name"], config.get("registered_name")
     source = config.get("module")
-    if name == "function":
+    kind: Kind = "function" if name == "function" else "class"
+    if kind == "function":
         name = config["config"]
+    if not all(isinstance(text, str | None) for text in (name, registered, source)):
+        raise _malformed(config, "names must be strings")
+    if kind == "function":
         if registered == "function":  # Keras writes so of any function, and module 'builtins'
             registered = source = None
     for candidate in (registered, name):
@@ -521,14 +569,9 @@ def find(config: dict[str, Any]) -> Any:
             if found is not None:
                 return found
     module = short_module(source)
-    if source is None:
-        found = builtin_anywhere(name)
-    else:
-        found = builtin(module, name)
-        if found is None and module is not None:
-            found = builtin_anywhere(name)
-    if found is None and registered is None:
-        found = builtin_anywhere(name) if module else None
+    found = None if source is None else builtin(module, name, kind)
+    if found is None and (source is None or module is not None):
+        found = builtin_anywhere(name, kind)
     if found is None:
         known = [key.split(">")[-1] for key in _GLOBAL]
         if str(source or "keras").partition(".")[0] in ("keras", "tensorflow", "tf_keras"):
@@ -545,6 +588,23 @@ def find(config: dict[str, Any]) -> Any:
             )
         )
     return found
+
+
+def refuse_classes(who: str, function: Any) -> None:
+    """Raise for a class where a config must name a function: it is called with further arguments.
+
+    Raises:
+        SerializationError: It is a class.
+    """
+    if isinstance(function, type):
+        raise SerializationError(
+            message(
+                who,
+                "a config must name a function here, which turns arrays into arrays",
+                f"the class {function.__name__}",
+                "Write a function that makes and calls it, and pass it in custom_objects.",
+            )
+        )
 
 
 def _known_layers() -> tuple[str, ...]:

@@ -1,14 +1,28 @@
-"""Whether code that came with a file may be run. It may not, unless the user says so."""
+"""The gate that everything a file describes goes through, closed unless the user opens it.
+
+While a config is read, a thread knows whether its author is trusted. Three things ask it: code in
+a config (pickled lambdas and modules), paths of files beside it, and memory. The outermost call
+decides, by its `safe_mode`; nothing within can open a closed gate, neither a config inside a
+config nor a `from_config` that asks for `safe_mode=False`.
+"""
 
 from __future__ import annotations
 
+import functools
+import os
 import threading
+from collections.abc import Callable
+from pathlib import PurePath
+from types import TracebackType
+from typing import Any, TypeVar
 
-from nacre.core.held import Held
+from nacre.core.errors import SerializationError, message
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Local(threading.local):
-    is_trusted = False
+    gate: Reading | None = None
 
 
 _local = _Local()
@@ -26,15 +40,134 @@ def enable_unsafe_deserialization() -> None:
 
 
 def may_run_code(safe_mode: bool | None = None) -> bool:
-    """Whether a config being read may run code: by the argument, the config around it, or the user.
+    """Whether a config being read may run code: the user says so, or the call that reads it does.
+
+    Args:
+        safe_mode: What the asking function was called with; it counts where nothing is being read.
 
     Example:
         >>> may_run_code(), may_run_code(safe_mode=False)
         (False, True)
+        >>> with reading(True):
+        ...     may_run_code(safe_mode=False)
+        False
     """
-    return safe_mode is False or _local.is_trusted or _enabled[0]
+    gate = _local.gate
+    return _enabled[0] or (safe_mode is False if gate is None else gate.is_trusted)
 
 
-def reading(safe_mode: bool | None) -> Held:
-    """While a config is read: what was allowed for it is allowed for the configs within it."""
-    return Held(_local, "is_trusted", _local.is_trusted or safe_mode is False)
+class Reading:
+    """One block of `reading`."""
+
+    def __init__(self, safe_mode: bool | None, config: Any) -> None:
+        self.is_trusted = safe_mode is False
+        self.config = config
+        self.outer: Reading | None = None
+
+    def __enter__(self) -> Reading:
+        self.outer = _local.gate
+        if self.outer is not None:
+            self.is_trusted = self.outer.is_trusted
+        _local.gate = self
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _local.gate = self.outer
+        if self.outer is None and isinstance(error, RecursionError):
+            raise SerializationError(
+                message(
+                    "a config",
+                    "it must not be nested deeper than Python can follow",
+                    "lists or objects within one another, too deep",
+                    "Do not open files of this kind from people you do not trust.",
+                )
+            ) from error
+
+
+def reading(safe_mode: bool | None, config: Any = None) -> Reading:
+    """The block in which a config is read and what it describes is made.
+
+    Args:
+        safe_mode: False trusts its author; only the outermost block's word counts.
+        config: The config, for `refuse_path`.
+
+    Raises:
+        SerializationError: What is read is nested too deeply.
+    Example:
+        >>> with reading(False), reading(True):
+        ...     may_run_code()
+        True
+    """
+    return Reading(safe_mode, config)
+
+
+def is_reading() -> bool:
+    """Whether a config of somebody who is not trusted is being read in this thread."""
+    return _local.gate is not None and not may_run_code()
+
+
+def reads_config(from_config: F) -> F:
+    """Mark a `from_config`: what it makes goes through the gate, also when it is called directly.
+
+    Example:
+        >>> class Box:
+        ...     @classmethod
+        ...     @reads_config
+        ...     def from_config(cls, config):
+        ...         return is_reading()
+        >>> Box.from_config({}), is_reading()
+        (True, False)
+    """
+
+    @functools.wraps(from_config)
+    def gated(cls: Any, config: Any, *args: Any, **kwargs: Any) -> Any:
+        with reading(None, config):
+            return from_config(cls, config, *args, **kwargs)
+
+    return gated  # type: ignore[return-value]
+
+
+def refuse_path(path: str | os.PathLike[str], who: str) -> None:
+    """Raise when a path stands in a config that is being read: its author is to read no files here.
+
+    A path that the code of a user's class gives, such as a constant in its constructor, passes.
+
+    Raises:
+        SerializationError: The path, or an end of it with a folder, stands in the config.
+    """
+    if not is_reading():
+        return
+    gate = _local.gate
+    while gate is not None:
+        if _names(gate.config, PurePath(path)):
+            raise SerializationError(
+                message(
+                    who,
+                    "opening a file or a config must not read other files it names",
+                    f"the vocabulary file {str(path)!r}",
+                    "If you trust its author: load_model(path, safe_mode=False), or "
+                    "deserialize_keras_object(config, safe_mode=False). Better: pass the tokens "
+                    "themselves to the layer, and save again.",
+                )
+            )
+        gate = gate.outer
+
+
+def _names(config: Any, path: PurePath) -> bool:
+    if isinstance(config, dict):
+        return any(_names(part, path) for pair in config.items() for part in pair)
+    if isinstance(config, list | tuple):
+        return any(_names(item, path) for item in config)
+    if not isinstance(config, str | PurePath):
+        return False
+    parts = PurePath(config).parts
+    whole = path.parts
+    is_within = len(parts) > 1 and any(
+        whole[start : start + len(parts)] == parts for start in range(len(whole))
+    )
+    return parts == whole or is_within

@@ -10,6 +10,7 @@ import numpy as np
 
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ShapeError, message
+from nacre.core.safety import reads_config
 
 
 class Initializer:
@@ -37,6 +38,7 @@ class Initializer:
         return {}
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Initializer:
         """Make the initializer a config describes."""
         return cls(**config)

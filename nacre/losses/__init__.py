@@ -130,6 +130,8 @@ _LOOKUP = Lookup(
     LEGACY_NAMES,
     'Pass for example "mse", or nacre.losses.Huber(2.0).',
 )
+# What a config may name besides classes.
+CONFIG_FUNCTIONS = _LOOKUP.functions
 
 
 def serialize(loss: Any) -> Any:

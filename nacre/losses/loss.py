@@ -13,7 +13,8 @@ from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, message
 from nacre.core.names import auto_name
 from nacre.core.policies import DTypePolicy, get_policy
-from nacre.core.registry import builtin, deserialize_keras_object, plain_config
+from nacre.core.registry import builtin, deserialize_keras_object, plain_config, refuse_classes
+from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask, logits_of, set_mask
 from nacre.losses.checking import as_array, same_rank
 from nacre.losses.reduction import both_masks, reduce_values, standardize_reduction
@@ -99,6 +100,7 @@ class Loss:
         return config
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Make the loss a config describes."""
         return cls(**config)
@@ -137,12 +139,14 @@ def function_from_config(config: Any, *modules: str) -> Callable[..., Any]:
         return config
     name = config if isinstance(config, str) else config.get("config")
     for module in modules:
-        found = builtin(module, name) if isinstance(name, str) else None
-        if found is not None and not isinstance(found, type):
+        found = builtin(module, name, "function") if isinstance(name, str) else None
+        if found is not None:
             return found
     if isinstance(config, str):
         config = {"class_name": "function", "config": config, "registered_name": config}
-    return deserialize_keras_object(config)
+    function = deserialize_keras_object(config)
+    refuse_classes(f"function {name!r}", function)
+    return function
 
 
 class LossFunctionWrapper(Loss):
@@ -211,6 +215,7 @@ class LossFunctionWrapper(Loss):
         return {**config, **plain_config(self._fn_kwargs)}
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Make the loss a config describes."""
         config = dict(config)
@@ -234,6 +239,7 @@ class BuiltinLoss(LossFunctionWrapper):
         return config
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Make the loss a config describes."""
         return cls(**config)

@@ -167,6 +167,8 @@ _LOOKUP = Lookup(
     'Pass for example "accuracy", or nacre.metrics.AUC().',
     make=_make,
 )
+# What a config may name besides classes.
+CONFIG_FUNCTIONS = _LOOKUP.functions
 
 
 def serialize(metric: Any) -> Any:

@@ -12,6 +12,7 @@ from nacre.core.errors import ArgumentError, message, unknown_name
 from nacre.core.names import auto_name, name_scope
 from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, get_registered_object
+from nacre.core.safety import reads_config
 from nacre.core.scope import StatelessScope
 from nacre.core.variable import Variable
 
@@ -234,6 +235,7 @@ class Metric:
         return {**Metric.get_config(self), **{name: getattr(self, name) for name in names}}
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Metric:
         """Make the metric a config describes."""
         config = {

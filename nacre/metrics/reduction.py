@@ -13,6 +13,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, message
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import plain_config, register
+from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask
 from nacre.losses.checking import as_array, same_rank
 from nacre.losses.logits import activation_of_probabilities
@@ -235,6 +236,7 @@ class MeanMetricWrapper(Mean):
         return {**config, **plain_config(self._fn_kwargs)}
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Metric:
         """Make the metric a config describes."""
         config = dict(config)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from nacre.core import tree
+from nacre.core import safety, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import deserialize_keras_object
 from nacre.core.symbolic import KerasTensor
@@ -124,7 +124,8 @@ def _clone_graph(model: Model, input_tensors: Any, copy: Any, call_function: Any
 
 def model_from_config(config: dict[str, Any], custom_objects: Any = None) -> Model:
     """The model a config describes, Keras 1's and 2's included."""
-    return deserialize_keras_object(doors.migrated(config), custom_objects)
+    with safety.reading(True, config):
+        return deserialize_keras_object(doors.migrated(config), custom_objects)
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Model:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nacre.core.names import auto_name
 from nacre.core.registry import deserialize_keras_object, plain_config, register
+from nacre.core.safety import reads_config
 from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.encoding import Discretization, checked_choice
 from nacre.layers.preprocessing.scaling import Normalization
@@ -47,6 +48,7 @@ class Cross:
         }
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Cross:
         """Make the cross a config describes."""
         return cls(**config)
@@ -81,6 +83,7 @@ class Feature:
         }
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Feature:
         """Make the feature a config describes."""
         return cls(**config)

@@ -18,6 +18,7 @@ from nacre.core.errors import (
 )
 from nacre.core.interop import is_pandas, to_numpy_if_foreign
 from nacre.core.registry import deserialize_keras_object, plain_config, register
+from nacre.core.safety import reads_config
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.core.input_layer import Input
@@ -473,6 +474,7 @@ class FeatureSpace(HostLayer):
         return _space_of, (type(self), {**self.get_config(), **parts})
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> FeatureSpace:
         """Make the space a config describes."""
         return cls(**config)

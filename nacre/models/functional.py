@@ -7,7 +7,8 @@ from typing import Any
 from nacre.core import tree
 from nacre.core.errors import SerializationError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
-from nacre.core.symbolic import KerasTensor, Node
+from nacre.core.symbolic import KerasTensor, Node, any_symbolic
+from nacre.layers.base.layer import Layer
 from nacre.models.graph import Graph
 from nacre.models.model import Model
 from nacre.ops._define import OpCall
@@ -160,6 +161,16 @@ def _make_operation(data: dict[str, Any], custom_objects: dict[str, Any] | None)
     operation = deserialize_keras_object(
         {k: data[k] for k in data if k not in ("inbound_nodes", "name")}, custom_objects
     )
+    if not isinstance(operation, Layer):
+        # What else a config can name is called with the file's arguments nowhere.
+        raise SerializationError(
+            message(
+                f"graph entry '{data.get('name')}'",
+                "a graph must be made of layers and ops",
+                f"{data.get('class_name')!r} of module {data.get('module')!r}",
+                "Do not open files of this kind from people you do not trust.",
+            )
+        )
     # A functional model inside made its own nodes; those of this graph come after them.
     operation._first_node = len(operation._inbound_nodes) if isinstance(operation, Model) else 0
     return operation
@@ -180,6 +191,15 @@ def _replay(operation: Any, node: Any, made: dict[str, Any]) -> bool:
         args, kwargs = _node_arguments(node, made)
     except LookupError:
         return False
+    if not any_symbolic(args, kwargs):  # it would run at once, however much it makes
+        raise SerializationError(
+            message(
+                f"graph entry '{operation.name}'",
+                "each call must take a tensor of the graph",
+                "a call with constants alone",
+                "Do not open files of this kind from people you do not trust.",
+            )
+        )
     if isinstance(operation, OpCall) and operation.op.name == "get_item":
         # The key of `x[:, 1:3]` and of `x[0, 0]` is a tuple, which JSON could not say.
         args, kwargs = (

@@ -18,6 +18,7 @@ from nacre.core.errors import (
 )
 from nacre.core.interop import is_tracing
 from nacre.core.registry import plain_config, register
+from nacre.core.safety import reads_config
 from nacre.core.strings import Staged, is_text
 from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.traceback import boundary
@@ -423,6 +424,7 @@ class Model(Trainable):
         return super().get_config()
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Model:
         """Make the model a config describes."""
         if "input_layers" in config and "output_layers" in config and "layers" in config:

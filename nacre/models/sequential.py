@@ -7,6 +7,7 @@ from typing import Any
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
+from nacre.core.safety import reads_config
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import standardize_shape
@@ -225,6 +226,7 @@ class Sequential(Model):
         return config
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Sequential:
         """Make the model a config describes (Keras 3's or tf.keras 2's)."""
         if isinstance(config, list):  # Keras 1

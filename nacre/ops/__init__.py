@@ -730,6 +730,9 @@ __all__ = [
     "zeros_like",
 ]
 
+# What a config may name: ops, which turn tensors into tensors.
+CONFIG_FUNCTIONS = frozenset(name for name in __all__ if hasattr(globals()[name], "op"))
+
 
 def __dir__() -> list[str]:
     return sorted(__all__)  # what tab completion offers

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
+from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
 from nacre.optimizers.optimizer import Optimizer, Values
 
@@ -72,6 +73,7 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
         return {"default_optimizer": default, "optimizer_map": table}
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> OptimizerMap:
         """Make the map a config describes."""
         return cls(config["default_optimizer"], config.get("optimizer_map"))

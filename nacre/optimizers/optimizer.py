@@ -22,6 +22,7 @@ from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.names import auto_name, name_scope
 from nacre.core.registry import deserialize_keras_object, plain_config
+from nacre.core.safety import reads_config
 from nacre.core.scope import StatelessScope, in_stateless_scope
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
@@ -651,6 +652,7 @@ class Optimizer(OptimizerVariables):
         return config
 
     @classmethod
+    @reads_config
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> Optimizer:

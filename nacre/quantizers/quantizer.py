@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core.registry import register
+from nacre.core.safety import reads_config
 from nacre.quantizers.rounding import abs_max_quantize
 
 
@@ -28,6 +29,7 @@ class Quantizer:
         return {"output_dtype": self.output_dtype}
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Quantizer:
         """Make the quantizer a config describes."""
         return cls(**config)

@@ -7,6 +7,7 @@ from typing import Any
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
+from nacre.core.safety import reads_config
 from nacre.quantizers.quantizer import AbsMaxQuantizer
 
 _DEFAULT = "default"
@@ -47,6 +48,7 @@ class QuantizationConfig:
         }
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> QuantizationConfig:
         """Make the config that plain data describes."""
         return cls(**deserialize_keras_object(dict(config)))

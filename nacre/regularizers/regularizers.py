@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.core.safety import reads_config
 
 
 class Regularizer:
@@ -36,6 +37,7 @@ class Regularizer:
         raise NotImplementedError(f"{type(self).__name__} must have get_config().")
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Regularizer:
         """Make the regularizer a config describes."""
         return cls(**config)

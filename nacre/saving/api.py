@@ -149,16 +149,16 @@ def load_model(
         WeightsMismatchError: The weights do not fit the config.
     """
     source = Source(filepath, "load_model")
-    safe_mode = safe_mode and not safety.may_run_code()
-    if source.kind == "h5_model":
-        return h5.load(source.opened(), source.who, custom_objects, compile, safe_mode)
-    if source.kind in ("native", "native_folder"):
-        if source.kind == "native":
-            files = native.unpack(source.opened(), source.who)
-        else:
-            assert source.path is not None
-            files = native.read_folder(source.path)
-        return native.load(files, source.who, custom_objects, compile, safe_mode)
+    with safety.reading(safe_mode):
+        if source.kind == "h5_model":
+            return h5.load(source.opened(), source.who, custom_objects, compile)
+        if source.kind in ("native", "native_folder"):
+            if source.kind == "native":
+                files = native.unpack(source.opened(), source.who)
+            else:
+                assert source.path is not None
+                files = native.read_folder(source.path)
+            return native.load(files, source.who, custom_objects, compile)
     raise FileFormatError(
         message(
             "load_model",
@@ -318,7 +318,8 @@ def model_from_bytes(data: bytes) -> Any:
     config = archive.read_json(files[archive.CONFIG], "config.json", who)
     found: dict[str, Any] = {}
     _custom_classes(config, found)
-    return native.load(files, who, found, compile=True, safe_mode=True)
+    with safety.reading(True):
+        return native.load(files, who, found, compile=True)
 
 
 def _custom_classes(node: Any, found: dict[str, Any]) -> None:

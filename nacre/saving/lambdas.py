@@ -1,26 +1,25 @@
-"""Code and paths in configs: found before anything is built, refused unless the file is trusted."""
+"""Code in configs: found before anything is built, refused unless the file is trusted."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from nacre.core import lambdas
+from nacre.core import lambdas, safety
 from nacre.core.errors import SerializationError, message
 from nacre.core.registry import deserialize_keras_object
 
 
-def take_out_code(config: Any, safe_mode: bool, who: str) -> tuple[Any, dict[str, Any]]:
+def take_out_code(config: Any, who: str) -> tuple[Any, dict[str, Any]]:
     """The config with pickled lambdas replaced by names, and the functions by those names.
 
     Args:
         config: A model's config.
-        safe_mode: True refuses code.
         who: The file, for the error.
 
     Raises:
-        SerializationError: There is code, and `safe_mode` is True.
+        SerializationError: There is code, and its author is not trusted.
     Example:
-        >>> take_out_code({"a": [1]}, True, "file")
+        >>> take_out_code({"a": [1]}, "file")
         ({'a': [1]}, {})
     """
     functions: dict[str, Any] = {}
@@ -33,10 +32,10 @@ def take_out_code(config: Any, safe_mode: bool, who: str) -> tuple[Any, dict[str
         if node.get("class_name") == "__lambda__":
             if lambdas.known(node["config"]) is not None:
                 return node  # this process wrote it: nothing from the file is run
-            if safe_mode:
+            if not safety.may_run_code():
                 raise _refused(owner, who)
             name = f"lambda_from_file_{len(functions)}"
-            functions[name] = deserialize_keras_object(node, safe_mode=False)
+            functions[name] = deserialize_keras_object(node)
             return {
                 "class_name": "function",
                 "config": name,
@@ -46,23 +45,9 @@ def take_out_code(config: Any, safe_mode: bool, who: str) -> tuple[Any, dict[str
         inner = node.get("config")
         if isinstance(inner, dict) and "class_name" in node:
             owner = f"{node['class_name']} '{inner.get('name', '')}'"
-            if safe_mode and isinstance(inner.get("vocabulary"), str):
-                raise _refused_path(owner, inner["vocabulary"], who)
         return {key: visit(value, owner) for key, value in node.items()}
 
     return visit(config, "the model"), functions
-
-
-def _refused_path(owner: str, path: str, who: str) -> SerializationError:
-    return SerializationError(
-        message(
-            f"{who}, {owner}",
-            "opening a file must not read other files it names",
-            f"the vocabulary file {path!r}",
-            "If you trust the file: load_model(path, safe_mode=False). Better: pass the tokens "
-            "themselves to the layer, and save again.",
-        )
-    )
 
 
 def _refused(owner: str, who: str) -> SerializationError:

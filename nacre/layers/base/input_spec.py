@@ -7,6 +7,7 @@ from typing import Any
 from nacre.core import tree
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ShapeError, message
+from nacre.core.safety import reads_config
 
 
 class InputSpec:
@@ -63,6 +64,7 @@ class InputSpec:
         return dict(vars(self))
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> InputSpec:
         """Make the spec a config describes."""
         return cls(**{k: v for k, v in config.items() if k != "ndim" or config["shape"] is None})

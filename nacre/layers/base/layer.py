@@ -22,6 +22,7 @@ from nacre.core.registry import (
     is_builtin,
     plain_config,
 )
+from nacre.core.safety import reads_config
 from nacre.core.symbolic import Node, any_symbolic
 from nacre.core.traceback import boundary
 from nacre.core.variable import Variable, standardize_shape
@@ -351,6 +352,7 @@ class Layer(Describable, LossHolder):
         return configuring.config_of(self, is_own_config)
 
     @classmethod
+    @reads_config
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> Layer:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from nacre.core import tree
+from nacre.core import safety, tree
 from nacre.core.errors import ArgumentError, message
-from nacre.core.registry import deserialize_keras_object, register
+from nacre.core.registry import deserialize_keras_object, refuse_classes, register
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
 
@@ -92,17 +92,23 @@ class Lambda(Layer):
         custom_objects: dict[str, Any] | None = None,
         safe_mode: bool | None = None,
     ) -> Lambda:
-        """Make the layer a config describes; code in it is refused unless safe_mode is False."""
-        safe = True if safe_mode is None else safe_mode
-        config = {
-            key: deserialize_keras_object(value, custom_objects, safe_mode=safe)
-            if isinstance(value, dict) and "class_name" in value
-            else value
-            for key, value in config.items()
-        }
-        if isinstance(config.get("output_shape"), list):
-            config["output_shape"] = tuple(config["output_shape"])
-        return cls(**config)
+        """Make the layer a config describes; code in it is refused unless safe_mode is False.
+
+        Raises:
+            SerializationError: There is code, or a class in the place of a function: it would be
+                called with the file's arguments.
+        """
+        with safety.reading(safe_mode, config):
+            config = {
+                key: deserialize_keras_object(value, custom_objects)
+                if isinstance(value, dict) and "class_name" in value
+                else value
+                for key, value in config.items()
+            }
+            refuse_classes(f"Lambda '{config.get('name', '')}'", config.get("function"))
+            if isinstance(config.get("output_shape"), list):
+                config["output_shape"] = tuple(config["output_shape"])
+            return cls(**config)
 
 
 def _first(structure: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, SerializationError, message
 from nacre.core.interop import optional_import
 from nacre.core.registry import get_registered_name, get_registered_object, register
+from nacre.core.safety import reads_config
 from nacre.layers.core.configs import explicit_config, without
 from nacre.layers.foreign.jax_layer import JaxLayer
 
@@ -75,6 +76,7 @@ class FlaxLayer(JaxLayer):
         return without(config, "seed")
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make the layer a config describes."""
         return super().from_config({**config, "module": _from_description(config["module"])})

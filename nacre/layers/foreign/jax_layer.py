@@ -14,6 +14,7 @@ from nacre.core import tree
 from nacre.core.errors import ArgumentError, SerializationError, message
 from nacre.core.random import SeedGenerator, draw_key, make_default_seed
 from nacre.core.registry import register
+from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
@@ -233,6 +234,7 @@ class JaxLayer(Layer):
         return without(config, "seed")
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Layer:
         """Make the layer a config describes."""
         config = dict(config)

@@ -280,22 +280,11 @@ class TorchModuleWrapper(Layer):
         Raises:
             SerializationError: `safe_mode` is not False, and the config holds a pickled module.
         """
-        config = dict(config)
-        if isinstance(config.get("module"), str):
-            # What this process wrote runs nothing that came with a file.
-            known = _written.get(_digest(config["module"]))
-            if known is None and not safety.may_run_code(safe_mode):
-                raise SerializationError(
-                    message(
-                        f"TorchModuleWrapper '{config.get('name', '')}'",
-                        "opening a file must not run code from it",
-                        "a pickled torch.nn.Module",
-                        "If you trust the file: load_model(path, safe_mode=False). Better: build "
-                        "the model in code and call load_weights(path).",
-                    )
-                )
-            config["module"] = _unpickled(config["module"]) if known is None else known
-        return super().from_config(config)
+        with safety.reading(safe_mode, config):
+            module = config.get("module")
+            if isinstance(module, str):
+                module = _module_from(module, f"TorchModuleWrapper '{config.get('name', '')}'")
+            return super().from_config({**config, "module": module})
 
 
 # Digest of a pickled module -> the module, for what this process wrote itself.
@@ -303,7 +292,25 @@ _written: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _module_from(text: str, who: str) -> Any:
+    # What this process wrote runs nothing that came with a file.
+    known = _written.get(_digest(text))
+    if known is not None:
+        return known
+    if not safety.may_run_code():
+        raise SerializationError(
+            message(
+                who,
+                "opening a file must not run code from it",
+                "a pickled torch.nn.Module",
+                "If you trust the file: load_model(path, safe_mode=False). Better: build the model "
+                "in code and call load_weights(path).",
+            )
+        )
+    return _unpickled(text)
 
 
 def _unpickled(text: str) -> Any:

@@ -21,6 +21,7 @@ from nacre.core.errors import (
 )
 from nacre.core.interop import is_tracer, to_numpy_if_foreign
 from nacre.core.registry import register
+from nacre.core.safety import reads_config
 from nacre.layers.base.layer import Layer
 
 OUTPUT_MODES = ("one_hot", "multi_hot", "count")
@@ -309,6 +310,7 @@ class Discretization(Layer):
         return encode(indices, depth, self.output_mode, self.compute_dtype)
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> Discretization:
         """The layer of a config; one that was adapted has both boundaries and their number."""
         found = config.get("bin_boundaries")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ from nacre.layers.preprocessing.encoding import (
 from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.layers.preprocessing.vocabulary import (
     StringLookup,
+    lines_of,
     reduced,
     refuse_other_than_strings,
 )
@@ -115,6 +117,8 @@ class TextVectorization(HostLayer):
         self.sparse = sparse
         self.ragged = ragged
         self.encoding = encoding
+        if isinstance(vocabulary, str | Path):
+            vocabulary = lines_of(vocabulary, self._who())  # as in StringLookup
         self.input_vocabulary = vocabulary
         self.input_idf_weights = idf_weights
         self._lookup_layer = StringLookup(

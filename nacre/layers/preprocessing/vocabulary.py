@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core import safety
 from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltError, message
 from nacre.core.interop import is_tracer
 from nacre.core.registry import register
@@ -70,6 +71,21 @@ def refuse_other_than_strings(layer: Layer, values: np.ndarray, fix: str) -> Non
         if values.dtype.kind == "O":
             what = f"values such as {values.ravel()[0]!r}"
         raise DTypeError(message(layer._who(), "inputs must be strings", what, fix))
+
+
+def lines_of(path: str | Path, who: str) -> list[str]:
+    """The lines of a vocabulary file.
+
+    Raises:
+        ArgumentError: There is no file.
+        SerializationError: A file or config that is being opened names it.
+    """
+    safety.refuse_path(path, who)
+    if not Path(path).is_file():
+        rule = "vocabulary must be tokens, or a text file with one a line"
+        raise ArgumentError(message(who, rule, f"no file at {str(path)!r}"))
+    lines = Path(path).read_text(encoding="utf-8").split("\n")
+    return lines[:-1] if lines and lines[-1] == "" else lines
 
 
 class IndexLookup(Layer):
@@ -134,6 +150,9 @@ class IndexLookup(Layer):
         self.salt = checked_salt(salt, self._who())
         self._tokens: list[Any] | None = None
         self._idf: np.ndarray | None = None
+        # A config holds the tokens of a text file, not its path: it means the same everywhere.
+        if isinstance(vocabulary, str | Path):
+            vocabulary = [self._token(line) for line in lines_of(vocabulary, self._who())]
         self.input_vocabulary = vocabulary
         self.input_idf_weights = idf_weights
         self._check_weights(idf_weights)
@@ -183,7 +202,7 @@ class IndexLookup(Layer):
         """
         self._check_weights(idf_weights)
         if isinstance(vocabulary, str | Path):
-            vocabulary = self._lines(Path(vocabulary))
+            vocabulary = lines_of(vocabulary, self._who())
         values = self._checked(host_array(self, vocabulary))
         tokens = [self._token(v) for v in values.ravel().tolist()]
         if not tokens:
@@ -230,13 +249,6 @@ class IndexLookup(Layer):
         if weights is not None:
             mean = float(np.mean(weights)) if weights else 0.0
             self._idf = np.array([mean] * self.num_oov_indices + weights, "float32")
-
-    def _lines(self, path: Path) -> list[str]:
-        if not path.is_file():
-            rule = "vocabulary must be tokens, or a text file with one a line"
-            raise ArgumentError(message(self._who(), rule, f"no file at {str(path)!r}"))
-        lines = path.read_text(encoding="utf-8").split("\n")
-        return lines[:-1] if lines and lines[-1] == "" else lines
 
     def _refuse_specials(self, tokens: list[Any]) -> None:
         """Raise for special tokens that do not stand in front, where they have their indices."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core.registry import deserialize_keras_object, plain_config
+from nacre.core.safety import reads_config
 
 
 class LearningRateSchedule:
@@ -42,6 +43,7 @@ class LearningRateSchedule:
         return {name: getattr(self, name) for name in names if name not in ("args", "kwargs")}
 
     @classmethod
+    @reads_config
     def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
         """Make the schedule a config describes."""
         return cls(**config)

@@ -134,7 +134,6 @@ def load(
     who: str,
     custom_objects: dict[str, Any] | None,
     compile: bool,
-    safe_mode: bool,
 ) -> Any:
     """The model in an `.h5` file by any Keras."""
     with hdf5.open_file(source, who) as file:
@@ -146,9 +145,9 @@ def load(
         if not version and root is not None:
             version = hdf5.text_attribute(root, "keras_version") or ""
         config = migrate_config(config, version)
-        config, functions = take_out_code(config, safe_mode, who)
+        config, functions = take_out_code(config, who)
         with CustomObjectScope({**functions, **(custom_objects or {})}):
-            model = deserialize_keras_object(config, safe_mode=safe_mode)
+            model = deserialize_keras_object(config)
             if root is not None:
                 _build_from_weights(model, root, who)
                 legacy_layout.restore(model, root, who, keras_version=version)

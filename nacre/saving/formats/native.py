@@ -100,7 +100,6 @@ def load(
     who: str,
     custom_objects: dict[str, Any] | None,
     compile: bool,
-    safe_mode: bool,
 ) -> Any:
     """The model in the members of an archive."""
     for name in (archive.CONFIG, archive.WEIGHTS):
@@ -124,9 +123,9 @@ def load(
         config = migrate_config(config, version)
     with hdf5.open_file(files[archive.WEIGHTS], who) as file:
         assets.put_into_config(config, files, file)
-    config, functions = take_out_code(config, safe_mode, who)
+    config, functions = take_out_code(config, who)
     with CustomObjectScope({**functions, **(custom_objects or {})}):
-        model = deserialize_keras_object(config, safe_mode=safe_mode)
+        model = deserialize_keras_object(config)
         assets.restore(model, files)
         with hdf5.open_file(files[archive.WEIGHTS], who) as file:
             weights.restore(model, file, who)
