@@ -356,6 +356,13 @@ class ProgbarLogger(Callback):
         if self._display is not None:
             self._display.clear()
 
+    def give_up(self) -> None:
+        """Take the line of an evaluation or prediction away that did not come to its end."""
+        self.clear()
+        self._is_validating = False
+        if not self._is_training:
+            self._stage = None
+
     # Training -------------------------------------------------------------------------------------
 
     def on_train_begin(self, logs: Logs = None) -> None:

@@ -179,24 +179,52 @@ class CallbackList:
         self._messages.clear()
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Before training."""
-        self._call("on_train_begin", logs or {})
+        """Before training. When one callback fails here, those before it end."""
+        for index, callback in enumerate(self.callbacks):
+            try:
+                callback.on_train_begin(logs or {})
+            except BaseException as reason:
+                self._end(self.callbacks[:index], "on_train_end", {}, reason)
+                raise
 
-    def on_train_end(self, logs: Logs = None) -> None:
-        """After training: every callback gets its turn, even when one of them fails."""
+    def on_train_end(self, logs: Logs = None, *, reason: BaseException | None = None) -> None:
+        """After training: every callback gets its turn, even when one of them fails.
+
+        Args:
+            logs: The last logs.
+            reason: What ended training, where it did not end by itself. Errors of callbacks do not
+                take its place; they are noted with it.
+        """
         if self._bar is not None:
             self._bar.clear()
-        errors: list[Exception] = []
-        for callback in self.callbacks:
-            try:
-                callback.on_train_end(logs or {})
-            except Exception as error:  # the others still have weights to restore, files to close
-                errors.append(error)
+        self._end(self.callbacks, "on_train_end", logs, reason)
         self._flush()
         for callback in self.callbacks:
             if isinstance(callback, Callback):
                 callback._messages = None
-        if errors:
+
+    def end_early(self, hook: str, reason: BaseException) -> None:
+        """Call `on_test_end` or `on_predict_end` of a run that an error or Ctrl-C ended.
+
+        What callbacks put in the model's place for the run, such as averages, they take back.
+        """
+        if self._bar is not None:
+            self._bar.give_up()
+        self._end([c for c in self.callbacks if c is not self._bar], hook, {}, reason)
+
+    def _end(
+        self, callbacks: list[Any], hook: str, logs: Logs, reason: BaseException | None
+    ) -> None:
+        errors: list[Exception] = []
+        for callback in callbacks:
+            try:
+                getattr(callback, hook)(logs or {})
+            except Exception as error:  # the others still have weights to restore, files to close
+                errors.append(error)
+                if reason is not None:
+                    text = f"{type(callback).__name__}.{hook} failed too: {error!r}"
+                    reason.add_note(text)
+        if errors and reason is None:
             raise errors[0]
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:

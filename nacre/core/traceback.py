@@ -41,7 +41,7 @@ def boundary(function: Callable[P, R]) -> Callable[P, R]:
         _local.inside = True
         try:
             return function(*args, **kwargs)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             if not is_traceback_filtering_enabled():
                 raise
             # Without `from`, which would hide the error this one came up while handling.

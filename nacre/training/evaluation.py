@@ -20,6 +20,7 @@ from nacre.training.compile import CompiledTraining
 from nacre.training.programs import finisher, host_logs
 from nacre.training.state import State
 from nacre.training.step import custom_step, test_step
+from nacre.training.whole_steps import WholeSteps
 
 _CHANGING = ("other", "metrics")
 
@@ -87,7 +88,7 @@ class EvaluationRun:
 
     def run(self, runner: CallbackList) -> dict[str, Any]:
         """Go over the data once and report."""
-        model, trainer = self.model, self.trainer
+        model = self.model
         model.reset_metrics()
         self.state = State(model, None, model.metrics)
         self.runner = runner
@@ -97,26 +98,43 @@ class EvaluationRun:
         self.values = {n: [v.lend() for v in self.state.groups[n]] for n in _CHANGING}
         self.logs: Any = {}
         try:
-            if isinstance(self.source, BatchSource):
-                done = 0
-                for batch in self.source.epoch(self.steps, go_on=False):
-                    self._dispatch_batch(batch, done)
-                    done += 1
-                if done == 0:
-                    raise DataError(message(self.who, "the source must give batches", "none"))
-            elif trainer.run_eagerly:
-                for step in range(self.steps):
-                    picked = self.source.rows(slice(step * self.rows, (step + 1) * self.rows))
-                    self._dispatch_batch(self.source.pack(picked), step)
-            else:
-                self._arrays()
-        finally:
-            for name in _CHANGING:
-                for variable, value in zip(self.state.groups[name], self.values[name], strict=True):
-                    variable.take_back(value)
-        logs = self._host_logs()
+            with WholeSteps() as self._whole:
+                try:
+                    self._all_steps()
+                finally:
+                    self._whole.put(self._put_values)
+            logs = self._host_logs()
+        except BaseException as reason:
+            runner.end_early("on_test_end", reason)
+            raise
         runner.on_test_end(logs)
         return logs
+
+    def _all_steps(self) -> None:
+        if isinstance(self.source, BatchSource):
+            done = 0
+            for batch in self.source.epoch(self.steps, go_on=False):
+                self._dispatch_batch(batch, done)
+                done += 1
+            if done == 0:
+                raise DataError(message(self.who, "the source must give batches", "none"))
+        elif self.trainer.run_eagerly:
+            for step in range(self.steps):
+                picked = self.source.rows(slice(step * self.rows, (step + 1) * self.rows))
+                self._dispatch_batch(self.source.pack(picked), step)
+        else:
+            self._arrays()
+
+    def _put_values(self) -> None:
+        for name in _CHANGING:
+            for variable, value in zip(self.state.groups[name], self.values[name], strict=True):
+                variable.take_back(value)
+
+    def _run_program(self, program: Any, *arguments: Any) -> None:
+        def keep(result: Any) -> None:
+            self.values, self.logs = result
+
+        self._whole.run(keep, program, self.values, self.fixed, *arguments)
 
     def _arrays(self) -> None:
         full, rest = divmod(self.source.num_rows, self.rows)
@@ -163,9 +181,7 @@ class EvaluationRun:
         if hooks:
             self.runner.on_test_batch_begin(step)
         program = self._program(("rows", rows), self.source.structure, rows)
-        self.values, self.logs = program(
-            self.values, self.fixed, arrays, np.int32(row), np.int32(count)
-        )
+        self._run_program(program, arrays, np.int32(row), np.int32(count))
         self._tell(step + count, hooks)
 
     def _dispatch_batch(self, batch: Any, step: int) -> None:
@@ -175,9 +191,7 @@ class EvaluationRun:
         leaves = tree.flatten(batch)
         rows = next(len(leaf) for leaf in leaves if leaf is not None)
         program = self._program(("batch", rows), batch, rows)
-        self.values, self.logs = program(
-            self.values, self.fixed, sent(leaves), np.int32(0), np.int32(1)
-        )
+        self._run_program(program, sent(leaves), np.int32(0), np.int32(1))
         self._tell(step + 1, hooks)
 
     def _tell(self, done: int, hooks: bool) -> None:

@@ -20,6 +20,7 @@ from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.errors import DataError, NonFiniteError, message
 from nacre.core.random import host_generator
+from nacre.core.terminal import show
 from nacre.core.warning import warn
 from nacre.data.prefetch import prefetched
 from nacre.data.rows import aligned_empty, sent
@@ -36,6 +37,7 @@ from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
 from nacre.training.state import State
 from nacre.training.weights import class_weights_for, weighed_batch, with_class_weights
+from nacre.training.whole_steps import WholeSteps
 
 
 def fit(
@@ -149,7 +151,9 @@ class TrainRun:
         self._next_batch: int | None = None
         self._pending: list[tuple[int, int, Any]] = []
         self._logs: Any = {}
+        self._last_logs: dict[str, Any] = {}  # of the last epoch
         self._last_shown = 0.0
+        self._whole = WholeSteps()
 
     # ------------------------------------------------------------ epochs
 
@@ -162,37 +166,47 @@ class TrainRun:
         verbose: int,
     ) -> None:
         """Run the epochs; whatever happens, the model ends with the newest values."""
-        model = self.model
-        model.stop_training = False
+        self.model.stop_training = False
         self.runner, self.verbose = runner, verbose
-        runner.on_train_begin()
-        logs: dict[str, Any] = {}
         begun = time.perf_counter()
-        try:
-            for epoch in epochs:
-                model.reset_metrics()
-                runner.on_epoch_begin(epoch)
-                logs = self._one_epoch(epoch)
-                self.sync()
-                if not logs:  # the source had nothing left: there was no epoch
-                    break
-                if held_out is not None and epoch in validated:
-                    found = held_out.run(runner)
-                    logs.update({f"val_{k}": v for k, v in found.items()})
-                runner.on_epoch_end(epoch, logs)
-                if model.stop_training:
-                    break
-        except KeyboardInterrupt:
+        with self._whole:
+            runner.on_train_begin()
+            try:
+                self._run_epochs(epochs, held_out, validated)
+            except BaseException as reason:
+                if isinstance(reason, KeyboardInterrupt) and verbose:
+                    seconds = time.perf_counter() - begun
+                    show(
+                        f"\nStopped by Ctrl-C after {seconds:.1f} s. The model is as its last step "
+                        "left it; the epochs so far are in model.history."
+                    )
+                self._leave(reason)
+                raise
+            self._leave(None)
+
+    def _run_epochs(self, epochs: range, held_out: Any, validated: Collection[int]) -> None:
+        model, runner = self.model, self.runner
+        for epoch in epochs:
+            model.reset_metrics()
+            runner.on_epoch_begin(epoch)
+            self._last_logs = logs = self._one_epoch(epoch)
             self.sync()
-            if verbose:
-                seconds = time.perf_counter() - begun
-                print(f"\nStopped by Ctrl-C after {seconds:.1f} s; the history so far is returned.")
-        finally:
-            self.sync()
-            if self.background is not None:
-                self.background.shutdown(wait=False, cancel_futures=True)
-            self.trainer.optimizer.finalize_variable_values(model.trainable_variables)
-            runner.on_train_end(logs)
+            if not logs:  # the source had nothing left: there was no epoch
+                break
+            if held_out is not None and epoch in validated:
+                found = held_out.run(runner)
+                logs.update({f"val_{k}": v for k, v in found.items()})
+            runner.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+
+    def _leave(self, reason: BaseException | None) -> None:
+        """Whatever happened, the model ends with the newest values, and callbacks end."""
+        self.sync()
+        if self.background is not None:
+            self.background.shutdown(wait=False, cancel_futures=True)
+        self.trainer.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self.runner.on_train_end(self._last_logs, reason=reason)
 
     def _one_epoch(self, epoch: int) -> dict[str, Any]:
         self._pending, self._logs = [], {}
@@ -275,10 +289,8 @@ class TrainRun:
             step = step_offset + position
             self._before(step)
             self._pace().start()
-            result = program(
-                self._values(), arrays, order, np.int32(position * self.rows), np.int32(k)
-            )
-            self._received(result, step, k)
+            first_row = np.int32(position * self.rows)
+            self._dispatch(step, k, program, arrays, order, first_row, np.int32(k))
             self._look(step + k, wait=True)
             self._pace().stop(k)
             position += k
@@ -315,8 +327,7 @@ class TrainRun:
         program: Any = self._programs.rest(self.source, rest)
         if self._rest_ready is not None:
             program = self._rest_ready.result()
-        result = program(self._values(), arrays, order, np.int32(row))
-        self._received(result, step, 1)
+        self._dispatch(step, 1, program, arrays, order, np.int32(row))
         self._look(step + 1)
 
     def _streamed_epoch(self) -> None:
@@ -361,7 +372,7 @@ class TrainRun:
             self._before(done)
             leaves = tree.flatten(batch)
             program = self._programs.single(batch, self.trainer.run_eagerly)
-            self._received(program(self._values(), leaves), done, 1)
+            self._dispatch(done, 1, program, leaves)
             done += 1
             self._look(done)
             if self._stopping():
@@ -378,17 +389,25 @@ class TrainRun:
     def sync(self) -> None:
         """Put the newest values into the model's variables."""
         if self.values is not None:
-            self.state.take_back(self.values)
-            self.values = None
+            self._whole.put(self._put_values)
+
+    def _put_values(self) -> None:
+        self.state.take_back(self.values)
+        self.values = None
 
     def _before(self, step: int) -> None:
         if self.runner.has_train_batch_hooks:
             self.sync()
             self.runner.on_train_batch_begin(step)
 
-    def _received(self, result: Any, step: int, count: int) -> None:
-        self.values, self._logs, bad = result
-        self._pending.append((step, count, bad))
+    def _dispatch(self, step: int, count: int, program: Any, *arguments: Any) -> None:
+        """Run `count` steps of a program, the first of which is step `step` of the epoch."""
+
+        def keep(result: Any) -> None:
+            self.values, self._logs, bad = result
+            self._pending.append((step, count, bad))
+
+        self._whole.run(keep, program, self._values(), *arguments)
 
     def _look(self, done: int, wait: bool = False, force: bool = False) -> None:
         """Check for losses that are no numbers, tell callbacks and the bar."""
@@ -469,9 +488,15 @@ def train_on_batch(
     state = State(model, trainer.optimizer, model.metrics)
     batch = standard_batch(batch, who)
     program = KeptPrograms(model, trainer, state).single(batch, trainer.run_eagerly)
-    values, logs, _ = program(state.lend(), tree.flatten(batch))
-    state.take_back(values)
-    return evaluation.as_result(host_logs(logs, trainer.report_names(model)), return_dict)
+    logs: list[Any] = []
+
+    def put(result: Any) -> None:
+        state.take_back(result[0])
+        logs.append(result[1])
+
+    with WholeSteps() as whole:
+        whole.run(put, program, state.lend(), tree.flatten(batch))
+    return evaluation.as_result(host_logs(logs[0], trainer.report_names(model)), return_dict)
 
 
 __all__ = ["TrainRun", "fit", "train_on_batch"]

@@ -78,6 +78,20 @@ def _array_batches(source: ArraySource, rows: int, total: int) -> Iterator[Any]:
 
 def _run(model: Any, batches: Iterator[Any], runner: CallbackList, rows: int, who: str) -> Any:
     runner.on_predict_begin()
+    try:
+        gathered = _all_batches(model, batches, runner, rows)
+    except BaseException as reason:
+        runner.end_early("on_predict_end", reason)
+        raise
+    runner.on_predict_end()
+    if not gathered:
+        raise DataError(message(who, "there must be at least one batch", "none"))
+    if len(gathered) == 1:
+        return gathered[0]
+    return tree.map_structure(lambda *parts: _joined(parts), *gathered)
+
+
+def _all_batches(model: Any, batches: Iterator[Any], runner: CallbackList, rows: int) -> list[Any]:
     hooks = runner.has_predict_batch_hooks
     waiting: list[tuple[Any, int]] = []
     gathered: list[Any] = []
@@ -95,13 +109,7 @@ def _run(model: Any, batches: Iterator[Any], runner: CallbackList, rows: int, wh
         if hooks:
             runner.on_predict_batch_end(step - 1, {"outputs": gathered[-1]})
         runner.progress(step, dict)
-    gathered.extend(_fetched(*item) for item in waiting)
-    runner.on_predict_end()
-    if not gathered:
-        raise DataError(message(who, "there must be at least one batch", "none"))
-    if len(gathered) == 1:
-        return gathered[0]
-    return tree.map_structure(lambda *parts: _joined(parts), *gathered)
+    return gathered + [_fetched(*item) for item in waiting]
 
 
 def _joined(parts: tuple[Any, ...]) -> Any:

@@ -329,19 +329,6 @@ def test_run_eagerly_gives_the_same_numbers():
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_ctrl_c_returns_the_history_so_far(capsys):
-    class Interrupts(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
-                raise KeyboardInterrupt
-
-    model = classifier()
-    history = model.fit(X, Y, epochs=5, verbose=2, callbacks=[Interrupts()])
-    assert len(history.history["loss"]) == 2
-    assert "Ctrl-C" in capsys.readouterr().out
-    model.predict(X[:1], verbose=0)
-
-
 def test_one_line_an_epoch_when_stdout_is_no_terminal(capsys):
     classifier().fit(X, Y, epochs=3)
     lines = capsys.readouterr().out.strip().split("\n")
