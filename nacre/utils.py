@@ -79,7 +79,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "FeatureSpace":  # only when asked for: it brings all layers and models
         return importlib.import_module("nacre.models.feature_space").FeatureSpace
-    raise AttributeError(f"module 'nacre.utils' has no attribute {name!r}")
+    raise AttributeError(
+        f"module 'nacre.utils' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+    )
 
 
 def __dir__() -> list[str]:

@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 import jax
 
 from nacre import ops
+from nacre.core.errors import message
 from nacre.core.scope import note_logits
+from nacre.core.warning import warn
 from nacre.ops._define import whole
 from nacre.ops.activation import mish as _mish
 
@@ -193,6 +195,20 @@ def glu(x: Tensor, axis: int = -1) -> jax.Array:
     return ops.glu(x, axis=axis)
 
 
+def warn_about_one_class(x: Tensor, axis: Any = -1) -> None:
+    """Warn where a softmax has one value to share among: it would always give 1."""
+    if axis == -1 and getattr(x, "ndim", 0) > 1 and x.shape[-1] == 1:
+        warn(
+            message(
+                "softmax",
+                "there must be two classes or more, as the one of a single class is always 1",
+                f"{x.ndim} axes, the last one of size 1",
+                "For a yes or no in one unit use activation='sigmoid' with "
+                "loss='binary_crossentropy'.",
+            )
+        )
+
+
 def softmax(x: Tensor, axis: int | tuple[int, ...] = -1) -> jax.Array:
     """exp(x) / sum(exp(x)) along `axis`: probabilities from scores.
 
@@ -200,6 +216,7 @@ def softmax(x: Tensor, axis: int | tuple[int, ...] = -1) -> jax.Array:
         >>> softmax([[0.0, 0.0]]).tolist()
         [[0.5, 0.5]]
     """
+    warn_about_one_class(x, axis)
     probabilities = ops.softmax(x, axis=axis)
     return _with_logits(probabilities, x) if axis == -1 else probabilities
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 
 class NacreError(Exception):
@@ -117,6 +119,50 @@ def nearest(name: object, candidates: Iterable[str]) -> str | None:
         found = difflib.get_close_matches(text.lower().replace("_", ""), list(lowered), 1, 0.6)
         close = [lowered[f] for f in found]
     return close[0] if close else None
+
+
+def refuse_unknown(
+    who: str, unknown: Mapping[str, Any] | Iterable[str], known: Callable[..., Any] | Iterable[str]
+) -> None:
+    """Raise when there are arguments nobody knows, with the nearest known one for each.
+
+    Args:
+        who: What was called.
+        unknown: What was left of its keyword arguments; nothing happens when it is empty.
+        known: The function whose arguments are meant, or their names.
+
+    Raises:
+        ArgumentError: `unknown` is not empty.
+    Example:
+        >>> refuse_unknown("fit", {"epoch": 3}, ["x", "epochs"])
+        Traceback (most recent call last):
+        nacre.core.errors.ArgumentError: fit: arguments must be known. Got epoch=3. Did you mean
+        'epochs'?
+    """
+    wrong = list(unknown)
+    if not wrong:
+        return
+    names = _argument_names(known) if callable(known) else list(known)
+    found = {name: nearest(name, names) for name in wrong}
+    hints = [f"{near!r}" for near in found.values() if near is not None]
+    if len(wrong) > 1:
+        hints = [f"{near!r} for {name!r}" for name, near in found.items() if near is not None]
+    fix = f"Did you mean {', '.join(hints)}?" if hints else f"Known: {', '.join(names)}."
+    shown = unknown.items() if isinstance(unknown, Mapping) else ((name, None) for name in wrong)
+    got = [f"{name}={text}" if (text := _short(value)) else name for name, value in shown]
+    raise ArgumentError(message(who, "arguments must be known", ", ".join(got), fix))
+
+
+def _argument_names(function: Callable[..., Any]) -> list[str]:
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind not in kinds and p.name not in ("self", "cls")]
+
+
+def _short(value: Any) -> str:
+    """A plain value as messages show it; nothing for one that would fill the screen."""
+    is_plain = value is None or isinstance(value, bool | int | float | str)
+    return repr(value) if is_plain and len(repr(value)) <= 40 else ""
 
 
 def unknown_name(who: str, kind: str, name: object, candidates: Iterable[str]) -> UnknownNameError:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, message, refuse_unknown
 from nacre.core.interop import is_tracer, is_tracing
 from nacre.core.names import auto_name
 from nacre.core.registry import register
@@ -77,10 +77,7 @@ class SeedGenerator:
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
-        if kwargs:
-            raise ArgumentError(
-                message("SeedGenerator", "arguments must be known", ", ".join(kwargs))
-            )
+        refuse_unknown("SeedGenerator", kwargs, SeedGenerator)
         if seed is None:
             seed = make_default_seed()
         if not isinstance(seed, int | np.integer):

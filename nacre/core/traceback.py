@@ -44,9 +44,10 @@ def boundary(function: Callable[P, R]) -> Callable[P, R]:
         except (Exception, KeyboardInterrupt) as error:
             if not is_traceback_filtering_enabled():
                 raise
+            by_user = _is_asked_by_user(error.__traceback__)
             # Without `from`, which would hide the error this one came up while handling.
             error.__traceback__ = shortened(error)
-            told = explained(error, error.__traceback__)
+            told = explained(error, error.__traceback__, by_user)
             if told is None:
                 raise
             for note in getattr(error, "__notes__", ()):
@@ -76,6 +77,17 @@ def shortened(error: BaseException) -> types.TracebackType | None:
     for entry in reversed(kept):
         rebuilt = types.TracebackType(rebuilt, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return rebuilt
+
+
+def _is_asked_by_user(traceback: types.TracebackType | None) -> bool:
+    """Whether the last line outside JAX is none of nacre's own."""
+    last = ""
+    while traceback is not None:
+        filename = traceback.tb_frame.f_code.co_filename
+        if not any(filename.startswith(folder) for folder in _jax_folders()):
+            last = filename
+        traceback = traceback.tb_next
+    return not last.startswith(_PACKAGE)
 
 
 def is_internal(filename: str) -> bool:

@@ -10,6 +10,7 @@ import linecache
 from types import TracebackType
 
 from nacre.core.errors import TracedValueError, message
+from nacre.core.interop import is_tracer
 
 # Name of JAX's error class -> what was met, what to write instead.
 _KINDS = {
@@ -36,15 +37,33 @@ _KINDS = {
 }
 
 
-def explained(error: BaseException, kept: TracebackType | None) -> TracedValueError | None:
+# What other libraries' tensors have to give their values out.
+_VALUE_ATTRIBUTES = frozenset(("numpy", "eval", "detach", "cpu"))
+
+
+def _missing_attribute(error: BaseException) -> str | None:
+    """The name of an attribute that was looked for on a traced tensor, and is not there."""
+    if isinstance(error, AttributeError) and is_tracer(error.obj):
+        return error.name
+    return None
+
+
+def explained(
+    error: BaseException, kept: TracebackType | None, by_user: bool = True
+) -> TracedValueError | None:
     """What to raise in place of one of JAX's errors about traced values; None for others.
 
     Args:
         error: Any error.
         kept: Its traceback without internal frames; the last one is the line to name.
+        by_user: Whether the user's code asked; a missing attribute that nacre itself looks for is
+            a bug of nacre's, and stays one.
     """
+    attribute = _missing_attribute(error) if by_user else None
     names = [base.__name__ for base in type(error).__mro__ if base.__module__.startswith("jax")]
     found = next((_KINDS[name] for name in names if name in _KINDS), None)
+    if attribute is not None:
+        found = (f"`.{attribute}` of a tensor", "Use functions of nacre.ops throughout")
     if found is None or kept is None:
         return None
     while kept.tb_next is not None:
@@ -52,13 +71,16 @@ def explained(error: BaseException, kept: TracebackType | None) -> TracedValueEr
     code = kept.tb_frame.f_code
     line = linecache.getline(code.co_filename, kept.tb_lineno).strip()
     met, fix = found
+    rule = "code that is compiled cannot ask a tensor for its value"
+    if attribute is not None and attribute not in _VALUE_ATTRIBUTES:
+        rule = "tensors are JAX arrays, which do not have every attribute of other libraries'"
     who = f"{getattr(code, 'co_qualname', code.co_name)}, line {kept.tb_lineno}"
     return TracedValueError(
         message(
             who.replace("<locals>.", ""),
-            "code that is compiled cannot ask a tensor for its value",
+            rule,
             f"{met}: `{line}`" if line else met,
-            f"{fix}; or compile(run_eagerly=True), which is slow.",
+            f"{fix}." if attribute else f"{fix}; or compile(run_eagerly=True), which is slow.",
         )
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from nacre.core import interop
 from nacre.core.dtypes import host_dtype, is_float, standardize_dtype, use_64_bits
-from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.errors import ArgumentError, ShapeError, message, refuse_unknown
 from nacre.core.names import auto_name, current_path
 from nacre.core.scope import autocast_dtype, get_stateless_scope
 
@@ -94,8 +94,7 @@ class Variable:
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if kwargs:
-            raise ArgumentError(message("Variable", "arguments must be known", ", ".join(kwargs)))
+        refuse_unknown("Variable", kwargs, Variable)
         name = name or auto_name("variable")
         if not isinstance(name, str) or "/" in name:
             raise ArgumentError(

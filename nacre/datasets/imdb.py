@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import refuse_unknown
 from nacre.datasets._pickles import load_npz
 from nacre.datasets._sequences import keep_ranks, mark, shorter_than, shuffled, word_index
 from nacre.datasets.download import get_file
@@ -55,10 +55,7 @@ def load_data(
     """
     if "nb_words" in kwargs:
         num_words = kwargs.pop("nb_words")
-    if kwargs:
-        raise ArgumentError(
-            message("imdb.load_data", "its arguments must be known ones", ", ".join(kwargs))
-        )
+    refuse_unknown("imdb.load_data", kwargs, load_data)
     file_path = get_file(path, origin=_URL + "imdb.npz", file_hash=_SHA256)
     arrays = load_npz(file_path)
     random = np.random.RandomState(seed)

@@ -4,6 +4,7 @@ Each folder is one family; `base` is what all of them stand on. `LEGACY_NAMES` m
 to names; they can be read as attributes too.
 """
 
+import sys
 from typing import Any
 
 from nacre.layers import adapters as _adapters  # they register themselves
@@ -210,7 +211,11 @@ def __getattr__(name: str) -> Any:
     if name in LEGACY_NAMES:
         return globals()[LEGACY_NAMES[name]]
     reason = f" {NOT_HERE[name]}" if name in NOT_HERE else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{reason}")
+    raise AttributeError(
+        f"module {__name__!r} has no attribute {name!r}.{reason}",
+        name=name,
+        obj=sys.modules[__name__],  # so that Python can say which name is near
+    )
 
 
 __all__ = [

@@ -126,7 +126,7 @@ def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
     if y_true.ndim == len(wanted) + 1 and y_true.shape[-1] == 1:
         y_true = jnp.squeeze(y_true, -1)
     if y_true.shape != wanted:
-        got, fix = describe(y_true), _fix(y_true.shape, wanted, who)
+        got, fix = describe(y_true), _fix(y_true.shape, wanted, who, y_pred.ndim)
         if y_true.shape == y_pred.shape:
             got += ", which look one-hot"
             fix = f"{_use(who, 'one-hot')}, or give class indices: y.argmax(axis=-1)."
@@ -161,6 +161,8 @@ def check_labels(who: str, labels: Any, classes: int, ignore_class: int | None =
         fix = f"Give the last layer {int(high) + 1} units, or correct the labels."
         if low == 1 and high == classes:
             fix = "Labels that start at 1 need y - 1."
+        elif classes == 1:
+            fix = f"With one output unit: {_use(who, 'binary')} and a sigmoid."
         elif low < 0:
             fix = "For labels that are not to count, pass ignore_class=-1 to the loss."
         rule = f"labels must be from 0 to {classes - 1}, as the predictions have {classes} classes"
@@ -227,9 +229,19 @@ def _use(who: str, targets: str) -> str:
     return f"Use a metric such as {names[1]}()" if metric else f"Use loss={names[0]!r}"
 
 
-def _fix(shape: tuple[int, ...], wanted: tuple[int, ...], who: str) -> str:
+def _fix(
+    shape: tuple[int, ...], wanted: tuple[int, ...], who: str, predicted_axes: int | None = None
+) -> str:
+    """What to do about targets of one shape where another one is wanted.
+
+    Args:
+        predicted_axes: How many axes the predictions have, where that is not what is wanted.
+    """
+    predicted_axes = len(wanted) if predicted_axes is None else predicted_axes
     if shape[:1] != wanted[:1]:
         return "Targets and predictions must come from the same samples: compare their first axes."
+    if sum(n != 1 for n in shape[1:]) <= 1 and predicted_axes > max(len(shape), 2):
+        return _sum_up(predicted_axes)
     if len(shape) == len(wanted) and shape[:-1] == wanted[:-1] and shape[-1] > 1:
         return f"Give the last layer {shape[-1]} units instead of {wanted[-1]}, or other targets."
     if shape[1:] in ((), (1,)) and len(wanted) == 2:
@@ -238,3 +250,16 @@ def _fix(shape: tuple[int, ...], wanted: tuple[int, ...], who: str) -> str:
             f"{_use(who, 'sparse')}."
         )
     return f"Reshape the targets to {_batch_shape(tuple(wanted))}, or change the last layer."
+
+
+def _sum_up(predicted_axes: int) -> str:
+    """One target a sample against predictions with axes of space or time."""
+    if predicted_axes == 3:
+        return (
+            "For one target a sample the model must sum up its steps: return_sequences=False in "
+            "the last recurrent layer, or GlobalAveragePooling1D() or Flatten() behind it."
+        )
+    return (
+        "For one target a sample put Flatten() or GlobalAveragePooling"
+        f"{predicted_axes - 2}D() before the first Dense layer."
+    )

@@ -5,6 +5,8 @@ between symbolic inputs and outputs; `compiled_call.py` makes `model(x)` one cac
 `doors.py` holds the upward calls to files.
 """
 
+import sys
+
 from nacre.core.compile_cache import enable as _enable_compile_cache
 from nacre.models.clone import clone_model as clone_model
 from nacre.models.clone import model_from_config as model_from_config
@@ -32,7 +34,9 @@ def __getattr__(name: str):
         from nacre.models import doors
 
         return doors.from_saving(name)
-    raise AttributeError(f"module 'nacre.models' has no attribute {name!r}")
+    raise AttributeError(
+        f"module 'nacre.models' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+    )
 
 
 _enable_compile_cache()

@@ -15,6 +15,7 @@ from nacre.core.errors import (
     UnknownNameError,
     message,
     nearest,
+    refuse_unknown,
 )
 from nacre.core.interop import is_tracing
 from nacre.core.registry import plain_config, register
@@ -356,10 +357,7 @@ class Model(Trainable):
             >>> model.layers[0].kernel.dtype
             'int8'
         """
-        if kwargs:
-            raise ArgumentError(
-                message(f"{self._who()}.quantize", "arguments must be known", ", ".join(kwargs))
-            )
+        refuse_unknown(f"{self._who()}.quantize", kwargs, Model.quantize)
         adapting.quantize_model(self, mode, config, filters)
         self._forget_programs()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core import tree
-from nacre.core.errors import ArgumentError, SerializationError, message
+from nacre.core.errors import SerializationError, message, refuse_unknown
 from nacre.core.traceback import boundary
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
@@ -59,10 +59,7 @@ class Trainable(Layer):
             "autotune_steps_per_execution",
         ):
             kwargs.pop(name, None)
-        if kwargs:
-            raise ArgumentError(
-                message(f"{self._who()}.compile", "arguments must be known", ", ".join(kwargs))
-            )
+        refuse_unknown(f"{self._who()}.compile", kwargs, Trainable.compile)
         self._trainer = CompiledTraining(
             self,
             optimizer=optimizer,

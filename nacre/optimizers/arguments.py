@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-from nacre.core.errors import ArgumentError, message, nearest
+from nacre.core.errors import ArgumentError, message, refuse_unknown
 from nacre.optimizers.schedules.decay import InverseTimeDecay
 
 # Keys of tf.keras 2 configs that say nothing about the update.
@@ -24,18 +23,7 @@ def learning_rate_of(optimizer: Any, learning_rate: Any, kwargs: dict[str, Any])
     if "lr" in kwargs:
         learning_rate = kwargs.pop("lr")
     decay = kwargs.pop("decay", None)
-    if kwargs:
-        known = list(inspect.signature(type(optimizer).__init__).parameters)[1:]
-        wrong = next(iter(kwargs))
-        hint = nearest(wrong, known)
-        raise ArgumentError(
-            message(
-                type(optimizer).__name__,
-                "arguments must be known",
-                ", ".join(f"{key}={value!r}" for key, value in kwargs.items()),
-                f"Did you mean {hint!r}?" if hint else f"Known: {', '.join(known)}.",
-            )
-        )
+    refuse_unknown(type(optimizer).__name__, kwargs, type(optimizer))
     if not decay:
         return learning_rate
     if not isinstance(learning_rate, int | float):

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.errors import ArgumentError, ShapeError, message, refuse_unknown
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 
@@ -57,8 +57,7 @@ def _factor(who: str, name: str, value: Any) -> float:
 def _only_old_spelling(who: str, kwargs: dict[str, Any]) -> Any:
     """tf.keras 2's `l=`, the factor of L1 and of L2."""
     value = kwargs.pop("l", None)
-    if kwargs:
-        raise ArgumentError(message(who, "arguments must be known", ", ".join(kwargs)))
+    refuse_unknown(who, kwargs, (who.lower(),))
     return value
 
 

@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import Any
 
 from nacre.core import safety, tree
-from nacre.core.errors import ArgumentError, FileFormatError, message
+from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_unknown
 from nacre.core.registry import get_registered_object, is_builtin, short_module
 from nacre.saving import archive, weights
 from nacre.saving.atomic import ask_before_overwriting, target_path, write_file, write_folder
@@ -55,8 +55,7 @@ def save_model(
         raise _no_saved_model(filepath)
     kwargs.pop("save_traces", None)
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save"
-    if kwargs:
-        raise ArgumentError(message(who, "arguments must be known", ", ".join(kwargs)))
+    refuse_unknown(who, kwargs, save_model)
     if hasattr(filepath, "write"):
         files, groups = native.to_files(model, include_optimizer)
         content = archive.pack(files)
@@ -188,8 +187,7 @@ def save_weights(
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save_weights"
     save_format = kwargs.pop("save_format", None)
     kwargs.pop("options", None)
-    if kwargs:
-        raise ArgumentError(message(who, "arguments must be known", ", ".join(kwargs)))
+    refuse_unknown(who, kwargs, save_weights)
     need_built(model, who)
     path = target_path(filepath, who)
     if max_shard_size is not None or path.name.endswith(".weights.json"):
@@ -269,8 +267,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.load_weights"
     by_name = bool(kwargs.pop("by_name", False))
     kwargs.pop("options", None)
-    if kwargs:
-        raise ArgumentError(message(who, "arguments must be known", ", ".join(kwargs)))
+    refuse_unknown(who, kwargs, load_weights)
     source = Source(filepath, who)
     need_built(model, who)
     weights_h5.load(model, source, by_name, bool(skip_mismatch))

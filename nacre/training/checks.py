@@ -68,8 +68,15 @@ def loss_name(loss: Any) -> str:
     return getattr(function, "__name__", type(loss).__name__)
 
 
+# Activations whose values are not from 0 to 1, by name.
+_NOT_PROBABILITIES = frozenset(
+    "relu relu6 leaky_relu elu selu celu gelu silu mish softplus softsign tanh hard_tanh "
+    "log_sigmoid log_softmax exponential".split()
+)
+
+
 def warn_about_logits(model: Any, outputs: list[Any]) -> None:
-    """Warn when the last layer's activation and `from_logits` contradict each other."""
+    """Warn when the last layer's activation and the loss contradict each other."""
     layers = _output_layers(model, len(outputs))
     for output, layer in zip(outputs, layers, strict=True):
         name = loss_name(output.loss)
@@ -86,6 +93,27 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
                     "activation=None",
                     f"Use activation='{wanted}' there, or the loss with from_logits=True.",
                 ),
+            )
+        elif wanted != "linear" and activation in _NOT_PROBABILITIES:
+            warn(
+                message(
+                    f"loss '{name}' of output '{output.name}'",
+                    f"predictions must be probabilities, but the last layer '{layer.name}' "
+                    f"applies {activation}",
+                    f"activation='{activation}'",
+                    f"Use activation='{wanted}' there.",
+                )
+            )
+        elif wanted == "softmax" and activation in ("sigmoid", "hard_sigmoid"):
+            warn(
+                message(
+                    f"loss '{name}' of output '{output.name}'",
+                    f"the classes' probabilities must add up to 1, but the last layer "
+                    f"'{layer.name}' applies {activation} to each class by itself",
+                    f"activation='{activation}'",
+                    "Where a sample has one class use activation='softmax'; where it may have "
+                    "several use loss='binary_crossentropy'.",
+                )
             )
         elif wanted == "linear" and activation in ("softmax", "sigmoid"):
             warn(

@@ -40,7 +40,7 @@ def evaluate(
 ) -> Any:
     """The loss and the metrics; see `Model.evaluate`."""
     who = f"{model._who()}.evaluate"
-    prepare.refuse_unknown(who, kwargs)
+    prepare.refuse_unknown(who, kwargs, evaluate)
     trainer = prepare.require_compiled(model, "evaluate")
     source = prepare.make_source(x, y, sample_weight, who)
     rows = prepare.positive_int(batch_size, "batch_size", who, 32)

@@ -63,7 +63,7 @@ def fit(
 ) -> Any:
     """Train `model`; see `Model.fit`."""
     who = f"{model._who()}.fit"
-    prepare.refuse_unknown(who, kwargs)
+    prepare.refuse_unknown(who, kwargs, fit)
     trainer = prepare.require_compiled(model, "fit")
     rows = prepare.positive_int(batch_size, "batch_size", who, 32)
     epochs = prepare.positive_int(epochs, "epochs", who, 1)

@@ -40,6 +40,7 @@ def predict(
         and x.ndim
         and 0 < len(x) <= (batch_size or 32)
         and callbacks is None
+        and not kwargs
         and x.dtype.kind in "fiub"
         and model.built
         and not model._runs_eagerly()
@@ -47,7 +48,7 @@ def predict(
     ):
         return _small(model, x)
     who = f"{model._who()}.predict"
-    prepare.refuse_unknown(who, kwargs)
+    prepare.refuse_unknown(who, kwargs, predict)
     rows = prepare.positive_int(batch_size, "batch_size", who, 32)
     source = prepare.make_source(x, None, None, who)
     with used(source) as keep:

@@ -6,12 +6,13 @@ to the outputs, the optimizer gets its variables, and all that can be refused is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-from nacre.core import scope, tree
+from nacre.core import errors, scope, tree
 from nacre.core.errors import ArgumentError, DataError, NotCompiledError, message
 from nacre.core.strings import is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
@@ -26,11 +27,10 @@ from nacre.training.weights import check_weights
 _ACCEPTED_SILENTLY = frozenset(("workers", "use_multiprocessing", "max_queue_size"))
 
 
-def refuse_unknown(who: str, kwargs: dict[str, Any]) -> None:
-    """Raise for arguments nobody knows."""
-    unknown = [k for k in kwargs if k not in _ACCEPTED_SILENTLY]
-    if unknown:
-        raise ArgumentError(message(who, "arguments must be known", ", ".join(unknown)))
+def refuse_unknown(who: str, kwargs: dict[str, Any], function: Callable[..., Any]) -> None:
+    """Raise for arguments that neither `function` nor tf.keras 2 has."""
+    unknown = {k: v for k, v in kwargs.items() if k not in _ACCEPTED_SILENTLY}
+    errors.refuse_unknown(who, unknown, function)
 
 
 def require_compiled(model: Any, method: str) -> CompiledTraining:

@@ -117,6 +117,16 @@ def check_inputs(spec: Any, inputs: Any, who: str, was_built: bool = True) -> No
             _check_one(one, shape, tensor, who)
 
 
+def keep_steps(tensor: Any) -> str:
+    """What to do when a recurrent layer before this one gave its last step only; else nothing."""
+    history = getattr(tensor, "_keras_history", None)
+    layer = getattr(history, "operation", None)
+    if getattr(layer, "return_sequences", None) is not False:
+        return ""
+    kind = type(layer).__name__
+    return f"Pass return_sequences=True to {kind} '{layer.name}', so that it gives every step."
+
+
 def _check_one(spec: InputSpec, shape: tuple[int | None, ...], tensor: Any, who: str) -> None:
     def fail(rule: str, fix: str = "") -> None:
         raise ShapeError(message(who, rule, f"input of shape {shape}", fix))
@@ -128,8 +138,8 @@ def _check_one(spec: InputSpec, shape: tuple[int | None, ...], tensor: Any, who:
         and ndim != spec.ndim
         and not (squeezable and abs(ndim - spec.ndim) == 1)
     ):
-        fix = ""
-        if ndim == spec.ndim - 1:
+        fix = keep_steps(tensor) if ndim < spec.ndim else ""
+        if not fix and ndim == spec.ndim - 1:
             fix = "Add the missing axis: x[..., None] for channels, x[None] for a batch of one."
         fail(f"the input must have {spec.ndim} axes, batch first", fix)
     if spec.max_ndim is not None and ndim > spec.max_ndim:
@@ -137,7 +147,7 @@ def _check_one(spec: InputSpec, shape: tuple[int | None, ...], tensor: Any, who:
     if spec.min_ndim is not None and ndim < spec.min_ndim:
         fail(
             f"the input must have at least {spec.min_ndim} axes, batch first",
-            "Put single samples into a batch: x[None].",
+            keep_steps(tensor) or "Put single samples into a batch: x[None].",
         )
     for axis, size in spec.axes.items():
         if size is None or not -ndim <= axis < ndim:

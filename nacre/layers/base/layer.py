@@ -13,7 +13,7 @@ from typing import Any
 
 from nacre import regularizers
 from nacre.core import scope, tree
-from nacre.core.errors import ArgumentError, NotBuiltError, message, nearest
+from nacre.core.errors import ArgumentError, NotBuiltError, message, refuse_unknown
 from nacre.core.names import auto_name, name_scope
 from nacre.core.policies import DTypePolicy, DTypePolicyMap, get_policy
 from nacre.core.registry import (
@@ -113,15 +113,7 @@ class Layer(Describable, LossHolder):
         if kwargs:
             accepted = list(configuring.constructor_names(type(self)))
             accepted += [n for n in configuring.BASE_KEYS if n not in accepted]
-            hint = nearest(next(iter(kwargs)), accepted)
-            raise ArgumentError(
-                message(
-                    f"{type(self).__name__} '{self.name}'",
-                    f"arguments must be among {', '.join(accepted)}",
-                    ", ".join(f"{k}={v!r}" for k, v in kwargs.items()),
-                    f"Did you mean {hint!r}?" if hint else "",
-                )
-            )
+            refuse_unknown(f"{type(self).__name__} '{self.name}'", kwargs, accepted)
 
     def _pop_input_shape(self, kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
         batch_size = kwargs.pop("batch_size", None)

@@ -9,7 +9,12 @@ from typing import Any
 
 from nacre import constraints, initializers, regularizers
 from nacre.core.dtypes import ALLOWED_DTYPES
-from nacre.core.errors import ArgumentError, NotBuiltError, WeightsMismatchError, message
+from nacre.core.errors import (
+    NotBuiltError,
+    WeightsMismatchError,
+    message,
+    refuse_unknown,
+)
 from nacre.core.names import current_path, name_scope
 from nacre.core.policies import get_policy
 from nacre.core.variable import Variable
@@ -83,10 +88,7 @@ class WeightHolder(PartHolder):
         """
         kwargs.pop("synchronization", None)
         kwargs.pop("use_resource", None)
-        if kwargs:
-            raise ArgumentError(
-                message(f"{self._who()}.add_weight", "arguments must be known", ", ".join(kwargs))
-            )
+        refuse_unknown(f"{self._who()}.add_weight", kwargs, WeightHolder.add_weight)
         dtype = self.variable_dtype if dtype is None else get_policy(dtype).variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"

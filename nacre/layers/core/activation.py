@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre import activations, constraints, initializers, ops, regularizers
+from nacre.activations.functions import warn_about_one_class
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
@@ -280,6 +281,7 @@ class Softmax(_Elementwise):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The normalized exponentials."""
         self._check_axes(inputs.shape)
+        warn_about_one_class(inputs, self.axis)
         if mask is None:
             return self._softmax(inputs)
         if not jnp.issubdtype(inputs.dtype, jnp.floating):

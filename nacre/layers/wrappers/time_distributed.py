@@ -45,6 +45,8 @@ class TimeDistributed(Wrapper):
                     self._who(),
                     "the input must have at least 3 axes: batch, time, features",
                     f"input of shape {tuple(input_shape)}",
+                    "A recurrent layer before it needs return_sequences=True; RepeatVector(n) "
+                    "makes steps of one vector.",
                 )
             )
         super().build((input_shape[0], *input_shape[2:]))
