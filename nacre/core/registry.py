@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from nacre.core import lambdas, safety
+from nacre.core import identity, lambdas, safety
 from nacre.core.dtypes import ALLOWED_DTYPES
 from nacre.core.errors import ArgumentError, SerializationError, message, nearest
 
@@ -354,6 +354,10 @@ def _is_jax_array(obj: Any) -> bool:
 
 
 def _serialize_object(obj: Any) -> dict[str, Any]:
+    return identity.written(lambda: _object_data(obj))
+
+
+def _object_data(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     config = plain_config(obj.get_config())
     if is_builtin(cls) and "_config_module" in _all_vars(cls):
@@ -361,7 +365,7 @@ def _serialize_object(obj: Any) -> dict[str, Any]:
             "module": obj._config_module,
             "class_name": obj._config_class_name,
             "config": config,
-            "registered_name": None,
+            "registered_name": getattr(cls, "_config_registered_name", None),
         }
     else:
         data = {
@@ -376,6 +380,9 @@ def _serialize_object(obj: Any) -> dict[str, Any]:
             data["build_config"] = plain_config(build)
     if getattr(obj, "compiled", False) and hasattr(obj, "get_compile_config"):
         data["compile_config"] = obj.get_compile_config()
+    table = identity.numbers()
+    if table is not None and identity.has_identity(obj):
+        data[identity.KEY] = table.of(obj)
     return data
 
 
@@ -420,7 +427,7 @@ def deserialize_keras_object(
     module_objects = kwargs.pop("module_objects", None)
     kwargs.pop("printable_module_name", None)
     with safety.reading(safe_mode, config), CustomObjectScope(custom_objects):
-        return _deserialize(config, safe_mode, module_objects)
+        return identity.read(lambda: _deserialize(config, safe_mode, module_objects))
 
 
 def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | None = None) -> Any:
@@ -446,6 +453,11 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
             _refuse_code(safe_mode)
             found = lambdas.load(inner)
         return found
+    number, table = config.get(identity.KEY), identity.objects()
+    if isinstance(number, int) and table is not None:
+        known = table.find(number, identity.name_in(config))
+        if known is not None:
+            return known
     cls = find(config)
     if class_name == "function":
         return cls
@@ -459,6 +471,8 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
     compile_config = config.get("compile_config")
     if compile_config and hasattr(instance, "compile_from_config"):
         instance.compile_from_config(compile_config)
+    if isinstance(number, int) and table is not None:
+        table.add(number, identity.name_in(config), instance)
     return instance
 
 

@@ -22,6 +22,7 @@ class _Local(threading.local):
     call: CallContext | None = None
     autocast: str | None = None
     in_symbolic: bool = False
+    masks_end_at_ops: bool = False
 
 
 _local = _Local()
@@ -155,6 +156,16 @@ def in_symbolic_scope() -> bool:
 def symbolic_scope() -> Held:
     """Mark that only shapes are being found."""
     return Held(_local, "in_symbolic", True)
+
+
+def masks_end_at_ops() -> bool:
+    """Whether ops pass no masks on, as in Keras: within a model that Keras wrote."""
+    return _local.masks_end_at_ops
+
+
+def masks_ending_at_ops(ends: bool) -> Held:
+    """Say whether masks end at ops inside."""
+    return Held(_local, "masks_end_at_ops", ends)
 
 
 def get_mask(tensor: Any) -> Any:

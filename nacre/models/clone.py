@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from nacre.core import safety, tree
+from nacre.core import identity, safety, scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import deserialize_keras_object
 from nacre.core.symbolic import KerasTensor
@@ -44,22 +44,44 @@ def clone_model(
         (8, False)
     """
 
-    def copy(layer: Any) -> Any:
-        if recursive and isinstance(layer, Model) and layer._graph is not None:
-            return clone_model(layer, None, clone_function, call_function, True)
-        if isinstance(layer, InputLayer) or clone_function is None:
-            return _from_own_config(layer)
-        return clone_function(layer)
+    return _Copies(clone_function, call_function, recursive).of_model(model, input_tensors)
 
-    if isinstance(model, Sequential) and input_tensors is None:
-        layers = [copy(layer) for layer in model._layers]
-        return (
-            type(model)(layers, name=model.name)
-            if type(model) is Sequential
-            else Sequential(layers, name=model.name)
-        )
-    if model._graph is None:
-        if clone_function is not None or input_tensors is not None:
+
+class _Copies:
+    """The copies made so far: a layer that stands in several models is copied once.
+
+    Layers are numbered as in a file. A nested model is copied through its config, which holds the
+    numbers of its layers, and those that have a copy already are not made again.
+    """
+
+    def __init__(
+        self,
+        clone_function: Callable[[Layer], Layer] | None,
+        call_function: Callable[..., Any] | None,
+        recursive: bool,
+    ) -> None:
+        self.clone_function = clone_function
+        self.call_function = call_function
+        self.recursive = recursive
+        self._numbers = identity.Numbers()
+        self._objects = identity.Objects()
+        self._made: dict[int, Any] = {}
+
+    def of_model(self, model: Model, input_tensors: Any) -> Model:
+        """A copy of a whole model."""
+        with identity.writing(self._numbers), identity.reading(self._objects):
+            clone = self._of_model(model, input_tensors)
+        clone._masks_end_at_ops = model._masks_end_at_ops
+        return clone
+
+    def _of_model(self, model: Model, input_tensors: Any) -> Model:
+        if isinstance(model, Sequential) and input_tensors is None:
+            self._prepare(model._layers)
+            return Sequential([self._of(layer) for layer in model._layers], name=model.name)
+        if model._graph is not None:
+            self._prepare(model._graph.operations)
+            return self._of_graph(model, input_tensors)
+        if self.clone_function is not None or input_tensors is not None:
             raise ArgumentError(
                 message(
                     "clone_model",
@@ -68,7 +90,66 @@ def clone_model(
                 )
             )
         return _from_own_config(model)
-    return _clone_graph(model, input_tensors, copy, call_function)
+
+    def _prepare(self, operations: Sequence[Any]) -> None:
+        """Copy the plain layers first, so that models among them find their copies."""
+        for operation in operations:
+            if not isinstance(operation, Model):
+                self._of(operation)
+
+    def _of(self, operation: Any) -> Any:
+        if id(operation) not in self._made:
+            self._made[id(operation)] = self._new(operation)
+        return self._made[id(operation)]
+
+    def _new(self, operation: Any) -> Any:
+        if isinstance(operation, OpCall):
+            return OpCall(operation.op, operation.name, operation.attributes)
+        number = self._numbers.of(operation)
+        known = self._objects.find(number, operation.name)
+        if known is not None:
+            return known
+        copy = self._of_layer(operation)
+        self._objects.add(number, operation.name, copy)
+        return copy
+
+    def _of_layer(self, layer: Layer) -> Layer:
+        if self.recursive and isinstance(layer, Model) and layer._graph is not None:
+            return self.of_model(layer, None)
+        if isinstance(layer, InputLayer) or self.clone_function is None:
+            return _from_own_config(layer)
+        return self.clone_function(layer)
+
+    def _of_graph(self, model: Model, input_tensors: Any) -> Model:
+        graph = model._graph
+        assert graph is not None
+        given = tree.flatten(input_tensors) if input_tensors is not None else None
+        known: dict[int, Any] = {}
+        for index, (tensor, entry) in enumerate(zip(graph.inputs, graph.entries, strict=True)):
+            known[id(tensor)] = (
+                given[index] if given is not None else self._of(entry)._inbound_nodes[0].outputs[0]
+            )
+
+        def fill(leaf: Any) -> Any:
+            return known[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
+
+        with scope.masks_ending_at_ops(model._masks_end_at_ops):
+            for node in graph.nodes:
+                operation = self._of(node.operation)
+                args = tuple(tree.map_structure(fill, a) for a in node.args)
+                kwargs = {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()}
+                if self.call_function is not None and isinstance(operation, Layer):
+                    results = self.call_function(operation, *args, **kwargs)
+                else:
+                    results = operation(*args, **kwargs)
+                for old, new in zip(node.outputs, tree.flatten(results), strict=True):
+                    known.setdefault(id(old), new)
+        inputs = tree.map_structure(fill, model._nested_inputs)
+        outputs = tree.map_structure(fill, model._nested_outputs)
+        clone = Functional(inputs, outputs, name=model.name)
+        if graph.losses:
+            clone.add_loss([known[id(loss)] for loss in graph.losses])
+        return clone
 
 
 def _from_own_config(layer: Layer) -> Any:
@@ -77,49 +158,6 @@ def _from_own_config(layer: Layer) -> Any:
         if hasattr(one, "take_vocabulary") and type(one) is type(other):
             one.take_vocabulary(other)  # a graph cannot be made without it
     return twin
-
-
-def _clone_graph(model: Model, input_tensors: Any, copy: Any, call_function: Any) -> Model:
-    graph = model._graph
-    copies: dict[int, Any] = {}
-    known: dict[int, Any] = {}
-
-    def copy_of(operation: Any) -> Any:
-        if id(operation) not in copies:
-            if isinstance(operation, OpCall):
-                copies[id(operation)] = OpCall(operation.op, operation.name, operation.attributes)
-            else:
-                copies[id(operation)] = copy(operation)
-        return copies[id(operation)]
-
-    given = tree.flatten(input_tensors) if input_tensors is not None else None
-    for index, tensor in enumerate(graph.inputs):
-        if given is not None:
-            known[id(tensor)] = given[index]
-        else:
-            known[id(tensor)] = (
-                copy_of(tensor._keras_history.operation)._inbound_nodes[0].outputs[0]
-            )
-
-    def fill(leaf: Any) -> Any:
-        return known[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
-
-    for node in graph.nodes:
-        operation = copy_of(node.operation)
-        args = tuple(tree.map_structure(fill, a) for a in node.args)
-        kwargs = {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()}
-        if call_function is not None and isinstance(operation, Layer):
-            results = call_function(operation, *args, **kwargs)
-        else:
-            results = operation(*args, **kwargs)
-        for old, new in zip(node.outputs, tree.flatten(results), strict=True):
-            known[id(old)] = new
-    inputs = tree.map_structure(fill, model._nested_inputs)
-    outputs = tree.map_structure(fill, model._nested_outputs)
-    clone = Functional(inputs, outputs, name=model.name)
-    if graph.losses:
-        clone.add_loss([known[id(loss)] for loss in graph.losses])
-    return clone
 
 
 def model_from_config(config: dict[str, Any], custom_objects: Any = None) -> Model:

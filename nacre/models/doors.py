@@ -77,7 +77,9 @@ def from_saving(name: str) -> Any:
 
 def migrated(config: dict[str, Any]) -> dict[str, Any]:
     """A model's config in today's form, from Keras 1's, 2's or 3's."""
-    from nacre.saving.migrate import migrate_config
+    from nacre.saving.migrate import from_first_nacre, is_first_nacre, migrate_config
 
+    if is_first_nacre(config):
+        config = from_first_nacre(config)
     version = config.get("keras_version") or ("3" if "module" in config else "")
     return migrate_config(config, version)

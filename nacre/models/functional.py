@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from nacre.core import tree
+from nacre.core import identity, scope, tree
 from nacre.core.errors import SerializationError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.symbolic import KerasTensor, Node, any_symbolic
+from nacre.layers.base import calling
 from nacre.layers.base.layer import Layer
+from nacre.models import mask_flow
 from nacre.models.graph import Graph
 from nacre.models.model import Model
 from nacre.ops._define import OpCall
@@ -31,6 +34,8 @@ class Functional(Model):
         (None, 2)
     """
 
+    _config_registered_name = "Functional"  # as Keras writes it
+
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
 
@@ -39,8 +44,19 @@ class Functional(Model):
 
 
 def graph_config(model: Model) -> dict[str, Any]:
-    """The config of a functional model, in Keras 3's form."""
+    """The config of a functional model, in Keras 3's form.
+
+    Places of tensors, `[layer, call, output]`, count a layer's calls in this graph from 0. In
+    `output_layers` the calls of a functional model within are counted from 1: Keras takes the
+    making of that model for its call 0 there, and only there (found by comparing files of Keras
+    3.15.1; calls of a nested `Sequential` are counted from 0 everywhere).
+    """
+    return identity.written(lambda: _graph_config(model))
+
+
+def _graph_config(model: Model) -> dict[str, Any]:
     graph = model._graph
+    assert graph is not None
     layers = []
     for operation in graph.operations:
         data = (
@@ -51,28 +67,35 @@ def graph_config(model: Model) -> dict[str, Any]:
             _node_config(graph, node) for node in graph.nodes_of(operation) if node.inputs
         ]
         layers.append(data)
-    added = {"added_losses": [_place(graph, t) for t in graph.losses]} if graph.losses else {}
-    return {
+    config: dict[str, Any] = {
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
         "input_layers": _places(graph, model._nested_inputs),
-        "output_layers": _places(graph, model._nested_outputs),
-        **added,
+        "output_layers": _places(graph, model._nested_outputs, is_output=True),
     }
+    if graph.losses:
+        config["added_losses"] = [_place(graph, t) for t in graph.losses]
+    config[mask_flow.KEY] = model._masks_end_at_ops
+    return config
 
 
-def _place(graph: Graph, tensor: KerasTensor) -> list[Any]:
-    operation, node_index, tensor_index = tensor._keras_history  # type: ignore[misc]
-    node = operation._inbound_nodes[node_index]
-    kept = graph.nodes_of(operation)
-    return [operation.name, kept.index(node), tensor_index]
+def _place(graph: Graph, tensor: KerasTensor, is_output: bool = False) -> list[Any]:
+    history = graph.history_of(tensor)
+    operation = history.operation
+    call = graph.nodes_of(operation).index(operation._inbound_nodes[history.node_index])
+    first = int(is_output and _counts_from_one(operation))
+    return [operation.name, call + first, history.tensor_index]
 
 
-def _places(graph: Graph, structure: Any) -> Any:
+def _counts_from_one(operation: Any) -> bool:
+    return isinstance(operation, Model) and operation._is_functional()
+
+
+def _places(graph: Graph, structure: Any, is_output: bool = False) -> Any:
     if isinstance(structure, KerasTensor):
-        return _place(graph, structure)
-    return tree.map_structure(lambda t: _place(graph, t), structure)
+        return _place(graph, structure, is_output)
+    return tree.map_structure(lambda t: _place(graph, t, is_output), structure)
 
 
 def _node_config(graph: Graph, node: Node) -> dict[str, Any]:
@@ -99,22 +122,29 @@ def functional_from_config(
     cls: type[Model], config: dict[str, Any], custom_objects: dict[str, Any] | None = None
 ) -> Model:
     """Build a functional model from Keras 3's or tf.keras 2's config."""
-    made: dict[str, Any] = {}
+    return identity.read(lambda: _from_config(cls, config, custom_objects))
+
+
+def _from_config(
+    cls: type[Model], config: dict[str, Any], custom_objects: dict[str, Any] | None
+) -> Model:
+    calls = _Calls(is_by_keras=mask_flow.KEY not in config)
     waiting: list[tuple[Any, list[Any]]] = []
     for data in config["layers"]:
         operation = _make_operation(data, custom_objects)
-        name = data.get("name") or operation.name
-        made[name] = operation
         nodes = data.get("inbound_nodes") or []
+        calls.add(data.get("name") or operation.name, operation, is_source=not nodes)
         waiting.append((operation, list(nodes)))
     # A node can be made once the nodes it refers to are; shared layers make several passes needed.
-    progress = True
-    while progress and any(nodes for _, nodes in waiting):
-        progress = False
-        for operation, nodes in waiting:
-            while nodes and _replay(operation, nodes[0], made):
-                nodes.pop(0)
-                progress = True
+    ends = bool(config.get(mask_flow.KEY, True))
+    with scope.masks_ending_at_ops(ends):
+        progress = True
+        while progress and any(nodes for _, nodes in waiting):
+            progress = False
+            for operation, nodes in waiting:
+                while nodes and _replay(operation, nodes[0], calls):
+                    nodes.pop(0)
+                    progress = True
     left = [operation.name for operation, nodes in waiting if nodes]
     if left:
         raise SerializationError(
@@ -124,21 +154,79 @@ def functional_from_config(
                 f"{left[:10]}",
             )
         )
-
-    def tensor(place: Any) -> KerasTensor:
-        name, node_index, tensor_index = place[:3]
-        operation = made[name]
-        base = getattr(operation, "_first_node", 0)
-        return operation._inbound_nodes[base + node_index].outputs[tensor_index]
-
-    inputs = _structure(config["input_layers"], tensor)
-    outputs = _structure(config["output_layers"], tensor)
+    inputs = _structure(config["input_layers"], calls.tensor)
+    outputs = _structure(config["output_layers"], calls.output_finder(config["output_layers"]))
     extra = {k: config[k] for k in ("trainable",) if k in config}
     kind = Functional if cls is Model or issubclass(cls, Functional) else cls
     model = kind(inputs=inputs, outputs=outputs, name=config.get("name"), **extra)
+    model._masks_end_at_ops = ends
     if config.get("added_losses"):
-        model.add_loss([tensor(place) for place in config["added_losses"]])
+        model.add_loss([calls.tensor(place) for place in config["added_losses"]])
     return model
+
+
+class _Calls:
+    """The calls made so far while a graph is read, by the name of what was called.
+
+    A layer may have been called elsewhere too, in a nested model that holds it; only the calls of
+    this graph count.
+    """
+
+    def __init__(self, is_by_keras: bool) -> None:
+        self.is_by_keras = is_by_keras
+        self._operations: dict[str, Any] = {}
+        self._nodes: dict[str, list[Node]] = {}
+        self._names: dict[int, str] = {}
+
+    def add(self, name: str, operation: Any, is_source: bool) -> None:
+        """Know an operation; an input has its one call already."""
+        self._operations[name] = operation
+        self._nodes[name] = list(operation._inbound_nodes[:1]) if is_source else []
+        self._names[id(operation)] = name
+
+    def note(self, operation: Any) -> None:
+        """Remember the call that was just made."""
+        self._nodes[self._names[id(operation)]].append(operation._inbound_nodes[-1])
+
+    def tensor(self, place: Any) -> KerasTensor:
+        """The tensor at a place.
+
+        Raises:
+            LookupError: The call was not made yet.
+        """
+        name, call, index = place[:3]
+        if call < 0 or index < 0:
+            raise IndexError(place)
+        return self._nodes[name][call].outputs[index]
+
+    def output_finder(self, places: Any) -> Callable[[Any], KerasTensor]:
+        """What finds the tensors of `output_layers`, where some calls are counted from 1."""
+        from_zero = {place[0] for place in _flat_places(places) if place[1] == 0}
+
+        def find(place: Any) -> KerasTensor:
+            name, call, index = place[:3]
+            first = int(_counts_from_one(self._operations[name]) and name not in from_zero)
+            try:
+                return self.tensor((name, call - first, index))
+            except IndexError:
+                raise SerializationError(
+                    message(
+                        "Functional.from_config",
+                        f"output_layers must name calls of the graph; '{name}' is called "
+                        f"{len(self._nodes[name])} time(s)",
+                        f"{list(place[:3])}",
+                    )
+                ) from None
+
+        return find
+
+
+def _flat_places(places: Any) -> list[Any]:
+    if isinstance(places, dict):
+        return [place for value in places.values() for place in _flat_places(value)]
+    if places and isinstance(places[0], str):
+        return [places]
+    return [place for value in places for place in _flat_places(value)]
 
 
 def _structure(places: Any, tensor: Any) -> Any:
@@ -171,8 +259,6 @@ def _make_operation(data: dict[str, Any], custom_objects: dict[str, Any] | None)
                 "Do not open files of this kind from people you do not trust.",
             )
         )
-    # A functional model inside made its own nodes; those of this graph come after them.
-    operation._first_node = len(operation._inbound_nodes) if isinstance(operation, Model) else 0
     return operation
 
 
@@ -185,10 +271,10 @@ def _as_known_op(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "class_name": "Cast" if dtype else "Copy", "config": config}
 
 
-def _replay(operation: Any, node: Any, made: dict[str, Any]) -> bool:
+def _replay(operation: Any, node: Any, calls: _Calls) -> bool:
     """Call `operation` as a config's node says; False while an input is not there yet."""
     try:
-        args, kwargs = _node_arguments(node, made)
+        args, kwargs = _node_arguments(node, calls.tensor)
     except LookupError:
         return False
     if not any_symbolic(args, kwargs):  # it would run at once, however much it makes
@@ -206,15 +292,31 @@ def _replay(operation: Any, node: Any, made: dict[str, Any]) -> bool:
             tuple(tuple(a) if isinstance(a, list) else a for a in args),
             {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()},
         )
+    if calls.is_by_keras and isinstance(node, dict) and isinstance(operation, Layer):
+        kwargs = _without_defaults(operation, kwargs)
     operation(*args, **kwargs)
+    calls.note(operation)
     return True
 
 
-def _node_arguments(node: Any, made: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _without_defaults(layer: Layer, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments without a training flag that nobody gave.
+
+    Keras records the default of `call`, False for `Dropout` and True for `RandomFlip`, and lets
+    `fit` and `predict` set the flag nevertheless. Here a flag that was given in a graph holds
+    always, so a recorded default must not become one.
+    """
+    default = calling.signature_of(type(layer).call).defaults.get("training")
+    if default is not None and kwargs.get("training") is default:
+        return {name: value for name, value in kwargs.items() if name != "training"}
+    return kwargs
+
+
+def _node_arguments(
+    node: Any, tensor: Callable[[Any], KerasTensor]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     def find(name: str, node_index: int, tensor_index: int) -> KerasTensor:
-        operation = made[name]
-        base = getattr(operation, "_first_node", 0)
-        return operation._inbound_nodes[base + node_index].outputs[tensor_index]
+        return tensor((name, node_index, tensor_index))
 
     def decode(value: Any) -> Any:
         if isinstance(value, dict):

@@ -7,8 +7,9 @@ from typing import Any
 
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
-from nacre.core.symbolic import KerasTensor, Node
+from nacre.core.symbolic import History, KerasTensor, Node
 from nacre.layers.base.layer import Layer
+from nacre.layers.core.input_layer import InputLayer
 
 
 class Graph:
@@ -21,6 +22,9 @@ class Graph:
             after all others, so that layers, and so weights, keep their order.
 
     Attributes:
+        entries: The input layer of each input, in order. A tensor within another graph may be an
+            input, as in `Model(hidden, outputs)`; it has an input layer of this graph's own, and
+            the layer that made it is no part of the graph.
         nodes: The calls, each after those it needs.
         operations: Layers and op calls, deepest first; on one depth in the order they are met
             walking back from the outputs. Keras orders layers, and so weights, in this way.
@@ -35,17 +39,44 @@ class Graph:
         self.inputs: list[KerasTensor] = tree.flatten(inputs)
         self.outputs: list[KerasTensor] = tree.flatten(outputs)
         self.losses: list[KerasTensor] = list(losses)
+        self.entries: list[InputLayer] = self._entries()
+        self._entry_of = {id(t): e for t, e in zip(self.inputs, self.entries, strict=True)}
         self._find()
         self._find_losses()
         self._check_names()
+
+    def _entries(self) -> list[InputLayer]:
+        entries: list[InputLayer] = []
+        for tensor in self.inputs:
+            operation = None if tensor._keras_history is None else tensor._keras_history.operation
+            if not isinstance(operation, InputLayer):
+                name = tensor.name if operation is None else _entry_name(tensor)
+                while any(name == entry.name for entry in entries):
+                    name = f"{name}_1"
+                operation = InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+            entries.append(operation)
+        return entries
+
+    def history_of(self, tensor: KerasTensor) -> History:
+        """Which call of this graph made a tensor; of an input, its input layer's."""
+        entry = self._entry_of.get(id(tensor))
+        history = tensor._keras_history
+        if entry is not None and (history is None or history.operation is not entry):
+            return History(entry, 0, 0)
+        if history is None:
+            raise self._refusal(tensor)
+        return history
+
+    def _node_of(self, tensor: KerasTensor) -> Node:
+        history = self.history_of(tensor)
+        return history.operation._inbound_nodes[history.node_index]
 
     def _find(self) -> None:
         finished: list[Node] = []  # each after its parents
         met: dict[int, int] = {}
         done: set[int] = set()
-        stops = {id(t) for t in self.inputs}
         for output in self.outputs:
-            self._walk(output, stops, finished, done, met)
+            self._walk(output, finished, done, met)
         depth_of_node: dict[int, int] = {}
         depth_of_operation: dict[int, int] = {}
         operations: dict[int, Any] = {}
@@ -54,43 +85,31 @@ class Graph:
             operations[key] = node.operation
             depth = max(depth_of_node.get(id(node), 0), depth_of_operation.get(key, 0))
             depth_of_node[id(node)] = depth_of_operation[key] = depth
-            for parent in self._parents(node, stops):
+            for parent in map(self._node_of, node.inputs):
                 depth_of_node[id(parent)] = max(depth + 1, depth_of_node.get(id(parent), 0))
-        for tensor in self.inputs:
-            operation = tensor._keras_history.operation  # type: ignore[union-attr]
-            if id(operation) not in operations:
-                operations[id(operation)] = operation
-                depth_of_operation[id(operation)] = 0
-                met[id(operation)] = -1
-        self.nodes = [n for n in finished if not self._is_source(n, stops)]
+        for entry in self.entries:
+            if id(entry) not in operations:
+                operations[id(entry)] = entry
+                depth_of_operation[id(entry)] = 0
+                met[id(entry)] = -1
+        self.nodes = [n for n in finished if n.inputs]
         self.operations = sorted(
             operations.values(), key=lambda op: (-depth_of_operation[id(op)], met[id(op)])
         )
         self._kept_nodes = {id(n) for n in finished}
+        self._kept_nodes |= {id(entry._inbound_nodes[0]) for entry in self.entries}
 
     def _find_losses(self) -> None:
-        stops = {id(t) for t in self.inputs}
         found: list[Node] = []
         for loss in self.losses:
-            self._walk(loss, stops, found, self._kept_nodes, {})
-        self.nodes += [n for n in found if not self._is_source(n, stops)]
+            self._walk(loss, found, self._kept_nodes, {})
+        self.nodes += [n for n in found if n.inputs]
         known = {id(op): op for op in [*self.operations, *(n.operation for n in found)]}
         self.operations = list(known.values())
-
-    @staticmethod
-    def _is_source(node: Node, stops: set[int]) -> bool:
-        return all(id(t) in stops for t in node.outputs) or not node.inputs
-
-    @staticmethod
-    def _parents(node: Node, stops: set[int]) -> list[Node]:
-        if all(id(t) in stops for t in node.outputs):
-            return []
-        return node.parents
 
     def _walk(
         self,
         tensor: KerasTensor,
-        stops: set[int],
         finished: list[Node],
         done: set[int],
         met: dict[int, int],
@@ -100,10 +119,7 @@ class Graph:
         entered: set[int] = set()
         while stack:
             current, leaving = stack.pop()
-            history = current._keras_history
-            if history is None:
-                self._refuse(current)
-            node = history.operation._inbound_nodes[history.node_index]  # type: ignore[union-attr]
+            node = self._node_of(current)
             if leaving:
                 if id(node) not in done:
                     done.add(id(node))
@@ -114,21 +130,19 @@ class Graph:
             entered.add(id(node))
             met.setdefault(id(node.operation), len(met))
             stack.append((current, True))
-            if id(current) in stops:
-                continue
-            if not node.inputs:
-                self._refuse(current)
+            if not node.inputs and id(current) not in self._entry_of:
+                raise self._refusal(current)
             stack.extend((t, False) for t in reversed(node.inputs))
 
-    def _refuse(self, tensor: KerasTensor) -> None:
-        names = [t.name for t in self.inputs]
-        raise ArgumentError(
+    def _refusal(self, tensor: KerasTensor) -> ArgumentError:
+        names = [entry.name for entry in self.entries]
+        what, fix = _origin(tensor)
+        return ArgumentError(
             message(
                 "Model",
                 "every output must be reached from the inputs",
-                f"tensor '{tensor.name}' of shape {tensor.shape}, which none of the inputs "
-                f"{names} leads to",
-                "Add the missing Input to inputs=[...].",
+                f"{what}, which none of the inputs {names} leads to",
+                fix,
             )
         )
 
@@ -181,8 +195,35 @@ class Graph:
             if len(results) != len(node.outputs):
                 results = [r for r in results if r is not None]
             for tensor, result in zip(node.outputs, results, strict=False):
-                known[id(tensor)] = result
+                known.setdefault(id(tensor), result)  # an input keeps the value that was given
         if add_loss is not None:
             for loss in self.losses:
                 add_loss(known[id(loss)])
         return tree.map_structure(lambda t: known[id(t)], self.output_structure)
+
+
+def _entry_name(tensor: KerasTensor) -> str:
+    """A name for the input layer that stands for a layer's output."""
+    history = tensor._keras_history
+    assert history is not None
+    several = f"_{history.tensor_index}" if history.tensor_index else ""
+    return f"{history.operation.name}_output{several}"
+
+
+def _origin(tensor: KerasTensor) -> tuple[str, str]:
+    """What a tensor that no input leads to is, and what to do about it."""
+    history = tensor._keras_history
+    if history is None:
+        return (
+            f"a symbolic tensor of shape {tensor.shape} that no layer, op or Input made",
+            "Make inputs with nacre.Input(...); leave masks to the layers, which find them.",
+        )
+    if isinstance(history.operation, InputLayer):
+        return (
+            f"the Input '{history.operation.name}' of shape {tensor.shape}",
+            "Add it to inputs=[...], or build the outputs from the inputs that are there.",
+        )
+    return (
+        f"'{history.operation.name}' of shape {tensor.shape}, which takes no tensor",
+        "Build the outputs from the inputs that are there.",
+    )

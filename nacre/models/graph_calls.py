@@ -73,7 +73,7 @@ def input_names(model: Model) -> list[str]:
     structure = model._nested_inputs
     if isinstance(structure, dict):
         return [str(path[0]) for path, _ in tree.flatten_with_path(structure)]
-    return [t._keras_history.operation.name for t in tree.flatten(structure)]
+    return [entry.name for entry in model._graph.entries]
 
 
 def output_names(model: Model) -> list[str]:
@@ -95,10 +95,12 @@ def standardize_inputs(model: Model, inputs: Any) -> list[Any]:
     who = model._who()
     given = _match(model, inputs, who)
     values = []
-    for tensor, value, name in zip(expected, given, input_names(model), strict=True):
+    names = input_names(model)
+    for tensor, value, name, entry in zip(
+        expected, given, names, model._graph.entries, strict=True
+    ):
         if value is None:
-            operation = tensor._keras_history.operation
-            if not getattr(operation, "optional", False):
+            if not entry.optional:
                 raise ShapeError(message(who, f"input '{name}' must be given", "None"))
             values.append(None)
             continue
@@ -111,11 +113,7 @@ def _match(model: Model, inputs: Any, who: str) -> list[Any]:
     names = input_names(model)
     if isinstance(inputs, dict):
         missing = [n for n in names if n not in inputs]
-        optional = {
-            n
-            for n, t in zip(names, model._graph.inputs, strict=True)
-            if getattr(t._keras_history.operation, "optional", False)
-        }
+        optional = {n for n, e in zip(names, model._graph.entries, strict=True) if e.optional}
         missing = [n for n in missing if n not in optional]
         extra = [n for n in inputs if n not in names]
         if missing or (extra and isinstance(structure, dict) is False and count == 1 and missing):

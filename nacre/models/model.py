@@ -89,6 +89,7 @@ class Model(Trainable):
         self._graph_layers: list[Layer] = []
         self._nested_inputs: Any = None
         self._nested_outputs: Any = None
+        self._masks_end_at_ops = False  # see mask_flow.py
         self._string_inputs: Any = None  # 'string' or None for each input a call was given
         self._trainer: CompiledTraining | None = None
         self._call_plan = CallCache()
@@ -245,6 +246,14 @@ class Model(Trainable):
             attach_losses(self, symbolic)
         super().add_loss([item for item in items if not isinstance(item, KerasTensor)])
 
+    def _is_functional(self) -> bool:
+        """Whether Keras counts the making of the model as a call of its own: see `graph_config`."""
+        return self._graph is not None
+
+    def _call_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with scope.masks_ending_at_ops(self._masks_end_at_ops):
+            return super()._call_arrays(args, kwargs)
+
     def _runs_its_graph(self) -> bool:
         """Whether the graph is what a call computes: not in classes with a `call` of their own."""
         return self._graph is not None and type(self).call is Model.call
@@ -262,7 +271,8 @@ class Model(Trainable):
                 return tree.map_structure(
                     lambda t: KerasTensor(t.shape, t.dtype), self._nested_outputs
                 )
-        return super().compute_output_spec(*args, **kwargs)
+        with scope.masks_ending_at_ops(self._masks_end_at_ops):
+            return super().compute_output_spec(*args, **kwargs)
 
     def _runs_eagerly(self) -> bool:
         if self.__dict__.get("_eager_only") or is_late(self):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nacre.core import scope
+from nacre.core import identity, scope
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
@@ -17,6 +17,7 @@ from nacre.layers.base.weights import own_scope
 from nacre.layers.core.input_layer import Input, InputLayer
 from nacre.layers.preprocessing.text import TextVectorization
 from nacre.layers.preprocessing.vocabulary import StringLookup
+from nacre.models import mask_flow
 from nacre.models.functional import functional_from_config
 from nacre.models.graph_calls import attach_graph
 from nacre.models.model import Model
@@ -143,7 +144,8 @@ class Sequential(Model):
         first = self._layers[0]
         tensor = first._inbound_nodes[0].outputs[0]
         inputs = tensor
-        with own_scope(self, self.name):  # a call or build under way has opened it already
+        ends = scope.masks_ending_at_ops(self._masks_end_at_ops)
+        with ends, own_scope(self, self.name):  # a call or build under way has opened it already
             for layer in self._layers[1:]:
                 tensor = layer(tensor)
         attach_graph(self, inputs, tensor)
@@ -185,11 +187,28 @@ class Sequential(Model):
             # The batch size seen first is no rule for later batches.
             self._layers.insert(0, InputLayer(batch_shape=(None, *shape[1:]), dtype=dtype))
 
+    def _forget_batch_size(self) -> None:
+        """Take a fixed batch size out of the input layer, unless a layer keeps its state by row.
+
+        Keras writes the size of the last batch of `fit` there, and lets any other size in.
+        """
+        first = self._layers[0] if self._layers else None
+        if not isinstance(first, InputLayer) or first.batch_shape[0] is None:
+            return
+        if not any(getattr(layer, "stateful", False) for layer in self._flatten_layers()):
+            shape = (None, *first.batch_shape[1:])
+            self._layers[0] = InputLayer(
+                batch_shape=shape, dtype=first.dtype, name=first.name, optional=first.optional
+            )
+
     def get_build_config(self) -> dict[str, Any]:
         """The shape of the input, where it is known."""
         if self._graph is None:
             return super().get_build_config()
         return {"input_shape": tuple(self._graph.inputs[0].shape)}
+
+    def _is_functional(self) -> bool:
+        return False
 
     def _runs_its_graph(self) -> bool:
         return self._graph is not None and type(self).call is Sequential.call
@@ -215,6 +234,9 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         """The layers, as plain data."""
+        return identity.written(self._config)
+
+    def _config(self) -> dict[str, Any]:
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
@@ -223,6 +245,7 @@ class Sequential(Model):
         }
         if self._graph is not None:
             config["build_input_shape"] = list(self._graph.inputs[0].shape)
+        config[mask_flow.KEY] = self._masks_end_at_ops
         return config
 
     @classmethod
@@ -233,11 +256,25 @@ class Sequential(Model):
             config = {"layers": config}
         if "input_layers" in config:
             return functional_from_config(cls, config, custom_objects)  # type: ignore[return-value]
+        return identity.read(lambda: cls._from_stack(config, custom_objects))
+
+    @classmethod
+    def _from_stack(cls, config: dict[str, Any], custom_objects: Any) -> Sequential:
         model = cls(name=config.get("name"))
         if config.get("trainable") is False:
             model.trainable = False
+        made: list[tuple[Any, Layer]] = []
         for data in config["layers"]:
-            model.add(deserialize_keras_object(data, custom_objects), rebuild=False)
+            # Keras does not say that a layer stands twice in the stack; no two others have equal
+            # names.
+            layer = next((layer for known, layer in made if known == data), None)
+            if layer is None or identity.name_in(data) is None:
+                layer = deserialize_keras_object(data, custom_objects)
+                made.append((data, layer))
+            model.add(layer, rebuild=False)
+        model._masks_end_at_ops = bool(config.get(mask_flow.KEY, True))
+        if mask_flow.KEY not in config:
+            model._forget_batch_size()
         model._rebuild()
         shape = config.get("build_input_shape")
         if model._graph is None and shape and model._layers:

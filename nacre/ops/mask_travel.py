@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from nacre.ops._define import Op
 
 
+# The reason that stands in reports where a model keeps Keras's flow of masks.
+END_OF_KERAS = "masks end at ops in this model, as in Keras, which wrote its file"
+
+
 def carry(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
     """Send the masks of an op's arguments on to its results, by the op's rule.
 
@@ -32,6 +36,12 @@ def carry(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -
     if not found:
         if recorder is not None:
             recorder.op_called(op, args, kwargs, outputs, [], None)
+        return
+    if scope.masks_end_at_ops():
+        if recorder is not None:
+            given = [scope.get_mask(leaf) for leaf in _leaves((*args, *kwargs.values()))]
+            masks = [mask for mask in given if mask is not None]
+            recorder.op_called(op, args, kwargs, outputs, masks, END_OF_KERAS)
         return
     tensors, masks, use = _described(op, args, kwargs, outputs)
     why = None
@@ -107,4 +117,4 @@ def _attach(context: Any, result: Any, mask: Any) -> None:
         context.carried[id(result)] = result
 
 
-__all__ = ["carry"]
+__all__ = ["END_OF_KERAS", "carry"]

@@ -54,10 +54,15 @@ class LegacyGroup:
 
 def collect(model: Any) -> tuple[list[str], list[LegacyGroup]]:
     """Names of the layers, and all groups, the model's own last."""
-    groups = [LegacyGroup(layer.name, layer_variables(layer)) for layer in model.layers]
+    groups = [LegacyGroup(layer.name, layer_variables(layer)) for layer in _each_once(model)]
     names = [group.name for group in groups]
     groups.append(LegacyGroup(TOP_LEVEL, top_variables(model)))
     return names, groups
+
+
+def _each_once(model: Any) -> list[Any]:
+    """The layers of a model; one that stands twice in a stack only in its first place."""
+    return list({id(layer): layer for layer in model.layers}.values())
 
 
 def write(root: h5py.Group, names: list[str], groups: list[LegacyGroup], version: str) -> None:
@@ -162,7 +167,7 @@ def _pairs_by_name(
         WeightsMismatchError: Not one name with weights is the model's and the file's.
     """
     sources = {layer.name: layer for layer in in_file if layer.names}
-    layers = [(layer, layer_variables(layer)) for layer in model.layers]
+    layers = [(layer, layer_variables(layer)) for layer in _each_once(model)]
     own = {layer.name: (layer, variables) for layer, variables in layers if variables}
     pairs = [(*own[name], sources[name]) for name in own if name in sources]
     left, unused = [n for n in own if n not in sources], [n for n in sources if n not in own]
@@ -193,7 +198,7 @@ def _listed(names: Iterable[str]) -> str:
 def _pairs_in_order(
     model: Any, in_file: list[_FileLayer], who: str, skip_mismatch: bool, differences: Differences
 ) -> list[tuple[Any, Any, _FileLayer]]:
-    layers = [(layer, layer_variables(layer)) for layer in model.layers]
+    layers = [(layer, layer_variables(layer)) for layer in _each_once(model)]
     layers = [(layer, variables) for layer, variables in layers if variables]
     sources = [layer for layer in in_file if layer.names]
     if len(layers) != len(sources):

@@ -15,6 +15,7 @@ from typing import Any
 from nacre.core.errors import SerializationError, message
 from nacre.core.registry import builtin
 from nacre.layers.base.layer import Layer
+from nacre.models import mask_flow
 from nacre.saving.migrate_keras1 import from_keras1, is_keras1
 from nacre.saving.old_functions import OLD_HARD_SIGMOID
 
@@ -198,8 +199,6 @@ def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
         for layer in layers
         if _is_model(layer) and _starts_at_one(layer, config)
     }
-    if not shifted:
-        return config
 
     def move(place: Any) -> Any:
         if (
@@ -217,12 +216,68 @@ def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
         return place
 
     moved = [{**layer, "inbound_nodes": move(layer.get("inbound_nodes", []))} for layer in layers]
-    return {
+    config = {
         **config,
         "layers": moved,
         "input_layers": move(config.get("input_layers")),
         "output_layers": move(config.get("output_layers")),
     }
+    return count_outputs_from_one(config)
+
+
+def count_outputs_from_one(config: dict[str, Any]) -> dict[str, Any]:
+    """A graph's config whose `output_layers` count calls of functional models within from 1.
+
+    That is Keras 3's way; in `inbound_nodes` calls are counted from 0.
+    """
+    nested = {layer.get("name") for layer in config.get("layers", []) if _is_functional(layer)}
+
+    def move(places: Any) -> Any:
+        if isinstance(places, dict):
+            return {name: move(place) for name, place in places.items()}
+        if isinstance(places, list) and places and isinstance(places[0], str):
+            return [places[0], places[1] + (places[0] in nested), *places[2:]]
+        return [move(place) for place in places] if isinstance(places, list) else places
+
+    return {**config, "output_layers": move(config.get("output_layers"))}
+
+
+def _is_functional(layer: dict[str, Any]) -> bool:
+    inner = layer.get("config")
+    return isinstance(inner, dict) and "output_layers" in inner
+
+
+def from_first_nacre(data: Any) -> Any:
+    """A config by nacre's first files as it is written today, at every depth.
+
+    They counted the calls of nested models from 0 everywhere, and sent masks through ops without
+    saying so.
+    """
+    if isinstance(data, list):
+        return [from_first_nacre(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    data = {key: from_first_nacre(value) for key, value in data.items()}
+    if "output_layers" in data and "input_layers" in data and mask_flow.KEY not in data:
+        return {**count_outputs_from_one(data), mask_flow.KEY: False}
+    if data.get("class_name") == "Sequential" and isinstance(data.get("config"), dict):
+        return {**data, "config": {mask_flow.KEY: False, **data["config"]}}
+    return data
+
+
+def is_first_nacre(data: dict[str, Any]) -> bool:
+    """Whether nacre wrote a model's config before configs said so.
+
+    Keras names its class `Functional` as a registered one; the first configs of nacre did not.
+    """
+    inner = data.get("config")
+    return (
+        "module" in data
+        and data.get("registered_name") is None
+        and isinstance(inner, dict)
+        and "output_layers" in inner
+        and mask_flow.KEY not in inner
+    )
 
 
 def _is_model(layer: dict[str, Any]) -> bool:

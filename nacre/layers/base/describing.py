@@ -11,7 +11,7 @@ from nacre.core.errors import message
 from nacre.core.names import name_scope
 from nacre.core.registry import is_builtin
 from nacre.core.strings import is_text
-from nacre.core.symbolic import Node, infer
+from nacre.core.symbolic import KerasTensor, Node, infer
 from nacre.layers.base import arguments, calling
 from nacre.layers.base.building import Buildable
 from nacre.layers.base.input_spec import check_inputs
@@ -62,10 +62,7 @@ class Describable(Buildable, MaskPassing):
         except Exception as error:
             arguments.explain(self, error, tensors)
             raise
-        # Masks and the training flag are found anew when the graph runs; only what the user gave
-        # belongs to the node.
-        kept = {k: kwargs[k] for k in given if k in kwargs}
-        Node(self, args, kept, outputs)
+        Node(self, args, _as_given(given, kwargs, tensors), outputs)
         previous = masks_of(first) if first is not None else None
         overridden = type(self).compute_mask is not Describable.compute_mask
         if overridden or (self.supports_masking and previous is not None):
@@ -159,3 +156,27 @@ class Describable(Buildable, MaskPassing):
             )
         tensors = getattr(self._inbound_nodes[0], side)
         return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _as_given(
+    given: dict[str, Any], filled: dict[str, Any], tensors: dict[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a node: what the caller gave, converted, without what was filled in.
+
+    Masks and the training flag are found anew when the graph runs. So is a mask that came through
+    ops and is handed on with its tensor, `layer(x, mask=x._keras_mask)`: no call makes it.
+    """
+    travelling = [scope.get_mask(leaf) for leaf in tree.flatten(tensors)]
+
+    def is_found_anew(value: Any) -> bool:
+        return (
+            isinstance(value, KerasTensor)
+            and value._keras_history is None
+            and any(value is mask for mask in travelling)
+        )
+
+    return {
+        name: None if value is None or is_found_anew(value) else filled[name]
+        for name, value in given.items()
+        if name in filled
+    }

@@ -64,6 +64,7 @@ class Layer(Describable, LossHolder):
     """
 
     _is_layer = True
+    _has_identity = True  # in configs: see core/identity.py
     _config_module = "keras.layers"
     _config_class_name = "Layer"
     _takes_strings = False  # built-in layers say so; layers of users are not asked

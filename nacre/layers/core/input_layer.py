@@ -34,6 +34,7 @@ class InputLayer(Layer):
     """
 
     _takes_strings = True
+    _has_identity = False  # without weights; a nested graph and the one around it may have the same
 
     def __init__(
         self,

@@ -10,13 +10,14 @@ from typing import Any
 
 import h5py
 
+from nacre.core import identity
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
 from nacre.optimizers import Optimizer
 from nacre.saving import archive, hdf5, legacy_layout, weights
 from nacre.saving.formats.native import KERAS_VERSION, compile_model, config_text, nacre_version
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.layout import INNER_NAMES
-from nacre.saving.migrate import migrate_config
+from nacre.saving.migrate import from_first_nacre, migrate_config
 from nacre.saving.migrate_training import migrate_training
 
 
@@ -64,6 +65,8 @@ def _older_form(data: dict[str, Any]) -> dict[str, Any]:
     if data.get("module") == "keras.layers":
         name = INNER_NAMES.get(name, name)
     result = {"class_name": name, "config": config}
+    if identity.KEY in data:
+        result[identity.KEY] = data[identity.KEY]
     if "keras.src.ops" in str(data.get("module")):
         result["module"] = data["module"]  # tells `Add`, the op, from the layer
     return result
@@ -145,6 +148,8 @@ def load(
         if not version and root is not None:
             version = hdf5.text_attribute(root, "keras_version") or ""
         config = migrate_config(config, version)
+        if hdf5.text_attribute(file, "nacre_version"):
+            config = from_first_nacre(config)
         config, functions = take_out_code(config, who)
         with CustomObjectScope({**functions, **(custom_objects or {})}):
             model = deserialize_keras_object(config)

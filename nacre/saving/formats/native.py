@@ -12,8 +12,9 @@ from nacre.core.registry import CustomObjectScope, deserialize_keras_object, pla
 from nacre.core.warning import warn
 from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.lambdas import take_out_code
-from nacre.saving.migrate import migrate_config
+from nacre.saving.migrate import from_first_nacre, migrate_config
 from nacre.saving.migrate_training import migrate_compile
+from nacre.saving.shared_calls import counted_apart, counted_together
 
 # The version whose files ours are like; Keras reads it to choose how to open them.
 KERAS_VERSION = "3.15.1"
@@ -26,7 +27,7 @@ def nacre_version() -> str:
 
 def to_files(model: Any, include_optimizer: bool = True) -> tuple[dict[str, bytes], list[Any]]:
     """The members of a `.keras` archive, and the arrays in it."""
-    config = plain_config(model)
+    config = counted_together(plain_config(model))
     if not include_optimizer:
         config.pop("compile_config", None)
     content, groups = weights.to_bytes(model, optimizer=include_optimizer)
@@ -118,9 +119,12 @@ def load(
         raise FileFormatError(message(who, "config.json must describe a model", str(config)[:80]))
     version = str(metadata.get("keras_version", "3")) if isinstance(metadata, dict) else "3"
     compile_config = config.pop("compile_config", None)
+    by_nacre = isinstance(metadata, dict) and "nacre_version" in metadata
     is_old = version.split(".")[0] in ("1", "2")
     if is_old:
         config = migrate_config(config, version)
+    if by_nacre:
+        config = from_first_nacre(counted_apart(config))
     with hdf5.open_file(files[archive.WEIGHTS], who) as file:
         assets.put_into_config(config, files, file)
     config, functions = take_out_code(config, who)

@@ -1,0 +1,88 @@
+"""How the calls of a layer that stands in several graphs are counted in `.keras` files.
+
+In memory, in JSON and in `.h5` each graph counts the calls of a layer it has for itself. Reading a
+`.keras` file Keras 3.15.1 makes a layer with a `shared_object_id` once, and then counts all its
+calls, those of nested models first, in the order the graphs are read (found by giving it files
+with either count). So the places in such a file are moved when it is written, and moved back when
+it is read. Files without shared layers stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.core.identity import KEY
+
+
+def counted_together(config: Any) -> Any:
+    """A model's config with the places that a `.keras` file holds."""
+    return _Moved(1).moved(config)
+
+
+def counted_apart(config: Any) -> Any:
+    """A config out of a `.keras` file, each graph with counts of its own."""
+    return _Moved(-1).moved(config)
+
+
+class _Moved:
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+        self.calls: dict[Any, int] = {}  # by number of the layer, in the graphs walked so far
+        self.done: set[Any] = set()
+
+    def moved(self, node: Any) -> Any:
+        """The same with moved places, depth first."""
+        if isinstance(node, list):
+            return [self.moved(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        number = node.get(KEY)
+        if isinstance(number, int):
+            if number in self.done:
+                return node  # it is made once: its second entry is never read
+            self.done.add(number)
+        if isinstance(node.get("layers"), list):
+            return self._graph(node) if "output_layers" in node else self._stack(node)
+        return {key: self.moved(value) for key, value in node.items()}
+
+    def _stack(self, config: dict[str, Any]) -> dict[str, Any]:
+        layers = [self.moved(layer) for layer in config["layers"]]
+        for layer in layers:
+            self._count(layer, 1)
+        return {**config, "layers": layers}
+
+    def _graph(self, config: dict[str, Any]) -> dict[str, Any]:
+        layers = [self.moved(layer) for layer in config["layers"]]
+        shared = [layer for layer in layers if isinstance(layer, dict) and KEY in layer]
+        first = {layer.get("name"): self.calls.get(layer[KEY], 0) for layer in shared}
+        for layer in shared:
+            self._count(layer, len(layer.get("inbound_nodes") or []))
+        if any(first.values()):
+            layers = [
+                {**layer, "inbound_nodes": self._places(layer.get("inbound_nodes"), first)}
+                for layer in layers
+            ]
+            ends = ("input_layers", "output_layers", "added_losses")
+            config = {
+                **config,
+                **{key: self._places(config[key], first) for key in ends if key in config},
+            }
+        return {**config, "layers": layers}
+
+    def _count(self, layer: Any, count: int) -> None:
+        if isinstance(layer, dict) and isinstance(layer.get(KEY), int):
+            self.calls[layer[KEY]] = self.calls.get(layer[KEY], 0) + count
+
+    def _places(self, node: Any, first: dict[Any, int]) -> Any:
+        """Every `[name, call, output]` within, moved by the calls made before this graph's."""
+        if isinstance(node, dict):
+            return {key: self._places(value, first) for key, value in node.items()}
+        if not isinstance(node, list):
+            return node
+        is_place = len(node) >= 3 and isinstance(node[0], str) and isinstance(node[1], int)
+        if is_place and first.get(node[0]):
+            return [node[0], node[1] + self.sign * first[node[0]], *node[2:]]
+        return [self._places(item, first) for item in node]
+
+
+__all__ = ["counted_apart", "counted_together"]

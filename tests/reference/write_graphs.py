@@ -1,0 +1,48 @@
+"""Let nacre write the models of `cases/graphs.py`, for `check_nacre_files.py` to open in Keras.
+
+Usage: python write_graphs.py FOLDER        (with nacre)
+       KERAS_BACKEND=jax python check_nacre_files.py FOLDER        (with Keras)
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+sys.path[:0] = [str(ROOT.parent), str(ROOT.parent.parent)]
+
+import numpy as np  # noqa: E402
+from cases.graphs import GRAPH_CASES, MASKED, inputs_of, set_weights  # noqa: E402
+from cases.models import spread  # noqa: E402
+
+import nacre  # noqa: E402
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, np.ndarray] = {}
+    for case in GRAPH_CASES:
+        nacre.backend.clear_session()
+        model = case.builder(nacre)
+        if case.id in MASKED:  # as Keras computes them: written by Keras, opened here
+            model = nacre.models.load_model(ROOT / "files" / "graphs" / f"{case.id}.keras")
+        set_weights(case.id, model)
+        inputs = inputs_of(case.id, model)
+        outputs = model.predict(list(inputs.values()), verbose=0)
+        arrays |= {f"{case.id}/x_{name}": value for name, value in inputs.items()}
+        arrays |= {f"{case.id}/y_{name or 0}": value for name, value in spread(outputs).items()}
+        arrays[f"{case.id}/count"] = np.asarray(model.count_params())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.save(folder / f"{case.id}.keras")
+            model.save(folder / f"{case.id}.h5")
+            model.save_weights(folder / f"{case.id}.weights.h5")
+        (folder / f"{case.id}.json").write_text(model.to_json(), encoding="utf-8")
+    np.savez_compressed(folder / "expected.npz", **arrays)
+
+
+if __name__ == "__main__":
+    main()
