@@ -221,7 +221,7 @@ def _origin(tensor: KerasTensor) -> tuple[str, str]:
     if isinstance(history.operation, InputLayer):
         return (
             f"the Input '{history.operation.name}' of shape {tensor.shape}",
-            "Add it to inputs=[...], or build the outputs from the inputs that are there.",
+            "Add the missing Input to inputs=[...], or build on the inputs that are there.",
         )
     return (
         f"'{history.operation.name}' of shape {tensor.shape}, which takes no tensor",
