@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Collection
+from itertools import count
 
 from nacre.core.held import Held
 
@@ -35,9 +37,21 @@ def auto_name(prefix: str) -> str:
     """The next free name for `prefix`: `dense`, then `dense_1`, `dense_2` ..."""
     prefix = to_snake_case(prefix)
     with _lock:
-        count = _counts.get(prefix, 0)
-        _counts[prefix] = count + 1
-    return prefix if count == 0 else f"{prefix}_{count}"
+        number = _counts.get(prefix, 0)
+        _counts[prefix] = number + 1
+    return prefix if number == 0 else f"{prefix}_{number}"
+
+
+def free_name(base: str, taken: Collection[str]) -> str:
+    """`base`, or the first of `base_1`, `base_2` ... that is not taken.
+
+    Example:
+        >>> free_name("auc", ["auc", "auc_pr"])
+        'auc_1'
+    """
+    if base not in taken:
+        return base
+    return next(name for n in count(1) if (name := f"{base}_{n}") not in taken)
 
 
 def get_uid(prefix: str = "") -> int:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from nacre.core import tree
 from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, message
-from nacre.core.names import auto_name
+from nacre.core.names import to_snake_case
 from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, plain_config, refuse_classes
 from nacre.core.safety import reads_config
@@ -27,7 +27,7 @@ class Loss:
     calling the object weights, masks and reduces these.
 
     Args:
-        name: Name in logs and messages; automatic by default.
+        name: Name in logs and messages; that of the class by default.
         reduction: 'sum_over_batch_size' or 'mean' (sum ÷ number of values), 'sum',
             'mean_with_sample_weight' (sum ÷ sum of weights), 'none' or None (no reduction).
         dtype: Dtype of the computation; floatx by default, whatever the model computes in.
@@ -53,7 +53,7 @@ class Loss:
         reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,
     ) -> None:
-        self.name = name or auto_name(type(self).__name__)
+        self.name = name or to_snake_case(type(self).__name__)
         self.reduction = standardize_reduction(f"loss '{self.name}'", reduction)
         self._given_dtype = dtype
         self._dtype_policy: DTypePolicy = get_policy(dtype or floatx())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message, unknown_name
-from nacre.core.names import auto_name, name_scope
+from nacre.core.names import free_name, name_scope, to_snake_case
 from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, get_registered_object
 from nacre.core.safety import reads_config
@@ -30,6 +31,9 @@ def _first_value(initializer: Any) -> Any:
     return initializer() if isinstance(initializer, type) else initializer
 
 
+_MADE = itertools.count()
+
+
 class Metric:
     """A quantity gathered over batches.
 
@@ -38,7 +42,9 @@ class Metric:
 
     Args:
         dtype: Dtype of the result.
-        name: Name in logs; automatic by default.
+        name: Name in logs; by default that of the class, as `auc`. Several without a name in one
+            `compile` become `auc`, `auc_1` in the order they were made. (Keras counts them in the
+            whole process, so that the next fold logs `auc_2`.)
 
     Attributes:
         direction: 'max' where a larger result is better, 'min' where a smaller one is; None where
@@ -59,7 +65,11 @@ class Metric:
     direction: str | None = None
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
-        self.name = name or auto_name(type(self).__name__)
+        # Without a name it has that of its class, in every fold and whatever was made before. Where
+        # several in one compile have none, `name_apart` numbers them.
+        self._automatic_name = None if name else to_snake_case(type(self).__name__)
+        self._made = next(_MADE)
+        self.name = name or self._automatic_name or ""
         # Metrics gather in float32 even where layers compute in 16 bits.
         self._dtype_policy: DTypePolicy = get_policy(dtype or "float32")
         self._dtype = self._dtype_policy.compute_dtype
@@ -248,3 +258,25 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def name_apart(metrics: Iterable[Metric]) -> None:
+    """Number metrics that were given no name, so that no two of these have the same one.
+
+    They are counted in the order they were made; names that were given stay.
+
+    Example:
+        >>> import nacre
+        >>> several = [nacre.metrics.AUC(), nacre.metrics.Mean(name="auc"), nacre.metrics.AUC()]
+        >>> name_apart(several)
+        >>> [metric.name for metric in several]
+        ['auc_1', 'auc', 'auc_2']
+    """
+    unique = list({id(metric): metric for metric in metrics}.values())
+    automatic = [m for m in unique if m.name == m._automatic_name]
+    taken = {m.name for m in unique if m.name != m._automatic_name}
+    for metric in sorted(automatic, key=lambda m: m._made):
+        metric.name = metric._automatic_name = free_name(
+            to_snake_case(type(metric).__name__), taken
+        )
+        taken.add(metric.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax.numpy as jnp
@@ -16,11 +17,12 @@ from nacre.core.errors import (
     nearest,
 )
 from nacre.core.lambdas import is_lambda
+from nacre.core.names import free_name
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.terminal import show
 from nacre.losses.loss import Loss
 from nacre.metrics import from_logits
-from nacre.metrics.metric import Metric
+from nacre.metrics.metric import Metric, name_apart
 
 
 class Output:
@@ -112,6 +114,8 @@ class CompiledTraining:
             self.given["weighted_metrics"], names, "weighted_metrics", self.who
         )
         self.choices = []
+        given = tree.flatten([self.given["metrics"], self.given["weighted_metrics"]])
+        name_apart(m for m in (*given, *model.metrics) if isinstance(m, Metric))
         outputs = []
         for i, name in enumerate(names):
             output = Output(
@@ -130,8 +134,7 @@ class CompiledTraining:
                     if shown in taken and uses_weights:  # the same metric, with and without
                         weighted_label = f"weighted_{label}"
                         shown = weighted_label if len(names) == 1 else f"{name}_{weighted_label}"
-                    if shown in taken:
-                        shown = f"{shown}_{sum(t.startswith(shown) for t in taken)}"
+                    shown = free_name(shown, taken)
                     output.metrics.append((shown, metric, uses_weights))
                     said = from_logits.sentence(shown, metric, output.loss, predictions[i])
                     self.choices.extend([said] if said else [])
@@ -250,14 +253,14 @@ class CompiledTraining:
     def named_metrics(self, model: Any) -> list[tuple[str, Metric]]:
         """(name in logs, metric), the loss first."""
         if _own_metrics(model):  # the user's own list is all there is to report
-            return [(m.name, m) for m in model.metrics]
+            return _apart((m.name, m) for m in model.metrics)
         named: list[tuple[str, Metric]] = [("loss", self.loss_tracker)]
         named.extend(self._trackers())
         for output in self.outputs or ():
             named.extend((name, metric) for name, metric, _ in output.metrics)
         known = {id(m) for _, m in named}
         named.extend((m.name, m) for m in model.metrics if id(m) not in known)
-        return named
+        return _apart(named)
 
     def results(self, model: Any) -> dict[str, Any]:
         """What is reported so far, by name."""
@@ -276,6 +279,14 @@ class CompiledTraining:
 
 
 _CHOSEN = frozenset(("accuracy", "acc", "crossentropy", "ce"))
+
+
+def _apart(named: Iterable[tuple[str, Metric]]) -> list[tuple[str, Metric]]:
+    """The pairs with names that are all different, so that none hides another in the logs."""
+    apart: dict[str, Metric] = {}
+    for name, metric in named:
+        apart[free_name(name, apart)] = metric
+    return list(apart.items())
 
 
 def _no_targets(name: str, y: Any) -> LossInputError:
