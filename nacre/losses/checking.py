@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import config
-from nacre.core.errors import LossInputError, message
+from nacre.core.dtypes import device_dtype
+from nacre.core.errors import DTypeError, LossInputError, message
+from nacre.core.indices import check_width
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.variable import Variable
 
@@ -24,7 +26,13 @@ def as_array(value: Any) -> Any:
     if isinstance(value, Variable):
         return value.value
     try:
-        return jnp.asarray(to_numpy_if_foreign(value))
+        value = to_numpy_if_foreign(value)
+        if not isinstance(value, jax.Array):
+            value = np.asarray(value)
+            check_width("a loss or metric", value, device_dtype(value.dtype))
+        return jnp.asarray(value)
+    except DTypeError:
+        raise
     except (TypeError, ValueError) as error:
         if isinstance(error, jax.errors.JAXTypeError):  # a traced value in the wrong place
             raise
@@ -132,12 +140,21 @@ def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
             fix = f"{_use(who, 'one-hot')}, or give class indices: y.argmax(axis=-1)."
         rule = f"targets must be class indices of shape {_batch_shape(wanted)}, 0…{classes - 1}"
         raise LossInputError(message(who, rule, got, fix))
+    if jnp.issubdtype(y_true.dtype, jnp.floating):  # a fraction is no class
+        y_true = jnp.where(y_true == jnp.floor(y_true), y_true, -1)
     if not jnp.issubdtype(y_true.dtype, jnp.integer):
         y_true = y_true.astype("int32")
     return y_true, y_pred
 
 
-def check_labels(who: str, labels: Any, classes: int, ignore_class: int | None = None) -> None:
+def check_labels(
+    who: str,
+    labels: Any,
+    classes: int,
+    ignore_class: int | None = None,
+    *,
+    weights: Any = None,
+) -> None:
     """Refuse class indices outside 0…classes − 1. For host arrays; it looks at every value.
 
     Args:
@@ -145,28 +162,75 @@ def check_labels(who: str, labels: Any, classes: int, ignore_class: int | None =
         labels: Class indices.
         classes: How many classes the predictions have.
         ignore_class: An index that is allowed although it is no class.
+        weights: Weights of the labels, or of their first axes; where they are 0, anything may
+            stand.
 
     Raises:
-        LossInputError: A label is no class.
+        LossInputError: A label is no class; the first one and its row are named.
     Example:
         >>> check_labels("loss 'sparse_categorical_crossentropy'", [0, 2], 3)
     """
     values = np.asarray(labels)
-    if ignore_class is not None:
-        values = values[values != ignore_class]
     if values.size == 0:
         return
+    wrong = ~((values >= 0) & (values < classes))
+    if values.dtype.kind == "f":
+        wrong |= values != np.floor(values)
+    if not wrong.any():
+        return
+    if ignore_class is not None:
+        wrong &= values != ignore_class
+    if weights is not None:
+        counts = np.asarray(weights) != 0
+        if counts.ndim == values.ndim + 1 and counts.shape[-1] == 1:
+            counts = counts[..., 0]
+        if counts.ndim <= values.ndim and counts.shape == values.shape[: counts.ndim]:
+            wrong &= counts.reshape(counts.shape + (1,) * (values.ndim - counts.ndim))
+    if not wrong.any():
+        return
     low, high = values.min(), values.max()
-    if low < 0 or high >= classes:
-        fix = f"Give the last layer {int(high) + 1} units, or correct the labels."
-        if low == 1 and high == classes:
-            fix = "Labels that start at 1 need y - 1."
-        elif classes == 1:
-            fix = f"With one output unit: {_use(who, 'binary')} and a sigmoid."
-        elif low < 0:
-            fix = "For labels that are not to count, pass ignore_class=-1 to the loss."
-        rule = f"labels must be from 0 to {classes - 1}, as the predictions have {classes} classes"
-        raise LossInputError(message(who, rule, f"labels from {low:.10g} to {high:.10g}", fix))
+    fix = f"Give the last layer {int(high) + 1} units, or correct the labels."
+    if low == 1 and high == classes:
+        fix = "Labels that start at 1 need y - 1."
+    elif classes == 1:
+        fix = f"With one output unit: {_use(who, 'binary')} and a sigmoid."
+    elif values.dtype.kind == "f" and 0 <= low and high < classes:
+        fix = "Class labels are whole numbers; for quantities use a loss such as 'mse'."
+    elif not low >= 0:
+        fix = "For labels that are not to count, pass ignore_class=-1 to the loss."
+    rule = f"labels must be from 0 to {classes - 1}, as the predictions have {classes} classes"
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    first = f"{values[place]:.10g}" + (f" in row {place[0]}" if place else "")
+    got = f"labels from {low:.10g} to {high:.10g}, the first one {first}"
+    raise LossInputError(message(who, rule, got, fix))
+
+
+def check_given_labels(
+    who: str, y_true: Any, y_pred: Any, arguments: dict[str, Any], mask: Any, weights: Any
+) -> None:
+    """`check_labels` for a loss or metric called by itself; traced labels pass, and give NaN."""
+    if any(isinstance(a, jax.core.Tracer) for a in (y_true, mask, weights)):
+        return
+    shape, labels = np.shape(y_pred), np.asarray(as_array(y_true))
+    if not shape or labels.dtype.kind not in "iuf":
+        return
+    axis = arguments.get("axis", -1)
+    wanted = _without_axis(shape, axis)
+    if labels.ndim == len(wanted) + 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if labels.shape != wanted:
+        return  # the function says what is wrong with the shapes
+    if mask is not None:
+        weights = np.asarray(mask) if weights is None else _both(mask, weights)
+    check_labels(who, labels, shape[axis], arguments.get("ignore_class"), weights=weights)
+
+
+def _both(mask: Any, weights: Any) -> np.ndarray:
+    """Where a mask and weights, each of the first axes of the values, let a label count."""
+    first, second = np.asarray(mask) != 0, np.asarray(weights) != 0
+    rank = max(first.ndim, second.ndim)
+    first, second = (a.reshape(a.shape + (1,) * (rank - a.ndim)) for a in (first, second))
+    return first & second
 
 
 def describe(array: Any) -> str:

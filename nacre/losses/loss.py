@@ -16,7 +16,7 @@ from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, plain_config, refuse_classes
 from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask, logits_of, set_mask
-from nacre.losses.checking import as_array, same_rank
+from nacre.losses.checking import as_array, check_given_labels, same_rank
 from nacre.losses.reduction import both_masks, reduce_values, standardize_reduction
 
 
@@ -190,6 +190,9 @@ class LossFunctionWrapper(Loss):
         from its inputs: nothing is lost near 0 and 1, and the formula is shorter. Keras on
         TensorFlow does the same.
         """
+        if getattr(self.fn, "reads_labels", False):
+            who, mask = f"loss '{self.name}'", get_mask(y_pred)
+            check_given_labels(who, y_true, y_pred, self._fn_kwargs, mask, sample_weight)
         logits = None
         if getattr(self.fn, "takes_logits", False) and not self._fn_kwargs.get("from_logits"):
             logits = logits_of(y_pred)

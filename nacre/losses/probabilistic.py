@@ -202,10 +202,14 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     who = "loss 'categorical_generalized_cross_entropy'"
     labels, y_pred = indexed_pair(who, y_true, y_pred)
     p = clip_probabilities(picked(y_pred, labels, -1))
-    return (1.0 - p**q) / q
+    known = (labels >= 0) & (labels < y_pred.shape[-1])
+    return jnp.where(known, (1.0 - p**q) / q, jnp.nan)
 
 
 categorical_generalized_cross_entropy.takes_class_indices = True  # type: ignore[attr-defined]
+# Targets are indices of the classes of the predictions: ones on the host are looked at.
+for _function in (sparse_categorical_crossentropy, categorical_generalized_cross_entropy):
+    _function.reads_labels = True  # type: ignore[attr-defined]
 
 
 @loss_function

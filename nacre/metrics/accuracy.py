@@ -85,7 +85,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 @metric_function
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
-    """1 where the largest prediction is at the target's index, else 0.
+    """1 where the largest prediction is at the target's index, else 0; NaN for no class's index.
 
     Args:
         y_true: Class indices, (*batch) or (*batch, 1).
@@ -98,7 +98,9 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
         [1.0]
     """
     labels, y_pred = indexed_pair("metric 'sparse_categorical_accuracy'", y_true, y_pred)
-    return _as_number(labels == jnp.argmax(y_pred, axis=-1).astype(labels.dtype))
+    right = _as_number(labels == jnp.argmax(y_pred, axis=-1).astype(labels.dtype))
+    known = (labels >= 0) & (labels < y_pred.shape[-1])
+    return jnp.where(known, right, jnp.nan)
 
 
 def _in_top_k(labels: Any, y_pred: Any, k: int) -> Any:
@@ -106,7 +108,7 @@ def _in_top_k(labels: Any, y_pred: Any, k: int) -> Any:
     known = (labels >= 0) & (labels < y_pred.shape[-1])
     own = picked(y_pred, jnp.where(known, labels, 0), -1)
     higher = jnp.sum((y_pred > own[..., None]).astype("int32"), axis=-1)
-    return _as_number(known & jnp.isfinite(own) & (higher < k))
+    return jnp.where(known, _as_number(jnp.isfinite(own) & (higher < k)), jnp.nan)
 
 
 @metric_function
@@ -155,6 +157,10 @@ def sparse_top_k_categorical_accuracy(
     ids = as_array(y_pred)
     labels, _ = indexed_pair(who, y_true, ids)
     return _as_number(jnp.any(ids[..., :k] == labels[..., None].astype(ids.dtype), axis=-1))
+
+
+for _function in (sparse_categorical_accuracy, sparse_top_k_categorical_accuracy):
+    _function.reads_labels = True  # type: ignore[attr-defined]
 
 
 @register("metrics/Accuracy")

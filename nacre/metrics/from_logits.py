@@ -4,6 +4,8 @@ A threshold of 0.5 divides probabilities; the logits a loss with `from_logits=Tr
 sides at 0. Where the loss says what predictions are, a metric whose thresholds were left at their
 defaults gets probabilities made of them. A threshold that was given is left alone, and so are
 metrics that are called by themselves, and those whose `update_state` the user wrote.
+
+Metrics that read class indices leave out the label their loss leaves out (`ignore_class`).
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.scope import get_mask, set_mask
-from nacre.losses.checking import as_float
+from nacre.losses.checking import as_array, as_float
 from nacre.losses.logits import activation_for_logits, expected_activation
+from nacre.losses.reduction import fit_weights
 from nacre.metrics.metric import Metric
+from nacre.metrics.reduction import reads_labels
 
 
 def update_beside(
@@ -33,6 +37,9 @@ def update_beside(
         y_pred: Predictions, as the loss gets them.
         sample_weight: Weights, if the metric is to use them.
     """
+    ignored = _ignored_label(loss, metric)
+    if ignored is not None:
+        sample_weight = _weights_without(ignored, y_true, y_pred, sample_weight)
     kind = _activation(loss, y_pred)
     if kind is None or not _takes_probabilities(metric):
         metric.update_state(y_true, y_pred, sample_weight=sample_weight)
@@ -49,6 +56,9 @@ def sentence(name: str, metric: Metric, loss: Any, y_pred: Any) -> str | None:
         loss: The loss of the same output, or None.
         y_pred: Predictions, or anything of their shape.
     """
+    ignored = _ignored_label(loss, metric)
+    if ignored is not None:
+        return f"{name} leaves out label {ignored}, as the loss does (ignore_class={ignored})"
     kind = _activation(loss, y_pred)
     if kind is None:
         return None
@@ -65,6 +75,27 @@ def sentence(name: str, metric: Metric, loss: Any, y_pred: Any) -> str | None:
         f"given threshold {given[0]:g}; if it is one of probabilities, end the model with "
         f"{kind[0]} and use from_logits=False"
     )
+
+
+def _ignored_label(loss: Any, metric: Metric) -> int | None:
+    """The label a metric of class indices is to leave out as its loss does, or None."""
+    if (
+        not reads_labels(metric)
+        or getattr(metric, "_fn_kwargs", {}).get("ignore_class") is not None
+    ):
+        return None
+    return getattr(loss, "ignore_class", None) if getattr(loss, "axis", -1) == -1 else None
+
+
+def _weights_without(ignored: int, y_true: Any, y_pred: Any, weights: Any) -> Any:
+    """Weights of the labels that are 0 for one of them."""
+    labels = as_array(y_true)
+    if labels.ndim == np.ndim(y_pred) and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    counts = (labels != ignored).astype("float32")
+    if weights is None:
+        return counts
+    return counts * fit_weights("the sample weights", as_array(weights), counts.shape)
 
 
 def _activation(loss: Any, y_pred: Any) -> tuple[str, int] | None:

@@ -15,7 +15,7 @@ from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask
-from nacre.losses.checking import as_array, same_rank
+from nacre.losses.checking import as_array, check_given_labels, same_rank
 from nacre.losses.logits import activation_of_probabilities
 from nacre.losses.loss import function_config, function_from_config
 from nacre.losses.reduction import both_masks, divide_or_zero, fit_weights, weighted
@@ -53,6 +53,13 @@ def _per_sample(values: Any, sample_weight: Any, reduce: Callable[..., Any]) -> 
     if rank == 0 or rank >= values.ndim:
         return values
     return reduce(values, axis=tuple(range(rank, values.ndim)))
+
+
+def reads_labels(metric: Metric) -> bool:
+    """Whether targets are indices of the classes of the predictions."""
+    function = getattr(metric, "_fn", None)
+    is_sorted = getattr(metric, "_fn_kwargs", {}).get("from_sorted_ids", False)
+    return getattr(function, "reads_labels", False) and not is_sorted
 
 
 def _arguments_for_logits(function: Any) -> tuple[str, str, Any, Any] | None:
@@ -212,6 +219,8 @@ class MeanMetricWrapper(Mean):
 
     def _take(self, y_true: Any, y_pred: Any, sample_weight: Any, arguments: Any) -> None:
         mask = get_mask(y_pred)
+        if reads_labels(self):
+            check_given_labels(self._who, y_true, y_pred, arguments, mask, sample_weight)
         y_true, y_pred = as_array(y_true), as_array(y_pred)
         if not getattr(self._fn, "checks_shapes", False):
             y_true, y_pred = same_rank(y_true, y_pred)

@@ -38,6 +38,7 @@ from nacre.models.graph_calls import (
     standardize_inputs,
 )
 from nacre.models.host_stage import is_late, replay, stage_for, staged_arguments
+from nacre.models.index_checks import check_indices
 from nacre.models.summary import print_summary
 from nacre.models.trainable import Trainable
 from nacre.training.compile import CompiledTraining
@@ -216,6 +217,7 @@ class Model(Trainable):
             and not is_tracing()
             and can_compile(staged := staged_arguments(self, args), kwargs)
         ):
+            self._check_indices_of(args[0])
             try:
                 return call_compiled(self, self._call_plan, staged, kwargs)
             except jax.errors.JAXTypeError as error:
@@ -257,6 +259,11 @@ class Model(Trainable):
     def _runs_its_graph(self) -> bool:
         """Whether the graph is what a call computes: not in classes with a `call` of their own."""
         return self._graph is not None and type(self).call is Model.call
+
+    def _check_indices_of(self, x: Any) -> None:
+        """Refuse indices outside a table among arrays of the host, before they are sent."""
+        if self._graph is not None and self._runs_its_graph():
+            check_indices(self._graph, input_names(self), x)
 
     def _host_stage(self, x: Any, who: str) -> Any:
         """What turns strings among inputs like `x` into numbers on the host, or None."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, DTypeError, message
+from nacre.core.indices import outside_as
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.ops._arrays import DType, Shape, Tensor, array, operand
@@ -79,14 +80,15 @@ def _index(indices: Tensor) -> jax.Array:
 
 @op(whole=True, tensors=("table", "indices"))
 def embed(table: Tensor, indices: Tensor) -> jax.Array:
-    """The rows of `table` at `indices`.
+    """The rows of `table` at `indices`; NaN for an index outside it, negative ones included.
 
     Shapes:
         table    (vocab, features)
-        indices  any shape, int
+        indices  any shape; floats are cut to ints
         returns  (*indices.shape, features)
     """
-    return jnp.take(array(table), _index(indices), axis=0, mode="clip")
+    table = array(table)
+    return jnp.take(table, outside_as(array(indices), table.shape[0]), axis=0, mode="fill")
 
 
 @op

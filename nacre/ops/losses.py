@@ -85,7 +85,7 @@ def sparse_categorical_crossentropy(
 ) -> jax.Array:
     """-log(p) of the target class; `target` is class indices.
 
-    A target out of range gives 0, as in Keras.
+    A target out of range gives NaN (0 in Keras).
 
     Shapes:
         target   (...,) or (..., 1), int
@@ -113,7 +113,8 @@ def sparse_categorical_crossentropy(
     # A comparison and a sum, not a gather: the gradient of a gather is a slow scatter.
     classes = jax.lax.broadcasted_iota("int32", output.shape, axis)
     hit = classes == jnp.expand_dims(target, axis)
-    return -jnp.sum(jnp.where(hit, log_p, 0), axis=axis)
+    found = -jnp.sum(jnp.where(hit, log_p, 0), axis=axis)
+    return jnp.where((target >= 0) & (target < output.shape[axis]), found, jnp.nan)
 
 
 @op(tensors=("x1", "x2"), class_name="PSNR")

@@ -35,8 +35,8 @@ def require_data(x: Any, who: str) -> None:
         )
 
 
-def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any) -> None:
-    """Look at the values of class labels: out of range, or not indices at all.
+def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any, weights: Any = None) -> None:
+    """Look at the values of class labels that count: out of range, or not indices at all.
 
     Args:
         y: The whole array of targets (host), or None.
@@ -47,7 +47,9 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any) -> None:
         return
     if name == "sparse_categorical_crossentropy":
         who = f"loss 'sparse_categorical_crossentropy' of output '{output_name}'"
-        losses.check_labels(who, y, int(y_pred.shape[-1]), getattr(loss, "ignore_class", None))
+        labels = y[..., 0] if y.ndim == len(y_pred.shape) and y.shape[-1] == 1 else y
+        ignored = getattr(loss, "ignore_class", None)
+        losses.check_labels(who, labels, int(y_pred.shape[-1]), ignored, weights=weights)
     elif name == "binary_crossentropy" and y.dtype.kind in "iuf":
         low, high = float(y.min()), float(y.max())
         if low < 0 or high > 1:

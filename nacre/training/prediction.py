@@ -15,6 +15,7 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList
 from nacre.core import scope, tree
 from nacre.core.errors import DataError, ShapeError, message
+from nacre.core.indices import check_width
 from nacre.data.rows import device_dtype
 from nacre.data.sources import ArraySource, standard_batch, used
 from nacre.layers.base import tracking
@@ -100,6 +101,7 @@ def _all_batches(model: Any, batches: Iterator[Any], runner: CallbackList, rows:
     for x in batches:
         if hooks:
             runner.on_predict_batch_begin(step)
+        model._check_indices_of(x)
         leaves = tree.flatten(x)
         count = next(len(leaf) for leaf in leaves if leaf is not None)
         size = rows if count <= rows and step else _bucket(count) if count < rows else count
@@ -120,6 +122,8 @@ def _joined(parts: tuple[Any, ...]) -> Any:
 def _small(model: Any, x: np.ndarray) -> Any:
     """One small array: no callbacks, no sources, one dispatch."""
     _refuse_wrong_shape(model, x)
+    model._check_indices_of(x)
+    check_width(f"{model._who()}.predict", x, device_dtype(x.dtype))
     count = len(x)
     x = x if x.dtype.itemsize != 8 else x.astype(device_dtype(x.dtype))
     return _fetched(_forward(model, x, [x], count, _bucket(count)), count)
@@ -231,6 +235,7 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     x, _, _ = standard_batch((x, None, None), who)
     if not model._runs_eagerly() and (stage := model._host_stage(x, who)) is not None:
         x = stage(x)
+    model._check_indices_of(x)
     leaves = tree.flatten(x)
     count = next(len(leaf) for leaf in leaves if leaf is not None)
     prepare.predictions_spec(

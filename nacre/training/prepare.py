@@ -200,6 +200,8 @@ def prepare(
     """
     x, y, _ = batch_specs(source, rows)
     y_pred = predictions_spec(model, x, training)
+    given = source.pack(source.leaves) if isinstance(source, ArraySource) else source.peek()
+    model._check_indices_of(given[0])
     trainer.bind(model, y, y_pred)
     if training:
         _build_optimizer(model, trainer)
@@ -260,8 +262,8 @@ def check_targets(
         _, y, weights = source.peek()
     if y is None:
         return
-    for output, target, prediction, _ in trainer.split(y, y_pred, weights):
-        checks.check_labels(output.name, output.loss, target, prediction)
+    for output, target, prediction, weight in trainer.split(y, y_pred, weights):
+        checks.check_labels(output.name, output.loss, target, prediction, weight)
 
 
 def _host(leaf: Any) -> Any:

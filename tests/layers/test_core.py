@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 
@@ -51,8 +52,11 @@ def test_embedding_keeps_large_float_indices_in_mixed_precision() -> None:
     assert float(layer(np.array([999.0], "float32"))[0, 0]) == 1000.0  # 999 as bfloat16
 
 
-def test_embedding_gives_nan_outside_its_table() -> None:
-    result = layers.Embedding(3, 2)(np.array([0, 5]))
+def test_embedding_gives_nan_outside_its_table_where_it_is_traced() -> None:
+    layer = layers.Embedding(3, 2)
+    with pytest.raises(ValueError, match="Got 5 in row 1"):
+        layer(np.array([0, 5]))
+    result = jax.jit(lambda x: layer(x))(np.array([0, 5]))
     assert np.isfinite(result[0]).all() and np.isnan(result[1]).all()
 
 

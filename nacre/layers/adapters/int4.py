@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.indices import outside_as
 from nacre.core.policies import Int4DTypePolicy
 from nacre.core.variable import Variable
 from nacre.layers.adapters.quantized import Quantized
@@ -69,7 +70,7 @@ class Int4Stored:
 
     def rows(self, indices: Any) -> Any:
         """The float rows at `indices`; NaN for an index outside the table."""
-        flat = indices.reshape(-1)
+        flat = outside_as(indices, self.weight.shape[0]).reshape(-1)
         packed = jnp.take(self.variables[0].value, flat, axis=0, mode="clip")
         scale = jnp.take(self.variables[1].value, flat, axis=0, mode="fill")
         zero = None

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.indices import outside_as
 from nacre.layers.adapters.quantized import Quantized
 from nacre.layers.adapters.weights import Weight, int8_arrays
 from nacre.layers.base.adapting import register_adapter
@@ -45,6 +46,7 @@ class Int8Stored:
     def rows(self, indices: Any) -> Any:
         """Rows divided by their scales; NaN for an index outside the table."""
         numbers, scale = self.numbers()
+        indices = outside_as(indices, numbers.shape[0])
         found = jnp.take(scale, indices, axis=0, mode="fill")
         return jnp.take(numbers, indices, axis=0, mode="clip") / found[..., None]
 

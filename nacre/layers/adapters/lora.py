@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.indices import outside_as
 from nacre.core.variable import Variable
 from nacre.layers.base.adapting import Adapter, register_adapter
 from nacre.layers.core.embedding import Embedding
@@ -65,7 +66,9 @@ class LowRank:
 
     def rows(self, indices: Any) -> Any:
         """The rows of the change at `indices`."""
-        found = jnp.matmul(jnp.take(self.a.value, indices, axis=0), self.b.value)
+        a = self.a.value
+        found = jnp.take(a, outside_as(indices, a.shape[0]), axis=0, mode="fill")
+        found = jnp.matmul(found, self.b.value)
         return found * jnp.asarray(self.scale, found.dtype)
 
     def forget(self) -> None:
@@ -136,7 +139,8 @@ class FloatLora(Adapter):
 
     def look_up(self, indices: Any) -> Any:
         """Rows of the weight with its change; the change is made for these rows only."""
-        found = jnp.take(self.base.value, indices, axis=0, mode="fill")
+        table = self.base.value
+        found = jnp.take(table, outside_as(indices, table.shape[0]), axis=0, mode="fill")
         return found + self.low_rank.rows(indices).astype(found.dtype)
 
     def saved_variables(self) -> list[Variable]:

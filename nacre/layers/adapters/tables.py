@@ -67,8 +67,7 @@ class TableUse:
         if reverse:
             return self.scores(stored, low_rank, quantizer, inputs)
         layer = self.layer
-        if standardize_dtype(inputs.dtype) not in ("int32", "int64"):
-            inputs = inputs.astype("int32")
+        layer._refuse_outside_table(inputs)
         outputs = stored[0].rows(inputs)
         if low_rank is not None:
             outputs = outputs + low_rank.rows(inputs).astype(outputs.dtype)

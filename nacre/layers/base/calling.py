@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.dtypes import device_dtype, is_float
+from nacre.core.indices import check_width
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.strings import HostString
 from nacre.core.symbolic import KerasTensor
@@ -73,7 +74,10 @@ def to_tensor(value: Any, compute_dtype: str | None) -> Any:
             return value  # strings stay on the host; preprocessing layers take them
         if compute_dtype and is_float_array(value):
             return jnp.asarray(value, dtype=compute_dtype)
-        return jnp.asarray(value, dtype=device_dtype(value.dtype))
+        dtype = device_dtype(value.dtype)
+        if dtype != value.dtype:
+            check_width("the input of a layer", np.asarray(value), dtype)
+        return jnp.asarray(value, dtype=dtype)
     if isinstance(value, jax.Array) and compute_dtype and is_float_array(value):
         return value.astype(compute_dtype)
     return value

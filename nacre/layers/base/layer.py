@@ -14,6 +14,7 @@ from typing import Any
 from nacre import regularizers
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, NotBuiltError, message, refuse_unknown
+from nacre.core.indices import refuse_outside
 from nacre.core.names import auto_name, name_scope
 from nacre.core.policies import DTypePolicy, DTypePolicyMap, get_policy
 from nacre.core.registry import (
@@ -267,6 +268,14 @@ class Layer(Describable, LossHolder):
                     rows = output.shape[0] if output.ndim else 1
                     self.add_loss(self.activity_regularizer(output) / (rows or 1))
         return outputs
+
+    def _index_limit(self) -> int | None:
+        """How many indices the first argument may name, for a layer that reads it as indices."""
+        return None
+
+    def _check_indices(self, indices: Any, limit: int) -> None:
+        """Raise for indices on the host that are not from 0 to limit - 1."""
+        refuse_outside(self._who(), indices, limit)
 
     def _warn_if_loose(self, outermost: Any) -> None:
         """Warn when variables were just made that the layer being called will never find."""

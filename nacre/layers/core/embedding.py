@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.dtypes import is_float, standardize_dtype
 from nacre.core.errors import ShapeError, message
+from nacre.core.indices import refuse_outside
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.layer import Layer
@@ -33,7 +36,10 @@ class Embedding(Adaptable, Layer):
     Shapes:
         inputs     (*batch,)              ints; floats are cut to ints
         embeddings (input_dim, output_dim)
-        returns    (*batch, output_dim)   NaN for an index outside the table
+        returns    (*batch, output_dim)   NaN for a traced index outside the table
+    Raises:
+        DataError: An index on the host is negative or too large; its row and value are named.
+            (Keras clips or wraps it, as the backend does.)
     Example:
         >>> import nacre, numpy as np
         >>> nacre.layers.Embedding(10, 4)(np.array([[1, 2, 0]])).shape
@@ -89,13 +95,23 @@ class Embedding(Adaptable, Layer):
 
     def call(self, inputs: Any) -> Any:
         """The vectors (*batch, output_dim) of the indices (*batch,)."""
-        if standardize_dtype(inputs.dtype) not in ("int32", "int64"):
-            inputs = inputs.astype("int32")
+        self._refuse_outside_table(inputs)
         return self._look_up(inputs).astype(self.compute_dtype)
+
+    def _refuse_outside_table(self, inputs: Any) -> None:
+        """Raise for indices of an array that are not in the table; traced ones give NaN."""
+        if isinstance(inputs, jax.Array):
+            self._check_indices(inputs, self.input_dim)
+
+    def _index_limit(self) -> int | None:
+        return self.input_dim
+
+    def _check_indices(self, indices: Any, limit: int) -> None:
+        refuse_outside(self._who(), indices, limit, size_argument="input_dim")
 
     def _look_up(self, indices: Any) -> Any:
         """The rows (*batch, output_dim) of the table."""
-        return ops.take(self.embeddings, indices, axis=0)
+        return ops.embed(self.embeddings, indices)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """True where the index is not 0, when `mask_zero`; else no mask."""

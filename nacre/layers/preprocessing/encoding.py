@@ -19,7 +19,8 @@ from nacre.core.errors import (
     ShapeError,
     message,
 )
-from nacre.core.interop import is_tracer, to_numpy_if_foreign
+from nacre.core.indices import outside_as, refuse_outside
+from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.layers.base.layer import Layer
@@ -117,7 +118,7 @@ class CategoryEncoding(Layer):
         inputs (batch, row) ints; returns (batch, num_tokens); 'one_hot' also (batch,) and
         (batch, row) -> (batch, row, num_tokens)
     Raises:
-        ArgumentError: An index is outside 0 … num_tokens - 1.
+        ArgumentError: An index on the host is outside 0 … num_tokens - 1; a traced one gives NaN.
     Example:
         >>> import nacre, numpy as np
         >>> nacre.layers.CategoryEncoding(3, "count")(np.array([[0, 0, 2]])).tolist()
@@ -152,33 +153,32 @@ class CategoryEncoding(Layer):
                     f"output_mode={self.output_mode!r}",
                 )
             )
-        self._check_range(inputs if is_tracer(inputs) else np.asarray(inputs))
+        self._check_indices(inputs, self.num_tokens)
         indices = jnp.asarray(inputs)
         if count_weights is not None:
             count_weights = jnp.asarray(count_weights)
             if count_weights.shape != indices.shape:
                 rule = f"count_weights must have the shape of the inputs, {indices.shape}"
                 raise ShapeError(message(self._who(), rule, f"shape {count_weights.shape}"))
-        return encode(
-            indices.astype("int32"), self.num_tokens, self.output_mode, self.compute_dtype,
-            count_weights,
-        )  # fmt: skip
+        indices = outside_as(indices, self.num_tokens)
+        vectors = encode(
+            indices, self.num_tokens, self.output_mode, self.compute_dtype, count_weights
+        )
+        return self._marked(vectors, indices >= self.num_tokens)
 
-    def _check_range(self, indices: Any) -> None:
-        # Inside a compiled program the values are not known: there, zeros stand for unknown ones.
-        if is_tracer(indices) or indices.size == 0:
-            return
-        indices = np.asarray(indices)  # by NumPy: JAX would trace this inside a compiled program
-        low, high = int(indices.min()), int(indices.max())
-        if low < 0 or high >= self.num_tokens:
-            raise ArgumentError(
-                message(
-                    self._who(),
-                    f"indices must be from 0 to {self.num_tokens - 1}",
-                    f"values from {low} to {high}",
-                    f"Pass num_tokens={high + 1}." if low >= 0 else "",
-                )
-            )
+    def _index_limit(self) -> int | None:
+        return self.num_tokens
+
+    def _check_indices(self, indices: Any, limit: int) -> None:
+        refuse_outside(self._who(), indices, limit, size_argument="num_tokens", kind=ArgumentError)
+
+    def _marked(self, vectors: jax.Array, outside: jax.Array) -> jax.Array:
+        """Vectors with NaN in those made of an index outside; ints have no NaN."""
+        if not jnp.issubdtype(vectors.dtype, jnp.inexact):
+            return vectors
+        if outside.ndim == vectors.ndim:  # a whole row makes one vector
+            outside = jnp.any(outside, axis=-1)
+        return jnp.where(outside[..., None], jnp.nan, vectors)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

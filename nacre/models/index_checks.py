@@ -1,0 +1,70 @@
+"""Which inputs of a graph are read as indices, so that their values are looked at on the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nacre.core import tree
+from nacre.core.symbolic import Node
+from nacre.layers.base.layer import Layer
+from nacre.models.graph import Graph
+
+# (position among the graph's inputs, layer that reads it, how many indices it knows)
+Reader = tuple[int, Layer, int]
+
+
+def readers_of(graph: Graph) -> list[Reader]:
+    """The layers that read an input of the graph as indices; found once."""
+    found = graph.__dict__.get("_index_readers")
+    if found is None:
+        positions = {id(tensor): i for i, tensor in enumerate(graph.inputs)}
+        found = [
+            (positions[id(tensor)], layer, limit)
+            for node in graph.nodes
+            for place, tensor in enumerate(node.inputs)
+            if id(tensor) in positions
+            for layer, limit in _readers(node, place)
+        ]
+        graph.__dict__["_index_readers"] = found
+    return found
+
+
+def _readers(node: Node, place: int) -> list[tuple[Layer, int]]:
+    layer = node.operation
+    inner = getattr(layer, "_graph", None)
+    if isinstance(inner, Graph):
+        same = len(node.inputs) == len(inner.inputs)
+        return [(r, limit) for i, r, limit in readers_of(inner) if i == place] if same else []
+    # `reverse=True` of an embedding: what it then reads are vectors.
+    is_switched = any(v is True for v in (*node.args[1:], *node.kwargs.values()))
+    if not isinstance(layer, Layer) or place or is_switched:
+        return []
+    limit = layer._index_limit()
+    return [] if limit is None else [(layer, limit)]
+
+
+def check_indices(graph: Graph, names: list[str], x: Any) -> None:
+    """Refuse indices outside a table among arrays of the host that a graph is about to be given.
+
+    Args:
+        graph: The graph.
+        names: Names of its inputs.
+        x: Arrays, or a list or dict of them; those on a device are not looked at.
+
+    Raises:
+        DataError, ArgumentError: What the layer itself raises for such an index.
+    """
+    readers = readers_of(graph)
+    if not readers:
+        return
+    leaves = [x.get(name) for name in names] if isinstance(x, dict) else tree.flatten(x)
+    if len(leaves) != len(graph.inputs):
+        return  # what is wrong is said where inputs are matched
+    for position, layer, limit in readers:
+        if isinstance(leaves[position], np.ndarray):
+            layer._check_indices(leaves[position], limit)
+
+
+__all__ = ["check_indices", "readers_of"]
