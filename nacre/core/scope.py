@@ -23,6 +23,7 @@ class _Local(threading.local):
     autocast: str | None = None
     in_symbolic: bool = False
     masks_end_at_ops: bool = False
+    forced_masks: bool | None = None
 
 
 _local = _Local()
@@ -160,12 +161,17 @@ def symbolic_scope() -> Held:
 
 def masks_end_at_ops() -> bool:
     """Whether ops pass no masks on, as in Keras: within a model that Keras wrote."""
-    return _local.masks_end_at_ops
+    return _local.masks_end_at_ops if _local.forced_masks is None else _local.forced_masks
 
 
 def masks_ending_at_ops(ends: bool) -> Held:
     """Say whether masks end at ops inside."""
     return Held(_local, "masks_end_at_ops", ends)
+
+
+def forcing_masks(ends: bool) -> Held:
+    """Say it over what the models inside say, to see what it changes."""
+    return Held(_local, "forced_masks", ends)
 
 
 def get_mask(tensor: Any) -> Any:

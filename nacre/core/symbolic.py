@@ -18,7 +18,7 @@ from nacre.core import tree
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, message
 from nacre.core.names import auto_name
-from nacre.core.scope import StatelessScope, symbolic_scope
+from nacre.core.scope import StatelessScope, masks_end_at_ops, symbolic_scope
 from nacre.core.strings import strings_refused
 from nacre.core.variable import Variable, standardize_shape
 
@@ -133,10 +133,12 @@ class Node:
         args, kwargs: The arguments, symbolic tensors among them.
         inputs: The symbolic tensors among the arguments, flat.
         outputs: The resulting symbolic tensors, flat.
+        masks_end_at_ops: Whether it was made while a graph that Keras wrote was read.
     """
 
     def __init__(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any):
         self.operation = operation
+        self.masks_end_at_ops = masks_end_at_ops()
         self.args = args
         self.kwargs = kwargs
         self.inputs = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]

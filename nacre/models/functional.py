@@ -11,8 +11,8 @@ from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.symbolic import KerasTensor, Node, any_symbolic
 from nacre.layers.base import calling
 from nacre.layers.base.layer import Layer
-from nacre.models import mask_flow
 from nacre.models.graph import Graph
+from nacre.models.graph_calls import MASKS_END_AT_OPS
 from nacre.models.model import Model
 from nacre.ops._define import OpCall
 
@@ -76,7 +76,7 @@ def _graph_config(model: Model) -> dict[str, Any]:
     }
     if graph.losses:
         config["added_losses"] = [_place(graph, t) for t in graph.losses]
-    config[mask_flow.KEY] = model._masks_end_at_ops
+    config[MASKS_END_AT_OPS] = model._masks_end_at_ops
     return config
 
 
@@ -128,7 +128,7 @@ def functional_from_config(
 def _from_config(
     cls: type[Model], config: dict[str, Any], custom_objects: dict[str, Any] | None
 ) -> Model:
-    calls = _Calls(is_by_keras=mask_flow.KEY not in config)
+    calls = _Calls(is_by_keras=MASKS_END_AT_OPS not in config)
     waiting: list[tuple[Any, list[Any]]] = []
     for data in config["layers"]:
         operation = _make_operation(data, custom_objects)
@@ -136,7 +136,7 @@ def _from_config(
         calls.add(data.get("name") or operation.name, operation, is_source=not nodes)
         waiting.append((operation, list(nodes)))
     # A node can be made once the nodes it refers to are; shared layers make several passes needed.
-    ends = bool(config.get(mask_flow.KEY, True))
+    ends = bool(config.get(MASKS_END_AT_OPS, True))
     with scope.masks_ending_at_ops(ends):
         progress = True
         while progress and any(nodes for _, nodes in waiting):

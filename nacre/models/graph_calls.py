@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from nacre.models.model import Model
 
 
+# In configs of graphs and stacks: whether masks end at ops, as in Keras, which writes no such key.
+MASKS_END_AT_OPS = "masks_end_at_ops"
+
+
 def attach_graph(model: Model, inputs: Any, outputs: Any) -> None:
     """Make `model` compute the graph between `inputs` and `outputs`."""
     inputs, outputs = _without_copies(inputs), _without_copies(outputs)
@@ -39,6 +43,9 @@ def attach_graph(model: Model, inputs: Any, outputs: Any) -> None:
     model._nested_inputs = inputs
     model._nested_outputs = outputs
     model._graph_layers = model._graph.layers
+    # A graph that is cut out of one that Keras wrote keeps its numbers too.
+    if any(node.masks_end_at_ops for node in model._graph.nodes):
+        model._masks_end_at_ops = True
     model.built = True
 
 

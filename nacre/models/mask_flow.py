@@ -1,25 +1,188 @@
-"""Masks of graphs that Keras wrote: they end at ops, where nacre sends them on.
+"""Masks of models that Keras wrote: they end at ops, where nacre sends them on.
 
 In Keras a mask goes from layer to layer, and `embedding + positions` has none. Here masks travel
-through ops as well. A graph that Keras wrote keeps Keras's numbers: its models carry a flag, which
-stands in configs under `KEY`, and while such a model is called no op passes a mask on.
+through ops as well. A model that Keras wrote keeps Keras's numbers: it carries a flag, which stands
+in configs too, and while it is called no op passes a mask on.
+
+Whether that changes numbers is found by following the masks twice, with and without the ops: no
+warning comes up where no mask reaches an op, or nobody reads it behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
+from nacre.core import scope, tree
+from nacre.core.errors import message
 from nacre.core.registry import is_builtin
+from nacre.core.symbolic import KerasTensor, infer
+from nacre.core.warning import warn
+from nacre.layers.base import calling, tracking
 from nacre.layers.base.layer import Layer
+from nacre.layers.core.embedding import Embedding
+from nacre.layers.core.masking import Masking
+from nacre.models.explain_masks import _masks_of, _tensors_of, _uses
+from nacre.models.model import Model
+from nacre.models.sequential import Sequential
+from nacre.ops._define import OpCall
 
-# In configs: True where masks end at ops. Without it a graph is Keras's, or has no ops.
-KEY = "masks_end_at_ops"
+_LOSS = "the loss"
 
 
-def can_matter(operations: Iterable[Any]) -> bool:
-    """Whether there may be ops among what a model calls: its own, or those of a user's layer."""
-    return any(not isinstance(op, Layer) or not is_builtin(type(op)) for op in operations)
+def set_end_at_ops(model: Model, ends: bool) -> None:
+    """Let masks end at ops, or travel on, in a model and all models within."""
+    for part in [model, *model._flatten_layers()]:
+        if isinstance(part, Model):
+            part._masks_end_at_ops = ends
+            for node in part._graph.nodes if part._graph is not None else ():
+                node.masks_end_at_ops = ends
+            part._forget_programs()
+    tracking.note_change()
 
 
-__all__ = ["KEY", "can_matter"]
+def has_no_place_in_config(model: Any) -> bool:
+    """Whether the flag is set for a class of the user's, whose config is the user's too."""
+    return (
+        isinstance(model, Model)
+        and model._masks_end_at_ops
+        and model._graph is None
+        and not isinstance(model, Sequential)
+    )
+
+
+def tell_kept(model: Any, who: str) -> None:
+    """Warn where a model just opened counts padded steps that one made here leaves out."""
+    if not isinstance(model, Model) or not _any_ends(model):
+        return
+    places = _changed(model, compare_with=False)
+    if places:
+        warn(
+            message(
+                who,
+                "a model that Keras wrote keeps its numbers, and there masks end at ops",
+                f"a mask that ends before {places}, so padded steps count there, as in Keras",
+                "load_model(path, masks='carry') sends masks on, as in models made here.",
+            )
+        )
+
+
+def tell_other_numbers(model: Any, who: str) -> None:
+    """Warn once where Keras will count padded steps that the model leaves out."""
+    if not isinstance(model, Model) or model.__dict__.get("_told_of_masks"):
+        return
+    if model._graph is None:
+        return  # what a class of the user's computes in Keras is in no file
+    places = _changed(model, compare_with=True)
+    if places:
+        object.__setattr__(model, "_told_of_masks", True)
+        warn(
+            message(
+                who,
+                "in Keras masks end at ops, so it will compute other numbers from this file",
+                f"a mask that travels through ops to {places}",
+                "Here nothing changes. For equal numbers in Keras give the mask by hand where it "
+                "is used: layer(x, mask=embedding.compute_mask(tokens)).",
+            )
+        )
+
+
+def _any_ends(model: Model) -> bool:
+    models = [model, *(p for p in model._flatten_layers() if isinstance(p, Model))]
+    return any(part._masks_end_at_ops for part in models)
+
+
+def _changed(model: Model, compare_with: bool) -> str:
+    """The layers that read a mask only with, or only without, masks ending at ops, as a text."""
+    inputs = _inputs_of(model)
+    if inputs is None or not _can_differ(model):
+        return ""
+    usual = _reads(model, inputs)
+    with scope.forcing_masks(compare_with):
+        other = _reads(model, inputs)
+    names = [name for (name, one), (_, two) in zip(usual, other, strict=True) if one != two]
+    return _listed(list(dict.fromkeys(names)))
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(name if name == _LOSS else repr(name) for name in names[:5]) + more
+
+
+def _can_differ(model: Model) -> bool:
+    """Whether something makes masks, and ops may stand behind it."""
+    parts = [model, *model._flatten_layers()]
+    makes = any(
+        isinstance(part, Masking)
+        or (isinstance(part, Embedding) and part.mask_zero)
+        or not is_builtin(type(part).compute_mask)
+        for part in parts
+    )
+    has_ops = any(
+        not is_builtin(type(part))
+        or (
+            isinstance(part, Model)
+            and part._graph is not None
+            and any(isinstance(node.operation, OpCall) for node in part._graph.nodes)
+        )
+        for part in parts
+    )
+    return makes and has_ops
+
+
+def _inputs_of(model: Model) -> Any:
+    """Symbolic inputs; None where they are not known, or strings, which no program takes."""
+    if model._graph is not None:
+        inputs = tree.map_structure(lambda t: KerasTensor(t.shape, t.dtype), model._nested_inputs)
+    else:
+        shapes = model._build_shapes or {}
+        if set(shapes) != {"input_shape"} or shapes["input_shape"] is None:
+            return None
+        inputs = calling.tensors_for(shapes["input_shape"], model.compute_dtype)
+    return None if any(t.dtype == "string" for t in tree.flatten(inputs)) else inputs
+
+
+def _reads(model: Model, inputs: Any) -> list[tuple[str, bool]]:
+    """(layer, whether it reads a mask) for each call of one run; last the loss, when compiled."""
+    runs: list[list[tuple[str, bool]]] = []
+
+    def run(given: Any) -> Any:
+        context = scope.CallContext(model, False)
+        recorder = context.recorder = _Reads()
+        with scope.entered_call(context):
+            outputs = model._call_arrays((given,), {})
+            if model.compiled:
+                masks = [scope.get_mask(leaf) for leaf in tree.flatten(outputs)]
+                recorder.found.append((_LOSS, any(mask is not None for mask in masks)))
+        runs.append(recorder.found)
+        return outputs
+
+    infer(run, inputs)
+    return runs[-1]
+
+
+class _Reads:
+    """Hears of every layer call of one run; see `CallContext.recorder`."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, bool]] = []
+        self._hidden = 0
+
+    def layer_called(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the layer, and note whether a mask changes its numbers."""
+        if not self._hidden and _uses(layer):
+            masks = _masks_of(_tensors_of(args, kwargs), kwargs)
+            self.found.append((layer.name, bool(masks)))
+        is_closed = is_builtin(type(layer)) and not layer._carries_masks()
+        self._hidden += is_closed
+        try:
+            return layer._call_arrays(args, kwargs)
+        finally:
+            self._hidden -= is_closed
+
+    def op_called(self, *what: Any) -> None:
+        """Ops read no masks."""
+
+
+__all__ = [
+    "has_no_place_in_config", "set_end_at_ops", "tell_kept", "tell_other_numbers",
+]  # fmt: skip

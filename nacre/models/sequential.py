@@ -17,9 +17,8 @@ from nacre.layers.base.weights import own_scope
 from nacre.layers.core.input_layer import Input, InputLayer
 from nacre.layers.preprocessing.text import TextVectorization
 from nacre.layers.preprocessing.vocabulary import StringLookup
-from nacre.models import mask_flow
 from nacre.models.functional import functional_from_config
-from nacre.models.graph_calls import attach_graph
+from nacre.models.graph_calls import MASKS_END_AT_OPS, attach_graph
 from nacre.models.model import Model
 
 
@@ -245,7 +244,7 @@ class Sequential(Model):
         }
         if self._graph is not None:
             config["build_input_shape"] = list(self._graph.inputs[0].shape)
-        config[mask_flow.KEY] = self._masks_end_at_ops
+        config[MASKS_END_AT_OPS] = self._masks_end_at_ops
         return config
 
     @classmethod
@@ -272,8 +271,8 @@ class Sequential(Model):
                 layer = deserialize_keras_object(data, custom_objects)
                 made.append((data, layer))
             model.add(layer, rebuild=False)
-        model._masks_end_at_ops = bool(config.get(mask_flow.KEY, True))
-        if mask_flow.KEY not in config:
+        model._masks_end_at_ops = bool(config.get(MASKS_END_AT_OPS, True))
+        if MASKS_END_AT_OPS not in config:
             model._forget_batch_size()
         model._rebuild()
         shape = config.get("build_input_shape")

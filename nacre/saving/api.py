@@ -7,11 +7,12 @@ import weakref
 from functools import partial
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, Literal
 
 from nacre.core import safety, tree
 from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_unknown
 from nacre.core.registry import get_registered_object, is_builtin, short_module
+from nacre.models import mask_flow
 from nacre.saving import archive, weights
 from nacre.saving.atomic import ask_before_overwriting, target_path, write_file, write_folder
 from nacre.saving.files import KINDS, Source
@@ -55,6 +56,7 @@ def save_model(
         raise _no_saved_model(filepath)
     kwargs.pop("save_traces", None)
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save"
+    mask_flow.tell_other_numbers(model, who)
     refuse_unknown(who, kwargs, save_model)
     if hasattr(filepath, "write"):
         files, groups = native.to_files(model, include_optimizer)
@@ -129,11 +131,17 @@ def load_model(
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
+    *,
+    masks: Literal["file", "carry"] = "file",
 ) -> Any:
     """Open a model saved by nacre or by any version of Keras.
 
     The format is told by the content, not by the ending. Nothing in the file is run or imported:
     classes are those built in, registered, or passed in.
+
+    Masks travel through ops in nacre, and end at them in Keras: behind `embedding + positions`
+    padded steps count there. A model that Keras wrote keeps Keras's numbers, here, in clones of it
+    and when it is saved again; a warning says where that makes a difference.
 
     Args:
         filepath: Path, bytes or binary file object of a `.keras` or `.h5` model.
@@ -141,23 +149,35 @@ def load_model(
         compile: Whether the model is compiled as it was, and the optimizer's state restored.
         safe_mode: False allows Python code stored in the file (lambdas, modules of PyTorch). Only
             for files you trust.
+        masks: 'carry' sends masks through ops in a model that Keras wrote too.
 
     Raises:
         FileFormatError: There is no model at the path.
         SerializationError: The config names something unknown, or holds code.
         WeightsMismatchError: The weights do not fit the config.
     """
+    if masks not in ("file", "carry"):
+        raise ArgumentError(message("load_model", "masks must be 'file' or 'carry'", repr(masks)))
     source = Source(filepath, "load_model")
     with safety.reading(safe_mode):
-        if source.kind == "h5_model":
-            return h5.load(source.opened(), source.who, custom_objects, compile)
-        if source.kind in ("native", "native_folder"):
-            if source.kind == "native":
-                files = native.unpack(source.opened(), source.who)
-            else:
-                assert source.path is not None
-                files = native.read_folder(source.path)
-            return native.load(files, source.who, custom_objects, compile)
+        model = _load(source, custom_objects, compile)
+    if masks == "carry":
+        mask_flow.set_end_at_ops(model, False)
+    else:
+        mask_flow.tell_kept(model, source.who)
+    return model
+
+
+def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
+    if source.kind == "h5_model":
+        return h5.load(source.opened(), source.who, custom_objects, compile)
+    if source.kind in ("native", "native_folder"):
+        if source.kind == "native":
+            files = native.unpack(source.opened(), source.who)
+        else:
+            assert source.path is not None
+            files = native.read_folder(source.path)
+        return native.load(files, source.who, custom_objects, compile)
     raise FileFormatError(
         message(
             "load_model",

@@ -15,7 +15,7 @@ from typing import Any
 from nacre.core.errors import SerializationError, message
 from nacre.core.registry import builtin
 from nacre.layers.base.layer import Layer
-from nacre.models import mask_flow
+from nacre.models.graph_calls import MASKS_END_AT_OPS
 from nacre.saving.migrate_keras1 import from_keras1, is_keras1
 from nacre.saving.old_functions import OLD_HARD_SIGMOID
 
@@ -258,10 +258,10 @@ def from_first_nacre(data: Any) -> Any:
     if not isinstance(data, dict):
         return data
     data = {key: from_first_nacre(value) for key, value in data.items()}
-    if "output_layers" in data and "input_layers" in data and mask_flow.KEY not in data:
-        return {**count_outputs_from_one(data), mask_flow.KEY: False}
+    if "output_layers" in data and "input_layers" in data and MASKS_END_AT_OPS not in data:
+        return {**count_outputs_from_one(data), MASKS_END_AT_OPS: False}
     if data.get("class_name") == "Sequential" and isinstance(data.get("config"), dict):
-        return {**data, "config": {mask_flow.KEY: False, **data["config"]}}
+        return {**data, "config": {MASKS_END_AT_OPS: False, **data["config"]}}
     return data
 
 
@@ -276,7 +276,7 @@ def is_first_nacre(data: dict[str, Any]) -> bool:
         and data.get("registered_name") is None
         and isinstance(inner, dict)
         and "output_layers" in inner
-        and mask_flow.KEY not in inner
+        and MASKS_END_AT_OPS not in inner
     )
 
 

@@ -12,6 +12,7 @@ import h5py
 
 from nacre.core import identity
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
+from nacre.models import mask_flow
 from nacre.optimizers import Optimizer
 from nacre.saving import archive, hdf5, legacy_layout, weights
 from nacre.saving.formats.native import KERAS_VERSION, compile_model, config_text, nacre_version
@@ -161,6 +162,8 @@ def load(
                 arguments = archive.read_json(training.encode(), "training_config", who)
                 compile_model(model, migrate_training(arguments, model), who)
                 _restore_optimizer(model, file, who)
+        if not hdf5.text_attribute(file, "nacre_version"):
+            mask_flow.set_end_at_ops(model, True)
     return model
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from nacre.core.errors import FileFormatError, SerializationError, message
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
 from nacre.core.warning import warn
+from nacre.models import mask_flow
+from nacre.models.graph_calls import MASKS_END_AT_OPS
 from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import from_first_nacre, migrate_config
@@ -31,7 +33,9 @@ def to_files(model: Any, include_optimizer: bool = True) -> tuple[dict[str, byte
     if not include_optimizer:
         config.pop("compile_config", None)
     content, groups = weights.to_bytes(model, optimizer=include_optimizer)
-    metadata = {"keras_version": KERAS_VERSION, "nacre_version": nacre_version()}
+    metadata: dict[str, Any] = {"keras_version": KERAS_VERSION, "nacre_version": nacre_version()}
+    if mask_flow.has_no_place_in_config(model):
+        metadata[MASKS_END_AT_OPS] = True
     files = {
         archive.METADATA: json.dumps(metadata).encode(),
         archive.CONFIG: config_text(config, f"model '{model.name}'").encode(),
@@ -138,6 +142,8 @@ def load(
                     compile_config = migrate_compile(compile_config, model)
                 compile_model(model, compile_config, who)
                 weights.restore_optimizer(model, file, who)
+    if not by_nacre or metadata.get(MASKS_END_AT_OPS):
+        mask_flow.set_end_at_ops(model, True)
     return model
 
 
