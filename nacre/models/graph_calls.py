@@ -14,6 +14,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.data.rows import device_dtype
 from nacre.layers.base import tracking
 from nacre.layers.base.input_spec import plain_sizes
+from nacre.layers.base.masking import without_absent
 from nacre.models.graph import Graph
 
 if TYPE_CHECKING:
@@ -243,7 +244,8 @@ def run_graph(model: Model, inputs: Any, training: Any = None, mask: Any = None)
     """`call` of a model that has a graph."""
     values = standardize_inputs(model, inputs)
     if mask is not None:
-        for value, one in zip(values, tree.flatten(mask), strict=False):
+        for i, one in enumerate(tree.flatten(mask)[: len(values)]):
             if one is not None:
-                scope.set_mask(value, one)
+                values[i] = without_absent(values[i], one)
+                scope.set_mask(values[i], one)
     return model._graph.run(values, add_loss=model.add_loss)

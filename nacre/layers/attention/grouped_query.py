@@ -144,6 +144,10 @@ class GroupQueryAttention(ProjectedAttention):
         use_causal_mask: bool = False,
     ) -> Any:
         """Attend; `value` serves as key when none is given."""
+        if query_mask is not None or value_mask is not None or key_mask is not None:
+            query, value, key = self._without_absent(
+                (query, query_mask), (value, value_mask), (key, key_mask)
+            )
         masks = {
             "query_mask": query_mask,
             "value_mask": value_mask,

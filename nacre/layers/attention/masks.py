@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import jax
@@ -10,6 +12,9 @@ from jax import lax
 
 from nacre import ops
 from nacre.core import random
+from nacre.core.errors import ShapeError, message
+from nacre.layers.base.input_spec import plain_sizes
+from nacre.layers.core.shape_checks import check_broadcasts
 
 
 def causal_mask(targets: Any, sources: Any) -> Any:
@@ -65,6 +70,99 @@ def joined_mask(
         part = with_axes(part, ndim, num_axes)
         joined = part if joined is None else ops.logical_and(joined, part)
     return joined
+
+
+def mask_over_axes(
+    who: str,
+    shapes: tuple[Any, Any],
+    axes: tuple[int, ...],
+    masks: dict[str, Any],
+    is_causal: bool,
+    window: int | None,
+) -> Any:
+    """All masks of attention over any axes as one, which broadcasts to the scores; None for none.
+
+    The steps that attend are the places of all attention axes together, in row-major order: that
+    is what "later" means for the causal mask, and "apart" for the window.
+
+    Shapes:
+        shapes                of query and value, without heads: (batch, *sizes)
+        query_mask            the query's shape, or the first axes of it, or (batch, *targets)
+        value_mask, key_mask  the value's shape, or the first axes of it, or (batch, *sources)
+        attention_mask        (..., *targets, *sources) with an axis for each attention axis, before
+                              them perhaps batch and free axes, or all of these and the heads; or
+                              (batch, targets, sources) with the attention axes flattened
+        returns               (batch and free axes, heads, *targets, *sources)
+
+    Raises:
+        ShapeError: A mask does not fit.
+    """
+    count, free = len(axes), tuple(a for a in range(len(shapes[0])) if a not in axes)
+    parts = []
+    for name, shape in zip(("query_mask", "value_mask", "key_mask"), (*shapes, shapes[1])):
+        if (mask := masks[name]) is not None:
+            mask = _over_all_axes(f"{who}, {name}", ops.cast(mask, "bool"), shape, axes)
+            mask = ops.transpose(mask, (*free, *axes))
+            first = len(free) + (count if name == "query_mask" else 0)
+            heads_and_others = (len(free), *(first + 1 + i for i in range(count)))
+            parts.append(ops.expand_dims(mask, heads_and_others))
+    targets, sources = ([shape[axis] for axis in axes] for shape in shapes)
+    sizes = math.prod(targets), math.prod(sources)
+    flat = [causal_mask(*sizes)] if is_causal else []
+    flat += [] if window is None else [window_mask(*sizes, window)]
+    parts += [jnp.reshape(mask, (*targets, *sources)) for mask in flat]
+    if (mask := masks["attention_mask"]) is not None:
+        mask = ops.cast(mask, "bool")
+        outer = [shapes[0][a] for a in free]
+        if mask.ndim < 2 * count:
+            wanted = (outer[0], *sizes) if len(free) == 1 else sizes
+            check_broadcasts(who, "attention_mask", mask.shape, wanted)
+            mask = jnp.broadcast_to(mask, (*mask.shape[:-2], *sizes))
+            mask = jnp.reshape(mask, (*mask.shape[:-2], *targets, *sources))
+        extra = mask.ndim - 2 * count
+        lead = [*outer, None][:extra] if extra <= len(outer) else [*outer, None]
+        check_broadcasts(who, "attention_mask", mask.shape, (*lead, *targets, *sources))
+        parts.append(with_axes(mask, len(free) + 1 + 2 * count, count))
+    return functools.reduce(ops.logical_and, parts) if parts else None
+
+
+def _over_all_axes(who: str, mask: Any, shape: Any, axes: tuple[int, ...]) -> Any:
+    """A mask of steps with an axis for each one of `shape`, of size 1 where it says nothing."""
+    attended = (shape[0], *(shape[axis] for axis in axes))
+    first = shape[: mask.ndim]
+    is_first, is_attended = (
+        mask.ndim == len(wanted) and not any(_differ(m, n) for m, n in zip(mask.shape, wanted))
+        for wanted in (first, attended)
+    )
+    names_axes = tuple(range(1, mask.ndim)) != tuple(axes)
+    if is_first and is_attended and names_axes and mask.ndim < len(shape):
+        raise ShapeError(
+            message(
+                who,
+                "the axes it covers must be clear",
+                f"shape {plain_sizes(mask.shape)} for steps {plain_sizes(shape)}, where it may "
+                f"cover the first axes or the attention axes {tuple(axes)}",
+                f"Give it all axes: mask[:, None] or mask[..., None], {len(shape)} in all.",
+            )
+        )
+    if is_first:
+        return ops.expand_dims(mask, tuple(range(mask.ndim, len(shape))))
+    if not is_attended:
+        raise ShapeError(
+            message(
+                who,
+                f"it must have the shape {plain_sizes(shape)}, its first axes, or "
+                f"{plain_sizes(attended)}",
+                f"shape {plain_sizes(mask.shape)}",
+            )
+        )
+    order = sorted(range(len(axes)), key=lambda i: axes[i])
+    mask = ops.transpose(mask, (0, *(i + 1 for i in order)))
+    return ops.expand_dims(mask, tuple(a for a in range(1, len(shape)) if a not in axes))
+
+
+def _differ(size: Any, wanted: Any) -> bool:
+    return isinstance(size, int) and isinstance(wanted, int) and size not in (1, wanted)
 
 
 def with_axes(mask: Any, ndim: int, num_axes: int = 1) -> Any:

@@ -11,10 +11,9 @@ import numpy as np
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
-from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax, with_axes
+from nacre.layers.attention.masks import dropped, mask_over_axes, masked_softmax
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.core.configs import explicit_config
-from nacre.layers.core.shape_checks import check_broadcasts
 
 
 @register("layers/MultiHeadAttention")
@@ -45,6 +44,11 @@ class MultiHeadAttention(ProjectedAttention):
                                 (batch, targets or sources), True where a step counts; the
                                 query's travels on with the output and changes no number
         attention_mask          (batch, targets, sources), True where a query may look at a key
+        attention over the axes (batch, height, width): masks of query, value and key are
+                                (batch, height, width) or (batch, height); attention_mask is
+                                (batch, height, width, height, width), as in Keras, or
+                                (batch, height · width, height · width); the causal mask and the
+                                window go by the place in the flattened attention axes
         query, key kernel       (features, num_heads, key_dim)
         value kernel            (features, num_heads, value_dim)
         output kernel           (num_heads, value_dim, output_features)
@@ -191,6 +195,10 @@ class MultiHeadAttention(ProjectedAttention):
         use_causal_mask: bool = False,
     ) -> Any:
         """Attend; `value` serves as key when none is given."""
+        if query_mask is not None or value_mask is not None or key_mask is not None:
+            query, value, key = self._without_absent(
+                (query, query_mask), (value, value_mask), (key, key_mask)
+            )
         heads = (
             self._query_dense(query),
             self._key_dense(value if key is None else key),
@@ -226,12 +234,14 @@ class MultiHeadAttention(ProjectedAttention):
         score, combine = axis_equations(query.ndim, self.attention_axes)
         scores = ops.einsum(score, query * (1 / math.sqrt(self.key_dim)), key)
         num_axes = len(self.attention_axes)
-        mask = joined_mask(
-            query, value, is_causal=use_causal_mask, window=self.sliding_window, **masks
+        mask = mask_over_axes(
+            self._who(),
+            (query.shape[:-2], value.shape[:-2]),
+            self.attention_axes,
+            masks,
+            use_causal_mask,
+            self.sliding_window,
         )
-        if mask is not None:
-            mask = with_axes(mask, scores.ndim, num_axes)
-            check_broadcasts(self._who(), "the mask", mask.shape, scores.shape)
         weights = masked_softmax(scores, mask, tuple(range(-num_axes, 0)))
         used = weights
         if training and self.dropout > 0:

@@ -11,6 +11,7 @@ from nacre.core import random
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax, with_axes
 from nacre.layers.base.layer import Layer
+from nacre.layers.base.masking import without_absent
 from nacre.layers.core.einsum_dense import EinsumDense
 from nacre.layers.core.shape_checks import check_broadcasts
 
@@ -171,6 +172,15 @@ class ProjectedAttention(Layer):
             )
 
     # ------------------------------------------------------------------------------- the sum
+
+    def _without_absent(self, query: Any, value: Any, key: Any) -> tuple[Any, Any, Any]:
+        """Query, value and key (None: the value serves), each given with its mask, without NaN in
+        absent steps; what masks a key masks its value too."""
+        (query, query_mask), (value, value_mask), (key, key_mask) = query, value, key
+        query = without_absent(query, query_mask)
+        value = without_absent(without_absent(value, value_mask), key_mask)
+        key = without_absent(without_absent(key, value_mask), key_mask)
+        return query, value, key
 
     def _attend(
         self,

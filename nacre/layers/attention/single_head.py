@@ -13,6 +13,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.attention.masks import causal_mask, dropped
 from nacre.layers.base.layer import Layer
+from nacre.layers.base.masking import without_absent
 from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.ops._define import whole
 
@@ -106,9 +107,12 @@ class Attention(Layer):
         key = inputs[2] if len(inputs) > 2 else value
         self._check_shapes(query, key, value)
         query_mask, value_mask = self._masks(inputs, mask)
-        for name, one, steps in (("query", query_mask, query), ("value", value_mask, value)):
-            if one is not None:
-                check_broadcasts(self._who(), f"the {name} mask", one.shape, steps.shape[:-1])
+        query_mask = self._step_mask("query", query_mask, query)
+        value_mask = self._step_mask("value", value_mask, value)
+        query, key, value = (
+            without_absent(steps, one)
+            for steps, one in ((query, query_mask), (key, value_mask), (value, value_mask))
+        )
         drops = bool(training) and self.dropout > 0
         numbers = (self.scale, self.concat_score_weight)
         if drops or return_attention_scores:
@@ -124,6 +128,17 @@ class Attention(Layer):
         if query_mask is not None:
             result = result * ops.expand_dims(ops.cast(query_mask, result.dtype), -1)
         return (result, weights) if return_attention_scores else result
+
+    def _step_mask(self, name: str, mask: Any, tensor: Any) -> Any:
+        """The mask of a tensor's steps. One of fewer axes covers its first axes, as masks travel;
+        one that does not fit those stands for its last axes, the steps among them."""
+        if mask is None:
+            return None
+        mask, wanted = jnp.asarray(mask), tensor.shape[:-1]
+        if mask.ndim < len(wanted) and mask.shape == wanted[: mask.ndim]:
+            return ops.expand_dims(mask, tuple(range(mask.ndim, len(wanted))))
+        check_broadcasts(self._who(), f"the {name} mask", mask.shape, wanted)
+        return mask
 
     def _check_shapes(self, query: Any, key: Any, value: Any) -> None:
         """Query and key must have features in common, key and value steps, all of them batches."""

@@ -11,7 +11,7 @@ from nacre.core.errors import ArgumentError, NacreError, message
 from nacre.core.registry import is_builtin
 from nacre.core.strings import is_text, strings_refused
 from nacre.layers.base import calling
-from nacre.layers.base.masking import masks_of
+from nacre.layers.base.masking import masks_of, without_absent
 
 if TYPE_CHECKING:
     from nacre.layers.base.layer import Layer
@@ -65,6 +65,23 @@ def cast_inputs(
         return tensor
 
     return tree.map_structure(convert, (args, kwargs))
+
+
+def with_first_cleared(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], masks: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments whose first one has no NaN where its masks are False."""
+
+    def clear(leaf: Any, mask: Any) -> Any:
+        cleared = without_absent(leaf, mask)
+        if cleared is not leaf:
+            scope.set_mask(cleared, mask)
+        return cleared
+
+    if args:
+        return (tree.map_structure(clear, args[0], masks), *args[1:]), kwargs
+    first = calling.signature_of(type(layer).call).first
+    return args, {**kwargs, first: tree.map_structure(clear, kwargs[first], masks)}
 
 
 def refuse_nothing(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from nacre.core.symbolic import KerasTensor, Node, infer
 from nacre.layers.base import arguments, calling
 from nacre.layers.base.building import Buildable
 from nacre.layers.base.input_spec import check_inputs
-from nacre.layers.base.masking import MaskPassing, masks_of
+from nacre.layers.base.masking import MaskPassing, leads, masks_of, pairs_of_masks
 
 
 class Describable(Buildable, MaskPassing):
@@ -67,10 +67,11 @@ class Describable(Buildable, MaskPassing):
         overridden = type(self).compute_mask is not Describable.compute_mask
         if overridden or (self.supports_masking and previous is not None):
             mask = self.compute_mask(first, previous)
-            flat_outputs, flat_masks = tree.flatten(outputs), tree.flatten(mask)
-            if mask is not None and len(flat_outputs) == len(flat_masks):
-                for output, one in zip(flat_outputs, flat_masks, strict=True):
+            for output, one in pairs_of_masks(outputs, mask):
+                if overridden or leads(tuple(one.shape), tuple(output.shape)):
                     output._keras_mask = one
+                else:
+                    self._warn_mask_lost()
         elif previous is not None:
             self._warn_mask_lost()
         return outputs

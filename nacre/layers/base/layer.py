@@ -250,6 +250,8 @@ class Layer(Describable, LossHolder):
                 if not was_built:  # `build` may have made the layers that settle it
                     args, kwargs = arguments.cast_inputs(args, kwargs, self._input_cast())
                 check_inputs(self.input_spec, first, self._who()) if first is not None else None
+                if (masks := self._masks_to_clear(first)) is not None:
+                    args, kwargs = arguments.with_first_cleared(self, args, kwargs, masks)
                 with scope.autocast(self._variable_cast()):
                     outputs = self.call(*args, **kwargs)
         except Exception as error:
@@ -261,6 +263,7 @@ class Layer(Describable, LossHolder):
         context.carries = False  # masks are computed by ops too
         self._send_masks(first, outputs, kwargs)
         context.carries = carries_before
+        outputs = self._absent_removed(outputs)
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 if calling.is_tensor(output):

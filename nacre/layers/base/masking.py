@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from nacre.core import scope, tree
 from nacre.core.errors import message
 from nacre.core.registry import is_builtin
@@ -34,11 +37,38 @@ class MaskPassing(PartHolder):
         mask = self.compute_mask(inputs, previous)
         if mask is None:
             return
-        flat_outputs, flat_masks = tree.flatten(outputs), tree.flatten(mask)
-        if len(flat_outputs) == len(flat_masks):
-            for output, one in zip(flat_outputs, flat_masks, strict=True):
-                if one is not None and calling.is_tensor(output) and scope.get_mask(output) is None:
-                    scope.set_mask(output, one)
+        for output, one in pairs_of_masks(outputs, mask):
+            if not overridden and not leads(tuple(one.shape), tuple(output.shape)):
+                self._warn_mask_lost()
+            elif calling.is_tensor(output) and scope.get_mask(output) is None:
+                scope.set_mask(output, one)
+
+    def _absent_removed(self, outputs: Any) -> Any:
+        """Outputs whose masks the user's own `compute_mask` made, without NaN where they mask."""
+        if is_builtin(type(self).compute_mask):
+            return outputs
+
+        def clean(output: Any) -> Any:
+            mask = scope.get_mask(output) if isinstance(output, jax.Array) else None
+            cleaned = without_absent(output, mask)
+            if cleaned is not output:
+                scope.set_mask(cleaned, mask)
+            return cleaned
+
+        return tree.map_structure(clean, outputs)
+
+    def _masks_to_clear(self, first: Any) -> Any:
+        """The masks of a first argument that is to be cleared of NaN before `call`, or None.
+
+        Layers whose `call` takes masks do it themselves, user's own code gets what came.
+        """
+        masks = None if first is None else masks_of(first)
+        if masks is None or not is_builtin(type(self)):
+            return None
+        signature = calling.signature_of(type(self).call)
+        does_itself = signature.takes_mask or signature.mask_names
+        passes = self.supports_masking or type(self).compute_mask is not MaskPassing.compute_mask
+        return None if does_itself or not passes else masks
 
     def _carries_masks(self) -> bool:
         """Whether ops called in `call` send masks on: in layers of the user's made of layers.
@@ -74,9 +104,48 @@ class MaskPassing(PartHolder):
                 ),
             )
 
+    def _mask_unless_mixed(self, mask: Any, axes: Any, ndim: int) -> Any:
+        """The mask of inputs of `ndim` axes, unless it covers one of the axes mixed here."""
+        if mask is not None and any(axis % ndim < len(mask.shape) for axis in axes):
+            self._warn_mask_lost()
+            return None
+        return mask
+
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the outputs: by default the mask that came in."""
         return previous_mask
+
+
+def without_absent(x: Any, mask: Any) -> Any:
+    """`x` with 0 for NaN and infinities where a mask of its first axes is False.
+
+    What stands in a padded step must reach no result and no gradient, and 0 times NaN is NaN: it is
+    taken out before anything is computed. Finite values stay, as a factor of 0 takes care of them.
+    """
+    if mask is None or not isinstance(x, jax.Array) or not calling.is_float_array(x):
+        return x
+    mask = jnp.asarray(mask).astype(bool)
+    if not leads(mask.shape, x.shape):
+        return x
+    wide = jnp.expand_dims(mask, tuple(range(mask.ndim, x.ndim)))
+    return jnp.where(wide | jnp.isfinite(x), x, jnp.zeros((), x.dtype))
+
+
+def pairs_of_masks(outputs: Any, masks: Any) -> list[tuple[Any, Any]]:
+    """Outputs with the masks that belong to them: one mask is the first output's."""
+    flat_outputs, flat_masks = tree.flatten(outputs), tree.flatten(masks)
+    if len(flat_masks) not in (1, len(flat_outputs)):
+        return []
+    pairs = zip(flat_outputs, flat_masks, strict=False)
+    return [(output, mask) for output, mask in pairs if mask is not None]
+
+
+def leads(mask: tuple[Any, ...], shape: tuple[Any, ...]) -> bool:
+    """Whether a mask's axes may be the first ones of a shape."""
+    return len(mask) <= len(shape) and not any(
+        isinstance(m, int) and isinstance(n, int) and m not in (1, n)
+        for m, n in zip(mask, shape, strict=False)
+    )
 
 
 def masks_of(structure: Any) -> Any:

@@ -125,6 +125,10 @@ class Dense(Adaptable, Layer):
         """Outputs (*batch, units) for inputs (*batch, features)."""
         return self.activation(dense(inputs, self.kernel, self.bias))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the inputs, unless it tells features apart, which are mixed here."""
+        return self._mask_unless_mixed(previous_mask, (-1,), len(inputs.shape))
+
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
         config = super().get_config()

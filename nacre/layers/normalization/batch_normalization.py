@@ -13,6 +13,7 @@ from nacre import initializers, ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.masking import without_absent
 from nacre.layers.core.step_masks import fitting_mask
 from nacre.layers.normalization.affine import (
     AffineNormalization,
@@ -160,7 +161,7 @@ class BatchNormalization(AffineNormalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The normalized inputs."""
-        x = at_least_float32(inputs)
+        x = without_absent(at_least_float32(inputs), mask)
         if not (training and self.trainable):
             outputs = ops.batch_normalization(
                 x,

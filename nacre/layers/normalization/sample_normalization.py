@@ -13,6 +13,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.layer import Layer
+from nacre.layers.base.masking import without_absent
 from nacre.layers.core.step_masks import fitting_mask
 from nacre.layers.normalization.affine import (
     AffineNormalization,
@@ -133,6 +134,10 @@ class LayerNormalization(AffineNormalization):
                 outputs = outputs + self._wide(self.beta, x)
         return outputs.astype(self.compute_dtype)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the inputs, unless it covers an axis that is normalized over."""
+        return self._mask_unless_mixed(previous_mask, self._axes, len(inputs.shape))
+
     def _in_order(self, variable: Any) -> Any:
         """gamma or beta with its axes in the order they have in the inputs."""
         order = sorted(range(len(self._axes)), key=lambda i: self._axes[i])
@@ -233,7 +238,7 @@ class GroupNormalization(AffineNormalization):
         shape, axis, groups = x.shape, self._axis, self.groups
         mask = None if mask is None else fitting_mask(self, mask, shape)
         if mask is not None and len(mask.shape) <= axis:
-            return self._over_valid(x, mask).astype(self.compute_dtype)
+            return self._over_valid(without_absent(x, mask), mask).astype(self.compute_dtype)
         if not _in_training():  # kept whole for exporters
             outputs = group_normalization(
                 x, self.gamma, self.beta, groups=groups, axis=axis, epsilon=self.epsilon
@@ -310,6 +315,10 @@ class RMSNormalization(Layer):
         )
         return outputs.astype(self.compute_dtype)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the inputs, unless it covers an axis that is normalized over."""
+        return self._mask_unless_mixed(previous_mask, self._axes, len(inputs.shape))
+
 
 @register("layers/UnitNormalization")
 class UnitNormalization(Layer):
@@ -342,6 +351,10 @@ class UnitNormalization(Layer):
         axes = _axis_list(self.axis)
         _checked_axes(self, axes, len(inputs.shape))
         return _unit_normalization(inputs, axis=axes).astype(self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the inputs, unless it covers an axis that is normalized over."""
+        return self._mask_unless_mixed(previous_mask, _axis_list(self.axis), len(inputs.shape))
 
 
 @whole("inputs", name="unit_normalization")

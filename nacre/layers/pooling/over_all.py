@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
+
 from nacre import ops
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec, plain_sizes
 from nacre.layers.base.layer import Layer
+from nacre.layers.base.masking import without_absent
 from nacre.layers.core.step_masks import fitting_mask
 from nacre.ops._arrays import floating
 from nacre.ops._define import whole
@@ -30,7 +33,8 @@ def global_average_pool(
         return ops.mean(inputs, axis=axis, keepdims=keepdims)
     inputs, weights = floating(inputs), floating(weights)
     total = ops.sum(inputs * weights, axis=axis, keepdims=keepdims)
-    return total / ops.sum(weights, axis=axis, keepdims=keepdims)
+    count = ops.sum(weights, axis=axis, keepdims=keepdims)
+    return total / ops.where(count == 0, ops.ones_like(count), count)
 
 
 class GlobalPooling(Layer):
@@ -85,7 +89,7 @@ class GlobalAveragePooling1D(GlobalPooling):
     Shapes:
         inputs   (batch, steps, channels)
         mask     (batch, steps), True where a step counts
-        returns  (batch, channels)
+        returns  (batch, channels), zeros for a sample without any step that counts
     Example:
         >>> import nacre
         >>> GlobalAveragePooling1D()(nacre.ops.ones((2, 6, 4))).shape
@@ -106,7 +110,12 @@ class GlobalAveragePooling1D(GlobalPooling):
         if mask is None:
             return super().call(inputs)
         steps = (inputs.shape[0], inputs.shape[self.pooled_axes[0]])
-        mask = ops.cast(fitting_mask(self, mask, steps), inputs.dtype)
+        mask = fitting_mask(self, mask, steps)
+        if self.data_format == "channels_last":
+            inputs = without_absent(inputs, mask)
+        else:
+            inputs = jnp.swapaxes(without_absent(jnp.swapaxes(inputs, 1, 2), mask), 1, 2)
+        mask = ops.cast(mask, inputs.dtype)
         weights = ops.expand_dims(mask, 3 - self.pooled_axes[0])
         return global_average_pool(inputs, self.pooled_axes, self.keepdims, weights)
 

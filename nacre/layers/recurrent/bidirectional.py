@@ -174,6 +174,8 @@ class Bidirectional(Layer):
         """The mask of the outputs when all steps are returned; None for the states."""
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         one = mask if self.return_sequences else None
+        if one is not None and self.forward_layer.go_backwards:
+            one = ops.flip(one, axis=1)  # both outputs are in the forward layer's order
         masks = [one, one] if self.merge_mode is None else [one]
         if self.return_state:
             masks += [None] * (_num_states(self.forward_layer) + _num_states(self.backward_layer))

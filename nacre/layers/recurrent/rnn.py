@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre import ops
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.variable import Variable
 from nacre.layers.base.calling import numbers_as_array
 from nacre.layers.base.layer import Layer
+from nacre.layers.base.masking import without_absent
 from nacre.layers.recurrent import whole_sequence
 from nacre.layers.recurrent.stacked import StackedRNNCells, initial_state_of
 from nacre.layers.recurrent.stepping import hold_dropout, release_dropout, run_cell
@@ -42,7 +44,8 @@ class RNN(Layer):
             or a list of such layers.
         return_sequences: Whether to return the outputs of all steps instead of the last one.
         return_state: Whether to return the last states too.
-        go_backwards: Whether to begin with the last step; outputs come in the order of the work.
+        go_backwards: Whether to begin with the last step; outputs, and their mask, come in the
+            order of the work. (Keras 3.15 passes the mask on as it came, beside other steps.)
         stateful: Whether a batch begins with the states the batch before it ended with.
         unroll: Accepted; a loop on the device is as fast and compiles in less time.
         zero_output_for_mask: Whether masked steps give zeros instead of the last output.
@@ -193,6 +196,7 @@ class RNN(Layer):
     ) -> Any:
         """Step through the sequences."""
         mask = self._checked_mask(mask, sequences)
+        sequences = jax.tree.map(lambda x: without_absent(x, mask), sequences)
         states = self._first_states(sequences, initial_state)
         last, outputs, states = self.inner_loop(sequences, states, mask, training)
         if self._states is not None:
@@ -296,9 +300,13 @@ class RNN(Layer):
             )
 
     def compute_mask(self, sequences: Any, mask: Any) -> Any:
-        """The mask of the outputs when all steps are returned; None for the states."""
+        """The mask of the outputs when all steps are returned, in their order; None for states."""
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         output_mask = mask if self.return_sequences else None
+        if output_mask is not None and len(output_mask.shape) == 3:
+            output_mask = ops.squeeze(output_mask, axis=-1)  # (batch, time, 1), as `call` takes it
+        if output_mask is not None and self.go_backwards:
+            output_mask = ops.flip(output_mask, axis=1)  # outputs come in the order of the work
         if not self.return_state:
             return output_mask
         return [output_mask] + [None for _ in tree.flatten(self.state_size)]

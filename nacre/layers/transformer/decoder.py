@@ -6,6 +6,7 @@ from typing import Any
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.masking import without_absent
 from nacre.layers.transformer.block import TransformerBlock, joined
 
 
@@ -81,6 +82,8 @@ class TransformerDecoder(TransformerBlock):
         self._check_call(encoder_sequence)
         own = joined(decoder_padding_mask, decoder_sequence_mask)
         other = joined(encoder_padding_mask, encoder_sequence_mask)
+        decoder_sequence = without_absent(decoder_sequence, own)
+        encoder_sequence = without_absent(encoder_sequence, other)
 
         def look_back(x: Any) -> Any:
             return self.self_attention(

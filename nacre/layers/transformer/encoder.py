@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core.registry import register
+from nacre.layers.base.masking import without_absent
 from nacre.layers.transformer.block import TransformerBlock, joined
 
 
@@ -62,6 +63,7 @@ class TransformerEncoder(TransformerBlock):
     ) -> Any:
         """The encoded sequence."""
         allowed = joined(padding_mask, mask)
+        inputs = without_absent(inputs, allowed)
 
         def attend(x: Any) -> Any:
             return self.self_attention(

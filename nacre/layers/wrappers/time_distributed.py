@@ -9,7 +9,10 @@ import jax.numpy as jnp
 
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
+from nacre.core.symbolic import KerasTensor, infer
 from nacre.layers.base.calling import signature_of
+from nacre.layers.base.layer import Layer
+from nacre.layers.base.masking import without_absent
 from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.layers.normalization.batch_normalization import BatchNormalization
 from nacre.layers.wrappers.wrapper import Wrapper
@@ -58,6 +61,7 @@ class TimeDistributed(Wrapper):
             check_broadcasts(
                 self._who(), "(batch, time) of the mask", mask.shape[:2], (batch, steps)
             )
+            inputs = without_absent(inputs, mask)
         takes_mask = signature_of(type(self.layer).call).takes_mask
         if takes_mask and getattr(mask, "ndim", 0) > 2:
             sizes = mask.shape[2:]
@@ -86,10 +90,7 @@ class TimeDistributed(Wrapper):
     def _takes_step_mask(self, inputs: Any, mask: Any) -> bool:
         """Whether the layer within uses a mask with one value for each sample of a step."""
         return (
-            mask is not None
-            and len(mask.shape) == 2
-            and len(inputs.shape) == 3
-            and isinstance(self.layer, BatchNormalization)
+            mask is not None and len(mask.shape) == 2 and isinstance(self.layer, BatchNormalization)
         )
 
     def _has_state(self) -> bool:
@@ -101,8 +102,26 @@ class TimeDistributed(Wrapper):
         )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of the steps."""
-        return mask
+        """The mask of the steps, and of what is left of further masked axes within them.
+
+        Where the layer within leaves none of those, a step counts when anything in it does.
+        """
+        if mask is None or len(mask.shape) < 3:
+            return mask
+        if isinstance(mask, KerasTensor):
+            return infer(self._mask_within, inputs, mask)
+        return self._mask_within(inputs, mask)
+
+    def _mask_within(self, inputs: Any, mask: Any) -> Any:
+        batch, steps = mask.shape[:2]
+        merge = lambda x: jnp.reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
+        inner = None
+        overridden = type(self.layer).compute_mask is not Layer.compute_mask
+        if self.layer.supports_masking or overridden:
+            inner = self.layer.compute_mask(merge(inputs), merge(mask))
+        if inner is None:
+            return jnp.any(mask, axis=tuple(range(2, mask.ndim)))
+        return jnp.reshape(inner, (batch, steps, *inner.shape[1:]))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the outputs for the shape of the inputs."""
