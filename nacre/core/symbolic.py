@@ -159,6 +159,10 @@ class Node:
         return found
 
 
+# 2 · 2 · 3 · 5 · 7: what a size divided by a small number can be.
+_MANY_DIVISORS = 420
+
+
 def is_symbolic(x: Any) -> bool:
     """True for a symbolic tensor."""
     return isinstance(x, KerasTensor)
@@ -248,10 +252,16 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
             with contextlib.suppress(Exception):
                 if (same := _by_example(shapes_for, axes, 8, 12)) is not None:
                     return same
+            # Perhaps sizes must be multiples of a number: reshape(x, (-1, 5)).
+            for size in [*_sizes_met(leaves), _MANY_DIVISORS]:
+                with contextlib.suppress(Exception):
+                    if (same := _by_example(shapes_for, axes, 192, 384, size)) is not None:
+                        return same
             for size in _sizes_met(leaves):
                 with contextlib.suppress(Exception):
                     return _as_symbolic(*shapes_for({a: 192 for a in axes} | {axes[0]: size}))
             if type(error) is not type(symbolic_error):
+                error.add_note("Sizes not known yet were tried as 8 for the batch, 192 elsewhere.")
                 raise
             # The same mistake, told with `b` instead of an example batch size.
             raise symbolic_error from None
@@ -260,13 +270,17 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         return found
 
 
-def _by_example(shapes_for: Callable[..., Any], axes: list[int], small: int, large: int) -> Any:
+def _by_example(
+    shapes_for: Callable[..., Any], axes: list[int], small: int, large: int, times: int = 1
+) -> Any:
     """Outputs for two sets of sizes, what differs between them unknown; the first axis is a batch.
+
+    The first unknown size is a multiple of `times`.
 
     None when there are as many outputs as an unknown size says.
     """
-    structure, first = shapes_for({a: 8 if a == 0 else small for a in axes})
-    _, second = shapes_for({a: 12 if a == 0 else large for a in axes})
+    structure, first = shapes_for(_example(axes, 8, small, times))
+    _, second = shapes_for(_example(axes, 12, large, times))
     if len(first) != len(second):
         return None
     merged = [
@@ -276,6 +290,10 @@ def _by_example(shapes_for: Callable[..., Any], axes: list[int], small: int, lar
         for a, b in zip(first, second, strict=True)
     ]
     return _as_symbolic(structure, merged)
+
+
+def _example(axes: list[int], batch: int, other: int, times: int) -> dict[int, int]:
+    return {a: (batch if a == 0 else other) * (times if a == axes[0] else 1) for a in axes}
 
 
 def _sizes_met(leaves: list[Any]) -> list[int]:
