@@ -162,18 +162,28 @@ def _fetched(outputs: Any, count: int) -> Any:
     return tree.map_structure(cut, values)
 
 
-def _forward(model: Any, x: Any, leaves: list[Any], count: int, size: int) -> tuple[Any, int]:
+def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> tuple[Any, int]:
     if model._runs_eagerly():
         return model(x, training=False), count
+    leaves = given
     if size != count:
         leaves = [
             None
             if leaf is None
             else np.concatenate([leaf, np.repeat(leaf[-1:], size - count, axis=0)])
-            for leaf in leaves
+            for leaf in given
         ]
     program, variables, changed = _program(model, x)
-    outputs, updates = program([v.peek() for v in variables], leaves)
+    try:
+        outputs, updates = program([v.peek() for v in variables], leaves)
+    except ShapeError:
+        if size == count:
+            raise
+        # Only some batch sizes fit, as in reshape(x, (-1, 5)): no error for a size nobody gave.
+        return _forward(model, x, given, count, count)
+    if size != count and any(np.shape(leaf)[:1] != (size,) for leaf in tree.flatten(outputs)):
+        # Rows of the outputs are not those of the batch: nothing says which belong to padding.
+        return _forward(model, x, given, count, count)
     if size != count:
         _refuse_padded_states(model, changed, count, size)
     for variable, value in zip(changed, updates, strict=True):
