@@ -112,10 +112,12 @@ def _folder_line(folder: Path) -> str:
 def _show(console: Any, title: str, rows: list[tuple[str, str]]) -> None:
     from rich.table import Table
 
+    from nacre.core.errors import printable
+
     console.print(f"\n[bold]{title}[/]")
     table = Table.grid(padding=(0, 3))
     table.add_column(style="cyan", no_wrap=True, min_width=18)
     table.add_column(overflow="fold")
     for name, text in rows:
-        table.add_row(f"  {name}", text)
+        table.add_row(f"  {name}", printable(text))
     console.print(table)

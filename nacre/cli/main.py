@@ -86,7 +86,7 @@ def _take_every_sign(stream: TextIO) -> None:
 
 def _run(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
     """Call a command; errors made by nacre and by the system become one message, exit status 1."""
-    from nacre.core.errors import NacreError
+    from nacre.core.errors import NacreError, printable
 
     try:
         return run(arguments)
@@ -95,7 +95,7 @@ def _run(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
     except (NacreError, OSError) as error:
         if os.environ.get("NACRE_TRACEBACK") == "full":
             raise
-        print(f"nacre {arguments.command}: {error}", file=sys.stderr)
+        print(f"nacre {arguments.command}: {printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

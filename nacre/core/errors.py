@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+# Controls of a terminal (all of C0 and C1 but tab and newline), marks that turn the direction of
+# text around, and the halves of characters that no terminal can encode.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    """A text that may come from a file, as it can be shown: what steers a terminal is spelt out.
+
+    Everything that nacre prints, warns or raises goes through it, as a name in a file may hold
+    escape sequences that clear the screen or type into it.
+
+    Example:
+        >>> print(printable("dense\x1b[2J"))
+        dense\\x1b[2J
+    """
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class NacreError(Exception):
     """Base of every error nacre raises on purpose."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ShapeError(NacreError, ValueError):

@@ -16,7 +16,7 @@ from jax import export
 
 from nacre.core import tree
 from nacre.core.dtypes import standardize_dtype
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, message, printable
 from nacre.core.names import auto_name
 from nacre.core.scope import StatelessScope, masks_end_at_ops, symbolic_scope
 from nacre.core.strings import strings_refused
@@ -122,7 +122,8 @@ class KerasTensor:
         return id(self)
 
     def __repr__(self) -> str:
-        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+        name = printable(self.name)
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={name}>"
 
 
 class Node:

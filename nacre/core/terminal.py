@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from nacre.core.errors import printable
+
 # Drawing signs -> what stands for them where the stream's encoding has none of them. All of one
 # width, so that tables stay straight; the last ones only occur in sentences.
 _PLAIN = str.maketrans(
@@ -19,6 +21,8 @@ _PLAIN = str.maketrans(
 def encodable(text: str, encoding: str | None) -> str:
     """`text` as an encoding can hold it: the same where it can, plain signs where it cannot.
 
+    What steers a terminal is spelt out, as names in a text may come from a file.
+
     All drawing signs are exchanged as soon as one does not fit, so that a table is of one kind.
 
     Args:
@@ -29,6 +33,7 @@ def encodable(text: str, encoding: str | None) -> str:
         >>> encodable("├─ dense │ 64", "cp1252"), encodable("├─ dense │ 64", "utf-8")
         ('+- dense | 64', '├─ dense │ 64')
     """
+    text = printable(text)
     if not encoding or text.isascii():
         return text
     try:

@@ -15,7 +15,7 @@ import numpy as np
 
 from nacre.core import interop
 from nacre.core.dtypes import host_dtype, is_float, standardize_dtype, use_64_bits
-from nacre.core.errors import ArgumentError, ShapeError, message, refuse_unknown
+from nacre.core.errors import ArgumentError, ShapeError, message, printable, refuse_unknown
 from nacre.core.names import auto_name, current_path
 from nacre.core.scope import autocast_dtype, get_stateless_scope
 
@@ -299,7 +299,8 @@ class Variable:
             value = f", value={np.array2string(self.numpy(), threshold=10)}"
         except Exception:  # a traced value has no numbers to show
             value = ""
-        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}{value}>"
+        path = printable(self.path)
+        return f"<Variable path={path}, shape={self._shape}, dtype={self._dtype}{value}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_variable, (

@@ -6,6 +6,7 @@ import sys
 import warnings
 from types import FrameType
 
+from nacre.core.errors import printable
 from nacre.core.traceback import is_internal
 
 
@@ -29,7 +30,7 @@ def warn(text: str, category: type[Warning] = UserWarning) -> None:
         frame, level = frame.f_back, level + 1
     if frame is None:  # a thread of nacre's own: its whole stack is ours
         level = 2
-    warnings.warn(text, category, stacklevel=level)
+    warnings.warn(printable(text), category, stacklevel=level)
 
 
 __all__ = ["warn"]

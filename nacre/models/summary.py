@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacre.core import tree
+from nacre.core.errors import printable
 from nacre.core.terminal import show
 from nacre.layers.base.layer import Layer
 
@@ -60,6 +61,7 @@ def summary_lines(
     rows: list[list[str]] = []
     for layer in _in_range(model.layers, layer_range):
         _add_rows(rows, model, layer, 0, connected, expand_nested, show_trainable)
+    rows = [[printable(cell).replace("\n", "\\n") for cell in row] for row in rows]
     right = {2}
     widths = [
         max(len(h), *(len(r[i]) for r in rows)) if rows else len(h) for i, h in enumerate(heads)
@@ -68,7 +70,7 @@ def summary_lines(
         widths[0] = max(
             len(heads[0]), widths[0] + line_length - (sum(widths) + 3 * len(widths) + 1)
         )
-    lines = [f'Model: "{model.name}"', _rule("┏━┳┓", widths)]
+    lines = [f'Model: "{printable(model.name)}"', _rule("┏━┳┓", widths)]
     lines.append(_row(heads, widths, set(), "┃"))
     lines.append(_rule("┡━╇┩", widths))
     for row in rows:

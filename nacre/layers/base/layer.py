@@ -13,7 +13,13 @@ from typing import Any
 
 from nacre import regularizers
 from nacre.core import scope, tree
-from nacre.core.errors import ArgumentError, NotBuiltError, message, refuse_unknown
+from nacre.core.errors import (
+    ArgumentError,
+    NotBuiltError,
+    message,
+    printable,
+    refuse_unknown,
+)
 from nacre.core.indices import refuse_outside
 from nacre.core.names import auto_name, name_scope
 from nacre.core.policies import DTypePolicy, DTypePolicyMap, get_policy
@@ -366,7 +372,7 @@ class Layer(Describable, LossHolder):
             return configuring.from_config(cls, config)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+        return f"<{type(self).__name__} name={printable(str(self.name))}, built={self.built}>"
 
     def __reduce__(self) -> Any:
         classes = {type(layer).__name__: type(layer) for layer in reversed(self._flatten_layers())}
