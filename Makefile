@@ -2,7 +2,10 @@
 PYTHON ?= python
 WORKERS ?= auto
 
-.PHONY: check test bench format lint floors types names quick
+CASES ?= 2000
+FIRST ?= 0
+
+.PHONY: check test bench fuzz format lint floors types names quick
 
 check: lint floors types names quick
 
@@ -24,6 +27,10 @@ quick:
 
 test:
 	$(PYTHON) -m pytest -n $(WORKERS) -m "not network"
+
+# Damaged model files, CASES for each reader, the first with the seed FIRST.
+fuzz:
+	$(PYTHON) -m tests.field.damage --cases $(CASES) --first $(FIRST)
 
 bench:
 	$(PYTHON) -m bench

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from nacre.core import identity, safety, scope, tree
 from nacre.core.errors import ArgumentError, message
+from nacre.core.file_errors import naming, read_json
 from nacre.core.registry import deserialize_keras_object
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.layer import Layer
@@ -163,7 +163,11 @@ def _from_own_config(layer: Layer) -> Any:
 def model_from_config(config: dict[str, Any], custom_objects: Any = None) -> Model:
     """The model a config describes, Keras 1's and 2's included."""
     with safety.reading(True, config):
-        return deserialize_keras_object(doors.migrated(config), custom_objects)
+        model = deserialize_keras_object(doors.migrated(config), custom_objects)
+    if not isinstance(model, Model):
+        rule = "the config must describe a model"
+        raise ArgumentError(message("model_from_config", rule, type(model).__name__))
+    return model
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Model:
@@ -175,7 +179,10 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Model:
         >>> model_from_json(text).output_shape
         (None, 2)
     """
-    return model_from_config(json.loads(json_string), custom_objects)
+    who = "model_from_json"
+    config = read_json(json_string, "the text", who)
+    with naming(who, "the text"):
+        return model_from_config(config, custom_objects)
 
 
 __all__ = ["clone_model", "model_from_config", "model_from_json"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
+import os
+import stat
 import zipfile
+from pathlib import Path
 from typing import Any
 
-from nacre.core.errors import FileFormatError, message
+from nacre.core.errors import FileFormatError, NacreError, message
+from nacre.core.file_errors import read_json
 
 METADATA = "metadata.json"
 CONFIG = "config.json"
@@ -17,8 +20,8 @@ MEMBERS = (METADATA, CONFIG, WEIGHTS)
 # Local file header signature of a zip archive: APPNOTE.TXT 6.3.10, section 4.3.7.
 SIGNATURE = b"PK\x03\x04"
 
-# A member may be larger than its compressed form by this factor once it is above the size beside
-# it. Weights hardly compress (below 2); plain text reaches 20; deflate ends at 1032.
+# Members may together be larger than the whole file by this factor once they are above the size
+# beside it. Weights hardly compress (below 2); plain text reaches 20; deflate ends at 1032.
 _MAX_RATIO = 100
 _RATIO_MATTERS_ABOVE = 64 << 20
 _MAX_TEXT = 512 << 20
@@ -47,57 +50,107 @@ def unpack(
     """The members called `names` and those in `folder` that are there; others are left alone.
 
     Raises:
-        FileFormatError: The archive is damaged, or a member is a bomb.
+        FileFormatError: The archive is damaged, or it is a bomb.
     """
-    found = {}
+    part = "it"
     try:
         with zipfile.ZipFile(source) as archive:
-            inner = [n for n in archive.namelist() if folder and n.startswith(folder)]
-            for name in (*names, *inner):
-                try:
-                    info = archive.getinfo(name)
-                except KeyError:
-                    continue
-                _refuse_bombs(info, who)
-                found[name] = archive.read(info)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+            known = {info.filename: info for info in archive.infolist()}
+            wanted = [name for name in known if folder and name.startswith(folder)]
+            wanted = [name for name in (*names, *wanted) if name in known]
+            _refuse_bombs([known[name] for name in wanted], _size(archive.fp), who)
+            found = {}
+            for name in wanted:
+                part = f"'{name}' in it"
+                found[name] = archive.read(known[name])
+            return found
+    except NacreError:
+        raise
+    except Exception as error:  # zipfile and zlib raise a dozen kinds; nothing else is called here
         raise FileFormatError(
             message(
                 who,
                 "a .keras file must be a whole zip archive",
-                str(error)[:120] or type(error).__name__,
+                f"damage: {part} cannot be read ({str(error)[:120] or type(error).__name__})",
                 "It may be damaged or only partly copied: fetch it again.",
             )
         ) from None
-    return found
 
 
-def _refuse_bombs(info: zipfile.ZipInfo, who: str) -> None:
-    too_long = info.filename != WEIGHTS and info.file_size > _MAX_TEXT
-    expands = info.file_size > _MAX_RATIO * max(info.compress_size, 1)
-    if too_long or (expands and info.file_size > _RATIO_MATTERS_ABOVE):
+def _size(file: Any) -> int:
+    position = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(position)
+    return size
+
+
+def _refuse_bombs(members: list[zipfile.ZipInfo], size: int, who: str) -> None:
+    """Check all sizes before the first member is unpacked."""
+    total = sum(member.file_size for member in members)
+    text = sum(member.file_size for member in members if member.filename != WEIGHTS)
+    if text > _MAX_TEXT or total > max(_MAX_RATIO * size, _RATIO_MATTERS_ABOVE):
+        largest = max(members, key=lambda member: member.file_size)
         raise FileFormatError(
             message(
                 who,
                 "its members must have the size of a model's",
-                f"'{info.filename}', {info.compress_size} bytes that unpack to {info.file_size}",
+                f"{len(members)} members that unpack to {total} bytes from {size}, the largest "
+                f"'{largest.filename}'",
                 "Do not open files of this kind from people you do not trust.",
             )
         )
 
 
-def read_json(content: bytes, what: str, who: str) -> Any:
-    """A JSON member as plain data.
+def read_folder(folder: Path, names: tuple[str, ...], inner: str, who: str) -> dict[str, bytes]:
+    """The files of an unzipped archive, `names` and those below `inner`.
 
     Raises:
-        FileFormatError: It is not JSON, or nested too deeply to be a model.
+        FileFormatError: One is a link that leads out of the folder, or cannot be read.
     """
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
+        paths = [folder / name for name in names if os.path.lexists(folder / name)]
+        for place, _, members in os.walk(folder / inner):  # which enters no linked folder
+            paths += [Path(place) / member for member in sorted(members)]
+        for path in paths:
+            refuse_link(path, who)
+        paths = [path for path in paths if stat.S_ISREG(path.stat().st_mode)]
+        text = sum(path.stat().st_size for path in paths if path.name != WEIGHTS)
+        if text > _MAX_TEXT:
+            rule = f"its files of text must have at most {_MAX_TEXT} bytes"
+            raise FileFormatError(message(who, rule, str(text)))
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    except OSError as error:
+        raise FileFormatError(message(who, "its files must be readable", str(error))) from error
+
+
+def refuse_link(path: Path, who: str) -> None:
+    """Refuse a file beside others that is a link to somewhere else on this machine.
+
+    A snapshot in the cache of the Hugging Face hub is made of links to the folder `blobs` of the
+    same repository; these are followed.
+
+    Raises:
+        FileFormatError: It is such a link.
+    """
+    if not path.is_symlink():
+        return
+    target = Path(os.path.realpath(path))
+    allowed = [Path(os.path.realpath(path.parent))]
+    for folder in allowed[0].parents:
+        if folder.name == "snapshots":
+            allowed.append(folder.parent / "blobs")
+    if not any(target.is_relative_to(folder) for folder in allowed):
         raise FileFormatError(
-            message(who, f"{what} must be JSON", f"{type(error).__name__}: {str(error)[:100]}")
-        ) from None
+            message(
+                who,
+                "the files of a model must not be links out of their folder",
+                f"'{path.name}', a link to '{target}'",
+                "Copy the file itself into the folder, if you trust where it comes from.",
+            )
+        )
 
 
-__all__ = ["CONFIG", "MEMBERS", "METADATA", "SIGNATURE", "WEIGHTS", "pack", "read_json", "unpack"]
+__all__ = [
+    "CONFIG", "MEMBERS", "METADATA", "SIGNATURE", "WEIGHTS", "pack", "read_folder", "read_json",
+    "refuse_link", "unpack",
+]  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nacre.core.names import to_snake_case
+from nacre.saving import hdf5
 from nacre.saving.layout import entries
 
 FOLDER = "assets/"
@@ -34,7 +35,7 @@ _LOOKUPS = ("IntegerLookup", "StringLookup", "TextVectorization")
 
 
 def put_into_config(
-    config: dict[str, Any], files: dict[str, bytes], weights: Any, path: str = ""
+    config: dict[str, Any], files: dict[str, bytes], weights: Any, who: str, path: str = ""
 ) -> None:
     """Write vocabularies into a model's config, as its graph cannot be made without them.
 
@@ -42,6 +43,7 @@ def put_into_config(
         config: The model's config, which is changed.
         files: The members of the archive.
         weights: The open weights file, which holds the weights of 'tf_idf'.
+        who: The archive, for errors.
         path: Group of the model.
 
     The groups of layers that do not exist yet follow from the classes in the config.
@@ -68,10 +70,11 @@ def put_into_config(
             arguments["vocabulary"] = (
                 [int(t) for t in tokens] if kind == "IntegerLookup" else tokens
             )
-            counted = weights.get(f"{place}/vars/idf_weights")
-            if counted is not None:
+            arrays = hdf5.Arrays(hdf5.subgroup(weights, f"{place}/vars", who), who)
+            if arrays.dataset("idf_weights") is not None:
+                counted = arrays.numbers("idf_weights").ravel()
                 arguments["idf_weights"] = [float(w) for w in counted[: len(tokens)]]
-        put_into_config(data, files, weights, f"{place}/")
+        put_into_config(data, files, weights, who, f"{place}/")
 
 
 def restore(model: Any, files: dict[str, bytes]) -> None:

@@ -1,48 +1,171 @@
 """Reading and writing HDF5 with care: plain arrays and attributes, nothing that points outside.
 
-An HDF5 file may hold links to other files, arrays whose bytes lie in other files, and declared
-sizes far above what is stored. None of these is followed or allocated.
+An HDF5 file may hold links to other files, arrays whose bytes lie in other files, groups that hold
+themselves, and declared sizes far above what is stored. None of these is followed or allocated.
+Every question to the library is asked here, so that a damaged file is one error that names it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Iterator, Mapping
+import json
+import math
+import os
+import sys
+import weakref
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import h5py
 import ml_dtypes
 import numpy as np
 
-from nacre.core.errors import FileFormatError, message
+from nacre.core.errors import FileFormatError, NacreError, message
+from nacre.saving.hdf5_text import Contents, DamagedError
 
 # The first eight bytes of every HDF5 file: "III.A. Disk Format: Level 0A - Format Signature and
 # Superblock" of the HDF5 File Format Specification 3.0.
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+# Root attribute of nacre's: place -> CRC-32 of the array there, as JSON; for texts with the length
+# before it, as a text of another length was changed on purpose: a disk changes bits, not lengths,
+# and people do edit configs. HDF5 itself has checksums for arrays in pieces alone.
+CHECKSUMS = "nacre_checksums"
+
 # Keras spreads an attribute over `name0`, `name1`, ... when it is above HDF5's 64 kB for a header.
 _MAX_PARTS = 10_000
+# What arrays may be larger than the bytes stored for them, all of a file together: by this factor
+# of the file's size, and these bytes. Trained weights hardly compress.
+_MAX_RATIO = 100
+_RATIO_MATTERS_ABOVE = 64 << 20
+_MAX_DEPTH = 100
 
 
-def open_file(source: Any, who: str) -> h5py.File:
+class _Known:
+    """What is known of a file that is open: its bytes, its checksums, what was unpacked so far."""
+
+    def __init__(self, contents: Contents | None, who: str) -> None:
+        self.contents = contents
+        self.who = who
+        self.checksums: dict[str, str] = {}
+        self.excess: dict[int, int] = {}
+
+
+# By HDF5's number of the file; a file that is opened otherwise is not in it.
+_known: weakref.WeakValueDictionary[int, _Known] = weakref.WeakValueDictionary()
+
+
+class OpenFile(h5py.File):
+    """An HDF5 file whose bytes can be read beside the library."""
+
+    def __init__(self, source: Any, who: str) -> None:
+        super().__init__(source, "r")
+        own = source.getvalue() if isinstance(source, io.BytesIO) else source
+        self._nacre = _Known(Contents(own, who), who)
+        _known[_address(self)[0]] = self._nacre
+
+    def close(self) -> None:
+        """Close the file and its bytes."""
+        known = getattr(self, "_nacre", None)
+        if known is not None and known.contents is not None:
+            known.contents.close()
+        super().close()
+
+
+def open_file(source: Any, who: str, verify: bool = True) -> h5py.File:
     """Open a file for reading from its path, its bytes or a file object.
+
+    Args:
+        source: Path, bytes, or a file object in memory.
+        who: The file, for errors.
+        verify: Whether arrays are compared with the checksums in the file when they are read.
 
     Raises:
         FileFormatError: It is damaged or no HDF5 file.
     """
     if isinstance(source, bytes):
         source = io.BytesIO(source)
+    elif not isinstance(source, io.BytesIO):
+        source = os.fspath(source)
     try:
-        return h5py.File(source, "r")
-    except OSError as error:
+        file = OpenFile(source, who)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
         raise FileFormatError(
             message(
                 who,
                 "it must be a whole HDF5 file",
-                f"a file that HDF5 cannot open ({str(error).splitlines()[0][:120]})",
+                f"a file that HDF5 cannot open ({_first_line(error)})",
                 "It may be damaged or only partly copied: fetch it again.",
             )
         ) from None
+    if verify:
+        try:
+            file._nacre.checksums = _read_checksums(file)
+        except BaseException:
+            file.close()
+            raise
+    return file
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+
+
+def _known_of(item: Any) -> _Known | None:
+    """What is known of the file that an object lies in."""
+    try:
+        return _known.get(_address(item)[0])
+    except Exception:  # its header is damaged
+        return None
+
+
+@contextlib.contextmanager
+def _asking(item: Any, who: str = "") -> Iterator[None]:
+    """Around one question to the library, and nothing else: what it raises is damage."""
+    try:
+        yield
+    except NacreError:
+        raise
+    except Exception as error:
+        known = _known_of(item)
+        name = who or (known.who if known else "HDF5 file")
+        raise FileFormatError(
+            message(
+                name,
+                "the file must be whole",
+                f"damage at {_place(item)} ({_first_line(error)})",
+                "It may be damaged or only partly copied: fetch it again.",
+            )
+        ) from None
+
+
+def _place(item: Any) -> str:
+    try:
+        return item.name or "a nameless place"
+    except Exception:
+        return "a place that cannot be named"
+
+
+def member_names(group: h5py.Group, who: str = "") -> list[str]:
+    """Names in a group, in the library's order."""
+    with _asking(group, who):
+        return list(group)
+
+
+def address(item: Any, who: str = "") -> tuple[int, int]:
+    """The file's number, and where the object's header lies: equal for two names of one object."""
+    with _asking(item, who):
+        return _address(item)
+
+
+def _address(item: Any) -> tuple[int, int]:
+    info = h5py.h5g.get_objinfo(item.id)
+    low, high = info.objno  # two numbers where C's `long` has 32 bits
+    return info.fileno[0], low + (high << 32)
 
 
 def child(group: h5py.Group, name: str, who: str) -> Any:
@@ -55,7 +178,8 @@ def child(group: h5py.Group, name: str, who: str) -> Any:
     for part in name.split("/"):
         if not isinstance(current, h5py.Group):
             return None
-        link = current.get(part, getlink=True)
+        with _asking(current, who):
+            link = current.get(part, getlink=True) if part else None
         if link is None:
             return None
         if not isinstance(link, h5py.HardLink):
@@ -63,11 +187,13 @@ def child(group: h5py.Group, name: str, who: str) -> Any:
                 message(
                     who,
                     "a weights file must hold its arrays itself",
-                    f"a link at {current.name.rstrip('/')}/{part}",
+                    f"a link at {_place(current).rstrip('/')}/{part}",
                     "Do not open files of this kind from people you do not trust.",
                 )
             )
-        current = current.get(part)
+        with _asking(current, who):
+            # By the opened link: `get` answers None for what is there and cannot be read.
+            current = current[part]
     return current
 
 
@@ -77,37 +203,136 @@ def subgroup(group: h5py.Group, name: str, who: str) -> h5py.Group | None:
     return found if isinstance(found, h5py.Group) else None
 
 
+def walk(
+    group: h5py.Group, who: str, is_left_out: Callable[[str, h5py.Group], bool] | None = None
+) -> Iterator[tuple[str, Any]]:
+    """(path, group or dataset) of all there is below a group, each object once.
+
+    A group may be its own member, or be there under many names, and then has no end of paths.
+
+    Args:
+        group: Where to begin.
+        who: The file, for errors.
+        is_left_out: Told the name of a group and the group: whether to leave out what is in it.
+    """
+    seen = {address(group, who)}
+    waiting = [("", group, 0)]
+    while waiting:
+        path, current, depth = waiting.pop()
+        for name in member_names(current, who):
+            item = child(current, name, who)
+            where = address(item, who)
+            if where in seen:
+                continue
+            seen.add(where)
+            yield f"{path}{name}", item
+            if isinstance(item, h5py.Group) and not (is_left_out and is_left_out(name, item)):
+                if depth > _MAX_DEPTH:
+                    rule = f"groups must lie at most {_MAX_DEPTH} deep"
+                    raise FileFormatError(message(who, rule, "more"))
+                waiting.append((f"{path}{name}/", item, depth + 1))
+
+
+# -------------------------------------------------------------------- arrays
+
+
 def check_dataset(dataset: h5py.Dataset, who: str) -> None:
     """Refuse arrays whose bytes lie elsewhere, and kinds of data that weights never have."""
     reason = None
-    if dataset.is_virtual or dataset.external:
-        reason = "an array whose bytes lie in other files"
-    elif dataset.dtype.kind not in "fiub" and dataset.dtype != np.dtype("V2"):
-        if h5py.check_string_dtype(dataset.dtype) is None:
-            reason = f"data of type {dataset.dtype}"
+    with _asking(dataset, who):
+        dtype = dataset.dtype
+        if dataset.is_virtual or dataset.external:
+            reason = "an array whose bytes lie in other files"
+        elif dtype.kind not in "fiub" and dtype != np.dtype("V2"):
+            if h5py.check_string_dtype(dtype) is None:
+                reason = f"data of type {dtype}"
     if reason:
         raise FileFormatError(
-            message(who, "a weights file must hold plain arrays", f"{reason} at {dataset.name}")
+            message(who, "a weights file must hold plain arrays", f"{reason} at {_place(dataset)}")
         )
 
 
 def shape_of(dataset: h5py.Dataset) -> tuple[int, ...]:
     """The declared shape; reads nothing."""
-    return tuple(int(n) for n in dataset.shape or ())
+    with _asking(dataset):
+        return tuple(int(n) for n in dataset.shape or ())
+
+
+def is_int8(dataset: h5py.Dataset) -> bool:
+    """Whether the values are whole numbers of one byte."""
+    with _asking(dataset):
+        return bool(dataset.dtype == np.int8)
 
 
 def read_array(dataset: h5py.Dataset, who: str) -> np.ndarray:
     """The values. Check the shape first: it is allocated here.
 
     bfloat16 has no HDF5 type; Keras writes its two bytes as opaque data.
+
+    Raises:
+        FileFormatError: It is no plain array, is far larger than what is stored of it, or its
+            checksum is another.
     """
     check_dataset(dataset, who)
-    if dataset.shape is None:
-        return np.zeros((0,), "float32")
-    values = dataset[()]
-    if dataset.dtype == np.dtype("V2"):
-        return np.asarray(values).view(ml_dtypes.bfloat16)
-    return np.asarray(values)
+    known = _known_of(dataset)
+    _refuse_bombs(dataset, known, who)
+    with _asking(dataset, who):
+        if dataset.shape is None:
+            return np.zeros((0,), "float32")
+        if h5py.check_string_dtype(dataset.dtype) is not None:
+            return _read_texts(dataset, known)
+        values = np.asarray(dataset[()])
+        if dataset.dtype == np.dtype("V2"):
+            values = values.view(ml_dtypes.bfloat16)
+    if known is not None and known.checksums:
+        _verify(values, known, _place(dataset).lstrip("/"))
+    return values
+
+
+def read_numbers(dataset: h5py.Dataset, who: str) -> np.ndarray:
+    """The values for a variable.
+
+    Raises:
+        FileFormatError: As `read_array`, and when they are texts.
+    """
+    values = read_array(dataset, who)
+    if values.dtype.kind in "OSU":
+        raise FileFormatError(
+            message(who, "variables must be set from numbers", f"texts at {_place(dataset)}")
+        )
+    return values
+
+
+def _read_texts(dataset: h5py.Dataset, known: _Known | None) -> np.ndarray:
+    if known is None or known.contents is None:
+        return np.asarray(dataset[()])
+    texts = known.contents.dataset_texts(_address(dataset)[1])
+    values = np.empty(len(texts), object)
+    values[:] = texts
+    return values.reshape(dataset.shape)
+
+
+def _refuse_bombs(dataset: h5py.Dataset, known: _Known | None, who: str) -> None:
+    with _asking(dataset, who):
+        declared = math.prod(shape_of(dataset)) * dataset.dtype.itemsize
+        stored = min(dataset.id.get_storage_size(), declared)
+        size = stored
+        if known is not None and known.contents is not None:
+            size = known.contents.size
+            stored = min(stored, size)
+        total = declared - stored
+        if known is not None:
+            known.excess[_address(dataset)[1]] = total
+            total = sum(known.excess.values())
+    if total > _MAX_RATIO * size + _RATIO_MATTERS_ABOVE:
+        raise FileFormatError(
+            message(
+                who,
+                "arrays must have the size of what is stored of them",
+                f"{declared} bytes declared at {_place(dataset)}, {stored} stored",
+                "Do not open files of this kind from people you do not trust.",
+            )
+        )
 
 
 class Arrays(Mapping[str, Any]):
@@ -116,7 +341,7 @@ class Arrays(Mapping[str, Any]):
     def __init__(self, group: h5py.Group | None, who: str) -> None:
         self._group = group
         self._who = who
-        self.attrs = {} if group is None else group.attrs
+        self.attrs: Mapping[str, Any] = {} if group is None else _Attributes(group)
 
     def dataset(self, name: str) -> h5py.Dataset | None:
         """The dataset itself, for its shape."""
@@ -129,50 +354,191 @@ class Arrays(Mapping[str, Any]):
             raise KeyError(name)
         return read_array(found, self._who)
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The declared shape of an array that a list in the file says is there."""
+        return shape_of(self._listed(name))
+
+    def numbers(self, name: str) -> np.ndarray:
+        """The values for a variable, which are no texts."""
+        return read_numbers(self._listed(name), self._who)
+
+    def check(self) -> None:
+        """Read every array and let it go again."""
+        for name in self:
+            self[name]
+
+    def _listed(self, name: str) -> h5py.Dataset:
+        found = self.dataset(name)
+        if found is None:
+            place = "" if self._group is None else _place(self._group)
+            raise FileFormatError(
+                message(
+                    self._who,
+                    "every array it lists must be in it",
+                    f"no '{name}' in {place}",
+                    "It may be only partly written: fetch it again.",
+                )
+            )
+        return found
+
     def __iter__(self) -> Iterator[str]:
-        names = (
-            [] if self._group is None else [n for n in self._group if self.dataset(n) is not None]
-        )
+        names = [] if self._group is None else member_names(self._group, self._who)
+        names = [name for name in names if self.dataset(name) is not None]
         return iter(sorted(names, key=lambda n: (len(n), n) if n.isdigit() else (0, n)))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
 
-def attribute(group: h5py.Group, name: str) -> Any:
+# -------------------------------------------------------------------- attributes
+
+
+class _Attributes(Mapping[str, Any]):
+    """The attributes of a group: texts as `str`, lists of them as arrays of `str`, and numbers."""
+
+    def __init__(self, group: h5py.Group) -> None:
+        self._group = group
+
+    def __getitem__(self, name: str) -> Any:
+        value = _attribute(self._group, name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        with _asking(self._group):
+            return iter(list(self._group.attrs))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def has_attribute(group: h5py.Group, name: str) -> bool:
+    """Whether an attribute is there; reads nothing."""
+    with _asking(group):
+        return name in group.attrs
+
+
+def _attribute(group: h5py.Group, name: str) -> Any:
+    """A text, a list of texts, or numbers; None when it is not there."""
+    known = _known_of(group)
+    with _asking(group):
+        if known is None or known.contents is None:  # a file that this process has made itself
+            return _plain(group.attrs[name]) if name in group.attrs else None
+        try:
+            value = known.contents.attribute(_address(group)[1], name)
+        except DamagedError as error:
+            raise ValueError(f"attribute '{name}': {error}") from None
+        if value is None:
+            return None
+        if value.texts is None:
+            return group.attrs[name]
+        texts = [text.decode("utf-8") for text in value.texts]
+        return texts[0] if value.is_single else texts
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OS":
+        return [_text(item) for item in value.ravel()]
+    return _text(value) if isinstance(value, bytes) else value
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _joined(group: h5py.Group, name: str) -> Any:
     """An attribute, joined when it was spread over parts; None when it is not there."""
-    if name in group.attrs:
-        return group.attrs[name]
-    parts = []
+    value = _attribute(group, name)
+    if value is not None:
+        return value
+    parts: list[str] = []
     for index in range(_MAX_PARTS):
-        if f"{name}{index}" not in group.attrs:
+        part = _attribute(group, f"{name}{index}")
+        if part is None:
             break
-        parts.append(np.atleast_1d(group.attrs[f"{name}{index}"]))
-    return np.concatenate(parts) if parts else None
+        parts += [part] if isinstance(part, str) else [str(item) for item in part]
+    return parts or None
 
 
 def text_attribute(group: h5py.Group, name: str) -> str | None:
     """An attribute that holds text, in either of HDF5's two forms."""
-    value = attribute(group, name)
+    value = _joined(group, name)
     if value is None:
         return None
-    if isinstance(value, np.ndarray):
-        value = b"".join(_bytes(v) for v in value.ravel())
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    text = "".join(value) if isinstance(value, list) else str(value)
+    known = _known_of(group)
+    if known is not None and known.checksums:
+        _verify(text, known, f"{_place(group).strip('/')}@{name}")
+    return text
 
 
 def names_attribute(group: h5py.Group, name: str) -> list[str] | None:
     """An attribute that holds a list of names; None when it is not there."""
-    value = attribute(group, name)
+    value = _joined(group, name)
     if value is None:
         return None
-    return (
-        [_bytes(v).decode("utf-8") for v in np.atleast_1d(value).ravel()] if np.size(value) else []
+    return [value] if isinstance(value, str) else [str(item) for item in np.ravel(value)]
+
+
+# -------------------------------------------------------------------- checksums
+
+
+def checksum(values: np.ndarray | str) -> str:
+    """CRC-32 of an array's type, shape and bytes (the lowest first); of a text, length and CRC."""
+    if isinstance(values, str):
+        text = values.encode("utf-8")
+        return f"{len(text)} {zlib.crc32(text):08x}"
+    values = np.ascontiguousarray(values)
+    if sys.byteorder == "big":
+        values = values.byteswap()
+    start = zlib.crc32(f"{values.dtype.name}{values.shape}".encode())
+    return f"{zlib.crc32(values.reshape(-1).view('uint8').data, start):08x}"
+
+
+def _verify(values: np.ndarray | str, known: _Known, place: str) -> None:
+    wanted = known.checksums.get(place)
+    if wanted is None:
+        return
+    found = checksum(values)
+    is_edited_text = isinstance(values, str) and found.split(" ")[0] != wanted.split(" ")[0]
+    if found == wanted or is_edited_text:
+        return
+    raise FileFormatError(
+        message(
+            known.who,
+            "what it holds must have the checksum it was written with",
+            f"another one for '{place}'",
+            "It is damaged: fetch it again. If it was changed on purpose, take the checksums out: "
+            f"del h5py.File(path, 'a').attrs['{CHECKSUMS}'].",
+        )
     )
 
 
-def _bytes(value: Any) -> bytes:
-    return bytes(value) if isinstance(value, bytes | np.bytes_) else str(value).encode("utf-8")
+def _read_checksums(file: h5py.File) -> dict[str, str]:
+    text = text_attribute(file, CHECKSUMS)
+    if text is None:
+        return {}
+    try:
+        return {str(place): str(value) for place, value in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise FileFormatError(
+            message(
+                file._nacre.who,
+                f"its attribute '{CHECKSUMS}' must be JSON",
+                "a damaged one",
+                "Fetch the file again.",
+            )
+        ) from None
+
+
+def had(file: h5py.File, name: str) -> bool:
+    """Whether a group was in the file when it was written, as far as its checksums tell."""
+    known = _known_of(file)
+    return known is not None and any(place.startswith(f"{name}/") for place in known.checksums)
+
+
+# -------------------------------------------------------------------- writing
 
 
 def write_names(group: h5py.Group, name: str, values: list[str]) -> None:
@@ -187,15 +553,31 @@ def write_array(group: h5py.Group, name: str, values: Any) -> None:
     if array.dtype == ml_dtypes.bfloat16:
         dataset = group.create_dataset(name, data=array.view(np.dtype("V2")))
         dataset.attrs["dtype"] = "bfloat16"
+    elif array.dtype.kind in "OU":
+        kind = h5py.string_dtype("utf-8")
+        dataset = group.create_dataset(name, data=array.astype(object), dtype=kind)
         return
-    if array.dtype.kind in "OU":
-        group.create_dataset(name, data=array.astype(object), dtype=h5py.string_dtype("utf-8"))
-        return
-    group.create_dataset(name, data=array)
+    else:
+        dataset = group.create_dataset(name, data=array)
+    known = _known_of(group)
+    if known is not None:
+        known.checksums[_place(dataset).lstrip("/")] = checksum(array)
+
+
+def write_text(group: h5py.Group, name: str, text: str) -> None:
+    """Write an attribute of text that has a checksum."""
+    group.attrs[name] = text
+    known = _known_of(group)
+    if known is not None:
+        known.checksums[f"{_place(group).strip('/')}@{name}"] = checksum(text)
 
 
 class Writer:
-    """A new HDF5 file in memory; `bytes()` closes it and gives its content.
+    """A new HDF5 file in memory; leaving it closes it and gives its content.
+
+    Args:
+        checksums: Whether the file says the checksums of what `write_array` and `write_text` put
+            into it; without use where the archive around it has some.
 
     Example:
         >>> with Writer() as writer:
@@ -206,19 +588,27 @@ class Writer:
 
     content: bytes = b""
 
+    def __init__(self, checksums: bool = True) -> None:
+        self._known = _Known(None, "weights") if checksums else None
+
     def __enter__(self) -> Writer:
         self.root = h5py.File("weights", "w", driver="core", backing_store=False)
+        if self._known is not None:
+            _known[_address(self.root)[0]] = self._known
         return self
 
     def __exit__(self, kind: Any, *rest: object) -> None:
         if kind is None:
+            if self._known is not None and self._known.checksums:
+                self.root.attrs[CHECKSUMS] = json.dumps(self._known.checksums)
             self.root.flush()
             self.content = self.root.id.get_file_image()
         self.root.close()
 
 
 __all__ = [
-    "SIGNATURE", "Arrays", "Writer", "attribute", "check_dataset", "child", "names_attribute",
-    "open_file", "read_array", "shape_of", "subgroup", "text_attribute", "write_array",
-    "write_names",
+    "CHECKSUMS", "SIGNATURE", "Arrays", "Writer", "address", "check_dataset", "checksum", "child",
+    "had", "has_attribute", "is_int8", "member_names", "names_attribute", "open_file", "read_array",
+    "read_numbers", "shape_of", "subgroup", "text_attribute", "walk", "write_array", "write_names",
+    "write_text",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ Keras 3.15 for `.h5`, where the names are the variables' paths.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import h5py
@@ -18,8 +18,15 @@ from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.saving import hdf5
 from nacre.saving.array_order import order_of
-from nacre.saving.old_weights import convert
-from nacre.saving.weights import Differences, compare_array, mismatch, shortened
+from nacre.saving.old_weights import Recipe, convert
+from nacre.saving.weights import (
+    Differences,
+    Step,
+    carry_out,
+    compare_array,
+    mismatch,
+    shortened,
+)
 
 # The group of variables that belong to the model itself.
 TOP_LEVEL = "top_level_model_weights"
@@ -124,6 +131,7 @@ def restore(
     by_name: bool = False,
     skip_mismatch: bool = False,
     keras_version: str = "",
+    is_new: bool = False,
 ) -> None:
     """Set a model's variables from the older layout.
 
@@ -131,13 +139,15 @@ def restore(
         by_name: Match layers by name and leave the others alone, instead of by position.
         skip_mismatch: Leave out layers that do not fit, with a warning.
         keras_version: Version that wrote the file.
+        is_new: Whether nobody has seen the model yet, so that an error may leave it half-way.
 
     Raises:
         WeightsMismatchError: Something does not fit; everything is listed.
     """
     names = hdf5.names_attribute(root, "layer_names") or []
     in_file = [_FileLayer(root, name, who) for name in names]
-    differences, ready = Differences(), []
+    differences = Differences()
+    ready: list[Step] = []
     if by_name:
         pairs = _pairs_by_name(model, in_file, who)
     else:
@@ -145,7 +155,7 @@ def restore(
     for layer, variables, source in pairs:
         _plan(layer, variables, source, who, keras_version, differences, ready)
     top = top_variables(model)
-    if top and TOP_LEVEL in root:
+    if top and TOP_LEVEL in hdf5.member_names(root, who):
         _plan(model, top, _FileLayer(root, TOP_LEVEL, who), who, keras_version, differences, ready)
     if differences and not skip_mismatch:
         raise mismatch(who, model, differences)
@@ -154,8 +164,7 @@ def restore(
             f"{who}, loaded into '{model.name}': {differences.counts()}; these were left as they "
             f"are.{differences.lines()}",
         )
-    for step in ready:
-        step()
+    carry_out(ready, is_new)
 
 
 def _pairs_by_name(
@@ -224,20 +233,17 @@ def _plan(
     who: str,
     keras_version: str,
     differences: Differences,
-    ready: list[Callable[[], None]],
+    ready: list[Step],
 ) -> None:
     shapes = [hdf5.shape_of(dataset) for dataset in source.datasets]
     order = order_of(layer, variables, source.names, shapes)
     if order is not None:
         datasets = [source.datasets[i] for i in order]
-        ready.append(lambda: _assign(variables, [hdf5.read_array(d, who) for d in datasets]))
+        ready.append(_step(variables, datasets, who))
         return
     recipe = convert(layer, variables, shapes, source.names, keras_version)
     if recipe is not None:
-        datasets = source.datasets
-        ready.append(
-            lambda: _assign(variables, recipe([hdf5.read_array(d, who) for d in datasets]))
-        )
+        ready.append(_step(variables, source.datasets, who, recipe))
         return
     if len(shapes) != len(variables):
         differences.shapes.append(
@@ -250,9 +256,18 @@ def _plan(
             differences.shapes.append(f"{variable.path}   file {shape}   model {variable.shape}")
 
 
-def _assign(variables: list[Variable], arrays: list[np.ndarray]) -> None:
-    for variable, values in zip(variables, arrays, strict=True):
-        variable.assign(values)
+def _step(
+    variables: list[Variable], datasets: list[h5py.Dataset], who: str, recipe: Recipe | None = None
+) -> Step:
+    def read() -> list[np.ndarray]:
+        arrays = [hdf5.read_numbers(dataset, who) for dataset in datasets]
+        return arrays if recipe is None else recipe(arrays)
+
+    def assign(arrays: list[np.ndarray]) -> None:
+        for variable, values in zip(variables, arrays, strict=True):
+            variable.assign(values)
+
+    return Step(read, assign)
 
 
 __all__ = ["LegacyGroup", "collect", "compare", "restore", "write", "write_list"]

@@ -168,19 +168,33 @@ def mismatch(who: str, model: Any, differences: Differences) -> WeightsMismatchE
 
 
 def restore(
-    root: Any, file: h5py.Group, who: str, skip_mismatch: bool = False, optimizer: bool = False
+    root: Any,
+    file: h5py.Group,
+    who: str,
+    skip_mismatch: bool = False,
+    optimizer: bool = False,
+    is_new: bool = False,
 ) -> None:
     """Set all arrays of `root` from a Keras 3 weights file.
 
     Every shape is compared before the first array is read, so a file that does not fit changes
     nothing, and its sizes are never allocated.
 
+    Args:
+        root: A model or layer.
+        file: The open file.
+        who: Its name, for errors.
+        skip_mismatch: Leave out what does not fit, with a warning.
+        optimizer: Whether a compiled model's optimizer is restored with it.
+        is_new: Whether nobody has seen `root` yet, so that it may be left half-way by an error.
+
     Raises:
         WeightsMismatchError: Something does not fit; everything is listed.
+        FileFormatError: The file is damaged.
     """
     places = _Places(file, who)
     differences = Differences()
-    ready: list[Callable[[], None]] = []
+    ready: list[Step] = []
     found = entries(root, optimizer=False)
     places.match(found)
     for entry in found:
@@ -193,10 +207,52 @@ def restore(
             f"{who}, loaded into '{root.name}': {differences.counts()}; these were left as they "
             f"are.{differences.lines()}",
         )
-    for step in ready:
-        step()
     if optimizer:
-        restore_optimizer(root, file, who)
+        ready += _optimizer_steps(root, file, who)
+    carry_out(ready, is_new)
+
+
+# Arrays up to this many bytes are held in memory until all have been read.
+_MAX_HELD = 1 << 30
+
+
+@dataclass(frozen=True)
+class Step:
+    """Some variables that are set from a file, in two parts: read, then set.
+
+    Attributes:
+        read: Gives the arrays as a dict, a list or a mapping of the file; raises when they are
+            damaged.
+        assign: Sets the variables.
+    """
+
+    read: Callable[[], Any]
+    assign: Callable[[Any], object]
+
+
+def carry_out(steps: list[Step], is_new: bool = False) -> None:
+    """Read the arrays of all steps before the first variable is set.
+
+    What is damaged in the middle of a file changes nothing so. Of arrays that are too many to hold,
+    the rest is read twice. With `is_new` each is set as it is read, as what is half-way is dropped.
+    """
+    if is_new:
+        for step in steps:
+            step.assign(step.read())
+        return
+    held: list[Any] = []
+    room = _MAX_HELD
+    for step in steps:
+        values = step.read()
+        if isinstance(values, hdf5.Arrays):  # a class of the user's picks from them
+            values.check()
+        else:
+            arrays = values.values() if isinstance(values, dict) else values
+            room -= sum(array.nbytes for array in arrays)
+        held.append(values if room >= 0 else None)
+    for index, step in enumerate(steps):
+        values, held[index] = held[index], None
+        step.assign(step.read() if values is None else values)
 
 
 def _plan(
@@ -204,7 +260,7 @@ def _plan(
     places: _Places,
     who: str,
     differences: Differences,
-    ready: list[Callable[[], None]],
+    ready: list[Step],
     skip_mismatch: bool,
 ) -> None:
     owner, group = entry.owner, places.group(entry)
@@ -212,15 +268,15 @@ def _plan(
     if isinstance(owner, SeedGenerator):
         dataset = arrays.dataset("0")
         if dataset is not None and hdf5.shape_of(dataset) == owner.state.shape:
-            ready.append(lambda: owner.state.assign(arrays["0"]))
+            ready.append(Step(lambda: [arrays.numbers("0")], lambda a: owner.state.assign(a[0])))
         return
     if isinstance(owner, Optimizer):  # one that is an attribute of a layer
         values = list(arrays)
         if owner.built and len(values) == len(owner.variables):
-            ready.append(lambda: owner.load_own_variables(arrays))
+            ready.append(Step(lambda: arrays, owner.load_own_variables))
         return
     if not _is_plain(owner):
-        ready.append(lambda: owner.load_own_variables(arrays))
+        ready.append(Step(lambda: arrays, owner.load_own_variables))
         return
     variables = owner._saved_variables()
     names = list(arrays)
@@ -237,7 +293,7 @@ def _plan(
             shape = hdf5.shape_of(dataset)
             differences.shapes.append(f"{variable.path}   file {shape}   model {variable.shape}")
             fits = False
-        elif dataset.dtype == np.int8 and is_float(variable._dtype):
+        elif hdf5.is_int8(dataset) and is_float(variable._dtype):
             # Whole numbers of a quantized weight: as floats they would be far too large.
             differences.shapes.append(f"{variable.path}   file int8   model {variable._dtype}")
             fits = False
@@ -247,12 +303,8 @@ def _plan(
         if not name.isdigit() or int(name) >= len(variables):
             differences.extra.append(f"{entry.path}/vars/{name}".lstrip("/"))
     if fits and variables:
-        chosen = {str(i): None for i in range(len(variables))}
-        ready.append(lambda: owner.load_own_variables(_only(arrays, chosen)))
-
-
-def _only(arrays: hdf5.Arrays, names: Any) -> dict[str, np.ndarray]:
-    return {name: arrays[name] for name in names}
+        chosen = [str(i) for i in range(len(variables))]
+        ready.append(Step(lambda: {n: arrays.numbers(n) for n in chosen}, owner.load_own_variables))
 
 
 def _is_plain(owner: Any) -> bool:
@@ -276,8 +328,10 @@ class _Places:
         self._file = file
         self._who = who
         self._resolved: dict[str, str] = {"": ""}
-        self._claimed: set[str] = set()
-        self._backslashes = any("\\" in name for name in file)
+        self._claimed: set[tuple[int, int]] = set()
+        names = hdf5.member_names(file, who)
+        self._is_old = _OLD_LAYERS in names
+        self._backslashes = any("\\" in name for name in names)
 
     def match(self, found: list[Entry]) -> None:
         """Decide the path in the file of every entry."""
@@ -308,7 +362,7 @@ class _Places:
         if group is None:
             return
         names: dict[str, str] = {}
-        for child_name in group:
+        for child_name in hdf5.member_names(group, self._who):
             inner = hdf5.subgroup(group, f"{child_name}/vars", self._who)
             name = None if inner is None else hdf5.text_attribute(inner, "name")
             if name is None or name in names:
@@ -323,7 +377,7 @@ class _Places:
         if not path:
             return self._file
         found = hdf5.subgroup(self._file, path, self._who)
-        if found is None and _OLD_LAYERS in self._file:
+        if found is None and self._is_old:
             found = hdf5.subgroup(self._file, path.replace("layers", _OLD_LAYERS, 1), self._who)
         if found is None and self._backslashes:
             # Keras 2.12 on Windows wrote whole paths as names, with backslashes.
@@ -335,7 +389,7 @@ class _Places:
         place = self._resolved.get(entry.path, entry.path)
         found = self._open(f"{place}/vars".lstrip("/"))
         if found is not None:
-            self._claimed.add(found.name.strip("/"))
+            self._claimed.add(hdf5.address(found, self._who))
         elif isinstance(entry.owner, SeedGenerator):
             # Keras keeps the state under the generator's attribute or under `seed_generator`.
             return None
@@ -344,21 +398,14 @@ class _Places:
     def left_over(self) -> list[str]:
         """Arrays that no layer has, without those of optimizers, metrics and seeds."""
         left: list[str] = []
-
-        def visit(group: h5py.Group) -> None:
-            for name in group:
-                item = hdf5.child(group, name, self._who)
-                path = item.name.strip("/")
-                if isinstance(item, h5py.Group):
-                    if name.startswith(("optimizer", "metrics", "seed_generator")):
-                        continue
-                    if path not in self._claimed:
-                        visit(item)
-                else:
-                    left.append(path)
-
-        visit(self._file)
+        for path, item in hdf5.walk(self._file, self._who, self._is_of_no_layer):
+            if isinstance(item, h5py.Dataset):
+                left.append(path)
         return left
+
+    def _is_of_no_layer(self, name: str, group: h5py.Group) -> bool:
+        others = name.startswith(("optimizer", "metrics", "seed_generator"))
+        return others or hdf5.address(group, self._who) in self._claimed
 
 
 def optimizer_and_state(
@@ -376,24 +423,39 @@ def optimizer_and_state(
 
 def restore_optimizer(model: Any, file: h5py.Group, who: str) -> None:
     """Set the state of a compiled model's optimizer; warn when the file's does not fit."""
+    carry_out(_optimizer_steps(model, file, who))
+
+
+def _optimizer_steps(model: Any, file: h5py.File, who: str) -> list[Step]:
     found = optimizer_and_state(model, file, "optimizer/vars", who)
     if found is None:
-        return
+        return []
     optimizer, group = found
     arrays = hdf5.Arrays(group, who)
     inner = hdf5.subgroup(file, "optimizer/inner_optimizer/vars", who)
     if inner is not None and len(arrays) != len(optimizer.variables):
         # Keras writes the state of its automatic loss scaling, and the config without it.
         arrays = hdf5.Arrays(inner, who)
-    set_optimizer(optimizer, arrays, who)
+    return optimizer_steps(optimizer, arrays, list(arrays), who)
 
 
-def set_optimizer(
-    optimizer: Optimizer, arrays: Any, who: str, names: list[str] | None = None
-) -> None:
-    """Set an optimizer's variables from name -> array in file order."""
-    keys = list(arrays)
-    shapes = [hdf5.shape_of(arrays.dataset(key)) for key in keys]
+def optimizer_steps(
+    optimizer: Optimizer,
+    arrays: hdf5.Arrays,
+    keys: list[str],
+    who: str,
+    names: list[str] | None = None,
+) -> list[Step]:
+    """How an optimizer's variables are set from arrays called `keys`, in file order.
+
+    Args:
+        optimizer: A built optimizer.
+        arrays: Its group in the file.
+        keys: Names in the group.
+        who: The file, for errors.
+        names: What the variables were called, where `keys` tell it.
+    """
+    shapes = [arrays.shape(key) for key in keys]
     order = fit_state(optimizer, shapes, names)
     if order is None:
         warn(
@@ -405,12 +467,21 @@ def set_optimizer(
                 "To go on exactly, compile with the optimizer the file was saved with.",
             ),
         )
-        return
-    for variable, source in zip(optimizer.variables, order, strict=True):
-        if isinstance(source, int):
-            variable.assign(arrays[keys[source]])
-        elif source == "variable" and type(optimizer).__name__ == "Nadam":
-            variable.assign(_product_of_momenta(optimizer, int(arrays[keys[0]])))
+        return []
+    pairs = list(zip(optimizer.variables, order, strict=True))
+
+    def read() -> list[np.ndarray]:
+        return [arrays.numbers(keys[source]) for _, source in pairs if isinstance(source, int)]
+
+    def assign(found: list[np.ndarray]) -> None:
+        values = iter(found)
+        for variable, source in pairs:
+            if isinstance(source, int):
+                variable.assign(next(values))
+            elif source == "variable" and type(optimizer).__name__ == "Nadam":
+                variable.assign(_product_of_momenta(optimizer, int(optimizer.iterations.numpy())))
+
+    return [Step(read, assign)]
 
 
 def _product_of_momenta(optimizer: Any, steps: int) -> float:
@@ -437,7 +508,7 @@ def need_built(model: Any, who: str) -> None:
 
 
 __all__ = [
-    "Differences", "Group", "Store", "collect", "compare", "compare_array", "mismatch",
-    "need_built", "restore", "restore_optimizer", "set_optimizer", "shortened", "to_bytes",
-    "write",
+    "Differences", "Group", "Step", "Store", "collect", "compare", "compare_array", "mismatch",
+    "carry_out", "need_built", "optimizer_steps", "restore", "restore_optimizer", "shortened",
+    "to_bytes", "write",
 ]  # fmt: skip

@@ -11,11 +11,20 @@ from typing import Any
 import h5py
 
 from nacre.core import identity
+from nacre.core.errors import FileFormatError, message
+from nacre.core.file_errors import naming
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
+from nacre.core.warning import warn
 from nacre.models import mask_flow
 from nacre.optimizers import Optimizer
 from nacre.saving import archive, hdf5, legacy_layout, weights
-from nacre.saving.formats.native import KERAS_VERSION, compile_model, config_text, nacre_version
+from nacre.saving.formats.native import (
+    KERAS_VERSION,
+    compile_model,
+    config_text,
+    nacre_version,
+    need_model,
+)
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.layout import INNER_NAMES
 from nacre.saving.migrate import from_first_nacre, migrate_config
@@ -32,11 +41,12 @@ def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[An
         root.attrs["keras_version"] = KERAS_VERSION
         root.attrs["backend"] = "jax"
         root.attrs["nacre_version"] = nacre_version()
-        root.attrs["model_config"] = config_text(config, f"model '{model.name}'")
+        hdf5.write_text(root, "model_config", config_text(config, f"model '{model.name}'"))
         legacy_layout.write(root.create_group("model_weights"), names, groups, KERAS_VERSION)
         if include_optimizer and model.compiled:
             training = _training_config(model.get_compile_config())
-            root.attrs["training_config"] = config_text(training, f"model '{model.name}'")
+            text = config_text(training, f"model '{model.name}'")
+            hdf5.write_text(root, "training_config", text)
             _write_optimizer(root, getattr(model, "optimizer", None))
     return writer.content, groups
 
@@ -127,7 +137,7 @@ def _short(value: Any) -> Any:
 
 def check(source: Any, groups: list[Any], who: str) -> None:
     """Raise unless a written file opens and holds exactly these arrays."""
-    with hdf5.open_file(source, who) as file:
+    with hdf5.open_file(source, who, verify=False) as file:
         archive.read_json((hdf5.text_attribute(file, "model_config") or "").encode(), "config", who)
         root = hdf5.subgroup(file, "model_weights", who)
         legacy_layout.compare(root if root is not None else file, groups, who)
@@ -145,24 +155,44 @@ def load(
             (hdf5.text_attribute(file, "model_config") or "").encode(), "model_config", who
         )
         root = hdf5.subgroup(file, "model_weights", who)
+        if root is None:
+            raise FileFormatError(
+                message(
+                    who,
+                    "an .h5 model must hold a group 'model_weights'",
+                    f"only {', '.join(hdf5.member_names(file)) or 'a config'}",
+                    "It is damaged: fetch it again. For the structure alone: "
+                    "model_from_json(h5py.File(path).attrs['model_config']).",
+                )
+            )
         version = hdf5.text_attribute(file, "keras_version") or ""
-        if not version and root is not None:
+        if not version:
             version = hdf5.text_attribute(root, "keras_version") or ""
-        config = migrate_config(config, version)
-        if hdf5.text_attribute(file, "nacre_version"):
-            config = from_first_nacre(config)
-        config, functions = take_out_code(config, who)
+        # A damaged name of that attribute must not change what masks mean.
+        by_nacre = hdf5.text_attribute(file, "nacre_version") or hdf5.has_attribute(
+            file, hdf5.CHECKSUMS
+        )
+        with naming(who, "model_config"):
+            config = migrate_config(config, version)
+            if by_nacre:
+                config = from_first_nacre(config)
+            config, functions = take_out_code(config, who)
         with CustomObjectScope({**functions, **(custom_objects or {})}):
-            model = deserialize_keras_object(config)
-            if root is not None:
+            with naming(who, "model_config"):
+                model = deserialize_keras_object(config)
+                need_model(model)
+            with naming(who, "model_weights"):
                 _build_from_weights(model, root, who)
-                legacy_layout.restore(model, root, who, keras_version=version)
+                legacy_layout.restore(model, root, who, keras_version=version, is_new=True)
             training = hdf5.text_attribute(file, "training_config")
             if compile and training:
                 arguments = archive.read_json(training.encode(), "training_config", who)
-                compile_model(model, migrate_training(arguments, model), who)
-                _restore_optimizer(model, file, who)
-        if not hdf5.text_attribute(file, "nacre_version"):
+                with naming(who, "training_config"):
+                    arguments = migrate_training(arguments, model)
+                compile_model(model, arguments, who)
+                with naming(who, "optimizer_weights"):
+                    _restore_optimizer(model, file, who)
+        if not by_nacre:
             mask_flow.set_end_at_ops(model, True)
     return model
 
@@ -176,41 +206,29 @@ def _build_from_weights(model: Any, root: h5py.Group, who: str) -> None:
     group = hdf5.subgroup(root, names[0], who)
     weights_names = [] if group is None else hdf5.names_attribute(group, "weight_names") or []
     if type(first).__name__ == "Dense" and weights_names and group is not None:
-        kernel = hdf5.child(group, weights_names[0], who)
-        model.build((None, hdf5.shape_of(kernel)[0]))
+        model.build((None, hdf5.Arrays(group, who).shape(weights_names[0])[0]))
     else:
         weights.need_built(model, who)
-
-
-class _Listed:
-    """Arrays of `optimizer_weights` in the order of their names."""
-
-    def __init__(self, group: h5py.Group, who: str) -> None:
-        self.names = hdf5.names_attribute(group, "weight_names") or []
-        self._arrays = hdf5.Arrays(group, who)
-
-    def __iter__(self) -> Any:
-        return iter(self.names)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._arrays[name]
-
-    def dataset(self, name: str) -> h5py.Dataset:
-        """The dataset of one name."""
-        found = self._arrays.dataset(name)
-        if found is None:
-            raise KeyError(name)
-        return found
 
 
 def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
     found = weights.optimizer_and_state(model, file, "optimizer_weights", who)
     if found is None:
+        if hdf5.had(file, "optimizer_weights"):
+            warn(
+                message(
+                    who,
+                    "the optimizer's state that was saved in it is gone, so training starts with a "
+                    "fresh one",
+                    "no group 'optimizer_weights'",
+                )
+            )
         return
     optimizer, group = found
-    listed = _Listed(group, who)
-    if listed.names:
-        weights.set_optimizer(optimizer, listed, who, listed.names)
+    names = hdf5.names_attribute(group, "weight_names") or []
+    if names:
+        arrays = hdf5.Arrays(group, who)
+        weights.carry_out(weights.optimizer_steps(optimizer, arrays, names, who, names))
 
 
 __all__ = ["check", "load", "to_bytes"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nacre.core.errors import FileFormatError, SerializationError, message
+from nacre.core.file_errors import naming, passed_users_code
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
 from nacre.core.warning import warn
 from nacre.models import mask_flow
@@ -88,16 +89,13 @@ def check_folder(folder: Path, groups: list[Any], who: str) -> None:
 
 def _check(files: dict[str, bytes], groups: list[Any], who: str) -> None:
     archive.read_json(files[archive.CONFIG], "the config", who)
-    with hdf5.open_file(files[archive.WEIGHTS], who) as file:
+    with hdf5.open_file(files[archive.WEIGHTS], who, verify=False) as file:
         weights.compare(file, groups, who)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
     """The members of an unzipped model."""
-    names = [name for name in archive.MEMBERS if (folder / name).is_file()]
-    inner = (folder / assets.FOLDER).rglob("*")
-    names += [path.relative_to(folder).as_posix() for path in inner if path.is_file()]
-    return {name: (folder / name).read_bytes() for name in names}
+    return archive.read_folder(folder, archive.MEMBERS, assets.FOLDER, f"'{folder.name}'")
 
 
 def load(
@@ -125,26 +123,43 @@ def load(
     compile_config = config.pop("compile_config", None)
     by_nacre = isinstance(metadata, dict) and "nacre_version" in metadata
     is_old = version.split(".")[0] in ("1", "2")
-    if is_old:
-        config = migrate_config(config, version)
-    if by_nacre:
-        config = from_first_nacre(counted_apart(config))
-    with hdf5.open_file(files[archive.WEIGHTS], who) as file:
-        assets.put_into_config(config, files, file)
-    config, functions = take_out_code(config, who)
-    with CustomObjectScope({**functions, **(custom_objects or {})}):
-        model = deserialize_keras_object(config)
-        assets.restore(model, files)
+    with naming(who, archive.CONFIG):
+        if is_old:
+            config = migrate_config(config, version)
+        if by_nacre:
+            config = from_first_nacre(counted_apart(config))
         with hdf5.open_file(files[archive.WEIGHTS], who) as file:
-            weights.restore(model, file, who)
+            assets.put_into_config(config, files, file, who)
+        config, functions = take_out_code(config, who)
+    with CustomObjectScope({**functions, **(custom_objects or {})}):
+        with naming(who, archive.CONFIG):
+            model = deserialize_keras_object(config)
+            need_model(model)
+            assets.restore(model, files)
+        with hdf5.open_file(files[archive.WEIGHTS], who) as file:
+            with naming(who, archive.WEIGHTS):
+                weights.restore(model, file, who, is_new=True)
             if compile and compile_config:
                 if is_old:
-                    compile_config = migrate_compile(compile_config, model)
+                    with naming(who, "compile arguments"):
+                        compile_config = migrate_compile(compile_config, model)
                 compile_model(model, compile_config, who)
-                weights.restore_optimizer(model, file, who)
+                with naming(who, f"optimizer in {archive.WEIGHTS}"):
+                    weights.restore_optimizer(model, file, who)
     if not by_nacre or metadata.get(MASKS_END_AT_OPS):
         mask_flow.set_end_at_ops(model, True)
     return model
+
+
+def need_model(model: Any) -> None:
+    """Raise unless what a config describes is a model.
+
+    Raises:
+        FileFormatError: It is something else.
+    """
+    if not hasattr(model, "get_config"):  # a FeatureSpace is no Model
+        rule = "what it describes must be a model"
+        raise FileFormatError(message("config", rule, type(model).__name__))
 
 
 def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
@@ -156,6 +171,8 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
     try:
         model.compile_from_config(config)
     except Exception as error:
+        if passed_users_code(error):
+            raise
         raise SerializationError(
             message(
                 f"{who}, compile arguments",
@@ -169,5 +186,5 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
 
 __all__ = [
     "KERAS_VERSION", "check_archive", "check_folder", "compile_model", "config_text", "load",
-    "nacre_version",    "read_folder", "to_files", "unpack",
+    "nacre_version", "need_model", "read_folder", "to_files", "unpack",
 ]  # fmt: skip
