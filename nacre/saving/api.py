@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import weakref
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,13 @@ from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_un
 from nacre.core.registry import get_registered_object, is_builtin, short_module
 from nacre.models import mask_flow
 from nacre.saving import archive, weights
-from nacre.saving.atomic import ask_before_overwriting, target_path, write_file, write_folder
+from nacre.saving.atomic import (
+    ask_before_overwriting,
+    refuse_unusual,
+    target_path,
+    write_file,
+    write_folder,
+)
 from nacre.saving.files import KINDS, Source
 from nacre.saving.formats import h5, native, shards, weights_h5
 from nacre.saving.weights import need_built
@@ -65,7 +72,9 @@ def save_model(
         filepath.write(content)
         return
     path = target_path(filepath, who)
-    kind = _format_of(path, save_format, zipped, who)
+    kind = _format_of(Path(os.fsdecode(filepath)), save_format, zipped, who)
+    if kind != "folder":
+        refuse_unusual(path, who)
     if not overwrite:
         ask_before_overwriting(path, who)
     if kind == "h5":
@@ -209,11 +218,13 @@ def save_weights(
     kwargs.pop("options", None)
     refuse_unknown(who, kwargs, save_weights)
     need_built(model, who)
-    path = target_path(filepath, who)
-    if max_shard_size is not None or path.name.endswith(".weights.json"):
-        _save_shards(model, path, max_shard_size, overwrite, who)
+    path, given = target_path(filepath, who), Path(os.fsdecode(filepath))
+    refuse_unusual(path, who)
+    if max_shard_size is not None or given.name.endswith(".weights.json"):
+        # Not behind a link: the shards lie beside the list under its name.
+        _save_shards(model, given, max_shard_size, overwrite, who)
         return
-    is_keras3 = _is_keras3_weights(path, save_format, who)
+    is_keras3 = _is_keras3_weights(given, save_format, who)
     if not overwrite:
         ask_before_overwriting(path, who)
     if is_keras3:

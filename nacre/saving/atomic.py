@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import errno
 import os
-import secrets
-import shutil
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nacre.core.errors import ArgumentError, FileFormatError, message
+from nacre.core.errors import ArgumentError, FileFormatError, NacreError, message
+from nacre.saving import temporary
 
 
 def target_path(filepath: Any, who: str) -> Path:
@@ -26,10 +28,30 @@ def target_path(filepath: Any, who: str) -> Path:
         raise ArgumentError(
             message(who, "filepath must be a path or a file object", type(filepath).__name__)
         ) from None
+    if "\0" in str(path):
+        raise ArgumentError(message(who, "filepath must be a path", "one with a zero byte in it"))
     folder = path.parent
     if not folder.is_dir():
         raise _missing_folder(path, folder, who)
     return Path(os.path.realpath(path))
+
+
+def refuse_unusual(path: Path, who: str) -> None:
+    """Raise when a file is to be written where something else than a file is.
+
+    Raises:
+        ArgumentError: A folder, device, pipe or socket is there.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # nothing is there, or writing will say what is wrong
+        return
+    if stat.S_ISREG(mode):
+        return
+    what = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+    raise ArgumentError(
+        message(who, "the path must be free or a file's", f"'{path}', {what}", "Choose another.")
+    )
 
 
 class MissingFolderError(ArgumentError, FileNotFoundError):
@@ -69,7 +91,9 @@ def ask_before_overwriting(path: Path, who: str) -> None:
     )
 
 
-def write_file(path: Path, content: bytes, check: Callable[[Path], None]) -> None:
+def write_file(
+    path: Path, content: bytes, check: Callable[[Path], None], part_of: Path | None = None
+) -> None:
     """Write beside the target, read back and compare, then rename.
 
     Args:
@@ -77,28 +101,35 @@ def write_file(path: Path, content: bytes, check: Callable[[Path], None]) -> Non
         content: What to write.
         check: Called with the written file before it takes the target's place; raises when it is
             not what was meant.
+        part_of: The file that this one belongs to, whose next save takes away what is left of it.
+
+    Raises:
+        OSError: The disk is full, or the folder may not be written to; says what is there now.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            os.chmod(temporary, mode)
-        check(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    temporary.clean(part_of or path)
+    beside = temporary.name_beside(part_of or path)
+    with _told(path):
+        mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
+        try:
+            _write_through(beside, content)
+            if mode is not None:
+                with contextlib.suppress(OSError):  # a file system without permissions
+                    os.chmod(beside, mode)
+            check(beside)
+            os.replace(beside, path)
+        except BaseException:
+            temporary.remove(beside)
+            raise
     _sync_folder(path.parent)
 
 
 def write_folder(
     path: Path, files: dict[str, bytes], check: Callable[[Path], None], known: frozenset[str]
 ) -> None:
-    """The same for a folder of files: made beside the target, then renamed.
+    """The same for a folder of files: made beside the target, then exchanged with it.
+
+    Where the system cannot exchange two folders in one step, the old one is put aside for a
+    moment; when the process ends just then, `recover` brings it back.
 
     Args:
         path: Target folder; replaced only when it holds nothing but `known` names.
@@ -106,6 +137,7 @@ def write_folder(
         check: As in `write_file`.
         known: Names the format uses.
     """
+    recover(path)
     if path.exists():
         others = sorted(set(os.listdir(path)) - known) if path.is_dir() else [path.name]
         if others:
@@ -117,31 +149,100 @@ def write_folder(
                     "Choose a new folder.",
                 )
             )
-    token = secrets.token_hex(4)
-    temporary = path.with_name(f".{path.name}.{token}.tmp")
-    old = path.with_name(f".{path.name}.{token}.old")
-    try:
-        temporary.mkdir()
-        for name, content in files.items():
-            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary / name, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        check(temporary)
-        if path.exists():
-            os.replace(path, old)
+    temporary.clean(path)
+    beside = temporary.name_beside(path)
+    with _told(path):
         try:
-            os.replace(temporary, path)
+            beside.mkdir()
+            for name, content in files.items():
+                (beside / name).parent.mkdir(parents=True, exist_ok=True)
+                _write_through(beside / name, content)
+            for folder, _, _ in os.walk(beside):
+                _sync_folder(Path(folder))
+            check(beside)
+            if not path.exists():
+                os.replace(beside, path)
+            elif not exchange(beside, path):
+                _replace_in_two_steps(beside, path)
         except BaseException:
-            if old.exists():
-                os.replace(old, path)
+            temporary.remove(beside)
             raise
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    temporary.remove(beside)  # after an exchange, the old folder
     _sync_folder(path.parent)
+
+
+def _replace_in_two_steps(beside: Path, path: Path) -> None:
+    aside = temporary.name_beside(path, "old")
+    os.replace(path, aside)
+    try:
+        os.replace(beside, path)
+    except BaseException:
+        os.replace(aside, path)
+        raise
+    temporary.remove(aside)
+
+
+def recover(path: Path) -> None:
+    """Bring a folder back that a killed save had put aside."""
+    if os.path.lexists(path):
+        return
+    aside = temporary.left_behind(path, "old")
+    if aside:
+        with contextlib.suppress(OSError):
+            os.replace(aside[-1], path)
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Errors of the system say what is at the target now."""
+    was_there = os.path.lexists(path)
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, NacreError) or error.errno is None:
+            raise
+        kept = "is as it was before" if was_there else "was not made"
+        fix = _FIXES.get(error.errno, "Look at the disk and the folder, or save elsewhere.")
+        text = message(
+            f"saving '{path.name}'",
+            f"the file must be written whole; '{path.name}' {kept}",
+            os.strerror(error.errno),
+            fix,
+        )
+        raise OSError(error.errno, text, str(path)) from error
+
+
+_FIXES = {
+    errno.ENOSPC: "Make room on the disk, or save elsewhere.",
+    errno.EDQUOT: "Make room within your quota, or save elsewhere.",
+    errno.EROFS: "Save to a folder that can be written to.",
+    errno.EACCES: "Save to a folder that you may write to.",
+    errno.EPERM: "Save to a folder that you may write to.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+}
+
+
+def exchange(first: Path, second: Path) -> bool:
+    """Exchange two folders in one step; False where the system or its file system cannot.
+
+    Sources: renameat2(2) of Linux with RENAME_EXCHANGE (2); renamex_np(2) of macOS with
+    RENAME_SWAP (2). AT_FDCWD is -100 on Linux.
+    """
+    a, b = os.fsencode(first), os.fsencode(second)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(a, b, 2) == 0)
+        return bool(library.renameat2(-100, a, -100, b, 2) == 0)
+    except (AttributeError, OSError, TypeError):  # Windows, or an older C library
+        return False
 
 
 def _sync_folder(folder: Path) -> None:
@@ -159,5 +260,6 @@ def _sync_folder(folder: Path) -> None:
 
 
 __all__ = [
-    "MissingFolderError", "ask_before_overwriting", "target_path", "write_file", "write_folder",
+    "MissingFolderError", "ask_before_overwriting", "exchange", "recover", "refuse_unusual",
+    "target_path", "write_file", "write_folder",
 ]  # fmt: skip

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 from nacre.core.errors import FileFormatError, message, nearest
 from nacre.saving import archive, hdf5
+from nacre.saving.atomic import recover
 
 KINDS = {
     "native": "a .keras model",
@@ -64,10 +66,20 @@ class Source:
 
     def _kind(self, who: str) -> str:
         if self.path is not None:
-            if not self.path.exists():
+            recover(self.path)
+            try:
+                mode = self.path.stat().st_mode
+            except FileNotFoundError:
                 return self._missing(who)
-            if self.path.is_dir():
+            except (OSError, ValueError) as error:  # a name too long, or with a zero byte
+                rule = "filepath must be a path"
+                raise FileFormatError(message(who, rule, str(error))) from None
+            if stat.S_ISDIR(mode):
                 return self._folder_kind(who)
+            if not stat.S_ISREG(mode):
+                raise FileFormatError(
+                    message(who, "the path must be a file's", f"'{self.name}', a device or pipe")
+                )
             with open(self.path, "rb") as file:
                 beginning = file.read(512)
         else:
@@ -82,14 +94,14 @@ class Source:
         raise self._unknown(beginning, who)
 
     def _h5_kind(self, who: str) -> str:
-        with hdf5.open_file(self.opened(), self.who) as file:
-            if hdf5.text_attribute(file, "model_config") is not None:
+        with hdf5.open_file(self.opened(), self.who, verify=False) as file:
+            if hdf5.has_attribute(file, "model_config"):
                 return "h5_model"
-            if hdf5.names_attribute(file, "layer_names") is not None or "model_weights" in file:
+            names = hdf5.member_names(file)
+            lists_layers = hdf5.names_attribute(file, "layer_names") is not None
+            if lists_layers or "model_weights" in names:
                 return "legacy_weights"
-            if "vars" in file or any(n == "layers" or n.startswith("_layer_ch") for n in file):
-                return "weights"
-            if any("vars" in name for name in file) or len(file):
+            if names:
                 return "weights"
         raise FileFormatError(
             message(
