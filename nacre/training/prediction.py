@@ -126,7 +126,22 @@ def _small(model: Any, x: np.ndarray) -> Any:
     check_width(f"{model._who()}.predict", x, device_dtype(x.dtype))
     count = len(x)
     x = x if x.dtype.itemsize != 8 else x.astype(device_dtype(x.dtype))
-    return _fetched(_forward(model, x, [x], count, _bucket(count)), count)
+    try:
+        outputs = _forward(model, x, [x], count, _bucket(count))
+    except Exception:
+        if _bucket(count) != count:  # the same mistake, told with the shape the user gave
+            _refuse_for(model, x)
+        raise
+    return _fetched(outputs, count)
+
+
+def _refuse_for(model: Any, x: np.ndarray) -> None:
+    """Raise what describing the predictions for an array's own shape raises, if anything."""
+    spec = jax.ShapeDtypeStruct(x.shape, device_dtype(x.dtype))
+    try:
+        prepare.predictions_spec(model, spec, False)
+    except Exception as error:
+        raise error from None
 
 
 def _refuse_wrong_shape(model: Any, x: np.ndarray) -> None:

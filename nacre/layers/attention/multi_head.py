@@ -13,6 +13,8 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.attention.masks import dropped, mask_over_axes, masked_softmax
 from nacre.layers.attention.projected import ProjectedAttention
+from nacre.layers.base.input_spec import plain_sizes
+from nacre.layers.base.masking import leads
 from nacre.layers.core.configs import explicit_config
 
 
@@ -195,6 +197,7 @@ class MultiHeadAttention(ProjectedAttention):
         use_causal_mask: bool = False,
     ) -> Any:
         """Attend; `value` serves as key when none is given."""
+        self._check_query_mask(query_mask, query.shape[:-1])
         if query_mask is not None or value_mask is not None or key_mask is not None:
             query, value, key = self._without_absent(
                 (query, query_mask), (value, value_mask), (key, key_mask)
@@ -219,6 +222,14 @@ class MultiHeadAttention(ProjectedAttention):
             outputs = outputs * ops.sigmoid(self._gate_dense(query))
         outputs = self._output_dense(outputs)
         return (outputs, weights) if return_attention_scores else outputs
+
+    def _check_query_mask(self, mask: Any, steps: Any) -> None:
+        """Raise for a mask that does not fit the query, though it changes no number here."""
+        attended = (steps[0], *(steps[axis] for axis in self.attention_axes))
+        if mask is None or any(leads(mask.shape, wanted) for wanted in (steps, attended)):
+            return
+        rule = f"query_mask must have the first axes of {plain_sizes(steps)}"
+        raise ShapeError(message(self._who(), rule, f"shape {plain_sizes(mask.shape)}"))
 
     def _attend_over_axes(
         self,

@@ -11,6 +11,7 @@ from nacre.core.errors import ShapeError, message
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.dense import Dense, positive_int
+from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.layers.normalization.sample_normalization import LayerNormalization, RMSNormalization
 from nacre.layers.regularization.dropout import Dropout, checked_rate
 from nacre.layers.transformer.decoding import decoding_state, first_position
@@ -183,6 +184,28 @@ class TransformerBlock(Layer):
             lambda x: self.feedforward_out(self.feedforward_in(x)),
             training,
         )
+
+    def _check_masks(self, shape: Any, sources: Any = None, **masks: Any) -> None:
+        """Raise for a mask that does not fit, by the name and the shapes the caller gave.
+
+        Args:
+            shape: Of the sequence the masks are about.
+            sources: Of the sequence that is looked at, when it is another one.
+            masks: By their names; those that end in 'attention_mask' have an axis for each.
+        """
+        if decoding_state() is not None:
+            return  # one step of many: the masks are those of all steps so far
+        sources = shape if sources is None else sources
+        for name, mask in masks.items():
+            if not hasattr(mask, "shape"):
+                continue
+            if not name.endswith("attention_mask"):
+                check_broadcasts(self._who(), name, mask.shape, sources[:2])
+                continue
+            wanted = (shape[0], shape[1], sources[1])
+            if len(mask.shape) > 3:
+                wanted = (shape[0], self.num_heads, *wanted[1:])
+            check_broadcasts(self._who(), name, mask.shape, wanted)
 
     def _check(self, shape: Any) -> tuple[Any, ...]:
         if len(shape) != 3:

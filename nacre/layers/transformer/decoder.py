@@ -80,6 +80,20 @@ class TransformerDecoder(TransformerBlock):
     ) -> Any:
         """The decoded sequence."""
         self._check_call(encoder_sequence)
+        self._check_masks(
+            decoder_sequence.shape,
+            decoder_padding_mask=decoder_padding_mask,
+            decoder_sequence_mask=decoder_sequence_mask,
+            decoder_attention_mask=decoder_attention_mask,
+        )
+        if encoder_sequence is not None:
+            self._check_masks(
+                decoder_sequence.shape,
+                encoder_sequence.shape,
+                encoder_padding_mask=encoder_padding_mask,
+                encoder_sequence_mask=encoder_sequence_mask,
+                encoder_attention_mask=encoder_attention_mask,
+            )
         own = joined(decoder_padding_mask, decoder_sequence_mask)
         other = joined(encoder_padding_mask, encoder_sequence_mask)
         decoder_sequence = without_absent(decoder_sequence, own)

@@ -62,6 +62,9 @@ class TransformerEncoder(TransformerBlock):
         position_bias: Any = None,
     ) -> Any:
         """The encoded sequence."""
+        self._check_masks(
+            inputs.shape, padding_mask=padding_mask, mask=mask, attention_mask=attention_mask
+        )
         allowed = joined(padding_mask, mask)
         inputs = without_absent(inputs, allowed)
 
