@@ -79,6 +79,10 @@ class NonFiniteError(NacreError, RuntimeError):
     """The loss became NaN or infinite."""
 
 
+class BusyError(NacreError, RuntimeError):
+    """Something that does one thing at a time was asked for a second one by another thread."""
+
+
 class WeightsMismatchError(NacreError, ValueError):
     """Weights in a file or list do not fit the model."""
 

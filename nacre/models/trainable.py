@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nacre.core import tree
-from nacre.core.errors import SerializationError, message, refuse_unknown
+from nacre.core.errors import BusyError, SerializationError, message, refuse_unknown
 from nacre.core.traceback import boundary
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
@@ -127,27 +130,47 @@ class Trainable(Layer):
             DataError, ShapeError, LossInputError, MonitorError: Before the first step, each naming
                 what is wrong and how to fix it.
             NonFiniteError: The loss became NaN or infinite.
+            BusyError: Another thread is training this model.
         """
-        return loop.fit(
-            self,
-            x,
-            y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-            **kwargs,
-        )
+        with self._training_alone("fit"):
+            return loop.fit(
+                self,
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+                **kwargs,
+            )
+
+    @contextmanager
+    def _training_alone(self, method: str) -> Iterator[None]:
+        """Keep other threads from training this model; this one may, from a callback say."""
+        lock: threading.RLock = self.__dict__.setdefault("_training_lock", threading.RLock())
+        if not lock.acquire(blocking=False):
+            raise BusyError(
+                message(
+                    f"{self._who()}.{method}",
+                    "one thread may train a model at a time",
+                    "a second call while another thread's fit is running",
+                    "Wait for it to end, or train a copy: nacre.models.clone_model(model).",
+                )
+            )
+        try:
+            yield
+        finally:
+            lock.release()
 
     @boundary
     def evaluate(
@@ -207,7 +230,8 @@ class Trainable(Layer):
         return_dict: bool = False,
     ) -> Any:
         """One step of training on one batch; gives the loss and the metrics so far."""
-        return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+        with self._training_alone("train_on_batch"):
+            return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     @boundary
     def test_on_batch(

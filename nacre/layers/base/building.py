@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,15 @@ from nacre.core.symbolic import infer
 from nacre.layers.base import adapting, calling
 from nacre.layers.base.weights import WeightHolder, own_scope
 
+# One lock for all layers: two threads that build two layers sharing a third cannot wait for each
+# other. The same thread may take it again. A layer that is built is called without it.
+_building_lock = threading.RLock()
+
 
 class Buildable(WeightHolder):
-    """The part of `Layer` that builds it, once."""
+    """The part of `Layer` that builds it, once, whichever thread calls it first."""
+
+    _building = False  # `build` may say `built` before the variables are there
 
     input_dtype: str
     _build_shapes: dict[str, Any] | None
@@ -37,6 +44,12 @@ class Buildable(WeightHolder):
         if shape is None or is_own or all(part.built for part in self._flatten_layers(False)):
             return
         infer(self, calling.tensors_for(shape, self.input_dtype))
+
+    def _ensure_built(self, named: dict[str, Any]) -> None:
+        """Build for the arguments of a first call; wait where another thread is doing it."""
+        with _building_lock:
+            if not self.built:
+                self._maybe_build(named)
 
     def _maybe_build(self, named: dict[str, Any]) -> None:
         if self.built:
@@ -101,27 +114,28 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(build)
     def wrapped(self: Buildable, *args: Any, **kwargs: Any) -> None:
-        if getattr(self, "_building", False):
-            build(self, *args, **kwargs)
-            return
-        names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
-        shapes = {**dict(zip(names, args, strict=False)), **kwargs}
-        if self.built and self._own_variables and shapes == self._build_shapes:
-            return  # it has its variables: a layer around it may have been made from a config
-        object.__setattr__(self, "_building", True)
-        already = len(self._own_variables)
-        try:
-            with own_scope(self, self.name):
-                self._built_path = current_path()
+        with _building_lock:
+            if self._building:
                 build(self, *args, **kwargs)
-                adapting.restore(self)
-        except BaseException:
-            del self._own_variables[already:]  # a second try must not make them twice
-            raise
-        finally:
-            object.__setattr__(self, "_building", False)
-        self._build_shapes = shapes
-        self.built = True
+                return
+            names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
+            shapes = {**dict(zip(names, args, strict=False)), **kwargs}
+            if self.built and self._own_variables and shapes == self._build_shapes:
+                return  # it has its variables: a layer around it may have been made from a config
+            object.__setattr__(self, "_building", True)
+            already = len(self._own_variables)
+            try:
+                with own_scope(self, self.name):
+                    self._built_path = current_path()
+                    build(self, *args, **kwargs)
+                    adapting.restore(self)
+            except BaseException:
+                del self._own_variables[already:]  # a second try must not make them twice
+                raise
+            finally:
+                object.__setattr__(self, "_building", False)
+            self._build_shapes = shapes
+            self.built = True
 
     wrapped._nacre_wrapped = True  # type: ignore[attr-defined]
     return wrapped

@@ -250,8 +250,8 @@ class Layer(Describable, LossHolder):
             self._path = "/".join(context.path)
         try:
             with name_scope(self.name):
-                if not self.built:
-                    self._maybe_build(tensors)
+                if not self.built or self._building:
+                    self._ensure_built(tensors)
                     self._warn_if_loose(context.entry)
                 if not was_built:  # `build` may have made the layers that settle it
                     args, kwargs = arguments.cast_inputs(args, kwargs, self._input_cast())
