@@ -120,7 +120,8 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
                 return
             names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
             shapes = {**dict(zip(names, args, strict=False)), **kwargs}
-            if self.built and self._own_variables and shapes == self._build_shapes:
+            known = self._build_shapes
+            if self.built and self._own_variables and known and _say_the_same(shapes, known):
                 return  # it has its variables: a layer around it may have been made from a config
             object.__setattr__(self, "_building", True)
             already = len(self._own_variables)
@@ -139,6 +140,22 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
 
     wrapped._nacre_wrapped = True  # type: ignore[attr-defined]
     return wrapped
+
+
+def _say_the_same(shapes: Any, known: Any) -> bool:
+    """Whether shapes are those a layer was built with, but for the batch size and unknown ones."""
+    if isinstance(shapes, dict) and isinstance(known, dict):
+        # The one argument of `build` may have any name.
+        pairs = zip(shapes.values(), known.values(), strict=False)
+        return len(shapes) == len(known) and all(_say_the_same(a, b) for a, b in pairs)
+    if not isinstance(shapes, list | tuple) or not isinstance(known, list | tuple):
+        return shapes == known
+    if len(shapes) != len(known):
+        return False
+    if _is_flat_shape(tuple(shapes)) and _is_flat_shape(tuple(known)):
+        pairs = zip(shapes[1:], known[1:], strict=True)
+        return all(a is None or b is None or a == b for a, b in pairs)
+    return all(_say_the_same(a, b) for a, b in zip(shapes, known, strict=True))
 
 
 def _is_flat_shape(value: Any) -> bool:
