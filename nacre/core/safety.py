@@ -1,9 +1,9 @@
 """The gate that everything a file describes goes through, closed unless the user opens it.
 
 While a config is read, a thread knows whether its author is trusted. Three things ask it: code in
-a config (pickled lambdas and modules), paths of files beside it, and memory. The outermost call
-decides, by its `safe_mode`; nothing within can open a closed gate, neither a config inside a
-config nor a `from_config` that asks for `safe_mode=False`.
+a config (pickled lambdas and modules), paths of files beside it, and memory for what it describes.
+The outermost call decides, by its `safe_mode`; nothing within can open a closed gate, neither a
+config inside a config nor a `from_config` that asks for `safe_mode=False`.
 """
 
 from __future__ import annotations
@@ -63,11 +63,15 @@ class Reading:
         self.is_trusted = safe_mode is False
         self.config = config
         self.outer: Reading | None = None
+        self.outermost = self
+        self.taken = 0  # bytes
+        self.allowed: int | None = None
 
     def __enter__(self) -> Reading:
         self.outer = _local.gate
         if self.outer is not None:
             self.is_trusted = self.outer.is_trusted
+            self.outermost = self.outer.outermost
         _local.gate = self
         return self
 
@@ -171,3 +175,50 @@ def _names(config: Any, path: PurePath) -> bool:
         whole[start : start + len(parts)] == parts for start in range(len(whole))
     )
     return parts == whole or is_within
+
+
+# -------------------------------------------------------------------- memory
+
+# Large first values of weights wait until they are asked for; mostly the file's replace them.
+# What else is made while a file is opened: states of optimizers (up to three times the weights),
+# and weights that the file holds in fewer bits (up to eight times).
+_TIMES = 8
+# Tables of metrics and the like, which no file holds.
+_BESIDES_BYTES = 128 << 20
+# Where there is no file to compare with: quantized weights, values of initializers of the user's.
+_CONFIG_BYTES = 1 << 30
+
+
+def holds(size_bytes: int) -> None:
+    """Tell the gate how large the file is that is being opened; it bounds what may be made."""
+    if _local.gate is not None:
+        _local.gate.outermost.allowed = _TIMES * size_bytes + _BESIDES_BYTES
+
+
+def take(size_bytes: int, who: str) -> None:
+    """Ask for memory, before it is taken, for something that a config describes.
+
+    Args:
+        size_bytes: How much.
+        who: What it is for.
+
+    Raises:
+        SerializationError: It is out of proportion to the file, or too much for a config alone.
+    """
+    if not is_reading():
+        return
+    gate = _local.gate.outermost  # type: ignore[union-attr]
+    gate.taken += size_bytes
+    allowed = _CONFIG_BYTES if gate.allowed is None else gate.allowed
+    if gate.taken <= allowed:
+        return
+    raise SerializationError(
+        message(
+            who,
+            f"what is made while {'a config' if gate.allowed is None else 'a file'} is opened must "
+            f"take no more than {allowed:,} bytes, besides weights that wait for their values",
+            f"{gate.taken:,} bytes",
+            "If you trust its author: load_model(path, safe_mode=False), or "
+            "deserialize_keras_object(config, safe_mode=False).",
+        )
+    )

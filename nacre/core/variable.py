@@ -6,18 +6,23 @@ becomes a pure function without being rewritten.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import interop
+from nacre.core import interop, safety
 from nacre.core.dtypes import host_dtype, is_float, standardize_dtype, use_64_bits
 from nacre.core.errors import ArgumentError, ShapeError, message, printable, refuse_unknown
 from nacre.core.names import auto_name, current_path
-from nacre.core.scope import autocast_dtype, get_stateless_scope
+from nacre.core.scope import autocast_dtype, get_stateless_scope, in_symbolic_scope
+
+# What is below is made at once, so that errors come where the variable is made.
+_LARGE_BYTES = 1 << 20
+_WIDE = ("float64", "int64", "uint64")
 
 
 def standardize_shape(shape: Any) -> tuple[int | None, ...]:
@@ -111,9 +116,44 @@ class Variable:
         self.constraint: Callable[[Any], Any] | None = None
         self.overwrite_with_gradient = False
         self._was_read = False  # since the training loop last put its array here
-        self._value: Any = self._first_value(initializer, shape, dtype)
-        self._dtype = standardize_dtype(self._value.dtype)
-        self._shape = tuple(int(n) for n in self._value.shape)
+        if not self._waits(initializer, shape, dtype):
+            self._value: Any = self._first_value(initializer, shape, dtype)
+            self._dtype = standardize_dtype(self._value.dtype)
+            self._shape = tuple(int(n) for n in self._value.shape)
+
+    # While a file is opened a large first value waits until somebody asks for it: mostly nobody
+    # does, as the weights of the file take its place, and a file that has none asks for no memory.
+
+    def _waits(self, initializer: Any, shape: Any, dtype: Any) -> bool:
+        """Whether the first value is left to `__getattr__`; shape and dtype are known then."""
+        if shape is None or not safety.is_reading() or not hasattr(initializer, "fixed"):
+            return False
+        name, sizes = standardize_dtype(dtype), standardize_shape(shape)
+        if None in sizes or name in _WIDE:
+            return False
+        if math.prod(sizes) * jnp.dtype(name).itemsize < _LARGE_BYTES:  # type: ignore[arg-type]
+            return False
+        fixed = initializer.fixed()
+        if fixed is None:
+            return False
+        self._first, self._shape, self._dtype = fixed, sizes, name
+        return True
+
+    if not TYPE_CHECKING:  # a checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name != "_value" or "_first" not in self.__dict__:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            if in_symbolic_scope():  # only shapes are asked for
+                return jnp.zeros(self._shape, self._dtype)
+            return self._settled()
+
+    def _settled(self) -> Any:
+        """The value, made now if it has waited. Of two threads the first one's stays."""
+        if "_value" not in self.__dict__:
+            value = self._first_value(self._first, self._shape, self._dtype)
+            self.__dict__.setdefault("_value", value)
+        return self._value
 
     def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> Any:
         # Variables may be made while JAX traces (a layer built by its first call): their first
@@ -138,7 +178,10 @@ class Variable:
                             "Give the layer an input shape with these sizes.",
                         )
                     )
-                value = initializer(sizes, dtype=standardize_dtype(dtype))
+                name = standardize_dtype(dtype)
+                size = math.prod(sizes) * jnp.dtype(name).itemsize  # type: ignore[arg-type]
+                safety.take(size, f"variable '{self.path}'")
+                value = initializer(sizes, dtype=name)
             else:
                 value = initializer.value if isinstance(initializer, Variable) else initializer
             if dtype is None and not hasattr(value, "dtype"):
@@ -225,6 +268,11 @@ class Variable:
                 value = self._to_device(value)
         return value
 
+    def _raw_on_host(self) -> jax.Array:
+        """The same with numbers, also where only shapes are being found."""
+        self._settled()
+        return self._raw()
+
     def lend(self) -> Any:
         """The array for a program that will overwrite it, private to that program.
 
@@ -248,7 +296,7 @@ class Variable:
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array of its own, which may be changed."""
-        return np.array(self._raw())
+        return np.array(self._raw_on_host())
 
     @property
     def dtype(self) -> str:
@@ -274,7 +322,7 @@ class Variable:
         return int(np.prod(self._shape, dtype=np.int64))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        value = np.asarray(self._raw(), dtype=dtype)
+        value = np.asarray(self._raw_on_host(), dtype=dtype)
         return value.copy() if copy and not value.flags.writeable else value
 
     def __jax_array__(self) -> jax.Array:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ShapeError, message
+from nacre.core.registry import is_builtin
 from nacre.core.safety import reads_config
 
 
@@ -42,6 +43,13 @@ class Initializer:
     def from_config(cls, config: dict[str, Any]) -> Initializer:
         """Make the initializer a config describes."""
         return cls(**config)
+
+    def fixed(self) -> Initializer | None:
+        """This initializer such that it may be called later, with the same numbers as now.
+
+        None for a class of the user's: when it is called is its author's matter.
+        """
+        return self if is_builtin(type(self)) else None
 
     def clone(self) -> Initializer:
         """A new initializer with the same arguments."""

@@ -6,13 +6,14 @@ takes a fresh one from Python's generator, which `nacre.utils.set_random_seed` f
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
 from nacre.core.dtypes import is_float
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
-from nacre.core.random import SeedGenerator, host_generator
+from nacre.core.random import SeedGenerator, host_generator, make_default_seed
 from nacre.core.registry import plain_config, register
 from nacre.initializers.initializer import Initializer, numpy_dtype, sizes_of
 
@@ -72,11 +73,22 @@ class RandomInitializer(Initializer):
 
     def generator(self) -> np.random.Generator:
         """The NumPy generator of the next call."""
+        return host_generator(self._next_seed())
+
+    def _next_seed(self) -> int:
         if isinstance(self.seed, SeedGenerator):
             high, low = (int(n) for n in np.asarray(self.seed.next()))
-            return host_generator((high << 32) | low)
+            return (high << 32) | low
         # A negative seed is Keras's too; Philox takes none.
-        return host_generator(None if self.seed is None else int(self.seed) & 0xFFFFFFFFFFFFFFFF)
+        return make_default_seed() if self.seed is None else int(self.seed) & 0xFFFFFFFFFFFFFFFF
+
+    def fixed(self) -> Initializer | None:
+        """This initializer with the seed of the next call."""
+        if super().fixed() is None:
+            return None
+        twin = copy.copy(self)
+        twin.seed = self._next_seed()
+        return twin
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

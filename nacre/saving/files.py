@@ -62,6 +62,11 @@ class Source:
         """The path, or the content as a file object."""
         return str(self.path) if self.path is not None else io.BytesIO(self.content or b"")
 
+    @property
+    def size_bytes(self) -> int:
+        """The size of the file."""
+        return len(self.content or b"") if self.path is None else self.path.stat().st_size
+
     # ------------------------------------------------------------ finding out
 
     def _kind(self, who: str) -> str:

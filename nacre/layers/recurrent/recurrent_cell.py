@@ -199,4 +199,7 @@ def with_open_forget_gate(initializer: Callable[..., Any], units: int) -> Callab
         ]
         return np.concatenate(parts).astype(parts[0].dtype)
 
+    if hasattr(initializer, "fixed") and not hasattr(initializer, "seed"):
+        # It may be called later, as an initializer of one seed could not be: there are two calls.
+        values.fixed = lambda: values if initializer.fixed() else None  # type: ignore[attr-defined]
     return values

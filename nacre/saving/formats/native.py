@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from nacre.core import safety
 from nacre.core.errors import FileFormatError, SerializationError, message
 from nacre.core.file_errors import naming, passed_users_code
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
@@ -115,6 +116,7 @@ def load(
                     "It may be another kind of zip file.",
                 )
             )
+    safety.holds(len(files[archive.WEIGHTS]))
     config = archive.read_json(files[archive.CONFIG], "config.json", who)
     metadata = archive.read_json(files.get(archive.METADATA, b"{}"), "metadata.json", who)
     if not isinstance(config, dict) or "class_name" not in config:
