@@ -2,7 +2,8 @@
 
 JAX can keep what XLA compiled in a folder. nacre turns that on, in the user's cache folder and
 bounded in size, so that a script's second run starts at once. `NACRE_COMPILE_CACHE=0` turns it off;
-a folder chosen for JAX (`JAX_COMPILATION_CACHE_DIR`) is left as it is.
+a folder chosen for JAX (`JAX_COMPILATION_CACHE_DIR`) is left as it is. What lies there is run, so
+the folder must be the user's own, closed to others (`core.private`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import jax
 
 from nacre.core.config import cache_home
+from nacre.core.private import is_private_file, make_private_folder
 
 MAX_BYTES = 1 << 30
 # Programs that compile faster than this are not worth a file.
@@ -26,12 +28,12 @@ def enable() -> str | None:
     if jax.config.jax_compilation_cache_dir:
         return jax.config.jax_compilation_cache_dir
     try:
-        folder = cache_home() / "compiled"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_private_folder(cache_home() / "compiled")
         if not os.access(folder, os.W_OK):
             return None
     except (OSError, RuntimeError):
-        return None  # a home that is read-only, or unknown, must not stop anybody
+        # A home that is read-only, unknown or open to others must not stop anybody.
+        return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_SECONDS)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
@@ -47,7 +49,11 @@ def _prune(folder: Path, most_bytes: int) -> None:
     JAX's own bound needs another package and a lock; looking once a process is enough here.
     """
     try:
-        entries = [(e.stat(), e.path) for e in os.scandir(folder) if e.is_file()]
+        found = list(os.scandir(folder))
+        for entry in found:
+            if not is_private_file(entry) and not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)  # a link, or put there while others could write to it
+        entries = [(e.stat(), e.path) for e in found if os.path.isfile(e.path)]
     except OSError:
         return
     total = sum(stat.st_size for stat, _ in entries)

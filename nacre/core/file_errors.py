@@ -83,7 +83,8 @@ def passed_users_code(error: BaseException) -> bool:
     trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
-        if not (name.startswith("<") or is_internal(name) or name.startswith(_libraries())):
+        is_compiled = name.startswith("<") or name.endswith((".pyx", ".pxd"))
+        if not (is_compiled or is_internal(name) or name.startswith(_libraries())):
             if not (name.startswith(_stdlib()) and "-packages" not in name):
                 return True
         trace = trace.tb_next

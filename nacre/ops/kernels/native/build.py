@@ -3,7 +3,8 @@
 The library is kept in nacre's cache folder under a name that holds a hash of the sources, the
 compiler, its flags, the processor and jaxlib's interface; so nothing stale is ever loaded. The name
 also holds a hash of the file itself, as mapping a damaged one could end the process. It is written
-beside its place and moved there, so that a second process sees all of it or nothing.
+beside its place and moved there, so that a second process sees all of it or nothing. As its code is
+run, folder and file must be this user's own: mode 0700, no links (`core.private`).
 A build takes one to three seconds, the first time a program needs the kernel. What does not work
 here (no compiler, one that fails or hangs, a folder that cannot be written) never stops anybody:
 there is no library then, and `nacre doctor` says why.
@@ -33,6 +34,12 @@ import jax
 import jaxlib
 
 from nacre.core.config import cache_home
+from nacre.core.private import (
+    NotPrivateError,
+    check_private_folder,
+    make_private_folder,
+    read_private_file,
+)
 
 SOURCES = Path(__file__).parent
 FLAGS = ("-O3", "-std=c++17", "-fno-math-errno", "-fPIC", "-shared", "-pthread")
@@ -131,8 +138,7 @@ def _build(name: str, sources: tuple[str, ...]) -> Outcome:
         version = _version(compiler)
         if version is None:
             return Outcome(None, None, f"{shlex.join(compiler)} gives no version")
-        folder = cache_home() / "native"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_private_folder(cache_home() / "native")
         stem = f"{name}-{_mark(compiler, version, sources)}"
         path, failed = _find(folder, stem), folder / f"{stem}.failed"
         if path is None:
@@ -172,6 +178,11 @@ def describe() -> list[tuple[str, str]]:
         folder = cache_home() / "native"
     except RuntimeError as error:
         return [*rows, ("built", f"nothing: {error} Set NACRE_CACHE to a folder.")]
+    if os.path.lexists(folder):
+        try:
+            check_private_folder(folder)
+        except OSError as error:
+            rows.append(("cache folder", f"not used: {error}; NACRE_CACHE names another"))
     nearest = next((each for each in (folder, *folder.parents) if each.exists()), folder)
     if not os.access(nearest, os.W_OK):
         rows.append(("cache folder", f"{nearest} cannot be written; NACRE_CACHE names another"))
@@ -183,14 +194,15 @@ def describe() -> list[tuple[str, str]]:
 def _find(folder: Path, stem: str) -> Path | None:
     """The library in the cache; a damaged one is put away."""
     for path in sorted(folder.glob(f"{stem}-*.so")):
-        if path.stem.endswith(_digest(path)):
-            return path
+        with contextlib.suppress(NotPrivateError):
+            if path.stem.endswith(_digest(path)):
+                return path
         path.unlink(missing_ok=True)
     return None
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(read_private_file(path)).hexdigest()[:16]
 
 
 def _compile(
@@ -207,6 +219,7 @@ def _compile(
             command = [*compiler, *FLAGS, *tuning, *paths]
             status, text = _run(command, TIMEOUT_SECONDS)
             if status == 0:
+                os.chmod(partial, 0o700)  # a linker makes the file anew, by the user's umask
                 path = folder / f"{stem}-{_digest(Path(partial))}.so"
                 os.replace(partial, path)
                 return path, ""
