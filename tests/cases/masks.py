@@ -10,6 +10,13 @@
     stops         steps are left (or were mixed), the mask is not passed on, and a warning says so
     ends          no steps are left, and padded ones counted
     no steps      the layer does not work on sequences, or is no layer to be called on data
+    turns         the outputs come in the reversed order, and the mask with them
+    reduces       a mask of several axes keeps those that are left
+
+What every row but 'stops' and 'ends' promises besides: NaN in absent steps reaches no result at
+other steps, no gradient, no variable; a sample that is padding alone gives finite numbers, and no
+NaN to the others. A mask that covers what a layer mixes (the features of `Dense`, the axes of
+`LayerNormalization`) ends there, with a warning.
 """
 
 from __future__ import annotations
@@ -144,6 +151,52 @@ TABLE |= {name: MaskCase("stops", _plain(name, 2)) for name in ("AveragePooling1
 TABLE |= {
     name: MaskCase("stops", _plain(name, 2))
     for name in ("AdaptiveAveragePooling1D", "AdaptiveMaxPooling1D")
+}
+
+# What arguments, wrappers and further axes change. By a name for people to read.
+VARIANTS: dict[str, MaskCase] = {
+    f"{name}, backwards": MaskCase(
+        "turns", _plain(name, *sizes, return_sequences=True, go_backwards=True), inputs
+    )
+    for name, sizes, inputs in (
+        ("GRU", (2,), "one"),
+        ("LSTM", (2,), "one"),
+        ("SimpleRNN", (2,), "one"),
+        ("ConvLSTM1D", (2, 1), "grid1"),
+    )
+}
+VARIANTS |= {
+    "RNN of two cells, backwards": MaskCase(
+        "turns",
+        lambda layers: layers.RNN(
+            [layers.GRUCell(2), layers.SimpleRNNCell(2)], return_sequences=True, go_backwards=True
+        ),
+    ),
+    "Bidirectional of a backward layer": MaskCase(
+        "turns",
+        lambda layers: layers.Bidirectional(
+            layers.GRU(2, return_sequences=True, go_backwards=True)
+        ),
+    ),
+}
+VARIANTS |= {
+    f"Bidirectional, merged by {mode}": MaskCase(
+        "uses, passes",
+        lambda layers, mode=mode: layers.Bidirectional(
+            layers.SimpleRNN(2, return_sequences=True), merge_mode=mode
+        ),
+    )
+    for mode in ("sum", "mul", "ave", None)
+}
+VARIANTS |= {
+    f"TimeDistributed of {name}": MaskCase(
+        "reduces", lambda layers, make=make: layers.TimeDistributed(make(layers)), "grid1"
+    )
+    for name, make in (
+        ("LSTM, last step", lambda layers: layers.LSTM(2)),
+        ("GlobalAveragePooling1D", lambda layers: layers.GlobalAveragePooling1D()),
+        ("Conv1D", lambda layers: layers.Conv1D(2, 1)),
+    )
 }
 
 # Layers of images, of nodes, of words before they are numbers; cells, bases and input layers.

@@ -19,7 +19,7 @@ import pytest
 import nacre
 from nacre import layers, ops
 from nacre.core import scope
-from tests.cases.masks import NO_STEPS, TABLE, UNLIKE_KERAS, MaskCase
+from tests.cases.masks import NO_STEPS, TABLE, UNLIKE_KERAS, VARIANTS, MaskCase
 from tests.cases.reading import load_facts
 
 LENGTHS = (5, 2)
@@ -93,6 +93,18 @@ def test_the_mask_goes_where_the_table_says(name: str) -> None:
             assert found.shape == leaf.shape[:2]
         else:
             np.testing.assert_array_equal(found, MASK)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_mask_of_a_variant_is_that_of_its_outputs(name: str) -> None:
+    case = VARIANTS[name]
+    (x,) = (jnp.asarray(x) for x in draw(case))
+    nested = np.arange(4) < np.asarray([[2], [3]])[:, None]  # of the steps within each step
+    mask = MASK[..., None] & nested if case.does == "reduces" else MASK
+    scope.set_mask(x, jnp.asarray(mask))
+    expected = MASK[:, ::-1] if case.does == "turns" else MASK
+    for output in jax.tree.leaves(case.build(layers)(x)):
+        np.testing.assert_array_equal(scope.get_mask(output), expected)
 
 
 def test_cropped_and_repeated_steps_keep_their_flags() -> None:

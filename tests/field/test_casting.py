@@ -280,10 +280,10 @@ def test_a_users_block_of_layers_that_cast_alike_casts_as_a_whole(bfloat16: None
     class Residual(layers.Layer):
         def __init__(self) -> None:
             super().__init__()
-            self.dense = layers.Dense(2)
+            self.norm, self.dense = layers.LayerNormalization(), layers.Dense(2)
 
         def call(self, inputs: Any) -> Any:
-            return inputs + self.dense(inputs)
+            return inputs + self.dense(self.norm(inputs))
 
     x = np.ones((1, 2), "float32")
     assert Residual()(x).dtype == Residual()(nacre.Input((2,))).dtype == "bfloat16"

@@ -24,6 +24,7 @@ class Describable(Buildable, MaskPassing):
     autocast: bool
     compute_dtype: str
     _casts_inputs: bool
+    _needs_only_range: bool
     input_spec: Any
     _inbound_nodes: list[Node]
 
@@ -42,7 +43,13 @@ class Describable(Buildable, MaskPassing):
             return dtype  # from fewer bits nothing is lost
         if is_builtin(type(self)) or not self._casts_inputs:
             return dtype if self._casts_inputs else None
-        return dtype if all(part._input_cast() == dtype for part in self._direct_layers()) else None
+        return dtype if all(part._bears_cast(dtype) for part in self._direct_layers()) else None
+
+    def _bears_cast(self, dtype: str) -> bool:
+        """Whether a cast of its inputs to `dtype` in the layer around it changes nothing here."""
+        if self._needs_only_range and self.compute_dtype == dtype == "bfloat16":
+            return True  # whose range is that of float32
+        return self._input_cast() == dtype
 
     def _variable_cast(self) -> str | None:
         """The dtype float variables are read in within `call`; None for their own."""

@@ -78,6 +78,7 @@ class Layer(Describable, LossHolder):
     _takes_empty_lists = False
     # Layers made of layers leave the cast to those within; others take it where they are done.
     _casts_inputs = True
+    _needs_only_range = False  # of uncast inputs: rounding does no harm where nothing overflows
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         instance = object.__new__(cls)

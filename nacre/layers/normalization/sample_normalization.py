@@ -294,6 +294,7 @@ class RMSNormalization(Layer):
     """
 
     _casts_inputs = False  # it computes in float32
+    _needs_only_range = True
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -335,6 +336,7 @@ class UnitNormalization(Layer):
     """
 
     _casts_inputs = False  # it computes in float32
+    _needs_only_range = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
