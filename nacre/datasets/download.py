@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import lzma
 import os
 import shutil
 import tarfile
@@ -11,6 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -23,6 +26,10 @@ __all__ = ["DownloadError", "get_file"]
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 60.0
+# What an archive unpacks to may be larger than the archive by this factor once it is above the size
+# beside it: data hardly compresses beyond 20, deflate ends at 1032.
+_MAX_RATIO = 100
+_RATIO_MATTERS_ABOVE_BYTES = 1 << 30
 _OFFLINE_HINT = "To try things now without a network, use nacre.datasets.digits.load_data()."
 
 
@@ -69,7 +76,7 @@ def get_file(
     if origin is None:
         raise ArgumentError(message("get_file", "origin must be a URL", "None"))
     name = fname or os.path.basename(urllib.parse.urlsplit(origin).path)
-    if not name or os.path.basename(name) != name:
+    if name in ("", ".", "..") or os.path.basename(name) != name:
         raise ArgumentError(
             message(
                 "get_file",
@@ -211,9 +218,9 @@ def _unpack(archive: Path, target: Path, formats: str | list[str] | tuple[str, .
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         if "tar" in wanted and tarfile.is_tarfile(archive):
-            _unpack_tar(archive, temporary)
+            unpack = _unpack_tar
         elif "zip" in wanted and zipfile.is_zipfile(archive):
-            _unpack_zip(archive, temporary)
+            unpack = _unpack_zip
         else:
             raise FileFormatError(
                 message(
@@ -223,14 +230,47 @@ def _unpack(archive: Path, target: Path, formats: str | list[str] | tuple[str, .
                     "Call get_file with extract=False.",
                 )
             )
+        try:
+            unpack(archive, temporary)
+        except _DAMAGE as error:
+            raise FileFormatError(
+                message(
+                    f"archive {archive.name!r}",
+                    "it must be whole, and its members must not stand in one another's place",
+                    f"{type(error).__name__}: {error}"[:200],
+                    "Fetch it again with force_download=True.",
+                )
+            ) from error
         os.replace(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+# What tarfile, zipfile, their decompressors and the file system raise for a damaged archive, or for
+# one with a file where another member needs a folder.
+_DAMAGE = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, gzip.BadGzipFile,
+    FileExistsError, NotADirectoryError, IsADirectoryError, RuntimeError, NotImplementedError,
+    ValueError,
+)  # fmt: skip
+
+
+def _refuse_bombs(archive: Path, size: int) -> None:
+    if size > max(_RATIO_MATTERS_ABOVE_BYTES, _MAX_RATIO * archive.stat().st_size):
+        raise FileFormatError(
+            message(
+                f"archive {archive.name!r}",
+                f"it must not unpack to more than {_MAX_RATIO} times its size",
+                f"{archive.stat().st_size:,} bytes that unpack to {size:,}",
+                "Do not use this archive unless you trust it; then unpack it by hand.",
+            )
+        )
+
+
 def _check_member(archive: Path, name: str, *, plain: bool) -> None:
     """Refuse members that could be written outside the folder: absolute, '..', links, devices."""
     parts = PurePosixPath(name.replace("\\", "/"))
+    plain = plain and "\0" not in name
     outside = parts.is_absolute() or ".." in parts.parts or ":" in (parts.parts or ("",))[0]
     if outside or not plain:
         raise FileFormatError(
@@ -248,6 +288,7 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
         members = tar.getmembers()
         for member in members:
             _check_member(archive, member.name, plain=member.isfile() or member.isdir())
+        _refuse_bombs(archive, sum(member.size for member in members))
         for member in members:
             place = folder / member.name
             if member.isdir():
@@ -265,4 +306,5 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
         for member in zip_file.infolist():
             kind = (member.external_attr >> 16) & 0o170000  # file type bits of the Unix mode
             _check_member(archive, member.filename, plain=kind in (0, 0o100000, 0o040000))
+        _refuse_bombs(archive, sum(member.file_size for member in zip_file.infolist()))
         zip_file.extractall(folder)
