@@ -37,6 +37,15 @@ class Trainable(Layer):
     ) -> None:
         """Say how the model learns and what is reported.
 
+        Weights stay. A second `compile` with a new optimizer, or a name, starts its state afresh;
+        with the same optimizer object `iterations`, learning rate and state go on. Which variables
+        are trained is read from `trainable` when the first `fit` after it begins: those that stay
+        trainable keep their state, those that became it begin without (under Adam their first steps
+        are up to three times as long), the state of frozen ones is dropped. A flag changed after
+        that `fit` needs `compile` again; without it the next `fit` is refused before anything
+        changes. (tf.keras 2 keeps the flags of `compile`; Keras 3 on JAX fails within the step,
+        and refuses an optimizer object that knew other variables.)
+
         Args:
             optimizer: Name or object.
             loss: Name, function or object; a list or dict of them for several outputs.

@@ -75,6 +75,15 @@ class LossScaleOptimizer(Optimizer):
         super().build(variables)
         self.inner_optimizer.build(variables)
 
+    def rebuild(self, variables: Sequence[Variable]) -> None:
+        """Go on with other trainable variables; the scale goes on too."""
+        if not self.built:
+            self.build(variables)
+            return
+        self._trainable_variables = list(variables)
+        self._programs.clear()
+        self.inner_optimizer.rebuild(variables)
+
     @property
     def variables(self) -> list[Variable]:
         """Own variables, then those of the inner optimizer."""

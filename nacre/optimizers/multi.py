@@ -132,6 +132,22 @@ class MultiOptimizer(Optimizer):
             super().build(variables)
             return
         super().build(variables)
+        self._share_out(variables)
+        for optimizer, positions in self._parts:
+            optimizer.build([self._trainable_variables[i] for i in positions])
+
+    def rebuild(self, variables: Sequence[Variable]) -> None:
+        """Go on with other trainable variables, each with the optimizer chosen for it."""
+        if not self.built:
+            self.build(variables)
+            return
+        self._trainable_variables, self._parts = list(variables), []
+        self._programs.clear()
+        self._share_out(variables)
+        for optimizer, positions in self._parts:
+            optimizer.rebuild([self._trainable_variables[i] for i in positions])
+
+    def _share_out(self, variables: Sequence[Variable]) -> None:
         for position, variable in enumerate(variables):
             chosen = self._optimizer_for(variable)
             positions = next((p for o, p in self._parts if o is chosen), None)
@@ -139,9 +155,8 @@ class MultiOptimizer(Optimizer):
                 positions = []
                 self._parts.append((chosen, positions))
             positions.append(position)
-        for optimizer, positions in self._parts:
+        for optimizer, _ in self._parts:
             optimizer.loss_scale_factor = self.loss_scale_factor
-            optimizer.build([self._trainable_variables[i] for i in positions])
 
     @property
     def variables(self) -> list[Variable]:

@@ -572,6 +572,11 @@ class Optimizer(OptimizerVariables):
         constraints = tuple(id(v.constraint) for v in self._trainable_variables)
         return plain, tuple(self._exclusions), id(self._learning_rate), constraints
 
+    def rebuild(self, variables: Sequence[Variable]) -> None:
+        """Go on with other trainable variables; see `OptimizerVariables.rebuild`."""
+        super().rebuild(variables)
+        self._programs.clear()
+
     def _program(self, is_missing: list[bool]) -> tuple[Callable[..., list[Any]], list[int]]:
         """A compiled step for this pattern of gradients, and which values it returns."""
         key = (self.trace_key(), tuple(is_missing))

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from nacre.core.errors import ArgumentError, NotBuiltError, WeightsMismatchError, message
 from nacre.core.names import name_scope
 from nacre.core.variable import Variable
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _zeros(shape: Any, dtype: Any = None) -> np.ndarray:
@@ -38,6 +43,7 @@ class OptimizerVariables:
         self._averages: list[Variable] = []
         self._accumulators: list[Variable] = []
         self._states: list[Any] = []
+        self._number_before_build = 0
 
     use_ema: bool = False
     gradient_accumulation_steps: int | None = None
@@ -70,6 +76,7 @@ class OptimizerVariables:
                 self._index_of(variable)
             return
         self._trainable_variables = variables
+        self._number_before_build = len(self._variables)
         self.built = True
         with name_scope(self.name):
             if self.use_ema:
@@ -77,6 +84,53 @@ class OptimizerVariables:
             if self.gradient_accumulation_steps:
                 self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
             self._states = self.make_states(variables)
+
+    def rebuild(self, variables: Sequence[Variable]) -> None:
+        """Go on with other trainable variables, as after freezing or unfreezing layers.
+
+        `iterations` and the learning rate go on. Variables that stay keep their state; new ones
+        begin without; the state of those that left is dropped.
+
+        Args:
+            variables: All variables that are trained from now on.
+        """
+        if not self.built:
+            self.build(variables)
+            return
+        slots, others = self._slots(), self._others()
+        del self._variables[self._number_before_build :]
+        self._averages, self._accumulators, self._states = [], [], []
+        self.built = False
+        self.build(variables)
+        for variable, new in zip(self._trainable_variables, self._slots().values(), strict=True):
+            for slot, old in zip(new, slots.get(id(variable), ()), strict=False):
+                slot.assign(old.value)
+        for average, variable in zip(self._averages, self._trainable_variables, strict=False):
+            if id(variable) not in slots:
+                average.assign(variable.value)  # an average of zeros would count from now on
+        known = {v.path: v for v in others}
+        for variable in self._others():
+            old = known.get(variable.path)
+            if old is not None and old.shape == variable.shape:
+                variable.assign(old.value)
+
+    def _slots(self) -> dict[int, list[Variable]]:
+        """id(trainable variable) -> its average, its sum and its state, as far as there are such.
+
+        What a subclass made in a `build` of its own is not among them.
+        """
+        kept = [self._averages, self._accumulators, [jax.tree.leaves(s) for s in self._states]]
+        columns = [column for column in kept if column]
+        return {
+            id(variable): [slot for column in columns for slot in _as_list(column[i])]
+            for i, variable in enumerate(self._trainable_variables)
+        }
+
+    def _others(self) -> list[Variable]:
+        """Variables made in `build` that belong to no single trainable variable, or say so
+        by their paths alone."""
+        slots = {id(slot) for found in self._slots().values() for slot in found}
+        return [v for v in self._variables[self._number_before_build :] if id(v) not in slots]
 
     def add_variable(
         self,

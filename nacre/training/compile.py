@@ -89,6 +89,7 @@ class CompiledTraining:
         self._named_by_dict = False
         self.choices: list[str] = []
         self.programs: dict[Any, Any] = {}
+        self.has_trained = False  # whether the optimizer's variables are settled
         self._y_paths: list[Any] | None = None
 
     def forget_programs(self) -> None:
@@ -542,3 +543,4 @@ def compile_from_config(model: Any, config: dict[str, Any]) -> None:
     model.compile(**{k: arguments[k] for k in known if k in arguments})
     if getattr(model, "built", False) and hasattr(model.optimizer, "build"):
         model.optimizer.build(model.trainable_variables)
+        model._trainer.has_trained = True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core import tree
+from nacre.core.errors import message
+from nacre.core.warning import warn
 from nacre.data.sources import ArraySource
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import finisher, loop_program, rest_program, single_program
@@ -20,8 +22,11 @@ class KeptPrograms:
         self.custom = custom_step(model, "train_step") is not None
         self.keeps_logs = self.custom or overrides(model, "compute_metrics")
         self.cache = trainer.programs
-        # A hyperparameter that stands in the program as a constant is part of its key.
-        self.key = ("train", state.key(), trainer.optimizer.trace_key())
+        # A hyperparameter that stands in the program as a constant is part of its key; so are the
+        # flags of layers without trainable weights, whose statistics stand still when frozen.
+        self.flags = [(layer, layer.trainable) for layer in model._flatten_layers()]
+        flags = tuple(flag for _, flag in self.flags)
+        self.key = ("train", state.key(), trainer.optimizer.trace_key(), flags)
         self._resident: Any = None
 
     def resident(self, source: ArraySource) -> list[Any]:
@@ -29,6 +34,22 @@ class KeptPrograms:
         if self._resident is None:
             self._resident = source.whole()
         return self._resident
+
+    def tell_changed_flags(self, who: str) -> None:
+        """Warn, once, when `trainable` was changed since these programs were asked for."""
+        changed = [layer.name for layer, flag in self.flags if layer.trainable != flag]
+        if not changed:
+            return
+        self.flags = []
+        warn(
+            message(
+                who,
+                "`trainable` is read when fit begins",
+                f"changed while it runs: {', '.join(changed[:10])}",
+                "It holds from the next compile() and fit() on: train in two parts, "
+                "fit(epochs=5), then compile() and fit(initial_epoch=5, epochs=10).",
+            )
+        )
 
     def _step(self) -> Any:
         return train_step(self.model, self.trainer, self.state)

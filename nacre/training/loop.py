@@ -189,6 +189,7 @@ class TrainRun:
         for epoch in epochs:
             model.reset_metrics()
             runner.on_epoch_begin(epoch)
+            self._programs.tell_changed_flags(self.who)
             self._last_logs = logs = self._one_epoch(epoch)
             self.sync()
             if not logs:  # the source had nothing left: there was no epoch
@@ -205,7 +206,7 @@ class TrainRun:
         self.sync()
         if self.background is not None:
             self.background.shutdown(wait=False, cancel_futures=True)
-        self.trainer.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self.trainer.optimizer.finalize_variable_values(self.state.groups["trainable"])
         self.runner.on_train_end(self._last_logs, reason=reason)
 
     def _one_epoch(self, epoch: int) -> dict[str, Any]:

@@ -223,21 +223,63 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
         )
     if not getattr(optimizer, "built", False):
         optimizer.build(variables)
-        return
+    else:
+        known = _known_variables(optimizer)
+        if known is not None and [id(v) for v in known] != [id(v) for v in variables]:
+            _go_on_with(model, trainer, known, variables)
+    trainer.has_trained = True
+
+
+def _known_variables(optimizer: Any) -> list[Any] | None:
     known = getattr(optimizer, "_trainable_variables", None)
     inner = getattr(optimizer, "inner_optimizer", None)
     if known is None and inner is not None:
         known = getattr(inner, "_trainable_variables", None)
-    if known is not None and [id(v) for v in known] != [id(v) for v in variables]:
+    return known
+
+
+def _go_on_with(model: Any, trainer: CompiledTraining, known: list[Any], now: list[Any]) -> None:
+    """Let an optimizer go on with other variables of the model, where `compile` was called again.
+
+    Raises:
+        NotCompiledError: It was not, or the optimizer belongs to another model.
+    """
+    own = {id(v) for v in model.variables}
+    if any(id(v) not in own for v in known):
+        names = [v.path for v in known if id(v) not in own]
         raise NotCompiledError(
             message(
                 f"{model._who()}.fit",
-                "the optimizer must know exactly the variables that are trained",
-                f"an optimizer made for {len(known)} variables, a model with {len(variables)} "
-                "trainable ones",
-                "After changing `trainable` or the layers, call compile() again.",
+                "an optimizer keeps its state for the variables of one model",
+                f"one that knows {_shown(names)}, which this model does not have",
+                "Make a new optimizer for this model: compile(optimizer='adam', ...).",
             )
         )
+    if not trainer.has_trained and hasattr(trainer.optimizer, "rebuild"):
+        trainer.optimizer.rebuild(now)
+        return
+    before, after = ({id(v) for v in variables} for variables in (known, now))
+    added = [v.path for v in now if id(v) not in before]
+    frozen = [v.path for v in known if id(v) not in after]
+    parts = [
+        f"{what} since compile(): {_shown(names)}"
+        for what, names in (("trainable", added), ("frozen", frozen))
+        if names
+    ]
+    raise NotCompiledError(
+        message(
+            f"{model._who()}.fit",
+            "the optimizer must know exactly the variables that are trained",
+            "; ".join(parts) or "the same variables in another order",
+            "After changing `trainable` or the layers, call compile() again: with the same "
+            "optimizer object its state is kept, with a new one it starts afresh.",
+        )
+    )
+
+
+def _shown(names: list[str]) -> str:
+    """The first names of a list, for a message."""
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
 def _look_at_targets(

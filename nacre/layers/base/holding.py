@@ -154,7 +154,12 @@ class PartHolder:
 
     @property
     def trainable(self) -> bool:
-        """Whether the optimizer changes this layer's variables; setting it reaches all within."""
+        """Whether the optimizer changes this layer's variables; setting it reaches all within.
+
+        It is read when `fit` begins. Where an optimizer has trained already, call `compile` again
+        after changing it (see `Model.compile`); else `fit` is refused. A frozen
+        BatchNormalization normalizes by its moving statistics and leaves them as they are.
+        """
         return self._trainable
 
     @trainable.setter
