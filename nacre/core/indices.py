@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import DataError, DTypeError, NacreError, message
-from nacre.core.interop import is_tracer
+from nacre.core.tracing import is_tracer
 
 
 def refuse_outside(
@@ -105,7 +105,10 @@ def check_width(who: str, values: np.ndarray, dtype: np.dtype) -> None:
     places = np.argwhere((values < limits.min) | (values > limits.max))
     place = tuple(int(i) for i in places[0])
     got = f"{values[place]}" + (f" in row {place[0]}" if place else "") + f", {values.dtype}"
-    fix = "Convert quantities to float32; map large identifiers with IntegerLookup or Hashing."
+    fix = (
+        "Convert quantities to float32, subtract an offset from times; map large identifiers with "
+        "Hashing, or with IntegerLookup before the model."
+    )
     raise DTypeError(message(who, f"whole numbers must fit into {dtype}", got, fix))
 
 

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from nacre.core.errors import MissingPackageError, message
+from nacre.core.tables import is_table, table_to_numpy
 
 
 def optional_import(module: str, *, extra: str, who: str) -> ModuleType:
@@ -54,21 +55,50 @@ def is_tensorflow_tensor(value: Any) -> bool:
     return tf is not None and isinstance(value, tf.Tensor | tf.Variable)
 
 
-def is_pandas(value: Any) -> bool:
-    """True for a pandas DataFrame or Series, when pandas is already loaded."""
-    pandas = loaded("pandas")
-    return pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series)
+def is_sparse_matrix(value: Any) -> bool:
+    """True for a matrix or array of scipy.sparse, when that is already loaded."""
+    sparse = loaded("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(value))
 
 
-def to_numpy_if_foreign(value: Any) -> Any:
-    """Torch, TensorFlow and pandas objects as NumPy arrays; anything else unchanged."""
+def is_foreign_array(value: Any) -> bool:
+    """True for what `to_numpy_if_foreign` makes an array of; nothing is converted to find out."""
+    return (
+        is_torch_tensor(value)
+        or is_tensorflow_tensor(value)
+        or is_table(value)
+        or is_sparse_matrix(value)
+    )
+
+
+def to_numpy_if_foreign(value: Any, who: str = "data") -> Any:
+    """Tensors of torch and TensorFlow, frames and columns of pandas and polars, and sparse matrices
+    of SciPy as NumPy arrays; anything else unchanged.
+
+    Args:
+        value: Anything.
+        who: Who asks, for messages.
+
+    Raises:
+        DataError: A frame with missing values, dates, or objects that are no numbers.
+    """
     if is_torch_tensor(value):
-        return value.detach().cpu().numpy()
+        return _of_torch(value)
     if is_tensorflow_tensor(value):
         return value.numpy()
-    if is_pandas(value):
-        return value.to_numpy()
+    if is_table(value):
+        return table_to_numpy(value, who)
+    if is_sparse_matrix(value):
+        return value.toarray()
     return value
+
+
+def _of_torch(tensor: Any) -> Any:
+    """A torch tensor as a NumPy array; NumPy has no bfloat16 of torch's."""
+    tensor = tensor.detach().cpu()
+    if str(getattr(tensor, "dtype", "")) == "torch.bfloat16":
+        tensor = tensor.float()
+    return tensor.numpy()
 
 
 def is_tracing() -> bool:

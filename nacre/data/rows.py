@@ -10,27 +10,50 @@ import numpy as np
 
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, message
-from nacre.core.interop import to_numpy_if_foreign
-from nacre.core.strings import is_text, refuse_missing
+from nacre.core.host_arrays import plain_array, refuse_wide_integers
+from nacre.core.interop import is_foreign_array, is_sparse_matrix, to_numpy_if_foreign
 
 SMALL_BYTES = 1 << 20  # copying less is not worth thinking about
 MAPPED_STRETCH_BYTES = 32 << 20  # of a mapped file, read before its pages are let go of
 
 
+class SparseRows:
+    """Rows of a sparse matrix of SciPy, made dense when they are picked: a batch, never the whole.
+
+    Args:
+        matrix: The matrix. Entries that stand there twice are added up, as SciPy does.
+    """
+
+    ndim = 2
+
+    def __init__(self, matrix: Any) -> None:
+        self._rows = matrix.tocsr()
+        self.shape: tuple[int, int] = tuple(int(n) for n in matrix.shape)  # type: ignore[assignment]
+        self.dtype: np.dtype = matrix.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> SparseRows:
+        return SparseRows(self._rows[rows])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._rows.toarray(), dtype=dtype)
+
+
 def is_array_like(value: Any) -> bool:
-    """True for arrays (also torch, pandas, TensorFlow ones), and lists or dicts of them."""
+    """True for arrays (also of torch, TensorFlow, pandas, polars, SciPy), and lists or dicts of
+    them. Nothing is converted to find out."""
     if value is None:
         return False
     if isinstance(value, dict):
         return all(is_array_like(v) for v in value.values())
-    value = to_numpy_if_foreign(value)
-    if isinstance(value, np.ndarray | jax.Array):
+    if isinstance(value, np.ndarray | jax.Array | SparseRows) or is_foreign_array(value):
         return True
-    if isinstance(value, list | tuple) and value:
-        return all(
-            isinstance(v, int | float | bool | str | bytes) or is_array_like(v) for v in value
-        )
-    return isinstance(value, list | tuple)
+    if isinstance(value, list | tuple):
+        return all(_is_plain(v) or is_array_like(v) for v in value) or _has_gaps(value)
+    # Arrays in files, such as a data set of h5py, and other arrays NumPy can read.
+    return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
 def arrays_of_lists(structure: Any) -> Any:
@@ -38,7 +61,7 @@ def arrays_of_lists(structure: Any) -> Any:
     if isinstance(structure, dict):
         return {key: arrays_of_lists(value) for key, value in structure.items()}
     if isinstance(structure, list | tuple):
-        if structure and all(_is_plain(item) for item in structure):
+        if structure and (all(_is_plain(item) for item in structure) or _has_gaps(structure)):
             return _array_of(structure)
         if isinstance(structure, tuple) and hasattr(structure, "_fields"):
             return type(structure)(*(arrays_of_lists(item) for item in structure))
@@ -49,7 +72,29 @@ def arrays_of_lists(structure: Any) -> Any:
 def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(_is_plain(item) for item in value)
-    return isinstance(value, int | float | bool | str | bytes | np.number | np.bool_)
+    return isinstance(value, int | float | bool | complex | str | bytes | np.number | np.bool_)
+
+
+def _has_gaps(values: Any) -> bool:
+    """Whether lists of numbers or strings hold None where one is missing."""
+    leaves = _leaves_of_lists(values)
+    return (
+        None in leaves
+        and any(leaf is not None for leaf in leaves)
+        and all(leaf is None or _is_plain(leaf) for leaf in leaves)
+    )
+
+
+def _leaves_of_lists(values: Any) -> list[Any]:
+    leaves: list[Any] = []
+    for value in values:
+        if isinstance(value, list | tuple):
+            leaves.extend(_leaves_of_lists(value))
+        elif value is None or _is_plain(value):
+            leaves.append(value)
+        else:
+            return [*leaves, values]  # an array or the like: no list of numbers
+    return leaves
 
 
 def _array_of(rows: Any) -> np.ndarray:
@@ -62,32 +107,38 @@ def _array_of(rows: Any) -> np.ndarray:
     try:
         return np.asarray(rows)
     except ValueError:  # rows of different lengths
-        return np.asarray([None] * len(rows), dtype=object)
+        array = np.empty(len(rows), dtype=object)
+        array[:] = list(rows)
+        return array
 
 
-def as_rows(value: Any, who: str) -> Any:
-    """An array with rows, from an array or a list of numbers."""
-    value = to_numpy_if_foreign(value)
-    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
-        try:
-            value = np.asarray(value)
-        except Exception:
-            value = np.asarray(value, dtype=object)
-    if value.dtype == object and not is_text(value):
-        refuse_missing(value, who)
-        raise DataError(
-            message(
-                who,
-                "data must be arrays of numbers",
-                "an array of Python objects (rows of different lengths?)",
-                "Pad the rows to one length, e.g. with nacre.utils.pad_sequences.",
-            )
-        )
-    if value.ndim == 0:
-        raise DataError(
-            message(who, "arrays must have rows on a first axis", f"the number {value}")
-        )
-    return value
+def as_rows(value: Any, who: str, where: str = "") -> Any:
+    """An array with rows, from an array, a list of numbers or whatever holds numbers in rows.
+
+    Args:
+        value: What the user passed.
+        who: Who asks, for messages.
+        where: Which of the arrays it is, such as "x['a']".
+
+    Raises:
+        DataError: It has no rows, or holds something else than numbers or strings.
+    """
+    who = f"{who}, {where}" if where else who
+    if isinstance(value, SparseRows | jax.Array):
+        rows = value
+    elif is_sparse_matrix(value):
+        rows = SparseRows(value)
+    else:
+        value = to_numpy_if_foreign(value, who)
+        if not isinstance(value, np.ndarray):
+            try:
+                value = np.asarray(value)
+            except ValueError:
+                value = np.asarray(value, dtype=object)
+        rows = plain_array(value, who)
+    if rows.ndim == 0:
+        raise DataError(message(who, "arrays must have rows on a first axis", f"the number {rows}"))
+    return rows
 
 
 def sent(arrays: list[Any]) -> list[Any]:
@@ -108,26 +159,48 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return memory[start : start + size_bytes].view(dtype).reshape(shape)
 
 
-def on_device(leaf: Any) -> jax.Array:
+def narrowed(array: np.ndarray, dtype: np.dtype, who: str) -> np.ndarray:
+    """Rows of the host in the dtype they have on the device.
+
+    Raises:
+        DataError: An integer does not fit; see `refuse_wide_integers`.
+    """
+    if array.dtype == dtype:
+        return array
+    if dtype.kind in "iu":
+        refuse_wide_integers(array, who)
+    return array.astype(dtype)
+
+
+def on_device(leaf: Any, dtype: np.dtype | None = None, who: str = "data") -> jax.Array:
     """A whole array on the device. (jnp.asarray would compile a little program for each shape.)"""
     if isinstance(leaf, jax.Array):
         return leaf
-    dtype = device_dtype(leaf.dtype)
+    dtype = device_dtype(leaf.dtype) if dtype is None else dtype
     if dtype == leaf.dtype and (leaf.nbytes < SMALL_BYTES or jax.default_backend() != "cpu"):
         return jax.device_put(leaf)
+    if dtype.kind in "iu":
+        refuse_wide_integers(leaf, who)
     copy = aligned_empty(leaf.shape, dtype)
     np.copyto(copy, leaf, casting="unsafe")
     return jax.device_put(copy)
 
 
-def pick(leaf: Any, indices: np.ndarray | slice) -> Any:
+def pick(
+    leaf: Any, indices: np.ndarray | slice, dtype: np.dtype | None = None, who: str = "data"
+) -> Any:
+    """The rows at `indices`, in the dtype of the device unless another one is asked for."""
     if isinstance(leaf, jax.Array):
         leaf = np.asarray(leaf)
+    elif isinstance(leaf, SparseRows):
+        leaf, indices = np.asarray(leaf[indices]), slice(None)
     if leaf.dtype.kind in "OUS":
         return leaf[indices]
-    dtype = device_dtype(leaf.dtype)
+    dtype = device_dtype(leaf.dtype) if dtype is None else dtype
     if isinstance(indices, slice):
         picked = leaf[indices]
+        if dtype.kind in "iu":
+            refuse_wide_integers(picked, who)
         rows = aligned_empty(picked.shape, dtype)
         np.copyto(rows, picked, casting="unsafe")
         _forget_pages(leaf)
@@ -137,13 +210,19 @@ def pick(leaf: Any, indices: np.ndarray | slice) -> Any:
         if dtype == leaf.dtype:
             np.take(leaf, indices, axis=0, out=rows, mode="clip")
         else:
-            rows[:] = leaf[indices]
+            picked = leaf[indices]
+            if dtype.kind in "iu":
+                refuse_wide_integers(picked, who)
+            rows[:] = picked
         return rows
     # Rows are read in the order of the file, which a disk likes, and put in place after. One
     # read maps many pages around it, so pages are let go of after every stretch of the file.
     order = np.argsort(indices, kind="stable")
     for part in np.array_split(order, 1 + leaf.nbytes // MAPPED_STRETCH_BYTES):
-        rows[part] = leaf[indices[part]]
+        picked = leaf[indices[part]]
+        if dtype.kind in "iu":
+            refuse_wide_integers(picked, who)
+        rows[part] = picked
         _forget_pages(leaf)
     return rows
 

@@ -18,10 +18,19 @@ import numpy as np
 
 from nacre.core import tree
 from nacre.core.errors import DataError, message
-from nacre.core.strings import is_text
+from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
+from nacre.core.strings import Staged, is_text
 from nacre.data.prefetch import prefetched
 from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
-from nacre.data.rows import arrays_of_lists, as_rows, device_dtype, on_device, pick
+from nacre.data.rows import (
+    SparseRows,
+    arrays_of_lists,
+    as_rows,
+    device_dtype,
+    narrowed,
+    on_device,
+    pick,
+)
 
 # Arrays are sent to the device whole up to this many bytes on a CPU, where "sending" is a copy in
 # the same memory; more is streamed. On an accelerator half of its memory is used.
@@ -44,16 +53,21 @@ class ArraySource:
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, who: str = "fit") -> None:
         self.structure = tuple(arrays_of_lists(part) for part in (x, y, sample_weight))
-        leaves = tree.flatten(self.structure)
-        self.leaves: list[Any] = [None if leaf is None else as_rows(leaf, who) for leaf in leaves]
+        self.who = who
+        paths = tree.flatten_with_path(self.structure)
+        self.labels = [_label(path, self.structure[0]) for path, _ in paths]
+        self.leaves: list[Any] = [
+            None if leaf is None else as_rows(leaf, who, label)
+            for (_, leaf), label in zip(paths, self.labels, strict=True)
+        ]
+        # Dtypes on the device, where they are not what `device_dtype` says.
+        self.dtypes: list[np.dtype | None] = [None] * len(self.leaves)
         self.num_rows = self._count_rows(who)
 
     def _count_rows(self, who: str) -> int:
         labels = [
-            (_label(path), len(leaf))
-            for (path, _), leaf in zip(
-                tree.flatten_with_path(self.structure), self.leaves, strict=True
-            )
+            (label, len(leaf))
+            for label, leaf in zip(self.labels, self.leaves, strict=True)
             if leaf is not None
         ]
         if not labels:
@@ -80,6 +94,14 @@ class ArraySource:
             )
         return count
 
+    def weighed(self, sample_weight: Any) -> ArraySource:
+        """The same rows with other sample weights."""
+        x, y, _ = self.pack(self.leaves)
+        source = ArraySource(x, y, sample_weight, self.who)
+        count = len(tree.flatten((x, y)))
+        source.dtypes[:count] = self.dtypes[:count]
+        return source
+
     @property
     def row_bytes(self) -> int:
         """Bytes of one row on the device."""
@@ -96,6 +118,8 @@ class ArraySource:
 
     def fits_device(self) -> bool:
         """Whether the arrays should be kept on the device whole."""
+        if any(isinstance(leaf, SparseRows) for leaf in self.leaves):
+            return False  # the whole is never made dense
         total = self.row_bytes * self.num_rows
         given = os.environ.get("NACRE_DEVICE_BUDGET_BYTES")
         if given:
@@ -108,7 +132,19 @@ class ArraySource:
 
     def rows(self, indices: np.ndarray | slice) -> list[Any]:
         """The rows at `indices` as arrays ready for the device; None where there is no array."""
-        return [None if leaf is None else pick(leaf, indices) for leaf in self.leaves]
+        return [
+            None if leaf is None else pick(leaf, indices, dtype, f"{self.who}, {label}")
+            for leaf, dtype, label in zip(self.leaves, self.dtypes, self.labels, strict=True)
+        ]
+
+    def specs(self, rows: int) -> list[Any]:
+        """Shapes and dtypes of a batch on the device; None where there is no array."""
+        return [
+            None
+            if leaf is None
+            else jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), dtype or device_dtype(leaf.dtype))
+            for leaf, dtype in zip(self.leaves, self.dtypes, strict=True)
+        ]
 
     def pack(self, leaves: list[Any]) -> Any:
         """Leaves in the structure (x, y, sample_weight)."""
@@ -116,7 +152,10 @@ class ArraySource:
 
     def whole(self) -> list[Any]:
         """All rows on the device."""
-        return [None if leaf is None else on_device(leaf) for leaf in self.leaves]
+        return [
+            None if leaf is None else on_device(leaf, dtype, f"{self.who}, {label}")
+            for leaf, dtype, label in zip(self.leaves, self.dtypes, self.labels, strict=True)
+        ]
 
     def split(self, fraction: float, who: str) -> tuple[ArraySource, ArraySource]:
         """(first rows, last rows): the last `fraction` of the rows is cut off."""
@@ -141,9 +180,11 @@ class ArraySource:
         return parts[0], parts[1]
 
 
-def _label(path: tuple[Any, ...]) -> str:
+def _label(path: tuple[Any, ...], x: Any = None) -> str:
+    """Which array of (x, y, sample_weight) stands at a path, as in "x['a']"."""
     name = ("x", "y", "sample_weight")[path[0]]
-    return name + "".join(f"[{p!r}]" for p in path[1:])
+    rest = path[2:] if path[0] == 0 and isinstance(x, Staged) else path[1:]
+    return name + "".join(f"[{p!r}]" for p in rest)
 
 
 @contextlib.contextmanager
@@ -184,6 +225,8 @@ class BatchSource:
         self.stage: Any = (
             None  # (x, y, sample_weight) -> the same, in the thread that makes batches
         )
+        # What the rows of a batch become for the device, and where: see `narrow_batch`.
+        self.narrow: Callable[[Any], Any] = narrow_batch(who)
         self._finishing: list[Callable[[Any], Any]] = []
         self._waiting: Iterator[Any] | None = None
         self._iterator: Iterator[Any] | None = None
@@ -225,7 +268,7 @@ class BatchSource:
             return iterator
         self._given = 0
         raw, self._waiting = self._waiting or self._walk(), None
-        self._open_ones = [prefetched(_made(raw, self.who, self.stage))]
+        self._open_ones = [prefetched(_made(raw, self.who, self.stage, self.narrow))]
         return self._open_ones[0]
 
     def _walk(self) -> Iterator[Any]:
@@ -291,15 +334,17 @@ class BatchSource:
         self._begun = False
 
 
-def _made(raw: Iterator[Any], who: str, stage: Any) -> Iterator[tuple[Any, Any, Any]]:
+def _made(
+    raw: Iterator[Any], who: str, stage: Any, narrow: Callable[[Any], Any]
+) -> Iterator[tuple[Any, Any, Any]]:
     """Batches for training. Without the source in hand: a thread that held it would outlive it."""
     for item in raw:
         batch = standard_batch(item, who)
-        yield batch if stage is None else stage(batch)
+        yield narrow(batch if stage is None else stage(batch))
 
 
 def standard_batch(item: Any, who: str) -> tuple[Any, Any, Any]:
-    """(x, y, sample_weight) from what a source gives."""
+    """(x, y, sample_weight) as arrays, from what a source gives; numbers keep their width."""
     if isinstance(item, list):
         item = tuple(item)
     if not isinstance(item, tuple):
@@ -313,14 +358,39 @@ def standard_batch(item: Any, who: str) -> tuple[Any, Any, Any]:
                 "Put several inputs into a list or a dict: ((a, b), y) or ({'a': a, 'b': b}, y).",
             )
         )
-    x, y, weight = (arrays_of_lists(part) for part in (*item, None, None)[:3])
+    parts = tuple(arrays_of_lists(part) for part in (*item, None, None)[:3])
+    leaves = []
+    for path, leaf in tree.flatten_with_path(parts):
+        rows = None if leaf is None else as_rows(leaf, who, _label(path))
+        leaves.append(np.asarray(rows) if isinstance(rows, SparseRows) else rows)
+    return tree.pack_sequence_as(parts, leaves)
 
-    def convert(leaf: Any) -> Any:
-        if leaf is None:
-            return None
-        leaf = as_rows(leaf, who)
-        if isinstance(leaf, np.ndarray):
-            return leaf if is_text(leaf) else np.asarray(leaf, dtype=device_dtype(leaf.dtype))
-        return leaf
 
-    return tree.map_structure(convert, (x, y, weight))
+def narrow_batch(who: str, dtype_of: Callable[[Any], list[Any]] | None = None) -> Any:
+    """A function that gives the arrays of (x, y, sample_weight) the dtypes of the device.
+
+    Args:
+        who: Who asks, for messages.
+        dtype_of: x -> for each of its leaves the dtype to take, None for the usual one.
+    """
+
+    told: set[str] = set()  # a warning for each array, not for each batch
+
+    def narrow(batch: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+        paths = tree.flatten_with_path(batch)
+        wanted = [] if dtype_of is None else dtype_of(batch[0])
+        leaves = []
+        for place, (path, leaf) in enumerate(paths):
+            if isinstance(leaf, np.ndarray) and not is_text(leaf):
+                name = f"{who}, {_label(path, batch[0])}"
+                if place < len(wanted) and wanted[place] is not None:
+                    if name not in told and warn_of_rounded_integers(leaf, name):
+                        told.add(name)
+                    leaf = leaf.astype(wanted[place])
+                elif path[0] and outside_32_bits(leaf):  # targets and weights
+                    leaf = leaf.astype("float32")
+                leaf = narrowed(leaf, device_dtype(leaf.dtype), name)
+            leaves.append(leaf)
+        return tree.pack_sequence_as(batch, leaves)
+
+    return narrow

@@ -42,9 +42,27 @@ def as_array(value: Any) -> Any:
 
 
 def as_float(value: Any) -> Any:
-    """The same, as floatx when it was no float."""
-    value = as_array(value)
+    """The same, as floatx when it was no float; complex numbers are refused."""
+    value = real(as_array(value))
     return value if jnp.issubdtype(value.dtype, jnp.floating) else value.astype(config.floatx())
+
+
+def real(value: Any) -> Any:
+    """An array of real numbers, as it is.
+
+    Raises:
+        LossInputError: It is complex: its imaginary part would be lost.
+    """
+    if jnp.iscomplexobj(value):
+        raise LossInputError(
+            message(
+                "a loss or metric",
+                "targets and predictions must be real numbers",
+                f"an array of dtype {value.dtype}",
+                "Give absolute values, or real and imaginary parts side by side.",
+            )
+        )
+    return value
 
 
 def same_rank(first: Any, second: Any) -> tuple[Any, Any]:
@@ -83,7 +101,7 @@ def paired(
         >>> y_true.shape, str(y_true.dtype)
         ((2, 1), 'float32')
     """
-    y_true, y_pred = as_array(y_true), as_float(y_pred)
+    y_true, y_pred = real(as_array(y_true)), as_float(y_pred)
     given = y_true
     y_true, y_pred = same_rank(y_true, y_pred)
     if y_true.shape != y_pred.shape:
@@ -142,8 +160,9 @@ def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
         raise LossInputError(message(who, rule, got, fix))
     if jnp.issubdtype(y_true.dtype, jnp.floating):  # a fraction is no class
         y_true = jnp.where(y_true == jnp.floor(y_true), y_true, -1)
-    if not jnp.issubdtype(y_true.dtype, jnp.integer):
-        y_true = y_true.astype("int32")
+    # Eight bits could not be compared with 300 classes.
+    is_narrow = not jnp.issubdtype(y_true.dtype, jnp.integer) or y_true.dtype.itemsize < 4
+    y_true = y_true.astype("int32") if is_narrow else y_true
     return y_true, y_pred
 
 

@@ -16,7 +16,7 @@ from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, plain_config, refuse_classes
 from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask, logits_of, set_mask
-from nacre.losses.checking import as_array, check_given_labels, same_rank
+from nacre.losses.checking import as_array, check_given_labels, real, same_rank
 from nacre.losses.reduction import both_masks, reduce_values, standardize_reduction
 
 
@@ -117,7 +117,7 @@ def _convert(value: Any, dtype: str | None) -> Any:
     ):
         return tree.map_structure(lambda leaf: _convert(leaf, dtype), value)
     array = as_array(value)
-    return array if dtype is None else array.astype(dtype)
+    return array if dtype is None else real(array).astype(dtype)
 
 
 def function_config(function: Callable[..., Any]) -> Any:

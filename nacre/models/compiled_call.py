@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from nacre.core import scope, tree
+from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.variable import Variable
 from nacre.layers.base import tracking
 from nacre.ops.kernels.placement import own_program
@@ -98,6 +99,8 @@ def call_compiled(
 
     def take(leaf: Any) -> Any:
         if isinstance(leaf, jax.Array | np.ndarray):
+            if isinstance(leaf, np.ndarray):
+                refuse_wide_integers(leaf, model._who())
             arrays.append(leaf)
             return _ARRAY
         return leaf

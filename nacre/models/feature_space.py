@@ -16,11 +16,12 @@ from nacre.core.errors import (
     message,
     nearest,
 )
-from nacre.core.interop import is_pandas, to_numpy_if_foreign
+from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
+from nacre.core.tables import frame_columns
 from nacre.layers.core.input_layer import Input
 from nacre.layers.preprocessing.encoding import CategoryEncoding, Discretization, checked_choice
 from nacre.layers.preprocessing.hashing import HashedCrossing, Hashing
@@ -277,8 +278,7 @@ class FeatureSpace(HostLayer):
         self._encode_inputs()
 
     def _columns(self, dataset: Any, names: list[str]) -> dict[str, np.ndarray]:
-        if is_pandas(dataset):
-            dataset = {str(name): dataset[name] for name in dataset.columns}
+        dataset = frame_columns(dataset)
         batches = [dataset] if isinstance(dataset, dict) else dataset
         if not isinstance(batches, Iterable):
             raise self._not_a_table(f"{type(dataset).__name__}")
@@ -319,7 +319,7 @@ class FeatureSpace(HostLayer):
     def _array(self, name: str, value: Any) -> np.ndarray:
         """A column on the host, in the dtype of its feature."""
         dtype = self.features[name].dtype
-        array = np.asarray(to_numpy_if_foreign(value))
+        array = np.asarray(to_numpy_if_foreign(value, f"{self._who()}, feature '{name}'"))
         if dtype == "string":
             if array.dtype.kind not in "OUS":
                 raise DTypeError(
@@ -425,8 +425,7 @@ class FeatureSpace(HostLayer):
 
     def __call__(self, data: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """The encoded rows of a dict of columns, or of one row."""
-        if is_pandas(data):
-            data = {str(name): data[name] for name in data.columns}
+        data = frame_columns(data)
         if not isinstance(data, dict):
             raise ArgumentError(
                 message(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nacre import ops
 from nacre.core import scope, tree
+from nacre.core.dtypes import is_float
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, nearest
-from nacre.core.strings import HostString, is_text, strings_refused
+from nacre.core.host_arrays import plain_array, warn_of_rounded_integers
+from nacre.core.interop import is_foreign_array, to_numpy_if_foreign
+from nacre.core.strings import HostString, Staged, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.data.rows import device_dtype
 from nacre.layers.base import tracking
@@ -116,15 +121,66 @@ def standardize_inputs(model: Model, inputs: Any) -> list[Any]:
     return values
 
 
+def host_inputs(model: Model, x: Any) -> Any:
+    """Inputs of `model(x)` from the host, as those of `fit` are made: see `plain_array`.
+
+    Integers go to inputs of floats as floats. Where they go elsewhere the next who needs them on
+    the device refuses those of more than 32 bits; layers of the host keep them.
+    """
+    if isinstance(x, jax.Array | KerasTensor):
+        return x
+    leaves = tree.flatten(x)
+    if not any(map(_needs_care, leaves)):
+        return x
+    who = model._who()
+    leaves = [
+        plain_array(array, who) if isinstance(array, np.ndarray) else array
+        for array in (to_numpy_if_foreign(leaf, who) for leaf in leaves)
+    ]
+    x = tree.pack_sequence_as(x, leaves)
+    for place, dtype in enumerate(model._input_dtypes(x)):
+        leaf = leaves[place]
+        if not isinstance(leaf, np.ndarray) or leaf.dtype.kind not in "iu":
+            continue
+        if dtype is not None and is_float(dtype) and dtype != "float64":
+            warn_of_rounded_integers(leaf, who)
+            leaves[place] = leaf.astype("float32")
+    return tree.pack_sequence_as(x, leaves)
+
+
+def _needs_care(leaf: Any) -> bool:
+    """Whether the device would read an array of the host otherwise than it looks."""
+    if type(leaf) is np.ndarray:
+        kind = leaf.dtype.kind
+        return kind in "mMOV" or (kind in "iu" and leaf.dtype.itemsize > 2)
+    return isinstance(leaf, np.ndarray) or is_foreign_array(leaf)
+
+
+def inputs_for(model: Model, x: Any) -> list[list[KerasTensor]]:
+    """For each leaf of `x` the inputs of the graph it goes to; none where that is not known."""
+    if isinstance(x, Staged):
+        return [*inputs_for(model, x.inputs), *([] for _ in tree.flatten(x.results))]
+    leaves = tree.flatten(x)
+    try:
+        given = _match(model, x, model._who())
+    except ShapeError:  # told where the inputs are standardized
+        return [[] for _ in leaves]
+    found: dict[int, list[KerasTensor]] = {}
+    for tensor, leaf in zip(model._graph.inputs, given, strict=True):
+        found.setdefault(id(leaf), []).append(tensor)
+    return [found.get(id(leaf), []) for leaf in leaves]
+
+
 def _match(model: Model, inputs: Any, who: str) -> list[Any]:
     structure, count = model._nested_inputs, len(model._graph.inputs)
     names = input_names(model)
     if isinstance(inputs, dict):
         missing = [n for n in names if n not in inputs]
         optional = {n for n, e in zip(names, model._graph.entries, strict=True) if e.optional}
-        missing = [n for n in missing if n not in optional]
         extra = [n for n in inputs if n not in names]
-        if missing or (extra and isinstance(structure, dict) is False and count == 1 and missing):
+        # Columns nobody asked for are left out; beside an optional input it may be a wrong name.
+        missing = [n for n in missing if n not in optional or any(nearest(e, [n]) for e in extra)]
+        if missing:
             raise _key_error(who, names, list(inputs), missing)
         return [inputs.get(n) for n in names]
     flat = tree.flatten(inputs) if isinstance(inputs, list | tuple) else [inputs]
@@ -177,6 +233,16 @@ def _fit(value: Any, expected: KerasTensor, who: str) -> Any:
         raise ShapeError(shape_message(who, wanted, shown))
     # On the device 64-bit numbers have 32 bits, on the host they keep theirs.
     dtype = str(device_dtype(jnp.dtype(expected.dtype)))
+    if "complex" in str(getattr(value, "dtype", "")) and "complex" not in expected.dtype:
+        raise DTypeError(
+            message(
+                who,
+                f"it takes numbers of dtype {expected.dtype}",
+                "complex numbers, whose imaginary parts would be lost",
+                "Pass abs(x), or real and imaginary parts side by side: "
+                "np.concatenate([x.real, x.imag], axis=-1).",
+            )
+        )
     if hasattr(value, "dtype") and str(value.dtype) not in (expected.dtype, dtype):
         value = ops.cast(value, expected.dtype if isinstance(value, KerasTensor) else dtype)
         if mask is not None:

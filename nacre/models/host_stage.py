@@ -16,8 +16,9 @@ import numpy as np
 
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
+from nacre.core.host_arrays import outside_32_bits, plain_array, refuse_wide_integers
 from nacre.core.interop import to_numpy_if_foreign
-from nacre.core.strings import HostString, Staged, Text, is_text, refuse_missing, strings_refused
+from nacre.core.strings import HostString, Staged, Text, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.data.rows import arrays_of_lists
 from nacre.layers.base import tracking
@@ -31,6 +32,7 @@ from nacre.layers.preprocessing.host_layer import (
     unpacked,
 )
 from nacre.models.graph import Graph
+from nacre.models.graph_calls import inputs_for
 
 if TYPE_CHECKING:
     from nacre.models.model import Model
@@ -143,7 +145,10 @@ def _record_traced(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 def _on_device(leaf: Any) -> Any:
-    return jax.numpy.asarray(leaf) if isinstance(leaf, np.ndarray) and not is_text(leaf) else leaf
+    if not isinstance(leaf, np.ndarray) or is_text(leaf):
+        return leaf
+    refuse_wide_integers(leaf, "inputs of a call() written in Python")
+    return jax.numpy.asarray(leaf)
 
 
 def _graph_of(model: Any) -> Graph | None:
@@ -183,7 +188,27 @@ class HostStage:
             except AllRecorded:
                 pass
         self.count = len(recording.results)
-        return Staged(tree.map_structure(_as_text, x), recording.results)
+        return Staged(tree.map_structure(_as_text, self._for_program(x)), recording.results)
+
+    def _for_program(self, x: Any) -> Any:
+        """The inputs without integers of 64 bits that only host layers read."""
+        if _graph_of(self.model) is None:
+            return x
+        leaves = [
+            np.zeros_like(leaf)
+            if not is_text(leaf) and outside_32_bits(leaf) and _is_for_host(self.model, tensors)
+            else leaf
+            for leaf, tensors in zip(tree.flatten(x), inputs_for(self.model, x), strict=True)
+        ]
+        return tree.pack_sequence_as(x, leaves)
+
+
+def _is_for_host(model: Model, tensors: list[KerasTensor]) -> bool:
+    """Whether these inputs go to host layers and nowhere else."""
+    graph = _graph_of(model)
+    wanted = {id(tensor) for tensor in tensors}
+    readers = [n for n in graph.nodes if any(id(t) in wanted for t in n.inputs)] if graph else []
+    return bool(readers) and all(isinstance(n.operation, HostLayer) for n in readers)
 
 
 def _kept_variables(model: Model) -> list[Any]:
@@ -220,10 +245,9 @@ def as_host_arrays(structure: Any, who: str) -> Any:
     def convert(leaf: Any) -> Any:
         if leaf is None:
             return None
-        array = np.asarray(to_numpy_if_foreign(leaf))
-        if array.dtype == object:
-            refuse_missing(array, who)
-        return array
+        if isinstance(leaf, jax.Array):
+            return np.asarray(leaf)
+        return plain_array(np.asarray(to_numpy_if_foreign(leaf, who)), who)
 
     return tree.map_structure(convert, arrays_of_lists(structure))
 

@@ -32,7 +32,9 @@ from nacre.models.graph import Graph
 from nacre.models.graph_calls import (
     attach_graph,
     attach_losses,
+    host_inputs,
     input_names,
+    inputs_for,
     output_names,
     run_graph,
     standardize_inputs,
@@ -208,6 +210,8 @@ class Model(Trainable):
         """Apply the model: to arrays compiled and cached, to symbolic tensors as a layer."""
         if args and isinstance(args[0], Staged):
             return replay(self.__call__, args, kwargs)
+        if args and scope.call_context() is None:
+            args = (host_inputs(self, args[0]), *args[1:])
         if (
             self.__dict__.get("built")
             and scope.call_context() is None
@@ -264,6 +268,13 @@ class Model(Trainable):
         """Refuse indices outside a table among arrays of the host, before they are sent."""
         if self._graph is not None and self._runs_its_graph():
             check_indices(self._graph, input_names(self), x)
+
+    def _input_dtypes(self, x: Any) -> list[str | None]:
+        """For each leaf of `x` the dtype of the input it goes to; None where that is not known."""
+        if not self._runs_its_graph():
+            return [None] * len(tree.flatten(x))
+        found = [{tensor.dtype for tensor in tensors} for tensors in inputs_for(self, x)]
+        return [min(one) if len(one) == 1 else None for one in found]
 
     def _host_stage(self, x: Any, who: str) -> Any:
         """What turns strings among inputs like `x` into numbers on the host, or None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nacre.core import identity, scope
+from nacre.core import identity, scope, tree
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
@@ -208,6 +208,12 @@ class Sequential(Model):
 
     def _is_functional(self) -> bool:
         return False
+
+    def _input_dtypes(self, x: Any) -> list[str | None]:
+        """As for every model; before it is built its first layer tells."""
+        if self._graph is None and self._layers and type(self).call is Sequential.call:
+            return [_input_dtype(self._layers[0])] * len(tree.flatten(x))
+        return super()._input_dtypes(x)
 
     def _runs_its_graph(self) -> bool:
         return self._graph is not None and type(self).call is Sequential.call

@@ -10,6 +10,7 @@ import numpy as np
 
 from nacre.core import config, interop
 from nacre.core.dtypes import host_dtype, standardize_dtype
+from nacre.core.host_arrays import plain_array, refuse_wide_integers
 from nacre.core.variable import Variable
 
 # A tensor is an array, a traced or symbolic tensor, a Variable, a number or nested lists of them.
@@ -31,6 +32,9 @@ def array(x: Tensor) -> jax.Array:
     if isinstance(x, Variable):
         return x.value
     if isinstance(x, np.ndarray | np.generic):
+        if isinstance(x, np.ndarray):
+            x = plain_array(x, "an op")
+            refuse_wide_integers(x, "an op")
         return jnp.asarray(x, dtype=host_dtype(x.dtype))
     if isinstance(x, int | float | complex):
         return jnp.asarray(x)
@@ -38,7 +42,7 @@ def array(x: Tensor) -> jax.Array:
         x = _without_variables(x)
         if _all_plain(x):
             return jnp.asarray(np.asarray(x, dtype=_plain_dtype(x)))
-    x = interop.to_numpy_if_foreign(x)
+    x = interop.to_numpy_if_foreign(x, "an op")
     return jnp.asarray(x, dtype=host_dtype(x.dtype) if isinstance(x, np.ndarray) else None)
 
 

@@ -14,7 +14,7 @@ from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.data.prefetch import prefetched
 from nacre.data.rows import sent
-from nacre.data.sources import ArraySource, BatchSource, standard_batch, used
+from nacre.data.sources import ArraySource, BatchSource, used
 from nacre.training import pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import finisher, host_logs
@@ -272,8 +272,7 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     """The loss and the metrics on one batch; see `Model.test_on_batch`."""
     who = f"{model._who()}.test_on_batch"
     trainer = prepare.require_compiled(model, "test_on_batch")
-    batch = standard_batch((x, y, sample_weight), who)
-    source = ArraySource(*batch, who=who)
+    source = ArraySource(x, y, sample_weight, who)
     with used() as keep:
         staged = keep(prepare.staged(model, source, source.num_rows, who))
         run = EvaluationRun(model, trainer, staged, source.num_rows, None, who)

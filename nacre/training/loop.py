@@ -27,7 +27,6 @@ from nacre.data.rows import aligned_empty, sent
 from nacre.data.sources import (
     ArraySource,
     BatchSource,
-    standard_batch,
     used,
 )
 from nacre.training import evaluation, pace, prepare
@@ -68,6 +67,7 @@ def fit(
     rows = prepare.positive_int(batch_size, "batch_size", who, 32)
     epochs = prepare.positive_int(epochs, "epochs", who, 1)
     steps = prepare.positive_int(steps_per_epoch, "steps_per_epoch", who)
+    prepare.require_flag(shuffle, "shuffle", who, ("batch",))
     source = prepare.make_source(x, y, sample_weight, who, shuffle=bool(shuffle))
     source, validation = prepare.validation_source(validation_data, validation_split, source, who)
     with used(source, validation) as keep:
@@ -479,7 +479,10 @@ def train_on_batch(
     source: Any = ArraySource(x, y, sample_weight, who)
     with used() as keep:
         source = keep(prepare.staged(model, source, source.num_rows, who))
-        batch = source.peek() if isinstance(source, BatchSource) else source.pack(source.leaves)
+        if isinstance(source, BatchSource):
+            batch = source.peek()
+        else:
+            batch = source.pack(source.rows(slice(None)))
         rows = next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
         y_pred = prepare.prepare(model, trainer, source, rows, training=True, who=who)
         by_class = class_weights_for(trainer, class_weight, y_pred, who)
@@ -487,7 +490,6 @@ def train_on_batch(
             batch = weighed_batch(by_class, batch)
     model.reset_metrics()
     state = State(model, trainer.optimizer, model.metrics)
-    batch = standard_batch(batch, who)
     program = KeptPrograms(model, trainer, state).single(batch, trainer.run_eagerly)
     logs: list[Any] = []
 

@@ -15,7 +15,6 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList
 from nacre.core import scope, tree
 from nacre.core.errors import DataError, ShapeError, message
-from nacre.core.indices import check_width
 from nacre.data.rows import device_dtype
 from nacre.data.sources import ArraySource, standard_batch, used
 from nacre.layers.base import tracking
@@ -53,8 +52,8 @@ def predict(
     rows = prepare.positive_int(batch_size, "batch_size", who, 32)
     source = prepare.make_source(x, None, None, who)
     with used(source) as keep:
-        if not model._runs_eagerly():
-            source = keep(prepare.staged(model, source, rows, who))
+        on_host = not model._runs_eagerly()
+        source = keep(prepare.staged(model, source, rows, who, on_host=on_host))
         verbose = 1 if verbose == "auto" else int(verbose)
         if isinstance(source, ArraySource):
             rows = min(rows, source.num_rows)
@@ -123,9 +122,11 @@ def _small(model: Any, x: np.ndarray) -> Any:
     """One small array: no callbacks, no sources, one dispatch."""
     _refuse_wrong_shape(model, x)
     model._check_indices_of(x)
-    check_width(f"{model._who()}.predict", x, device_dtype(x.dtype))
     count = len(x)
-    x = x if x.dtype.itemsize != 8 else x.astype(device_dtype(x.dtype))
+    if x.dtype.kind in "iu" and x.dtype.itemsize > 2:
+        x = prepare.batch_narrower(model, f"{model._who()}.predict")((x, None, None))[0]
+    elif x.dtype.itemsize == 8:
+        x = x.astype(device_dtype(x.dtype))
     try:
         outputs = _forward(model, x, [x], count, _bucket(count))
     except Exception:
@@ -257,10 +258,11 @@ def _program(model: Any, x: Any) -> tuple[Any, Any, Any]:
 def predict_on_batch(model: Any, x: Any) -> Any:
     """The outputs for one batch; see `Model.predict_on_batch`."""
     who = f"{model._who()}.predict_on_batch"
-    x, _, _ = standard_batch((x, None, None), who)
+    x, _, _ = standard_batch((x,), who)
     if not model._runs_eagerly() and (stage := model._host_stage(x, who)) is not None:
         x = stage(x)
     model._check_indices_of(x)
+    x, _, _ = prepare.batch_narrower(model, who)((x, None, None))
     leaves = tree.flatten(x)
     count = next(len(leaf) for leaf in leaves if leaf is not None)
     prepare.predictions_spec(

@@ -13,12 +13,17 @@ import jax
 import numpy as np
 
 from nacre.core import errors, scope, tree
-from nacre.core.errors import ArgumentError, DataError, NotCompiledError, message
-from nacre.core.strings import is_text, strings_refused
+from nacre.core.errors import ArgumentError, DataError, DTypeError, NotCompiledError, message
+from nacre.core.host_arrays import (
+    outside_32_bits,
+    refuse_wide_integers,
+    warn_of_rounded_integers,
+)
+from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.data.row_batches import RowBatches
 from nacre.data.rows import device_dtype, is_array_like
-from nacre.data.sources import CPU_BUDGET_BYTES, ArraySource, BatchSource
+from nacre.data.sources import CPU_BUDGET_BYTES, ArraySource, BatchSource, narrow_batch
 from nacre.training import checks
 from nacre.training.compile import CompiledTraining
 from nacre.training.weights import check_weights
@@ -76,12 +81,20 @@ def make_source(
 
 
 def staged(
-    model: Any, source: ArraySource | BatchSource, rows: int, who: str, shuffle: bool = False
+    model: Any,
+    source: ArraySource | BatchSource,
+    rows: int,
+    who: str,
+    shuffle: bool = False,
+    on_host: bool = True,
 ) -> ArraySource | BatchSource:
     """A source whose strings become numbers by the model's own layers that take strings.
 
     Arrays are mapped at once when the result fits; else batch by batch, in the thread that makes
-    batches ahead.
+    batches ahead. Numbers get the dtypes of the device, see `narrowed`.
+
+    Args:
+        on_host: False where the model is called layer by layer, its host layers too.
 
     Raises:
         DTypeError: There are strings that nothing takes.
@@ -93,9 +106,9 @@ def staged(
         if sample is None:
             return source  # `peek` tells that it is empty
     _refuse_text_targets(sample, who)
-    stage = model._host_stage(sample[0], who)
+    stage = model._host_stage(sample[0], who) if on_host else None
     if stage is None:
-        return source
+        return narrowed(model, source, who)
 
     def map_batch(batch: Any) -> Any:
         return (stage(batch[0]), *batch[1:])
@@ -103,11 +116,64 @@ def staged(
     if isinstance(source, BatchSource):
         map_batch(sample)  # what can be refused is refused here, not in a thread
     elif _fits_when_mapped(map_batch, source):
-        return ArraySource(*map_batch(source.pack(source.leaves)), who=who)
+        mapped = ArraySource(*map_batch(source.pack(source.leaves)), who=who)
+        return narrowed(model, mapped, who)
     else:
         source = BatchSource(RowBatches(source, rows, shuffle), who)
     source.stage = map_batch
+    return narrowed(model, source, who)
+
+
+def narrowed(model: Any, source: ArraySource | BatchSource, who: str) -> ArraySource | BatchSource:
+    """The source, whose integers of 64 bits go to the device as what the model takes them for.
+
+    For an input of floats they become floats, with a warning where those cannot hold them; targets
+    and weights that do not fit into 32 bits become floats too. All others become int32, and are
+    refused where they do not fit.
+    """
+
+    if isinstance(source, BatchSource):
+        source.narrow = batch_narrower(model, who)
+        return source
+    x = source.pack(source.leaves)[0]
+    count = len(tree.flatten(x))
+    source.dtypes = _input_dtypes(model, x) + [
+        np.dtype("float32")
+        if isinstance(leaf, np.ndarray) and not _is_mapped(leaf) and outside_32_bits(leaf)
+        else None
+        for leaf in source.leaves[count:]
+    ]
+    for leaf, dtype, label in zip(source.leaves, source.dtypes, source.labels, strict=True):
+        if dtype is not None and label.startswith("x") and not _is_mapped(leaf):
+            warn_of_rounded_integers(leaf, f"{who}, {label}")
+        elif dtype is None and isinstance(leaf, np.ndarray) and not _is_mapped(leaf):
+            refuse_wide_integers(leaf, f"{who}, {label}")  # now, not after the first epoch
     return source
+
+
+def batch_narrower(model: Any, who: str) -> Callable[[Any], Any]:
+    """The same for one batch, (x, y, sample_weight)."""
+    return narrow_batch(who, lambda x: _input_dtypes(model, x))
+
+
+def _input_dtypes(model: Any, x: Any) -> list[np.dtype | None]:
+    """The dtype on the device for each leaf of `x`, where it is not the usual one."""
+    dtypes = model._input_dtypes(x)
+    return [
+        np.dtype("float32") if _is_rounded(leaf, dtype) else None
+        for leaf, dtype in zip(tree.flatten(x), dtypes, strict=True)
+    ]
+
+
+def _is_rounded(leaf: Any, dtype: str | None) -> bool:
+    """Whether integers of the host go to an input of floats."""
+    is_wide = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iu" and leaf.dtype.itemsize > 2
+    return is_wide and dtype is not None and "float" in dtype and dtype != "float64"
+
+
+def _is_mapped(leaf: Any) -> bool:
+    """Whether looking at all of an array would read a file."""
+    return isinstance(leaf, np.memmap)
 
 
 def _fits_when_mapped(map_batch: Any, source: ArraySource) -> bool:
@@ -119,8 +185,17 @@ def _fits_when_mapped(map_batch: Any, source: ArraySource) -> bool:
 
 def _refuse_text_targets(batch: Any, who: str) -> None:
     for label, part in (("targets", batch[1]), ("sample weights", batch[2])):
-        if any(is_text(leaf) for leaf in tree.flatten(part)):
-            raise strings_refused(f"{who}, {label}", "strings")
+        for leaf in tree.flatten(part):
+            if is_text(leaf):
+                raise DTypeError(
+                    message(
+                        f"{who}, {label}",
+                        "they must be numbers",
+                        f"strings such as {np.ravel(leaf)[0]!r}",
+                        "Numbers that are written as strings need y.astype('float32'); names of "
+                        "classes their indices: names, y = np.unique(y, return_inverse=True).",
+                    )
+                )
 
 
 def batch_specs(source: ArraySource | BatchSource, rows: int) -> Any:
@@ -133,13 +208,7 @@ def batch_specs(source: ArraySource | BatchSource, rows: int) -> Any:
 
     if isinstance(source, BatchSource):
         return tree.map_structure(spec, source.peek())
-    shapes = [
-        None
-        if leaf is None
-        else jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), device_dtype(leaf.dtype))
-        for leaf in source.leaves
-    ]
-    return source.pack(shapes)
+    return source.pack(source.specs(rows))
 
 
 def predictions_spec(model: Any, x: Any, training: bool) -> Any:
@@ -309,7 +378,7 @@ def check_targets(
 
 
 def _host(leaf: Any) -> Any:
-    return leaf if isinstance(leaf, np.ndarray) or leaf is None else np.asarray(leaf)
+    return np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf
 
 
 def validation_source(
@@ -346,3 +415,12 @@ def positive_int(value: Any, name: str, who: str, default: int | None = None) ->
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ArgumentError(message(who, f"{name} must be a positive int", repr(value)))
     return int(value)
+
+
+def require_flag(value: Any, name: str, who: str, also: tuple[str, ...] = ()) -> None:
+    """Raise unless an argument is True, False, 0 or 1, or one of the words in `also`."""
+    if isinstance(value, bool | int | np.bool_ | np.integer) and value in (0, 1):
+        return
+    if isinstance(value, str) and value in also:
+        return
+    raise ArgumentError(message(who, f"{name} must be True or False", repr(value)))

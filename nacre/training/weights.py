@@ -257,7 +257,7 @@ def with_class_weights(
         return source
     if isinstance(source, ArraySource):
         batch = weighed_batch(weights, source.pack(source.leaves), whole=True)
-        return ArraySource(*batch, who=weights.who)
+        return source.weighed(batch[2])
     source.then(lambda batch: weighed_batch(weights, batch))
     return source
 
@@ -302,13 +302,13 @@ def _check_values(sample_weight: Any, who: str, warned: bool) -> bool:
         if low < 0:
             found = True
             if not warned:
-                row = int(np.argwhere(leaf < 0)[0][0])
+                # The same words for every batch, so that Python shows them once.
                 warn(
                     message(
                         who,
                         "negative sample weights turn the loss round and make weighted metrics "
                         "meaningless",
-                        f"{low:.10g} as the smallest of {name}, the first one in row {row}",
+                        f"some below 0 in {name}",
                     )
                 )
     return found

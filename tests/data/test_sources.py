@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nacre.core.errors import DataError
 from nacre.data import ArraySource, BatchSource, PyDataset
 from nacre.data.rows import arrays_of_lists, device_dtype, is_array_like
-from nacre.data.sources import standard_batch
+from nacre.data.sources import narrow_batch, standard_batch
 
 # ------------------------------------------------------------------ rows in arrays
 
@@ -56,12 +56,12 @@ def test_a_fraction_lies_between_0_and_1(fraction: float) -> None:
      ({"a": np.ones(4)}, [np.ones(3)], r"x\['a'\]: 4, y\[0\]: 3"),
      (np.ones((0, 3)), None, "at least one row"),
      ([[1], [1, 2]], None, "Pad the rows"),
-     (np.array([None, 1]), None, "arrays of numbers"),
+     (np.array([None, 1]), None, "every value must be there. Got None in row 0"),
      (None, None, "there must be data"),
      (np.float32(3), None, "rows on a first axis. Got the number 3")],
 )  # fmt: skip
 def test_data_that_cannot_be_used_is_told(x: Any, y: Any, message: str) -> None:
-    with pytest.raises(DataError, match=f"^fit: .*{message}"):
+    with pytest.raises(DataError, match=f"^fit(, x)?: .*{message}"):
         ArraySource(x, y, who="fit")
 
 
@@ -264,7 +264,7 @@ def test_batches_are_told_apart_by_their_length(item: Any, parts: int) -> None:
 
 
 def test_lists_of_numbers_in_a_batch_are_arrays() -> None:
-    x, y, _ = standard_batch(([[1.0, 2.0], [3.0, 4.0]], [0, 1]), "fit")
+    x, y, _ = narrow_batch("fit")(standard_batch(([[1.0, 2.0], [3.0, 4.0]], [0, 1]), "fit"))
     assert x.shape == (2, 2) and x.dtype == "float32" and y.dtype == "int32"
 
 

@@ -251,7 +251,7 @@ def test_weights_that_are_no_numbers_are_refused_and_negative_ones_told() -> Non
     with pytest.raises(DataError, match=r"inf in row 0 of sample_weight\['bb'\]"):
         loss_of(two_outputs(), X, [Y, Y], sample_weight={"bb": ONE + np.inf})
     weights[4] = -1
-    with pytest.warns(UserWarning, match="negative sample weights.*row 4"):
+    with pytest.warns(UserWarning, match="negative sample weights.*below 0 in sample_weight"):
         loss_of(softmax(), X, LABELS, sample_weight=weights)
 
     def batches() -> Iterator[Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -115,25 +113,13 @@ def test_adapt_takes_a_table_in_many_forms(form: str, expected: Any) -> None:
     np.testing.assert_allclose(space(columns), expected["every_kind/known/"], rtol=1e-5, atol=1e-6)
 
 
-def test_a_data_frame_is_a_table(monkeypatch: pytest.MonkeyPatch, expected: Any) -> None:
-    class Series:
-        def __init__(self, values: Any) -> None:
-            self.values = values
-
-        def to_numpy(self) -> np.ndarray:
-            return np.array(self.values, dtype=object if isinstance(self.values[0], str) else None)
-
-    class DataFrame:
-        def __init__(self, columns: dict[str, Any]) -> None:
-            self.columns, self.data = list(columns), columns
-
-        def __getitem__(self, name: str) -> Series:
-            return Series(self.data[name])
-
-    module = types.SimpleNamespace(DataFrame=DataFrame, Series=Series)
-    monkeypatch.setitem(sys.modules, "pandas", module)  # type: ignore[arg-type]
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_data_frame_is_a_table(library: str, expected: Any) -> None:
     spec = SPACES["every_kind"]
-    frame = DataFrame(columns_of(spec, COLUMNS))
+    columns = columns_of(spec, COLUMNS)
+    frame = pytest.importorskip(library).DataFrame(
+        {name: list(column) for name, column in columns.items()}
+    )
     space = make_space(FeatureSpace, spec)
     space.adapt(frame)
     np.testing.assert_allclose(space(frame), expected["every_kind/known/"], rtol=1e-5, atol=1e-6)

@@ -80,7 +80,7 @@ MISTAKES = [
     ("no_data", lambda: classifier().fit(), E.DataError, ["x=None"]),
     ("empty_data", lambda: classifier().fit(X[:0], Y[:0]), E.DataError, ["at least one row", "0 rows"]),
     ("unequal_lengths", lambda: classifier().fit(X, Y[:7]), E.DataError, ["same number of rows", "x: 20, y: 7"]),
-    ("rows_of_different_lengths", lambda: classifier().fit([[1, 2], [1]], [0, 1]), E.DataError, ["Python objects", "pad_sequences"]),
+    ("rows_of_different_lengths", lambda: classifier().fit([[1, 2], [1]], [0, 1]), E.DataError, ["rows of one length", "(2,) in row 0, (1,) in row 1", "pad_sequences"]),
     ("no_targets", lambda: classifier().fit(X, verbose=0), E.LossInputError, ["y=None", "Pass y to fit()"]),
     ("nothing_to_minimise", lambda: classifier(loss=None).fit(X, Y, verbose=0), E.LossInputError, ["something to minimise", "add_loss"]),
     ("validation_split_too_large", lambda: classifier().fit(X, Y, validation_split=1.0), E.DataError, ["between 0 and 1", "1.0"]),

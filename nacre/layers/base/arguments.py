@@ -25,7 +25,7 @@ def prepare(
     dtype = layer._input_cast() if layer.built else None
 
     def convert(leaf: Any) -> Any:
-        tensor = calling.to_tensor(leaf, dtype)
+        tensor = calling.to_tensor(leaf, dtype, layer._who())
         if not isinstance(tensor, jax.Array) and is_text(tensor):
             _check_takes_strings(layer, tensor)
         if tensor is not leaf:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.dtypes import device_dtype, is_float
+from nacre.core.host_arrays import plain_array
 from nacre.core.indices import check_width
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.strings import HostString
@@ -62,21 +63,28 @@ def parameter_names(function: Any) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)[1:]
 
 
-def to_tensor(value: Any, compute_dtype: str | None) -> Any:
-    """An argument leaf ready for `call`: arrays on the device, floats in the compute dtype."""
+def to_tensor(value: Any, compute_dtype: str | None, who: str = "a layer's argument") -> Any:
+    """An argument leaf ready for `call`: arrays on the device, floats in the compute dtype.
+
+    Raises:
+        DataError: An array with masked values, dates, or integers that need more than 32 bits.
+    """
     if isinstance(value, Variable):
         value = value.value
-    value = to_numpy_if_foreign(value)
+    if not isinstance(value, jax.Array):
+        value = to_numpy_if_foreign(value, who)
     if isinstance(value, KerasTensor):
         return value
     if isinstance(value, np.ndarray | np.generic):
         if value.dtype.kind in "OUS":
             return value  # strings stay on the host; preprocessing layers take them
+        if isinstance(value, np.ndarray):
+            value = plain_array(value, who)
         if compute_dtype and is_float_array(value):
             return jnp.asarray(value, dtype=compute_dtype)
         dtype = device_dtype(value.dtype)
         if dtype != value.dtype:
-            check_width("the input of a layer", np.asarray(value), dtype)
+            check_width(who, np.asarray(value), dtype)
         return jnp.asarray(value, dtype=dtype)
     if isinstance(value, jax.Array) and compute_dtype and is_float_array(value):
         return value.astype(compute_dtype)

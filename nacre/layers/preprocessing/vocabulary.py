@@ -14,6 +14,7 @@ import numpy as np
 
 from nacre.core import safety
 from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltError, message
+from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.interop import is_tracer
 from nacre.core.registry import register
 from nacre.core.strings import is_text, refuse_missing
@@ -594,7 +595,10 @@ class IntegerLookup(IndexLookup):
     _token_dtype = "int32"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Apply the layer; outside compiled models integers may have 64 bits."""
+        """Apply the layer; outside compiled models integers may have 64 bits.
+
+        Inside a model they have 32: wider ones are refused on their way in.
+        """
         return super().__call__(*with_wide_ints(args), **kwargs)
 
     def _checked(self, values: np.ndarray) -> np.ndarray:
@@ -633,7 +637,9 @@ class IntegerLookup(IndexLookup):
                     "Use oov_method='floormod', or apply the layer in the data pipeline.",
                 )
             )
-        tokens = np.array(self._ready_tokens(), "int32")
+        tokens = np.array(self._ready_tokens(), "int64")
+        refuse_wide_integers(tokens, f"{self._who()}, vocabulary, inside a compiled model")
+        tokens = tokens.astype("int32")
         order = np.argsort(tokens)
         place = jnp.searchsorted(jnp.asarray(tokens[order]), inputs)
         place = jnp.clip(place, 0, max(len(tokens) - 1, 0))

@@ -1,0 +1,214 @@
+"""Frames and columns of pandas and polars as NumPy arrays; neither is imported here.
+
+Columns of numbers and booleans become one array of their common dtype, columns of strings one array
+of strings. Rows are taken in their order: no index is ever looked at.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nacre.core.errors import DataError, message
+from nacre.core.host_arrays import (
+    dates_refused,
+    is_missing,
+    missing_refused,
+    plain_array,
+    warn_of_rounded_integers,
+)
+from nacre.core.strings import is_text
+
+
+def is_table(value: Any) -> bool:
+    """True for frames and columns of pandas and polars, when these are already loaded."""
+    return _is_pandas(value) or _is_polars(value)
+
+
+def table_to_numpy(value: Any, who: str = "a frame") -> np.ndarray:
+    """A frame (rows, columns) or a column (rows,) as an array.
+
+    Args:
+        value: For which `is_table` is true.
+        who: Who asks, for messages.
+
+    Raises:
+        DataError: A value is missing, or a column holds dates, or strings beside numbers; names
+            column and row.
+    """
+    return _of_pandas(value, who) if _is_pandas(value) else _of_polars(value, who)
+
+
+# -------------------------------------------------------------------- pandas
+
+
+def _is_pandas(value: Any) -> bool:
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not type(value).__module__.startswith("pandas"):
+        # Subclasses (GeoPandas) have a module of their own.
+        return pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series))
+    extension = pandas.api.extensions.ExtensionArray
+    return isinstance(value, (pandas.DataFrame, pandas.Series, pandas.Index, extension))
+
+
+def frame_columns(value: Any) -> Any:
+    """A frame of pandas or polars as a dict: name -> column; anything else unchanged."""
+    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
+    if (pandas is not None and isinstance(value, pandas.DataFrame)) or (
+        polars is not None and isinstance(value, polars.DataFrame)
+    ):
+        return {str(name): value[name] for name in value.columns}
+    return value
+
+
+def _of_pandas(value: Any, who: str) -> np.ndarray:
+    pandas = sys.modules["pandas"]
+    if not isinstance(value, pandas.DataFrame):
+        series = value if isinstance(value, pandas.Series) else pandas.Series(value)
+        name = None if series.name is None else str(series.name)
+        return _pandas_column(series, who, name, _row_namer(series.index))
+    kinds = {d.kind if isinstance(d, np.dtype) else "O" for d in value.dtypes}
+    if kinds and (kinds <= set("f") or kinds <= set("iu") or kinds == {"b"}):
+        return value.to_numpy()
+    row_name = _row_namer(value.index)
+    names = [str(name) for name in value.columns]
+    columns = [
+        _pandas_column(value.iloc[:, i], who, name, row_name) for i, name in enumerate(names)
+    ]
+    return _joined(columns, names, len(value), who)
+
+
+def _row_namer(index: Any) -> Callable[[int], str]:
+    """Row numbers, with the index's label where that is another one."""
+
+    def name(row: int) -> str:
+        label = index[row]
+        return f"row {row}" if str(label) == str(row) else f"row {row} (index {label!r})"
+
+    return name
+
+
+def _pandas_column(
+    series: Any, who: str, name: str | None, row_name: Callable[[int], str]
+) -> np.ndarray:
+    pandas = sys.modules["pandas"]
+    where = who if name is None else f"{who}, column {name!r}"
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "fiubc":
+        return series.to_numpy()
+    if isinstance(dtype, pandas.PeriodDtype | pandas.IntervalDtype) or dtype.kind in "mM":
+        raise dates_refused(where, f"a column of dtype {dtype}")
+    is_sparse = isinstance(dtype, pandas.SparseDtype)
+    missing = np.asarray(series.isna())
+    if missing.any() and not is_sparse:
+        row = int(np.argmax(missing))
+        got = f"{int(missing.sum())} missing value(s), the first in {row_name(row)}"
+        # In a column of Python floats NaN is a number, as in a column of float64.
+        texts = _holds_text(series)
+        if dtype != "O" or is_missing(series.iloc[row]) or texts:
+            raise missing_refused(where, got, texts)
+    if isinstance(dtype, pandas.CategoricalDtype):
+        return _pandas_column(series.astype(dtype.categories.dtype), who, name, row_name)
+    if is_sparse:
+        return np.asarray(series.to_numpy(dtype=dtype.subtype))
+    if dtype.kind in "fiub":
+        return series.to_numpy(dtype=np.dtype(f"{dtype.kind}{_itemsize(dtype)}"))
+    return plain_array(series.to_numpy(dtype=object), where)
+
+
+def _itemsize(dtype: Any) -> int:
+    """Bytes a number of an extension dtype."""
+    return 1 if dtype.kind == "b" else int(getattr(dtype, "itemsize", 8))
+
+
+def _holds_text(series: Any) -> bool:
+    return any(isinstance(item, str | bytes) for item in series)
+
+
+# -------------------------------------------------------------------- polars
+
+
+def _is_polars(value: Any) -> bool:
+    polars = sys.modules.get("polars")
+    return polars is not None and isinstance(
+        value, (polars.DataFrame, polars.Series, polars.LazyFrame)
+    )
+
+
+def _of_polars(value: Any, who: str) -> np.ndarray:
+    polars = sys.modules["polars"]
+    if isinstance(value, polars.LazyFrame):
+        raise DataError(
+            message(who, "a frame must hold its rows", "a LazyFrame", "Call frame.collect() first.")
+        )
+    if isinstance(value, polars.Series):
+        return _polars_column(value, who)
+    columns = [_polars_column(column, who) for column in value.get_columns()]
+    return _joined(columns, value.columns, value.height, who)
+
+
+def _polars_column(series: Any, who: str) -> np.ndarray:
+    polars = sys.modules["polars"]
+    where = f"{who}, column {series.name!r}" if series.name else who
+    dtype = series.dtype
+    if series.null_count():
+        row = int(np.argmax(series.is_null().to_numpy()))
+        got = f"{series.null_count()} missing value(s), the first in row {row}"
+        raise missing_refused(where, got, dtype == polars.String)
+    if dtype.is_temporal():
+        raise dates_refused(where, f"a column of dtype {dtype}")
+    if dtype in (polars.String, polars.Categorical, polars.Enum, polars.Binary):
+        kind = polars.Binary if dtype == polars.Binary else polars.String
+        return np.array(series.cast(kind).to_list(), dtype=object)
+    if dtype.is_decimal():
+        return series.cast(polars.Float64).to_numpy()
+    if dtype.is_numeric() or dtype == polars.Boolean or dtype == polars.Array:
+        return series.to_numpy()
+    return plain_array(np.array([*series.to_list(), None], dtype=object)[:-1], where)
+
+
+# -------------------------------------------------------------------- columns to one array
+
+
+def _joined(columns: list[np.ndarray], names: list[str], rows: int, who: str) -> np.ndarray:
+    """Columns side by side, in their common dtype."""
+    deep = [name for name, column in zip(names, columns, strict=True) if column.ndim != 1]
+    if deep and len(columns) == 1:
+        return columns[0]
+    if deep:
+        raise DataError(
+            message(
+                who,
+                "the columns of a frame must hold one number a row",
+                f"arrays in column {deep[0]!r}",
+                f"Give it as an input of its own: np.stack(frame[{deep[0]!r}]).",
+            )
+        )
+    texts = [is_text(column) for column in columns]
+    if any(texts) and not all(texts):
+        name = names[texts.index(True)]
+        raise DataError(
+            message(
+                who,
+                "the columns of a frame must all be numbers, or all strings",
+                f"strings in column {name!r}, such as {columns[texts.index(True)][0]!r}",
+                "Encode them first, as pandas.get_dummies(frame) does, or give each column to an "
+                "input of its own: dict(frame).",
+            )
+        )
+    if any(texts):
+        return np.stack([column.astype(object) for column in columns], axis=1)
+    dtype = np.result_type(*columns) if columns else np.dtype("float32")
+    if dtype.kind == "f":
+        for name, column in zip(names, columns, strict=True):
+            warn_of_rounded_integers(column, f"{who}, column {name!r}")
+    joined = np.empty((rows, len(columns)), dtype)
+    for place, column in enumerate(columns):
+        joined[:, place] = column
+    return joined
+
+
+__all__ = ["frame_columns", "is_table", "table_to_numpy"]
