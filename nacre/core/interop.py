@@ -1,7 +1,4 @@
-"""Doors to packages outside: optional imports, and recognising foreign objects without importing.
-
-Private JAX names are used in this file only, each behind one function.
-"""
+"""Doors to packages outside: optional imports, and foreign objects recognised without importing."""
 
 from __future__ import annotations
 
@@ -12,6 +9,8 @@ from typing import Any
 
 from nacre.core.errors import MissingPackageError, message
 from nacre.core.tables import is_table, table_to_numpy
+from nacre.core.tracing import is_tracer as is_tracer
+from nacre.core.tracing import is_tracing as is_tracing
 
 
 def optional_import(module: str, *, extra: str, who: str) -> ModuleType:
@@ -99,20 +98,3 @@ def _of_torch(tensor: Any) -> Any:
     if str(getattr(tensor, "dtype", "")) == "torch.bfloat16":
         tensor = tensor.float()
     return tensor.numpy()
-
-
-def is_tracing() -> bool:
-    """True while JAX traces (jit, grad, vmap, eval_shape ...).
-
-    JAX has no public question for this since 0.4.36; used: `jax._src.core.trace_state_clean`.
-    """
-    from jax._src import core
-
-    return not core.trace_state_clean()
-
-
-def is_tracer(value: Any) -> bool:
-    """True for a value JAX is tracing."""
-    import jax
-
-    return isinstance(value, jax.core.Tracer)

@@ -10,7 +10,7 @@ import linecache
 from types import TracebackType
 
 from nacre.core.errors import TracedValueError, message
-from nacre.core.interop import is_tracer
+from nacre.core.tracing import is_tracer
 
 # Name of JAX's error class -> what was met, what to write instead.
 _KINDS = {

@@ -1,0 +1,22 @@
+"""Whether JAX is tracing. Private JAX names are used here, each behind one function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def is_tracing() -> bool:
+    """True while JAX traces (jit, grad, vmap, eval_shape ...).
+
+    JAX has no public question for this since 0.4.36; used: `jax._src.core.trace_state_clean`.
+    """
+    from jax._src import core
+
+    return not core.trace_state_clean()
+
+
+def is_tracer(value: Any) -> bool:
+    """True for a value JAX is tracing."""
+    import jax
+
+    return isinstance(value, jax.core.Tracer)
