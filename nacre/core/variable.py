@@ -16,8 +16,17 @@ import numpy as np
 
 from nacre.core import interop, safety
 from nacre.core.dtypes import host_dtype, is_float, standardize_dtype, use_64_bits
-from nacre.core.errors import ArgumentError, ShapeError, message, printable, refuse_unknown
+from nacre.core.errors import (
+    ArgumentError,
+    ShapeError,
+    message,
+    printable,
+    refuse_unknown,
+    unknown_name,
+)
+from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.names import auto_name, current_path
+from nacre.core.registry import builtin
 from nacre.core.scope import autocast_dtype, get_stateless_scope, in_symbolic_scope
 
 # What is below is made at once, so that errors come where the variable is made.
@@ -68,8 +77,9 @@ class Variable:
     """A named array that training, or the user, changes.
 
     Args:
-        initializer: First value (array, number), or a callable `(shape, dtype) -> array`.
-        shape: Needed when `initializer` is a callable.
+        initializer: First value (array, number), or a callable `(shape, dtype) -> array`, or the
+            name of an initializer, such as "ones".
+        shape: Needed when `initializer` is a callable or a name.
         dtype: Dtype of the value; by default the value's own, floatx for a callable.
         trainable: Whether the optimizer changes it.
         autocast: Whether a float variable is read in the compute dtype inside a layer.
@@ -158,6 +168,8 @@ class Variable:
     def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> Any:
         # Variables may be made while JAX traces (a layer built by its first call): their first
         # values are real arrays all the same.
+        if isinstance(initializer, str):
+            initializer = _named_initializer(initializer, f"Variable '{self.name}'")
         with jax.ensure_compile_time_eval():
             if callable(initializer):
                 if shape is None:
@@ -191,6 +203,7 @@ class Variable:
                 use_64_bits()
             if dtype is None and isinstance(value, np.ndarray | np.generic):
                 dtype = host_dtype(value.dtype)
+                refuse_wide_integers(np.asarray(value), f"Variable '{self.name}'")
             target = None if dtype is None else jnp.dtype(standardize_dtype(dtype))
             if isinstance(value, jax.Array):
                 # A private copy: the training step gives its arrays away, and the user's array
@@ -370,3 +383,12 @@ def _rebuild_variable(
 
 def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Variable) else value
+
+
+def _named_initializer(name: str, who: str) -> Callable[..., Any]:
+    """A new initializer for its name, as layers take it."""
+    found = builtin("keras.initializers", name, "class")
+    if found is None:
+        known = ("zeros", "ones", "glorot_uniform", "he_normal", "random_normal", "random_uniform")
+        raise unknown_name(who, "initializer", name, known)
+    return found()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
+from nacre.core.memory import CPU_BUDGET_BYTES, device_budget
 from nacre.core.strings import Staged, is_text
 from nacre.data.prefetch import prefetched
 from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
@@ -32,9 +32,6 @@ from nacre.data.rows import (
     pick,
 )
 
-# Arrays are sent to the device whole up to this many bytes on a CPU, where "sending" is a copy in
-# the same memory; more is streamed. On an accelerator half of its memory is used.
-CPU_BUDGET_BYTES = 1 << 30
 MAPPED_BUDGET_BYTES = 128 << 20  # mapped files are streamed early: they are mapped on purpose
 
 # Rows sent to the device at once when arrays are streamed; two chunks are in flight.
@@ -121,14 +118,8 @@ class ArraySource:
         if any(isinstance(leaf, SparseRows) for leaf in self.leaves):
             return False  # the whole is never made dense
         total = self.row_bytes * self.num_rows
-        given = os.environ.get("NACRE_DEVICE_BUDGET_BYTES")
-        if given:
-            return total <= int(given)
-        if jax.default_backend() == "cpu":
-            mapped = any(isinstance(leaf, np.memmap) for leaf in self.leaves)
-            return total <= (MAPPED_BUDGET_BYTES if mapped else CPU_BUDGET_BYTES)
-        stats = jax.local_devices()[0].memory_stats() or {}
-        return total <= stats.get("bytes_limit", 8 << 30) // 2
+        mapped = any(isinstance(leaf, np.memmap) for leaf in self.leaves)
+        return total <= device_budget(MAPPED_BUDGET_BYTES if mapped else CPU_BUDGET_BYTES)
 
     def rows(self, indices: np.ndarray | slice) -> list[Any]:
         """The rows at `indices` as arrays ready for the device; None where there is no array."""
@@ -233,6 +224,7 @@ class BatchSource:
         self._open_ones: list[Any] = []
         self._peeked: list[Any] = []
         self._given = 0  # batches of the pass under way
+        self.began_again = False  # within an epoch, as that was longer than a pass
         self._begun = False
 
     @property
@@ -303,23 +295,28 @@ class BatchSource:
 
         Args:
             steps: Number of batches; None for one pass.
-            go_on: Whether an epoch shorter than a pass begins where the one before stopped, and at
-                the end of the data with its beginning; False begins anew each time, as validation
-                needs. A generator always goes on. None: only sources without indices go on.
+            go_on: Whether an epoch begins where the one before stopped, and at the end of the data
+                with its beginning, also when it is longer than a pass; False begins anew each
+                time, as validation needs. A generator always goes on, and ends. None: only
+                sources without indices go on.
         """
         keeps = self.one_pass or (
             steps is not None and (not self.indexed if go_on is None else go_on)
         )
         iterator = self._open()
         self._begin()
-        count = 0
+        count, longer = 0, False
         while steps is None or count < steps:
             item = self._peeked.pop(0) if self._peeked else next(iterator, None)
             if item is None:
-                if steps is None or self.one_pass or self._given < steps:
+                if steps is None or self.one_pass or self._given == 0:
                     break
+                if not go_on and self._given < steps:
+                    break  # validation: what there is
+                longer = longer or self._given < steps
                 iterator = self._open()  # the pass is over, the epoch is not
                 continue
+            self.began_again = self.began_again or longer
             count += 1
             self._given += 1
             for finish in self._finishing:

@@ -18,7 +18,7 @@ import numpy as np
 
 from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
-from nacre.core.errors import DataError, NonFiniteError, message
+from nacre.core.errors import NonFiniteError, message
 from nacre.core.random import host_generator
 from nacre.core.terminal import show
 from nacre.core.warning import warn
@@ -124,19 +124,10 @@ class TrainRun:
         if isinstance(source, ArraySource):
             rows = min(rows, source.num_rows)
             available = -(-source.num_rows // rows)
-            if steps is not None and steps > available:
-                raise DataError(
-                    message(
-                        who,
-                        f"steps_per_epoch must be at most {available}, the batches of {rows} "
-                        "rows there are",
-                        str(steps),
-                        "Leave it out, or give more data.",
-                    )
-                )
-            self.steps = available if steps is None else steps
         else:
-            self.steps = steps if steps is not None else source.num_batches
+            available = source.num_batches
+        self.steps = available if steps is None else steps
+        self._available, self._told_of_passes = available, False
         self.rows = rows
         y_pred = prepare.prepare(model, trainer, source, rows, training=True, who=who)
         by_class = class_weights_for(trainer, class_weight, y_pred, who)
@@ -154,6 +145,7 @@ class TrainRun:
         self._last_logs: dict[str, Any] = {}  # of the last epoch
         self._last_shown = 0.0
         self._whole = WholeSteps()
+        self._tell_of_passes()
 
     # ------------------------------------------------------------ epochs
 
@@ -192,6 +184,7 @@ class TrainRun:
             self._programs.tell_changed_flags(self.who)
             self._last_logs = logs = self._one_epoch(epoch)
             self.sync()
+            self._tell_of_passes()
             if not logs:  # the source had nothing left: there was no epoch
                 break
             if held_out is not None and epoch in validated:
@@ -238,6 +231,25 @@ class TrainRun:
                 ),
             )
             self.model.stop_training = True
+
+    def _tell_of_passes(self) -> None:
+        """Say once that an epoch is longer than the data, which is walked again."""
+        source = self.source
+        again = isinstance(source, BatchSource) and source.began_again
+        too_few = self._available is not None and self.steps > self._available
+        one_pass = isinstance(source, BatchSource) and source.one_pass
+        if self._told_of_passes or one_pass or not (again or too_few):
+            return
+        self._told_of_passes = True
+        warn(
+            message(
+                self.who,
+                f"an epoch has {self.steps} steps and the data fewer batches, so it goes on with "
+                "them from their beginning",
+                "" if self._available is None else f"{self._available} batches",
+                "Leave steps_per_epoch out for epochs of one pass.",
+            )
+        )
 
     def _order(self) -> np.ndarray:
         count = self.source.num_rows

@@ -19,11 +19,13 @@ from nacre.core.host_arrays import (
     refuse_wide_integers,
     warn_of_rounded_integers,
 )
+from nacre.core.memory import CPU_BUDGET_BYTES
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
+from nacre.core.warning import warn
 from nacre.data.row_batches import RowBatches
 from nacre.data.rows import device_dtype, is_array_like
-from nacre.data.sources import CPU_BUDGET_BYTES, ArraySource, BatchSource, narrow_batch
+from nacre.data.sources import ArraySource, BatchSource, narrow_batch
 from nacre.training import checks
 from nacre.training.compile import CompiledTraining
 from nacre.training.weights import check_weights
@@ -282,14 +284,15 @@ def prepare(
 def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
     optimizer, variables = trainer.optimizer, model.trainable_variables
     if not variables:
-        raise NotCompiledError(
+        warn(
             message(
                 f"{model._who()}.fit",
-                "there must be something to train",
+                "there is nothing to train, so only losses, metrics and statistics are computed",
                 "a model without trainable variables",
                 "Set trainable = True on a layer, then compile again.",
             )
         )
+        return
     if not getattr(optimizer, "built", False):
         optimizer.build(variables)
     else:

@@ -52,6 +52,9 @@ def train_step(
         (_, (loss, rest, logs)), gradients = jax.value_and_grad(compute, has_aux=True)(
             values["trainable"]
         )
+        if not values["trainable"]:  # nothing to train, which was said
+            new = {"trainable": [], "optimizer": values["optimizer"], **rest}
+            return {name: new[name] for name in values}, loss, logs
         trainable, optimizer_values = optimizer.stateless_apply(
             values["optimizer"], gradients, values["trainable"]
         )

@@ -536,8 +536,6 @@ def test_functions_standardize_and_split() -> None:
 
 NOT_HERE = [
     (lambda: layers.TextVectorization(ragged=True), "ragged=True"),
-    (lambda: layers.StringLookup(output_mode="count", sparse=True), "sparse=True"),
-    (lambda: layers.Hashing(3, output_mode="one_hot", sparse=True), "sparse=True"),
     (lambda: layers.StringLookup(oov_method="md5"), "oov_method.*'md5'"),
     (lambda: layers.StringLookup(salt="x"), "salt must be an int or two ints. Got 'x'"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from numbers import Real
 from typing import Any
@@ -19,11 +20,17 @@ from nacre.core.errors import (
     ShapeError,
     message,
 )
+from nacre.core.host_arrays import plain_array
 from nacre.core.indices import outside_as, refuse_outside
-from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.interop import is_sparse_matrix, to_numpy_if_foreign
+from nacre.core.memory import device_budget
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
+from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
+from nacre.layers.preprocessing.host_layer import encoded_shape
+
+_DENSE_VALUES = 1 << 21  # of a sparse matrix, made dense at once in `adapt`
 
 OUTPUT_MODES = ("one_hot", "multi_hot", "count")
 
@@ -53,14 +60,44 @@ def encode(indices: Any, depth: int, mode: str, dtype: Any, weights: Any = None)
     return jnp.sum(vectors, axis=-2)
 
 
-def refuse_sparse(layer: Layer, sparse: Any) -> None:
-    """Raise for sparse=True: outputs are dense arrays here."""
+def accepted_sparse(layer: Layer, sparse: Any) -> bool:
+    """`sparse` as a flag. Outputs are dense arrays all the same, which is said."""
     if sparse:
+        warn(
+            message(
+                layer._who(),
+                "sparse=True is kept in the config, but outputs are dense arrays here",
+                fix="Leave it out to hear nothing of it; the numbers are the same.",
+            )
+        )
+    return bool(sparse)
+
+
+def refuse_large_dense(
+    layer: Any, shape: tuple[int, ...], depth: int | None, mode: str, dtype: Any
+) -> None:
+    """Raise where sparse outputs were asked for and dense ones of this batch do not fit.
+
+    Args:
+        layer: A layer with `sparse`.
+        shape: Shape of the indices.
+        depth, mode, dtype: As for `encode`.
+
+    Raises:
+        ArgumentError: They are larger than what is kept on the device at once.
+    """
+    if not layer.sparse or depth is None:
+        return
+    outputs = encoded_shape(shape, depth, mode)
+    size, most = math.prod(outputs) * np.dtype(dtype).itemsize, device_budget()  # type: ignore[type-var]
+    if size > most:
         raise ArgumentError(
             message(
-                f"{type(layer).__name__} '{layer.name}'",
-                "sparse must be False, as outputs are dense arrays",
-                "sparse=True",
+                layer._who(),
+                f"a batch of dense outputs must fit into {most / 1e9:.3g} GB",
+                f"outputs of shape {outputs}, {size / 1e9:.3g} GB",
+                "Use a smaller batch, fewer categories (max_tokens, Hashing), or output_mode='int' "
+                "with an Embedding, which needs no vectors of categories.",
             )
         )
 
@@ -113,7 +150,7 @@ class CategoryEncoding(Layer):
     Args:
         num_tokens: Number of categories.
         output_mode: 'multi_hot' (1 for each category in a row), 'one_hot' or 'count'.
-        sparse: Accepted as False only.
+        sparse: Kept in the config; outputs are dense arrays, and one batch of them must fit.
     Shapes:
         inputs (batch, row) ints; returns (batch, num_tokens); 'one_hot' also (batch,) and
         (batch, row) -> (batch, row, num_tokens)
@@ -141,7 +178,7 @@ class CategoryEncoding(Layer):
             output_mode = "multi_hot"
         self.output_mode = checked_choice(self._who(), "output_mode", output_mode, OUTPUT_MODES)
         self.num_tokens = checked_whole(self, "num_tokens", num_tokens)
-        refuse_sparse(self, sparse)
+        self.sparse = accepted_sparse(self, sparse)
 
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
         """The vectors."""
@@ -160,6 +197,9 @@ class CategoryEncoding(Layer):
             if count_weights.shape != indices.shape:
                 rule = f"count_weights must have the shape of the inputs, {indices.shape}"
                 raise ShapeError(message(self._who(), rule, f"shape {count_weights.shape}"))
+        refuse_large_dense(
+            self, indices.shape, self.num_tokens, self.output_mode, self.compute_dtype
+        )
         indices = outside_as(indices, self.num_tokens)
         vectors = encode(
             indices, self.num_tokens, self.output_mode, self.compute_dtype, count_weights
@@ -182,7 +222,8 @@ class CategoryEncoding(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
-        return {k: v for k, v in super().get_config().items() if k != "sparse"}
+        config = super().get_config()
+        return config if self.sparse else {k: v for k, v in config.items() if k != "sparse"}
 
 
 @register("layers/Discretization")
@@ -194,7 +235,7 @@ class Discretization(Layer):
         num_bins: Number of bins whose boundaries `adapt` finds, equally full.
         epsilon: Kept for compatibility with Keras: here `adapt` is exact.
         output_mode: 'int' the bin's index, or 'one_hot', 'multi_hot', 'count'.
-        sparse: Accepted as False only.
+        sparse: Kept in the config; outputs are dense arrays, and one batch of them must fit.
     Formula:
         bin = number of boundaries <= x
     Example:
@@ -219,7 +260,7 @@ class Discretization(Layer):
         if dtype is None and output_mode == "int":
             dtype = "float32"  # inputs are compared as they are, bins are int32
         super().__init__(name=name, dtype=dtype, **kwargs)
-        refuse_sparse(self, sparse)
+        self.sparse = accepted_sparse(self, sparse)
         if bin_boundaries is None and num_bins is None:
             raise ArgumentError(
                 message(
@@ -244,7 +285,6 @@ class Discretization(Layer):
         self.output_mode = checked_choice(
             self._who(), "output_mode", output_mode, ("int", *OUTPUT_MODES)
         )
-        self.sparse = sparse
 
     def _checked(self, boundaries: Any) -> list[float]:
         try:
@@ -307,6 +347,7 @@ class Discretization(Layer):
         if self.output_mode == "int":
             return indices
         depth = len(self.bin_boundaries) + 1
+        refuse_large_dense(self, indices.shape, depth, self.output_mode, self.compute_dtype)
         return encode(indices, depth, self.output_mode, self.compute_dtype)
 
     @classmethod
@@ -329,7 +370,16 @@ class Discretization(Layer):
 
 def batches_of(layer: Layer, data: Any, steps: int | None = None) -> Any:
     """The batches in what `adapt` was given: one for an array, those of an iterable else."""
-    data = to_numpy_if_foreign(data)
+    if is_sparse_matrix(data):  # dense a part at a time
+        rows, step = data.tocsr(), max(1, _DENSE_VALUES // max(1, data.shape[1]))
+        for start in range(0, rows.shape[0], step):
+            yield rows[start : start + step].toarray()
+        return
+    data = to_numpy_if_foreign(data, layer._who())
+    if isinstance(data, np.ma.MaskedArray) or (
+        isinstance(data, np.ndarray) and data.dtype.kind in "mM"
+    ):
+        data = plain_array(data, layer._who())
     if isinstance(data, np.ndarray | jax.Array | np.generic | float | int | str | bytes):
         yield np.asarray(data)
         return

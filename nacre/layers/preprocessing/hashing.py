@@ -14,10 +14,11 @@ from nacre.core.strings import is_text, refuse_missing
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.preprocessing.encoding import (
     OUTPUT_MODES,
+    accepted_sparse,
     checked_choice,
     checked_whole,
     host_array,
-    refuse_sparse,
+    refuse_large_dense,
 )
 from nacre.layers.preprocessing.fingerprint import (
     bytes_of,
@@ -40,10 +41,9 @@ class HostHashing(HostLayer):
         if kwargs.get("dtype") is None:
             kwargs["dtype"] = "int64" if output_mode == "int" else "float32"
         super().__init__(**kwargs)
-        refuse_sparse(self, sparse)
+        self.sparse = accepted_sparse(self, sparse)
         self.num_bins = checked_whole(self, "num_bins", num_bins)
         self.output_mode = output_mode
-        self.sparse = sparse
 
     def _values(self, inputs: Any) -> np.ndarray:
         """Inputs on the host: ints or strings."""
@@ -73,6 +73,7 @@ class HostHashing(HostLayer):
         if self.output_mode == "int":
             return jnp.asarray(bins.astype("int32"))
         dtype = jnp.dtype(self.compute_dtype)
+        refuse_large_dense(self, bins.shape, self.num_bins, self.output_mode, dtype)
         return jnp.asarray(
             encode_on_host(bins.astype("int64"), self.num_bins, self.output_mode, dtype)
         )
@@ -97,7 +98,7 @@ class Hashing(HostHashing):
         mask_value: Value that goes to bin 0; all others then go to the bins from 1 on.
         salt: One or two ints, for another distribution; None for FarmHash without salt.
         output_mode: 'int' the bin, or 'one_hot', 'multi_hot', 'count'.
-        sparse: Accepted as False only.
+        sparse: Kept in the config; outputs are dense arrays, and one batch of them must fit.
     Formula:
         bin = fingerprint modulo bins: FarmHash, or SipHash-2-4 with the salt as its key
     Precision:
@@ -154,7 +155,7 @@ class HashedCrossing(HostHashing):
     Args:
         num_bins: Number of bins.
         output_mode: 'int' the bin, or 'one_hot'.
-        sparse: Accepted as False only.
+        sparse: Kept in the config; outputs are dense arrays, and one batch of them must fit.
     Shapes:
         inputs: two features or more, each (), (batch,) or (batch, 1); returns the same shape, or
         (batch, num_bins)

@@ -14,10 +14,11 @@ from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import (
+    accepted_sparse,
     batches_of,
     checked_whole,
     host_array,
-    refuse_sparse,
+    refuse_large_dense,
 )
 from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.layers.preprocessing.vocabulary import (
@@ -51,7 +52,7 @@ class TextVectorization(HostLayer):
         pad_to_max_tokens: Whether vectors have the size `max_tokens`.
         vocabulary: The tokens, or a text file with one a line.
         idf_weights: Weights for 'tf_idf'.
-        sparse: Accepted as False only.
+        sparse: Kept in the config; outputs are dense arrays, and one batch of them must fit.
         ragged: Accepted as False only.
         encoding: Of bytes; what cannot be read in it becomes U+FFFD.
     Shapes:
@@ -88,7 +89,7 @@ class TextVectorization(HostLayer):
         for unused in ("vocabulary_size", "has_input_vocabulary"):
             kwargs.pop(unused, None)
         super().__init__(name=name, **kwargs)
-        refuse_sparse(self, sparse)
+        self.sparse = accepted_sparse(self, sparse)
         if ragged:
             raise ArgumentError(
                 message(
@@ -114,7 +115,6 @@ class TextVectorization(HostLayer):
         self.ngrams = ngrams
         self.output_sequence_length = output_sequence_length
         self.pad_to_max_tokens = pad_to_max_tokens
-        self.sparse = sparse
         self.ragged = ragged
         self.encoding = encoding
         if isinstance(vocabulary, str | Path):
@@ -230,7 +230,9 @@ class TextVectorization(HostLayer):
     def _vectors(self, documents: list[list[str]]) -> Any:
         depth = self._lookup_layer._depth or 0
         weighted = self.output_mode == "tf_idf"
-        vectors = np.zeros((len(documents), depth), "float32" if weighted else "int32")
+        dtype = "float32" if weighted else "int32"
+        refuse_large_dense(self, (len(documents), 1), depth, "count", dtype)
+        vectors = np.zeros((len(documents), depth), dtype)
         for vector, document in zip(vectors, documents, strict=True):
             indices = self._indices_of(document)
             places, counts = np.unique(indices[indices >= 0], return_counts=True)

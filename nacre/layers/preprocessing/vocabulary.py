@@ -22,12 +22,13 @@ from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import (
+    accepted_sparse,
     batches_of,
     checked_choice,
     checked_whole,
     encode,
     host_array,
-    refuse_sparse,
+    refuse_large_dense,
 )
 from nacre.layers.preprocessing.fingerprint import bytes_of, checked_salt, fingerprints
 from nacre.layers.preprocessing.host_layer import (
@@ -125,7 +126,7 @@ class IndexLookup(Layer):
         spellings = {"binary": "multi_hot", "tf-idf": "tf_idf"}
         mode = spellings.get(str(output_mode), output_mode)
         self.output_mode = checked_choice(self._who(), "output_mode", mode, _MODES)
-        refuse_sparse(self, sparse)
+        self.sparse = accepted_sparse(self, sparse)
         if max_tokens is not None:
             max_tokens = checked_whole(self, "max_tokens", max_tokens, 2)
         elif pad_to_max_tokens:
@@ -145,7 +146,6 @@ class IndexLookup(Layer):
         self.mask_token = mask_token
         self.oov_token = oov_token
         self.invert = invert
-        self.sparse = sparse
         self.pad_to_max_tokens = pad_to_max_tokens
         self.oov_method = oov_method
         self.salt = checked_salt(salt, self._who())
@@ -375,6 +375,7 @@ class IndexLookup(Layer):
             return jnp.asarray(indices, "int32")
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
         dtype = "float32" if self.output_mode == "tf_idf" else "int32"
+        refuse_large_dense(self, indices.shape, self._depth, mode, dtype)
         make = encode if is_tracer(indices) else encode_on_host
         vectors = make(indices, self._depth, mode, dtype)
         return jnp.asarray(vectors * self._weights() if self.output_mode == "tf_idf" else vectors)
@@ -489,7 +490,7 @@ class StringLookup(HostLayer, IndexLookup):
         invert: Map indices to strings.
         output_mode: 'int', 'one_hot', 'multi_hot', 'count' or 'tf_idf'.
         pad_to_max_tokens: Whether vectors have the size `max_tokens`.
-        sparse: Accepted as False only.
+        sparse: Kept in the config; outputs are dense arrays, and one batch of them must fit.
         encoding: Of bytes; what cannot be read in it becomes U+FFFD.
         salt: One or two ints, for another distribution over several unknown indices.
         oov_method: 'floormod' or 'farmhash': the same for strings.
@@ -558,7 +559,7 @@ class IntegerLookup(IndexLookup):
         idf_weights: Weights for 'tf_idf'.
         invert: Map indices to integers.
         output_mode: 'int', 'one_hot', 'multi_hot', 'count' or 'tf_idf'.
-        sparse: Accepted as False only.
+        sparse: Kept in the config; outputs are dense arrays, and one batch of them must fit.
         pad_to_max_tokens: Whether vectors have the size `max_tokens`.
         oov_method: How several unknown indices are shared: 'floormod' by the remainder, 'farmhash'
             by the fingerprint; the latter only outside compiled models.

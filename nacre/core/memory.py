@@ -1,0 +1,29 @@
+"""How much of the device's memory data may take at once."""
+
+from __future__ import annotations
+
+import os
+
+import jax
+
+# On a CPU, where "sending" arrays is a copy in the same memory. On an accelerator half of its
+# memory is used.
+CPU_BUDGET_BYTES = 1 << 30
+
+
+def device_budget(cpu_bytes: int = CPU_BUDGET_BYTES) -> int:
+    """Bytes of data kept on the device at once; `NACRE_DEVICE_BUDGET_BYTES` sets another number.
+
+    Args:
+        cpu_bytes: What holds on a CPU.
+    """
+    given = os.environ.get("NACRE_DEVICE_BUDGET_BYTES")
+    if given:
+        return int(given)
+    if jax.default_backend() == "cpu":
+        return cpu_bytes
+    stats = jax.local_devices()[0].memory_stats() or {}
+    return stats.get("bytes_limit", 8 << 30) // 2
+
+
+__all__ = ["CPU_BUDGET_BYTES", "device_budget"]
