@@ -208,8 +208,10 @@ def check_labels(
     if not wrong.any():
         return
     low, high = values.min(), values.max()
-    fix = f"Give the last layer {int(high) + 1} units, or correct the labels."
-    if low == 1 and high == classes:
+    fix = f"Give the last layer {high + 1:.0f} units, or correct the labels."
+    if not np.isfinite(high):
+        fix = "Leave rows without a label out, or give them sample weight 0."
+    elif low == 1 and high == classes:
         fix = "Labels that start at 1 need y - 1."
     elif classes == 1:
         fix = f"With one output unit: {_use(who, 'binary')} and a sigmoid."

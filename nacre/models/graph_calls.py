@@ -16,6 +16,7 @@ from nacre.core.host_arrays import plain_array, warn_of_rounded_integers
 from nacre.core.interop import is_foreign_array, to_numpy_if_foreign
 from nacre.core.strings import HostString, Staged, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
+from nacre.core.variable import Variable
 from nacre.data.rows import device_dtype
 from nacre.layers.base import tracking
 from nacre.layers.base.input_spec import plain_sizes
@@ -133,10 +134,9 @@ def host_inputs(model: Model, x: Any) -> Any:
     if not any(map(_needs_care, leaves)):
         return x
     who = model._who()
-    leaves = [
-        plain_array(array, who) if isinstance(array, np.ndarray) else array
-        for array in (to_numpy_if_foreign(leaf, who) for leaf in leaves)
-    ]
+    leaves = [to_numpy_if_foreign(leaf, who) for leaf in leaves]
+    leaves = [np.asarray(leaf) if _is_readable(leaf) else leaf for leaf in leaves]
+    leaves = [plain_array(leaf, who) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
     x = tree.pack_sequence_as(x, leaves)
     for place, dtype in enumerate(model._input_dtypes(x)):
         leaf = leaves[place]
@@ -153,7 +153,14 @@ def _needs_care(leaf: Any) -> bool:
     if type(leaf) is np.ndarray:
         kind = leaf.dtype.kind
         return kind in "mMOV" or (kind in "iu" and leaf.dtype.itemsize > 2)
-    return isinstance(leaf, np.ndarray) or is_foreign_array(leaf)
+    return isinstance(leaf, np.ndarray) or is_foreign_array(leaf) or _is_readable(leaf)
+
+
+def _is_readable(leaf: Any) -> bool:
+    """Whether something else is an array NumPy can read, such as a data set of h5py."""
+    if isinstance(leaf, np.ndarray | np.generic | jax.Array | KerasTensor | Variable | HostString):
+        return False
+    return hasattr(leaf, "__array__") and hasattr(leaf, "shape") and hasattr(leaf, "dtype")
 
 
 def inputs_for(model: Model, x: Any) -> list[list[KerasTensor]]:

@@ -11,7 +11,7 @@ import pytest
 
 import nacre as keras
 from nacre import layers
-from nacre.core.errors import ArgumentError, DataError, UnknownNameError
+from nacre.core.errors import ArgumentError, DTypeError, UnknownNameError
 from nacre.data import rows as data_rows
 
 sparse = pytest.importorskip("scipy.sparse")
@@ -230,5 +230,5 @@ def test_a_variable_takes_the_name_of_an_initializer() -> None:
 
 
 def test_integers_of_64_bits_do_not_wrap_in_a_variable() -> None:
-    with pytest.raises(DataError, match="5000000000 in row 0"):
+    with pytest.raises(DTypeError, match="5000000000 in row 0"):
         keras.Variable(np.array([5_000_000_000]))
