@@ -47,8 +47,11 @@ class _Moved:
 
     def _stack(self, config: dict[str, Any]) -> dict[str, Any]:
         layers = [self.moved(layer) for layer in config["layers"]]
-        for layer in layers:
-            self._count(layer, 1)
+        first = layers[0] if layers and isinstance(layers[0], dict) else {}
+        has_input = first.get("class_name") == "InputLayer"
+        for index, layer in enumerate(layers):
+            # Keras adds one layer after the other, and calls those before it again each time.
+            self._count(layer, len(layers) - index if has_input else 1)
         return {**config, "layers": layers}
 
     def _graph(self, config: dict[str, Any]) -> dict[str, Any]:

@@ -23,13 +23,11 @@ class GraphCase:
         id: Name of the files.
         builder: Takes the library, returns the model.
         keras_can: False where real Keras cannot open a `.keras` file of its own of such a model.
-        opens_in_keras: False where it cannot be told to read nacre's file as nacre means it.
     """
 
     id: str
     builder: Callable[[Any], Any]
     keras_can: bool = True
-    opens_in_keras: bool = True
 
 
 def _x(k: Any, width: int = 3, name: str = "x") -> Any:

@@ -38,9 +38,11 @@ def main() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.save(folder / f"{case.id}.keras")
-            model.save(folder / f"{case.id}.h5")
-            model.save_weights(folder / f"{case.id}.weights.h5")
-        (folder / f"{case.id}.json").write_text(model.to_json(), encoding="utf-8")
+            if case.id != "twice_in_a_stack":  # Keras refuses its own file
+                model.save(folder / f"{case.id}.h5")
+            if case.keras_can:  # from JSON Keras makes a shared layer once for each graph
+                model.save_weights(folder / f"{case.id}.weights.h5")
+                (folder / f"{case.id}.json").write_text(model.to_json(), encoding="utf-8")
     np.savez_compressed(folder / "expected.npz", **arrays)
 
 
