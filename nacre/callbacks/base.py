@@ -138,6 +138,14 @@ class Callback:
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After a batch of evaluation or validation."""
 
+    def on_non_finite_loss(self, step: int, logs: Logs = None) -> None:
+        """After a step (from 0, of the epoch) whose loss is NaN or infinite.
+
+        The model has the weights from before it. Where no callback overrides this, training ends
+        with a `NonFiniteError`; one that does may set `stop_training`, or return to go on with the
+        next steps.
+        """
+
     def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Before a batch of prediction."""
 

@@ -295,6 +295,14 @@ class CallbackList:
             self._call("on_predict_batch_end", batch, logs or {})
 
 
+def handles_non_finite_loss(callback: Any) -> bool:
+    """Whether this callback decides what happens when a loss is not finite."""
+    if not isinstance(callback, Callback):
+        return False
+    hook = callback.on_non_finite_loss
+    return getattr(hook, "__func__", None) is not Callback.on_non_finite_loss
+
+
 def _batch_hooks(callback: Any) -> set[str]:
     return callback.batch_hooks() if isinstance(callback, Callback) else set(TRAIN_BATCH_HOOKS)
 

@@ -12,8 +12,8 @@ from nacre.core.errors import NonFiniteError, message
 class TerminateOnNaN(Callback):
     """Ends training when the loss becomes NaN or infinite.
 
-    It looks at the running loss, some ten times a second and at the end of each epoch, so that
-    batches need not stop for it.
+    The model keeps the weights from before the step in which that happened (Keras keeps those it
+    spoiled). In loops of your own, call its `on_epoch_end`.
 
     Args:
         raise_error: Whether to raise instead of ending quietly.
@@ -29,6 +29,9 @@ class TerminateOnNaN(Callback):
 
     def __init__(self, raise_error: bool = False) -> None:
         self.raise_error = raise_error
+
+    def on_non_finite_loss(self, step: int, logs: Logs = None) -> None:
+        self._look(f"step {step + 1}", logs)
 
     def on_progress(self, step: int, logs: dict[str, Any]) -> None:
         self._look(f"step {step}", logs)

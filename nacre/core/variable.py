@@ -302,6 +302,10 @@ class Variable:
         value = self._value
         return self._to_device(value) if isinstance(value, np.ndarray) else value
 
+    def holds(self, value: Any) -> bool:
+        """Whether this very array is the value: nobody set another since."""
+        return self._value is value
+
     def take_back(self, value: Any) -> None:
         """Receive the array a program made for this variable (shape and dtype are its word)."""
         self._value = value

@@ -16,9 +16,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.callbacks.runner import CallbackList
+from nacre.callbacks.runner import CallbackList, handles_non_finite_loss
 from nacre.core import tree
-from nacre.core.errors import NonFiniteError, message
+from nacre.core.errors import message
 from nacre.core.random import host_generator
 from nacre.core.terminal import show
 from nacre.core.warning import warn
@@ -32,6 +32,7 @@ from nacre.data.sources import (
 from nacre.training import evaluation, pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.kept_programs import KeptPrograms
+from nacre.training.last_good import LastGood, Ran, not_finite
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
 from nacre.training.state import State
@@ -140,7 +141,12 @@ class TrainRun:
         self._programs = KeptPrograms(model, trainer, self.state)
         self._permutation: Any = None
         self._next_batch: int | None = None
-        self._pending: list[tuple[int, int, Any]] = []
+        self._pending: list[tuple[int, Any]] = []
+        self._epoch = 0
+        self._scales_loss = hasattr(trainer.optimizer, "inner_optimizer")
+        self._last_good = LastGood(self.state, is_wanted=not self._scales_loss)
+        self._put: Any = None  # what was put into the variables last
+        self._is_continued = False
         self._logs: Any = {}
         self._last_logs: dict[str, Any] = {}  # of the last epoch
         self._last_shown = 0.0
@@ -203,7 +209,7 @@ class TrainRun:
         self.runner.on_train_end(self._last_logs, reason=reason)
 
     def _one_epoch(self, epoch: int) -> dict[str, Any]:
-        self._pending, self._logs = [], {}
+        self._pending, self._logs, self._epoch = [], {}, epoch
         self._last_shown = time.perf_counter()
         if isinstance(self.source, BatchSource):
             done = self._batches_epoch(self.source.epoch(self.steps, go_on=True))
@@ -292,9 +298,18 @@ class TrainRun:
             done += stop - start
 
     def _loop_over(
-        self, arrays: list[Any], order: Any, stop: int, start: int, step_offset: int = 0
+        self,
+        arrays: list[Any],
+        order: Any,
+        stop: int,
+        start: int,
+        step_offset: int = 0,
+        are_new: bool = False,
     ) -> None:
-        """Steps `start` to `stop` over the batches that `order` names in `arrays`."""
+        """Steps `start` to `stop` over the batches that `order` names in `arrays`.
+
+        `are_new` says that the arrays are only there for these steps.
+        """
         program = self._programs.loop(self.source, self.rows)
         position = start
         while position < stop and not self._stopping():
@@ -302,8 +317,18 @@ class TrainRun:
             step = step_offset + position
             self._before(step)
             self._pace().start()
-            first_row = np.int32(position * self.rows)
-            self._dispatch(step, k, program, arrays, order, first_row, np.int32(k))
+            first, size = position * self.rows, _bytes_of(arrays) if are_new else 0
+            self._dispatch(
+                Ran(
+                    program,
+                    _one_step_of(arrays, order, first, self.rows),
+                    self._epoch,
+                    step,
+                    k,
+                    size,
+                ),
+                (arrays, order, np.int32(first), np.int32(k)),
+            )
             self._look(step + k, wait=True)
             self._pace().stop(k)
             position += k
@@ -340,7 +365,8 @@ class TrainRun:
         program: Any = self._programs.rest(self.source, rest)
         if self._rest_ready is not None:
             program = self._rest_ready.result()
-        self._dispatch(step, 1, program, arrays, order, np.int32(row))
+        arguments = (arrays, order, np.int32(row))
+        self._dispatch(Ran(program, lambda _: arguments, self._epoch, step, 1), arguments)
         self._look(step + 1)
 
     def _streamed_epoch(self) -> None:
@@ -368,7 +394,7 @@ class TrainRun:
                 if self._stopping():
                     return
                 if count:
-                    self._loop_over(arrays, identity, count, 0, step)
+                    self._loop_over(arrays, identity, count, 0, step, are_new=True)
                 else:
                     positions = jax.device_put(np.arange(rest, dtype=np.int32))
                     self._dispatch_rest(arrays, positions, 0, rest, step)
@@ -385,7 +411,7 @@ class TrainRun:
             self._before(done)
             leaves = tree.flatten(batch)
             program = self._programs.single(batch, self.trainer.run_eagerly)
-            self._dispatch(done, 1, program, leaves)
+            self._dispatch(_one_batch(program, leaves, self._epoch, done), (leaves,))
             done += 1
             self._look(done)
             if self._stopping():
@@ -396,6 +422,9 @@ class TrainRun:
 
     def _values(self) -> Any:
         if self.values is None:
+            # Whether callbacks changed anything since the last step, a learning rate or weights.
+            put, self._put = self._put, None
+            self._is_continued = put is not None and self.state.holds(put, LastGood.groups)
             self.values = self.state.lend()
         return self.values
 
@@ -406,21 +435,29 @@ class TrainRun:
 
     def _put_values(self) -> None:
         self.state.take_back(self.values)
-        self.values = None
+        self._put, self.values = self.values, None
 
     def _before(self, step: int) -> None:
         if self.runner.has_train_batch_hooks:
             self.sync()
             self.runner.on_train_batch_begin(step)
 
-    def _dispatch(self, step: int, count: int, program: Any, *arguments: Any) -> None:
-        """Run `count` steps of a program, the first of which is step `step` of the epoch."""
+    def _dispatch(self, ran: Ran, arguments: tuple[Any, ...]) -> None:
+        """Run steps of a program."""
 
         def keep(result: Any) -> None:
             self.values, self._logs, bad = result
-            self._pending.append((step, count, bad))
+            self._pending.append((ran.step, bad))
+            self._last_good.remember(ran)
 
-        self._whole.run(keep, program, self._values(), *arguments)
+        values = self._values()
+        if not self._last_good.before(values, self._is_continued):
+            self._not_finite(ran.step)
+            if self._stopping():
+                return
+            values = self._values()
+        self._is_continued = True
+        self._whole.run(keep, ran.program, values, *arguments)
 
     def _look(self, done: int, wait: bool = False, force: bool = False) -> None:
         """Check for losses that are no numbers, tell callbacks and the bar."""
@@ -429,7 +466,7 @@ class TrainRun:
         due = force or hooks or wait or now - self._last_shown >= pace.SEEN_SECONDS
         if not due:
             return
-        self._raise_on_bad()
+        self._check_losses()
         if done == 0:
             return
         if hooks:
@@ -443,26 +480,44 @@ class TrainRun:
     def _host_logs(self) -> dict[str, Any]:
         return host_logs(self._logs, self.trainer.report_names(self.model))
 
-    def _raise_on_bad(self) -> None:
+    def _check_losses(self) -> None:
         pending, self._pending = self._pending, []
-        flags = jax.device_get([bad for _, _, bad in pending])
-        for (step, _, _), bad in zip(pending, flags, strict=True):
-            if int(bad) >= 0 and not self._tolerates_nan():
-                self.sync()
-                raise NonFiniteError(
-                    message(
-                        self.who,
-                        "the loss must stay a finite number",
-                        f"nan or inf at step {step + int(bad) + 1} of the epoch",
-                        "Lower the learning rate, clip gradients (clipnorm=1.0), look for NaN in "
-                        "the data; callbacks.TerminateOnNaN() stops without an error.",
-                    )
-                )
+        flags = jax.device_get([bad for _, bad in pending])
+        if self._scales_loss:
+            return  # a loss scale that is too large is found and lowered by the optimizer
+        for (step, _), bad in zip(pending, flags, strict=True):
+            if int(bad) >= 0:
+                self._not_finite(step + int(bad))
+                return
 
-    def _tolerates_nan(self) -> bool:
-        if hasattr(self.trainer.optimizer, "inner_optimizer"):
-            return True  # a loss scale that is too large is found and lowered by the optimizer
-        return any(type(c).__name__ == "TerminateOnNaN" for c in self.runner.callbacks)
+    def _not_finite(self, step: int) -> None:
+        """Go back to the last good values; then callbacks decide, or it is an error."""
+        values = self._values()
+        found = self._last_good.find(values)
+        if found is not None:
+            step = found.step
+            self.values = {**values, **found.values}
+        self._last_good.forget()
+        handlers = [c for c in self.runner.callbacks if handles_non_finite_loss(c)]
+        if not handlers:
+            self.sync()
+            raise not_finite(self.who, found, self._epoch, step)
+        self.sync()
+        for callback in handlers:
+            callback.on_non_finite_loss(step, {"loss": float("nan")})
+
+
+def _bytes_of(arrays: list[Any]) -> int:
+    return sum(a.nbytes for a in arrays if a is not None)
+
+
+def _one_step_of(arrays: list[Any], order: Any, first: int, rows: int) -> Any:
+    """Index of a step -> the arguments of the loop that run it alone."""
+    return lambda index: (arrays, order, np.int32(first + index * rows), np.int32(1))
+
+
+def _one_batch(program: Any, leaves: list[Any], epoch: int, step: int) -> Ran:
+    return Ran(program, lambda _: (leaves,), epoch, step, 1, _bytes_of(leaves))
 
 
 def _padded(array: Any, size: int) -> Any:

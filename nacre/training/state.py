@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from nacre.core.variable import Variable
@@ -38,6 +39,14 @@ class State:
     def peek(self) -> Values:
         """The values for a program that only reads them."""
         return {name: [v.peek() for v in group] for name, group in self.groups.items()}
+
+    def holds(self, values: Values, names: Iterable[str]) -> bool:
+        """Whether the variables of these groups still hold these very arrays."""
+        return all(
+            variable.holds(value)
+            for name in names
+            for variable, value in zip(self.groups[name], values[name], strict=True)
+        )
 
     def take_back(self, values: Values) -> None:
         """Put values from a program into the variables."""
