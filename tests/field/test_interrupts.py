@@ -211,26 +211,37 @@ def test_a_handler_of_the_users_own_is_called_and_stays():
         signal.signal(signal.SIGTERM, before)
 
 
+def press_ctrl_c_during(call, after):
+    """Ctrl-C after so many seconds, and again should Python have swallowed it (as in `__del__`)."""
+    ended = threading.Event()
+
+    def press():
+        time.sleep(after)
+        while not ended.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+            ended.wait(3.0)
+
+    def run():
+        try:
+            thread.start()
+            call()
+        finally:
+            ended.set()
+
+    thread = threading.Thread(target=press)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    thread.join()
+
+
 @pytest.mark.parametrize("hooks", [False, True])
 def test_ctrl_c_at_any_moment_leaves_a_model_that_goes_on(hooks):
     model = dense("adam")
     model.fit(X, X, verbose=0)
     callbacks = [LambdaCallback(on_train_batch_end=lambda *_: None)] if hooks else []
-    for wait in (0.003, 0.01, 0.02, 0.05):
-
-        def press(wait=wait):
-            time.sleep(wait)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        thread = threading.Thread(target=press)
-
-        def train(thread=thread):
-            thread.start()
-            model.fit(X, X, epochs=10**6, verbose=0, callbacks=callbacks)
-
-        with pytest.raises(KeyboardInterrupt):
-            train()
-        thread.join()
+    train = lambda: model.fit(X, X, epochs=10**5, verbose=0, callbacks=callbacks)
+    for after in (0.003, 0.01, 0.02, 0.05):
+        press_ctrl_c_during(train, after)
         assert np.isfinite(model.predict(X[:2], verbose=0)).all()
         steps = int(model.optimizer.iterations.numpy())
         model.train_on_batch(X, X)
@@ -243,17 +254,8 @@ def test_ctrl_c_during_evaluate_leaves_batch_statistics():
     )
     model.compile("sgd", "mse")
     x = np.ones((4096, 1), "float32")
-    model.evaluate(x, x, batch_size=1, verbose=0)
-
-    def evaluate_until_stopped():
-        thread.start()
-        while True:
-            model.evaluate(x, x, batch_size=1, verbose=0)
-
-    press = lambda: (time.sleep(0.02), os.kill(os.getpid(), signal.SIGINT))
-    thread = threading.Thread(target=press)
-    with pytest.raises(KeyboardInterrupt):
-        evaluate_until_stopped()
-    thread.join()
+    evaluate = lambda: model.evaluate(x, x, batch_size=1, verbose=0)
+    evaluate()
+    press_ctrl_c_during(lambda: [evaluate() for _ in range(10**4)], 0.02)
     assert all(np.isfinite(w).all() for w in model.get_weights())
     model.fit(x[:8], x[:8], verbose=0)
