@@ -18,6 +18,7 @@ import numpy as np
 from nacre.core import identity, lambdas, safety
 from nacre.core.dtypes import ALLOWED_DTYPES
 from nacre.core.errors import ArgumentError, SerializationError, message, nearest
+from nacre.core.held import Held
 
 T = TypeVar("T")
 
@@ -102,6 +103,22 @@ class _Custom(threading.local):
 
 
 _custom = _Custom()
+
+
+class _Made(threading.local):
+    callback: Callable[[Any, dict[str, Any]], None] | None = None
+
+
+_made = _Made()
+
+
+def told_of_objects(callback: Callable[[Any, dict[str, Any]], None]) -> Held:
+    """Within the scope, `callback(object, config)` is called for each object made from a config.
+
+    Before anything calls or builds it: what a file keeps beside the config, such as a vocabulary,
+    must be there by then.
+    """
+    return Held(_made, "callback", callback)
 
 
 class CustomObjectScope:
@@ -465,6 +482,8 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
         return cls
     inner = inner if isinstance(inner, dict) else {}
     instance = _from_config(cls, inner, safe_mode)
+    if _made.callback is not None:
+        _made.callback(instance, config)
     build = config.get("build_config")
     if build and hasattr(instance, "build_from_config") and not getattr(instance, "built", False):
         instance.build_from_config(_deserialize(build, safe_mode))

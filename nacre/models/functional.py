@@ -14,6 +14,7 @@ from nacre.layers.base.layer import Layer
 from nacre.models.graph import Graph
 from nacre.models.graph_calls import MASKS_END_AT_OPS
 from nacre.models.model import Model
+from nacre.models.old_graphs import calls as old_calls
 from nacre.ops._define import OpCall
 
 
@@ -240,15 +241,16 @@ def _structure(places: Any, tensor: Any) -> Any:
 
 
 def _make_operation(data: dict[str, Any], custom_objects: dict[str, Any] | None) -> Any:
+    if data.get("class_name") in (*old_calls.CLASSES, *old_calls.REFUSED):
+        return old_calls.TensorflowFunction(data)
     module = str(data.get("module") or "")
     if ".ops" in module or data.get("class_name") in ("GetItem", "ConvertToTensor"):
         data = _as_known_op(data)
         call = OpCall.from_config_data(data)
         if call is not None:
             return call
-    operation = deserialize_keras_object(
-        {k: data[k] for k in data if k not in ("inbound_nodes", "name")}, custom_objects
-    )
+    kept = {k: data[k] for k in data if k not in ("inbound_nodes", "name", "build_config")}
+    operation = deserialize_keras_object(kept, custom_objects)
     if not isinstance(operation, Layer):
         # What else a config can name is called with the file's arguments nowhere.
         raise SerializationError(
@@ -259,6 +261,10 @@ def _make_operation(data: dict[str, Any], custom_objects: dict[str, Any] | None)
                 "Do not open files of this kind from people you do not trust.",
             )
         )
+    build_config = data.get("build_config")
+    if build_config and not operation.built and operation.has_own_build:
+        # Others are built by their call, which tells more than shapes: strings, whole numbers.
+        operation.build_from_config(deserialize_keras_object(build_config))
     return operation
 
 
@@ -273,6 +279,14 @@ def _as_known_op(data: dict[str, Any]) -> dict[str, Any]:
 
 def _replay(operation: Any, node: Any, calls: _Calls) -> bool:
     """Call `operation` as a config's node says; False while an input is not there yet."""
+    if isinstance(operation, old_calls.TensorflowFunction):
+        try:
+            arguments = operation.arguments(node, lambda *place: calls.tensor(place))
+        except LookupError:
+            return False
+        operation.call(arguments)
+        calls.note(operation)
+        return True
     try:
         args, kwargs = _node_arguments(node, calls.tensor)
     except LookupError:

@@ -10,7 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import h5py
+
 from nacre.core.names import to_snake_case
+from nacre.layers.base.layer import Layer
 from nacre.saving import hdf5
 from nacre.saving.layout import entries
 
@@ -31,29 +34,29 @@ def collect(model: Any) -> dict[str, bytes]:
     return found
 
 
-_LOOKUPS = ("IntegerLookup", "StringLookup", "TextVectorization")
+# Where an entry of a config says which group its layer has. Files do not hold it: it is written
+# into the config after it was read, over whatever stands there.
+_PLACE = "saved_at"
 
 
-def put_into_config(
-    config: dict[str, Any], files: dict[str, bytes], weights: Any, who: str, path: str = ""
-) -> None:
-    """Write vocabularies into a model's config, as its graph cannot be made without them.
+def note_places(config: dict[str, Any], path: str = "") -> None:
+    """Write into a model's config which group each layer has in the archive.
 
     Args:
         config: The model's config, which is changed.
-        files: The members of the archive.
-        weights: The open weights file, which holds the weights of 'tf_idf'.
-        who: The archive, for errors.
         path: Group of the model.
 
     The groups of layers that do not exist yet follow from the classes in the config.
     """
+    config[_PLACE] = path.rstrip("/")
     inner = config.get("config")
     layers = inner.get("layers") if isinstance(inner, dict) else None
     if not isinstance(layers, list):
         return
     counts: dict[str, int] = {}
     for data in layers:
+        if not isinstance(data, dict):
+            continue
         kind = str(data.get("class_name"))
         is_op = ".ops" in str(data.get("module"))
         if is_op or (kind == "InputLayer" and config.get("class_name") == "Sequential"):
@@ -62,27 +65,58 @@ def put_into_config(
         count = counts.get(name, 0)
         counts[name] = count + 1
         place = f"{path}layers/{name}_{count}" if count else f"{path}layers/{name}"
-        content = files.get(f"{FOLDER}{place}/vocabulary.txt")
-        arguments = data.get("config")
-        is_plain_lookup = kind in _LOOKUPS and isinstance(arguments, dict)
-        if content is not None and is_plain_lookup and arguments.get("vocabulary") is None:
-            tokens: list[Any] = content.decode("utf-8").split("\n")
-            arguments["vocabulary"] = (
-                [int(t) for t in tokens] if kind == "IntegerLookup" else tokens
-            )
-            arrays = hdf5.Arrays(hdf5.subgroup(weights, f"{place}/vars", who), who)
-            if arrays.dataset("idf_weights") is not None:
-                counted = arrays.numbers("idf_weights").ravel()
-                arguments["idf_weights"] = [float(w) for w in counted[: len(tokens)]]
-        put_into_config(data, files, weights, who, f"{place}/")
+        note_places(data, f"{place}/")
 
 
-def restore(model: Any, files: dict[str, bytes]) -> None:
-    """Give every layer its files back. Only plain names within a layer's group are written out."""
-    for entry in entries(model, optimizer=False):
+class Adapted:
+    """Gives layers what `adapt` found as soon as they are made, before the graph calls them.
+
+    Args:
+        files: The members of the archive.
+        weights: The open weights file.
+        who: What errors call the file.
+    """
+
+    def __init__(self, files: dict[str, bytes], weights: h5py.Group, who: str) -> None:
+        self._files = files
+        self._weights = weights
+        self._who = who
+
+    def __call__(self, instance: Any, config: dict[str, Any]) -> None:
+        """Restore an object that was made from `config`, and all it holds by now."""
+        place = config.get(_PLACE)
+        has_graph = getattr(instance, "_graph", None) is not None  # its layers had their turn
+        if isinstance(place, str) and isinstance(instance, Layer) and not has_graph:
+            restore(instance, self._files, place)
+            self._restore_arrays(instance, place)
+
+    def _restore_arrays(self, instance: Layer, place: str) -> None:
+        for entry in entries(instance, optimizer=False):
+            if not isinstance(entry.owner, Layer) or not getattr(entry.owner, "adapts", False):
+                continue
+            path = "/".join(filter(None, (place, entry.path, "vars")))
+            arrays = hdf5.Arrays(hdf5.subgroup(self._weights, path, self._who), self._who)
+            values = {name: arrays.numbers(name) for name in arrays}
+            if values:
+                entry.owner.load_own_variables(values)
+
+
+def restore(root: Any, files: dict[str, bytes], place: str = "") -> None:
+    """Give every layer its files back. Only plain names within a layer's group are written out.
+
+    Args:
+        root: A model or a layer.
+        files: The members of the archive.
+        place: The group of `root`.
+    """
+    beginning = f"{FOLDER}{place}/" if place else FOLDER
+    if not any(name.startswith(beginning) for name in files):
+        return
+    for entry in entries(root, optimizer=False):
         if not hasattr(entry.owner, "load_assets"):
             continue
-        beginning = f"{FOLDER}{entry.path}/"
+        group = "/".join(filter(None, (place, entry.path)))
+        beginning = f"{FOLDER}{group}/"
         own = {n[len(beginning) :]: c for n, c in files.items() if n.startswith(beginning)}
         own = {name: content for name, content in own.items() if is_plain(name)}
         if not own:
@@ -98,4 +132,4 @@ def is_plain(name: str) -> bool:
     return bool(name) and name not in (".", "..") and not any(c in name for c in '/\\:"\0')
 
 
-__all__ = ["FOLDER", "collect", "is_plain", "restore"]
+__all__ = ["FOLDER", "Adapted", "collect", "is_plain", "note_places", "restore"]

@@ -8,26 +8,38 @@ works on plain data; objects are made later, by the registry.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from nacre.core.errors import SerializationError, message
-from nacre.core.registry import builtin
+from nacre.core.registry import builtin, get_registered_object
 from nacre.layers.base.layer import Layer
 from nacre.models.graph_calls import MASKS_END_AT_OPS
 from nacre.saving.migrate_keras1 import from_keras1, is_keras1
 from nacre.saving.old_functions import OLD_HARD_SIGMOID
 
-# Arguments tf.keras 2 wrote that say nothing here: how it computed, or what the class is anyway.
-_GONE = frozenset(
-    "implementation dynamic ragged sparse fused virtual_batch_size renorm renorm_clipping "
-    "renorm_momentum jit_compile is_legacy_optimizer experimental_autocast autocast "
-    "_expects_mask_arg _expects_training_arg input_length time_major build_input_shape "
-    "max_batch_size".split()
-)
-# Arguments that change results when they have another value than this one.
-_MUST_BE: dict[str, Any] = {"time_major": False, "renorm": False, "ragged": False, "sparse": False}
+# Keys of tf.keras 2 that no constructor here takes, with what they must hold; `_ANY` where they say
+# how it computed, or what the class is anyway. Found by comparing `get_config()` of every class of
+# tf.keras 2.15 with the constructors here; the rest comes from files of older versions.
+_ANY = object()
+_OLD_KEYS: dict[str, Any] = {
+    **dict.fromkeys(
+        "implementation dynamic fused jit_compile is_legacy_optimizer experimental_autocast "
+        "autocast _expects_mask_arg _expects_training_arg input_length build_input_shape "
+        "max_batch_size vocabulary_size query_shape key_shape value_shape renorm_clipping "
+        "renorm_momentum".split(),
+        _ANY,
+    ),
+    "groups": 1,  # of transposed, depthwise and separable convolution, where it did nothing
+    "time_major": False,
+    "renorm": False,
+    "virtual_batch_size": None,
+    "ragged": False,
+    "sparse": False,
+    "causal": False,
+}
 
 _CLASSES = {
     "Model": "Functional",
@@ -40,7 +52,10 @@ _CLASSES = {
     "GRUV1": "GRU",
     "LayerNormalizationV2": "LayerNormalization",
     "GroupedQueryAttention": "GroupQueryAttention",
+    "LossScaleOptimizerV3": "LossScaleOptimizer",
 }
+# Parts of module names that tf.keras 2 has and nobody else.
+_OLD_PARTS = re.compile(r"\.(experimental|legacy)\b")
 _MODELS = frozenset(("Functional", "Model", "Sequential"))
 
 
@@ -62,7 +77,7 @@ def migrate_config(config: Any, keras_version: str = "") -> Any:
         config = from_keras1(config)
     if _major(keras_version) >= 3:
         return _mark_operations(config)
-    return migrate_object(config)
+    return migrate_object(config, keras_version)
 
 
 def _major(version: str) -> int:
@@ -73,27 +88,21 @@ def _major(version: str) -> int:
 # -------------------------------------------------------------------- objects
 
 
-def migrate_object(data: Any) -> Any:
-    """Migrate everything within, innermost first."""
+def migrate_object(data: Any, version: str = "") -> Any:
+    """Migrate everything within, innermost first; `version` of Keras wrote it."""
     if isinstance(data, list):
-        return [migrate_object(item) for item in data]
+        return [migrate_object(item, version) for item in data]
     if not isinstance(data, dict):
         return data
     if "class_name" not in data or "config" not in data:
-        return {key: migrate_object(value) for key, value in data.items()}
+        return {key: migrate_object(value, version) for key, value in data.items()}
+    if _is_custom(data):
+        return {**data, "config": migrate_object(data["config"], version)}
     name = _CLASSES.get(str(data["class_name"]), str(data["class_name"]))
     name = name.removeprefix("Custom>")
     result = {**data, "class_name": name}
     if data["class_name"] != name:
         result.pop("registered_name", None)
-    if name in (
-        "TensorFlowOpLayer",
-        "TFOpLambda",
-        "SlicingOpLambda",
-        "ClassMethod",
-        "InstanceProperty",
-    ):
-        raise _tensorflow_operation(data)
     if name in ("Policy", "PolicyV1", "DTypePolicy"):
         inner = data["config"]
         return inner.get("name") if isinstance(inner, dict) else inner
@@ -103,7 +112,7 @@ def migrate_object(data: Any) -> Any:
     if not isinstance(inner, dict):
         return result
     raw_lambda = name == "Lambda"
-    inner = {k: v if raw_lambda else migrate_object(v) for k, v in inner.items()}
+    inner = {k: v if raw_lambda else migrate_object(v, version) for k, v in inner.items()}
     if name in _MODELS or ("layers" in inner and "output_layers" in inner):
         inner = _model(name, inner)
     change = _BY_CLASS.get(name)
@@ -111,8 +120,26 @@ def migrate_object(data: Any) -> Any:
         inner = change(inner)
     if isinstance(inner.get("dtype"), str) and inner["dtype"] in ("infer", "_infer"):
         del inner["dtype"]
-    result["config"] = _known_arguments(name, inner) if _is_layer(name) else inner
+    if _is_layer(name) and "name" in inner:  # an initializer may be called `Identity`, too
+        inner = _old_activations(_known_arguments(name, inner, version))
+    elif inner.get("fn") is not None and builtin("keras.losses", name) is not None:
+        del inner["fn"]  # which function a loss or metric stands for
+    result["config"] = inner
+    if isinstance(result.get("module"), str):
+        result["module"] = _OLD_PARTS.sub("", result["module"])
+    if _is_layer(name) and "build_config" in result:
+        # It holds one shape, which is not what all layers are built from; a call builds them.
+        del result["build_config"]
     return result
+
+
+def _is_custom(data: dict[str, Any]) -> bool:
+    """Whether a class is the user's, even under a built-in one's name: its arguments are its own.
+
+    Within the scope of `custom_objects` only, as names alone do not tell.
+    """
+    names = (data.get("registered_name"), data["class_name"])
+    return any(isinstance(n, str) and get_registered_object(n) is not None for n in names)
 
 
 def _is_layer(name: str) -> bool:
@@ -135,49 +162,45 @@ def _arguments(name: str) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _known_arguments(name: str, config: dict[str, Any]) -> dict[str, Any]:
+def _known_arguments(name: str, config: dict[str, Any], version: str) -> dict[str, Any]:
     """The config without arguments that are gone. Those that mattered are an error."""
     known = _arguments(name)
     if known is None:
         return config
     kept = {}
     for key, value in config.items():
-        if key in known and key not in ("ragged", "sparse"):
+        if key in known and (
+            key not in ("ragged", "sparse") or name not in ("InputLayer", "Input")
+        ):
             kept[key] = value
-        elif key in _MUST_BE and bool(value) != _MUST_BE[key]:
+        elif _says_nothing(name, key):
+            continue
+        elif key in _OLD_KEYS:
+            wanted = _OLD_KEYS[key]
+            if wanted is not _ANY and value != wanted and not (not wanted and not value):
+                raise SerializationError(
+                    message(
+                        f"{name} '{config.get('name')}'",
+                        f"a layer from an older file must have {key}={wanted}",
+                        f"{key}={value!r}",
+                    )
+                )
+        elif value not in (None, False, [], {}):
             raise SerializationError(
                 message(
-                    f"{name} '{config.get('name')}'",
-                    f"a layer from an older file must have {key}={_MUST_BE[key]}",
+                    f"{name} '{config.get('name')}', from a file of Keras {version or '1 or 2'}",
+                    "every argument in a config must be one of the layer's, or at its default",
                     f"{key}={value!r}",
+                    f"If {name} is a class of your own: custom_objects={{{name!r}: ...}}.",
                 )
             )
-        elif key in _GONE or not value or _says_nothing(name, key, value):
-            continue
-        else:
-            kept[key] = value  # the constructor says what it does not know
     return kept
 
 
-def _says_nothing(name: str, key: str, value: Any) -> bool:
+def _says_nothing(name: str, key: str) -> bool:
     """Arguments of the base class that tf.keras 2 wrote for layers they do nothing in."""
     return name.startswith(("Depthwise", "Separable")) and (
-        (key == "groups" and value == 1) or key.startswith("kernel_") or key == "filters"
-    )
-
-
-def _tensorflow_operation(data: dict[str, Any]) -> SerializationError:
-    inner = data["config"] if isinstance(data["config"], dict) else {}
-    what = inner.get("function") or inner.get("name") or data.get("name")
-    return SerializationError(
-        message(
-            f"layer '{data.get('name') or inner.get('name')}'",
-            "a graph must be made of layers; TensorFlow operations stored in it cannot be read",
-            f"{data['class_name']} {what!r}",
-            "Open the model where it was made, replace the operation by a layer or a named, "
-            "registered function in a Lambda layer, and save it again; or build the model here "
-            "and call load_weights on the file.",
-        )
+        key.startswith("kernel_") or key == "filters"
     )
 
 
@@ -352,7 +375,7 @@ def _axis_alone(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _old_activations(config: dict[str, Any]) -> dict[str, Any]:
-    """Keras 2's `hard_sigmoid` has the slope 0.2, today's 1/6."""
+    """Keras 2's `hard_sigmoid` has the slope 0.2, today's 1/6, in whatever layer it is."""
     changed = dict(config)
     for key in ("activation", "recurrent_activation"):
         if config.get(key) == "hard_sigmoid":
@@ -360,13 +383,9 @@ def _old_activations(config: dict[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _recurrent(config: dict[str, Any]) -> dict[str, Any]:
-    return _old_activations(config)
-
-
 def _gru(config: dict[str, Any]) -> dict[str, Any]:
     # Files from before the argument existed hold the form it calls reset_after=False.
-    return _recurrent({"reset_after": False, **config})
+    return {"reset_after": False, **config}
 
 
 def _initializer(config: dict[str, Any]) -> dict[str, Any]:
@@ -380,7 +399,13 @@ def _rate(config: dict[str, Any]) -> dict[str, Any]:
     config = dict(config)
     if "p" in config:
         config["rate"] = config.pop("p")
+    if config.get("noise_shape", 0) is None:
+        del config["noise_shape"]
     return config
+
+
+def _slope(config: dict[str, Any]) -> dict[str, Any]:
+    return {"negative_slope" if key == "alpha" else key: v for key, v in config.items()}
 
 
 def _lambda(config: dict[str, Any]) -> dict[str, Any]:
@@ -405,7 +430,7 @@ def _lambda(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _optimizer(config: dict[str, Any]) -> dict[str, Any]:
-    config = {k: v for k, v in config.items() if k not in _GONE}
+    config = {k: v for k, v in config.items() if k not in _OLD_KEYS}
     for old, new in (("lr", "learning_rate"), ("beta1", "beta_1"), ("beta2", "beta_2")):
         if old in config:
             config[new] = config.pop(old)
@@ -436,17 +461,11 @@ _BY_CLASS: dict[str, _Change] = {
     "InputLayer": _input_layer,
     "BatchNormalization": _axis_alone,
     "Dropout": _rate,
-    "SpatialDropout1D": _rate,
-    "SpatialDropout2D": _rate,
+    "LeakyReLU": _slope,
+    **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"), _rate),
     "Lambda": _lambda,
     "GRU": _gru,
     "GRUCell": _gru,
-    **dict.fromkeys(("LSTM", "LSTMCell", "SimpleRNN", "ConvLSTM2D"), _recurrent),
-    **dict.fromkeys(
-        ("Dense", "Activation", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D",
-         "SeparableConv1D", "Conv2DTranspose", "Conv3DTranspose", "Conv1DTranspose"),
-        _old_activations,
-    ),
     **dict.fromkeys(
         ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal",
          "VarianceScaling", "RandomNormal", "RandomUniform", "TruncatedNormal", "Orthogonal",
@@ -454,10 +473,13 @@ _BY_CLASS: dict[str, _Change] = {
         _initializer,
     ),
     **dict.fromkeys(
-        ("Adam", "SGD", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl", "AdamW",
-         "Adafactor", "Lion"),
+        ("Adam", "SGD", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Ftrl", "AdamW", "Adafactor",
+         "Lion"),
         _optimizer,
     ),
+    "LossScaleOptimizer": lambda config: {k: v for k, v in config.items() if k != "dynamic"},
+    # Its `decay` was that of the momentum.
+    "Nadam": lambda config: _optimizer({k: v for k, v in config.items() if k != "decay"}),
 }  # fmt: skip
 
 

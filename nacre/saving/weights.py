@@ -379,6 +379,11 @@ class _Places:
         found = hdf5.subgroup(self._file, path, self._who)
         if found is None and self._is_old:
             found = hdf5.subgroup(self._file, path.replace("layers", _OLD_LAYERS, 1), self._who)
+        if found is None:
+            # tf.keras 2 calls some layers within others `_key_dense` where Keras 3 has `key_dense`.
+            parent, _, name = path.removesuffix("/vars").rpartition("/")
+            inner = f"{parent}/_{name}" + ("/vars" if path.endswith("/vars") else "")
+            found = hdf5.subgroup(self._file, inner.lstrip("/"), self._who)
         if found is None and self._backslashes:
             # Keras 2.12 on Windows wrote whole paths as names, with backslashes.
             found = hdf5.subgroup(self._file, path.replace("/", "\\"), self._who)

@@ -129,14 +129,6 @@ def test_old_optimizer_state_is_sorted_by_slot(tmp_path):
     ] == [1, 3, 2, 4]
 
 
-def test_tensorflow_operations_in_a_graph_are_refused_by_name():
-    layer = {"class_name": "TFOpLambda", "config": {"function": "math.multiply", "name": "mul"}}
-    config = {"class_name": "Functional", "config": {"layers": [{**layer, "name": "mul"}],
-              "input_layers": [], "output_layers": []}}  # fmt: skip
-    with pytest.raises(SerializationError, match="'mul'.*TFOpLambda 'math.multiply'"):
-        migrate_config(config, "2.8.0")
-
-
 def test_time_major_layers_are_refused_and_its_absence_is_not():
     layer = {"class_name": "LSTM", "config": {"name": "l", "units": 2, "time_major": True}}
     with pytest.raises(SerializationError, match="time_major=False"):

@@ -39,7 +39,7 @@ class Buildable(WeightHolder):
         inside by finding the output's shape.
         """
         shape = args[0] if args else kwargs.get("input_shape")
-        is_own = type(self).build is not Buildable.build
+        is_own = self.has_own_build
         self.built = True
         if shape is None or is_own or all(part.built for part in self._flatten_layers(False)):
             return
@@ -51,6 +51,11 @@ class Buildable(WeightHolder):
             if not self.built:
                 self._maybe_build(named)
 
+    @property
+    def has_own_build(self) -> bool:
+        """Whether its class says how it is built; else finding an output's shape builds it."""
+        return type(self).build is not Buildable.build
+
     def _maybe_build(self, named: dict[str, Any]) -> None:
         if self.built:
             return
@@ -61,7 +66,7 @@ class Buildable(WeightHolder):
         }
         shapes = {k: tuple(v) if _is_flat_shape(v) else v for k, v in shapes.items()}
         names = calling.parameter_names(type(self).build)
-        overridden = type(self).build is not Buildable.build
+        overridden = self.has_own_build
         if (
             overridden
             and any(f"{name}_shape" in names for name in shapes)

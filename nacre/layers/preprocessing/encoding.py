@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -226,6 +228,9 @@ class CategoryEncoding(Layer):
         return config if self.sparse else {k: v for k, v in config.items() if k != "sparse"}
 
 
+_BOUNDARIES_FILE = "boundaries.json"
+
+
 @register("layers/Discretization")
 class Discretization(Layer):
     """Put numbers into bins.
@@ -329,6 +334,33 @@ class Discretization(Layer):
         """Forget what `adapt` found."""
         if self.num_bins is not None:
             self.bin_boundaries = None
+
+    adapts = True
+    _names_arrays = True
+
+    def save_own_variables(self, store: Any) -> None:
+        """Nothing: a config holds the boundaries, and files beside it what configs do not."""
+
+    def load_own_variables(self, store: Any) -> None:
+        """Find the boundaries in what tf.keras 2 kept: values that were met, and their weights."""
+        if self.num_bins is None or self.bin_boundaries is not None or "0" not in store.keys():
+            return
+        values, weights = np.asarray(store["0"], "float64")
+        wanted = np.arange(1, self.num_bins) / self.num_bins
+        shares = np.cumsum(weights) / weights.sum()
+        self.bin_boundaries = [float(b) for b in np.interp(wanted, shares, values)]
+
+    def save_assets(self, folder: str) -> None:
+        """Write boundaries that `adapt` found, which the config of a layer around may not hold."""
+        if self.num_bins is not None and self.bin_boundaries is not None:
+            text = json.dumps(self.bin_boundaries)
+            (Path(folder) / _BOUNDARIES_FILE).write_text(text, encoding="utf-8")
+
+    def load_assets(self, folder: str) -> None:
+        """Read the boundaries from a folder `save_assets` wrote."""
+        path = Path(folder) / _BOUNDARIES_FILE
+        if self.num_bins is not None and path.exists():
+            self.bin_boundaries = self._checked(json.loads(path.read_text(encoding="utf-8")))
 
     def call(self, inputs: Any) -> Any:
         """The bins."""

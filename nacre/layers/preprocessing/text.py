@@ -273,6 +273,7 @@ class TextVectorization(HostLayer):
         """Read the vocabulary from a folder `save_assets` wrote."""
         self._lookup_layer.load_assets(folder)
 
+    adapts = True
     _names_arrays = True
 
     def save_own_variables(self, store: Any) -> None:

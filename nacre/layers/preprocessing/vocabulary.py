@@ -416,6 +416,7 @@ class IndexLookup(Layer):
             weights = None if self.output_mode != "tf_idf" else np.ones(len(tokens))
             self.set_vocabulary(tokens, weights)
 
+    adapts = True
     _names_arrays = True
 
     def save_own_variables(self, store: Any) -> None:

@@ -173,7 +173,9 @@ def load(
             file, hdf5.CHECKSUMS
         )
         with naming(who, "model_config"):
-            config = migrate_config(config, version)
+            # A class of the user's may have a built-in one's name.
+            with CustomObjectScope(custom_objects):
+                config = migrate_config(config, version)
             if by_nacre:
                 config = from_first_nacre(config)
             config, functions = take_out_code(config, who)
@@ -226,6 +228,9 @@ def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
         return
     optimizer, group = found
     names = hdf5.names_attribute(group, "weight_names") or []
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if inner is not None and len(names) != len(optimizer.variables):
+        optimizer = inner  # tf.keras 2 writes nothing of its loss scaling
     if names:
         arrays = hdf5.Arrays(group, who)
         weights.carry_out(weights.optimizer_steps(optimizer, arrays, names, who, names))

@@ -10,10 +10,16 @@ from typing import Any
 from nacre.core import safety
 from nacre.core.errors import FileFormatError, SerializationError, message
 from nacre.core.file_errors import naming, passed_users_code
-from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
+from nacre.core.registry import (
+    CustomObjectScope,
+    deserialize_keras_object,
+    plain_config,
+    told_of_objects,
+)
 from nacre.core.warning import warn
 from nacre.models import mask_flow
 from nacre.models.graph_calls import MASKS_END_AT_OPS
+from nacre.optimizers import Optimizer
 from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import from_first_nacre, migrate_config
@@ -127,27 +133,37 @@ def load(
     is_old = version.split(".")[0] in ("1", "2")
     with naming(who, archive.CONFIG):
         if is_old:
-            config = migrate_config(config, version)
+            # A class of the user's may have a built-in one's name.
+            with CustomObjectScope(custom_objects):
+                config = migrate_config(config, version)
         if by_nacre:
             config = from_first_nacre(counted_apart(config))
-        with hdf5.open_file(files[archive.WEIGHTS], who) as file:
-            assets.put_into_config(config, files, file, who)
+        assets.note_places(config)
         config, functions = take_out_code(config, who)
-    with CustomObjectScope({**functions, **(custom_objects or {})}):
+    with (
+        CustomObjectScope({**functions, **(custom_objects or {})}),
+        hdf5.open_file(files[archive.WEIGHTS], who) as file,
+    ):
         with naming(who, archive.CONFIG):
-            model = deserialize_keras_object(config)
+            with told_of_objects(assets.Adapted(files, file, who)):
+                model = deserialize_keras_object(config)
             need_model(model)
             assets.restore(model, files)
-        with hdf5.open_file(files[archive.WEIGHTS], who) as file:
-            with naming(who, archive.WEIGHTS):
-                weights.restore(model, file, who, is_new=True)
-            if compile and compile_config:
-                if is_old:
-                    with naming(who, "compile arguments"):
-                        compile_config = migrate_compile(compile_config, model)
-                compile_model(model, compile_config, who)
-                with naming(who, f"optimizer in {archive.WEIGHTS}"):
-                    weights.restore_optimizer(model, file, who)
+        with naming(who, archive.WEIGHTS):
+            weights.restore(model, file, who, is_new=True)
+        if compile and compile_config:
+            if is_old:
+                with naming(who, "compile arguments"):
+                    compile_config = migrate_compile(compile_config, model)
+            compile_model(model, compile_config, who)
+            with naming(who, f"optimizer in {archive.WEIGHTS}"):
+                weights.restore_optimizer(model, file, who)
+            if is_old and isinstance(model.optimizer, Optimizer) and "optimizer" not in file:
+                warn(
+                    f"{who} holds no state of optimizer '{model.optimizer.name}': tf.keras 2 "
+                    "leaves out that of its legacy optimizers in .keras files. Training starts "
+                    "with a fresh state; an .h5 file of the same model has it."
+                )
     if not by_nacre or metadata.get(MASKS_END_AT_OPS):
         mask_flow.set_end_at_ops(model, True)
     return model
