@@ -64,6 +64,23 @@ def frame_columns(value: Any) -> Any:
     return value
 
 
+def in_other_order(first: Any, second: Any) -> bool:
+    """Whether two tables of pandas name the same rows in another order, so that pairing them by
+    position looks like a slip. A default index (0, 1, 2 ...) names nothing."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        return False
+    kinds = (pandas.DataFrame, pandas.Series)
+    if not isinstance(first, kinds) or not isinstance(second, kinds):
+        return False
+    one, other = first.index, second.index
+    if isinstance(one, pandas.RangeIndex) or isinstance(other, pandas.RangeIndex):
+        return False
+    if len(one) != len(other) or one.equals(other) or not one.is_unique:
+        return False
+    return bool(one.isin(other).all())
+
+
 def _of_pandas(value: Any, who: str) -> np.ndarray:
     pandas = sys.modules["pandas"]
     if not isinstance(value, pandas.DataFrame):
@@ -211,4 +228,4 @@ def _joined(columns: list[np.ndarray], names: list[str], rows: int, who: str) ->
     return joined
 
 
-__all__ = ["frame_columns", "is_table", "table_to_numpy"]
+__all__ = ["frame_columns", "in_other_order", "is_table", "table_to_numpy"]

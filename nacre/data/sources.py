@@ -137,6 +137,17 @@ class ArraySource:
             for leaf, dtype in zip(self.leaves, self.dtypes, strict=True)
         ]
 
+    def non_finite(self) -> str:
+        """Where the first number stands that is NaN or infinite; empty when there is none."""
+        for leaf, label in zip(self.leaves, self.labels, strict=True):
+            if not isinstance(leaf, np.ndarray) or leaf.dtype.kind != "f" or not leaf.size:
+                continue
+            wrong = ~np.isfinite(leaf)
+            if wrong.any():
+                place = np.argwhere(wrong)[0]
+                return f"{label} holds {leaf[tuple(place)]} in row {place[0]}"
+        return ""
+
     def pack(self, leaves: list[Any]) -> Any:
         """Leaves in the structure (x, y, sample_weight)."""
         return tree.pack_sequence_as(self.structure, leaves)

@@ -113,8 +113,11 @@ class Trainable(Layer):
         """Train for a number of epochs and return the `History`.
 
         Args:
-            x: Arrays (NumPy, JAX, torch, pandas), lists or dicts of them, a generator of batches, a
-                `PyDataset`, or any iterable of batches.
+            x: Arrays (NumPy, JAX, torch), frames and columns of pandas and polars, sparse matrices
+                of SciPy (made dense a batch at a time), lists or dicts of these, a generator of
+                batches, a `PyDataset`, or any iterable of batches. Rows are paired by position,
+                never by index. Missing values are refused. Integers become int32 and are refused
+                where they do not fit; for inputs of floats they become floats.
             y: Targets, when `x` is arrays.
             batch_size: Rows a step; 32 by default.
             epochs: The number of the last epoch.
@@ -131,7 +134,8 @@ class Trainable(Layer):
                 one array for all, a list with one (or None) an output, or a dict by name, where
                 outputs left out count 1. What has weight 0 counts nowhere.
             initial_epoch: The epoch to begin with.
-            steps_per_epoch: Steps an epoch; needed for sources without end.
+            steps_per_epoch: Steps an epoch; needed for sources without end. More than the data has
+                go on with it from its beginning; a generator that is used up ends training.
             validation_steps, validation_batch_size, validation_freq: The same for validation.
 
         Raises:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.ops import linalg, logic, math, shaping
@@ -37,6 +38,32 @@ _UNARY: dict[str, Callable[..., Any]] = {
     "neg": math.negative,
     "abs": math.absolute,
     "invert": logic.logical_not,
+}
+
+
+# Functions of NumPy that mean what the op of that name means.
+_OF_UFUNCS: dict[str, Callable[..., Any]] = {
+    **{
+        name: getattr(math, name)
+        for name in (
+            "add subtract multiply divide floor_divide mod power negative absolute sign sqrt "
+            "square exp expm1 log log10 log1p log2 logaddexp sin cos tan arcsin arccos arctan "
+            "arctan2 sinh cosh tanh arcsinh arccosh arctanh maximum minimum floor ceil trunc "
+            "reciprocal"
+        ).split()
+        if hasattr(math, name)
+    },
+    **{
+        name: getattr(logic, name)
+        for name in (
+            "equal not_equal less less_equal greater greater_equal logical_and logical_or "
+            "logical_not logical_xor isnan isinf isfinite"
+        ).split()
+        if hasattr(logic, name)
+    },
+    "remainder": math.mod,
+    "true_divide": math.divide,
+    "matmul": linalg.matmul,
 }
 
 
@@ -75,6 +102,30 @@ def _round(self: Any, ndigits: int | None = None) -> Any:
     return math.round(self, ndigits or 0)
 
 
+def _array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """NumPy's functions of single numbers, such as np.log, as the ops of their names.
+
+    Raises:
+        ArgumentError: There is no such op, or NumPy is asked for more than the plain function.
+    """
+    operation = _OF_UFUNCS.get(ufunc.__name__)
+    if operation is not None and method == "__call__" and not kwargs:
+        return operation(*inputs)
+    asked = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    given = f" with {', '.join(kwargs)}" if kwargs else ""
+    tensor = next(x for x in (*inputs, self) if isinstance(x, KerasTensor))
+    raise ArgumentError(
+        message(
+            f"Symbolic tensor '{tensor.name}' of shape {tensor.shape}",
+            "it has no values yet, so NumPy cannot compute with it",
+            asked + given,
+            f"Use nacre.ops.{ufunc.__name__}(x)."
+            if operation is not None
+            else "Use functions of nacre.ops, or put the code into the call() of a layer.",
+        )
+    )
+
+
 def _install(cls: type, leave_out: tuple[str, ...] = ()) -> None:
     identity_hash = cls.__hash__
     for name, (operation, has_reflected) in _BINARY.items():
@@ -101,6 +152,7 @@ def _squeeze(self: Any, axis: Any = None) -> Any:
     return shaping.squeeze(self, axis)
 
 
+KerasTensor.__array_ufunc__ = _array_ufunc  # type: ignore[assignment]
 KerasTensor.reshape = _reshape  # type: ignore[attr-defined]
 KerasTensor.squeeze = _squeeze  # type: ignore[attr-defined]
 # Symbolic tensors are equal when they are the same: graphs look for them in lists.

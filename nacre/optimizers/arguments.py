@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from nacre.core.errors import ArgumentError, message, refuse_unknown
 from nacre.optimizers.schedules.decay import InverseTimeDecay
 
@@ -36,6 +38,19 @@ def learning_rate_of(optimizer: Any, learning_rate: Any, kwargs: dict[str, Any])
             )
         )
     return InverseTimeDecay(float(learning_rate), decay_steps=1, decay_rate=float(decay))
+
+
+def refuse_negative_rate(who: str, rate: Any) -> None:
+    """Raise for a step size that is negative, which climbs the loss, or no finite number."""
+    if isinstance(rate, int | float | np.number) and not 0 <= float(rate) < float("inf"):
+        raise ArgumentError(
+            message(
+                who,
+                "learning_rate must be a finite number from 0",
+                repr(float(rate)),
+                "To maximise a quantity give its negative as the loss.",
+            )
+        )
 
 
 def check_common(

@@ -27,7 +27,7 @@ from nacre.core.scope import StatelessScope, in_stateless_scope
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers import gradients as clipping
-from nacre.optimizers.arguments import check_common, learning_rate_of
+from nacre.optimizers.arguments import check_common, learning_rate_of, refuse_negative_rate
 from nacre.optimizers.schedules.base import LearningRateSchedule
 from nacre.optimizers.variables import OptimizerVariables
 
@@ -159,6 +159,7 @@ class Optimizer(OptimizerVariables):
                     "Pass learning_rate=0.001.",
                 )
             )
+        refuse_negative_rate(type(self).__name__, rate)
         return self._own_scalar(float(rate), floatx(), "learning_rate")
 
     # Step size and step number ------------------------------------------------------------------
@@ -192,6 +193,7 @@ class Optimizer(OptimizerVariables):
                 self._variables = [v for v in self._variables if v is not current]
             self._learning_rate = learning_rate
         elif isinstance(current, Variable):
+            refuse_negative_rate(f"optimizer '{self.name}'", learning_rate)
             current.assign(learning_rate)
         else:
             raise ArgumentError(

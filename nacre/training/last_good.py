@@ -166,13 +166,16 @@ def _lent(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     return {name: [_on_device(v) for v in arrays] for name, arrays in values.items()}
 
 
-def not_finite(who: str, found: Spoiled | None, epoch: int, step: int) -> NonFiniteError:
+def not_finite(
+    who: str, found: Spoiled | None, epoch: int, step: int, in_data: str = ""
+) -> NonFiniteError:
     """The error for a training that has left the numbers.
 
     Args:
         who: The method that was called.
         found: What was found, if anything.
         epoch, step: Where it was noticed, from 0.
+        in_data: Where the data holds such a number, when it does.
     """
     if found is None:
         kept = "The weights may be spoiled: load the last checkpoint."
@@ -182,6 +185,7 @@ def not_finite(who: str, found: Spoiled | None, epoch: int, step: int) -> NonFin
     place = f"step {step + 1} of the epoch, epoch {epoch + 1}"
     is_loss = found is None or found.is_loss
     got = f"nan or inf at {place}" if is_loss else f"a gradient that is nan or inf at {place}"
+    got += f"; {in_data}" if in_data else ""
     return NonFiniteError(
         message(
             who,

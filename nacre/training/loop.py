@@ -501,7 +501,8 @@ class TrainRun:
         handlers = [c for c in self.runner.callbacks if handles_non_finite_loss(c)]
         if not handlers:
             self.sync()
-            raise not_finite(self.who, found, self._epoch, step)
+            in_data = self.source.non_finite() if isinstance(self.source, ArraySource) else ""
+            raise not_finite(self.who, found, self._epoch, step, in_data)
         self.sync()
         for callback in handlers:
             callback.on_non_finite_loss(step, {"loss": float("nan")})

@@ -22,6 +22,7 @@ from nacre.core.host_arrays import (
 from nacre.core.memory import CPU_BUDGET_BYTES
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
+from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.row_batches import RowBatches
 from nacre.data.rows import device_dtype, is_array_like
@@ -60,6 +61,15 @@ def make_source(
     if isinstance(x, ArraySource | BatchSource):
         return x
     if is_array_like(x):
+        if in_other_order(x, y):
+            warn(
+                message(
+                    who,
+                    "rows of x and y are paired by position, never by index",
+                    "the same index in another order",
+                    "Shuffle both alike, as y.loc[x.index] does.",
+                )
+            )
         return ArraySource(x, y, sample_weight, who)
     if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
         raise DataError(

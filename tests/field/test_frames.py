@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -175,9 +174,13 @@ def test_rows_are_paired_by_position_never_by_index() -> None:
     y = pd.Series([1.0, 2.0, 3.0], index=["z", "y", "x"])
     model = summing()
     expected = model.evaluate(ROWS, np.array([1.0, 2, 3]), verbose=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with pytest.warns(UserWarning, match="paired by position, never by index"):
         assert model.evaluate(FRAME, y, verbose=0) == pytest.approx(expected)
+    # No word where an index says nothing: a default one, or one that names other rows.
+    for index in (None, ["p", "q", "r"], ["x", "y", "z"]):
+        assert model.evaluate(FRAME, pd.Series([1.0, 2, 3], index=index), verbose=0) is not None
+    shuffled = FRAME.reset_index(drop=True)
+    assert model.evaluate(shuffled, pd.Series([1.0, 2, 3], index=[2, 1, 0]), verbose=0) is not None
 
 
 def test_large_integers_beside_floats_are_told() -> None:

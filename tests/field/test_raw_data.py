@@ -12,7 +12,14 @@ import pytest
 
 import nacre as keras
 from nacre import layers
-from nacre.core.errors import ArgumentError, DataError, DTypeError, LossInputError, ShapeError
+from nacre.core.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    LossInputError,
+    NonFiniteError,
+    ShapeError,
+)
 
 ROWS = np.arange(12, dtype="float32").reshape(3, 4)
 SUMS = ROWS.sum(axis=1)
@@ -302,3 +309,46 @@ def test_shuffle_is_yes_or_no() -> None:
             summing().fit(ROWS, Y, shuffle=shuffle, verbose=0)
     for shuffle in (True, False, np.True_, 0, 1, "batch"):
         summing().fit(ROWS, Y, shuffle=shuffle, verbose=0)
+
+
+def test_a_loss_that_is_nan_names_where_the_data_is() -> None:
+    x = ROWS.copy()
+    x[2, 1] = np.nan
+    with pytest.raises(NonFiniteError, match="x holds nan in row 2"):
+        summing().fit(x, Y, verbose=0)
+    with pytest.raises(NonFiniteError, match="y holds inf in row 0"):
+        summing().fit(ROWS, np.array([np.inf, 1.0, 2.0]), verbose=0)
+
+
+@pytest.mark.parametrize("rate", [-0.1, float("nan"), float("inf"), np.float32(-1)])
+def test_a_learning_rate_is_not_negative(rate: Any) -> None:
+    with pytest.raises(ArgumentError, match="learning_rate must be a finite number from 0"):
+        keras.optimizers.SGD(rate)
+    optimizer = keras.optimizers.Adam(0.0)
+    with pytest.raises(ArgumentError, match="learning_rate must be a finite number from 0"):
+        optimizer.learning_rate = rate
+
+
+# -------------------------------------------------------------------- NumPy on symbolic tensors
+
+
+def test_functions_of_numpy_on_symbolic_tensors_are_ops() -> None:
+    x = keras.Input((4,))
+    y = np.maximum(np.log(np.add(x, 1.0)), np.float32(0.5)) + np.ones(4, "float32") * x
+    y = np.multiply(np.float32(2), y) - np.sqrt(np.abs(x))
+    expected = 2 * (np.maximum(np.log(ROWS + 1), 0.5) + ROWS) - np.sqrt(ROWS)
+    found = keras.Model(x, y).predict(ROWS, verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert np.greater(x, 0).dtype == "bool"
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [(lambda x: np.add.reduce(x), r"numpy.add.reduce.*nacre.ops.add"),
+     (lambda x: np.log(x, where=True), r"numpy.log with where"),
+     (lambda x: np.spacing(x), r"numpy.spacing.*functions of nacre.ops"),
+     (lambda x: np.asarray(x), "become a NumPy array")],
+)  # fmt: skip
+def test_what_numpy_cannot_do_there_says_what_to_use(use: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=f"no values yet.*{message}"):
+        use(keras.Input((4,)))
