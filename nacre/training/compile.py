@@ -23,6 +23,7 @@ from nacre.core.terminal import show
 from nacre.losses.loss import Loss
 from nacre.metrics import from_logits
 from nacre.metrics.metric import Metric, name_apart
+from nacre.training.arguments import require_number, whole_number
 
 
 class Output:
@@ -71,16 +72,17 @@ class CompiledTraining:
             "weighted_metrics": weighted_metrics,
         }
         _check_names(loss, metrics, weighted_metrics)
-        if steps_per_execution is not None and (
-            not isinstance(steps_per_execution, int) or steps_per_execution < 1
-        ):
-            raise ArgumentError(
-                message(
-                    f"{self.who}.compile",
-                    "steps_per_execution must be a positive int or None",
-                    repr(steps_per_execution),
-                )
-            )
+        who = f"{self.who}.compile"
+        if isinstance(steps_per_execution, str) and steps_per_execution == "auto":
+            steps_per_execution = None  # chosen by measuring, as without it
+        steps_per_execution = whole_number(steps_per_execution, "steps_per_execution", who)
+        for weight in tree.flatten(loss_weights):
+            if weight is not None:
+                require_number(weight, "each of loss_weights", who)
+        for name, value in (("run_eagerly", run_eagerly), ("auto_scale_loss", auto_scale_loss)):
+            if isinstance(value, str):  # "False" would be true
+                rule = f"{name} must be True or False"
+                raise ArgumentError(message(who, rule, repr(value)[:100]))
         self.run_eagerly = bool(run_eagerly)
         self.steps_per_execution = steps_per_execution
         self.jit_compile = jit_compile

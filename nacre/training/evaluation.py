@@ -16,6 +16,7 @@ from nacre.data.prefetch import prefetched
 from nacre.data.rows import sent
 from nacre.data.sources import ArraySource, BatchSource, used
 from nacre.training import pace, prepare
+from nacre.training.arguments import verbosity, whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import finisher, host_logs
 from nacre.training.state import State
@@ -43,12 +44,13 @@ def evaluate(
     prepare.refuse_unknown(who, kwargs, evaluate)
     trainer = prepare.require_compiled(model, "evaluate")
     source = prepare.make_source(x, y, sample_weight, who)
-    rows = prepare.positive_int(batch_size, "batch_size", who, 32)
-    steps = prepare.positive_int(steps, "steps", who)
+    rows = whole_number(batch_size, "batch_size", who, 32)
+    steps = whole_number(steps, "steps", who)
+    verbose = verbosity(verbose, who)
+    prepare.require_flag(return_dict, "return_dict", who)
     with used(source) as keep:
         source = keep(prepare.staged(model, source, rows, who))
         run = EvaluationRun(model, trainer, source, rows, steps, who)
-        verbose = 1 if verbose == "auto" else int(verbose)
         runner = CallbackList.of(callbacks, model, verbose, run.steps)
         if verbose:
             trainer.say_choices()
@@ -271,6 +273,7 @@ def _floats(logs: dict[str, Any]) -> dict[str, Any]:
 def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
     """The loss and the metrics on one batch; see `Model.test_on_batch`."""
     who = f"{model._who()}.test_on_batch"
+    prepare.require_flag(return_dict, "return_dict", who)
     trainer = prepare.require_compiled(model, "test_on_batch")
     source = ArraySource(x, y, sample_weight, who)
     with used() as keep:

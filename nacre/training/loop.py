@@ -30,6 +30,12 @@ from nacre.data.sources import (
     used,
 )
 from nacre.training import evaluation, pace, prepare
+from nacre.training.arguments import (
+    require_number,
+    validation_epochs,
+    verbosity,
+    whole_number,
+)
 from nacre.training.compile import CompiledTraining
 from nacre.training.kept_programs import KeptPrograms
 from nacre.training.last_good import LastGood, Ran, not_finite
@@ -65,9 +71,17 @@ def fit(
     who = f"{model._who()}.fit"
     prepare.refuse_unknown(who, kwargs, fit)
     trainer = prepare.require_compiled(model, "fit")
-    rows = prepare.positive_int(batch_size, "batch_size", who, 32)
-    epochs = prepare.positive_int(epochs, "epochs", who, 1)
-    steps = prepare.positive_int(steps_per_epoch, "steps_per_epoch", who)
+    rows = whole_number(batch_size, "batch_size", who, 32)
+    epochs = whole_number(epochs, "epochs", who, 1, least=0)
+    initial_epoch = whole_number(initial_epoch, "initial_epoch", who, 0, least=0)
+    steps = whole_number(steps_per_epoch, "steps_per_epoch", who)
+    held_rows = whole_number(validation_batch_size, "validation_batch_size", who, rows)
+    held_steps = whole_number(validation_steps, "validation_steps", who)
+    frequency = validation_epochs(validation_freq, who)
+    require_number(0 if validation_split is None else validation_split, "validation_split", who)
+    verbose = verbosity(verbose, who)
+    if initial_epoch >= epochs:
+        warn(_no_epoch(who, initial_epoch, epochs))
     prepare.require_flag(shuffle, "shuffle", who, ("batch",))
     source = prepare.make_source(x, y, sample_weight, who, shuffle=bool(shuffle))
     source, validation = prepare.validation_source(validation_data, validation_split, source, who)
@@ -76,20 +90,15 @@ def fit(
         run = TrainRun(model, trainer, source, rows, steps, shuffle, who, class_weight)
         held_out = None
         if validation is not None:
-            held_rows = prepare.positive_int(
-                validation_batch_size, "validation_batch_size", who, rows
-            )
-            held_steps = prepare.positive_int(validation_steps, "validation_steps", who)
             held_who = f"{who}, validation"
             validation = keep(prepare.staged(model, validation, held_rows, held_who))
             held_out = evaluation.EvaluationRun(
                 model, trainer, validation, held_rows, held_steps, held_who
             )
-        verbose = 1 if verbose == "auto" else int(verbose)
         runner = CallbackList.of(
             callbacks, model, verbose, run.steps, epochs=epochs, add_history=True
         )
-        validated = _validated(initial_epoch, epochs, validation_freq)
+        validated = _validated(initial_epoch, epochs, frequency)
         runner.check_run(
             run_plan(
                 model,
@@ -145,6 +154,7 @@ class TrainRun:
         self._epoch = 0
         self._scales_loss = hasattr(trainer.optimizer, "inner_optimizer")
         self._last_good = LastGood(self.state, is_wanted=not self._scales_loss)
+        self._has_run = False
         self._put: Any = None  # what was put into the variables last
         self._is_continued = False
         self._logs: Any = {}
@@ -205,7 +215,8 @@ class TrainRun:
         self.sync()
         if self.background is not None:
             self.background.shutdown(wait=False, cancel_futures=True)
-        self.trainer.optimizer.finalize_variable_values(self.state.groups["trainable"])
+        if self._has_run:
+            self.trainer.optimizer.finalize_variable_values(self.state.groups["trainable"])
         self.runner.on_train_end(self._last_logs, reason=reason)
 
     def _one_epoch(self, epoch: int) -> dict[str, Any]:
@@ -447,6 +458,7 @@ class TrainRun:
 
         def keep(result: Any) -> None:
             self.values, self._logs, bad = result
+            self._has_run = True
             self._pending.append((ran.step, bad))
             self._last_good.remember(ran)
 
@@ -530,7 +542,16 @@ def _padded(array: Any, size: int) -> Any:
     return padded
 
 
-def _validated(first: int, epochs: int, validation_freq: Any) -> Collection[int]:
+def _no_epoch(who: str, initial_epoch: int, epochs: int) -> str:
+    return message(
+        who,
+        "epochs is the number of the last epoch, so nothing is trained",
+        f"initial_epoch={initial_epoch}, epochs={epochs}",
+        f"To train {max(epochs, 1)} more, pass epochs={initial_epoch + max(epochs, 1)}.",
+    )
+
+
+def _validated(first: int, epochs: int, validation_freq: int | frozenset[int]) -> Collection[int]:
     """The epochs (from 0) that end with validation: every so many, or those listed (from 1)."""
     if isinstance(validation_freq, int):
         before = first // validation_freq  # times that were due before the first epoch
@@ -543,6 +564,7 @@ def train_on_batch(
 ) -> Any:
     """One step on one batch; see `Model.train_on_batch`."""
     who = f"{model._who()}.train_on_batch"
+    prepare.require_flag(return_dict, "return_dict", who)
     trainer = prepare.require_compiled(model, "train_on_batch")
     source: Any = ArraySource(x, y, sample_weight, who)
     with used() as keep:

@@ -20,6 +20,7 @@ from nacre.data.sources import ArraySource, standard_batch, used
 from nacre.layers.base import tracking
 from nacre.ops.kernels.placement import own_program
 from nacre.training import prepare
+from nacre.training.arguments import verbosity, whole_number
 
 IN_FLIGHT = 4  # batches whose results are not fetched yet
 
@@ -38,7 +39,10 @@ def predict(
     if (
         type(x) is np.ndarray
         and x.ndim
+        and (batch_size is None or (type(batch_size) is int and batch_size > 0))
         and 0 < len(x) <= (batch_size or 32)
+        and (type(verbose) is int or verbose == "auto")
+        and steps is None
         and callbacks is None
         and not kwargs
         and x.dtype.kind in "fiub"
@@ -49,12 +53,13 @@ def predict(
         return _small(model, x)
     who = f"{model._who()}.predict"
     prepare.refuse_unknown(who, kwargs, predict)
-    rows = prepare.positive_int(batch_size, "batch_size", who, 32)
+    rows = whole_number(batch_size, "batch_size", who, 32)
+    steps = whole_number(steps, "steps", who)
+    verbose = verbosity(verbose, who)
     source = prepare.make_source(x, None, None, who)
     with used(source) as keep:
         on_host = not model._runs_eagerly()
         source = keep(prepare.staged(model, source, rows, who, on_host=on_host))
-        verbose = 1 if verbose == "auto" else int(verbose)
         if isinstance(source, ArraySource):
             rows = min(rows, source.num_rows)
             total = -(-source.num_rows // rows)

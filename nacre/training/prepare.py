@@ -421,15 +421,6 @@ def validation_source(
     return source, make_source(validation_data, None, None, f"{who}, validation_data")
 
 
-def positive_int(value: Any, name: str, who: str, default: int | None = None) -> Any:
-    """An argument that must be a positive int, or None for its default."""
-    if value is None:
-        return default
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ArgumentError(message(who, f"{name} must be a positive int", repr(value)))
-    return int(value)
-
-
 def require_flag(value: Any, name: str, who: str, also: tuple[str, ...] = ()) -> None:
     """Raise unless an argument is True, False, 0 or 1, or one of the words in `also`."""
     if isinstance(value, bool | int | np.bool_ | np.integer) and value in (0, 1):

@@ -1,0 +1,94 @@
+"""Checking the numbers and switches of `compile`, `fit`, `evaluate` and `predict`, at their door.
+
+Whole floats are whole numbers: `steps_per_epoch=np.ceil(len(x) / 32)` is one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nacre.core.errors import ArgumentError, message
+
+
+def whole_number(
+    value: Any, name: str, who: str, default: int | None = None, least: int = 1
+) -> Any:
+    """An argument that must be a whole number from `least` (0 or 1) on, or None for its default.
+
+    Raises:
+        ArgumentError: It is none.
+    Example:
+        >>> import numpy as np
+        >>> whole_number(np.ceil(6.5), "steps", "model.fit")
+        7
+    """
+    if value is None:
+        return default
+    found = _number(value)
+    if found >= least and found.is_integer():
+        return int(value)
+    rule = f"{name} must be a positive int" if least else f"{name} must be an int from 0 on"
+    fix = ""
+    if isinstance(value, str) and value.strip().isdigit():
+        fix = f"Pass {name}={int(value)}, without quotes."
+    elif found > least and math.isfinite(found):
+        fix = f"Pass {name}={int(found)}, or {name}=math.ceil(...)."
+    raise ArgumentError(message(who, rule, repr(value)[:100], fix))
+
+
+def verbosity(value: Any, who: str) -> int:
+    """`verbose` as 0 (silent), 1 (bar) or 2 (a line an epoch) and above; 'auto' is 1, None 0.
+
+    Raises:
+        ArgumentError: It is something else.
+    """
+    if value is None or isinstance(value, bool | np.bool_):
+        return int(bool(value))
+    if isinstance(value, str) and value == "auto":
+        return 1
+    found = _number(value)
+    if found >= 0 and found.is_integer():
+        return int(found)
+    fix = "Pass verbose=2 for one line an epoch."
+    raise ArgumentError(message(who, "verbose must be 0, 1, 2 or 'auto'", repr(value)[:100], fix))
+
+
+def validation_epochs(value: Any, who: str) -> int | frozenset[int]:
+    """`validation_freq` as a number of epochs, or as the set of epochs (from 1) with validation.
+
+    Raises:
+        ArgumentError: It is neither.
+    """
+    if isinstance(value, list | tuple | set | frozenset | range | np.ndarray):
+        return frozenset(
+            whole_number(epoch, "each epoch of validation_freq", who)
+            for epoch in (value.ravel() if isinstance(value, np.ndarray) else value)
+        )
+    found = _number(value)
+    if found >= 1 and found.is_integer():
+        return int(found)
+    rule = "validation_freq must be a positive int or a list of epochs, counted from 1"
+    fix = "To train without validation, leave validation_data out."
+    raise ArgumentError(message(who, rule, repr(value)[:100], fix if value == 0 else ""))
+
+
+def require_number(value: Any, name: str, who: str) -> None:
+    """Raise unless an argument is a number other than NaN."""
+    if math.isnan(_number(value)):
+        raise ArgumentError(message(who, f"{name} must be a number", repr(value)[:100]))
+
+
+def _number(value: Any) -> float:
+    """The value as a float; NaN for what is no number."""
+    if isinstance(value, bool | np.bool_ | str) or np.ndim(value):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+__all__ = ["require_number", "validation_epochs", "verbosity", "whole_number"]
