@@ -119,6 +119,22 @@ def test_a_wrapped_layer_says_which_of_its_steps_are_left(inner: Any, kept: Any)
     assert layer(symbolic)._keras_mask.shape == (None, *kept.shape[1:])
 
 
+def test_a_mask_made_within_steps_goes_on_to_what_reads_steps() -> None:
+    ids = np.array([[[1, 2, 0], [3, 0, 0]], [[0, 0, 0], [1, 1, 1]]])
+    inputs = nacre.Input((2, 3))
+    x = layers.TimeDistributed(layers.Embedding(5, 2, mask_zero=True))(inputs)
+    x = layers.TimeDistributed(layers.LSTM(2))(x)
+    model = nacre.Model(inputs, [x, layers.GlobalAveragePooling1D()(x)])
+    encoded, pooled = model.predict(ids, verbose=0)
+    short = nacre.Input((2, 1))
+    alone = short
+    for layer in model.layers[1:3]:
+        alone = layer(alone)
+    expected = nacre.Model(short, alone).predict(ids[:1, :, :1], verbose=0)
+    np.testing.assert_allclose(encoded[0, 1], expected[0, 1], rtol=1e-5)
+    np.testing.assert_allclose(pooled[1], encoded[1, 1], rtol=1e-5)  # a sentence of padding
+
+
 def test_statistics_of_steps_with_axes_of_their_own_leave_absent_samples_out() -> None:
     x = sequences(padding=np.nan, shape=(2, FEATURES))
     layer = layers.TimeDistributed(layers.BatchNormalization(momentum=0.5))

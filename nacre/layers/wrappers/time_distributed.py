@@ -102,26 +102,30 @@ class TimeDistributed(Wrapper):
         )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of the steps, and of what is left of further masked axes within them.
+        """The mask of the steps, and of axes within them that the layer within leaves or makes.
 
-        Where the layer within leaves none of those, a step counts when anything in it does.
+        Where it leaves none of those, a step counts when anything in it does. (Keras 3.15 loses the
+        mask of an `Embedding` in here.)
         """
-        if mask is None or len(mask.shape) < 3:
+        overridden = type(self.layer).compute_mask is not Layer.compute_mask
+        if not overridden and (mask is None or len(mask.shape) < 3):
             return mask
-        if isinstance(mask, KerasTensor):
+        if isinstance(inputs, KerasTensor):
             return infer(self._mask_within, inputs, mask)
         return self._mask_within(inputs, mask)
 
     def _mask_within(self, inputs: Any, mask: Any) -> Any:
-        batch, steps = mask.shape[:2]
         merge = lambda x: jnp.reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
+        covers_more = mask is not None and len(mask.shape) > 2
         inner = None
-        overridden = type(self.layer).compute_mask is not Layer.compute_mask
-        if self.layer.supports_masking or overridden:
-            inner = self.layer.compute_mask(merge(inputs), merge(mask))
-        if inner is None:
-            return jnp.any(mask, axis=tuple(range(2, mask.ndim)))
-        return jnp.reshape(inner, (batch, steps, *inner.shape[1:]))
+        if self.layer.supports_masking or type(self.layer).compute_mask is not Layer.compute_mask:
+            inner = self.layer.compute_mask(merge(inputs), merge(mask) if covers_more else None)
+        if inner is None or isinstance(inner, list | tuple):
+            return jnp.any(mask, axis=tuple(range(2, mask.ndim))) if covers_more else mask
+        inner = jnp.reshape(inner, (*inputs.shape[:2], *inner.shape[1:]))
+        if mask is None or covers_more:
+            return inner
+        return inner & jnp.expand_dims(mask, tuple(range(2, inner.ndim)))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the outputs for the shape of the inputs."""
