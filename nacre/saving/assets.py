@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from nacre.core.names import to_snake_case
+from nacre.core.registry import plain_config
 from nacre.layers.base.layer import Layer
 from nacre.saving import hdf5
 from nacre.saving.layout import entries
@@ -32,6 +34,51 @@ def collect(model: Any) -> dict[str, bytes]:
                 if path.is_file():
                     found[f"{FOLDER}{entry.path}/{path.name}"] = path.read_bytes()
     return found
+
+
+def put_vocabularies(config: dict[str, Any], model: Any) -> list[str]:
+    """Write what `adapt` found into a model's config, for a format without files beside it.
+
+    Args:
+        config: The model's config, which is changed.
+        model: The model.
+
+    Returns:
+        Names of layers whose findings no config holds, as they are within a layer.
+    """
+    held: set[int] = set()
+    _put_vocabularies(config, model, held)
+    left = []
+    for entry in entries(model, optimizer=False):
+        if id(entry.owner) not in held and hasattr(entry.owner, "save_assets"):
+            with tempfile.TemporaryDirectory() as folder:
+                entry.owner.save_assets(folder)
+                if any(Path(folder).iterdir()):
+                    left.append(entry.owner.name)
+    return left
+
+
+def _put_vocabularies(config: dict[str, Any], model: Any, held: set[int]) -> None:
+    inner = config.get("config")
+    by_name = {layer.name: layer for layer in getattr(model, "layers", [])}
+    for data in inner.get("layers", []) if isinstance(inner, dict) else []:
+        arguments = data.get("config")
+        layer = by_name.get(arguments.get("name")) if isinstance(arguments, dict) else None
+        if layer is None or not isinstance(arguments, dict):
+            continue
+        if not getattr(layer, "adapts", False):
+            _put_vocabularies(data, layer, held)
+            continue
+        held |= {id(part) for part in layer._flatten_layers()}
+        if "vocabulary" in arguments and arguments["vocabulary"] is None:
+            if not layer.get_vocabulary(include_special_tokens=False):
+                continue
+            tokens = layer.get_vocabulary()
+            arguments["vocabulary"] = plain_config(tokens)
+            found: dict[str, Any] = {}
+            layer.save_own_variables(found)
+            if "idf_weights" in found:
+                arguments["idf_weights"] = np.asarray(found["idf_weights"]).tolist()[: len(tokens)]
 
 
 # Where an entry of a config says which group its layer has. Files do not hold it: it is written
@@ -132,4 +179,4 @@ def is_plain(name: str) -> bool:
     return bool(name) and name not in (".", "..") and not any(c in name for c in '/\\:"\0')
 
 
-__all__ = ["FOLDER", "Adapted", "collect", "is_plain", "note_places", "restore"]
+__all__ = ["FOLDER", "Adapted", "collect", "is_plain", "note_places", "put_vocabularies", "restore"]

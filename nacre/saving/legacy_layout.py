@@ -158,7 +158,7 @@ def restore(
     if top and TOP_LEVEL in hdf5.member_names(root, who):
         _plan(model, top, _FileLayer(root, TOP_LEVEL, who), who, keras_version, differences, ready)
     if differences and not skip_mismatch:
-        raise mismatch(who, model, differences)
+        raise mismatch(who, model, differences, is_new)
     if differences:
         warn(
             f"{who}, loaded into '{model.name}': {differences.counts()}; these were left as they "

@@ -153,13 +153,31 @@ def shortened(items: list[str]) -> list[str]:
     return items[:10] + ([f"and {len(items) - 10} more"] if len(items) > 10 else [])
 
 
-def mismatch(who: str, model: Any, differences: Differences) -> WeightsMismatchError:
-    """The error that lists all differences at once."""
-    fix = (
-        "If parts are new on purpose: model.load_weights(path, skip_mismatch=True)."
-        if not differences.unbuilt
-        else "Build the model first: call it on a batch, or model.build(input_shape)."
-    )
+def mismatch(
+    who: str, model: Any, differences: Differences, is_new: bool = False
+) -> WeightsMismatchError:
+    """The error that lists all differences at once.
+
+    Args:
+        who: The file.
+        model: What its arrays were for.
+        differences: What does not fit.
+        is_new: Whether the model was made from the same file, so that its user cannot change it.
+    """
+    if differences.unbuilt and is_new:
+        fix = (
+            "Give classes of your own a build() that builds the layers within, and a get_config() "
+            "with all arguments; or make the model in code, call it, and load_weights(path)."
+        )
+    elif differences.unbuilt:
+        fix = "Build the model first: call it on a batch, or model.build(input_shape)."
+    elif is_new:
+        fix = (
+            "The model in the file is made otherwise now than when it was saved: have a class or "
+            "its get_config() changed? Or make the model in code and load_weights(path)."
+        )
+    else:
+        fix = "If parts are new on purpose: model.load_weights(path, skip_mismatch=True)."
     kind = type(model).__name__
     return WeightsMismatchError(
         f"{who} does not fit {kind} '{model.name}': {differences.counts()}."
@@ -201,7 +219,7 @@ def restore(
         _plan(entry, places, who, differences, ready, skip_mismatch)
     differences.extra = places.left_over()
     if differences and not skip_mismatch:
-        raise mismatch(who, root, differences)
+        raise mismatch(who, root, differences, is_new)
     if (differences or differences.extra) and (skip_mismatch or differences.extra):
         warn(
             f"{who}, loaded into '{root.name}': {differences.counts()}; these were left as they "

@@ -17,7 +17,7 @@ from nacre.core.registry import CustomObjectScope, deserialize_keras_object, pla
 from nacre.core.warning import warn
 from nacre.models import mask_flow
 from nacre.optimizers import Optimizer
-from nacre.saving import archive, hdf5, legacy_layout, weights
+from nacre.saving import archive, assets, hdf5, legacy_layout, weights
 from nacre.saving.formats.native import (
     KERAS_VERSION,
     compile_model,
@@ -35,6 +35,16 @@ def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[An
     """An `.h5` file of a model, and the arrays in it."""
     weights.need_built(model, f"model.save, {type(model).__name__} '{model.name}'")
     config = _older_form(plain_config(model))
+    left = assets.put_vocabularies(config, model)
+    if left:
+        warn(
+            message(
+                f"model '{model.name}', saved as .h5",
+                "this format holds what adapt() found only for layers that the model's graph calls",
+                f"layers within others: {', '.join(weights.shortened(left))}",
+                "Save it as .keras, or call adapt() again after loading.",
+            )
+        )
     names, groups = legacy_layout.collect(model)
     with hdf5.Writer() as writer:
         root = writer.root
