@@ -259,7 +259,7 @@ MAY_STOP_MASKS = (
     "RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear "
     "RandomTranslation RandomZoom RepeatVector Reshape Resizing ReversibleEmbedding "
     "STFTSpectrogram SeparableConv1D SeparableConv2D SimpleRNNCell Solarization "
-    "SpectralNormalization StringLookup TextVectorization UpSampling1D UpSampling2D "
+    "SpectralNormalization StringLookup TextVectorization UnitNormalization UpSampling1D UpSampling2D "
     "UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D "
 ).split()
 
