@@ -242,7 +242,8 @@ def test_gradient_is_the_slope(row: LayerCase) -> None:
 
 # ---------------------------------------------------------------------------------------- masks
 
-# Layers whose namesakes in Keras 3.15.1 stop a mask: here, too, they may. No other layer may.
+# Layers whose namesakes in Keras 3.15.1 stop a mask: here, too, they may, and UnitNormalization where
+# it mixes the steps. No other layer may.
 MAY_STOP_MASKS = (
     "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
     "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix AutoContrast "
