@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import string
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -80,7 +79,6 @@ class ModelCheckpoint(MonitorCallback):
         if initial_value_threshold is not None:
             number(who, "initial_value_threshold", initial_value_threshold)
         self.best = initial_value_threshold
-        self._best_of: weakref.ref[Any] | None = None  # the model `best` was reached with
         self._epoch = 0
         self._batches = 0  # since the last file
         self._last_batch = -1
@@ -182,9 +180,8 @@ class ModelCheckpoint(MonitorCallback):
     def set_model(self, model: Any) -> None:
         """Receive the model. `best` is kept for a model that trains on, or going on would overwrite
         a better file; for another model, as in the next fold, it starts anew."""
-        if self._best_of is not None and self._best_of() is not model:
+        if self.model is not None and self.model is not model:
             self.best = self.initial_value_threshold
-        self._best_of = weakref.ref(model)
         super().set_model(model)
 
     def on_train_begin(self, logs: Logs = None) -> None:

@@ -71,6 +71,9 @@ class MonitorCallback(Callback):
         self.more_is_better()
         self._warn_of_missing_validation(plan)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_plan": None}  # which holds functions of the run
+
     def _watched_logs(self, plan: RunPlan) -> Mapping[str, Log]:
         """name -> `Log` at the moments when this callback looks."""
         return plan.epoch_logs

@@ -149,9 +149,11 @@ class CallbackList:
             MonitorError: With the name that was probably meant.
         """
         for callback in self.callbacks:
+            added = _added_logs(callback)
             if isinstance(callback, Callback):
-                callback.check_run(plan)
-            plan = plan.after(_added_logs(callback))
+                # One that adds what nobody knows may add what it watches itself.
+                callback.check_run(plan.after(None) if added is None else plan)
+            plan = plan.after(added)
 
     def progress(self, step: int, logs: dict[str, Any] | Callable[[], dict[str, Any]]) -> None:
         """News from the loop, at most ten times a second: steps done, and logs when asked for."""

@@ -142,7 +142,10 @@ class Trainable(Layer):
             NotCompiledError: `compile` was not called.
             DataError, ShapeError, LossInputError, MonitorError: Before the first step, each naming
                 what is wrong and how to fix it.
-            NonFiniteError: The loss became NaN or infinite.
+            NonFiniteError: The loss, or a weight, became NaN or infinite. The model has the weights
+                from before that step. A callback with `on_non_finite_loss` decides otherwise.
+            KeyboardInterrupt: On Ctrl-C, whatever `verbose`, when the last whole step is in the
+                model and callbacks have ended; the epochs so far are in `model.history`.
             BusyError: Another thread is training this model.
         """
         with self._training_alone("fit"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -186,6 +188,20 @@ def test_a_log_of_a_function_callback_names_the_file(tmp_path):
     adds = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(f1=0.5))
     watch([adds, ModelCheckpoint(tmp_path / "m-{f1:.2f}.keras")])
     assert (tmp_path / "m-0.50.keras").exists()
+
+
+def test_a_subclass_may_add_what_it_watches_itself():
+    class Doubles(EarlyStopping):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, {**logs, "double": 2 * logs["loss"]})
+
+    assert watch(Doubles("double", mode="min")).best is not None
+
+
+def test_a_callback_can_be_pickled_after_its_training():
+    callback = watch(EarlyStopping("val_loss", patience=4))
+    callback.model = None
+    assert pickle.loads(pickle.dumps(callback)).patience == 4
 
 
 def test_a_callback_that_stands_behind_is_too_late():
