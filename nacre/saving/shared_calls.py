@@ -9,9 +9,11 @@ it is read. Files without shared layers stay as they are.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from nacre.core.identity import KEY
+from nacre.core.identity import KEY, name_in
+from nacre.saving.assets import _PLACE
 
 
 def counted_together(config: Any) -> Any:
@@ -22,6 +24,43 @@ def counted_together(config: Any) -> Any:
 def counted_apart(config: Any) -> Any:
     """A config out of a `.keras` file, each graph with counts of its own."""
     return _Moved(-1).moved(config)
+
+
+def tied(config: Any) -> Any:
+    """The config with equal layers of equal names as one, or None when there are none.
+
+    Keras marks only the second entry of a layer that stands in two graphs, stores its arrays once
+    and cannot open the file. A file that fits only so was written of such a model.
+    """
+    places: dict[str, list[dict[str, Any]]] = {}
+    config = json.loads(json.dumps(config))  # a copy to mark
+    _collect(config, places)
+    shared = [found for found in places.values() if len(found) > 1]
+    for number, found in enumerate(shared):
+        for data in found:
+            data[KEY] = number
+    return config if shared else None
+
+
+def _collect(node: Any, places: dict[str, list[dict[str, Any]]]) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _collect(item, places)
+    elif isinstance(node, dict):
+        if "inbound_nodes" in node or "build_config" in node:
+            if node.get("class_name") != "InputLayer" and name_in(node) is not None:
+                kind = json.dumps([node["class_name"], _without_numbers(node["config"])])
+                places.setdefault(kind, []).append(node)
+        for value in node.values():
+            _collect(value, places)
+
+
+def _without_numbers(node: Any) -> Any:
+    """The same without the memory addresses that Keras writes, and the groups noted here."""
+    if isinstance(node, dict):
+        kept = {key: value for key, value in node.items() if key not in (KEY, _PLACE)}
+        return {key: _without_numbers(value) for key, value in kept.items()}
+    return [_without_numbers(item) for item in node] if isinstance(node, list) else node
 
 
 class _Moved:

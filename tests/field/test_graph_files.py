@@ -25,8 +25,6 @@ from tests.saving.helpers import FILES
 GRAPHS = FILES / "graphs"
 EXPECTED = np.load(GRAPHS / "expected.npz")
 KERAS_FILES = sorted(path.name for path in GRAPHS.glob("*.*") if path.suffix != ".npz")
-# Keras itself unties a layer of a nested model in its older format, and so its file is misread.
-UNTIED = {"shared_three_deep.h5"}
 OWN = [name for name in GRAPH_CASES_BY_ID if name not in MASKED]
 
 
@@ -43,7 +41,7 @@ def difference(model, inputs: dict[str, np.ndarray], wanted: dict[str, np.ndarra
 
 
 @pytest.mark.filterwarnings("ignore:.*masks end at ops")
-@pytest.mark.parametrize("name", [n for n in KERAS_FILES if n not in UNTIED])
+@pytest.mark.parametrize("name", KERAS_FILES)
 def test_file_by_keras_computes_the_same_and_has_as_many_parameters(name):
     model = nacre.models.load_model(GRAPHS / name)
     case = name.split(".")[0]

@@ -22,6 +22,7 @@ from nacre.saving.formats.native import (
     KERAS_VERSION,
     compile_model,
     config_text,
+    fitting,
     nacre_version,
     need_model,
 )
@@ -190,12 +191,17 @@ def load(
                 config = from_first_nacre(config)
             config, functions = take_out_code(config, who)
         with CustomObjectScope({**functions, **(custom_objects or {})}):
-            with naming(who, "model_config"):
-                model = deserialize_keras_object(config)
-                need_model(model)
-            with naming(who, "model_weights"):
-                _build_from_weights(model, root, who)
-                legacy_layout.restore(model, root, who, keras_version=version, is_new=True)
+
+            def filled(config: Any) -> Any:
+                with naming(who, "model_config"):
+                    model = deserialize_keras_object(config)
+                    need_model(model)
+                with naming(who, "model_weights"):
+                    _build_from_weights(model, root, who)
+                    legacy_layout.restore(model, root, who, keras_version=version, is_new=True)
+                return model
+
+            model = fitting(filled, config, bool(by_nacre))
             training = hdf5.text_attribute(file, "training_config")
             if compile and training:
                 arguments = archive.read_json(training.encode(), "training_config", who)

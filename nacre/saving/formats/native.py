@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from nacre.core import safety
-from nacre.core.errors import FileFormatError, SerializationError, message
+from nacre.core.errors import (
+    FileFormatError,
+    SerializationError,
+    WeightsMismatchError,
+    message,
+)
 from nacre.core.file_errors import naming, passed_users_code
 from nacre.core.registry import (
     CustomObjectScope,
@@ -24,7 +31,7 @@ from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import from_first_nacre, migrate_config
 from nacre.saving.migrate_training import migrate_compile
-from nacre.saving.shared_calls import counted_apart, counted_together
+from nacre.saving.shared_calls import counted_apart, counted_together, tied
 
 # The version whose files ours are like; Keras reads it to choose how to open them.
 KERAS_VERSION = "3.15.1"
@@ -144,13 +151,18 @@ def load(
         CustomObjectScope({**functions, **(custom_objects or {})}),
         hdf5.open_file(files[archive.WEIGHTS], who) as file,
     ):
-        with naming(who, archive.CONFIG):
-            with told_of_objects(assets.Adapted(files, file, who)):
-                model = deserialize_keras_object(config)
-            need_model(model)
-            assets.restore(model, files)
-        with naming(who, archive.WEIGHTS):
-            weights.restore(model, file, who, is_new=True)
+
+        def filled(config: Any) -> Any:
+            with naming(who, archive.CONFIG):
+                with told_of_objects(assets.Adapted(files, file, who)):
+                    model = deserialize_keras_object(config)
+                need_model(model)
+                assets.restore(model, files)
+            with naming(who, archive.WEIGHTS):
+                weights.restore(model, file, who, is_new=True)
+            return model
+
+        model = fitting(filled, config, bool(by_nacre))
         if compile and compile_config:
             if is_old:
                 with naming(who, "compile arguments"):
@@ -167,6 +179,19 @@ def load(
     if not by_nacre or metadata.get(MASKS_END_AT_OPS):
         mask_flow.set_end_at_ops(model, True)
     return model
+
+
+def fitting(filled: Callable[[Any], Any], config: Any, by_nacre: bool) -> Any:
+    """The model that `filled` makes; where its weights do not fit, with equal layers as one."""
+    try:
+        return filled(config)
+    except WeightsMismatchError:
+        other = None if by_nacre else tied(config)
+        if other is None:
+            raise
+        with contextlib.suppress(WeightsMismatchError):
+            return filled(other)
+        raise
 
 
 def need_model(model: Any) -> None:
@@ -203,6 +228,6 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
 
 
 __all__ = [
-    "KERAS_VERSION", "check_archive", "check_folder", "compile_model", "config_text", "load",
-    "nacre_version", "need_model", "read_folder", "to_files", "unpack",
+    "KERAS_VERSION", "check_archive", "check_folder", "compile_model", "config_text", "fitting",
+    "load", "nacre_version", "need_model", "read_folder", "to_files", "unpack",
 ]  # fmt: skip
