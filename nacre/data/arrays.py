@@ -29,11 +29,17 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     try:
-        labels = np.asarray(to_numpy_if_foreign(x))
-        labels.astype(np.int64)
+        labels = np.asarray(to_numpy_if_foreign(x, "to_categorical"))
+        numbers = labels.astype(np.float64)
     except (TypeError, ValueError):
         rule = "class indices must be whole numbers, in lists of equal lengths"
         raise DataError(message("to_categorical", rule, repr(x)[:100])) from None
+    wrong = np.argwhere(numbers != np.floor(numbers))  # NaN too
+    if len(wrong):
+        got = f"{numbers[tuple(wrong[0])]:.10g}" + (
+            f" in row {wrong[0][0]}" if numbers.ndim else ""
+        )
+        raise DataError(message("to_categorical", "class indices must be whole numbers", got))
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     indices = labels.astype(np.int64)

@@ -190,6 +190,13 @@ def test_whole_labels_of_any_dtype_are_classes(dtype: str) -> None:
     )
 
 
+def test_to_categorical_cuts_no_fraction() -> None:
+    assert keras.utils.to_categorical([0.0, 2.0]).shape == (2, 3)
+    for labels in ([0, 1.5], [0.0, np.nan]):
+        with pytest.raises(DataError, match="whole numbers. Got .* in row 1"):
+            keras.utils.to_categorical(labels)
+
+
 def test_booleans_are_labels() -> None:
     model = classes(units=2)
     y = np.array([True, False, True])
