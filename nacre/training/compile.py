@@ -338,7 +338,13 @@ def _check_names(loss: Any, *metric_specs: Any) -> None:
     for leaf in tree.flatten(loss):
         if isinstance(leaf, str):
             losses.get(leaf)
+    for entry in _as_list(loss):
+        if isinstance(entry, int | float):  # what can never be one; callables are looked at later
+            losses.get(entry)
     for spec in metric_specs:
+        for entry in _as_list(spec):
+            if isinstance(entry, int | float):
+                metrics.get(entry)
         for leaf in tree.flatten(spec):
             if isinstance(leaf, str) and leaf.lower() not in _CHOSEN:
                 metrics.get(leaf)

@@ -45,6 +45,15 @@ def require_compiled(model: Any, method: str) -> CompiledTraining:
     """What `compile` made, or the error that says to call it."""
     if model._trainer is None:
         raise checks.not_compiled(model._who(), method)
+    if model._trainer.optimizer is None and method in ("fit", "train_on_batch"):
+        raise NotCompiledError(
+            message(
+                f"{model._who()}.{method}",
+                "training needs an optimizer",
+                "compile(optimizer=None)",
+                "Call model.compile(optimizer='adam', ...); evaluate() and predict() need none.",
+            )
+        )
     return model._trainer
 
 

@@ -87,6 +87,23 @@ def test_compile_refuses_what_means_nothing(arguments):
         dense(**arguments)
 
 
+@pytest.mark.parametrize("arguments", [{"metrics": [5]}, {"metrics": 5}, {"weighted_metrics": 5}])
+def test_numbers_are_no_metrics_and_no_losses(arguments):
+    with pytest.raises(ArgumentError, match="a metric must be"):
+        dense(**arguments)
+    with pytest.raises(ArgumentError, match="a loss must be"):
+        keras.Sequential([layers.Dense(1)]).compile("sgd", 5)
+
+
+def test_a_model_without_optimizer_is_evaluated_but_not_trained():
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    model.compile(optimizer=None, loss="mse")
+    assert model.evaluate(X, X, verbose=0) >= 0
+    for method in (model.fit, model.train_on_batch):
+        with pytest.raises(RuntimeError, match="needs an optimizer.*optimizer='adam'"):
+            method(X, X)
+
+
 def test_whole_floats_are_whole_numbers():
     model = dense(steps_per_execution=2.0)
     history = model.fit(
