@@ -81,7 +81,7 @@ def save_model(
         content, groups = h5.to_bytes(model, include_optimizer)
         write_file(path, content, partial(h5.check, groups=groups, who=who))
         return
-    files, groups = native.to_files(model, include_optimizer)
+    files, groups = native.to_files(model, include_optimizer, is_folder=kind == "folder")
     if kind == "folder":
         known = frozenset((*archive.MEMBERS, "assets"))
         write_folder(path, files, partial(native.check_folder, groups=groups, who=who), known)

@@ -179,10 +179,10 @@ def child(group: h5py.Group, name: str, who: str) -> Any:
         if not isinstance(current, h5py.Group):
             return None
         with _asking(current, who):
-            link = current.get(part, getlink=True) if part else None
-        if link is None:
+            kind = _link_kind(current, part)
+        if kind is None:
             return None
-        if not isinstance(link, h5py.HardLink):
+        if kind != h5py.h5l.TYPE_HARD:
             raise FileFormatError(
                 message(
                     who,
@@ -195,6 +195,12 @@ def child(group: h5py.Group, name: str, who: str) -> Any:
             # By the opened link: `get` answers None for what is there and cannot be read.
             current = current[part]
     return current
+
+
+def _link_kind(group: h5py.Group, name: str) -> int | None:
+    """The kind of a link, None where there is none; below h5py's `get`, which is slow."""
+    links, key = group.id.links, name.encode("utf-8", "surrogateescape")
+    return int(links.get_info(key).type) if name and links.exists(key) else None
 
 
 def subgroup(group: h5py.Group, name: str, who: str) -> h5py.Group | None:
@@ -341,12 +347,15 @@ class Arrays(Mapping[str, Any]):
     def __init__(self, group: h5py.Group | None, who: str) -> None:
         self._group = group
         self._who = who
+        self._opened: dict[str, h5py.Dataset | None] = {}
         self.attrs: Mapping[str, Any] = {} if group is None else _Attributes(group)
 
     def dataset(self, name: str) -> h5py.Dataset | None:
         """The dataset itself, for its shape."""
-        found = None if self._group is None else child(self._group, name, self._who)
-        return found if isinstance(found, h5py.Dataset) else None
+        if name not in self._opened:
+            found = None if self._group is None else child(self._group, name, self._who)
+            self._opened[name] = found if isinstance(found, h5py.Dataset) else None
+        return self._opened[name]
 
     def __getitem__(self, name: str) -> np.ndarray:
         found = self.dataset(name)

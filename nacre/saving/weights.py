@@ -69,10 +69,12 @@ def write(root: h5py.Group, groups: list[Group]) -> None:
             hdf5.write_array(inner, name, values)
 
 
-def to_bytes(root: Any, optimizer: bool = True) -> tuple[bytes, list[Group]]:
-    """A weights file as bytes, and what is in it."""
+def to_bytes(
+    root: Any, optimizer: bool = True, checksums: bool = True
+) -> tuple[bytes, list[Group]]:
+    """A weights file as bytes, and what is in it; an archive around it has checksums of its own."""
     groups = collect(root, optimizer)
-    with hdf5.Writer() as writer:
+    with hdf5.Writer(checksums) as writer:
         write(writer.root, groups)
     return writer.content, groups
 

@@ -42,12 +42,14 @@ def nacre_version() -> str:
     return sys.modules["nacre"].__version__
 
 
-def to_files(model: Any, include_optimizer: bool = True) -> tuple[dict[str, bytes], list[Any]]:
-    """The members of a `.keras` archive, and the arrays in it."""
+def to_files(
+    model: Any, include_optimizer: bool = True, is_folder: bool = False
+) -> tuple[dict[str, bytes], list[Any]]:
+    """The members of a `.keras` archive or folder, and the arrays in it."""
     config = counted_together(plain_config(model))
     if not include_optimizer:
         config.pop("compile_config", None)
-    content, groups = weights.to_bytes(model, optimizer=include_optimizer)
+    content, groups = weights.to_bytes(model, include_optimizer, checksums=is_folder)
     metadata: dict[str, Any] = {"keras_version": KERAS_VERSION, "nacre_version": nacre_version()}
     if mask_flow.has_no_place_in_config(model):
         metadata[MASKS_END_AT_OPS] = True
