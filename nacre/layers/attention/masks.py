@@ -38,12 +38,11 @@ def joined_mask(
     attention_mask: Any,
     is_causal: bool,
     window: int | None,
-    num_axes: int = 1,
 ) -> Any:
     """All masks of projected attention as one.
 
     It broadcasts to (batch, targets, sources), or to (batch, heads, targets, sources) where the
-    attention mask tells heads apart; attention over `num_axes` has as many axes for each of both.
+    attention mask tells heads apart; `mask_over_axes` serves attention over other axes.
 
     Shapes:
         query, value          (batch, targets or sources, ...)
@@ -67,7 +66,7 @@ def joined_mask(
     joined = None
     ndim = max((part.ndim for part in parts), default=0)
     for part in parts:
-        part = with_axes(part, ndim, num_axes)
+        part = with_axes(part, ndim)
         joined = part if joined is None else ops.logical_and(joined, part)
     return joined
 
