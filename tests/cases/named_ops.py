@@ -62,7 +62,7 @@ LAYERS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
             },
         )
     ],
-    "embedding": [("take", "x indices", {"axis": 0})],
+    "embedding": [("embed", "table indices", {})],
     "conv1d_valid": [
         (
             "conv",
