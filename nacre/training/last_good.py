@@ -122,6 +122,12 @@ class LastGood:
             self._ran.append(ran)
             self._remembered_bytes += ran.size_bytes
 
+    def ends_well(self, values: Values) -> bool:
+        """Whether weights that were finite at the last copy still are."""
+        if not self._was_finite or self._copies is None:
+            return True
+        return _are_finite([np.asarray(v) for v in values["trainable"]])
+
     def forget(self) -> None:
         """Begin anew, with a copy of the next values."""
         self._copies, self._ran, self._remembered_bytes = None, [], 0

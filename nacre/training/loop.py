@@ -199,6 +199,8 @@ class TrainRun:
             runner.on_epoch_begin(epoch)
             self._programs.tell_changed_flags(self.who)
             self._last_logs = logs = self._one_epoch(epoch)
+            if epoch == epochs[-1]:
+                self._check_last_weights()
             self.sync()
             self._tell_of_passes()
             if not logs:  # the source had nothing left: there was no epoch
@@ -501,6 +503,12 @@ class TrainRun:
             if int(bad) >= 0:
                 self._not_finite(step + int(bad))
                 return
+
+    def _check_last_weights(self) -> None:
+        """What the last steps spoiled no later loss would show."""
+        values = self.values if self.values is not None else self._put
+        if values is not None and not self._last_good.ends_well(values):
+            self._not_finite((self.steps or 1) - 1)
 
     def _not_finite(self, step: int) -> None:
         """Go back to the last good values; then callbacks decide, or it is an error."""

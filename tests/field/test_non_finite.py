@@ -96,6 +96,15 @@ def test_a_gradient_that_is_not_finite_is_told_where_it_came():
     assert_equal(model, other)
 
 
+def test_a_gradient_of_the_last_step_is_not_left_unsaid():
+    y = Y.copy()
+    y[-1] = UNSEEN
+    model = make("sgd", own_loss)
+    with pytest.raises(NonFiniteError, match="gradients must stay.*step 8 of the epoch, epoch 2"):
+        train(model, X, y, epochs=2, initial_epoch=1)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
 def test_changes_of_callbacks_between_epochs_are_part_of_the_way_back():
     def rate(epoch, rate):
         return 0.1 / (epoch + 1)
