@@ -216,6 +216,7 @@ def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
         # Keras 2 writes one input or output, given alone, as a list of one.
         if isinstance(places, list) and len(places) == 1 and isinstance(places[0], list):
             config[key] = places[0]
+    _take_added_losses(config)
     layers = config.get("layers", [])
     shifted = {
         str(layer.get("name"))
@@ -244,6 +245,7 @@ def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
         "layers": moved,
         "input_layers": move(config.get("input_layers")),
         "output_layers": move(config.get("output_layers")),
+        **({"added_losses": move(config["added_losses"])} if "added_losses" in config else {}),
     }
     return count_outputs_from_one(config)
 
@@ -301,6 +303,26 @@ def is_first_nacre(data: dict[str, Any]) -> bool:
         and "output_layers" in inner
         and MASKS_END_AT_OPS not in inner
     )
+
+
+def _take_added_losses(config: dict[str, Any]) -> None:
+    """`add_loss` and `add_metric` on a graph, which tf.keras 2 writes as layers nobody reads.
+
+    Losses become the config's own; metrics of a graph have no place here.
+    """
+    places: list[Any] = []
+    kept: list[Any] = []
+    for layer in config.get("layers", []):
+        if layer.get("class_name") not in ("AddLoss", "AddMetric"):
+            kept.append(layer)
+        elif layer["class_name"] == "AddLoss":
+            for node in layer.get("inbound_nodes", []):
+                entry = node[0] if node and isinstance(node[0], list) else node
+                places.append(entry[:3])
+    if len(kept) < len(config.get("layers", [])):
+        config["layers"] = kept
+    if places:
+        config["added_losses"] = [*config.get("added_losses", []), *places]
 
 
 def _is_model(layer: dict[str, Any]) -> bool:

@@ -84,6 +84,17 @@ def model_of(*layers: dict[str, Any]) -> Any:
     )
 
 
+def test_add_loss_and_add_metric_of_a_graph_become_losses_of_the_model():
+    added = {"class_name": "AddLoss", "name": "add_loss", "config": {"name": "add_loss"},
+             "inbound_nodes": [[["tf.x", 0, 0, {}]]]}  # fmt: skip
+    metric = {**added, "class_name": "AddMetric", "name": "add_metric"}
+    model = model_of(entry("math.reduce_sum", ["x", 0, 0, {}]), added, metric)
+    model.compile("sgd")
+    with pytest.warns(UserWarning, match="nothing to train"):
+        logs = model.train_on_batch(np.ones((2, 3), "float32"), return_dict=True)
+    assert logs["loss"] == pytest.approx(6.0)
+
+
 @pytest.mark.parametrize(
     ("function", "kind", "found"),
     [

@@ -8,6 +8,7 @@ the ops it is made of in the graph. So the model that is loaded, trained and sav
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -86,13 +87,13 @@ class TensorflowFunction:
 
     def _call(self, arguments: dict[str, Any]) -> Any:
         try:
-            if holds_size(arguments):
+            if holds_size(arguments) or self._needs_sizes(arguments[""]):
                 return call_with_sizes(self.function, arguments)
             if not any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(arguments)):
                 return called_on_numbers(self.function, arguments)
             return called(self.function, arguments)
         except TypeError as error:
-            if "argument" not in str(error):
+            if not re.search("unexpected keyword|required positional|multiple values", str(error)):
                 raise
             raise SerializationError(
                 message(
@@ -101,6 +102,11 @@ class TensorflowFunction:
                     f"{', '.join(filter(None, arguments))} ({error})",
                 )
             ) from error
+
+    def _needs_sizes(self, x: Any) -> bool:
+        """Whether it makes a pattern as large as sizes that only a batch tells."""
+        is_pattern = self.function in ("linalg.band_part", "linalg.diag")
+        return is_pattern and isinstance(x, KerasTensor) and None in x.shape[-2:]
 
     def _name_ops(self, outputs: list[Any], arguments: dict[str, Any]) -> None:
         """Call the ops that were made after this entry, whose name no layer of the file has."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from nacre import ops
@@ -301,17 +302,21 @@ def diag_part(input: Value, k: int = 0, **others: Any) -> Any:
 def diag(diagonal: Value, k: int = 0, **others: Any) -> Any:
     if k != 0:
         raise refuse("linalg.diag", "k must be 0", k)
-    check_count("linalg.diag", int(diagonal.shape[-1]), int(diagonal.shape[-1]))
-    eye = np.eye(int(diagonal.shape[-1]), dtype="bool")
+    size = diagonal.shape[-1]
+    if isinstance(size, int):
+        check_count("linalg.diag", size, size)
+    places = jnp.arange(size)
+    eye = places[:, None] == places[None]
     column = ops.expand_dims(diagonal, -1)
     return ops.where(eye, column, ops.zeros_like(column))
 
 
 @function("linalg.band_part")
 def band_part(input: Value, num_lower: int, num_upper: int) -> Any:
-    rows, columns = (int(n) for n in input.shape[-2:])
-    check_count("linalg.band_part", rows, columns)
-    distance = np.arange(rows)[:, None] - np.arange(columns)[None]
+    rows, columns = input.shape[-2:]
+    if isinstance(rows, int) and isinstance(columns, int):
+        check_count("linalg.band_part", rows, columns)
+    distance = jnp.arange(rows)[:, None] - jnp.arange(columns)[None]
     lower = (num_lower < 0) | (distance <= num_lower)
     kept = lower & ((num_upper < 0) | (-distance <= num_upper))
     return ops.where(kept, input, ops.zeros_like(input))
