@@ -186,7 +186,9 @@ _TIMES = 8
 # Tables of metrics and the like, which no file holds.
 _BESIDES_BYTES = 128 << 20
 # Where there is no file to compare with: quantized weights, values of initializers of the user's.
-_CONFIG_BYTES = 1 << 30
+_CONFIG_BYTES = 512 << 20
+# What one step of a loop takes in a program: measured, a few operations of some hundred bytes each.
+_STEP_BYTES = 4096
 
 
 def holds(size_bytes: int) -> None:
@@ -222,3 +224,8 @@ def take(size_bytes: int, who: str) -> None:
             "deserialize_keras_object(config, safe_mode=False).",
         )
     )
+
+
+def take_steps(count: int, who: str) -> None:
+    """The same for a loop that is written out in a program, step by step, before anything runs."""
+    take(count * _STEP_BYTES, who)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from nacre.core import config
+from nacre.core import config, safety
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.ops._arrays import Tensor, array, floating, to_pair
@@ -371,6 +371,7 @@ def _adaptive(x: jax.Array, sizes: tuple[int, ...], join: Any) -> jax.Array:
             shape = (*x.shape[:axis], count, length // count, *x.shape[axis + 1 :])
             x = join(jnp.reshape(x, shape), axis + 1)
             continue
+        safety.take_steps(count, "adaptive pooling")
         edges = [(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
         parts = [join(lax.slice_in_dim(x, low, high, axis=axis), axis) for low, high in edges]
         x = jnp.stack(parts, axis=axis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from nacre.core import safety
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.ops._arrays import Tensor, array, floating, to_pair
@@ -112,6 +114,7 @@ def _refuse_integers(who: str, x: jax.Array) -> None:
 
 def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
     """A Gaussian bell over `size` points that sums to 1."""
+    safety.take_steps(size, "gaussian_blur")
     places = np.arange(size, dtype="float64") - (size - 1) / 2
     values = np.exp(-0.5 * (places / sigma) ** 2)
     return values / values.sum()
@@ -363,6 +366,7 @@ def _patches(
         x = jnp.pad(x, [(0, 0), *((t // 2, t - t // 2) for t in totals), (0, 0)])
     counts = [(n - e) // s + 1 for n, s, e in zip(x.shape[1:-1], steps, extents)]
     parts = []
+    safety.take_steps(max(math.prod(window), *window), who)
     for tap in itertools.product(*map(range, window)):
         starts = [t * d for t, d in zip(tap, gaps)]
         ends = [a + (c - 1) * s + 1 for a, c, s in zip(starts, counts, steps)]

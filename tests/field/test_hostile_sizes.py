@@ -128,6 +128,63 @@ def test_what_a_config_makes_is_bounded_unless_its_author_is_trusted() -> None:
     safety.take(1 << 40, "table")
 
 
+# -------------------------------------------------------------------- arrays that no weight is
+
+MANY = 10**8
+IMAGES: dict[str, Config] = {
+    "adaptive pooling": layer("AdaptiveAveragePooling2D", name="e", output_size=[MANY, 1]),
+    "tiles": layer("ContrastLimitedAdaptiveHistogramEqualization", name="e",
+                   tile_grid_size=[MANY, MANY]),
+    "blur": layer("RandomGaussianBlur", name="e", kernel_size=[MANY, 3], sigma=1.0),
+    "patches": layer("ExtractPatches", "keras.src.ops.image", size=MANY),
+}  # fmt: skip
+OTHERS: dict[str, Config] = {
+    "mel": layer("MelSpectrogram", name="e", fft_length=MANY, sequence_length=MANY),
+    "waves": layer("STFTSpectrogram", name="e", frame_length=MANY),
+    "unknown strings": layer("StringLookup", name="e", num_oov_indices=MANY, vocabulary=["a"]),
+    "unknown integers": layer("IntegerLookup", name="e", num_oov_indices=MANY, vocabulary=[1]),
+    "iterations": layer("SpectralNormalization", name="e", power_iterations=MANY,
+                        layer=layer("Dense", units=1)),
+    "split": layer("ArraySplit", "keras.src.ops.numpy", indices_or_sections=MANY),
+    "diff": layer("Diff", "keras.src.ops.numpy", n=MANY),
+    "parameters": layer("JaxLayer", name="e", call_fn=function("relu"),
+                        params={"array": [[MANY, 8], "float32"]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*IMAGES, *OTHERS])
+def test_numbers_of_a_config_make_no_large_arrays_and_long_programs(name: str) -> None:
+    config = graph(IMAGES.get(name) or OTHERS[name])
+    if name in IMAGES:
+        config["config"]["layers"][0]["config"]["batch_shape"] = [None, 8, 8, 3]
+    if name == "unknown strings":
+        config["config"]["layers"][0]["config"]["dtype"] = "string"
+    little_memory(lambda: nacre.models.model_from_config(config))
+
+
+def test_states_of_a_batch_that_a_config_declares_are_refused_before() -> None:
+    built = {"input_shape": [10**9, 3, 4]}
+    config = {**layer("LSTM", name="e", units=8, stateful=True), "build_config": built}
+    with pytest.raises(SerializationError, match="a config is opened"):
+        little_memory_of(lambda: deserialize_keras_object(config))
+
+
+@pytest.mark.parametrize("name", ["AUC", "PrecisionAtRecall", "RecallAtPrecision"])
+def test_tables_of_a_metric_are_refused_before(name: str) -> None:
+    arguments: dict[str, Any] = {"num_thresholds": 10**9}
+    arguments |= {"recall": 0.5} if name == "PrecisionAtRecall" else {}
+    arguments |= {"precision": 0.5} if name == "RecallAtPrecision" else {}
+    config = layer(name, "keras.metrics", **arguments)
+    for call in (nacre.metrics.get, deserialize_keras_object):
+        with pytest.raises(SerializationError, match="a config is opened"):
+            little_memory_of(lambda c=call: c(config))
+
+
+def test_a_table_of_a_metric_that_waits_takes_no_memory() -> None:
+    config = layer("MeanIoU", "keras.metrics", num_classes=10**5)
+    assert little_memory_of(lambda: nacre.metrics.get(config)).num_classes == 10**5
+
+
 # -------------------------------------------------------------------- what must go on working
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import tree
+from nacre.core import safety, tree
 from nacre.core.errors import ArgumentError, SerializationError, message
 from nacre.core.random import SeedGenerator, draw_key, make_default_seed
 from nacre.core.registry import register
@@ -317,7 +318,9 @@ def _zeros(described: Any) -> Any:
         return None
     (kind, inner), *_ = described.items()
     if kind == "array":
-        return np.zeros(*inner)
+        shape, dtype = inner
+        safety.take(math.prod(shape) * np.dtype(dtype).itemsize, "JaxLayer")
+        return np.zeros(shape, dtype)
     if kind == "dict":
         return {key: _zeros(part) for key, part in inner.items()}
     parts = [_zeros(part) for part in inner]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre import ops
-from nacre.core import tree
+from nacre.core import safety, tree
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.variable import Variable
@@ -142,8 +143,12 @@ class RNN(Layer):
                     "Use Input(batch_shape=(batch, time, features)) before it.",
                 )
             )
+        shape = tuple(sequences_shape)
+        shapes = jax.eval_shape(lambda: self._zero_states_for_shape(shape))
+        for state in jax.tree.leaves(shapes):
+            safety.take(math.prod(state.shape) * state.dtype.itemsize, self._who())
         with jax.ensure_compile_time_eval():
-            first = self._zero_states_for_shape(tuple(sequences_shape))
+            first = self._zero_states_for_shape(shape)
             self._states = _States(
                 jax.tree.map(
                     lambda s: Variable(
