@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -12,6 +14,7 @@ import pytest
 import nacre
 from nacre import layers, saving
 from nacre.core.errors import SerializationError, WeightsMismatchError
+from nacre.saving.migrate import migrate_config
 
 
 def opened(kind: str, custom: Any = None, **config: Any) -> Any:
@@ -95,3 +98,27 @@ def test_load_model_does_not_advise_what_only_load_weights_takes(tmp_path):
             saving.load_model(tmp_path / name, custom_objects={"Widening": Widening})
         assert "skip_mismatch" not in str(caught.value)
         assert "Build the model first" not in str(caught.value)
+
+
+# Classes that neither Keras 3 nor nacre has.
+GONE = """layers.AbstractRNNCell layers.LocallyConnected1D layers.LocallyConnected2D
+layers.RandomHeight layers.RandomWidth metrics.MeanTensor layers.InputLayer""".split()
+CONFIGS = json.loads(
+    gzip.decompress((Path(__file__).parent / "old_files" / "configs.json.gz").read_bytes())
+)
+
+
+@pytest.mark.parametrize("space", sorted({name.rpartition(".")[0] for name in CONFIGS}))
+def test_the_default_config_of_every_class_of_tf_keras_makes_its_object(space):
+    wrong = {}
+    for name, config in CONFIGS.items():
+        if name.rpartition(".")[0] == space and name not in GONE:
+            data = migrate_config(
+                {"class_name": name.rpartition(".")[2], "config": config}, "2.15.0"
+            )
+            data |= {"module": f"keras.{space}", "registered_name": None}
+            try:
+                saving.deserialize_keras_object(data)
+            except Exception as error:
+                wrong[name] = str(error)
+    assert not wrong
