@@ -109,7 +109,8 @@ def read_folder(folder: Path, names: tuple[str, ...], inner: str, who: str) -> d
     """
     try:
         paths = [folder / name for name in names if os.path.lexists(folder / name)]
-        for place, _, members in os.walk(folder / inner):  # which enters no linked folder
+        refuse_link(folder / inner, who)
+        for place, _, members in os.walk(folder / inner):  # which enters no linked folder below
             paths += [Path(place) / member for member in sorted(members)]
         for path in paths:
             refuse_link(path, who)

@@ -6,15 +6,20 @@ links in a folder model.
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 
 import nacre
 from nacre import layers
-from nacre.core.errors import NacreError, SerializationError
+from nacre.core.errors import FileFormatError, NacreError, SerializationError
 from nacre.saving import deserialize_keras_object, load_model
 from tests.field import hostile
 from tests.field.hostile import DOORS, Config, graph, layer, stack
@@ -175,3 +180,101 @@ def test_a_trusted_config_may_name_a_path(secret: Path, tmp_path: Path) -> None:
     model["config"]["layers"][0]["config"]["dtype"] = "string"
     path = hostile.keras_file(model, tmp_path / "m.keras")
     assert load_model(path, safe_mode=False).layers[0].vocabulary_size() == 3
+
+
+# -------------------------------------------------------------------- bytes that lie elsewhere
+
+
+def weighted_model() -> nacre.Model:
+    lookup = layers.StringLookup(output_mode="tf_idf")
+    lookup.adapt(np.array([["a", "b"], ["a", "c"]]))
+    return nacre.Sequential([nacre.Input((2,), dtype="string"), lookup])
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("kind", ["external bytes", "external link", "soft link", "virtual"])
+def test_weights_of_tokens_are_read_from_the_file_alone(
+    kind: str, swapped: bool, tmp_path: Path
+) -> None:
+    weighted_model().save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    outside = tmp_path / "outside.h5"
+    with h5py.File(outside, "w") as file:
+        file["0"] = np.arange(9, dtype="float32")
+    buffer = io.BytesIO(files["model.weights.h5"])
+    with h5py.File(buffer, "a") as file:
+        group = file["layers/string_lookup/vars"]
+        good = group["idf_weights"][()]
+        del group["idf_weights"]
+        if kind == "external bytes":
+            group.create_dataset(
+                "idf_weights", good.shape, "float32", external=[(str(outside), 0, 4 * good.size)]
+            )
+        elif kind == "external link":
+            group["idf_weights"] = h5py.ExternalLink(str(outside), "/0")
+        elif kind == "soft link":
+            group["idf_weights"] = h5py.SoftLink("/elsewhere")
+        else:
+            layout = h5py.VirtualLayout(good.shape, "float32")
+            layout[:] = h5py.VirtualSource(str(outside), "0", shape=(9,))[: good.size]
+            group.create_virtual_dataset("idf_weights", layout)
+        if swapped:  # the group the layer's name leads to is another one, with nothing wrong
+            twin = file.create_group("layers/other/vars")
+            twin["idf_weights"] = good
+            twin.attrs["name"] = group.attrs["name"]
+            group.attrs["name"] = "other"
+    files["model.weights.h5"] = buffer.getvalue()
+    with zipfile.ZipFile(tmp_path / "evil.keras", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    with pytest.raises(FileFormatError, match="a link at|bytes lie in other files"):
+        load_model(tmp_path / "evil.keras")
+
+
+# -------------------------------------------------------------------- links in a folder model
+
+
+@pytest.mark.parametrize(
+    "member", ["config.json", "metadata.json", "model.weights.h5", "assets", "assets/a/v.txt"]
+)
+def test_a_folder_model_follows_no_link_out_of_it(member: str, tmp_path: Path) -> None:
+    weighted_model().save(tmp_path / "m", zipped=False)
+    place = tmp_path / "m" / member
+    target = tmp_path / "elsewhere"
+    if place.exists():
+        place.rename(target)
+    else:
+        target.write_text("secret")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target)
+    with pytest.raises(FileFormatError, match="link"):
+        load_model(tmp_path / "m")
+
+
+def test_a_folder_model_that_is_a_link_or_holds_links_within_opens(tmp_path: Path) -> None:
+    weighted_model().save(tmp_path / "m", zipped=False)
+    (tmp_path / "again").symlink_to(tmp_path / "m")
+    assert load_model(tmp_path / "again").built
+    # How the cache of a model hub lays a download out: names that are links to `blobs` beside.
+    snapshot, blobs = tmp_path / "hub" / "snapshots" / "abc", tmp_path / "hub" / "blobs"
+    blobs.mkdir(parents=True)
+    for index, path in enumerate(p for p in (tmp_path / "m").rglob("*") if p.is_file()):
+        link = snapshot / path.relative_to(tmp_path / "m")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        (blobs / str(index)).write_bytes(path.read_bytes())
+        link.symlink_to(blobs / str(index))
+    assert load_model(snapshot).layers[0].vocabulary_size() == 4
+
+
+def test_json_of_no_model_is_an_error_of_ours() -> None:
+    for text in (
+        "",
+        "{",
+        "[1]",
+        '"a"',
+        "[" * 100_000,
+        json.dumps({"class_name": [], "config": {}}),
+    ):
+        with pytest.raises(NacreError):
+            nacre.models.model_from_json(text)
