@@ -370,3 +370,12 @@ def test_configs_nested_too_deeply_are_an_error_of_ours() -> None:
     for door in (nacre.models.model_from_config, nacre.layers.deserialize):
         with pytest.raises(SerializationError, match="nested deeper"):
             door(inner)
+
+
+@pytest.mark.parametrize("name", ["summary", "Module", "__loader__", "_missing", ["relu"], None])
+def test_a_module_of_flax_names_functions_alone(name: Any) -> None:
+    pytest.importorskip("flax.linen")
+    fields = {"features": 3, "kernel_init": {"flax_function": name}}
+    module = {"module": "flax.linen", "flax_class": "Dense", "config": fields}
+    with pytest.raises(SerializationError, match=r"flax\.linen"):
+        deserialize_keras_object(layer("FlaxLayer", module=module))

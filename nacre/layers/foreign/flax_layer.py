@@ -190,7 +190,7 @@ def _from_description(value: Any) -> Any:
         return value
     linen = optional_import(_FLAX, extra="flax", who="FlaxLayer")
     if "flax_function" in value:
-        return getattr(linen, value["flax_function"])
+        return _function_named(linen, value["flax_function"])
     if "flax_class" not in value:
         return {key: _from_description(item) for key, item in value.items()}
     name = value["flax_class"]
@@ -207,3 +207,11 @@ def _from_description(value: Any) -> Any:
             )
         )
     return found(**_from_description(value["config"]))
+
+
+def _function_named(linen: Any, name: Any) -> Any:
+    found = getattr(linen, name, None) if isinstance(name, str) and name[:1] != "_" else None
+    if not callable(found) or isinstance(found, type):
+        rule = "a field that is a function must be one of flax.linen's"
+        raise SerializationError(message("FlaxLayer.from_config", rule, repr(name)[:100]))
+    return found
