@@ -498,11 +498,15 @@ def checksum(values: np.ndarray | str) -> str:
     if isinstance(values, str):
         text = values.encode("utf-8")
         return f"{len(text)} {zlib.crc32(text):08x}"
-    values = np.ascontiguousarray(values)
     if sys.byteorder == "big":
         values = values.byteswap()
     start = zlib.crc32(f"{values.dtype.name}{values.shape}".encode())
-    return f"{zlib.crc32(values.reshape(-1).view('uint8').data, start):08x}"
+    return f"{zlib.crc32(bytes_of(values), start):08x}"
+
+
+def bytes_of(values: np.ndarray) -> memoryview:
+    """An array's bytes in its order, without a copy where they already lie so."""
+    return np.ascontiguousarray(values).reshape(-1).view("uint8").data
 
 
 def _verify(values: np.ndarray | str, known: _Known, place: str) -> None:
@@ -616,8 +620,8 @@ class Writer:
 
 
 __all__ = [
-    "CHECKSUMS", "SIGNATURE", "Arrays", "Writer", "address", "check_dataset", "checksum", "child",
-    "had", "has_attribute", "is_int8", "member_names", "names_attribute", "open_file", "read_array",
-    "read_numbers", "shape_of", "subgroup", "text_attribute", "walk", "write_array", "write_names",
-    "write_text",
+    "CHECKSUMS", "SIGNATURE", "Arrays", "Writer", "address", "bytes_of", "check_dataset", "checksum",
+    "child", "had", "has_attribute", "is_int8", "member_names", "names_attribute", "open_file",
+    "read_array", "read_numbers", "shape_of", "subgroup", "text_attribute", "walk", "write_array",
+    "write_names", "write_text",
 ]  # fmt: skip

@@ -95,9 +95,7 @@ def compare_array(dataset: Any, values: np.ndarray, place: str, who: str) -> Non
     """Raise unless a dataset has the bytes of an array."""
     written = None if dataset is None else hdf5.read_array(dataset, who)
     text = values.dtype.kind in "OUS"
-    if written is None or (
-        not text and written.tobytes() != np.ascontiguousarray(values).tobytes()
-    ):
+    if written is None or (not text and hdf5.bytes_of(written) != hdf5.bytes_of(values)):
         raise FileFormatError(
             message(
                 who,
