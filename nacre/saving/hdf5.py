@@ -620,8 +620,8 @@ class Writer:
 
 
 __all__ = [
-    "CHECKSUMS", "SIGNATURE", "Arrays", "Writer", "address", "bytes_of", "check_dataset", "checksum",
-    "child", "had", "has_attribute", "is_int8", "member_names", "names_attribute", "open_file",
-    "read_array", "read_numbers", "shape_of", "subgroup", "text_attribute", "walk", "write_array",
-    "write_names", "write_text",
+    "CHECKSUMS", "SIGNATURE", "Arrays", "Writer", "address", "bytes_of", "check_dataset",
+    "checksum", "child", "had", "has_attribute", "is_int8", "member_names", "names_attribute",
+    "open_file", "read_array", "read_numbers", "shape_of", "subgroup", "text_attribute", "walk",
+    "write_array", "write_names", "write_text",
 ]  # fmt: skip

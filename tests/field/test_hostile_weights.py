@@ -119,7 +119,7 @@ def test_no_door_reads_arrays_that_lie_elsewhere(how, secret, tmp_path):
     model.save_weights(tmp_path / "w.h5")
     model.save_weights(tmp_path / "s.weights.json", max_shard_size=1)
     text = (tmp_path / "s.weights.json").read_text()
-    (shard,) = tmp_path.glob("s_*.h5")
+    (shard,) = tmp_path.glob("s_*_*.h5")
     shard.rename(tmp_path / "s_00000.weights.h5")  # Keras's name, which holds no hash
     (tmp_path / "s.weights.json").write_text(text.replace(shard.name, "s_00000.weights.h5"))
     model.save(tmp_path / "folder", zipped=False)
@@ -191,7 +191,7 @@ def test_a_linked_shard_is_not_read(tmp_path):
     path = tmp_path / "list" / "s.weights.json"
     path.parent.mkdir()
     small().save_weights(path, max_shard_size=1)
-    (shard,) = path.parent.glob("s_*.h5")
+    (shard,) = path.parent.glob("s_*_*.h5")
     shard.rename(tmp_path / "elsewhere.h5")
     shard.symlink_to(tmp_path / "elsewhere.h5")
     with pytest.raises(FileFormatError, match="a link to"):

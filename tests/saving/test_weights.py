@@ -93,7 +93,8 @@ def test_frozen_layers_do_not_shift_the_older_layout(tmp_path):
 def test_shards_join_again_and_are_read_beside_their_list_only(tmp_path):
     model = nacre.Sequential([nacre.Input((50,)), *[nacre.layers.Dense(50) for _ in range(4)]])
     model.save_weights(tmp_path / "w.weights.json", max_shard_size=12_000 / 1024**3)
-    assert len(list(tmp_path.glob("w_*.weights.h5"))) == 4
+    # One file each; the first has a second name, which Keras opens it by.
+    assert len({path.stat().st_ino for path in tmp_path.glob("w_*.weights.h5")}) == 4
     other = nacre.Sequential([nacre.Input((50,)), *[nacre.layers.Dense(50) for _ in range(4)]])
     other.load_weights(tmp_path / "w.weights.json")
     assert equal_weights(model, other)

@@ -3,15 +3,18 @@
 Layout as Keras 3.15 writes it: `{"metadata": {"total_size"}, "weight_map": {"/group/vars":
 [files]}}` and shards with the groups of an ordinary `.weights.h5`. Keras calls them
 `name_00000.weights.h5` and overwrites them in place; nacre's names hold a hash of the content,
-`name_00000_1f2e3d4c5b6a.weights.h5`, which Keras reads as well.
+`name_00000_1f2e3d4c5b6a.weights.h5`. Keras reads these from the list, but opens its own name of the
+first shard before; that name is a second one of the first file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,8 +100,10 @@ def _write(shards: list[list[weights.Group]], path: Path, total: int, who: str) 
         listing = {"metadata": {"total_size": float(total)}, "weight_map": places}
         text = json.dumps(listing, indent=4).encode()
         write_file(path, text, partial(_check_list, text=text, who=who))
+        _give_keras_name(path, min(made))
         if not temporary.is_being_written(path, by_others_than=marker):
-            for name in (old | _own_shards(path)) - made:
+            keras_name = f"{_beginning(path)}_00000.weights.h5"
+            for name in (old | _own_shards(path)) - made - {keras_name}:
                 temporary.remove(path.with_name(name))
     except BaseException:
         for name in made - before - _listed(path):
@@ -106,6 +111,18 @@ def _write(shards: list[list[weights.Group]], path: Path, total: int, who: str) 
         raise
     finally:
         temporary.remove(marker)
+
+
+def _give_keras_name(path: Path, first: str) -> None:
+    """Let the first shard be found by the name that Keras gives it; nacre has no need of it."""
+    beside = temporary.name_beside(path)
+    with contextlib.suppress(OSError):
+        try:
+            os.link(path.with_name(first), beside)
+        except OSError:  # a file system without links
+            shutil.copyfile(path.with_name(first), beside)
+        os.replace(beside, path.with_name(f"{_beginning(path)}_00000.weights.h5"))
+    temporary.remove(beside)
 
 
 def _beginning(path: Path) -> str:
