@@ -59,7 +59,8 @@ def resolve_accuracy(
     """
     kind, why = _kind(tuple(y_true_shape), tuple(y_pred_shape))
     logits = expected_activation(loss) == "linear"
-    if name in ACCURACY_NAMES:
+    word = name.lower()  # as in Keras, which takes 'Accuracy' for it too
+    if word in ACCURACY_NAMES:
         metric: Metric
         if kind == "binary":
             metric = BinaryAccuracy(name=name, threshold=0.0 if logits else 0.5)
@@ -70,7 +71,7 @@ def resolve_accuracy(
                 why += "; if they are independent labels, use BinaryAccuracy()"
         else:
             metric = SparseCategoricalAccuracy(name=name)
-    elif name in CROSSENTROPY_NAMES:
+    elif word in CROSSENTROPY_NAMES:
         classes = {
             "binary": BinaryCrossentropy,
             "categorical": CategoricalCrossentropy,

@@ -14,6 +14,7 @@ from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
 from nacre.training import checks, evaluation, loop, prediction
 from nacre.training.compile import CompiledTraining, compile_config, compile_from_config
+from nacre.training.state import kept_in_training
 
 
 class Trainable(Layer):
@@ -183,10 +184,17 @@ class Trainable(Layer):
                     "Wait for it to end, or train a copy: nacre.models.clone_model(model).",
                 )
             )
+        before = self.__dict__.get("_training_thread")
+        self.__dict__["_training_thread"] = threading.get_ident()
         try:
             yield
         finally:
+            self.__dict__["_training_thread"] = before
             lock.release()
+
+    def _is_in_training(self) -> bool:
+        """Whether this thread is training this model, so that a callback of it is asking."""
+        return self.__dict__.get("_training_thread") == threading.get_ident()
 
     @boundary
     def evaluate(
@@ -201,19 +209,24 @@ class Trainable(Layer):
         return_dict: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """The loss and the metrics on data: a list, a dict, or one number without metrics."""
-        return evaluation.evaluate(
-            self,
-            x,
-            y,
-            batch_size=batch_size,
-            verbose=verbose,
-            sample_weight=sample_weight,
-            steps=steps,
-            callbacks=callbacks,
-            return_dict=return_dict,
-            **kwargs,
-        )
+        """The loss and the metrics on data: a list, a dict, or one number without metrics.
+
+        Called by a callback of a running `fit`, it leaves that training's metrics and statistics
+        as they are; in Keras the epoch's metrics begin anew after it.
+        """
+        with kept_in_training(self, "metrics", "other"):
+            return evaluation.evaluate(
+                self,
+                x,
+                y,
+                batch_size=batch_size,
+                verbose=verbose,
+                sample_weight=sample_weight,
+                steps=steps,
+                callbacks=callbacks,
+                return_dict=return_dict,
+                **kwargs,
+            )
 
     @boundary
     def predict(
@@ -246,7 +259,8 @@ class Trainable(Layer):
         return_dict: bool = False,
     ) -> Any:
         """One step of training on one batch; gives the loss and the metrics so far."""
-        with self._training_alone("train_on_batch"):
+        # From a callback of a fit it is a step of its own: its metrics are not that epoch's.
+        with kept_in_training(self, "metrics"), self._training_alone("train_on_batch"):
             return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     @boundary
@@ -254,7 +268,8 @@ class Trainable(Layer):
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """The loss and the metrics on one batch."""
-        return evaluation.test_on_batch(self, x, y, sample_weight, return_dict)
+        with kept_in_training(self, "metrics", "other"):
+            return evaluation.test_on_batch(self, x, y, sample_weight, return_dict)
 
     @boundary
     def predict_on_batch(self, x: Any) -> Any:

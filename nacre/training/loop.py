@@ -506,7 +506,10 @@ class TrainRun:
 
     def _check_last_weights(self) -> None:
         """What the last steps spoiled no later loss would show."""
-        values = self.values if self.values is not None else self._put
+        values = self.values
+        if values is None and self._put is not None:
+            # Not what was put: a callback that trained a step gave those arrays away.
+            values = self.state.peek()
         if values is not None and not self._last_good.ends_well(values):
             self._not_finite((self.steps or 1) - 1)
 

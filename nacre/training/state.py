@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from nacre.core.variable import Variable
+from nacre.core.variable import Variable, private_copy
 
 Values = dict[str, list[Any]]
 
@@ -61,3 +62,24 @@ class State:
             for name, group in self.groups.items()
             for pair in zip(group, values[name], strict=True)
         ]
+
+
+@contextmanager
+def kept_in_training(model: Any, *groups: str) -> Iterator[None]:
+    """What a callback computes with the model that is in training stays out of that training.
+
+    Args:
+        model: Nothing is kept where this thread is not training it.
+        groups: What comes back afterwards: "metrics", or "other" for statistics, counts and seeds.
+    """
+    if not model._is_in_training():
+        yield
+        return
+    state = State(model, None, model.metrics)
+    variables = [v for name in groups for v in state.groups[name]]
+    values = [private_copy(v.peek()) for v in variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, values, strict=True):
+            variable.take_back(value)
