@@ -82,6 +82,28 @@ def same_rank(first: Any, second: Any) -> tuple[Any, Any]:
     return first, second
 
 
+def require_columns(
+    who: str, columns: str, y_true_shape: Sequence[Any], y_pred_shape: Sequence[Any], fix: str
+) -> None:
+    """Refuse all but rows of columns; one number a sample is the one column it has.
+
+    Args:
+        who: Name of the loss or metric, for the message.
+        columns: What the columns are.
+        y_true_shape, y_pred_shape: Shapes of targets and predictions.
+        fix: What to do.
+
+    Raises:
+        LossInputError: The shapes are others.
+    """
+    is_one_column = len(y_true_shape) == 1 and y_pred_shape[-1] == 1
+    if len(y_pred_shape) == 2 and (len(y_true_shape) == 2 or is_one_column):
+        return
+    rule = f"targets and predictions must have shape (batch, {columns})"
+    true, pred = _batch_shape(tuple(y_true_shape)), _batch_shape(tuple(y_pred_shape))
+    raise LossInputError(message(who, rule, f"targets {true}, predictions {pred}", fix))
+
+
 def paired(
     who: str, y_true: Any, y_pred: Any, axis: int | Sequence[int] | None = -1
 ) -> tuple[Any, Any]:

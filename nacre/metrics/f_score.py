@@ -11,7 +11,7 @@ from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, LossInputError, message
 from nacre.core.registry import register
 from nacre.core.scope import get_mask
-from nacre.losses.checking import paired
+from nacre.losses.checking import paired, require_columns
 from nacre.metrics.metric import Metric
 from nacre.metrics.reduction import combined_weights
 
@@ -79,11 +79,8 @@ class FBetaScore(Metric):
         """
         if self._built:
             return
-        if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
-            rule = "targets and predictions must have shape (batch, classes)"
-            got = f"targets {tuple(y_true_shape)} and predictions {tuple(y_pred_shape)}"
-            fix = "For class indices use nacre.utils.to_categorical(y); else y.reshape(-1, 1)."
-            raise LossInputError(message(self._who, rule, got, fix))
+        fix = "For class indices use nacre.utils.to_categorical(y)."
+        require_columns(self._who, "classes", y_true_shape, y_pred_shape, fix)
         if y_pred_shape[-1] == 1 and self.threshold is None:
             rule = "with one class, threshold must be given (the largest of one is always found)"
             raise LossInputError(message(self._who, rule, "threshold=None", "Pass threshold=0.5."))

@@ -7,11 +7,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.errors import ArgumentError, LossInputError, ShapeError, message
+from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.scope import get_mask
 from nacre.losses import regression as losses
-from nacre.losses.checking import paired
+from nacre.losses.checking import paired, require_columns
 from nacre.losses.reduction import divide_or_zero
 from nacre.metrics._counts import wide
 from nacre.metrics._define import metric_function
@@ -230,10 +230,8 @@ class R2Score(Metric):
         """
         if self._built:
             return
-        if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
-            rule = "targets and predictions must have shape (batch, outputs)"
-            got = f"targets {tuple(y_true_shape)} and predictions {tuple(y_pred_shape)}"
-            raise LossInputError(message(self._who, rule, got, "Use y.reshape(-1, 1)."))
+        fix = "Put the outputs of a sample into one row."
+        require_columns(self._who, "outputs", y_true_shape, y_pred_shape, fix)
         outputs = y_pred_shape[-1]
         if outputs is None:
             raise ShapeError(message(self._who, "the number of outputs must be known", "None"))

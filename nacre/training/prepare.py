@@ -300,15 +300,24 @@ def prepare(
     return y_pred
 
 
+_HELD = (
+    "A model that a larger one holds frozen, as in a GAN, is made trainable before each of its own "
+    "steps and frozen before those of the larger one."
+)
+
+
 def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
     optimizer, variables = trainer.optimizer, model.trainable_variables
     if not variables:
+        known = _known_variables(optimizer) if trainer.has_trained else None
+        if known:
+            _go_on_with(model, trainer, known, variables)
         warn(
             message(
                 f"{model._who()}.fit",
                 "there is nothing to train, so only losses, metrics and statistics are computed",
                 "a model without trainable variables",
-                "Set trainable = True on a layer, then compile again.",
+                "Set trainable = True on a layer, then compile again. " + _HELD,
             )
         )
         return
@@ -363,7 +372,8 @@ def _go_on_with(model: Any, trainer: CompiledTraining, known: list[Any], now: li
             "the optimizer must know exactly the variables that are trained",
             "; ".join(parts) or "the same variables in another order",
             "After changing `trainable` or the layers, call compile() again: with the same "
-            "optimizer object its state is kept, with a new one it starts afresh.",
+            "optimizer object its state is kept, with a new one it starts afresh."
+            + ("" if now else f" {_HELD}"),
         )
     )
 

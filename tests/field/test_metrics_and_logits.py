@@ -304,3 +304,21 @@ def test_one_metric_object_given_twice_counts_apart():
     logs = model.evaluate(P, [Y, Y], verbose=0, return_dict=True)
     expected = alone(metrics.Precision())
     assert (logs["a_p"], logs["a_weighted_p"], logs["b_p"]) == (expected, expected, 0.0)
+
+
+@pytest.mark.parametrize("make", [metrics.R2Score, lambda: metrics.F1Score(threshold=0.5)])
+def test_one_number_a_sample_is_one_column_also_for_metrics_of_columns(make):
+    x, y = np.array([[-2.0], [1.0], [2.0], [-1.0]]), np.array([0.0, 1.0, 1.0, 1.0])
+    model = nacre.Sequential([nacre.Input((1,)), layers.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "mse", metrics=[make()])
+    flat = model.evaluate(x, y, verbose=0)[1]
+    np.testing.assert_allclose(flat, model.evaluate(x, y[:, None], verbose=0)[1])
+
+
+def test_metrics_of_columns_refuse_class_indices_with_the_shapes_a_user_knows():
+    model = nacre.Sequential([nacre.Input((1,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[metrics.F1Score()])
+    with pytest.raises(
+        LossInputError, match=r"targets \(batch,\), predictions \(batch, 3\).*to_ca"
+    ):
+        model.evaluate(np.ones((2, 1)), np.array([0, 1]), verbose=0)

@@ -233,3 +233,22 @@ def test_flags_changed_by_a_callback_hold_from_the_next_fit_and_are_told():
     with pytest.warns(UserWarning, match=r"`trainable` is read when fit begins.*base"):
         found = moved(model, lambda: model.fit(X, Y, epochs=3, verbose=0, callbacks=[Unfreeze()]))
     assert found == ["head", "norm"]
+
+
+def test_a_model_frozen_whole_after_it_was_trained_is_refused_as_one_frozen_in_part():
+    model = make()
+    model.compile("adam", "mse")
+    model.train_on_batch(X, Y)
+    model.trainable = False
+    with pytest.raises(NotCompiledError, match="frozen since compile.*before each of its own"):
+        model.train_on_batch(X, Y)
+    model.trainable = True
+    assert "head" in moved(model)
+
+
+def test_a_model_frozen_whole_before_its_first_step_says_what_a_larger_model_needs():
+    model = make()
+    model.compile("adam", "mse")
+    model.trainable = False
+    with pytest.warns(UserWarning, match="nothing to train.*as in a GAN"):
+        model.train_on_batch(X, Y)
