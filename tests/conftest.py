@@ -19,7 +19,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 
 # Scripts that make reference numbers run where real Keras is installed.
-collect_ignore_glob = ["reference/*.py", "saving/make_*.py"]
+collect_ignore_glob = ["reference/*.py", "saving/make_*.py", "field/old_files/*.py"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -33,6 +33,7 @@ def quick_compilation() -> Iterator[None]:
     jax.config.update("jax_disable_most_optimizations", False)
 
 
+@pytest.mark.filterwarnings("ignore:loss 'categorical_crossentropy' of output 'sigmoid_of")
 @pytest.mark.parametrize("case", TRAINING_CASES, ids=lambda case: case.id)
 def test_ten_steps_equal_keras(case):
     expected, facts = load_reference("training")[case.id], load_facts("training")[case.id]

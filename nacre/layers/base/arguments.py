@@ -22,7 +22,7 @@ def prepare(
 ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any], bool | None]:
     """Arguments converted and filled, the tensor arguments by name, the training flag."""
     signature = calling.signature_of(type(layer).call)
-    dtype = layer._input_cast() if layer.built else None
+    dtype = layer._input_cast() if layer._built else None
 
     def convert(leaf: Any) -> Any:
         tensor = calling.to_tensor(leaf, dtype, layer._who())

@@ -9,6 +9,7 @@ from typing import Any
 
 from nacre.core import tree
 from nacre.core.names import current_path
+from nacre.core.registry import is_builtin
 from nacre.core.symbolic import infer
 from nacre.layers.base import adapting, calling
 from nacre.layers.base.weights import WeightHolder, own_scope
@@ -21,6 +22,8 @@ _building_lock = threading.RLock()
 class Buildable(WeightHolder):
     """The part of `Layer` that builds it, once, whichever thread calls it first."""
 
+    _built = False
+    _build_only_checks = False  # its `build` looks at shapes and makes no variables
     _building = False  # `build` may say `built` before the variables are there
 
     input_dtype: str
@@ -48,8 +51,27 @@ class Buildable(WeightHolder):
     def _ensure_built(self, named: dict[str, Any]) -> None:
         """Build for the arguments of a first call; wait where another thread is doing it."""
         with _building_lock:
-            if not self.built:
+            if not self._built:
                 self._maybe_build(named)
+
+    @property
+    def built(self) -> bool:
+        """Whether all variables are there; from the start for a layer of nacre's without any.
+
+        A layer of a user's own may make variables at its first call, whatever its class says, so
+        it is built after that.
+        """
+        return self._built or self._has_nothing_to_build()
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        self._built = bool(value)
+
+    def _has_nothing_to_build(self) -> bool:
+        makes_something = self.has_own_build and not self._build_only_checks
+        if makes_something or self._own_variables or not is_builtin(type(self)):
+            return False
+        return not self._flatten_layers(False)
 
     @property
     def has_own_build(self) -> bool:
@@ -57,7 +79,7 @@ class Buildable(WeightHolder):
         return type(self).build is not Buildable.build
 
     def _maybe_build(self, named: dict[str, Any]) -> None:
-        if self.built:
+        if self._built:
             return
         shapes = {
             name: calling.shapes_of(value)
@@ -96,7 +118,7 @@ class Buildable(WeightHolder):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build with what `get_build_config` gave."""
-        if not config or self.built:
+        if not config or self._built:
             return
         shapes = {key: _shape_from_config(value) for key, value in config.items()}
         if set(shapes) == {"input_shape"}:
@@ -126,7 +148,7 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
             names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
             shapes = {**dict(zip(names, args, strict=False)), **kwargs}
             known = self._build_shapes
-            if self.built and self._own_variables and known and _say_the_same(shapes, known):
+            if self._built and self._own_variables and known and _say_the_same(shapes, known):
                 return  # it has its variables: a layer around it may have been made from a config
             object.__setattr__(self, "_building", True)
             already = len(self._own_variables)

@@ -104,7 +104,7 @@ class Layer(Describable, LossHolder):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = dtype
         self.autocast = autocast
-        self.built = False
+        self._built = False
         self.supports_masking = False
         self.input_spec: Any = None
         self._trainable = bool(trainable)
@@ -237,7 +237,7 @@ class Layer(Describable, LossHolder):
 
     def _call_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         context = scope.call_context()
-        was_built = self.built
+        was_built = self._built
         args, kwargs, tensors, training = arguments.prepare(self, args, kwargs)
         if not tensors:
             arguments.refuse_nothing(self, args, kwargs)
@@ -247,11 +247,11 @@ class Layer(Describable, LossHolder):
         context.training = training
         context.carries = self._carries_masks()
         context.path.append(self.name)
-        if not self.built or self._path == self.name:
+        if not self._built or self._path == self.name:
             self._path = "/".join(context.path)
         try:
             with name_scope(self.name):
-                if not self.built or self._building:
+                if not self._built or self._building:
                     self._ensure_built(tensors)
                     self._warn_if_loose(context.entry)
                 if not was_built:  # `build` may have made the layers that settle it

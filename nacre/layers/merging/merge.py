@@ -20,6 +20,7 @@ class Merge(Layer):
 
     _exactly: int | None = None
     _broadcasts = True
+    _build_only_checks = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -36,6 +36,8 @@ _CROSS_START = np.uint64(0xDECAFCAFFE)
 class HostHashing(HostLayer):
     """What the hashing layers share."""
 
+    _build_only_checks = True
+
     def __init__(self, num_bins: int, output_mode: str, sparse: bool, **kwargs: Any) -> None:
         # Keras's policy here is int64 for bins; vectors are float32.
         if kwargs.get("dtype") is None:

@@ -16,6 +16,8 @@ from nacre.layers.base.layer import Layer
 class _GaussianPair(Layer):
     """A layer of two tensors, the means and the logarithms of the variances."""
 
+    _build_only_checks = True
+
     def build(self, input_shape: Any) -> None:
         """Check that there are two tensors of one shape."""
         shapes = input_shape if isinstance(input_shape, list | tuple) else [input_shape]

@@ -1,0 +1,72 @@
+"""What has no weights is built from the start; what has some, after its first shape."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre import layers
+
+WITHOUT_WEIGHTS = [
+    layers.Dropout(0.5), layers.Flatten(), layers.ReLU(), layers.Activation("relu"), layers.MaxPooling2D(),
+    layers.GlobalAveragePooling2D(), layers.Concatenate(), layers.Add(), layers.Dot(1), layers.Rescaling(2.0),
+    layers.RandomFlip(), layers.Hashing(3), layers.Softmax(), layers.Reshape((2,)), layers.Masking(),
+    layers.ZeroPadding2D(), layers.Lambda(nacre.ops.abs), layers.UpSampling2D(), layers.Sampling(), layers.GaussianNoise(0.1),
+]  # fmt: skip
+WITH_WEIGHTS = [
+    layers.Dense(2), layers.BatchNormalization(), layers.LSTM(2), layers.Embedding(3, 2), layers.PReLU(),
+    layers.TimeDistributed(layers.Dense(2)), layers.Bidirectional(layers.LSTM(2)), layers.Normalization(),
+    layers.MultiHeadAttention(1, 2), layers.Conv2D(2, 3),
+]  # fmt: skip
+named = lambda layer: type(layer).__name__
+
+
+@pytest.mark.parametrize("layer", WITHOUT_WEIGHTS, ids=named)
+def test_a_layer_without_weights_is_built_from_the_start(layer):
+    assert layer.built and layer.count_params() == 0
+    assert type(layer).from_config(layer.get_config()).built
+
+
+@pytest.mark.parametrize("layer", WITH_WEIGHTS, ids=named)
+def test_a_layer_with_weights_is_built_after_its_first_shape(layer):
+    assert not layer.built
+
+
+def test_a_layer_of_the_users_own_is_built_after_its_first_call():
+    class Mine(layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    layer = Mine()
+    assert not layer.built
+    layer(np.ones((1, 2)))
+    assert layer.built
+
+
+def test_a_derived_layer_that_makes_weights_in_its_call_gets_them():
+    class Scaled(layers.Dropout):
+        def call(self, inputs, training=False):
+            if not hasattr(self, "scale"):
+                self.scale = self.add_weight(shape=(), initializer="ones")
+            return inputs * self.scale
+
+    layer = Scaled(0.5)
+    layer(np.ones((1, 2)))
+    assert layer.built and len(layer.weights) >= 1
+
+
+def test_shapes_that_do_not_fit_are_still_refused_by_a_layer_without_weights():
+    with pytest.raises(ValueError, match="Concatenate"):
+        layers.Concatenate()([np.ones((1, 2, 3)), np.ones((1, 3, 3))])
+
+
+def test_a_stack_of_layers_without_weights_tells_no_unbuilt_layers(capsys):
+    nacre.Sequential([layers.Flatten(), layers.Dropout(0.2)]).summary()
+    assert "unbuilt" not in capsys.readouterr().out
+
+
+def test_a_layer_without_weights_remembers_the_shape_it_was_used_with():
+    layer = layers.Flatten()
+    layer(np.ones((2, 3, 4)))
+    assert layer.get_build_config() == {"input_shape": (2, 3, 4)}
