@@ -7,7 +7,12 @@ from typing import Any
 
 from nacre.core import safety, tree
 from nacre.core.errors import ArgumentError, message
-from nacre.core.registry import deserialize_keras_object, refuse_classes, register
+from nacre.core.registry import (
+    deserialize_keras_object,
+    refuse_classes,
+    register,
+    serialize_keras_object,
+)
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
 
@@ -78,10 +83,10 @@ class Lambda(Layer):
         """The arguments, as plain data."""
         config = explicit_config(
             self,
-            function=self.function,
+            function=serialize_keras_object(self.function),
             arguments=self.arguments,
-            output_shape=self._given_output_shape,
-            mask=self.mask,
+            output_shape=_described(self._given_output_shape),
+            mask=_described(self.mask),
         )
         return without(config, "output_shape", "mask")
 
@@ -105,10 +110,17 @@ class Lambda(Layer):
                 else value
                 for key, value in config.items()
             }
+            if isinstance(config.get("function"), str):  # of an op its name alone, once
+                named = {"class_name": "function", "config": config["function"]}
+                config["function"] = deserialize_keras_object(named, custom_objects)
             refuse_classes(f"Lambda '{config.get('name', '')}'", config.get("function"))
             if isinstance(config.get("output_shape"), list):
                 config["output_shape"] = tuple(config["output_shape"])
             return cls(**config)
+
+
+def _described(value: Any) -> Any:
+    return serialize_keras_object(value) if callable(value) else value
 
 
 def _first(structure: Any) -> Any:

@@ -70,3 +70,18 @@ def test_a_layer_without_weights_remembers_the_shape_it_was_used_with():
     layer = layers.Flatten()
     layer(np.ones((2, 3, 4)))
     assert layer.get_build_config() == {"input_shape": (2, 3, 4)}
+
+
+@pytest.mark.parametrize("function", [nacre.ops.abs, nacre.ops.squeeze, nacre.activations.relu])
+def test_a_lambda_of_a_function_of_nacre_comes_back_from_its_config(function):
+    config = layers.Lambda(function).get_config()
+    assert layers.Lambda.from_config(config).function is function
+    # Files written before held the name alone.
+    assert layers.Lambda.from_config({**config, "function": function.__name__}).function is not None
+
+
+def test_a_model_with_a_lambda_of_an_op_opens_again(tmp_path):
+    model = nacre.Sequential([nacre.Input((3,)), layers.Lambda(nacre.ops.abs)])
+    model.save(tmp_path / "model.keras")
+    found = nacre.models.load_model(tmp_path / "model.keras").predict(-np.ones((2, 3)), verbose=0)
+    assert found.tolist() == np.ones((2, 3)).tolist()
