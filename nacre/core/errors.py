@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 # Controls of a terminal (all of C0 and C1 but tab and newline), marks that turn the direction of
@@ -146,6 +146,17 @@ def nearest(name: object, candidates: Iterable[str]) -> str | None:
         found = difflib.get_close_matches(text.lower().replace("_", ""), list(lowered), 1, 0.6)
         close = [lowered[f] for f in found]
     return close[0] if close else None
+
+
+def listed(items: Sequence[str], most: int = 10, separator: str = ", ") -> str:
+    """The first items of a list, and how many more there are, for messages.
+
+    Example:
+        >>> listed(["a", "b", "c"], most=2)
+        'a, b and 1 more'
+    """
+    more = len(items) - most
+    return separator.join(items[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def refuse_unknown(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core import scope, tree
-from nacre.core.errors import message
+from nacre.core.errors import listed, message
 from nacre.core.registry import is_builtin
 from nacre.core.symbolic import KerasTensor, infer
 from nacre.core.warning import warn
@@ -100,12 +100,7 @@ def _changed(model: Model, compare_with: bool) -> str:
     with scope.forcing_masks(compare_with):
         other = _reads(model, inputs)
     names = [name for (name, one), (_, two) in zip(usual, other, strict=True) if one != two]
-    return _listed(list(dict.fromkeys(names)))
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(name if name == _LOSS else repr(name) for name in names[:5]) + more
+    return listed([name if name == _LOSS else repr(name) for name in dict.fromkeys(names)], 5)
 
 
 def _can_differ(model: Model) -> bool:

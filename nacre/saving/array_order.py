@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nacre.core.errors import WeightsMismatchError, message
+from nacre.core.errors import WeightsMismatchError, listed, message
 from nacre.core.variable import Variable
 
 Shape = tuple[int, ...]
@@ -92,15 +92,11 @@ def order_of(
             f"layer '{layer.name}'",
             "the names in the file must tell which array is which, as parts of the layer are "
             "frozen now and the order in the file is that of what was trainable when it was saved",
-            f"{_some(names)} for {_some(paths)}",
+            f"{listed(names, 6)} for {listed(paths, 6)}",
             "Give the layers within it the names they have in the file; or, if nothing was frozen "
             f"when it was saved, set trainable = True on '{layer.name}', load, and freeze again.",
         )
     )
-
-
-def _some(items: Sequence[str]) -> str:
-    return ", ".join(items[:6]) + (f" and {len(items) - 6} more" if len(items) > 6 else "")
 
 
 def _by_names(

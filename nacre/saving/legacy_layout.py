@@ -7,13 +7,12 @@ Keras 3.15 for `.h5`, where the names are the variables' paths.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import h5py
 import numpy as np
 
-from nacre.core.errors import FileFormatError, WeightsMismatchError, message
+from nacre.core.errors import FileFormatError, WeightsMismatchError, listed, message
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.saving import hdf5
@@ -25,7 +24,6 @@ from nacre.saving.weights import (
     carry_out,
     compare_array,
     mismatch,
-    shortened,
 )
 
 # The group of variables that belong to the model itself.
@@ -185,23 +183,19 @@ def _pairs_by_name(
             message(
                 f"{who}, loaded into {type(model).__name__} '{model.name}' by name",
                 "at least one layer with weights must have the name of one in the file",
-                f"{_listed(own)} for {_listed(sources)} in the file",
+                f"{listed(list(own))} for {listed(list(sources)) or 'none'} in the file",
                 "Give layers the names in the file, or load without by_name=True, by position.",
             )
         )
     if left or unused:
-        lines = [f"kept as they are: {_listed(left)}"] if left else []
-        lines += [f"in the file only: {_listed(unused)}"] if unused else []
+        lines = [f"kept as they are: {listed(left)}"] if left else []
+        lines += [f"in the file only: {listed(unused)}"] if unused else []
         warn(
             f"{who}, loaded into '{model.name}' by name: {len(pairs)} layer(s) of the same name. "
             + "; ".join(lines)
             + "."
         )
     return pairs
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(shortened(list(names))) or "none"
 
 
 def _pairs_in_order(

@@ -10,7 +10,13 @@ import h5py
 import numpy as np
 
 from nacre.core.dtypes import is_float
-from nacre.core.errors import FileFormatError, NotBuiltError, WeightsMismatchError, message
+from nacre.core.errors import (
+    FileFormatError,
+    NotBuiltError,
+    WeightsMismatchError,
+    listed,
+    message,
+)
 from nacre.core.random import SeedGenerator
 from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable
@@ -137,20 +143,17 @@ class Differences:
 
     def lines(self) -> str:
         """Up to ten of each kind."""
-        text = [f"\n    {line}" for line in shortened(self.shapes)]
+        text = [f"\n    {line}" for line in self.shapes[:10]]
+        if len(self.shapes) > 10:
+            text.append(f"\n    and {len(self.shapes) - 10} more")
         for label, items in (
             ("missing", self.missing),
             ("in the file only", self.extra),
             ("not built", self.unbuilt),
         ):
             if items:
-                text.append(f"\n    {label}: {', '.join(shortened(items))}")
+                text.append(f"\n    {label}: {listed(items)}")
         return "".join(text)
-
-
-def shortened(items: list[str]) -> list[str]:
-    """The first ten, and how many more there are."""
-    return items[:10] + ([f"and {len(items) - 10} more"] if len(items) > 10 else [])
 
 
 def mismatch(
@@ -532,6 +535,6 @@ def need_built(model: Any, who: str) -> None:
 
 __all__ = [
     "Differences", "Group", "Step", "Store", "collect", "compare", "compare_array", "mismatch",
-    "carry_out", "need_built", "optimizer_steps", "restore", "restore_optimizer", "shortened",
-    "to_bytes", "write",
+    "carry_out", "need_built", "optimizer_steps", "restore", "restore_optimizer", "to_bytes",
+    "write",
 ]  # fmt: skip

@@ -13,7 +13,14 @@ import jax
 import numpy as np
 
 from nacre.core import errors, scope, tree
-from nacre.core.errors import ArgumentError, DataError, DTypeError, NotCompiledError, message
+from nacre.core.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    NotCompiledError,
+    listed,
+    message,
+)
 from nacre.core.host_arrays import (
     outside_32_bits,
     refuse_wide_integers,
@@ -351,7 +358,7 @@ def _go_on_with(model: Any, trainer: CompiledTraining, known: list[Any], now: li
             message(
                 f"{model._who()}.fit",
                 "an optimizer keeps its state for the variables of one model",
-                f"one that knows {_shown(names)}, which this model does not have",
+                f"one that knows {listed(names, 6)}, which this model does not have",
                 "Make a new optimizer for this model: compile(optimizer='adam', ...).",
             )
         )
@@ -362,7 +369,7 @@ def _go_on_with(model: Any, trainer: CompiledTraining, known: list[Any], now: li
     added = [v.path for v in now if id(v) not in before]
     frozen = [v.path for v in known if id(v) not in after]
     parts = [
-        f"{what} since compile(): {_shown(names)}"
+        f"{what} since compile(): {listed(names, 6)}"
         for what, names in (("trainable", added), ("frozen", frozen))
         if names
     ]
@@ -376,11 +383,6 @@ def _go_on_with(model: Any, trainer: CompiledTraining, known: list[Any], now: li
             + ("" if now else f" {_HELD}"),
         )
     )
-
-
-def _shown(names: list[str]) -> str:
-    """The first names of a list, for a message."""
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
 def _look_at_targets(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from nacre.core.errors import ArgumentError, NotBuiltError, UnsupportedError, message
+from nacre.core.errors import ArgumentError, NotBuiltError, UnsupportedError, listed, message
 from nacre.core.policies import QUANTIZATION_MODES, DTypePolicyMap, unknown_mode
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
@@ -134,12 +134,11 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any) -> N
             if layer.weights:
                 left.append(layer._who())
     if left:
-        shown = ", ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")
         warn(
             message(
                 f"{model._who()}.quantize",
                 f"these layers keep their float weights, as they have no form for {mode!r}",
-                shown,
+                listed(left),
                 "Pass filters= to choose the layers and silence this.",
             ),
         )

@@ -12,6 +12,7 @@ from nacre.core.dtypes import ALLOWED_DTYPES
 from nacre.core.errors import (
     NotBuiltError,
     WeightsMismatchError,
+    listed,
     message,
     refuse_unknown,
 )
@@ -210,7 +211,7 @@ def check_weights(who: str, variables: list[Variable], values: list[Any]) -> Non
         if tuple(getattr(a, "shape", ())) != v.shape
     ]
     if wrong:
-        shown = "; ".join(wrong[:10]) + (f"; and {len(wrong) - 10} more" if len(wrong) > 10 else "")
+        shown = listed(wrong, separator="; ")
         raise WeightsMismatchError(
             message(who, "each array must have its weight's shape", f"{len(wrong)} wrong: {shown}")
         )

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 
 from nacre.core import identity
-from nacre.core.errors import FileFormatError, message
+from nacre.core.errors import FileFormatError, listed, message
 from nacre.core.file_errors import naming
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
 from nacre.core.warning import warn
@@ -42,7 +42,7 @@ def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[An
             message(
                 f"model '{model.name}', saved as .h5",
                 "this format holds what adapt() found only for layers that the model's graph calls",
-                f"layers within others: {', '.join(weights.shortened(left))}",
+                f"layers within others: {listed(left)}",
                 "Save it as .keras, or call adapt() again after loading.",
             )
         )
