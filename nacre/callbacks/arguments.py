@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import as_number
 
 
 def number(who: str, name: str, value: Any) -> float:
@@ -16,11 +15,7 @@ def number(who: str, name: str, value: Any) -> float:
     Raises:
         ArgumentError: It is none.
     """
-    is_number = not isinstance(value, bool | str) and np.ndim(value) == 0
-    try:
-        found = float(value) if is_number else math.nan
-    except (TypeError, ValueError):
-        found = math.nan
+    found = as_number(value)
     if math.isnan(found):
         raise ArgumentError(message(who, f"{name} must be a number", repr(value)))
     return found

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nacre.callbacks.arguments import number
 from nacre.callbacks.base import Logs
 from nacre.callbacks.monitor import MonitorCallback
 from nacre.callbacks.run_plan import Log, RunPlan
 from nacre.core.errors import ArgumentError, MonitorError, message, nearest
+from nacre.core.numbers import as_number
 from nacre.core.warning import warn
 
 
@@ -266,12 +265,11 @@ class ModelCheckpoint(MonitorCallback):
 
 
 def _save_freq(who: str, save_freq: Any) -> str | int:
-    if isinstance(save_freq, str):
-        if save_freq == "epoch":
-            return save_freq
-    elif not isinstance(save_freq, bool) and np.ndim(save_freq) == 0 and save_freq is not None:
-        if save_freq >= 1 and save_freq == int(save_freq):
-            return int(save_freq)
+    if isinstance(save_freq, str) and save_freq == "epoch":
+        return save_freq
+    batches = as_number(save_freq)
+    if batches >= 1 and batches.is_integer():
+        return int(batches)
     rule = "save_freq must be 'epoch' or a positive number of batches"
     raise ArgumentError(message(who, rule, repr(save_freq), "Pass save_freq='epoch'."))
 

@@ -162,6 +162,19 @@ def one_hot_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
     return y_true.astype(y_pred.dtype), y_pred
 
 
+def without_last_axis(array: Any, ndim: int) -> Any:
+    """An array of `ndim` axes and a last one of size 1 without that one; any other as it is.
+
+    Class indices come as (batch,) and as (batch, 1).
+
+    Example:
+        >>> without_last_axis(np.zeros((4, 1)), 1).shape, without_last_axis(np.zeros(4), 1).shape
+        ((4,), (4,))
+    """
+    is_longer = array.ndim == ndim + 1 and array.shape[-1] == 1
+    return array.reshape(array.shape[:-1]) if is_longer else array
+
+
 def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[Any, Any]:
     """Class indices (int32, the predictions' shape without the class axis) and predictions.
 
@@ -171,8 +184,7 @@ def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
     y_true, y_pred = as_array(y_true), as_float(y_pred)
     classes = _classes(who, y_pred, axis)
     wanted = _without_axis(y_pred.shape, axis)
-    if y_true.ndim == len(wanted) + 1 and y_true.shape[-1] == 1:
-        y_true = jnp.squeeze(y_true, -1)
+    y_true = without_last_axis(y_true, len(wanted))
     if y_true.shape != wanted:
         got, fix = describe(y_true), _fix(y_true.shape, wanted, who, y_pred.ndim)
         if y_true.shape == y_pred.shape:
@@ -222,9 +234,7 @@ def check_labels(
     if ignore_class is not None:
         wrong &= values != ignore_class
     if weights is not None:
-        counts = np.asarray(weights) != 0
-        if counts.ndim == values.ndim + 1 and counts.shape[-1] == 1:
-            counts = counts[..., 0]
+        counts = without_last_axis(np.asarray(weights) != 0, values.ndim)
         if counts.ndim <= values.ndim and counts.shape == values.shape[: counts.ndim]:
             wrong &= counts.reshape(counts.shape + (1,) * (values.ndim - counts.ndim))
     if not wrong.any():
@@ -259,8 +269,7 @@ def check_given_labels(
         return
     axis = arguments.get("axis", -1)
     wanted = _without_axis(shape, axis)
-    if labels.ndim == len(wanted) + 1 and labels.shape[-1] == 1:
-        labels = labels[..., 0]
+    labels = without_last_axis(labels, len(wanted))
     if labels.shape != wanted:
         return  # the function says what is wrong with the shapes
     if mask is not None:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.scope import get_mask, set_mask
-from nacre.losses.checking import as_array, as_float
+from nacre.losses.checking import as_array, as_float, without_last_axis
 from nacre.losses.logits import activation_for_logits, expected_activation
 from nacre.losses.reduction import fit_weights
 from nacre.metrics.metric import Metric
@@ -89,9 +89,7 @@ def _ignored_label(loss: Any, metric: Metric) -> int | None:
 
 def _weights_without(ignored: int, y_true: Any, y_pred: Any, weights: Any) -> Any:
     """Weights of the labels that are 0 for one of them."""
-    labels = as_array(y_true)
-    if labels.ndim == np.ndim(y_pred) and labels.shape[-1] == 1:
-        labels = labels[..., 0]
+    labels = without_last_axis(as_array(y_true), np.ndim(y_pred) - 1)
     counts = (labels != ignored).astype("float32")
     if weights is None:
         return counts

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import as_number
 
 
 def whole_number(
@@ -27,7 +28,7 @@ def whole_number(
     """
     if value is None:
         return default
-    found = _number(value)
+    found = as_number(value)
     if found >= least and found.is_integer():
         return int(value)
     rule = f"{name} must be a positive int" if least else f"{name} must be an int from 0 on"
@@ -49,7 +50,7 @@ def verbosity(value: Any, who: str) -> int:
         return int(bool(value))
     if isinstance(value, str) and value == "auto":
         return 1
-    found = _number(value)
+    found = as_number(value)
     if found >= 0 and found.is_integer():
         return int(found)
     fix = "Pass verbose=2 for one line an epoch."
@@ -67,7 +68,7 @@ def validation_epochs(value: Any, who: str) -> int | frozenset[int]:
             whole_number(epoch, "each epoch of validation_freq", who)
             for epoch in (value.ravel() if isinstance(value, np.ndarray) else value)
         )
-    found = _number(value)
+    found = as_number(value)
     if found >= 1 and found.is_integer():
         return int(found)
     rule = "validation_freq must be a positive int or a list of epochs, counted from 1"
@@ -77,18 +78,8 @@ def validation_epochs(value: Any, who: str) -> int | frozenset[int]:
 
 def require_number(value: Any, name: str, who: str) -> None:
     """Raise unless an argument is a number other than NaN."""
-    if math.isnan(_number(value)):
+    if math.isnan(as_number(value)):
         raise ArgumentError(message(who, f"{name} must be a number", repr(value)[:100]))
-
-
-def _number(value: Any) -> float:
-    """The value as a float; NaN for what is no number."""
-    if isinstance(value, bool | np.bool_ | str) or np.ndim(value):
-        return math.nan
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
 
 
 __all__ = ["require_number", "validation_epochs", "verbosity", "whole_number"]

@@ -10,8 +10,9 @@ from nacre import losses
 from nacre.core import tree
 from nacre.core.errors import DataError, LossInputError, NotCompiledError, message
 from nacre.core.warning import warn
+from nacre.losses.checking import without_last_axis
 
-# Labels of more rows than this are not looked at in full: the check would cost more than it saves.
+# More labels than this are not looked at in full: the check would cost more than it saves.
 _MOST_LABELS = 20_000_000
 
 
@@ -47,7 +48,7 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any, weights: Any 
         return
     if name == "sparse_categorical_crossentropy":
         who = f"loss 'sparse_categorical_crossentropy' of output '{output_name}'"
-        labels = y[..., 0] if y.ndim == len(y_pred.shape) and y.shape[-1] == 1 else y
+        labels = without_last_axis(y, len(y_pred.shape) - 1)
         ignored = getattr(loss, "ignore_class", None)
         losses.check_labels(who, labels, int(y_pred.shape[-1]), ignored, weights=weights)
     elif name == "binary_crossentropy" and y.dtype.kind in "iuf":

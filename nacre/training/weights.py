@@ -18,6 +18,7 @@ from nacre.core.errors import ArgumentError, DataError, message
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.warning import warn
 from nacre.data.sources import ArraySource, BatchSource
+from nacre.losses.checking import without_last_axis
 from nacre.training import checks
 from nacre.training.compile import CompiledTraining
 
@@ -101,10 +102,9 @@ class ClassWeights:
     def _labels(self, y: np.ndarray) -> np.ndarray:
         """Class indices: the targets without the axis of the classes."""
         rank = max(len(self.shape), 2)  # predictions (batch,) are one number a sample
+        y = without_last_axis(y, rank - 1)
         if y.ndim == rank - 1:
             return self._whole(y)
-        if y.ndim == rank and y.shape[-1] == 1:
-            return self._whole(y[..., 0])
         if y.ndim == rank and self.classes in (None, y.shape[-1]):
             return self._of_one_hot(y)
         shown = ", ".join(["batch", *(str(n) for n in self.shape[1:])])
