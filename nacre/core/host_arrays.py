@@ -14,7 +14,7 @@ import numpy as np
 
 from nacre.core.dtypes import host_dtype
 from nacre.core.errors import DataError, message
-from nacre.core.indices import check_width
+from nacre.core.indices import check_width, fits
 from nacre.core.strings import is_text
 from nacre.core.warning import warn
 
@@ -183,15 +183,9 @@ def _row(array: np.ndarray, flat_index: int) -> int:
 # -------------------------------------------------------------------- integers in 32 bits
 
 
-def outside_32_bits(array: np.ndarray) -> tuple[int, int] | None:
-    """(row, value) of an integer that the device's 32 bits do not hold; None when all fit."""
-    if array.dtype.kind not in "iu" or array.dtype.itemsize < 8 or array.size == 0:
-        return None
-    limits = np.iinfo(host_dtype(array.dtype))
-    if int(array.max()) <= limits.max and int(array.min()) >= limits.min:
-        return None
-    flat = int(np.argmax((array > limits.max) | (array < limits.min)))
-    return _row(array, flat), int(array.reshape(-1)[flat])
+def outside_32_bits(array: np.ndarray) -> bool:
+    """Whether an integer does not fit into the 32 bits of the device."""
+    return not fits(array, host_dtype(array.dtype))
 
 
 def refuse_wide_integers(array: np.ndarray, who: str) -> None:

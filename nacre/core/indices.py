@@ -55,18 +55,18 @@ def refuse_outside(
     wrong = ~((values > -1) & (values < size))  # NaN is wrong too
     if counts is not None:
         wrong &= np.broadcast_to(np.asarray(counts), wrong.shape)
-    places = np.argwhere(wrong)
-    if not len(places):
+    count = int(np.count_nonzero(wrong))
+    if not count:
         return
-    place = tuple(int(i) for i in places[0])
-    got = f"{values[place]:.10g}" + (f" in row {place[0]}" if place else "")
-    got += f", at {place}" if len(place) > 1 else ""
-    got += f" ({len(places)} of {values.size} are outside)" if values.size > 1 else ""
+    got = first_in(values, wrong)
+    if values.ndim > 1:
+        got += f", at {tuple(int(i) for i in np.argwhere(wrong)[0])}"
+    got += f" ({count} of {values.size} are outside)" if values.size > 1 else ""
     rule = f"{what} must be from 0 to {size - 1}"
-    raise kind(message(who, rule, got, _fix(values, wrong, size, what, size_argument)))
+    raise kind(message(who, rule, got, _fix(values, size, what, size_argument)))
 
 
-def _fix(values: np.ndarray, wrong: np.ndarray, size: int, what: str, argument: str) -> str:
+def _fix(values: np.ndarray, size: int, what: str, argument: str) -> str:
     low, high = values.min(), values.max()
     if low == 1 and high == size:
         larger = f" Else pass {argument}={int(high) + 1}." if argument else ""
@@ -87,6 +87,32 @@ def outside_as(values: Any, size: int) -> Any:
     return jnp.where(values < 0, size, values)
 
 
+def first_in(values: np.ndarray, chosen: np.ndarray) -> str:
+    """The first of the chosen values and its row, for messages.
+
+    Example:
+        >>> first_in(np.array([4, -1, -2]), np.array([False, True, True]))
+        '-1 in row 1'
+    """
+    place = tuple(np.argwhere(chosen)[0])
+    value = values[place]
+    text = f"{value}" if values.dtype.kind in "iu" else f"{value:.10g}"
+    return text + (f" in row {place[0]}" if place else "")
+
+
+def fits(values: np.ndarray, dtype: np.dtype) -> bool:
+    """Whether another integer dtype holds the values; true of all that are no integers.
+
+    Example:
+        >>> fits(np.array([1 << 40]), np.dtype("int32"))
+        False
+    """
+    if values.dtype.kind not in "iu" or values.dtype.itemsize <= dtype.itemsize or not values.size:
+        return True
+    limits = np.iinfo(dtype)
+    return bool(values.min() >= limits.min and values.max() <= limits.max)
+
+
 def check_width(who: str, values: np.ndarray, dtype: np.dtype) -> None:
     """Refuse whole numbers of the host that do not fit into the dtype they get on the device.
 
@@ -95,21 +121,17 @@ def check_width(who: str, values: np.ndarray, dtype: np.dtype) -> None:
     Example:
         >>> check_width("Dense 'd'", np.array([1, 2]), np.dtype("int32"))
     """
-    if values.dtype.kind not in "iu" or dtype.kind not in "iu":
-        return
-    if values.dtype.itemsize <= dtype.itemsize or values.size == 0:
+    if dtype.kind not in "iu" or fits(values, dtype):
         return
     limits = np.iinfo(dtype)
-    if values.min() >= limits.min and values.max() <= limits.max:
-        return
-    places = np.argwhere((values < limits.min) | (values > limits.max))
-    place = tuple(int(i) for i in places[0])
-    got = f"{values[place]}" + (f" in row {place[0]}" if place else "") + f", {values.dtype}"
+    got = first_in(values, (values < limits.min) | (values > limits.max))
     fix = (
         "Convert quantities to float32, subtract an offset from times; map large identifiers with "
         "Hashing, or with IntegerLookup before the model."
     )
-    raise DTypeError(message(who, f"whole numbers must fit into {dtype}", got, fix))
+    raise DTypeError(
+        message(who, f"whole numbers must fit into {dtype}", f"{got}, {values.dtype}", fix)
+    )
 
 
-__all__ = ["check_width", "outside_as", "refuse_outside"]
+__all__ = ["check_width", "first_in", "fits", "outside_as", "refuse_outside"]

@@ -9,8 +9,6 @@ from typing import Any
 
 from nacre.core.errors import MissingPackageError, message
 from nacre.core.tables import is_table, table_to_numpy
-from nacre.core.tracing import is_tracer as is_tracer
-from nacre.core.tracing import is_tracing as is_tracing
 
 
 def optional_import(module: str, *, extra: str, who: str) -> ModuleType:

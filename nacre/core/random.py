@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message, refuse_unknown
-from nacre.core.interop import is_tracer, is_tracing
 from nacre.core.names import auto_name
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
+from nacre.core.tracing import is_tracer, is_tracing
 from nacre.core.variable import Variable
 
 _global_generator: list[SeedGenerator | None] = [None]

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import interop, safety
+from nacre.core import safety
 from nacre.core.dtypes import host_dtype, is_float, standardize_dtype, use_64_bits
 from nacre.core.errors import (
     ArgumentError,
@@ -28,6 +28,7 @@ from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.names import auto_name, current_path
 from nacre.core.registry import builtin
 from nacre.core.scope import autocast_dtype, get_stateless_scope, in_symbolic_scope
+from nacre.core.tracing import is_tracer
 
 # What is below is made at once, so that errors come where the variable is made.
 _LARGE_BYTES = 1 << 20
@@ -65,7 +66,7 @@ def private_copy(value: jax.Array) -> jax.Array:
 
     On a CPU it goes through NumPy, which needs no program; elsewhere it stays on the device.
     """
-    if interop.is_tracer(value):
+    if is_tracer(value):
         return value
     if value.devices() == {jax.local_devices(backend="cpu")[0]} and jax.default_backend() == "cpu":
         # Not bound to a device: a program compiled for the original serves the copy too.
@@ -247,7 +248,7 @@ class Variable:
             )
         if scope is not None:
             scope.add_update((self, value))
-        elif interop.is_tracer(value):
+        elif is_tracer(value):
             raise ArgumentError(
                 message(
                     f"Variable '{self.path}'",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DataError, message
+from nacre.core.indices import first_in
 from nacre.core.interop import to_numpy_if_foreign
 
 
@@ -34,11 +35,9 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     except (TypeError, ValueError):
         rule = "class indices must be whole numbers, in lists of equal lengths"
         raise DataError(message("to_categorical", rule, repr(x)[:100])) from None
-    wrong = np.argwhere(numbers != np.floor(numbers))  # NaN too
-    if len(wrong):
-        got = f"{numbers[tuple(wrong[0])]:.10g}" + (
-            f" in row {wrong[0][0]}" if numbers.ndim else ""
-        )
+    wrong = numbers != np.floor(numbers)  # NaN too
+    if wrong.any():
+        got = first_in(numbers, wrong)
         raise DataError(message("to_categorical", "class indices must be whole numbers", got))
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]

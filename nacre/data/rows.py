@@ -10,7 +10,8 @@ import numpy as np
 
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, message
-from nacre.core.host_arrays import plain_array, refuse_wide_integers
+from nacre.core.host_arrays import plain_array
+from nacre.core.indices import check_width
 from nacre.core.interop import is_foreign_array, is_sparse_matrix, to_numpy_if_foreign
 
 SMALL_BYTES = 1 << 20  # copying less is not worth thinking about
@@ -163,12 +164,11 @@ def narrowed(array: np.ndarray, dtype: np.dtype, who: str) -> np.ndarray:
     """Rows of the host in the dtype they have on the device.
 
     Raises:
-        DataError: An integer does not fit; see `refuse_wide_integers`.
+        DTypeError: An integer does not fit; see `check_width`.
     """
     if array.dtype == dtype:
         return array
-    if dtype.kind in "iu":
-        refuse_wide_integers(array, who)
+    check_width(who, array, dtype)
     return array.astype(dtype)
 
 
@@ -179,8 +179,7 @@ def on_device(leaf: Any, dtype: np.dtype | None = None, who: str = "data") -> ja
     dtype = device_dtype(leaf.dtype) if dtype is None else dtype
     if dtype == leaf.dtype and (leaf.nbytes < SMALL_BYTES or jax.default_backend() != "cpu"):
         return jax.device_put(leaf)
-    if dtype.kind in "iu":
-        refuse_wide_integers(leaf, who)
+    check_width(who, leaf, dtype)
     copy = aligned_empty(leaf.shape, dtype)
     np.copyto(copy, leaf, casting="unsafe")
     return jax.device_put(copy)
@@ -199,8 +198,7 @@ def pick(
     dtype = device_dtype(leaf.dtype) if dtype is None else dtype
     if isinstance(indices, slice):
         picked = leaf[indices]
-        if dtype.kind in "iu":
-            refuse_wide_integers(picked, who)
+        check_width(who, picked, dtype)
         rows = aligned_empty(picked.shape, dtype)
         np.copyto(rows, picked, casting="unsafe")
         _forget_pages(leaf)
@@ -211,8 +209,7 @@ def pick(
             np.take(leaf, indices, axis=0, out=rows, mode="clip")
         else:
             picked = leaf[indices]
-            if dtype.kind in "iu":
-                refuse_wide_integers(picked, who)
+            check_width(who, picked, dtype)
             rows[:] = picked
         return rows
     # Rows are read in the order of the file, which a disk likes, and put in place after. One
@@ -220,8 +217,7 @@ def pick(
     order = np.argsort(indices, kind="stable")
     for part in np.array_split(order, 1 + leaf.nbytes // MAPPED_STRETCH_BYTES):
         picked = leaf[indices[part]]
-        if dtype.kind in "iu":
-            refuse_wide_integers(picked, who)
+        check_width(who, picked, dtype)
         rows[part] = picked
         _forget_pages(leaf)
     return rows

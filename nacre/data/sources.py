@@ -18,6 +18,7 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
+from nacre.core.indices import first_in
 from nacre.core.memory import CPU_BUDGET_BYTES, device_budget
 from nacre.core.strings import Staged, is_text
 from nacre.data.prefetch import prefetched
@@ -144,8 +145,7 @@ class ArraySource:
                 continue
             wrong = ~np.isfinite(leaf)
             if wrong.any():
-                place = np.argwhere(wrong)[0]
-                return f"{label} holds {leaf[tuple(place)]} in row {place[0]}"
+                return f"{label} holds {first_in(leaf, wrong)}"
         return ""
 
     def pack(self, leaves: list[Any]) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from nacre.core import config
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DTypeError, LossInputError, message
-from nacre.core.indices import check_width
+from nacre.core.indices import check_width, first_in
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.variable import Variable
 
@@ -252,9 +252,7 @@ def check_labels(
     elif not low >= 0:
         fix = "For labels that are not to count, pass ignore_class=-1 to the loss."
     rule = f"labels must be from 0 to {classes - 1}, as the predictions have {classes} classes"
-    place = tuple(int(i) for i in np.argwhere(wrong)[0])
-    first = f"{values[place]:.10g}" + (f" in row {place[0]}" if place else "")
-    got = f"labels from {low:.10g} to {high:.10g}, the first one {first}"
+    got = f"labels from {low:.10g} to {high:.10g}, the first one {first_in(values, wrong)}"
     raise LossInputError(message(who, rule, got, fix))
 
 

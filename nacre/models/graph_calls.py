@@ -10,14 +10,13 @@ import numpy as np
 
 from nacre import ops
 from nacre.core import scope, tree
-from nacre.core.dtypes import is_float
+from nacre.core.dtypes import device_dtype, is_float
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, nearest
 from nacre.core.host_arrays import plain_array, warn_of_rounded_integers
 from nacre.core.interop import is_foreign_array, to_numpy_if_foreign
 from nacre.core.strings import HostString, Staged, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
-from nacre.data.rows import device_dtype
 from nacre.layers.base import tracking
 from nacre.layers.base.input_spec import plain_sizes
 from nacre.layers.base.masking import without_absent

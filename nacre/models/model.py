@@ -17,12 +17,12 @@ from nacre.core.errors import (
     nearest,
     refuse_unknown,
 )
-from nacre.core.interop import is_tracing
 from nacre.core.registry import plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.strings import Staged, is_text
 from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.traceback import boundary
+from nacre.core.tracing import is_tracing
 from nacre.layers.base import adapting, calling
 from nacre.layers.base.layer import Layer
 from nacre.models import doors

@@ -385,18 +385,7 @@ def _targets_by_output(
     if isinstance(y, dict):
         if len(names) == 1 and len(y) == 1 and not isinstance(y_pred, dict):
             return list(y.values())
-        unknown = [k for k in y if k not in names]
-        if unknown:
-            hints = [f"{u!r} -> {nearest(u, names)!r}" for u in unknown if nearest(u, names)]
-            raise LossInputError(
-                message(
-                    who,
-                    f"keys of y must be names of outputs: {names}",
-                    f"{list(y)}; unknown: {unknown}",
-                    f"Did you mean {', '.join(hints)}?" if hints else "",
-                )
-            )
-        return [y.get(n) for n in names]
+        return _by_name(y, names, "y", who)
     leaves = tree.flatten(y)
     if len(leaves) != len(names):
         raise LossInputError(
@@ -410,6 +399,22 @@ def _targets_by_output(
     return leaves
 
 
+def _by_name(given: dict[str, Any], names: list[str], what: str, who: str) -> list[Any]:
+    """What a dict holds for each output, None where it is silent; other keys are refused."""
+    unknown = [key for key in given if key not in names]
+    if unknown:
+        hints = [f"{u!r} -> {nearest(u, names)!r}" for u in unknown if nearest(u, names)]
+        raise LossInputError(
+            message(
+                who,
+                f"keys of {what} must be names of outputs: {names}",
+                f"{list(given)}; unknown: {unknown}",
+                f"Did you mean {', '.join(hints)}?" if hints else "",
+            )
+        )
+    return [given.get(name) for name in names]
+
+
 def _weights_by_output(sample_weight: Any, names: list[str], who: str) -> list[Any]:
     """The sample weights of each output: by name, by position, or one for all.
 
@@ -420,18 +425,7 @@ def _weights_by_output(sample_weight: Any, names: list[str], who: str) -> list[A
     if isinstance(sample_weight, dict):
         if len(names) == 1 and len(sample_weight) == 1:  # as for y
             return list(sample_weight.values())
-        unknown = [k for k in sample_weight if k not in names]
-        if unknown:
-            hints = [f"{u!r} -> {nearest(u, names)!r}" for u in unknown if nearest(u, names)]
-            raise LossInputError(
-                message(
-                    who,
-                    f"keys of sample_weight must be names of outputs: {names}",
-                    f"{list(sample_weight)}; unknown: {unknown}",
-                    f"Did you mean {', '.join(hints)}?" if hints else "",
-                )
-            )
-        return [sample_weight.get(n) for n in names]
+        return _by_name(sample_weight, names, "sample_weight", who)
     leaves = tree.flatten(sample_weight)
     if len(leaves) == len(names):
         return leaves

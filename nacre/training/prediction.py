@@ -14,8 +14,8 @@ import numpy as np
 
 from nacre.callbacks.runner import CallbackList
 from nacre.core import scope, tree
+from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, ShapeError, message
-from nacre.data.rows import device_dtype
 from nacre.data.sources import ArraySource, standard_batch, used
 from nacre.layers.base import tracking
 from nacre.ops.kernels.placement import own_program

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from nacre.core import errors, scope, tree
+from nacre.core.dtypes import device_dtype
 from nacre.core.errors import (
     ArgumentError,
     DataError,
@@ -32,7 +33,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.row_batches import RowBatches
-from nacre.data.rows import device_dtype, is_array_like
+from nacre.data.rows import is_array_like
 from nacre.data.sources import ArraySource, BatchSource, narrow_batch
 from nacre.training import checks
 from nacre.training.compile import CompiledTraining

@@ -15,6 +15,7 @@ import numpy as np
 
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, DataError, message
+from nacre.core.indices import first_in
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.warning import warn
 from nacre.data.sources import ArraySource, BatchSource
@@ -144,12 +145,11 @@ class ClassWeights:
         if self.classes == 1:
             wrong &= ~((labels >= 0) & (labels <= 1))
         if wrong.any():
-            place = np.argwhere(wrong)[0]
             raise DataError(
                 message(
                     self.who,
                     "class_weight needs class labels, which are whole numbers",
-                    f"{labels[tuple(place)]:.10g} in row {place[0]}",
+                    first_in(labels, wrong),
                     "For targets that are no classes pass sample_weight.",
                 )
             )
@@ -296,8 +296,7 @@ def _check_values(sample_weight: Any, who: str, warned: bool) -> bool:
         name = "sample_weight" + "".join(f"[{p!r}]" for p in path)
         low, high = leaf.min(), leaf.max()  # NaN when there is one
         if not np.isfinite(low) or not np.isfinite(high):
-            place = np.argwhere(~np.isfinite(leaf))[0]
-            got = f"{leaf[tuple(place)]} in row {place[0]} of {name}"
+            got = f"{first_in(leaf, ~np.isfinite(leaf))} of {name}"
             raise DataError(message(who, "sample weights must be finite numbers", got))
         if low < 0:
             found = True

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from nacre.core import interop
+from nacre.core import interop, tracing
 from nacre.core.errors import MissingPackageError
 
 
@@ -64,10 +64,10 @@ def test_tracing_is_noticed() -> None:
     seen: list[tuple[bool, bool]] = []
 
     def function(x: Any) -> Any:
-        seen.append((interop.is_tracing(), interop.is_tracer(x)))
+        seen.append((tracing.is_tracing(), tracing.is_tracer(x)))
         return x
 
     for transform in (jax.jit, jax.grad, jax.vmap):
         transform(function)(np.ones(1, "float32") if transform is jax.vmap else 1.0)
     assert seen == [(True, True)] * 3
-    assert not interop.is_tracing() and not interop.is_tracer(np.ones(1))
+    assert not tracing.is_tracing() and not tracing.is_tracer(np.ones(1))

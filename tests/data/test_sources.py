@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError
 from nacre.data import ArraySource, BatchSource, PyDataset
-from nacre.data.rows import arrays_of_lists, device_dtype, is_array_like
+from nacre.data.rows import arrays_of_lists, is_array_like
 from nacre.data.sources import narrow_batch, standard_batch
 
 # ------------------------------------------------------------------ rows in arrays

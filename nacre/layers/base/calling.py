@@ -67,7 +67,8 @@ def to_tensor(value: Any, compute_dtype: str | None, who: str = "a layer's argum
     """An argument leaf ready for `call`: arrays on the device, floats in the compute dtype.
 
     Raises:
-        DataError: An array with masked values, dates, or integers that need more than 32 bits.
+        DataError: An array with masked values or dates.
+        DTypeError: Integers that need more than 32 bits.
     """
     if isinstance(value, Variable):
         value = value.value

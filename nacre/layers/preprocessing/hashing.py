@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
-from nacre.core.interop import is_tracer
 from nacre.core.registry import register
 from nacre.core.strings import is_text, refuse_missing
 from nacre.core.symbolic import KerasTensor
+from nacre.core.tracing import is_tracer
 from nacre.layers.preprocessing.encoding import (
     OUTPUT_MODES,
     accepted_sparse,

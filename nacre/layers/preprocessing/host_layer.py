@@ -19,10 +19,10 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.held import Held
-from nacre.core.interop import is_tracer
 from nacre.core.scope import CallContext, StatelessScope, entered_call
 from nacre.core.strings import HostString, Text, is_text
 from nacre.core.symbolic import any_symbolic
+from nacre.core.tracing import is_tracer
 from nacre.layers.base.layer import Layer
 
 

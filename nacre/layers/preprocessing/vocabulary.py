@@ -15,10 +15,10 @@ import numpy as np
 from nacre.core import safety
 from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltError, message
 from nacre.core.host_arrays import refuse_wide_integers
-from nacre.core.interop import is_tracer
 from nacre.core.registry import register
 from nacre.core.strings import is_text, refuse_missing
 from nacre.core.symbolic import KerasTensor
+from nacre.core.tracing import is_tracer
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import (
