@@ -229,9 +229,8 @@ class ModelCheckpoint(MonitorCallback):
         for name in self._fields:
             if name in values:
                 continue
-            if self._plan is not None and name.startswith("val_") and self._plan.validated:
-                if not self._plan.validates(epoch):
-                    return None
+            if self._plan is not None and self._plan.is_unvalidated(name, epoch):
+                return None
             raise MonitorError(
                 message(
                     type(self).__name__,

@@ -192,7 +192,7 @@ class MonitorCallback(Callback):
         plan = self._plan
         if plan is None:  # a loop of the user's own logs what it likes
             return
-        if self.monitor.startswith("val_") and plan.validated and not plan.validates(epoch):
+        if plan.is_unvalidated(self.monitor, epoch):
             return
         if self._never_validated(plan):
             return  # said before the first step

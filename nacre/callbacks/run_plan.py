@@ -84,6 +84,10 @@ class RunPlan:
         """Whether this epoch ends with validation."""
         return self.validated is not None and epoch in self.validated
 
+    def is_unvalidated(self, name: str, epoch: int) -> bool:
+        """Whether a name is missing in an epoch because others end with validation, not this."""
+        return name.startswith("val_") and bool(self.validated) and not self.validates(epoch)
+
     def after(self, added: Mapping[str, Log] | None) -> RunPlan:
         """The plan for the callbacks behind one that adds these logs; None: nobody knows what."""
         if added is None:

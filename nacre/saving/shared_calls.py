@@ -127,4 +127,4 @@ class _Moved:
         return [self._places(item, first) for item in node]
 
 
-__all__ = ["counted_apart", "counted_together"]
+__all__ = ["counted_apart", "counted_together", "tied"]

@@ -119,7 +119,7 @@ def test_every_door_of_a_model_names_row_and_value_before_anything_is_changed(dt
     )
     for door in doors:
         with pytest.raises(
-            ValueError, match=r"'words': indices must be from 0 to 9\. Got -1 in row 4"
+            ValueError, match=r"words': indices must be from 0 to 9\. Got -1 in row 4"
         ):
             door(BAD.astype(dtype))
     for a, b in zip(model.get_weights(), before, strict=True):

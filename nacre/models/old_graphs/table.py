@@ -44,13 +44,15 @@ def called(name: str, arguments: dict[str, Any]) -> Any:
 
 
 # A graph may make so many elements out of plain numbers; positions and tables need far fewer.
-MOST_ELEMENTS = 2**24
+_MOST_ELEMENTS = 2**24
 
 
 def check_count(name: str, *sizes: int) -> None:
     """Refuse an array that no model needs, before its memory is taken."""
-    if math.prod(sizes) > MOST_ELEMENTS:
-        raise refuse(name, f"it must make at most {MOST_ELEMENTS} elements of plain numbers", sizes)
+    if math.prod(sizes) > _MOST_ELEMENTS:
+        raise refuse(
+            name, f"it must make at most {_MOST_ELEMENTS} elements of plain numbers", sizes
+        )
 
 
 def called_on_numbers(name: str, arguments: dict[str, Any]) -> Any:
@@ -103,6 +105,8 @@ __all__ = [
     "FUNCTIONS",
     "Value",
     "called",
+    "called_on_numbers",
+    "check_count",
     "function",
     "is_tensor",
     "kind",

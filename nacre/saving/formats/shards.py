@@ -91,7 +91,7 @@ def _write(shards: list[list[weights.Group]], path: Path, total: int, who: str) 
             with hdf5.Writer() as writer:
                 weights.write(writer.root, groups)
             content = writer.content
-            name = f"{_beginning(path)}_{index:05}_{_mark(content)}.weights.h5"
+            name = f"{_beginning(path)}_{index:05}_{_digest(content)}.weights.h5"
             check = partial(_check, groups=groups, who=who)
             write_file(path.with_name(name), content, check, part_of=path)
             made.add(name)
@@ -129,7 +129,7 @@ def _beginning(path: Path) -> str:
     return path.name.removesuffix(".weights.json")
 
 
-def _mark(content: bytes) -> str:
+def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
 
 
@@ -187,7 +187,7 @@ def open_joined(path: Path, who: str) -> h5py.File:
                     message(who, "its shards must lie beside it", f"no '{name}' in '{path.parent}'")
                 )
             refuse_link(shard, who)
-            _check_mark(shard)
+            _check_digest(shard)
             with hdf5.open_file(str(shard), f"'{name}'", verify=False) as file:
                 _copy(file, joined, f"'{name}'")
     except BaseException:
@@ -196,7 +196,7 @@ def open_joined(path: Path, who: str) -> h5py.File:
     return joined
 
 
-def _check_mark(shard: Path) -> None:
+def _check_digest(shard: Path) -> None:
     """Compare a shard with the hash in its name; Keras's names have none."""
     match = re.search(r"_\d{5}_([0-9a-f]{12})\.weights\.h5$", shard.name)
     if match is None:
