@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core import tree
 from nacre.core.errors import ArgumentError, message, unknown_name
 from nacre.core.names import free_name, name_scope, to_snake_case
 from nacre.core.policies import DTypePolicy, get_policy
@@ -225,7 +226,10 @@ class Metric:
     def stateless_result(self, metric_variables: list[Any]) -> Any:
         """`result` as a pure function of the values of `variables`."""
         with StatelessScope(zip(self.variables, metric_variables, strict=True)):
-            return self.result()
+            # A result that is a variable means its value here.
+            return tree.map_structure(
+                lambda leaf: leaf.value if isinstance(leaf, Variable) else leaf, self.result()
+            )
 
     def stateless_reset_state(self) -> list[Any]:
         """The values of `variables` after `reset_state`."""

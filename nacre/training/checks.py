@@ -52,8 +52,13 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any, weights: Any 
         ignored = getattr(loss, "ignore_class", None)
         losses.check_labels(who, labels, int(y_pred.shape[-1]), ignored, weights=weights)
     elif name == "binary_crossentropy" and y.dtype.kind in "iuf":
-        low, high = float(y.min()), float(y.max())
-        if low < 0 or high > 1:
+        counted = y
+        if weights is not None and np.shape(weights) == y.shape[: np.ndim(weights)]:
+            counted = y[np.asarray(weights) != 0]  # of absent targets anything may stand
+        if counted.size == 0:
+            return
+        low, high = float(counted.min()), float(counted.max())
+        if low < -_ROUNDING or high > 1 + _ROUNDING:
             raise LossInputError(
                 message(
                     f"loss 'binary_crossentropy' of output '{output_name}'",
@@ -63,6 +68,10 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any, weights: Any 
                     "a class; for -1 and 1 use 'hinge', or (y + 1) / 2.",
                 )
             )
+
+
+# How far scaled data may lie outside of 0 to 1: what scaling in float16 loses.
+_ROUNDING = 1e-3
 
 
 def loss_name(loss: Any) -> str:

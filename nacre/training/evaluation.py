@@ -20,7 +20,7 @@ from nacre.training.arguments import verbosity, whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import finisher, host_logs
 from nacre.training.state import State
-from nacre.training.step import custom_step, test_step
+from nacre.training.step import custom_step, reports_itself, test_step
 from nacre.training.whole_steps import WholeSteps
 
 _CHANGING = ("other", "metrics")
@@ -226,6 +226,7 @@ def _evaluation_program(
     step = test_step(model, trainer, state)
     custom = custom_step(model, "test_step") is not None
     finish = finisher(model, trainer, state, custom)
+    keeps_logs = custom or reports_itself(model)
 
     def run(values: Any, fixed: Any, arrays: list[Any], first_row: Any, count: Any) -> Any:
         def batch_at(row: Any) -> Any:
@@ -238,10 +239,10 @@ def _evaluation_program(
             current, logs = carry
             everything, _, new_logs = step({**fixed, **current}, batch_at(first_row + index * rows))
             current = {n: everything[n] for n in _CHANGING}
-            return current, (_floats(new_logs) if custom else logs)
+            return current, (_floats(new_logs) if keeps_logs else logs)
 
         logs: dict[str, Any] = {}
-        if custom:
+        if keeps_logs:
             shapes = jax.eval_shape(
                 lambda: _floats(step({**fixed, **values}, batch_at(first_row))[2])
             )
@@ -267,7 +268,8 @@ def _evaluation_program(
 
 
 def _floats(logs: dict[str, Any]) -> dict[str, Any]:
-    return {k: jnp.asarray(v, jnp.float32) for k, v in logs.items()}
+    found = {k: v for k, v in logs.items() if not isinstance(v, dict)}
+    return {k: jnp.asarray(v, jnp.float32) for k, v in found.items()}
 
 
 def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:

@@ -11,7 +11,7 @@ from nacre.data.sources import ArraySource
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import finisher, loop_program, rest_program, single_program
 from nacre.training.state import State
-from nacre.training.step import custom_step, overrides, train_step
+from nacre.training.step import custom_step, reports_itself, train_step
 
 
 class KeptPrograms:
@@ -20,7 +20,7 @@ class KeptPrograms:
     def __init__(self, model: Any, trainer: CompiledTraining, state: State) -> None:
         self.model, self.trainer, self.state = model, trainer, state
         self.custom = custom_step(model, "train_step") is not None
-        self.keeps_logs = self.custom or overrides(model, "compute_metrics")
+        self.keeps_logs = self.custom or reports_itself(model)
         self.cache = trainer.programs
         # A hyperparameter that stands in the program as a constant is part of its key; so are the
         # flags of layers without trainable weights, whose statistics stand still when frozen.

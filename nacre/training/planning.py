@@ -13,7 +13,7 @@ from nacre.callbacks.run_plan import Log, RunPlan
 from nacre.metrics.direction import direction_of
 from nacre.metrics.metric import Metric
 from nacre.training.compile import CompiledTraining
-from nacre.training.step import custom_step, overrides
+from nacre.training.step import custom_step, reports_itself
 
 
 def run_plan(
@@ -26,8 +26,7 @@ def run_plan(
     validated: Collection[int] | None,
 ) -> RunPlan:
     """What callbacks are told of a training before its first step."""
-    reports = overrides(model, "compute_metrics") or overrides(model, "get_metrics_result")
-    is_open = reports or trainer.run_eagerly
+    is_open = reports_itself(model) or trainer.run_eagerly
     return RunPlan(
         functools.cache(lambda: _logs(model, trainer)),
         first_epoch,

@@ -153,6 +153,11 @@ def overrides(model: Any, name: str) -> bool:
     return False
 
 
+def reports_itself(model: Any) -> bool:
+    """Whether the user's class says what a step reports."""
+    return overrides(model, "compute_metrics") or overrides(model, "get_metrics_result")
+
+
 def _custom_train_step(model: Any, state: State) -> Callable[[Values, Batch], StepResult]:
     _require_stateless(model, "train_step")
 
