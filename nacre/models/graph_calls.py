@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -85,7 +86,7 @@ def input_names(model: Model) -> list[str]:
     """The names inputs are matched by, in flat order."""
     structure = model._nested_inputs
     if isinstance(structure, dict):
-        return [str(path[0]) for path, _ in tree.flatten_with_path(structure)]
+        return ["/".join(map(str, path)) for path, _ in tree.flatten_with_path(structure)]
     return [entry.name for entry in model._graph.entries]
 
 
@@ -166,10 +167,8 @@ def inputs_for(model: Model, x: Any) -> list[list[KerasTensor]]:
     """For each leaf of `x` the inputs of the graph it goes to; none where that is not known."""
     if isinstance(x, Staged):
         return [*inputs_for(model, x.inputs), *([] for _ in tree.flatten(x.results))]
-    leaves = tree.flatten(x)
-    try:
-        given = _match(model, x, model._who())
-    except ShapeError:  # told where the inputs are standardized
+    leaves, given = tree.flatten(x), matched(model, x)
+    if given is None:
         return [[] for _ in leaves]
     found: dict[int, list[KerasTensor]] = {}
     for tensor, leaf in zip(model._graph.inputs, given, strict=True):
@@ -177,9 +176,20 @@ def inputs_for(model: Model, x: Any) -> list[list[KerasTensor]]:
     return [found.get(id(leaf), []) for leaf in leaves]
 
 
+def matched(model: Model, x: Any) -> list[Any] | None:
+    """What was given for each input of the graph; None where that is not known."""
+    try:
+        return _match(model, x, model._who())
+    except ShapeError:  # told where the inputs are standardized
+        return None
+
+
 def _match(model: Model, inputs: Any, who: str) -> list[Any]:
     structure, count = model._nested_inputs, len(model._graph.inputs)
     names = input_names(model)
+    paths = [path for path, _ in tree.flatten_with_path(structure)]
+    if any(len(path) > 1 for path in paths):
+        return [_leaf(structure, inputs, path, who) for path in paths]
     if isinstance(inputs, dict):
         missing = [n for n in names if n not in inputs]
         optional = {n for n, e in zip(names, model._graph.entries, strict=True) if e.optional}
@@ -204,6 +214,37 @@ def _match(model: Model, inputs: Any, who: str) -> list[Any]:
             )
         )
     return flat
+
+
+def _leaf(structure: Any, given: Any, path: tuple[Any, ...], who: str) -> Any:
+    """What was given for the input at `path` of a structure of several levels."""
+    for depth, key in enumerate(path):
+        place = "/".join(map(str, path[:depth]))
+        shown = f"{who}, input '{place}'" if place else who
+        if isinstance(structure, Mapping):
+            names = [str(name) for name in structure]
+            if not isinstance(given, Mapping):
+                rule = f"it takes a dict with the keys {names}"
+                raise ShapeError(message(shown, rule, _kind(given)))
+            missing = [str(name) for name in structure if name not in given]
+            if missing:
+                raise _key_error(shown, names, [str(name) for name in given], missing)
+        elif not isinstance(given, list | tuple) or len(given) != len(structure):
+            rule = f"it takes a list of {len(structure)}"
+            raise ShapeError(message(shown, rule, _kind(given)))
+        structure, given = structure[key], given[key]
+    if tree.is_nested(given):
+        place = "/".join(map(str, path))
+        raise ShapeError(message(f"{who}, input '{place}'", "it takes one array", _kind(given)))
+    return given
+
+
+def _kind(given: Any) -> str:
+    if isinstance(given, Mapping):
+        return f"a dict with the keys {[str(key) for key in given]}"
+    if isinstance(given, list | tuple):
+        return f"a {type(given).__name__} of {len(given)}"
+    return f"one {type(given).__name__}"
 
 
 def _key_error(who: str, names: list[str], given: list[str], missing: list[str]) -> ShapeError:

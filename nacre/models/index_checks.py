@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core import tree
 from nacre.core.symbolic import Node
 from nacre.layers.base.layer import Layer
 from nacre.models.graph import Graph
@@ -45,26 +44,19 @@ def _readers(node: Node, place: int) -> list[tuple[Layer, int]]:
     return [] if limit is None else [(layer, limit)]
 
 
-def check_indices(graph: Graph, names: list[str], x: Any) -> None:
+def check_indices(graph: Graph, given: list[Any]) -> None:
     """Refuse indices outside a table among arrays of the host that a graph is about to be given.
 
     Args:
         graph: The graph.
-        names: Names of its inputs.
-        x: Arrays, or a list or dict of them; those on a device are not looked at.
+        given: An array for each of its inputs; those on a device are not looked at.
 
     Raises:
         DataError, ArgumentError: What the layer itself raises for such an index.
     """
-    readers = readers_of(graph)
-    if not readers:
-        return
-    leaves = [x.get(name) for name in names] if isinstance(x, dict) else tree.flatten(x)
-    if len(leaves) != len(graph.inputs):
-        return  # what is wrong is said where inputs are matched
-    for position, layer, limit in readers:
-        if isinstance(leaves[position], np.ndarray):
-            layer._check_indices(leaves[position], limit)
+    for position, layer, limit in readers_of(graph):
+        if isinstance(given[position], np.ndarray):
+            layer._check_indices(given[position], limit)
 
 
 __all__ = ["check_indices", "readers_of"]

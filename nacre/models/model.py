@@ -35,12 +35,13 @@ from nacre.models.graph_calls import (
     host_inputs,
     input_names,
     inputs_for,
+    matched,
     output_names,
     run_graph,
     standardize_inputs,
 )
 from nacre.models.host_stage import is_late, replay, stage_for, staged_arguments
-from nacre.models.index_checks import check_indices
+from nacre.models.index_checks import check_indices, readers_of
 from nacre.models.summary import print_summary
 from nacre.models.trainable import Trainable
 from nacre.training.compile import CompiledTraining
@@ -266,8 +267,10 @@ class Model(Trainable):
 
     def _check_indices_of(self, x: Any) -> None:
         """Refuse indices outside a table among arrays of the host, before they are sent."""
-        if self._graph is not None and self._runs_its_graph():
-            check_indices(self._graph, input_names(self), x)
+        if self._graph is not None and self._runs_its_graph() and readers_of(self._graph):
+            given = matched(self, x)
+            if given is not None:  # else it is told where the inputs are standardized
+                check_indices(self._graph, given)
 
     def _input_dtypes(self, x: Any) -> list[str | None]:
         """For each leaf of `x` the dtype of the input it goes to; None where that is not known."""
