@@ -29,6 +29,9 @@ def clone_model(
 ) -> Model:
     """A model of the same structure with variables of its own, newly initialized.
 
+    What `adapt` found (vocabularies, boundaries, mean and variance) no training made:
+    the copy has it too. In Keras copies of `Normalization` lose theirs and change nothing.
+
     Args:
         model: What to copy.
         input_tensors: Symbolic tensors to build the copy on.
@@ -118,7 +121,10 @@ class _Copies:
             return self.of_model(layer, None)
         if isinstance(layer, InputLayer) or self.clone_function is None:
             return _from_own_config(layer)
-        return self.clone_function(layer)
+        copy = self.clone_function(layer)
+        if copy is not layer and isinstance(copy, Layer):
+            _take_adapted(copy, layer)
+        return copy
 
     def _of_graph(self, model: Model, input_tensors: Any) -> Model:
         graph = model._graph
@@ -154,10 +160,15 @@ class _Copies:
 
 def _from_own_config(layer: Layer) -> Any:
     twin: Any = type(layer).from_config(layer.get_config())
-    for one, other in zip(twin._flatten_layers(), layer._flatten_layers(), strict=False):
-        if hasattr(one, "take_vocabulary") and type(one) is type(other):
-            one.take_vocabulary(other)  # a graph cannot be made without it
+    _take_adapted(twin, layer)
     return twin
+
+
+def _take_adapted(copy: Layer, layer: Layer) -> None:
+    """Give a copy what `adapt` found; graphs cannot be made without vocabularies."""
+    for one, other in zip(copy._flatten_layers(), layer._flatten_layers(), strict=False):
+        if hasattr(one, "take_adapted") and type(one) is type(other):
+            one.take_adapted(other)
 
 
 def model_from_config(config: dict[str, Any], custom_objects: Any = None) -> Model:

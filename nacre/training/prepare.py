@@ -314,8 +314,24 @@ _HELD = (
 )
 
 
+def _warn_of_forgotten_adapt(model: Any, trainer: CompiledTraining) -> None:
+    if trainer.has_trained:
+        return
+    for layer in model._flatten_layers():
+        if hasattr(layer, "changes_nothing") and layer.changes_nothing():
+            warn(
+                message(
+                    f"{model._who()}.fit",
+                    f"{layer._who()} changes nothing, as it knows no mean and variance",
+                    "a layer whose adapt was not called",
+                    "Call adapt(data) on it before fit, or leave it out.",
+                )
+            )
+
+
 def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
     optimizer, variables = trainer.optimizer, model.trainable_variables
+    _warn_of_forgotten_adapt(model, trainer)
     if not variables:
         known = _known_variables(optimizer) if trainer.has_trained else None
         if known:

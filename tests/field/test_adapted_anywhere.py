@@ -153,3 +153,68 @@ def test_h5_says_which_layers_come_back_without_what_adapt_found(tmp_path):
     model = functional("string_lookup", Within("string_lookup", adapt=True))
     with pytest.warns(UserWarning, match=r"saved as \.h5.*string_lookup.*Save it as \.keras"):
         model.save(tmp_path / "m.h5")
+
+
+def by_its_config(layer: Any) -> Any:
+    return type(layer).from_config(layer.get_config())
+
+
+@pytest.mark.parametrize("how", [None, by_its_config], ids=["plain", "function"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clone_has_what_adapt_found(kind, how):
+    data = KINDS[kind][1]
+    model = functional(kind, KINDS[kind][0](True))
+    again = nacre.models.clone_model(model, clone_function=how)
+    np.testing.assert_array_equal(np.asarray(again(data)), np.asarray(model(data)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clone_has_what_was_found_in_models_and_layers_within(kind):
+    data, adapted = KINDS[kind][1], KINDS[kind][0](True)
+    for model in (
+        functional(kind, functional(kind, adapted)),
+        functional(kind, Within(kind, adapt=True)),
+        Subclassed(kind, adapt=True),
+    ):
+        wanted = np.asarray(model(data))
+        again = nacre.models.clone_model(model)
+        np.testing.assert_array_equal(np.asarray(again(data)), wanted)
+
+
+def test_a_clone_function_that_adapts_anew_is_left_alone():
+    def on_other_data(layer: Any) -> Any:
+        copy = by_its_config(layer)
+        if isinstance(copy, layers.Normalization):
+            copy.adapt(10 * MORE)
+        elif isinstance(copy, layers.StringLookup):
+            copy.adapt(["pink"])
+        return copy
+
+    model = functional("normalization", normalization(True))
+    again = nacre.models.clone_model(model, clone_function=on_other_data)
+    np.testing.assert_allclose(again.layers[-1].mean, 10 * model.layers[-1].mean, rtol=1e-5)
+    model = functional("string_lookup", string_lookup(True))
+    again = nacre.models.clone_model(model, clone_function=on_other_data)
+    assert again.layers[-1].get_vocabulary() == ["[UNK]", "pink"]
+
+
+def test_fit_says_that_adapt_was_forgotten():
+    layer = layers.Normalization()
+    model = nacre.Sequential([nacre.Input((1,)), layer, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="Normalization.*changes nothing.*adapt"):
+        model.fit(MORE, MORE, verbose=0)
+    model.fit(MORE, MORE, verbose=0)  # said once
+
+
+def test_fit_is_quiet_where_statistics_came_another_way():
+    model = nacre.Sequential([nacre.Input((1,)), layers.Normalization(), layers.Dense(1)])
+    for given in (
+        lambda m: m.layers[0].adapt(MORE),
+        lambda m: m.set_weights([w + 1 for w in m.get_weights()]),
+        lambda m: m.layers[0].adapt_mean.assign([3.0]),
+    ):
+        again = nacre.models.clone_model(model)
+        given(again)
+        again.compile("sgd", "mse")
+        again.fit(MORE, MORE, verbose=0)

@@ -105,8 +105,8 @@ class Normalization(Layer):
     Precision:
         Computed in float32, cast to the compute dtype at the end: inputs may be beyond the range of
         float16.
-    Raises:
-        NotBuiltError: It is called before `adapt`.
+    Before `adapt`:
+        It changes nothing, as in Keras; `fit` warns of a layer that is left so.
     Example:
         >>> import nacre, numpy as np
         >>> layer = nacre.layers.Normalization()
@@ -242,6 +242,21 @@ class Normalization(Layer):
         self.adapt_mean.assign(np.asarray(mean, "float32"))
         self.adapt_variance.assign(np.asarray(squares / count, "float32"))
         self._adapted = True
+
+    def changes_nothing(self) -> bool:
+        """Whether its statistics are still those it was built with: `adapt` was forgotten."""
+        if self._adapted or self.adapt_mean is None:
+            return False
+        return not self.adapt_mean.numpy().any() and bool((self.adapt_variance.numpy() == 1).all())
+
+    def take_adapted(self, other: Normalization) -> None:
+        """Have the statistics another layer measured, unless there are some."""
+        if self._adapted or not other._adapted or other.adapt_mean is None:
+            return
+        if not self.built:
+            self.build((None, *other._wide[1:]))
+            self._after_build()
+        self.set_weights(other.get_weights())
 
     def _check_width(self, shape: tuple[Any, ...]) -> None:
         """Raise for data whose kept axes have other sizes than the statistics."""

@@ -436,9 +436,9 @@ class IndexLookup(Layer):
         """Pickles and copies keep the vocabulary."""
         return reduced(super().__reduce__(), self)
 
-    def take_vocabulary(self, other: IndexLookup) -> None:
-        """Have the vocabulary another lookup found."""
-        if self.input_vocabulary is None and other._tokens is not None:
+    def take_adapted(self, other: IndexLookup) -> None:
+        """Have the vocabulary another lookup found, unless there is one."""
+        if self._tokens is None and other._tokens is not None:
             idf = other._idf
             self.set_vocabulary(other._tokens, None if idf is None else idf[-len(other._tokens) :])
 
