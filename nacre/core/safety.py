@@ -64,8 +64,8 @@ class Reading:
         self.config = config
         self.outer: Reading | None = None
         self.outermost = self
-        self.taken = 0  # bytes
-        self.allowed: int | None = None
+        self.reserved_bytes = 0
+        self.allowed_bytes: int | None = None
 
     def __enter__(self) -> Reading:
         self.outer = _local.gate
@@ -182,7 +182,7 @@ def _names(config: Any, path: PurePath) -> bool:
 # Large first values of weights wait until they are asked for; mostly the file's replace them.
 # What else is made while a file is opened: states of optimizers (up to three times the weights),
 # and weights that the file holds in fewer bits (up to eight times).
-_TIMES = 8
+_FILE_SIZES = 8
 # Tables of metrics and the like, which no file holds.
 _BESIDES_BYTES = 128 << 20
 # Where there is no file to compare with: quantized weights, values of initializers of the user's.
@@ -191,13 +191,13 @@ _CONFIG_BYTES = 512 << 20
 _STEP_BYTES = 4096
 
 
-def holds(size_bytes: int) -> None:
+def set_file_size(size_bytes: int) -> None:
     """Tell the gate how large the file is that is being opened; it bounds what may be made."""
     if _local.gate is not None:
-        _local.gate.outermost.allowed = _TIMES * size_bytes + _BESIDES_BYTES
+        _local.gate.outermost.allowed_bytes = _FILE_SIZES * size_bytes + _BESIDES_BYTES
 
 
-def take(size_bytes: int, who: str) -> None:
+def reserve(size_bytes: int, who: str) -> None:
     """Ask for memory, before it is taken, for something that a config describes.
 
     Args:
@@ -210,22 +210,23 @@ def take(size_bytes: int, who: str) -> None:
     if not is_reading():
         return
     gate = _local.gate.outermost  # type: ignore[union-attr]
-    gate.taken += size_bytes
-    allowed = _CONFIG_BYTES if gate.allowed is None else gate.allowed
-    if gate.taken <= allowed:
+    gate.reserved_bytes += size_bytes
+    allowed = _CONFIG_BYTES if gate.allowed_bytes is None else gate.allowed_bytes
+    if gate.reserved_bytes <= allowed:
         return
+    source = "a config" if gate.allowed_bytes is None else "a file"
     raise SerializationError(
         message(
             who,
-            f"what is made while {'a config' if gate.allowed is None else 'a file'} is opened must "
-            f"take no more than {allowed:,} bytes, besides weights that wait for their values",
-            f"{gate.taken:,} bytes",
+            f"what is made while {source} is opened must take no more than {allowed:,} bytes, "
+            "besides weights that wait for their values",
+            f"{gate.reserved_bytes:,} bytes",
             "If you trust its author: load_model(path, safe_mode=False), or "
             "deserialize_keras_object(config, safe_mode=False).",
         )
     )
 
 
-def take_steps(count: int, who: str) -> None:
-    """The same for a loop that is written out in a program, step by step, before anything runs."""
-    take(count * _STEP_BYTES, who)
+def reserve_steps(count: int, who: str) -> None:
+    """`reserve` for a loop that is written out in a program, step by step, before anything runs."""
+    reserve(count * _STEP_BYTES, who)

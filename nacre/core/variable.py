@@ -193,7 +193,7 @@ class Variable:
                     )
                 name = standardize_dtype(dtype)
                 size = math.prod(sizes) * jnp.dtype(name).itemsize  # type: ignore[arg-type]
-                safety.take(size, f"variable '{self.path}'")
+                safety.reserve(size, f"variable '{self.path}'")
                 value = initializer(sizes, dtype=name)
             else:
                 value = initializer.value if isinstance(initializer, Variable) else initializer

@@ -42,7 +42,7 @@ def spread_thresholds(num_thresholds: int) -> np.ndarray:
         >>> spread_thresholds(3).round(2).tolist()
         [-0.0, 0.5, 1.0]
     """
-    safety.take(num_thresholds * 64, "thresholds of a metric")
+    safety.reserve(num_thresholds * 64, "thresholds of a metric")
     inner = (np.arange(num_thresholds - 2) + 1) / (num_thresholds - 1)
     return np.concatenate([[0.0 - epsilon()], inner, [1.0 + epsilon()]])
 

@@ -52,7 +52,7 @@ class _BestAt(Metric):
         setattr(self, self._argument, value)
         self.num_thresholds = num_thresholds
         self.class_id = class_id
-        safety.take(num_thresholds * 64, who)
+        safety.reserve(num_thresholds * 64, who)
         # A score of exactly 0 is above none of them: unlike AUC's, the first is not below 0.
         self.thresholds = (
             [0.5] if num_thresholds == 1 else np.linspace(0.0, 1.0, num_thresholds).tolist()

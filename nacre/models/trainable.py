@@ -120,7 +120,7 @@ class Trainable(Layer):
                 never by index. Missing values are refused. Integers become int32 and are refused
                 where they do not fit; for inputs of floats they become floats.
             y: Targets, when `x` is arrays.
-            batch_size: Rows a step; 32 by default.
+            batch_size: Samples a step; 32 by default.
             epochs: The number of the last epoch.
             verbose: 0 silent, 1 bar, 2 one line an epoch; 'auto' is 1.
             callbacks: Callbacks.

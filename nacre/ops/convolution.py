@@ -371,7 +371,7 @@ def _adaptive(x: jax.Array, sizes: tuple[int, ...], join: Any) -> jax.Array:
             shape = (*x.shape[:axis], count, length // count, *x.shape[axis + 1 :])
             x = join(jnp.reshape(x, shape), axis + 1)
             continue
-        safety.take_steps(count, "adaptive pooling")
+        safety.reserve_steps(count, "adaptive pooling")
         edges = [(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
         parts = [join(lax.slice_in_dim(x, low, high, axis=axis), axis) for low, high in edges]
         x = jnp.stack(parts, axis=axis)

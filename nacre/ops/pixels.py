@@ -114,7 +114,7 @@ def _refuse_integers(who: str, x: jax.Array) -> None:
 
 def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
     """A Gaussian bell over `size` points that sums to 1."""
-    safety.take_steps(size, "gaussian_blur")
+    safety.reserve_steps(size, "gaussian_blur")
     places = np.arange(size, dtype="float64") - (size - 1) / 2
     values = np.exp(-0.5 * (places / sigma) ** 2)
     return values / values.sum()
@@ -366,7 +366,7 @@ def _patches(
         x = jnp.pad(x, [(0, 0), *((t // 2, t - t // 2) for t in totals), (0, 0)])
     counts = [(n - e) // s + 1 for n, s, e in zip(x.shape[1:-1], steps, extents)]
     parts = []
-    safety.take_steps(max(math.prod(window), *window), who)
+    safety.reserve_steps(max(math.prod(window), *window), who)
     for tap in itertools.product(*map(range, window)):
         starts = [t * d for t, d in zip(tap, gaps)]
         ends = [a + (c - 1) * s + 1 for a, c, s in zip(starts, counts, steps)]

@@ -142,7 +142,7 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[jax.Array]
 
 def _sections(indices_or_sections: Any) -> Any:
     if isinstance(indices_or_sections, int | np.integer):
-        safety.take_steps(int(indices_or_sections), "split")
+        safety.reserve_steps(int(indices_or_sections), "split")
         return int(indices_or_sections)
     return tuple(int(i) for i in indices_or_sections)
 
@@ -236,7 +236,7 @@ def pad(
         pad_width = tuple(tuple(p) if isinstance(p, list) else p for p in pad_width)
     if constant_values is None:
         # Reflections are written out, as often as the array is shorter than what is added.
-        safety.take_steps(int(np.max(np.asarray(pad_width, "int64"), initial=0)) // 8, "pad")
+        safety.reserve_steps(int(np.max(np.asarray(pad_width, "int64"), initial=0)) // 8, "pad")
         return jnp.pad(array(x), pad_width, mode=mode)
     return jnp.pad(array(x), pad_width, mode=mode, constant_values=operand(constant_values))
 
@@ -263,7 +263,7 @@ def argpartition(x: Tensor, kth: int, axis: int | None = -1) -> jax.Array:
 @op
 def diff(a: Tensor, n: int = 1, axis: int = -1) -> jax.Array:
     """Differences of neighbours along `axis`, taken `n` times."""
-    safety.take_steps(n, "diff")
+    safety.reserve_steps(n, "diff")
     return jnp.diff(array(a), n=n, axis=axis)
 
 

@@ -89,14 +89,14 @@ def extract_sequences(x: Tensor, sequence_length: int, sequence_stride: int) -> 
             )
         )
     count = 1 + (x.shape[-1] - sequence_length) // sequence_stride
-    safety.take(count * sequence_length * 8, "extract_sequences")
+    safety.reserve(count * sequence_length * 8, "extract_sequences")
     starts = np.arange(count) * sequence_stride
     return x[..., starts[:, None] + np.arange(sequence_length)]
 
 
 def _window(window: Any, sequence_length: int, fft_length: int, dtype: Any) -> jax.Array:
     """The window's values, with zeros on both sides up to `fft_length`."""
-    safety.take(sequence_length * 32, "stft")
+    safety.reserve(sequence_length * 32, "stft")
     if window is None:
         values = np.ones(sequence_length)
     elif isinstance(window, str):
@@ -138,7 +138,7 @@ def stft(
     x = floating(x)
     if center:
         margin = fft_length // 2
-        safety.take(fft_length * 32, "stft")  # it is reflected as often as the signal is short
+        safety.reserve(fft_length * 32, "stft")  # it is reflected as often as the signal is short
         x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(margin, margin)], mode="reflect")
     frames = extract_sequences(x, fft_length, sequence_stride)
     return rfft(frames * _window(window, sequence_length, fft_length, x.dtype), fft_length)
@@ -180,7 +180,7 @@ def istft(
 def _overlap_add(frames: jax.Array, stride: int) -> jax.Array:
     """Frames laid one after the other at distance `stride`, and summed."""
     count, size = frames.shape[-2:]
-    safety.take(count * size * 8, "istft")
+    safety.reserve(count * size * 8, "istft")
     places = np.arange(count)[:, None] * stride + np.arange(size)
     total = jnp.zeros((*frames.shape[:-2], (count - 1) * stride + size), frames.dtype)
     return total.at[..., places].add(frames)

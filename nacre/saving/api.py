@@ -179,7 +179,7 @@ def load_model(
 
 def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
     if source.kind == "h5_model":
-        safety.holds(source.size_bytes)
+        safety.set_file_size(source.size_bytes)
         return h5.load(source.opened(), source.who, custom_objects, compile)
     if source.kind in ("native", "native_folder"):
         if source.kind == "native":

@@ -545,7 +545,7 @@ def _read_checksums(file: h5py.File) -> dict[str, str]:
         ) from None
 
 
-def had(file: h5py.File, name: str) -> bool:
+def had_group(file: h5py.File, name: str) -> bool:
     """Whether a group was in the file when it was written, as far as its checksums tell."""
     known = _known_of(file)
     return known is not None and any(place.startswith(f"{name}/") for place in known.checksums)
@@ -621,7 +621,7 @@ class Writer:
 
 __all__ = [
     "CHECKSUMS", "SIGNATURE", "Arrays", "Writer", "address", "bytes_of", "check_dataset",
-    "checksum", "child", "had", "has_attribute", "is_int8", "member_names", "names_attribute",
+    "checksum", "child", "had_group", "has_attribute", "is_int8", "member_names", "names_attribute",
     "open_file", "read_array", "read_numbers", "shape_of", "subgroup", "text_attribute", "walk",
     "write_array", "write_names", "write_text",
 ]  # fmt: skip

@@ -22,7 +22,7 @@ from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
-from nacre.optimizers import Optimizer
+from nacre.optimizers import Nadam, Optimizer
 from nacre.saving import hdf5
 from nacre.saving.layout import Entry, entries
 from nacre.saving.optimizer_state import fit_state
@@ -504,7 +504,7 @@ def optimizer_steps(
         for variable, source in pairs:
             if isinstance(source, int):
                 variable.assign(next(values))
-            elif source == "variable" and type(optimizer).__name__ == "Nadam":
+            elif source == "variable" and type(optimizer) is Nadam:
                 variable.assign(_product_of_momenta(optimizer, int(optimizer.iterations.numpy())))
 
     return [Step(read, assign)]

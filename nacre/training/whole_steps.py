@@ -82,11 +82,11 @@ class WholeSteps:
             self._lent = None
         self._act_on_what_waited()
 
-    def put(self, values: Callable[[], None]) -> None:
+    def put(self, assign: Callable[[], None]) -> None:
         """Call what puts values into the variables; signals wait until it is done."""
         self._is_putting = True
         try:
-            values()
+            assign()
         finally:
             self._is_putting = False
         self._act_on_what_waited()

@@ -122,10 +122,10 @@ def test_weights_made_smaller_from_large_ones_are_refused_before(policy: str) ->
 
 def test_what_a_config_makes_is_bounded_unless_its_author_is_trusted() -> None:
     with safety.reading(True), pytest.raises(SerializationError, match="a config is opened"):
-        safety.take(1 << 40, "table")
+        safety.reserve(1 << 40, "table")
     with safety.reading(False):
-        safety.take(1 << 40, "table")
-    safety.take(1 << 40, "table")
+        safety.reserve(1 << 40, "table")
+    safety.reserve(1 << 40, "table")
 
 
 # -------------------------------------------------------------------- arrays that no weight is

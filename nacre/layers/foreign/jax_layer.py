@@ -319,7 +319,7 @@ def _zeros(described: Any) -> Any:
     (kind, inner), *_ = described.items()
     if kind == "array":
         shape, dtype = inner
-        safety.take(math.prod(shape) * np.dtype(dtype).itemsize, "JaxLayer")
+        safety.reserve(math.prod(shape) * np.dtype(dtype).itemsize, "JaxLayer")
         return np.zeros(shape, dtype)
     if kind == "dict":
         return {key: _zeros(part) for key, part in inner.items()}

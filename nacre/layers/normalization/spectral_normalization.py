@@ -78,7 +78,7 @@ class SpectralNormalization(Wrapper):
         matrix = kernel.reshape((-1, kernel.shape[-1]))  # (inputs, outputs)
         fixed = lax.stop_gradient(matrix)
         u = self.vector_u._raw()
-        safety.take_steps(self.power_iterations, self._who())
+        safety.reserve_steps(self.power_iterations, self._who())
         for _ in range(self.power_iterations):
             v = _unit(u @ fixed.T)  # (1, inputs)
             u = _unit(v @ fixed)  # (1, outputs)

@@ -146,7 +146,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         """Levels (batch, height, width, channels) through the tables of the nearest tiles."""
         height, width = levels.shape[1:3]
         tiles = self.tile_grid_size
-        safety.take(tiles[0] * tiles[1] * _LEVELS * 4, self._who())  # the tables of one image
+        safety.reserve(tiles[0] * tiles[1] * _LEVELS * 4, self._who())  # the tables of one image
         tall, broad = -(-height // tiles[0]), -(-width // tiles[1])
         tables = self._tables(levels, tall, broad)  # (batch, rows, columns, channels, 256)
         rows, columns = _neighbours(height, tall, tiles[0]), _neighbours(width, broad, tiles[1])

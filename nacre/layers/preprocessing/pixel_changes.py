@@ -67,7 +67,7 @@ def _shifted_sum(images: Images, weights: jax.Array, axis: int) -> Images:
 def blurred(images: Images, sizes: tuple[int, int], sigmas: tuple[Numbers, Numbers]) -> Images:
     """Filtered with a Gaussian bell of `sizes` (height, width), each image with its own sigmas."""
     for axis, size, sigma in zip((1, 2), sizes, sigmas, strict=True):
-        safety.take_steps(size, "Gaussian blur")
+        safety.reserve_steps(size, "Gaussian blur")
         places = np.arange(size) - (size - 1) / 2
         bell = jnp.exp(-0.5 * jnp.square(places / jnp.maximum(sigma, 1e-3)[:, None]))
         images = _shifted_sum(images, bell / jnp.sum(bell, axis=1, keepdims=True), axis)

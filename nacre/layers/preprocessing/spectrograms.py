@@ -122,7 +122,7 @@ class MelSpectrogram(Layer):
 
     def _mel_matrix(self) -> np.ndarray:
         """The share of each frequency in each band, (frequencies, bands)."""
-        safety.take((self.fft_length // 2 + 1) * (self.num_mel_bins + 2) * 8, self._who())
+        safety.reserve((self.fft_length // 2 + 1) * (self.num_mel_bins + 2) * 8, self._who())
         mel = lambda hertz: 1127.0 * np.log1p(np.asarray(hertz, "float64") / 700.0)
         frequencies = mel(np.linspace(0, self.sampling_rate / 2, self.fft_length // 2 + 1))
         edges = np.linspace(mel(self.min_freq), mel(self.max_freq), self.num_mel_bins + 2)
@@ -243,7 +243,7 @@ class STFTSpectrogram(Layer):
     def build(self, input_shape: Any) -> None:
         """Make the kernels: windowed, scaled cosines and sines."""
         size = self.fft_length or 1 << (self.frame_length - 1).bit_length()
-        safety.take(self.frame_length * (size // 2 + 1) * 8, self._who())
+        safety.reserve(self.frame_length * (size // 2 + 1) * 8, self._who())
         window = self._window_values()
         if self.window is not None and self.scaling == "density":
             window = window / np.sqrt(np.sum(window**2))

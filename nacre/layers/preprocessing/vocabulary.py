@@ -133,7 +133,7 @@ class IndexLookup(Layer):
             rule = "pad_to_max_tokens needs max_tokens"
             raise ArgumentError(message(self._who(), rule, "max_tokens=None"))
         num_oov_indices = checked_whole(self, "num_oov_indices", num_oov_indices, 0)
-        safety.take(num_oov_indices * 64, self._who())
+        safety.reserve(num_oov_indices * 64, self._who())
         if invert and self.output_mode != "int":
             raise ArgumentError(
                 message(self._who(), "invert needs output_mode='int'", self.output_mode)

@@ -146,7 +146,7 @@ class RNN(Layer):
         shape = tuple(sequences_shape)
         shapes = jax.eval_shape(lambda: self._zero_states_for_shape(shape))
         for state in jax.tree.leaves(shapes):
-            safety.take(math.prod(state.shape) * state.dtype.itemsize, self._who())
+            safety.reserve(math.prod(state.shape) * state.dtype.itemsize, self._who())
         with jax.ensure_compile_time_eval():
             first = self._zero_states_for_shape(shape)
             self._states = _States(

@@ -15,6 +15,7 @@ from nacre.core.errors import FileFormatError, listed, message
 from nacre.core.file_errors import naming
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
 from nacre.core.warning import warn
+from nacre.layers import Dense
 from nacre.models import mask_flow
 from nacre.optimizers import Optimizer
 from nacre.saving import archive, assets, hdf5, legacy_layout, weights
@@ -165,24 +166,13 @@ def load(
         config = archive.read_json(
             (hdf5.text_attribute(file, "model_config") or "").encode(), "model_config", who
         )
-        root = hdf5.subgroup(file, "model_weights", who)
-        if root is None:
-            raise FileFormatError(
-                message(
-                    who,
-                    "an .h5 model must hold a group 'model_weights'",
-                    f"only {', '.join(hdf5.member_names(file)) or 'a config'}",
-                    "It is damaged: fetch it again. For the structure alone: "
-                    "model_from_json(h5py.File(path).attrs['model_config']).",
-                )
-            )
+        root = _weights_of(file, who)
         version = hdf5.text_attribute(file, "keras_version") or ""
         if not version:
             version = hdf5.text_attribute(root, "keras_version") or ""
         # A damaged name of that attribute must not change what masks mean.
-        by_nacre = hdf5.text_attribute(file, "nacre_version") or hdf5.has_attribute(
-            file, hdf5.CHECKSUMS
-        )
+        by_nacre = bool(hdf5.text_attribute(file, "nacre_version"))
+        by_nacre = by_nacre or hdf5.has_attribute(file, hdf5.CHECKSUMS)
         with naming(who, "model_config"):
             # A class of the user's may have a built-in one's name.
             with CustomObjectScope(custom_objects):
@@ -201,7 +191,7 @@ def load(
                     legacy_layout.restore(model, root, who, keras_version=version, is_new=True)
                 return model
 
-            model = fitting(filled, config, bool(by_nacre))
+            model = fitting(filled, config, by_nacre)
             training = hdf5.text_attribute(file, "training_config")
             if compile and training:
                 arguments = archive.read_json(training.encode(), "training_config", who)
@@ -215,6 +205,21 @@ def load(
     return model
 
 
+def _weights_of(file: h5py.File, who: str) -> h5py.Group:
+    root = hdf5.subgroup(file, "model_weights", who)
+    if root is None:
+        raise FileFormatError(
+            message(
+                who,
+                "an .h5 model must hold a group 'model_weights'",
+                f"only {', '.join(hdf5.member_names(file)) or 'a config'}",
+                "It is damaged: fetch it again. For the structure alone: "
+                "model_from_json(h5py.File(path).attrs['model_config']).",
+            )
+        )
+    return root
+
+
 def _build_from_weights(model: Any, root: h5py.Group, who: str) -> None:
     """Old Sequential files may not tell the input's shape; the first kernel does."""
     names = hdf5.names_attribute(root, "layer_names") or []
@@ -223,7 +228,7 @@ def _build_from_weights(model: Any, root: h5py.Group, who: str) -> None:
     first = model.layers[0]
     group = hdf5.subgroup(root, names[0], who)
     weights_names = [] if group is None else hdf5.names_attribute(group, "weight_names") or []
-    if type(first).__name__ == "Dense" and weights_names and group is not None:
+    if type(first) is Dense and weights_names and group is not None:
         model.build((None, hdf5.Arrays(group, who).shape(weights_names[0])[0]))
     else:
         weights.need_built(model, who)
@@ -232,7 +237,7 @@ def _build_from_weights(model: Any, root: h5py.Group, who: str) -> None:
 def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
     found = weights.optimizer_and_state(model, file, "optimizer_weights", who)
     if found is None:
-        if hdf5.had(file, "optimizer_weights"):
+        if hdf5.had_group(file, "optimizer_weights"):
             warn(
                 message(
                     who,

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
+
 from nacre.core import safety
 from nacre.core.errors import (
     FileFormatError,
@@ -121,24 +123,11 @@ def load(
     compile: bool,
 ) -> Any:
     """The model in the members of an archive."""
-    for name in (archive.CONFIG, archive.WEIGHTS):
-        if name not in files:
-            raise FileFormatError(
-                message(
-                    who,
-                    f"a .keras file must hold {', '.join(archive.MEMBERS)}",
-                    f"an archive without {name}",
-                    "It may be another kind of zip file.",
-                )
-            )
-    safety.holds(len(files[archive.WEIGHTS]))
-    config = archive.read_json(files[archive.CONFIG], "config.json", who)
-    metadata = archive.read_json(files.get(archive.METADATA, b"{}"), "metadata.json", who)
-    if not isinstance(config, dict) or "class_name" not in config:
-        raise FileFormatError(message(who, "config.json must describe a model", str(config)[:80]))
-    version = str(metadata.get("keras_version", "3")) if isinstance(metadata, dict) else "3"
+    config, metadata = _config_and_metadata(files, who)
+    safety.set_file_size(len(files[archive.WEIGHTS]))
+    version = str(metadata.get("keras_version", "3"))
     compile_config = config.pop("compile_config", None)
-    by_nacre = isinstance(metadata, dict) and "nacre_version" in metadata
+    by_nacre = "nacre_version" in metadata
     is_old = version.split(".")[0] in ("1", "2")
     with naming(who, archive.CONFIG):
         if is_old:
@@ -164,23 +153,50 @@ def load(
                 weights.restore(model, file, who, is_new=True)
             return model
 
-        model = fitting(filled, config, bool(by_nacre))
+        model = fitting(filled, config, by_nacre)
         if compile and compile_config:
-            if is_old:
-                with naming(who, "compile arguments"):
-                    compile_config = migrate_compile(compile_config, model)
-            compile_model(model, compile_config, who)
-            with naming(who, f"optimizer in {archive.WEIGHTS}"):
-                weights.restore_optimizer(model, file, who)
-            if is_old and isinstance(model.optimizer, Optimizer) and "optimizer" not in file:
-                warn(
-                    f"{who} holds no state of optimizer '{model.optimizer.name}': tf.keras 2 "
-                    "leaves out that of its legacy optimizers in .keras files. Training starts "
-                    "with a fresh state; an .h5 file of the same model has it."
-                )
+            _compile_and_restore(model, compile_config, file, is_old, who)
     if not by_nacre or metadata.get(MASKS_END_AT_OPS):
         mask_flow.set_end_at_ops(model, True)
     return model
+
+
+def _config_and_metadata(
+    files: dict[str, bytes], who: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    for name in (archive.CONFIG, archive.WEIGHTS):
+        if name not in files:
+            raise FileFormatError(
+                message(
+                    who,
+                    f"a .keras file must hold {', '.join(archive.MEMBERS)}",
+                    f"an archive without {name}",
+                    "It may be another kind of zip file.",
+                )
+            )
+    config = archive.read_json(files[archive.CONFIG], "config.json", who)
+    metadata = archive.read_json(files.get(archive.METADATA, b"{}"), "metadata.json", who)
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise FileFormatError(message(who, "config.json must describe a model", str(config)[:80]))
+    return config, metadata if isinstance(metadata, dict) else {}
+
+
+def _compile_and_restore(
+    model: Any, config: dict[str, Any], file: h5py.File, is_old: bool, who: str
+) -> None:
+    """Compile with what a file says, and set the optimizer's state."""
+    if is_old:
+        with naming(who, "compile arguments"):
+            config = migrate_compile(config, model)
+    compile_model(model, config, who)
+    with naming(who, f"optimizer in {archive.WEIGHTS}"):
+        weights.restore_optimizer(model, file, who)
+    if is_old and isinstance(model.optimizer, Optimizer) and "optimizer" not in file:
+        warn(
+            f"{who} holds no state of optimizer '{model.optimizer.name}': tf.keras 2 leaves out "
+            "that of its legacy optimizers in .keras files. Training starts with a fresh state; "
+            "an .h5 file of the same model has it."
+        )
 
 
 def fitting(filled: Callable[[Any], Any], config: Any, by_nacre: bool) -> Any:
