@@ -214,7 +214,7 @@ class Model(Trainable):
         if args and scope.call_context() is None:
             args = (host_inputs(self, args[0]), *args[1:])
         if (
-            self.__dict__.get("built")
+            self._built
             and scope.call_context() is None
             and scope.get_stateless_scope() is None
             and not any_symbolic(args, kwargs)
