@@ -203,9 +203,9 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
     Unknown sizes on the same axis of different inputs are taken to be equal (they are wherever the
     function is defined). When a function decides something by comparing sizes, JAX cannot answer
-    for all sizes at once; it is then traced for two sets of example sizes, and sizes that differ
-    between them are unknown. When only the size of an array or shape among the arguments fits, the
-    first unknown size is taken to be that one.
+    for all sizes at once; it is then traced for two sets of example sizes (large ones, then small
+    ones), and sizes that differ between them are unknown. When only the size of an array or shape
+    among the arguments fits, the first unknown size is taken to be that one.
     """
     leaves = tree.flatten((args, kwargs))
     symbolic = [leaf for leaf in leaves if isinstance(leaf, KerasTensor)]
@@ -249,10 +249,12 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
             if known:  # an unknown size must be that of another input, as in a sum
                 with contextlib.suppress(Exception):
                     return _as_symbolic(*shapes_for(_named_sizes(dict.fromkeys(axes) | known)))
-            # Sizes that stand on different axes may be the same: (None, None, 3) + (None, 3).
-            with contextlib.suppress(Exception):
-                if (same := _by_example(shapes_for, axes, 8, 12)) is not None:
-                    return same
+            # Sizes that stand on different axes may be the same: (None, None, 3) + (None, 3). And
+            # a size may have a limit: x + positions[:steps] ends with the table of positions.
+            for small, large in ((8, 12), (2, 3)):
+                with contextlib.suppress(Exception):
+                    if (same := _by_example(shapes_for, axes, small, large)) is not None:
+                        return same
             # Perhaps sizes must be multiples of a number: reshape(x, (-1, 5)).
             for size in [*_sizes_met(leaves), _MANY_DIVISORS]:
                 with contextlib.suppress(Exception):

@@ -39,3 +39,29 @@ def test_predict_tries_only_the_batch_size_that_was_given():
     assert model.predict(np.ones((10, 4), "float32"), verbose=0).shape == (8, 5)
     with pytest.raises(ValueError, match=r"array of shape \(6, 4\)"):
         model.predict(np.ones((6, 4), "float32"), verbose=0)
+
+
+class Positions(layers.Layer):
+    """Adds the first rows of a table, as many as there are steps."""
+
+    def build(self, input_shape):
+        self.table = self.add_weight(shape=(5, input_shape[-1]), name="table")
+
+    def call(self, x):
+        return x + self.table[: ops.shape(x)[1]]
+
+
+def test_steps_may_be_fewer_than_the_rows_of_a_table():
+    tokens = nacre.Input((None,), dtype="int32")
+    outputs = Positions()(layers.Embedding(9, 4)(tokens))
+    assert outputs.shape == (None, None, 4)
+    model = nacre.Model(tokens, outputs)
+    for steps in (1, 3, 5):
+        assert model.predict(np.ones((2, steps), int), verbose=0).shape == (2, steps, 4)
+    with pytest.raises(ValueError, match="7"):
+        model.predict(np.ones((2, 7), int), verbose=0)
+
+
+def test_what_fits_one_length_only_is_still_refused():
+    with pytest.raises(ValueError, match="broadcast"):
+        nacre.Input((None, 4)) + np.ones((2, 3, 4), "float32")[:, :, :3]
