@@ -188,6 +188,22 @@ def test_compiled_call_equals_plain_call_for_any_batch_size(kind):
         np.testing.assert_allclose(model(x), plain, rtol=1e-6, atol=1e-6)
 
 
+def test_a_model_that_is_called_again_runs_its_compiled_program():
+    runs = []
+
+    class Noted(layers.Layer):
+        def call(self, inputs):
+            runs.append(inputs.shape)
+            return inputs
+
+    x = keras.Input((3,))
+    model = keras.Model(x, Noted()(layers.Dense(2)(x)))
+    model(np.ones((4, 3)))
+    runs.clear()
+    model(np.zeros((4, 3)))
+    assert runs == []
+
+
 def test_call_in_training_updates_batch_statistics_as_a_plain_call_does():
     model = keras.Sequential([keras.Input((3,)), layers.BatchNormalization()])
     before = model.layers[0].moving_mean.numpy().copy()
