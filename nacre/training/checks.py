@@ -91,52 +91,47 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
     """Warn when the last layer's activation and the loss contradict each other."""
     layers = _output_layers(model, len(outputs))
     for output, layer in zip(outputs, layers, strict=True):
-        name = loss_name(output.loss)
         wanted = losses.expected_activation(output.loss)
         if wanted is None or layer is None or not hasattr(layer, "activation"):
             continue
         activation = getattr(layer.activation, "__name__", "")
-        if wanted != "linear" and activation == "linear":
-            warn(
-                message(
-                    f"loss '{name}' of output '{output.name}'",
-                    f"predictions must be probabilities when from_logits=False, but the last layer "
-                    f"'{layer.name}' has no activation, so they are logits",
-                    "activation=None",
-                    f"Use activation='{wanted}' there, or the loss with from_logits=True.",
-                ),
-            )
-        elif wanted != "linear" and activation in _NOT_PROBABILITIES:
-            warn(
-                message(
-                    f"loss '{name}' of output '{output.name}'",
-                    f"predictions must be probabilities, but the last layer '{layer.name}' "
-                    f"applies {activation}",
-                    f"activation='{activation}'",
-                    f"Use activation='{wanted}' there.",
-                )
-            )
-        elif wanted == "softmax" and activation in ("sigmoid", "hard_sigmoid"):
-            warn(
-                message(
-                    f"loss '{name}' of output '{output.name}'",
-                    f"the classes' probabilities must add up to 1, but the last layer "
-                    f"'{layer.name}' applies {activation} to each class by itself",
-                    f"activation='{activation}'",
-                    "Where a sample has one class use activation='softmax'; where it may have "
-                    "several use loss='binary_crossentropy'.",
-                )
-            )
-        elif wanted == "linear" and activation in ("softmax", "sigmoid"):
-            warn(
-                message(
-                    f"loss '{name}' of output '{output.name}'",
-                    f"predictions must be logits when from_logits=True, but the last layer "
-                    f"'{layer.name}' already applies {activation}",
-                    f"activation='{activation}'",
-                    "Leave the activation out, or use from_logits=False.",
-                ),
-            )
+        found = _contradiction(wanted, activation, layer.name)
+        if found is not None:
+            rule, fix = found
+            shown = "None" if activation == "linear" else repr(activation)
+            who = f"loss '{loss_name(output.loss)}' of output '{output.name}'"
+            warn(message(who, rule, f"activation={shown}", fix))
+
+
+def _contradiction(wanted: str, activation: str, layer: str) -> tuple[str, str] | None:
+    """(rule, fix) where a loss that wants one activation stands behind another; else None."""
+    if wanted == "linear":
+        if activation not in ("softmax", "sigmoid"):
+            return None
+        return (
+            f"predictions must be logits when from_logits=True, but the last layer '{layer}' "
+            f"already applies {activation}",
+            "Leave the activation out, or use from_logits=False.",
+        )
+    if activation == "linear":
+        return (
+            f"predictions must be probabilities when from_logits=False, but the last layer "
+            f"'{layer}' has no activation, so they are logits",
+            f"Use activation='{wanted}' there, or the loss with from_logits=True.",
+        )
+    if activation in _NOT_PROBABILITIES:
+        return (
+            f"predictions must be probabilities, but the last layer '{layer}' applies {activation}",
+            f"Use activation='{wanted}' there.",
+        )
+    if wanted == "softmax" and activation in ("sigmoid", "hard_sigmoid"):
+        return (
+            f"the classes' probabilities must add up to 1, but the last layer '{layer}' applies "
+            f"{activation} to each class by itself",
+            "Where a sample has one class use activation='softmax'; where it may have several use "
+            "loss='binary_crossentropy'.",
+        )
+    return None
 
 
 def _output_layers(model: Any, count: int) -> list[Any]:

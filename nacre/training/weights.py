@@ -305,8 +305,8 @@ def _check_values(sample_weight: Any, who: str, warned: bool) -> bool:
                 warn(
                     message(
                         who,
-                        "negative sample weights turn the loss round and make weighted metrics "
-                        "meaningless",
+                        "negative sample weights reverse the sign of the loss, and make weighted "
+                        "metrics meaningless",
                         f"some below 0 in {name}",
                     )
                 )
