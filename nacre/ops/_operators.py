@@ -51,7 +51,6 @@ _OF_UFUNCS: dict[str, Callable[..., Any]] = {
             "arctan2 sinh cosh tanh arcsinh arccosh arctanh maximum minimum floor ceil trunc "
             "reciprocal"
         ).split()
-        if hasattr(math, name)
     },
     **{
         name: getattr(logic, name)
@@ -59,7 +58,6 @@ _OF_UFUNCS: dict[str, Callable[..., Any]] = {
             "equal not_equal less less_equal greater greater_equal logical_and logical_or "
             "logical_not logical_xor isnan isinf isfinite"
         ).split()
-        if hasattr(logic, name)
     },
     "remainder": math.mod,
     "true_divide": math.divide,

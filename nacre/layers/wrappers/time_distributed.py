@@ -107,18 +107,20 @@ class TimeDistributed(Wrapper):
         Where it leaves none of those, a step counts when anything in it does. (Keras 3.15 loses the
         mask of an `Embedding` in here.)
         """
-        overridden = type(self.layer).compute_mask is not Layer.compute_mask
-        if not overridden and (mask is None or len(mask.shape) < 3):
+        if not self._makes_own_masks() and (mask is None or len(mask.shape) < 3):
             return mask
         if isinstance(inputs, KerasTensor):
             return infer(self._mask_within, inputs, mask)
         return self._mask_within(inputs, mask)
 
+    def _makes_own_masks(self) -> bool:
+        return type(self.layer).compute_mask is not Layer.compute_mask
+
     def _mask_within(self, inputs: Any, mask: Any) -> Any:
         merge = lambda x: jnp.reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
         covers_more = mask is not None and len(mask.shape) > 2
         inner = None
-        if self.layer.supports_masking or type(self.layer).compute_mask is not Layer.compute_mask:
+        if self.layer.supports_masking or self._makes_own_masks():
             inner = self.layer.compute_mask(merge(inputs), merge(mask) if covers_more else None)
         if inner is None or isinstance(inner, list | tuple):
             return jnp.any(mask, axis=tuple(range(2, mask.ndim))) if covers_more else mask
