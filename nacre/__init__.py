@@ -109,11 +109,9 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_NAMES[name]), name)
         globals()[name] = value
         return value
-    from difflib import get_close_matches
+    from nacre.core.not_yet import no_attribute
 
-    close = get_close_matches(name, __all__, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise AttributeError(f"module 'nacre' has no attribute {name!r}.{hint}")
+    raise no_attribute("nacre", name, __all__)
 
 
 def __dir__() -> list[str]:

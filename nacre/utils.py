@@ -14,6 +14,7 @@ from nacre.core.config import (
     is_interactive_logging_enabled as is_interactive_logging_enabled,
 )
 from nacre.core.dtypes import standardize_dtype as standardize_dtype
+from nacre.core.not_yet import no_attribute
 from nacre.core.random import set_random_seed as set_random_seed
 from nacre.core.registry import CustomObjectScope as CustomObjectScope
 from nacre.core.registry import custom_object_scope as custom_object_scope
@@ -79,9 +80,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "FeatureSpace":  # only when asked for: it brings all layers and models
         return importlib.import_module("nacre.models.feature_space").FeatureSpace
-    raise AttributeError(
-        f"module 'nacre.utils' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
-    )
+    raise no_attribute("nacre.utils", name)
 
 
 def __dir__() -> list[str]:

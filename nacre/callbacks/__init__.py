@@ -17,6 +17,7 @@ from nacre.callbacks.remote_monitor import RemoteMonitor as RemoteMonitor
 from nacre.callbacks.runner import CallbackList as CallbackList
 from nacre.callbacks.swap_ema_weights import SwapEMAWeights as SwapEMAWeights
 from nacre.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN
+from nacre.core.not_yet import no_attribute
 
 __all__ = [
     "Callback",
@@ -33,6 +34,10 @@ __all__ = [
     "SwapEMAWeights",
     "TerminateOnNaN",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise no_attribute("nacre.callbacks", name)
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,64 @@
+"""Names of Keras that are not here yet, and what to do instead: told when somebody asks for one."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+
+_FOLDERS = (
+    "Data sets read from folders are not here yet: read the files into one NumPy array, or give "
+    "them batch by batch from a nacre.utils.PyDataset."
+)
+_PICTURES = (
+    "Reading and writing pictures is not here yet: use Pillow, np.asarray(Image.open(path))."
+)
+_DRAWING = "Drawing models is not here yet: model.summary() shows the layers."
+
+NOT_YET: dict[str, str] = {
+    "applications": "Ready-made models are not here yet: open the .keras or .h5 file of one that "
+    "Keras saved, with nacre.models.load_model(path).",
+    "preprocessing": "This namespace is not here yet: nacre.utils.pad_sequences and the layers "
+    "TextVectorization, Rescaling, RandomFlip ... are.",
+    "export": "Export is not here yet: model.save('model.keras') keeps the model.",
+    "distribution": "Training on several devices is not here yet.",
+    "wrappers": "Estimators of scikit-learn are not here yet: fit in a loop over KFold's indices.",
+    "callbacks.TensorBoard": "TensorBoard's files are not here yet: CSVLogger writes the logs.",
+    "callbacks.BackupAndRestore": "Resuming after an interruption is not here yet: "
+    "ModelCheckpoint(path) keeps the model of each epoch.",
+    "utils.plot_model": _DRAWING,
+    "utils.model_to_dot": _DRAWING,
+    "utils.load_img": _PICTURES,
+    "utils.save_img": _PICTURES,
+    "utils.array_to_img": _PICTURES,
+    "utils.img_to_array": _PICTURES,
+    "utils.image_dataset_from_directory": _FOLDERS,
+    "utils.text_dataset_from_directory": _FOLDERS,
+    "utils.audio_dataset_from_directory": _FOLDERS,
+    "utils.timeseries_dataset_from_array": "Data sets of time series are not here yet: cut the "
+    "windows with np.lib.stride_tricks.sliding_window_view(series, length, axis=0).",
+    "utils.split_dataset": "Splitting data sets is not here yet: slice the arrays, or pass "
+    "validation_split to fit().",
+}
+
+
+def no_attribute(module: str, name: str, names: list[str] | None = None) -> AttributeError:
+    """The error for a name that a module does not have, with what to do.
+
+    Args:
+        module: The module, such as 'nacre.utils'.
+        name: What was asked for.
+        names: The module's public names, for a hint; else Python gives one when it prints.
+    """
+    reason = NOT_YET.get(f"{module}.{name}".removeprefix("nacre."), "")
+    if not reason and names:
+        close = get_close_matches(name, names, n=1)
+        reason = f"Did you mean {close[0]!r}?" if close else ""
+    text = f"module {module!r} has no attribute {name!r}"
+    return AttributeError(
+        f"{text}. {reason}" if reason else text,
+        name=None if reason else name,  # with a name Python adds a hint of its own
+        obj=None if reason else sys.modules.get(module),
+    )
+
+
+__all__ = ["NOT_YET", "no_attribute"]
