@@ -138,7 +138,16 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
                 value = np.asarray(value, dtype=object)
         rows = plain_array(value, who)
     if rows.ndim == 0:
-        raise DataError(message(who, "arrays must have rows on a first axis", f"the number {rows}"))
+        text = rows.dtype.kind in "OUS"
+        raise DataError(
+            message(
+                who,
+                "arrays must have rows on a first axis, one a sample",
+                f"the string {str(rows)[:40]!r}" if text else f"the number {rows}",
+                "Put a single sample into a batch of one: np.array([value]); a generator yields "
+                "whole batches.",
+            )
+        )
     return rows
 
 

@@ -76,8 +76,8 @@ class ArraySource:
                 message(
                     who,
                     "all arrays must have the same number of rows",
-                    ", ".join(f"{label}: {count}" for label, count in labels),
-                    "Check how they were split or filtered.",
+                    _listed([f"{label}: {count}" for label, count in labels]),
+                    self._counts_fix(labels),
                 )
             )
         count = counts.pop()
@@ -91,6 +91,21 @@ class ArraySource:
                 )
             )
         return count
+
+    def _counts_fix(self, labels: list[tuple[str, int]]) -> str:
+        """What to do about arrays of different lengths: the likely mistake first."""
+        x, y, _ = self.pack(self.leaves)
+        shapes = {tuple(leaf.shape) for leaf in tree.flatten(x)}
+        if isinstance(x, list | tuple) and len(shapes) == 1 and len(x) == len(tree.flatten(x)) > 1:
+            lengths = {len(leaf) for leaf in tree.flatten(y) if leaf is not None}
+            if lengths == {len(x)}:
+                return "A list is read as one array an input; samples of one input: np.stack(x)."
+        if y is None or 1 in (count for _, count in labels):
+            return (
+                "Check how they were split or filtered; a single sample needs a batch axis: "
+                "x[None]."
+            )
+        return "Check how they were split or filtered."
 
     def weighed(self, sample_weight: Any) -> ArraySource:
         """The same rows with other sample weights."""
@@ -402,3 +417,10 @@ def narrow_batch(who: str, dtype_of: Callable[[Any], list[Any]] | None = None) -
         return tree.pack_sequence_as(batch, leaves)
 
     return narrow
+
+
+def _listed(parts: list[str], most: int = 6) -> str:
+    """Parts with commas between; of many the first few and the last."""
+    if len(parts) > most:
+        parts = [*parts[: most - 2], "...", parts[-1]]
+    return ", ".join(parts)

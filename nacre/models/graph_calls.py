@@ -202,7 +202,12 @@ def _match(model: Model, inputs: Any, who: str) -> list[Any]:
     flat = tree.flatten(inputs) if isinstance(inputs, list | tuple) else [inputs]
     if len(flat) != count:
         raise ShapeError(
-            message(who, f"it takes {count} input(s): {', '.join(names)}", f"{len(flat)} input(s)")
+            message(
+                who,
+                f"it takes {count} input(s): {', '.join(names)}",
+                f"{len(flat)} input(s)",
+                _one_input(flat) if count == 1 else "",
+            )
         )
     if isinstance(structure, dict) and count > 1 and list(structure) != sorted(structure):
         raise ShapeError(
@@ -247,6 +252,16 @@ def _kind(given: Any) -> str:
     return f"one {type(given).__name__}"
 
 
+def _one_input(given: list[Any]) -> str:
+    """What several arrays for a model with one input are likely to be, and what to do then."""
+    shapes = [tuple(getattr(value, "shape", ())) for value in given]
+    if len(shapes) > 1 and len(set(shapes)) == 1 and shapes[0]:
+        return "A list is read as one array an input; samples of one input: np.stack(x)."
+    if len(shapes) == 2 and all(shapes) and shapes[0][0] == shapes[1][0]:
+        return "Data and targets are two arguments: fit(x, y)."
+    return ""
+
+
 def _key_error(who: str, names: list[str], given: list[str], missing: list[str]) -> ShapeError:
     hints = [
         f"{g!r} -> {nearest(g, names)!r}" for g in given if g not in names and nearest(g, names)
@@ -263,7 +278,8 @@ def _key_error(who: str, names: list[str], given: list[str], missing: list[str])
 
 def _fit(value: Any, expected: KerasTensor, who: str) -> Any:
     """Cast to the Input's dtype; add or drop a last axis of size 1; check the shape."""
-    shape, wanted = tuple(value.shape), expected.shape
+    given = shape = tuple(value.shape)
+    wanted = expected.shape
     if is_text(value) or expected.dtype == "string":
         return _fit_strings(value, expected, who)
     if len(shape) == len(wanted) + 1 and shape[-1] == 1:
@@ -276,8 +292,7 @@ def _fit(value: Any, expected: KerasTensor, who: str) -> Any:
         w is None or not isinstance(s, int) or s == w for s, w in zip(shape, wanted, strict=True)
     )
     if not fits:
-        shown = plain_sizes(shape)
-        raise ShapeError(shape_message(who, wanted, shown))
+        raise ShapeError(shape_message(who, wanted, plain_sizes(given)))
     # On the device 64-bit numbers have 32 bits, on the host they keep theirs.
     dtype = str(device_dtype(jnp.dtype(expected.dtype)))
     if "complex" in str(getattr(value, "dtype", "")) and "complex" not in expected.dtype:
@@ -336,15 +351,42 @@ def shape_message(who: str, wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> 
                 if wanted[-1] == 1
                 else "Add the missing last axis."
             )
-    elif len(shown) > len(wanted) and None not in wanted[1:]:
-        size = 1
-        for n in shown[1:]:
-            size *= n or 1
-        if wanted[1:] == (size,):
+        elif len(shown) > 1 and _agree(shown[1:], wanted[2:]):
+            fix = (
+                "The shape of an Input is that of one sample, without the number of samples: "
+                f"Input(shape={tuple(shown[1:])})."
+            )
+    elif len(shown) == len(wanted) - 2 and wanted[-1] == 1 and _agree(shown, wanted[1:-1]):
+        fix = "A single sample needs a batch axis, and here a last axis too: x[None, ..., None]."
+    if not fix and len(shown) != len(wanted) and None not in wanted[1:]:
+        size, fits = _elements(shown[1:]), len(shown) > 1
+        if fits and wanted[1:] == (size,):
             fix = f"Flatten each sample: x.reshape(len(x), {size}), or begin with a Flatten layer."
-    elif len(shown) == len(wanted):
-        fix = f"Give the data the shape {wanted}, or build the model for {(None, *shown[1:])}."
+        elif fits and size == _elements(wanted[1:]):
+            fix = f"Give each sample its shape: x.reshape(-1, {', '.join(map(str, wanted[1:]))})."
+    elif not fix and len(shown) == len(wanted):
+        fix = _other_order(wanted, shown) or (
+            f"Give the data the shape {wanted}, or build the model for {(None, *shown[1:])}."
+        )
     return message(who, f"it must have shape {wanted}", f"shape {shown}", fix)
+
+
+def _elements(sizes: tuple[Any, ...]) -> int:
+    count = 1
+    for size in sizes:
+        count *= size or 1
+    return count
+
+
+def _other_order(wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> str:
+    """The fix for channels that stand first where they must be last, or the reverse."""
+    if len(wanted) < 4 or None in (*wanted[1:], *shown[1:]):
+        return ""
+    if shown[1:] == (wanted[-1], *wanted[1:-1]):
+        return "The channels must be the last axis: np.moveaxis(x, 1, -1)."
+    if shown[1:] == (*wanted[2:], wanted[1]):
+        return "The channels must come first, after the batch axis: np.moveaxis(x, -1, 1)."
+    return ""
 
 
 def _agree(shape: tuple[Any, ...], wanted: tuple[Any, ...]) -> bool:

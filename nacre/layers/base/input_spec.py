@@ -127,6 +127,35 @@ def keep_steps(tensor: Any) -> str:
     return f"Pass return_sequences=True to {kind} '{layer.name}', so that it gives every step."
 
 
+def _other_rank(wanted: int, shape: tuple[int | None, ...], tensor: Any, kind: str) -> str:
+    """The fix for an input with too few or too many axes: in the data, or in the model's text.
+
+    Args:
+        wanted: The number of axes.
+        shape, tensor: What came. A symbolic tensor stands for a line of the model, which no
+            change of the data mends.
+        kind: The class of the layer, such as 'Conv2D'.
+    """
+    layer = getattr(getattr(tensor, "_keras_history", None), "operation", None)
+    before = "" if layer is None else type(layer).__name__
+    if before == "Flatten" and len(shape) < wanted:
+        return f"Put Flatten behind the {kind}, not before it."
+    if len(shape) == wanted - 1:
+        sizes = ", ".join("-1" if size is None else str(size) for size in (*shape[1:], 1))
+        if before not in ("", "InputLayer"):
+            return f"Put Reshape(({sizes})) between {before} and {kind}, or leave {kind} out."
+        sizes = sizes.replace("-1", "None")
+        return (
+            f"Add the missing last axis: x[..., None], and Input(shape=({sizes})) where the model "
+            "has an Input; a single sample needs a batch axis: x[None]."
+        )
+    if len(shape) > wanted and kind[-2:] in ("1D", "2D") and len(shape) <= 5:
+        return f"For inputs of {len(shape)} axes use {kind[:-2]}{len(shape) - 2}D."
+    if len(shape) == 4 and wanted == 3:
+        return f"For a series of vectors put TimeDistributed(Flatten()) before {kind}."
+    return ""
+
+
 def _check_one(spec: InputSpec, shape: tuple[int | None, ...], tensor: Any, who: str) -> None:
     def fail(rule: str, fix: str = "") -> None:
         raise ShapeError(message(who, rule, f"input of shape {shape}", fix))
@@ -139,8 +168,7 @@ def _check_one(spec: InputSpec, shape: tuple[int | None, ...], tensor: Any, who:
         and not (squeezable and abs(ndim - spec.ndim) == 1)
     ):
         fix = keep_steps(tensor) if ndim < spec.ndim else ""
-        if not fix and ndim == spec.ndim - 1:
-            fix = "Add the missing axis: x[..., None] for channels, x[None] for a batch of one."
+        fix = fix or _other_rank(spec.ndim, shape, tensor, who.partition(" ")[0])
         fail(f"the input must have {spec.ndim} axes, batch first", fix)
     if spec.max_ndim is not None and ndim > spec.max_ndim:
         fail(f"the input must have at most {spec.max_ndim} axes")
