@@ -201,10 +201,10 @@ def warn_about_one_class(x: Tensor, axis: Any = -1) -> None:
         warn(
             message(
                 "softmax",
-                "there must be two classes or more, as the one of a single class is always 1",
-                f"{x.ndim} axes, the last one of size 1",
+                "it shares 1 among units, so a single unit always gives 1 and learns nothing",
+                "a last axis of size 1",
                 "For a yes or no in one unit use activation='sigmoid' with "
-                "loss='binary_crossentropy'.",
+                "loss='binary_crossentropy'; for classes give the layer one unit a class.",
             )
         )
 

@@ -605,6 +605,8 @@ def find(config: dict[str, Any]) -> Any:
     found = None if source is None else builtin(module, name, kind)
     if found is None and (source is None or module is not None):
         found = builtin_anywhere(name, kind)
+    if found is None and ">" not in (registered or ""):
+        found = _registered_since(name, kind)
     if found is None:
         known = [key.split(">")[-1] for key in _GLOBAL]
         if str(source or "keras").partition(".")[0] in ("keras", "tensorflow", "tf_keras"):
@@ -621,6 +623,16 @@ def find(config: dict[str, Any]) -> Any:
             )
         )
     return found
+
+
+def _registered_since(name: str, kind: Kind) -> Any:
+    """What was registered under a package's name after a file was written without one, or None."""
+    found = {
+        id(obj): obj
+        for key, obj in _GLOBAL.items()
+        if key.rpartition(">")[2] == name and isinstance(obj, type) == (kind == "class")
+    }
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
 def refuse_classes(who: str, function: Any) -> None:

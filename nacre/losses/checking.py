@@ -41,6 +41,20 @@ def as_array(value: Any) -> Any:
         raise LossInputError(message("a loss or metric", rule, got[:100])) from None
 
 
+def returned_numbers(who: str, value: Any) -> Any:
+    """An array from what a loss or metric returned; a forgotten `return` is told as such.
+
+    Raises:
+        LossInputError: It is nothing, or no numbers.
+    """
+    if value is None or isinstance(value, str | bytes):
+        fix = "Is a `return` missing in the function?" if value is None else ""
+        raise LossInputError(
+            message(who, "it must return numbers", repr(value), fix or "Return a tensor.")
+        )
+    return jnp.asarray(value)
+
+
 def as_float(value: Any) -> Any:
     """The same, as floatx when it was no float; complex numbers are refused."""
     value = real(as_array(value))
@@ -370,8 +384,9 @@ def _sum_up(predicted_axes: int) -> str:
     """One target a sample against predictions with axes of space or time."""
     if predicted_axes == 3:
         return (
-            "For one target a sample the model must sum up its steps: return_sequences=False in "
-            "the last recurrent layer, or GlobalAveragePooling1D() or Flatten() behind it."
+            "For one target a sample the model must sum up its steps: put Flatten() or "
+            "GlobalAveragePooling1D() before the first Dense layer, or return_sequences=False "
+            "into the last recurrent layer."
         )
     return (
         "For one target a sample put Flatten() or GlobalAveragePooling"

@@ -16,7 +16,7 @@ from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, plain_config, refuse_classes
 from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask, logits_of, set_mask
-from nacre.losses.checking import as_array, check_given_labels, real, same_rank
+from nacre.losses.checking import as_array, check_given_labels, real, returned_numbers, same_rank
 from nacre.losses.reduction import both_masks, reduce_values, standardize_reduction
 
 
@@ -75,7 +75,7 @@ class Loss:
         mask = get_mask(y_pred)
         y_pred = _convert(y_pred, self._dtype)
         y_true = _convert(y_true, self._dtype if self._casts_targets else None)
-        values = jnp.asarray(self.call(y_true, y_pred))
+        values = returned_numbers(f"loss '{self.name}'", self.call(y_true, y_pred))
         if not jnp.issubdtype(values.dtype, jnp.floating):
             values = values.astype(self._dtype)
         who = f"loss '{self.name}'"

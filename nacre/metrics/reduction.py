@@ -15,7 +15,7 @@ from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask
-from nacre.losses.checking import as_array, check_given_labels, same_rank
+from nacre.losses.checking import as_array, check_given_labels, returned_numbers, same_rank
 from nacre.losses.logits import activation_of_probabilities
 from nacre.losses.loss import function_config, function_from_config
 from nacre.losses.reduction import both_masks, divide_or_zero, fit_weights, weighted
@@ -224,7 +224,8 @@ class MeanMetricWrapper(Mean):
         y_true, y_pred = as_array(y_true), as_array(y_pred)
         if not getattr(self._fn, "checks_shapes", False):
             y_true, y_pred = same_rank(y_true, y_pred)
-        values = jnp.asarray(self._fn(y_true, y_pred, **arguments)).astype(self.dtype)
+        values = self._fn(y_true, y_pred, **arguments)
+        values = returned_numbers(self._who, values).astype(self.dtype)
         mask = both_masks(self._who, mask, self._valid(y_true, values.shape), values.shape)
         if mask is None:
             values = _per_sample(values, sample_weight, jnp.mean)

@@ -47,6 +47,17 @@ class Sequential(Model):
     def __init__(
         self, layers: Any = None, trainable: bool = True, name: str | None = None, **kwargs: Any
     ) -> None:
+        if isinstance(layers, KerasTensor | Layer) or isinstance(trainable, KerasTensor | Layer):
+            parts = [p for p in (layers, trainable, name) if isinstance(p, KerasTensor | Layer)]
+            shown = ", ".join(_shown(part) for part in parts)
+            raise ArgumentError(
+                message(
+                    "Sequential",
+                    "layers must be a list",
+                    f"{shown} without [ ]",
+                    f"Put them into one list: Sequential([{shown}]).",
+                )
+            )
         super().__init__(trainable=trainable, name=name, **kwargs)
         self._layers: list[Layer] = []
         for layer in layers or ():
@@ -287,6 +298,13 @@ class Sequential(Model):
         if config.get("trainable") is False:
             model.trainable = False
         return model
+
+
+def _shown(part: Any) -> str:
+    """How a user is likely to have written a layer or an Input."""
+    if isinstance(part, KerasTensor):
+        return "Input(...)" if part._keras_history is not None else "a tensor"
+    return f"{type(part).__name__}(...)"
 
 
 def _input_dtype(layer: Layer) -> str:

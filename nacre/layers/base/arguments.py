@@ -93,15 +93,32 @@ def refuse_nothing(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         return
     given = signature.named(args, kwargs).get(signature.first)
     is_empty = not layer._takes_empty_lists and tree.flatten(given) == []
+    if callable(given) and not hasattr(given, "shape"):
+        raise ArgumentError(_called_on_a_function(layer, signature.first, given))
     if given is None or isinstance(given, str) or is_empty:
         raise ArgumentError(
             message(
                 layer._who(),
                 f"it must be called on a tensor, its argument '{signature.first}'",
                 repr(given) if signature.first in signature.named(args, kwargs) else "nothing",
-                "Pass an array with the batch first, or what keras.Input gives.",
+                "Pass an array with the batch first, or what keras.Input gives; where a function "
+                "or a call() before it made the tensor, see whether its `return` is missing."
+                if given is None
+                else "Pass an array with the batch first, or what keras.Input gives.",
             )
         )
+
+
+def _called_on_a_function(layer: Layer, argument: str, given: Any) -> str:
+    """The message for `Dense(2)(Dense(3))`: the first of the two was never called."""
+    name = getattr(given, "__name__", type(given).__name__)
+    who = getattr(given, "_who", None)
+    return message(
+        layer._who(),
+        f"it must be called on a tensor, its argument '{argument}'",
+        f"{who() if who is not None and not isinstance(given, type) else name}, which is not one",
+        f"Call that first, on a tensor: x = {name}(...)(inputs).",
+    )
 
 
 def _check_takes_strings(layer: Layer, tensor: Any) -> None:

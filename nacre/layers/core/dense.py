@@ -19,9 +19,10 @@ from nacre.ops.linalg import dense
 def positive_int(who: str, name: str, value: Any) -> int:
     """`value` as an int, or ArgumentError when it is none or below 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(
-            message(who, f"{name} must be a positive int", repr(value), f"Pass {name}=64.")
-        )
+        fix = f"Pass {name}=64."
+        if isinstance(value, float) and value >= 1 and value.is_integer():
+            fix = f"Pass {name}={int(value)}; whole numbers are divided by //."
+        raise ArgumentError(message(who, f"{name} must be a positive int", repr(value), fix))
     return int(value)
 
 
