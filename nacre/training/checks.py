@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from nacre import losses
+from nacre import losses, metrics
 from nacre.core import tree
 from nacre.core.errors import DataError, LossInputError, NotCompiledError, message
 from nacre.core.warning import warn
+from nacre.layers.core.embedding import Embedding
 from nacre.losses.checking import without_last_axis
 
 # More labels than this are not looked at in full: the check would cost more than it saves.
@@ -64,14 +65,30 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any, weights: Any 
                     f"loss 'binary_crossentropy' of output '{output_name}'",
                     "targets must lie between 0 and 1",
                     f"values from {low:.10g} to {high:.10g}",
-                    "For classes 0, 1, 2 ... use 'sparse_categorical_crossentropy' with one output "
-                    "a class; for -1 and 1 use 'hinge', or (y + 1) / 2.",
+                    _into_zero_and_one(y, low, high, len(y_pred.shape)),
                 )
             )
 
 
 # How far scaled data may lie outside of 0 to 1: what scaling in float16 loses.
 _ROUNDING = 1e-3
+
+
+def _into_zero_and_one(y: np.ndarray, low: float, high: float, axes: int) -> str:
+    """What brings targets of a binary cross-entropy between 0 and 1, by what they look like."""
+    if low == 1 and high == 2:
+        return "Labels 1 and 2 need y - 1."
+    if low == -1 and high == 1:
+        return "For labels -1 and 1 use loss='hinge', or (y + 1) / 2."
+    if axes > 2 and low >= 0:  # pictures, whose bytes go up to 255
+        largest = 255 if 16 < high <= 255 else high
+        return f"Divide by the largest value that can occur: y / {largest:.10g}."
+    if np.any(y != np.floor(y)):
+        return "For numbers that are no classes use loss='mse'."
+    return (
+        "For classes 0, 1, 2 ... use loss='sparse_categorical_crossentropy' with one output unit "
+        "a class and activation='softmax'."
+    )
 
 
 def loss_name(loss: Any) -> str:
@@ -87,6 +104,50 @@ _NOT_PROBABILITIES = frozenset(
 )
 
 
+# Losses of quantities, where no class is right or wrong.
+_OF_QUANTITIES = frozenset(
+    "mean_squared_error mean_absolute_error mean_absolute_percentage_error huber log_cosh "
+    "mean_squared_logarithmic_error".split()
+)
+
+
+def warn_about_accuracy(output: Any, y: Any) -> None:
+    """Warn where the share of right classes is asked for targets that are no classes."""
+    kinds = (metrics.BinaryAccuracy, metrics.CategoricalAccuracy)
+    asked = [name for name, metric, _ in output.metrics if isinstance(metric, kinds)]
+    if not asked or loss_name(output.loss) not in _OF_QUANTITIES:
+        return
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "iuf" or not 0 < y.size <= _MOST_LABELS:
+        return
+    if np.all((y == 0) | (y == 1)):
+        return
+    warn(
+        message(
+            f"metric '{asked[0]}' of output '{output.name}'",
+            f"it is the share of right classes, and with the loss '{loss_name(output.loss)}' "
+            "targets that are not all 0 or 1 are quantities",
+            f"targets from {float(y.min()):.6g} to {float(y.max()):.6g}",
+            "For quantities use metrics=['mae']; for classes a loss of classes.",
+        )
+    )
+
+
+def small_tables(model: Any) -> str:
+    """Where a layer looks up more indices than an Embedding has rows: for the error of a NaN."""
+    parts = model._flatten_layers()
+    for table in (part for part in parts if isinstance(part, Embedding)):
+        for lookup in parts:
+            count = getattr(lookup, "vocabulary_size", None)
+            if count is None or getattr(lookup, "output_mode", "int") != "int":
+                continue
+            if count() > table.input_dim:
+                return (
+                    f"{lookup._who()} gives indices up to {count() - 1}, and {table._who()} has "
+                    f"input_dim={table.input_dim}: pass input_dim={count()}"
+                )
+    return ""
+
+
 def warn_about_logits(model: Any, outputs: list[Any]) -> None:
     """Warn when the last layer's activation and the loss contradict each other."""
     layers = _output_layers(model, len(outputs))
@@ -98,6 +159,8 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
         found = _contradiction(wanted, activation, layer.name)
         if found is not None:
             rule, fix = found
+            if wanted == "softmax" and getattr(layer, "units", None) == 1:  # it would always give 1
+                fix = "For yes or no in one unit use loss='binary_crossentropy' and a sigmoid."
             shown = "None" if activation == "linear" else repr(activation)
             who = f"loss '{loss_name(output.loss)}' of output '{output.name}'"
             warn(message(who, rule, f"activation={shown}", fix))

@@ -117,6 +117,15 @@ class CompiledTraining:
             self.given["weighted_metrics"], names, "weighted_metrics", self.who
         )
         self.choices = []
+        given_list = self.given["metrics"]
+        if (
+            len(names) > 1
+            and isinstance(given_list, list | tuple)
+            and len(given_list) == len(names)
+        ):
+            if all(isinstance(entry, str) for entry in given_list):  # tf.keras 2 read it otherwise
+                pairs = ", ".join(f"{n}: {e}" for n, e in zip(names, given_list, strict=True))
+                self.choices.append(f"metrics, one an output: {pairs}")
         given = tree.flatten([self.given["metrics"], self.given["weighted_metrics"]])
         name_apart(m for m in (*given, *model.metrics) if isinstance(m, Metric))
         outputs = []
@@ -128,7 +137,9 @@ class CompiledTraining:
             )
             for entries, uses_weights in ((metric_list[i], False), (weighted[i], True)):
                 for entry in entries:
-                    metric, label = self._as_metric(entry, targets[i], predictions[i], output.loss)
+                    metric, label = self._as_metric(
+                        entry, targets[i], predictions[i], output.loss, name
+                    )
                     if any(metric is m for o in (*outputs, output) for _, m, _ in o.metrics):
                         metric = type(metric).from_config(metric.get_config())  # counts apart
                     _build_metric(metric, targets[i], predictions[i])
@@ -146,13 +157,17 @@ class CompiledTraining:
             outputs.append(output)
         self.outputs = outputs
 
-    def _as_metric(self, entry: Any, y: Any, y_pred: Any, loss: Any) -> tuple[Metric, str]:
+    def _as_metric(
+        self, entry: Any, y: Any, y_pred: Any, loss: Any, output: str
+    ) -> tuple[Metric, str]:
         if isinstance(entry, Metric):
             return entry, entry.name
         if isinstance(entry, dict):
             metric = metrics.get(entry)
             return metric, metric.name
         if isinstance(entry, str) and entry.lower() in _CHOSEN:
+            if y is None:
+                raise _no_targets(f"metric '{entry}'", output, None)
             metric, reason = metrics.resolve_accuracy(
                 entry, getattr(y, "shape", None), y_pred.shape, getattr(y, "dtype", None), loss
             )
@@ -194,7 +209,7 @@ class CompiledTraining:
             if output.loss is None:
                 continue
             if target is None:
-                raise _no_targets(output.name, y)
+                raise _no_targets("loss", output.name, y)
             value = output.loss(target, prediction, sample_weight=weight)
             if output.tracker is not None:
                 output.tracker.update_state(value, sample_weight=_rows(prediction))
@@ -292,15 +307,17 @@ def _apart(named: Iterable[tuple[str, Metric]]) -> list[tuple[str, Metric]]:
     return list(apart.items())
 
 
-def _no_targets(name: str, y: Any) -> LossInputError:
+def _no_targets(what: str, name: str, y: Any) -> LossInputError:
     got = f"y with the keys {list(y)}" if isinstance(y, dict) else "y=None"
-    fix = f"Add y[{name!r}]" if isinstance(y, dict) else "Pass y to fit()"
+    fix = (
+        f"Add y[{name!r}]" if isinstance(y, dict) else "Pass x and y, in validation_data=(x, y) too"
+    )
     return LossInputError(
         message(
-            f"loss of output '{name}'",
+            f"{what} of output '{name}'",
             "targets must be given",
             got,
-            f"{fix}, or compile without a loss for this output.",
+            f"{fix}, or compile without a {what.partition(' ')[0]} for this output.",
         )
     )
 
@@ -367,6 +384,15 @@ def named_outputs(model: Any, y_pred: Any) -> tuple[list[str], list[Any]]:
         paths = tree.flatten_with_path(y_pred)
         return ["_".join(str(p) for p in path) for path, _ in paths], [leaf for _, leaf in paths]
     leaves = tree.flatten(y_pred)
+    if not leaves or any(leaf is None for leaf in leaves):
+        raise LossInputError(
+            message(
+                f"{model._who()}.call",
+                "a model with a loss must return tensors",
+                repr(y_pred)[:60],
+                "Is its `return` missing?",
+            )
+        )
     names = list(getattr(model, "output_names", ()) or ())
     if len(names) != len(leaves):
         names = ["output"] if len(leaves) == 1 else [f"output_{i + 1}" for i in range(len(leaves))]
@@ -478,12 +504,9 @@ def _metrics_per_output(spec: Any, names: list[str], what: str, who: str) -> lis
     if len(names) == 1:
         flat = [item for entry in entries for item in _as_list(entry)]
         return [flat]
-    if len(entries) == len(names) and (
-        any(isinstance(e, list | tuple) or e is None for e in entries)
-        or not all(isinstance(e, str) for e in entries)
-    ):
+    if len(entries) == len(names):  # one an output, as Keras 3 reads it
         return [_as_list(entry) for entry in entries]
-    # A plain list of names for several outputs goes to each of them, as in tf.keras 2.
+    # Other lengths, which Keras 3 refuses: each entry for each output, as in tf.keras 2.
     return [list(entries) for _ in names]
 
 

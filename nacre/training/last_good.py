@@ -173,7 +173,7 @@ def _lent(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def not_finite(
-    who: str, found: Spoiled | None, epoch: int, step: int, in_data: str = ""
+    who: str, found: Spoiled | None, epoch: int, step: int, in_data: str = "", cause: str = ""
 ) -> NonFiniteError:
     """The error for a training that has left the numbers.
 
@@ -182,6 +182,7 @@ def not_finite(
         found: What was found, if anything.
         epoch, step: Where it was noticed, from 0.
         in_data: Where the data holds such a number, when it does.
+        cause: What in the model makes one, when that is known.
     """
     if found is None:
         kept = "The weights may be spoiled: load the last checkpoint."
@@ -192,15 +193,19 @@ def not_finite(
     is_loss = found is None or found.is_loss
     got = f"nan or inf at {place}" if is_loss else f"a gradient that is nan or inf at {place}"
     got += f"; {in_data}" if in_data else ""
-    return NonFiniteError(
-        message(
-            who,
-            f"the {'loss' if is_loss else 'gradients'} must stay finite numbers",
-            got,
-            f"{kept} Lower the learning rate, clip gradients (clipnorm=1.0), look for NaN in the "
-            "data; callbacks.TerminateOnNaN() stops without an error.",
-        )
+    fix = (
+        "Lower the learning rate, clip gradients (clipnorm=1.0), look for NaN in the data; "
+        "callbacks.TerminateOnNaN() stops without an error."
     )
+    if in_data:
+        fix = (
+            "Fill or leave out what is missing in the data, e.g. with np.nan_to_num(x), or "
+            "fillna() and dropna() of pandas."
+        )
+    elif cause:
+        fix = f"An index outside a table is NaN: {cause}."
+    rule = f"the {'loss' if is_loss else 'gradients'} must stay finite numbers"
+    return NonFiniteError(message(who, rule, got, f"{kept} {fix}"))
 
 
 __all__ = ["LastGood", "Ran", "Spoiled", "not_finite"]

@@ -29,7 +29,7 @@ from nacre.data.sources import (
     BatchSource,
     used,
 )
-from nacre.training import evaluation, pace, prepare
+from nacre.training import checks, evaluation, pace, prepare
 from nacre.training.arguments import (
     require_number,
     validation_epochs,
@@ -525,7 +525,8 @@ class TrainRun:
         if not handlers:
             self.sync()
             in_data = self.source.non_finite() if isinstance(self.source, ArraySource) else ""
-            raise not_finite(self.who, found, self._epoch, step, in_data)
+            cause = checks.small_tables(self.model)
+            raise not_finite(self.who, found, self._epoch, step, in_data, cause)
         self.sync()
         for callback in handlers:
             callback.on_non_finite_loss(step, {"loss": float("nan")})

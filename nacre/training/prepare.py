@@ -88,13 +88,24 @@ def make_source(
                 )
             )
         return ArraySource(x, y, sample_weight, who)
+    if isinstance(x, str | bytes):
+        raise DataError(
+            message(
+                who,
+                "x must be arrays or a source of batches",
+                f"the string {x[:40]!r}",
+                "Put it into a batch of one: np.array([text]).",
+            )
+        )
     if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
         raise DataError(
             message(
                 who,
                 "x must be arrays, a generator, a PyDataset or another source of batches",
                 f"{type(x).__name__}",
-                "Convert it to a NumPy array first.",
+                f"Pass what it gives, {getattr(x, '__name__', 'source')}(), not the function."
+                if callable(x)
+                else "Convert it to a NumPy array first, with the batch axis first: np.array([x]).",
             )
         )
     if y is not None or sample_weight is not None:
@@ -409,6 +420,10 @@ def _look_at_targets(
         return
     trainer._looked = True
     checks.warn_about_logits(model, trainer.outputs)
+    if isinstance(source, ArraySource):
+        _, y, weights = source.pack([_host(leaf) for leaf in source.leaves])
+        for output, target, _, _ in trainer.split(y, y_pred, weights) if y is not None else ():
+            checks.warn_about_accuracy(output, target)
 
 
 def check_targets(
