@@ -53,9 +53,7 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any, weights: Any 
         ignored = getattr(loss, "ignore_class", None)
         losses.check_labels(who, labels, int(y_pred.shape[-1]), ignored, weights=weights)
     elif name == "binary_crossentropy" and y.dtype.kind in "iuf":
-        counted = y
-        if weights is not None and np.shape(weights) == y.shape[: np.ndim(weights)]:
-            counted = y[np.asarray(weights) != 0]  # of absent targets anything may stand
+        counted = _counted(y, weights)
         if counted.size == 0:
             return
         low, high = float(counted.min()), float(counted.max())
@@ -65,13 +63,20 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any, weights: Any 
                     f"loss 'binary_crossentropy' of output '{output_name}'",
                     "targets must lie between 0 and 1",
                     f"values from {low:.10g} to {high:.10g}",
-                    _into_zero_and_one(y, low, high, len(y_pred.shape)),
+                    _into_zero_and_one(counted, low, high, len(y_pred.shape)),
                 )
             )
 
 
 # How far scaled data may lie outside of 0 to 1: what scaling in float16 loses.
 _ROUNDING = 1e-3
+
+
+def _counted(y: np.ndarray, weights: Any) -> np.ndarray:
+    """The targets whose weight is not 0: where they are absent anything may stand."""
+    if weights is not None and np.shape(weights) == y.shape[: np.ndim(weights)]:
+        return y[np.asarray(weights) != 0]
+    return y
 
 
 def _into_zero_and_one(y: np.ndarray, low: float, high: float, axes: int) -> str:
@@ -111,7 +116,7 @@ _OF_QUANTITIES = frozenset(
 )
 
 
-def warn_about_accuracy(output: Any, y: Any) -> None:
+def warn_about_accuracy(output: Any, y: Any, weights: Any = None) -> None:
     """Warn where the share of right classes is asked for targets that are no classes."""
     kinds = (metrics.BinaryAccuracy, metrics.CategoricalAccuracy)
     asked = [name for name, metric, _ in output.metrics if isinstance(metric, kinds)]
@@ -119,6 +124,7 @@ def warn_about_accuracy(output: Any, y: Any) -> None:
         return
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "iuf" or not 0 < y.size <= _MOST_LABELS:
         return
+    y = _counted(y, weights)
     if np.all((y == 0) | (y == 1)):
         return
     warn(

@@ -422,8 +422,8 @@ def _look_at_targets(
     checks.warn_about_logits(model, trainer.outputs)
     if isinstance(source, ArraySource):
         _, y, weights = source.pack([_host(leaf) for leaf in source.leaves])
-        for output, target, _, _ in trainer.split(y, y_pred, weights) if y is not None else ():
-            checks.warn_about_accuracy(output, target)
+        for output, target, _, weight in trainer.split(y, y_pred, weights) if y is not None else ():
+            checks.warn_about_accuracy(output, target, weight)
 
 
 def check_targets(
