@@ -40,6 +40,9 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         optimizer = self.model.optimizer
         rate = self.schedule(*self._arguments(epoch, float(optimizer.learning_rate)))
+        if rate is None:
+            rule, fix = "what the schedule gives must be a number", "Is its `return` missing?"
+            raise ArgumentError(message("LearningRateScheduler", rule, "None", fix))
         rate = number("LearningRateScheduler", "what the schedule gives", rate)
         optimizer.learning_rate = rate
         if self.verbose:

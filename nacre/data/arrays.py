@@ -34,7 +34,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         numbers = labels.astype(np.float64)
     except (TypeError, ValueError):
         rule = "class indices must be whole numbers, in lists of equal lengths"
-        raise DataError(message("to_categorical", rule, repr(x)[:100])) from None
+        fix = "For names of classes: names, x = np.unique(x, return_inverse=True)."
+        raise DataError(message("to_categorical", rule, repr(x)[:100], fix)) from None
     wrong = numbers != np.floor(numbers)  # NaN too
     if wrong.any():
         got = first_in(numbers, wrong)

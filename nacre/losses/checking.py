@@ -259,10 +259,10 @@ def check_labels(
         fix = "Leave rows without a label out, or give them sample weight 0."
     elif low == 1 and high == classes:
         fix = "Labels that start at 1 need y - 1."
+    elif values.dtype.kind == "f" and np.any(values[wrong] != np.floor(values[wrong])):
+        fix = "Class labels are whole numbers; for quantities use a loss such as 'mse'."
     elif classes == 1:
         fix = f"With one output unit: {_use(who, 'binary')} and a sigmoid."
-    elif values.dtype.kind == "f" and 0 <= low and high < classes:
-        fix = "Class labels are whole numbers; for quantities use a loss such as 'mse'."
     elif not low >= 0:
         fix = "For labels that are not to count, pass ignore_class=-1 to the loss."
     rule = f"labels must be from 0 to {classes - 1}, as the predictions have {classes} classes"

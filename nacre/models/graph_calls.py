@@ -349,7 +349,8 @@ def shape_message(who: str, wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> 
             fix = (
                 f"Add the last axis: x[..., None] gives {wanted[-1]} channel(s)."
                 if wanted[-1] == 1
-                else "Add the missing last axis."
+                else f"Each sample must have {wanted[-1]} numbers on a last axis; see whether x "
+                "and y changed places."
             )
         elif len(shown) > 1 and _agree(shown[1:], wanted[2:]):
             fix = (

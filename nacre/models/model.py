@@ -87,6 +87,15 @@ class Model(Trainable):
             outputs = rest.pop(0)
         if rest and "name" not in kwargs:
             kwargs["name"] = rest.pop(0)
+        if type(self) is Model and inputs is not _NOT_GIVEN and outputs is _NOT_GIVEN:
+            raise ArgumentError(
+                message(
+                    "Model",
+                    "it is made from inputs and outputs",
+                    "inputs alone",
+                    "Pass Model(inputs, outputs); a list of layers is Sequential([...]).",
+                )
+            )
         super().__init__(**kwargs)
         self.supports_masking = True
         self._graph: Graph | None = None

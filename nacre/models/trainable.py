@@ -360,7 +360,6 @@ def _looks_like_metrics(value: Any) -> bool:
     """Whether `loss_weights` holds names or metrics, as tf.keras 2's third argument did."""
     if value is None or isinstance(value, int | float):
         return False
-    leaves = tree.flatten(value)
-    return bool(leaves) and all(
-        isinstance(v, str) or callable(v) or hasattr(v, "update_state") for v in leaves
+    return all(  # of an empty list too: no metrics
+        isinstance(v, str) or callable(v) or hasattr(v, "update_state") for v in tree.flatten(value)
     )

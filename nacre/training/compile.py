@@ -310,7 +310,9 @@ def _apart(named: Iterable[tuple[str, Metric]]) -> list[tuple[str, Metric]]:
 def _no_targets(what: str, name: str, y: Any) -> LossInputError:
     got = f"y with the keys {list(y)}" if isinstance(y, dict) else "y=None"
     fix = (
-        f"Add y[{name!r}]" if isinstance(y, dict) else "Pass x and y, in validation_data=(x, y) too"
+        f"Add y[{name!r}]"
+        if isinstance(y, dict)
+        else "Pass y to fit() and evaluate(), and validation_data=(x, y)"
     )
     return LossInputError(
         message(

@@ -94,7 +94,8 @@ def make_source(
                 who,
                 "x must be arrays or a source of batches",
                 f"the string {x[:40]!r}",
-                "Put it into a batch of one: np.array([text]).",
+                "Put a text into a batch of one: np.array([text]); read a file first, e.g. with "
+                "pandas.read_csv(path).",
             )
         )
     if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):

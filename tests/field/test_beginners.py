@@ -181,6 +181,13 @@ def test_a_forgotten_return_is_asked_for(build):
     assert "`return`" in text
 
 
+def test_a_schedule_without_return_is_asked_for_it():
+    callback = nacre.callbacks.LearningRateScheduler(lambda epoch: None)
+    model = compiled(classifier())
+    text = said(ArgumentError, lambda: model.fit(IMAGES, DIGITS, verbose=0, callbacks=[callback]))
+    assert "Is its `return` missing?" in text
+
+
 def test_a_layer_called_on_a_layer_names_the_one_that_was_not_called():
     text = said(ArgumentError, lambda: layers.Dense(2)(layers.Dense(3, name="hidden")))
     assert "Dense 'hidden', which is not one" in text
@@ -191,6 +198,13 @@ def test_layers_without_a_list_are_told_to_be_one():
     assert "Sequential([Input(...), Dense(...)])" in text
     text = said(ArgumentError, lambda: nacre.Sequential(layers.Dense(3)))
     assert "Sequential([Dense(...)])" in text
+
+
+@pytest.mark.parametrize("given", [nacre.Input((4,)), [layers.Dense(3)]])
+def test_a_model_without_outputs_is_told_what_it_is_made_from(given):
+    text = said(ArgumentError, lambda: nacre.Model(given))
+    assert "Model(inputs, outputs)" in text
+    assert "Sequential([...])" in text
 
 
 def test_a_generator_function_is_told_to_be_called():
@@ -235,6 +249,15 @@ def test_units_from_a_division_are_shown_as_the_int_they_are():
 def test_targets_outside_a_binary_loss_are_answered_by_what_they_look_like(y, fix):
     model = compiled(classifier(units=1, activation="sigmoid"), "binary_crossentropy")
     assert fix in said(LossInputError, lambda: model.fit(IMAGES, np.array(y * 3), verbose=0))
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_quantities_as_labels_of_classes_are_sent_to_a_loss_of_quantities(units):
+    model = compiled(classifier(units=units, activation=None))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the activation is told too
+        text = said(LossInputError, lambda: model.fit(IMAGES, DIGITS - 1.5, verbose=0))
+    assert "for quantities use a loss such as 'mse'" in text
 
 
 def test_pictures_as_targets_of_a_binary_loss_are_told_to_be_divided():
@@ -302,6 +325,23 @@ def test_a_list_of_metrics_as_long_as_the_outputs_has_one_for_each(given, names)
     targets = [np.zeros(6), DIGITS]
     logs = model.fit(np.ones((6, 4)), targets, verbose=0).history
     assert sorted(set(logs) - {"loss", "age_loss", "kind_loss"}) == sorted(names)
+
+
+def test_an_empty_list_in_the_place_of_metrics_is_no_metric():
+    model = classifier(units=1, activation=None)
+    model.compile("sgd", "mse", [])
+    assert list(model.fit(IMAGES, DIGITS, verbose=0).history) == ["loss"]
+
+
+def test_names_of_classes_are_told_to_become_indices():
+    text = said(DataError, lambda: nacre.utils.to_categorical(["cat", "dog"]))
+    assert "names, x = np.unique(x, return_inverse=True)" in text
+
+
+def test_data_and_targets_that_changed_places_are_told_so():
+    model = compiled(classifier((4,), units=1, activation=None), "mse")
+    text = said(ShapeError, lambda: model.fit(np.ones(6), np.ones((6, 4)), verbose=0))
+    assert "x and y changed places" in text
 
 
 # ------------------------------------------------------------------------ names and files
