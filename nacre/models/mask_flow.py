@@ -1,8 +1,9 @@
 """Masks of models that Keras wrote: they end at ops, where nacre sends them on.
 
-In Keras a mask goes from layer to layer, and `embedding + positions` has none. Here masks travel
-through ops as well. A model that Keras wrote keeps Keras's numbers: it carries a flag, which stands
-in configs too, and while it is called no op passes a mask on.
+In Keras a mask goes from layer to layer, and `embedding + positions` has none; in Keras 3 nor has
+`Add()([embedding, positions])`, when one of them has none. Here masks travel through both. A model
+that Keras wrote keeps Keras's numbers: it carries a flag, which stands in configs too, and while it
+is called no op passes a mask on.
 
 Whether that changes numbers is found by following the masks twice, with and without the ops: no
 warning comes up where no mask reaches an op, or nobody reads it behind.
@@ -21,6 +22,7 @@ from nacre.layers.base import calling, tracking
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.embedding import Embedding
 from nacre.layers.core.masking import Masking
+from nacre.layers.merging.merge import Merge
 from nacre.models.explain_masks import _masks_of, _tensors_of, _uses
 from nacre.models.model import Model
 from nacre.models.sequential import Sequential
@@ -114,6 +116,7 @@ def _can_differ(model: Model) -> bool:
     )
     has_ops = any(
         not is_builtin(type(part))
+        or isinstance(part, Merge)
         or (
             isinstance(part, Model)
             and part._graph is not None

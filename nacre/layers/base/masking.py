@@ -20,6 +20,10 @@ class MaskPassing(PartHolder):
     """The part of `Layer` that sends masks on."""
 
     supports_masking: bool
+    _way_of_mask = (
+        "Give later layers the mask by hand, layer(x, mask=mask), or reorder the layers; "
+        "model.explain_masks() shows the way of all masks."
+    )
 
     def _send_masks(self, inputs: Any, outputs: Any, kwargs: dict[str, Any]) -> None:
         previous = kwargs.get("mask") if calling.signature_of(type(self).call).takes_mask else None
@@ -89,8 +93,7 @@ class MaskPassing(PartHolder):
         if not getattr(self, "_warned_mask", False):
             object.__setattr__(self, "_warned_mask", True)
             fix = (
-                "Give later layers the mask by hand, layer(x, mask=mask), or reorder the layers; "
-                "model.explain_masks() shows the way of all masks."
+                self._way_of_mask
                 if is_builtin(type(self))
                 else "Set self.supports_masking = True in __init__ if padded steps do no harm, or "
                 "override compute_mask()."

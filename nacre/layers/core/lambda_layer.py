@@ -30,7 +30,8 @@ class Lambda(Layer):
             takes them.
         output_shape: Shape of the output without batch axis, or a function of the input's shape.
             Not needed: the shape is found by tracing.
-        mask: Mask of the output, or a function `(inputs, mask) -> mask`.
+        mask: Mask of the output, or a function `(inputs, mask) -> mask`. Without it a mask of the
+            inputs stops here, with a warning.
         arguments: Further keyword arguments of the function.
     Example:
         >>> import nacre
@@ -57,6 +58,8 @@ class Lambda(Layer):
         parameters = inspect.signature(function).parameters
         self._extra = [name for name in ("mask", "training") if name in parameters]
 
+    _way_of_mask = "Pass Lambda(function, mask=lambda x, mask: mask) if each step stays what it is."
+
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """What the function returns."""
         extra = {"mask": mask, "training": training}
@@ -65,7 +68,12 @@ class Lambda(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask argument: itself, or what it returns."""
+        if self.mask is None and any(one is not None for one in tree.flatten(mask)):
+            self._warn_mask_lost()
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
+
+    def _passes_masks_itself(self) -> bool:
+        return "mask" in self._extra  # the function reads it
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for the shape of the input."""

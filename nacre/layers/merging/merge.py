@@ -71,11 +71,32 @@ class Merge(Layer):
         raise NotImplementedError(message(self._who(), "a merging layer must define _merge"))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """True where any input is valid; None as soon as one input has no mask."""
-        masks = list(mask) if isinstance(mask, list | tuple) else [mask]
-        if not masks or any(one is None for one in masks):
+        """True where any input with a mask is valid: tokens with positions keep the tokens' mask.
+
+        As with the ops and in tf.keras 2. In Keras 3 one input without a mask ends it without a
+        word; models that Keras 3 wrote keep that.
+        """
+        tensors = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        masks = list(mask) if isinstance(mask, list | tuple) else [mask] * len(tensors)
+        given = [(t, m) for t, m in zip(tensors, masks, strict=True) if m is not None]
+        if not given or (len(given) < len(masks) and scope.masks_end_at_ops()):
             return None
-        return functools.reduce(ops.logical_or, masks)
+        shapes = [tuple(tensor.shape) for tensor in tensors]
+        if len(given) < len(masks) and not all(_covers(t.shape, m.shape, shapes) for t, m in given):
+            self._warn_mask_lost()
+            return None
+        return functools.reduce(ops.logical_or, [one for _, one in given])
+
+
+def _covers(shape: Any, mask: Any, shapes: list[tuple[Any, ...]]) -> bool:
+    """Whether the axes of a mask are those of the result, as no other input spreads them."""
+    same_rank = all(len(other) <= len(shape) for other in shapes)
+    return same_rank and not any(
+        shape[axis] == 1 and other[axis] != 1
+        for other in shapes
+        if len(other) == len(shape)
+        for axis in range(1, len(mask))
+    )
 
 
 def _same_rank(tensors: list[Any]) -> list[Any]:
