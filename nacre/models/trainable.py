@@ -52,8 +52,10 @@ class Trainable(Layer):
             loss: Name, function or object; a list or dict of them for several outputs.
             loss_weights: Weight of each output's loss. tf.keras 2's third argument was `metrics`;
                 a list of names there is taken as such.
-            metrics: Names, functions or objects; lists or dicts of them for several outputs. Beside
-                a loss with `from_logits=True`, metrics of probabilities whose thresholds were left
+            metrics: Names, functions or objects; lists or dicts of them for several outputs: a list
+                as long as the outputs has one entry for each, as in Keras 3; a list of another
+                length, which Keras 3 refuses, goes to each output, as in tf.keras 2. Beside a
+                loss with `from_logits=True`, metrics of probabilities whose thresholds were left
                 at their defaults (`AUC()`, `Precision()`, `BinaryAccuracy()`, cross-entropies ...)
                 are given the probabilities of the logits, and the first `fit` or `evaluate` says
                 so; a threshold that was given is left alone. (Keras compares logits with it.)
