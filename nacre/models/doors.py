@@ -26,6 +26,16 @@ def functional_from_config(cls: type[Model], config: dict[str, Any], custom_obje
     return make(cls, config, custom_objects)
 
 
+def config_with_vocabularies(model: Model) -> dict[str, Any]:
+    """The config of a model as plain data, with what `adapt` found where an argument takes it."""
+    from nacre.core.registry import plain_config
+    from nacre.saving.assets import put_vocabularies
+
+    config: dict[str, Any] = plain_config(model)
+    put_vocabularies(config, model)
+    return config
+
+
 def save_model(model: Model, filepath: Any, **kwargs: Any) -> None:
     """Write a whole model."""
     from nacre.saving import save_model as save

@@ -17,7 +17,7 @@ from nacre.core.errors import (
     nearest,
     refuse_unknown,
 )
-from nacre.core.registry import plain_config, register
+from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.strings import Staged, is_text
 from nacre.core.symbolic import KerasTensor, any_symbolic
@@ -496,8 +496,12 @@ class Model(Trainable):
         )
 
     def to_json(self, **kwargs: Any) -> str:
-        """The config as JSON text; `model_from_json` reads it."""
-        return json.dumps(plain_config(self), **kwargs)
+        """The config as JSON text; `model_from_json` reads it.
+
+        Vocabularies that `adapt` found are in it, as no model could be made without; weights are
+        not, nor are the mean and variance of `Normalization`, which are weights.
+        """
+        return json.dumps(doors.config_with_vocabularies(self), **kwargs)
 
     @boundary
     def save(

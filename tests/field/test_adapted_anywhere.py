@@ -218,3 +218,27 @@ def test_fit_is_quiet_where_statistics_came_another_way():
         given(again)
         again.compile("sgd", "mse")
         again.fit(MORE, MORE, verbose=0)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "normalization"])
+def test_json_text_has_what_adapt_found_as_arguments(kind):
+    data = KINDS[kind][1]
+    model = functional(kind, functional(kind, KINDS[kind][0](True)))
+    again = nacre.models.model_from_json(model.to_json())
+    np.testing.assert_array_equal(np.asarray(again(data)), np.asarray(model(data)))
+
+
+def test_json_text_of_lookups_that_set_the_width_of_what_follows(tmp_path):
+    lookup = layers.StringLookup(output_mode="multi_hot")
+    lookup.set_vocabulary(["red", "blue"])
+    words = nacre.Input((1,), dtype="string")
+    model = nacre.Model(words, layers.Dense(2)(lookup(words)))
+    again = nacre.models.model_from_json(model.to_json())
+    model.save_weights(tmp_path / "m.weights.h5")
+    again.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(np.asarray(again(WORDS)), np.asarray(model(WORDS)))
+
+
+def test_json_text_of_models_of_all_kinds_is_still_their_config():
+    assert "Dense" in nacre.Sequential([layers.Dense(2)]).to_json()  # not built
+    assert "Subclassed" in Subclassed("normalization").to_json()

@@ -109,7 +109,9 @@ def test_low_rank_change_of_a_quantized_layer_is_used_and_saved_as_in_keras(name
         tolerance = tolerance_of(name)
         np.testing.assert_allclose(outputs, arrays["lora_outputs"], rtol=tolerance, atol=tolerance)
     store: dict[str, Any] = {}
-    layer.save_own_variables(store)
+    with pytest.warns(UserWarning, match="in files.*rounded into the whole numbers"):
+        layer.save_own_variables(store)
+    layer.save_own_variables({})  # said once
     expected = group(name, "lora_saved")
     assert list(store) == sorted(expected)
     for key, value in store.items():

@@ -6,8 +6,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nacre.core.errors import message
 from nacre.core.policies import get_policy
 from nacre.core.variable import Variable
+from nacre.core.warning import warn
 from nacre.layers.adapters.lora import LowRank
 from nacre.layers.adapters.products import ProductUse
 from nacre.layers.adapters.tables import TableUse
@@ -51,6 +53,7 @@ class Quantized(Adapter):
     def __init__(self, layer: Any, config: Any, policy: str) -> None:
         super().__init__(layer)
         self.config = config
+        self._warned = False
         previous = layer._adapter
         self.low_rank: LowRank | None = getattr(previous, "low_rank", None)
         self.use: Any = (TableUse if isinstance(layer, Embedding) else ProductUse)(layer)
@@ -108,16 +111,34 @@ class Quantized(Adapter):
         return head + [variable for stored in rest for variable in stored.variables]
 
     def saved_values(self) -> list[Any]:
-        """The arrays, with a low-rank change rounded into the weight."""
+        """The arrays, with a low-rank change rounded into the weight.
+
+        Files of Keras have no place for the change beside the whole numbers.
+        """
         found = {id(v): v.numpy() for v in self.saved_variables()}
-        if self.low_rank is not None:
+        if self.low_rank is not None and self.low_rank.b.numpy().any():
             first = self.stored[0]
             merged = np.asarray(first.values("float32") + self.low_rank.change())
+            self._warn_of_rounding()
             found |= {
                 id(v): np.asarray(a)
                 for v, a in zip(first.variables, first.arrays(merged), strict=True)
             }
         return [found[id(v)] for v in self.saved_variables()]
+
+    def _warn_of_rounding(self) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        warn(
+            message(
+                self.layer._who(),
+                "in files, as in Keras's, its low-rank change is rounded into the whole numbers",
+                "a change that was trained on quantized weights",
+                "Numbers from the file differ a little. For exact ones train the change on the "
+                "float weights, and quantize what was saved.",
+            )
+        )
 
     def after_loading(self) -> None:
         """The file's weight is the whole weight."""
