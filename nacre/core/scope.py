@@ -24,6 +24,8 @@ class _Local(threading.local):
     in_symbolic: bool = False
     masks_end_at_ops: bool = False
     forced_masks: bool | None = None
+    given: dict[int, Any] | None = None
+    reads: dict[int, Variable] | None = None
 
 
 _local = _Local()
@@ -87,6 +89,31 @@ class StatelessScope:
 def in_stateless_scope() -> bool:
     """True inside a `StatelessScope`."""
     return _local.stateless is not None
+
+
+def value_in_scopes(variable: Variable) -> Any:
+    """What the innermost scope holds for a variable, or a program was given for it, or None."""
+    scope = _local.stateless
+    value = None if scope is None else scope.get_current_value(variable)
+    if value is None and _local.given is not None:
+        value = _local.given.get(id(variable))
+    return value
+
+
+def values_given(values: dict[int, Any]) -> Held:
+    """Values of variables, by their id, that are read where no scope holds them."""
+    return Held(_local, "given", values)
+
+
+def reads_noted(reads: dict[int, Variable]) -> Held:
+    """Note in `reads` the variables that are read and for which there is no other value."""
+    return Held(_local, "reads", reads)
+
+
+def note_read(variable: Variable) -> None:
+    """A variable that no scope holds was read."""
+    if _local.reads is not None:
+        _local.reads[id(variable)] = variable
 
 
 def get_stateless_scope() -> StatelessScope | None:

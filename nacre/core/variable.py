@@ -27,7 +27,13 @@ from nacre.core.errors import (
 from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.names import auto_name, current_path
 from nacre.core.registry import builtin
-from nacre.core.scope import autocast_dtype, get_stateless_scope, in_symbolic_scope
+from nacre.core.scope import (
+    autocast_dtype,
+    get_stateless_scope,
+    in_symbolic_scope,
+    note_read,
+    value_in_scopes,
+)
 from nacre.core.tracing import is_tracer
 
 # What is below is made at once, so that errors come where the variable is made.
@@ -215,7 +221,7 @@ class Variable:
     @property
     def value(self) -> jax.Array:
         """The current value: the functional scope's inside one, else the variable's own."""
-        value = self._raw()
+        value = self._raw(notes=True)
         if self.autocast:
             dtype = autocast_dtype()
             if dtype is not None and dtype != self._dtype and is_float(self._dtype):
@@ -271,12 +277,13 @@ class Variable:
         """Subtract from the value, and return the difference."""
         return self.assign(self._raw() - jnp.asarray(_plain(value), self._dtype))
 
-    def _raw(self) -> jax.Array:
-        """The value without autocasting."""
-        scope = get_stateless_scope()
-        value = None if scope is None else scope.get_current_value(self)
+    def _raw(self, notes: bool = False) -> jax.Array:
+        """The value without autocasting; `notes` tells a program being traced of it."""
+        value = value_in_scopes(self)
         if value is None:
             self._was_read = True
+            if notes:
+                note_read(self)
             value = self._value
             if isinstance(value, np.ndarray):
                 value = self._to_device(value)

@@ -20,6 +20,7 @@ from nacre.core.lambdas import is_lambda
 from nacre.core.names import free_name
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.terminal import show
+from nacre.core.variable import Variable
 from nacre.losses.loss import Loss
 from nacre.metrics import from_logits
 from nacre.metrics.metric import Metric, name_apart
@@ -32,11 +33,11 @@ class Output:
     Attributes:
         name: The output's name.
         loss: Function (y_true, y_pred, sample_weight) -> scalar, or None.
-        weight: Factor of the loss in the total.
+        weight: Factor of the loss in the total; a variable's value at each step.
         metrics: (name in logs, metric, whether sample weights apply).
     """
 
-    def __init__(self, name: str, loss: Any, weight: float) -> None:
+    def __init__(self, name: str, loss: Any, weight: float | Variable) -> None:
         self.name = name
         self.loss = loss
         self.weight = weight
@@ -133,7 +134,7 @@ class CompiledTraining:
             output = Output(
                 name,
                 _as_loss(loss_list[i]),
-                1.0 if weight_list[i] is None else float(weight_list[i]),
+                _factor(weight_list[i]),
             )
             for entries, uses_weights in ((metric_list[i], False), (weighted[i], True)):
                 for entry in entries:
@@ -213,7 +214,11 @@ class CompiledTraining:
             value = output.loss(target, prediction, sample_weight=weight)
             if output.tracker is not None:
                 output.tracker.update_state(value, sample_weight=_rows(prediction))
-            terms.append(value if output.weight == 1.0 else value * output.weight)
+            if isinstance(output.weight, Variable):
+                value = value * output.weight.value
+            elif output.weight != 1.0:
+                value = value * output.weight
+            terms.append(value)
         terms.extend(jnp.sum(jnp.asarray(loss, jnp.float32)) for loss in model.losses)
         if not terms:
             raise LossInputError(
@@ -336,6 +341,13 @@ def _own_metrics(model: Any) -> bool:
     """Whether a subclass overrides the property `metrics`."""
     owner = next(base for base in type(model).__mro__ if "metrics" in vars(base))
     return owner.__module__.split(".")[0] != "nacre"
+
+
+def _factor(weight: Any) -> float | Variable:
+    """One of `loss_weights`. A variable, which a callback may change, is kept as it is."""
+    if isinstance(weight, Variable):
+        return weight
+    return 1.0 if weight is None else float(weight)
 
 
 def _mean(name: str) -> Metric:
@@ -540,6 +552,8 @@ def _plain(spec: Any) -> Any:
         return {k: _plain(v) for k, v in spec.items()}
     if isinstance(spec, list | tuple):
         return [_plain(v) for v in spec]
+    if isinstance(spec, Variable):  # in a file it is the number that it holds now
+        return float(spec)
     if is_lambda(spec):
         # A model whose layers hold no code stays one that opens everywhere.
         raise SerializationError(

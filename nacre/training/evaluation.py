@@ -12,6 +12,7 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.errors import DataError, message
+from nacre.core.open_program import OpenProgram
 from nacre.data.prefetch import prefetched
 from nacre.data.rows import sent
 from nacre.data.sources import ArraySource, BatchSource, used
@@ -264,7 +265,7 @@ def _evaluation_program(
                 return run(*arguments)
 
         return run_eagerly
-    return jax.jit(run, donate_argnums=0)
+    return OpenProgram(run, donated=True)
 
 
 def _floats(logs: dict[str, Any]) -> dict[str, Any]:

@@ -368,7 +368,7 @@ class TrainRun:
         self.background = ThreadPoolExecutor(1, thread_name_prefix="nacre-compile")
         program = self._programs.rest(self.source, rest)
         self._rest_ready = self.background.submit(
-            lambda: program.lower(*shapes, np.int32(0)).compile()
+            lambda: program.compiled_for(*shapes, np.int32(0))
         )
 
     def _dispatch_rest(self, arrays: list[Any], order: Any, row: int, rest: int, step: int) -> None:

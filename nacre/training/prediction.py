@@ -16,6 +16,7 @@ from nacre.callbacks.runner import CallbackList
 from nacre.core import scope, tree
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, ShapeError, message
+from nacre.core.open_program import OpenProgram
 from nacre.data.sources import ArraySource, standard_batch, used
 from nacre.layers.base import tracking
 from nacre.ops.kernels.placement import own_program
@@ -255,7 +256,7 @@ def _program(model: Any, x: Any) -> tuple[Any, Any, Any]:
         changed[:] = [v for v, _ in moved]
         return outputs, [value for _, value in moved]
 
-    program = jax.jit(run)
+    program = OpenProgram(run)
     cache[key] = (program, variables, changed, epoch)
     return program, variables, changed
 

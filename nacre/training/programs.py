@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.open_program import OpenProgram
 from nacre.ops.kernels import placement
 from nacre.training.compile import CompiledTraining
 from nacre.training.state import State, Values
@@ -65,7 +66,7 @@ def loop_program(
             values, bad, logs = jax.lax.fori_loop(0, count, body, (values, jnp.int32(-1), logs))
         return values, {**finish(values), **logs}, bad
 
-    return jax.jit(run, donate_argnums=0)
+    return OpenProgram(run, donated=True)
 
 
 def rest_program(
@@ -81,7 +82,7 @@ def rest_program(
         indices = jax.lax.dynamic_slice_in_dim(order, first_row, rows)
         return _one(step, finish, values, pack(_rows(arrays, indices)), keeps_logs)
 
-    return jax.jit(run, donate_argnums=0)
+    return OpenProgram(run, donated=True)
 
 
 def single_program(
@@ -97,7 +98,7 @@ def single_program(
         return _one(step, finish, values, pack(arrays), keeps_logs)
 
     if compiled:
-        return jax.jit(run, donate_argnums=0)
+        return OpenProgram(run, donated=True)
 
     def run_eagerly(values: Values, arrays: list[Any]) -> Any:
         with jax.disable_jit():
