@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -66,7 +67,7 @@ class PyDataset:
     @property
     def num_batches(self) -> int | None:
         """The number of batches an epoch. Override it to return None for a source without end."""
-        return len(self)
+        return _length(self)
 
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""
@@ -88,10 +89,24 @@ def number_of_batches(source: Any) -> int | None:
     """The number of batches an epoch, None when it is not known or the source never ends."""
     if isinstance(source, PyDataset):
         return source.num_batches
+    if not hasattr(source, "__len__"):
+        return None
     try:
-        return len(source)
+        return _length(source)
     except TypeError:
         return None
+
+
+def _length(source: Any) -> int:
+    """What `__len__` gives, as a whole number also where it is a float, as of np.ceil(n / 32)."""
+    given = source.__len__()
+    if not isinstance(given, float):  # NumPy's are floats too
+        return operator.index(given)
+    if given.is_integer():
+        return int(given)
+    who = f"{type(source).__name__}.__len__"
+    fix = "Write int(np.ceil(rows / batch_size))."
+    raise DataError(message(who, "it must give a whole number", str(given), fix))
 
 
 def _order(source: Any, shuffle: bool, seed: int | None) -> Iterable[int]:

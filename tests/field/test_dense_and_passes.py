@@ -232,3 +232,41 @@ def test_a_variable_takes_the_name_of_an_initializer() -> None:
 def test_integers_of_64_bits_do_not_wrap_in_a_variable() -> None:
     with pytest.raises(DTypeError, match="5000000000 in row 0"):
         keras.Variable(np.array([5_000_000_000]))
+
+
+class Counted(keras.utils.PyDataset):
+    def __init__(self, length: Any) -> None:
+        super().__init__()
+        self.length = length
+
+    def __len__(self) -> Any:
+        return self.length
+
+    def __getitem__(self, index: int) -> Any:
+        return DENSE, Y
+
+
+class Alike:
+    """No PyDataset, but made like one."""
+
+    def __init__(self, length: Any) -> None:
+        self.length = length
+
+    __len__, __getitem__ = Counted.__len__, Counted.__getitem__
+
+    def on_epoch_end(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("of", [Counted, Alike])
+def test_a_number_of_batches_from_np_ceil_is_that_number(of):
+    model = small()
+    model.fit(of(np.ceil(5 / 2)), epochs=2, verbose=0)
+    assert int(model.optimizer.iterations) == 6
+    assert model.predict(of(np.ceil(5 / 2)), verbose=0).shape == (15, 1)
+
+
+@pytest.mark.parametrize("of", [Counted, Alike])
+def test_half_a_batch_is_refused_with_what_to_write(of):
+    with pytest.raises(ValueError, match="np.ceil"):
+        small().fit(of(5 / 2), verbose=0)
