@@ -29,6 +29,7 @@ def train_step(
 
     def step(values: Values, batch: Batch) -> StepResult:
         x, y, sample_weight = batch
+        x = _without_absent_values(x, sample_weight)
 
         def compute(trainable: list[Any]) -> tuple[Any, Any]:
             current = {**values, "trainable": trainable}
@@ -90,6 +91,28 @@ def test_step(
         return new, loss, logs
 
     return step
+
+
+def _without_absent_values(x: Any, weight: Any) -> Any:
+    """The inputs with 0 for what is NaN or infinite in samples whose every weight is 0.
+
+    Such a sample adds nothing to the loss, but 0 times NaN would still be its share of a gradient,
+    and of a batch's statistics. Finite values stay, so nothing else changes.
+    """
+    weights = tree.flatten(weight)
+    if not weights or any(w is None for w in weights):
+        return x
+    flat = [jnp.reshape(w, (jnp.shape(w)[0], -1)) for w in weights]
+    is_absent = jnp.all(jnp.concatenate(flat, axis=1) == 0, axis=1)  # (batch,)
+
+    def cleaned(leaf: Any) -> Any:
+        is_float = hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
+        if not is_float or jnp.shape(leaf)[:1] != is_absent.shape:
+            return leaf
+        absent = is_absent.reshape(-1, *(1,) * (leaf.ndim - 1))
+        return jnp.where(absent & ~jnp.isfinite(leaf), jnp.zeros((), leaf.dtype), leaf)
+
+    return tree.map_structure(cleaned, x)
 
 
 def _compute_loss(model: Any, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> Any:

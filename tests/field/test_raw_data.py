@@ -156,11 +156,28 @@ def test_numbers_in_other_clothes_are_numbers(kind: str) -> None:
         assert np.ravel(model(x)).tolist() == plain.sum(axis=1).tolist()
 
 
-def test_nan_in_the_data_is_passed_on_as_in_keras() -> None:
+def test_nan_in_the_data_is_passed_on_by_predict_as_in_keras() -> None:
     x = ROWS.copy()
     x[1, 2] = np.nan
     assert np.isnan(summing().predict(x, verbose=0)).ravel().tolist() == [False, True, False]
-    assert summing().fit(x, Y, sample_weight=[1.0, 0.0, 1.0], verbose=0)  # weight 0 is absent
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf])
+def test_what_stands_in_a_sample_of_weight_0_reaches_no_weight_and_no_statistic(
+    hole: float,
+) -> None:
+    def trained(rows: np.ndarray) -> list[np.ndarray]:
+        keras.utils.set_random_seed(0)
+        body = [keras.layers.BatchNormalization(), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.Input((4,)), *body])
+        model.compile("sgd", "mse")
+        model.fit(rows, Y, sample_weight=[1.0, 0.0, 1.0], verbose=0)
+        return model.get_weights()
+
+    x, zero = ROWS.copy(), ROWS.copy()
+    x[1, 2], zero[1, 2] = hole, 0.0
+    for found, expected in zip(trained(x), trained(zero), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 # -------------------------------------------------------------------- labels
