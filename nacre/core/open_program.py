@@ -46,17 +46,24 @@ class OpenProgram:
             except _Found as found:
                 self._take(found.variables)
 
-    def compiled_for(self, *shapes: Any) -> Callable[..., Any]:
-        """The program for arguments of these shapes, compiled now."""
+    def trace(self, *arguments: Any) -> jax.stages.Traced:
+        """The program for arguments, or shapes, like these, to look at or to lower.
+
+        Variables from outside are its first argument.
+        """
         while True:
             variables, program = self._traced
             own = [jax.ShapeDtypeStruct(v.shape, v.peek().dtype) for v in variables]
             try:
-                compiled = program.lower(own, *shapes).compile()
+                return program.trace(own, *arguments)
             except _Found as found:
                 self._take(found.variables)
-            else:
-                return lambda *arguments: compiled([v.peek() for v in variables], *arguments)
+
+    def compiled_for(self, *shapes: Any) -> Callable[..., Any]:
+        """The program for arguments of these shapes, compiled now."""
+        compiled = self.trace(*shapes).lower().compile()
+        variables, _ = self._traced
+        return lambda *arguments: compiled([v.peek() for v in variables], *arguments)
 
     def _take(self, found: tuple[Variable, ...]) -> None:
         variables = self._traced[0]

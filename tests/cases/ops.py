@@ -547,9 +547,12 @@ LOSSES = (
         "sparse_categorical_crossentropy", _i(4, 1, low=0, high=3), _f(4, 3), from_logits=True,
         label="logits",
     ),
-    _row(
-        "sparse_categorical_crossentropy", _v([0, 7, -1], "int32"), _f(3, 3), from_logits=True,
-        label="outside",
+    _differs(
+        _row(
+            "sparse_categorical_crossentropy", _v([0, 7, -1], "int32"), _f(3, 3), from_logits=True,
+            label="outside",
+        ),
+        "a label that is no class gives NaN here; Keras on JAX counts it as no loss at all",
     ),
     _loose(
         _row("ctc_loss", _v([[1, 2, 2, 0], [3, 1, 4, 1], [2, 0, 0, 0]], "int32"), _LOG_PROBABILITIES,
