@@ -5,9 +5,8 @@ between symbolic inputs and outputs; `compiled_call.py` makes `model(x)` one cac
 `doors.py` holds the upward calls to files.
 """
 
-import sys
-
 from nacre.core.compile_cache import enable as _enable_compile_cache
+from nacre.core.not_yet import no_attribute
 from nacre.models.clone import clone_model as clone_model
 from nacre.models.clone import model_from_config as model_from_config
 from nacre.models.clone import model_from_json as model_from_json
@@ -34,9 +33,7 @@ def __getattr__(name: str):
         from nacre.models import doors
 
         return doors.from_saving(name)
-    raise AttributeError(
-        f"module 'nacre.models' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
-    )
+    raise no_attribute("nacre.models", name)
 
 
 _enable_compile_cache()
