@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import scope
+from nacre.core.registry import is_builtin
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.models.graph import Graph
 from nacre.models.model import Model
@@ -95,7 +96,7 @@ def is_stepwise(node: Node, own: set[int]) -> bool:
     """Whether a call treats each step alone; `own` are the tensors that come from the tokens."""
     operation = node.operation
     name = type(operation).__name__
-    if name == "TransformerDecoder" and type(operation).__module__.split(".")[0] == "nacre":
+    if name == "TransformerDecoder" and is_builtin(type(operation)):
         return _decodes_stepwise(node, own)
     if any(id(t) not in own for t in node.inputs):
         return False
@@ -109,7 +110,7 @@ def is_stepwise(node: Node, own: set[int]) -> bool:
                 np.ndim(value) == 0 for value in node.args if not hasattr(value, "_keras_history")
             )
         )
-    if name not in _STEPWISE or type(operation).__module__.split(".")[0] != "nacre":
+    if name not in _STEPWISE or not is_builtin(type(operation)):
         return False
     if name in ("LayerNormalization", "RMSNormalization", "Softmax"):
         return operation.axis in (-1, [-1], 2, [2])

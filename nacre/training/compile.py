@@ -18,7 +18,7 @@ from nacre.core.errors import (
 )
 from nacre.core.lambdas import is_lambda
 from nacre.core.names import free_name
-from nacre.core.registry import deserialize_keras_object, plain_config
+from nacre.core.registry import deserialize_keras_object, is_builtin, plain_config
 from nacre.core.terminal import show
 from nacre.core.variable import Variable
 from nacre.losses.loss import Loss
@@ -123,10 +123,10 @@ class CompiledTraining:
             len(names) > 1
             and isinstance(given_list, list | tuple)
             and len(given_list) == len(names)
-        ):
-            if all(isinstance(entry, str) for entry in given_list):  # tf.keras 2 read it otherwise
-                pairs = ", ".join(f"{n}: {e}" for n, e in zip(names, given_list, strict=True))
-                self.choices.append(f"metrics, one an output: {pairs}")
+            and all(isinstance(entry, str) for entry in given_list)
+        ):  # tf.keras 2 read it otherwise
+            pairs = ", ".join(f"{n}: {e}" for n, e in zip(names, given_list, strict=True))
+            self.choices.append(f"metrics, one an output: {pairs}")
         given = tree.flatten([self.given["metrics"], self.given["weighted_metrics"]])
         name_apart(m for m in (*given, *model.metrics) if isinstance(m, Metric))
         outputs = []
@@ -182,9 +182,8 @@ class CompiledTraining:
         elif isinstance(found, type):
             metric = found()
         else:
-            name = getattr(found, "__name__", None) or getattr(
-                found, "name", None
-            )  # a loss has one
+            # A function has a `__name__`, a loss a `name`.
+            name = getattr(found, "__name__", None) or getattr(found, "name", None)
             metric = metrics.MeanMetricWrapper(found, name=name)
         label = entry if isinstance(entry, str) else metric.name.strip("<>")
         metric.name = label
@@ -340,7 +339,7 @@ def _build_metric(metric: Metric, y: Any, y_pred: Any) -> None:
 def _own_metrics(model: Any) -> bool:
     """Whether a subclass overrides the property `metrics`."""
     owner = next(base for base in type(model).__mro__ if "metrics" in vars(base))
-    return owner.__module__.split(".")[0] != "nacre"
+    return not is_builtin(owner)
 
 
 def _factor(weight: Any) -> float | Variable:

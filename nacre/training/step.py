@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
+from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable
 from nacre.training.compile import CompiledTraining
 from nacre.training.state import State, Values
@@ -172,7 +173,7 @@ def overrides(model: Any, name: str) -> bool:
     """Whether the user's class has its own method of this name."""
     for base in type(model).__mro__:
         if name in vars(base):
-            return base.__module__.split(".")[0] != "nacre"
+            return not is_builtin(base)
     return False
 
 
