@@ -68,6 +68,11 @@ def is_foreign_array(value: Any) -> bool:
     )
 
 
+def has_array_protocol(value: Any) -> bool:
+    """True for an array NumPy can read, whosever it is, such as a data set in a file of h5py."""
+    return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
+
+
 def to_numpy_if_foreign(value: Any, who: str = "data") -> Any:
     """Tensors of torch and TensorFlow, frames and columns of pandas and polars, and sparse matrices
     of SciPy as NumPy arrays; anything else unchanged.

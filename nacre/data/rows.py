@@ -12,7 +12,12 @@ from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, message
 from nacre.core.host_arrays import plain_array
 from nacre.core.indices import check_width
-from nacre.core.interop import is_foreign_array, is_sparse_matrix, to_numpy_if_foreign
+from nacre.core.interop import (
+    has_array_protocol,
+    is_foreign_array,
+    is_sparse_matrix,
+    to_numpy_if_foreign,
+)
 
 SMALL_BYTES = 1 << 20  # copying less is not worth thinking about
 MAPPED_STRETCH_BYTES = 32 << 20  # of a mapped file, read before its pages are let go of
@@ -53,8 +58,7 @@ def is_array_like(value: Any) -> bool:
         return True
     if isinstance(value, list | tuple):
         return all(_is_plain(v) or is_array_like(v) for v in value) or _has_gaps(value)
-    # Arrays in files, such as a data set of h5py, and other arrays NumPy can read.
-    return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
+    return has_array_protocol(value)
 
 
 def arrays_of_lists(structure: Any) -> Any:

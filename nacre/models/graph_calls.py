@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from nacre.core import scope, tree
 from nacre.core.dtypes import device_dtype, is_float
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, nearest
 from nacre.core.host_arrays import plain_array, warn_of_rounded_integers
-from nacre.core.interop import is_foreign_array, to_numpy_if_foreign
+from nacre.core.interop import has_array_protocol, is_foreign_array, to_numpy_if_foreign
 from nacre.core.strings import HostString, Staged, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
@@ -160,7 +161,7 @@ def _is_readable(leaf: Any) -> bool:
     """Whether something else is an array NumPy can read, such as a data set of h5py."""
     if isinstance(leaf, np.ndarray | np.generic | jax.Array | KerasTensor | Variable | HostString):
         return False
-    return hasattr(leaf, "__array__") and hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+    return has_array_protocol(leaf)
 
 
 def inputs_for(model: Model, x: Any) -> list[list[KerasTensor]]:
@@ -373,10 +374,7 @@ def shape_message(who: str, wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> 
 
 
 def _elements(sizes: tuple[Any, ...]) -> int:
-    count = 1
-    for size in sizes:
-        count *= size or 1
-    return count
+    return math.prod(size or 1 for size in sizes)
 
 
 def _other_order(wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> str:
