@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from .models import spread
+
 
 @dataclass(frozen=True)
 class GraphCase:
@@ -285,3 +287,14 @@ def inputs_of(case_id: str, model: Any) -> dict[str, np.ndarray]:
             values = random.uniform(-1.0, 1.0, shape).astype("float32")
         found[str(index)] = values
     return found
+
+
+def computed(case_id: str, model: Any) -> dict[str, np.ndarray]:
+    """What the other side must find: a batch, the outputs for it, and the number of weights."""
+    inputs = inputs_of(case_id, model)
+    outputs = model.predict(list(inputs.values()), verbose=0)
+    return {
+        **{f"{case_id}/x_{name}": value for name, value in inputs.items()},
+        **{f"{case_id}/y_{name or 0}": value for name, value in spread(outputs).items()},
+        f"{case_id}/count": np.asarray(model.count_params()),
+    }

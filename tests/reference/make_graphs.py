@@ -10,8 +10,7 @@ import zipfile
 import oracle  # isort: skip
 import keras
 import numpy as np
-from cases.graphs import GRAPH_CASES, inputs_of, set_weights
-from cases.models import spread
+from cases.graphs import GRAPH_CASES, computed, set_weights
 
 FOLDER = oracle.FOLDER / "files" / "graphs"
 # `.h5` too, where Keras 3.15.1 opens its own.
@@ -34,11 +33,7 @@ def main() -> None:
         keras.backend.clear_session()
         model = case.builder(keras)
         set_weights(case.id, model)
-        inputs = inputs_of(case.id, model)
-        outputs = model.predict(list(inputs.values()), verbose=0)
-        arrays |= {f"{case.id}/x_{name}": value for name, value in inputs.items()}
-        arrays |= {f"{case.id}/y_{name or 0}": value for name, value in spread(outputs).items()}
-        arrays[f"{case.id}/count"] = np.asarray(model.count_params())
+        arrays |= computed(case.id, model)
         if case.keras_can or case.id in KERAS_CANNOT_REOPEN:
             save(model, case.id)
         if case.id in WITH_H5:

@@ -14,8 +14,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT.parent), str(ROOT.parent.parent)]
 
 import numpy as np  # noqa: E402
-from cases.graphs import GRAPH_CASES, MASKED, inputs_of, set_weights  # noqa: E402
-from cases.models import spread  # noqa: E402
+from cases.graphs import GRAPH_CASES, MASKED, computed, set_weights  # noqa: E402
 
 import nacre  # noqa: E402
 
@@ -30,11 +29,7 @@ def main() -> None:
         if case.id in MASKED:  # as Keras computes them: written by Keras, opened here
             model = nacre.models.load_model(ROOT / "files" / "graphs" / f"{case.id}.keras")
         set_weights(case.id, model)
-        inputs = inputs_of(case.id, model)
-        outputs = model.predict(list(inputs.values()), verbose=0)
-        arrays |= {f"{case.id}/x_{name}": value for name, value in inputs.items()}
-        arrays |= {f"{case.id}/y_{name or 0}": value for name, value in spread(outputs).items()}
-        arrays[f"{case.id}/count"] = np.asarray(model.count_params())
+        arrays |= computed(case.id, model)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.save(folder / f"{case.id}.keras")
