@@ -6,6 +6,7 @@ off again, so that requests of any size need only a handful of programs.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,7 @@ from nacre.layers.base import tracking
 from nacre.ops.kernels.placement import own_program
 from nacre.training import prepare
 from nacre.training.arguments import verbosity, whole_number
+from nacre.training.gathering import Gathered, own_rows
 
 IN_FLIGHT = 4  # batches whose results are not fetched yet
 
@@ -66,16 +68,18 @@ def predict(
             total = -(-source.num_rows // rows)
             total = total if steps is None else min(steps, total)
             batches: Iterator[Any] = _array_batches(source, rows, total)
+            samples = min(total * rows, source.num_rows)
             first = prepare.batch_specs(source, rows)[0]
         else:
             total = steps if steps is not None else source.num_batches
             batches = (batch[0] for batch in source.epoch(total))
+            samples = None
             first = prepare.batch_specs(source, rows)[0]
         if not model._runs_eagerly():
             prepare.predictions_spec(model, first, False)
         is_long = total is None or total > 1
         runner = CallbackList.of(callbacks, model, verbose, total, add_progbar=is_long)
-        return _run(model, batches, runner, rows, who)
+        return _run(model, batches, runner, rows, samples, who)
 
 
 def _array_batches(source: ArraySource, rows: int, total: int) -> Iterator[Any]:
@@ -83,25 +87,33 @@ def _array_batches(source: ArraySource, rows: int, total: int) -> Iterator[Any]:
         yield source.pack(source.rows(slice(step * rows, (step + 1) * rows)))[0]
 
 
-def _run(model: Any, batches: Iterator[Any], runner: CallbackList, rows: int, who: str) -> Any:
+def _run(
+    model: Any,
+    batches: Iterator[Any],
+    runner: CallbackList,
+    rows: int,
+    samples: int | None,
+    who: str,
+) -> Any:
     runner.on_predict_begin()
+    gathered = Gathered(samples, are_shown=runner.has_predict_batch_hooks)
     try:
-        gathered = _all_batches(model, batches, runner, rows)
+        _all_batches(model, batches, runner, rows, gathered)
     except BaseException as reason:
         runner.end_early("on_predict_end", reason)
         raise
     runner.on_predict_end()
-    if not gathered:
+    if not gathered.num_batches:
         raise DataError(message(who, "there must be at least one batch", "none"))
-    if len(gathered) == 1:
-        return gathered[0]
-    return tree.map_structure(lambda *parts: _joined(parts), *gathered)
+    return gathered.result()
 
 
-def _all_batches(model: Any, batches: Iterator[Any], runner: CallbackList, rows: int) -> list[Any]:
+def _all_batches(
+    model: Any, batches: Iterator[Any], runner: CallbackList, rows: int, gathered: Gathered
+) -> None:
     hooks = runner.has_predict_batch_hooks
-    waiting: list[tuple[Any, int]] = []
-    gathered: list[Any] = []
+    waiting: deque[tuple[Any, int, int]] = deque()  # outputs, samples, samples with padding
+    outputs: Any = None
     step = 0
     for x in batches:
         if hooks:
@@ -110,18 +122,16 @@ def _all_batches(model: Any, batches: Iterator[Any], runner: CallbackList, rows:
         leaves = tree.flatten(x)
         count = next(len(leaf) for leaf in leaves if leaf is not None)
         size = rows if count <= rows and step else _bucket(count) if count < rows else count
-        waiting.append((_forward(model, x, leaves, count, size), count))
+        made, padded = _forward(model, x, leaves, count, size)
+        waiting.append((made, count, padded))
         step += 1
         while len(waiting) > (0 if hooks else IN_FLIGHT):
-            gathered.append(_fetched(*waiting.pop(0)))
+            outputs = gathered.add(*waiting.popleft())
         if hooks:
-            runner.on_predict_batch_end(step - 1, {"outputs": gathered[-1]})
+            runner.on_predict_batch_end(step - 1, {"outputs": outputs})
         runner.progress(step, dict)
-    return gathered + [_fetched(*item) for item in waiting]
-
-
-def _joined(parts: tuple[Any, ...]) -> Any:
-    return np.concatenate(parts, axis=0) if np.ndim(parts[0]) else np.stack(parts)
+    for item in waiting:
+        gathered.add(*item)
 
 
 def _small(model: Any, x: np.ndarray) -> Any:
@@ -166,22 +176,12 @@ def _bucket(count: int) -> int:
     return 1 << (count - 1).bit_length()
 
 
-def _fetched(outputs: Any, count: int) -> Any:
-    """Outputs as NumPy arrays without the padding."""
+def _fetched(outputs: tuple[Any, int], count: int) -> Any:
+    """Outputs of one batch as NumPy arrays without the padding."""
     values, padded = outputs
-
-    def cut(leaf: Any) -> Any:
-        array = np.asarray(leaf)
-        if array.dtype.name == "bfloat16":
-            array = array.astype(np.float32)
-        if padded != count and array.ndim and array.shape[0] == padded:
-            return array[:count].copy()
-        # The array may look into memory of the device: give a copy that is the user's own.
-        return np.array(array)
-
     if isinstance(values, jax.Array):
-        return cut(values)
-    return tree.map_structure(cut, values)
+        return own_rows(values, count, padded)
+    return tree.map_structure(lambda leaf: own_rows(leaf, count, padded), values)
 
 
 def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> tuple[Any, int]:
