@@ -100,18 +100,20 @@ def version() -> str:
     return __version__
 
 
-def __getattr__(name: str) -> Any:
-    import importlib
+if not TYPE_CHECKING:  # a checker would take any name for one of the module's
 
-    if name in _NAMESPACES:
-        return importlib.import_module(f"nacre.{name}")
-    if name in _NAMES:
-        value = getattr(importlib.import_module(_NAMES[name]), name)
-        globals()[name] = value
-        return value
-    from nacre.core.not_yet import no_attribute
+    def __getattr__(name: str) -> Any:
+        import importlib
 
-    raise no_attribute("nacre", name, __all__)
+        if name in _NAMESPACES:
+            return importlib.import_module(f"nacre.{name}")
+        if name in _NAMES:
+            value = getattr(importlib.import_module(_NAMES[name]), name)
+            globals()[name] = value
+            return value
+        from nacre.core.not_yet import no_attribute
+
+        raise no_attribute("nacre", name, __all__)
 
 
 def __dir__() -> list[str]:

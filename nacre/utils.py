@@ -77,10 +77,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "FeatureSpace":  # only when asked for: it brings all layers and models
-        return importlib.import_module("nacre.models.feature_space").FeatureSpace
-    raise no_attribute("nacre.utils", name)
+if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+
+    def __getattr__(name: str) -> Any:
+        if name == "FeatureSpace":  # only when asked for: it brings all layers and models
+            return importlib.import_module("nacre.models.feature_space").FeatureSpace
+        raise no_attribute("nacre.utils", name)
 
 
 def __dir__() -> list[str]:

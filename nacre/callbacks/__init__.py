@@ -4,6 +4,8 @@ One callback a file. They act on the model only through `base.TrainingHost`, so 
 those methods can run them; `runner.CallbackList` calls them and keeps the progress bar.
 """
 
+from typing import TYPE_CHECKING
+
 from nacre.callbacks.base import Callback as Callback
 from nacre.callbacks.csv_logger import CSVLogger as CSVLogger
 from nacre.callbacks.early_stopping import EarlyStopping as EarlyStopping
@@ -36,8 +38,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    raise no_attribute("nacre.callbacks", name)
+if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute("nacre.callbacks", name)
 
 
 def __dir__() -> list[str]:

@@ -7,8 +7,8 @@ by tracing the real function with JAX's symbolic sizes, so there is one definiti
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from nacre.core.errors import ArgumentError, message, printable
 from nacre.core.names import auto_name
 from nacre.core.scope import StatelessScope, masks_end_at_ops, symbolic_scope
 from nacre.core.strings import strings_refused
+from nacre.core.tensors import Operators
 from nacre.core.variable import Variable, standardize_shape
 
 
@@ -31,7 +32,7 @@ class History(NamedTuple):
     tensor_index: int
 
 
-class KerasTensor:
+class KerasTensor(Operators["KerasTensor"]):
     """A tensor that stands for values to come, while a model is being described.
 
     Args:
@@ -83,6 +84,12 @@ class KerasTensor:
             total *= size
         return total
 
+    if TYPE_CHECKING:  # `ops` installs them, with the operators
+
+        def reshape(self, newshape: Any) -> KerasTensor: ...
+
+        def squeeze(self, axis: Any = None) -> KerasTensor: ...
+
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         self._refuse("become a NumPy array")
 
@@ -103,7 +110,7 @@ class KerasTensor:
             return self.shape[0]
         return self._refuse("tell its length")
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[KerasTensor]:
         if not self.shape or self.shape[0] is None:
             return self._refuse("be walked through")
         return (self[index] for index in range(self.shape[0]))  # type: ignore[index]

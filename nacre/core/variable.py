@@ -34,6 +34,7 @@ from nacre.core.scope import (
     note_read,
     value_in_scopes,
 )
+from nacre.core.tensors import Operators
 from nacre.core.tracing import is_tracer
 
 # What is below is made at once, so that errors come where the variable is made.
@@ -80,7 +81,7 @@ def private_copy(value: jax.Array) -> jax.Array:
     return jnp.array(value, copy=True)
 
 
-class Variable:
+class Variable(Operators[jax.Array]):
     """A named array that training, or the user, changes.
 
     Args:

@@ -5,7 +5,7 @@ to names; they can be read as attributes too.
 """
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nacre.layers import adapters as _adapters  # they register themselves
 from nacre.layers.attention import LEGACY_NAMES as _attention_names
@@ -187,6 +187,37 @@ from nacre.layers.transformer import TransformerEncoder as TransformerEncoder
 from nacre.layers.wrappers import TimeDistributed as TimeDistributed
 from nacre.layers.wrappers import Wrapper as Wrapper
 
+if TYPE_CHECKING:  # the old spellings, which are looked up in LEGACY_NAMES when used
+    GroupedQueryAttention = GroupQueryAttention
+    Convolution1D = Conv1D
+    Convolution1DTranspose = Conv1DTranspose
+    Convolution2D = Conv2D
+    Convolution2DTranspose = Conv2DTranspose
+    Deconvolution2D = Conv2DTranspose
+    Convolution3D = Conv3D
+    Convolution3DTranspose = Conv3DTranspose
+    Deconvolution3D = Conv3DTranspose
+    DepthwiseConvolution2D = DepthwiseConv2D
+    SeparableConvolution1D = SeparableConv1D
+    SeparableConvolution2D = SeparableConv2D
+    BatchNormalizationV1 = BatchNormalization
+    BatchNormalizationV2 = BatchNormalization
+    SyncBatchNormalization = BatchNormalization
+    AvgPool1D = AveragePooling1D
+    AvgPool2D = AveragePooling2D
+    AvgPool3D = AveragePooling3D
+    GlobalAvgPool1D = GlobalAveragePooling1D
+    GlobalAvgPool2D = GlobalAveragePooling2D
+    GlobalAvgPool3D = GlobalAveragePooling3D
+    GlobalMaxPool1D = GlobalMaxPooling1D
+    GlobalMaxPool2D = GlobalMaxPooling2D
+    GlobalMaxPool3D = GlobalMaxPooling3D
+    MaxPool1D = MaxPooling1D
+    MaxPool2D = MaxPooling2D
+    MaxPool3D = MaxPooling3D
+    CuDNNGRU = GRU
+    CuDNNLSTM = LSTM
+
 LEGACY_NAMES: dict[str, str] = {
     **_convolution_names,
     **_pooling_names,
@@ -206,16 +237,18 @@ NOT_HERE: dict[str, str] = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """A layer by an old spelling."""
-    if name in LEGACY_NAMES:
-        return globals()[LEGACY_NAMES[name]]
-    reason = f" {NOT_HERE[name]}" if name in NOT_HERE else ""
-    raise AttributeError(
-        f"module {__name__!r} has no attribute {name!r}.{reason}",
-        name=name,
-        obj=sys.modules[__name__],  # so that Python can say which name is near
-    )
+if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+
+    def __getattr__(name: str) -> Any:
+        """A layer by an old spelling."""
+        if name in LEGACY_NAMES:
+            return globals()[LEGACY_NAMES[name]]
+        reason = f" {NOT_HERE[name]}" if name in NOT_HERE else ""
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}.{reason}",
+            name=name,
+            obj=sys.modules[__name__],  # so that Python can say which name is near
+        )
 
 
 __all__ = [

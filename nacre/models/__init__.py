@@ -5,6 +5,8 @@ between symbolic inputs and outputs; `compiled_call.py` makes `model(x)` one cac
 `doors.py` holds the upward calls to files.
 """
 
+from typing import TYPE_CHECKING
+
 from nacre.core.compile_cache import enable as _enable_compile_cache
 from nacre.core.not_yet import no_attribute
 from nacre.models.clone import clone_model as clone_model
@@ -14,6 +16,10 @@ from nacre.models.functional import Functional as Functional
 from nacre.models.generation import generate as generate
 from nacre.models.model import Model as Model
 from nacre.models.sequential import Sequential as Sequential
+
+if TYPE_CHECKING:
+    from nacre.saving.api import load_model as load_model
+    from nacre.saving.api import save_model as save_model
 
 __all__ = [
     "Functional",
@@ -28,12 +34,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
-    if name in ("load_model", "save_model"):
-        from nacre.models import doors
+if not TYPE_CHECKING:  # a checker would take any name for one of the module's
 
-        return doors.from_saving(name)
-    raise no_attribute("nacre.models", name)
+    def __getattr__(name: str):
+        if name in ("load_model", "save_model"):
+            from nacre.models import doors
+
+            return doors.from_saving(name)
+        raise no_attribute("nacre.models", name)
 
 
 _enable_compile_cache()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import jax
 
@@ -24,6 +24,7 @@ from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.traceback import boundary
 from nacre.core.tracing import is_tracing
 from nacre.layers.base import adapting, calling
+from nacre.layers.base.call_types import any_arguments
 from nacre.layers.base.layer import Layer
 from nacre.models import doors
 from nacre.models.compiled_call import CallCache, call_compiled, can_compile
@@ -45,6 +46,9 @@ from nacre.models.index_checks import check_indices, readers_of
 from nacre.models.summary import print_summary
 from nacre.models.trainable import Trainable
 from nacre.training.compile import CompiledTraining
+
+if TYPE_CHECKING:
+    from nacre.layers.base.call_types import LayerList, SomeLayer
 
 _NOT_GIVEN = object()
 
@@ -72,10 +76,10 @@ class Model(Trainable):
     _takes_strings = True
     _casts_inputs = False  # the layers within do, each for itself
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Model:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
             return Layer.__new__(cls._functional_class, *args, **kwargs)  # type: ignore[return-value]
-        return Layer.__new__(cls, *args, **kwargs)  # type: ignore[return-value]
+        return Layer.__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         inputs = kwargs.pop("inputs", _NOT_GIVEN)
@@ -115,11 +119,11 @@ class Model(Trainable):
     # ---------------------------------------------------------------- parts
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> LayerList:
         """The layers, in order."""
         if self._graph is not None:
-            return self._graph.layers
-        return [layer for layer in self._direct_layers()]
+            return cast("LayerList", self._graph.layers)
+        return cast("LayerList", [layer for layer in self._direct_layers()])
 
     def _direct_layers(self) -> list[Layer]:
         if self._graph is None:
@@ -129,7 +133,7 @@ class Model(Trainable):
             layer for layer in super()._direct_layers() if id(layer) not in known
         ]
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> SomeLayer:
         """The layer with a name or at an index.
 
         Raises:
@@ -209,6 +213,7 @@ class Model(Trainable):
 
     # ---------------------------------------------------------------- calling
 
+    @any_arguments
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Compute the outputs: the graph's, when the model has one."""
         if self._graph is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nacre.core import identity, scope, tree
 from nacre.core.errors import ArgumentError, NotBuiltError, message
@@ -20,6 +20,9 @@ from nacre.layers.preprocessing.vocabulary import StringLookup
 from nacre.models.functional import functional_from_config
 from nacre.models.graph_calls import MASKS_END_AT_OPS, attach_graph
 from nacre.models.model import Model
+
+if TYPE_CHECKING:
+    from nacre.layers.base.call_types import LayerList
 
 
 @register("Sequential", module="keras", class_name="Sequential")
@@ -65,11 +68,10 @@ class Sequential(Model):
         self._rebuild()
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> LayerList:
         """The layers, without the input layer."""
-        if self._layers and isinstance(self._layers[0], InputLayer):
-            return self._layers[1:]
-        return self._layers[:]
+        first = int(bool(self._layers) and isinstance(self._layers[0], InputLayer))
+        return cast("LayerList", self._layers[first:])
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Put a layer on top of the stack.

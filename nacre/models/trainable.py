@@ -5,16 +5,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from nacre.core import tree
 from nacre.core.errors import BusyError, SerializationError, message, refuse_unknown
+from nacre.core.keywords import OldDataKeywords
 from nacre.core.traceback import boundary
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
 from nacre.training import checks, evaluation, loop, prediction
 from nacre.training.compile import CompiledTraining, compile_config, compile_from_config
 from nacre.training.state import kept_in_training
+
+if TYPE_CHECKING:
+    from nacre.callbacks.history import History
+
+
+class OldCompileKeywords(TypedDict, total=False):
+    """What tf.keras 2 takes in `compile` and has no meaning here."""
+
+    target_tensors: Any
+    sample_weight_mode: Any
+    pss_evaluation_shards: Any
+    autotune_steps_per_execution: bool
 
 
 class Trainable(Layer):
@@ -34,7 +47,7 @@ class Trainable(Layer):
         steps_per_execution: int | None = None,
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[OldCompileKeywords],
     ) -> None:
         """Say how the model learns and what is reported.
 
@@ -67,14 +80,8 @@ class Trainable(Layer):
         """
         if _looks_like_metrics(loss_weights) and metrics is None:
             loss_weights, metrics = None, loss_weights
-        for name in (
-            "target_tensors",
-            "sample_weight_mode",
-            "pss_evaluation_shards",
-            "autotune_steps_per_execution",
-        ):
-            kwargs.pop(name, None)
-        refuse_unknown(f"{self._who()}.compile", kwargs, Trainable.compile)
+        unknown = {k: v for k, v in kwargs.items() if k not in OldCompileKeywords.__annotations__}
+        refuse_unknown(f"{self._who()}.compile", unknown, Trainable.compile)
         self._trainer = CompiledTraining(
             self,
             optimizer=optimizer,
@@ -111,8 +118,8 @@ class Trainable(Layer):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | list[int] = 1,
-        **kwargs: Any,
-    ) -> Any:
+        **kwargs: Unpack[OldDataKeywords],
+    ) -> History:
         """Train for a number of epochs and return the `History`.
 
         Args:
@@ -209,7 +216,7 @@ class Trainable(Layer):
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[OldDataKeywords],
     ) -> Any:
         """The loss and the metrics on data: a list, a dict, or one number without metrics.
 
@@ -238,7 +245,7 @@ class Trainable(Layer):
         verbose: Any = "auto",
         steps: int | None = None,
         callbacks: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldDataKeywords],
     ) -> Any:
         """The outputs for data, as NumPy arrays."""
         return prediction.predict(

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message, refuse_unknown
 from nacre.optimizers.schedules.decay import InverseTimeDecay
 
-# Keys of tf.keras 2 configs that say nothing about the update.
+
+class OldOptimizerKeywords(TypedDict, total=False):
+    """What tf.keras 2 takes, or writes into configs, besides the arguments of today."""
+
+    lr: Any
+    decay: float
+    jit_compile: bool
+    is_legacy_optimizer: bool
+
+
+# They say nothing about the update.
 _WITHOUT_MEANING = ("jit_compile", "is_legacy_optimizer")
 
 
-def learning_rate_of(optimizer: Any, learning_rate: Any, kwargs: dict[str, Any]) -> Any:
+def learning_rate_of(optimizer: Any, learning_rate: Any, old: OldOptimizerKeywords) -> Any:
     """The learning rate after `lr` and `decay`, the spellings of tf.keras, are understood.
 
     `decay` means learning_rate / (1 + decay · step), as it did there.
@@ -21,7 +31,7 @@ def learning_rate_of(optimizer: Any, learning_rate: Any, kwargs: dict[str, Any])
     Raises:
         ArgumentError: An argument is unknown.
     """
-    kwargs = {key: value for key, value in kwargs.items() if key not in _WITHOUT_MEANING}
+    kwargs = {key: value for key, value in old.items() if key not in _WITHOUT_MEANING}
     if "lr" in kwargs:
         learning_rate = kwargs.pop("lr")
     decay = kwargs.pop("decay", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.core.variable import Variable
 from nacre.optimizers.adagrad import filled
+from nacre.optimizers.arguments import OldOptimizerKeywords
 from nacre.optimizers.optimizer import Optimizer
 
 
@@ -102,7 +103,7 @@ class Ftrl(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldOptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,

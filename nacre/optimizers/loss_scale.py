@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +13,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.names import name_scope
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.variable import Variable
+from nacre.optimizers.arguments import OldOptimizerKeywords
 from nacre.optimizers.optimizer import COMMON_ARGUMENTS, Optimizer, Values
 
 
@@ -47,7 +48,7 @@ class LossScaleOptimizer(Optimizer):
         initial_scale: float = 32768.0,
         dynamic_growth_steps: int = 2000,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldOptimizerKeywords],
     ) -> None:
         for key, value in list(kwargs.items()):
             if key in COMMON_ARGUMENTS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from nacre.core.registry import register
 from nacre.core.variable import Variable
 from nacre.optimizers import adam
+from nacre.optimizers.arguments import OldOptimizerKeywords
 from nacre.optimizers.optimizer import Optimizer, Values
 
 
@@ -124,7 +125,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
-        **kwargs: Any,
+        **kwargs: Unpack[OldOptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,

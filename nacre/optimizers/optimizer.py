@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,12 @@ from nacre.core.scope import StatelessScope, in_stateless_scope
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers import gradients as clipping
-from nacre.optimizers.arguments import check_common, learning_rate_of, refuse_negative_rate
+from nacre.optimizers.arguments import (
+    OldOptimizerKeywords,
+    check_common,
+    learning_rate_of,
+    refuse_negative_rate,
+)
 from nacre.optimizers.schedules.base import LearningRateSchedule
 from nacre.optimizers.variables import OptimizerVariables
 
@@ -101,7 +106,7 @@ class Optimizer(OptimizerVariables):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldOptimizerKeywords],
     ) -> None:
         rate = learning_rate_of(self, learning_rate, kwargs)
         check_common(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from jax import lax
 
 from nacre.core.registry import register
 from nacre.core.variable import Variable
+from nacre.optimizers.arguments import OldOptimizerKeywords
 from nacre.optimizers.optimizer import Optimizer, Values
 
 
@@ -91,7 +92,7 @@ class ScheduleFreeAdamW(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldOptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,

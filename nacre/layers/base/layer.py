@@ -9,7 +9,10 @@ in the file of its name.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
+
+import jax
 
 from nacre import regularizers
 from nacre.core import scope, tree
@@ -30,14 +33,19 @@ from nacre.core.registry import (
     plain_config,
 )
 from nacre.core.safety import reads_config
-from nacre.core.symbolic import Node, any_symbolic
+from nacre.core.symbolic import KerasTensor, Node, any_symbolic
+from nacre.core.tensors import Tensor, TensorLike
 from nacre.core.traceback import boundary
 from nacre.core.variable import Variable, standardize_shape
 from nacre.core.warning import warn
 from nacre.layers.base import adapting, arguments, calling, configuring
+from nacre.layers.base.call_types import HasCall, Untyped
 from nacre.layers.base.describing import Describable
 from nacre.layers.base.input_spec import check_inputs
 from nacre.layers.base.losses import LossHolder
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
 
 
 class Layer(Describable, LossHolder):
@@ -80,7 +88,7 @@ class Layer(Describable, LossHolder):
     _casts_inputs = True
     _needs_only_range = False  # of uncast inputs: rounding does no harm where nothing overflows
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = object.__new__(cls)
         object.__setattr__(instance, "_init_arguments", (args, kwargs))
         return instance
@@ -217,6 +225,29 @@ class Layer(Describable, LossHolder):
             )
         )
 
+    # What a checker takes `layer(x)` for: see call_types.py.
+    @overload
+    def __call__(self: HasCall[P, Untyped], *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    @overload
+    def __call__(
+        self: HasCall[Concatenate[Any, P], Tensor],
+        inputs: KerasTensor | Sequence[KerasTensor],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> KerasTensor: ...
+    @overload
+    def __call__(
+        self: HasCall[Concatenate[Any, P], Tensor],
+        inputs: TensorLike,
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> jax.Array: ...
+    @overload
+    def __call__(self: HasCall[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __call__(self: HasCall[..., R], *args: Any, training: bool | None, **kwargs: Any) -> R: ...
     @boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the layer to arrays, or describe it with symbolic tensors."""

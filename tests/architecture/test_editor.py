@@ -1,0 +1,89 @@
+"""What an editor shows: nothing in a script that is right, and most mistakes before it runs.
+
+Pyright looks at `editor/` as at a person's own folder, with nacre as an installed package.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nacre
+from nacre import layers
+
+HERE = Path(__file__).parent / "editor"
+ROOT = Path(nacre.__file__).parents[1]
+NAMES = Path(__file__).with_name("public_names.txt")
+
+
+def _names_script() -> str:
+    """A script that uses every public name once, and every old spelling of a layer."""
+    names = re.findall(r"^\w+ (nacre[\w.]+)", NAMES.read_text(encoding="utf-8"), re.MULTILINE)
+    names += [f"nacre.layers.{old}" for old in layers.LEGACY_NAMES]
+    modules = {name.rpartition(".")[0] for name in names}
+    return "\n".join([*(f"import {m}" for m in sorted(modules)), *(f"print({n})" for n in names)])
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[int, str]]]:
+    """What pyright shows: file -> (line, message)."""
+    if importlib.util.find_spec("pyright") is None:
+        pytest.skip("pyright is not installed")
+    folder = tmp_path_factory.mktemp("editor")
+    for script in HERE.glob("*.py"):
+        shutil.copy(script, folder)
+    (folder / "names.py").write_text(_names_script(), encoding="utf-8")
+    # 'standard' is what pyright does when nothing is set, and more than an editor's 'basic'.
+    (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "standard"}')
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "."],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if not done.stdout.startswith("{"):
+        pytest.skip(f"pyright does not run here: {done.stderr[-300:]}")
+    found: dict[str, list[tuple[int, str]]] = {path.name: [] for path in folder.glob("*.py")}
+    for entry in json.loads(done.stdout)["generalDiagnostics"]:
+        line = entry["range"]["start"]["line"] + 1
+        found[Path(entry["file"]).name].append((line, entry["message"]))
+    return found
+
+
+def test_a_script_that_is_right_shows_no_error(shown):
+    assert shown["right.py"] == []
+
+
+def test_a_script_that_is_right_runs(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(HERE / "right.py")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_every_planted_mistake_is_shown_on_its_line_and_nothing_else(shown):
+    text = (HERE / "mistakes.py").read_text(encoding="utf-8").splitlines()
+    planted = {n for n, line in enumerate(text, 1) if re.search(r"# mistake \d+:", line)}
+    assert len(planted) == 11
+    assert {line for line, _ in shown["mistakes.py"]} == planted
+
+
+def test_every_public_name_and_old_spelling_is_known(shown):
+    assert shown["names.py"] == []
