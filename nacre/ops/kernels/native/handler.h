@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,31 +24,50 @@ namespace nacre {
 
 // --- one call ------------------------------------------------------------------------------------
 
+// A call that lacks what its handler reads, or has another kind of it: a mistake of nacre's own. It
+// is an error in Python; read as if it were there, it would be a wrong result, or foreign memory.
+struct Mismatch : std::exception {
+  explicit Mismatch(std::string said) : text(std::move(said)) {}
+  const char* what() const noexcept override { return text.c_str(); }
+  std::string text;
+};
+
+inline bool holds(XLA_FFI_DataType dtype, const float*) { return dtype == XLA_FFI_DataType_F32; }
+inline bool holds(XLA_FFI_DataType dtype, const int32_t*) { return dtype == XLA_FFI_DataType_S32; }
+inline bool holds(XLA_FFI_DataType dtype, const uint8_t*) {
+  return dtype == XLA_FFI_DataType_U8 || dtype == XLA_FFI_DataType_PRED;
+}
+
 class Call {
  public:
   explicit Call(XLA_FFI_CallFrame* frame) : frame_(frame) {}
 
   template <typename T = float>
   const T* argument(int index) const {
-    return static_cast<const T*>(buffer(frame_->args.args[index])->data);
+    return data<T>(given(index), "argument", index);
   }
   template <typename T = float>
   T* result(int index) const {
-    return static_cast<T*>(buffer(frame_->rets.rets[index])->data);
+    if (index >= frame_->rets.size) throw missing("result", index);
+    return data<T>(buffer(frame_->rets.rets[index]), "result", index);
   }
   int64_t size(int argument, int axis) const {
-    return buffer(frame_->args.args[argument])->dims[axis];
+    const XLA_FFI_Buffer* found = given(argument);
+    if (axis >= found->rank) throw Mismatch(numbered("argument", argument) + " has fewer axes");
+    return found->dims[axis];
   }
   // An attribute given as numpy.int64.
   int64_t attribute(const char* name) const {
     for (int64_t i = 0; i < frame_->attrs.size; ++i) {
       const XLA_FFI_ByteSpan* found = frame_->attrs.names[i];
-      if (found->len == std::strlen(name) && !std::memcmp(found->ptr, name, found->len)) {
-        auto* scalar = static_cast<XLA_FFI_Scalar*>(frame_->attrs.attrs[i]);
-        return *static_cast<int64_t*>(scalar->value);
-      }
+      if (found->len != std::strlen(name) || std::memcmp(found->ptr, name, found->len)) continue;
+      auto* scalar = static_cast<XLA_FFI_Scalar*>(frame_->attrs.attrs[i]);
+      if (frame_->attrs.types[i] != XLA_FFI_AttrType_SCALAR ||
+          scalar->dtype != XLA_FFI_DataType_S64)
+        throw Mismatch("attribute '" + std::string(name) + "' is no numpy.int64");
+      return *static_cast<int64_t*>(scalar->value);
     }
-    return 0;
+    throw Mismatch("attribute '" + std::string(name) + "' is missing");
   }
   int64_t threads() const {
     int64_t count = 1;
@@ -66,16 +87,34 @@ class Call {
     return forgive(frame_->api->XLA_FFI_ThreadPool_Schedule(&work));
   }
   // The error that makes the call fail in Python too.
-  XLA_FFI_Error* out_of_memory() const {
+  XLA_FFI_Error* error(XLA_FFI_Error_Code code, const char* handler, const char* text) const {
+    const std::string whole = std::string("compiled kernel ") + handler + ": " + text +
+                              ". NACRE_NATIVE=0 runs without compiled kernels.";
     XLA_FFI_Error_Create_Args create{};
     create.struct_size = XLA_FFI_Error_Create_Args_STRUCT_SIZE;
-    create.message = "out of memory in a compiled kernel; NACRE_NATIVE=0 runs without these";
-    create.errc = XLA_FFI_Error_Code_RESOURCE_EXHAUSTED;
+    create.message = whole.c_str();
+    create.errc = code;
     return frame_->api->XLA_FFI_Error_Create(&create);
   }
 
  private:
-  static const XLA_FFI_Buffer* buffer(void* one) { return static_cast<XLA_FFI_Buffer*>(one); }
+  static XLA_FFI_Buffer* buffer(void* one) { return static_cast<XLA_FFI_Buffer*>(one); }
+  static std::string numbered(const char* what, int index) {
+    return std::string(what) + " " + std::to_string(index);
+  }
+  static Mismatch missing(const char* what, int index) {
+    return Mismatch(numbered(what, index) + " is missing");
+  }
+  const XLA_FFI_Buffer* given(int index) const {
+    if (index >= frame_->args.size) throw missing("argument", index);
+    return buffer(frame_->args.args[index]);
+  }
+  template <typename T>
+  static T* data(const XLA_FFI_Buffer* found, const char* what, int index) {
+    T* typed = static_cast<T*>(found->data);
+    if (!holds(found->dtype, typed)) throw Mismatch(numbered(what, index) + " has another dtype");
+    return typed;
+  }
 
   bool forgive(XLA_FFI_Error* error) const {
     if (error == nullptr) return true;
@@ -104,20 +143,26 @@ inline bool answered_version(XLA_FFI_CallFrame* frame) {
 
 // No exception may leave a handler: it would end the process.
 template <typename Function>
-XLA_FFI_Error* answer(XLA_FFI_CallFrame* frame, const Function& function) {
+XLA_FFI_Error* answer(const char* name, XLA_FFI_CallFrame* frame, const Function& function) {
   if (answered_version(frame)) return nullptr;
   const Call call(frame);
   try {
     function(call);
     return nullptr;
   } catch (const std::bad_alloc&) {
-    return call.out_of_memory();
+    return call.error(XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, name, "out of memory");
+  } catch (const std::exception& error) {
+    return call.error(XLA_FFI_Error_Code_INTERNAL, name, error.what());
+  } catch (...) {
+    return call.error(XLA_FFI_Error_Code_INTERNAL, name, "an unknown exception");
   }
 }
 
 // Declare `name` as a handler that runs `function(const Call&)`.
-#define NACRE_HANDLER(name, function) \
-  extern "C" XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) { return nacre::answer(frame, function); }
+#define NACRE_HANDLER(name, function)                       \
+  extern "C" XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) { \
+    return nacre::answer(#name, frame, function);            \
+  }
 
 // --- threads -------------------------------------------------------------------------------------
 
@@ -130,14 +175,15 @@ void parallel(const Call& call, int64_t count, const Body& body) {
   struct Shared {
     std::atomic<int64_t> next{0}, done{0};
     std::atomic<bool> failed{false};
+    std::exception_ptr failure;  // the first, whose place is seen once all pieces are done
     int64_t count;
     const Body* body;  // alive until every claimed piece is done
     void work() {
       for (int64_t i; (i = next.fetch_add(1)) < count;) {
         try {
           (*body)(i);
-        } catch (const std::bad_alloc&) {
-          failed = true;
+        } catch (...) {
+          if (!failed.exchange(true)) failure = std::current_exception();
         }
         done.fetch_add(1, std::memory_order_release);
       }
@@ -162,7 +208,7 @@ void parallel(const Call& call, int64_t count, const Body& body) {
   for (int turn = 0; shared->done.load(std::memory_order_acquire) < count; ++turn) {
     if (turn > 4096) std::this_thread::yield();
   }
-  if (shared->failed) throw std::bad_alloc();
+  if (shared->failed) std::rethrow_exception(shared->failure);
 }
 
 // --- memory --------------------------------------------------------------------------------------
