@@ -76,10 +76,15 @@ def caches() -> list[tuple[str, str]]:
 
 
 def native_kernels() -> list[tuple[str, str]]:
-    """The compiler for kernels in C++, and what it has built."""
-    from nacre.ops.kernels.native import build
+    """The compiler for kernels in C++, and of each kernel whether it is used, and when."""
+    from rich.markup import escape
 
-    return build.describe()
+    from nacre.ops.kernels.native import report
+
+    return [
+        (name, escape(text) if name else f"[dim]{escape(text)}[/]")
+        for name, text in report.describe()
+    ]
 
 
 def optional_packages() -> list[tuple[str, str]]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import re
+from pathlib import Path
 
+import jax
 import pytest
 
 from nacre.cli import doctor, main
+from nacre.ops.kernels.native import build, compiler
+from nacre.ops.kernels.native.table import KERNELS
 
 
 def output(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
@@ -70,6 +74,38 @@ def test_doctor_tells_versions_devices_caches_and_extras(
     text = output(capsys, ["doctor"])
     for word in ("nacre", "python", "jax", "numpy", "h5py", "cpu 0", "compiled programs", "data"):
         assert word in text
+
+
+def test_doctor_tells_of_every_kernel_whether_it_is_used_and_when(
+    capsys: pytest.CaptureFixture[str], cache_folder: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NACRE_NATIVE", "force")
+    text = re.sub(r"\s+", " ", output(capsys, ["doctor"]))
+    for kernel in KERNELS:
+        assert re.search(rf" {kernel.name} (used: |not used: \w+)", text)
+        assert kernel.serves in text
+        assert all(condition.text in text for condition in kernel.conditions)
+    monkeypatch.setenv("NACRE_KERNELS", "xla")
+    text = re.sub(r"\s+", " ", output(capsys, ["doctor"]))
+    assert text.count("not used: switched off by NACRE_NATIVE or NACRE_KERNELS") == len(KERNELS)
+
+
+def test_doctor_tells_why_no_kernel_is_used(
+    capsys: pytest.CaptureFixture[str], cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cache in (compiler.find_compiler, compiler.version):
+        cache.cache_clear()
+    monkeypatch.setattr(build, "_outcomes", {})
+    monkeypatch.setenv("NACRE_NATIVE", "force")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    text = re.sub(r"\s+", " ", output(capsys, ["doctor"]))
+    compiler.find_compiler.cache_clear()
+    assert text.count("not used: no C++ compiler found") == len(KERNELS)
+    monkeypatch.delenv("CXX")
+    monkeypatch.delenv("NACRE_NATIVE")
+    monkeypatch.setattr(jax, "device_count", lambda: 4)
+    text = re.sub(r"\s+", " ", output(capsys, ["doctor"]))
+    assert text.count("not used: needs one device, here are 4") == len(KERNELS)
 
 
 def test_doctor_gives_the_line_that_installs_what_is_missing(

@@ -11,7 +11,7 @@ import jax
 import pytest
 
 from nacre.core import compile_cache, private
-from nacre.ops.kernels.native import build
+from nacre.ops.kernels.native import build, compiler
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no owners of files")
 
@@ -23,9 +23,9 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.delenv("NACRE_COMPILE_CACHE", raising=False)
     before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", None)
-    build._build.cache_clear()
+    build._outcomes.clear()
     yield tmp_path
-    build._build.cache_clear()
+    build._outcomes.clear()
     jax.config.update("jax_compilation_cache_dir", before)
 
 
@@ -60,7 +60,8 @@ def test_a_linked_folder_is_not_used(cache):
     assert compile_cache.enable() is None
     with pytest.raises(private.NotPrivateError, match="a link"):
         private.make_private_folder(cache / "native")
-    assert "a link" in dict(build.describe())["cache folder"]
+    ready, reason = build.look("one", ())
+    assert not ready and "a link" in reason
 
 
 def test_a_folder_of_another_user_is_not_used(cache, monkeypatch):
@@ -81,10 +82,10 @@ def test_links_among_compiled_programs_are_taken_away(cache):
     assert (cache / "program").exists()
 
 
-@pytest.mark.skipif(not any(map(shutil.which, build.COMPILERS)), reason="no C++ compiler here")
+@pytest.mark.skipif(not any(map(shutil.which, compiler.COMPILERS)), reason="no C++ compiler here")
 def test_a_library_that_others_could_have_written_is_built_anew(cache, monkeypatch, tmp_path):
     (tmp_path / "one.cc").write_text('extern "C" int one() { return 1; }')
-    monkeypatch.setattr(build, "SOURCES", tmp_path)
+    monkeypatch.setattr(compiler, "SOURCES", tmp_path)
     previous = os.umask(0o002)
     try:
         first = build.build("one", ("one.cc",))
@@ -93,15 +94,14 @@ def test_a_library_that_others_could_have_written_is_built_anew(cache, monkeypat
     assert first.path is not None, first.reason
     assert (mode(first.path), mode(first.path.parent)) == (0o700, 0o700)
     stem = first.path.name.rsplit("-", 1)[0]
-    assert build._find(first.path.parent, stem) == first.path
+    assert list(build._whole_files(first.path.parent, stem)) == [first.path]
     first.path.chmod(0o777)  # its name still holds its hash
-    assert build._find(first.path.parent, stem) is None
-    assert not first.path.exists()
-    build._build.cache_clear()
+    assert not list(build._whole_files(first.path.parent, stem))
+    build._outcomes.clear()
     again = build.build("one", ("one.cc",)).path
     again.rename(cache / "kept.so")
     again.symlink_to(cache / "kept.so")
-    assert build._find(again.parent, stem) is None
+    assert not list(build._whole_files(again.parent, stem))
     assert (cache / "kept.so").exists()
     (cache / "kept.so").rename(again)
     of_another_user(monkeypatch)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre.ops.kernels import convolution_native
+from nacre.ops.kernels.native import library
 from nacre.ops.kernels.placement import current_placement, own_program, plain_xla
 
 X = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
@@ -17,7 +17,7 @@ X = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
 def compiled(monkeypatch):
     """Native kernels on the many devices of the tests, or no test."""
     monkeypatch.setenv("NACRE_NATIVE", "force")
-    if not convolution_native.targets():
+    if not library.CONVOLUTION.targets():
         pytest.skip("no native kernels: `nacre doctor` tells why")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nacre.ops.kernels import attention, products
-from nacre.ops.kernels.native import build
+from nacre.ops.kernels.native import library, table
 from tests.ops.test_kernels import assert_close, gradients, random
 
 CASES = [  # batch, targets, sources, heads, key heads, head size, value size, causal, mask's shape
@@ -25,8 +25,8 @@ CASES = [  # batch, targets, sources, heads, key heads, head size, value size, c
 def compiled(monkeypatch):
     """Native kernels on the many devices of the tests, or no test."""
     monkeypatch.setenv("NACRE_NATIVE", "force")
-    if not attention.targets():
-        pytest.skip(f"no native kernels: {build.build('attention', attention.SOURCES)}")
+    if not library.ATTENTION.targets():
+        pytest.skip(f"no native kernels: {library.ATTENTION.outcome().reason}")
 
 
 def arrays_of(case):
@@ -87,6 +87,10 @@ def test_a_mask_of_another_shape_never_reaches_the_compiled_kernel(mask, compile
         ).block_until_ready()
 
 
+def fits(query, key, value, mask=None):
+    return not table.ATTENTION.refusal(table.AttentionWork(query, key, value, mask=mask))
+
+
 def test_keys_of_another_shape_never_reach_the_compiled_kernel(compiled):
     query, key, value = arrays_of(CASES[0])[0]
     for wrong in (
@@ -94,9 +98,9 @@ def test_keys_of_another_shape_never_reach_the_compiled_kernel(compiled):
         (query, key[..., :8], value),
         (query, key, value[:, :9]),
     ):
-        assert not attention.fits(*wrong)
-    assert not attention.fits(query[:, :, :3], key[:, :, :2], value[:, :, :2])
-    assert attention.fits(query, key[:, :, :2], value[:, :, :2], jnp.ones((64,), bool))
+        assert not fits(*wrong)
+    assert not fits(query[:, :, :3], key[:, :, :2], value[:, :, :2])
+    assert fits(query, key[:, :, :2], value[:, :, :2], jnp.ones((64,), bool))
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (2, 5, 4), (2, 1, 3, 4)])

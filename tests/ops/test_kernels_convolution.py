@@ -9,11 +9,9 @@ import pytest
 
 from nacre.ops.kernels import (
     convolution,
-    convolution_native,
     pooling,
-    pooling_native,
 )
-from nacre.ops.kernels.native import build
+from nacre.ops.kernels.native import library
 from tests.ops.test_kernels import (
     CONVOLUTIONS,
     QUICK,
@@ -55,8 +53,8 @@ CASES = [
 def compiled(monkeypatch):
     """Native kernels on the many devices of the tests, or no test."""
     monkeypatch.setenv("NACRE_NATIVE", "force")
-    if not convolution_native.targets():
-        pytest.skip(f"no native kernels: {build.build('convolution', convolution_native.SOURCES)}")
+    if not library.CONVOLUTION.targets():
+        pytest.skip(f"no native kernels: {library.CONVOLUTION.outcome().reason}")
 
 
 def in_loop(case):
@@ -174,7 +172,7 @@ def test_compiled_maximum_gives_the_numbers_of_the_plain_form(case, batch, monke
     step = jax.grad(lambda x: jnp.sum(jnp.sin(ours(x))))
     assert str(jax.make_jaxpr(step)(x)).count("ffi_call[") == 2
     got = gradients(ours, x)
-    monkeypatch.setattr(pooling_native, "targets", dict)
+    monkeypatch.setenv("NACRE_NATIVE", "0")
     assert_close(got, gradients(lambda x: ours(x), x))
 
 
@@ -184,7 +182,7 @@ def test_compiled_maximum_has_second_derivatives_and_a_map(monkeypatch):
     slope = lambda x: jax.grad(lambda x: jnp.sum(jax.vmap(ours)(x) ** 3))(x)
     twice = lambda x: jax.grad(lambda x: jnp.vdot(slope(x), direction))(x)
     got = slope(x), twice(x)
-    monkeypatch.setattr(pooling_native, "targets", dict)
+    monkeypatch.setenv("NACRE_NATIVE", "0")
     assert_close(got, (slope(x), twice(x)))
 
 
@@ -192,7 +190,7 @@ def test_nothing_but_infinities_and_a_nan(monkeypatch):
     x = jnp.full((1, 4, 4, LANES), -jnp.inf).at[0, 1, 1, 0].set(jnp.nan).at[0, 2].set(jnp.inf)
     ours = functools.partial(pooling.max_pool, window=(2, 2), strides=(1, 1), placement="loop")
     got = ours(x)
-    monkeypatch.setattr(pooling_native, "targets", dict)
+    monkeypatch.setenv("NACRE_NATIVE", "0")
     np.testing.assert_array_equal(got, ours(x))
     assert np.isnan(got).sum() == 4
 
@@ -236,7 +234,7 @@ def test_switches_turn_the_compiled_kernels_off(name, monkeypatch):
 
 
 def test_without_a_compiler_the_numbers_come_from_plain_jax(monkeypatch):
-    monkeypatch.setattr(convolution_native, "targets", dict)
+    monkeypatch.setenv("NACRE_NATIVE", "0")
     assert calls("loop") == [0, 0]
 
 

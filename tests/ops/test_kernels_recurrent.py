@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from nacre.layers.recurrent import whole_sequence
-from nacre.ops.kernels import placement, recurrent, recurrent_native
-from nacre.ops.kernels.native import build
+from nacre.ops.kernels import placement, recurrent
+from nacre.ops.kernels.native import library
 from tests.ops.test_kernels import assert_close, gradients, joined, plain_options, random
 from tests.tiers import first_of_each_is_quick
 
@@ -32,8 +32,8 @@ KINDS = list(FUNCTIONS)
 def compiled(monkeypatch):
     """Native kernels on the many devices of the tests, or no test."""
     monkeypatch.setenv("NACRE_NATIVE", "force")
-    if not recurrent_native.targets():
-        pytest.skip(f"no native kernels: {build.build('recurrent', recurrent_native.SOURCES)}")
+    if not library.RECURRENT.targets():
+        pytest.skip(f"no native kernels: {library.RECURRENT.outcome().reason}")
 
 
 def case(kind, sizes):

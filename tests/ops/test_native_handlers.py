@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nacre.ops.kernels import attention, convolution_native, pooling_native, recurrent_native
+from nacre.ops.kernels.native.library import LIBRARIES
 
 X = jnp.ones((1, 2, 2, 16), jnp.float32)
 NUMBERS = jnp.asarray(
@@ -23,8 +23,7 @@ Y, WINNERS = (
 
 @pytest.fixture(scope="module")
 def targets():
-    libraries = (attention, convolution_native, pooling_native, recurrent_native)
-    found = {name: target for library in libraries for name, target in library.targets().items()}
+    found = {name: target for each in LIBRARIES for name, target in each.targets().items()}
     if not found:
         pytest.skip("no compiled kernels: `nacre doctor` tells why")
     return found

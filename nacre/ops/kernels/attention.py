@@ -16,12 +16,7 @@ import numpy as np
 from jax import Array, lax
 
 from nacre.ops.kernels import placement as places
-from nacre.ops.kernels.native import build
-
-SOURCES = ("attention.cc", "products.h", "handler.h")
-HANDLERS = ("attention_forward", "attention_backward")
-LARGEST_HEAD = 256  # panels of longer heads leave the cache
-LARGEST_LENGTH = 8192
+from nacre.ops.kernels.native import library, table
 
 
 def attention(
@@ -49,9 +44,11 @@ def attention(
         bias, mask  broadcast to (batch, heads, targets, sources)
         returns     (batch, targets, heads, head_dim)
     """
-    if bias is None and soft_cap is None and fits(query, key, value, mask):
+    work = table.AttentionWork(query, key, value, bias, mask, soft_cap)
+    use = table.ATTENTION.use(work, placement)
+    if use != "never":
         mask = None if mask is None else jnp.expand_dims(mask, tuple(range(4 - mask.ndim)))
-        return _run(float(scale), is_causal, placement != "plain", query, key, value, mask)
+        return _run(float(scale), is_causal, use == "always", query, key, value, mask)
     return plain_attention(
         query, key, value, bias, mask, scale=scale, is_causal=is_causal, soft_cap=soft_cap
     )
@@ -92,44 +89,6 @@ def plain_attention(
 
 
 # --- the compiled kernel --------------------------------------------------------------------------
-
-
-def targets() -> dict[str, str]:
-    """Call targets by handler; empty without a compiler or with native kernels switched off."""
-    return {} if build.is_switched_off() else build.register("attention", SOURCES, HANDLERS)
-
-
-def fits(query: Array, key: Array, value: Array, mask: Array | None = None) -> bool:
-    """Tell whether the compiled kernel can take this work, and wins."""
-    sizes = (*query.shape, *key.shape, *value.shape)
-    if not places.uses_cpu_kernels() or not all(isinstance(size, int) for size in sizes):
-        return False
-    if 0 in sizes or any(array.dtype != jnp.float32 for array in (query, key, value)):
-        return False
-    if max(query.shape[-1], value.shape[-1]) > LARGEST_HEAD or key.shape[1] > LARGEST_LENGTH:
-        return False
-    if query.shape[1] < 8 or key.shape[0] * key.shape[2] < build.cores():
-        return False  # too few rows to share a packed key, or too few heads for the cores
-    return _agree(query, key, value, mask) and build.is_alone() and bool(targets())
-
-
-def _agree(query: Array, key: Array, value: Array, mask: Array | None) -> bool:
-    """Tell whether the shapes fit each other, as compiled code trusts them.
-
-    Where they do not, plain XLA broadcasts, or says what is wrong.
-    """
-    batch, targets, heads, size = query.shape
-    sources, key_heads = key.shape[1:3]
-    if key.shape != (batch, sources, key_heads, size) or heads % key_heads:
-        return False
-    if value.shape[:3] != key.shape[:3]:
-        return False
-    if mask is None:
-        return True
-    if mask.dtype != bool or mask.ndim > 4:
-        return False
-    whole = (batch, heads, targets, sources)[4 - mask.ndim :]
-    return all(size in (1, full) for size, full in zip(mask.shape, whole, strict=True))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
@@ -206,5 +165,5 @@ def _call(handler: str, shapes: list[Any], arguments: list[Any], causal: bool) -
     mask = arguments[4]
     arguments[4] = jnp.zeros((0,), bool) if mask is None else mask
     results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    call = jax.ffi.ffi_call(targets()[handler], results, vmap_method="sequential")
+    call = library.ATTENTION.call(handler, results)
     return call(*arguments, causal=np.int64(causal), masked=np.int64(mask is not None))

@@ -23,6 +23,7 @@ from nacre.ops.kernels.convolution_geometry import (
     explicit_padding,
     transposed_axis,
 )
+from nacre.ops.kernels.native import table
 
 
 def convolution(
@@ -57,7 +58,7 @@ def convolution(
         return lowerings.plain_conv(x, kernel, strides, padding, dilation, groups)
     pairs = explicit_padding(padding, x.shape[1:-1], window, strides, dilation)
     placement = placement or places.current_placement()
-    use = native.use(placement, x, kernel)
+    use = table.CONVOLUTION.use(table.ConvolutionWork(x, kernel), placement)
     geometry = Geometry(
         x.shape[1:-1], window, strides, pairs, dilation, groups, placement, native=use
     )
@@ -103,7 +104,7 @@ def transposed_convolution(
     if not places.uses_cpu_kernels() or not agree or not _has_work((*x.shape, *kernel.shape)):
         return lowerings.transposed_conv(x, kernel, strides, pairs, dilation, sizes)
     placement = placement or places.current_placement()
-    use = native.use(placement, x, kernel)
+    use = table.CONVOLUTION.use(table.ConvolutionWork(x, kernel), placement)
     geometry = Geometry(sizes, window, strides, pairs, dilation, 1, placement, native=use)
     return _input_gradient(geometry, x, kernel.astype(x.dtype))
 

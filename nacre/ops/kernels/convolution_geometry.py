@@ -3,13 +3,13 @@
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Self
 
 from nacre.ops.kernels import placement as places
+from nacre.ops.kernels.native.table import Use
 
 Pairs = tuple[tuple[int, int], ...]
 Padding = str | Sequence[tuple[int, int]]
-NativeUse = Literal["never", "in gradients", "always"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Windows:
     padding: Pairs
     dilation: tuple[int, ...]
     # Where the compiled kernels take part:
-    native: NativeUse = dataclasses.field(default="never", kw_only=True)
+    native: Use = dataclasses.field(default="never", kw_only=True)
 
     @property
     def in_gradients(self) -> Self:

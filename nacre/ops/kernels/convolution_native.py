@@ -8,43 +8,15 @@ compiler the lowerings in plain JAX give the same numbers to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from nacre.ops.kernels import placement as places
-from nacre.ops.kernels.convolution_geometry import Geometry, NativeUse
-from nacre.ops.kernels.native import build
-
-SOURCES = ("convolution.cc", "depthwise.h", "handler.h", "sliding.h")
-HANDLERS = ("convolution_slide", "convolution_collect")
-LARGEST = 2**31 - 1  # sizes travel as 32-bit numbers
-
-
-def targets() -> dict[str, str]:
-    """Call targets by handler; empty without a compiler or with native kernels switched off."""
-    return {} if build.is_switched_off() else build.register("convolution", SOURCES, HANDLERS)
-
-
-def use(
-    placement: places.Placement,
-    *arrays: Array,
-    library: Callable[[], dict[str, str]] | None = None,
-) -> NativeUse:
-    """Where the compiled kernels take part: nowhere, in gradients, or everywhere.
-
-    Outside nacre's own programs a forward pass may be on its way to another machine; a gradient is
-    not. One device only: XLA cannot divide a call it does not know.
-    """
-    sizes = [size for array in arrays for size in array.shape]
-    if arrays[0].dtype != jnp.float32 or 0 in sizes or max(sizes) > LARGEST:
-        return "never"
-    if not build.is_alone() or not places.uses_cpu_kernels() or not (library or targets)():
-        return "never"
-    return "in gradients" if placement == "plain" else "always"
+from nacre.ops.kernels.convolution_geometry import Geometry
+from nacre.ops.kernels.native import library
 
 
 def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
@@ -74,7 +46,7 @@ def _call(
     handler: str, shape: tuple[int, ...], a: Array, b: Array, numbers: np.ndarray, **attributes
 ) -> Array:
     result = jax.ShapeDtypeStruct(shape, jnp.float32)
-    call = jax.ffi.ffi_call(targets()[handler], result, vmap_method="sequential")
+    call = library.CONVOLUTION.call(handler, result)
     return call(a, b, jnp.asarray(numbers), **attributes)
 
 

@@ -22,9 +22,7 @@ from nacre.ops.kernels import convolution_native as native
 from nacre.ops.kernels import placement as places
 from nacre.ops.kernels import pooling_native
 from nacre.ops.kernels.convolution_geometry import Geometry, Pairs, Windows, same_pair
-
-MAX_TAPS = 64  # a larger window would make a program of that many slices; plain XLA takes it
-VECTOR = 16  # the compiled kernels' vectors lie along the channels
+from nacre.ops.kernels.native import table
 
 
 def max_pool(
@@ -49,10 +47,8 @@ def max_pool(
     strides = window if strides is None else tuple(strides)
     if _has_fast_path(x, window):
         windows = _windows(x, window, strides, padding)
-        if x.shape[-1] >= VECTOR and not windows.tiles:
-            placement = placement or places.current_placement()
-            use = native.use(placement, x, library=pooling_native.targets)
-            windows = dataclasses.replace(windows, native=use)
+        use = table.MAX_POOLING.use(_work(windows, x), placement or places.current_placement())
+        windows = dataclasses.replace(windows, native=use)
         return _max_pool(windows, x)
     return _reduce_window(x, _lowest(x.dtype), lax.max, window, strides, padding)
 
@@ -80,9 +76,9 @@ def average_pool(
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     if _has_fast_path(x, window):
         windows = _windows(x, window, strides, padding)
-        placement = placement or places.current_placement()
-        if _compiled_wins(windows, wide.shape[-1]):
-            windows = dataclasses.replace(windows, native=native.use(placement, wide))
+        place = placement or places.current_placement()
+        use = table.AVERAGE_POOLING.use(_work(windows, wide), place)
+        windows = dataclasses.replace(windows, native=use)
         return (_sum_pool(windows, wide) * _inverse_counts(windows)).astype(x.dtype)
     add = lambda array: _reduce_window(
         array, np.zeros((), array.dtype), lax.add, window, strides, padding
@@ -95,7 +91,7 @@ def average_pool(
 def _has_fast_path(x: Array, window: tuple[int, ...]) -> bool:
     static = all(isinstance(size, int) for size in x.shape)
     floating = jnp.issubdtype(x.dtype, jnp.floating)
-    return places.uses_cpu_kernels() and static and floating and math.prod(window) <= MAX_TAPS
+    return places.uses_cpu_kernels() and static and floating and math.prod(window) <= table.MAX_TAPS
 
 
 def _windows(
@@ -353,9 +349,8 @@ _sum_pool_transpose.defvjp(
 )
 
 
-def _compiled_wins(windows: Windows, channels: int) -> bool:
-    """Small tiles are as fast in plain JAX."""
-    return channels >= VECTOR and not (windows.tiles and math.prod(windows.window) < 9)
+def _work(windows: Windows, x: Array) -> table.PoolingWork:
+    return table.PoolingWork(x, math.prod(windows.window), windows.tiles)
 
 
 def _as_depthwise(windows: Windows, array: Array) -> Geometry:

@@ -16,15 +16,7 @@ from jax import Array
 
 from nacre.ops.kernels import convolution_native
 from nacre.ops.kernels.convolution_geometry import Geometry
-from nacre.ops.kernels.native import build
-
-SOURCES = ("pooling.cc", "sliding.h", "handler.h")
-HANDLERS = ("pooling_highest", "pooling_put")
-
-
-def targets() -> dict[str, str]:
-    """Call targets by handler; empty without a compiler or with native kernels switched off."""
-    return {} if build.is_switched_off() else build.register("pooling", SOURCES, HANDLERS)
+from nacre.ops.kernels.native import library
 
 
 def highest(geometry: Geometry, x: Array) -> Array:
@@ -53,5 +45,5 @@ def _output(geometry: Geometry, x: Array, dtype=jnp.float32) -> jax.ShapeDtypeSt
 def _call(handler: str, results: list, geometry: Geometry, *arrays: Array, **attributes):
     batch, channels = arrays[0].shape[0], arrays[0].shape[-1]
     numbers = convolution_native.shape_numbers(geometry, batch, channels, channels)
-    call = jax.ffi.ffi_call(targets()[handler], results, vmap_method="sequential")
+    call = library.POOLING.call(handler, results)
     return call(*arrays, jnp.asarray(numbers), **attributes)

@@ -72,11 +72,11 @@ def lstm(
         Hochreiter & Schmidhuber 1997; gate order and mask rule as in Keras 3.
     """
     weights, options = (kernel, recurrent_kernel, bias), (return_sequences, zero_output_for_mask)
-    if _is_fast(activation, recurrent_activation):
-        cell, kernel_of = LSTM_CELL, native.kernel("lstm", LSTM_CELL, x, weights, placement)
-    else:
+    classic = _is_fast(activation, recurrent_activation)
+    cell = LSTM_CELL
+    if not classic:
         cell = plain_lstm(_callable(activation), _callable(recurrent_activation))
-        kernel_of = None
+    kernel_of = native.kernel("lstm", cell, x, weights, placement, classic)
     outputs, (h, c) = run(cell, kernel_of, x, (h0, c0), weights, mask, reverse, *options)
     return outputs, h, c
 
@@ -117,14 +117,13 @@ def gru(
         Cho et al. 2014, arXiv:1406.1078 (v1 for reset_after=True); gate order as in Keras 3.
     """
     weights, options = (kernel, recurrent_kernel, bias), (return_sequences, zero_output_for_mask)
-    kernel_of = None
-    if _is_fast(activation, recurrent_activation):
+    classic = _is_fast(activation, recurrent_activation)
+    if classic:
         cell = GRU_AFTER_CELL if reset_after else GRU_BEFORE_CELL
-        if reset_after:
-            kernel_of = native.kernel("gru", cell, x, weights, placement)
     else:
         plain = plain_gru_after if reset_after else plain_gru_before
         cell = plain(_callable(activation), _callable(recurrent_activation))
+    kernel_of = native.kernel("gru", cell, x, weights, placement, classic and reset_after)
     outputs, (h,) = run(cell, kernel_of, x, (h0,), weights, mask, reverse, *options)
     return outputs, h
 
@@ -156,10 +155,9 @@ def simple_rnn(
         returns           outputs (batch, time, units) or (batch, units), h (batch, units)
     """
     weights, options = (kernel, recurrent_kernel, bias), (return_sequences, zero_output_for_mask)
-    if _is_fast(activation):
-        cell, kernel_of = SIMPLE_CELL, native.kernel("simple", SIMPLE_CELL, x, weights, placement)
-    else:
-        cell, kernel_of = plain_simple(_callable(activation)), None
+    classic = _is_fast(activation)
+    cell = SIMPLE_CELL if classic else plain_simple(_callable(activation))
+    kernel_of = native.kernel("simple", cell, x, weights, placement, classic)
     outputs, (h,) = run(cell, kernel_of, x, (h0,), weights, mask, reverse, *options)
     return outputs, h
 

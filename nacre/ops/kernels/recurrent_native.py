@@ -22,48 +22,26 @@ from jax import Array
 
 from nacre.ops.kernels import placement as places
 from nacre.ops.kernels import recurrent_loops as loops
-from nacre.ops.kernels.native import build
+from nacre.ops.kernels.native import library, table
 from nacre.ops.kernels.recurrent_loops import Cell, States, time_major, time_major_mask
 
-SOURCES = ("recurrent.cc", "products.h", "handler.h")
-HANDLERS = tuple(
-    f"{kind}_{way}" for kind in ("lstm", "gru", "simple") for way in ("forward", "backward")
-)
 GATES = {"lstm": 4, "gru": 3, "simple": 1}
 Weights = tuple[Array, Array, Array | None]
-# With fewer rows and more units a forward pass alone is faster by scans: LSTM(512), 20 steps, one
-# row, 0.93 ms against 0.66; with 256 units 0.19 against 0.21.
-FEW_ROWS, SMALL_UNITS = 4, 256
-
-
-def targets() -> dict[str, str]:
-    """Call targets by handler; empty without a compiler or with native kernels switched off."""
-    return {} if build.is_switched_off() else build.register("recurrent", SOURCES, HANDLERS)
-
-
-def fits(kind: str, x: Array, weights: Weights) -> bool:
-    """Tell whether the compiled kernel can take this work, and wins."""
-    sizes = (*x.shape, *weights[1].shape)
-    if not places.uses_cpu_kernels() or not all(isinstance(size, int) for size in sizes):
-        return False
-    if 0 in sizes or any(w is not None and w.dtype == jnp.float64 for w in (x, *weights)):
-        return False
-    return build.is_alone() and bool(targets())
 
 
 def kernel(
-    kind: str, cell: Cell, x: Array, weights: Any, placement: places.Placement
+    kind: str,
+    cell: Cell,
+    x: Array,
+    weights: Any,
+    placement: places.Placement,
+    is_classic: bool,
 ) -> Callable[..., tuple[Array, States]] | None:
-    """The function for `recurrent_loops.run`, or None where the scans are to be taken.
-
-    Outside nacre's own programs (`placement='plain'`) only gradients use the compiled kernel: a
-    forward pass may be on its way to another machine.
-    """
-    if not fits(kind, x, weights):
+    """The function for `recurrent_loops.run`, or None where the scans are to be taken."""
+    use = table.RECURRENT.use(table.RecurrentWork(x, weights, is_classic), placement)
+    if use == "never":
         return None
-    # One or two rows read the kernel as often as packing it costs, when it fills the cache.
-    wins = x.shape[0] >= FEW_ROWS or weights[1].shape[0] <= SMALL_UNITS
-    run = functools.partial(_run, kind, cell, placement != "plain" and wins)
+    run = functools.partial(_run, kind, cell, use == "always")
     scans = functools.partial(loops.run_loops, cell)
     # Known only here: states, the mask, and all in working precision.
     return lambda sequences, *arrays: (run if _agree(kind, *arrays) else scans)(sequences, *arrays)
@@ -182,7 +160,7 @@ def _call(handler: str, shapes: list[tuple[int, ...]], arguments: list[Any], **a
     """Call a handler; an argument that is None becomes an empty array."""
     arguments = [jnp.zeros((0,), jnp.float32) if a is None else a for a in arguments]
     results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    call = jax.ffi.ffi_call(targets()[handler], results, vmap_method="sequential")
+    call = library.RECURRENT.call(handler, results)
     return call(*arguments, **{name: np.int64(value) for name, value in attributes.items()})
 
 

@@ -5,29 +5,28 @@ compiler, its flags, the processor and jaxlib's interface; so nothing stale is e
 also holds a hash of the file itself, as mapping a damaged one could end the process. It is written
 beside its place and moved there, so that a second process sees all of it or nothing. As its code is
 run, folder and file must be this user's own: mode 0700, no links (`core.private`).
-A build takes one to three seconds, the first time a program needs the kernel. What does not work
-here (no compiler, one that fails or hangs, a folder that cannot be written) never stops anybody:
-there is no library then, and `nacre doctor` says why.
+A build takes one to three seconds, the first time a program needs the kernel. Of several processes
+one builds, under a lock that ends with its process; the others wait a few seconds for it, and what
+they trace after that takes the plain form. What does not work here (no compiler, one that fails or
+hangs, a folder that cannot be written) never stops anybody: there is no library then, and
+`nacre doctor` says why.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
+import dataclasses
 import hashlib
 import os
-import platform
 import shlex
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jax
@@ -40,29 +39,45 @@ from nacre.core.private import (
     make_private_folder,
     read_private_file,
 )
+from nacre.ops.kernels.native import compiler
 
-SOURCES = Path(__file__).parent
-FLAGS = ("-O3", "-std=c++17", "-fno-math-errno", "-fPIC", "-shared", "-pthread")
-# The first that the compiler and its assembler take; the last one always works.
-TUNINGS = (("-march=native",), ("-mcpu=native",), ())
-COMPILERS = ("c++", "g++", "clang++")
-TIMEOUT_SECONDS = 120  # a compiler that hangs must not stop anybody for long
-VERSION_SECONDS = 10
+try:
+    import fcntl
+except ImportError:  # on Windows, where nothing is built
+    fcntl = None
+
 RETRY_SECONDS = 24 * 3600  # a full disk, or too little memory, may have been the reason
+# For a build of another process or thread: it takes one to three. Who waited longer than a build of
+# one's own takes would lose by the kernel.
+WAIT_SECONDS = 5.0
+LOOK_SECONDS = 0.02
 # A home folder that nobody knows is a RuntimeError.
 _REASONS = (OSError, RuntimeError, subprocess.SubprocessError)
 _OFF = ("0", "off", "false", "no")
 
-_lock = threading.RLock()
-
 
 @dataclass(frozen=True)
 class Outcome:
-    """A library, or the reason why there is none."""
+    """A library, or the reason why there is none.
+
+    Args:
+        is_final: False while somebody else builds it: then the next program asks again.
+        targets: The call target of each handler, for `jax.ffi.ffi_call`.
+    """
 
     library: ctypes.CDLL | None
     path: Path | None
     reason: str
+    is_final: bool = True
+    targets: Mapping[str, str] = field(default_factory=dict)
+
+
+Key = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+_outcomes: dict[Key, Outcome] = {}
+_locks: dict[Key, threading.Lock] = {}
+_waited: set[Key] = set()  # who has waited in vain does not do it for every program again
+_targets: set[str] = set()  # those that XLA knows
 
 
 def is_switched_off() -> bool:
@@ -88,197 +103,220 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def build(name: str, sources: tuple[str, ...]) -> Outcome:
+def build(name: str, sources: tuple[str, ...], handlers: tuple[str, ...] = ()) -> Outcome:
     """Compile and load a library, or find it in the cache; say why not otherwise.
 
     Args:
         name: Name of the library, part of its file name.
         sources: Files of this folder; the headers among them only enter the hash.
+        handlers: Its functions that become call targets of XLA on the CPU. A target's name ends
+            with the library's hash: a compiled program that JAX keeps on disk cannot meet another
+            version of the kernel.
     """
-    with _lock:
-        return _build(name, sources)
+    key = (name, sources, handlers)
+    if key in _outcomes:
+        return _outcomes[key]
+    lock = _locks.setdefault(key, threading.Lock())
+    if not lock.acquire(timeout=WAIT_SECONDS):
+        return _busy("another thread")
+    try:
+        if key not in _outcomes:
+            outcome = _register(
+                _build(name, sources, 0 if key in _waited else WAIT_SECONDS), handlers
+            )
+            if not outcome.is_final:
+                _waited.add(key)
+                return outcome
+            _outcomes[key] = outcome
+        return _outcomes[key]
+    finally:
+        lock.release()
 
 
-def register(name: str, sources: tuple[str, ...], handlers: tuple[str, ...]) -> dict[str, str]:
-    """Make the library's handlers call targets of XLA on the CPU.
+def look(name: str, sources: tuple[str, ...], handlers: tuple[str, ...] = ()) -> tuple[bool, str]:
+    """Whether there is a library or can be, and in words; nothing is built or changed for it."""
+    if outcome := _outcomes.get((name, sources, handlers)):
+        return outcome.library is not None, outcome.reason
+    try:
+        if reason := _unable():
+            return False, reason
+        folder = cache_home() / "native"
+        if os.path.lexists(folder):
+            check_private_folder(folder)
+        stem = _stem(name, sources)
+        if any(_whole_files(folder, stem)):
+            return True, "built"
+        failed = folder / f"{stem}.failed"
+        if _has_failed(failed):
+            return False, f"did not compile, see {failed}"
+    except _REASONS as error:
+        return False, f"{type(error).__name__}: {error}"
+    nearest = next((each for each in (folder, *folder.parents) if each.exists()), folder)
+    if not os.access(nearest, os.W_OK):
+        return False, f"{nearest} cannot be written; NACRE_CACHE names another folder"
+    return True, "will be built when first needed"
 
-    Returns:
-        The target of each handler, for `jax.ffi.ffi_call`; empty when there is no library. A
-        target's name ends with the library's hash: a compiled program that JAX keeps on disk
-        cannot meet another version of the kernel.
-    """
-    with _lock:
-        return _register(name, sources, handlers)
+
+def _busy(by: str) -> Outcome:
+    return Outcome(None, None, f"{by} is building it", is_final=False)
 
 
-@functools.cache
-def _register(name: str, sources: tuple[str, ...], handlers: tuple[str, ...]) -> dict[str, str]:
-    outcome = _build(name, sources)
+def _register(outcome: Outcome, handlers: tuple[str, ...]) -> Outcome:
     if outcome.library is None or outcome.path is None:
-        return {}
+        return outcome
     mark = outcome.path.stem.split("-")[-2]
     targets = {handler: f"nacre_{handler}_{mark}" for handler in handlers}
     try:
         for handler, target in targets.items():
-            capsule = jax.ffi.pycapsule(getattr(outcome.library, handler))
-            jax.ffi.register_ffi_target(target, capsule, platform="cpu")
-    except (AttributeError, RuntimeError, ValueError):  # jaxlib does not know this interface
-        return {}
-    return targets
+            if target not in _targets:
+                capsule = jax.ffi.pycapsule(getattr(outcome.library, handler))
+                jax.ffi.register_ffi_target(target, capsule, platform="cpu")
+                _targets.add(target)
+    except (AttributeError, RuntimeError, ValueError) as error:
+        reason = f"jaxlib {jaxlib.__version__} does not take it: {error}"
+        return Outcome(None, outcome.path, reason)
+    return dataclasses.replace(outcome, targets=targets)
 
 
-@functools.cache
-def _build(name: str, sources: tuple[str, ...]) -> Outcome:
-    if sys.platform == "win32":
-        return Outcome(None, None, "not on Windows")
-    compiler = find_compiler()
-    if not compiler:
-        return Outcome(None, None, "no C++ compiler found (c++, g++ or clang++)")
+def _build(name: str, sources: tuple[str, ...], wait_seconds: float) -> Outcome:
     try:
-        version = _version(compiler)
-        if version is None:
-            return Outcome(None, None, f"{shlex.join(compiler)} gives no version")
+        if reason := _unable():
+            return Outcome(None, None, reason)
         folder = make_private_folder(cache_home() / "native")
-        stem = f"{name}-{_mark(compiler, version, sources)}"
-        path, failed = _find(folder, stem), folder / f"{stem}.failed"
-        if path is None:
-            if failed.exists() and time.time() - failed.stat().st_mtime < RETRY_SECONDS:
-                return Outcome(None, None, f"did not compile, see {failed}")
-            path, said = _compile(compiler, sources, folder, stem)
-            if path is None:
-                failed.write_text(said, encoding="utf-8")
-                return Outcome(None, None, f"did not compile, see {failed}")
-            failed.unlink(missing_ok=True)
-        return Outcome(ctypes.CDLL(str(path)), path, "ready")
+        stem = _stem(name, sources)
+        found = _load(folder, stem)
+        if found is not None:
+            return found
+        with _only_builder(folder / f"{name}.lock", wait_seconds) as is_only:
+            if not is_only:
+                return _busy("another process")
+            # Whoever held the lock before may have built it, or failed.
+            return _load(folder, stem) or _build_anew(sources, folder, stem)
     except _REASONS as error:
         return Outcome(None, None, f"{type(error).__name__}: {error}")
 
 
-@functools.cache
-def find_compiler() -> tuple[str, ...]:
-    """The C++ compiler, its path and then flags: the variable `CXX`, else the first one found."""
-    wanted = os.environ.get("CXX", "").strip()
-    try:
-        words = [[wanted], shlex.split(wanted)] if wanted else [[each] for each in COMPILERS]
-    except ValueError:  # a quotation mark without its second
-        return ()
-    for first, *flags in words:
-        if path := shutil.which(first):
-            return path, *flags
-    return ()
+def _unable() -> str:
+    """Why nothing can be built here; or an empty text."""
+    if sys.platform == "win32":
+        return "not on Windows"
+    command = compiler.find_compiler()
+    if not command:
+        return compiler.NONE_FOUND
+    if compiler.version(command) is None:
+        return f"{shlex.join(command)} gives no version"
+    return ""
 
 
-def describe() -> list[tuple[str, str]]:
-    """What a report on this installation says: names and values; nothing is built for it."""
-    compiler = shlex.join(find_compiler())
-    rows = [("compiler", compiler or "none found: kernels run in plain XLA")]
-    if is_switched_off():
-        rows.append(("native kernels", "switched off by NACRE_NATIVE or NACRE_KERNELS"))
-    try:
-        folder = cache_home() / "native"
-    except RuntimeError as error:
-        return [*rows, ("built", f"nothing: {error} Set NACRE_CACHE to a folder.")]
-    if os.path.lexists(folder):
+def _stem(name: str, sources: tuple[str, ...]) -> str:
+    return f"{name}-{compiler.mark(sources)}"
+
+
+def _has_failed(mark: Path) -> bool:
+    return mark.exists() and time.time() - mark.stat().st_mtime < RETRY_SECONDS
+
+
+def _load(folder: Path, stem: str) -> Outcome | None:
+    """What is known of a library; None when it is to be built."""
+    failed = folder / f"{stem}.failed"
+    if _has_failed(failed):
+        return Outcome(None, None, f"did not compile, see {failed}")
+    for path in _whole_files(folder, stem):
+        with contextlib.suppress(OSError):  # such as one of another system's C library
+            return Outcome(ctypes.CDLL(str(path)), path, "ready")
+    return None
+
+
+def _build_anew(sources: tuple[str, ...], folder: Path, stem: str) -> Outcome:
+    """Build a library in place of those of its name, which are damaged or cannot be loaded."""
+    failed = folder / f"{stem}.failed"
+    for path in folder.glob(f"{stem}-*.so"):
+        path.unlink(missing_ok=True)
+    path, said = _compile(sources, folder, stem)
+    if path is not None:
         try:
-            check_private_folder(folder)
+            library = ctypes.CDLL(str(path))
+            failed.unlink(missing_ok=True)
+            return Outcome(library, path, "ready")
         except OSError as error:
-            rows.append(("cache folder", f"not used: {error}; NACRE_CACHE names another"))
-    nearest = next((each for each in (folder, *folder.parents) if each.exists()), folder)
-    if not os.access(nearest, os.W_OK):
-        rows.append(("cache folder", f"{nearest} cannot be written; NACRE_CACHE names another"))
-    ready = sorted(path.stem.split("-")[0] for path in folder.glob("*-*.so"))
-    rows.append(("built", f"{', '.join(dict.fromkeys(ready)) or 'nothing yet'}, in {folder}"))
-    return rows + [("failed", str(path)) for path in sorted(folder.glob("*.failed"))]
+            said = f"{path} cannot be loaded: {error}"
+    failed.write_text(said, encoding="utf-8")
+    return Outcome(None, None, f"did not compile, see {failed}")
 
 
-def _find(folder: Path, stem: str) -> Path | None:
-    """The library in the cache; a damaged one is put away."""
+@contextlib.contextmanager
+def _only_builder(path: Path, wait_seconds: float) -> Generator[bool]:
+    """Hold the lock of a library: True when this process has it, False when another kept it.
+
+    The lock is the system's, and ends with a process that is killed. Where there are none, as on
+    some network folders, everybody builds.
+    """
+    if fcntl is None:
+        yield True
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        is_only = _lock(descriptor, wait_seconds)
+        try:
+            yield is_only
+        finally:
+            if is_only:  # closing alone would leave it with a process forked meanwhile
+                with contextlib.suppress(OSError):
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, wait_seconds: float) -> bool:
+    """Lock an open file; False when another process still has it after some seconds."""
+    assert fcntl is not None
+    end = time.monotonic() + wait_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except (BlockingIOError, PermissionError):  # held; the second on some systems
+            if time.monotonic() >= end:
+                return False
+        except OSError:  # no locks here
+            return True
+        time.sleep(LOOK_SECONDS)
+
+
+def _whole_files(folder: Path, stem: str) -> Generator[Path]:
+    """The libraries of a name that are this user's own and not damaged."""
     for path in sorted(folder.glob(f"{stem}-*.so")):
         with contextlib.suppress(NotPrivateError):
             if path.stem.endswith(_digest(path)):
-                return path
-        path.unlink(missing_ok=True)
-    return None
+                yield path
 
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(read_private_file(path)).hexdigest()[:16]
 
 
-def _compile(
-    compiler: Sequence[str], sources: tuple[str, ...], folder: Path, stem: str
-) -> tuple[Path | None, str]:
-    """Compile into the folder; the library, or None and what the compiler said."""
-    handle, partial = tempfile.mkstemp(suffix=".partial", dir=folder)
+def _compile(sources: tuple[str, ...], folder: Path, stem: str) -> tuple[Path | None, str]:
+    """Compile into the folder: the library, or None and what the compiler said."""
+    _sweep(folder, stem.split("-")[0])
+    handle, name = tempfile.mkstemp(".partial", f"{stem}-", folder)
     os.close(handle)
-    files = [str(SOURCES / s) for s in sources if s.endswith(".cc")]
-    paths = ["-I", jax.ffi.include_dir(), "-I", str(SOURCES), *files, "-o", partial]
-    said = []
+    partial = Path(name)
     try:
-        for tuning in TUNINGS:
-            command = [*compiler, *FLAGS, *tuning, *paths]
-            status, text = _run(command, TIMEOUT_SECONDS)
-            if status == 0:
-                os.chmod(partial, 0o700)  # a linker makes the file anew, by the user's umask
-                path = folder / f"{stem}-{_digest(Path(partial))}.so"
-                os.replace(partial, path)
-                return path, ""
-            said.append(f"{shlex.join(command)}\n{text}")
-            if status is None:
-                break
-        return None, "\n".join(said)
+        works, said = compiler.compile_sources(sources, partial)
+        if not works:
+            return None, said
+        partial.chmod(0o700)  # a linker makes the file anew, by the user's umask
+        path = folder / f"{stem}-{_digest(partial)}.so"
+        partial.replace(path)
+        return path, ""
     finally:
-        Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
-def _run(command: Sequence[str], seconds: float) -> tuple[int | None, str]:
-    """Run a command: its exit status, or None if it hangs, and all it said.
-
-    A compiler starts others, which would outlive it: it runs in a group, and the group is ended.
-    """
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, "LC_ALL": "C"},
-        start_new_session=True,
-    ) as process:
-        try:
-            said, _ = process.communicate(timeout=seconds)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
-            return None, f"no answer in {seconds} seconds"
-    return process.returncode, said
-
-
-@functools.cache
-def _version(compiler: tuple[str, ...]) -> str | None:
-    """What the compiler says of itself; None when it fails or hangs."""
-    status, said = _run([*compiler, "--version"], VERSION_SECONDS)
-    return said if status == 0 else None
-
-
-def _mark(compiler: Sequence[str], version: str, sources: tuple[str, ...]) -> str:
-    """Hash of all that the machine code depends on."""
-    flags = (*FLAGS, *(flag for tuning in TUNINGS for flag in tuning))
-    machine = (jaxlib.__version__, platform.machine(), _processor())
-    digest = hashlib.sha256("\n".join((*compiler, version, *flags, *machine)).encode())
-    for source in sources:
-        digest.update((SOURCES / source).read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _processor() -> str:
-    """The processor's model and instruction sets, as -march=native sees them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
-    except OSError:
-        return platform.processor()
-    kept = ("model name", "cpu family", "model", "flags", "Features", "CPU part", "isa", "cpu")
-    return "\n".join(line for line in lines if line.partition("\t")[0].strip() in kept)
+def _sweep(folder: Path, name: str) -> None:
+    """Delete what a process that was killed while it built has left."""
+    longest = len(compiler.TUNINGS) * compiler.TIMEOUT_SECONDS
+    for path in folder.glob(f"{name}-*.partial"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > longest:
+                path.unlink()

@@ -1,0 +1,69 @@
+"""The compiled libraries: one `.cc` file each, with the handlers that XLA calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from nacre.ops.kernels.native import build
+
+
+@dataclass(frozen=True)
+class Library:
+    """One library: its sources and the functions in it.
+
+    Args:
+        name: Part of its file's name.
+        sources: The `.cc` file and the headers it includes.
+        handlers: Its functions that XLA calls.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    handlers: tuple[str, ...]
+
+    def targets(self) -> Mapping[str, str]:
+        """Call targets by handler; empty without a compiler or with native kernels switched off."""
+        return {} if build.is_switched_off() else self.outcome().targets
+
+    def outcome(self) -> build.Outcome:
+        """The library, built now if it has not been, or why there is none."""
+        return build.build(self.name, self.sources, self.handlers)
+
+    def look(self) -> tuple[bool, str]:
+        """Whether there is a library or can be, and in words; nothing is built for it."""
+        return build.look(self.name, self.sources, self.handlers)
+
+    def call(self, handler: str, results: Any) -> Callable[..., Any]:
+        """A function of arrays and attributes (`numpy.int64`) that runs a handler.
+
+        Args:
+            results: Shape and dtype of the result, or of each.
+        """
+        # Whoever calls has found targets before: a switch thrown in between changes nothing here.
+        target = self.outcome().targets[handler]
+        return jax.ffi.ffi_call(target, results, vmap_method="sequential")
+
+
+ATTENTION = Library(
+    "attention",
+    ("attention.cc", "products.h", "handler.h"),
+    ("attention_forward", "attention_backward"),
+)
+CONVOLUTION = Library(
+    "convolution",
+    ("convolution.cc", "depthwise.h", "handler.h", "sliding.h"),
+    ("convolution_slide", "convolution_collect"),
+)
+POOLING = Library(
+    "pooling", ("pooling.cc", "sliding.h", "handler.h"), ("pooling_highest", "pooling_put")
+)
+RECURRENT = Library(
+    "recurrent",
+    ("recurrent.cc", "products.h", "handler.h"),
+    tuple(f"{kind}_{way}" for kind in ("lstm", "gru", "simple") for way in ("forward", "backward")),
+)
+LIBRARIES = (ATTENTION, CONVOLUTION, POOLING, RECURRENT)

@@ -1,0 +1,261 @@
+"""When a compiled kernel is used: the one table, asked while tracing and printed by `nacre doctor`.
+
+A kernel is used where its row's conditions hold, and the machine's: a CPU, one device, a library
+that could be built, nothing switched off. Elsewhere the plain form gives the same numbers, to
+rounding. In a program of nacre's own (`fit`, `evaluate`, `predict`, `model(x)`) a kernel takes part
+everywhere; in what somebody else traces, which may be on its way to another machine, only in
+gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from nacre.ops.kernels import placement as places
+from nacre.ops.kernels.native import build, library
+from nacre.ops.kernels.native.library import Library
+
+Use = Literal["never", "in gradients", "always"]
+Work = TypeVar("Work")
+
+LARGEST = 2**31 - 1  # sizes of a convolution travel as 32-bit numbers
+LARGEST_HEAD = 256  # panels of longer heads leave the cache
+LARGEST_LENGTH = 8192
+FEWEST_QUERIES = 8  # fewer do not pay for packing the keys
+# With fewer sequences and more units a forward pass alone is faster by scans: LSTM(512), 20 steps,
+# one sequence, 0.93 ms against 0.66; with 256 units 0.19 against 0.21.
+FEW_SEQUENCES, SMALL_UNITS = 4, 256
+VECTOR = 16  # vectors lie along the channels
+MAX_TAPS = 64  # a larger window would make a program of that many slices; plain XLA takes it
+LARGE_TILE = 9  # smaller tiles are as fast in plain JAX
+
+
+@dataclass(frozen=True)
+class Condition(Generic[Work]):
+    """What must hold, in words and as a rule; one may rely on those before it."""
+
+    text: str
+    holds: Callable[[Work], bool]
+
+
+@dataclass(frozen=True)
+class Kernel(Generic[Work]):
+    """A row of the table.
+
+    Args:
+        serves: What a user knows it by.
+        conditions: When it is used.
+        forward_alone: What must hold beside them where no gradient is asked for.
+    """
+
+    name: str
+    serves: str
+    library: Library
+    conditions: tuple[Condition[Work], ...]
+    forward_alone: tuple[Condition[Work], ...] = ()
+
+    def refusal(self, work: Work) -> str:
+        """The first condition that does not hold, or an empty text."""
+        for condition in self.conditions:
+            if not condition.holds(work):
+                return f"needs {condition.text}"
+        if reason := machine_refusal():
+            return reason
+        return "" if self.library.targets() else self.library.outcome().reason
+
+    def use(self, work: Work, placement: places.Placement) -> Use:
+        """Where the kernel takes part in this work: nowhere, in gradients, or everywhere."""
+        if self.refusal(work):
+            return "never"
+        wins = all(condition.holds(work) for condition in self.forward_alone)
+        return "always" if placement != "plain" and wins else "in gradients"
+
+
+def machine_refusal() -> str:
+    """Why no compiled kernel is used here, whatever the work; or an empty text."""
+    if build.is_switched_off():
+        return "switched off by NACRE_NATIVE or NACRE_KERNELS"
+    if not places.uses_cpu_kernels():
+        return f"for CPUs, and this runs on: {places.platform()}"
+    if not build.is_alone():
+        return f"needs one device, here are {jax.device_count()} (NACRE_NATIVE=force uses it)"
+    return ""
+
+
+# --- what is asked of a kernel --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AttentionWork:
+    """Arrays as `attention.attention` takes them."""
+
+    query: Array
+    key: Array
+    value: Array
+    bias: Array | None = None
+    mask: Array | None = None
+    soft_cap: float | None = None
+
+
+@dataclass(frozen=True)
+class RecurrentWork:
+    """A sequence (batch, time, features) and weights: kernel, recurrent kernel, bias.
+
+    Args:
+        is_classic: The cell is the one of the papers, for which there is a kernel.
+    """
+
+    x: Array
+    weights: tuple[Array, Array, Array | None]
+    is_classic: bool
+
+
+@dataclass(frozen=True)
+class ConvolutionWork:
+    """Input and kernel, or the gradient in place of one."""
+
+    x: Array
+    kernel: Array
+
+
+@dataclass(frozen=True)
+class PoolingWork:
+    """Input, channels last, and the window.
+
+    Args:
+        taps: Places of the window.
+        tiles: No two windows overlap, and none is padded.
+    """
+
+    x: Array
+    taps: int
+    tiles: bool
+
+
+# --- rules ----------------------------------------------------------------------------------------
+
+
+def _are_known(*arrays: Array) -> bool:
+    return all(isinstance(size, int) and size > 0 for array in arrays for size in array.shape)
+
+
+def _are_float32(*arrays: Array) -> bool:
+    return all(array.dtype == jnp.float32 for array in arrays)
+
+
+def _attention_fits(work: AttentionWork) -> bool:
+    """Tell whether the shapes fit each other, as compiled code trusts them.
+
+    Where they do not, plain XLA broadcasts, or says what is wrong.
+    """
+    query, key, value, mask = work.query, work.key, work.value, work.mask
+    batch, targets, heads, size = query.shape
+    sources, key_heads = key.shape[1:3]
+    if key.shape != (batch, sources, key_heads, size) or heads % key_heads:
+        return False
+    if value.shape[:3] != key.shape[:3]:
+        return False
+    if mask is None:
+        return True
+    if mask.dtype != bool or mask.ndim > 4:
+        return False
+    whole = (batch, heads, targets, sources)[4 - mask.ndim :]
+    return all(size in (1, full) for size, full in zip(mask.shape, whole, strict=True))
+
+
+_KNOWN = "sizes known while tracing, none of them 0"
+
+ATTENTION = Kernel(
+    "attention",
+    "MultiHeadAttention, GroupQueryAttention, ops.dot_product_attention",
+    library.ATTENTION,
+    (
+        Condition("no bias and no soft cap", lambda w: w.bias is None and w.soft_cap is None),
+        Condition(_KNOWN, lambda w: _are_known(w.query, w.key, w.value)),
+        Condition("float32", lambda w: _are_float32(w.query, w.key, w.value)),
+        Condition(
+            f"heads of at most {LARGEST_HEAD} and at most {LARGEST_LENGTH} keys",
+            lambda w: (
+                max(w.query.shape[-1], w.value.shape[-1]) <= LARGEST_HEAD
+                and w.key.shape[1] <= LARGEST_LENGTH
+            ),
+        ),
+        Condition(
+            f"{FEWEST_QUERIES} queries or more, and heads of all samples for all cores",
+            lambda w: (
+                w.query.shape[1] >= FEWEST_QUERIES
+                and w.key.shape[0] * w.key.shape[2] >= build.cores()
+            ),
+        ),
+        Condition("shapes that fit each other, a mask of booleans", _attention_fits),
+    ),
+)
+RECURRENT: Kernel[RecurrentWork] = Kernel(
+    "recurrent",
+    "LSTM, GRU, SimpleRNN",
+    library.RECURRENT,
+    (
+        Condition("tanh and sigmoid; a GRU with reset_after=True", lambda w: w.is_classic),
+        Condition(_KNOWN, lambda w: _are_known(w.x, *w.weights[:2])),
+        Condition(
+            "no float64",
+            lambda w: all(a is None or a.dtype != jnp.float64 for a in (w.x, *w.weights)),
+        ),
+    ),
+    forward_alone=(
+        Condition(
+            f"{FEW_SEQUENCES} sequences or more, or at most {SMALL_UNITS} units",
+            # One or two read the kernel as often as packing it costs, when it fills the cache.
+            lambda w: w.x.shape[0] >= FEW_SEQUENCES or w.weights[1].shape[0] <= SMALL_UNITS,
+        ),
+    ),
+)
+CONVOLUTION: Kernel[ConvolutionWork] = Kernel(
+    "convolution",
+    "Conv1D to Conv3D, transposed, depthwise and separable ones",
+    library.CONVOLUTION,
+    (
+        Condition(_KNOWN, lambda w: _are_known(w.x, w.kernel)),
+        Condition("float32", lambda w: _are_float32(w.x)),
+        Condition("sizes below 2³¹", lambda w: max(*w.x.shape, *w.kernel.shape) <= LARGEST),
+    ),
+)
+_POOLED: tuple[Condition[PoolingWork], ...] = (
+    Condition(_KNOWN, lambda w: _are_known(w.x)),
+    Condition("float32", lambda w: _are_float32(w.x)),
+    Condition(
+        f"{VECTOR} channels or more, windows of at most {MAX_TAPS}",
+        lambda w: VECTOR <= w.x.shape[-1] and w.taps <= MAX_TAPS and max(w.x.shape) <= LARGEST,
+    ),
+)
+MAX_POOLING: Kernel[PoolingWork] = Kernel(
+    "max pooling",
+    "MaxPooling1D to MaxPooling3D",
+    library.POOLING,
+    (*_POOLED, Condition("windows that overlap, or padding", lambda w: not w.tiles)),
+)
+AVERAGE_POOLING: Kernel[PoolingWork] = Kernel(
+    "average pooling",
+    "AveragePooling1D to AveragePooling3D",
+    library.CONVOLUTION,
+    (
+        *_POOLED,
+        Condition(
+            f"windows that overlap, padding, or windows of {LARGE_TILE} and more",
+            lambda w: not w.tiles or w.taps >= LARGE_TILE,
+        ),
+    ),
+)
+KERNELS = (
+    ATTENTION,
+    RECURRENT,
+    CONVOLUTION,
+    MAX_POOLING,
+    AVERAGE_POOLING,
+)

@@ -1,0 +1,122 @@
+"""The table of compiled kernels: what it says is when they are used."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from nacre.ops.kernels.native import table
+
+
+def sized(*shape, dtype="float32"):
+    return jax.ShapeDtypeStruct(shape, dtype)
+
+
+def attention(head=16, queries=8, keys=8, dtype="float32", **options):
+    shapes = [(4, queries, 2, head), (4, keys, 2, head), (4, keys, 2, head)]
+    return table.AttentionWork(*(sized(*shape, dtype=dtype) for shape in shapes), **options)
+
+
+def recurrent(batch=4, units=8, dtype="float32", is_classic=True):
+    weights = (sized(3, 4 * units), sized(units, 4 * units), None)
+    return table.RecurrentWork(sized(batch, 5, 3, dtype=dtype), weights, is_classic)
+
+
+def convolution(*shape, dtype="float32"):
+    return table.ConvolutionWork(sized(*shape, dtype=dtype), sized(3, 3, 4, 4))
+
+
+def pooling(channels=16, taps=9, tiles=False):
+    return table.PoolingWork(sized(2, 8, 8, channels), taps, tiles)
+
+
+(SYMBOL,) = jax.export.symbolic_shape("b")
+# A kernel, work it takes, and work that each of its conditions refuses, in their order.
+ROWS = [
+    (
+        table.ATTENTION,
+        attention(),
+        [
+            attention(bias=sized(8, 8)),
+            attention(queries=0),
+            attention(dtype="bfloat16"),
+            attention(head=512),
+            attention(queries=7),
+            attention(mask=sized(8, 8)),
+        ],
+    ),
+    (
+        table.RECURRENT,
+        recurrent(),
+        [recurrent(is_classic=False), recurrent(batch=0), recurrent(dtype="float64")],
+    ),
+    (
+        table.CONVOLUTION,
+        convolution(2, 8, 8, 4),
+        [
+            convolution(SYMBOL, 8, 8, 4),
+            convolution(2, 8, 8, 4, dtype="float16"),
+            convolution(2**31, 8, 8, 4),
+        ],
+    ),
+    (
+        table.MAX_POOLING,
+        pooling(),
+        [
+            table.PoolingWork(sized(0, 8, 8, 16), 9, False),
+            table.PoolingWork(sized(2, 8, 8, 16, dtype="int32"), 9, False),
+            pooling(channels=8),
+            pooling(tiles=True),
+        ],
+    ),
+    (
+        table.AVERAGE_POOLING,
+        pooling(tiles=True),
+        [
+            table.PoolingWork(sized(SYMBOL, 8, 8, 16), 9, False),
+            table.PoolingWork(sized(2, 8, 8, 16, dtype="bfloat16"), 9, False),
+            pooling(taps=81),
+            pooling(tiles=True, taps=4),
+        ],
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def one_device_for_all(monkeypatch):
+    monkeypatch.setenv("NACRE_NATIVE", "force")
+
+
+def test_every_kernel_has_a_row_of_examples():
+    assert [kernel for kernel, *_ in ROWS] == list(table.KERNELS)
+
+
+@pytest.mark.parametrize(("kernel", "taken", "refused"), ROWS, ids=[k.name for k, *_ in ROWS])
+def test_each_condition_refuses_what_it_says(kernel, taken, refused, monkeypatch):
+    monkeypatch.setenv("NACRE_NATIVE", "0")  # nothing is built for it
+    assert "switched off" in kernel.refusal(taken)
+    for condition, work in zip(kernel.conditions, refused, strict=True):
+        assert kernel.refusal(work) == f"needs {condition.text}"
+        assert kernel.use(work, "own") == "never"
+
+
+def test_where_a_kernel_takes_part():
+    if table.RECURRENT.refusal(recurrent()):
+        pytest.skip(table.RECURRENT.refusal(recurrent()))
+    for placement, use in {"own": "always", "loop": "always", "plain": "in gradients"}.items():
+        assert table.RECURRENT.use(recurrent(), placement) == use
+    slow_alone = recurrent(batch=1, units=512)
+    assert table.RECURRENT.use(slow_alone, "own") == "in gradients"
+    assert table.RECURRENT.use(recurrent(batch=1, units=64), "own") == "always"
+
+
+def test_a_switch_thrown_between_a_forward_pass_and_its_gradient_breaks_nothing(monkeypatch):
+    from nacre.ops.kernels import convolution as kernels
+
+    x, kernel = jnp.ones((2, 5, 5, 3)), jnp.ones((3, 3, 3, 4))
+    run = lambda x: kernels.convolution(x, kernel, strides=(1, 1), padding="same", placement="own")
+    y, back = jax.vjp(run, x)
+    monkeypatch.setenv("NACRE_NATIVE", "0")
+    (dx,) = back(jnp.ones_like(y))
+    assert dx.shape == x.shape
