@@ -2,55 +2,175 @@
 
 from __future__ import annotations
 
-import queue
+import atexit
+import contextvars
 import threading
-from collections.abc import Generator, Iterable
-from typing import TypeVar
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+import jax
 
 T = TypeVar("T")
-_END = object()
+
+# Threads still at work when Python ends are told to stop, and waited for this long together: one
+# that is within JAX at that moment could bring the process down.
+_SECONDS_AT_EXIT = 1.0
 
 
-def prefetched(items: Iterable[T], ahead: int = 2) -> Generator[T]:
+class _Shared(Generic[T]):
+    """What reader and thread share; the reader itself may be dropped, which ends the thread."""
+
+    def __init__(self, items: Iterable[T], ahead: int) -> None:
+        self.items, self.ahead = items, ahead
+        self.changed = threading.Condition()
+        self.ready: deque[T] = deque()
+        self.is_stopped = self.is_done = False
+        self.error: BaseException | None = None
+        self.device = jax.config.jax_default_device  # the thread's own would be another one
+
+    def make(self) -> None:
+        """The work of the thread."""
+        try:
+            with jax.default_device(self.device):
+                self._make_all()
+        except BaseException as error:  # handed over to the reader
+            self.error = error
+        finally:
+            self.items = ()
+            with self.changed:
+                self.is_done = True
+                self.changed.notify_all()
+
+    def _make_all(self) -> None:
+        iterator = iter(self.items)
+        try:
+            while self._has_room():
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+                with self.changed:
+                    self.ready.append(item)
+                    self.changed.notify_all()
+                del item  # or it would live as long as the next one takes
+        finally:
+            if isinstance(self.items, Iterator) and hasattr(iterator, "close"):
+                iterator.close()  # type: ignore[attr-defined]
+
+    def _has_room(self) -> bool:
+        with self.changed:
+            while len(self.ready) >= self.ahead and not self.is_stopped:
+                self.changed.wait()
+            return not self.is_stopped
+
+    def stop(self) -> None:
+        with self.changed:
+            self.is_stopped = True
+            self.ready.clear()
+            self.changed.notify_all()
+
+
+class Prefetched(Iterator[T]):
     """The items of an iterable, made up to `ahead` in advance by one thread.
 
-    An error in the thread is raised here with its own traceback; leaving early stops the thread at
-    its next item.
+    The thread begins with the first item that is asked for. An error in it is raised here with its
+    own traceback, in the place of the item it stood in the way of. `close`, or dropping the
+    iterator, stops the thread at once where it waits, and after the item it is making where it
+    works; nobody waits for that.
+
+    Args:
+        items: What to iterate over. A generator is closed by the thread.
+        ahead: How many items may be ready, the one that is being made among them; 0 makes each when
+            it is asked for, without a thread.
+
+    Example:
+        >>> list(Prefetched(range(3)))
+        [0, 1, 2]
+    """
+
+    def __init__(self, items: Iterable[T], ahead: int = 2) -> None:
+        self._shared = _Shared(items, ahead)
+        self._plain = iter(items) if ahead == 0 else None
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def __next__(self) -> T:
+        if self._is_closed:
+            raise StopIteration
+        if self._plain is not None:
+            return next(self._plain)
+        self.start()
+        shared = self._shared
+        with shared.changed:
+            while not shared.ready and not shared.is_done:
+                shared.changed.wait()
+            if shared.ready:
+                item = shared.ready.popleft()
+                shared.changed.notify_all()
+                return item
+        error, shared.error = shared.error, None
+        if error is None:
+            raise StopIteration
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame
+
+    def start(self) -> None:
+        """Begin to make items, before the first is asked for."""
+        if self._thread is None and self._plain is None and not self._is_closed:
+            context = contextvars.copy_context()
+            self._thread = threading.Thread(
+                target=context.run, args=(self._shared.make,), name="nacre-prefetch", daemon=True
+            )
+            _at_work[self._shared] = self._thread
+            self._thread.start()
+
+    def made(self) -> list[T]:
+        """The items that are ready now, without waiting for any."""
+        shared = self._shared
+        with shared.changed:
+            items = list(shared.ready)
+            shared.ready.clear()
+            shared.changed.notify_all()
+        return items
+
+    def close(self) -> None:
+        """Stop; there are no more items."""
+        self._is_closed = True
+        self._shared.stop()
+        if self._plain is not None and hasattr(self._plain, "close"):
+            self._plain.close()  # type: ignore[attr-defined]
+        self._plain = None
+
+    def __del__(self) -> None:
+        self._shared.stop()
+
+
+def prefetched(items: Iterable[T], ahead: int = 2) -> Prefetched[T]:
+    """The items of an iterable, made up to `ahead` in advance by one thread; see `Prefetched`.
 
     Example:
         >>> list(prefetched(range(3)))
         [0, 1, 2]
     """
-    ready: queue.Queue[object] = queue.Queue(maxsize=ahead)
-    stopped = threading.Event()
+    return Prefetched(items, ahead)
 
-    def offer(item: object) -> bool:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
 
-    def work() -> None:
-        try:
-            for item in items:
-                if not offer(("item", item)):
-                    return
-            offer(("end", _END))
-        except BaseException as error:  # handed over to the reader
-            offer(("error", error))
+_at_work: weakref.WeakKeyDictionary[_Shared, threading.Thread] = weakref.WeakKeyDictionary()
 
-    thread = threading.Thread(target=work, name="nacre-prefetch", daemon=True)
-    thread.start()
-    try:
-        while True:
-            kind, value = ready.get()  # type: ignore[misc]
-            if kind == "end":
-                return
-            if kind == "error":
-                raise value
-            yield value
-    finally:
-        stopped.set()
+
+@atexit.register
+def _stop_all() -> None:
+    threads = list(_at_work.items())
+    for shared, _ in threads:
+        shared.stop()
+    end = time.monotonic() + _SECONDS_AT_EXIT
+    for _, thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+
+
+__all__ = ["Prefetched", "prefetched"]
