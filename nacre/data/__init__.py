@@ -1,7 +1,8 @@
 """Floor 3: data, NumPy in and device arrays out.
 
-`sources.py` tells arrays from sources of batches; `rows.py` makes, picks and sends rows;
-`prefetch.py` makes batches ahead in a thread; `py_dataset.py` is the public base class for batches
+`sources.py` and `batch_source.py` hold what the user gave, rows of arrays or batches; a feed
+(`feed.py`) gives the steps their batches out of it. `rows.py` makes, picks and sends rows;
+`prefetch.py` makes things ahead in a thread; `py_dataset.py` is the public base class for batches
 by index.
 """
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nacre.core.errors import ArgumentError, DataError, message
-from nacre.core.random import host_generator
 
 
 class PyDataset:
@@ -109,24 +108,24 @@ def _length(source: Any) -> int:
     raise DataError(message(who, "it must give a whole number", str(given), fix))
 
 
-def _order(source: Any, shuffle: bool, seed: int | None) -> Iterable[int]:
+def indexed_batches(
+    source: Any, order: Sequence[int] | None = None, skip: int = 0
+) -> Iterator[Any]:
+    """The batches of one pass, made by the source's worker threads, in order.
+
+    Args:
+        source: The source.
+        order: The indices in another order than their own.
+        skip: How many of the first are left out.
+    """
     count = number_of_batches(source)
-    if count is None:
-        return itertools.count()
     if count == 0:
         raise DataError(message(type(source).__name__, "it must have at least one batch", "none"))
-    order = list(range(count))
-    if shuffle:
-        host_generator(seed).shuffle(order)
-    return order
-
-
-def indexed_batches(source: Any, shuffle: bool, seed: int | None) -> Iterator[Any]:
-    """The batches of one pass, made by the source's worker threads, in order."""
-    order = _order(source, shuffle, seed)
+    indices = order if order is not None else itertools.count() if count is None else range(count)
+    remaining = itertools.islice(indices, skip, None)
     workers = getattr(source, "workers", 1) or 1
     if workers == 1:
-        for index in order:
+        for index in remaining:
             yield source[index]
         return
     from collections import deque
@@ -135,7 +134,6 @@ def indexed_batches(source: Any, shuffle: bool, seed: int | None) -> Iterator[An
     ahead = max(workers, getattr(source, "max_queue_size", 10))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="nacre-batches")
     try:
-        remaining = iter(order)
         first = itertools.islice(remaining, ahead)
         waiting: deque[Future[Any]] = deque(pool.submit(source.__getitem__, i) for i in first)
         while waiting:

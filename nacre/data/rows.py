@@ -173,16 +173,18 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return memory[start : start + size_bytes].view(dtype).reshape(shape)
 
 
-def narrowed(array: np.ndarray, dtype: np.dtype, who: str) -> np.ndarray:
-    """Rows of the host in the dtype they have on the device.
+def own_copy(array: np.ndarray, dtype: np.dtype, who: str) -> np.ndarray:
+    """Rows of the host in the dtype they have on the device, in memory that is nobody else's.
+
+    What a source gives it may fill anew for its next batch, while the device still reads.
 
     Raises:
         DTypeError: An integer does not fit; see `check_width`.
     """
-    if array.dtype == dtype:
-        return array
     check_width(who, array, dtype)
-    return array.astype(dtype)
+    copy = aligned_empty(array.shape, dtype)
+    np.copyto(copy, array, casting="unsafe")
+    return copy
 
 
 def on_device(leaf: Any, dtype: np.dtype | None = None, who: str = "data") -> jax.Array:
@@ -199,40 +201,51 @@ def on_device(leaf: Any, dtype: np.dtype | None = None, who: str = "data") -> ja
 
 
 def pick(
-    leaf: Any, indices: np.ndarray | slice, dtype: np.dtype | None = None, who: str = "data"
+    leaf: Any,
+    indices: np.ndarray | slice,
+    dtype: np.dtype | None = None,
+    who: str = "data",
+    out: np.ndarray | None = None,
 ) -> Any:
-    """The rows at `indices`, in the dtype of the device unless another one is asked for."""
+    """The rows at `indices`, in the dtype of the device unless another one is asked for.
+
+    Args:
+        leaf: An array, which is a mapped file, a sparse matrix or on a device, too.
+        indices: Which rows.
+        dtype: The dtype they get.
+        who: Who asks, and which array it is, for messages.
+        out: Where to put them; new memory, which a CPU device can use in place, by default.
+
+    Raises:
+        DTypeError: An integer does not fit; see `check_width`.
+    """
     if isinstance(leaf, jax.Array):
         leaf = np.asarray(leaf)
     elif isinstance(leaf, SparseRows):
         leaf, indices = np.asarray(leaf[indices]), slice(None)
     if leaf.dtype.kind in "OUS":
         return leaf[indices]
-    dtype = device_dtype(leaf.dtype) if dtype is None else dtype
-    if isinstance(indices, slice):
-        picked = leaf[indices]
-        check_width(who, picked, dtype)
-        rows = aligned_empty(picked.shape, dtype)
-        np.copyto(rows, picked, casting="unsafe")
+    if out is None:
+        dtype = device_dtype(leaf.dtype) if dtype is None else dtype
+        count = len(range(*indices.indices(len(leaf))) if isinstance(indices, slice) else indices)
+        out = aligned_empty((count, *leaf.shape[1:]), dtype)
+    if isinstance(leaf, np.memmap) and not isinstance(indices, slice):
+        # Rows are read in the order of the file, which a disk likes, and put in place after. One
+        # read maps many pages around it, so pages are let go of after every stretch of the file.
+        order = np.argsort(indices, kind="stable")
+        for part in np.array_split(order, 1 + leaf.nbytes // MAPPED_STRETCH_BYTES):
+            out[part] = _checked(leaf[indices[part]], out.dtype, who)
+            _forget_pages(leaf)
+    elif not isinstance(indices, slice) and leaf.dtype == out.dtype:
+        np.take(leaf, indices, axis=0, out=out, mode="clip")
+    else:
+        np.copyto(out, _checked(leaf[indices], out.dtype, who), casting="unsafe")
         _forget_pages(leaf)
-        return rows
-    rows = aligned_empty((len(indices), *leaf.shape[1:]), dtype)
-    if not isinstance(leaf, np.memmap):
-        if dtype == leaf.dtype:
-            np.take(leaf, indices, axis=0, out=rows, mode="clip")
-        else:
-            picked = leaf[indices]
-            check_width(who, picked, dtype)
-            rows[:] = picked
-        return rows
-    # Rows are read in the order of the file, which a disk likes, and put in place after. One
-    # read maps many pages around it, so pages are let go of after every stretch of the file.
-    order = np.argsort(indices, kind="stable")
-    for part in np.array_split(order, 1 + leaf.nbytes // MAPPED_STRETCH_BYTES):
-        picked = leaf[indices[part]]
-        check_width(who, picked, dtype)
-        rows[part] = picked
-        _forget_pages(leaf)
+    return out
+
+
+def _checked(rows: np.ndarray, dtype: np.dtype, who: str) -> np.ndarray:
+    check_width(who, rows, dtype)
     return rows
 
 

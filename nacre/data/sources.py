@@ -20,6 +20,7 @@ from nacre.core.errors import DataError, message
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
 from nacre.core.indices import first_in
 from nacre.core.memory import CPU_BUDGET_BYTES, device_budget
+from nacre.core.random import host_generator
 from nacre.core.strings import Staged, is_text
 from nacre.data.prefetch import prefetched
 from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
@@ -28,8 +29,8 @@ from nacre.data.rows import (
     arrays_of_lists,
     as_rows,
     device_dtype,
-    narrowed,
     on_device,
+    own_copy,
     pick,
 )
 
@@ -143,6 +144,13 @@ class ArraySource:
             None if leaf is None else pick(leaf, indices, dtype, f"{self.who}, {label}")
             for leaf, dtype, label in zip(self.leaves, self.dtypes, self.labels, strict=True)
         ]
+
+    def copy_rows(self, indices: np.ndarray | slice, into: list[Any]) -> None:
+        """Put the rows at `indices` into arrays of the host; None where there is no array."""
+        parts = zip(self.leaves, self.dtypes, self.labels, into, strict=True)
+        for leaf, dtype, label, out in parts:
+            if leaf is not None:
+                pick(leaf, indices, dtype, f"{self.who}, {label}", out)
 
     def specs(self, rows: int) -> list[Any]:
         """Shapes and dtypes of a batch on the device; None where there is no array."""
@@ -292,7 +300,13 @@ class BatchSource:
     def _walk(self) -> Iterator[Any]:
         """One pass over the batches as the source gives them."""
         self._begin()
-        return indexed_batches(self.data, self.shuffle, None) if self.indexed else iter(self.data)
+        if not self.indexed:
+            return iter(self.data)
+        count = number_of_batches(self.data)
+        shuffles = self.shuffle and count is not None
+        return indexed_batches(
+            self.data, host_generator(None).permutation(count).tolist() if shuffles else None
+        )
 
     def preview(self) -> Any:
         """The first batch before `stage`, None when there is none. Ask before anything else."""
@@ -406,13 +420,14 @@ def narrow_batch(who: str, dtype_of: Callable[[Any], list[Any]] | None = None) -
         for place, (path, leaf) in enumerate(paths):
             if isinstance(leaf, np.ndarray) and not is_text(leaf):
                 name = f"{who}, {_label(path, batch[0])}"
+                dtype = device_dtype(leaf.dtype)
                 if place < len(wanted) and wanted[place] is not None:
                     if name not in told and warn_of_rounded_integers(leaf, name):
                         told.add(name)
-                    leaf = leaf.astype(wanted[place])
+                    dtype = np.dtype(wanted[place])
                 elif path[0] and outside_32_bits(leaf):  # targets and weights
-                    leaf = leaf.astype("float32")
-                leaf = narrowed(leaf, device_dtype(leaf.dtype), name)
+                    dtype = np.dtype("float32")
+                leaf = own_copy(leaf, dtype, name)
             leaves.append(leaf)
         return tree.pack_sequence_as(batch, leaves)
 

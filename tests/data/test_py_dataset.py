@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from nacre.core.errors import ArgumentError, DataError
-from nacre.core.random import set_random_seed
 from nacre.data import PyDataset
 from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
 
@@ -46,25 +45,21 @@ def indices(source: Any, **kwargs: Any) -> list[int]:
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_batches_come_in_order_from_any_number_of_workers(workers: int) -> None:
     source = Numbered(7, workers=workers, max_queue_size=2)
-    assert indices(source, shuffle=False, seed=None) == list(range(7))
+    assert indices(source) == list(range(7))
     assert any("nacre-batches" in name for name in source.threads) == (workers > 1)
 
 
-def test_shuffling_is_a_permutation_that_follows_the_seed() -> None:
-    orders = []
-    for seed in (1, 1, 2):
-        set_random_seed(seed)
-        orders.append(indices(Numbered(20), shuffle=True, seed=None))
-    assert sorted(orders[0]) == list(range(20))
-    assert orders[0] == orders[1] != orders[2]
-    assert indices(Numbered(20), shuffle=True, seed=4) == indices(
-        Numbered(20), shuffle=True, seed=4
-    )
+@pytest.mark.parametrize("workers", [1, 3])
+def test_batches_come_in_an_order_that_is_given_and_the_first_can_be_left_out(workers: int) -> None:
+    source = Numbered(4, workers=workers)
+    assert indices(source, order=[2, 0, 3, 1]) == [2, 0, 3, 1]
+    assert indices(source, order=[2, 0, 3, 1], skip=3) == [1] and indices(source, skip=2) == [2, 3]
+    assert indices(source, skip=9) == []
 
 
 def test_the_length_may_come_from_num_batches() -> None:
     assert len(Counted()) == 3 and number_of_batches(Counted()) == 3
-    assert list(indexed_batches(Counted(), False, None)) == [0, 1, 2]
+    assert list(indexed_batches(Counted())) == [0, 1, 2]
     assert number_of_batches(Numbered(4)) == Numbered(4).num_batches == 4
 
 
@@ -73,7 +68,7 @@ def test_a_source_without_end_goes_on() -> None:
     with pytest.raises(TypeError, match="no length"):
         len(Endless())
     for workers in (1, 2):
-        stream = indexed_batches(Endless(workers=workers), False, None)
+        stream = indexed_batches(Endless(workers=workers))
         assert [next(stream) for _ in range(30)] == list(range(30))
         stream.close()
 
@@ -90,7 +85,7 @@ def test_an_error_in_a_worker_arrives_and_nothing_new_is_begun(workers: int) -> 
             return super().__getitem__(index)
 
     with pytest.raises(KeyError, match="row 1"):
-        indices(Broken(1000, workers=workers, max_queue_size=900), shuffle=False, seed=None)
+        indices(Broken(1000, workers=workers, max_queue_size=900))
     assert len(begun) < 1000
 
 
@@ -100,7 +95,7 @@ def test_what_is_missing_is_told() -> None:
     with pytest.raises(NotImplementedError, match="must define __getitem__"):
         PyDataset()[0]
     with pytest.raises(DataError, match="at least one batch"):
-        indices(Numbered(0), shuffle=False, seed=None)
+        indices(Numbered(0))
     for wrong in ({"workers": -1}, {"max_queue_size": 0}):
         with pytest.raises(ArgumentError, match="workers must not be negative"):
             PyDataset(**wrong)

@@ -1,0 +1,145 @@
+"""Batches from anything that can be walked: generators, `PyDataset`s, data loaders, iterables.
+
+A source knows how to go over the data and what becomes of each batch on its way to the device; when
+that happens, and where, is the feed's matter (`batch_feed.py`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nacre.core.errors import DataError, message
+from nacre.data.feed import shuffled
+from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
+from nacre.data.sources import standard_batch
+
+Batch = tuple[Any, Any, Any]  # x, y, sample_weight
+
+
+class BatchSource:
+    """A source of batches.
+
+    Args:
+        data: What the user gave.
+        who: The method that was called, for messages.
+        shuffle: Whether batches that are made by index come in another order in each pass.
+        seed: What that order follows from, together with the number of the pass.
+        first_pass: The number of the first pass.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        who: str = "fit",
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        first_pass: int = 0,
+    ) -> None:
+        self.data, self.who, self.shuffle, self.seed = data, who, shuffle, seed
+        self.is_indexed = is_indexable_source(data)
+        # A generator can be gone over once; all else can be again, from its beginning.
+        self.is_one_pass = not self.is_indexed and hasattr(data, "__next__")
+        self._first_pass = first_pass
+        self._conversions: list[Callable[[Batch], Batch]] = []
+        self._begun: tuple[int, Batch, Iterator[Any]] | None = None  # pass, first batch, the rest
+        self._epoch_has_begun = False
+
+    @property
+    def num_batches(self) -> int | None:
+        """The number of batches a pass, None when it is not known."""
+        return number_of_batches(self.data)
+
+    def then(self, convert: Callable[[Batch], Batch]) -> None:
+        """Let each batch go through a function, after those given before."""
+        self._conversions.append(convert)
+        if self._begun is not None:
+            number, first, rest = self._begun
+            self._begun = number, convert(first), rest
+
+    def first(self) -> Batch:
+        """The first batch as it is by now, which the first pass will begin with.
+
+        Raises:
+            DataError: There is none.
+        """
+        if self._begun is None:
+            number = self._first_pass
+            raw = self._walk(number, 0)
+            item = next(raw, _NOTHING)
+            if item is _NOTHING:
+                raise DataError(
+                    message(
+                        self.who,
+                        "the source must give at least one batch",
+                        "none",
+                        "A generator that was used up gives nothing: make a new one.",
+                    )
+                )
+            self._begun = number, self._converted(item), raw
+        return self._begun[1]
+
+    def batches(self, pass_number: int = 0, skip: int = 0) -> Iterator[Batch]:
+        """One pass over the batches, without the first few.
+
+        The batch that `first` gave is the first one of the pass it was taken from.
+        """
+        begun, self._begun = self._begun, None
+        if begun is not None and (self.is_one_pass or begun[0] == pass_number):
+            _, first, raw = begun
+            if skip == 0:
+                yield first
+            rest = itertools.islice(raw, max(0, skip - 1), None)
+        else:
+            if begun is not None:
+                _close(begun[2])
+            raw = self._walk(pass_number, skip)
+            rest = raw
+        try:
+            for item in rest:
+                yield self._converted(item)
+        finally:
+            if raw is not self.data:  # the user's own generator stays open
+                _close(raw)
+
+    def _walk(self, pass_number: int, skip: int) -> Iterator[Any]:
+        """One pass over what the source gives."""
+        self.begin_epoch()
+        if not self.is_indexed:
+            return itertools.islice(iter(self.data), skip, None) if skip else iter(self.data)
+        count = number_of_batches(self.data)
+        order: Any = None
+        if count is not None and self.shuffle:
+            order = shuffled(count, self.seed, pass_number).tolist()
+        return indexed_batches(self.data, order, skip)
+
+    def _converted(self, item: Any) -> Batch:
+        batch = standard_batch(item, self.who)
+        for convert in self._conversions:
+            batch = convert(batch)
+        return batch
+
+    def begin_epoch(self) -> None:
+        """Tell the data that an epoch begins, once; taking its first batch is the beginning."""
+        if self.is_indexed and not self._epoch_has_begun and hasattr(self.data, "on_epoch_begin"):
+            self.data.on_epoch_begin()
+        self._epoch_has_begun = True
+
+    def end_epoch(self) -> None:
+        """Tell the data that an epoch is over."""
+        if self.is_indexed and hasattr(self.data, "on_epoch_end"):
+            self.data.on_epoch_end()
+        self._epoch_has_begun = False
+
+
+_NOTHING = object()
+
+
+def _close(iterator: Any) -> None:
+    if hasattr(iterator, "close"):
+        iterator.close()
+
+
+__all__ = ["Batch", "BatchSource"]

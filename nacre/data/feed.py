@@ -1,0 +1,254 @@
+"""`Feed`: where the steps of training, evaluation and prediction get their batches from.
+
+Whatever the user gave, a feed yields the same thing: arrays on the device, and which rows of them
+are the batches of the next steps. Rows of arrays are kept on the device (`resident_feed.py`) or
+sent in chunks (`streamed_feed.py`); sources of batches give one after another (`batch_feed.py`).
+
+The order of the samples is a function of a seed, which a run draws once, and the number of the
+pass, which for epochs of one pass is the epoch. So a feed's state is a few whole numbers, and one
+that is restored gives the batches it would have given had it never stopped.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from nacre.core import tree
+from nacre.core.errors import DataError, message
+from nacre.core.strings import is_text
+from nacre.data.sources import ArraySource
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Arrays on the device, and the steps whose batches are rows of them.
+
+    Args:
+        arrays: The leaves of (x, y, sample_weight), None where nothing was given.
+        structure: The structure of the leaves, with 0 or None in the place of each.
+        order: Which rows the samples are, int32 on the device; None where they lie one after
+            another.
+        first_row: Where the first batch begins, in `order` or in the arrays themselves.
+        num_steps: The number of steps; a batch follows the one before it.
+        batch_size: The samples of each batch.
+        step: The number of the first step within the epoch, from 0.
+        next_batch_size: The size of a smaller batch that comes after these out of the same arrays,
+            so that its program can be made meanwhile; None when there is none.
+        is_passing: Whether the arrays are there for these steps only, so that keeping them costs
+            memory.
+    """
+
+    arrays: list[Any]
+    structure: Any
+    order: jax.Array | None
+    first_row: int
+    num_steps: int
+    batch_size: int
+    step: int
+    next_batch_size: int | None = None
+    is_passing: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """What it costs to keep the arrays when the steps have run."""
+        return sum(a.nbytes for a in self.arrays if a is not None) if self.is_passing else 0
+
+
+class Place(NamedTuple):
+    """A place among all the batches of a run: a pass over the data, and a batch in it."""
+
+    pass_number: int
+    batch: int
+
+
+class Feed(ABC):
+    """Batches, epoch after epoch.
+
+    Args:
+        who: The method that was called, for messages.
+        steps: Steps an epoch; None for one pass where the number of batches is not known.
+        seed: What the order of shuffled samples follows from, together with the pass.
+        goes_on: Whether an epoch begins where the one before stopped, and at the end of the data
+            with its beginning, as in training; else each begins anew.
+    """
+
+    batch_size: int | None = None
+    num_batches: int | None = None  # of one pass, None when that is not known
+    is_one_pass = False  # whether the data can be gone over once only
+    began_again = False  # whether an epoch was longer than the data
+
+    def __init__(self, who: str, steps: int | None, seed: int, goes_on: bool) -> None:
+        self.who, self.steps, self.seed, self.goes_on = who, steps, seed, goes_on
+        self._epoch = 0
+        self._next: Place | None = None  # after the steps given out so far
+        self._step = 0  # of the epoch, after the steps given out so far
+        self._last: tuple[Place, int] | None = None  # where the last steps given out begin
+
+    def epoch(self, epoch: int = 0, first_step: int = 0) -> Iterator[Stretch]:
+        """The steps of one epoch.
+
+        Args:
+            epoch: Its number, from 0.
+            first_step: The number of its first step, where steps before were run earlier, see
+                `restore`.
+        """
+        if self._next is None or not (self.goes_on or self.is_one_pass):
+            self._next = Place(epoch if self.goes_on else 0, 0)
+        self._epoch, self._step, self._last = epoch, first_step, None
+        for place, stretch in self._stretches(self._next, first_step):
+            self._last = self._next, stretch.step
+            self._next, self._step = place, stretch.step + stretch.num_steps
+            yield stretch
+
+    @abstractmethod
+    def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+        """The steps from a place to the end of an epoch, each stretch with the place after it.
+
+        A stretch lies within one pass.
+        """
+
+    def state(self, step: int | None = None) -> dict[str, int]:
+        """Where the run stands, as whole numbers that can be stored as JSON.
+
+        Args:
+            step: How many steps of the epoch under way were run, at least those before the last
+                stretch; all that were given out by default.
+
+        Returns:
+            `epoch` and `step`, at which to go on; `seed`; and the place of the next batch: `pass`,
+            and `batch`, the batches of this pass that were used. Of a generator these are all that
+            were taken from it. `steps` are those of an epoch, once they are known.
+        """
+        place, step = self._next or Place(self._epoch, 0), self._step if step is None else step
+        if step != self._step:
+            begin, first = self._last or (place, self._step)
+            assert first <= step <= self._step, "only the last steps given out can be open"
+            place = Place(begin.pass_number, begin.batch + step - first)
+        return {
+            "seed": self.seed,
+            "epoch": self._epoch,
+            "step": step,
+            "pass": place.pass_number,
+            "batch": place.batch,
+            **({} if self.steps is None else {"steps": self.steps}),
+            **self._fingerprint(),
+        }
+
+    def restore(self, state: Mapping[str, int]) -> None:
+        """Go on where a state was taken, over the same data.
+
+        The next call is `epoch(state["epoch"], state["step"])`. A generator must stand at its
+        beginning: the batches that were used are taken from it and thrown away.
+
+        Raises:
+            DataError: The numbers of samples differ, or the batch sizes.
+        """
+        own = self._fingerprint()
+        given = {name: state.get(name) for name in own}
+        if own != given:
+            raise DataError(
+                message(
+                    self.who,
+                    f"a run goes on over the data it began with: {_told(given)}",
+                    _told(own),
+                    "Give the same data and batch size, or begin a new run.",
+                )
+            )
+        self.seed, self._epoch, self._step = state["seed"], state["epoch"], state["step"]
+        self._next, self._last = Place(state["pass"], state["batch"]), None
+        if self.steps is None:
+            self.steps = state.get("steps")
+
+    def _fingerprint(self) -> dict[str, int]:
+        """What must be the same for a state to have a meaning."""
+        return {}
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop what works ahead. Nobody waits for it."""
+
+
+class RowFeed(Feed):
+    """A feed of the rows of arrays."""
+
+    def __init__(
+        self,
+        source: ArraySource,
+        batch_size: int,
+        *,
+        steps: int | None = None,
+        shuffle: bool = False,
+        seed: int = 0,
+        goes_on: bool = True,
+    ) -> None:
+        self.source, self.shuffle = source, shuffle
+        self.batch_size: int = min(batch_size, source.num_rows)
+        self.num_batches: int = -(-source.num_rows // self.batch_size)
+        wanted = self.num_batches if steps is None else steps
+        self.steps: int = wanted if goes_on else min(wanted, self.num_batches)
+        super().__init__(source.who, self.steps, seed, goes_on)
+        self._structure = without_arrays(source.structure)
+        self._drawn: tuple[int, np.ndarray] | None = None
+
+    def _fingerprint(self) -> dict[str, int]:
+        return {"samples": self.source.num_rows, "batch_size": self.batch_size}
+
+    def _spans(self, begin: Place, first_step: int) -> Iterator[tuple[int, int, int, int]]:
+        """(pass, first batch, batch to stop before, step) until the epoch has all its steps."""
+        passes, batch = divmod(begin.batch, self.num_batches)
+        number, step = begin.pass_number + passes, first_step
+        while step < self.steps:
+            stop = min(self.num_batches, batch + self.steps - step)
+            yield number, batch, stop, step
+            step += stop - batch
+            number, batch = number + 1, 0
+
+    def _order(self, pass_number: int) -> np.ndarray | None:
+        """The samples of a pass in their order, None for the one they have."""
+        if not self.shuffle:
+            return None
+        if self._drawn is None or self._drawn[0] != pass_number:
+            self._drawn = pass_number, shuffled(self.source.num_rows, self.seed, pass_number)
+        return self._drawn[1]
+
+
+def shuffled(count: int, seed: int, pass_number: int) -> np.ndarray:
+    """The numbers from 0 to `count` in the order of one pass, int32.
+
+    Drawn on the host, by the same generator on every machine: sorting on a device costs seconds of
+    compilation.
+
+    Example:
+        >>> sorted(shuffled(4, 7, 0).tolist())
+        [0, 1, 2, 3]
+    """
+    bits = np.random.Philox(key=np.array([seed, pass_number], dtype=np.uint64))
+    return np.random.Generator(bits).permutation(count).astype(np.int32)
+
+
+def without_arrays(structure: Any) -> Any:
+    """A structure of leaves with 0 in the place of each array.
+
+    Example:
+        >>> without_arrays(({"a": np.ones(3)}, None, None))
+        ({'a': 0}, None, None)
+    """
+    return tree.map_structure(lambda leaf: None if leaf is None else 0, structure)
+
+
+def uploaded(leaves: list[Any]) -> list[Any]:
+    """Arrays on the device; strings, which no device has, stay on the host."""
+    return [a if a is None or is_text(a) else jax.device_put(a) for a in leaves]
+
+
+def _told(fingerprint: Mapping[str, int | None]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in fingerprint.items())
+
+
+__all__ = ["Feed", "Place", "RowFeed", "Stretch", "shuffled", "uploaded", "without_arrays"]

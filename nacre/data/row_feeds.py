@@ -1,0 +1,196 @@
+"""Feeds of the rows of arrays: kept on the device, sent in chunks, or batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from nacre.core import tree
+from nacre.data.feed import Place, RowFeed, Stretch, uploaded
+from nacre.data.prefetch import Prefetched
+from nacre.data.resident import ResidentRows
+from nacre.data.rows import aligned_empty
+from nacre.data.sources import ArraySource
+
+Placing = Literal["resident", "streamed", "batches"]
+
+
+def feed_of_rows(
+    source: ArraySource,
+    batch_size: int,
+    *,
+    steps: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    goes_on: bool = True,
+    placing: Placing | None = None,
+    overlaps: bool = True,
+) -> RowFeed:
+    """The feed that suits the rows: kept on the device when they fit, else sent in chunks.
+
+    Args:
+        source: The rows.
+        batch_size: Samples a batch.
+        steps, shuffle, seed, goes_on: See `Feed`.
+        placing: Where the rows are to be, by default as they fit. "batches" sends each batch by
+            itself, for code that is not compiled.
+        overlaps: Whether steps may begin before all rows are on the device. False where somebody
+            who is called between the steps may change the arrays.
+    """
+    kind = placing or ("resident" if source.fits_device() else "streamed")
+    options: dict[str, Any] = {
+        "steps": steps, "shuffle": shuffle, "seed": seed, "goes_on": goes_on,
+    }  # fmt: skip
+    if kind == "resident":
+        return ResidentFeed(source, batch_size, overlaps=overlaps, **options)
+    make = StreamedFeed if kind == "streamed" else BatchwiseFeed
+    return make(source, batch_size, **options)
+
+
+class ResidentFeed(RowFeed):
+    """Rows that are all kept on the device, from the first epoch on.
+
+    The steps of the first epoch begin while rows still arrive. When an epoch is over all are there,
+    so that what a callback does to the arrays between epochs is never half seen.
+    """
+
+    def __init__(self, source: ArraySource, batch_size: int, *, overlaps: bool, **options: Any):
+        super().__init__(source, batch_size, **options)
+        self._overlaps = overlaps
+        self._resident: ResidentRows | None = None
+        self._first_use = Place(0, 0)  # which batch is laid down first
+        self._sent_order: tuple[int, jax.Array | None] | None = None
+
+    def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+        size, (full, rest) = self.batch_size, divmod(self.source.num_rows, self.batch_size)
+        for number, first, stop, step in self._spans(begin, first_step):
+            rows = self._rows(number, first)
+            order, last = self._device_order(number), min(stop, full)
+            smaller = rest if stop > full else None
+            while first < last:
+                upto = min(last, self._there(number, first))
+                yield Place(number, upto), Stretch(
+                    rows.arrays, self._structure, order, first * size, upto - first, size, step,
+                    smaller,
+                )  # fmt: skip
+                step += upto - first
+                first = upto
+            if stop > full:
+                rows.wait(self.source.num_rows)
+                yield (
+                    Place(number, stop),
+                    Stretch(rows.arrays, self._structure, order, full * size, 1, rest, step),
+                )
+        if self._resident is not None:
+            self._resident.wait(self.source.num_rows)
+
+    def _rows(self, number: int, first: int) -> ResidentRows:
+        if self._resident is None:
+            self._first_use = Place(number, first)
+            row = first * self.batch_size
+            self._resident = ResidentRows(self.source, self._order(number), row)
+        return self._resident
+
+    def _there(self, number: int, batch: int) -> int:
+        """Wait for the rows of a batch; up to which batch of this pass all rows are there."""
+        assert self._resident is not None
+        count, size = self.source.num_rows, self.batch_size
+        first = self._first_use
+        if number != first.pass_number or batch < first.batch or not self._overlaps:
+            self._resident.wait(count)
+            return self.num_batches
+        filled = self._resident.wait((batch + 1 - first.batch) * size)
+        return self.num_batches if filled == count else first.batch + filled // size
+
+    def _device_order(self, number: int) -> jax.Array | None:
+        assert self._resident is not None
+        if self._sent_order is None or self._sent_order[0] != number:
+            places = self._resident.places(self._order(number))
+            self._sent_order = number, None if places is None else jax.device_put(places)
+        return self._sent_order[1]
+
+    def close(self) -> None:
+        if self._resident is not None:
+            self._resident.close()
+
+
+class StreamedFeed(RowFeed):
+    """Rows that are sent in chunks; the next chunk is made and sent while one is used."""
+
+    _running: Prefetched[tuple[Place, Stretch]] | None = None
+
+    def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+        self._running = Prefetched(self._chunks(begin, first_step), ahead=1)
+        with closing(self._running) as ready:
+            yield from ready
+
+    def _chunks(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+        size, (full, rest) = self.batch_size, divmod(self.source.num_rows, self.batch_size)
+        most = max(1, min(full, self.steps))
+        steps_a_chunk = min(self.source.batches_per_chunk(size), most)
+        for number, start, stop, step in self._spans(begin, first_step):
+            order = self._order(number)
+            for first in range(start, min(stop, full), steps_a_chunk):
+                last = min(first + steps_a_chunk, stop, full)
+                picked = self.source.rows(_part(order, first * size, last * size))
+                # Always of one size, so that one program serves them all.
+                picked = [_lengthened(a, steps_a_chunk * size) for a in picked]
+                yield Place(number, last), Stretch(
+                    uploaded(picked), self._structure, None, 0, last - first, size,
+                    step + first - start, is_passing=True,
+                )  # fmt: skip
+            if stop > full:
+                picked = self.source.rows(_part(order, full * size, self.source.num_rows))
+                yield Place(number, stop), Stretch(
+                    uploaded(picked), self._structure, None, 0, 1, rest, step + full - start,
+                    is_passing=True,
+                )  # fmt: skip
+
+    def close(self) -> None:
+        if self._running is not None:
+            self._running.close()
+
+
+class BatchwiseFeed(RowFeed):
+    """Each batch by itself, picked when it is asked for."""
+
+    def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+        size = self.batch_size
+        for number, start, stop, step in self._spans(begin, first_step):
+            order = self._order(number)
+            for batch in range(start, stop):
+                last = min((batch + 1) * size, self.source.num_rows)
+                picked = self.source.rows(_part(order, batch * size, last))
+                yield Place(number, batch + 1), Stretch(
+                    uploaded(picked), self._structure, None, 0, 1, last - batch * size,
+                    step + batch - start, is_passing=True,
+                )  # fmt: skip
+
+    def close(self) -> None:
+        """Nothing works ahead."""
+
+
+def _part(order: np.ndarray | None, first: int, stop: int) -> np.ndarray | slice:
+    return slice(first, stop) if order is None else order[first:stop]
+
+
+def _lengthened(array: Any, count: int) -> Any:
+    """An array with rows of zeros at its end, which no step reads."""
+    if array is None or len(array) == count:
+        return array
+    longer = aligned_empty((count, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    longer[len(array) :] = 0
+    return longer
+
+
+def batch_of(stretch: Stretch) -> Any:
+    """The one batch of a stretch as (x, y, sample_weight)."""
+    return tree.pack_sequence_as(stretch.structure, stretch.arrays)
+
+
+__all__ = ["BatchwiseFeed", "ResidentFeed", "StreamedFeed", "batch_of", "feed_of_rows"]
