@@ -6,18 +6,21 @@ Pyright looks at `editor/` as at a person's own folder, with nacre as an install
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
 
 import nacre
 from nacre import layers
+from nacre.layers.base import configuring
 
 HERE = Path(__file__).parent / "editor"
 ROOT = Path(nacre.__file__).parents[1]
@@ -81,9 +84,47 @@ def test_a_script_that_is_right_runs(tmp_path):
 def test_every_planted_mistake_is_shown_on_its_line_and_nothing_else(shown):
     text = (HERE / "mistakes.py").read_text(encoding="utf-8").splitlines()
     planted = {n for n, line in enumerate(text, 1) if re.search(r"# mistake \d+:", line)}
-    assert len(planted) == 11
+    assert len(planted) == 13
     assert {line for line, _ in shown["mistakes.py"]} == planted
 
 
 def test_every_public_name_and_old_spelling_is_known(shown):
     assert shown["names.py"] == []
+
+
+def _named_keywords(cls: type) -> set[str]:
+    """The arguments of a layer's constructor that its signature names, those of `Unpack` too."""
+    constructor = next(vars(base)["__init__"] for base in cls.__mro__ if "__init__" in vars(base))
+    names = set()
+    for parameter in inspect.signature(constructor).parameters.values():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            names.add(parameter.name)
+            continue
+        held = re.fullmatch(r"Unpack\[(\w+)\]", str(parameter.annotation))
+        assert held, f"{cls.__name__}: its keywords are not told: {parameter.annotation}"
+        names |= set(typing.get_type_hints(constructor.__globals__[held[1]]))
+    return names
+
+
+LAYERS = [
+    value
+    for name in layers.__all__
+    if isinstance(value := getattr(layers, name), type)
+    and issubclass(value, layers.Layer)
+    and value is not layers.Layer
+]
+# What a class hands to its base itself, or refuses.
+_SETTLED = {
+    "cell": ("LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
+    "aggregation": ("GATConv", "GCNConv", "GINConv"),
+    "noise_shape": ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+    "score_mode": ("AdditiveAttention",),
+    **dict.fromkeys(("call_fn", "init_fn", "params", "state"), ("FlaxLayer",)),
+}
+
+
+@pytest.mark.parametrize("cls", LAYERS, ids=lambda cls: cls.__name__)
+def test_every_keyword_of_a_layer_is_known(cls):
+    taken = {*configuring.constructor_names(cls), "trainable", "autocast", "name", "dtype"}
+    settled = {argument for argument, names in _SETTLED.items() if cls.__name__ in names}
+    assert taken - settled <= _named_keywords(cls)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.names import auto_name
 from nacre.core.registry import register
 from nacre.layers.attention.projected import ProjectedAttention
+from nacre.layers.base.keywords import WithoutRegularizer
 
 
 @register("layers/GroupQueryAttention")
@@ -69,7 +70,7 @@ class GroupQueryAttention(ProjectedAttention):
         bias_constraint: Any = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         if kwargs.get("name") is None:
             kwargs["name"] = auto_name("GroupedQueryAttention")  # the name Keras gives

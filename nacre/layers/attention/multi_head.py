@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from nacre.core.registry import register
 from nacre.layers.attention.masks import dropped, mask_over_axes, masked_softmax
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.base.input_spec import plain_sizes
+from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.masking import leads
 from nacre.layers.core.configs import explicit_config
 
@@ -89,7 +90,7 @@ class MultiHeadAttention(ProjectedAttention):
         bias_constraint: Any = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             dropout=dropout,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import string
-from typing import Any
+from typing import Any, Unpack
 
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core import random
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax, with_axes
+from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.core.einsum_dense import EinsumDense
@@ -52,7 +53,7 @@ class ProjectedAttention(Layer):
         bias_constraint: Any = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(**kwargs)
         self.dropout = dropout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
@@ -12,6 +12,7 @@ from nacre.core import random
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.attention.masks import causal_mask, dropped
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.core.shape_checks import check_broadcasts
@@ -55,7 +56,7 @@ class Attention(Layer):
         score_mode: str = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.use_scale = use_scale
@@ -180,6 +181,12 @@ class Attention(Layer):
         return None if mask is None else self._masks(inputs, mask)[0]
 
 
+class AdditiveAttentionKeywords(LayerKeywords, total=False):
+    """With what `Attention` takes besides."""
+
+    seed: Any
+
+
 @register("layers/AdditiveAttention")
 class AdditiveAttention(Attention):
     """Mix values by a small network's score of each query and key: Bahdanau's attention.
@@ -204,7 +211,12 @@ class AdditiveAttention(Attention):
         (2, 3, 4)
     """
 
-    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        use_scale: bool = True,
+        dropout: float = 0.0,
+        **kwargs: Unpack[AdditiveAttentionKeywords],
+    ) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
 
     def build(self, input_shape: Any) -> None:

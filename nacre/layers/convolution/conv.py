@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
+from nacre.layers.base.keywords import ConvolutionKeywords, WithoutRegularizer
 from nacre.layers.convolution.sliding import SlidingLayer, is_whole
 from nacre.layers.core.configs import without
 
@@ -43,7 +44,7 @@ class FullConvolution(Adaptable, SlidingLayer):
         bias_constraint: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             kernel_size=kernel_size,
@@ -173,7 +174,7 @@ class Conv1D(FullConvolution):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionKeywords],
     ) -> None:
         super().__init__(
             filters=filters,
@@ -250,7 +251,7 @@ class Conv2D(FullConvolution):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionKeywords],
     ) -> None:
         super().__init__(
             filters=filters,
@@ -327,7 +328,7 @@ class Conv3D(FullConvolution):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionKeywords],
     ) -> None:
         super().__init__(
             filters=filters,

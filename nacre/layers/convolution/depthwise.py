@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.registry import register
+from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.convolution.conv import positive
 from nacre.layers.convolution.sliding import SlidingLayer
 
@@ -35,7 +36,7 @@ class DepthwiseConvolution(SlidingLayer):
         activity_regularizer: Any = None,
         depthwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             kernel_size=kernel_size,
@@ -136,7 +137,7 @@ class DepthwiseConv1D(DepthwiseConvolution):
         activity_regularizer: Any = None,
         depthwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             kernel_size=kernel_size,
@@ -210,7 +211,7 @@ class DepthwiseConv2D(DepthwiseConvolution):
         activity_regularizer: Any = None,
         depthwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             kernel_size=kernel_size,

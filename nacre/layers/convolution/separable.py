@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
+
+import jax
 
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.registry import register
+from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.convolution.conv import positive
 from nacre.layers.convolution.sliding import SlidingLayer
 
@@ -41,7 +44,7 @@ class SeparableConvolution(SlidingLayer):
         depthwise_constraint: Any = None,
         pointwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             kernel_size=kernel_size,
@@ -83,7 +86,7 @@ class SeparableConvolution(SlidingLayer):
         )
         return self.filters
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """Filter each channel, join the channels, add the bias, apply the activation."""
         self._check_fit(inputs.shape)
         outputs = ops.separable_conv(
@@ -158,7 +161,7 @@ class SeparableConv1D(SeparableConvolution):
         depthwise_constraint: Any = None,
         pointwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             filters=filters,
@@ -243,7 +246,7 @@ class SeparableConv2D(SeparableConvolution):
         depthwise_constraint: Any = None,
         pointwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             filters=filters,

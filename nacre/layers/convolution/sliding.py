@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import numpy as np
 
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.layers.base.input_spec import InputSpec, plain_sizes
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 
 
@@ -44,7 +46,7 @@ class SlidingLayer(Layer):
         bias_initializer: Any = "zeros",
         bias_regularizer: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.kernel_size = per_axis(self, "kernel_size", kernel_size)
@@ -95,7 +97,7 @@ class SlidingLayer(Layer):
         """Slide `kernel` over `inputs`; override it to change the kernel or the sum."""
         raise NotImplementedError(f"{type(self).__name__} must define convolution_op")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """Slide the kernel, add the bias, apply the activation."""
         self._check_fit(inputs.shape)
         return self._finish(self.convolution_op(inputs, self._kernel_in_use()))

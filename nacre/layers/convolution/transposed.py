@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.convolution.conv import positive
 from nacre.layers.convolution.sliding import SlidingLayer, per_axis
 
@@ -38,7 +39,7 @@ class TransposedConvolution(SlidingLayer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             kernel_size=kernel_size,
@@ -156,7 +157,7 @@ class Conv1DTranspose(TransposedConvolution):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             filters=filters,
@@ -235,7 +236,7 @@ class Conv2DTranspose(TransposedConvolution):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             filters=filters,
@@ -314,7 +315,7 @@ class Conv3DTranspose(TransposedConvolution):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(
             filters=filters,

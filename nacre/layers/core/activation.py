@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -12,6 +13,7 @@ from nacre.activations.functions import warn_about_one_class
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.ops._define import whole
@@ -20,7 +22,7 @@ from nacre.ops._define import whole
 class _Elementwise(Layer):
     """What the layers of this file share: shapes stay, masks pass."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
@@ -37,11 +39,11 @@ class Activation(_Elementwise):
         (2, 3)
     """
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The function's values."""
         return self.activation(inputs)
 
@@ -77,7 +79,7 @@ class ReLU(_Elementwise):
         max_value: float | None = None,
         negative_slope: float = 0.0,
         threshold: float = 0.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.max_value = max_value
@@ -90,7 +92,7 @@ class ReLU(_Elementwise):
             threshold=self.threshold,
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The rectified inputs."""
         return activations.relu(
             inputs,
@@ -98,6 +100,12 @@ class ReLU(_Elementwise):
             max_value=self.max_value,
             threshold=self.threshold,
         )
+
+
+class LeakyReLUKeywords(LayerKeywords, total=False):
+    """With tf.keras 2's spelling of `negative_slope`."""
+
+    alpha: Any
 
 
 @register("layers/LeakyReLU")
@@ -115,7 +123,7 @@ class LeakyReLU(_Elementwise):
         (2, 3)
     """
 
-    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[LeakyReLUKeywords]) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
         if negative_slope is None:
@@ -125,7 +133,7 @@ class LeakyReLU(_Elementwise):
         _not_negative(self, negative_slope=negative_slope)
         self.negative_slope = negative_slope
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The inputs, negative ones scaled."""
         return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
 
@@ -157,7 +165,7 @@ class PReLU(_Elementwise):
         alpha_regularizer: Any = None,
         alpha_constraint: Any = None,
         shared_axes: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
@@ -205,7 +213,7 @@ class PReLU(_Elementwise):
             )
         return {axis % rank for axis in axes}
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The inputs, negative ones scaled by their slope."""
         return _prelu(inputs, self.alpha)
 
@@ -231,11 +239,11 @@ class ELU(_Elementwise):
         (2, 3)
     """
 
-    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The inputs, negative ones bent towards -alpha."""
         return activations.elu(inputs, alpha=self.alpha)
 
@@ -257,7 +265,7 @@ class Softmax(_Elementwise):
         [[0.25, 0.25, 0.25, 0.25]]
     """
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.axis = list(axis) if isinstance(axis, list | tuple) else axis
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
@@ -278,7 +286,7 @@ class Softmax(_Elementwise):
                 )
             )
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: jax.Array, mask: Any = None) -> jax.Array:
         """The normalized exponentials."""
         self._check_axes(inputs.shape)
         warn_about_one_class(inputs, self.axis)
@@ -318,11 +326,11 @@ class ThresholdedReLU(_Elementwise):
         [[0.0, 0.0]]
     """
 
-    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, theta: float = 1.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         _not_negative(self, theta=theta)
         self.theta = theta
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The inputs above the threshold."""
         return ops.multiply(inputs, ops.cast(ops.greater(inputs, self.theta), inputs.dtype))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import numpy as np
 
 from nacre import activations, constraints, initializers, regularizers
@@ -11,6 +12,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import without
 from nacre.ops.linalg import dense
@@ -74,7 +76,7 @@ class Dense(Adaptable, Layer):
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_int(f"Dense '{self.name}'", "units", units)
@@ -122,7 +124,7 @@ class Dense(Adaptable, Layer):
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: jax.Array, training: bool | None = None) -> jax.Array:
         """Outputs (*batch, units) for inputs (*batch, features)."""
         return self.activation(dense(inputs, self.kernel, self.bias))
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
+
+import jax
 
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
 
@@ -172,7 +175,7 @@ class EinsumDense(Adaptable, Layer):
         lora_alpha: float | None = None,
         gptq_unpacked_column_size: int | None = None,
         quantization_config: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.equation = equation
@@ -222,7 +225,7 @@ class EinsumDense(Adaptable, Layer):
             )
         self.input_spec = _input_spec(parts, kernel, len(input_shape))
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: jax.Array, training: bool | None = None) -> jax.Array:
         """The einsum of inputs and kernel, bias and activation applied."""
         outputs = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:

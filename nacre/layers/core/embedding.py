@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 
@@ -12,6 +12,7 @@ from nacre.core.errors import ShapeError, message
 from nacre.core.indices import refuse_outside
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
+from nacre.layers.base.keywords import WithoutWeights
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
 from nacre.layers.core.dense import positive_int
@@ -61,7 +62,7 @@ class Embedding(Adaptable, Layer):
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutWeights],
     ) -> None:
         length = kwargs.pop("input_length", None)
         if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
@@ -93,7 +94,7 @@ class Embedding(Adaptable, Layer):
             constraint=self.embeddings_constraint,
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The vectors (*batch, output_dim) of the indices (*batch,)."""
         self._refuse_outside_table(inputs)
         return self._look_up(inputs).astype(self.compute_dtype)
@@ -126,6 +127,15 @@ class Embedding(Adaptable, Layer):
         ).split()
         config = explicit_config(self, **{name: getattr(self, name) for name in names})
         return without(config, "lora_rank", "lora_alpha")
+
+
+class ReversibleEmbeddingKeywords(WithoutWeights, total=False):
+    """With what `Embedding` takes besides."""
+
+    weights: Any
+    lora_rank: Any
+    lora_alpha: Any
+    quantization_config: Any
 
 
 @register("layers/ReversibleEmbedding")
@@ -167,7 +177,7 @@ class ReversibleEmbedding(Embedding):
         mask_zero: bool = False,
         reverse_dtype: Any = None,
         logit_soft_cap: float | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ReversibleEmbeddingKeywords],
     ) -> None:
         super().__init__(
             input_dim,
@@ -192,7 +202,7 @@ class ReversibleEmbedding(Embedding):
                 initializer=self.embeddings_initializer,
             )
 
-    def call(self, inputs: Any, reverse: bool = False) -> Any:
+    def call(self, inputs: jax.Array, reverse: bool = False) -> jax.Array:
         """Vectors for indices, or with `reverse` scores for vectors."""
         if not reverse:
             return super().call(inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, message
@@ -10,6 +10,15 @@ from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.core.variable import standardize_shape
 from nacre.layers.base.layer import Layer
+
+
+class InputLayerKeywords(TypedDict, total=False):
+    """The first two are tf.keras 2's spellings; the others stand in configs."""
+
+    input_shape: Any
+    batch_input_shape: Any
+    trainable: Any
+    autocast: Any
 
 
 @register("layers/InputLayer")
@@ -47,7 +56,7 @@ class InputLayer(Layer):
         input_tensor: Any = None,
         optional: bool = False,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[InputLayerKeywords],
     ) -> None:
         shape = kwargs.pop("input_shape", None) if shape is None else shape
         batch_shape = kwargs.pop("batch_input_shape", batch_shape)

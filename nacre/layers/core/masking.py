@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
+
+import jax
 
 from nacre import ops
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 
 
@@ -28,12 +31,12 @@ class Masking(Layer):
 
     _casts_inputs = False  # values are compared as they are
 
-    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, mask_value: float = 0.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.mask_value = mask_value
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The inputs, zero where masked."""
         mask = ops.expand_dims(self.compute_mask(inputs), -1)
         return ops.cast(ops.where(mask, inputs, ops.zeros_like(inputs)), self.compute_dtype)

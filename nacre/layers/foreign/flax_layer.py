@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -12,10 +12,18 @@ from nacre.core.errors import ArgumentError, SerializationError, message
 from nacre.core.interop import optional_import
 from nacre.core.registry import get_registered_name, get_registered_object, register
 from nacre.core.safety import reads_config
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.core.configs import explicit_config, without
 from nacre.layers.foreign.jax_layer import JaxLayer
 
 _FLAX = "flax.linen"
+
+
+class FlaxLayerKeywords(LayerKeywords, total=False):
+    """With what `JaxLayer` takes besides."""
+
+    seed: Any
+    native_serialization_platforms: Any
 
 
 @register("layers/FlaxLayer")
@@ -46,7 +54,11 @@ class FlaxLayer(JaxLayer):
     """
 
     def __init__(
-        self, module: Any, method: Any = None, variables: Any = None, **kwargs: Any
+        self,
+        module: Any,
+        method: Any = None,
+        variables: Any = None,
+        **kwargs: Unpack[FlaxLayerKeywords],
     ) -> None:
         linen = optional_import(_FLAX, extra="flax", who="FlaxLayer")
         if not isinstance(module, linen.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from nacre.core.random import SeedGenerator, draw_key, make_default_seed
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
 
@@ -66,7 +67,7 @@ class JaxLayer(Layer):
         state: Any = None,
         seed: int | None = None,
         native_serialization_platforms: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.call_fn = call_fn

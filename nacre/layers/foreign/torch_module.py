@@ -9,7 +9,7 @@ import io
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +31,7 @@ from nacre.core.scope import in_symbolic_scope
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable, standardize_shape
 from nacre.layers.base.calling import is_float_array, to_float
+from nacre.layers.base.keywords import WithoutName
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.weights import check_weights
 from nacre.layers.core.configs import explicit_config
@@ -82,7 +83,11 @@ class TorchModuleWrapper(Layer):
     _casts_inputs = False  # PyTorch computes in the module's own dtypes
 
     def __init__(
-        self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any
+        self,
+        module: Any,
+        name: str | None = None,
+        output_shape: Any = None,
+        **kwargs: Unpack[WithoutName],
     ) -> None:
         super().__init__(name=name, **kwargs)
         self._torch = optional_import("torch", extra="torch", who=self._who())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 from jax import lax
@@ -11,6 +11,7 @@ from nacre import ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
+from nacre.layers.base.keywords import GraphKeywords
 from nacre.layers.graph import structure
 from nacre.layers.graph.message_passing import GraphConvolution
 from nacre.layers.graph.structure import Graph
@@ -67,7 +68,7 @@ class GATConv(GraphConvolution):
         use_bias: bool = True,
         add_self_loops: bool = True,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[GraphKeywords],
     ) -> None:
         super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
         self.num_heads = self._positive("num_heads", num_heads)

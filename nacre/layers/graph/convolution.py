@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 from jax import lax
@@ -10,6 +10,7 @@ from jax import lax
 from nacre import initializers, ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import GraphKeywords
 from nacre.layers.graph import structure
 from nacre.layers.graph.message_passing import GraphConvolution
 from nacre.layers.graph.structure import Graph
@@ -54,7 +55,7 @@ class GCNConv(GraphConvolution):
         use_bias: bool = True,
         add_self_loops: bool = True,
         normalize: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[GraphKeywords],
     ) -> None:
         super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
         self.add_self_loops = add_self_loops
@@ -127,7 +128,7 @@ class GraphSAGEConv(GraphConvolution):
         activation: Any = None,
         use_bias: bool = True,
         normalize: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[GraphKeywords],
     ) -> None:
         plain = "max" if aggregation == "pool" else aggregation
         super().__init__(
@@ -202,7 +203,7 @@ class GINConv(GraphConvolution):
         use_bias: bool = True,
         epsilon: float = 0.0,
         train_epsilon: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[GraphKeywords],
     ) -> None:
         super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
         self.hidden_units = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre import activations, constraints, initializers, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.calling import float_dtype
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.graph import structure
 from nacre.layers.graph.structure import Graph
@@ -50,7 +51,7 @@ class MessagePassing(Layer):
 
     _casts_inputs = False  # `read_graph` casts the features; numbers of nodes keep their value
 
-    def __init__(self, aggregation: str = "sum", **kwargs: Any) -> None:
+    def __init__(self, aggregation: str = "sum", **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         if aggregation not in AGGREGATIONS:
             raise ArgumentError(
@@ -143,7 +144,7 @@ class GraphConvolution(MessagePassing):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(aggregation=aggregation, **kwargs)
         self.units = self._positive("units", units)

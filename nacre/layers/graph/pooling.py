@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.graph import structure
 
@@ -14,7 +15,7 @@ from nacre.layers.graph import structure
 class GraphPooling(Layer):
     """Reduce the nodes of each graph, padding left out."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 

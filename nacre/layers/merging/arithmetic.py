@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from nacre import ops
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.merging.merge import Merge, reduce_where_valid, wide_mask
 
 
@@ -109,31 +110,31 @@ class Minimum(Merge):
         return reduce_where_valid(ops.minimum, tensors)
 
 
-def add(inputs: Any, **kwargs: Any) -> Any:
+def add(inputs: Any, **kwargs: Unpack[LayerKeywords]) -> Any:
     """The sum of a list of tensors, by an `Add` layer."""
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Any, **kwargs: Any) -> Any:
+def subtract(inputs: Any, **kwargs: Unpack[LayerKeywords]) -> Any:
     """The first of two tensors minus the second, by a `Subtract` layer."""
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Any, **kwargs: Any) -> Any:
+def multiply(inputs: Any, **kwargs: Unpack[LayerKeywords]) -> Any:
     """The product of a list of tensors, by a `Multiply` layer."""
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Any, **kwargs: Any) -> Any:
+def average(inputs: Any, **kwargs: Unpack[LayerKeywords]) -> Any:
     """The mean of a list of tensors, by an `Average` layer."""
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Any, **kwargs: Any) -> Any:
+def maximum(inputs: Any, **kwargs: Unpack[LayerKeywords]) -> Any:
     """The larger of several tensors, by a `Maximum` layer."""
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Any, **kwargs: Any) -> Any:
+def minimum(inputs: Any, **kwargs: Unpack[LayerKeywords]) -> Any:
     """The smaller of several tensors, by a `Minimum` layer."""
     return Minimum(**kwargs)(inputs)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
+import jax
 import numpy as np
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.merging.merge import Merge
 
 
@@ -28,7 +31,7 @@ class Concatenate(Merge):
 
     _broadcasts = False
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
             raise ArgumentError(message(self._who(), "axis must be an int", repr(axis)))
@@ -52,7 +55,7 @@ class Concatenate(Merge):
                 )
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[jax.Array]) -> jax.Array:
         """The tensors side by side."""
         return ops.concatenate(list(inputs), axis=self.axis)
 
@@ -74,7 +77,7 @@ class Concatenate(Merge):
         return ops.all(ops.concatenate(whole, axis=self.axis), axis=-1)
 
 
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Unpack[LayerKeywords]) -> Any:
     """Put tensors side by side, by a `Concatenate` layer.
 
     Args:

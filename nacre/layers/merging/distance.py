@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.merging.merge import Merge
 
 
@@ -56,7 +57,9 @@ class Distance(Merge):
 
     _exactly = 2
 
-    def __init__(self, metric: str = "euclidean", keepdims: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, metric: str = "euclidean", keepdims: bool = True, **kwargs: Unpack[LayerKeywords]
+    ) -> None:
         super().__init__(**kwargs)
         if metric not in METRICS:
             raise ArgumentError(

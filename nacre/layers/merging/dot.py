@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import string
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import jax
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.merging.merge import Merge
 
 
@@ -31,7 +35,7 @@ class Dot(Merge):
     _exactly = 2
     _broadcasts = False
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         pair = axes if isinstance(axes, list | tuple) else (axes, axes)
         if len(pair) != 2 or not all(isinstance(axis, int) for axis in pair):
@@ -57,7 +61,7 @@ class Dot(Merge):
                 )
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[jax.Array]) -> jax.Array:
         """The products."""
         first, second = inputs
         a, b = self._two_axes(len(first.shape), len(second.shape))
@@ -77,7 +81,7 @@ class Dot(Merge):
         return None
 
 
-def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+def dot(inputs: Any, axes: Any = -1, **kwargs: Unpack[LayerKeywords]) -> Any:
     """Contract two tensors sample by sample, by a `Dot` layer.
 
     Args:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import jax
 
 from nacre import ops
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.layers.base.input_spec import plain_shape
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 
 
@@ -22,7 +26,7 @@ class Merge(Layer):
     _broadcasts = True
     _build_only_checks = True
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
@@ -61,7 +65,7 @@ class Merge(Layer):
                     )
                 )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[jax.Array]) -> jax.Array:
         """The joined tensor."""
         tensors = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
         self._check_list([plain_shape(tensor) for tensor in tensors])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from typing import Any, Unpack
 
 from nacre import constraints, initializers, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 
 
@@ -27,7 +28,7 @@ class AffineNormalization(Layer):
         gamma_regularizer: Any,
         beta_constraint: Any,
         gamma_constraint: Any,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.epsilon = checked_number(self, "epsilon", epsilon, lowest=0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -13,6 +14,7 @@ from nacre import initializers, ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.masking import without_absent
 from nacre.layers.core.step_masks import fitting_mask
 from nacre.layers.normalization.affine import (
@@ -22,6 +24,12 @@ from nacre.layers.normalization.affine import (
     known_size,
 )
 from nacre.layers.normalization.statistics import at_least_float32, moments, normalize_batch
+
+
+class BatchNormalizationKeywords(LayerKeywords, total=False):
+    """With a choice of tf.keras 2 that changes no numbers."""
+
+    fused: Any
 
 
 @register("layers/BatchNormalization")
@@ -88,7 +96,7 @@ class BatchNormalization(AffineNormalization):
         renorm_clipping: Any = None,
         renorm_momentum: float = 0.99,
         synchronized: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[BatchNormalizationKeywords],
     ) -> None:
         kwargs.pop("fused", None)
         super().__init__(
@@ -159,7 +167,7 @@ class BatchNormalization(AffineNormalization):
             autocast=False,
         )
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: jax.Array, training: bool | None = None, mask: Any = None) -> jax.Array:
         """The normalized inputs."""
         x = without_absent(at_least_float32(inputs), mask)
         if not (training and self.trainable):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import jax.numpy as jnp
 
 from nacre import ops
@@ -12,6 +13,7 @@ from nacre.core import scope
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.core.step_masks import fitting_mask
@@ -89,7 +91,7 @@ class LayerNormalization(AffineNormalization):
         gamma_constraint: Any = None,
         *,
         rms_scaling: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(
             epsilon,
@@ -115,7 +117,7 @@ class LayerNormalization(AffineNormalization):
         )
         self._axes = axes
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The normalized inputs."""
         x = at_least_float32(inputs)
         axes = {"axis": sorted(self._axes), "epsilon": self.epsilon}
@@ -192,7 +194,7 @@ class GroupNormalization(AffineNormalization):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(
             epsilon,
@@ -232,7 +234,7 @@ class GroupNormalization(AffineNormalization):
         self._add_affine((channels,), self.scale, self.center)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: jax.Array, mask: Any = None) -> jax.Array:
         """The normalized inputs; steps a mask leaves out do not count in the statistics."""
         x = at_least_float32(inputs)
         shape, axis, groups = x.shape, self._axis, self.groups
@@ -296,7 +298,9 @@ class RMSNormalization(Layer):
     _casts_inputs = False  # it computes in float32
     _needs_only_range = True
 
-    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(
+        self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerKeywords]
+    ) -> None:
         super().__init__(**kwargs)
         self.axis = _axis_list(axis)
         self.epsilon = checked_number(self, "epsilon", epsilon, lowest=0)
@@ -308,7 +312,7 @@ class RMSNormalization(Layer):
         sizes = tuple(known_size(self, axis, input_shape) for axis in self._axes)
         self.scale = self.add_weight(name="scale", shape=sizes, initializer="ones", autocast=False)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: jax.Array) -> jax.Array:
         """The normalized inputs."""
         wide = at_least_float32(x)
         outputs = ops.rms_normalization(
@@ -338,7 +342,7 @@ class UnitNormalization(Layer):
     _casts_inputs = False  # it computes in float32
     _needs_only_range = True
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         good = isinstance(axis, int) or (
             isinstance(axis, list | tuple) and all(isinstance(a, int) for a in axis)
@@ -348,7 +352,7 @@ class UnitNormalization(Layer):
         self.axis = list(axis) if isinstance(axis, list | tuple) else axis
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The inputs, of length 1."""
         axes = _axis_list(self.axis)
         _checked_axes(self, axes, len(inputs.shape))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 from jax import lax
@@ -11,6 +11,7 @@ from nacre.core import safety
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.wrappers.wrapper import Wrapper
 
 
@@ -34,7 +35,9 @@ class SpectralNormalization(Wrapper):
         (2, 3)
     """
 
-    def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, layer: Any, power_iterations: int = 1, **kwargs: Unpack[LayerKeywords]
+    ) -> None:
         super().__init__(layer, **kwargs)
         if not isinstance(power_iterations, int) or power_iterations < 1:
             raise ArgumentError(

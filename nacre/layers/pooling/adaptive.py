@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
+
+import jax
 
 from nacre import ops
 from nacre.core.config import standardize_data_format
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.convolution.sliding import per_axis
 
@@ -23,13 +26,15 @@ class AdaptivePooling(Layer):
     rank = 2
     mode = "max"
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerKeywords]
+    ) -> None:
         super().__init__(**kwargs)
         self.output_size = per_axis(self, "output_size", output_size)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """Pool each window."""
         is_max = self.mode == "max"
         pool = ops.adaptive_max_pool if is_max else ops.adaptive_average_pool

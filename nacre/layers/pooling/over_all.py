@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import jax.numpy as jnp
 
 from nacre import ops
@@ -11,6 +12,7 @@ from nacre.core.config import standardize_data_format
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec, plain_sizes
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.core.step_masks import fitting_mask
@@ -49,7 +51,10 @@ class GlobalPooling(Layer):
     mode = "max"
 
     def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+        self,
+        data_format: str | None = None,
+        keepdims: bool = False,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
@@ -62,7 +67,7 @@ class GlobalPooling(Layer):
         start = 1 if self.data_format == "channels_last" else 2
         return tuple(range(start, start + self.rank))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """Pool all places."""
         pool = global_max_pool if self.mode == "max" else global_average_pool
         if self.mode == "max" and 0 in [inputs.shape[axis] for axis in self.pooled_axes]:
@@ -100,12 +105,15 @@ class GlobalAveragePooling1D(GlobalPooling):
     mode = "average"
 
     def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+        self,
+        data_format: str | None = None,
+        keepdims: bool = False,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: jax.Array, mask: Any = None) -> jax.Array:
         """The mean over the steps the mask keeps, or over all without a mask."""
         if mask is None:
             return super().call(inputs)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
+
+import jax
 
 from nacre import ops
 from nacre.core.config import standardize_data_format
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import WithoutName
 from nacre.layers.base.layer import Layer
 from nacre.layers.convolution.sliding import check_window, known_padding, per_axis
 
@@ -32,7 +35,7 @@ class WindowPooling(Layer):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutName],
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.pool_size = per_axis(self, "pool_size", pool_size)
@@ -41,7 +44,7 @@ class WindowPooling(Layer):
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """Pool each window."""
         if self.padding == "valid":
             check_window(self, inputs.shape, self.pool_size, (1,) * self.rank, "window")
@@ -88,7 +91,7 @@ class MaxPooling1D(WindowPooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutName],
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
@@ -126,7 +129,7 @@ class MaxPooling2D(WindowPooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutName],
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
@@ -164,7 +167,7 @@ class MaxPooling3D(WindowPooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutName],
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
@@ -203,7 +206,7 @@ class AveragePooling1D(WindowPooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutName],
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
@@ -242,7 +245,7 @@ class AveragePooling2D(WindowPooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutName],
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
@@ -281,6 +284,6 @@ class AveragePooling3D(WindowPooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutName],
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)

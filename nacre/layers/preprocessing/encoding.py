@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ from nacre.core.memory import device_budget
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.warning import warn
+from nacre.layers.base.keywords import LayerKeywords, WithoutNameAndDtype
 from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.host_layer import encoded_shape
 
@@ -173,7 +174,7 @@ class CategoryEncoding(Layer):
         num_tokens: int | None = None,
         output_mode: str = "multi_hot",
         sparse: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         if output_mode == "binary":  # tf.keras 2 spelling
@@ -260,7 +261,7 @@ class Discretization(Layer):
         sparse: bool = False,
         dtype: Any = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutNameAndDtype],
     ) -> None:
         if dtype is None and output_mode == "int":
             dtype = "float32"  # inputs are compared as they are, bins are int32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +12,7 @@ from nacre.core.registry import register
 from nacre.core.strings import is_text, refuse_missing
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer
+from nacre.layers.base.keywords import LayerKeywords, WithoutNameAndDtype
 from nacre.layers.preprocessing.encoding import (
     OUTPUT_MODES,
     accepted_sparse,
@@ -120,7 +121,7 @@ class Hashing(HostHashing):
         salt: Any = None,
         output_mode: str = "int",
         sparse: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         if output_mode == "binary":  # tf.keras 2 spelling
             output_mode = "multi_hot"
@@ -178,7 +179,7 @@ class HashedCrossing(HostHashing):
         sparse: bool = False,
         name: str | None = None,
         dtype: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutNameAndDtype],
     ) -> None:
         super().__init__(num_bins, output_mode, sparse, name=name, dtype=dtype, **kwargs)
         checked_choice(self._who(), "output_mode", output_mode, ("int", "one_hot"))

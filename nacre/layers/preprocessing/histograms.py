@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from nacre.core import safety
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.calling import to_float
+from nacre.layers.base.keywords import AnyImageKeywords, ImageKeywords
 from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import ImageLayer, checked_value_range
 from nacre.layers.preprocessing.pixel_changes import counted, equalized, stretched
@@ -33,7 +34,7 @@ class AutoContrast(ImageLayer):
         [[[0.0], [1.0]]]
     """
 
-    def __init__(self, value_range: Any = (0, 255), **kwargs: Any) -> None:
+    def __init__(self, value_range: Any = (0, 255), **kwargs: Unpack[AnyImageKeywords]) -> None:
         super().__init__(**kwargs)
         self.value_range = checked_value_range(self, value_range)
 
@@ -69,7 +70,7 @@ class Equalization(ImageLayer):
         value_range: Any = (0, 255),
         bins: int = 256,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.bins = checked_whole(self, "bins", bins)
@@ -115,7 +116,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         clip_limit: float = 4.0,
         tile_grid_size: Any = (8, 8),
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.value_range = checked_value_range(self, value_range)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
 from nacre.layers.base.calling import to_float
+from nacre.layers.base.keywords import AnyImageKeywords, LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.ops.boxes import clip_to_image_size, convert_format
@@ -74,7 +75,7 @@ class ImageLayer(Layer):
         self,
         data_format: str | None = None,
         bounding_box_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
@@ -242,7 +243,7 @@ class RandomImageLayer(ImageLayer):
     drawn)`, which gets and gives floats (batch, height, width, channels).
     """
 
-    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, seed: int | None = None, **kwargs: Unpack[AnyImageKeywords]) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         # The attribute's name is part of the layout of saved files.
@@ -320,7 +321,9 @@ class MaxNumBoundingBoxes(ImageLayer):
         [[1.0, 1.0, -1.0]]
     """
 
-    def __init__(self, max_number: int, fill_value: float = -1, **kwargs: Any) -> None:
+    def __init__(
+        self, max_number: int, fill_value: float = -1, **kwargs: Unpack[AnyImageKeywords]
+    ) -> None:
         super().__init__(**kwargs)
         self.max_number = checked_whole(self, "max_number", max_number)
         self.fill_value = fill_value

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from nacre import ops
 from nacre.core.registry import register
 from nacre.layers.base.calling import to_float
+from nacre.layers.base.keywords import ImageKeywords
 from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import ImageLayer
 from nacre.ops.geometry import crop_window, pad_window
@@ -45,7 +46,7 @@ class Resizing(ImageLayer):
         fill_value: float = 0.0,
         antialias: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.height = checked_whole(self, "height", height)
@@ -118,7 +119,11 @@ class CenterCrop(ImageLayer):
     """
 
     def __init__(
-        self, height: int, width: int, data_format: str | None = None, **kwargs: Any
+        self,
+        height: int,
+        width: int,
+        data_format: str | None = None,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.height = checked_whole(self, "height", height)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre.core.registry import register
+from nacre.layers.base.keywords import WithoutName
 from nacre.layers.base.layer import Layer
 
 
@@ -24,7 +25,7 @@ class Pipeline(Layer):
     _takes_strings = True  # as its first layer does
     _casts_inputs = False  # the layers within do, each for itself
 
-    def __init__(self, layers: Any, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, layers: Any, name: str | None = None, **kwargs: Unpack[WithoutName]) -> None:
         super().__init__(name=name, **kwargs)
         self.layers = list(layers)
 

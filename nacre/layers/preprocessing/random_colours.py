@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import AnyImageKeywords, ImageKeywords
 from nacre.layers.preprocessing import pixel_changes
 from nacre.layers.preprocessing.image_layer import (
     ImageLayer,
@@ -25,7 +26,9 @@ from nacre.layers.preprocessing.image_layer import (
 class ColourLayer(RandomImageLayer):
     """Base of the random layers that know the range of pixel values."""
 
-    def __init__(self, value_range: Any, seed: int | None, **kwargs: Any) -> None:
+    def __init__(
+        self, value_range: Any, seed: int | None, **kwargs: Unpack[AnyImageKeywords]
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
         self.value_range = checked_value_range(self, value_range)
 
@@ -42,7 +45,7 @@ class FactorLayer(ColourLayer):
         value_range: Any = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(value_range, seed, data_format=data_format, **kwargs)
         self.factor = self._checked(factor)
@@ -88,7 +91,11 @@ class RandomContrast(ColourLayer):
     """
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any
+        self,
+        factor: Any,
+        value_range: Any = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[AnyImageKeywords],
     ) -> None:
         super().__init__(value_range, seed, **kwargs)
         self.factor = _less_and_more(self, factor)
@@ -116,7 +123,11 @@ class RandomBrightness(ColourLayer):
     """
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any
+        self,
+        factor: Any,
+        value_range: Any = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[AnyImageKeywords],
     ) -> None:
         super().__init__(value_range, seed, **kwargs)
         self.factor = factor_range(self, "factor", factor, -1.0, 1.0)
@@ -242,7 +253,7 @@ class RandomGrayscale(RandomImageLayer):
         factor: float = 0.5,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         if not isinstance(factor, int | float) or not 0 <= factor <= 1:
@@ -279,7 +290,7 @@ class RandomInvert(ColourLayer):
         value_range: Any = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(value_range, seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
@@ -321,7 +332,7 @@ class RandomColorJitter(ColourLayer):
         hue_factor: Any = None,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(value_range, seed, data_format=data_format, **kwargs)
         self.brightness_factor = brightness_factor

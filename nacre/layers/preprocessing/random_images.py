@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 from nacre import ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import ImageKeywords, ImageKeywordsWithoutName
 from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import (
     ImageLayer,
@@ -42,7 +43,7 @@ class RandomFlip(RandomImageLayer):
         mode: str = "horizontal_and_vertical",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         known = ("horizontal", "vertical", "horizontal_and_vertical")
@@ -97,7 +98,7 @@ class _Affine(RandomImageLayer):
         seed: int | None,
         fill_value: float,
         data_format: str | None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         modes = ("constant", "nearest", "wrap", "reflect")
@@ -160,7 +161,7 @@ class RandomRotation(_Affine):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, -1.0, 1.0)
@@ -198,7 +199,7 @@ class RandomTranslation(_Affine):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor = height_factor
@@ -241,7 +242,7 @@ class RandomZoom(_Affine):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor = height_factor
@@ -292,7 +293,7 @@ class RandomShear(_Affine):
         fill_value: float = 0.0,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.x_factor = factor_range(self, "x_factor", x_factor, -1.0, 1.0)
@@ -330,7 +331,7 @@ class RandomCrop(RandomImageLayer):
         seed: int | None = None,
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywordsWithoutName],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, name=name, **kwargs)
         self.height = checked_whole(self, "height", height)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import AnyImageKeywords, ImageKeywords
 from nacre.layers.preprocessing import pixel_changes
 from nacre.layers.preprocessing.image_layer import chosen, each, factor_range, uniform
 from nacre.layers.preprocessing.random_colours import ColourLayer, FactorLayer
@@ -64,7 +65,7 @@ class RandomGaussianBlur(ColourLayer):
         value_range: Any = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(value_range, seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
@@ -155,7 +156,7 @@ class Solarization(ColourLayer):
         threshold_factor: Any = 0.0,
         value_range: Any = (0, 255),
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[AnyImageKeywords],
     ) -> None:
         super().__init__(value_range, seed, **kwargs)
         self.addition_factor = factor_range(self, "addition_factor", addition_factor, 0.0, 1.0)

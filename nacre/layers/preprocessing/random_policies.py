@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import numpy as np
 from nacre import ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import AnyImageKeywords, ImageKeywords
 from nacre.layers.preprocessing import pixel_changes
 from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import each, factor_range
@@ -41,7 +42,11 @@ class PolicyLayer(ColourLayer):
     _moves_pixels = True
 
     def __init__(
-        self, value_range: Any, interpolation: str, seed: int | None, **kwargs: Any
+        self,
+        value_range: Any,
+        interpolation: str,
+        seed: int | None,
+        **kwargs: Unpack[AnyImageKeywords],
     ) -> None:
         super().__init__(value_range, seed, **kwargs)
         if interpolation not in ("nearest", "bilinear"):
@@ -148,7 +153,7 @@ class RandAugment(PolicyLayer):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(value_range, interpolation, seed, data_format=data_format, **kwargs)
         self.num_ops = checked_whole(self, "num_ops", num_ops, 0)
@@ -223,7 +228,7 @@ class AugMix(PolicyLayer):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(value_range, interpolation, seed, data_format=data_format, **kwargs)
         if not isinstance(alpha, Real) or alpha <= 0:

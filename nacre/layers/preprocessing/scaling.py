@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from itertools import zip_longest
 from math import prod
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import config
 from nacre.core.errors import ArgumentError, DataError, NotBuiltError, ShapeError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import batches_of, numbers_to_adapt
@@ -62,7 +64,7 @@ class Rescaling(Layer):
 
     _casts_inputs = False  # it computes in float32: 70000 / 255 fits float16, 70000 does not
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         for name, numbers in (("scale", scale), ("offset", offset)):
             if not _are_numbers(numbers):
@@ -72,7 +74,7 @@ class Rescaling(Layer):
         self.offset = offset
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The rescaled inputs, in the compute dtype."""
         x = _one_array(self, inputs)
         scale, offset = (np.asarray(numbers, "float64") for numbers in (self.scale, self.offset))
@@ -123,7 +125,7 @@ class Normalization(Layer):
         mean: Any = None,
         variance: Any = None,
         invert: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         if axis is None:
@@ -299,7 +301,7 @@ class Normalization(Layer):
             value = value.reshape(wide)
         return jnp.broadcast_to(value, wide)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The normalized inputs."""
         x = _one_array(self, inputs)
         mean, variance = self.mean, self.variance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from nacre.core import safety
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.encoding import checked_whole
 
@@ -69,7 +70,7 @@ class MelSpectrogram(Layer):
         mag_exp: float = 2.0,
         min_power: float = 1e-10,
         ref_power: float = 1.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.fft_length = checked_whole(self, "fft_length", fft_length)
@@ -97,7 +98,7 @@ class MelSpectrogram(Layer):
                 )
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The spectrograms."""
         x = jnp.asarray(inputs)
         if x.ndim not in (1, 2):
@@ -183,7 +184,7 @@ class STFTSpectrogram(Layer):
         padding: str = "valid",
         expand_dims: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         choices = (
@@ -260,7 +261,7 @@ class STFTSpectrogram(Layer):
                 setattr(self, f"{part}_kernel", weight)
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The spectrograms."""
         x = jnp.asarray(inputs)
         if x.ndim != 3:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor
+from nacre.layers.base.keywords import VocabularyKeywords
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import (
     accepted_sparse,
@@ -84,10 +85,10 @@ class TextVectorization(HostLayer):
         ragged: bool = False,
         encoding: str = "utf-8",
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[VocabularyKeywords],
     ) -> None:
-        for unused in ("vocabulary_size", "has_input_vocabulary"):
-            kwargs.pop(unused, None)
+        kwargs.pop("vocabulary_size", None)
+        kwargs.pop("has_input_vocabulary", None)
         super().__init__(name=name, **kwargs)
         self.sparse = accepted_sparse(self, sparse)
         if ragged:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from nacre.core.registry import register
 from nacre.core.strings import is_text, refuse_missing
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer
+from nacre.layers.base.keywords import VocabularyKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import (
@@ -520,7 +521,7 @@ class StringLookup(HostLayer, IndexLookup):
         salt: Any = None,
         *,
         oov_method: str = "floormod",
-        **kwargs: Any,
+        **kwargs: Unpack[VocabularyKeywords],
     ) -> None:
         # Set before the base reads the vocabulary with it.
         object.__setattr__(self, "encoding", encoding)
@@ -587,7 +588,7 @@ class IntegerLookup(IndexLookup):
         oov_method: str = "floormod",
         salt: Any = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[VocabularyKeywords],
     ) -> None:
         super().__init__(
             max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import CustomObjectScope, plain_config, register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import WithoutWeights
 from nacre.layers.base.layer import Layer
 
 MERGE_MODES = ("sum", "mul", "ave", "concat", None)
@@ -50,7 +51,7 @@ class Bidirectional(Layer):
         merge_mode: str | None = "concat",
         weights: Any = None,
         backward_layer: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutWeights],
     ) -> None:
         super().__init__(weights=weights, **kwargs)
         self._check_recurrent(layer, "layer")

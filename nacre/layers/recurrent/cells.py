@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre import activations, ops
 from nacre.core.registry import register
+from nacre.layers.base.keywords import CellKeywords
 from nacre.layers.recurrent.recurrent_cell import (
     RecurrentCell,
     units_of,
@@ -61,7 +62,7 @@ class SimpleRNNCell(RecurrentCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CellKeywords],
     ) -> None:
         super().__init__(
             activation=activation,
@@ -153,7 +154,7 @@ class LSTMCell(RecurrentCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CellKeywords],
     ) -> None:
         super().__init__(
             activation=activation,
@@ -255,7 +256,7 @@ class GRUCell(RecurrentCell):
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CellKeywords],
     ) -> None:
         super().__init__(
             activation=activation,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from nacre import activations, ops
 from nacre.core.config import standardize_data_format
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import ConvolutionalRecurrentKeywords
 from nacre.layers.convolution.conv import positive
 from nacre.layers.convolution.sliding import known_channels, known_padding, per_axis
 from nacre.layers.recurrent.classic import ClassicRNN, of_cell
@@ -152,7 +153,7 @@ class ConvLSTM(ClassicRNN):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionalRecurrentKeywords],
     ) -> None:
         cell = ConvLSTMCell(
             rank=self.rank,
@@ -292,7 +293,7 @@ class ConvLSTM1D(ConvLSTM):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionalRecurrentKeywords],
     ) -> None:
         super().__init__(
             filters=filters,
@@ -399,7 +400,7 @@ class ConvLSTM2D(ConvLSTM):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionalRecurrentKeywords],
     ) -> None:
         super().__init__(
             filters=filters,
@@ -506,7 +507,7 @@ class ConvLSTM3D(ConvLSTM):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionalRecurrentKeywords],
     ) -> None:
         super().__init__(
             filters=filters,

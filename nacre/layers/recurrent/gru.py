@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import RecurrentKeywords
 from nacre.layers.recurrent.cells import GRUCell
 from nacre.layers.recurrent.classic import ClassicRNN, of_cell
 
@@ -84,7 +85,7 @@ class GRU(ClassicRNN):
         unroll: bool = False,
         reset_after: bool = True,
         use_cudnn: Any = "auto",
-        **kwargs: Any,
+        **kwargs: Unpack[RecurrentKeywords],
     ) -> None:
         cell = GRUCell(
             units=units,

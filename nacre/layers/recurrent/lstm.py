@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import RecurrentKeywords
 from nacre.layers.recurrent.cells import LSTMCell
 from nacre.layers.recurrent.classic import ClassicRNN, of_cell
 
@@ -83,7 +84,7 @@ class LSTM(ClassicRNN):
         stateful: bool = False,
         unroll: bool = False,
         use_cudnn: Any = "auto",
-        **kwargs: Any,
+        **kwargs: Unpack[RecurrentKeywords],
     ) -> None:
         cell = LSTMCell(
             units=units,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.variable import Variable
 from nacre.layers.base.calling import numbers_as_array
+from nacre.layers.base.keywords import CellKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.recurrent import whole_sequence
@@ -31,6 +32,12 @@ class _States:
     @property
     def flat(self) -> list[Variable]:
         return [leaf for leaf in tree.flatten(self.nested) if leaf is not None]
+
+
+class RNNKeywords(CellKeywords, total=False):
+    """With tf.keras 2's order of axes."""
+
+    time_major: Any
 
 
 @register("layers/RNN")
@@ -77,7 +84,7 @@ class RNN(Layer):
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[RNNKeywords],
     ) -> None:
         time_major = kwargs.pop("time_major", False)
         kwargs.pop("implementation", None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import RecurrentKeywords
 from nacre.layers.recurrent.cells import SimpleRNNCell
 from nacre.layers.recurrent.classic import ClassicRNN
 
@@ -77,7 +78,7 @@ class SimpleRNN(ClassicRNN):
         stateful: bool = False,
         unroll: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[RecurrentKeywords],
     ) -> None:
         cell = SimpleRNNCell(
             units=units,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import jax.numpy as jnp
 
 from nacre.core.config import standardize_data_format
@@ -13,6 +14,7 @@ from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import LayerKeywords, WithoutNameAndDtype
 from nacre.layers.base.layer import Layer
 from nacre.layers.regularization.random_bits import keep_mask
 from nacre.ops._arrays import floating
@@ -88,7 +90,11 @@ class Dropout(Layer):
     """
 
     def __init__(
-        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
+        self,
+        rate: float,
+        noise_shape: Any = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.rate = checked_rate(self, rate)
@@ -114,7 +120,7 @@ class Dropout(Layer):
             )
         return tuple(noise_shape)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
         """The inputs, some of them 0 in training."""
         if not training or self.rate == 0:
             return inputs
@@ -186,7 +192,7 @@ class SpatialDropout1D(_SpatialDropout):
         seed: int | None = None,
         name: str | None = None,
         dtype: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutNameAndDtype],
     ) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
 
@@ -216,7 +222,7 @@ class SpatialDropout2D(_SpatialDropout):
         seed: int | None = None,
         name: str | None = None,
         dtype: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutNameAndDtype],
     ) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
         self.data_format = standardize_data_format(data_format)
@@ -247,7 +253,7 @@ class SpatialDropout3D(_SpatialDropout):
         seed: int | None = None,
         name: str | None = None,
         dtype: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WithoutNameAndDtype],
     ) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
         self.data_format = standardize_data_format(data_format)
@@ -272,7 +278,7 @@ class AlphaDropout(Dropout):
         [[1.0, 1.0]]
     """
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
         """The inputs, some of them at selu's lowest value in training."""
         if not training or self.rate == 0:
             return inputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 
@@ -12,6 +12,7 @@ from nacre import regularizers
 from nacre.core.errors import ArgumentError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords, WithoutRegularizer
 from nacre.layers.base.layer import Layer
 from nacre.layers.regularization.dropout import checked_rate
 from nacre.ops._arrays import floating
@@ -30,7 +31,9 @@ class GaussianNoise(Layer):
         [[1.0, 1.0]]
     """
 
-    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerKeywords]
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(stddev, bool) or not isinstance(stddev, numbers.Real) or not 0 <= stddev:
             raise ArgumentError(
@@ -42,7 +45,7 @@ class GaussianNoise(Layer):
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
         """The inputs, with noise in training."""
         if not training or self.stddev == 0:
             return inputs
@@ -66,7 +69,9 @@ class GaussianDropout(Layer):
         [[1.0, 1.0]]
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerKeywords]
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = checked_rate(self, rate)
         if rate == 1:
@@ -78,7 +83,7 @@ class GaussianDropout(Layer):
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
         """The inputs, times noise in training."""
         if not training or self.rate == 0:
             return inputs
@@ -103,13 +108,15 @@ class ActivityRegularization(Layer):
         [2.0]
     """
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[WithoutRegularizer]
+    ) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1 = l1
         self.l2 = l2
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The inputs."""
         return inputs
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 
 
@@ -63,7 +65,10 @@ class Sampling(_GaussianPair):
     """
 
     def __init__(
-        self, seed: int | None = None, is_random_in_inference: bool = True, **kwargs: Any
+        self,
+        seed: int | None = None,
+        is_random_in_inference: bool = True,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.seed = seed
@@ -71,7 +76,7 @@ class Sampling(_GaussianPair):
         self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Sequence[jax.Array], training: bool = False) -> jax.Array:
         """One draw for each mean and variance."""
         mean, log_variance = inputs
         if not training and not self.is_random_in_inference:
@@ -105,7 +110,7 @@ class KLDivergenceRegularization(_GaussianPair):
         [2.0]
     """
 
-    def __init__(self, weight: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, weight: float = 1.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
             raise ArgumentError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import numpy as np
 
 from nacre import ops
@@ -12,6 +13,7 @@ from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 
 Pairs = tuple[tuple[int, int], ...]
@@ -56,14 +58,16 @@ class _ZeroPadding(Layer):
 
     _rank = 0
 
-    def __init__(self, padding: Any, data_format: str | None, **kwargs: Any) -> None:
+    def __init__(
+        self, padding: Any, data_format: str | None, **kwargs: Unpack[LayerKeywords]
+    ) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         self._pairs = _pairs(self._who(), "padding", padding, self._rank)
         self.padding: Any = self._pairs[0] if self._rank == 1 else self._pairs
         self.input_spec = InputSpec(ndim=self._rank + 2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The grid with zeros around it."""
         widths = [(0, 0)] * (self._rank + 2)
         start = _first_spatial(self.data_format)
@@ -86,7 +90,9 @@ class ZeroPadding1D(_ZeroPadding):
 
     _rank = 1
 
-    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, padding: Any = 1, data_format: str | None = None, **kwargs: Unpack[LayerKeywords]
+    ) -> None:
         super().__init__(padding, data_format, **kwargs)
 
 
@@ -106,7 +112,7 @@ class ZeroPadding2D(_ZeroPadding):
     _rank = 2
 
     def __init__(
-        self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any
+        self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Unpack[LayerKeywords]
     ) -> None:
         super().__init__(padding, data_format, **kwargs)
 
@@ -130,7 +136,7 @@ class ZeroPadding3D(_ZeroPadding):
         self,
         padding: Any = ((1, 1), (1, 1), (1, 1)),
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(padding, data_format, **kwargs)
 
@@ -141,13 +147,13 @@ class _Cropping(Layer):
     _rank = 0
     data_format = "channels_last"
 
-    def __init__(self, cropping: Any, **kwargs: Any) -> None:
+    def __init__(self, cropping: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self._pairs = _pairs(self._who(), "cropping", cropping, self._rank)
         self.cropping: Any = self._pairs[0] if self._rank == 1 else self._pairs
         self.input_spec = InputSpec(ndim=self._rank + 2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The grid without its borders."""
         start = _first_spatial(self.data_format)
         cuts = [slice(None)] * len(inputs.shape)
@@ -179,7 +185,7 @@ class Cropping1D(_Cropping):
 
     _rank = 1
 
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(cropping, **kwargs)
         self.supports_masking = True
 
@@ -205,7 +211,10 @@ class Cropping2D(_Cropping):
     _rank = 2
 
     def __init__(
-        self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
+        self,
+        cropping: Any = ((0, 0), (0, 0)),
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(cropping, **kwargs)
         self.data_format = standardize_data_format(data_format)
@@ -230,7 +239,7 @@ class Cropping3D(_Cropping):
         self,
         cropping: Any = ((1, 1), (1, 1), (1, 1)),
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(cropping, **kwargs)
         self.data_format = standardize_data_format(data_format)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import numpy as np
 
 from nacre import ops
@@ -13,6 +14,7 @@ from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 
 
@@ -31,12 +33,12 @@ class Flatten(Layer):
         (2, 12)
     """
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """One row of features a sample."""
         ndim = len(inputs.shape)
         if self.data_format == "channels_first" and ndim > 2:
@@ -88,7 +90,7 @@ class Reshape(Layer):
         (5, 3, 2)
     """
 
-    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
+    def __init__(self, target_shape: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         flat = (target_shape,) if isinstance(target_shape, numbers.Integral) else target_shape
         who, rule = self._who(), "target_shape must be ints of at least 0, and -1 at most once"
@@ -96,7 +98,7 @@ class Reshape(Layer):
         if self.target_shape.count(-1) > 1:
             raise ArgumentError(message(who, rule, repr(target_shape)))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The samples in their new shape."""
         target = _resolve(self._who(), self.target_shape, tuple(inputs.shape[1:]))
         return ops.reshape(inputs, (inputs.shape[0], *target))
@@ -129,7 +131,7 @@ class Permute(Layer):
         (5, 4, 3)
     """
 
-    def __init__(self, dims: Any, **kwargs: Any) -> None:
+    def __init__(self, dims: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.dims = _ints(self._who(), "dims must be several ints, as (2, 1)", dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
@@ -143,7 +145,7 @@ class Permute(Layer):
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The samples with their axes in the new order."""
         return ops.transpose(inputs, (0, *self.dims))
 
@@ -172,14 +174,14 @@ class RepeatVector(Layer):
         (2, 3, 5)
     """
 
-    def __init__(self, n: int, **kwargs: Any) -> None:
+    def __init__(self, n: int, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         if not isinstance(n, numbers.Integral) or isinstance(n, bool) or n < 1:
             raise ArgumentError(message(self._who(), "n must be an int of at least 1", repr(n)))
         self.n = int(n)
         self.input_spec = InputSpec(ndim=2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The vectors, n times each."""
         batch, features = inputs.shape
         return ops.broadcast_to(ops.expand_dims(inputs, 1), (batch, self.n, features))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import jax.numpy as jnp
 
 from nacre import ops
@@ -11,6 +12,7 @@ from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.convolution.sliding import per_axis
 from nacre.ops._define import whole
@@ -51,13 +53,13 @@ class UpSampling1D(Layer):
 
     rank = 1
 
-    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+    def __init__(self, size: int = 2, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.size = per_axis(self, "size", size)[0]
         self.supports_masking = True
         self.input_spec = InputSpec(ndim=3)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The steps, each `size` times."""
         return repeat_elements(inputs, (self.size,), 1)
 
@@ -87,7 +89,7 @@ class UpSampling2D(Layer):
         size: Any = (2, 2),
         data_format: str | None = None,
         interpolation: str = "nearest",
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.size = per_axis(self, "size", size)
@@ -101,7 +103,7 @@ class UpSampling2D(Layer):
             )
         self.input_spec = InputSpec(ndim=4)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The larger image."""
         first = 2 if self.data_format == "channels_first" else 1
         if self.interpolation == "nearest":
@@ -128,13 +130,13 @@ class UpSampling3D(Layer):
     rank = 3
 
     def __init__(
-        self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any
+        self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Unpack[LayerKeywords]
     ) -> None:
         super().__init__(**kwargs)
         self.size = per_axis(self, "size", size)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=5)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The elements, repeated."""
         return repeat_elements(inputs, self.size, 2 if self.data_format == "channels_first" else 1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from nacre import activations, initializers, ops
 from nacre.core.errors import ShapeError, message
 from nacre.layers.attention.projected import ProjectedAttention
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.dense import Dense, positive_int
 from nacre.layers.core.shape_checks import check_broadcasts
@@ -100,7 +101,7 @@ class TransformerBlock(Layer):
         use_rotary: bool = False,
         use_rms_norm: bool = False,
         use_bias: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.intermediate_dim = positive_int(self._who(), "intermediate_dim", intermediate_dim)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.masking import without_absent
@@ -66,7 +68,7 @@ class TransformerDecoder(TransformerBlock):
 
     def call(
         self,
-        decoder_sequence: Any,
+        decoder_sequence: jax.Array,
         encoder_sequence: Any = None,
         decoder_padding_mask: Any = None,
         decoder_attention_mask: Any = None,
@@ -77,7 +79,7 @@ class TransformerDecoder(TransformerBlock):
         decoder_sequence_mask: Any = None,
         encoder_sequence_mask: Any = None,
         position_bias: Any = None,
-    ) -> Any:
+    ) -> jax.Array:
         """The decoded sequence."""
         self._check_call(encoder_sequence)
         self._check_masks(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+
 from nacre.core.registry import register
 from nacre.layers.base.masking import without_absent
 from nacre.layers.transformer.block import TransformerBlock, joined
@@ -54,13 +56,13 @@ class TransformerEncoder(TransformerBlock):
 
     def call(
         self,
-        inputs: Any,
+        inputs: jax.Array,
         padding_mask: Any = None,
         attention_mask: Any = None,
         training: bool | None = None,
         mask: Any = None,
         position_bias: Any = None,
-    ) -> Any:
+    ) -> jax.Array:
         """The encoded sequence."""
         self._check_masks(
             inputs.shape, padding_mask=padding_mask, mask=mask, attention_mask=attention_mask

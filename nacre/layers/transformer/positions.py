@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -11,6 +12,7 @@ from nacre import initializers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.scope import in_symbolic_scope
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.dense import positive_int
 from nacre.layers.core.embedding import ReversibleEmbedding
@@ -51,7 +53,7 @@ class TokenAndPositionEmbedding(Layer):
         embedding_dim: int,
         embeddings_initializer: Any = "uniform",
         mask_zero: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**{"autocast": False, **kwargs})
         self.vocabulary_size = positive_int(self._who(), "vocabulary_size", vocabulary_size)
@@ -80,7 +82,7 @@ class TokenAndPositionEmbedding(Layer):
             initializer=_another(self.embeddings_initializer),
         )
 
-    def call(self, inputs: Any, start_index: Any = 0, reverse: bool = False) -> Any:
+    def call(self, inputs: jax.Array, start_index: Any = 0, reverse: bool = False) -> jax.Array:
         """Vectors of tokens that begin at position `start_index`, or scores for vectors."""
         if reverse:
             return self.token_embedding(inputs, reverse=True)
@@ -156,12 +158,12 @@ class SinePositionEncoding(Layer):
         [[[0.0, 1.0, 0.0, 1.0]]]
     """
 
-    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Any) -> None:
+    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.max_wavelength = max_wavelength
         self.supports_masking = True
 
-    def call(self, inputs: Any, start_index: Any = 0) -> Any:
+    def call(self, inputs: jax.Array, start_index: Any = 0) -> jax.Array:
         """The encoding of positions from `start_index` on."""
         features = _even(self, inputs.shape)
         positions = first_position(start_index) + jnp.arange(inputs.shape[1])
@@ -222,7 +224,7 @@ class RotaryEmbedding(Layer):
         [[[1.0, 1.0]]]
     """
 
-    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Any) -> None:
+    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.max_wavelength = max_wavelength
         self.supports_masking = True

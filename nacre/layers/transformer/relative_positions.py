@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
+import jax
 import jax.numpy as jnp
 
 from nacre import initializers
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.dense import positive_int
 from nacre.layers.transformer.decoding import decoding_state
@@ -51,7 +53,7 @@ class RelativePositionBias(Layer):
         max_distance: int = 128,
         bidirectional: bool = True,
         embeddings_initializer: Any = "random_normal",
-        **kwargs: Any,
+        **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
         self.num_heads = positive_int(self._who(), "num_heads", num_heads)
@@ -78,7 +80,7 @@ class RelativePositionBias(Layer):
             initializer=self.embeddings_initializer,
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         """The bias between all steps; of the newest step to all while tokens are generated."""
         queries = keys = inputs.shape[1]
         first: Any = 0

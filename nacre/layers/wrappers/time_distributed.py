@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor, infer
 from nacre.layers.base.calling import signature_of
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.core.shape_checks import check_broadcasts
@@ -36,7 +37,7 @@ class TimeDistributed(Wrapper):
         (3, 4, 2)
     """
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 

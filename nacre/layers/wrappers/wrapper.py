@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 
 
@@ -23,7 +24,7 @@ class Wrapper(Layer):
 
     _casts_inputs = False  # the layers within do, each for itself
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         if not isinstance(layer, Layer):
             raise ArgumentError(message(type(self).__name__, "layer must be a layer", repr(layer)))
         super().__init__(**kwargs)
