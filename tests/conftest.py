@@ -1,4 +1,4 @@
-"""What every test shares: a CPU with eight devices, fixed seeds, caches in a temporary folder."""
+"""What every test shares: the defaults a person has, on one CPU, and fixed seeds."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import tiers
+from tests import devices, tiers
 
-# Before anything imports JAX. Eight devices on one CPU cost nothing measurable at start and let
-# sharding tests run anywhere.
+# Before anything imports JAX.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-    flags = os.environ.get("XLA_FLAGS", "")
-    os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=8".strip()
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
@@ -40,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tiers.mark_costly(items)
+    devices.skip_where_one(items)
 
 
 @pytest.fixture(autouse=True)

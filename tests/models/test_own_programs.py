@@ -14,9 +14,8 @@ X = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
 
 
 @pytest.fixture
-def compiled(monkeypatch):
-    """Native kernels on the many devices of the tests, or no test."""
-    monkeypatch.setenv("NACRE_NATIVE", "force")
+def compiled():
+    """Native kernels, or no test."""
     if not library.CONVOLUTION.targets():
         pytest.skip("no native kernels: `nacre doctor` tells why")
 

@@ -22,9 +22,8 @@ CASES = [  # batch, targets, sources, heads, key heads, head size, value size, c
 
 
 @pytest.fixture
-def compiled(monkeypatch):
-    """Native kernels on the many devices of the tests, or no test."""
-    monkeypatch.setenv("NACRE_NATIVE", "force")
+def compiled():
+    """Native kernels, or no test."""
     if not library.ATTENTION.targets():
         pytest.skip(f"no native kernels: {library.ATTENTION.outcome().reason}")
 

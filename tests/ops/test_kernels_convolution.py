@@ -50,9 +50,8 @@ CASES = [
 
 
 @pytest.fixture(autouse=True)
-def compiled(monkeypatch):
-    """Native kernels on the many devices of the tests, or no test."""
-    monkeypatch.setenv("NACRE_NATIVE", "force")
+def compiled():
+    """Native kernels, or no test."""
     if not library.CONVOLUTION.targets():
         pytest.skip(f"no native kernels: {library.CONVOLUTION.outcome().reason}")
 

@@ -29,9 +29,8 @@ KINDS = list(FUNCTIONS)
 
 
 @pytest.fixture(autouse=True)
-def compiled(monkeypatch):
-    """Native kernels on the many devices of the tests, or no test."""
-    monkeypatch.setenv("NACRE_NATIVE", "force")
+def compiled():
+    """Native kernels, or no test."""
     if not library.RECURRENT.targets():
         pytest.skip(f"no native kernels: {library.RECURRENT.outcome().reason}")
 
@@ -118,13 +117,6 @@ def test_environment_switches_the_kernel_off(variable, monkeypatch):
         variable[0] == "NACRE_NATIVE"
     )
     assert_close(function(*arrays), function(*arrays, **plain))
-
-
-def test_several_devices_take_the_scan(monkeypatch):
-    monkeypatch.delenv("NACRE_NATIVE")
-    function, arrays, _ = case("lstm", (3, 4, 2, 5))
-    assert jax.local_device_count() > 1
-    assert "ffi_call" not in str(jax.make_jaxpr(function)(*arrays))
 
 
 @pytest.mark.parametrize("name", ["LSTM", "GRU", "SimpleRNN"])
