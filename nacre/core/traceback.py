@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from nacre.core.config import is_traceback_filtering_enabled
+from nacre.core.forks import PROCESS, refuse_after_fork
 from nacre.core.traced_values import explained
 
 P = ParamSpec("P")
@@ -33,13 +34,24 @@ _local = _Local()
 
 def boundary(function: Callable[P, R]) -> Callable[P, R]:
     """Decorator for public entrances: errors leave them with a short traceback."""
+    return _entrance(function, computes=False)
 
+
+def computing_boundary(function: Callable[P, R]) -> Callable[P, R]:
+    """As `boundary`, for methods that always compute: refused where that would never end
+    (`core.forks`)."""
+    return _entrance(function, computes=True)
+
+
+def _entrance(function: Callable[P, R], computes: bool) -> Callable[P, R]:
     @functools.wraps(function)
     def entrance(*args: P.args, **kwargs: P.kwargs) -> R:
         if _local.inside:
             return function(*args, **kwargs)
         _local.inside = True
         try:
+            if computes and PROCESS.parent:
+                refuse_after_fork(f"{type(args[0]).__name__}.{function.__name__}()")
             return function(*args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
             if not is_traceback_filtering_enabled():

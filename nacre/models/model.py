@@ -17,6 +17,7 @@ from nacre.core.errors import (
     nearest,
     refuse_unknown,
 )
+from nacre.core.forks import PROCESS, refuse_after_fork
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.strings import Staged, is_text
@@ -236,6 +237,8 @@ class Model(Trainable):
             and not is_tracing()
             and can_compile(staged := staged_arguments(self, args), kwargs)
         ):
+            if PROCESS.parent:
+                refuse_after_fork(self._who())
             self._check_indices_of(args[0])
             try:
                 return call_compiled(self, self._call_plan, staged, kwargs)

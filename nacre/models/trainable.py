@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from nacre.core import tree
 from nacre.core.errors import BusyError, SerializationError, message, refuse_unknown
 from nacre.core.keywords import OldDataKeywords
-from nacre.core.traceback import boundary
+from nacre.core.traceback import boundary, computing_boundary
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
 from nacre.training import checks, evaluation, loop, prediction
@@ -99,7 +99,7 @@ class Trainable(Layer):
         self.compiled = True
         self.stop_training = False
 
-    @boundary
+    @computing_boundary
     def fit(
         self,
         x: Any = None,
@@ -205,7 +205,7 @@ class Trainable(Layer):
         """Whether this thread is training this model, so that a callback of it is asking."""
         return self.__dict__.get("_training_thread") == threading.get_ident()
 
-    @boundary
+    @computing_boundary
     def evaluate(
         self,
         x: Any = None,
@@ -237,7 +237,7 @@ class Trainable(Layer):
                 **kwargs,
             )
 
-    @boundary
+    @computing_boundary
     def predict(
         self,
         x: Any,
@@ -258,7 +258,7 @@ class Trainable(Layer):
             **kwargs,
         )
 
-    @boundary
+    @computing_boundary
     def train_on_batch(
         self,
         x: Any,
@@ -272,7 +272,7 @@ class Trainable(Layer):
         with kept_in_training(self, "metrics"), self._training_alone("train_on_batch"):
             return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
-    @boundary
+    @computing_boundary
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -280,7 +280,7 @@ class Trainable(Layer):
         with kept_in_training(self, "metrics", "other"):
             return evaluation.test_on_batch(self, x, y, sample_weight, return_dict)
 
-    @boundary
+    @computing_boundary
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         return prediction.predict_on_batch(self, x)
