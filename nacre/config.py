@@ -45,3 +45,7 @@ __all__ = [
     "set_floatx",
     "set_image_data_format",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -25,3 +25,7 @@ __all__ = [
     "get",
     "serialize",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

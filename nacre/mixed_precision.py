@@ -17,3 +17,7 @@ __all__ = [
     "set_dtype_policy",
     "set_global_policy",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict, Unpack
 
 from nacre.callbacks.arguments import count, number
 from nacre.callbacks.base import Logs
@@ -10,6 +10,12 @@ from nacre.callbacks.monitor import MonitorCallback
 from nacre.callbacks.run_plan import RunPlan
 from nacre.core.errors import ArgumentError, message
 from nacre.core.warning import warn
+
+
+class ReduceLROnPlateauKeywords(TypedDict, total=False):
+    """A former name of `min_delta`."""
+
+    epsilon: float
 
 
 class ReduceLROnPlateau(MonitorCallback):
@@ -49,7 +55,7 @@ class ReduceLROnPlateau(MonitorCallback):
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,
-        **kwargs: Any,
+        **kwargs: Unpack[ReduceLROnPlateauKeywords],
     ) -> None:
         super().__init__(monitor, mode, kwargs.pop("epsilon", min_delta))
         if kwargs:

@@ -8,13 +8,14 @@ compiled step (dropout, noise) come from JAX keys made from a `SeedGenerator`'s 
 from __future__ import annotations
 
 import random as python_random
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message, refuse_unknown
+from nacre.core.keywords import NoKeywords
 from nacre.core.names import auto_name
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
@@ -76,7 +77,9 @@ class SeedGenerator:
         ([7, 0], [7, 1])
     """
 
-    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, seed: int | None = None, name: str | None = None, **kwargs: Unpack[NoKeywords]
+    ) -> None:
         refuse_unknown("SeedGenerator", kwargs, SeedGenerator)
         if seed is None:
             seed = make_default_seed()

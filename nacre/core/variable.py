@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from nacre.core.errors import (
     unknown_name,
 )
 from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.keywords import NoKeywords
 from nacre.core.names import auto_name, current_path
 from nacre.core.registry import builtin
 from nacre.core.scope import (
@@ -115,7 +116,7 @@ class Variable(Operators[jax.Array]):
         aggregation: str = "none",
         synchronization: str = "auto",
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NoKeywords],
     ) -> None:
         refuse_unknown("Variable", kwargs, Variable)
         name = name or auto_name("variable")

@@ -49,3 +49,7 @@ def load_data(
     x, y = x[order], y[order]
     split = int(len(x) * (1 - test_split))
     return (x[:split], y[:split]), (x[split:], y[split:])
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -38,3 +38,7 @@ def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
     x_train = np.concatenate([images for images, _ in parts])
     y_train = np.concatenate([labels for _, labels in parts])
     return (x_train, y_train), read_batch(batches / "test_batch", b"labels")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

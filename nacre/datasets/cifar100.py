@@ -45,3 +45,7 @@ def load_data(
     batches = Path(folder) / "cifar-100-python"
     key = f"{label_mode}_labels".encode()
     return read_batch(batches / "train", key), read_batch(batches / "test", key)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

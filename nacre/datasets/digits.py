@@ -40,3 +40,7 @@ def load_data() -> Split:
     is_test = np.zeros(len(labels), dtype=bool)
     is_test[np.argsort(labels, kind="stable")[::5]] = True
     return (images[~is_test], labels[~is_test]), (images[is_test], labels[is_test])
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -63,3 +63,7 @@ def _read_idx(name: str) -> np.ndarray:
                 "Delete the file; it is fetched again at the next call.",
             )
         ) from None
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

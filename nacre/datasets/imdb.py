@@ -79,3 +79,7 @@ def get_word_index(path: str = "imdb_word_index.json") -> dict[str, int]:
         DownloadError: The file is not cached and cannot be fetched.
     """
     return word_index(path, _URL + "imdb_word_index.json", _WORD_INDEX_MD5)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -35,3 +35,7 @@ def load_data(
     file_path = get_file(path, origin=_URL, file_hash=_SHA256)
     with np.load(file_path, allow_pickle=False) as file:
         return (file["x_train"], file["y_train"]), (file["x_test"], file["y_test"])
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -87,3 +87,7 @@ def get_label_names() -> tuple[str, ...]:
         ('cocoa', 'grain', 'veg-oil')
     """
     return tuple(_TOPICS.split())
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

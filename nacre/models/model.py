@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
 
 import jax
 
@@ -26,6 +26,7 @@ from nacre.core.traceback import boundary
 from nacre.core.tracing import is_tracing
 from nacre.layers.base import adapting, calling
 from nacre.layers.base.call_types import any_arguments
+from nacre.layers.base.keywords import FunctionalKeywords, SubclassKeywords
 from nacre.layers.base.layer import Layer
 from nacre.models import doors
 from nacre.models.compiled_call import CallCache, call_compiled, can_compile
@@ -82,6 +83,16 @@ class Model(Trainable):
             return Layer.__new__(cls._functional_class, *args, **kwargs)  # type: ignore[return-value]
         return Layer.__new__(cls, *args, **kwargs)
 
+    @overload
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        name: str | None = None,
+        **kwargs: Unpack[FunctionalKeywords],
+    ) -> None: ...
+    @overload
+    def __init__(self, **kwargs: Unpack[SubclassKeywords]) -> None: ...
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         inputs = kwargs.pop("inputs", _NOT_GIVEN)
         outputs = kwargs.pop("outputs", _NOT_GIVEN)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from nacre.core import identity, scope, tree
 from nacre.core.errors import ArgumentError, NotBuiltError, message
@@ -12,6 +13,7 @@ from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import standardize_shape
 from nacre.layers.base import tracking
+from nacre.layers.base.keywords import ModelKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.weights import own_scope
 from nacre.layers.core.input_layer import Input, InputLayer
@@ -48,7 +50,11 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Any = None, trainable: bool = True, name: str | None = None, **kwargs: Any
+        self,
+        layers: Iterable[Layer | KerasTensor] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        **kwargs: Unpack[ModelKeywords],
     ) -> None:
         if isinstance(layers, KerasTensor | Layer) or isinstance(trainable, KerasTensor | Layer):
             parts = [p for p in (layers, trainable, name) if isinstance(p, KerasTensor | Layer)]
@@ -73,7 +79,7 @@ class Sequential(Model):
         first = int(bool(self._layers) and isinstance(self._layers[0], InputLayer))
         return cast("LayerList", self._layers[first:])
 
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | KerasTensor, rebuild: bool = True) -> None:
         """Put a layer on top of the stack.
 
         Raises:

@@ -19,6 +19,7 @@ from nacre.training.state import kept_in_training
 
 if TYPE_CHECKING:
     from nacre.callbacks.history import History
+    from nacre.optimizers import Optimizer
 
 
 class OldCompileKeywords(TypedDict, total=False):
@@ -34,6 +35,7 @@ class Trainable(Layer):
     """A layer that can be trained as a whole: what `Model` has over `Layer` for that."""
 
     _trainer: CompiledTraining | None
+    optimizer: Optimizer
 
     @boundary
     def compile(

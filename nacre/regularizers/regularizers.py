@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import jax.numpy as jnp
 
@@ -54,8 +54,13 @@ def _factor(who: str, name: str, value: Any) -> float:
     return number
 
 
-def _only_old_spelling(who: str, kwargs: dict[str, Any]) -> Any:
+class _OldKeywords(TypedDict, total=False):
+    l: Any  # tf.keras 2's spelling of the factor
+
+
+def _only_old_spelling(who: str, old: _OldKeywords) -> Any:
     """tf.keras 2's `l=`, the factor of L1 and of L2."""
+    kwargs = dict(old)
     value = kwargs.pop("l", None)
     refuse_unknown(who, kwargs, (who.lower(),))
     return value
@@ -109,7 +114,7 @@ class L1(Regularizer):
         0.3
     """
 
-    def __init__(self, l1: float | None = 0.01, **kwargs: Any) -> None:
+    def __init__(self, l1: float | None = 0.01, **kwargs: Unpack[_OldKeywords]) -> None:
         old = _only_old_spelling("L1", kwargs)
         given = l1 if old is None else old
         self.l1 = _factor("L1", "l1", 0.01 if given is None else given)
@@ -137,7 +142,7 @@ class L2(Regularizer):
         0.5
     """
 
-    def __init__(self, l2: float | None = 0.01, **kwargs: Any) -> None:
+    def __init__(self, l2: float | None = 0.01, **kwargs: Unpack[_OldKeywords]) -> None:
         old = _only_old_spelling("L2", kwargs)
         given = l2 if old is None else old
         self.l2 = _factor("L2", "l2", 0.01 if given is None else given)

@@ -12,12 +12,18 @@ from pathlib import Path
 import pytest
 
 import nacre
+from nacre import datasets
 from nacre.core.terminal import encodable
 
 ROOT = Path(nacre.__file__).parent.parent
 NAMESPACES = [
     name
-    for name in (*nacre._NAMESPACES, "data", "optimizers.schedules")
+    for name in (
+        *nacre._NAMESPACES,
+        "data",
+        "optimizers.schedules",
+        *(f"datasets.{name}" for name in datasets.__all__),
+    )
     if hasattr(importlib.import_module(f"nacre.{name}"), "__all__")
 ]
 
@@ -146,8 +152,7 @@ def test_cache_leaves_a_folder_alone_that_is_a_link(tmp_path, monkeypatch, capsy
 @pytest.mark.parametrize("name", NAMESPACES)
 def test_tab_completion_shows_public_names_alone(name):
     module = importlib.import_module(f"nacre.{name}")
-    shown = [n for n in dir(module) if not n.startswith("__")]
-    assert shown == sorted(n for n in module.__all__ if not n.startswith("__"))
+    assert dir(module) == sorted(module.__all__)
 
 
 def test_every_public_folder_is_among_them():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core import random
@@ -89,18 +89,20 @@ class ProjectedAttention(Layer):
                     message(self._who(), f"{name} must be an int of at least 1", f"{name}={size!r}")
                 )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Attend; `value` has no default, though self-attention repeats the query there."""
-        if len(args) < 2 and "value" not in kwargs:
-            raise ArgumentError(
-                message(
-                    self._who(),
-                    "it must be called with a query and a value",
-                    "no value",
-                    "For self-attention pass the sequence twice: layer(x, x).",
+    if not TYPE_CHECKING:  # a checker takes the base's, which has the types of `call`
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Attend; `value` has no default, though self-attention repeats the query there."""
+            if len(args) < 2 and "value" not in kwargs:
+                raise ArgumentError(
+                    message(
+                        self._who(),
+                        "it must be called with a query and a value",
+                        "no value",
+                        "For self-attention pass the sequence twice: layer(x, x).",
+                    )
                 )
-            )
-        return super().__call__(*args, **kwargs)
+            return super().__call__(*args, **kwargs)
 
     # ------------------------------------------------------------------------------- building
 

@@ -118,3 +118,26 @@ class ConvolutionKeywords(WithoutRegularizer, total=False):
 
     lora_rank: Any
     lora_alpha: Any
+
+
+class FunctionalKeywords(TypedDict, total=False):
+    """Of a model made from inputs, outputs and a name."""
+
+    trainable: Any
+    dtype: Any
+    autocast: Any
+    activity_regularizer: Any
+
+
+class ModelKeywords(TypedDict, total=False):
+    """Of a model with `trainable` and `name` among its own arguments."""
+
+    dtype: Any
+    autocast: Any
+    activity_regularizer: Any
+
+
+class SubclassKeywords(FunctionalKeywords, total=False):
+    """Of a model that says in its own class what it computes."""
+
+    name: Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypedDict, Unpack, overload
 
 from nacre import constraints, initializers, regularizers
 from nacre.core.dtypes import ALLOWED_DTYPES
@@ -48,6 +48,26 @@ def _is_initializer(value: Any) -> bool:
     return callable(value) and not isinstance(value, type)
 
 
+class OldWeightKeywords(TypedDict, total=False):
+    """What tf.keras 2 takes in `add_weight` and has no meaning here."""
+
+    synchronization: Any
+    use_resource: Any
+
+
+class OldOrderKeywords(OldWeightKeywords, total=False):
+    """What stands behind the name in tf.keras 2's order."""
+
+    shape: Any
+    dtype: Any
+    initializer: Any
+    regularizer: Any
+    trainable: bool
+    constraint: Any
+    autocast: bool
+    aggregation: str
+
+
 class WeightHolder(PartHolder):
     """The part of `Layer` that makes variables and moves their values."""
 
@@ -56,6 +76,25 @@ class WeightHolder(PartHolder):
     _adapter: adapting.Adapter | None
     _built_path: str | None
 
+    @overload
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+        **kwargs: Unpack[OldWeightKeywords],
+    ) -> Variable: ...
+    @overload
+    def add_weight(
+        self, name: str, /, *args: Any, **kwargs: Unpack[OldOrderKeywords]
+    ) -> Variable: ...
     @_either_order
     def add_weight(
         self,
@@ -69,7 +108,7 @@ class WeightHolder(PartHolder):
         aggregation: str = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldWeightKeywords],
     ) -> Variable:
         """Make a variable of this layer.
 
@@ -87,9 +126,8 @@ class WeightHolder(PartHolder):
 
         tf.keras 2's order `add_weight(name, shape, dtype, initializer, ...)` is understood too.
         """
-        kwargs.pop("synchronization", None)
-        kwargs.pop("use_resource", None)
-        refuse_unknown(f"{self._who()}.add_weight", kwargs, WeightHolder.add_weight)
+        unknown = {k: v for k, v in kwargs.items() if k not in OldWeightKeywords.__annotations__}
+        refuse_unknown(f"{self._who()}.add_weight", unknown, WeightHolder.add_weight)
         dtype = self.variable_dtype if dtype is None else get_policy(dtype).variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
@@ -211,11 +211,13 @@ class HashedCrossing(HostHashing):
                 joined = join_fingerprints(joined, _prints(feature))
         return self._output((joined % np.uint64(self.num_bins)).reshape(shape))
 
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Apply the layer; a list of columns stays a list."""
-        if isinstance(inputs, list):
-            inputs = tuple(np.asarray(x) if isinstance(x, list) else x for x in inputs)
-        return super().__call__(inputs, *args, **kwargs)
+    if not TYPE_CHECKING:  # a checker takes the base's, which has the types of `call`
+
+        def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            """Apply the layer; a list of columns stays a list."""
+            if isinstance(inputs, list):
+                inputs = tuple(np.asarray(x) if isinstance(x, list) else x for x in inputs)
+            return super().__call__(inputs, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

@@ -11,7 +11,7 @@ Both walks meet the host layers in the same order, which is all that connects th
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -167,13 +167,15 @@ class HostLayer(Layer):
         """Nothing to make: what a host layer knows comes from `adapt`, not from a shape."""
         self.built = True
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Apply the layer; inside a compiled model its result comes from the host."""
-        scope = _local.scope
-        args = with_wide_ints(args)
-        if scope is None or any_symbolic(args, kwargs):
-            return super().__call__(*args, **kwargs)
-        return scope.call(self, args, kwargs)
+    if not TYPE_CHECKING:  # a checker takes the base's, which has the types of `call`
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Apply the layer; inside a compiled model its result comes from the host."""
+            scope = _local.scope
+            args = with_wide_ints(args)
+            if scope is None or any_symbolic(args, kwargs):
+                return super().__call__(*args, **kwargs)
+            return scope.call(self, args, kwargs)
 
 
 def encode_on_host(indices: np.ndarray, depth: int, mode: str, dtype: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -598,12 +598,14 @@ class IntegerLookup(IndexLookup):
 
     _token_dtype = "int32"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Apply the layer; outside compiled models integers may have 64 bits.
+    if not TYPE_CHECKING:  # a checker takes the base's, which has the types of `call`
 
-        Inside a model they have 32: wider ones are refused on their way in.
-        """
-        return super().__call__(*with_wide_ints(args), **kwargs)
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Apply the layer; outside compiled models integers may have 64 bits.
+
+            Inside a model they have 32: wider ones are refused on their way in.
+            """
+            return super().__call__(*with_wide_ints(args), **kwargs)
 
     def _checked(self, values: np.ndarray) -> np.ndarray:
         if values.dtype.kind == "f" and np.any(values % 1):

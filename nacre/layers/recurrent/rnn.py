@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -197,11 +197,13 @@ class RNN(Layer):
 
     # ------------------------------------------------------------------------------- calling
 
-    def __call__(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
-        """Apply the layer; `[sequences, state, ...]` is understood, as in tf.keras 2."""
-        if kwargs.get("initial_state") is None and not args and _holds_states(sequences):
-            sequences, *kwargs["initial_state"] = sequences
-        return super().__call__(sequences, *args, **kwargs)
+    if not TYPE_CHECKING:  # a checker takes the base's, which has the types of `call`
+
+        def __call__(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
+            """Apply the layer; `[sequences, state, ...]` is understood, as in tf.keras 2."""
+            if kwargs.get("initial_state") is None and not args and _holds_states(sequences):
+                sequences, *kwargs["initial_state"] = sequences
+            return super().__call__(sequences, *args, **kwargs)
 
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False
