@@ -1,24 +1,18 @@
 """Errors that come up while what a file describes is made: they name the file, whoever raised them.
 
-A damaged config can make any line of nacre's fail, in any way. What a class of the user's raises
-is passed on as it is, as its author wants to see it.
+A damaged config can make any line of nacre's fail, in many ways. What a class of the user's raises
+is passed on as it is, as its author wants to see it; so is what no file can cause.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 from nacre.core.errors import FileFormatError, NacreError, message
-from nacre.core.traceback import is_internal
-
-_LIBRARIES = ("numpy", "h5py", "ml_dtypes")
+from nacre.core.origins import is_own_bug_whatever_was_read, passed_users_code
 
 
 @contextmanager
@@ -48,7 +42,7 @@ def naming(file: str, part: str) -> Iterator[None]:
             error.args = (f"{file}, {part}: {error.args[0] if error.args else error}",)
         raise
     except Exception as error:
-        if passed_users_code(error):
+        if passed_users_code(error) or is_own_bug_whatever_was_read(error):
             raise
         text = str(error).splitlines()[0][:200] if str(error) else ""
         raise FileFormatError(
@@ -75,32 +69,4 @@ def read_json(content: bytes | str, what: str, who: str) -> Any:
         ) from None
 
 
-def passed_users_code(error: BaseException) -> bool:
-    """Whether an error came through code that is neither nacre's nor of a library it stands on.
-
-    To be asked where the error is caught: the frame that caught it does not count.
-    """
-    trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
-    while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        is_compiled = name.startswith("<") or name.endswith((".pyx", ".pxd"))
-        if not (is_compiled or is_internal(name) or name.startswith(_libraries())):
-            if not (name.startswith(_stdlib()) and "-packages" not in name):
-                return True
-        trace = trace.tb_next
-    return False
-
-
-@cache
-def _stdlib() -> tuple[str, ...]:
-    return tuple(sysconfig.get_path(key) + os.sep for key in ("stdlib", "platstdlib"))
-
-
-@cache
-def _libraries() -> tuple[str, ...]:
-    specs = [find_spec(name) for name in _LIBRARIES]
-    folders = [spec.submodule_search_locations for spec in specs if spec is not None]
-    return tuple(os.path.join(folder, "") for found in folders for folder in found or ())
-
-
-__all__ = ["naming", "passed_users_code", "read_json"]
+__all__ = ["naming", "read_json"]

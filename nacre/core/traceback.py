@@ -1,14 +1,13 @@
 """Tracebacks that show the user's own lines.
 
 At the outermost call of nacre, frames inside nacre and JAX are cut from an error's traceback, and
-the note JAX adds about its own filtering is taken off. `NACRE_TRACEBACK=full` shows everything.
+the note JAX adds about its own filtering is taken off. `NACRE_TRACEBACK=full` shows everything. A
+fault of nacre's own keeps its whole traceback: the user's line alone would not lead to it.
 """
 
 from __future__ import annotations
 
 import functools
-import os
-import sys
 import threading
 import types
 from collections.abc import Callable
@@ -16,12 +15,12 @@ from typing import ParamSpec, TypeVar
 
 from nacre.core.config import is_traceback_filtering_enabled
 from nacre.core.forks import PROCESS, refuse_after_fork
+from nacre.core.origins import is_asked_by_user, is_internal, is_own_bug
 from nacre.core.traced_values import explained
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _JAX_NOTE = "JAX has removed its internal frames"
 
 
@@ -54,9 +53,9 @@ def _entrance(function: Callable[P, R], computes: bool) -> Callable[P, R]:
                 refuse_after_fork(f"{type(args[0]).__name__}.{function.__name__}()")
             return function(*args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
-            if not is_traceback_filtering_enabled():
+            if not is_traceback_filtering_enabled() or is_own_bug(error):
                 raise
-            by_user = _is_asked_by_user(error.__traceback__)
+            by_user = is_asked_by_user(error.__traceback__)
             # Without `from`, which would hide the error this one came up while handling.
             error.__traceback__ = shortened(error)
             told = explained(error, error.__traceback__, by_user)
@@ -89,28 +88,3 @@ def shortened(error: BaseException) -> types.TracebackType | None:
     for entry in reversed(kept):
         rebuilt = types.TracebackType(rebuilt, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return rebuilt
-
-
-def _is_asked_by_user(traceback: types.TracebackType | None) -> bool:
-    """Whether the last line outside JAX is none of nacre's own."""
-    last = ""
-    while traceback is not None:
-        filename = traceback.tb_frame.f_code.co_filename
-        if not any(filename.startswith(folder) for folder in _jax_folders()):
-            last = filename
-        traceback = traceback.tb_next
-    return not last.startswith(_PACKAGE)
-
-
-def is_internal(filename: str) -> bool:
-    """Whether a frame of this file belongs to nacre, JAX or Python's import machinery."""
-    if filename.startswith((_PACKAGE, "<frozen")):
-        return True
-    return any(filename.startswith(folder) for folder in _jax_folders())
-
-
-def _jax_folders() -> list[str]:
-    """The folders of JAX's packages; a user's own folder may be called `jax` too."""
-    found = [sys.modules[name] for name in ("jax", "jaxlib") if name in sys.modules]
-    files = [os.path.abspath(module.__file__) for module in found if module.__file__]
-    return [os.path.dirname(file) + os.sep for file in files]

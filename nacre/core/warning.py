@@ -7,7 +7,7 @@ import warnings
 from types import FrameType
 
 from nacre.core.errors import printable
-from nacre.core.traceback import is_internal
+from nacre.core.origins import is_internal
 
 
 def warn(text: str, category: type[Warning] = UserWarning) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -147,7 +148,7 @@ _SNAKE = {to_snake_case(name): name for name in _CLASSES}
 
 def _make(cls: type) -> Any:
     try:
-        return cls()
+        inspect.signature(cls.__init__).bind(None)
     except TypeError as error:
         raise ArgumentError(
             message(
@@ -157,6 +158,7 @@ def _make(cls: type) -> Any:
                 f"Pass an object: nacre.metrics.{cls.__name__}(...).",
             )
         ) from None
+    return cls()
 
 
 _LOOKUP = Lookup(

@@ -9,6 +9,7 @@ import numpy as np
 
 from nacre.core import tree
 from nacre.core.errors import printable
+from nacre.core.origins import is_own_bug
 from nacre.core.terminal import show
 from nacre.layers.base.layer import Layer
 
@@ -156,7 +157,9 @@ def _guess_shape(layer: Layer) -> str:
         return "?"
     try:
         output = layer.compute_output_shape((None, *tuple(shape)[1:]))
-    except Exception:  # a table must not fail for a layer that cannot tell
+    except Exception as error:  # a table must not fail for a layer that cannot tell
+        if is_own_bug(error):
+            raise
         return "?"
     return str(output)
 

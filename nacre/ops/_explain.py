@@ -3,7 +3,8 @@
 An op is a plain JAX function and checks little itself. What JAX then raises names its own
 primitives (`dot_general`, `shift_left`) and not the op that was called. Here such an error gets
 the op's name, the arguments it came with, and what to do about it. Its class stays one the caller
-would catch: a `ValueError` is still one.
+would catch: a `ValueError` is still one. What is wrong in nacre itself, or in code of the user's,
+passes as it is.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ import jax
 from nacre.core.config import is_traceback_filtering_enabled
 from nacre.core.errors import ArgumentError, DTypeError, NacreError, PositionError, ShapeError
 from nacre.core.errors import message as told
+from nacre.core.origins import is_own_bug, origin
 from nacre.core.variable import Variable
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 # What may come out of a function of arrays for an argument of the wrong kind. What stays as it is:
-# errors that ask for the values of traced tensors, and those about sizes known only as symbols.
+# errors that ask for the values of traced tensors, those about sizes known only as symbols, and an
+# attribute, a name or an assertion that fails in nacre's own code.
 EXPLAINED = (
     AssertionError,
     AttributeError,
@@ -104,18 +107,26 @@ def explained(op: str, arguments: dict[str, Any], error: Exception) -> Exception
     """
     if isinstance(error, _AS_THEY_ARE) or type(error).__name__ in _SYMBOLIC_SIZES:
         return error
-    text = " ".join(str(error).split())
-    rule, fix = text, _OTHERWISE.format(op=op)
+    text = _one_line(error)
+    rule, fix = _found_rule(text) or (text, _OTHERWISE.format(op=op))
+    got = ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
+    return _class_for(error, text)(told(op, _as_rule(rule), got or "no arguments", fix))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _found_rule(text: str) -> tuple[str, str] | None:
+    """The rule and the fix for what JAX or NumPy said; None for words of nobody known."""
     for pattern, words, advice in _RULES:
         found = re.search(pattern, text)
         if found is not None:
             parts = found.groupdict()
             if "rank" in parts:
                 parts["last"] = str(int(parts["rank"]) - 1)
-            rule, fix = text if words is None else words.format(**parts), advice
-            break
-    got = ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
-    return _class_for(error, text)(told(op, _as_rule(rule), got or "no arguments", fix))
+            return text if words is None else words.format(**parts), advice
+    return None
 
 
 def explained_call(
@@ -132,12 +143,20 @@ def explained_call(
         return error  # a missing or unknown argument: Python has named it
     if any(callable(value) for value in arguments.values()):
         return error
+    if is_own_bug(error) or origin(error) == "user":
+        return error
     return explained(op.lstrip("_"), arguments, error)
 
 
 def cause_shown(error: Exception) -> Exception | None:
-    """The error itself where full tracebacks are asked for, to be found in nacre's own code."""
-    return None if is_traceback_filtering_enabled() else error
+    """The error itself where it may be nacre's own, or where full tracebacks are asked for.
+
+    Left out is what JAX or NumPy says: nacre's error tells the same, in words of the op.
+    """
+    if not is_traceback_filtering_enabled():
+        return error
+    is_a_librarys = origin(error) == "library" or _found_rule(_one_line(error)) is not None
+    return None if is_a_librarys else error
 
 
 def _as_rule(text: str) -> str:

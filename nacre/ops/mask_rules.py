@@ -78,10 +78,7 @@ def _same(a: Any, b: Any) -> bool:
     """Whether two sizes are equal; unknown ones fit anything."""
     if a is None or b is None:
         return True
-    try:
-        return bool(a == b)
-    except Exception:  # symbolic sizes that cannot be compared
-        return False
+    return bool(a == b)  # False for symbolic sizes of which nobody knows
 
 
 def leads(mask: tuple[Any, ...], shape: tuple[Any, ...]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from nacre.core.errors import FileFormatError, NacreError, message
 from nacre.core.file_errors import read_json
+from nacre.core.origins import is_own_bug_whatever_was_read
 
 METADATA = "metadata.json"
 CONFIG = "config.json"
@@ -66,7 +67,9 @@ def unpack(
             return found
     except NacreError:
         raise
-    except Exception as error:  # zipfile and zlib raise a dozen kinds; nothing else is called here
+    except Exception as error:  # zipfile and zlib raise a dozen kinds
+        if is_own_bug_whatever_was_read(error):
+            raise
         raise FileFormatError(
             message(
                 who,

@@ -23,6 +23,7 @@ import ml_dtypes
 import numpy as np
 
 from nacre.core.errors import FileFormatError, NacreError, message
+from nacre.core.origins import is_own_bug_whatever_was_read
 from nacre.saving.hdf5_text import Contents, DamagedError
 
 # The first eight bytes of every HDF5 file: "III.A. Disk Format: Level 0A - Format Signature and
@@ -94,6 +95,8 @@ def open_file(source: Any, who: str, verify: bool = True) -> h5py.File:
     except FileNotFoundError:
         raise
     except Exception as error:
+        if is_own_bug_whatever_was_read(error):
+            raise
         raise FileFormatError(
             message(
                 who,
@@ -131,6 +134,8 @@ def _asking(item: Any, who: str = "") -> Iterator[None]:
     except NacreError:
         raise
     except Exception as error:
+        if is_own_bug_whatever_was_read(error):
+            raise
         known = _known_of(item)
         name = who or (known.who if known else "HDF5 file")
         raise FileFormatError(

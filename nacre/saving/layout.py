@@ -26,6 +26,7 @@ from functools import cache
 from typing import Any
 
 from nacre.core.names import to_snake_case
+from nacre.core.origins import is_own_bug
 from nacre.core.random import SeedGenerator
 from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
@@ -140,7 +141,9 @@ def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
             continue
         try:
             value = getattr(owner, name)
-        except Exception:  # a property that is not ready, or has no value in this state
+        except Exception as error:  # a property that is not ready, or has no value in this state
+            if is_own_bug(error):
+                raise
             continue
         yield name, value
 

@@ -25,6 +25,7 @@ from nacre.core.errors import (
 )
 from nacre.core.interop import optional_import
 from nacre.core.names import name_scope
+from nacre.core.origins import is_own_bug
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
 from nacre.core.scope import in_symbolic_scope
@@ -205,6 +206,8 @@ class TorchModuleWrapper(Layer):
                 training,
             )
         except Exception as error:
+            if is_own_bug(error):
+                raise
             if self._given_output_shape is None:
                 raise ShapeError(
                     message(

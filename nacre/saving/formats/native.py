@@ -18,7 +18,8 @@ from nacre.core.errors import (
     WeightsMismatchError,
     message,
 )
-from nacre.core.file_errors import naming, passed_users_code
+from nacre.core.file_errors import naming
+from nacre.core.origins import is_own_bug_whatever_was_read, passed_users_code
 from nacre.core.registry import (
     CustomObjectScope,
     deserialize_keras_object,
@@ -232,7 +233,7 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
     try:
         model.compile_from_config(config)
     except Exception as error:
-        if passed_users_code(error):
+        if passed_users_code(error) or is_own_bug_whatever_was_read(error):
             raise
         raise SerializationError(
             message(
