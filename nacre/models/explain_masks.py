@@ -14,7 +14,8 @@ import numpy as np
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import is_builtin
-from nacre.core.symbolic import KerasTensor, infer
+from nacre.core.shape_inference import infer
+from nacre.core.symbolic import KerasTensor
 from nacre.core.terminal import encodable, stdout_encoding
 from nacre.layers.base import calling
 from nacre.layers.base.layer import Layer

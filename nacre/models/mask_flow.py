@@ -16,7 +16,8 @@ from typing import Any
 from nacre.core import scope, tree
 from nacre.core.errors import listed, message
 from nacre.core.registry import is_builtin
-from nacre.core.symbolic import KerasTensor, infer
+from nacre.core.shape_inference import infer
+from nacre.core.symbolic import KerasTensor
 from nacre.core.warning import warn
 from nacre.layers.base import calling, tracking
 from nacre.layers.base.layer import Layer

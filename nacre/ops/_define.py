@@ -37,7 +37,8 @@ from nacre.core.held import Held
 from nacre.core.names import auto_name
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.scope import call_context
-from nacre.core.symbolic import Node, any_symbolic, infer
+from nacre.core.shape_inference import infer
+from nacre.core.symbolic import Node, any_symbolic
 from nacre.core.variable import Variable
 from nacre.ops import mask_travel
 from nacre.ops._arrays import array

@@ -75,9 +75,13 @@ def full_like(x: Tensor, fill_value: Tensor, dtype: DType = None) -> jax.Array:
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: DType = None) -> jax.Array:
     """Numbers from `start` up to, not with, `stop` (from 0 to `start` when alone)."""
     if dtype is None:
-        kinds = [getattr(n, "dtype", type(n)) for n in (start, stop, step) if n is not None]
-        dtype = result_type(*kinds)
+        dtype = result_type(*(_kind(n) for n in (start, stop, step) if n is not None))
     return jnp.arange(start, stop, step, dtype=dtype_of(dtype))
+
+
+def _kind(number: Any) -> Any:
+    """What decides the dtype; a size that is not known yet, `x.shape[1]`, is a whole number."""
+    return int if jax.export.is_symbolic_dim(number) else getattr(number, "dtype", type(number))
 
 
 @op(tensors=("start", "stop"))

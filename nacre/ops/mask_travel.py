@@ -12,7 +12,8 @@ import jax
 import numpy as np
 
 from nacre.core import scope
-from nacre.core.symbolic import KerasTensor, infer
+from nacre.core.shape_inference import infer
+from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.ops.mask_rules import Ends, Use, Way, leads
 from nacre.ops.mask_table import RULES, WITHOUT

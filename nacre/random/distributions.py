@@ -14,7 +14,8 @@ from nacre.core import config
 from nacre.core.dtypes import is_float, is_int, standardize_dtype
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import draw_key
-from nacre.core.symbolic import KerasTensor, infer
+from nacre.core.shape_inference import infer
+from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 
 Tensor = Any

@@ -10,7 +10,7 @@ from typing import Any
 from nacre.core import tree
 from nacre.core.names import current_path
 from nacre.core.registry import is_builtin
-from nacre.core.symbolic import infer
+from nacre.core.shape_inference import infer
 from nacre.layers.base import adapting, calling
 from nacre.layers.base.weights import WeightHolder, own_scope
 

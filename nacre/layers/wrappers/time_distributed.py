@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
-from nacre.core.symbolic import KerasTensor, infer
+from nacre.core.shape_inference import infer
+from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.calling import signature_of
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
