@@ -7,7 +7,7 @@ becomes a pure function without being rewritten.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Unpack
 
 import jax
@@ -27,6 +27,7 @@ from nacre.core.errors import (
 from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.keywords import NoKeywords
 from nacre.core.names import auto_name, current_path
+from nacre.core.operators import ElementwiseEquality, Operators
 from nacre.core.registry import builtin
 from nacre.core.scope import (
     autocast_dtype,
@@ -35,7 +36,6 @@ from nacre.core.scope import (
     note_read,
     value_in_scopes,
 )
-from nacre.core.tensors import Operators
 from nacre.core.tracing import is_tracer
 
 # What is below is made at once, so that errors come where the variable is made.
@@ -82,7 +82,7 @@ def private_copy(value: jax.Array) -> jax.Array:
     return jnp.array(value, copy=True)
 
 
-class Variable(Operators[jax.Array]):
+class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
     """A named array that training, or the user, changes.
 
     Args:
@@ -355,10 +355,19 @@ class Variable(Operators[jax.Array]):
     def __jax_array__(self) -> jax.Array:
         return self.value
 
+    __array_priority__ = 1000  # NumPy arrays on the left leave the operator to us
+
+    def __pos__(self) -> Any:
+        return self.value
+
     def __len__(self) -> int:
         if not self._shape:
             raise TypeError("len() of a variable without axes")
         return self._shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Slices along the first axis. Indices alone would never end: JAX takes the last again."""
+        return iter(self.value)
 
     def __float__(self) -> float:
         return float(self._raw())
@@ -372,7 +381,7 @@ class Variable(Operators[jax.Array]):
     def __repr__(self) -> str:
         try:
             value = f", value={np.array2string(self.numpy(), threshold=10)}"
-        except Exception:  # a traced value has no numbers to show
+        except (jax.errors.JAXTypeError, RuntimeError):  # traced, or its array was given away
             value = ""
         path = printable(self.path)
         return f"<Variable path={path}, shape={self._shape}, dtype={self._dtype}{value}>"

@@ -1,0 +1,152 @@
+"""Python's operators for what is no array itself: variables and symbolic tensors.
+
+The ops they stand for lie on a higher floor, which hands them over when it is imported: at the
+latest when the first of them is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+# What an operator gives: an array of a variable, a symbolic tensor of a symbolic tensor.
+R = TypeVar("R", covariant=True)
+
+# A number, an array, nested lists of numbers, a variable or a tensor: whatever ops take.
+Operand = Any
+
+_OPERATIONS: dict[str, Callable[..., Any]] = {}
+
+
+def install(operations: Mapping[str, Callable[..., Any]]) -> None:
+    """Say which op each operator is, by its name between the underscores (`add`, `getitem`)."""
+    _OPERATIONS.update(operations)
+
+
+def operation(name: str) -> Callable[..., Any]:
+    """The op that was installed for an operator or a method."""
+    if not _OPERATIONS:  # a script may use a variable and nothing else
+        importlib.import_module("nacre.ops")
+    return _OPERATIONS[name]
+
+
+def _of_two(name: str, left: Operand, right: Operand) -> Any:
+    if right is None or isinstance(right, str):
+        return NotImplemented
+    return operation(name)(left, right)
+
+
+class Operators(Generic[R]):
+    """`x + 1`, `x[0]`, `x > 0`, each an op."""
+
+    def __add__(self, other: Operand, /) -> R:
+        return _of_two("add", self, other)
+
+    def __radd__(self, other: Operand, /) -> R:
+        return operation("add")(other, self)
+
+    def __sub__(self, other: Operand, /) -> R:
+        return _of_two("sub", self, other)
+
+    def __rsub__(self, other: Operand, /) -> R:
+        return operation("sub")(other, self)
+
+    def __mul__(self, other: Operand, /) -> R:
+        return _of_two("mul", self, other)
+
+    def __rmul__(self, other: Operand, /) -> R:
+        return operation("mul")(other, self)
+
+    def __truediv__(self, other: Operand, /) -> R:
+        return _of_two("truediv", self, other)
+
+    def __rtruediv__(self, other: Operand, /) -> R:
+        return operation("truediv")(other, self)
+
+    def __floordiv__(self, other: Operand, /) -> R:
+        return _of_two("floordiv", self, other)
+
+    def __rfloordiv__(self, other: Operand, /) -> R:
+        return operation("floordiv")(other, self)
+
+    def __mod__(self, other: Operand, /) -> R:
+        return _of_two("mod", self, other)
+
+    def __rmod__(self, other: Operand, /) -> R:
+        return operation("mod")(other, self)
+
+    def __pow__(self, other: Operand, /) -> R:
+        return _of_two("pow", self, other)
+
+    def __rpow__(self, other: Operand, /) -> R:
+        return operation("pow")(other, self)
+
+    def __matmul__(self, other: Operand, /) -> R:
+        return _of_two("matmul", self, other)
+
+    def __rmatmul__(self, other: Operand, /) -> R:
+        return operation("matmul")(other, self)
+
+    def __and__(self, other: Operand, /) -> R:
+        return _of_two("and", self, other)
+
+    def __rand__(self, other: Operand, /) -> R:
+        return operation("and")(other, self)
+
+    def __or__(self, other: Operand, /) -> R:
+        return _of_two("or", self, other)
+
+    def __ror__(self, other: Operand, /) -> R:
+        return operation("or")(other, self)
+
+    def __xor__(self, other: Operand, /) -> R:
+        return _of_two("xor", self, other)
+
+    def __rxor__(self, other: Operand, /) -> R:
+        return operation("xor")(other, self)
+
+    def __lt__(self, other: Operand, /) -> R:
+        return _of_two("lt", self, other)
+
+    def __le__(self, other: Operand, /) -> R:
+        return _of_two("le", self, other)
+
+    def __gt__(self, other: Operand, /) -> R:
+        return _of_two("gt", self, other)
+
+    def __ge__(self, other: Operand, /) -> R:
+        return _of_two("ge", self, other)
+
+    def __neg__(self) -> R:
+        return operation("neg")(self)
+
+    def __abs__(self) -> R:
+        return operation("abs")(self)
+
+    def __invert__(self) -> R:
+        return operation("invert")(self)
+
+    def __round__(self, ndigits: int | None = None, /) -> R:
+        return operation("round")(self, ndigits or 0)
+
+    def __getitem__(self, key: Any, /) -> R:  # an index, a slice, a mask, or a tuple of them
+        return operation("getitem")(self, key)
+
+
+class ElementwiseEquality(Generic[R]):
+    """`x == 1` for each element, and a hash of its own nevertheless.
+
+    Symbolic tensors have no such equality: graphs look for them in lists.
+    """
+
+    def __eq__(self, other: Operand, /) -> R:  # type: ignore[override]  # an array, as NumPy's
+        return _of_two("eq", self, other)
+
+    def __ne__(self, other: Operand, /) -> R:  # type: ignore[override]
+        return _of_two("ne", self, other)
+
+    __hash__ = object.__hash__
+
+
+__all__ = ["ElementwiseEquality", "Operand", "Operators", "install", "operation"]
