@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import export
 
 from nacre.core import tree
-from nacre.core.errors import TracedValueError
+from nacre.core.errors import SerializationError, TracedValueError
 from nacre.core.scope import StatelessScope, symbolic_scope
 from nacre.core.strings import strings_refused
 from nacre.core.symbolic import KerasTensor
@@ -28,6 +28,7 @@ from nacre.core.variable import Variable
 _BATCHES, _OTHERS = (8, 12), (192, 384)
 _LARGEST_FACTOR = 5040  # a multiple of all numbers to 10; more would not fit into 32 bits
 
+_WHATEVER_THE_SIZES = (NameError, TracedValueError, jax.errors.JAXTypeError, SerializationError)
 _LIMIT = re.compile(r"min\((\d+), |min\([^()]*, (\d+)\)|comparison '[^']*' <=? '(\d+)'")
 _DIVIDED = re.compile(r"\bdivi(de|sion)|\bmod\(")
 _DIFFERENT = re.compile(r"[Ss]hape|[Ss]ize|[Dd]imension")
@@ -99,11 +100,12 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 def _may_be_due_to_sizes(error: Exception) -> bool:
     """Whether a function could succeed for sizes that are numbers.
 
-    Not where a name or an attribute is missing, and not where a tensor is asked for its value.
+    Not where a name or an attribute is missing, a tensor is asked for its value, or a config asks
+    for too much.
     """
     if isinstance(error, AttributeError):
         return "_DimExpr" in str(error)
-    return not isinstance(error, NameError | TracedValueError | jax.errors.JAXTypeError)
+    return not isinstance(error, _WHATEVER_THE_SIZES)
 
 
 def _is_only_about_unknown_sizes(error: Exception) -> bool:
