@@ -83,11 +83,6 @@ ROWS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def one_device_for_all(monkeypatch):
-    monkeypatch.setenv("NACRE_NATIVE", "force")
-
-
 def test_every_kernel_has_a_row_of_examples():
     assert [kernel for kernel, *_ in ROWS] == list(table.KERNELS)
 
