@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from nacre.core.errors import ArgumentError, message
-from nacre.core.numbers import as_number
+from nacre.core.numbers import as_number, whole_number
 
 
 def number(who: str, name: str, value: Any) -> float:
@@ -22,16 +22,10 @@ def number(who: str, name: str, value: Any) -> float:
 
 
 def count(who: str, name: str, value: Any) -> int | float:
-    """An argument that must be a whole number from 0 on; 3.0 is one, and infinity.
+    """An argument that must be a whole number from 0 on; infinity is one too.
 
     Raises:
         ArgumentError: It is none.
     """
-    found = number(who, name, value)
-    if found < 0:
-        raise ArgumentError(message(who, f"{name} must not be negative", repr(value)))
-    if math.isinf(found):
-        return found
-    if not found.is_integer():
-        raise ArgumentError(message(who, f"{name} must be a whole number", repr(value)))
-    return int(found)
+    found = as_number(value)
+    return found if found == math.inf else whole_number(who, name, value, 0)

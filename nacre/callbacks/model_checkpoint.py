@@ -14,7 +14,7 @@ from nacre.callbacks.base import Logs
 from nacre.callbacks.monitor import MonitorCallback
 from nacre.callbacks.run_plan import Log, RunPlan
 from nacre.core.errors import ArgumentError, MonitorError, message, nearest
-from nacre.core.numbers import as_number
+from nacre.core.numbers import whole_number
 from nacre.core.warning import warn
 
 
@@ -266,11 +266,8 @@ class ModelCheckpoint(MonitorCallback):
 def _save_freq(who: str, save_freq: Any) -> str | int:
     if isinstance(save_freq, str) and save_freq == "epoch":
         return save_freq
-    batches = as_number(save_freq)
-    if batches >= 1 and batches.is_integer():
-        return int(batches)
-    rule = "save_freq must be 'epoch' or a positive number of batches"
-    raise ArgumentError(message(who, rule, repr(save_freq), "Pass save_freq='epoch'."))
+    fix = "Pass save_freq='epoch'."
+    return whole_number(who, "save_freq", save_freq, or_else=" (batches) or 'epoch'", fix=fix)
 
 
 def _fields(who: str, filepath: str) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from nacre.core.errors import ArgumentError, message
+
 
 def as_number(value: Any) -> float:
     """A value as a float; NaN for what is no number, as strings and booleans.
@@ -24,4 +26,55 @@ def as_number(value: Any) -> float:
         return math.nan
 
 
-__all__ = ["as_number"]
+def as_whole(value: Any) -> int | None:
+    """A value as an int; None for what is no whole number. A float without a fraction is one.
+
+    Example:
+        >>> import numpy as np
+        >>> as_whole(np.int64(3)), as_whole(np.ceil(6.5)), as_whole(2.5), as_whole(True)
+        (3, 7, None, None)
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return int(value)  # a float would lose digits of a large one
+    found = as_number(value)
+    return int(found) if found.is_integer() else None
+
+
+def is_whole(value: Any, least: int = 1) -> bool:
+    """Whether a value is a whole number of at least `least`."""
+    found = as_whole(value)
+    return found is not None and found >= least
+
+
+def whole_number(
+    who: str, name: str, value: Any, least: int = 1, *, or_else: str = "", fix: str = ""
+) -> int:
+    """An argument that must be a whole number, as an int: the one rule for all of them.
+
+    Args:
+        who: Whose argument it is.
+        name: The argument.
+        least: The smallest number it may be.
+        or_else: What else it may be, which the caller has looked at, such as " or None".
+        fix: What to do, where the value itself does not tell.
+
+    Raises:
+        ArgumentError: It is none.
+    Example:
+        >>> whole_number("Dense", "units", 64 / 2)
+        32
+    """
+    found = as_whole(value)
+    if found is not None and found >= least:
+        return found
+    kinds = {0: "an int from 0 on", 1: "a positive int"}
+    rule = f"{name} must be {kinds.get(least, f'an int of at least {least}')}{or_else}"
+    number = as_number(value)
+    if isinstance(value, str) and value.strip().isdigit():
+        fix = f"Pass {name}={int(value)}, without quotes."
+    elif number > least and math.isfinite(number):
+        fix = f"Pass {name}={int(number)}, or {name}=math.ceil(...)."
+    raise ArgumentError(message(who, rule, repr(value)[:100], fix))
+
+
+__all__ = ["as_number", "as_whole", "is_whole", "whole_number"]

@@ -9,6 +9,7 @@ from typing import Any
 from nacre.core import config
 from nacre.core.dtypes import FLOAT_DTYPES, INT_DTYPES, standardize_dtype, use_64_bits
 from nacre.core.errors import ArgumentError, DTypeError, UnknownNameError, message, nearest
+from nacre.core.numbers import whole_number
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
 
@@ -171,15 +172,8 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
         self, mode: str, source_name: str | None = None, amax_history_length: int = 1024
     ) -> None:
         super().__init__(mode, source_name)
-        if not isinstance(amax_history_length, int):
-            raise DTypeError(
-                message(
-                    "QuantizedFloat8DTypePolicy",
-                    "amax_history_length must be an int",
-                    repr(amax_history_length),
-                )
-            )
-        self._amax_history_length = amax_history_length
+        who = type(self).__name__
+        self._amax_history_length = whole_number(who, "amax_history_length", amax_history_length)
 
     @property
     def amax_history_length(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DataError, message
 from nacre.core.indices import first_in
 from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.numbers import whole_number
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
@@ -118,10 +119,7 @@ def pad_sequences(
         lengths.append(len(sequence))
     if maxlen is None:
         maxlen = max(lengths, default=0)
-    if not isinstance(maxlen, int | np.integer) or maxlen < 0:
-        raise ArgumentError(
-            message("pad_sequences", "maxlen must be a whole number from 0", repr(maxlen))
-        )
+    maxlen = whole_number("pad_sequences", "maxlen", maxlen, 0)
     item_shape = next((np.asarray(s).shape[1:] for s in sequences if len(s)), ())
     try:
         rows = np.full((len(lengths), maxlen, *item_shape), value, dtype=dtype)

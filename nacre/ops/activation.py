@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from nacre.core import config
-from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
 from nacre.ops._define import REGISTRY, op
 
@@ -271,8 +271,7 @@ def normalize(
     x: Tensor, axis: int | None = -1, order: int = 2, epsilon: float | None = None
 ) -> jax.Array:
     """`x` divided by its norm along `axis`, the norm at least `epsilon`."""
-    if not isinstance(order, int) or order < 1:
-        raise ArgumentError(message("normalize", "order must be an int of 1 or more", repr(order)))
+    order = whole_number("normalize", "order", order)
     small = config.epsilon() if epsilon is None else epsilon
     return _normalize(x, axis=axis, order=order, epsilon=small)
 

@@ -16,6 +16,7 @@ from jax import lax
 from nacre.core import config, safety
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.ops._arrays import Tensor, array, floating, to_pair
 from nacre.ops._define import REGISTRY, op
 from nacre.ops.kernels import convolution as kernels
@@ -433,15 +434,12 @@ def adaptive_max_pool(
     return _adaptive_max_pool(inputs, **arguments)
 
 
-def _blocks(who: str, x: jax.Array, block_size: Any, data_format: str | None) -> bool:
-    """Check what both block ops are given; True for channels first."""
+def _blocks(who: str, x: jax.Array, block_size: Any, data_format: str | None) -> tuple[int, bool]:
+    """What both block ops are given, checked: the size, and True for channels first."""
     if x.ndim != 4:
         raise ShapeError(message(who, "x must be images with a batch, of 4 axes", f"{x.shape}"))
-    if not isinstance(block_size, int) or block_size < 1:
-        raise ArgumentError(
-            message(who, "block_size must be an int of 1 or more", repr(block_size))
-        )
-    return standardize_data_format(data_format) == "channels_first"
+    size = whole_number(who, "block_size", block_size)
+    return size, standardize_data_format(data_format) == "channels_first"
 
 
 def _divided(who: str, what: str, size: Any, divisor: int) -> Any:
@@ -460,8 +458,8 @@ def space_to_depth(
     Channels of the result are counted (block row, block column, channel); channels first
     (channel, block row, block column).
     """
-    x, b = array(x), block_size
-    is_first = _blocks("space_to_depth", x, b, data_format)
+    x = array(x)
+    b, is_first = _blocks("space_to_depth", x, block_size, data_format)
     batch, channels, height, width = x.shape if is_first else (x.shape[i] for i in (0, 3, 1, 2))
     height = _divided("space_to_depth", "height", height, b)
     width = _divided("space_to_depth", "width", width, b)
@@ -479,8 +477,8 @@ def depth_to_space(
     x: Tensor, block_size: int, data_format: str | None = "channels_last"
 ) -> jax.Array:
     """Channels moved into blocks of pixels: the inverse of `space_to_depth`."""
-    x, b = array(x), block_size
-    is_first = _blocks("depth_to_space", x, b, data_format)
+    x = array(x)
+    b, is_first = _blocks("depth_to_space", x, block_size, data_format)
     batch, channels, height, width = x.shape if is_first else (x.shape[i] for i in (0, 3, 1, 2))
     channels = _divided("depth_to_space", "number of channels", channels, b * b)
     if is_first:

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message, refuse_unknown
+from nacre.core.numbers import whole_number
 from nacre.optimizers.schedules.decay import InverseTimeDecay
 
 
@@ -87,21 +88,10 @@ def check_common(
         rule = "ema_momentum must be from 0 to 1"
         raise ArgumentError(message(who, rule, repr(ema_momentum), "Pass ema_momentum=0.99."))
     if use_ema and ema_overwrite_frequency is not None:
-        _check_count(who, "ema_overwrite_frequency", ema_overwrite_frequency, 1)
+        whole_number(who, "ema_overwrite_frequency", ema_overwrite_frequency, or_else=" or None")
     if gradient_accumulation_steps is not None:
-        _check_count(who, "gradient_accumulation_steps", gradient_accumulation_steps, 2)
-
-
-def _check_count(who: str, name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or value < least:
-        raise ArgumentError(
-            message(
-                who,
-                f"{name} must be an int of at least {least}, or None",
-                repr(value),
-                f"Leave {name} out, or pass {name}={max(least, 2)}.",
-            )
-        )
+        name = "gradient_accumulation_steps"
+        whole_number(who, name, gradient_accumulation_steps, 2, or_else=" or None")
 
 
 def check_range(who: str, name: str, value: Any, low: float = 0.0, high: float = 1.0) -> None:

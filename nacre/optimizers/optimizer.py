@@ -126,8 +126,12 @@ class Optimizer(OptimizerVariables):
         self.global_clipnorm = global_clipnorm
         self.use_ema = use_ema
         self.ema_momentum = ema_momentum
+        if use_ema and ema_overwrite_frequency is not None:
+            ema_overwrite_frequency = int(ema_overwrite_frequency)
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
+        if gradient_accumulation_steps is not None:
+            gradient_accumulation_steps = int(gradient_accumulation_steps)
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._exclusions: list[str] = []
         self._programs: dict[Any, Any] = {}

@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
 from nacre.quantizers.quantizer import AbsMaxQuantizer
@@ -124,12 +125,8 @@ class Int4QuantizationConfig(QuantizationConfig):
             activation_quantizer = None
         super().__init__(weight_quantizer, activation_quantizer)
         who = type(self).__name__
-        if block_size is not None and (
-            not isinstance(block_size, int) or (block_size < 1 and block_size != -1)
-        ):
-            raise ArgumentError(
-                message(who, "block_size must be None, -1 or a positive int", repr(block_size))
-            )
+        if block_size is not None and block_size != -1:
+            block_size = whole_number(who, "block_size", block_size, or_else=", -1 or None")
         self.block_size = block_size
         if self.has_blocks and (weight_quantizer is not None or activation_quantizer is not None):
             raise ArgumentError(
@@ -190,12 +187,9 @@ class _AlgorithmConfig(QuantizationConfig):
             rule = f"weight_bits must be among {bits}"
             raise ArgumentError(message(who, rule, repr(self.weight_bits)))
         for name in ("num_samples", "sequence_length", "num_grid_points"):
-            value = getattr(self, name, 1)
-            if not isinstance(value, int) or value < 1:
-                raise ArgumentError(message(who, f"{name} must be an int above 0", repr(value)))
-        size = self.group_size
-        if not isinstance(size, int) or (size < 1 and size != -1):
-            raise ArgumentError(message(who, "group_size must be -1 or an int above 0", repr(size)))
+            whole_number(who, name, getattr(self, name, 1))
+        if self.group_size != -1:
+            whole_number(who, "group_size", self.group_size, or_else=" or -1")
 
     @property
     def mode(self) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from nacre.core import numbers
 from nacre.core.errors import ArgumentError, message
-from nacre.core.numbers import as_number
 
 
 def whole_number(
@@ -26,18 +26,7 @@ def whole_number(
         >>> whole_number(np.ceil(6.5), "steps", "model.fit")
         7
     """
-    if value is None:
-        return default
-    found = as_number(value)
-    if found >= least and found.is_integer():
-        return int(value)
-    rule = f"{name} must be a positive int" if least else f"{name} must be an int from 0 on"
-    fix = ""
-    if isinstance(value, str) and value.strip().isdigit():
-        fix = f"Pass {name}={int(value)}, without quotes."
-    elif found > least and math.isfinite(found):
-        fix = f"Pass {name}={int(found)}, or {name}=math.ceil(...)."
-    raise ArgumentError(message(who, rule, repr(value)[:100], fix))
+    return default if value is None else numbers.whole_number(who, name, value, least)
 
 
 def verbosity(value: Any, who: str) -> int:
@@ -50,9 +39,9 @@ def verbosity(value: Any, who: str) -> int:
         return int(bool(value))
     if isinstance(value, str) and value == "auto":
         return 1
-    found = as_number(value)
-    if found >= 0 and found.is_integer():
-        return int(found)
+    found = numbers.as_whole(value)
+    if found is not None and found >= 0:
+        return found
     fix = "Pass verbose=2 for one line an epoch."
     raise ArgumentError(message(who, "verbose must be 0, 1, 2 or 'auto'", repr(value)[:100], fix))
 
@@ -68,9 +57,9 @@ def validation_epochs(value: Any, who: str) -> int | frozenset[int]:
             whole_number(epoch, "each epoch of validation_freq", who)
             for epoch in (value.ravel() if isinstance(value, np.ndarray) else value)
         )
-    found = as_number(value)
-    if found >= 1 and found.is_integer():
-        return int(found)
+    found = numbers.as_whole(value)
+    if found is not None and found >= 1:
+        return found
     rule = "validation_freq must be a positive int or a list of epochs, counted from 1"
     fix = "To train without validation, leave validation_data out."
     raise ArgumentError(message(who, rule, repr(value)[:100], fix if value == 0 else ""))
@@ -78,7 +67,7 @@ def validation_epochs(value: Any, who: str) -> int | frozenset[int]:
 
 def require_number(value: Any, name: str, who: str) -> None:
     """Raise unless an argument is a number other than NaN."""
-    if math.isnan(as_number(value)):
+    if math.isnan(numbers.as_number(value)):
         raise ArgumentError(message(who, f"{name} must be a number", repr(value)[:100]))
 
 

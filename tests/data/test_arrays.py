@@ -92,8 +92,8 @@ def test_items_of_sequences_must_fit() -> None:
     for sequences in ([["a"]], [[[1, 2]], [[3, 4, 5]]]):
         with pytest.raises(DataError, match="items must be of dtype int32 and of one shape"):
             pad_sequences(sequences)
-    for arguments in ({"maxlen": -1}, {"maxlen": 2.0}):
-        with pytest.raises(ArgumentError, match="maxlen must be a whole number"):
+    for arguments in ({"maxlen": -1}, {"maxlen": 2.5}):
+        with pytest.raises(ArgumentError, match="maxlen must be an int from 0"):
             pad_sequences([[1]], **arguments)
     for arguments in ({"value": "pad"}, {"value": 300, "dtype": "int8"}):
         with pytest.raises(ArgumentError, match="value must be one of dtype int"):

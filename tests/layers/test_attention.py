@@ -154,7 +154,7 @@ def test_errors_name_the_argument():
         layers.Attention(score_mode="cosine")
     with pytest.raises(ShapeError, match=r"list \[query mask, value mask\]"):
         layers.Attention()([x, x], mask=[np.ones((1, 5), bool)])
-    with pytest.raises(ArgumentError, match="num_heads must be an int of at least 1"):
+    with pytest.raises(ArgumentError, match="num_heads must be a positive int"):
         layers.MultiHeadAttention(0, 4)
     with pytest.raises(ArgumentError, match="must be a multiple of num_key_value_heads"):
         layers.GroupQueryAttention(4, 5, 2)

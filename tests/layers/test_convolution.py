@@ -37,11 +37,11 @@ def test_window_larger_than_the_input_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"filters": 0, "kernel_size": 3}, "filters must be an int of at least 1"),
+        ({"filters": 0, "kernel_size": 3}, "filters must be a positive int"),
         ({"filters": 3, "kernel_size": 3, "groups": 2}, "multiple of groups"),
-        ({"filters": "a", "kernel_size": 3}, "filters must be an int of at least 1.*'a'"),
-        ({"filters": float("nan"), "kernel_size": 3}, "filters must be an int of at least 1"),
-        ({"filters": 4, "kernel_size": 3, "groups": [2]}, r"groups must be an int.*\[2\]"),
+        ({"filters": "a", "kernel_size": 3}, "filters must be a positive int.*'a'"),
+        ({"filters": float("nan"), "kernel_size": 3}, "filters must be a positive int"),
+        ({"filters": 4, "kernel_size": 3, "groups": [2]}, r"groups must be a positive int.*\[2\]"),
         ({"filters": 4, "kernel_size": "33"}, "kernel_size must be one int or 2 of them.*'33'"),
         ({"filters": 4, "kernel_size": 3, "strides": None}, "strides must be one int or 2"),
         ({"filters": 4, "kernel_size": (3, 0)}, "kernel_size must be one int or 2 of them"),

@@ -253,8 +253,8 @@ def test_unit_normalization_of_whole_and_of_half_numbers(dtype: str) -> None:
             {"renorm": True, "renorm_clipping": {"rmin": 2.0, "rmax": 0.5}},
             "rmin of renorm_clipping must not be above rmax",
         ),
-        ("GroupNormalization", {"groups": 2.5}, "groups must be an int of at least 1, or -1"),
-        ("GroupNormalization", {"groups": 0}, "groups must be an int of at least 1, or -1"),
+        ("GroupNormalization", {"groups": 2.5}, "groups must be a positive int or -1"),
+        ("GroupNormalization", {"groups": 0}, "groups must be a positive int or -1"),
     ],
 )
 def test_bad_arguments_are_named(name, arguments, words) -> None:

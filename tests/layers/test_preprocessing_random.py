@@ -210,7 +210,7 @@ WRONG = [
     ("RandomGrayscale", {"factor": -1}, r"from 0 to 1"),
     ("MixUp", {"alpha": 0.0}, r"alpha must be above 0"),
     ("RandomInvert", {"value_range": (1, 0)}, r"value_range must be"),
-    ("AugMix", {"num_chains": 0}, r"num_chains must be a whole number"),
+    ("AugMix", {"num_chains": 0}, r"num_chains must be a positive int"),
     ("RandomPerspective", {"scale": 3.0}, r"scale must be from 0 to 1"),
 ]
 

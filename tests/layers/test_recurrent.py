@@ -242,7 +242,7 @@ def test_old_arguments_are_accepted_and_time_first_is_refused():
 
 
 def test_errors_name_the_argument():
-    with pytest.raises(ArgumentError, match="units must be an int of at least 1"):
+    with pytest.raises(ArgumentError, match="units must be a positive int"):
         layers.LSTM(0)
     with pytest.raises(ArgumentError, match="state_size"):
         layers.RNN(layers.Dense(3))

@@ -58,8 +58,8 @@ def test_padding_says_its_forms(value) -> None:
         ("Reshape", (2.5,), "target_shape must be ints"),
         ("Reshape", (-2, 8), "target_shape must be ints"),
         ("Permute", 1, "dims must be several ints"),
-        ("RepeatVector", 2.0, "n must be an int of at least 1"),
-        ("RepeatVector", 0, "n must be an int of at least 1"),
+        ("RepeatVector", 2.5, "n must be a positive int"),
+        ("RepeatVector", 0, "n must be a positive int"),
     ],
 )
 def test_bad_arguments_are_named(name, value, words) -> None:

@@ -32,7 +32,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a block of no size": (
         lambda: ops.depth_to_space(PICTURE, 0),
-        "block_size must be an int of 1",
+        "block_size must be a positive int",
     ),
     "an image without batch": (lambda: ops.space_to_depth(PICTURE[0], 2), "of 4 axes"),
     "a misspelt data format": (

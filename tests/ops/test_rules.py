@@ -125,7 +125,7 @@ def test_shape_is_known_for_any_batch(call: object, shape: tuple[int | None, ...
         (lambda: ops.rearrange(np.ones((2, 3)), "a b -> a c"), "same axes"),
         (lambda: ops.ctc_decode(np.ones((1, 2, 3)), [2], strategy="best"), "'greedy'"),
         (lambda: ops.segment_sum([1, 2], [0]), "first axes of data"),
-        (lambda: ops.normalize([1.0], order=0), "order must be an int"),
+        (lambda: ops.normalize([1.0], order=0), "order must be a positive int"),
     ],
 )
 def test_messages_name_the_rule(call: object, text: str) -> None:

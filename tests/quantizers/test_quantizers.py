@@ -144,7 +144,7 @@ def test_get_takes_names_configs_classes_and_objects() -> None:
 
 
 def test_settings_refuse_what_cannot_be() -> None:
-    with pytest.raises(ArgumentError, match="block_size must be None, -1 or a positive int. Got 0"):
+    with pytest.raises(ArgumentError, match="block_size must be a positive int, -1 or None. Got 0"):
         quantizers.Int4QuantizationConfig(block_size=0)
     with pytest.raises(ArgumentError, match="quantizers are fixed.*Pass block_size=-1"):
         quantizers.Int4QuantizationConfig(weight_quantizer=quantizers.AbsMaxQuantizer(axis=0))
@@ -154,7 +154,7 @@ def test_settings_refuse_what_cannot_be() -> None:
         quantizers.AWQConfig(None, None, weight_bits=3)
     with pytest.raises(ArgumentError, match="hessian_damping must be in"):
         quantizers.GPTQConfig(None, None, hessian_damping=2.0)
-    with pytest.raises(ArgumentError, match="num_samples must be an int above 0. Got 'all'"):
+    with pytest.raises(ArgumentError, match="num_samples must be a positive int. Got 'all'"):
         quantizers.GPTQConfig(None, None, num_samples="all")
     with pytest.raises(ArgumentError, match="Use Int8QuantizationConfig"):
         quantizers.QuantizationConfig().mode  # noqa: B018

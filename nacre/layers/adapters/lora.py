@@ -9,6 +9,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.indices import outside_as
+from nacre.core.numbers import whole_number
 from nacre.core.variable import Variable
 from nacre.layers.base.adapting import Adapter, register_adapter
 from nacre.layers.core.embedding import Embedding
@@ -189,9 +190,7 @@ def _check(layer: Any, name: str, rank: int) -> None:
         )
     if layer.lora_enabled:
         raise ArgumentError(message(who, "enable_lora can be called once", "a second call"))
-    if isinstance(rank, bool) or not isinstance(rank, int | np.integer) or rank < 1:
-        rule = "rank must be a positive int"
-        raise ArgumentError(message(who, rule, repr(rank), "Pass rank=4."))
+    rank = whole_number(who, "rank", rank, fix="Pass rank=4.")
     if getattr(layer, f"{name}_constraint", None) is not None:
         raise ArgumentError(
             message(

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.names import auto_name
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.base.keywords import WithoutRegularizer
@@ -92,15 +93,11 @@ class GroupQueryAttention(ProjectedAttention):
         )
         # Keras gives this layer's own output the penalty too, unlike MultiHeadAttention's.
         self.activity_regularizer = self._projection_regularizer
-        self.head_dim = head_dim
-        self.num_query_heads = num_query_heads
-        self.num_key_value_heads = num_key_value_heads
-        self._positive(
-            head_dim=head_dim,
-            num_query_heads=num_query_heads,
-            num_key_value_heads=num_key_value_heads,
-        )
-        if num_query_heads % num_key_value_heads:
+        who = self._who()
+        self.head_dim = whole_number(who, "head_dim", head_dim)
+        self.num_query_heads = whole_number(who, "num_query_heads", num_query_heads)
+        self.num_key_value_heads = whole_number(who, "num_key_value_heads", num_key_value_heads)
+        if self.num_query_heads % self.num_key_value_heads:
             raise ArgumentError(
                 message(
                     self._who(),

@@ -6,10 +6,9 @@ import math
 import string
 from typing import Any, Unpack
 
-import numpy as np
-
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import as_whole, whole_number
 from nacre.core.registry import register
 from nacre.layers.attention.masks import dropped, mask_over_axes, masked_softmax
 from nacre.layers.attention.projected import ProjectedAttention
@@ -108,10 +107,10 @@ class MultiHeadAttention(ProjectedAttention):
             seed=seed,
             **kwargs,
         )
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.value_dim = key_dim if value_dim is None else value_dim
-        self._positive(num_heads=num_heads, key_dim=key_dim, value_dim=self.value_dim)
+        self.num_heads = whole_number(self._who(), "num_heads", num_heads)
+        self.key_dim = whole_number(self._who(), "key_dim", key_dim)
+        value_dim = key_dim if value_dim is None else value_dim
+        self.value_dim = whole_number(self._who(), "value_dim", value_dim)
         self._output_shape = self._as_sizes("output_shape", output_shape)
         self.attention_axes = self._as_sizes("attention_axes", attention_axes)
         if any(size < 1 for size in self._output_shape or ()):
@@ -143,13 +142,12 @@ class MultiHeadAttention(ProjectedAttention):
         if value is None:
             return None
         values = tuple(value) if isinstance(value, list | tuple) else (value,)
-        if not values or any(
-            isinstance(v, bool) or not isinstance(v, int | np.integer) for v in values
-        ):
+        sizes = tuple(as_whole(v) for v in values)
+        if not sizes or None in sizes:
             raise ArgumentError(
                 message(self._who(), f"{name} must be an int or a tuple of ints", repr(value))
             )
-        return tuple(int(v) for v in values)
+        return sizes
 
     def _checked_axes(self, axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
         """Attention axes counted from the left: each once, neither batch nor features."""

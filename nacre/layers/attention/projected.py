@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core import random
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax, with_axes
 from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
@@ -58,6 +59,9 @@ class ProjectedAttention(Layer):
         super().__init__(**kwargs)
         self.dropout = dropout
         self.use_bias = use_bias
+        if sliding_window is not None:
+            who = self._who()
+            sliding_window = whole_number(who, "sliding_window", sliding_window, or_else=" or None")
         self.sliding_window = sliding_window
         self.flash_attention = flash_attention
         self.use_gate = use_gate
@@ -71,23 +75,6 @@ class ProjectedAttention(Layer):
         self.seed = seed
         self.seed_generator = random.SeedGenerator(seed) if dropout > 0 else None
         self.supports_masking = True
-        if sliding_window is not None and (
-            not isinstance(sliding_window, int) or sliding_window < 1
-        ):
-            raise ArgumentError(
-                message(
-                    self._who(),
-                    "sliding_window must be None or an int of at least 1",
-                    repr(sliding_window),
-                )
-            )
-
-    def _positive(self, **sizes: Any) -> None:
-        for name, size in sizes.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ArgumentError(
-                    message(self._who(), f"{name} must be an int of at least 1", f"{name}={size!r}")
-                )
 
     if not TYPE_CHECKING:  # a checker takes the base's, which has the types of `call`
 

@@ -6,10 +6,11 @@ from typing import Any, Unpack
 
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.keywords import ConvolutionKeywords, WithoutRegularizer
-from nacre.layers.convolution.sliding import SlidingLayer, is_whole
+from nacre.layers.convolution.sliding import SlidingLayer
 from nacre.layers.core.configs import without
 
 
@@ -60,8 +61,8 @@ class FullConvolution(Adaptable, SlidingLayer):
             activity_regularizer=activity_regularizer,
             **kwargs,
         )
-        self.filters = positive(self, "filters", filters)
-        self.groups = positive(self, "groups", groups)
+        self.filters = whole_number(self._who(), "filters", filters)
+        self.groups = whole_number(self._who(), "groups", groups)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
@@ -108,14 +109,6 @@ class FullConvolution(Adaptable, SlidingLayer):
             data_format=self.data_format,
             dilation_rate=self.dilation_rate,
         )
-
-
-def positive(layer: Any, name: str, value: Any) -> int:
-    """An int of at least 1."""
-    if isinstance(value, bool) or not is_whole(value, 1):
-        rule = f"{name} must be an int of at least 1"
-        raise ArgumentError(message(layer._who(), rule, f"{name}={value!r}"))
-    return int(value)
 
 
 @register("layers/Conv1D")

@@ -7,9 +7,9 @@ from typing import Any, Unpack
 import jax
 
 from nacre import constraints, initializers, ops, regularizers
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import WithoutRegularizer
-from nacre.layers.convolution.conv import positive
 from nacre.layers.convolution.sliding import SlidingLayer
 
 
@@ -60,8 +60,8 @@ class SeparableConvolution(SlidingLayer):
             activity_regularizer=activity_regularizer,
             **kwargs,
         )
-        self.filters = positive(self, "filters", filters)
-        self.depth_multiplier = positive(self, "depth_multiplier", depth_multiplier)
+        self.filters = whole_number(self._who(), "filters", filters)
+        self.depth_multiplier = whole_number(self._who(), "depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.depthwise_constraint = constraints.get(depthwise_constraint)

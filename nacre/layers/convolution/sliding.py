@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any, Unpack
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import is_whole
 from nacre.layers.base.input_spec import InputSpec, plain_sizes
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
@@ -124,17 +124,12 @@ class SlidingLayer(Layer):
 def per_axis(layer: Any, name: str, value: Any, lowest: int = 1) -> tuple[int, ...]:
     """One int for each spatial axis, from one int or a sequence of them."""
     rank = layer.rank
-    values = (value,) * rank if isinstance(value, int | np.integer) else value
+    values = (value,) * rank if is_whole(value, lowest) else value
     rule = f"{name} must be one int or {rank} of them, each at least {lowest}"
     ordered = isinstance(values, list | tuple | np.ndarray)
     if not ordered or len(values) != rank or not all(is_whole(n, lowest) for n in values):
         raise ArgumentError(message(layer._who(), rule, f"{name}={value!r}"))
     return tuple(int(n) for n in values)
-
-
-def is_whole(value: Any, lowest: int) -> bool:
-    """Whether `value` is a whole number (2.0 is one) of at least `lowest`."""
-    return isinstance(value, numbers.Real) and value >= lowest and value % 1 == 0
 
 
 def known_padding(layer: Any, padding: Any, allowed: tuple[str, ...]) -> str:

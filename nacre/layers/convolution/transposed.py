@@ -6,9 +6,9 @@ from typing import Any, Unpack
 
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import WithoutRegularizer
-from nacre.layers.convolution.conv import positive
 from nacre.layers.convolution.sliding import SlidingLayer, per_axis
 
 
@@ -55,7 +55,7 @@ class TransposedConvolution(SlidingLayer):
             activity_regularizer=activity_regularizer,
             **kwargs,
         )
-        self.filters = positive(self, "filters", filters)
+        self.filters = whole_number(self._who(), "filters", filters)
         self.output_padding = None
         if output_padding is not None:
             self.output_padding = per_axis(self, "output_padding", output_padding, lowest=0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 import jax
-import numpy as np
 
 from nacre import activations, constraints, initializers, regularizers
-from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.errors import ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.input_spec import InputSpec
@@ -16,16 +16,6 @@ from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import without
 from nacre.ops.linalg import dense
-
-
-def positive_int(who: str, name: str, value: Any) -> int:
-    """`value` as an int, or ArgumentError when it is none or below 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        fix = f"Pass {name}=64."
-        if isinstance(value, float) and value >= 1 and value.is_integer():
-            fix = f"Pass {name}={int(value)}; whole numbers are divided by //."
-        raise ArgumentError(message(who, f"{name} must be a positive int", repr(value), fix))
-    return int(value)
 
 
 @register("layers/Dense")
@@ -79,7 +69,7 @@ class Dense(Adaptable, Layer):
         **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.units = positive_int(f"Dense '{self.name}'", "units", units)
+        self.units = whole_number(self._who(), "units", units, fix="Pass units=64.")
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)

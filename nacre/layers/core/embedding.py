@@ -10,12 +10,12 @@ from nacre import constraints, initializers, ops, regularizers
 from nacre.core.dtypes import is_float, standardize_dtype
 from nacre.core.errors import ShapeError, message
 from nacre.core.indices import refuse_outside
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.keywords import WithoutWeights
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
-from nacre.layers.core.dense import positive_int
 
 
 @register("layers/Embedding")
@@ -70,8 +70,8 @@ class Embedding(Adaptable, Layer):
         # Indices must keep their value: float ones are not cast to a short compute dtype.
         super().__init__(**{"autocast": False, **kwargs})
         who = f"{type(self).__name__} '{self.name}'"
-        self.input_dim = positive_int(who, "input_dim", input_dim)
-        self.output_dim = positive_int(who, "output_dim", output_dim)
+        self.input_dim = whole_number(who, "input_dim", input_dim)
+        self.output_dim = whole_number(who, "output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)

@@ -9,6 +9,7 @@ from jax import lax
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
 from nacre.layers.base.keywords import GraphKeywords
@@ -71,7 +72,7 @@ class GATConv(GraphConvolution):
         **kwargs: Unpack[GraphKeywords],
     ) -> None:
         super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
-        self.num_heads = self._positive("num_heads", num_heads)
+        self.num_heads = whole_number(self._who(), "num_heads", num_heads)
         self.concat = concat
         self.dropout = checked_rate(self, dropout)
         self.negative_slope = negative_slope

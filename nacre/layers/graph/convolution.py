@@ -9,6 +9,7 @@ from jax import lax
 
 from nacre import initializers, ops
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import GraphKeywords
 from nacre.layers.graph import structure
@@ -208,7 +209,7 @@ class GINConv(GraphConvolution):
         super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
         self.hidden_units = None
         if hidden_units is not None:
-            self.hidden_units = self._positive("hidden_units", hidden_units)
+            self.hidden_units = whole_number(self._who(), "hidden_units", hidden_units)
         if not isinstance(epsilon, int | float):
             raise ArgumentError(message(self._who(), "epsilon must be a number", repr(epsilon)))
         self.epsilon = epsilon

@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 from nacre import activations, constraints, initializers, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.calling import float_dtype
 from nacre.layers.base.keywords import LayerKeywords
@@ -147,7 +148,7 @@ class GraphConvolution(MessagePassing):
         **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(aggregation=aggregation, **kwargs)
-        self.units = self._positive("units", units)
+        self.units = whole_number(self._who(), "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -156,11 +157,6 @@ class GraphConvolution(MessagePassing):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-
-    def _positive(self, name: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(message(self._who(), f"{name} must be a positive int", repr(value)))
-        return value
 
     def _features(self, input_shape: Any) -> int:
         """The size of the node features in the shapes of the inputs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any, Unpack
 
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 from nacre import ops
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
@@ -208,13 +208,9 @@ class GroupNormalization(AffineNormalization):
             gamma_constraint,
             **kwargs,
         )
-        if not isinstance(groups, numbers.Integral) or not (groups >= 1 or groups == -1):
-            raise ArgumentError(
-                message(
-                    self._who(), "groups must be an int of at least 1, or -1", f"groups={groups!r}"
-                )
-            )
-        self.groups = int(groups)
+        if groups != -1:
+            groups = whole_number(self._who(), "groups", groups, or_else=" or -1")
+        self.groups = groups
         self.axis = axis
 
     def build(self, input_shape: Any) -> None:

@@ -9,6 +9,7 @@ from jax import lax
 
 from nacre.core import safety
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
@@ -39,13 +40,7 @@ class SpectralNormalization(Wrapper):
         self, layer: Any, power_iterations: int = 1, **kwargs: Unpack[LayerKeywords]
     ) -> None:
         super().__init__(layer, **kwargs)
-        if not isinstance(power_iterations, int) or power_iterations < 1:
-            raise ArgumentError(
-                message(
-                    self._who(), "power_iterations must be a positive int", repr(power_iterations)
-                )
-            )
-        self.power_iterations = power_iterations
+        self.power_iterations = whole_number(self._who(), "power_iterations", power_iterations)
 
     def build(self, input_shape: Any) -> None:
         """Build the wrapped layer and make the vector of the power iteration."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from numbers import Real
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -26,6 +25,7 @@ from nacre.core.host_arrays import plain_array
 from nacre.core.indices import outside_as, refuse_outside
 from nacre.core.interop import is_sparse_matrix, to_numpy_if_foreign
 from nacre.core.memory import device_budget
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.warning import warn
@@ -112,15 +112,6 @@ def checked_choice(who: str, argument: str, value: Any, known: tuple[str, ...]) 
     return value
 
 
-def checked_whole(layer: Layer, name: str, value: Any, lowest: int = 1) -> int:
-    """`value` when it is a whole number of at least `lowest`."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-    if not is_number or value % 1 or value < lowest:
-        rule = f"{name} must be a whole number of at least {lowest}"
-        raise ArgumentError(message(layer._who(), rule, repr(value)))
-    return int(value)
-
-
 def host_array(layer: Layer, values: Any) -> np.ndarray:
     """Values as one NumPy array; rows of different lengths are refused."""
     try:
@@ -180,7 +171,7 @@ class CategoryEncoding(Layer):
         if output_mode == "binary":  # tf.keras 2 spelling
             output_mode = "multi_hot"
         self.output_mode = checked_choice(self._who(), "output_mode", output_mode, OUTPUT_MODES)
-        self.num_tokens = checked_whole(self, "num_tokens", num_tokens)
+        self.num_tokens = whole_number(self._who(), "num_tokens", num_tokens)
         self.sparse = accepted_sparse(self, sparse)
 
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
@@ -285,7 +276,9 @@ class Discretization(Layer):
                     "Leave out num_bins.",
                 )
             )
-        self.num_bins = None if num_bins is None else checked_whole(self, "num_bins", num_bins)
+        if num_bins is not None:
+            num_bins = whole_number(self._who(), "num_bins", num_bins)
+        self.num_bins = num_bins
         self.bin_boundaries = None if bin_boundaries is None else self._checked(bin_boundaries)
         self.epsilon = epsilon
         self.output_mode = checked_choice(

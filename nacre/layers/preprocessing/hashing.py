@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.strings import is_text, refuse_missing
 from nacre.core.symbolic import KerasTensor
@@ -17,7 +18,6 @@ from nacre.layers.preprocessing.encoding import (
     OUTPUT_MODES,
     accepted_sparse,
     checked_choice,
-    checked_whole,
     host_array,
     refuse_large_dense,
 )
@@ -45,7 +45,7 @@ class HostHashing(HostLayer):
             kwargs["dtype"] = "int64" if output_mode == "int" else "float32"
         super().__init__(**kwargs)
         self.sparse = accepted_sparse(self, sparse)
-        self.num_bins = checked_whole(self, "num_bins", num_bins)
+        self.num_bins = whole_number(self._who(), "num_bins", num_bins)
         self.output_mode = output_mode
 
     def _values(self, inputs: Any) -> np.ndarray:

@@ -10,10 +10,10 @@ import numpy as np
 
 from nacre.core import safety
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.calling import to_float
 from nacre.layers.base.keywords import AnyImageKeywords, ImageKeywords
-from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import ImageLayer, checked_value_range
 from nacre.layers.preprocessing.pixel_changes import counted, equalized, stretched
 
@@ -73,7 +73,7 @@ class Equalization(ImageLayer):
         **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
-        self.bins = checked_whole(self, "bins", bins)
+        self.bins = whole_number(self._who(), "bins", bins)
         self.value_range = checked_value_range(self, value_range)
 
     def transform_images(

@@ -11,12 +11,12 @@ import numpy as np
 
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
 from nacre.layers.base.calling import to_float
 from nacre.layers.base.keywords import AnyImageKeywords, LayerKeywords
 from nacre.layers.base.layer import Layer
-from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.ops.boxes import clip_to_image_size, convert_format
 
 _PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
@@ -325,7 +325,7 @@ class MaxNumBoundingBoxes(ImageLayer):
         self, max_number: int, fill_value: float = -1, **kwargs: Unpack[AnyImageKeywords]
     ) -> None:
         super().__init__(**kwargs)
-        self.max_number = checked_whole(self, "max_number", max_number)
+        self.max_number = whole_number(self._who(), "max_number", max_number)
         self.fill_value = fill_value
 
     def transform_bounding_boxes(

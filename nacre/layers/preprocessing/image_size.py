@@ -7,10 +7,10 @@ from typing import Any, Unpack
 import jax.numpy as jnp
 
 from nacre import ops
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.calling import to_float
 from nacre.layers.base.keywords import ImageKeywords
-from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import ImageLayer
 from nacre.ops.geometry import crop_window, pad_window
 
@@ -49,8 +49,8 @@ class Resizing(ImageLayer):
         **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
-        self.height = checked_whole(self, "height", height)
-        self.width = checked_whole(self, "width", width)
+        self.height = whole_number(self._who(), "height", height)
+        self.width = whole_number(self._who(), "width", width)
         self.interpolation = interpolation
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
         self.pad_to_aspect_ratio = pad_to_aspect_ratio
@@ -126,8 +126,8 @@ class CenterCrop(ImageLayer):
         **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
-        self.height = checked_whole(self, "height", height)
-        self.width = checked_whole(self, "width", width)
+        self.height = whole_number(self._who(), "height", height)
+        self.width = whole_number(self._who(), "width", width)
 
     _moves_pixels = True
 

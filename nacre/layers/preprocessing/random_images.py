@@ -10,9 +10,9 @@ import numpy as np
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import ImageKeywords, ImageKeywordsWithoutName
-from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import (
     ImageLayer,
     RandomImageLayer,
@@ -334,8 +334,8 @@ class RandomCrop(RandomImageLayer):
         **kwargs: Unpack[ImageKeywordsWithoutName],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, name=name, **kwargs)
-        self.height = checked_whole(self, "height", height)
-        self.width = checked_whole(self, "width", width)
+        self.height = whole_number(self._who(), "height", height)
+        self.width = whole_number(self._who(), "width", width)
 
     _moves_pixels = True
 

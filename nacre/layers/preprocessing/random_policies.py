@@ -11,10 +11,10 @@ import numpy as np
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import AnyImageKeywords, ImageKeywords
 from nacre.layers.preprocessing import pixel_changes
-from nacre.layers.preprocessing.encoding import checked_whole
 from nacre.layers.preprocessing.image_layer import each, factor_range
 from nacre.layers.preprocessing.pixel_changes import affine_map, boxes_after, turned_map
 from nacre.layers.preprocessing.random_colours import ColourLayer
@@ -156,7 +156,7 @@ class RandAugment(PolicyLayer):
         **kwargs: Unpack[ImageKeywords],
     ) -> None:
         super().__init__(value_range, interpolation, seed, data_format=data_format, **kwargs)
-        self.num_ops = checked_whole(self, "num_ops", num_ops, 0)
+        self.num_ops = whole_number(self._who(), "num_ops", num_ops, 0)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
 
     def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
@@ -233,8 +233,8 @@ class AugMix(PolicyLayer):
         super().__init__(value_range, interpolation, seed, data_format=data_format, **kwargs)
         if not isinstance(alpha, Real) or alpha <= 0:
             raise ArgumentError(message(self._who(), "alpha must be positive", repr(alpha)))
-        self.num_chains = checked_whole(self, "num_chains", num_chains)
-        self.chain_depth = checked_whole(self, "chain_depth", chain_depth)
+        self.num_chains = whole_number(self._who(), "num_chains", num_chains)
+        self.chain_depth = whole_number(self._who(), "chain_depth", chain_depth)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
         self.alpha = alpha
         self.all_ops = all_ops

@@ -12,10 +12,10 @@ from nacre import ops
 from nacre.core import safety
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
-from nacre.layers.preprocessing.encoding import checked_whole
 
 _MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 _SMALLEST_POWER = 1e-7  # Keras's epsilon: a magnitude has a finite logarithm and gradient
@@ -73,12 +73,12 @@ class MelSpectrogram(Layer):
         **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.fft_length = checked_whole(self, "fft_length", fft_length)
-        self.sequence_stride = checked_whole(self, "sequence_stride", sequence_stride)
+        self.fft_length = whole_number(self._who(), "fft_length", fft_length)
+        self.sequence_stride = whole_number(self._who(), "sequence_stride", sequence_stride)
         self.sequence_length = sequence_length or fft_length
         self.window = window
         self.sampling_rate = sampling_rate
-        self.num_mel_bins = checked_whole(self, "num_mel_bins", num_mel_bins)
+        self.num_mel_bins = whole_number(self._who(), "num_mel_bins", num_mel_bins)
         if not 0 < self.sequence_length <= self.fft_length:
             rule = f"sequence_length must be from 1 to fft_length={fft_length}"
             raise ArgumentError(message(self._who(), rule, str(sequence_length)))
@@ -197,9 +197,9 @@ class STFTSpectrogram(Layer):
                 raise ArgumentError(
                     message(self._who(), f"{name} must be one of {known}", repr(value))
                 )
-        checked_whole(self, "frame_length", frame_length)
+        frame_length = whole_number(self._who(), "frame_length", frame_length)
         if frame_step is not None:
-            checked_whole(self, "frame_step", frame_step)
+            frame_step = whole_number(self._who(), "frame_step", frame_step)
         if fft_length is not None and fft_length < frame_length:
             raise ArgumentError(
                 message(

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.keywords import VocabularyKeywords
@@ -17,7 +18,6 @@ from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import (
     accepted_sparse,
     batches_of,
-    checked_whole,
     host_array,
     refuse_large_dense,
 )
@@ -106,10 +106,12 @@ class TextVectorization(HostLayer):
             if output_mode != "int":
                 rule = "output_sequence_length needs output_mode='int'"
                 raise ArgumentError(message(self._who(), rule, repr(output_mode)))
-            checked_whole(self, "output_sequence_length", output_sequence_length)
+            output_sequence_length = whole_number(
+                self._who(), "output_sequence_length", output_sequence_length
+            )
         if ngrams is not None:
             for size in ngrams if isinstance(ngrams, list | tuple) else (ngrams,):
-                checked_whole(self, "ngrams", size)
+                whole_number(self._who(), "ngrams", size)
         self.max_tokens = max_tokens
         self.standardize = standardize
         self.split = split

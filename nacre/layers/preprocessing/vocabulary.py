@@ -15,6 +15,7 @@ import numpy as np
 from nacre.core import safety
 from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltError, message
 from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.strings import is_text, refuse_missing
 from nacre.core.symbolic import KerasTensor
@@ -26,7 +27,6 @@ from nacre.layers.preprocessing.encoding import (
     accepted_sparse,
     batches_of,
     checked_choice,
-    checked_whole,
     encode,
     host_array,
     refuse_large_dense,
@@ -129,11 +129,11 @@ class IndexLookup(Layer):
         self.output_mode = checked_choice(self._who(), "output_mode", mode, _MODES)
         self.sparse = accepted_sparse(self, sparse)
         if max_tokens is not None:
-            max_tokens = checked_whole(self, "max_tokens", max_tokens, 2)
+            max_tokens = whole_number(self._who(), "max_tokens", max_tokens, 2)
         elif pad_to_max_tokens:
             rule = "pad_to_max_tokens needs max_tokens"
             raise ArgumentError(message(self._who(), rule, "max_tokens=None"))
-        num_oov_indices = checked_whole(self, "num_oov_indices", num_oov_indices, 0)
+        num_oov_indices = whole_number(self._who(), "num_oov_indices", num_oov_indices, 0)
         safety.reserve(num_oov_indices * 64, self._who())
         if invert and self.output_mode != "int":
             raise ArgumentError(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from nacre import activations, ops
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import CellKeywords
 from nacre.layers.recurrent.recurrent_cell import (
     RecurrentCell,
-    units_of,
     with_open_forget_gate,
 )
 
@@ -81,7 +81,7 @@ class SimpleRNNCell(RecurrentCell):
             seed=seed,
             **kwargs,
         )
-        self.units = units_of(self, units)
+        self.units = whole_number(self._who(), "units", units)
         self.state_size = self.units
         self.output_size = self.units
 
@@ -173,7 +173,7 @@ class LSTMCell(RecurrentCell):
             seed=seed,
             **kwargs,
         )
-        self.units = units_of(self, units)
+        self.units = whole_number(self._who(), "units", units)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
         self.state_size = [self.units, self.units]
@@ -275,7 +275,7 @@ class GRUCell(RecurrentCell):
             seed=seed,
             **kwargs,
         )
-        self.units = units_of(self, units)
+        self.units = whole_number(self._who(), "units", units)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
         self.state_size = self.units

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 
 from nacre import activations, ops
 from nacre.core.config import standardize_data_format
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import ConvolutionalRecurrentKeywords
-from nacre.layers.convolution.conv import positive
 from nacre.layers.convolution.sliding import known_channels, known_padding, per_axis
 from nacre.layers.recurrent.classic import ClassicRNN, of_cell
 from nacre.layers.recurrent.recurrent_cell import RecurrentCell, with_open_forget_gate
@@ -53,7 +53,7 @@ class ConvLSTMCell(RecurrentCell):
     ) -> None:
         super().__init__(activation=activation, **kwargs)
         self.rank = rank
-        self.filters = positive(self, "filters", filters)
+        self.filters = whole_number(self._who(), "filters", filters)
         self.kernel_size = per_axis(self, "kernel_size", kernel_size)
         self.strides = per_axis(self, "strides", strides)
         self.padding = known_padding(self, padding, ("valid", "same"))

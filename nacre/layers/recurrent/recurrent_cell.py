@@ -179,15 +179,6 @@ def _fit(states: list[Any], wanted: list[Any]) -> bool:
     )
 
 
-def units_of(cell: Any, units: Any) -> int:
-    """`units` as an int of at least 1."""
-    if isinstance(units, bool) or not isinstance(units, int | float | np.integer) or units < 1:
-        raise ArgumentError(
-            message(cell._who(), "units must be an int of at least 1", f"units={units!r}")
-        )
-    return int(units)
-
-
 def with_open_forget_gate(initializer: Callable[..., Any], units: int) -> Callable[..., Any]:
     """A bias initializer of four gates whose second, the forget gate, begins at one."""
 

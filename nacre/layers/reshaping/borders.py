@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any, Unpack
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 from nacre import ops
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import is_whole
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
@@ -21,11 +21,11 @@ Pairs = tuple[tuple[int, int], ...]
 
 def _pairs(who: str, name: str, value: Any, rank: int) -> Pairs:
     """(before, after) for each spatial axis, from one int, an int an axis, or the pairs."""
-    items = [value] * rank if isinstance(value, numbers.Integral) else value
+    items = [value] * rank if is_whole(value, 0) else value
     if rank == 1 and _is_pair(items):
         items = [items]
     if _is_ordered(items):
-        items = [(n, n) if isinstance(n, numbers.Integral) else n for n in items]
+        items = [(n, n) if is_whole(n, 0) else n for n in items]
     good = _is_ordered(items) and len(items) == rank and all(map(_is_pair, items))
     if not good:
         raise ArgumentError(
@@ -46,7 +46,7 @@ def _is_pair(value: Any) -> bool:
     """Whether it is two ints of at least 0."""
     if not _is_ordered(value) or len(value) != 2:
         return False
-    return all(isinstance(n, numbers.Integral) and n >= 0 for n in value)
+    return all(is_whole(n, 0) for n in value)
 
 
 def _first_spatial(data_format: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any, Unpack
 
 import jax
@@ -12,6 +11,7 @@ import numpy as np
 from nacre import ops
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import is_whole, whole_number
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
@@ -71,7 +71,7 @@ def _ints(who: str, rule: str, values: Any, lowest: int = 0, none: Any = None) -
     """A tuple of ints of at least `lowest`, with `none` in place of None; else an error."""
     if isinstance(values, list | tuple | np.ndarray):
         filled = [none if n is None else n for n in values]
-        if all(isinstance(n, numbers.Integral) and n >= lowest for n in filled):
+        if all(is_whole(n, lowest) for n in filled):
             return tuple(int(n) for n in filled)
     raise ArgumentError(message(who, rule, repr(values)))
 
@@ -92,7 +92,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
-        flat = (target_shape,) if isinstance(target_shape, numbers.Integral) else target_shape
+        flat = (target_shape,) if is_whole(target_shape, -1) else target_shape
         who, rule = self._who(), "target_shape must be ints of at least 0, and -1 at most once"
         self.target_shape = _ints(who, rule, flat, lowest=-1, none=-1)
         if self.target_shape.count(-1) > 1:
@@ -176,9 +176,7 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
-        if not isinstance(n, numbers.Integral) or isinstance(n, bool) or n < 1:
-            raise ArgumentError(message(self._who(), "n must be an int of at least 1", repr(n)))
-        self.n = int(n)
+        self.n = whole_number(self._who(), "n", n)
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: jax.Array) -> jax.Array:

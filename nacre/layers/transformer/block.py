@@ -8,10 +8,11 @@ import jax.numpy as jnp
 
 from nacre import activations, initializers, ops
 from nacre.core.errors import ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
-from nacre.layers.core.dense import Dense, positive_int
+from nacre.layers.core.dense import Dense
 from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.layers.normalization.sample_normalization import LayerNormalization, RMSNormalization
 from nacre.layers.regularization.dropout import Dropout, checked_rate
@@ -104,8 +105,8 @@ class TransformerBlock(Layer):
         **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.intermediate_dim = positive_int(self._who(), "intermediate_dim", intermediate_dim)
-        self.num_heads = positive_int(self._who(), "num_heads", num_heads)
+        self.intermediate_dim = whole_number(self._who(), "intermediate_dim", intermediate_dim)
+        self.num_heads = whole_number(self._who(), "num_heads", num_heads)
         self.dropout = checked_rate(self, dropout)
         self.activation = activations.get(activation)
         self.layer_norm_epsilon = layer_norm_epsilon

@@ -10,11 +10,11 @@ from jax import lax
 
 from nacre import initializers
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.scope import in_symbolic_scope
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
-from nacre.layers.core.dense import positive_int
 from nacre.layers.core.embedding import ReversibleEmbedding
 from nacre.layers.transformer.decoding import first_position
 
@@ -56,9 +56,9 @@ class TokenAndPositionEmbedding(Layer):
         **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**{"autocast": False, **kwargs})
-        self.vocabulary_size = positive_int(self._who(), "vocabulary_size", vocabulary_size)
-        self.sequence_length = positive_int(self._who(), "sequence_length", sequence_length)
-        self.embedding_dim = positive_int(self._who(), "embedding_dim", embedding_dim)
+        self.vocabulary_size = whole_number(self._who(), "vocabulary_size", vocabulary_size)
+        self.sequence_length = whole_number(self._who(), "sequence_length", sequence_length)
+        self.embedding_dim = whole_number(self._who(), "embedding_dim", embedding_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.mask_zero = mask_zero
         self.supports_masking = True

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 
 from nacre import initializers
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
-from nacre.layers.core.dense import positive_int
 from nacre.layers.transformer.decoding import decoding_state
 
 
@@ -56,9 +56,9 @@ class RelativePositionBias(Layer):
         **kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.num_heads = positive_int(self._who(), "num_heads", num_heads)
-        self.num_buckets = positive_int(self._who(), "num_buckets", num_buckets)
-        self.max_distance = positive_int(self._who(), "max_distance", max_distance)
+        self.num_heads = whole_number(self._who(), "num_heads", num_heads)
+        self.num_buckets = whole_number(self._who(), "num_buckets", num_buckets)
+        self.max_distance = whole_number(self._who(), "max_distance", max_distance)
         self.bidirectional = bidirectional
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         exact = self.num_buckets // (4 if bidirectional else 2)
