@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from nacre.callbacks.run_plan import RunPlan
+from nacre.core.keywords import any_arguments
 from nacre.core.terminal import show
 
 
@@ -47,7 +48,9 @@ class TrainingHost(Protocol):
         ...
 
 
-Logs = dict[str, Any] | None
+# A dict or None. Not said so, as a checker takes an override's `logs=None` for the same, and would
+# show an error at each `logs["loss"]` or `logs.get("loss") < 0.1` of a script that is right.
+Logs: TypeAlias = Any
 TRAIN_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 TEST_BATCH_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
 PREDICT_BATCH_HOOKS = ("on_predict_batch_begin", "on_predict_batch_end")
@@ -74,7 +77,7 @@ class Callback:
         0 ['loss']
     """
 
-    params: dict[str, Any] | None = None
+    params: Any = None  # a dict from the beginning of a run on
     model: Any = None
     adds_logs: tuple[str, ...] = ()
     _messages: list[str] | None = None
@@ -112,32 +115,41 @@ class Callback:
         else:
             self._messages.append(text)
 
+    @any_arguments
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Alias of `on_train_batch_begin`."""
 
+    @any_arguments
     def on_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Alias of `on_train_batch_end`."""
 
+    @any_arguments
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Before an epoch of training (numbered from 0)."""
 
+    @any_arguments
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """After an epoch and its validation; `logs` has the results, `val_` for validation."""
 
+    @any_arguments
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Before a batch of training."""
         self.on_batch_begin(batch, logs)
 
+    @any_arguments
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After a batch of training, with results of the epoch so far."""
         self.on_batch_end(batch, logs)
 
+    @any_arguments
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Before a batch of evaluation or validation."""
 
+    @any_arguments
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After a batch of evaluation or validation."""
 
+    @any_arguments
     def on_non_finite_loss(self, step: int, logs: Logs = None) -> None:
         """After a step (from 0, of the epoch) whose loss is NaN or infinite.
 
@@ -146,26 +158,34 @@ class Callback:
         next steps.
         """
 
+    @any_arguments
     def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Before a batch of prediction."""
 
+    @any_arguments
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After a batch of prediction; `logs["outputs"]` has what it gave."""
 
+    @any_arguments
     def on_train_begin(self, logs: Logs = None) -> None:
         """Before training. Reset state here, so that one object serves many trainings."""
 
+    @any_arguments
     def on_train_end(self, logs: Logs = None) -> None:
         """After training, also after an error or Ctrl-C."""
 
+    @any_arguments
     def on_test_begin(self, logs: Logs = None) -> None:
         """Before evaluation or validation."""
 
+    @any_arguments
     def on_test_end(self, logs: Logs = None) -> None:
         """After evaluation or validation."""
 
+    @any_arguments
     def on_predict_begin(self, logs: Logs = None) -> None:
         """Before prediction."""
 
+    @any_arguments
     def on_predict_end(self, logs: Logs = None) -> None:
         """After prediction."""

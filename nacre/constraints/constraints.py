@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 
@@ -38,7 +38,7 @@ class Constraint:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Constraint:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the constraint a config describes."""
         return cls(**config)
 

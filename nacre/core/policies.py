@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any
+from typing import Any, Self
 
 from nacre.core import config
 from nacre.core.dtypes import FLOAT_DTYPES, INT_DTYPES, standardize_dtype, use_64_bits
@@ -83,7 +83,7 @@ class DTypePolicy:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the policy a config describes."""
         return cls(**config)
 
@@ -394,7 +394,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     @reads_config
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> DTypePolicyMap:
+    ) -> Self:
         """Make the map a config describes."""
         given = deserialize_keras_object(dict(config), custom_objects)
         return cls(given.get("default_policy"), given.get("policy_map"))

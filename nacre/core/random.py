@@ -8,7 +8,7 @@ compiled step (dropout, noise) come from JAX keys made from a `SeedGenerator`'s 
 from __future__ import annotations
 
 import random as python_random
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -115,7 +115,7 @@ class SeedGenerator:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the generator a config describes."""
         return cls(**config)
 

@@ -54,7 +54,8 @@ class KerasTensor(Operators["KerasTensor"]):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.shape = standardize_shape(shape)
+        # Each size is an int or None; as an `Any`, a script may compute with those it knows.
+        self.shape: tuple[Any, ...] = standardize_shape(shape)
         self.dtype = standardize_dtype(dtype)
         self.sparse = sparse
         self.ragged = ragged

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
 
 class Tensor(Protocol):
     """What arrays, traced values, symbolic tensors and variables have in common.
@@ -40,3 +42,8 @@ class _SupportsArray(Protocol):
 
 # What ops and layers take for a tensor: a `Tensor`, a column of a table, a number, nested lists.
 TensorLike: TypeAlias = Tensor | _SupportsArray | complex | Sequence[Any]
+
+# A whole number, also one that NumPy gave, as np.prod of a shape does.
+WholeNumber: TypeAlias = int | np.integer[Any]
+# The same, or what np.ceil gave: a whole number all the same.
+Count: TypeAlias = WholeNumber | float | np.floating[Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 
@@ -101,7 +101,7 @@ class Loss:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Loss:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the loss a config describes."""
         return cls(**config)
 
@@ -219,7 +219,7 @@ class LossFunctionWrapper(Loss):
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Loss:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the loss a config describes."""
         config = dict(config)
         if "fn" in config:
@@ -243,7 +243,7 @@ class BuiltinLoss(LossFunctionWrapper):
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Loss:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the loss a config describes."""
         return cls(**config)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -250,7 +250,7 @@ class Metric:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Metric:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the metric a config describes."""
         config = {
             key: deserialize_keras_object(value) if isinstance(value, dict) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -247,7 +247,7 @@ class MeanMetricWrapper(Mean):
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Metric:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the metric a config describes."""
         config = dict(config)
         if "fn" in config:

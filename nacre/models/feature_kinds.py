@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -49,7 +49,7 @@ class Cross:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Cross:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the cross a config describes."""
         return cls(**config)
 
@@ -84,7 +84,7 @@ class Feature:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Feature:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the feature a config describes."""
         return cls(**config)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -474,7 +474,7 @@ class FeatureSpace(HostLayer):
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> FeatureSpace:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the space a config describes."""
         return cls(**config)
 

@@ -18,6 +18,7 @@ from nacre.core.errors import (
     refuse_unknown,
 )
 from nacre.core.forks import PROCESS, refuse_after_fork
+from nacre.core.keywords import any_arguments
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.strings import Staged, is_text
@@ -25,7 +26,6 @@ from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.traceback import boundary
 from nacre.core.tracing import is_tracing
 from nacre.layers.base import adapting, calling
-from nacre.layers.base.call_types import any_arguments
 from nacre.layers.base.keywords import FunctionalKeywords, SubclassKeywords
 from nacre.layers.base.layer import Layer
 from nacre.models import doors
@@ -341,6 +341,7 @@ class Model(Trainable):
         if self._trainer is not None:
             self._trainer.forget_programs()
 
+    @any_arguments
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """None: masks of a model's outputs are those its layers made."""
         return None
@@ -351,6 +352,7 @@ class Model(Trainable):
     def _carries_masks(self) -> bool:
         return True
 
+    @any_arguments
     def build(self, input_shape: Any = None, **kwargs: Any) -> None:
         """Make all variables by describing the model for an input shape (batch included)."""
         if self._graph is not None:
@@ -481,8 +483,9 @@ class Model(Trainable):
         return super().get_config()
 
     @classmethod
+    @any_arguments
     @reads_config
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Model:
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Make the model a config describes."""
         if "input_layers" in config and "output_layers" in config and "layers" in config:
             return doors.functional_from_config(cls, config, custom_objects)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from nacre.core import identity, scope, tree
 from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.keywords import any_arguments
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.strings import is_text
@@ -273,8 +274,9 @@ class Sequential(Model):
         return config
 
     @classmethod
+    @any_arguments
     @reads_config
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Sequential:
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Make the model a config describes (Keras 3's or tf.keras 2's)."""
         if isinstance(config, list):  # Keras 1
             config = {"layers": config}

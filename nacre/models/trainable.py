@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from nacre.core import tree
 from nacre.core.errors import BusyError, SerializationError, message, refuse_unknown
-from nacre.core.keywords import OldDataKeywords
+from nacre.core.keywords import OldDataKeywords, any_arguments
+from nacre.core.tensors import Count, WholeNumber
 from nacre.core.traceback import boundary, computing_boundary
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
@@ -106,19 +107,19 @@ class Trainable(Layer):
         self,
         x: Any = None,
         y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
+        batch_size: WholeNumber | None = None,
+        epochs: WholeNumber = 1,
         verbose: Any = "auto",
         callbacks: Any = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: dict[int, float] | None = None,
+        class_weight: Mapping[Any, Any] | None = None,
         sample_weight: Any = None,
-        initial_epoch: int = 0,
-        steps_per_epoch: int | None = None,
-        validation_steps: int | None = None,
-        validation_batch_size: int | None = None,
+        initial_epoch: WholeNumber = 0,
+        steps_per_epoch: Count | None = None,
+        validation_steps: Count | None = None,
+        validation_batch_size: WholeNumber | None = None,
         validation_freq: int | list[int] = 1,
         **kwargs: Unpack[OldDataKeywords],
     ) -> History:
@@ -212,10 +213,10 @@ class Trainable(Layer):
         self,
         x: Any = None,
         y: Any = None,
-        batch_size: int | None = None,
+        batch_size: WholeNumber | None = None,
         verbose: Any = "auto",
         sample_weight: Any = None,
-        steps: int | None = None,
+        steps: Count | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
         **kwargs: Unpack[OldDataKeywords],
@@ -243,9 +244,9 @@ class Trainable(Layer):
     def predict(
         self,
         x: Any,
-        batch_size: int | None = None,
+        batch_size: WholeNumber | None = None,
         verbose: Any = "auto",
-        steps: int | None = None,
+        steps: Count | None = None,
         callbacks: Any = None,
         **kwargs: Unpack[OldDataKeywords],
     ) -> Any:
@@ -287,6 +288,7 @@ class Trainable(Layer):
         """The outputs for one batch, as NumPy arrays."""
         return prediction.predict_on_batch(self, x)
 
+    @any_arguments
     def compute_loss(
         self,
         x: Any = None,
@@ -301,6 +303,7 @@ class Trainable(Layer):
         """
         return self._compiled().compute_loss(self, x, y, y_pred, sample_weight)
 
+    @any_arguments
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:

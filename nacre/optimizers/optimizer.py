@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Unpack
+from typing import Any, Self, Unpack, cast
 
 import jax
 import jax.numpy as jnp
@@ -188,11 +188,12 @@ class Optimizer(OptimizerVariables):
         self._iterations = variable
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> Variable:
         """The step size: a variable, or a schedule's value at the present step."""
         if isinstance(self._learning_rate, Variable):
             return self._learning_rate
-        return self._rate({id(self._iterations): self._iterations.value})
+        # Of a schedule an array: it can be read as a variable can, and not be assigned to.
+        return cast("Variable", self._rate({id(self._iterations): self._iterations.value}))
 
     @learning_rate.setter
     def learning_rate(self, learning_rate: Any) -> None:
@@ -671,7 +672,7 @@ class Optimizer(OptimizerVariables):
     @reads_config
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> Optimizer:
+    ) -> Self:
         """Make the optimizer a config describes."""
         config = dict(config)
         rate = config.get("learning_rate")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
@@ -30,7 +30,7 @@ class Quantizer:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Quantizer:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the quantizer a config describes."""
         return cls(**config)
 

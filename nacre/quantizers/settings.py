@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import whole_number
@@ -50,7 +50,7 @@ class QuantizationConfig:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> QuantizationConfig:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the config that plain data describes."""
         return cls(**deserialize_keras_object(dict(config)))
 

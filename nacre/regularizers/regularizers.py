@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 import jax.numpy as jnp
 
@@ -38,7 +38,7 @@ class Regularizer:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Regularizer:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the regularizer a config describes."""
         return cls(**config)
 

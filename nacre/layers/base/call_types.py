@@ -6,7 +6,7 @@ is one tensor, a symbolic one for symbolic inputs and an array for arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -35,11 +35,6 @@ class Untyped:
     """No `call` gives this: only one that says nothing of its result (`Any`) fits it."""
 
 
-def any_arguments(method: Callable[..., R]) -> Callable[..., R]:
-    """Mark a method that a subclass may override with other arguments; it changes nothing."""
-    return method
-
-
 if TYPE_CHECKING:
     from nacre.layers.base.layer import Layer
 
@@ -62,4 +57,4 @@ if TYPE_CHECKING:
         def __reversed__(self) -> Iterator[SomeLayer]: ...
 
 
-__all__ = ["HasCall", "Untyped", "any_arguments"]
+__all__ = ["HasCall", "Untyped"]

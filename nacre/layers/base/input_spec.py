@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from nacre.core import tree
 from nacre.core.dtypes import standardize_dtype
@@ -65,7 +65,7 @@ class InputSpec:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> InputSpec:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the spec a config describes."""
         return cls(**{k: v for k, v in config.items() if k != "ndim" or config["shape"] is None})
 

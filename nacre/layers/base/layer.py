@@ -24,6 +24,7 @@ from nacre.core.errors import (
     refuse_unknown,
 )
 from nacre.core.indices import refuse_outside
+from nacre.core.keywords import any_arguments
 from nacre.core.names import auto_name, name_scope
 from nacre.core.policies import DTypePolicy, DTypePolicyMap, get_policy
 from nacre.core.registry import (
@@ -397,10 +398,11 @@ class Layer(Describable, LossHolder):
         return configuring.config_of(self, is_own_config)
 
     @classmethod
+    @any_arguments
     @reads_config
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> Layer:
+    ) -> Self:
         """Make the layer a config describes; `custom_objects` names classes within it."""
         with CustomObjectScope(custom_objects):
             return configuring.from_config(cls, config)

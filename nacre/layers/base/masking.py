@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from nacre.core import scope, tree
 from nacre.core.errors import message
+from nacre.core.keywords import any_arguments
 from nacre.core.registry import is_builtin
 from nacre.core.warning import warn
 from nacre.layers.base import calling
@@ -114,6 +115,7 @@ class MaskPassing(PartHolder):
             return None
         return mask
 
+    @any_arguments
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the outputs: by default the mask that came in."""
         return previous_mask

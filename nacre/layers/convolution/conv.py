@@ -8,6 +8,7 @@ from nacre import constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.keywords import ConvolutionKeywords, WithoutRegularizer
 from nacre.layers.convolution.sliding import SlidingLayer
@@ -27,7 +28,7 @@ class FullConvolution(Adaptable, SlidingLayer):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -151,7 +152,7 @@ class Conv1D(FullConvolution):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -228,7 +229,7 @@ class Conv2D(FullConvolution):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = (1, 1),
         padding: str = "valid",
@@ -305,7 +306,7 @@ class Conv3D(FullConvolution):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = (1, 1, 1),
         padding: str = "valid",

@@ -9,6 +9,7 @@ import jax
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.convolution.sliding import SlidingLayer
 
@@ -25,7 +26,7 @@ class SeparableConvolution(SlidingLayer):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -142,7 +143,7 @@ class SeparableConv1D(SeparableConvolution):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -227,7 +228,7 @@ class SeparableConv2D(SeparableConvolution):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = (1, 1),
         padding: str = "valid",

@@ -8,6 +8,7 @@ from nacre import constraints, initializers, ops, regularizers
 from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.convolution.sliding import SlidingLayer, per_axis
 
@@ -23,7 +24,7 @@ class TransposedConvolution(SlidingLayer):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -141,7 +142,7 @@ class Conv1DTranspose(TransposedConvolution):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -220,7 +221,7 @@ class Conv2DTranspose(TransposedConvolution):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = (1, 1),
         padding: str = "valid",
@@ -299,7 +300,7 @@ class Conv3DTranspose(TransposedConvolution):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = (1, 1, 1),
         padding: str = "valid",

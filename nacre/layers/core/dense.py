@@ -10,6 +10,7 @@ from nacre import activations, constraints, initializers, regularizers
 from nacre.core.errors import ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import WithoutRegularizer
@@ -53,7 +54,7 @@ class Dense(Adaptable, Layer):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",

@@ -12,6 +12,7 @@ from nacre.core.errors import ShapeError, message
 from nacre.core.indices import refuse_outside
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.keywords import WithoutWeights
 from nacre.layers.base.layer import Layer
@@ -52,8 +53,8 @@ class Embedding(Adaptable, Layer):
 
     def __init__(
         self,
-        input_dim: int,
-        output_dim: int,
+        input_dim: WholeNumber,
+        output_dim: WholeNumber,
         embeddings_initializer: Any = "uniform",
         embeddings_regularizer: Any = None,
         embeddings_constraint: Any = None,
@@ -168,8 +169,8 @@ class ReversibleEmbedding(Embedding):
 
     def __init__(
         self,
-        input_dim: int,
-        output_dim: int,
+        input_dim: WholeNumber,
+        output_dim: WholeNumber,
         tie_weights: bool = True,
         embeddings_initializer: Any = "uniform",
         embeddings_regularizer: Any = None,

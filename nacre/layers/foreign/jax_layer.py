@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -237,7 +237,7 @@ class JaxLayer(Layer):
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Layer:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the layer a config describes."""
         config = dict(config)
         for name in ("params", "state"):

@@ -12,6 +12,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import whole_number
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.keywords import GraphKeywords
 from nacre.layers.graph import structure
 from nacre.layers.graph.message_passing import GraphConvolution
@@ -60,7 +61,7 @@ class GATConv(GraphConvolution):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         num_heads: int = 1,
         concat: bool = True,
         dropout: float = 0.0,

@@ -11,6 +11,7 @@ from nacre import initializers, ops
 from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.keywords import GraphKeywords
 from nacre.layers.graph import structure
 from nacre.layers.graph.message_passing import GraphConvolution
@@ -51,7 +52,7 @@ class GCNConv(GraphConvolution):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         activation: Any = None,
         use_bias: bool = True,
         add_self_loops: bool = True,
@@ -124,7 +125,7 @@ class GraphSAGEConv(GraphConvolution):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         aggregation: str = "mean",
         activation: Any = None,
         use_bias: bool = True,
@@ -198,7 +199,7 @@ class GINConv(GraphConvolution):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         hidden_units: int | None = None,
         activation: Any = "relu",
         use_bias: bool = True,

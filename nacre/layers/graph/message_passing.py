@@ -8,6 +8,7 @@ from nacre import activations, constraints, initializers, regularizers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.calling import float_dtype
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
@@ -135,7 +136,7 @@ class GraphConvolution(MessagePassing):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         activation: Any = None,
         use_bias: bool = True,
         aggregation: str = "sum",

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from nacre import activations, ops
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.keywords import CellKeywords
 from nacre.layers.recurrent.recurrent_cell import (
     RecurrentCell,
@@ -47,7 +48,7 @@ class SimpleRNNCell(RecurrentCell):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         activation: Any = "tanh",
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
@@ -137,7 +138,7 @@ class LSTMCell(RecurrentCell):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
         use_bias: bool = True,
@@ -239,7 +240,7 @@ class GRUCell(RecurrentCell):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
         use_bias: bool = True,

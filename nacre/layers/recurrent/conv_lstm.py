@@ -11,6 +11,7 @@ from nacre import activations, ops
 from nacre.core.config import standardize_data_format
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import ConvolutionalRecurrentKeywords
 from nacre.layers.convolution.sliding import known_channels, known_padding, per_axis
@@ -40,7 +41,7 @@ class ConvLSTMCell(RecurrentCell):
     def __init__(
         self,
         rank: int,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -126,7 +127,7 @@ class ConvLSTM(ClassicRNN):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -266,7 +267,7 @@ class ConvLSTM1D(ConvLSTM):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -373,7 +374,7 @@ class ConvLSTM2D(ConvLSTM):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -480,7 +481,7 @@ class ConvLSTM3D(ConvLSTM):
 
     def __init__(
         self,
-        filters: int,
+        filters: WholeNumber,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",

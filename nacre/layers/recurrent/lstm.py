@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import RecurrentKeywords
 from nacre.layers.recurrent.cells import LSTMCell
@@ -60,7 +61,7 @@ class LSTM(ClassicRNN):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
         use_bias: bool = True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from nacre.core.registry import register
+from nacre.core.tensors import WholeNumber
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import RecurrentKeywords
 from nacre.layers.recurrent.cells import SimpleRNNCell
@@ -57,7 +58,7 @@ class SimpleRNN(ClassicRNN):
 
     def __init__(
         self,
-        units: int,
+        units: WholeNumber,
         activation: Any = "tanh",
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",

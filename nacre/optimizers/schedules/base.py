@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +44,7 @@ class LearningRateSchedule:
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the schedule a config describes."""
         return cls(**config)
 
