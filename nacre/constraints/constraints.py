@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import jax.numpy as jnp
 
+from nacre.core.axes import counted_axes
 from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
@@ -44,11 +45,9 @@ class Constraint:
 
 
 def _norm(w: Any, axis: Any) -> Any:
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    if any(not -w.ndim <= a < w.ndim for a in axes):
-        rule = f"axis must be an axis of the weight, of shape {w.shape}"
-        raise ShapeError(message("constraint", rule, f"axis={axis}"))
-    return jnp.sqrt(jnp.sum(jnp.square(w), axis=axis, keepdims=True))
+    of = f"for a weight of shape {w.shape}"
+    axes = counted_axes("constraint", axis, w.ndim, of=of, error=ShapeError)
+    return jnp.sqrt(jnp.sum(jnp.square(w), axis=axes, keepdims=True))
 
 
 def _stored_axis(axis: Any) -> Any:

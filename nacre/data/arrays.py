@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nacre.core.axes import counted_axis
 from nacre.core.errors import ArgumentError, DataError, message
 from nacre.core.indices import first_in
 from nacre.core.interop import to_numpy_if_foreign
@@ -67,9 +68,7 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
         [[0.6, 0.8]]
     """
     x = np.asarray(x)
-    if not -x.ndim <= axis < x.ndim:
-        rule = f"axis must be an axis of the array, of shape {x.shape}"
-        raise ArgumentError(message("normalize", rule, f"axis={axis}"))
+    axis = counted_axis("normalize", axis, x.ndim, of=f"for an array of shape {x.shape}")
     norms = np.atleast_1d(np.linalg.norm(x, order, axis))
     norms[norms == 0] = 1
     return x / np.expand_dims(norms, axis)

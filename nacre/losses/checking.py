@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import config
+from nacre.core.axes import counted_axes
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DTypeError, LossInputError, message
 from nacre.core.indices import check_width, first_in
@@ -319,11 +320,10 @@ def _without_axis(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def _check_axis(who: str, y_pred: Any, axis: int | Sequence[int] | None) -> None:
-    axes = () if axis is None else axis if isinstance(axis, Sequence) else (axis,)
-    if any(not -y_pred.ndim <= a < y_pred.ndim for a in axes):
-        shape = tuple(y_pred.shape)
-        rule = f"axis must be from {-len(shape)} to {len(shape) - 1} for predictions {shape}"
-        raise LossInputError(message(who, rule, f"axis={axis}", "Use axis=-1 for the last one."))
+    if axis is None or (isinstance(axis, Sequence) and not axis):
+        return
+    of, fix = f"for predictions {tuple(y_pred.shape)}", "Use axis=-1 for the last one."
+    counted_axes(who, axis, y_pred.ndim, of=of, error=LossInputError, fix=fix)
 
 
 def _classes(who: str, y_pred: Any, axis: int) -> int:

@@ -57,5 +57,5 @@ def test_errors_name_rule_and_fix():
 @pytest.mark.parametrize("axis", [2, -3, (0, 2)])
 def test_an_axis_that_is_not_there_is_named(axis):
     for name in ("MaxNorm", "UnitNorm", "MinMaxNorm"):
-        with pytest.raises(ShapeError, match="axis must be an axis of the weight"):
+        with pytest.raises(ShapeError, match="axis must be from -2 to 1 for a weight"):
             getattr(constraints, name)(axis=axis)(jnp.ones((2, 2)))

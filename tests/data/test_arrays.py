@@ -98,5 +98,5 @@ def test_items_of_sequences_must_fit() -> None:
     for arguments in ({"value": "pad"}, {"value": 300, "dtype": "int8"}):
         with pytest.raises(ArgumentError, match="value must be one of dtype int"):
             pad_sequences([[1]], **arguments)
-    with pytest.raises(ArgumentError, match="axis must be an axis of the array"):
+    with pytest.raises(ArgumentError, match="axis must be from -. to . for an array"):
         normalize([[1.0]], axis=2)

@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "lookup_inverted_words": (
         lambda: layers.StringLookup(vocabulary=["a"], invert=True)(["a"]), DTypeError, "indices",
     ),
-    "lookup_sizes": (lambda: layers.StringLookup(max_tokens="5"), ArgumentError, "whole number"),
+    "lookup_sizes": (lambda: layers.StringLookup(max_tokens="5"), ArgumentError, "int of at least 2"),
     "lookup_mode": (lambda: layers.StringLookup(output_mode=None), ArgumentError, "one of"),
     "integers_words": (
         lambda: layers.IntegerLookup().adapt(["a"]), DTypeError, "integers.*StringLookup",

@@ -7,6 +7,7 @@ import string
 from typing import Any, Unpack
 
 from nacre import ops
+from nacre.core.axes import axis_numbers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import as_whole, whole_number
 from nacre.core.registry import register
@@ -112,7 +113,9 @@ class MultiHeadAttention(ProjectedAttention):
         value_dim = key_dim if value_dim is None else value_dim
         self.value_dim = whole_number(self._who(), "value_dim", value_dim)
         self._output_shape = self._as_sizes("output_shape", output_shape)
-        self.attention_axes = self._as_sizes("attention_axes", attention_axes)
+        if attention_axes is not None:
+            attention_axes = axis_numbers(self._who(), attention_axes, "attention_axes")
+        self.attention_axes = attention_axes
         if any(size < 1 for size in self._output_shape or ()):
             raise ArgumentError(
                 message(self._who(), "output_shape must be of sizes above 0", repr(output_shape))

@@ -10,6 +10,7 @@ import numpy as np
 
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.activations.functions import warn_about_one_class
+from nacre.core.axes import axis_numbers, counted_axes
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
@@ -202,8 +203,8 @@ class PReLU(_Elementwise):
 
     def _shared_with(self, rank: int) -> set[int]:
         """The shared axes of inputs with `rank` axes, none of them negative."""
-        axes = self.shared_axes or ()
-        if any(not isinstance(a, int) or not (-rank < a < rank) or a == 0 for a in axes):
+        axes = axis_numbers(self._who(), self.shared_axes or (), "shared_axes")
+        if any(not (-rank < a < rank) or a == 0 for a in axes):
             raise ArgumentError(
                 message(
                     self._who(),
@@ -267,24 +268,12 @@ class Softmax(_Elementwise):
 
     def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
-        self.axis = list(axis) if isinstance(axis, list | tuple) else axis
-        axes = self.axis if isinstance(self.axis, list) else [self.axis]
-        if not axes or not all(isinstance(a, int) and not isinstance(a, bool) for a in axes):
-            raise ArgumentError(
-                message(self._who(), "axis must be an int, or a list of ints", repr(axis))
-            )
+        axes = axis_numbers(self._who(), axis)
+        self.axis = list(axes) if isinstance(axis, list | tuple) else axes[0]
 
-    def _check_axes(self, input_shape: Any) -> None:
-        rank = len(input_shape)
-        axes = self.axis if isinstance(self.axis, list) else [self.axis]
-        if any(not -rank <= a < rank for a in axes) or len({a % rank for a in axes}) < len(axes):
-            raise ShapeError(
-                message(
-                    self._who(),
-                    "axis must name axes of the input, each once",
-                    f"axis={self.axis} and input of shape {tuple(input_shape)}",
-                )
-            )
+    def _check_axes(self, shape: Any) -> None:
+        of = f"for inputs of shape {tuple(shape)}"
+        counted_axes(self._who(), self.axis, len(shape), of=of, error=ShapeError)
 
     def call(self, inputs: jax.Array, mask: Any = None) -> jax.Array:
         """The normalized exponentials."""

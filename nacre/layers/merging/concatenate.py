@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import jax
-import numpy as np
 
 from nacre import ops
-from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.axes import axis_number
+from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.merging.merge import Merge
@@ -33,9 +33,7 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
-        if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
-            raise ArgumentError(message(self._who(), "axis must be an int", repr(axis)))
-        self.axis = int(axis)
+        self.axis = axis_number(self._who(), axis)
 
     def build(self, input_shape: Any) -> None:
         """Check that the shapes fit."""

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import jax
 
 from nacre import ops
+from nacre.core.axes import axis_numbers, counted_axis
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
@@ -37,15 +38,18 @@ class Dot(Merge):
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
-        pair = axes if isinstance(axes, list | tuple) else (axes, axes)
-        if len(pair) != 2 or not all(isinstance(axis, int) for axis in pair):
+        pair = axis_numbers(self._who(), axes, "axes")
+        if isinstance(axes, list | tuple) and len(pair) != 2:
             raise ArgumentError(message(self._who(), "axes must be an int or two ints", repr(axes)))
-        self.axes = list(axes) if isinstance(axes, list | tuple) else axes
+        self.axes = list(pair) if isinstance(axes, list | tuple) else pair[0]
         self.normalize = normalize
 
     def _two_axes(self, first_ndim: int, second_ndim: int) -> tuple[int, int]:
         first, second = self.axes if isinstance(self.axes, list) else (self.axes, self.axes)
-        return first % first_ndim, second % second_ndim
+        return (
+            counted_axis(self._who(), first, first_ndim, "axes", "for the first input"),
+            counted_axis(self._who(), second, second_ndim, "axes", "for the second input"),
+        )
 
     def build(self, input_shape: Any) -> None:
         """Check that the contracted sizes are equal."""

@@ -75,15 +75,6 @@ def checked_number(layer: Layer, name: str, value: Any, lowest: float | None = N
     return value
 
 
-def checked_axis(layer: Layer, axis: Any, ndim: int) -> int:
-    """`axis` counted from the front, of inputs with `ndim` axes."""
-    if not isinstance(axis, numbers.Integral) or not -ndim <= axis < ndim:
-        raise ArgumentError(
-            message(layer._who(), f"axis must be from {-ndim} to {ndim - 1}", f"axis={axis!r}")
-        )
-    return int(axis) % ndim
-
-
 def known_size(layer: Layer, axis: int, input_shape: Any) -> int:
     """The size of `axis`, which must be known."""
     size = input_shape[axis]

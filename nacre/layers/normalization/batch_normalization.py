@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from nacre import initializers, ops
+from nacre.core.axes import axis_number, counted_axis
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
@@ -19,7 +20,6 @@ from nacre.layers.base.masking import without_absent
 from nacre.layers.core.step_masks import fitting_mask
 from nacre.layers.normalization.affine import (
     AffineNormalization,
-    checked_axis,
     checked_number,
     known_size,
 )
@@ -112,7 +112,8 @@ class BatchNormalization(AffineNormalization):
             **kwargs,
         )
         # Keras files of version 2 hold the axis as a list with one entry.
-        self.axis = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
+        axis = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
+        self.axis = axis_number(self._who(), axis)
         self.momentum = checked_number(self, "momentum", momentum)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
@@ -120,8 +121,6 @@ class BatchNormalization(AffineNormalization):
         self.renorm_clipping = self._checked_limits(renorm_clipping) if renorm else renorm_clipping
         self.renorm_momentum = checked_number(self, "renorm_momentum", renorm_momentum)
         self.synchronized = synchronized
-        if not isinstance(self.axis, int):
-            raise ArgumentError(message(self._who(), "axis must be an int", repr(axis)))
 
     def _checked_limits(self, limits: Any) -> dict[str, Any]:
         limits = {} if limits is None else limits
@@ -142,7 +141,7 @@ class BatchNormalization(AffineNormalization):
 
     def build(self, input_shape: Any) -> None:
         """Make gamma, beta and the moving averages."""
-        axis = checked_axis(self, self.axis, len(input_shape))
+        axis = counted_axis(self._who(), self.axis, len(input_shape))
         channels = known_size(self, axis, input_shape)
         self._add_affine((channels,), self.scale, self.center)
         self.moving_mean = self._average("moving_mean", channels, self.moving_mean_initializer)

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from nacre import ops
 from nacre.core import scope
-from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.axes import axis_numbers, counted_axes, counted_axis
+from nacre.core.errors import ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
@@ -19,7 +20,6 @@ from nacre.layers.base.masking import without_absent
 from nacre.layers.core.step_masks import fitting_mask
 from nacre.layers.normalization.affine import (
     AffineNormalization,
-    checked_axis,
     checked_number,
     known_size,
 )
@@ -27,20 +27,6 @@ from nacre.layers.normalization.statistics import at_least_float32, moments, sta
 from nacre.ops._arrays import floating
 from nacre.ops._define import whole
 from nacre.ops.normalization import group_normalization
-
-
-def _axis_list(axis: Any) -> list[int]:
-    return list(axis) if isinstance(axis, list | tuple) else [axis]
-
-
-def _checked_axes(layer: Layer, axes: list[Any], ndim: int) -> tuple[int, ...]:
-    """The axes counted from the front, in their order; each may come once."""
-    found = tuple(checked_axis(layer, axis, ndim) for axis in axes)
-    if not found or len(set(found)) < len(found):
-        raise ArgumentError(
-            message(layer._who(), "axis must be one int or several different ones", f"axis={axes}")
-        )
-    return found
 
 
 def _in_training() -> bool:
@@ -105,12 +91,12 @@ class LayerNormalization(AffineNormalization):
             gamma_constraint,
             **kwargs,
         )
-        self.axis = _axis_list(axis)
+        self.axis = list(axis_numbers(self._who(), axis))
         self.rms_scaling = rms_scaling
 
     def build(self, input_shape: Any) -> None:
         """Make gamma and beta."""
-        axes = _checked_axes(self, self.axis, len(input_shape))
+        axes = counted_axes(self._who(), self.axis, len(input_shape))
         sizes = tuple(known_size(self, axis, input_shape) for axis in axes)
         self._add_affine(
             sizes, self.scale or self.rms_scaling, self.center and not self.rms_scaling
@@ -215,7 +201,7 @@ class GroupNormalization(AffineNormalization):
 
     def build(self, input_shape: Any) -> None:
         """Make gamma and beta."""
-        axis = checked_axis(self, self.axis, len(input_shape))
+        axis = counted_axis(self._who(), self.axis, len(input_shape))
         channels = known_size(self, axis, input_shape)
         groups = channels if self.groups == -1 else self.groups
         if axis == 0 or channels % groups:
@@ -298,13 +284,13 @@ class RMSNormalization(Layer):
         self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerKeywords]
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = _axis_list(axis)
+        self.axis = list(axis_numbers(self._who(), axis))
         self.epsilon = checked_number(self, "epsilon", epsilon, lowest=0)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Make the scale."""
-        self._axes = tuple(sorted(_checked_axes(self, self.axis, len(input_shape))))
+        self._axes = tuple(sorted(counted_axes(self._who(), self.axis, len(input_shape))))
         sizes = tuple(known_size(self, axis, input_shape) for axis in self._axes)
         self.scale = self.add_weight(name="scale", shape=sizes, initializer="ones", autocast=False)
 
@@ -340,23 +326,20 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
-        good = isinstance(axis, int) or (
-            isinstance(axis, list | tuple) and all(isinstance(a, int) for a in axis)
-        )
-        if not good:
-            raise ArgumentError(message(self._who(), "axis must be an int or several", repr(axis)))
-        self.axis = list(axis) if isinstance(axis, list | tuple) else axis
+        axes = axis_numbers(self._who(), axis)
+        self.axis = list(axes) if isinstance(axis, list | tuple) else axes[0]
         self.supports_masking = True
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """The inputs, of length 1."""
-        axes = _axis_list(self.axis)
-        _checked_axes(self, axes, len(inputs.shape))
+        axes = counted_axes(self._who(), self.axis, len(inputs.shape))
         return _unit_normalization(inputs, axis=axes).astype(self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the inputs, unless it covers an axis that is normalized over."""
-        return self._mask_unless_mixed(previous_mask, _axis_list(self.axis), len(inputs.shape))
+        return self._mask_unless_mixed(
+            previous_mask, axis_numbers(self._who(), self.axis), len(inputs.shape)
+        )
 
 
 @whole("inputs", name="unit_normalization")

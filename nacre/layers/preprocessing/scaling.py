@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import config
+from nacre.core.axes import axis_numbers
 from nacre.core.errors import ArgumentError, DataError, NotBuiltError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
@@ -130,11 +131,9 @@ class Normalization(Layer):
         super().__init__(**kwargs)
         if axis is None:
             axis = ()
-        self.axis = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
+        self.axis = axis_numbers(self._who(), axis)
         if 0 in self.axis:
             raise ArgumentError(message(self._who(), "axis must not be 0, the batch", repr(axis)))
-        if any(not isinstance(number, int | np.integer) for number in self.axis):
-            raise ArgumentError(message(self._who(), "axis must be an int or several", repr(axis)))
         self._check_given(mean, variance)
         self.input_mean = mean
         self.input_variance = variance
