@@ -53,7 +53,14 @@ def contrastive(y_true: Any, y_pred: Any, margin: float = 1.0) -> Any:
 
 
 @loss_function
-def triplet(y_true: Any, y_pred: Any, margin: float = 0.2, mining: str | None = None) -> Any:
+def triplet(
+    y_true: Any,
+    y_pred: Any,
+    margin: float = 0.2,
+    mining: str | None = None,
+    *,
+    absent: Any = None,
+) -> Any:
     """Bring a sample nearer to one of its class than to one of another class.
 
     Args:
@@ -64,6 +71,7 @@ def triplet(y_true: Any, y_pred: Any, margin: float = 0.2, mining: str | None = 
         margin: How much nearer.
         mining: None, or 'semi_hard': the negative of each pair of one class is the nearest one
             further away than the positive, and when there is none, the furthest.
+        absent: True for samples that mining takes for no other one.
 
     Formula:
         max(0, |a - p|² - |a - n|² + margin); with mining the mean over the positives of an anchor,
@@ -92,7 +100,7 @@ def triplet(y_true: Any, y_pred: Any, margin: float = 0.2, mining: str | None = 
     labels = as_array(y_true)
     if embeddings.ndim != 2 or labels.size != embeddings.shape[0]:
         raise _wrong_triplets("(batch, size) with one class index each", embeddings, "mining=None")
-    return _semi_hard(labels.reshape(-1), embeddings, margin)
+    return _semi_hard(labels.reshape(-1), embeddings, margin, absent)
 
 
 def _wrong_triplets(wanted: str, embeddings: Any, other: str) -> LossInputError:
@@ -106,16 +114,19 @@ def _wrong_triplets(wanted: str, embeddings: Any, other: str) -> LossInputError:
     )
 
 
-def _same_class(labels: Any) -> tuple[Any, Any]:
+def _same_class(labels: Any, absent: Any) -> tuple[Any, Any]:
     """Which others are of one's class, and which are not, (batch, batch) each."""
     same = labels[:, None] == labels[None, :]
-    return same & ~jnp.eye(labels.shape[0], dtype=bool), ~same
+    positive, negative = same & ~jnp.eye(labels.shape[0], dtype=bool), ~same
+    if absent is not None:
+        positive, negative = positive & ~absent, negative & ~absent
+    return positive, negative
 
 
-def _semi_hard(labels: Any, embeddings: Any, margin: float) -> Any:
+def _semi_hard(labels: Any, embeddings: Any, margin: float, absent: Any) -> Any:
     differences = embeddings[:, None] - embeddings[None]
     distance = jnp.sum(jnp.square(differences), axis=-1)  # (anchors, others)
-    positive, negative = _same_class(labels)
+    positive, negative = _same_class(labels, absent)
     # For each pair (anchor, positive) all negatives: (anchors, positives, negatives).
     further = negative[:, None, :] & (distance[:, None, :] > distance[:, :, None])
     nearest = -jnp.max(jnp.where(further, -distance[:, None, :], _NEVER), axis=-1)
@@ -127,16 +138,18 @@ def _semi_hard(labels: Any, embeddings: Any, margin: float) -> Any:
 
 
 triplet.takes_class_indices = True  # type: ignore[attr-defined]
+triplet.compares_samples = True  # type: ignore[attr-defined]
 
 
 @loss_function
-def nt_xent(y_true: Any, y_pred: Any, temperature: float = 0.5) -> Any:
+def nt_xent(y_true: Any, y_pred: Any, temperature: float = 0.5, *, absent: Any = None) -> Any:
     """Find the other view of the same sample among all views of the batch.
 
     Args:
         y_true: Unused: any value per sample.
         y_pred: Embeddings of both views, stacked, (batch, 2, size).
         temperature: Small values make hard negatives count more.
+        absent: True for samples whose views are no negatives of others.
 
     Formula:
         mean over both views i, with j the other one, of
@@ -162,14 +175,18 @@ def nt_xent(y_true: Any, y_pred: Any, temperature: float = 0.5) -> Any:
     batch = views.shape[0]
     flat = jnp.concatenate([views[:, 0], views[:, 1]])  # (2 · batch, size)
     flat = flat / jnp.sqrt(jnp.maximum(jnp.sum(jnp.square(flat), -1, keepdims=True), 1e-12))
-    itself = jnp.eye(2 * batch, dtype=bool)
-    scores = jnp.where(itself, _NEVER, flat @ flat.T / temperature)
+    apart = jnp.eye(2 * batch, dtype=bool)
+    if absent is not None:  # to its own views a sample is compared all the same
+        own = jnp.tile(jnp.eye(batch, dtype=bool), (2, 2))
+        apart |= jnp.tile(absent, 2) & ~own
+    scores = jnp.where(apart, _NEVER, flat @ flat.T / temperature)
     logs = jax.nn.log_softmax(scores, axis=-1)
     rows = jnp.arange(batch)
     return -(logs[rows, rows + batch] + logs[rows + batch, rows]) / 2
 
 
 nt_xent.takes_class_indices = True  # type: ignore[attr-defined]
+nt_xent.compares_samples = True  # type: ignore[attr-defined]
 
 
 @register("losses/ContrastiveLoss", module="nacre")
@@ -219,8 +236,10 @@ class TripletLoss(BuiltinLoss):
         # An anchor without a positive or a negative has nothing to learn from: it is not counted.
         if self.mining is None:
             return None
-        positive, negative = _same_class(as_array(y_true).reshape(-1))
-        return jnp.any(positive, axis=1) & jnp.any(negative, axis=1)
+        absent = self._fn_kwargs.get("absent")
+        positive, negative = _same_class(as_array(y_true).reshape(-1), absent)
+        valid = jnp.any(positive, axis=1) & jnp.any(negative, axis=1)
+        return valid if absent is None else valid & ~absent
 
 
 @register("losses/NTXentLoss", module="nacre")

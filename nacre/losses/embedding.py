@@ -28,6 +28,8 @@ def circle(
     remove_diagonal: bool = True,
     gamma: float = 80,
     margin: float = 0.4,
+    *,
+    absent: Any = None,
 ) -> Any:
     """Pull embeddings of one class together and push classes apart, hard pairs most.
 
@@ -39,6 +41,7 @@ def circle(
         remove_diagonal: Whether a sample is not compared with itself.
         gamma: Scale of similarities.
         margin: How far from the ideal a pair may be.
+        absent: True for samples of the batch that no other one is compared with.
 
     Formula:
         softplus(logsumexp(γ·a⁺·d⁺) + logsumexp(γ·a⁻·d⁻)) over positive and negative pairs, with
@@ -57,7 +60,8 @@ def circle(
     other_labels = labels if ref_labels is None else as_array(ref_labels).reshape(-1, 1)
     other_labels = other_labels.astype(labels.dtype)
     distance = jnp.maximum(1.0 - embeddings @ others.T, 0.0)  # (batch, others)
-    same, different = _pairs(labels, other_labels, remove_diagonal)
+    left_out = absent if ref_labels is None else None
+    same, different = _pairs(labels, other_labels, remove_diagonal, left_out)
     too_far = gamma * jnp.maximum(distance + margin, 0.0)
     positive = too_far * (distance - margin)
     too_near = gamma * jnp.maximum(1.0 + margin - distance, 0.0)
@@ -65,13 +69,17 @@ def circle(
     return jax.nn.softplus(_log_sum_exp(positive, same) + _log_sum_exp(negative, different))
 
 
-def _pairs(labels: Any, other_labels: Any, remove_diagonal: bool) -> tuple[Any, Any]:
+def _pairs(
+    labels: Any, other_labels: Any, remove_diagonal: bool, absent: Any = None
+) -> tuple[Any, Any]:
     """Which pairs are of one class and which of two, (batch, others) each."""
     same = labels == other_labels.T
     different = ~same
     if remove_diagonal:
         itself = jnp.eye(*same.shape, dtype=bool)
         same = same & ~itself  # with other references the diagonal may hold a negative pair
+    if absent is not None:
+        same, different = same & ~absent, different & ~absent
     return same, different
 
 
@@ -88,6 +96,7 @@ def _check(labels: Any, embeddings: Any) -> None:
 
 
 circle.takes_class_indices = True  # type: ignore[attr-defined]
+circle.compares_samples = True  # type: ignore[attr-defined]
 
 
 @register("losses/Circle")
@@ -143,5 +152,10 @@ class Circle(BuiltinLoss):
         labels = as_array(y_true).reshape(-1, 1)
         others = self._fn_kwargs.get("ref_labels")
         others = labels if others is None else as_array(others).reshape(-1, 1)
-        same, different = _pairs(labels, others.astype(labels.dtype), self.remove_diagonal)
-        return jnp.any(same, axis=1) & jnp.any(different, axis=1)
+        absent = self._fn_kwargs.get("absent")
+        left_out = absent if self._fn_kwargs.get("ref_labels") is None else None
+        same, different = _pairs(
+            labels, others.astype(labels.dtype), self.remove_diagonal, left_out
+        )
+        valid = jnp.any(same, axis=1) & jnp.any(different, axis=1)
+        return valid if absent is None else valid & ~absent

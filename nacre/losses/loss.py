@@ -9,6 +9,7 @@ from typing import Any, Self
 import jax.numpy as jnp
 
 from nacre.core import tree
+from nacre.core.absence import samples_absent
 from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, message
 from nacre.core.names import to_snake_case
@@ -16,6 +17,7 @@ from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, plain_config, refuse_classes
 from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask, logits_of, set_mask
+from nacre.losses.absent import is_told_by_shape, without_absent
 from nacre.losses.checking import as_array, check_given_labels, real, returned_numbers, same_rank
 from nacre.losses.reduction import both_masks, reduce_values, standardize_reduction
 
@@ -70,17 +72,55 @@ class Loss:
         Args:
             y_true: Targets.
             y_pred: Predictions. A mask that travels with them leaves steps out.
-            sample_weight: One weight per sample, or per sample and step.
+            sample_weight: One weight per sample, or per sample and step. Where it is 0, or the mask
+                False, nothing counts: whatever targets and predictions hold there, NaN too, reaches
+                neither the loss nor its gradient. (Keras: NaN times 0 is NaN.) The sum is divided
+                by the number of all values that are not masked, as in Keras.
         """
         mask = get_mask(y_pred)
         y_pred = _convert(y_pred, self._dtype)
         y_true = _convert(y_true, self._dtype if self._casts_targets else None)
-        values = returned_numbers(f"loss '{self.name}'", self.call(y_true, y_pred))
+        if sample_weight is not None:
+            sample_weight = as_array(sample_weight)
+        values, counted = self._values(y_true, y_pred, sample_weight, mask)
         if not jnp.issubdtype(values.dtype, jnp.floating):
             values = values.astype(self._dtype)
         who = f"loss '{self.name}'"
-        mask = both_masks(who, mask, self._valid(y_true, values.shape), values.shape)
+        mask = both_masks(who, mask, counted, values.shape)
         return reduce_values(who, values, sample_weight, mask, self.reduction).astype(self._dtype)
+
+    def _values(self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> tuple[Any, Any]:
+        """What `call` gives without what stands in absent places, and which values count."""
+        axis, is_known = self._axis()
+        shape, weights = getattr(y_pred, "shape", ()), getattr(sample_weight, "shape", ())
+        is_by_sample = not (is_known or is_told_by_shape(weights, shape))
+
+        def called(zeros: bool) -> Any:
+            cleaned = without_absent(
+                y_true,
+                y_pred,
+                sample_weight,
+                mask,
+                axis=axis,
+                is_by_sample=is_by_sample,
+                zeros=zeros,
+            )
+            return returned_numbers(f"loss '{self.name}'", self.call(*cleaned))
+
+        zeros = self._sums_over_samples()
+        values = called(zeros)
+        if values.ndim == 0 and not zeros and not (mask is None and sample_weight is None):
+            # One number for the whole batch: only zeros in absent places add nothing to a sum.
+            values = called(True)
+        return values, self._valid(y_true, values.shape)
+
+    def _axis(self) -> tuple[Any, bool]:
+        """The axis that `call` goes over, and whether that is sure."""
+        return -1, False
+
+    def _sums_over_samples(self) -> bool:
+        """Whether all samples go into one sum, to which those of weight 0 must add nothing."""
+        return False
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One value per sample (and step). Subclasses override it."""
@@ -204,6 +244,19 @@ class LossFunctionWrapper(Loss):
         twin = copy.copy(self)
         twin._fn_kwargs = {**self._fn_kwargs, "from_logits": True}
         return Loss.__call__(twin, y_true, logits, sample_weight)
+
+    def _values(self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> tuple[Any, Any]:
+        if sample_weight is None or not getattr(self.fn, "compares_samples", False):
+            return super()._values(y_true, y_pred, sample_weight, mask)
+        twin = copy.copy(self)
+        twin._fn_kwargs = {**self._fn_kwargs, "absent": samples_absent(sample_weight)}
+        return Loss._values(twin, y_true, y_pred, sample_weight, mask)
+
+    def _axis(self) -> tuple[Any, bool]:
+        return self._fn_kwargs.get("axis", -1), getattr(self.fn, "checks_shapes", False)
+
+    def _sums_over_samples(self) -> bool:
+        return getattr(self.fn, "sums_over_samples", False)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One value per sample (and step)."""

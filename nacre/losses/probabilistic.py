@@ -15,6 +15,7 @@ from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.losses._define import loss_function
+from nacre.losses.absent import without_absent
 from nacre.losses.checking import as_array, indexed_pair, one_hot_pair, paired
 from nacre.losses.loss import BuiltinLoss
 
@@ -154,6 +155,9 @@ def sparse_categorical_crossentropy(
         0.6931
     """
     labels, y_pred = indexed_pair("loss 'sparse_categorical_crossentropy'", y_true, y_pred, axis)
+    if ignore_class is not None:  # whatever is predicted there
+        is_ignored = labels == ignore_class
+        labels, y_pred = without_absent(labels, y_pred, ~is_ignored, axis=axis)
     known = (labels >= 0) & (labels < y_pred.shape[axis])
     safe = jnp.where(known, labels, 0)
     if from_logits:
@@ -162,9 +166,7 @@ def sparse_categorical_crossentropy(
         p = picked(y_pred, safe, axis) / jnp.sum(y_pred, axis=axis)
         values = -jnp.log(clip_probabilities(p))
     values = jnp.where(known, values, jnp.nan)
-    if ignore_class is not None:
-        values = jnp.where(labels == ignore_class, 0.0, values)
-    return values
+    return values if ignore_class is None else jnp.where(is_ignored, 0.0, values)
 
 
 sparse_categorical_crossentropy.takes_class_indices = True  # type: ignore[attr-defined]

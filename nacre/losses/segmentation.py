@@ -79,6 +79,11 @@ def tversky(
     return 1.0 - overlap / (whole + epsilon())
 
 
+# A sample of weight 0 adds nothing to either size.
+dice.sums_over_samples = True  # type: ignore[attr-defined]
+tversky.sums_over_samples = True  # type: ignore[attr-defined]
+
+
 @register("losses/Dice")
 class Dice(BuiltinLoss):
     """`dice` as a loss object.

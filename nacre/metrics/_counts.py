@@ -19,7 +19,8 @@ from nacre.core import safety
 from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, LossInputError, message
 from nacre.core.scope import get_mask
-from nacre.losses.checking import paired
+from nacre.losses.absent import without_absent
+from nacre.losses.checking import as_array, paired
 from nacre.metrics.reduction import combined_weights
 
 # Below this many thresholds comparing with each is cheaper than buckets.
@@ -99,6 +100,7 @@ def select(
         LossInputError: Shapes do not fit, or `class_id` is no class.
     """
     mask = get_mask(y_pred)
+    y_true, y_pred = without_absent(as_array(y_true), as_array(y_pred), sample_weight, mask)
     y_true, y_pred = paired(who, y_true, y_pred)
     y_true, y_pred = y_true.astype(dtype), y_pred.astype(dtype)
     if top_k is not None:

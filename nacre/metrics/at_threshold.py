@@ -30,6 +30,7 @@ def _specificity(c: Counts) -> Any:
 class _BestAt(Metric):
     """The largest `_wanted` rate among thresholds at which `_bound` is at least a value."""
 
+    leaves_out_absent = True
     direction = "max"
     _argument: str
 

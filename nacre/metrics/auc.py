@@ -50,6 +50,7 @@ class AUC(Metric):
         0.75
     """
 
+    leaves_out_absent = True
     direction = "max"
 
     def __init__(

@@ -13,6 +13,7 @@ from nacre.metrics.metric import Metric
 class _ConditionCount(Metric):
     """One of the four counts, at one or more thresholds."""
 
+    leaves_out_absent = True
     _condition: str
 
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
@@ -125,6 +126,7 @@ class FalseNegatives(_ConditionCount):
 class _Ratio(Metric):
     """True positives over true positives and one other count."""
 
+    leaves_out_absent = True
     direction = "max"
     _other: str
 

@@ -11,7 +11,8 @@ from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, LossInputError, message
 from nacre.core.registry import register
 from nacre.core.scope import get_mask
-from nacre.losses.checking import paired, require_columns
+from nacre.losses.absent import without_absent
+from nacre.losses.checking import as_array, paired, require_columns
 from nacre.metrics.metric import Metric
 from nacre.metrics.reduction import combined_weights
 
@@ -45,6 +46,7 @@ class FBetaScore(Metric):
         [0.556, 0.833, 1.0]
     """
 
+    leaves_out_absent = True
     direction = "max"
 
     def __init__(
@@ -100,6 +102,7 @@ class FBetaScore(Metric):
         """
         self.build(np.shape(y_true), np.shape(y_pred))
         mask = get_mask(y_pred)
+        y_true, y_pred = without_absent(as_array(y_true), as_array(y_pred), sample_weight, mask)
         y_true, y_pred = paired(self._who, y_true, y_pred)
         y_true, y_pred = y_true.astype(self.dtype), y_pred.astype(self.dtype)
         if self.threshold is None:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.scope import get_mask, set_mask
+from nacre.losses.absent import without_absent_nan
 from nacre.losses.checking import as_array, as_float, without_last_axis
 from nacre.losses.logits import activation_for_logits, expected_activation
 from nacre.losses.reduction import fit_weights
@@ -26,7 +27,13 @@ from nacre.metrics.reduction import reads_labels
 
 
 def update_beside(
-    metric: Metric, loss: Any, y_true: Any, y_pred: Any, sample_weight: Any = None
+    metric: Metric,
+    loss: Any,
+    y_true: Any,
+    y_pred: Any,
+    sample_weight: Any = None,
+    *,
+    uses_weights: bool = True,
 ) -> None:
     """Take a batch in, knowing the loss of the same output.
 
@@ -35,8 +42,16 @@ def update_beside(
         loss: The loss object or function, or None.
         y_true: Targets.
         y_pred: Predictions, as the loss gets them.
-        sample_weight: Weights, if the metric is to use them.
+        sample_weight: Weights.
+        uses_weights: Whether they count as they are; otherwise only as 0 or 1, for metrics that
+            know what is absent. Others still get no NaN that stands in a sample of weight 0.
     """
+    if sample_weight is not None and not uses_weights:
+        if said_of_update(metric, "leaves_out_absent") and metric.leaves_out_absent:
+            sample_weight = (as_array(sample_weight) != 0).astype("float32")
+        else:
+            y_true, y_pred = without_absent_nan(y_true, y_pred, sample_weight)
+            sample_weight = None
     ignored = _ignored_label(loss, metric)
     if ignored is not None:
         sample_weight = _weights_without(ignored, y_true, y_pred, sample_weight)
@@ -102,12 +117,17 @@ def _activation(loss: Any, y_pred: Any) -> tuple[str, int] | None:
 
 
 def _takes_probabilities(metric: Metric) -> bool:
-    """Whether the metric says so, and nobody wrote another `update_state` for it since."""
+    return said_of_update(metric, "_reads_probabilities") and metric._reads_probabilities()
+
+
+def said_of_update(metric: Metric, name: str) -> bool:
+    """Whether what a class says under this name is about the `update_state` the metric has: nobody
+    wrote another one since."""
     if "update_state" in vars(metric):
         return False
     for cls in type(metric).__mro__:
-        if "_reads_probabilities" in vars(cls):
-            return metric._reads_probabilities()
+        if name in vars(cls):
+            return True
         if "update_state" in vars(cls):
             return False
     return False
@@ -132,4 +152,4 @@ def _maker(activation: str, axis: int) -> Callable[[Any], Any]:
     return probabilities
 
 
-__all__ = ["sentence", "update_beside"]
+__all__ = ["said_of_update", "sentence", "update_beside"]

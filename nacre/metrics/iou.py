@@ -52,6 +52,7 @@ class IoU(Metric):
         0.3333
     """
 
+    leaves_out_absent = True
     direction = "max"
 
     def __init__(
@@ -249,6 +250,8 @@ class BinaryIoU(IoU):
         >>> round(float(metric.result()), 4)
         0.3333
     """
+
+    leaves_out_absent = True
 
     def __init__(
         self,

@@ -52,6 +52,11 @@ class Metric:
             nobody knows. Callbacks with mode='auto' go by it alone, never by the name. A metric of
             your own sets it as an attribute of its class, a function as an attribute of its own:
             `f1.direction = "max"`.
+        leaves_out_absent: Whether `update_state` takes a weight of 0 as if the sample were not
+            there. Such a metric under `metrics=` of `compile` gets weights of 0 and 1 where sample
+            weights are given, so that samples of weight 0 are absent for it too (Keras counts
+            them). Stands in the class whose `update_state` it is about; one of your own that says
+            nothing gets no weights there.
 
     Example:
         >>> import nacre
@@ -64,6 +69,7 @@ class Metric:
     _config_module = "keras.metrics"
     _config_class_name = "Metric"
     direction: str | None = None
+    leaves_out_absent: bool = False
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         # Without a name it has that of its class, in every fold and whatever was made before. Where

@@ -15,6 +15,7 @@ from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask
+from nacre.losses.absent import is_told_by_shape, without_absent
 from nacre.losses.checking import as_array, check_given_labels, returned_numbers, same_rank
 from nacre.losses.logits import activation_of_probabilities
 from nacre.losses.loss import function_config, function_from_config
@@ -85,6 +86,8 @@ class Sum(Metric):
         4.0
     """
 
+    leaves_out_absent = True
+
     def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
         self.total = self.add_variable((), "zeros", name="total")
@@ -124,6 +127,8 @@ class Mean(Metric):
         >>> float(mean.result())
         2.5
     """
+
+    leaves_out_absent = True
 
     def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -222,17 +227,39 @@ class MeanMetricWrapper(Mean):
         if reads_labels(self):
             check_given_labels(self._who, y_true, y_pred, arguments, mask, sample_weight)
         y_true, y_pred = as_array(y_true), as_array(y_pred)
+        if sample_weight is not None:
+            sample_weight = as_array(sample_weight)
+        valid_for = y_true
+        y_true, y_pred = without_absent(
+            y_true,
+            y_pred,
+            sample_weight,
+            mask,
+            axis=arguments.get("axis", -1),
+            is_by_sample=not (
+                self._is_own_formula()
+                or is_told_by_shape(getattr(sample_weight, "shape", ()), y_pred.shape)
+            ),
+        )
         if not getattr(self._fn, "checks_shapes", False):
             y_true, y_pred = same_rank(y_true, y_pred)
         values = self._fn(y_true, y_pred, **arguments)
         values = returned_numbers(self._who, values).astype(self.dtype)
-        mask = both_masks(self._who, mask, self._valid(y_true, values.shape), values.shape)
+        mask = both_masks(self._who, mask, self._valid(valid_for, values.shape), values.shape)
         if mask is None:
             values = _per_sample(values, sample_weight, jnp.mean)
         self._add(
             values,
             combined_weights(self._who, sample_weight, mask, values.shape, values.dtype),
         )
+
+    @property
+    def leaves_out_absent(self) -> bool:  # type: ignore[override]
+        """Whether the function gives one value a sample; of one's own nobody knows."""
+        return self._is_own_formula()
+
+    def _is_own_formula(self) -> bool:
+        return getattr(self._fn, "checks_shapes", False)
 
     def _valid(self, y_true: Any, shape: tuple[int, ...]) -> Any:
         """Which values count, by the targets alone; None for all."""

@@ -11,7 +11,8 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.scope import get_mask
 from nacre.losses import regression as losses
-from nacre.losses.checking import paired, require_columns
+from nacre.losses.absent import without_absent
+from nacre.losses.checking import as_array, paired, require_columns
 from nacre.losses.reduction import divide_or_zero
 from nacre.metrics._counts import wide
 from nacre.metrics._define import metric_function
@@ -144,6 +145,7 @@ class RootMeanSquaredError(Mean):
         0.5
     """
 
+    leaves_out_absent = True
     direction = "min"
 
     def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
@@ -199,6 +201,7 @@ class R2Score(Metric):
         0.5714
     """
 
+    leaves_out_absent = True
     direction = "max"
 
     def __init__(
@@ -252,6 +255,7 @@ class R2Score(Metric):
         """
         self.build(np.shape(y_true), np.shape(y_pred))
         mask = get_mask(y_pred)
+        y_true, y_pred = without_absent(as_array(y_true), as_array(y_pred), sample_weight, mask)
         y_true, y_pred = paired(self._who, y_true, y_pred)
         dtype = wide(self.dtype)
         y_true, y_pred = y_true.astype(dtype), y_pred.astype(dtype)

@@ -75,6 +75,9 @@ class Trainable(Layer):
                 at their defaults (`AUC()`, `Precision()`, `BinaryAccuracy()`, cross-entropies ...)
                 are given the probabilities of the logits, and the first `fit` or `evaluate` says
                 so; a threshold that was given is left alone. (Keras compares logits with it.)
+                Sample weights do not count here, but samples and steps of weight 0 are absent for
+                this package's metrics (Keras counts them); functions and classes of your own see
+                all samples, see `Metric.leaves_out_absent`.
             weighted_metrics: The same, weighted by sample weights.
             run_eagerly: Run step by step without compiling, for debugging.
             steps_per_execution: Steps per dispatch; chosen by itself when None.

@@ -240,7 +240,7 @@ class CompiledTraining:
                 if target is None:
                     continue
                 from_logits.update_beside(
-                    metric, output.loss, target, prediction, weight if uses_weights else None
+                    metric, output.loss, target, prediction, weight, uses_weights=uses_weights
                 )
 
     # ------------------------------------------------------------ reporting

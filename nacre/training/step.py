@@ -13,6 +13,7 @@ from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable
+from nacre.training.absent import without_absent
 from nacre.training.compile import CompiledTraining
 from nacre.training.state import State, Values
 
@@ -30,7 +31,7 @@ def train_step(
 
     def step(values: Values, batch: Batch) -> StepResult:
         x, y, sample_weight = batch
-        x = _without_absent_values(x, sample_weight)
+        x, y = without_absent(x, y, sample_weight)
 
         def compute(trainable: list[Any]) -> tuple[Any, Any]:
             current = {**values, "trainable": trainable}
@@ -76,6 +77,7 @@ def test_step(
         if custom is not None:
             return _run_custom_test(model, state, values, batch)
         x, y, sample_weight = batch
+        x, y = without_absent(x, y, sample_weight)
         with (
             scope.StatelessScope(state.pairs(values), collect_losses=True) as inner,
             scope.entered_call(scope.CallContext(model, False)),
@@ -92,28 +94,6 @@ def test_step(
         return new, loss, logs
 
     return step
-
-
-def _without_absent_values(x: Any, weight: Any) -> Any:
-    """The inputs with 0 for what is NaN or infinite in samples whose every weight is 0.
-
-    Such a sample adds nothing to the loss, but 0 times NaN would still be its share of a gradient,
-    and of a batch's statistics. Finite values stay, so nothing else changes.
-    """
-    weights = tree.flatten(weight)
-    if not weights or any(w is None for w in weights):
-        return x
-    flat = [jnp.reshape(w, (jnp.shape(w)[0], -1)) for w in weights]
-    is_absent = jnp.all(jnp.concatenate(flat, axis=1) == 0, axis=1)  # (batch,)
-
-    def cleaned(leaf: Any) -> Any:
-        is_float = hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
-        if not is_float or jnp.shape(leaf)[:1] != is_absent.shape:
-            return leaf
-        absent = is_absent.reshape(-1, *(1,) * (leaf.ndim - 1))
-        return jnp.where(absent & ~jnp.isfinite(leaf), jnp.zeros((), leaf.dtype), leaf)
-
-    return tree.map_structure(cleaned, x)
 
 
 def _compute_loss(model: Any, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> Any:

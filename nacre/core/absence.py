@@ -1,0 +1,64 @@
+"""Samples and steps that are absent: of weight 0, or left out by a mask.
+
+Whatever stands there, NaN too, must reach no result and no gradient, and 0 times NaN is NaN. So it
+is replaced before anything is computed, by what stands at a place that counts: that is a value any
+formula which works at all can take. A constant would not do, as the logarithm of 0 shows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def samples_absent(weights: Any) -> Any:
+    """(batch,), True for samples whose every weight is 0.
+
+    Example:
+        >>> samples_absent(jnp.array([[0.0, 1.0], [0.0, 0.0]])).tolist()
+        [False, True]
+    """
+    weights = jnp.atleast_1d(weights)
+    return jnp.all(weights.reshape(weights.shape[0], -1) == 0, axis=1)
+
+
+def fits_first_axes(absent: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array of one shape belongs to the first axes of another; sizes of 1 fit all."""
+    return len(absent) <= len(shape) and all(
+        n in (1, size) for n, size in zip(absent, shape, strict=False)
+    )
+
+
+def is_unsafe(x: Any) -> Any:
+    """True for NaN, infinities, and numbers so large that a product of two is infinite."""
+    return ~(jnp.abs(x) <= math.sqrt(float(jnp.finfo(x.dtype).max)))
+
+
+def with_safe_values(x: Any, absent: Any, places: Any = None, *, zeros: bool = False) -> Any:
+    """`x` with what stands at the first place that counts wherever nothing counts.
+
+    No gradient goes to or comes from the places that were replaced.
+
+    Args:
+        x: An array.
+        absent: True where nothing counts; of the shape of the first axes of `x`.
+        places: Those of them to replace; all by default.
+        zeros: Put zeros there instead, for sums over all places; zeros also stand everywhere where
+            no place counts.
+
+    Example:
+        >>> x, absent = jnp.array([[jnp.nan], [2.0]]), jnp.array([True, False])
+        >>> with_safe_values(x, absent).tolist(), with_safe_values(x, absent, zeros=True).tolist()
+        ([[2.0], [2.0]], [[0.0], [2.0]])
+    """
+    first_axes = x.shape[: absent.ndim]
+    absent = jnp.broadcast_to(absent, first_axes)
+    places = absent if places is None else jnp.broadcast_to(places, first_axes)
+    value: Any = jnp.zeros((), x.dtype)
+    if not zeros and x.size:
+        place = jnp.unravel_index(jnp.argmin(absent), first_axes)
+        value = jnp.where(jnp.all(absent), value, jax.lax.stop_gradient(x[place]))
+    return jnp.where(places.reshape(first_axes + (1,) * (x.ndim - places.ndim)), value, x)

@@ -1,0 +1,58 @@
+"""Batches without what no formula can take in the samples and steps whose weight is 0."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax.numpy as jnp
+
+from nacre.core import tree
+from nacre.core.absence import fits_first_axes, is_unsafe, samples_absent, with_safe_values
+
+
+def without_absent(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
+    """Inputs and targets with safe values for NaN, infinite and enormous ones whose weight is 0.
+
+    A sample is absent where its weights for all outputs are 0, a step where inputs have the axes of
+    the weights. Everything else stays as it is, so that layers and metrics of the user's own, which
+    know nothing of weights, see what they would see in Keras; losses and this package's metrics
+    leave out all that is absent themselves.
+    """
+    weights = tree.flatten(sample_weight)
+    if not weights or any(w is None for w in weights):
+        return x, y
+    by_sample = functools.reduce(jnp.logical_and, map(samples_absent, weights))
+    shapes = {jnp.shape(w) for w in weights}
+    by_step = None
+    if len(shapes) == 1 and len(shape := shapes.pop()) > 1 and shape[1] > 1:
+        by_step = functools.reduce(jnp.logical_and, (w == 0 for w in weights))
+    absent = [by_sample] if by_step is None else [by_sample, by_step]
+    return _cleaned(x, absent), _cleaned(y, absent)
+
+
+def _cleaned(structure: Any, absent: list[Any]) -> Any:
+    """A sample, or step, in which any array holds such a value is replaced in all of them."""
+    for one in absent:
+        leaves = [leaf for leaf in tree.flatten(structure) if _has_axes(leaf, one)]
+        unsafe = [
+            jnp.any(is_unsafe(leaf).reshape(*one.shape, -1), axis=-1)
+            for leaf in leaves
+            if jnp.issubdtype(leaf.dtype, jnp.floating)
+        ]
+        if unsafe:
+            places = one & functools.reduce(jnp.logical_or, unsafe)
+            structure = tree.map_structure(
+                functools.partial(_replaced, absent=one, places=places), structure
+            )
+    return structure
+
+
+def _replaced(leaf: Any, absent: Any, places: Any) -> Any:
+    return with_safe_values(leaf, absent, places) if _has_axes(leaf, absent) else leaf
+
+
+def _has_axes(leaf: Any, absent: Any) -> bool:
+    if not hasattr(leaf, "dtype") or jnp.ndim(leaf) < absent.ndim:
+        return False
+    return leaf.shape[: absent.ndim] == absent.shape and fits_first_axes(absent.shape, leaf.shape)
