@@ -8,12 +8,20 @@ import sys
 import jax
 import pytest
 
-from tests import devices
+from nacre.ops.kernels.native import build, compiler, library
+from tests import devices, native
 
 
 @pytest.mark.skipif(devices.has_eight(), reason="this process was asked to have eight devices")
 def test_the_suite_runs_with_one_device():
     assert jax.device_count() == 1
+
+
+@pytest.mark.skipif(not compiler.find_compiler(), reason="no C++ compiler here")
+@pytest.mark.skipif(build.is_switched_off(), reason="switched off by NACRE_NATIVE or NACRE_KERNELS")
+@pytest.mark.parametrize("each", library.LIBRARIES, ids=lambda each: each.name)
+def test_the_suite_runs_with_the_kernels(each: library.Library):
+    assert native.finish(each) == ""
 
 
 @pytest.mark.slow

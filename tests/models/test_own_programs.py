@@ -9,6 +9,7 @@ import pytest
 import nacre
 from nacre.ops.kernels.native import library
 from nacre.ops.kernels.placement import current_placement, own_program, plain_xla
+from tests import native
 
 X = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
 
@@ -16,8 +17,7 @@ X = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
 @pytest.fixture
 def compiled():
     """Native kernels, or no test."""
-    if not library.CONVOLUTION.targets():
-        pytest.skip("no native kernels: `nacre doctor` tells why")
+    native.need(library.CONVOLUTION)
 
 
 def network():

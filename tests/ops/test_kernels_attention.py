@@ -9,6 +9,7 @@ import pytest
 
 from nacre.ops.kernels import attention, products
 from nacre.ops.kernels.native import library, table
+from tests import native
 from tests.ops.test_kernels import assert_close, gradients, random
 
 CASES = [  # batch, targets, sources, heads, key heads, head size, value size, causal, mask's shape
@@ -24,8 +25,7 @@ CASES = [  # batch, targets, sources, heads, key heads, head size, value size, c
 @pytest.fixture
 def compiled():
     """Native kernels, or no test."""
-    if not library.ATTENTION.targets():
-        pytest.skip(f"no native kernels: {library.ATTENTION.outcome().reason}")
+    native.need(library.ATTENTION)
 
 
 def arrays_of(case):

@@ -12,6 +12,7 @@ from nacre.ops.kernels import (
     pooling,
 )
 from nacre.ops.kernels.native import library
+from tests import native
 from tests.ops.test_kernels import (
     CONVOLUTIONS,
     QUICK,
@@ -52,8 +53,7 @@ CASES = [
 @pytest.fixture(autouse=True)
 def compiled():
     """Native kernels, or no test."""
-    if not library.CONVOLUTION.targets():
-        pytest.skip(f"no native kernels: {library.CONVOLUTION.outcome().reason}")
+    native.need(library.CONVOLUTION, library.POOLING)
 
 
 def in_loop(case):

@@ -11,6 +11,7 @@ import pytest
 from nacre.layers.recurrent import whole_sequence
 from nacre.ops.kernels import placement, recurrent
 from nacre.ops.kernels.native import library
+from tests import native
 from tests.ops.test_kernels import assert_close, gradients, joined, plain_options, random
 from tests.tiers import first_of_each_is_quick
 
@@ -31,8 +32,7 @@ KINDS = list(FUNCTIONS)
 @pytest.fixture(autouse=True)
 def compiled():
     """Native kernels, or no test."""
-    if not library.RECURRENT.targets():
-        pytest.skip(f"no native kernels: {library.RECURRENT.outcome().reason}")
+    native.need(library.RECURRENT)
 
 
 def case(kind, sizes):
