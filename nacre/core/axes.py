@@ -8,8 +8,11 @@ from nacre.core.errors import ArgumentError, NacreError, message
 from nacre.core.numbers import as_whole
 
 
-def axis_numbers(who: str, axis: Any, name: str = "axis") -> tuple[int, ...]:
+def axis_numbers(who: str, axis: Any, name: str = "axis", least: int = 1) -> tuple[int, ...]:
     """An axis, or several in a list or tuple, as ints.
+
+    Args:
+        least: How many there must be.
 
     Raises:
         ArgumentError: They are none.
@@ -19,7 +22,7 @@ def axis_numbers(who: str, axis: Any, name: str = "axis") -> tuple[int, ...]:
     """
     given = axis if isinstance(axis, list | tuple) else (axis,)
     found = tuple(number for each in given if (number := as_whole(each)) is not None)
-    if len(found) < len(given):
+    if len(found) < max(len(given), least):
         raise ArgumentError(message(who, f"{name} must be an int or several", f"{name}={axis!r}"))
     return found
 
@@ -59,7 +62,7 @@ def counted_axes(
         >>> counted_axes("Softmax", (-1, 1), 3)
         (2, 1)
     """
-    axes = axis_numbers(who, axis, name)
+    axes = axis_numbers(who, axis, name, least=0)
     within = f"from {-ndim} to {ndim - 1} {of}".rstrip()
     got = f"{name}={axes[0] if len(axes) == 1 else axis!r}"
     if any(not -ndim <= each < ndim for each in axes):

@@ -13,8 +13,8 @@ from jax import lax
 from nacre import ops
 from nacre.core import random
 from nacre.core.errors import ShapeError, message
+from nacre.core.shapes import check_broadcasts, leads
 from nacre.layers.base.input_spec import plain_sizes
-from nacre.layers.core.shape_checks import check_broadcasts
 
 
 def causal_mask(targets: Any, sources: Any) -> Any:
@@ -130,8 +130,7 @@ def _over_all_axes(who: str, mask: Any, shape: Any, axes: tuple[int, ...]) -> An
     attended = (shape[0], *(shape[axis] for axis in axes))
     first = shape[: mask.ndim]
     is_first, is_attended = (
-        mask.ndim == len(wanted) and not any(_differ(m, n) for m, n in zip(mask.shape, wanted))
-        for wanted in (first, attended)
+        mask.ndim == len(wanted) and leads(mask.shape, wanted) for wanted in (first, attended)
     )
     names_axes = tuple(range(1, mask.ndim)) != tuple(axes)
     if is_first and is_attended and names_axes and mask.ndim < len(shape):
@@ -158,10 +157,6 @@ def _over_all_axes(who: str, mask: Any, shape: Any, axes: tuple[int, ...]) -> An
     order = sorted(range(len(axes)), key=lambda i: axes[i])
     mask = ops.transpose(mask, (0, *(i + 1 for i in order)))
     return ops.expand_dims(mask, tuple(a for a in range(1, len(shape)) if a not in axes))
-
-
-def _differ(size: Any, wanted: Any) -> bool:
-    return isinstance(size, int) and isinstance(wanted, int) and size not in (1, wanted)
 
 
 def with_axes(mask: Any, ndim: int, num_axes: int = 1) -> Any:

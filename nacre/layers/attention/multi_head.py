@@ -11,11 +11,11 @@ from nacre.core.axes import axis_numbers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import as_whole, whole_number
 from nacre.core.registry import register
+from nacre.core.shapes import leads
 from nacre.layers.attention.masks import dropped, mask_over_axes, masked_softmax
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.base.input_spec import plain_sizes
 from nacre.layers.base.keywords import WithoutRegularizer
-from nacre.layers.base.masking import leads
 from nacre.layers.core.configs import explicit_config
 
 

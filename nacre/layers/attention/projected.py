@@ -10,12 +10,12 @@ from nacre import constraints, initializers, ops, regularizers
 from nacre.core import random
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import whole_number
+from nacre.core.shapes import check_broadcasts
 from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax, with_axes
 from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.core.einsum_dense import EinsumDense
-from nacre.layers.core.shape_checks import check_broadcasts
 
 
 class _Projection(EinsumDense):

@@ -11,11 +11,11 @@ from nacre import ops
 from nacre.core import random
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.core.shapes import check_broadcasts, differ
 from nacre.layers.attention.masks import causal_mask, dropped
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
-from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.ops._define import whole
 
 SCORE_MODES = ("dot", "concat")
@@ -147,7 +147,7 @@ class Attention(Layer):
         leading = [tuple(reversed(tensor.shape[:-2])) for tensor in (query, key, value)]
         for some, others in itertools.combinations(leading, 2):
             pairs += [pair for pair in zip(some, others, strict=False) if 1 not in pair]
-        if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs):
+        if any(differ(a, b) for a, b in pairs):
             raise ShapeError(
                 message(
                     self._who(),

@@ -11,12 +11,13 @@ from nacre.core.errors import message
 from nacre.core.names import name_scope
 from nacre.core.registry import is_builtin
 from nacre.core.shape_inference import infer
+from nacre.core.shapes import leads
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.layers.base import arguments, calling
 from nacre.layers.base.building import Buildable
 from nacre.layers.base.input_spec import check_inputs
-from nacre.layers.base.masking import MaskPassing, leads, masks_of, pairs_of_masks
+from nacre.layers.base.masking import MaskPassing, masks_of, pairs_of_masks
 
 
 class Describable(Buildable, MaskPassing):

@@ -12,6 +12,7 @@ from nacre.core import scope, tree
 from nacre.core.errors import message
 from nacre.core.keywords import any_arguments
 from nacre.core.registry import is_builtin
+from nacre.core.shapes import leads
 from nacre.core.warning import warn
 from nacre.layers.base import calling
 from nacre.layers.base.holding import PartHolder
@@ -143,14 +144,6 @@ def pairs_of_masks(outputs: Any, masks: Any) -> list[tuple[Any, Any]]:
         return []
     pairs = zip(flat_outputs, flat_masks, strict=False)
     return [(output, mask) for output, mask in pairs if mask is not None]
-
-
-def leads(mask: tuple[Any, ...], shape: tuple[Any, ...]) -> bool:
-    """Whether a mask's axes may be the first ones of a shape."""
-    return len(mask) <= len(shape) and not any(
-        isinstance(m, int) and isinstance(n, int) and m not in (1, n)
-        for m, n in zip(mask, shape, strict=False)
-    )
 
 
 def masks_of(structure: Any) -> Any:

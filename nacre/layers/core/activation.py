@@ -13,10 +13,10 @@ from nacre.activations.functions import warn_about_one_class
 from nacre.core.axes import axis_numbers, counted_axes
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.core.shapes import check_broadcasts
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
-from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.ops._define import whole
 
 
@@ -203,7 +203,7 @@ class PReLU(_Elementwise):
 
     def _shared_with(self, rank: int) -> set[int]:
         """The shared axes of inputs with `rank` axes, none of them negative."""
-        axes = axis_numbers(self._who(), self.shared_axes or (), "shared_axes")
+        axes = axis_numbers(self._who(), self.shared_axes or (), "shared_axes", 0)
         if any(not (-rank < a < rank) or a == 0 for a in axes):
             raise ArgumentError(
                 message(

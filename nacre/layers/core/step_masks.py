@@ -6,6 +6,7 @@ from typing import Any
 
 from nacre import ops
 from nacre.core.errors import ShapeError, message
+from nacre.core.shapes import leads
 from nacre.layers.base.input_spec import plain_sizes
 from nacre.layers.base.layer import Layer
 
@@ -17,9 +18,7 @@ def fitting_mask(layer: Layer, mask: Any, shape: Any) -> Any:
         ShapeError: They are not.
     """
     mask = mask if hasattr(mask, "shape") else ops.convert_to_tensor(mask)
-    pairs = list(zip(mask.shape, shape, strict=False))
-    known = [(m, n) for m, n in pairs if isinstance(m, int) and isinstance(n, int)]
-    if len(mask.shape) > len(shape) or any(m not in (1, n) for m, n in known):
+    if not leads(mask.shape, shape):
         came, wanted = plain_sizes(mask.shape), plain_sizes(shape)
         raise ShapeError(
             message(

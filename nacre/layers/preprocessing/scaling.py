@@ -131,7 +131,7 @@ class Normalization(Layer):
         super().__init__(**kwargs)
         if axis is None:
             axis = ()
-        self.axis = axis_numbers(self._who(), axis)
+        self.axis = axis_numbers(self._who(), axis, least=0)
         if 0 in self.axis:
             raise ArgumentError(message(self._who(), "axis must not be 0, the batch", repr(axis)))
         self._check_given(mean, variance)

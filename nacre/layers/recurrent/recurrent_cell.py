@@ -12,6 +12,7 @@ import numpy as np
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.core import random
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.shapes import differ
 from nacre.layers.base.layer import Layer
 
 
@@ -172,8 +173,7 @@ def _fit(states: list[Any], wanted: list[Any]) -> bool:
         len(state.shape) == len(shape)
         and state.shape[-1] == shape[-1]
         and not any(
-            isinstance(a, int) and isinstance(b, int) and a != b and 1 not in (a, b)
-            for a, b in zip(state.shape, shape, strict=True)
+            differ(a, b) and 1 not in (a, b) for a, b in zip(state.shape, shape, strict=True)
         )
         for state, shape in zip(states, wanted, strict=True)
     )

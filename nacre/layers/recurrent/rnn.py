@@ -13,6 +13,7 @@ from nacre import ops
 from nacre.core import safety, tree
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
+from nacre.core.shapes import differ
 from nacre.core.variable import Variable
 from nacre.layers.base.calling import numbers_as_array
 from nacre.layers.base.keywords import CellKeywords
@@ -249,11 +250,7 @@ class RNN(Layer):
         mask, wanted = jnp.asarray(mask), jax.tree.leaves(sequences)[0].shape[:2]
         if mask.ndim == 3 and mask.shape[-1] == 1:
             mask = mask[..., 0]
-        if (
-            mask.ndim != 2
-            or _differs(mask.shape[0], wanted[0])
-            or _differs(mask.shape[1], wanted[1])
-        ):
+        if mask.ndim != 2 or any(map(differ, mask.shape, wanted)):
             raise ShapeError(
                 message(
                     self._who(),
@@ -284,7 +281,7 @@ class RNN(Layer):
                 )
             )
         for given, zeros in zip(leaves, wanted, strict=True):
-            if given.shape[1:] != zeros.shape[1:] or _differs(given.shape[0], batch):
+            if given.shape[1:] != zeros.shape[1:] or differ(given.shape[0], batch):
                 raise ShapeError(
                     message(
                         self._who(),
@@ -338,11 +335,6 @@ def _step_shapes(shapes: Any) -> Any:
     if all(size is None or isinstance(size, int) for size in shapes):
         return _step_shape(shapes)
     return [_step_shapes(shape) for shape in shapes]
-
-
-def _differs(size: Any, wanted: Any) -> bool:
-    """Whether two sizes are known to differ; those of symbolic shapes are not."""
-    return isinstance(size, int) and isinstance(wanted, int) and size != wanted
 
 
 def _holds_states(inputs: Any) -> bool:

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 from nacre import activations, initializers, ops
 from nacre.core.errors import ShapeError, message
 from nacre.core.numbers import whole_number
+from nacre.core.shapes import check_broadcasts
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.dense import Dense
-from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.layers.normalization.sample_normalization import LayerNormalization, RMSNormalization
 from nacre.layers.regularization.dropout import Dropout, checked_rate
 from nacre.layers.transformer.decoding import decoding_state, first_position

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
 from nacre.core.shape_inference import infer
+from nacre.core.shapes import check_broadcasts
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.calling import signature_of
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
-from nacre.layers.core.shape_checks import check_broadcasts
 from nacre.layers.normalization.batch_normalization import BatchNormalization
 from nacre.layers.wrappers.wrapper import Wrapper
 
