@@ -7,13 +7,14 @@ from typing import Any, Self
 import jax.numpy as jnp
 
 from nacre.core.axes import counted_axes
+from nacre.core.changes import Versioned
 from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 
 
-class Constraint:
+class Constraint(Versioned):
     """A rule that maps a weight to the nearest one that is allowed.
 
     Subclasses write `__call__(self, w)`, and `get_config` when they have arguments.

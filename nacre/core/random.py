@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core import scope
 from nacre.core.errors import ArgumentError, message, refuse_unknown
 from nacre.core.keywords import NoKeywords
 from nacre.core.names import auto_name
@@ -48,7 +49,8 @@ def set_random_seed(seed: int) -> None:
     python_random.seed(seed)
     np.random.seed(seed)
     _user_seed[0] = seed
-    _global_generator[0] = None
+    if _global_generator[0] is not None:  # the same one: programs that draw from it stay valid
+        _global_generator[0]._start(seed)
 
 
 def global_generator() -> SeedGenerator:
@@ -90,15 +92,22 @@ class SeedGenerator:
         self.name = name or auto_name("seed_generator")
         self._initial_seed = int(seed)
         self.state = Variable(
-            np.array([int(seed) & 0xFFFFFFFF, 0], dtype="uint32"),
+            _first_state(seed),
             dtype="uint32",
             trainable=False,
             autocast=False,
             name="seed_generator_state",
         )
 
+    def _start(self, seed: int) -> None:
+        """Begin anew from a seed."""
+        self._initial_seed = seed
+        self.state.assign(_first_state(seed))
+
     def next(self, ordered: bool = True) -> Any:
         """The next key, uint32 of shape (2,); the count goes up by one."""
+        if scope.in_stateless_scope():
+            return scope.next_key_data(self.state)
         state = self.state.value
         one = np.array([0, 1], dtype="uint32")
         if is_tracing() and not is_tracer(state):
@@ -118,6 +127,10 @@ class SeedGenerator:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Make the generator a config describes."""
         return cls(**config)
+
+
+def _first_state(seed: int) -> np.ndarray:
+    return np.array([int(seed) & 0xFFFFFFFF, 0], dtype="uint32")
 
 
 def draw_key(seed: Any = None) -> jax.Array:

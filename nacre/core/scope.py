@@ -8,8 +8,10 @@ per thread, so models may be used from many threads at once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from nacre.core.held import Held
 
@@ -24,8 +26,8 @@ class _Local(threading.local):
     in_symbolic: bool = False
     masks_end_at_ops: bool = False
     forced_masks: bool | None = None
-    given: dict[int, Any] | None = None
-    reads: dict[int, Variable] | None = None
+    program: ProgramRun | None = None
+    turns: tuple[Any, ...] = ()
 
 
 _local = _Local()
@@ -33,6 +35,10 @@ _local = _Local()
 
 class StatelessScope:
     """Variable values live in this scope instead of in the variables.
+
+    Scopes nest: what the innermost does not hold is looked for in those around it. Keys that a
+    `SeedGenerator` gives out are counted in the scope that holds its state, so that code within
+    may be traced in a loop, a branch or a function of JAX.
 
     Args:
         state_mapping: Pairs (variable, value) to start from.
@@ -57,8 +63,10 @@ class StatelessScope:
         self.collect_losses = collect_losses
         self.initialize_variables = initialize_variables
         self.losses: list[Any] = []
+        self.outer: StatelessScope | None = None
         self._values: dict[int, Any] = {}
         self._variables: dict[int, Variable] = {}  # keeps the ids alive
+        self._draws: dict[int, int] = {}  # keys given out, by the id of the generator's state
         for variable, value in state_mapping or ():
             self._values[id(variable)] = value
             self._variables[id(variable)] = variable
@@ -70,20 +78,43 @@ class StatelessScope:
     def add_update(self, update: tuple[Variable, Any]) -> None:
         """Give a variable a new value within the scope."""
         variable, value = update
-        self._values[id(variable)] = value
-        self._variables[id(variable)] = variable
+        key = id(variable)
+        if key not in self._values and self.outer is None:
+            note_outside(variable, True)  # else its new value would be lost with the scope
+        self._values[key] = value
+        self._variables[key] = variable
+        self._draws.pop(key, None)
 
     def get_current_value(self, variable: Variable) -> Any:
         """The value within the scope, or None when it has none."""
-        return self._values.get(id(variable))
+        value = self._values.get(id(variable))
+        count = self._draws.get(id(variable))
+        if not count:
+            return value
+        return (variable.own_value() if value is None else value) + _counted(count)
+
+    def assigned(self) -> list[Variable]:
+        """The variables that have a value here."""
+        return [self._variables[key] for key in self._values]
 
     def __enter__(self) -> StatelessScope:
-        self._before = _local.stateless
+        self.outer = _local.stateless
         _local.stateless = self
         return self
 
-    def __exit__(self, *args: object) -> None:
-        _local.stateless = self._before
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        _local.stateless = self.outer
+        if self.outer is None and kind is None and self._draws:
+            self._advance_generators()
+
+    def _advance_generators(self) -> None:
+        """Let generators that no scope held go on behind the keys they gave out."""
+        if is_tracing_program() or _local.in_symbolic:
+            return  # their states become inputs of the program; or nothing was really drawn
+        for key, count in self._draws.items():
+            if key not in self._values:
+                variable = self._variables[key]
+                variable.assign(np.asarray(variable.own_value()) + _counted(count))
 
 
 def in_stateless_scope() -> bool:
@@ -91,34 +122,195 @@ def in_stateless_scope() -> bool:
     return _local.stateless is not None
 
 
+def outside_scopes() -> Held:
+    """Leave all scopes: variables are read and assigned themselves."""
+    return Held(_local, "stateless", None)
+
+
 def value_in_scopes(variable: Variable) -> Any:
-    """What the innermost scope holds for a variable, or a program was given for it, or None."""
+    """What the innermost scope that holds a variable has for it, or None."""
     scope = _local.stateless
-    value = None if scope is None else scope.get_current_value(variable)
-    if value is None and _local.given is not None:
-        value = _local.given.get(id(variable))
-    return value
+    while scope is not None:
+        value = scope.get_current_value(variable)
+        if value is not None:
+            return value
+        scope = scope.outer
+    return None
 
 
-def values_given(values: dict[int, Any]) -> Held:
-    """Values of variables, by their id, that are read where no scope holds them."""
-    return Held(_local, "given", values)
+class ProgramRun:
+    """One run of a program's Python: which variables it used that no scope holds.
+
+    Args:
+        is_traced: Whether it is traced; else it runs with real values, and what it reads need not
+            be handed in.
+    """
+
+    __slots__ = ("is_traced", "outside")
+
+    def __init__(self, is_traced: bool) -> None:
+        self.is_traced = is_traced
+        self.outside: dict[int, Variable] = {}
 
 
-def reads_noted(reads: dict[int, Variable]) -> Held:
-    """Note in `reads` the variables that are read and for which there is no other value."""
-    return Held(_local, "reads", reads)
+def running_program(run: ProgramRun) -> Held:
+    """The code within is a program's."""
+    return Held(_local, "program", run)
 
 
-def note_read(variable: Variable) -> None:
-    """A variable that no scope holds was read."""
-    if _local.reads is not None:
-        _local.reads[id(variable)] = variable
+def is_tracing_program() -> bool:
+    """True while one of nacre's own programs is traced."""
+    return _local.program is not None and _local.program.is_traced
+
+
+def note_outside(variable: Variable, is_assigned: bool = False) -> None:
+    """A variable that no scope holds was read or assigned."""
+    run = _local.program
+    if run is not None and (is_assigned or run.is_traced):
+        run.outside[id(variable)] = variable
 
 
 def get_stateless_scope() -> StatelessScope | None:
     """The innermost `StatelessScope`, or None."""
     return _local.stateless
+
+
+# ------------------------------------------------------------------ random numbers and loops
+
+
+def next_key_data(state: Variable) -> Any:
+    """The next key of a generator whose state is read in a scope: uint32 of shape (2,).
+
+    The state itself is only read: it may be traced outside of the loop, or of the user's own
+    function of JAX, that draws here. The scope that holds it counts, and gives the state behind
+    the last key. In the body of a loop the number of the turn is mixed in.
+    """
+    scope = _local.stateless
+    assert scope is not None
+    while id(state) not in scope._values and scope.outer is not None:
+        scope = scope.outer
+    key = id(state)
+    base = scope._values.get(key)
+    if base is None:
+        note_outside(state)
+        base = state.own_value()
+        scope._variables[key] = state
+    count = scope._draws.get(key, 0)
+    scope._draws[key] = count + 1
+    data = base + _counted(count) if count else base
+    for turn in _local.turns:
+        data = _folded(data, turn)
+    return data
+
+
+def _counted(count: int) -> np.ndarray:
+    return np.array([0, count], dtype="uint32")
+
+
+def _folded(data: Any, turn: Any) -> Any:
+    import jax
+
+    key = jax.random.wrap_key_data(jax.numpy.asarray(data), impl="threefry2x32")
+    return jax.random.key_data(jax.random.fold_in(key, turn))
+
+
+class Body:
+    """The body of a loop, or the branches of a condition, run as functions without side effects.
+
+    What it assigns to variables is handed out, and keys drawn in it are fresh in every turn.
+
+    Args:
+        variables: What it assigns, as far as it is known; see `found`.
+
+    Example:
+        >>> from nacre.core.variable import Variable
+        >>> v = Variable(1.0)
+        >>> with Body([v]) as body, body.turn(0, [3.0]) as new:
+        ...     _ = v.assign(v.value + 1.0)
+        >>> float(body.values(new)[0]), float(v.value)
+        (4.0, 1.0)
+    """
+
+    def __init__(self, variables: list[Variable]) -> None:
+        self.variables = variables
+        self.found: dict[int, Variable] = {}
+        self._own: StatelessScope | None = None
+        self._start: list[dict[int, int]] = []
+        self._high: list[dict[int, int]] = []
+
+    def __enter__(self) -> Body:
+        if _local.stateless is None:
+            self._own = StatelessScope()
+            self._own.__enter__()
+        self._start = [dict(scope._draws) for scope in _scopes()]
+        self._high = [dict(draws) for draws in self._start]
+        return self
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self._set_draws(self._high)
+        if self._own is not None:
+            self._own.__exit__(kind, error, traceback)
+            if kind is None:  # nobody's scope: what was assigned belongs in the variables
+                for variable in self._own.assigned():
+                    variable.assign(self._own.get_current_value(variable))
+
+    def forget_draws(self) -> None:
+        """The body is going to be traced anew: keys it drew count as not given out."""
+        self._high = [dict(draws) for draws in self._start]
+
+    def turn(self, number: Any, values: Sequence[Any]) -> _Turn:
+        """One run of the body.
+
+        Args:
+            number: What tells it from the other turns; None for a branch, which runs once.
+            values: The values of `variables`.
+        """
+        return _Turn(self, number, values)
+
+    def values(self, scope: StatelessScope) -> list[Any]:
+        """What the variables are at the end of a turn."""
+        return [scope.get_current_value(variable) for variable in self.variables]
+
+    def _set_draws(self, draws: list[dict[int, int]]) -> None:
+        for scope, counts in zip(_scopes(), draws, strict=True):
+            scope._draws = dict(counts)
+
+    def _note_draws(self) -> None:
+        # JAX may trace a body more than once, or run it once a turn: the count is the same.
+        for scope, counts in zip(_scopes(), self._high, strict=True):
+            for key, count in scope._draws.items():
+                counts[key] = max(count, counts.get(key, 0))
+
+
+class _Turn:
+    def __init__(self, body: Body, number: Any, values: Sequence[Any]) -> None:
+        self._body, self._number = body, number
+        self._scope = StatelessScope(zip(body.variables, values, strict=True))
+
+    def __enter__(self) -> StatelessScope:
+        self._body._set_draws(self._body._start)
+        self._turns = _local.turns
+        if self._number is not None:
+            _local.turns = (*self._turns, self._number)
+        outer = _local.stateless
+        assert outer is not None
+        self._scope.collect_losses = outer.collect_losses
+        return self._scope.__enter__()
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self._scope.__exit__(kind, error, traceback)
+        _local.turns = self._turns
+        self._body._note_draws()
+        known = {id(variable) for variable in self._body.variables}
+        self._body.found.update({id(v): v for v in self._scope.assigned() if id(v) not in known})
+
+
+def _scopes() -> list[StatelessScope]:
+    found, scope = [], _local.stateless
+    while scope is not None:
+        found.append(scope)
+        scope = scope.outer
+    return found
 
 
 class CallContext:

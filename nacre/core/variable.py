@@ -7,6 +7,7 @@ becomes a pure function without being rewritten.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import safety
+from nacre.core.changes import note_change
 from nacre.core.dtypes import host_dtype, is_float, standardize_dtype, use_64_bits
 from nacre.core.errors import (
     ArgumentError,
@@ -33,7 +35,8 @@ from nacre.core.scope import (
     autocast_dtype,
     get_stateless_scope,
     in_symbolic_scope,
-    note_read,
+    note_outside,
+    outside_scopes,
     value_in_scopes,
 )
 from nacre.core.tracing import is_tracer
@@ -69,6 +72,36 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
     return tuple(sizes)
 
 
+class Hold:
+    """A training that is under way: its variables' newest values may be in none of them.
+
+    Args:
+        thread: The thread that trains.
+        settle: Puts the newest values into the variables.
+    """
+
+    __slots__ = ("lock", "settle", "thread")
+
+    def __init__(self, thread: int, settle: Callable[[], None]) -> None:
+        self.lock = threading.RLock()
+        self.thread = thread
+        self.settle = settle
+
+    def value_of(self, variable: Variable, is_kept: bool = True) -> Any:
+        """A variable's array as the last step left it.
+
+        Args:
+            variable: One that is held.
+            is_kept: Whether somebody keeps it, so that it must not be given away to later steps.
+        """
+        with self.lock:
+            self.settle()
+            if is_kept or self.thread != threading.get_ident():
+                variable._was_read = True
+            value = variable._value
+            return variable._to_device(value) if isinstance(value, np.ndarray) else value
+
+
 def private_copy(value: jax.Array) -> jax.Array:
     """A copy of an array that nobody else holds.
 
@@ -80,6 +113,19 @@ def private_copy(value: jax.Array) -> jax.Array:
         # Not bound to a device: a program compiled for the original serves the copy too.
         return jax.device_put(np.array(value))
     return jnp.array(value, copy=True)
+
+
+_flags_version = [0]
+
+
+def trainable_flags_version() -> int:
+    """A number that changes whenever a `trainable` flag is set."""
+    return _flags_version[0]
+
+
+def note_trainable_change() -> None:
+    """Say that a `trainable` flag was set."""
+    _flags_version[0] += 1
 
 
 class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
@@ -106,6 +152,8 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         array([2., 3.], dtype=float32)
     """
 
+    is_view = False  # whether it reads like a variable, but other variables are behind it
+
     def __init__(
         self,
         initializer: Any,
@@ -127,14 +175,15 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         self.name = name
         path = current_path()
         self.path = f"{path}/{name}" if path else name
-        self.trainable = bool(trainable)
+        self._trainable = bool(trainable)
         self.autocast = bool(autocast)
         self.aggregation = aggregation
         self.synchronization = synchronization
-        self.regularizer: Callable[[Any], Any] | None = None
-        self.constraint: Callable[[Any], Any] | None = None
+        self._regularizer: Callable[[Any], Any] | None = None
+        self._constraint: Callable[[Any], Any] | None = None
         self.overwrite_with_gradient = False
-        self._was_read = False  # since the training loop last put its array here
+        self._was_read = False  # since a program last committed its array here
+        self.hold: Hold | None = None  # of the training whose variable it is just now
         if not self._waits(initializer, shape, dtype):
             self._value: Any = self._first_value(initializer, shape, dtype)
             self._dtype = standardize_dtype(self._value.dtype)
@@ -179,7 +228,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         # values are real arrays all the same.
         if isinstance(initializer, str):
             initializer = _named_initializer(initializer, f"Variable '{self.name}'")
-        with jax.ensure_compile_time_eval():
+        with jax.ensure_compile_time_eval(), outside_scopes():
             if callable(initializer):
                 if shape is None:
                     raise ArgumentError(
@@ -230,6 +279,41 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                 return value.astype(dtype)
         return value
 
+    @property
+    def trainable(self) -> bool:
+        """Whether the optimizer changes it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        note_trainable_change()
+
+    @property
+    def regularizer(self) -> Callable[[Any], Any] | None:
+        """The penalty on its value that training adds to the loss."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: Callable[[Any], Any] | None) -> None:
+        self._regularizer = value
+        note_change()
+
+    @property
+    def constraint(self) -> Callable[[Any], Any] | None:
+        """What the optimizer applies to it after each update."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value: Callable[[Any], Any] | None) -> None:
+        self._constraint = value
+        note_change()
+
+    @property
+    def raw_value(self) -> jax.Array:
+        """The current value in the variable's own dtype, whatever the compute dtype is here."""
+        return self._raw(notes=True)
+
     def _to_device(self, value: np.ndarray) -> jax.Array:
         with jax.ensure_compile_time_eval():
             # The array is private to this variable, so the device may look into its memory.
@@ -268,7 +352,13 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
             )
         else:
             # A private copy, as in the constructor.
-            self._value = private_copy(value) if isinstance(value, jax.Array) else value.copy()
+            own = private_copy(value) if isinstance(value, jax.Array) else value.copy()
+            if self.hold is not None:  # its newest values would come over this one
+                with self.hold.lock:
+                    self.hold.settle()
+                    self._value = own
+            else:
+                self._value = own
         return value
 
     def assign_add(self, value: Any) -> Any:
@@ -283,41 +373,49 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         """The value without autocasting; `notes` tells a program being traced of it."""
         value = value_in_scopes(self)
         if value is None:
-            self._was_read = True
             if notes:
-                note_read(self)
-            value = self._value
-            if isinstance(value, np.ndarray):
-                value = self._to_device(value)
+                note_outside(self)
+            value = self.own_value()
         return value
+
+    def own_value(self) -> jax.Array:
+        """The array, which somebody is going to keep: see `donate`."""
+        # In this order: a training that begins meanwhile sets its hold, then looks for readers.
+        self._was_read = True
+        value = self._value
+        if self.hold is not None:
+            value = self.hold.value_of(self)
+        return self._to_device(value) if isinstance(value, np.ndarray) else value
 
     def _raw_on_host(self) -> jax.Array:
         """The same with numbers, also where only shapes are being found."""
         self._settled()
         return self._raw()
 
-    def lend(self) -> Any:
-        """The array for a program that will overwrite it, private to that program.
+    def donate(self) -> Any:
+        """The array for a program that overwrites it.
 
-        The training step gives its input arrays back to XLA. An array somebody may have read since
-        the last `take_back` is copied first, so that nobody is left with a deleted array.
+        XLA may delete it. An array that somebody may have kept since the last `commit` is copied
+        first, so that nobody is left with a deleted one.
         """
         value = self._value
         if isinstance(value, np.ndarray):
             return jax.device_put(value)
         return private_copy(value) if self._was_read else value
 
-    def peek(self) -> Any:
+    def borrow(self) -> Any:
         """The array for a program that only reads it and gives nobody else a reference."""
+        if self.hold is not None:
+            return self.hold.value_of(self, is_kept=False)
         value = self._value
         return self._to_device(value) if isinstance(value, np.ndarray) else value
 
-    def holds(self, value: Any) -> bool:
+    def is_holding(self, value: Any) -> bool:
         """Whether this very array is the value: nobody set another since."""
         return self._value is value
 
-    def take_back(self, value: Any) -> None:
-        """Receive the array a program made for this variable (shape and dtype are its word)."""
+    def commit(self, value: Any) -> None:
+        """Make the array a program returned the value (shape and dtype are the program's word)."""
         self._value = value
         self._was_read = False
 

@@ -8,13 +8,14 @@ from typing import Any, Self
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.changes import Versioned
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import is_builtin
 from nacre.core.safety import reads_config
 
 
-class Initializer:
+class Initializer(Versioned):
     """A rule that gives the first value of a variable.
 
     Subclasses write `__call__(self, shape, dtype=None)`, and `get_config` when they have arguments.

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from nacre.core import tree
 from nacre.core.absence import samples_absent
+from nacre.core.changes import Versioned
 from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, message
 from nacre.core.names import to_snake_case
@@ -22,7 +23,7 @@ from nacre.losses.checking import as_array, check_given_labels, real, returned_n
 from nacre.losses.reduction import both_masks, reduce_values, standardize_reduction
 
 
-class Loss:
+class Loss(Versioned):
     """A quantity training makes small.
 
     Subclasses write `call(self, y_true, y_pred)`, which gives one value per sample (and step);

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import tree
+from nacre.core.changes import Versioned
 from nacre.core.errors import ArgumentError, message, unknown_name
 from nacre.core.names import free_name, name_scope, to_snake_case
 from nacre.core.policies import DTypePolicy, get_policy
@@ -35,7 +36,7 @@ def _first_value(initializer: Any) -> Any:
 _MADE = itertools.count()
 
 
-class Metric:
+class Metric(Versioned):
     """A quantity gathered over batches.
 
     Subclasses make variables with `add_variable` in `__init__`, change them in `update_state` and
@@ -66,6 +67,8 @@ class Metric:
         2.0
     """
 
+    __slots__ = ("_metrics", "_variables")
+
     _config_module = "keras.metrics"
     _config_class_name = "Metric"
     direction: str | None = None
@@ -93,9 +96,15 @@ class Metric:
         return f"metric '{self.name}'"
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_metrics" in self.__dict__ and "_variables" in self.__dict__:
+        if name not in Metric.__slots__ and hasattr(self, "_variables"):
             self._track(value)
-        object.__setattr__(self, name, value)
+        super().__setattr__(name, value)
+
+    def _structure(self) -> tuple[Any, ...]:
+        return (*self._variables, *self._metrics)
+
+    def _held(self) -> list[Metric]:
+        return self._metrics
 
     def _track(self, value: Any) -> None:
         """Own a variable or a metric, or those in a list, tuple, set or dict."""
@@ -146,9 +155,9 @@ class Metric:
     @property
     def variables(self) -> list[Variable]:
         """All variables, those of metrics within included."""
-        for name, value in vars(self).items():
+        for value in vars(self).values():
             # What a list was given after it became an attribute.
-            if isinstance(value, list | dict | set) and name not in ("_metrics", "_variables"):
+            if isinstance(value, list | dict | set):
                 self._track(value)
         found = list(self._variables)
         for metric in self._metrics:

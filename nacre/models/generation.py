@@ -19,11 +19,14 @@ from jax import lax
 
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.program import CallProgram, settings_key
 from nacre.core.random import draw_key
+from nacre.core.state import State
 from nacre.layers.transformer import beam_step, sample_tokens
 from nacre.layers.transformer.decoding import DecodingState, decoding
 from nacre.models import generation_graph
 from nacre.models.model import Model
+from nacre.training.model_programs import programs_of
 
 _WHO = "generate"
 
@@ -189,52 +192,36 @@ def _steps(model: Any, max_length: int) -> int:
 # ------------------------------------------------------------------------------- the program
 
 
-class _Programs:
-    """The compiled programs of one model, and the variables they take."""
-
-    def __init__(self, variables: list[Any]) -> None:
-        self.variables = variables
-        self.by_settings: dict[Settings, Callable[..., Any]] = {}
-
-
-def _programs_of(model: Any) -> _Programs:
-    if not isinstance(model, Model):
-        return _Programs([])
-    variables = model.trainable_variables + model.non_trainable_variables
-    kept = model.__dict__.get("_generate_programs")
-    if kept is None or [id(v) for v in kept.variables] != [id(v) for v in variables]:
-        kept = _Programs(variables)
-        object.__setattr__(model, "_generate_programs", kept)
-    return kept
-
-
 def _run(
     model: Any, settings: Settings, tokens: Any, lengths: Any, key: Any, encoder_inputs: Any
 ) -> Any:
-    if isinstance(model, Model) and not model.built:
+    if not isinstance(model, Model):
+        program = CallProgram(_program(model, settings), State({}), name=_WHO)
+        return program.run(tokens, lengths, key, encoder_inputs)
+    if not model.built:
         model(tokens if encoder_inputs is None else [encoder_inputs, tokens])
-    programs = _programs_of(model)
-    program = programs.by_settings.get(settings)
-    if program is None:
-        program = jax.jit(_program(model, settings, programs.variables))
-        programs.by_settings[settings] = program
-    values = [variable.value for variable in programs.variables]
-    return program(values, tokens, lengths, key, encoder_inputs)
+    inventory = model._inventory()
+    kept_under = (_WHO, settings, inventory.token, inventory.lists().token, settings_key())
+    program = programs_of(model).get(
+        kept_under,
+        lambda: CallProgram(
+            _program(model, settings), State({"model": model.variables}), name=_WHO
+        ),
+    )
+    return program.run(tokens, lengths, key, encoder_inputs)
 
 
-def _program(model: Any, settings: Settings, variables: list[Any]) -> Callable[..., Any]:
-    """tokens, lengths -> tokens, as a pure function of the variables' values."""
+def _program(model: Any, settings: Settings) -> Callable[..., Any]:
+    """(tokens, lengths, key, encoder inputs) -> tokens."""
     loop = _beam_loop if settings.num_beams > 1 else _sampling_loop
     split = generation_graph.split_of(model) if settings.use_cache else None
 
-    def run(values: Any, tokens: Any, lengths: Any, key: Any, encoder_inputs: Any) -> Any:
+    def run(tokens: Any, lengths: Any, key: Any, encoder_inputs: Any) -> Any:
         if settings.num_beams > 1 and encoder_inputs is not None:
             encoder_inputs = _repeated(encoder_inputs, settings.num_beams)
-        mapping = list(zip(variables, values, strict=True))
         encoded = None
         if split is not None:
-            with scope.StatelessScope(mapping):
-                encoded = split.encode(model, encoder_inputs)
+            encoded = split.encode(model, encoder_inputs)
 
         def call(inputs: Any) -> Any:
             if split is not None:
@@ -242,7 +229,8 @@ def _program(model: Any, settings: Settings, variables: list[Any]) -> Callable[.
             return _called(model, inputs if encoder_inputs is None else [encoder_inputs, inputs])
 
         def predict(inputs: Any, state: DecodingState | None) -> Any:
-            with scope.StatelessScope(mapping):
+            # What a call changes (seeds, statistics) is its own: every token sees the same model.
+            with scope.StatelessScope():
                 if state is None:
                     outputs = call(inputs)
                 else:
@@ -256,11 +244,7 @@ def _program(model: Any, settings: Settings, variables: list[Any]) -> Callable[.
 
 
 def _called(model: Any, inputs: Any) -> Any:
-    return (
-        model._call_now((inputs,), {"training": False})
-        if isinstance(model, Model)
-        else model(inputs)
-    )
+    return model._call_now(inputs, training=False) if isinstance(model, Model) else model(inputs)
 
 
 def _repeated(values: Any, count: int) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import History, KerasTensor, Node
+from nacre.layers.base.inventory import is_own_value
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.input_layer import InputLayer
 
@@ -158,6 +159,17 @@ class Graph:
                     "Pass name='...' to one of them.",
                 )
             )
+
+    @property
+    def is_own(self) -> bool:
+        """Whether no op in it runs a function of the user's."""
+        calls = [op for op in self.operations if not isinstance(op, Layer)]
+        own = all(is_own_value(op.attributes) for op in calls)
+        return own and all(
+            is_own_value(tree.flatten((node.args, node.kwargs)))
+            for node in self.nodes
+            if not isinstance(node.operation, Layer)
+        )
 
     @property
     def layers(self) -> list[Layer]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre import ops
-from nacre.core import scope, tree
+from nacre.core import changes, scope, tree
 from nacre.core.dtypes import device_dtype, is_float
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, nearest
 from nacre.core.host_arrays import plain_array, warn_of_rounded_integers
@@ -19,7 +19,6 @@ from nacre.core.interop import has_array_protocol, is_foreign_array, to_numpy_if
 from nacre.core.strings import HostString, Staged, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
-from nacre.layers.base import tracking
 from nacre.layers.base.input_spec import plain_sizes
 from nacre.layers.base.masking import without_absent
 from nacre.models.graph import Graph
@@ -71,7 +70,7 @@ def attach_losses(model: Model, losses: list[KerasTensor]) -> None:
         )
     model._graph = Graph(graph.input_structure, graph.output_structure, [*graph.losses, *losses])
     model._graph_layers = model._graph.layers
-    tracking.note_change()
+    changes.note_change()
     model._forget_programs()
 
 

@@ -21,7 +21,6 @@ from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.strings import HostString, Staged, Text, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.data.rows import arrays_of_lists
-from nacre.layers.base import tracking
 from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.host_layer import (
     AllRecorded,
@@ -274,11 +273,7 @@ def stage_for(model: Model, x: Any, who: str) -> HostStage | None:
 
 
 def _holds_host_layers(model: Model) -> bool:
-    epoch, found = model.__dict__.get("_host_layers", (None, False))
-    if epoch != tracking.structure_epoch():
-        found = any(isinstance(layer, HostLayer) for layer in model._flatten_layers())
-        model.__dict__["_host_layers"] = tracking.structure_epoch(), found
-    return found
+    return any(isinstance(layer, HostLayer) for layer in model._inventory().layers)
 
 
 def _comes_late(who: str, layer: Layer) -> ArgumentError:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nacre.core import scope, tree
+from nacre.core import changes, scope, tree
 from nacre.core.errors import listed, message
 from nacre.core.registry import is_builtin
 from nacre.core.shape_inference import infer
 from nacre.core.symbolic import KerasTensor
 from nacre.core.warning import warn
-from nacre.layers.base import calling, tracking
+from nacre.layers.base import calling
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.embedding import Embedding
 from nacre.layers.core.masking import Masking
@@ -40,7 +40,7 @@ def set_end_at_ops(model: Model, ends: bool) -> None:
             for node in part._graph.nodes if part._graph is not None else ():
                 node.masks_end_at_ops = ends
             part._forget_programs()
-    tracking.note_change()
+    changes.note_change()
 
 
 def has_no_place_in_config(model: Any) -> bool:
@@ -71,13 +71,13 @@ def tell_kept(model: Any, who: str) -> None:
 
 def tell_other_numbers(model: Any, who: str) -> None:
     """Warn once where Keras will count padded steps that the model leaves out."""
-    if not isinstance(model, Model) or model.__dict__.get("_told_of_masks"):
+    if not isinstance(model, Model) or model._told_of_masks:
         return
     if model._graph is None:
         return  # what a class of the user's computes in Keras is in no file
     places = _changed(model, compare_with=True)
     if places:
-        object.__setattr__(model, "_told_of_masks", True)
+        model._told_of_masks = True
         warn(
             message(
                 who,

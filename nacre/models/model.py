@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
 
-import jax
-
 from nacre.core import scope, tree
 from nacre.core.errors import (
     ArgumentError,
@@ -24,12 +22,11 @@ from nacre.core.safety import reads_config
 from nacre.core.strings import Staged, is_text
 from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.traceback import boundary
-from nacre.core.tracing import is_tracing
 from nacre.layers.base import adapting, calling
+from nacre.layers.base.compiled import call_compiled, runs_compiled, takes_arrays
 from nacre.layers.base.keywords import FunctionalKeywords, SubclassKeywords
 from nacre.layers.base.layer import Layer
 from nacre.models import doors
-from nacre.models.compiled_call import CallCache, call_compiled, can_compile
 from nacre.models.explain_masks import MaskReport, explain_masks
 from nacre.models.graph import Graph
 from nacre.models.graph_calls import (
@@ -47,7 +44,6 @@ from nacre.models.host_stage import is_late, replay, stage_for, staged_arguments
 from nacre.models.index_checks import check_indices, readers_of
 from nacre.models.summary import print_summary
 from nacre.models.trainable import Trainable
-from nacre.training.compile import CompiledTraining
 
 if TYPE_CHECKING:
     from nacre.layers.base.call_types import LayerList, SomeLayer
@@ -77,6 +73,32 @@ class Model(Trainable):
     _functional_class: type[Model]
     _takes_strings = True
     _casts_inputs = False  # the layers within do, each for itself
+
+    __slots__ = (
+        "_graph",
+        "_graph_layers",
+        "_masks_end_at_ops",
+        "_nested_inputs",
+        "_nested_outputs",
+        "_string_inputs",
+        "_told_of_masks",
+    )
+
+    def _note_new(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super()._note_new(args, kwargs)
+        self._graph: Graph | None = None
+        self._graph_layers: list[Layer] = []
+        self._masks_end_at_ops = False  # see mask_flow.py
+        self._nested_inputs: Any = None
+        self._nested_outputs: Any = None
+        self._string_inputs: Any = None  # 'string' or None for each input a call was given
+        self._told_of_masks = False
+
+    def _structure(self) -> tuple[Any, ...]:
+        return (*super()._structure(), self._graph, self._masks_end_at_ops)
+
+    def _graph_is_own(self) -> bool:
+        return self._graph is None or self._graph.is_own
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
@@ -114,17 +136,6 @@ class Model(Trainable):
             )
         super().__init__(**kwargs)
         self.supports_masking = True
-        self._graph: Graph | None = None
-        self._graph_layers: list[Layer] = []
-        self._nested_inputs: Any = None
-        self._nested_outputs: Any = None
-        self._masks_end_at_ops = False  # see mask_flow.py
-        self._string_inputs: Any = None  # 'string' or None for each input a call was given
-        self._trainer: CompiledTraining | None = None
-        self._call_plan = CallCache()
-        self.compiled = False
-        self.stop_training = False
-        self.history: Any = None
         if outputs is not _NOT_GIVEN:
             attach_graph(self, inputs, outputs)
 
@@ -240,24 +251,15 @@ class Model(Trainable):
         if args and scope.call_context() is None:
             args = (host_inputs(self, args[0]), *args[1:])
         if (
-            self._built
-            and scope.call_context() is None
-            and scope.get_stateless_scope() is None
-            and not any_symbolic(args, kwargs)
+            not any_symbolic(args, kwargs)
             and not self._runs_eagerly()
-            and not is_tracing()
-            and can_compile(staged := staged_arguments(self, args), kwargs)
+            and runs_compiled(self)
+            and takes_arrays(staged := staged_arguments(self, args), kwargs)
         ):
             if PROCESS.parent:
                 refuse_after_fork(self._who())
             self._check_indices_of(args[0])
-            try:
-                return call_compiled(self, self._call_plan, staged, kwargs)
-            except jax.errors.JAXTypeError as error:
-                # Python code of the user's that needs real values: run it as it is from now on.
-                if not _needs_values(error):
-                    raise
-                object.__setattr__(self, "_eager_only", True)
+            return call_compiled(self, self._call_now, staged, kwargs)
         return super().__call__(*args, **kwargs)
 
     def _standardize_inputs(self, inputs: Any) -> list[Any]:
@@ -324,11 +326,11 @@ class Model(Trainable):
             return super().compute_output_spec(*args, **kwargs)
 
     def _runs_eagerly(self) -> bool:
-        if self.__dict__.get("_eager_only") or is_late(self):
+        if is_late(self):
             return True
         return self._trainer is not None and self._trainer.run_eagerly
 
-    def _call_now(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _call_now(self, *args: Any, **kwargs: Any) -> Any:
         """The plain call, without looking for a compiled program."""
         if args and isinstance(args[0], Staged):
             return replay(super().__call__, args, kwargs)
@@ -336,10 +338,8 @@ class Model(Trainable):
 
     def _forget_programs(self) -> None:
         """Drop compiled programs after a change they cannot know of."""
-        object.__setattr__(self, "_call_plan", CallCache())
-        self.__dict__.pop("_predict_programs", None)
-        if self._trainer is not None:
-            self._trainer.forget_programs()
+        if self._programs is not None:
+            self._programs.clear()
 
     @any_arguments
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
@@ -360,7 +360,7 @@ class Model(Trainable):
         shapes = kwargs if input_shape is None else input_shape
         if not shapes and shapes != ():
             return
-        object.__setattr__(self, "_building", True)
+        self._building = True
         self.built = True
         tensors = calling.tensors_for(shapes, self.compute_dtype)
         try:
@@ -576,16 +576,6 @@ class Model(Trainable):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
         return doors.rebuild_from_bytes(doors.to_bytes(self))
-
-
-def _needs_values(error: Exception) -> bool:
-    kinds = (
-        jax.errors.ConcretizationTypeError,
-        jax.errors.TracerArrayConversionError,
-        jax.errors.TracerBoolConversionError,
-        jax.errors.TracerIntegerConversionError,
-    )
-    return isinstance(error, kinds)
 
 
 __all__ = ["Model"]

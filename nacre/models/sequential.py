@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
-from nacre.core import identity, scope, tree
+from nacre.core import changes, identity, scope, tree
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.keywords import any_arguments
 from nacre.core.registry import deserialize_keras_object, plain_config, register
@@ -13,7 +13,6 @@ from nacre.core.safety import reads_config
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import standardize_shape
-from nacre.layers.base import tracking
 from nacre.layers.base.keywords import ModelKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.weights import own_scope
@@ -119,7 +118,7 @@ class Sequential(Model):
                     dtype = dtype or _input_dtype(layer)
                     self._layers.append(InputLayer(batch_shape=shape, dtype=dtype))
             self._layers.append(layer)
-        tracking.note_change()
+        changes.note_change()
         if rebuild:
             self._rebuild()
 
@@ -144,7 +143,7 @@ class Sequential(Model):
         if not self.layers:
             raise ArgumentError(message(self._who(), "there must be a layer to pop", "none"))
         layer = self._layers.pop()
-        tracking.note_change()
+        changes.note_change()
         if rebuild:
             self._rebuild()
         return layer

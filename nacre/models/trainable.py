@@ -16,7 +16,6 @@ from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
 from nacre.training import checks, evaluation, loop, prediction
 from nacre.training.compile import CompiledTraining, compile_config, compile_from_config
-from nacre.training.state import kept_in_training
 
 if TYPE_CHECKING:
     from nacre.callbacks.history import History
@@ -35,8 +34,21 @@ class OldCompileKeywords(TypedDict, total=False):
 class Trainable(Layer):
     """A layer that can be trained as a whole: what `Model` has over `Layer` for that."""
 
+    __slots__ = ("_trainer", "_training_lock", "compiled", "history", "stop_training")
+
     _trainer: CompiledTraining | None
     optimizer: Optimizer
+    compiled: bool
+    history: Any  # History, None before the first fit
+    stop_training: bool
+
+    def _note_new(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super()._note_new(args, kwargs)
+        self._trainer = None
+        self._training_lock = threading.RLock()
+        self.compiled = False
+        self.stop_training = False
+        self.history = None
 
     @boundary
     def compile(
@@ -189,7 +201,7 @@ class Trainable(Layer):
     @contextmanager
     def _training_alone(self, method: str) -> Iterator[None]:
         """Keep other threads from training this model; this one may, from a callback say."""
-        lock: threading.RLock = self.__dict__.setdefault("_training_lock", threading.RLock())
+        lock = self._training_lock
         if not lock.acquire(blocking=False):
             raise BusyError(
                 message(
@@ -199,17 +211,10 @@ class Trainable(Layer):
                     "Wait for it to end, or train a copy: nacre.models.clone_model(model).",
                 )
             )
-        before = self.__dict__.get("_training_thread")
-        self.__dict__["_training_thread"] = threading.get_ident()
         try:
             yield
         finally:
-            self.__dict__["_training_thread"] = before
             lock.release()
-
-    def _is_in_training(self) -> bool:
-        """Whether this thread is training this model, so that a callback of it is asking."""
-        return self.__dict__.get("_training_thread") == threading.get_ident()
 
     @computing_boundary
     def evaluate(
@@ -229,19 +234,18 @@ class Trainable(Layer):
         Called by a callback of a running `fit`, it leaves that training's metrics and statistics
         as they are; in Keras the epoch's metrics begin anew after it.
         """
-        with kept_in_training(self, "metrics", "other"):
-            return evaluation.evaluate(
-                self,
-                x,
-                y,
-                batch_size=batch_size,
-                verbose=verbose,
-                sample_weight=sample_weight,
-                steps=steps,
-                callbacks=callbacks,
-                return_dict=return_dict,
-                **kwargs,
-            )
+        return evaluation.evaluate(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            verbose=verbose,
+            sample_weight=sample_weight,
+            steps=steps,
+            callbacks=callbacks,
+            return_dict=return_dict,
+            **kwargs,
+        )
 
     @computing_boundary
     def predict(
@@ -274,8 +278,7 @@ class Trainable(Layer):
         return_dict: bool = False,
     ) -> Any:
         """One step of training on one batch; gives the loss and the metrics so far."""
-        # From a callback of a fit it is a step of its own: its metrics are not that epoch's.
-        with kept_in_training(self, "metrics"), self._training_alone("train_on_batch"):
+        with self._training_alone("train_on_batch"):
             return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     @computing_boundary
@@ -283,8 +286,7 @@ class Trainable(Layer):
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """The loss and the metrics on one batch."""
-        with kept_in_training(self, "metrics", "other"):
-            return evaluation.test_on_batch(self, x, y, sample_weight, return_dict)
+        return evaluation.test_on_batch(self, x, y, sample_weight, return_dict)
 
     @computing_boundary
     def predict_on_batch(self, x: Any) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from nacre.core import interop, tree
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.scope import Body
 from nacre.core.strings import HostString, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
@@ -177,7 +178,20 @@ def scan(
             message("scan", "unroll must be a bool or an int of 0 or more", repr(unroll))
         )
     _check_slices("scan", xs, length)
-    return jax.lax.scan(f, _structure(init), _structure(xs), length, reverse, unroll)
+    init, xs = _structure(init), _structure(xs)
+
+    def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
+        def step(carry: Any, x: Any) -> Any:
+            number, values, state = carry
+            with body.turn(number, values) as inner:
+                state, y = f(state, x)
+                return (number + 1, body.values(inner), state), y
+
+        carry = (jnp.int32(0), values, init)
+        (_, values, state), ys = jax.lax.scan(step, carry, xs, length, reverse, unroll)
+        return (state, ys), values
+
+    return _with_effects(run)
 
 
 @op(tensors=("elems",))
@@ -192,7 +206,7 @@ def associative_scan(
 def map(f: Callable[..., Any], xs: Any) -> Any:
     """`f` of each slice along the first axis, one after the other."""
     _check_slices("map", xs)
-    return jax.lax.map(f, _structure(xs))
+    return scan.op.function(lambda state, x: (state, f(x)), None, xs)[1]  # type: ignore[attr-defined]
 
 
 def _check_slices(who: str, xs: Any, length: int | None = None) -> None:
@@ -219,9 +233,27 @@ def _check_slices(who: str, xs: Any, length: int | None = None) -> None:
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
     """`function` of each slice along the first axis, all at once."""
     elements = _structure(elements)
-    if isinstance(elements, list | tuple):
-        return jax.vmap(lambda *items: function(type(elements)(items)))(*elements)
-    return jax.vmap(function)(elements)
+    _check_slices("vectorized_map", elements)
+    count = tree.flatten(elements)[0].shape[0]
+
+    def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
+        def one(number: Any, item: Any) -> Any:
+            with body.turn(number, values):
+                return function(item)
+
+        result = jax.vmap(one)(jnp.arange(count), elements)
+        if body.found:  # which element's value should stay?
+            raise ArgumentError(
+                message(
+                    "vectorized_map",
+                    "the function runs for all elements at once, so it cannot change a variable",
+                    f"an assignment to {next(iter(body.found.values())).path}",
+                    "Use ops.map or ops.scan, which take the elements one after the other.",
+                )
+            )
+        return result, values
+
+    return _with_effects(run)
 
 
 @op(tensors=("pred",))
@@ -229,11 +261,43 @@ def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) 
     """`true_fn()` or `false_fn()`, one of which is run."""
     if isinstance(pred, bool):
         return tree.map_structure(_number_as_array, true_fn() if pred else false_fn())
-    return jax.lax.cond(
-        array(pred).astype(bool).reshape(()),
-        lambda: _outputs(true_fn()),
-        lambda: _outputs(false_fn()),
-    )
+    is_true = array(pred).astype(bool).reshape(())
+
+    def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
+        return jax.lax.cond(is_true, *(_branch(body, values, f) for f in (true_fn, false_fn)))
+
+    return _with_effects(run)
+
+
+def _branch(body: Body, values: list[Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """A branch that also gives what the variables are after it."""
+
+    def branch(*operands: Any) -> tuple[Any, list[Any]]:
+        with body.turn(None, values) as inner:
+            outputs = _outputs(function(*operands))
+            return outputs, body.values(inner)
+
+    return branch
+
+
+def _with_effects(run: Callable[[Body, list[Any]], tuple[Any, list[Any]]]) -> Any:
+    """The result of a loop or a choice whose body may assign to variables and draw numbers.
+
+    Args:
+        run: (body, values of its variables) -> (result, their new values). It runs again where
+            the body turned out to assign to more variables than were handed in.
+    """
+    variables: list[Variable] = []
+    while True:
+        with Body(variables) as body:
+            result, values = run(body, [variable.raw_value for variable in variables])
+            if body.found:
+                variables = [*variables, *body.found.values()]
+                body.forget_draws()
+                continue
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        return result
 
 
 def _number_as_array(leaf: Any) -> Any:
@@ -249,7 +313,11 @@ def _outputs(value: Any) -> Any:
 def _switch(
     index: Tensor, operands: tuple[Any, ...], branches: Sequence[Callable[..., Any]]
 ) -> Any:
-    return jax.lax.switch(array(index), list(branches), *operands)
+    def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
+        ready = [_branch(body, values, branch) for branch in branches]
+        return jax.lax.switch(array(index), ready, *operands)
+
+    return _with_effects(run)
 
 
 def switch(index: Tensor, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
@@ -265,22 +333,28 @@ def while_loop(
     maximum_iterations: int | None = None,
 ) -> Any:
     """`body(*loop_vars)` again and again while `cond(*loop_vars)` holds."""
-    is_sequence = isinstance(loop_vars, list | tuple)
+    is_sequence, body_of = isinstance(loop_vars, list | tuple), body
     start = tuple(loop_vars) if is_sequence else (loop_vars,)
     start = _structure(start)
 
-    def holds(state: Any) -> Any:
-        count, values = state
-        result = jnp.asarray(cond(*values)).astype(bool)
-        return result if maximum_iterations is None else result & (count < maximum_iterations)
+    def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
+        def holds(carry: Any) -> Any:
+            count, variables, state = carry
+            with body.turn(count, variables):
+                result = jnp.asarray(cond(*state)).astype(bool)
+            return result if maximum_iterations is None else result & (count < maximum_iterations)
 
-    def turn(state: Any) -> Any:
-        count, values = state
-        new = body(*values)
-        new = tuple(new) if isinstance(new, list | tuple) else (new,)
-        return count + 1, _structure(new)
+        def turn(carry: Any) -> Any:
+            count, variables, state = carry
+            with body.turn(count, variables) as inner:
+                new = body_of(*state)
+                new = tuple(new) if isinstance(new, list | tuple) else (new,)
+                return count + 1, body.values(inner), _structure(new)
 
-    _, values = jax.lax.while_loop(holds, turn, (jnp.int32(0), start))
+        _, values, state = jax.lax.while_loop(holds, turn, (jnp.int32(0), values, start))
+        return state, values
+
+    values = _with_effects(run)
     if not is_sequence:
         return values[0]
     return list(values) if isinstance(loop_vars, list) else values
@@ -289,7 +363,19 @@ def while_loop(
 @op(tensors=("lower", "upper", "init_val"))
 def fori_loop(lower: Tensor, upper: Tensor, body_fun: Callable[..., Any], init_val: Any) -> Any:
     """`value = body_fun(i, value)` for i from `lower` to, not with, `upper`."""
-    return jax.lax.fori_loop(lower, upper, body_fun, _structure(init_val))
+    init_val = _structure(init_val)
+
+    def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
+        def turn(number: Any, carry: Any) -> Any:
+            values, state = carry
+            with body.turn(number, values) as inner:
+                state = body_fun(number, state)
+                return body.values(inner), state
+
+        values, state = jax.lax.fori_loop(lower, upper, turn, (values, init_val))
+        return state, values
+
+    return _with_effects(run)
 
 
 def vectorize(

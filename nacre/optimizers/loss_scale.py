@@ -82,7 +82,6 @@ class LossScaleOptimizer(Optimizer):
             self.build(variables)
             return
         self._trainable_variables = list(variables)
-        self._programs.clear()
         self.inner_optimizer.rebuild(variables)
 
     @property
@@ -110,10 +109,6 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.learning_rate = learning_rate
 
     lr = learning_rate
-
-    def trace_key(self) -> tuple[Any, ...]:
-        """Everything outside the arrays that a compiled step depends on."""
-        return super().trace_key(), self.inner_optimizer.trace_key()
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss times the present scale."""

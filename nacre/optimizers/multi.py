@@ -142,7 +142,6 @@ class MultiOptimizer(Optimizer):
             self.build(variables)
             return
         self._trainable_variables, self._parts = list(variables), []
-        self._programs.clear()
         self._share_out(variables)
         for optimizer, positions in self._parts:
             optimizer.rebuild([self._trainable_variables[i] for i in positions])
@@ -182,10 +181,6 @@ class MultiOptimizer(Optimizer):
         )
 
     lr = learning_rate
-
-    def trace_key(self) -> tuple[Any, ...]:
-        """Everything outside the arrays that a compiled step depends on."""
-        return super().trace_key(), *(optimizer.trace_key() for optimizer in self.optimizers)
 
     def _advance(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
         new = list(parameters)

@@ -18,12 +18,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from nacre.core.changes import Contents
 from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.names import auto_name, name_scope
+from nacre.core.program import CallProgram, Programs
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.safety import reads_config
 from nacre.core.scope import StatelessScope, in_stateless_scope
+from nacre.core.state import State
+from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers import gradients as clipping
@@ -134,7 +138,6 @@ class Optimizer(OptimizerVariables):
             gradient_accumulation_steps = int(gradient_accumulation_steps)
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._exclusions: list[str] = []
-        self._programs: dict[Any, Any] = {}
         with name_scope(self.name):
             self._iterations = self._own_scalar(0, "int32", "iteration")
             self._learning_rate = self._rate_holder(rate)
@@ -557,57 +560,32 @@ class Optimizer(OptimizerVariables):
             )
 
     def _apply_in_place(self, gradients: list[Any]) -> None:
-        own, trainable = self.variables, self._trainable_variables
-        old = [v.value for v in own], [v.value for v in trainable]
-        arrays = [*old[0], *old[1], *gradients]
-        if in_stateless_scope() or any(isinstance(a, jax.core.Tracer) for a in arrays):
-            new, state = self.stateless_apply(old[0], gradients, old[1])
-            for variable, value in zip(own + trainable, state + new, strict=True):
-                variable.assign(value)
+        is_traced = in_stateless_scope() or any(map(is_tracer, gradients))
+        # A function as learning rate may ask for the time of day: it runs at every step.
+        is_fixed = isinstance(self._learning_rate, Variable | LearningRateSchedule)
+        if is_traced or not is_fixed or self._has_own_update_step():
+            self._assign_step(gradients)
             return
-        program, changed = self._program([g is None for g in gradients])
-        results = program(old[0], [g for g in gradients if g is not None], old[1])
-        everything = own + trainable
-        for index, value in zip(changed, results, strict=True):
-            everything[index].take_back(value)
+        program = self._program([g is None for g in gradients])
+        program.run([g for g in gradients if g is not None])
 
-    def trace_key(self) -> tuple[Any, ...]:
-        """Everything outside the arrays that a compiled step depends on, hashable.
-
-        A program compiled from `stateless_apply` may be used again as long as this stays equal.
-        """
-        plain = tuple(
-            (key, value)
-            for key, value in vars(self).items()
-            if value is None or isinstance(value, bool | int | float | str)
+    def _assign_step(self, gradients: list[Any]) -> None:
+        """Apply gradients by assigning to the variables."""
+        own, trainable = self.variables, self._trainable_variables
+        new, state = self.stateless_apply(
+            [v.raw_value for v in own], gradients, [v.raw_value for v in trainable]
         )
-        constraints = tuple(id(v.constraint) for v in self._trainable_variables)
-        return plain, tuple(self._exclusions), id(self._learning_rate), constraints
+        for variable, value in zip(own + trainable, state + new, strict=True):
+            if value is not variable.raw_value:
+                variable.assign(value)
 
-    def rebuild(self, variables: Sequence[Variable]) -> None:
-        """Go on with other trainable variables; see `OptimizerVariables.rebuild`."""
-        super().rebuild(variables)
-        self._programs.clear()
-
-    def _program(self, is_missing: list[bool]) -> tuple[Callable[..., list[Any]], list[int]]:
-        """A compiled step for this pattern of gradients, and which values it returns."""
-        key = (self.trace_key(), tuple(is_missing))
-        if key not in self._programs:
-            changed: list[int] = []
-
-            def step(state: list[Any], given: list[Any], parameters: list[Any]) -> list[Any]:
-                remaining = iter(given)
-                gradients = [None if missing else next(remaining) for missing in is_missing]
-                new, new_state = self.stateless_apply(state, gradients, parameters)
-                before, after = state + parameters, new_state + new
-                # An array handed through unchanged must stay the variable's own.
-                changed[:] = [i for i, a in enumerate(after) if a is not before[i]]
-                return [after[i] for i in changed]
-
-            is_fixed = isinstance(self._learning_rate, Variable | LearningRateSchedule)
-            plain = not is_fixed or self._has_own_update_step()
-            self._programs[key] = (step if plain else jax.jit(step), changed)
-        return self._programs[key]
+    def _program(self, is_missing: list[bool]) -> Any:
+        """The compiled step in place for this pattern of gradients."""
+        if self._programs is None:
+            self._programs = Programs(), Contents()
+        programs, contents = self._programs
+        key = (contents.token([self]), tuple(is_missing))
+        return programs.get(key, lambda: _in_place(self, is_missing))
 
     def minimize(self, loss: Any, var_list: Sequence[Variable], tape: Any = None) -> Any:
         """Compute gradients of `loss` and apply them (tf.keras 2).
@@ -683,8 +661,18 @@ class Optimizer(OptimizerVariables):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_programs": {}}  # compiled programs cannot be copied
+
+def _in_place(optimizer: Optimizer, is_missing: list[bool]) -> CallProgram:
+    """A program that applies gradients to the optimizer's and the trainable variables."""
+    own, trainable = optimizer.variables, optimizer._trainable_variables
+
+    def step(given: list[Any]) -> None:
+        remaining = iter(given)
+        gradients = [None if missing else next(remaining) for missing in is_missing]
+        optimizer._assign_step(gradients)
+
+    state = State({"optimizer": own, "trainable": trainable})
+    return CallProgram(step, state, name=f"optimizer '{optimizer.name}'")
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

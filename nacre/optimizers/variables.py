@@ -8,8 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from nacre.core.changes import Contents, Versioned
 from nacre.core.errors import ArgumentError, NotBuiltError, WeightsMismatchError, message
 from nacre.core.names import name_scope
+from nacre.core.program import Programs
 from nacre.core.variable import Variable
 
 
@@ -28,15 +30,26 @@ def _ones(shape: Any, dtype: Any = None) -> np.ndarray:
 _FIRST_VALUES: dict[str, Callable[..., np.ndarray]] = {"zeros": _zeros, "ones": _ones}
 
 
-class OptimizerVariables:
+class OptimizerVariables(Versioned):
     """Makes, lists, saves and loads an optimizer's variables; `Optimizer` adds the mathematics.
 
     Args:
         name: Name of the optimizer, first part of the paths.
     """
 
+    __slots__ = (
+        "_accumulators",
+        "_averages",
+        "_number_before_build",
+        "_programs",
+        "_states",
+        "_trainable_variables",
+        "_variables",
+    )
+
     def __init__(self, name: str) -> None:
         self.name = name
+        self._programs: tuple[Programs, Contents] | None = None
         self.built = False
         self._variables: list[Variable] = []
         self._trainable_variables: list[Variable] = []
@@ -47,6 +60,18 @@ class OptimizerVariables:
 
     use_ema: bool = False
     gradient_accumulation_steps: int | None = None
+
+    def _structure(self) -> tuple[Any, ...]:
+        constraints = [variable.constraint for variable in self._trainable_variables]
+        return (*self._variables, *self._trainable_variables, *constraints)
+
+    def __getstate__(self) -> dict[str, Any]:
+        slots = {name: getattr(self, name) for name in OptimizerVariables.__slots__}
+        return {**vars(self), **slots, "_programs": None}  # compiled programs cannot be copied
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
 
     @property
     def variables(self) -> list[Variable]:

@@ -7,12 +7,13 @@ from typing import Any, Self, TypedDict, Unpack
 
 import jax.numpy as jnp
 
+from nacre.core.changes import Versioned
 from nacre.core.errors import ArgumentError, ShapeError, message, refuse_unknown
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 
 
-class Regularizer:
+class Regularizer(Versioned):
     """A rule that gives a scalar penalty for an array.
 
     Subclasses write `__call__(self, x)`, and `get_config` when they have arguments.

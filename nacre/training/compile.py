@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from nacre import losses, metrics, optimizers
 from nacre.core import tree
+from nacre.core.changes import Contents, Versioned
 from nacre.core.errors import (
     ArgumentError,
     LossInputError,
@@ -91,13 +92,14 @@ class CompiledTraining:
         self.outputs: list[Output] | None = None
         self._named_by_dict = False
         self.choices: list[str] = []
-        self.programs: dict[Any, Any] = {}
+        self._contents = Contents()
         self.has_trained = False  # whether the optimizer's variables are settled
         self._y_paths: list[Any] | None = None
 
-    def forget_programs(self) -> None:
-        """Drop compiled programs."""
-        self.programs.clear()
+    def contents_token(self, metrics: list[Metric]) -> int:
+        """A number for the present attributes of the losses, these metrics and the optimizer."""
+        given = [output.loss for output in self.outputs or ()] + metrics + [self.optimizer]
+        return self._contents.token([part for part in given if isinstance(part, Versioned)])
 
     # ------------------------------------------------------------ binding to outputs
 

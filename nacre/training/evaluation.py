@@ -12,19 +12,18 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.errors import DataError, message
-from nacre.core.open_program import OpenProgram
+from nacre.core.scope import StatelessScope
+from nacre.core.variable import private_copy
 from nacre.data.prefetch import prefetched
 from nacre.data.rows import sent
 from nacre.data.sources import ArraySource, BatchSource, used
 from nacre.training import pace, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.compile import CompiledTraining
-from nacre.training.programs import finisher, host_logs
-from nacre.training.state import State
-from nacre.training.step import custom_step, reports_itself, test_step
+from nacre.training.model_programs import evaluation_programs
+from nacre.training.programs import host_logs
+from nacre.training.state import CHANGING, State, Values
 from nacre.training.whole_steps import WholeSteps
-
-_CHANGING = ("other", "metrics")
 
 
 def evaluate(
@@ -90,22 +89,24 @@ class EvaluationRun:
         self._resident: Any = None
 
     def run(self, runner: CallbackList) -> dict[str, Any]:
-        """Go over the data once and report."""
-        model = self.model
-        model.reset_metrics()
-        self.state = State(model, None, model.metrics)
+        """Go over the data once and report.
+
+        Metrics and statistics are those of this run alone: they end in the model, unless the model
+        is in training, whose own they are then.
+        """
+        self.programs = evaluation_programs(self.model, self.trainer)
+        self.state = state = self.programs.state
         self.runner = runner
         runner.on_test_begin()
-        given = self.state.peek()
-        self.fixed = {n: v for n, v in given.items() if n not in _CHANGING}
-        self.values = {n: [v.lend() for v in self.state.groups[n]] for n in _CHANGING}
+        self.fixed = state.read(name for name in state.groups if name not in CHANGING)
+        self.values = _beginning(self.model, state)
         self.logs: Any = {}
         try:
             with WholeSteps() as self._whole:
                 try:
                     self._all_steps()
                 finally:
-                    self._whole.put(self._put_values)
+                    self._whole.put(lambda: state.commit_unless_held(self.values))
             logs = self._host_logs()
         except BaseException as reason:
             runner.end_early("on_test_end", reason)
@@ -127,11 +128,6 @@ class EvaluationRun:
                 self._dispatch_batch(self.source.pack(picked), step)
         else:
             self._arrays()
-
-    def _put_values(self) -> None:
-        for name in _CHANGING:
-            for variable, value in zip(self.state.groups[name], self.values[name], strict=True):
-                variable.take_back(value)
 
     def _run_program(self, program: Any, *arguments: Any) -> None:
         def keep(result: Any) -> None:
@@ -183,7 +179,7 @@ class EvaluationRun:
         hooks = self.runner.has_test_batch_hooks
         if hooks:
             self.runner.on_test_batch_begin(step)
-        program = self._program(("rows", rows), self.source.structure, rows)
+        program = self.programs.evaluate(self.source.structure, rows)
         self._run_program(program, arrays, np.int32(row), np.int32(count))
         self._tell(step + count, hooks)
 
@@ -193,7 +189,7 @@ class EvaluationRun:
             self.runner.on_test_batch_begin(step)
         leaves = tree.flatten(batch)
         rows = next(len(leaf) for leaf in leaves if leaf is not None)
-        program = self._program(("batch", rows), batch, rows)
+        program = self.programs.evaluate(batch, rows)
         self._run_program(program, sent(leaves), np.int32(0), np.int32(1))
         self._tell(step + 1, hooks)
 
@@ -205,72 +201,14 @@ class EvaluationRun:
     def _host_logs(self) -> dict[str, Any]:
         return host_logs(self.logs, self.trainer.report_names(self.model))
 
-    def _program(self, kind: Any, structure: Any, rows: int) -> Any:
-        eager = self.trainer.run_eagerly
-        shape = repr(tree.map_structure(lambda leaf: None if leaf is None else 0, structure))
-        key = ("test", self.state.key(), rows, shape, eager)
-        if key not in self.trainer.programs:
-            empty = tree.map_structure(lambda leaf: None if leaf is None else 0, structure)
-            self.trainer.programs[key] = _evaluation_program(
-                self.model, self.trainer, self.state, rows, empty, eager
-            )
-        return self.trainer.programs[key]
 
-
-def _evaluation_program(
-    model: Any, trainer: CompiledTraining, state: State, rows: int, structure: Any, eager: bool
-) -> Any:
-    """(changing values, fixed values, arrays, first row, count) -> (changing values, logs).
-
-    The weights stay out of the loop's carry, so they are not copied.
-    """
-    step = test_step(model, trainer, state)
-    custom = custom_step(model, "test_step") is not None
-    finish = finisher(model, trainer, state, custom)
-    keeps_logs = custom or reports_itself(model)
-
-    def run(values: Any, fixed: Any, arrays: list[Any], first_row: Any, count: Any) -> Any:
-        def batch_at(row: Any) -> Any:
-            cut = [
-                None if a is None else jax.lax.dynamic_slice_in_dim(a, row, rows) for a in arrays
-            ]
-            return tree.pack_sequence_as(structure, cut)
-
-        def body(index: Any, carry: Any) -> Any:
-            current, logs = carry
-            everything, _, new_logs = step({**fixed, **current}, batch_at(first_row + index * rows))
-            current = {n: everything[n] for n in _CHANGING}
-            return current, (_floats(new_logs) if keeps_logs else logs)
-
-        logs: dict[str, Any] = {}
-        if keeps_logs:
-            shapes = jax.eval_shape(
-                lambda: _floats(step({**fixed, **values}, batch_at(first_row))[2])
-            )
-            logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-        if eager:
-            for index in range(int(count)):
-                values, logs = body(index, (values, logs))
-        else:
-            from nacre.ops.kernels import placement
-
-            with placement.inside_loop():
-                values, logs = jax.lax.fori_loop(0, count, body, (values, logs))
-        return values, {**finish({**fixed, **values}), **logs}
-
-    if eager:
-
-        def run_eagerly(*arguments: Any) -> Any:
-            with jax.disable_jit():
-                return run(*arguments)
-
-        return run_eagerly
-    return OpenProgram(run, donated=True)
-
-
-def _floats(logs: dict[str, Any]) -> dict[str, Any]:
-    found = {k: v for k, v in logs.items() if not isinstance(v, dict)}
-    return {k: jnp.asarray(v, jnp.float32) for k, v in found.items()}
+def _beginning(model: Any, state: State) -> Values:
+    """The values an evaluation begins with, for a program to overwrite: metrics at their start."""
+    values = state.read(CHANGING)
+    with StatelessScope(state.pairs(values)) as inner:
+        model.reset_metrics()
+        now = {name: [inner.get_current_value(v) for v in state.groups[name]] for name in CHANGING}
+    return {name: [private_copy(jnp.asarray(value)) for value in now[name]] for name in now}
 
 
 def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:

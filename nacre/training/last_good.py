@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import NonFiniteError, message
+from nacre.core.state import OUTSIDE
 from nacre.core.variable import private_copy
 from nacre.training.state import State, Values
 
@@ -25,7 +26,8 @@ _BUDGET_BYTES = 2 << 30  # states larger than this are not copied
 _LEAST_SECONDS = 0.25  # between two copies; copying one takes at most a hundredth of it, or
 _SHARE = 0.01  # the time between grows until it does
 _BATCH_BYTES = 256 << 20  # batches that are remembered to run again
-_KEPT = ("trainable", "other", "optimizer")  # metrics do not decide whether a step is good
+# Metrics do not decide whether a step is good.
+_KEPT = ("trainable", "other", "optimizer", OUTSIDE)
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,8 @@ class LastGood:
         for ran in self._ran:
             for index in range(ran.count):
                 given = {**good, "metrics": metrics}
+                # What a program found outside only while it was traced has its present value.
+                given[OUTSIDE] = [*given[OUTSIDE], *values[OUTSIDE][len(given[OUTSIDE]) :]]
                 lent = {name: [_on_device(v) for v in given[name]] for name in values}
                 new, _, bad = ran.program(lent, *ran.arguments_of(index))
                 is_loss = int(bad) >= 0

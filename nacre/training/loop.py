@@ -37,11 +37,10 @@ from nacre.training.arguments import (
     whole_number,
 )
 from nacre.training.compile import CompiledTraining
-from nacre.training.kept_programs import KeptPrograms
 from nacre.training.last_good import LastGood, Ran, not_finite
+from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
-from nacre.training.state import State
 from nacre.training.weights import class_weights_for, weighed_batch, with_class_weights
 from nacre.training.whole_steps import WholeSteps
 
@@ -142,12 +141,15 @@ class TrainRun:
         y_pred = prepare.prepare(model, trainer, source, rows, training=True, who=who)
         by_class = class_weights_for(trainer, class_weight, y_pred, who)
         self.source = with_class_weights(source, by_class)
-        self.state = State(model, trainer.optimizer, model.metrics)
+        self._programs = training_programs(model, trainer)
+        self._flags = TrainableFlags(model)
+        self.state = self._programs.state
         self.values: Any = None
         self.background: ThreadPoolExecutor | None = None
         self._rest_ready: Future[Any] | None = None
+        self._rest_of: ModelPrograms | None = None  # what `_rest_ready` belongs to
         self.rng = host_generator(None)
-        self._programs = KeptPrograms(model, trainer, self.state)
+        self._resident: Any = None  # the arrays on the device, sent once a fit
         self._permutation: Any = None
         self._next_batch: int | None = None
         self._pending: list[tuple[int, Any]] = []
@@ -157,6 +159,7 @@ class TrainRun:
         self._has_run = False
         self._put: Any = None  # what was put into the variables last
         self._is_continued = False
+        self._hold: Any = None
         self._logs: Any = {}
         self._last_logs: dict[str, Any] = {}  # of the last epoch
         self._last_shown = 0.0
@@ -177,7 +180,7 @@ class TrainRun:
         self.model.stop_training = False
         self.runner, self.verbose = runner, verbose
         begun = time.perf_counter()
-        with self._whole:
+        with self._whole, self.state.held(self.who, self.sync) as self._hold:
             runner.on_train_begin()
             try:
                 self._run_epochs(epochs, held_out, validated)
@@ -197,7 +200,7 @@ class TrainRun:
         for epoch in epochs:
             model.reset_metrics()
             runner.on_epoch_begin(epoch)
-            self._programs.tell_changed_flags(self.who)
+            self._flags.tell_changes(self.who)
             self._last_logs = logs = self._one_epoch(epoch)
             if epoch == epochs[-1]:
                 self._check_last_weights()
@@ -278,7 +281,9 @@ class TrainRun:
 
     def _resident_epoch(self) -> None:
         """All rows are on the device; a dispatch runs as many steps as the pace says."""
-        arrays = self._programs.resident(self.source)
+        if self._resident is None:
+            self._resident = self.source.whole()
+        arrays = self._resident
         full, rest = divmod(self.source.num_rows, self.rows)
         for permutation, start, stop, done in self._stretches():
             order = jax.device_put(permutation)
@@ -323,7 +328,7 @@ class TrainRun:
 
         `are_new` says that the arrays are only there for these steps.
         """
-        program = self._programs.loop(self.source, self.rows)
+        program = self._current().loop(self.source.structure, self.rows)
         position = start
         while position < stop and not self._stopping():
             k = min(self._pace().next_count(), stop - position)
@@ -346,6 +351,11 @@ class TrainRun:
             self._pace().stop(k)
             position += k
 
+    def _current(self) -> ModelPrograms:
+        """The programs of the model as it is now: a callback may have set an attribute."""
+        self._programs = self._programs.now()
+        return self._programs
+
     def _stopping(self) -> bool:
         return self.model.stop_training
 
@@ -360,13 +370,15 @@ class TrainRun:
 
     def _start_background(self, arrays: list[Any], order: Any, rest: int) -> None:
         """Compile the program of the smaller last batch while full batches run."""
-        if self.background is not None or self._programs.has_rest(self.source, rest):
+        programs = self._current()
+        if self.background is not None or programs.has_rest(self.source.structure, rest):
             return
         shapes = jax.tree.map(
             lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), (self._values(), arrays, order)
         )
         self.background = ThreadPoolExecutor(1, thread_name_prefix="nacre-compile")
-        program = self._programs.rest(self.source, rest)
+        program = programs.rest(self.source.structure, rest)
+        self._rest_of = programs
         self._rest_ready = self.background.submit(
             lambda: program.compiled_for(*shapes, np.int32(0))
         )
@@ -375,8 +387,8 @@ class TrainRun:
         if self._stopping():
             return
         self._before(step)
-        program: Any = self._programs.rest(self.source, rest)
-        if self._rest_ready is not None:
+        program: Any = self._current().rest(self.source.structure, rest)
+        if self._rest_ready is not None and self._rest_of is self._programs:
             program = self._rest_ready.result()
         arguments = (arrays, order, np.int32(row))
         self._dispatch(Ran(program, lambda _: arguments, self._epoch, step, 1), arguments)
@@ -423,7 +435,7 @@ class TrainRun:
         for batch in batches:
             self._before(done)
             leaves = tree.flatten(batch)
-            program = self._programs.single(batch, self.trainer.run_eagerly)
+            program = self._current().single(batch)
             self._dispatch(_one_batch(program, leaves, self._epoch, done), (leaves,))
             done += 1
             self._look(done)
@@ -438,16 +450,17 @@ class TrainRun:
             # Whether callbacks changed anything since the last step, a learning rate or weights.
             put, self._put = self._put, None
             self._is_continued = put is not None and self.state.holds(put, LastGood.groups)
-            self.values = self.state.lend()
+            self.values = self.state.donate()
         return self.values
 
     def sync(self) -> None:
         """Put the newest values into the model's variables."""
-        if self.values is not None:
-            self._whole.put(self._put_values)
+        with self._hold.lock:
+            if self.values is not None:
+                self._whole.put(self._put_values)
 
     def _put_values(self) -> None:
-        self.state.take_back(self.values)
+        self.state.commit(self.values)
         self._put, self.values = self.values, None
 
     def _before(self, step: int) -> None:
@@ -464,14 +477,15 @@ class TrainRun:
             self._pending.append((ran.step, bad))
             self._last_good.remember(ran)
 
-        values = self._values()
-        if not self._last_good.before(values, self._is_continued):
-            self._not_finite(ran.step)
-            if self._stopping():
-                return
+        with self._hold.lock:  # another thread may ask for the last committed step
             values = self._values()
-        self._is_continued = True
-        self._whole.run(keep, ran.program, values, *arguments)
+            if not self._last_good.before(values, self._is_continued):
+                self._not_finite(ran.step)
+                if self._stopping():
+                    return
+                values = self._values()
+            self._is_continued = True
+            self._whole.run(keep, ran.program, values, *arguments)
 
     def _look(self, done: int, wait: bool = False, force: bool = False) -> None:
         """Check for losses that are no numbers, tell callbacks and the bar."""
@@ -509,7 +523,7 @@ class TrainRun:
         values = self.values
         if values is None and self._put is not None:
             # Not what was put: a callback that trained a step gave those arrays away.
-            values = self.state.peek()
+            values = self.state.read()
         if values is not None and not self._last_good.ends_well(values):
             self._not_finite((self.steps or 1) - 1)
 
@@ -590,17 +604,19 @@ def train_on_batch(
         by_class = class_weights_for(trainer, class_weight, y_pred, who)
         if by_class is not None:
             batch = weighed_batch(by_class, batch)
-    model.reset_metrics()
-    state = State(model, trainer.optimizer, model.metrics)
-    program = KeptPrograms(model, trainer, state).single(batch, trainer.run_eagerly)
-    logs: list[Any] = []
+    programs = training_programs(model, trainer)
+    state, logs = programs.state, []
+    # From a callback of a fit it is a step of its own: its metrics are not that epoch's.
+    is_within = any(v.hold is not None for v in state.groups["metrics"])
+    with state.held(who, lambda: None), WholeSteps() as whole:
+        kept = state.read(["metrics"] if is_within else [])
+        model.reset_metrics()
 
-    def put(result: Any) -> None:
-        state.take_back(result[0])
-        logs.append(result[1])
+        def put(result: Any) -> None:
+            state.commit({**result[0], **kept})
+            logs.append(result[1])
 
-    with WholeSteps() as whole:
-        whole.run(put, program, state.lend(), tree.flatten(batch))
+        whole.run(put, programs.single(batch), state.donate(), tree.flatten(batch))
     return evaluation.as_result(host_logs(logs[0], trainer.report_names(model)), return_dict)
 
 

@@ -14,16 +14,17 @@ import jax
 import numpy as np
 
 from nacre.callbacks.runner import CallbackList
-from nacre.core import scope, tree
+from nacre.core import tree
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, ShapeError, message
-from nacre.core.open_program import OpenProgram
+from nacre.core.program import CallProgram, settings_key
+from nacre.core.state import State
 from nacre.data.sources import ArraySource, standard_batch, used
-from nacre.layers.base import tracking
 from nacre.ops.kernels.placement import own_program
 from nacre.training import prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.gathering import Gathered, own_rows
+from nacre.training.model_programs import programs_of
 
 IN_FLIGHT = 4  # batches whose results are not fetched yet
 
@@ -195,9 +196,10 @@ def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> tup
             else np.concatenate([leaf, np.repeat(leaf[-1:], size - count, axis=0)])
             for leaf in given
         ]
-    program, variables, changed = _program(model, x)
+    program = _program(model, x)
+    state = program.state
     try:
-        outputs, updates = program([v.peek() for v in variables], leaves)
+        updates, outputs = program(state.read(), leaves)
     except ShapeError:
         if size == count:
             raise
@@ -206,10 +208,11 @@ def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> tup
     if size != count and any(np.shape(leaf)[:1] != (size,) for leaf in tree.flatten(outputs)):
         # Rows of the outputs are not those of the batch: nothing says which belong to padding.
         return _forward(model, x, given, count, count)
-    if size != count:
-        _refuse_padded_states(model, changed, count, size)
-    for variable, value in zip(changed, updates, strict=True):
-        variable.take_back(value)
+    if updates:
+        if size != count:
+            changed = [state.groups[name][i] for name in updates for i in updates[name]]
+            _refuse_padded_states(model, changed, count, size)
+        state.commit_updates(updates)
     return outputs, size
 
 
@@ -226,39 +229,28 @@ def _refuse_padded_states(model: Any, changed: list[Any], count: int, size: int)
         )
 
 
-def _program(model: Any, x: Any) -> tuple[Any, Any, Any]:
-    """The compiled forward pass for one structure of inputs, what it reads and what it changes.
+def _program(model: Any, x: Any) -> CallProgram:
+    """The compiled forward pass for one structure of inputs.
 
     Few models change anything while they predict: stateful recurrent layers carry their states from
     batch to batch.
     """
-    cache = model.__dict__.setdefault("_predict_programs", {})
-    key: Any = (
+    inventory = model._inventory()
+    structure_key = (
         None if not tree.is_nested(x) else repr(tree.map_structure(lambda leaf: leaf is None, x))
     )
-    found = cache.get(key)
-    epoch = tracking.structure_epoch()
-    if found is not None and found[3] == epoch:
-        return found[:3]
-    variables = model.variables
-    if found is not None and [id(v) for v in variables] == [id(v) for v in found[1]]:
-        cache[key] = (*found[:3], epoch)
-        return found[:3]
-    changed: list[Any] = []
+    key = ("predict", inventory.token, inventory.lists().token, settings_key(), structure_key)
+    return programs_of(model).get(key, lambda: _prediction_program(model, x))
+
+
+def _prediction_program(model: Any, x: Any) -> CallProgram:
     structure = tree.map_structure(lambda leaf: None if leaf is None else 0, x)
 
-    def run(values: list[Any], leaves: list[Any]) -> Any:
-        pairs = list(zip(variables, values, strict=True))
-        with scope.StatelessScope(pairs) as inner, own_program():
-            outputs = model(tree.pack_sequence_as(structure, leaves), training=False)
-            new = [(v, inner.get_current_value(v), old) for v, old in pairs]
-        moved = [(v, value) for v, value, old in new if value is not old]
-        changed[:] = [v for v, _ in moved]
-        return outputs, [value for _, value in moved]
+    def run(leaves: list[Any]) -> Any:
+        with own_program():
+            return model(tree.pack_sequence_as(structure, leaves), training=False)
 
-    program = OpenProgram(run)
-    cache[key] = (program, variables, changed, epoch)
-    return program, variables, changed
+    return CallProgram(run, State({"model": model.variables}), name="predict")
 
 
 def predict_on_batch(model: Any, x: Any) -> Any:

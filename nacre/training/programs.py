@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.open_program import OpenProgram
+from nacre.core.program import Program
+from nacre.core.scope import StatelessScope
 from nacre.ops.kernels import placement
 from nacre.training.compile import CompiledTraining
 from nacre.training.state import State, Values
@@ -28,15 +29,17 @@ Step = Callable[[Values, Batch], StepResult]
 
 
 def loop_program(
+    state: State,
     step: Step,
     finish: Callable[[Values], dict[str, Any]],
     pack: Callable[[list[Any]], Batch],
     rows_per_step: int,
     keeps_logs: bool,
-) -> Callable[..., Any]:
+) -> Program:
     """(values, arrays, order, first_row, count) -> (values, logs, first bad step or -1).
 
     Args:
+        state: The variables.
         step: The pure step.
         finish: values -> logs, run once after the loop.
         pack: flat arrays -> (x, y, sample_weight).
@@ -66,45 +69,91 @@ def loop_program(
             values, bad, logs = jax.lax.fori_loop(0, count, body, (values, jnp.int32(-1), logs))
         return values, {**finish(values), **logs}, bad
 
-    return OpenProgram(run, donated=True)
+    return Program(run, state, donates=True, name="fit")
 
 
 def rest_program(
+    state: State,
     step: Step,
     finish: Callable[[Values], dict[str, Any]],
     pack: Callable[[list[Any]], Batch],
     rows: int,
     keeps_logs: bool,
-) -> Callable[..., Any]:
+) -> Program:
     """(values, arrays, order, first_row) -> the same, for one step of `rows` rows."""
 
     def run(values: Values, arrays: list[Any], order: Any, first_row: Any) -> Any:
         indices = jax.lax.dynamic_slice_in_dim(order, first_row, rows)
         return _one(step, finish, values, pack(_rows(arrays, indices)), keeps_logs)
 
-    return OpenProgram(run, donated=True)
+    return Program(run, state, donates=True, name="fit")
 
 
 def single_program(
+    state: State,
     step: Step,
     finish: Callable[[Values], dict[str, Any]],
     pack: Callable[[list[Any]], Batch],
     keeps_logs: bool,
     compiled: bool = True,
-) -> Callable[..., Any]:
+) -> Program:
     """(values, arrays) -> (values, logs, bad) for one step on a batch that is handed over."""
 
     def run(values: Values, arrays: list[Any]) -> Any:
         return _one(step, finish, values, pack(arrays), keeps_logs)
 
-    if compiled:
-        return OpenProgram(run, donated=True)
+    return Program(run, state, donates=True, compiled=compiled, name="fit")
 
-    def run_eagerly(values: Values, arrays: list[Any]) -> Any:
-        with jax.disable_jit():
-            return run(values, [None if a is None else jnp.asarray(a) for a in arrays])
 
-    return run_eagerly
+def evaluation_program(
+    state: State,
+    step: Step,
+    finish: Callable[[Values], dict[str, Any]],
+    pack: Callable[[list[Any]], Batch],
+    batch_size: int,
+    keeps_logs: bool,
+    compiled: bool = True,
+) -> Program:
+    """(changing values, fixed values, arrays, first row, count) -> (changing values, logs).
+
+    The weights stay out of the loop's carry, so they are not copied.
+    """
+
+    def run(values: Values, fixed: Values, arrays: list[Any], first_row: Any, count: Any) -> Any:
+        def batch_at(row: Any) -> Batch:
+            cut = [
+                None if a is None else jax.lax.dynamic_slice_in_dim(a, row, batch_size)
+                for a in arrays
+            ]
+            return pack(cut)
+
+        def body(index: Any, carry: Any) -> Any:
+            current, logs = carry
+            batch = batch_at(first_row + index * batch_size)
+            everything, _, new_logs = step({**fixed, **current}, batch)
+            new = _settled({name: everything[name] for name in current}, current)
+            return new, (_as_float32(new_logs) if keeps_logs else logs)
+
+        logs: dict[str, Any] = {}
+        if keeps_logs:
+            shapes = jax.eval_shape(
+                lambda: _as_float32(step({**fixed, **values}, batch_at(first_row))[2])
+            )
+            logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        if compiled:
+            with placement.inside_loop():
+                values, logs = jax.lax.fori_loop(0, count, body, (values, logs))
+        else:
+            for index in range(int(count)):
+                values, logs = body(index, (values, logs))
+        return values, {**finish({**fixed, **values}), **logs}
+
+    return Program(run, state, donates=True, compiled=compiled, name="evaluate")
+
+
+def _as_float32(logs: dict[str, Any]) -> dict[str, Any]:
+    found = {k: v for k, v in logs.items() if not isinstance(v, dict)}
+    return {k: jnp.asarray(v, jnp.float32) for k, v in found.items()}
 
 
 def _rows(arrays: list[Any], indices: Any) -> list[Any]:
@@ -132,7 +181,6 @@ def finisher(
     model: Any, trainer: CompiledTraining, state: State, custom: bool
 ) -> Callable[[Values], dict[str, Any]]:
     """values -> what is reported, from the metrics' variables."""
-    from nacre.core.scope import StatelessScope
 
     def finish(values: Values) -> dict[str, Any]:
         if custom:
@@ -154,12 +202,11 @@ def host_logs(logs: dict[str, Any], order: list[str]) -> dict[str, Any]:
     return {n: float(fetched[n]) if np.ndim(fetched[n]) == 0 else fetched[n] for n in names}
 
 
-def leaf_specs(leaves: list[Any], rows: int) -> list[Any]:
-    """Shapes and dtypes of a batch of `rows` rows."""
-    return [
-        None if leaf is None else jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), leaf.dtype)
-        for leaf in leaves
-    ]
-
-
-__all__ = ["finisher", "host_logs", "leaf_specs", "loop_program", "rest_program", "single_program"]
+__all__ = [
+    "evaluation_program",
+    "finisher",
+    "host_logs",
+    "loop_program",
+    "rest_program",
+    "single_program",
+]

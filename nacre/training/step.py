@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import is_builtin
-from nacre.core.variable import Variable
+from nacre.core.state import OUTSIDE
 from nacre.training.absent import without_absent
 from nacre.training.compile import CompiledTraining
-from nacre.training.state import State, Values
+from nacre.training.state import CHANGING, State, Values
 
 Batch = tuple[Any, Any, Any]
 StepResult = tuple[Values, Any, dict[str, Any]]
@@ -43,26 +43,16 @@ def train_step(
                 loss = _compute_loss(model, x, y, y_pred, sample_weight, True)
                 logs = _update_metrics(model, trainer, x, y, y_pred, sample_weight, loss)
                 scaled = optimizer.scale_loss(loss) if hasattr(optimizer, "scale_loss") else loss
-                rest = {
-                    name: [
-                        _current(inner, v, old)
-                        for v, old in zip(state.groups[name], values[name], strict=True)
-                    ]
-                    for name in ("other", "metrics")
-                }
+                rest = _changed(inner, state, values)
             return scaled, (loss, rest, logs)
 
         (_, (loss, rest, logs)), gradients = jax.value_and_grad(compute, has_aux=True)(
             values["trainable"]
         )
-        if not values["trainable"]:  # nothing to train, which was said
-            new = {"trainable": [], "optimizer": values["optimizer"], **rest}
-            return {name: new[name] for name in values}, loss, logs
-        trainable, optimizer_values = optimizer.stateless_apply(
-            values["optimizer"], gradients, values["trainable"]
-        )
-        new = {"trainable": list(trainable), "optimizer": list(optimizer_values), **rest}
-        return {name: new[name] for name in values}, loss, logs
+        new = {**values, **rest}
+        if values["trainable"]:  # else there is nothing to train, which was said
+            new = _updated(optimizer, state, new, gradients)
+        return new, loss, logs
 
     return step
 
@@ -85,12 +75,7 @@ def test_step(
             y_pred = model(x, training=False)
             loss = _compute_loss(model, x, y, y_pred, sample_weight, False)
             logs = _update_metrics(model, trainer, x, y, y_pred, sample_weight, loss)
-            new = dict(values)
-            for name in ("other", "metrics"):
-                new[name] = [
-                    _current(inner, v, old)
-                    for v, old in zip(state.groups[name], values[name], strict=True)
-                ]
+            new = {**values, **_changed(inner, state, values)}
         return new, loss, logs
 
     return step
@@ -136,9 +121,27 @@ def _still(leaf: Any) -> Any:
     return quiet
 
 
-def _current(inner: scope.StatelessScope, variable: Variable, old: Any) -> Any:
-    value = inner.get_current_value(variable)
-    return old if value is None else value
+def _changed(inner: scope.StatelessScope, state: State, values: Values) -> Values:
+    """The groups that a step changes in passing, with the values that a scope has for them."""
+    return {
+        name: [inner.get_current_value(variable) for variable in state.groups[name]]
+        for name in CHANGING
+        if name in values
+    }
+
+
+def _updated(optimizer: Any, state: State, values: Values, gradients: list[Any]) -> Values:
+    """All values after the optimizer's step."""
+    by_variable = {id(v): value for v, value in state.pairs(values)}
+    own = list(optimizer.variables)
+    trainable, new_own = optimizer.stateless_apply(
+        [by_variable[id(v)] for v in own], gradients, values["trainable"]
+    )
+    by_variable |= {id(v): value for v, value in zip(own, new_own, strict=True)}
+    by_variable |= {
+        id(v): value for v, value in zip(state.groups["trainable"], trainable, strict=True)
+    }
+    return {name: [by_variable[id(v)] for v in state.groups[name]] for name in values}
 
 
 # -------------------------------------------------------------------- overridden steps
@@ -166,26 +169,36 @@ def _custom_train_step(model: Any, state: State) -> Callable[[Values, Batch], St
     _require_stateless(model, "train_step")
 
     def step(values: Values, batch: Batch) -> StepResult:
-        given = tuple(values[n] for n in ("trainable", "other", "optimizer", "metrics"))
-        with scope.entered_call(None):
-            logs, new = model.train_step(given, _data(batch))
-        new_values = dict(
-            zip(("trainable", "other", "optimizer", "metrics"), map(list, new), strict=True)
-        )
-        logs = dict(logs)
-        loss = jnp.asarray(logs.get("loss", 0.0), jnp.float32)
-        return {name: new_values[name] for name in values}, loss, logs
+        return _explicit(model.train_step, _EXPLICIT, state, values, batch)
 
     return step
 
 
+# The order of the groups in the state of a user's own `train_step` and `test_step`.
+_EXPLICIT = ("trainable", "other", "optimizer", "metrics")
+
+
+def _explicit(
+    method: Callable[..., Any], names: tuple[str, ...], state: State, values: Values, batch: Batch
+) -> StepResult:
+    """A user's own step, which is given the state and returns the new one."""
+    given = tuple(values[name] for name in names)
+    # What the step does not name, as the global random generator, goes on in a scope around it.
+    with (
+        scope.StatelessScope(state.pairs({OUTSIDE: values[OUTSIDE]})) as inner,
+        scope.entered_call(None),
+    ):
+        logs, new = method(given, _data(batch))
+        outside = [inner.get_current_value(variable) for variable in state.groups[OUTSIDE]]
+    logs = dict(logs)
+    new_values = dict(zip(names, map(list, new), strict=True))
+    loss = jnp.asarray(logs.get("loss", 0.0), jnp.float32)
+    return {**values, **new_values, OUTSIDE: outside}, loss, logs
+
+
 def _run_custom_test(model: Any, state: State, values: Values, batch: Batch) -> StepResult:
     _require_stateless(model, "test_step")
-    given = tuple(values[n] for n in ("trainable", "other", "metrics"))
-    logs, new = model.test_step(given, _data(batch))
-    new_values = dict(zip(("trainable", "other", "metrics"), map(list, new), strict=True))
-    logs = dict(logs)
-    return {**values, **new_values}, jnp.asarray(logs.get("loss", 0.0), jnp.float32), logs
+    return _explicit(model.test_step, ("trainable", "other", "metrics"), state, values, batch)
 
 
 def _require_stateless(model: Any, name: str) -> None:

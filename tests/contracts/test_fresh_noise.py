@@ -147,16 +147,12 @@ CELLS = [
     *((model, way) for model in list(MODELS)[1:3] for way in OTHERS),
     *(("its own train_step", way) for way in OTHERS[2:]),
 ]
-frozen = pytest.mark.xfail(
-    raises=AssertionError, strict=True, reason="unseeded noise is a constant of the program"
-)
 
 
 def alike(first: np.ndarray, second: np.ndarray) -> bool:
     return first.tobytes() == second.tobytes()
 
 
-@frozen
 @pytest.mark.parametrize(("model", "way"), CELLS)
 def test_noise_is_fresh_at_each_call_and_step_and_repeats_with_the_seed(
     model: str, way: str
@@ -173,7 +169,6 @@ def test_noise_is_fresh_at_each_call_and_step_and_repeats_with_the_seed(
     assert not alike(noise(2), first)
 
 
-@frozen
 def test_a_new_model_repeats_what_an_old_one_drew_after_the_same_seed() -> None:
     drawn = []
     for _ in range(2):
@@ -183,7 +178,6 @@ def test_a_new_model_repeats_what_an_old_one_drew_after_the_same_seed() -> None:
     assert len({step.tobytes() for step in drawn[0]}) == STEPS
 
 
-@frozen
 def test_every_way_to_draw_is_fresh_in_every_batch() -> None:
     model = nacre.Sequential([nacre.Input((1,)), Noise(tuple(DRAWS))])
     batches = outputs(model.predict(X, **QUIET))
@@ -224,7 +218,6 @@ class Loop(layers.Layer):
         return ops.reshape(LOOPS[self.kind](), (1, -1)) + inputs
 
 
-@frozen
 @pytest.mark.parametrize("kind", LOOPS)
 def test_noise_is_fresh_in_each_turn_of_a_loop_and_at_each_call(kind: str) -> None:
     model = nacre.Sequential([nacre.Input((1,)), Loop(kind)])

@@ -97,13 +97,22 @@ def test_keys_come_from_every_kind_of_seed() -> None:
     assert key_data(random.draw_key()) != key_data(random.draw_key())
 
 
-def test_within_a_scope_only_the_scope_counts() -> None:
+def test_a_scope_that_holds_a_generator_counts_its_keys() -> None:
     generator = random.SeedGenerator(1)
-    with StatelessScope() as scope:
-        generator.next()
-        generator.next()
-    assert scope.get_current_value(generator.state).tolist() == [1, 2]
+    with StatelessScope([(generator.state, np.array([5, 1], "uint32"))]) as scope:
+        assert [generator.next().tolist() for _ in range(2)] == [[5, 1], [5, 2]]
+    assert scope.get_current_value(generator.state).tolist() == [5, 3]
     assert generator.state.numpy().tolist() == [1, 0]
+
+
+def test_a_generator_that_no_scope_holds_goes_on() -> None:
+    # Else a pure call of a layer that draws without a seed would have the same noise every time.
+    generator = random.SeedGenerator(1)
+    for first in (0, 2):
+        with StatelessScope() as scope:
+            assert [int(generator.next()[1]) for _ in range(2)] == [first, first + 1]
+            assert scope.get_current_value(generator.state).tolist() == [1, first + 2]
+    assert generator.state.numpy().tolist() == [1, 4]
 
 
 def test_host_numbers_repeat() -> None:

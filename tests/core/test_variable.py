@@ -108,7 +108,9 @@ def test_a_scope_holds_the_changes() -> None:
         v.assign_add(1.0)
         assert float(v) == 6.0
         with StatelessScope() as inner:
-            assert float(v) == 1.0 and inner.get_current_value(v) is None
+            assert float(v) == 6.0 and inner.get_current_value(v) is None
+            v.assign(7.0)
+        assert float(v) == 6.0
     assert float(v) == 1.0 and float(scope.get_current_value(v)) == 6.0
 
 
@@ -159,9 +161,9 @@ def test_copies_and_pickles_are_their_own() -> None:
     assert v.numpy() == 1.0
 
 
-def test_a_lent_array_that_was_read_is_copied_first() -> None:
+def test_a_donated_array_that_was_read_is_copied_first() -> None:
     v = Variable([1.0, 2.0])
     seen = v.value
     step = jax.jit(lambda array: array + 1, donate_argnums=0)
-    v.take_back(step(v.lend()))
+    v.commit(step(v.donate()))
     assert seen.tolist() == [1.0, 2.0] and v.numpy().tolist() == [2.0, 3.0]

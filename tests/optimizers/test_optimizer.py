@@ -202,7 +202,7 @@ def test_arrays_read_before_a_step_stay_alive():
     for _ in range(3):
         optimizer.apply([jnp.ones(2)], [own])
     for variable in (own, *optimizer.variables):  # what a training step does with its inputs
-        variable.lend().delete()
+        variable.donate().delete()
     np.testing.assert_allclose(seen, [0.999, 1.999], rtol=1e-5)
     assert float(rate) == pytest.approx(0.001)  # a step hands it through unchanged
 

@@ -382,11 +382,11 @@ def test_changing_trainable_after_compile_asks_for_compile():
 def test_learning_rate_can_change_between_epochs_without_compiling_again():
     model = classifier()
     model.fit(X, Y, verbose=0)
-    programs = len(model._trainer.programs)
+    programs = len(model._programs)
     model.optimizer.learning_rate = 0.0
     before = model.get_weights()
     model.fit(X, Y, verbose=0)
-    assert len(model._trainer.programs) == programs
+    assert len(model._programs) == programs
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

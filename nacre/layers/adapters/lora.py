@@ -93,7 +93,7 @@ class WeightView(Variable):
 
     def __init__(self, base: Variable, low_rank: LowRank) -> None:
         self.__dict__.update(base.__dict__)
-        self.trainable = False
+        self._trainable = False
         self.base = base
         self.low_rank = low_rank
 
@@ -103,17 +103,17 @@ class WeightView(Variable):
         value = self.base.value
         return value + self.low_rank.change().astype(value.dtype)
 
-    def _raw(self) -> Any:
-        value = self.base._raw()
+    def _raw(self, notes: bool = False) -> Any:
+        value = self.base._raw(notes)
         return value + self.low_rank.change().astype(value.dtype)
 
-    def peek(self) -> Any:
+    def borrow(self) -> Any:
         """The array for a program that only reads it."""
         return self._raw()
 
-    lend = peek
+    donate = borrow
 
-    def take_back(self, value: Any) -> None:
+    def commit(self, value: Any) -> None:
         """Not possible: programs change the variables behind the view."""
         raise ArgumentError(message(f"weight '{self.path}'", "it is read only", "an array"))
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nacre.core import changes
 from nacre.core.errors import message
 from nacre.core.policies import get_policy
 from nacre.core.variable import Variable
@@ -14,7 +15,6 @@ from nacre.layers.adapters.lora import LowRank
 from nacre.layers.adapters.products import ProductUse
 from nacre.layers.adapters.tables import TableUse
 from nacre.layers.adapters.weights import Weight
-from nacre.layers.base import tracking
 from nacre.layers.base.adapting import Adapter
 from nacre.layers.core.embedding import Embedding
 
@@ -80,7 +80,7 @@ class Quantized(Adapter):
         self._folder = variable.path.rpartition("/")[0]
         layer._own_variables = [v for v in layer._own_variables if v is not variable]
         delattr(layer, weight.name)
-        tracking.note_change()
+        changes.note_change()
         return self.store(weight, value)
 
     def add(self, name: str, value: Any) -> Variable:

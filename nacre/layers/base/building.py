@@ -22,13 +22,9 @@ _building_lock = threading.RLock()
 class Buildable(WeightHolder):
     """The part of `Layer` that builds it, once, whichever thread calls it first."""
 
-    _built = False
     _build_only_checks = False  # its `build` looks at shapes and makes no variables
-    _building = False  # `build` may say `built` before the variables are there
 
     input_dtype: str
-    _build_shapes: dict[str, Any] | None
-    _initial_weights: list[Any] | None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -150,7 +146,7 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
             known = self._build_shapes
             if self._built and self._own_variables and known and _say_the_same(shapes, known):
                 return  # it has its variables: a layer around it may have been made from a config
-            object.__setattr__(self, "_building", True)
+            self._building = True
             already = len(self._own_variables)
             try:
                 with own_scope(self, self.name):
@@ -161,7 +157,7 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
                 del self._own_variables[already:]  # a second try must not make them twice
                 raise
             finally:
-                object.__setattr__(self, "_building", False)
+                self._building = False
             self._build_shapes = shapes
             self.built = True
 

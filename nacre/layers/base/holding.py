@@ -1,37 +1,89 @@
 """What a layer holds: its variables, the layers within it, their metrics and random states.
 
-Attributes are the only record. They are walked when somebody asks (`tracking`), so that a list of
-layers stays a list and a part that is taken away is gone.
+What nacre notes about a layer is in slots, apart from its attributes: those are what the user sees,
+what its parts are found in, and what compiled programs depend on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from nacre.core import changes
 from nacre.core.errors import NotBuiltError, message
 from nacre.core.random import SeedGenerator
-from nacre.core.variable import Variable
-from nacre.layers.base import tracking
+from nacre.core.symbolic import Node
+from nacre.core.variable import Variable, note_trainable_change
+from nacre.layers.base.inventory import Inventory, inventory_of, is_layer, parts_of
 from nacre.metrics.metric import Metric
 
 if TYPE_CHECKING:
+    from nacre.layers.base.adapting import Adapter
     from nacre.layers.base.layer import Layer
 
 
-class PartHolder:
+class PartHolder(changes.Versioned):
     """The part of `Layer` that finds what is in it."""
 
+    __slots__ = (
+        "_adapter",
+        "_batch_input_shape",
+        "_build_shapes",
+        "_building",
+        "_built",
+        "_built_path",
+        "_inbound_nodes",
+        "_init_arguments",
+        "_initial_weights",
+        "_inventories",
+        "_is_ready",
+        "_losses",
+        "_outbound_nodes",
+        "_own_variables",
+        "_path",
+        "_programs",
+        "_trainable",
+        "_warned_loose",
+    )
+
     name: str
+    _adapter: Adapter | None
+    _init_arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    _inventories: list[Inventory]
+    _own_variables: list[Variable]
     _path: str
     _trainable: bool
-    _own_variables: list[Variable]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        instance = object.__new__(cls)
+        instance._note_new(args, kwargs)
+        return instance
+
+    def _note_new(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Fill the slots of a new layer, before its constructor runs."""
+        object.__setattr__(self, "_is_ready", False)  # until the constructor of `Layer` has run
+        self._init_arguments = (args, kwargs)
+        self._adapter = None
+        self._batch_input_shape: tuple[int | None, ...] | None = None
+        self._build_shapes: dict[str, Any] | None = None
+        self._building = False  # `build` may say `built` before the variables are there
+        self._built = False
+        self._built_path: str | None = None
+        self._inbound_nodes: list[Node] = []
+        self._outbound_nodes: list[Node] = []
+        self._initial_weights: list[Any] | None = None
+        self._inventories = []
+        self._losses: list[Any] = []
+        self._own_variables = []
+        self._programs: Any = None
+        self._path = ""
+        self._trainable = True
+        self._warned_loose = False
 
     def _who(self) -> str:
         return f"{type(self).__name__} '{self._path if '/' in self._path else self.name}'"
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_ready" not in self.__dict__:
+        if not self._is_ready and name not in changes.bookkeeping(type(self)):
             raise NotBuiltError(
                 message(
                     type(self).__name__,
@@ -40,109 +92,79 @@ class PartHolder:
                     "Begin __init__ with super().__init__(**kwargs).",
                 )
             )
-        # Constructors store what they were given; a part is anything that holds variables.
-        if tracking.is_part(value) or name in ("_trainable",):
-            tracking.note_change()
-        object.__setattr__(self, name, value)
+        super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
-        tracking.note_change()
-        value = self.__dict__.get(name)
-        if isinstance(value, Variable) and "_own_variables" in self.__dict__:
+        value = vars(self).get(name)
+        if isinstance(value, Variable):
             self._own_variables = [v for v in self._own_variables if v is not value]
-        object.__delattr__(self, name)
+        super().__delattr__(name)
+
+    def _structure(self) -> tuple[Any, ...]:
+        """What of the bookkeeping programs depend on."""
+        functions = [f for v in self._own_variables for f in (v.regularizer, v.constraint)]
+        return (self._adapter, *self._own_variables, *functions)
+
+    def _held(self) -> list[Layer]:
+        return self._direct_layers()
+
+    def _graph_is_own(self) -> bool:
+        """Whether no op in a model's graph runs a function of the user's."""
+        return True
 
     def _direct_variables(self) -> list[Variable]:
         """Variables that belong to this layer itself: trainable first, each group in order."""
-        found = list(self._own_variables)
-        known = {id(v) for v in found}
-        for _, part in tracking.parts_of(self):
-            if isinstance(part, Variable) and id(part) not in known:
-                known.add(id(part))
-                found.append(part)
-        return [v for v in found if v.trainable] + [v for v in found if not v.trainable]
+        found = {id(v): v for v in self._own_variables}
+        found |= {id(p): p for p in parts_of(self) if isinstance(p, Variable)}
+        return sorted(found.values(), key=lambda v: not v.trainable)
 
     def _direct_layers(self) -> list[Layer]:
-        return [part for _, part in tracking.parts_of(self) if isinstance(part, PartHolder)]
+        return [part for part in parts_of(self) if is_layer(part)]
 
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
+    def _inventory(self: Any) -> Inventory:
+        return inventory_of(self)
+
+    def _flatten_layers(
+        self: Any, include_self: bool = True, recursive: bool = True
+    ) -> list[Layer]:
         """This layer and those within it, depth first, each once."""
-        seen: set[int] = set()
-        found: list[Layer] = []
-
-        def visit(layer: Layer, add: bool) -> None:
-            if id(layer) in seen:
-                return
-            seen.add(id(layer))
-            if add:
-                found.append(layer)
-            if recursive or layer is self:
-                for child in layer._direct_layers():
-                    visit(child, True)
-
-        visit(self, include_self)
-        return found
-
-    def _collect(self, own: Callable[[Layer], list[Any]]) -> list[Any]:
-        seen: set[int] = set()
-        found = []
-        for layer in self._flatten_layers():
-            for item in own(layer):
-                if id(item) not in seen:
-                    seen.add(id(item))
-                    found.append(item)
-        return found
+        if not recursive:
+            direct = self._direct_layers()
+            return [self, *direct] if include_self else direct
+        found = list(inventory_of(self).layers)
+        return found if include_self else found[1:]
 
     @property
     def weights(self) -> list[Variable]:
         """All variables but those of metrics and seed generators, Keras's order."""
-        return self._collect(lambda layer: layer._direct_variables())
+        return list(self._inventory().lists().weights)
 
     @property
     def variables(self) -> list[Variable]:
         """All variables, seed generators' included, metrics' not."""
-        return self._collect(lambda layer: layer._direct_variables() + layer._seed_states())
+        return list(self._inventory().lists().variables)
 
     @property
     def trainable_variables(self) -> list[Variable]:
         """The variables the optimizer changes."""
-        found: list[Variable] = []
-        seen: set[int] = set()
-
-        def visit(layer: Layer) -> None:
-            if id(layer) in seen or not layer.trainable:
-                return  # a frozen layer freezes all within it
-            seen.add(id(layer))
-            for variable in layer._direct_variables():
-                if variable.trainable and id(variable) not in seen:
-                    seen.add(id(variable))
-                    found.append(variable)
-            for child in layer._direct_layers():
-                visit(child)
-
-        visit(self)
-        return found
+        return list(self._inventory().lists().trainable)
 
     trainable_weights = trainable_variables
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
         """The variables the optimizer leaves alone."""
-        trainable = {id(v) for v in self.trainable_variables}
-        return [v for v in self.variables if id(v) not in trainable]
+        return list(self._inventory().lists().non_trainable)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
         """`weights` that are not trainable."""
-        trainable = {id(v) for v in self.trainable_variables}
-        return [v for v in self.weights if id(v) not in trainable]
+        return list(self._inventory().lists().non_trainable_weights)
 
     @property
     def metrics(self) -> list[Metric]:
         """Metrics set as attributes here or in layers within."""
-        return self._collect(
-            lambda layer: [p for _, p in tracking.parts_of(layer) if isinstance(p, Metric)]
-        )
+        return list(self._inventory().metrics)
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -150,7 +172,7 @@ class PartHolder:
         return [v for metric in self.metrics for v in metric.variables]
 
     def _seed_states(self) -> list[Variable]:
-        return [p.state for _, p in tracking.parts_of(self) if isinstance(p, SeedGenerator)]
+        return [p.state for p in parts_of(self) if isinstance(p, SeedGenerator)]
 
     @property
     def trainable(self) -> bool:
@@ -166,3 +188,4 @@ class PartHolder:
     def trainable(self, value: bool) -> None:
         for layer in self._flatten_layers():
             layer._trainable = bool(value)
+        note_trainable_change()

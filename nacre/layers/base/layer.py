@@ -34,7 +34,7 @@ from nacre.core.registry import (
     plain_config,
 )
 from nacre.core.safety import reads_config
-from nacre.core.symbolic import KerasTensor, Node, any_symbolic
+from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.tensors import Tensor, TensorLike
 from nacre.core.traceback import boundary
 from nacre.core.variable import Variable, standardize_shape
@@ -89,11 +89,6 @@ class Layer(Describable, LossHolder):
     _casts_inputs = True
     _needs_only_range = False  # of uncast inputs: rounding does no harm where nothing overflows
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        instance = object.__new__(cls)
-        object.__setattr__(instance, "_init_arguments", (args, kwargs))
-        return instance
-
     def __init__(
         self,
         *,
@@ -104,7 +99,7 @@ class Layer(Describable, LossHolder):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        object.__setattr__(self, "_ready", True)
+        self._is_ready = True
         self.name = name if name is not None else auto_name(type(self).__name__)
         if not isinstance(self.name, str):
             raise ArgumentError(
@@ -113,18 +108,10 @@ class Layer(Describable, LossHolder):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = dtype
         self.autocast = autocast
-        self._built = False
         self.supports_masking = False
         self.input_spec: Any = None
         self._trainable = bool(trainable)
-        self._own_variables: list[Variable] = []
-        self._losses: list[Any] = []
-        self._inbound_nodes: list[Node] = []
-        self._outbound_nodes: list[Node] = []
-        self._build_shapes: dict[str, Any] | None = None
         self._path = self.name
-        self._built_path: str | None = None
-        self._adapter: adapting.Adapter | None = None
         self._batch_input_shape = self._pop_input_shape(kwargs)
         self._initial_weights = kwargs.pop("weights", None)
         kwargs.pop("dynamic", None)
@@ -254,7 +241,7 @@ class Layer(Describable, LossHolder):
     @boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the layer to arrays, or describe it with symbolic tensors."""
-        if "_ready" not in self.__dict__:
+        if not self._is_ready:
             self.name = None  # raises the message about super().__init__()
         if any_symbolic(args, kwargs):
             return self._call_symbolic(args, kwargs)
@@ -327,9 +314,9 @@ class Layer(Describable, LossHolder):
             return
         if any(layer is self for layer in outermost._flatten_layers()):
             return
-        if getattr(outermost, "_warned_loose", False):
+        if outermost._warned_loose:
             return
-        object.__setattr__(outermost, "_warned_loose", True)
+        outermost._warned_loose = True
         warn(
             message(
                 self._who(),

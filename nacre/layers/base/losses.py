@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from nacre.core import scope, tree
@@ -9,11 +10,11 @@ from nacre.core.errors import ArgumentError, message
 from nacre.layers.base import calling
 from nacre.layers.base.holding import PartHolder
 
+_with_losses: weakref.WeakSet[LossHolder] = weakref.WeakSet()
+
 
 class LossHolder(PartHolder):
     """The part of `Layer` that collects losses."""
-
-    _losses: list[Any]
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar (or several) to the loss that training minimises. Call it within `call`."""
@@ -21,7 +22,7 @@ class LossHolder(PartHolder):
             value = item() if callable(item) and not calling.is_tensor(item) else item
             current = scope.get_stateless_scope()
             if current is None:
-                self._losses.append(value)
+                self._keep_losses([value])
             elif current.collect_losses:
                 current.add_loss(value)
 
@@ -50,6 +51,14 @@ class LossHolder(PartHolder):
             v.regularizer(v.value) for v in self.trainable_variables if v.regularizer is not None
         ]
 
+    def _keep_losses(self, losses: list[Any]) -> None:
+        self._losses.extend(losses)
+        _with_losses.add(self)
+
     def _clear_losses(self) -> None:
-        for layer in self._flatten_layers():
-            layer._losses.clear()
+        if not _with_losses:  # mostly no layer adds any
+            return
+        for layer in self._inventory().layers:
+            if layer._losses:
+                layer._losses.clear()
+                _with_losses.discard(layer)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypedDict, Unpack, overload
 
 from nacre import constraints, initializers, regularizers
+from nacre.core import changes
 from nacre.core.dtypes import ALLOWED_DTYPES
 from nacre.core.errors import (
     NotBuiltError,
@@ -19,7 +20,6 @@ from nacre.core.errors import (
 from nacre.core.names import current_path, name_scope
 from nacre.core.policies import get_policy
 from nacre.core.variable import Variable
-from nacre.layers.base import adapting, tracking
 from nacre.layers.base.holding import PartHolder
 
 _OLD_ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
@@ -73,8 +73,6 @@ class WeightHolder(PartHolder):
 
     built: bool
     variable_dtype: str
-    _adapter: adapting.Adapter | None
-    _built_path: str | None
 
     @overload
     def add_weight(
@@ -146,7 +144,7 @@ class WeightHolder(PartHolder):
         variable.constraint = constraints.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
         self._own_variables.append(variable)
-        tracking.note_change()
+        changes.note_change()
         return variable
 
     def add_variable(

@@ -78,29 +78,34 @@ def run_cell(
     if reverse:
         steps, mask = jax.tree.map(lambda x: jnp.flip(x, 0), (steps, mask))
     one_step, changing = _pure_step(cell, jax.tree.structure(states), training)
-    values = [_value(v) for v in changing]
+    values = [v.raw_value for v in changing]
     first = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), steps)
-    output, new_states, _ = jax.eval_shape(one_step, first, states, values)
-    _check_states(cell, states, new_states)
-    # A loop's states keep their dtypes: those the cell gives.
-    states = jax.tree.map(lambda s, new: jnp.asarray(s).astype(new.dtype), states, new_states)
-    held = jax.tree.map(lambda o: jnp.zeros(o.shape, o.dtype), output)
+    with scope.Body([]) as turns:  # keys a cell draws are fresh in every step
+        with turns.turn(0, []):
+            output, new_states, _ = jax.eval_shape(one_step, first, states, values)
+        _check_states(cell, states, new_states)
+        # A loop's states keep their dtypes: those the cell gives.
+        states = jax.tree.map(lambda s, new: jnp.asarray(s).astype(new.dtype), states, new_states)
+        held = jax.tree.map(lambda o: jnp.zeros(o.shape, o.dtype), output)
 
-    def body(carry: Any, inputs: Any) -> Any:
-        before, held, values = carry
-        step, mask_t = inputs
-        output, after, values = one_step(step, before, values)
-        if mask_t is None:
-            return (after, output, values), output if return_sequences else None
-        after = _where(mask_t, after, before)
-        shown = _where(mask_t, output, held)
-        if zero_output_for_mask:
-            zeros = jax.tree.map(jnp.zeros_like, output)
-            shown = _where(mask_t, output, zeros)
-        return (after, shown, values), shown if return_sequences else None
+        def body(carry: Any, inputs: Any) -> Any:
+            number, before, held, values = carry
+            step, mask_t = inputs
+            with turns.turn(number, []):
+                output, after, values = one_step(step, before, values)
+            number = number + 1
+            if mask_t is None:
+                return (number, after, output, values), output if return_sequences else None
+            after = _where(mask_t, after, before)
+            shown = _where(mask_t, output, held)
+            if zero_output_for_mask:
+                zeros = jax.tree.map(jnp.zeros_like, output)
+                shown = _where(mask_t, output, zeros)
+            return (number, after, shown, values), shown if return_sequences else None
 
-    with inside_loop():
-        (states, last, values), outputs = lax.scan(body, (states, held, values), (steps, mask))
+        with inside_loop():
+            carry = (jnp.int32(0), states, held, values)
+            (_, states, last, values), outputs = lax.scan(body, carry, (steps, mask))
     for variable, value in zip(changing, values, strict=True):
         variable.assign(value)
     if return_sequences:
@@ -140,7 +145,7 @@ def _pure_step(cell: Any, structure: Any, training: Any) -> tuple[Any, list[Vari
         if not changing:
             output, new_states = call_cell(cell, inputs, states, training)
             return output, _structured(cell, structure, new_states), values
-        fixed = [(v, _value(v)) for v in variables if v.trainable]
+        fixed = [(v, v.raw_value) for v in variables if v.trainable]
         mapping = [*fixed, *zip(changing, values, strict=True)]
         with scope.StatelessScope(mapping) as inner:
             output, new_states = call_cell(cell, inputs, states, training)
@@ -168,8 +173,3 @@ def _draws_before_loop(cell: Any) -> bool:
     """Whether the only changing variables of a cell are seeds it uses before the loop."""
     parts = getattr(cell, "cells", [cell])
     return all(hasattr(part, "hold_dropout") for part in parts)
-
-
-def _value(variable: Variable) -> Any:
-    with scope.autocast(None):
-        return variable.value

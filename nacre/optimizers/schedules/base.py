@@ -8,11 +8,12 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
+from nacre.core.changes import Versioned
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.safety import reads_config
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Versioned):
     """A learning rate that depends on the step number alone.
 
     Write `__call__(step)` with operations that also work on traced values, and store constructor

@@ -1,0 +1,242 @@
+"""What compiled programs depend on besides arrays: attributes of layers, losses and the like.
+
+Setting an attribute of a `Versioned` object raises one number for the whole process. A program
+whose number is still the present one is up to date, so asking costs nothing per layer; else the
+attributes are compared with those it was made from (`Snapshot`). Lists and dicts stay the user's
+own and are compared at every asking, as nobody is told when they change in place; there are few.
+What cannot be seen is documented: changes inside NumPy arrays and other objects.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from nacre.core import scope
+
+_version = [0]
+_MISSING = object()
+_tokens = itertools.count()
+MOST_KEPT = 8  # states that programs are kept for, as where a callback goes to and fro
+_PLAIN = (int, float, complex, str, bytes, bool, type(None))
+
+
+def version() -> int:
+    """A number that changes whenever an attribute of some `Versioned` object does."""
+    return _version[0]
+
+
+def note_change() -> None:
+    """Say that something changed that no attribute tells."""
+    _version[0] += 1
+
+
+@functools.cache
+def bookkeeping(cls: type) -> frozenset[str]:
+    """Names kept in slots: what nacre notes about an object, and no program depends on."""
+    found: set[str] = set()
+    for base in cls.__mro__:
+        slots = vars(base).get("__slots__", ())
+        found.update([slots] if isinstance(slots, str) else slots)
+    return frozenset(found)
+
+
+class Versioned:
+    """An object whose attributes compiled programs depend on.
+
+    Attributes in `__slots__` of a class are bookkeeping: they may change unseen. An attribute that
+    code sets while a program is traced (`self.last = inputs` in `call`) is part of what was traced,
+    not a change; set from outside it is one again.
+
+    Example:
+        >>> class Penalty(Versioned):
+        ...     def __init__(self, weight):
+        ...         self.weight = weight
+        >>> penalty = Penalty(1.0)
+        >>> before = version()
+        >>> penalty.weight = 2.0
+        >>> version() > before
+        True
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_set_in_trace")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in bookkeeping(type(self)) and vars(self).get(name, _MISSING) is not value:
+            self._note(name)
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name not in bookkeeping(type(self)):
+            self._note(name)
+        object.__delattr__(self, name)
+
+    def _structure(self) -> tuple[Any, ...]:
+        """Bookkeeping that programs do depend on, compared by identity."""
+        return ()
+
+    def _held(self) -> Sequence[Any]:
+        """Objects it holds that are no attributes."""
+        return ()
+
+    def _note(self, name: str) -> None:
+        if scope.is_tracing_program():
+            self._names_set_in_trace().add(name)
+        else:
+            self._names_set_in_trace().discard(name)
+            note_change()
+
+    def _names_set_in_trace(self) -> set[str]:
+        try:
+            return self._set_in_trace
+        except AttributeError:
+            self._set_in_trace: set[str] = set()
+            return self._set_in_trace
+
+
+def reachable(roots: Iterable[Versioned]) -> list[Versioned]:
+    """These objects and those among their attributes, lists and dicts included, each once."""
+    found: dict[int, Versioned] = {}
+
+    def visit(value: Any) -> None:
+        if isinstance(value, Versioned):
+            if id(value) not in found:
+                found[id(value)] = value
+                visit(list(vars(value).values()))
+                visit(value._held())
+        elif isinstance(value, list | tuple):
+            for item in value:
+                visit(item)
+        elif isinstance(value, Mapping):
+            for item in value.values():
+                visit(item)
+
+    visit(list(roots))
+    return list(found.values())
+
+
+class Snapshot:
+    """The attributes of some objects as they are now, to find out later whether they changed.
+
+    Args:
+        objects: Their attributes that are not bookkeeping are noted; lists, tuples and dicts with
+            all they hold, anything else as this very object.
+
+    Example:
+        >>> class Penalty(Versioned):
+        ...     pass
+        >>> penalty = Penalty()
+        >>> penalty.steps = [1, 2]
+        >>> snapshot = Snapshot([penalty])
+        >>> snapshot.is_current()
+        True
+        >>> penalty.steps.append(3)
+        >>> snapshot.is_current()
+        False
+    """
+
+    def __init__(self, objects: Iterable[Versioned]) -> None:
+        self.objects = list(objects)
+        self._version = version()
+        self._watched: list[tuple[Any, Any]] = []
+        self._structures: list[tuple[Any, ...]] = []
+        self._attributes = [self._noted(o) for o in self.objects]
+
+    def _noted(self, owner: Versioned) -> dict[str, Any]:
+        skipped = getattr(owner, "_set_in_trace", ())
+        noted = {k: self._kept(v) for k, v in vars(owner).items() if k not in skipped}
+        self._structures.append(owner._structure())
+        return noted
+
+    def _kept(self, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            kept = type(value) if type(value) in (list, tuple) else tuple
+            copy: Any = kept([self._kept(item) for item in value])
+        elif isinstance(value, dict):
+            copy = {key: self._kept(item) for key, item in value.items()}
+        else:
+            return value
+        if not isinstance(value, tuple):
+            self._watched.append((value, copy))
+        return copy
+
+    def is_current(self) -> bool:
+        """Whether nothing was noted to change since, and no list or dict did."""
+        if self._version != version():
+            return False
+        return all(same(now, then) for now, then in self._watched)
+
+    def still_holds(self) -> bool:
+        """Whether the attributes are the same ones still, whatever changed elsewhere."""
+        now = version()
+        rows = zip(self.objects, self._attributes, self._structures, strict=True)
+        for owner, noted, structure in rows:
+            if not same(owner._structure(), structure):
+                return False
+            skipped = getattr(owner, "_set_in_trace", ())
+            present = vars(owner)
+            if sum(name not in skipped for name in present) != sum(n not in skipped for n in noted):
+                return False
+            for name, then in noted.items():
+                if name not in skipped and not same(present.get(name, _MISSING), then):
+                    return False
+        self._version = now
+        return True
+
+
+class Contents:
+    """Tells apart the states in which the attributes of some objects have been.
+
+    Example:
+        >>> class Penalty(Versioned):
+        ...     pass
+        >>> penalty, contents = Penalty(), Contents()
+        >>> penalty.weight = 1.0
+        >>> first = contents.token([penalty])
+        >>> penalty.weight = 2.0
+        >>> second = contents.token([penalty])
+        >>> penalty.weight = 1.0
+        >>> first != second, first == contents.token([penalty])
+        (True, True)
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[int, list[Versioned], Snapshot]] = []
+
+    def token(self, roots: Sequence[Versioned]) -> int:
+        """A number for the present state: the same as long as nothing differs."""
+        for place, (token, known, snapshot) in enumerate(self._kept):
+            is_same = len(known) == len(roots) and all(map(operator.is_, known, roots))
+            if is_same and (snapshot.is_current() or snapshot.still_holds()):
+                if place:
+                    self._kept.insert(0, self._kept.pop(place))
+                return token
+        token = next(_tokens)
+        self._kept.insert(0, (token, list(roots), Snapshot(reachable(roots))))
+        del self._kept[MOST_KEPT:]
+        return token
+
+
+def same(now: Any, then: Any) -> bool:
+    """Whether a value is what was noted: plain data by value, lists by content."""
+    if now is then:
+        return True
+    if isinstance(now, list | tuple):
+        return (
+            isinstance(then, list | tuple) and len(now) == len(then) and all(map(same, now, then))
+        )
+    if isinstance(now, dict):
+        return (
+            isinstance(then, dict)
+            and len(now) == len(then)
+            and all(key in then and same(value, then[key]) for key, value in now.items())
+        )
+    if type(now) is not type(then) or not isinstance(now, _PLAIN):
+        return False
+    return now == then or (now != now and then != then)
+
+
+__all__ = ["Contents", "Snapshot", "Versioned", "note_change", "reachable", "same", "version"]

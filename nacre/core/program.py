@@ -1,0 +1,234 @@
+"""Programs: pure functions of a state and arguments, compiled once, kept in one place.
+
+What a program depends on besides arrays is in the key it is kept under; what it changes is in what
+it returns. Variables that its code uses and nobody listed (a `beta` of the script that a loss
+multiplies by, the global random generator) are found when it is traced, and become part of its
+state: read anew at each run, and committed when the code assigns to them.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from nacre.core import config, scope
+from nacre.core.errors import message
+from nacre.core.state import OUTSIDE, State, Updates, Values
+from nacre.core.variable import Variable
+from nacre.core.warning import warn
+
+P = TypeVar("P")
+
+_MOST_KEPT = 64  # programs of one model
+_MANY_SHAPES = 12  # after so many shapes the user is told that each one is compiled
+
+
+class Program:
+    """A function of a state's values and arguments, compiled for each shape of the arguments.
+
+    Args:
+        function: `(values, *arguments)` -> anything, without side effects; `values` has one list
+            for each group of the state. Within it variables of the state have these values.
+        state: The variables it may use.
+        donates: Whether the arrays of `values` are given to the program, which may overwrite them.
+        compiled: False runs the function's Python each time, with real values, for debugging.
+        name: What it computes, for messages.
+        shardings: For the values, as `jax.jit(in_shardings=)` takes it; None leaves the arrays
+            where they are.
+
+    Example:
+        >>> factor = Variable(2.0)
+        >>> program = Program(lambda values, x: factor.value * x, State({}))
+        >>> float(program({}, 3.0)), float(factor.assign(5.0)), float(program({}, 3.0))
+        (6.0, 5.0, 15.0)
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        state: State,
+        *,
+        donates: bool = False,
+        compiled: bool = True,
+        name: str = "program",
+        shardings: Any = None,
+    ) -> None:
+        self.state, self.name, self.donates, self.compiled = state, name, donates, compiled
+        self.traced_shapes: list[Any] = []  # of the arguments, one entry a compilation
+        self._function = function
+        options: dict[str, Any] = {"donate_argnums": 0} if donates else {}
+        if shardings is not None:
+            options["in_shardings"] = shardings
+        self._run: Any = jax.jit(self._trace, **options) if compiled else self._run_eagerly
+
+    def __call__(self, values: Values, *arguments: Any) -> Any:
+        """Run it. Where it turns out to use more variables, their values are added to `values`."""
+        while True:
+            try:
+                return self._run(self._complete(values), *arguments)
+            except _Outside as found:
+                self.state.extend(found.variables)
+
+    def _complete(self, values: Values) -> Values:
+        outside = self.state.groups[OUTSIDE]
+        given = values.get(OUTSIDE, [])
+        if len(given) == len(outside) and OUTSIDE in values:
+            return values
+        take = Variable.donate if self.donates else Variable.borrow
+        return {**values, OUTSIDE: [*given, *map(take, outside[len(given) :])]}
+
+    def _trace(self, values: Values, *arguments: Any) -> Any:
+        run = scope.ProgramRun(is_traced=self.compiled)
+        with scope.running_program(run), scope.StatelessScope(self.state.pairs(values)):
+            result = self._function(values, *arguments)
+        unknown = [v for v in run.outside.values() if not self.state.knows(v)]
+        if unknown:
+            raise _Outside(unknown)
+        if self.compiled:
+            self._note_shapes(arguments)
+        return result
+
+    def _run_eagerly(self, values: Values, *arguments: Any) -> Any:
+        arrays = [jax.tree.map(jnp.asarray, argument) for argument in arguments]
+        with jax.disable_jit():
+            return self._trace(values, *arrays)
+
+    def _note_shapes(self, arguments: Any) -> None:
+        shapes = [getattr(leaf, "shape", ()) for leaf in jax.tree.leaves(arguments)]
+        self.traced_shapes.append(shapes)
+        if len(self.traced_shapes) == _MANY_SHAPES:
+            before, now = self.traced_shapes[-2:]
+            changed = next(
+                (f"{a} after {b}" for a, b in zip(now, before, strict=False) if a != b), str(now)
+            )
+            warn(
+                message(
+                    self.name,
+                    "each new shape of a batch is compiled, which takes time",
+                    f"{_MANY_SHAPES} shapes so far; the last one has {changed}",
+                    "Pad batches to a few lengths, or to one.",
+                )
+            )
+
+    def trace(self, values: Any, *arguments: Any) -> jax.stages.Traced:
+        """The program for arguments, or shapes, like these, to look at or to lower."""
+        while True:
+            try:
+                return self._run.trace(self._complete(values), *arguments)
+            except _Outside as found:
+                self.state.extend(found.variables)
+
+    def compiled_for(self, *shapes: Any) -> Callable[..., Any]:
+        """The program for values and arguments of these shapes, compiled now."""
+        compiled = self.trace(*shapes).lower().compile()
+        return lambda values, *arguments: compiled(self._complete(values), *arguments)
+
+
+class CallProgram(Program):
+    """A function of arguments that reads and assigns variables, compiled.
+
+    Args:
+        function: `(*arguments)` -> anything; what it assigns to variables is committed.
+        state, compiled, name: See `Program`.
+
+    Example:
+        >>> count = Variable(0.0)
+        >>> add = CallProgram(lambda x: count.assign_add(x), State({"other": [count]}))
+        >>> float(add.run(2.0)), float(add.run(3.0)), float(count.value)
+        (2.0, 5.0, 5.0)
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        state: State,
+        *,
+        compiled: bool = True,
+        name: str = "call",
+    ) -> None:
+        def run(values: Values, *arguments: Any) -> tuple[Updates, Any]:
+            result = function(*arguments)
+            return changed_in_scope(state, values), result
+
+        super().__init__(run, state, compiled=compiled, name=name)
+
+    def run(self, *arguments: Any) -> Any:
+        """Run it on the variables' present values, and commit what it changes."""
+        updates, result = self(self.state.read(), *arguments)
+        if updates:
+            self.state.commit_updates(updates)
+        return result
+
+
+def changed_in_scope(state: State, values: Values) -> Updates:
+    """What the innermost scope has in place of `values`, by group and index."""
+    inner = scope.get_stateless_scope()
+    assert inner is not None
+    found: Updates = {}
+    for name, group in values.items():
+        for index, (variable, old) in enumerate(zip(state.groups[name], group, strict=True)):
+            new = inner.get_current_value(variable)
+            if new is not old:
+                found.setdefault(name, {})[index] = new
+    return found
+
+
+class _Outside(Exception):
+    """Tracing used variables that are not in the state yet."""
+
+    def __init__(self, variables: list[Variable]) -> None:
+        super().__init__("variables from outside")
+        self.variables = variables
+
+
+class Programs:
+    """The programs of one model, layer or optimizer, each under all that it depends on.
+
+    The one rule for forgetting: of more than 64 the one used longest ago goes.
+
+    Example:
+        >>> programs = Programs()
+        >>> programs.get("one", lambda: 1), programs.get("one", lambda: 2)
+        (1, 1)
+    """
+
+    def __init__(self) -> None:
+        self._kept: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], P]) -> P:
+        """The program of this key, made now if there is none."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None:
+                found = self._kept[key] = make()
+                if len(self._kept) > _MOST_KEPT:
+                    self._kept.popitem(last=False)
+            else:
+                self._kept.move_to_end(key)
+            return found
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._kept
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._kept.clear()
+
+
+def settings_key() -> tuple[Hashable, ...]:
+    """Settings of the process that code reads while it is traced."""
+    return config.floatx(), config.image_data_format(), os.environ.get("NACRE_KERNELS")
+
+
+__all__ = ["CallProgram", "Program", "Programs", "changed_in_scope", "settings_key"]

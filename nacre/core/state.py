@@ -1,0 +1,165 @@
+"""The state of a program: variables in named groups, and their values as one tree.
+
+A program that only reads borrows the variables' arrays; one that overwrites them is given them for
+good (XLA calls this donation) and what it returns is committed. While a training runs its newest
+values are on their way from step to step and not in the variables: it holds them, and whoever reads
+a variable meanwhile, from a callback or another thread, gets the last committed step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from nacre.core.errors import BusyError, message
+from nacre.core.variable import Hold, Variable
+
+Values = dict[str, list[Any]]
+Updates = dict[str, dict[int, Any]]
+
+OUTSIDE = "outside"  # what code uses that no layer, metric or optimizer holds
+
+
+class State:
+    """Variables in named groups, each variable once: in the first group that names it.
+
+    Args:
+        groups: Name -> variables.
+
+    Example:
+        >>> v, w = Variable(1.0), Variable(2.0)
+        >>> state = State({"trainable": [v], "other": [v, w]})
+        >>> [len(group) for group in state.groups.values()]
+        [1, 1, 0]
+        >>> state.commit({"trainable": [w.value]})
+        >>> float(v.value)
+        2.0
+    """
+
+    def __init__(self, groups: Mapping[str, Sequence[Variable]]) -> None:
+        self.groups: dict[str, list[Variable]] = {}
+        self._known: set[int] = set()
+        for name, variables in {**groups, OUTSIDE: groups.get(OUTSIDE, ())}.items():
+            self.groups[name] = []
+            self._add(name, variables)
+
+    def _add(self, name: str, variables: Iterable[Variable]) -> None:
+        for variable in variables:
+            if id(variable) not in self._known:
+                self._known.add(id(variable))
+                self.groups[name].append(variable)
+
+    def extend(self, variables: Iterable[Variable]) -> None:
+        """Take in variables that a program turned out to use."""
+        self._add(OUTSIDE, variables)
+
+    def knows(self, variable: Variable) -> bool:
+        """Whether a variable is in one of the groups."""
+        return id(variable) in self._known
+
+    def by_path(self) -> dict[str, Variable]:
+        """Every variable under its path; a path that several have gets a number from the second."""
+        found: dict[str, Variable] = {}
+        for group in self.groups.values():
+            for variable in group:
+                path, number = variable.path, 1
+                while path in found:
+                    path, number = f"{variable.path}_{number}", number + 1
+                found[path] = variable
+        return found
+
+    def pairs(self, values: Mapping[str, Sequence[Any]]) -> list[tuple[Variable, Any]]:
+        """(variable, value) for a functional scope."""
+        return [
+            pair
+            for name, group in values.items()
+            for pair in zip(self.groups[name], group, strict=True)
+        ]
+
+    # ------------------------------------------------------------ values of the variables
+
+    def read(self, names: Iterable[str] | None = None) -> Values:
+        """The values for a program that only reads them, all of one step."""
+        groups = self.groups if names is None else {name: self.groups[name] for name in names}
+        holds = {v.hold for group in groups.values() for v in group}
+        holds.discard(None)
+        if not holds:
+            return {name: [v.borrow() for v in group] for name, group in groups.items()}
+        with contextlib.ExitStack() as locks:
+            for hold in holds:
+                assert hold is not None
+                locks.enter_context(hold.lock)
+            return {name: [v.borrow() for v in group] for name, group in groups.items()}
+
+    def donate(self, names: Iterable[str] | None = None) -> Values:
+        """The values for a program that overwrites them."""
+        groups = self.groups if names is None else {name: self.groups[name] for name in names}
+        return {name: [v.donate() for v in group] for name, group in groups.items()}
+
+    def commit(self, values: Mapping[str, Sequence[Any]]) -> None:
+        """Put the arrays a program returned into the variables."""
+        for name, group in values.items():
+            for variable, value in zip(self.groups[name], group, strict=True):
+                variable.commit(value)
+
+    def commit_unless_held(self, values: Mapping[str, Sequence[Any]]) -> None:
+        """The same, but for variables of a training that is running: its own steps change them."""
+        for name, group in values.items():
+            for variable, value in zip(self.groups[name], group, strict=True):
+                if variable.hold is None:
+                    variable.commit(value)
+
+    def commit_updates(self, updates: Updates) -> None:
+        """Put what a program changed, by group and index, into variables that nobody holds."""
+        for name, changed in updates.items():
+            for index, value in changed.items():
+                variable = self.groups[name][index]
+                if variable.hold is None:
+                    variable.commit(value)
+
+    def holds(self, values: Mapping[str, Sequence[Any]], names: Iterable[str]) -> bool:
+        """Whether the variables of these groups still hold these very arrays."""
+        return all(
+            variable.is_holding(value)
+            for name in names
+            for variable, value in zip(self.groups[name], values[name], strict=True)
+        )
+
+    @contextlib.contextmanager
+    def held(self, who: str, settle: Callable[[], None]) -> Iterator[Hold]:
+        """Hold all variables for a training within the block.
+
+        Args:
+            who: Who trains, for messages.
+            settle: Puts the newest values into the variables.
+
+        Raises:
+            BusyError: Another thread trains one of them.
+        """
+        hold = Hold(threading.get_ident(), settle)
+        variables = [v for group in self.groups.values() for v in group]
+        taken = [v for v in variables if v.hold is not None and v.hold.thread != hold.thread]
+        if taken:
+            raise BusyError(
+                message(
+                    who,
+                    "one thread may train a variable at a time",
+                    f"'{taken[0].path}', which another thread's fit is training",
+                    "Wait for it to end, or train a copy: nacre.models.clone_model(model).",
+                )
+            )
+        before = [v.hold for v in variables]
+        for earlier in {h for h in before if h is not None}:
+            earlier.settle()  # a callback of that training trains here
+        for variable in variables:
+            variable.hold = hold
+        try:
+            yield hold
+        finally:
+            for variable, earlier in zip(variables, before, strict=True):
+                variable.hold = earlier
+
+
+__all__ = ["OUTSIDE", "State", "Updates", "Values"]

@@ -1,0 +1,118 @@
+"""A layer called on arrays: one compiled program for each kind of call, kept with the layer.
+
+Only what is nacre's own all the way down runs so: Python that a user wrote runs at every call, with
+real values (see `Inventory.is_own`). The program gives back the outputs, their masks and the losses
+the layers added; masks and losses are put where a plain call would have put them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from nacre.core import scope, tree
+from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.program import CallProgram, Programs, settings_key
+from nacre.core.state import State
+from nacre.core.tracing import is_tracing
+from nacre.ops.kernels.placement import own_program
+
+if TYPE_CHECKING:
+    from nacre.layers.base.layer import Layer
+
+
+def runs_compiled(layer: Layer) -> bool:
+    """Whether a call of this layer on arrays may run compiled here and now."""
+    return (
+        layer._built
+        and not scope.in_stateless_scope()
+        and not is_tracing()
+        and layer._inventory().is_own
+    )
+
+
+def takes_arrays(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether arguments are arrays and plain flags, without masks."""
+    for leaf in tree.flatten(args):
+        if not isinstance(leaf, jax.Array | np.ndarray) or leaf.dtype.kind in "OUS":
+            return False
+        if getattr(leaf, "_keras_mask", None) is not None:
+            return False
+    return all(v is None or isinstance(v, bool | int | float | str) for v in kwargs.values())
+
+
+class _Array:
+    """Stands for an array in the structure of arguments."""
+
+    def __repr__(self) -> str:
+        return "array"
+
+
+_ARRAY = _Array()
+
+
+def call_compiled(
+    layer: Layer, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Run `call(*args, **kwargs)`, the plain call of `layer`, through its compiled program."""
+    arrays: list[Any] = []
+
+    def take(leaf: Any) -> Any:
+        if isinstance(leaf, jax.Array | np.ndarray):
+            if isinstance(leaf, np.ndarray):
+                refuse_wide_integers(leaf, layer._who())
+            arrays.append(leaf)
+            return _ARRAY
+        return leaf
+
+    context = scope.call_context()
+    if context is not None and kwargs.get("training") is None and context.training is not None:
+        kwargs = {**kwargs, "training": context.training}
+    structure = [tree.map_structure(take, a) for a in args]
+    inventory = layer._inventory()
+    key = (
+        "call",
+        repr(structure),
+        tuple(sorted((k, repr(v)) for k, v in kwargs.items())),
+        inventory.token,
+        inventory.lists().token,
+        settings_key(),
+        scope.masks_end_at_ops(),
+    )
+    if layer._programs is None:
+        layer._programs = Programs()
+    program = layer._programs.get(key, lambda: _program(layer, call, structure, kwargs))
+    outputs, masks, losses = program.run(arrays)
+    if context is None:
+        layer._clear_losses()
+    if losses:
+        layer._keep_losses(losses)
+    for leaf, mask in zip(tree.flatten(outputs), masks, strict=True):
+        if mask is not None:
+            scope.set_mask(leaf, mask)
+    return outputs
+
+
+def _program(
+    layer: Layer, call: Callable[..., Any], structure: Any, kwargs: dict[str, Any]
+) -> CallProgram:
+    def run(arrays: list[Any]) -> tuple[Any, list[Any], list[Any]]:
+        stream = iter(arrays)
+        args = tree.map_structure(lambda leaf: next(stream) if leaf is _ARRAY else leaf, structure)
+        inner = scope.get_stateless_scope()
+        assert inner is not None
+        inner.collect_losses = True
+        # The context outlives the call, as the masks of traced values are kept in it.
+        with scope.entered_call(scope.CallContext(layer, kwargs.get("training"))), own_program():
+            outputs = call(*args, **kwargs)
+            masks = [scope.get_mask(leaf) for leaf in tree.flatten(outputs)]
+        return outputs, masks, list(inner.losses)
+
+    state = State({"layer": layer.variables})
+    return CallProgram(run, state, name=f"{layer._who()}(x)")
+
+
+__all__ = ["call_compiled", "runs_compiled", "takes_arrays"]
