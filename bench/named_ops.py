@@ -23,7 +23,7 @@ import jax
 import numpy as np
 
 import nacre
-from nacre.ops._define import opened
+from nacre.ops._op import opened
 from nacre.training.programs import finisher, single_program
 from nacre.training.state import State
 from nacre.training.step import train_step

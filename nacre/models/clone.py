@@ -16,7 +16,7 @@ from nacre.models import doors
 from nacre.models.functional import Functional
 from nacre.models.model import Model
 from nacre.models.sequential import Sequential
-from nacre.ops._define import OpCall
+from nacre.ops._calls import OpCall
 
 
 def clone_model(

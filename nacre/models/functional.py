@@ -15,7 +15,7 @@ from nacre.models.graph import Graph
 from nacre.models.graph_calls import MASKS_END_AT_OPS
 from nacre.models.model import Model
 from nacre.models.old_graphs import calls as old_calls
-from nacre.ops._define import OpCall
+from nacre.ops._calls import OpCall
 
 
 @register("Functional", module="keras.src.models.functional", class_name="Functional")

@@ -16,7 +16,7 @@ from nacre.core.registry import is_builtin
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.models.graph import Graph
 from nacre.models.model import Model
-from nacre.ops._define import OpCall
+from nacre.ops._calls import OpCall
 
 # Layers that treat each step alone, or know how to go on from step to step.
 _STEPWISE = frozenset(

@@ -27,7 +27,7 @@ from nacre.layers.merging.merge import Merge
 from nacre.models.explain_masks import _masks_of, _tensors_of, _uses
 from nacre.models.model import Model
 from nacre.models.sequential import Sequential
-from nacre.ops._define import OpCall
+from nacre.ops._calls import OpCall
 
 _LOSS = "the loss"
 

@@ -1,738 +1,363 @@
 """Operations on tensors: NumPy's, and those neural networks are made of (Keras's `ops`).
 
 An op works on arrays, traced values, variables and symbolic tensors alike. `image`, `linalg`, `nn`
-and `numpy` are faces that hold the same functions by subject. `embed`, `mish`, `lstm`, `gru`,
-`simple_rnn` and `group_normalization` are for layers; Keras's `ops` has no such names.
+and `numpy` are faces that hold the same functions by subject.
+
+Written by `python -m tests.architecture.op_faces --write` from what the ops declare where they
+are defined (`_define`); a test compares the two.
 """
 
-from nacre.ops import _operators, image, linalg, nn, numpy
-from nacre.ops.activation import (
-    celu,
-    elu,
-    gelu,
-    glu,
-    hard_shrink,
-    hard_sigmoid,
-    hard_silu,
-    hard_swish,
-    hard_tanh,
-    leaky_relu,
-    log_sigmoid,
-    log_softmax,
-    mish,
-    normalize,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    soft_shrink,
-    softmax,
-    softplus,
-    softsign,
-    sparse_plus,
-    sparse_sigmoid,
-    sparsemax,
-    squareplus,
-    swish,
-    tanh_shrink,
-    threshold,
-)
-from nacre.ops.attention import (
-    dot_product_attention,
-)
-from nacre.ops.control import (
-    associative_scan,
-    cast,
-    cond,
-    convert_to_numpy,
-    convert_to_tensor,
-    custom_gradient,
-    dtype,
-    fori_loop,
-    is_tensor,
-    map,
-    saturate_cast,
-    scan,
-    shape,
-    stop_gradient,
-    switch,
-    vectorize,
-    vectorized_map,
-    while_loop,
-)
-from nacre.ops.convolution import (
-    adaptive_average_pool,
-    adaptive_max_pool,
-    average_pool,
-    conv,
-    conv_transpose,
-    depth_to_space,
-    depthwise_conv,
-    fold,
-    max_pool,
-    separable_conv,
-    space_to_depth,
-    unfold,
-)
-from nacre.ops.creation import (
-    arange,
-    array,
-    bartlett,
-    blackman,
-    empty,
-    empty_like,
-    eye,
-    full,
-    full_like,
-    geomspace,
-    hamming,
-    hanning,
-    identity,
-    kaiser,
-    linspace,
-    logspace,
-    meshgrid,
-    ones,
-    ones_like,
-    tri,
-    vander,
-    zeros,
-    zeros_like,
-)
-from nacre.ops.decoding import (
-    ctc_decode,
-)
-from nacre.ops.indexing import (
-    embed,
-    get_item,
-    multi_hot,
-    nonzero,
-    one_hot,
-    scatter,
-    scatter_update,
-    select,
-    slice,
-    slice_update,
-    take,
-    take_along_axis,
-    top_k,
-    where,
-)
-from nacre.ops.linalg import (
-    cdist,
-    cholesky,
-    cholesky_inverse,
-    correlate,
-    cross,
-    det,
-    dot,
-    eig,
-    eigh,
-    einsum,
-    inner,
-    inv,
-    jvp,
-    kron,
-    logdet,
-    lstsq,
-    lu_factor,
-    matmul,
-    matrix_rank,
-    norm,
-    outer,
-    pinv,
-    qr,
-    slogdet,
-    solve,
-    solve_triangular,
-    svd,
-    tensordot,
-    trace,
-    vdot,
-)
-from nacre.ops.logic import (
-    all,
-    allclose,
-    any,
-    bitwise_and,
-    bitwise_invert,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    equal,
-    greater,
-    greater_equal,
-    isclose,
-    isfinite,
-    isin,
-    isinf,
-    isnan,
-    isneginf,
-    isposinf,
-    isreal,
-    left_shift,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    not_equal,
-    right_shift,
-    signbit,
-)
-from nacre.ops.losses import (
-    binary_crossentropy,
-    categorical_crossentropy,
-    ctc_loss,
-    psnr,
-    sparse_categorical_crossentropy,
-)
-from nacre.ops.math import (
-    abs,
-    absolute,
-    add,
-    angle,
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctan2,
-    arctanh,
-    cbrt,
-    ceil,
-    clip,
-    conj,
-    conjugate,
-    cos,
-    cosh,
-    deg2rad,
-    divide,
-    divide_no_nan,
-    erf,
-    erfc,
-    erfinv,
-    exp,
-    exp2,
-    expm1,
-    fabs,
-    floor,
-    floor_divide,
-    fmax,
-    fmin,
-    fmod,
-    gcd,
-    heaviside,
-    hypot,
-    i0,
-    imag,
-    lcm,
-    ldexp,
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    logaddexp2,
-    maximum,
-    minimum,
-    mod,
-    multiply,
-    nan_to_num,
-    negative,
-    nextafter,
-    polar,
-    power,
-    rad2deg,
-    real,
-    reciprocal,
-    round,
-    rsqrt,
-    sign,
-    sin,
-    sinc,
-    sinh,
-    sqrt,
-    square,
-    subtract,
-    tan,
-    tanh,
-    true_divide,
-    trunc,
-    view_as_complex,
-    view_as_real,
-)
-from nacre.ops.normalization import (
-    batch_normalization,
-    group_normalization,
-    layer_normalization,
-    rms_normalization,
-)
-from nacre.ops.patterns import (
-    rearrange,
-)
-from nacre.ops.reduce import (
-    amax,
-    amin,
-    argmax,
-    argmin,
-    average,
-    bincount,
-    corrcoef,
-    count_nonzero,
-    cumprod,
-    cumsum,
-    digitize,
-    histogram,
-    in_top_k,
-    logsumexp,
-    max,
-    mean,
-    median,
-    min,
-    moments,
-    nanargmax,
-    nanargmin,
-    nancumprod,
-    nancumsum,
-    nanmax,
-    nanmean,
-    nanmedian,
-    nanmin,
-    nanpercentile,
-    nanprod,
-    nanquantile,
-    nanstd,
-    nansum,
-    nanvar,
-    percentile,
-    prod,
-    ptp,
-    quantile,
-    searchsorted,
-    std,
-    sum,
-    trapezoid,
-    var,
-)
-from nacre.ops.rnn import (
-    gru,
-    lstm,
-    simple_rnn,
-)
-from nacre.ops.segment import (
-    segment_max,
-    segment_min,
-    segment_prod,
-    segment_sum,
-)
-from nacre.ops.shaping import (
-    append,
-    argpartition,
-    argsort,
-    array_split,
-    broadcast_to,
-    concatenate,
-    copy,
-    diag,
-    diagflat,
-    diagonal,
-    diff,
-    dsplit,
-    dstack,
-    expand_dims,
-    flip,
-    fliplr,
-    flipud,
-    hsplit,
-    hstack,
-    moveaxis,
-    ndim,
-    pad,
-    ravel,
-    repeat,
-    reshape,
-    roll,
-    rot90,
-    size,
-    sort,
-    split,
-    squeeze,
-    stack,
-    swapaxes,
-    tile,
-    transpose,
-    tril,
-    triu,
-    unique,
-    unravel_index,
-    unstack,
-    view,
-    vsplit,
-    vstack,
-)
-from nacre.ops.signal import (
-    extract_sequences,
-    fft,
-    fft2,
-    ifft2,
-    irfft,
-    istft,
-    rfft,
-    stft,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "abs",
-    "absolute",
-    "adaptive_average_pool",
-    "adaptive_max_pool",
-    "add",
-    "all",
-    "allclose",
-    "amax",
-    "amin",
-    "angle",
-    "any",
-    "append",
-    "arange",
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctan2",
-    "arctanh",
-    "argmax",
-    "argmin",
-    "argpartition",
-    "argsort",
-    "array",
-    "array_split",
-    "associative_scan",
-    "average",
-    "average_pool",
-    "bartlett",
-    "batch_normalization",
-    "binary_crossentropy",
-    "bincount",
-    "bitwise_and",
-    "bitwise_invert",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
-    "blackman",
-    "broadcast_to",
-    "cast",
-    "categorical_crossentropy",
-    "cbrt",
-    "cdist",
-    "ceil",
-    "celu",
-    "cholesky",
-    "cholesky_inverse",
-    "clip",
-    "concatenate",
-    "cond",
-    "conj",
-    "conjugate",
-    "conv",
-    "conv_transpose",
-    "convert_to_numpy",
-    "convert_to_tensor",
-    "copy",
-    "corrcoef",
-    "correlate",
-    "cos",
-    "cosh",
-    "count_nonzero",
-    "cross",
-    "ctc_decode",
-    "ctc_loss",
-    "cumprod",
-    "cumsum",
-    "custom_gradient",
-    "deg2rad",
-    "depth_to_space",
-    "depthwise_conv",
-    "det",
-    "diag",
-    "diagflat",
-    "diagonal",
-    "diff",
-    "digitize",
-    "divide",
-    "divide_no_nan",
-    "dot",
-    "dot_product_attention",
-    "dsplit",
-    "dstack",
-    "dtype",
-    "eig",
-    "eigh",
-    "einsum",
-    "elu",
-    "empty",
-    "empty_like",
-    "equal",
-    "erf",
-    "erfc",
-    "erfinv",
-    "exp",
-    "exp2",
-    "expand_dims",
-    "expm1",
-    "extract_sequences",
-    "eye",
-    "fabs",
-    "fft",
-    "fft2",
-    "flip",
-    "fliplr",
-    "flipud",
-    "floor",
-    "floor_divide",
-    "fmax",
-    "fmin",
-    "fmod",
-    "fold",
-    "fori_loop",
-    "full",
-    "full_like",
-    "gcd",
-    "gelu",
-    "geomspace",
-    "get_item",
-    "glu",
-    "greater",
-    "greater_equal",
-    "hamming",
-    "hanning",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_swish",
-    "hard_tanh",
-    "heaviside",
-    "histogram",
-    "hsplit",
-    "hstack",
-    "hypot",
-    "i0",
-    "identity",
-    "ifft2",
-    "imag",
-    "image",
-    "in_top_k",
-    "inner",
-    "inv",
-    "irfft",
-    "is_tensor",
-    "isclose",
-    "isfinite",
-    "isin",
-    "isinf",
-    "isnan",
-    "isneginf",
-    "isposinf",
-    "isreal",
-    "istft",
-    "jvp",
-    "kaiser",
-    "kron",
-    "layer_normalization",
-    "lcm",
-    "ldexp",
-    "leaky_relu",
-    "left_shift",
-    "less",
-    "less_equal",
-    "linalg",
-    "linspace",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "log_sigmoid",
-    "log_softmax",
-    "logaddexp",
-    "logaddexp2",
-    "logdet",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "logspace",
-    "logsumexp",
-    "lstsq",
-    "lu_factor",
-    "map",
-    "matmul",
-    "matrix_rank",
-    "max",
-    "max_pool",
-    "maximum",
-    "mean",
-    "median",
-    "meshgrid",
-    "min",
-    "minimum",
-    "mod",
-    "moments",
-    "moveaxis",
-    "multi_hot",
-    "multiply",
-    "nan_to_num",
-    "nanargmax",
-    "nanargmin",
-    "nancumprod",
-    "nancumsum",
-    "nanmax",
-    "nanmean",
-    "nanmedian",
-    "nanmin",
-    "nanpercentile",
-    "nanprod",
-    "nanquantile",
-    "nanstd",
-    "nansum",
-    "nanvar",
-    "ndim",
-    "negative",
-    "nextafter",
-    "nn",
-    "nonzero",
-    "norm",
-    "normalize",
-    "not_equal",
-    "numpy",
-    "one_hot",
-    "ones",
-    "ones_like",
-    "outer",
-    "pad",
-    "percentile",
-    "pinv",
-    "polar",
-    "power",
-    "prod",
-    "psnr",
-    "ptp",
-    "qr",
-    "quantile",
-    "rad2deg",
-    "ravel",
-    "real",
-    "rearrange",
-    "reciprocal",
-    "relu",
-    "relu6",
-    "repeat",
-    "reshape",
-    "rfft",
-    "right_shift",
-    "rms_normalization",
-    "roll",
-    "rot90",
-    "round",
-    "rsqrt",
-    "saturate_cast",
-    "scan",
-    "scatter",
-    "scatter_update",
-    "searchsorted",
-    "segment_max",
-    "segment_min",
-    "segment_prod",
-    "segment_sum",
-    "select",
-    "selu",
-    "separable_conv",
-    "shape",
-    "sigmoid",
-    "sign",
-    "signbit",
-    "silu",
-    "sin",
-    "sinc",
-    "sinh",
-    "size",
-    "slice",
-    "slice_update",
-    "slogdet",
-    "soft_shrink",
-    "softmax",
-    "softplus",
-    "softsign",
-    "solve",
-    "solve_triangular",
-    "sort",
-    "space_to_depth",
-    "sparse_categorical_crossentropy",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "split",
-    "sqrt",
-    "square",
-    "squareplus",
-    "squeeze",
-    "stack",
-    "std",
-    "stft",
-    "stop_gradient",
-    "subtract",
-    "sum",
-    "svd",
-    "swapaxes",
-    "swish",
-    "switch",
-    "take",
-    "take_along_axis",
-    "tan",
-    "tanh",
-    "tanh_shrink",
-    "tensordot",
-    "threshold",
-    "tile",
-    "top_k",
-    "trace",
-    "transpose",
-    "trapezoid",
-    "tri",
-    "tril",
-    "triu",
-    "true_divide",
-    "trunc",
-    "unfold",
-    "unique",
-    "unravel_index",
-    "unstack",
-    "vander",
-    "var",
-    "vdot",
-    "vectorize",
-    "vectorized_map",
-    "view",
-    "view_as_complex",
-    "view_as_real",
-    "vsplit",
-    "vstack",
-    "where",
-    "while_loop",
-    "zeros",
-    "zeros_like",
-]
+from nacre.ops import _operators as _operators
+from nacre.ops import image as image
+from nacre.ops import linalg as linalg
+from nacre.ops import nn as nn
+from nacre.ops import numpy as numpy
+from nacre.ops._define import config_functions as _config_functions
+from nacre.ops._define import face as _face
+from nacre.ops.activation import celu as celu
+from nacre.ops.activation import elu as elu
+from nacre.ops.activation import gelu as gelu
+from nacre.ops.activation import glu as glu
+from nacre.ops.activation import hard_shrink as hard_shrink
+from nacre.ops.activation import hard_sigmoid as hard_sigmoid
+from nacre.ops.activation import hard_silu as hard_silu
+from nacre.ops.activation import hard_swish as hard_swish
+from nacre.ops.activation import hard_tanh as hard_tanh
+from nacre.ops.activation import leaky_relu as leaky_relu
+from nacre.ops.activation import log_sigmoid as log_sigmoid
+from nacre.ops.activation import log_softmax as log_softmax
+from nacre.ops.activation import normalize as normalize
+from nacre.ops.activation import relu as relu
+from nacre.ops.activation import relu6 as relu6
+from nacre.ops.activation import selu as selu
+from nacre.ops.activation import sigmoid as sigmoid
+from nacre.ops.activation import silu as silu
+from nacre.ops.activation import soft_shrink as soft_shrink
+from nacre.ops.activation import softmax as softmax
+from nacre.ops.activation import softplus as softplus
+from nacre.ops.activation import softsign as softsign
+from nacre.ops.activation import sparse_plus as sparse_plus
+from nacre.ops.activation import sparse_sigmoid as sparse_sigmoid
+from nacre.ops.activation import sparsemax as sparsemax
+from nacre.ops.activation import squareplus as squareplus
+from nacre.ops.activation import swish as swish
+from nacre.ops.activation import tanh_shrink as tanh_shrink
+from nacre.ops.activation import threshold as threshold
+from nacre.ops.attention import dot_product_attention as dot_product_attention
+from nacre.ops.control import associative_scan as associative_scan
+from nacre.ops.control import cast as cast
+from nacre.ops.control import cond as cond
+from nacre.ops.control import convert_to_numpy as convert_to_numpy
+from nacre.ops.control import convert_to_tensor as convert_to_tensor
+from nacre.ops.control import custom_gradient as custom_gradient
+from nacre.ops.control import dtype as dtype
+from nacre.ops.control import fori_loop as fori_loop
+from nacre.ops.control import is_tensor as is_tensor
+from nacre.ops.control import map as map
+from nacre.ops.control import saturate_cast as saturate_cast
+from nacre.ops.control import scan as scan
+from nacre.ops.control import shape as shape
+from nacre.ops.control import stop_gradient as stop_gradient
+from nacre.ops.control import switch as switch
+from nacre.ops.control import vectorize as vectorize
+from nacre.ops.control import vectorized_map as vectorized_map
+from nacre.ops.control import while_loop as while_loop
+from nacre.ops.convolution import adaptive_average_pool as adaptive_average_pool
+from nacre.ops.convolution import adaptive_max_pool as adaptive_max_pool
+from nacre.ops.convolution import average_pool as average_pool
+from nacre.ops.convolution import conv as conv
+from nacre.ops.convolution import conv_transpose as conv_transpose
+from nacre.ops.convolution import depth_to_space as depth_to_space
+from nacre.ops.convolution import depthwise_conv as depthwise_conv
+from nacre.ops.convolution import fold as fold
+from nacre.ops.convolution import max_pool as max_pool
+from nacre.ops.convolution import separable_conv as separable_conv
+from nacre.ops.convolution import space_to_depth as space_to_depth
+from nacre.ops.convolution import unfold as unfold
+from nacre.ops.creation import arange as arange
+from nacre.ops.creation import array as array
+from nacre.ops.creation import bartlett as bartlett
+from nacre.ops.creation import blackman as blackman
+from nacre.ops.creation import empty as empty
+from nacre.ops.creation import empty_like as empty_like
+from nacre.ops.creation import eye as eye
+from nacre.ops.creation import full as full
+from nacre.ops.creation import full_like as full_like
+from nacre.ops.creation import geomspace as geomspace
+from nacre.ops.creation import hamming as hamming
+from nacre.ops.creation import hanning as hanning
+from nacre.ops.creation import identity as identity
+from nacre.ops.creation import kaiser as kaiser
+from nacre.ops.creation import linspace as linspace
+from nacre.ops.creation import logspace as logspace
+from nacre.ops.creation import meshgrid as meshgrid
+from nacre.ops.creation import ones as ones
+from nacre.ops.creation import ones_like as ones_like
+from nacre.ops.creation import tri as tri
+from nacre.ops.creation import vander as vander
+from nacre.ops.creation import zeros as zeros
+from nacre.ops.creation import zeros_like as zeros_like
+from nacre.ops.decoding import ctc_decode as ctc_decode
+from nacre.ops.indexing import get_item as get_item
+from nacre.ops.indexing import multi_hot as multi_hot
+from nacre.ops.indexing import nonzero as nonzero
+from nacre.ops.indexing import one_hot as one_hot
+from nacre.ops.indexing import scatter as scatter
+from nacre.ops.indexing import scatter_update as scatter_update
+from nacre.ops.indexing import select as select
+from nacre.ops.indexing import slice as slice
+from nacre.ops.indexing import slice_update as slice_update
+from nacre.ops.indexing import take as take
+from nacre.ops.indexing import take_along_axis as take_along_axis
+from nacre.ops.indexing import top_k as top_k
+from nacre.ops.indexing import where as where
+from nacre.ops.logic import all as all
+from nacre.ops.logic import allclose as allclose
+from nacre.ops.logic import any as any
+from nacre.ops.logic import bitwise_and as bitwise_and
+from nacre.ops.logic import bitwise_invert as bitwise_invert
+from nacre.ops.logic import bitwise_left_shift as bitwise_left_shift
+from nacre.ops.logic import bitwise_not as bitwise_not
+from nacre.ops.logic import bitwise_or as bitwise_or
+from nacre.ops.logic import bitwise_right_shift as bitwise_right_shift
+from nacre.ops.logic import bitwise_xor as bitwise_xor
+from nacre.ops.logic import equal as equal
+from nacre.ops.logic import greater as greater
+from nacre.ops.logic import greater_equal as greater_equal
+from nacre.ops.logic import isclose as isclose
+from nacre.ops.logic import isfinite as isfinite
+from nacre.ops.logic import isin as isin
+from nacre.ops.logic import isinf as isinf
+from nacre.ops.logic import isnan as isnan
+from nacre.ops.logic import isneginf as isneginf
+from nacre.ops.logic import isposinf as isposinf
+from nacre.ops.logic import isreal as isreal
+from nacre.ops.logic import left_shift as left_shift
+from nacre.ops.logic import less as less
+from nacre.ops.logic import less_equal as less_equal
+from nacre.ops.logic import logical_and as logical_and
+from nacre.ops.logic import logical_not as logical_not
+from nacre.ops.logic import logical_or as logical_or
+from nacre.ops.logic import logical_xor as logical_xor
+from nacre.ops.logic import not_equal as not_equal
+from nacre.ops.logic import right_shift as right_shift
+from nacre.ops.logic import signbit as signbit
+from nacre.ops.losses import binary_crossentropy as binary_crossentropy
+from nacre.ops.losses import categorical_crossentropy as categorical_crossentropy
+from nacre.ops.losses import ctc_loss as ctc_loss
+from nacre.ops.losses import psnr as psnr
+from nacre.ops.losses import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from nacre.ops.math import abs as abs
+from nacre.ops.math import absolute as absolute
+from nacre.ops.math import add as add
+from nacre.ops.math import angle as angle
+from nacre.ops.math import arccos as arccos
+from nacre.ops.math import arccosh as arccosh
+from nacre.ops.math import arcsin as arcsin
+from nacre.ops.math import arcsinh as arcsinh
+from nacre.ops.math import arctan as arctan
+from nacre.ops.math import arctan2 as arctan2
+from nacre.ops.math import arctanh as arctanh
+from nacre.ops.math import cbrt as cbrt
+from nacre.ops.math import ceil as ceil
+from nacre.ops.math import clip as clip
+from nacre.ops.math import conj as conj
+from nacre.ops.math import conjugate as conjugate
+from nacre.ops.math import cos as cos
+from nacre.ops.math import cosh as cosh
+from nacre.ops.math import deg2rad as deg2rad
+from nacre.ops.math import divide as divide
+from nacre.ops.math import divide_no_nan as divide_no_nan
+from nacre.ops.math import erf as erf
+from nacre.ops.math import erfc as erfc
+from nacre.ops.math import erfinv as erfinv
+from nacre.ops.math import exp as exp
+from nacre.ops.math import exp2 as exp2
+from nacre.ops.math import expm1 as expm1
+from nacre.ops.math import fabs as fabs
+from nacre.ops.math import floor as floor
+from nacre.ops.math import floor_divide as floor_divide
+from nacre.ops.math import fmax as fmax
+from nacre.ops.math import fmin as fmin
+from nacre.ops.math import fmod as fmod
+from nacre.ops.math import gcd as gcd
+from nacre.ops.math import heaviside as heaviside
+from nacre.ops.math import hypot as hypot
+from nacre.ops.math import i0 as i0
+from nacre.ops.math import imag as imag
+from nacre.ops.math import lcm as lcm
+from nacre.ops.math import ldexp as ldexp
+from nacre.ops.math import log as log
+from nacre.ops.math import log1p as log1p
+from nacre.ops.math import log2 as log2
+from nacre.ops.math import log10 as log10
+from nacre.ops.math import logaddexp as logaddexp
+from nacre.ops.math import logaddexp2 as logaddexp2
+from nacre.ops.math import maximum as maximum
+from nacre.ops.math import minimum as minimum
+from nacre.ops.math import mod as mod
+from nacre.ops.math import multiply as multiply
+from nacre.ops.math import nan_to_num as nan_to_num
+from nacre.ops.math import negative as negative
+from nacre.ops.math import nextafter as nextafter
+from nacre.ops.math import polar as polar
+from nacre.ops.math import power as power
+from nacre.ops.math import rad2deg as rad2deg
+from nacre.ops.math import real as real
+from nacre.ops.math import reciprocal as reciprocal
+from nacre.ops.math import round as round
+from nacre.ops.math import rsqrt as rsqrt
+from nacre.ops.math import sign as sign
+from nacre.ops.math import sin as sin
+from nacre.ops.math import sinc as sinc
+from nacre.ops.math import sinh as sinh
+from nacre.ops.math import sqrt as sqrt
+from nacre.ops.math import square as square
+from nacre.ops.math import subtract as subtract
+from nacre.ops.math import tan as tan
+from nacre.ops.math import tanh as tanh
+from nacre.ops.math import true_divide as true_divide
+from nacre.ops.math import trunc as trunc
+from nacre.ops.math import view_as_complex as view_as_complex
+from nacre.ops.math import view_as_real as view_as_real
+from nacre.ops.matrices import cdist as cdist
+from nacre.ops.matrices import cholesky as cholesky
+from nacre.ops.matrices import cholesky_inverse as cholesky_inverse
+from nacre.ops.matrices import det as det
+from nacre.ops.matrices import eig as eig
+from nacre.ops.matrices import eigh as eigh
+from nacre.ops.matrices import inv as inv
+from nacre.ops.matrices import jvp as jvp
+from nacre.ops.matrices import logdet as logdet
+from nacre.ops.matrices import lstsq as lstsq
+from nacre.ops.matrices import lu_factor as lu_factor
+from nacre.ops.matrices import matrix_rank as matrix_rank
+from nacre.ops.matrices import norm as norm
+from nacre.ops.matrices import pinv as pinv
+from nacre.ops.matrices import qr as qr
+from nacre.ops.matrices import slogdet as slogdet
+from nacre.ops.matrices import solve as solve
+from nacre.ops.matrices import solve_triangular as solve_triangular
+from nacre.ops.matrices import svd as svd
+from nacre.ops.normalization import batch_normalization as batch_normalization
+from nacre.ops.normalization import layer_normalization as layer_normalization
+from nacre.ops.normalization import rms_normalization as rms_normalization
+from nacre.ops.patterns import rearrange as rearrange
+from nacre.ops.products import correlate as correlate
+from nacre.ops.products import cross as cross
+from nacre.ops.products import dot as dot
+from nacre.ops.products import einsum as einsum
+from nacre.ops.products import inner as inner
+from nacre.ops.products import kron as kron
+from nacre.ops.products import matmul as matmul
+from nacre.ops.products import outer as outer
+from nacre.ops.products import tensordot as tensordot
+from nacre.ops.products import trace as trace
+from nacre.ops.products import vdot as vdot
+from nacre.ops.reduce import amax as amax
+from nacre.ops.reduce import amin as amin
+from nacre.ops.reduce import argmax as argmax
+from nacre.ops.reduce import argmin as argmin
+from nacre.ops.reduce import average as average
+from nacre.ops.reduce import bincount as bincount
+from nacre.ops.reduce import corrcoef as corrcoef
+from nacre.ops.reduce import count_nonzero as count_nonzero
+from nacre.ops.reduce import cumprod as cumprod
+from nacre.ops.reduce import cumsum as cumsum
+from nacre.ops.reduce import digitize as digitize
+from nacre.ops.reduce import histogram as histogram
+from nacre.ops.reduce import in_top_k as in_top_k
+from nacre.ops.reduce import logsumexp as logsumexp
+from nacre.ops.reduce import max as max
+from nacre.ops.reduce import mean as mean
+from nacre.ops.reduce import median as median
+from nacre.ops.reduce import min as min
+from nacre.ops.reduce import moments as moments
+from nacre.ops.reduce import nanargmax as nanargmax
+from nacre.ops.reduce import nanargmin as nanargmin
+from nacre.ops.reduce import nancumprod as nancumprod
+from nacre.ops.reduce import nancumsum as nancumsum
+from nacre.ops.reduce import nanmax as nanmax
+from nacre.ops.reduce import nanmean as nanmean
+from nacre.ops.reduce import nanmedian as nanmedian
+from nacre.ops.reduce import nanmin as nanmin
+from nacre.ops.reduce import nanpercentile as nanpercentile
+from nacre.ops.reduce import nanprod as nanprod
+from nacre.ops.reduce import nanquantile as nanquantile
+from nacre.ops.reduce import nanstd as nanstd
+from nacre.ops.reduce import nansum as nansum
+from nacre.ops.reduce import nanvar as nanvar
+from nacre.ops.reduce import percentile as percentile
+from nacre.ops.reduce import prod as prod
+from nacre.ops.reduce import ptp as ptp
+from nacre.ops.reduce import quantile as quantile
+from nacre.ops.reduce import searchsorted as searchsorted
+from nacre.ops.reduce import std as std
+from nacre.ops.reduce import sum as sum
+from nacre.ops.reduce import trapezoid as trapezoid
+from nacre.ops.reduce import var as var
+from nacre.ops.segment import segment_max as segment_max
+from nacre.ops.segment import segment_min as segment_min
+from nacre.ops.segment import segment_prod as segment_prod
+from nacre.ops.segment import segment_sum as segment_sum
+from nacre.ops.shaping import append as append
+from nacre.ops.shaping import argpartition as argpartition
+from nacre.ops.shaping import argsort as argsort
+from nacre.ops.shaping import array_split as array_split
+from nacre.ops.shaping import broadcast_to as broadcast_to
+from nacre.ops.shaping import concatenate as concatenate
+from nacre.ops.shaping import copy as copy
+from nacre.ops.shaping import diag as diag
+from nacre.ops.shaping import diagflat as diagflat
+from nacre.ops.shaping import diagonal as diagonal
+from nacre.ops.shaping import diff as diff
+from nacre.ops.shaping import dsplit as dsplit
+from nacre.ops.shaping import dstack as dstack
+from nacre.ops.shaping import expand_dims as expand_dims
+from nacre.ops.shaping import flip as flip
+from nacre.ops.shaping import fliplr as fliplr
+from nacre.ops.shaping import flipud as flipud
+from nacre.ops.shaping import hsplit as hsplit
+from nacre.ops.shaping import hstack as hstack
+from nacre.ops.shaping import moveaxis as moveaxis
+from nacre.ops.shaping import ndim as ndim
+from nacre.ops.shaping import pad as pad
+from nacre.ops.shaping import ravel as ravel
+from nacre.ops.shaping import repeat as repeat
+from nacre.ops.shaping import reshape as reshape
+from nacre.ops.shaping import roll as roll
+from nacre.ops.shaping import rot90 as rot90
+from nacre.ops.shaping import size as size
+from nacre.ops.shaping import sort as sort
+from nacre.ops.shaping import split as split
+from nacre.ops.shaping import squeeze as squeeze
+from nacre.ops.shaping import stack as stack
+from nacre.ops.shaping import swapaxes as swapaxes
+from nacre.ops.shaping import tile as tile
+from nacre.ops.shaping import transpose as transpose
+from nacre.ops.shaping import tril as tril
+from nacre.ops.shaping import triu as triu
+from nacre.ops.shaping import unique as unique
+from nacre.ops.shaping import unravel_index as unravel_index
+from nacre.ops.shaping import unstack as unstack
+from nacre.ops.shaping import view as view
+from nacre.ops.shaping import vsplit as vsplit
+from nacre.ops.shaping import vstack as vstack
+from nacre.ops.signal import extract_sequences as extract_sequences
+from nacre.ops.signal import fft as fft
+from nacre.ops.signal import fft2 as fft2
+from nacre.ops.signal import ifft2 as ifft2
+from nacre.ops.signal import irfft as irfft
+from nacre.ops.signal import istft as istft
+from nacre.ops.signal import rfft as rfft
+from nacre.ops.signal import stft as stft
+
+__all__, __dir__, _missing = _face(__name__, "image", "linalg", "nn", "numpy")
 
 # What a config may name: ops, which turn tensors into tensors.
-CONFIG_FUNCTIONS = frozenset(name for name in __all__ if hasattr(globals()[name], "op"))
+CONFIG_FUNCTIONS = _config_functions(__name__)
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)  # what tab completion offers
+if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+    __getattr__ = _missing

@@ -11,7 +11,7 @@ from typing import Any
 from nacre.core import operators
 from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
-from nacre.ops import linalg, logic, math, shaping
+from nacre.ops import logic, math, products, shaping
 from nacre.ops.indexing import get_item
 
 operators.install(
@@ -23,7 +23,7 @@ operators.install(
         "floordiv": math.floor_divide,
         "mod": math.mod,
         "pow": math.power,
-        "matmul": linalg.matmul,
+        "matmul": products.matmul,
         "and": logic.logical_and,
         "or": logic.logical_or,
         "xor": logic.logical_xor,
@@ -63,7 +63,7 @@ _OF_UFUNCS: dict[str, Callable[..., Any]] = {
     },
     "remainder": math.mod,
     "true_divide": math.divide,
-    "matmul": linalg.matmul,
+    "matmul": products.matmul,
 }
 
 

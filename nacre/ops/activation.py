@@ -13,10 +13,11 @@ from jax import lax
 
 from nacre.core import config
 from nacre.core.numbers import whole_number
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
-from nacre.ops._define import REGISTRY, op
+from nacre.ops._define import Family, whole
 
-KERAS_OPS_MODULE = "nn"
+op = Family("nn", masks=masks.elementwise)
 
 
 @jax.custom_jvp
@@ -90,18 +91,14 @@ def gelu(x: Tensor, approximate: bool = True) -> jax.Array:
     return jax.nn.gelu(floating(x), approximate)
 
 
-@op(whole=True)
+@op(whole=True, aliases=("swish",))
 def silu(x: Tensor) -> jax.Array:
     """x · sigmoid(x)."""
     x = floating(x)
     return x * lax.logistic(x)
 
 
-@op(whole=True, name="silu")
-def swish(x: Tensor) -> jax.Array:
-    """The same as `silu`."""
-    x = floating(x)
-    return x * lax.logistic(x)
+swish = silu
 
 
 @op
@@ -138,20 +135,14 @@ def hard_sigmoid(x: Tensor) -> jax.Array:
     return jax.nn.relu6(x + 3) / 6
 
 
-def _hard_silu(x: jax.Array) -> jax.Array:
+@op(whole=True, aliases=("hard_swish",))
+def hard_silu(x: Tensor) -> jax.Array:
+    """x · hard_sigmoid(x)."""
+    x = floating(x)
     return x * (jax.nn.relu6(x + 3) / 6)
 
 
-@op(whole=True)
-def hard_silu(x: Tensor) -> jax.Array:
-    """x · hard_sigmoid(x)."""
-    return _hard_silu(floating(x))
-
-
-@op(whole=True, name="hard_silu")
-def hard_swish(x: Tensor) -> jax.Array:
-    """The same as `hard_silu`."""
-    return _hard_silu(floating(x))
+hard_swish = hard_silu
 
 
 @op(whole=True)
@@ -160,7 +151,7 @@ def hard_tanh(x: Tensor) -> jax.Array:
     return jax.nn.hard_tanh(array(x))
 
 
-@op(whole=True)
+@op(whole=True, is_listed=False)
 def mish(x: Tensor) -> jax.Array:
     """x · tanh(softplus(x)).
 
@@ -200,7 +191,7 @@ def threshold(x: Tensor, threshold: float, default_value: float) -> jax.Array:
     return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
 
 
-@op(whole=True, tensors=("x",))
+@op(whole=True)
 def squareplus(x: Tensor, b: float = 4) -> jax.Array:
     """(x + sqrt(x² + b)) / 2: like softplus, without exponentials."""
     x = floating(x)
@@ -221,7 +212,7 @@ def sparse_sigmoid(x: Tensor) -> jax.Array:
     return jnp.clip((x + 1) / 2, 0, 1)
 
 
-@op(whole=True)
+@op(whole=True, masks=masks.along())
 def glu(x: Tensor, axis: int = -1) -> jax.Array:
     """One half along `axis` times the sigmoid of the other half."""
     value, gate = jnp.split(floating(x), 2, axis=axis)
@@ -276,7 +267,7 @@ def normalize(
     return _normalize(x, axis=axis, order=order, epsilon=small)
 
 
-@op(whole=True, name="normalize")
+@whole(name="normalize")
 def _normalize(x: Tensor, axis: int | None, order: int, epsilon: float) -> jax.Array:
     x = floating(x)
     if order == 2:
@@ -286,7 +277,4 @@ def _normalize(x: Tensor, axis: int | None, order: int, epsilon: float) -> jax.A
     return x / jnp.maximum(norm, epsilon)
 
 
-# `swish` and `hard_swish` share the names of what they are, `normalize` its whole form; configs
-# find these.
-for _public in (silu, hard_silu, normalize):
-    REGISTRY[_public.op.name] = _public.op  # type: ignore[attr-defined]
+__all__, __dir__ = op.shown()

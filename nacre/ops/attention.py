@@ -8,15 +8,16 @@ import jax
 
 from nacre.core.config import is_flash_attention_enabled
 from nacre.core.errors import ShapeError, message
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating
-from nacre.ops._define import REGISTRY, op
+from nacre.ops._define import Family, whole
 from nacre.ops.kernels import attention
 from nacre.ops.kernels.placement import Placement, current_placement
 
-KERAS_OPS_MODULE = "nn"
+op = Family("nn")
 
 
-@op(whole=True, name="dot_product_attention", tensors=("query", "key", "value", "bias", "mask"))
+@whole(name="dot_product_attention", lowering=("placement",))
 def _dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -41,7 +42,7 @@ def _dot_product_attention(
     )
 
 
-@op(tensors=("query", "key", "value", "bias", "mask"))
+@op(masks=masks.of("query"))
 def dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -102,5 +103,4 @@ def dot_product_attention(
     )
 
 
-# The public declaration is the one configs name.
-REGISTRY["dot_product_attention"] = dot_product_attention.op  # type: ignore[attr-defined]
+__all__, __dir__ = op.shown()

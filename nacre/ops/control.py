@@ -18,11 +18,12 @@ from nacre.core.scope import Body
 from nacre.core.strings import HostString, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import DType, Tensor, array, dtype_of
-from nacre.ops._define import op
+from nacre.ops._define import Family
 from nacre.ops._explain import explains
 
-KERAS_OPS_MODULE = "core"
+op = Family("core", masks=masks.RUNS_A_FUNCTION)
 
 
 def _structure(value: Any) -> Any:
@@ -30,13 +31,13 @@ def _structure(value: Any) -> Any:
     return tree.map_structure(lambda leaf: None if leaf is None else array(leaf), value)
 
 
-@op
+@op(masks=masks.elementwise)
 def cast(x: Tensor, dtype: DType) -> jax.Array:
     """The same values in another dtype."""
     return array(x).astype(dtype_of(dtype))
 
 
-@op
+@op(masks=masks.elementwise)
 def saturate_cast(x: Tensor, dtype: DType) -> jax.Array:
     """The same values in another dtype, limited to what it can hold."""
     x = array(x)
@@ -58,6 +59,7 @@ def saturate_cast(x: Tensor, dtype: DType) -> jax.Array:
     return jnp.clip(x, low, high).astype(target)
 
 
+@op.function
 @explains
 def convert_to_tensor(
     x: Any, dtype: DType = None, sparse: bool | None = None, ragged: bool | None = None
@@ -98,6 +100,7 @@ def _text_or_none(x: Any) -> Any:
     return np.asarray(x) if is_text(first) and not isinstance(first, HostString) else None
 
 
+@op.function
 def convert_to_numpy(x: Any) -> np.ndarray:
     """A NumPy array of the values."""
     if isinstance(x, Variable):
@@ -105,11 +108,13 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     return np.asarray(interop.to_numpy_if_foreign(x))
 
 
+@op.function
 def is_tensor(x: Any) -> bool:
     """True for arrays, traced and symbolic tensors; False for NumPy arrays and numbers."""
     return isinstance(x, jax.Array | KerasTensor)
 
 
+@op.function
 @explains
 def shape(x: Any) -> tuple[Any, ...]:
     """The sizes; None where a symbolic tensor does not know them.
@@ -121,18 +126,20 @@ def shape(x: Any) -> tuple[Any, ...]:
     return tuple(x.shape) if hasattr(x, "shape") else tuple(array(x).shape)
 
 
+@op.function
 @explains
 def dtype(x: Any) -> str:
     """The name of the dtype."""
     return standardize_dtype(x.dtype if hasattr(x, "dtype") else array(x).dtype)
 
 
-@op(tensors=("variable",))
+@op(masks=masks.elementwise)
 def stop_gradient(variable: Tensor) -> jax.Array:
     """The same value, a constant for gradients."""
     return jax.lax.stop_gradient(array(variable))
 
 
+@op.function
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """Give a function a gradient of your own.
 
@@ -256,7 +263,7 @@ def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
     return _with_effects(run)
 
 
-@op(tensors=("pred",))
+@op
 def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     """`true_fn()` or `false_fn()`, one of which is run."""
     if isinstance(pred, bool):
@@ -320,6 +327,7 @@ def _switch(
     return _with_effects(run)
 
 
+@op.function
 def switch(index: Tensor, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """The result of the branch with number `index`, run on the operands."""
     return _switch(index, tuple(operands), branches=tuple(branches))
@@ -378,6 +386,7 @@ def fori_loop(lower: Tensor, upper: Tensor, body_fun: Callable[..., Any], init_v
     return _with_effects(run)
 
 
+@op.function(keras="numpy")
 def vectorize(
     pyfunc: Callable[..., Any], *, excluded: Any = None, signature: str | None = None
 ) -> Callable[..., Any]:
@@ -389,3 +398,6 @@ def vectorize(
         return vectorized(*(a if i in excluded else array(a) for i, a in enumerate(args)))
 
     return run
+
+
+__all__, __dir__ = op.shown()

@@ -17,13 +17,14 @@ from nacre.core import config, safety
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import whole_number
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, to_pair
-from nacre.ops._define import REGISTRY, op
+from nacre.ops._define import Family, info_of, whole
 from nacre.ops.kernels import convolution as kernels
 from nacre.ops.kernels import pooling
 from nacre.ops.kernels.placement import current_placement
 
-KERAS_OPS_MODULE = "nn"
+op = Family("nn", masks=masks.PLACES_CHANGE)
 
 
 def _padding_name(who: str, padding: Any) -> Any:
@@ -67,7 +68,7 @@ def _check_rank(who: str, inputs: jax.Array, kernel: jax.Array) -> int:
     return ndim
 
 
-@op(whole=True, name="conv")
+@whole(name="conv", lowering=("placement",))
 def _conv(
     inputs: Tensor,
     kernel: Tensor,
@@ -163,7 +164,7 @@ def conv(
     )
 
 
-@op(whole=True, name="depthwise_conv")
+@whole(name="depthwise_conv", lowering=("placement",))
 def _depthwise_conv(
     inputs: Tensor,
     kernel: Tensor,
@@ -229,7 +230,7 @@ def separable_conv(
     return conv(between, pointwise_kernel, 1, "valid", data_format)
 
 
-@op(whole=True, name="conv_transpose")
+@whole(name="conv_transpose", lowering=("placement",))
 def _conv_transpose(
     inputs: Tensor,
     kernel: Tensor,
@@ -304,7 +305,7 @@ def _pool_arguments(
     }
 
 
-@op(whole=True, name="max_pool")
+@whole(name="max_pool", lowering=("placement",))
 def _max_pool(
     inputs: Tensor,
     pool_size: tuple[int, ...],
@@ -334,7 +335,7 @@ def max_pool(
     return _max_pool(inputs, **arguments)
 
 
-@op(whole=True, name="average_pool")
+@whole(name="average_pool", lowering=("placement",))
 def _average_pool(
     inputs: Tensor,
     pool_size: tuple[int, ...],
@@ -379,7 +380,7 @@ def _adaptive(x: jax.Array, sizes: tuple[int, ...], join: Any) -> jax.Array:
     return x
 
 
-@op(whole=True, name="adaptive_average_pool")
+@whole(name="adaptive_average_pool")
 def _adaptive_average_pool(
     inputs: Tensor, output_size: tuple[int, ...], data_format: str
 ) -> jax.Array:
@@ -387,7 +388,7 @@ def _adaptive_average_pool(
     return _back(_adaptive(x, output_size, jnp.mean), data_format)
 
 
-@op(whole=True, name="adaptive_max_pool")
+@whole(name="adaptive_max_pool")
 def _adaptive_max_pool(inputs: Tensor, output_size: tuple[int, ...], data_format: str) -> jax.Array:
     x = _last(array(inputs), data_format)
     return _back(_adaptive(x, output_size, jnp.max), data_format)
@@ -543,18 +544,8 @@ def fold(
     window = to_pair(kernel_size, 2)
     channels = x.shape[1] // (window[0] * window[1])
     image = jax.ShapeDtypeStruct((x.shape[0], channels, *to_pair(output_size, 2)), x.dtype)
-    spread = lambda image: unfold.op.function(image, kernel_size, dilation, padding, stride)
+    spread = lambda image: info_of(unfold).function(image, kernel_size, dilation, padding, stride)
     return jax.linear_transpose(spread, image)(x)[0]
 
 
-# The public declarations are the ones configs name; the whole forms above come from them.
-for _public in (
-    conv,
-    depthwise_conv,
-    conv_transpose,
-    max_pool,
-    average_pool,
-    adaptive_average_pool,
-    adaptive_max_pool,
-):
-    REGISTRY[_public.op.name] = _public.op  # type: ignore[attr-defined]
+__all__, __dir__ = op.shown()

@@ -11,35 +11,41 @@ import numpy as np
 from nacre.core import config
 from nacre.core.dtypes import result_type
 from nacre.core.symbolic import KerasTensor
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import DType, Shape, Tensor, dtype_of
 from nacre.ops._arrays import array as to_array
-from nacre.ops._define import op
+from nacre.ops._define import Family
 from nacre.ops._explain import explains
+
+op = Family("numpy", masks=masks.NEW_VALUES)
 
 
 def _float_dtype(dtype: DType) -> Any:
     return dtype_of(dtype if dtype is not None else config.floatx())
 
 
+@op.function
 @explains
 def zeros(shape: Shape, dtype: DType = None) -> jax.Array:
     """Zeros of a shape, floatx by default."""
     return jnp.zeros(shape, _float_dtype(dtype))
 
 
+@op.function
 @explains
 def ones(shape: Shape, dtype: DType = None) -> jax.Array:
     """Ones of a shape, floatx by default."""
     return jnp.ones(shape, _float_dtype(dtype))
 
 
+@op.function
 @explains
 def empty(shape: Shape, dtype: DType = None) -> jax.Array:
     """An array of a shape whose values do not matter (zeros)."""
     return jnp.zeros(shape, _float_dtype(dtype))
 
 
-@op(tensors=("fill_value",))
+@op
 def full(shape: Shape, fill_value: Tensor, dtype: DType = None) -> jax.Array:
     """One value in every place."""
     if dtype is None and not hasattr(fill_value, "dtype"):
@@ -65,12 +71,13 @@ def empty_like(x: Tensor, dtype: DType = None) -> jax.Array:
     return jnp.zeros_like(to_array(x), dtype=dtype_of(dtype))
 
 
-@op(tensors=("x", "fill_value"))
+@op
 def full_like(x: Tensor, fill_value: Tensor, dtype: DType = None) -> jax.Array:
     """One value in the shape of `x`."""
     return jnp.full_like(to_array(x), to_array(fill_value), dtype=dtype_of(dtype))
 
 
+@op.function
 @explains
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: DType = None) -> jax.Array:
     """Numbers from `start` up to, not with, `stop` (from 0 to `start` when alone)."""
@@ -84,7 +91,7 @@ def _kind(number: Any) -> Any:
     return int if jax.export.is_symbolic_dim(number) else getattr(number, "dtype", type(number))
 
 
-@op(tensors=("start", "stop"))
+@op
 def linspace(
     start: Tensor,
     stop: Tensor,
@@ -99,7 +106,7 @@ def linspace(
     return jnp.linspace(start, stop, num, endpoint, retstep, _ends_dtype(dtype, start), axis)
 
 
-@op(tensors=("start", "stop"))
+@op
 def logspace(
     start: Tensor,
     stop: Tensor,
@@ -114,7 +121,7 @@ def logspace(
     return jnp.logspace(start, stop, num, endpoint, base, _ends_dtype(dtype, start), axis)
 
 
-@op(tensors=("start", "stop"))
+@op
 def geomspace(
     start: Tensor,
     stop: Tensor,
@@ -141,40 +148,45 @@ def _ends_dtype(dtype: DType, start: jax.Array) -> Any:
     return start.dtype if dtype is None else dtype_of(dtype)
 
 
+@op.function
 @explains
 def eye(N: int, M: int | None = None, k: int = 0, dtype: DType = None) -> jax.Array:
     """Ones on the k-th diagonal, zeros elsewhere."""
     return jnp.eye(N, M, k, dtype=_float_dtype(dtype))
 
 
+@op.function
 @explains
 def identity(n: int, dtype: DType = None) -> jax.Array:
     """The identity matrix."""
     return jnp.eye(n, dtype=_float_dtype(dtype))
 
 
+@op.function
 @explains
 def tri(N: int, M: int | None = None, k: int = 0, dtype: DType = None) -> jax.Array:
     """Ones on and below the k-th diagonal."""
     return jnp.tri(N, M, k, dtype=_float_dtype(dtype))
 
 
-@op(name="meshgrid", tensors=("x",))
+@op(name="meshgrid", masks=masks.IN_ONE_ROW)
 def _meshgrid(*x: Tensor, indexing: str = "xy") -> list[jax.Array]:
     return jnp.meshgrid(*(to_array(item) for item in x), indexing=indexing)
 
 
+@op.function
 def meshgrid(*x: Tensor, indexing: str = "xy") -> list[jax.Array]:
     """Coordinate matrices from coordinate vectors."""
     return _meshgrid(*x, indexing=indexing)
 
 
-@op
+@op(masks=masks.ON_MATRICES)
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> jax.Array:
     """The matrix of powers of `x`."""
     return jnp.vander(to_array(x), N, increasing)
 
 
+@op.function
 @explains
 def array(x: Tensor, dtype: DType = None) -> jax.Array:
     """An array of numbers, lists or a tensor."""
@@ -216,7 +228,10 @@ def hanning(x: Tensor) -> jax.Array:
     return _window(jnp.hanning, x)
 
 
-@op(tensors=("x",))
+@op
 def kaiser(x: Tensor, beta: float) -> jax.Array:
     """A Kaiser window of `x` points with shape `beta`."""
     return _window(jnp.kaiser, x, beta)
+
+
+__all__, __dir__ = op.shown()

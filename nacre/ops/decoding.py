@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, message
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating
-from nacre.ops._define import op
+from nacre.ops._define import Family
 
-KERAS_OPS_MODULE = "nn"
+op = Family("nn")
 
 
-@op(tensors=("inputs", "sequence_lengths"), class_name="CTCDecode")
+@op(class_name="CTCDecode", masks=masks.READS_SEQUENCES)
 def ctc_decode(
     inputs: Tensor,
     sequence_lengths: Tensor,
@@ -169,3 +170,6 @@ def _one_step(beams: _Beams, scores: jax.Array, width: int, blank: int) -> _Beam
         blank=jnp.where(stays, stay_blank[source], low),
         label=jnp.where(stays, stay_label[source], candidates[chosen]),
     )
+
+
+__all__, __dir__ = op.shown()

@@ -12,11 +12,12 @@ from jax import lax
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import draw_key
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, is_inexact
-from nacre.ops._define import REGISTRY, op
+from nacre.ops._define import Family, info_of, whole
 from nacre.ops.pixels import channels_last, gaussian_kernel, put_back, separable_filter
 
-KERAS_OPS_MODULE = "image"
+op = Family("image", masks=masks.ON_IMAGES)
 
 _METHODS = {
     "nearest": "nearest",
@@ -43,7 +44,7 @@ def to_dtype(values: jax.Array, dtype: Any) -> jax.Array:
     return jnp.clip(jnp.round(values), info.min, info.max).astype(dtype)
 
 
-@op(whole=True, name="resize")
+@whole(name="resize")
 def _resize(
     images: Tensor, size: tuple[int, int], interpolation: str, antialias: bool, data_format: str
 ) -> jax.Array:
@@ -58,7 +59,7 @@ def _resize(
     return to_dtype(resized, x.dtype)
 
 
-@op
+@op(masks=masks.PLACES_CHANGE)
 def resize(
     images: Tensor,
     size: Any,
@@ -148,10 +149,7 @@ def pad_window(rows: int, columns: int, height: int, width: int) -> tuple[int, i
     return -top, -left, rows + 2 * top, columns + 2 * left
 
 
-REGISTRY["resize"] = resize.op  # type: ignore[attr-defined]
-
-
-@op(tensors=("images", "scale", "translation"))
+@op
 def scale_and_translate(
     images: Tensor,
     output_shape: Any,
@@ -265,7 +263,7 @@ def _sampled(
     x: jax.Array, rows: jax.Array, columns: jax.Array, order: int, fill_mode: str, fill_value: float
 ) -> jax.Array:
     """Images (batch, height, width, channels) read at places (batch, height, width)."""
-    read = map_coordinates.op.function  # type: ignore[attr-defined]
+    read = info_of(map_coordinates).function
 
     def one(image: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:
         places = jnp.stack([row, column])
@@ -293,7 +291,7 @@ def _grid(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     )
 
 
-@op(tensors=("images", "transform"))
+@op
 def affine_transform(
     images: Tensor,
     transform: Tensor,
@@ -326,7 +324,7 @@ def affine_transform(
     return put_back(_sampled(x, new_rows, new_columns, order, fill_mode, fill_value), layout)
 
 
-@op(tensors=("images", "start_points", "end_points"))
+@op
 def perspective_transform(
     images: Tensor,
     start_points: Tensor,
@@ -377,7 +375,7 @@ def homography(source: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.linalg.solve(equations, values[..., None])[..., 0]
 
 
-@op(tensors=("images",))
+@op
 def elastic_transform(
     images: Tensor,
     alpha: float = 20.0,
@@ -406,3 +404,6 @@ def elastic_transform(
     rows, columns = _grid(x)
     new_rows, new_columns = rows + moves[..., 0], columns + moves[..., 1]
     return put_back(_sampled(x, new_rows, new_columns, order, fill_mode, fill_value), layout)
+
+
+__all__, __dir__ = op.shown()

@@ -13,22 +13,23 @@ from nacre.core.errors import ArgumentError, DTypeError, message
 from nacre.core.indices import outside_as
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import DType, Shape, Tensor, array, operand
-from nacre.ops._define import REGISTRY, op
+from nacre.ops._define import Family, whole
+
+op = Family("numpy")
 
 
-@op(name="get_item", class_name="GetItem")
+@op(name="get_item", tensors=("x", "key"), class_name="GetItem", masks=masks.get_item)
 def _get_item(x: Tensor, key: Any) -> jax.Array:
     return array(x)[_plain_key(key)]
 
 
+@op.function(calls=_get_item)
 def get_item(x: Tensor, key: Any) -> jax.Array:
     """`x[key]`."""
     # In a config a tuple is a list, so a list that picks several entries stands in a tuple there.
     return _get_item(x, (key,) if isinstance(key, list) else key)
-
-
-get_item.op = _get_item.op  # type: ignore[attr-defined]
 
 
 def _plain_key(key: Any) -> Any:
@@ -39,7 +40,7 @@ def _plain_key(key: Any) -> Any:
     return key.value if isinstance(key, Variable) else key
 
 
-@op(whole=True)
+@op(whole=True, masks=masks.take)
 def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     """The elements at `indices` along `axis`; negative indices count from the end."""
     x, indices = array(x), _whole_index("take", indices)
@@ -52,7 +53,7 @@ def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     return jnp.take(x, indices, axis=axis)
 
 
-@op(whole=True)
+@op(whole=True, masks=masks.along())
 def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     """The elements at `indices`, which have the shape of `x` but along `axis`."""
     return jnp.take_along_axis(array(x), _whole_index("take_along_axis", indices), axis=axis)
@@ -78,7 +79,7 @@ def _index(indices: Tensor) -> jax.Array:
     return indices if jnp.issubdtype(indices.dtype, jnp.integer) else indices.astype("int32")
 
 
-@op(whole=True, tensors=("table", "indices"))
+@op(whole=True, masks=masks.of("indices"), is_listed=False)
 def embed(table: Tensor, indices: Tensor) -> jax.Array:
     """The rows of `table` at `indices`; NaN for an index outside it, negative ones included.
 
@@ -91,7 +92,16 @@ def embed(table: Tensor, indices: Tensor) -> jax.Array:
     return jnp.take(table, outside_as(array(indices), table.shape[0]), axis=0, mode="fill")
 
 
-@op
+def _place_shapes(x: Any) -> tuple[KerasTensor, ...]:
+    """One index a place and axis; how many places there are, values alone tell."""
+    return tuple(KerasTensor((None,), "int32") for _ in x.shape)
+
+
+def _where_shapes(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    return _place_shapes(condition) if x1 is None and x2 is None else None
+
+
+@op(masks=masks.elementwise, shape_rule=_where_shapes)
 def where(condition: Tensor, x1: Tensor = None, x2: Tensor = None) -> Any:
     """`x1` where the condition holds, else `x2`; with a condition alone, where it holds."""
     condition = array(condition)
@@ -106,26 +116,13 @@ def where(condition: Tensor, x1: Tensor = None, x2: Tensor = None) -> Any:
     return jnp.where(condition, operand(x1), operand(x2))
 
 
-@op
+@op(masks=masks.IN_ONE_ROW, shape_rule=_place_shapes)
 def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
     """The indices, per axis, of elements that are not zero (not inside a traced function)."""
     return tuple(i.astype("int32") for i in jnp.nonzero(array(x)))
 
 
-def _place_shapes(x: Any) -> tuple[KerasTensor, ...]:
-    """One index a place and axis; how many places there are, values alone tell."""
-    return tuple(KerasTensor((None,), "int32") for _ in x.shape)
-
-
-def _where_shapes(condition: Any, x1: Any = None, x2: Any = None) -> Any:
-    return _place_shapes(condition) if x1 is None and x2 is None else None
-
-
-nonzero.op.shape_rule = _place_shapes  # type: ignore[attr-defined]
-where.op.shape_rule = _where_shapes  # type: ignore[attr-defined]
-
-
-@op(tensors=("condlist", "choicelist", "default"))
+@op(masks=masks.elementwise)
 def select(condlist: Sequence[Tensor], choicelist: Sequence[Tensor], default: Tensor = 0) -> Any:
     """From the first choice whose condition holds, element by element."""
     conditions = [array(c) for c in condlist]
@@ -133,20 +130,20 @@ def select(condlist: Sequence[Tensor], choicelist: Sequence[Tensor], default: Te
     return jnp.select(conditions, choices, default=operand(default))
 
 
-@op
+@op(keras="math", masks=masks.last_axis)
 def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[jax.Array, jax.Array]:
     """The `k` largest elements of the last axis and their indices, largest first."""
     values, indices = _top_k(array(x), k=k)
     return values, indices
 
 
-@op(whole=True, name="top_k")
+@whole(name="top_k")
 def _top_k(x: Tensor, k: int) -> tuple[jax.Array, jax.Array]:
     values, indices = jax.lax.top_k(array(x), k)
     return values, indices.astype("int32")
 
 
-@op
+@op(keras="core", masks=masks.IN_ONE_ROW)
 def scatter(indices: Tensor, values: Tensor, shape: Shape) -> jax.Array:
     """Zeros of `shape` with `values` added at `indices` (last axis: one index per axis)."""
     indices, values = array(indices), array(values)
@@ -157,7 +154,7 @@ def scatter(indices: Tensor, values: Tensor, shape: Shape) -> jax.Array:
 _REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "multiply"}
 
 
-@op
+@op(keras="core", masks=masks.of("inputs"))
 def scatter_update(
     inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None
 ) -> jax.Array:
@@ -177,7 +174,7 @@ def scatter_update(
     return getattr(places, _REDUCTIONS[reduction])(array(updates).astype(inputs.dtype))
 
 
-@op
+@op(keras="core", masks=masks.slice_block)
 def slice(inputs: Tensor, start_indices: Tensor, shape: Shape) -> jax.Array:
     """The block of `shape` that begins at `start_indices`; -1 is all that is left of an axis."""
     inputs, sizes = array(inputs), tuple(shape)
@@ -190,7 +187,7 @@ def slice(inputs: Tensor, start_indices: Tensor, shape: Shape) -> jax.Array:
     return jax.lax.dynamic_slice(inputs, _starts(start_indices), sizes)
 
 
-@op
+@op(keras="core", masks=masks.of("inputs"))
 def slice_update(inputs: Tensor, start_indices: Tensor, updates: Tensor) -> jax.Array:
     """`inputs` with the block `updates` written from `start_indices` on."""
     inputs = array(inputs)
@@ -205,7 +202,7 @@ def _starts(start_indices: Any) -> tuple[Any, ...]:
     return tuple(array(start_indices))
 
 
-@op
+@op(keras="nn", masks=masks.one_hot)
 def one_hot(
     x: Tensor, num_classes: int, axis: int = -1, dtype: DType = None, sparse: bool = False
 ) -> jax.Array:
@@ -218,7 +215,7 @@ def one_hot(
     return _one_hot(x, num_classes=int(num_classes), axis=axis, dtype=_name(dtype))
 
 
-@op(whole=True, name="one_hot")
+@whole(name="one_hot")
 def _one_hot(x: Tensor, num_classes: int, axis: int, dtype: str) -> jax.Array:
     x = _index(x)
     if axis in (-1, x.ndim):
@@ -227,7 +224,7 @@ def _one_hot(x: Tensor, num_classes: int, axis: int, dtype: str) -> jax.Array:
     return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtype)
 
 
-@op
+@op(keras="nn", masks=masks.IN_ONE_ROW)
 def multi_hot(
     inputs: Tensor,
     num_classes: int | None = None,
@@ -243,7 +240,7 @@ def multi_hot(
     return _multi_hot(inputs, num_classes=int(num_classes), axis=axis, dtype=_name(dtype))
 
 
-@op(whole=True, name="multi_hot")
+@whole(name="multi_hot")
 def _multi_hot(inputs: Tensor, num_classes: int, axis: int, dtype: str) -> jax.Array:
     x = _index(inputs)
     reduced = 1 if x.ndim >= 2 else 0
@@ -255,10 +252,4 @@ def _name(dtype: DType) -> str:
     return standardize_dtype(dtype)
 
 
-# The public declarations are the ones configs name; the whole forms above come from them.
-for _public in (top_k, one_hot, multi_hot):
-    REGISTRY[_public.op.name] = _public.op  # type: ignore[attr-defined]
-top_k.op.keras_module = "math"  # type: ignore[attr-defined]
-one_hot.op.keras_module = multi_hot.op.keras_module = "nn"  # type: ignore[attr-defined]
-for _public in (scatter, scatter_update, slice, slice_update):
-    _public.op.keras_module = "core"  # type: ignore[attr-defined]
+__all__, __dir__ = op.shown()

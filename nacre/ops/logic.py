@@ -5,8 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, operand
-from nacre.ops._define import op
+from nacre.ops._define import Family
+
+op = Family("numpy", masks=masks.elementwise)
 
 
 @op
@@ -173,7 +176,7 @@ def isclose(
     return jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan)
 
 
-@op(class_name="AllClose")
+@op(class_name="AllClose", masks=masks.IN_ONE_ROW)
 def allclose(
     x1: Tensor, x2: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> jax.Array:
@@ -181,19 +184,22 @@ def allclose(
     return jnp.all(jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan))
 
 
-@op(class_name="IsIn")
+@op(class_name="IsIn", masks=masks.of("x1"))
 def isin(x1: Tensor, x2: Tensor, assume_unique: bool = False, invert: bool = False) -> jax.Array:
     """True where an element of x1 is among those of x2."""
     return jnp.isin(array(x1), array(x2), assume_unique=assume_unique, invert=invert)
 
 
-@op
+@op(masks=masks.reduction)
 def all(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """True where all elements along `axis` are."""
     return jnp.all(array(x), axis=axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(masks=masks.reduction)
 def any(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """True where some element along `axis` is."""
     return jnp.any(array(x), axis=axes_of(axis), keepdims=keepdims)
+
+
+__all__, __dir__ = op.shown()

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 
 from nacre.core import config
 from nacre.core.errors import LossInputError, ShapeError, message
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating
-from nacre.ops._define import op
+from nacre.ops._define import Family
 
-KERAS_OPS_MODULE = "nn"
+op = Family("nn")
 
 
 def _same_shape(who: str, target: jax.Array, output: jax.Array) -> None:
@@ -28,7 +29,7 @@ def _same_shape(who: str, target: jax.Array, output: jax.Array) -> None:
         )
 
 
-@op
+@op(masks=masks.elementwise)
 def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False) -> jax.Array:
     """-target · log(p) - (1 - target) · log(1 - p), element by element.
 
@@ -59,7 +60,7 @@ def _log_probabilities(output: jax.Array, from_logits: bool, axis: int) -> jax.A
     return jnp.log(_limited(output / jnp.sum(output, axis=axis, keepdims=True)))
 
 
-@op
+@op(masks=masks.reduction)
 def categorical_crossentropy(
     target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
 ) -> jax.Array:
@@ -79,7 +80,7 @@ def categorical_crossentropy(
     return -jnp.sum(target * _log_probabilities(output, from_logits, axis), axis=axis)
 
 
-@op
+@op(masks=masks.reduction)
 def sparse_categorical_crossentropy(
     target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
 ) -> jax.Array:
@@ -117,7 +118,7 @@ def sparse_categorical_crossentropy(
     return jnp.where((target >= 0) & (target < output.shape[axis]), found, jnp.nan)
 
 
-@op(tensors=("x1", "x2"), class_name="PSNR")
+@op(class_name="PSNR", masks=masks.ON_IMAGES)
 def psnr(x1: Tensor, x2: Tensor, max_val: float) -> jax.Array:
     """The peak signal-to-noise ratio of two images, in decibels."""
     x1, x2 = array(x1), array(x2)
@@ -130,7 +131,7 @@ def psnr(x1: Tensor, x2: Tensor, max_val: float) -> jax.Array:
     return 20 * jnp.log10(peak) - 10 * jnp.log10(error)
 
 
-@op(tensors=("target", "output", "target_length", "output_length"), class_name="CTCLoss")
+@op(class_name="CTCLoss", masks=masks.READS_SEQUENCES)
 def ctc_loss(
     target: Tensor,
     output: Tensor,
@@ -189,3 +190,6 @@ def ctc_loss(
     end_label = jnp.take_along_axis(alpha, jnp.maximum(last - 1, 0), axis=1)[:, 0]
     end_label = jnp.where(label_counts > 0, end_label, low)
     return -jnp.logaddexp(end_blank, end_label)
+
+
+__all__, __dir__ = op.shown()

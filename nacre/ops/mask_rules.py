@@ -1,4 +1,4 @@
-"""What becomes of a mask in an op: the rules. `mask_table` says which op follows which.
+"""What becomes of a mask in an op: the rules. An op's declaration says which it follows.
 
 A mask marks which positions of a tensor's leading axes, (batch, time), count. An op that keeps
 those axes passes the mask on, one that cuts, flips or repeats steps does the same to the mask, and
@@ -72,6 +72,17 @@ class Use:
 
 
 Rule = Callable[[Use], Way | list[Way]]
+
+# Why there are no steps in an op's results that a mask of its inputs could describe.
+PLACES_CHANGE = "places of the input and of the result do not correspond"
+ON_IMAGES = "it works on images, which have no steps"
+ON_MATRICES = "it works on whole matrices or vectors"
+IN_ONE_ROW = "the steps are put into one row, or counted"
+NEW_VALUES = "it makes new values, whatever the input holds"
+IN_SEGMENTS = "rows are gathered into segments"
+RUNS_A_FUNCTION = "it runs a function of yours"
+HAS_AN_ARGUMENT = "it takes its mask as an argument of its own"
+READS_SEQUENCES = "it reads whole sequences"
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -461,6 +472,10 @@ def contraction(rows: Callable[[Use], int]) -> Rule:
         return _kept(0)
 
     return rule
+
+
+# `matmul`, `dot`, `inner`: the last axis is summed over.
+matrix_product = contraction(lambda use: len(use.shapes[0]) - 1)
 
 
 def rows_of_tensordot(use: Use) -> int:

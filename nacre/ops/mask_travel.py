@@ -16,10 +16,9 @@ from nacre.core.shape_inference import infer
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.ops.mask_rules import Ends, Use, Way, leads
-from nacre.ops.mask_table import RULES, WITHOUT
 
 if TYPE_CHECKING:
-    from nacre.ops._define import Op
+    from nacre.ops._op import Op
 
 
 # The reason that stands in reports where a model keeps Keras's flow of masks.
@@ -47,9 +46,9 @@ def carry(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -
     tensors, masks, use = _described(op, args, kwargs, outputs)
     why = None
     try:
-        if op.name not in RULES:
-            raise Ends(WITHOUT.get(op.name, f"nacre.ops.{op.name} has no rule for masks"))
-        ways = RULES[op.name](use)
+        if isinstance(op.masks, str):
+            raise Ends(op.masks)
+        ways = op.masks(use)
         results = _leaves(outputs)
         ways = ways if isinstance(ways, list) else [ways] * len(results)
         for result, way in zip(results, ways, strict=True):

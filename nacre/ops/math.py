@@ -10,8 +10,11 @@ import jax.scipy.special
 
 from nacre.core import config
 from nacre.core.errors import ShapeError, message
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, is_inexact, operand
-from nacre.ops._define import op
+from nacre.ops._define import Family
+
+op = Family("numpy", masks=masks.elementwise)
 
 
 def _result_float(x1: Tensor, x2: Tensor) -> tuple[jax.Array, jax.Array]:
@@ -215,7 +218,7 @@ def sqrt(x: Tensor) -> jax.Array:
     return jnp.sqrt(floating(x))
 
 
-@op
+@op(keras="math")
 def rsqrt(x: Tensor) -> jax.Array:
     """1 / sqrt(x)."""
     return jax.lax.rsqrt(floating(x))
@@ -419,19 +422,19 @@ def angle(x: Tensor) -> jax.Array:
     return jnp.angle(floating(x))
 
 
-@op
+@op(keras="math")
 def erf(x: Tensor) -> jax.Array:
     """The error function."""
     return jax.lax.erf(floating(x))
 
 
-@op
+@op(keras="math")
 def erfc(x: Tensor) -> jax.Array:
     """1 - erf(x), exact for large x."""
     return jax.lax.erfc(floating(x))
 
 
-@op
+@op(keras="math")
 def erfinv(x: Tensor) -> jax.Array:
     """The inverse of the error function."""
     return jax.lax.erf_inv(floating(x))
@@ -457,7 +460,7 @@ def _whole_tens(x: jax.Array, step: int) -> jax.Array:
     return (below + goes_up) * step
 
 
-@op
+@op(tensors=("x",))
 def clip(x: Tensor, x_min: Tensor, x_max: Tensor) -> jax.Array:
     """Limit values to the range from `x_min` to `x_max`; None leaves a side open."""
     x = array(x)
@@ -482,7 +485,7 @@ def _complex(real: jax.Array, imaginary: jax.Array) -> jax.Array:
     return jax.lax.complex(real, imaginary)
 
 
-@op
+@op(keras="math", masks=masks.last_axis)
 def view_as_complex(x: Tensor) -> jax.Array:
     """Complex numbers from pairs (real, imaginary) on the last axis."""
     x = floating(x)
@@ -493,20 +496,18 @@ def view_as_complex(x: Tensor) -> jax.Array:
     return _complex(x[..., 0], x[..., 1])
 
 
-@op
+@op(keras="math", masks=masks.of("x"))
 def view_as_real(x: Tensor) -> jax.Array:
     """Pairs (real, imaginary) on a new last axis from complex numbers."""
     x = array(x)
     return jnp.stack([jnp.real(x), jnp.imag(x)], axis=-1)
 
 
-@op(tensors=("abs_", "angle"))
+@op(keras="nn")
 def polar(abs_: Tensor, angle: Tensor) -> jax.Array:
     """Complex numbers from lengths and angles."""
     length, angle = _result_float(abs_, angle)
     return _complex(length * jnp.cos(angle), length * jnp.sin(angle))
 
 
-for _elsewhere in (erf, erfc, erfinv, rsqrt, view_as_complex, view_as_real):
-    _elsewhere.op.keras_module = "math"  # type: ignore[attr-defined]
-polar.op.keras_module = "nn"  # type: ignore[attr-defined]
+__all__, __dir__ = op.shown()

@@ -22,7 +22,7 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr, DropVar, Jaxpr, JaxprEqn, Literal, Var
 
-from nacre.ops._define import LONG_DESCRIPTIONS
+from nacre.ops._op import LONG_DESCRIPTIONS
 from nacre.ops.kernels.placement import plain_xla
 
 _PREFIX = "nacre."

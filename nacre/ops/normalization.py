@@ -9,10 +9,11 @@ import jax.numpy as jnp
 from jax import lax
 
 from nacre.core import config
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
-from nacre.ops._define import REGISTRY, op
+from nacre.ops._define import Family, whole
 
-KERAS_OPS_MODULE = "nn"
+op = Family("nn", masks=masks.elementwise)
 
 
 def _wide(x: jax.Array) -> jax.Array:
@@ -61,7 +62,7 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(a % ndim for a in axes))
 
 
-@op(whole=True, name="layer_normalization")
+@whole(name="layer_normalization")
 def _layer_normalization(
     x: Tensor, gamma: Tensor, beta: Tensor, axis: Axis, epsilon: float
 ) -> jax.Array:
@@ -111,7 +112,7 @@ def layer_normalization(
     return _layer_normalization(x, gamma, beta, axis=axes_of(axis), epsilon=epsilon)
 
 
-@op(whole=True, name="rms_normalization")
+@whole(name="rms_normalization")
 def _rms_normalization(x: Tensor, scale: Tensor, axis: Axis, epsilon: float) -> jax.Array:
     x = floating(x)
     axes = _axes(axis, x.ndim)
@@ -136,7 +137,7 @@ def rms_normalization(
     return _rms_normalization(x, scale, axis=axes_of(axis), epsilon=epsilon)
 
 
-@op(whole=True, tensors=("x", "gamma", "beta"))
+@op(whole=True, is_listed=False)
 def group_normalization(
     x: Tensor,
     gamma: Tensor = None,
@@ -170,6 +171,4 @@ def group_normalization(
     return outputs.astype(x.dtype)
 
 
-# The public declarations are the ones configs name; the whole forms above come from them.
-for _public in (layer_normalization, rms_normalization):
-    REGISTRY[_public.op.name] = _public.op  # type: ignore[attr-defined]
+__all__, __dir__ = op.shown()

@@ -1,461 +1,234 @@
-"""Face: the ops NumPy has too, as `keras.ops.numpy` has them."""
+"""Face: the ops NumPy has too, as `keras.ops.numpy` has them.
 
-from nacre.ops.control import (
-    vectorize,
-)
-from nacre.ops.creation import (
-    arange,
-    array,
-    bartlett,
-    blackman,
-    empty,
-    empty_like,
-    eye,
-    full,
-    full_like,
-    geomspace,
-    hamming,
-    hanning,
-    identity,
-    kaiser,
-    linspace,
-    logspace,
-    meshgrid,
-    ones,
-    ones_like,
-    tri,
-    vander,
-    zeros,
-    zeros_like,
-)
-from nacre.ops.indexing import (
-    get_item,
-    nonzero,
-    select,
-    take,
-    take_along_axis,
-    where,
-)
-from nacre.ops.linalg import (
-    correlate,
-    cross,
-    dot,
-    einsum,
-    inner,
-    kron,
-    matmul,
-    outer,
-    slogdet,
-    tensordot,
-    trace,
-    vdot,
-)
-from nacre.ops.logic import (
-    all,
-    allclose,
-    any,
-    bitwise_and,
-    bitwise_invert,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    equal,
-    greater,
-    greater_equal,
-    isclose,
-    isfinite,
-    isin,
-    isinf,
-    isnan,
-    isneginf,
-    isposinf,
-    isreal,
-    left_shift,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    not_equal,
-    right_shift,
-    signbit,
-)
-from nacre.ops.math import (
-    abs,
-    absolute,
-    add,
-    angle,
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctan2,
-    arctanh,
-    cbrt,
-    ceil,
-    clip,
-    conj,
-    conjugate,
-    cos,
-    cosh,
-    deg2rad,
-    divide,
-    divide_no_nan,
-    exp,
-    exp2,
-    expm1,
-    fabs,
-    floor,
-    floor_divide,
-    fmax,
-    fmin,
-    fmod,
-    gcd,
-    heaviside,
-    hypot,
-    i0,
-    imag,
-    lcm,
-    ldexp,
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    logaddexp2,
-    maximum,
-    minimum,
-    mod,
-    multiply,
-    nan_to_num,
-    negative,
-    nextafter,
-    power,
-    rad2deg,
-    real,
-    reciprocal,
-    round,
-    sign,
-    sin,
-    sinc,
-    sinh,
-    sqrt,
-    square,
-    subtract,
-    tan,
-    tanh,
-    true_divide,
-    trunc,
-)
-from nacre.ops.reduce import (
-    amax,
-    amin,
-    argmax,
-    argmin,
-    average,
-    bincount,
-    corrcoef,
-    count_nonzero,
-    cumprod,
-    cumsum,
-    digitize,
-    histogram,
-    max,
-    mean,
-    median,
-    min,
-    nanargmax,
-    nanargmin,
-    nancumprod,
-    nancumsum,
-    nanmax,
-    nanmean,
-    nanmedian,
-    nanmin,
-    nanpercentile,
-    nanprod,
-    nanquantile,
-    nanstd,
-    nansum,
-    nanvar,
-    percentile,
-    prod,
-    ptp,
-    quantile,
-    searchsorted,
-    std,
-    sum,
-    trapezoid,
-    var,
-)
-from nacre.ops.shaping import (
-    append,
-    argpartition,
-    argsort,
-    array_split,
-    broadcast_to,
-    concatenate,
-    copy,
-    diag,
-    diagflat,
-    diagonal,
-    diff,
-    dsplit,
-    dstack,
-    expand_dims,
-    flip,
-    fliplr,
-    flipud,
-    hsplit,
-    hstack,
-    moveaxis,
-    ndim,
-    pad,
-    ravel,
-    repeat,
-    reshape,
-    roll,
-    rot90,
-    size,
-    sort,
-    split,
-    squeeze,
-    stack,
-    swapaxes,
-    tile,
-    transpose,
-    tril,
-    triu,
-    unique,
-    unravel_index,
-    view,
-    vsplit,
-    vstack,
-)
+Written by `python -m tests.architecture.op_faces --write` from what the ops declare where they
+are defined (`_define`); a test compares the two.
+"""
 
-__all__ = [
-    "abs",
-    "absolute",
-    "add",
-    "all",
-    "allclose",
-    "amax",
-    "amin",
-    "angle",
-    "any",
-    "append",
-    "arange",
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctan2",
-    "arctanh",
-    "argmax",
-    "argmin",
-    "argpartition",
-    "argsort",
-    "array",
-    "array_split",
-    "average",
-    "bartlett",
-    "bincount",
-    "bitwise_and",
-    "bitwise_invert",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
-    "blackman",
-    "broadcast_to",
-    "cbrt",
-    "ceil",
-    "clip",
-    "concatenate",
-    "conj",
-    "conjugate",
-    "copy",
-    "corrcoef",
-    "correlate",
-    "cos",
-    "cosh",
-    "count_nonzero",
-    "cross",
-    "cumprod",
-    "cumsum",
-    "deg2rad",
-    "diag",
-    "diagflat",
-    "diagonal",
-    "diff",
-    "digitize",
-    "divide",
-    "divide_no_nan",
-    "dot",
-    "dsplit",
-    "dstack",
-    "einsum",
-    "empty",
-    "empty_like",
-    "equal",
-    "exp",
-    "exp2",
-    "expand_dims",
-    "expm1",
-    "eye",
-    "fabs",
-    "flip",
-    "fliplr",
-    "flipud",
-    "floor",
-    "floor_divide",
-    "fmax",
-    "fmin",
-    "fmod",
-    "full",
-    "full_like",
-    "gcd",
-    "geomspace",
-    "get_item",
-    "greater",
-    "greater_equal",
-    "hamming",
-    "hanning",
-    "heaviside",
-    "histogram",
-    "hsplit",
-    "hstack",
-    "hypot",
-    "i0",
-    "identity",
-    "imag",
-    "inner",
-    "isclose",
-    "isfinite",
-    "isin",
-    "isinf",
-    "isnan",
-    "isneginf",
-    "isposinf",
-    "isreal",
-    "kaiser",
-    "kron",
-    "lcm",
-    "ldexp",
-    "left_shift",
-    "less",
-    "less_equal",
-    "linspace",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "logaddexp",
-    "logaddexp2",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "logspace",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "median",
-    "meshgrid",
-    "min",
-    "minimum",
-    "mod",
-    "moveaxis",
-    "multiply",
-    "nan_to_num",
-    "nanargmax",
-    "nanargmin",
-    "nancumprod",
-    "nancumsum",
-    "nanmax",
-    "nanmean",
-    "nanmedian",
-    "nanmin",
-    "nanpercentile",
-    "nanprod",
-    "nanquantile",
-    "nanstd",
-    "nansum",
-    "nanvar",
-    "ndim",
-    "negative",
-    "nextafter",
-    "nonzero",
-    "not_equal",
-    "ones",
-    "ones_like",
-    "outer",
-    "pad",
-    "percentile",
-    "power",
-    "prod",
-    "ptp",
-    "quantile",
-    "rad2deg",
-    "ravel",
-    "real",
-    "reciprocal",
-    "repeat",
-    "reshape",
-    "right_shift",
-    "roll",
-    "rot90",
-    "round",
-    "searchsorted",
-    "select",
-    "sign",
-    "signbit",
-    "sin",
-    "sinc",
-    "sinh",
-    "size",
-    "slogdet",
-    "sort",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "std",
-    "subtract",
-    "sum",
-    "swapaxes",
-    "take",
-    "take_along_axis",
-    "tan",
-    "tanh",
-    "tensordot",
-    "tile",
-    "trace",
-    "transpose",
-    "trapezoid",
-    "tri",
-    "tril",
-    "triu",
-    "true_divide",
-    "trunc",
-    "unique",
-    "unravel_index",
-    "vander",
-    "var",
-    "vdot",
-    "vectorize",
-    "view",
-    "vsplit",
-    "vstack",
-    "where",
-    "zeros",
-    "zeros_like",
-]
+from typing import TYPE_CHECKING
+
+from nacre.ops._define import face as _face
+from nacre.ops.control import vectorize as vectorize
+from nacre.ops.creation import arange as arange
+from nacre.ops.creation import array as array
+from nacre.ops.creation import bartlett as bartlett
+from nacre.ops.creation import blackman as blackman
+from nacre.ops.creation import empty as empty
+from nacre.ops.creation import empty_like as empty_like
+from nacre.ops.creation import eye as eye
+from nacre.ops.creation import full as full
+from nacre.ops.creation import full_like as full_like
+from nacre.ops.creation import geomspace as geomspace
+from nacre.ops.creation import hamming as hamming
+from nacre.ops.creation import hanning as hanning
+from nacre.ops.creation import identity as identity
+from nacre.ops.creation import kaiser as kaiser
+from nacre.ops.creation import linspace as linspace
+from nacre.ops.creation import logspace as logspace
+from nacre.ops.creation import meshgrid as meshgrid
+from nacre.ops.creation import ones as ones
+from nacre.ops.creation import ones_like as ones_like
+from nacre.ops.creation import tri as tri
+from nacre.ops.creation import vander as vander
+from nacre.ops.creation import zeros as zeros
+from nacre.ops.creation import zeros_like as zeros_like
+from nacre.ops.indexing import get_item as get_item
+from nacre.ops.indexing import nonzero as nonzero
+from nacre.ops.indexing import select as select
+from nacre.ops.indexing import take as take
+from nacre.ops.indexing import take_along_axis as take_along_axis
+from nacre.ops.indexing import where as where
+from nacre.ops.logic import all as all
+from nacre.ops.logic import allclose as allclose
+from nacre.ops.logic import any as any
+from nacre.ops.logic import bitwise_and as bitwise_and
+from nacre.ops.logic import bitwise_invert as bitwise_invert
+from nacre.ops.logic import bitwise_left_shift as bitwise_left_shift
+from nacre.ops.logic import bitwise_not as bitwise_not
+from nacre.ops.logic import bitwise_or as bitwise_or
+from nacre.ops.logic import bitwise_right_shift as bitwise_right_shift
+from nacre.ops.logic import bitwise_xor as bitwise_xor
+from nacre.ops.logic import equal as equal
+from nacre.ops.logic import greater as greater
+from nacre.ops.logic import greater_equal as greater_equal
+from nacre.ops.logic import isclose as isclose
+from nacre.ops.logic import isfinite as isfinite
+from nacre.ops.logic import isin as isin
+from nacre.ops.logic import isinf as isinf
+from nacre.ops.logic import isnan as isnan
+from nacre.ops.logic import isneginf as isneginf
+from nacre.ops.logic import isposinf as isposinf
+from nacre.ops.logic import isreal as isreal
+from nacre.ops.logic import left_shift as left_shift
+from nacre.ops.logic import less as less
+from nacre.ops.logic import less_equal as less_equal
+from nacre.ops.logic import logical_and as logical_and
+from nacre.ops.logic import logical_not as logical_not
+from nacre.ops.logic import logical_or as logical_or
+from nacre.ops.logic import logical_xor as logical_xor
+from nacre.ops.logic import not_equal as not_equal
+from nacre.ops.logic import right_shift as right_shift
+from nacre.ops.logic import signbit as signbit
+from nacre.ops.math import abs as abs
+from nacre.ops.math import absolute as absolute
+from nacre.ops.math import add as add
+from nacre.ops.math import angle as angle
+from nacre.ops.math import arccos as arccos
+from nacre.ops.math import arccosh as arccosh
+from nacre.ops.math import arcsin as arcsin
+from nacre.ops.math import arcsinh as arcsinh
+from nacre.ops.math import arctan as arctan
+from nacre.ops.math import arctan2 as arctan2
+from nacre.ops.math import arctanh as arctanh
+from nacre.ops.math import cbrt as cbrt
+from nacre.ops.math import ceil as ceil
+from nacre.ops.math import clip as clip
+from nacre.ops.math import conj as conj
+from nacre.ops.math import conjugate as conjugate
+from nacre.ops.math import cos as cos
+from nacre.ops.math import cosh as cosh
+from nacre.ops.math import deg2rad as deg2rad
+from nacre.ops.math import divide as divide
+from nacre.ops.math import divide_no_nan as divide_no_nan
+from nacre.ops.math import exp as exp
+from nacre.ops.math import exp2 as exp2
+from nacre.ops.math import expm1 as expm1
+from nacre.ops.math import fabs as fabs
+from nacre.ops.math import floor as floor
+from nacre.ops.math import floor_divide as floor_divide
+from nacre.ops.math import fmax as fmax
+from nacre.ops.math import fmin as fmin
+from nacre.ops.math import fmod as fmod
+from nacre.ops.math import gcd as gcd
+from nacre.ops.math import heaviside as heaviside
+from nacre.ops.math import hypot as hypot
+from nacre.ops.math import i0 as i0
+from nacre.ops.math import imag as imag
+from nacre.ops.math import lcm as lcm
+from nacre.ops.math import ldexp as ldexp
+from nacre.ops.math import log as log
+from nacre.ops.math import log1p as log1p
+from nacre.ops.math import log2 as log2
+from nacre.ops.math import log10 as log10
+from nacre.ops.math import logaddexp as logaddexp
+from nacre.ops.math import logaddexp2 as logaddexp2
+from nacre.ops.math import maximum as maximum
+from nacre.ops.math import minimum as minimum
+from nacre.ops.math import mod as mod
+from nacre.ops.math import multiply as multiply
+from nacre.ops.math import nan_to_num as nan_to_num
+from nacre.ops.math import negative as negative
+from nacre.ops.math import nextafter as nextafter
+from nacre.ops.math import power as power
+from nacre.ops.math import rad2deg as rad2deg
+from nacre.ops.math import real as real
+from nacre.ops.math import reciprocal as reciprocal
+from nacre.ops.math import round as round
+from nacre.ops.math import sign as sign
+from nacre.ops.math import sin as sin
+from nacre.ops.math import sinc as sinc
+from nacre.ops.math import sinh as sinh
+from nacre.ops.math import sqrt as sqrt
+from nacre.ops.math import square as square
+from nacre.ops.math import subtract as subtract
+from nacre.ops.math import tan as tan
+from nacre.ops.math import tanh as tanh
+from nacre.ops.math import true_divide as true_divide
+from nacre.ops.math import trunc as trunc
+from nacre.ops.matrices import slogdet as slogdet
+from nacre.ops.products import correlate as correlate
+from nacre.ops.products import cross as cross
+from nacre.ops.products import dot as dot
+from nacre.ops.products import einsum as einsum
+from nacre.ops.products import inner as inner
+from nacre.ops.products import kron as kron
+from nacre.ops.products import matmul as matmul
+from nacre.ops.products import outer as outer
+from nacre.ops.products import tensordot as tensordot
+from nacre.ops.products import trace as trace
+from nacre.ops.products import vdot as vdot
+from nacre.ops.reduce import amax as amax
+from nacre.ops.reduce import amin as amin
+from nacre.ops.reduce import argmax as argmax
+from nacre.ops.reduce import argmin as argmin
+from nacre.ops.reduce import average as average
+from nacre.ops.reduce import bincount as bincount
+from nacre.ops.reduce import corrcoef as corrcoef
+from nacre.ops.reduce import count_nonzero as count_nonzero
+from nacre.ops.reduce import cumprod as cumprod
+from nacre.ops.reduce import cumsum as cumsum
+from nacre.ops.reduce import digitize as digitize
+from nacre.ops.reduce import histogram as histogram
+from nacre.ops.reduce import max as max
+from nacre.ops.reduce import mean as mean
+from nacre.ops.reduce import median as median
+from nacre.ops.reduce import min as min
+from nacre.ops.reduce import nanargmax as nanargmax
+from nacre.ops.reduce import nanargmin as nanargmin
+from nacre.ops.reduce import nancumprod as nancumprod
+from nacre.ops.reduce import nancumsum as nancumsum
+from nacre.ops.reduce import nanmax as nanmax
+from nacre.ops.reduce import nanmean as nanmean
+from nacre.ops.reduce import nanmedian as nanmedian
+from nacre.ops.reduce import nanmin as nanmin
+from nacre.ops.reduce import nanpercentile as nanpercentile
+from nacre.ops.reduce import nanprod as nanprod
+from nacre.ops.reduce import nanquantile as nanquantile
+from nacre.ops.reduce import nanstd as nanstd
+from nacre.ops.reduce import nansum as nansum
+from nacre.ops.reduce import nanvar as nanvar
+from nacre.ops.reduce import percentile as percentile
+from nacre.ops.reduce import prod as prod
+from nacre.ops.reduce import ptp as ptp
+from nacre.ops.reduce import quantile as quantile
+from nacre.ops.reduce import searchsorted as searchsorted
+from nacre.ops.reduce import std as std
+from nacre.ops.reduce import sum as sum
+from nacre.ops.reduce import trapezoid as trapezoid
+from nacre.ops.reduce import var as var
+from nacre.ops.shaping import append as append
+from nacre.ops.shaping import argpartition as argpartition
+from nacre.ops.shaping import argsort as argsort
+from nacre.ops.shaping import array_split as array_split
+from nacre.ops.shaping import broadcast_to as broadcast_to
+from nacre.ops.shaping import concatenate as concatenate
+from nacre.ops.shaping import copy as copy
+from nacre.ops.shaping import diag as diag
+from nacre.ops.shaping import diagflat as diagflat
+from nacre.ops.shaping import diagonal as diagonal
+from nacre.ops.shaping import diff as diff
+from nacre.ops.shaping import dsplit as dsplit
+from nacre.ops.shaping import dstack as dstack
+from nacre.ops.shaping import expand_dims as expand_dims
+from nacre.ops.shaping import flip as flip
+from nacre.ops.shaping import fliplr as fliplr
+from nacre.ops.shaping import flipud as flipud
+from nacre.ops.shaping import hsplit as hsplit
+from nacre.ops.shaping import hstack as hstack
+from nacre.ops.shaping import moveaxis as moveaxis
+from nacre.ops.shaping import ndim as ndim
+from nacre.ops.shaping import pad as pad
+from nacre.ops.shaping import ravel as ravel
+from nacre.ops.shaping import repeat as repeat
+from nacre.ops.shaping import reshape as reshape
+from nacre.ops.shaping import roll as roll
+from nacre.ops.shaping import rot90 as rot90
+from nacre.ops.shaping import size as size
+from nacre.ops.shaping import sort as sort
+from nacre.ops.shaping import split as split
+from nacre.ops.shaping import squeeze as squeeze
+from nacre.ops.shaping import stack as stack
+from nacre.ops.shaping import swapaxes as swapaxes
+from nacre.ops.shaping import tile as tile
+from nacre.ops.shaping import transpose as transpose
+from nacre.ops.shaping import tril as tril
+from nacre.ops.shaping import triu as triu
+from nacre.ops.shaping import unique as unique
+from nacre.ops.shaping import unravel_index as unravel_index
+from nacre.ops.shaping import view as view
+from nacre.ops.shaping import vsplit as vsplit
+from nacre.ops.shaping import vstack as vstack
+
+__all__, __dir__, _missing = _face(__name__)
+
+if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+    __getattr__ = _missing

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array
-from nacre.ops._define import op
+from nacre.ops._define import Family
 
-KERAS_OPS_MODULE = "einops"
+op = Family("einops")
 
 Groups = list[list[str]]
 
@@ -78,7 +79,7 @@ def _sizes(before: Groups, shape: tuple[Any, ...], given: dict[str, int]) -> dic
     return sizes
 
 
-@op(tensors=("tensor",))
+@op(masks=masks.rearrange)
 def rearrange(tensor: Tensor, pattern: str, **axes_lengths: Any) -> jax.Array:
     """Reshape and transpose as a pattern says: axes by name, those in brackets joined.
 
@@ -109,3 +110,6 @@ def rearrange(tensor: Tensor, pattern: str, **axes_lengths: Any) -> jax.Array:
     x = jnp.reshape(x, [sizes[name] for name in names])
     x = jnp.transpose(x, [names.index(name) for name in wanted])
     return jnp.reshape(x, [math.prod(sizes[name] for name in group) for group in after])
+
+
+__all__, __dir__ = op.shown()

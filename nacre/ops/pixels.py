@@ -14,10 +14,11 @@ from jax import lax
 from nacre.core import safety
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, to_pair
-from nacre.ops._define import op
+from nacre.ops._define import Family
 
-KERAS_OPS_MODULE = "image"
+op = Family("image", masks=masks.ON_IMAGES)
 
 Layout = tuple[bool, bool]  # had no batch axis, had channels first
 
@@ -178,7 +179,7 @@ def sobel_edges(images: Tensor, data_format: str | None = None) -> jax.Array:
     return jnp.stack([put_back(down, layout), put_back(right, layout)], axis=-1)
 
 
-@op(tensors=("image1", "image2"), class_name="SSIM")
+@op(class_name="SSIM")
 def ssim(
     image1: Tensor,
     image2: Tensor,
@@ -297,7 +298,7 @@ def crop_images(
     return put_back(x[:, top : height - bottom, left : width - right], layout)
 
 
-@op
+@op(masks=masks.PLACES_CHANGE)
 def extract_patches(
     images: Tensor,
     size: Any,
@@ -322,7 +323,7 @@ def extract_patches(
                     ndim)  # fmt: skip
 
 
-@op(tensors=("volumes",))
+@op(masks=masks.PLACES_CHANGE)
 def extract_patches_3d(
     volumes: Tensor,
     size: Any,
@@ -376,3 +377,6 @@ def _patches(
     patches = jnp.concatenate(parts, axis=-1)
     patches = jnp.moveaxis(patches, -1, 1) if is_first else patches
     return patches[0] if is_single else patches
+
+
+__all__, __dir__ = op.shown()

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import (
     Axis,
     DType,
@@ -20,7 +21,9 @@ from nacre.ops._arrays import (
     is_inexact,
     together,
 )
-from nacre.ops._define import op
+from nacre.ops._define import Family
+
+op = Family("numpy", masks=masks.reduction)
 
 
 def _summable(x: Tensor) -> jax.Array:
@@ -115,7 +118,7 @@ def count_nonzero(x: Tensor, axis: Axis = None) -> jax.Array:
     return jnp.count_nonzero(array(x), axis=axes_of(axis)).astype("int32")
 
 
-@op(tensors=("x", "weights"))
+@op
 def average(x: Tensor, axis: Axis = None, weights: Tensor = None) -> jax.Array:
     """The mean along `axis`, weighted by `weights`."""
     if weights is None:
@@ -130,7 +133,7 @@ def median(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     return jnp.median(floating(x), axis=axes_of(axis), keepdims=keepdims)
 
 
-@op(tensors=("x", "q"))
+@op(masks=masks.quantiles)
 def quantile(
     x: Tensor, q: Tensor, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> jax.Array:
@@ -141,7 +144,7 @@ def quantile(
     )
 
 
-@op(tensors=("x", "q"))
+@op(masks=masks.quantiles)
 def percentile(
     x: Tensor, q: Tensor, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> jax.Array:
@@ -152,14 +155,14 @@ def percentile(
     )
 
 
-@op(whole=True)
+@op(whole=True, masks=masks.elementwise)
 def cumsum(x: Tensor, axis: int | None = None, dtype: DType = None) -> jax.Array:
     """The running sum along `axis` (of all elements in order for None)."""
     x = array(x)
     return jnp.cumsum(_ints_for_bool(x), axis=axis, dtype=dtype_of(dtype) or _running_dtype(x))
 
 
-@op(whole=True)
+@op(whole=True, masks=masks.elementwise)
 def cumprod(x: Tensor, axis: int | None = None, dtype: DType = None) -> jax.Array:
     """The running product along `axis` (of all elements in order for None)."""
     x = array(x)
@@ -174,7 +177,7 @@ def _running_dtype(x: jax.Array) -> jnp.dtype:
     return jnp.dtype("int32") if x.dtype == bool else x.dtype
 
 
-@op(whole=True)
+@op(whole=True, keras="math")
 def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """log(sum(exp(x))) along `axis`, without overflow."""
     return jax.nn.logsumexp(floating(x), axis=axes_of(axis), keepdims=keepdims)
@@ -240,7 +243,7 @@ def nanmedian(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array
     return jnp.nanmedian(floating(x), axis=axes_of(axis), keepdims=keepdims)
 
 
-@op(tensors=("x", "q"))
+@op(masks=masks.quantiles)
 def nanquantile(
     x: Tensor, q: Tensor, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> jax.Array:
@@ -251,7 +254,7 @@ def nanquantile(
     )
 
 
-@op(tensors=("x", "q"))
+@op(masks=masks.quantiles)
 def nanpercentile(
     x: Tensor, q: Tensor, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> jax.Array:
@@ -262,21 +265,21 @@ def nanpercentile(
     )
 
 
-@op
+@op(masks=masks.elementwise)
 def nancumsum(x: Tensor, axis: int | None = None, dtype: DType = None) -> jax.Array:
     """The running sum along `axis`, NaN counted as 0."""
     x = array(x)
     return cumsum(jnp.where(jnp.isnan(x), 0, x) if is_inexact(x) else x, axis, dtype)
 
 
-@op
+@op(masks=masks.elementwise)
 def nancumprod(x: Tensor, axis: int | None = None, dtype: DType = None) -> jax.Array:
     """The running product along `axis`, NaN counted as 1."""
     x = array(x)
     return cumprod(jnp.where(jnp.isnan(x), 1, x) if is_inexact(x) else x, axis, dtype)
 
 
-@op
+@op(keras="nn", masks=masks.along("axes", "the axis of the steps is reduced"))
 def moments(
     x: Tensor, axes: Axis, keepdims: bool = False, synchronized: bool = False
 ) -> tuple[jax.Array, jax.Array]:
@@ -299,34 +302,41 @@ def moments(
     return average_, variance
 
 
-moments.op.keras_module = "nn"  # type: ignore[attr-defined]
-
-
 @op(tensors=("y",))
 def trapezoid(y: Tensor, x: Tensor = None, dx: float = 1.0, axis: int = -1) -> jax.Array:
     """The area under `y` by the trapezoidal rule."""
     return jnp.trapezoid(floating(y), None if x is None else floating(x), dx, axis)
 
 
-@op
+@op(masks=masks.ON_MATRICES)
 def corrcoef(x: Tensor) -> jax.Array:
     """Correlation coefficients between the rows of `x`."""
     return jnp.corrcoef(floating(x))
 
 
-@op(whole=True, tensors=("x", "bins"))
+@op(whole=True, masks=masks.of("x"))
 def digitize(x: Tensor, bins: Tensor) -> jax.Array:
     """The index of the bin each element falls into; `bins` are rising edges."""
     return jnp.digitize(array(x), array(bins)).astype("int32")
 
 
-@op(whole=True, tensors=("sorted_sequence", "values"), class_name="SearchSorted")
+@op(whole=True, class_name="SearchSorted", masks=masks.IN_ONE_ROW)
 def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> jax.Array:
     """Where `values` would be put in so that the sequence stays sorted."""
     return jnp.searchsorted(array(sorted_sequence), array(values), side=side).astype("int32")
 
 
-@op(tensors=("x", "weights"))
+def _bincount_shape(
+    x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False
+) -> KerasTensor | None:
+    """With no `minlength` the length is that of values alone."""
+    if minlength:
+        return None
+    dtype = "int32" if weights is None else getattr(weights, "dtype", None) or array(weights).dtype
+    return KerasTensor((*x.shape[:-1], None), dtype)
+
+
+@op(masks=masks.IN_ONE_ROW, shape_rule=_bincount_shape)
 def bincount(
     x: Tensor, weights: Tensor = None, minlength: int = 0, sparse: bool = False
 ) -> jax.Array:
@@ -350,19 +360,6 @@ def bincount(
     return counts.reshape(*x.shape[:-1], length).astype(dtype)
 
 
-def _bincount_shape(
-    x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False
-) -> KerasTensor | None:
-    """With no `minlength` the length is that of values alone."""
-    if minlength:
-        return None
-    dtype = "int32" if weights is None else getattr(weights, "dtype", None) or array(weights).dtype
-    return KerasTensor((*x.shape[:-1], None), dtype)
-
-
-bincount.op.shape_rule = _bincount_shape  # type: ignore[attr-defined]
-
-
 def _bincount_length(x: jax.Array, minlength: int) -> int:
     if x.size == 0 or (minlength and isinstance(x, jax.core.Tracer)):
         return minlength
@@ -370,7 +367,7 @@ def _bincount_length(x: jax.Array, minlength: int) -> int:
     return largest if largest > minlength else minlength
 
 
-@op
+@op(masks=masks.IN_ONE_ROW)
 def histogram(
     x: Tensor, bins: int = 10, range: tuple[float, float] | None = None
 ) -> tuple[jax.Array, jax.Array]:
@@ -385,7 +382,7 @@ def histogram(
     return counts, edges
 
 
-@op
+@op(keras="math", masks=masks.IN_ONE_ROW)
 def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> jax.Array:
     """True where the target class is among the `k` largest predictions of its row.
 
@@ -398,7 +395,4 @@ def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> jax.Array:
     return jnp.squeeze((own >= kth) & jnp.isfinite(own), axis=-1)
 
 
-in_top_k.op.tensors = ("targets", "predictions")  # type: ignore[attr-defined]
-in_top_k.op.keras_module = "math"  # type: ignore[attr-defined]
-logsumexp.op.keras_module = "math"  # type: ignore[attr-defined]
-digitize.op.tensors = ("x", "bins")  # type: ignore[attr-defined]
+__all__, __dir__ = op.shown()

@@ -10,13 +10,15 @@ from typing import Any
 
 import jax
 
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating
-from nacre.ops._define import op
+from nacre.ops._define import Family
 from nacre.ops.kernels import recurrent
 from nacre.ops.kernels.placement import Placement
 
+op = Family("numpy", masks=masks.HAS_AN_ARGUMENT, is_listed=False)
+
 Activation = str | Callable[[Any], Any]
-_TENSORS = ("x", "h0", "c0", "kernel", "recurrent_kernel", "bias", "mask")
 
 
 def _arrays(*values: Tensor) -> list[Any]:
@@ -27,7 +29,7 @@ def _mask(mask: Tensor) -> Any:
     return None if mask is None else array(mask).astype(bool)
 
 
-@op(whole=True, tensors=_TENSORS)
+@op(whole=True, lowering=("placement",))
 def lstm(
     x: Tensor,
     h0: Tensor,
@@ -65,7 +67,7 @@ def lstm(
     )
 
 
-@op(whole=True, tensors=_TENSORS)
+@op(whole=True, lowering=("placement",))
 def gru(
     x: Tensor,
     h0: Tensor,
@@ -104,7 +106,7 @@ def gru(
     )
 
 
-@op(whole=True, tensors=_TENSORS)
+@op(whole=True, lowering=("placement",))
 def simple_rnn(
     x: Tensor,
     h0: Tensor,
@@ -137,3 +139,6 @@ def simple_rnn(
         zero_output_for_mask=zero_output_for_mask,
         placement=placement,
     )
+
+
+__all__, __dir__ = op.shown()

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array
-from nacre.ops._define import op
+from nacre.ops._define import Family, whole
 
-KERAS_OPS_MODULE = "math"
+op = Family("math", masks=masks.IN_SEGMENTS)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
@@ -46,7 +47,7 @@ def _whole_form(name: str) -> Any:
             x, ids, count, indices_are_sorted
         )
 
-    @op(whole=True, name=name)
+    @whole(name=name)
     def segment(data: Tensor, segment_ids: Tensor, num_segments: int, sorted: bool) -> jax.Array:
         flat = jnp.reshape(data, (-1, *data.shape[segment_ids.ndim :]))
         ids = jnp.ravel(segment_ids)
@@ -84,7 +85,17 @@ def _reduce(
     return _FORMS[who](data, ids, num_segments=int(num_segments), sorted=bool(is_sorted))
 
 
-@op
+def _shapes(
+    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+) -> KerasTensor | None:
+    """The number of segments may be in the values; the ids may have an unknown length."""
+    data, ids = (x if isinstance(x, KerasTensor) else array(x) for x in (data, segment_ids))
+    if num_segments is not None and None not in (*data.shape, *ids.shape):
+        return None
+    return KerasTensor((num_segments, *data.shape[len(ids.shape) :]), data.dtype)
+
+
+@op(shape_rule=_shapes)
 def segment_sum(
     data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False
 ) -> jax.Array:
@@ -97,7 +108,7 @@ def segment_sum(
     return _reduce("segment_sum", data, segment_ids, num_segments, sorted)
 
 
-@op
+@op(shape_rule=_shapes)
 def segment_prod(
     data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False
 ) -> jax.Array:
@@ -105,7 +116,7 @@ def segment_prod(
     return _reduce("segment_prod", data, segment_ids, num_segments, sorted)
 
 
-@op
+@op(shape_rule=_shapes)
 def segment_max(
     data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False
 ) -> jax.Array:
@@ -113,7 +124,7 @@ def segment_max(
     return _reduce("segment_max", data, segment_ids, num_segments, sorted)
 
 
-@op
+@op(shape_rule=_shapes)
 def segment_min(
     data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False
 ) -> jax.Array:
@@ -121,15 +132,4 @@ def segment_min(
     return _reduce("segment_min", data, segment_ids, num_segments, sorted)
 
 
-def _shapes(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
-) -> KerasTensor | None:
-    """The number of segments may be in the values; the ids may have an unknown length."""
-    data, ids = (x if isinstance(x, KerasTensor) else array(x) for x in (data, segment_ids))
-    if num_segments is not None and None not in (*data.shape, *ids.shape):
-        return None
-    return KerasTensor((num_segments, *data.shape[len(ids.shape) :]), data.dtype)
-
-
-for _reduction in (segment_sum, segment_prod, segment_max, segment_min):
-    _reduction.op.shape_rule = _shapes  # type: ignore[attr-defined]
+__all__, __dir__ = op.shown()

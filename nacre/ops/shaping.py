@@ -12,6 +12,7 @@ import numpy as np
 from nacre.core import safety
 from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import (
     Axis,
     DType,
@@ -23,7 +24,9 @@ from nacre.ops._arrays import (
     operand,
     together,
 )
-from nacre.ops._define import op
+from nacre.ops._define import Family
+
+op = Family("numpy")
 
 
 def _sizes(shape: Shape) -> tuple[Any, ...]:
@@ -33,7 +36,7 @@ def _sizes(shape: Shape) -> tuple[Any, ...]:
     return tuple(-1 if size is None else size for size in shape)
 
 
-@op
+@op(masks=masks.reshape)
 def reshape(x: Tensor, newshape: Shape) -> jax.Array:
     """The same elements in another shape; one size may be -1.
 
@@ -44,49 +47,49 @@ def reshape(x: Tensor, newshape: Shape) -> jax.Array:
     return jnp.reshape(array(x), _sizes(newshape))
 
 
-@op
+@op(masks=masks.transpose)
 def transpose(x: Tensor, axes: Sequence[int] | None = None) -> jax.Array:
     """The axes in the order `axes`, by default reversed."""
     return jnp.transpose(array(x), axes=axes)
 
 
-@op
+@op(masks=masks.expand_dims)
 def expand_dims(x: Tensor, axis: Axis) -> jax.Array:
     """New axes of size 1 at `axis`."""
     return jnp.expand_dims(array(x), axes_of(axis))
 
 
-@op
+@op(masks=masks.squeeze)
 def squeeze(x: Tensor, axis: Axis = None) -> jax.Array:
     """Without the axes of size 1, or without those given."""
     return jnp.squeeze(array(x), axis=axes_of(axis))
 
 
-@op
+@op(masks=masks.IN_ONE_ROW)
 def ravel(x: Tensor) -> jax.Array:
     """All elements on one axis."""
     return jnp.ravel(array(x))
 
 
-@op
+@op(masks=masks.moveaxis)
 def moveaxis(x: Tensor, source: Axis, destination: Axis) -> jax.Array:
     """Axes moved to other places, the others keep their order."""
     return jnp.moveaxis(array(x), axes_of(source), axes_of(destination))
 
 
-@op
+@op(masks=masks.swapaxes)
 def swapaxes(x: Tensor, axis1: int, axis2: int) -> jax.Array:
     """Two axes exchanged."""
     return jnp.swapaxes(array(x), axis1, axis2)
 
 
-@op
+@op(masks=masks.elementwise)
 def broadcast_to(x: Tensor, shape: Shape) -> jax.Array:
     """Repeated, without copying, to `shape`."""
     return jnp.broadcast_to(array(x), tuple(shape))
 
 
-@op
+@op(masks=masks.concatenate)
 def concatenate(xs: Sequence[Tensor], axis: int = 0) -> jax.Array:
     """Tensors joined along an axis they have.
 
@@ -97,37 +100,37 @@ def concatenate(xs: Sequence[Tensor], axis: int = 0) -> jax.Array:
     return jnp.concatenate([array(x) for x in xs], axis=axis)
 
 
-@op
+@op(masks=masks.stack)
 def stack(x: Sequence[Tensor], axis: int = 0) -> jax.Array:
     """Tensors of one shape joined along a new axis."""
     return jnp.stack([array(item) for item in x], axis=axis)
 
 
-@op
+@op(masks=masks.stacked_on(1))
 def hstack(xs: Sequence[Tensor]) -> jax.Array:
     """Joined along the second axis (the first of vectors)."""
     return jnp.hstack([array(x) for x in xs])
 
 
-@op
+@op(masks=masks.stacked_on(0))
 def vstack(xs: Sequence[Tensor]) -> jax.Array:
     """Joined along the first axis; vectors become rows."""
     return jnp.vstack([array(x) for x in xs])
 
 
-@op
+@op(masks=masks.stacked_on(2))
 def dstack(xs: Sequence[Tensor]) -> jax.Array:
     """Joined along the third axis."""
     return jnp.dstack([array(x) for x in xs])
 
 
-@op
+@op(masks=masks.concatenate)
 def append(x1: Tensor, x2: Tensor, axis: int | None = None) -> jax.Array:
     """`x2` after `x1` along `axis` (both flat for None)."""
     return jnp.append(*together(x1, x2), axis=axis)
 
 
-@op
+@op(keras="core", masks=masks.unstack)
 def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[jax.Array]:
     """The slices along `axis`, as a list."""
     x = array(x)
@@ -147,37 +150,37 @@ def _sections(indices_or_sections: Any) -> Any:
     return tuple(int(i) for i in indices_or_sections)
 
 
-@op
+@op(masks=masks.split_on())
 def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[jax.Array]:
     """Parts along `axis`: so many equal ones, or cut at the indices."""
     return list(jnp.split(array(x), _sections(indices_or_sections), axis=axis))
 
 
-@op
+@op(masks=masks.split_on())
 def array_split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[jax.Array]:
     """Parts along `axis`; they need not be equal."""
     return list(jnp.array_split(array(x), _sections(indices_or_sections), axis=axis))
 
 
-@op
+@op(masks=masks.split_on(1))
 def hsplit(x: Tensor, indices_or_sections: Any) -> list[jax.Array]:
     """Parts along the second axis (the first of vectors)."""
     return list(jnp.hsplit(array(x), _sections(indices_or_sections)))
 
 
-@op
+@op(masks=masks.split_on(0))
 def vsplit(x: Tensor, indices_or_sections: Any) -> list[jax.Array]:
     """Parts along the first axis."""
     return list(jnp.vsplit(array(x), _sections(indices_or_sections)))
 
 
-@op
+@op(masks=masks.split_on(2))
 def dsplit(x: Tensor, indices_or_sections: Any) -> list[jax.Array]:
     """Parts along the third axis."""
     return list(jnp.dsplit(array(x), _sections(indices_or_sections)))
 
 
-@op(tensors=("x",))
+@op(masks=masks.moving(jnp.repeat, "repeats"))
 def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> jax.Array:
     """Each element repeated in place, `repeats` times."""
     if isinstance(repeats, list | tuple):
@@ -185,43 +188,43 @@ def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> jax.Array:
     return jnp.repeat(array(x), repeats, axis=axis)
 
 
-@op
+@op(masks=masks.tile)
 def tile(x: Tensor, repeats: Any) -> jax.Array:
     """The whole repeated along each axis."""
     return jnp.tile(array(x), repeats)
 
 
-@op
+@op(masks=masks.flip)
 def flip(x: Tensor, axis: Axis = None) -> jax.Array:
     """The order along `axis` reversed."""
     return jnp.flip(array(x), axis=axes_of(axis))
 
 
-@op
+@op(masks=masks.flipping(1))
 def fliplr(x: Tensor) -> jax.Array:
     """The second axis reversed."""
     return jnp.fliplr(array(x))
 
 
-@op
+@op(masks=masks.flipping(0))
 def flipud(x: Tensor) -> jax.Array:
     """The first axis reversed."""
     return jnp.flipud(array(x))
 
 
-@op(tensors=("array",))
+@op(masks=masks.PLACES_CHANGE)
 def rot90(array: Tensor, k: int = 1, axes: tuple[int, int] = (0, 1)) -> jax.Array:
     """Turned by `k` quarter turns in the plane of `axes`, from the first to the second."""
     return jnp.rot90(jnp.asarray(operand(array)), k=k, axes=tuple(axes))
 
 
-@op
+@op(masks=masks.moving(jnp.roll, "shift"))
 def roll(x: Tensor, shift: Any, axis: Axis = None) -> jax.Array:
     """Moved along `axis`; what leaves at the end comes in at the start."""
     return jnp.roll(array(x), shift, axis=axes_of(axis))
 
 
-@op(whole=True, tensors=("x", "constant_values"))
+@op(whole=True, masks=masks.pad)
 def pad(
     x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Tensor = None
 ) -> jax.Array:
@@ -241,92 +244,66 @@ def pad(
     return jnp.pad(array(x), pad_width, mode=mode, constant_values=operand(constant_values))
 
 
-@op(whole=True)
+@op(whole=True, masks=masks.along())
 def sort(x: Tensor, axis: int | None = -1) -> jax.Array:
     """In rising order along `axis`."""
     return jnp.sort(array(x), axis=axis)
 
 
-@op(whole=True)
+@op(whole=True, masks=masks.along())
 def argsort(x: Tensor, axis: int | None = -1) -> jax.Array:
     """The indices that would sort along `axis`."""
     return jnp.argsort(array(x), axis=axis).astype("int32")
 
 
-@op
+@op(masks=masks.along())
 def argpartition(x: Tensor, kth: int, axis: int | None = -1) -> jax.Array:
     """Indices that bring the element of rank `kth` to its place, smaller ones before it."""
     x = array(x)
     return jnp.argpartition(x, kth, axis=-1 if axis is None else axis).astype("int32")
 
 
-@op
+@op(masks=masks.along())
 def diff(a: Tensor, n: int = 1, axis: int = -1) -> jax.Array:
     """Differences of neighbours along `axis`, taken `n` times."""
     safety.reserve_steps(n, "diff")
     return jnp.diff(array(a), n=n, axis=axis)
 
 
-@op
+@op(masks=masks.ON_MATRICES)
 def diag(x: Tensor, k: int = 0) -> jax.Array:
     """A matrix with `x` on its k-th diagonal, or the k-th diagonal of a matrix."""
     return jnp.diag(array(x), k=k)
 
 
-@op
+@op(masks=masks.ON_MATRICES)
 def diagflat(x: Tensor, k: int = 0) -> jax.Array:
     """A matrix with all elements of `x` on its k-th diagonal."""
     return jnp.diagflat(array(x), k=k)
 
 
-@op(tensors=("x",))
+@op(masks=masks.ON_MATRICES)
 def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.Array:
     """The diagonals in the plane of two axes."""
     return jnp.diagonal(array(x), offset, axis1, axis2)
 
 
-@op
+@op(masks=masks.PLACES_CHANGE)
 def tril(x: Tensor, k: int = 0) -> jax.Array:
     """Zeros above the k-th diagonal."""
     return jnp.tril(array(x), k=k)
 
 
-@op
+@op(masks=masks.PLACES_CHANGE)
 def triu(x: Tensor, k: int = 0) -> jax.Array:
     """Zeros below the k-th diagonal."""
     return jnp.triu(array(x), k=k)
 
 
-@op
+@op(masks=masks.IN_ONE_ROW)
 def unravel_index(indices: Tensor, shape: Shape) -> tuple[jax.Array, ...]:
     """The place in each axis of flat indices into an array of `shape`."""
     return tuple(jnp.unravel_index(array(indices), tuple(shape)))
-
-
-@op
-def unique(
-    x: Tensor,
-    sorted: bool = True,
-    return_index: bool = False,
-    return_inverse: bool = False,
-    return_counts: bool = False,
-    axis: int | None = None,
-    size: int | None = None,
-    fill_value: Any = None,
-) -> Any:
-    """The different elements in rising order.
-
-    Inside a traced function `size` must be given: the result is cut or filled to it.
-    """
-    return jnp.unique(
-        array(x),
-        return_index=return_index,
-        return_inverse=return_inverse,
-        return_counts=return_counts,
-        axis=axis,
-        size=size,
-        fill_value=fill_value,
-    )
 
 
 def _unique_shapes(
@@ -353,26 +330,50 @@ def _unique_shapes(
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-unique.op.shape_rule = _unique_shapes  # type: ignore[attr-defined]
+@op(shape_rule=_unique_shapes, masks=masks.IN_ONE_ROW)
+def unique(
+    x: Tensor,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Any:
+    """The different elements in rising order.
+
+    Inside a traced function `size` must be given: the result is cut or filled to it.
+    """
+    return jnp.unique(
+        array(x),
+        return_index=return_index,
+        return_inverse=return_inverse,
+        return_counts=return_counts,
+        axis=axis,
+        size=size,
+        fill_value=fill_value,
+    )
 
 
-@op
+@op(masks=masks.elementwise)
 def copy(x: Tensor) -> jax.Array:
     """A copy."""
     return jnp.array(array(x), copy=True)
 
 
-@op
+@op(masks=masks.elementwise)
 def view(x: Tensor, dtype: DType = None) -> jax.Array:
     """The same bytes read as another dtype."""
     return array(x).view(dtype_of(dtype))
 
 
-@op(name="size")
+@op(name="size", masks=masks.IN_ONE_ROW)
 def _size(x: Tensor) -> jax.Array:
     return jnp.asarray(array(x).size, "int32")
 
 
+@op.function
 def size(x: Tensor) -> Any:
     """The number of elements; a symbolic tensor itself where a size is not known."""
     if isinstance(x, KerasTensor) and x.size is None:
@@ -380,9 +381,10 @@ def size(x: Tensor) -> Any:
     return x.size if hasattr(x, "size") and not callable(x.size) else array(x).size
 
 
+@op.function
 def ndim(x: Tensor) -> int:
     """The number of axes."""
     return x.ndim if hasattr(x, "ndim") else array(x).ndim
 
 
-unstack.op.keras_module = "core"  # type: ignore[attr-defined]
+__all__, __dir__ = op.shown()

@@ -10,10 +10,11 @@ import numpy as np
 
 from nacre.core import safety
 from nacre.core.errors import ArgumentError, message
+from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, together
-from nacre.ops._define import op
+from nacre.ops._define import Family
 
-KERAS_OPS_MODULE = "math"
+op = Family("math", masks=masks.PLACES_CHANGE)
 
 Pair = tuple[jax.Array, jax.Array]
 
@@ -116,7 +117,7 @@ def _window(window: Any, sequence_length: int, fft_length: int, dtype: Any) -> j
     return jnp.pad(jnp.asarray(values, dtype), (before, after))
 
 
-@op(tensors=("x",), class_name="STFT")
+@op(class_name="STFT")
 def stft(
     x: Tensor,
     sequence_length: int,
@@ -144,7 +145,7 @@ def stft(
     return rfft(frames * _window(window, sequence_length, fft_length, x.dtype), fft_length)
 
 
-@op(tensors=("x",), class_name="ISTFT")
+@op(class_name="ISTFT")
 def istft(
     x: tuple[Tensor, Tensor],
     sequence_length: int,
@@ -184,3 +185,6 @@ def _overlap_add(frames: jax.Array, stride: int) -> jax.Array:
     places = np.arange(count)[:, None] * stride + np.arange(size)
     total = jnp.zeros((*frames.shape[:-2], (count - 1) * stride + size), frames.dtype)
     return total.at[..., places].add(frames)
+
+
+__all__, __dir__ = op.shown()

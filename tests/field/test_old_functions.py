@@ -13,7 +13,7 @@ import pytest
 import nacre
 from nacre import saving
 from nacre.core.errors import SerializationError
-from nacre.ops._define import OpCall
+from nacre.ops._calls import OpCall
 from tests.field.old_files import packing
 
 ARRAYS, GRAPHS = packing.read(Path(__file__).parent / "old_files" / "functions.npz")

@@ -49,7 +49,7 @@ PLACES: dict[str, Callable[[Path], Any]] = {
     "nacre.ops.math:operand": lambda _: ops.add(X, 1),
     "nacre.ops.shaping:array": lambda _: ops.reshape(nacre.Input((3,)), (-1, 1, 3)),
     "nacre.ops.activation:floating": lambda _: ops.gelu(X.astype("float16")),
-    "nacre.ops.linalg:dense_product": lambda _: layers.Dense(3)(np.ones((5, 7, 2), "float32")),
+    "nacre.ops.products:dense_product": lambda _: layers.Dense(3)(np.ones((5, 7, 2), "float32")),
     "nacre.layers.base.arguments:_fill_masks": lambda _: layers.Dense(3)(nacre.Input((3,))),
     "nacre.layers.base.weights:current_path": lambda _: layers.Dense(3)(X),
     "nacre.losses.regression:paired": lambda _: model().fit(X, X[:, :2], verbose=0),

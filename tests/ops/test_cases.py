@@ -15,7 +15,7 @@ import pytest
 
 import nacre.ops as ops
 from nacre.core.symbolic import KerasTensor
-from nacre.ops._define import REGISTRY
+from nacre.ops._calls import REGISTRY
 from tests.cases.ops import CASES, UNLISTED, OpCase
 from tests.cases.spec import generator
 from tests.contracts.slopes import slopes

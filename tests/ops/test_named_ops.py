@@ -15,7 +15,9 @@ import nacre.ops as ops
 from bench.named_ops import MODELS, instructions, training_step
 from nacre.core import config
 from nacre.ops import segment
-from nacre.ops._define import REGISTRY, opened, whole
+from nacre.ops._calls import REGISTRY
+from nacre.ops._define import whole
+from nacre.ops._op import opened
 from nacre.ops.named import NamedCall, named_calls, open_calls, parse_name, trace
 from tests.cases.layers import LAYER_CASES_BY_ID
 from tests.cases.named_ops import LAYERS

@@ -16,7 +16,7 @@ from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import without
-from nacre.ops.linalg import dense
+from nacre.ops.products import dense
 
 
 @register("layers/Dense")

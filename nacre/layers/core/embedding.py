@@ -17,6 +17,7 @@ from nacre.layers.base.adapting import Adaptable
 from nacre.layers.base.keywords import WithoutWeights
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
+from nacre.ops.indexing import embed
 
 
 @register("layers/Embedding")
@@ -113,7 +114,7 @@ class Embedding(Adaptable, Layer):
 
     def _look_up(self, indices: Any) -> Any:
         """The rows (*batch, output_dim) of the table."""
-        return ops.embed(self.embeddings, indices)
+        return embed(self.embeddings, indices)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """True where the index is not 0, when `mask_zero`; else no mask."""

@@ -19,7 +19,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.models.old_graphs import arrays, mathematics, neural  # noqa: F401  they fill the table
 from nacre.models.old_graphs.sizes import Size, call_with_sizes, compute, holds_size
 from nacre.models.old_graphs.table import FUNCTIONS, called, called_on_numbers
-from nacre.ops._define import OpCall
+from nacre.ops._calls import OpCall
 
 # The layers that hold a function, and those of tensors that do not exist here.
 CLASSES = ("TFOpLambda", "SlicingOpLambda")

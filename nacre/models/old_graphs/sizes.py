@@ -16,9 +16,10 @@ from typing import Any
 
 from nacre.core.symbolic import KerasTensor
 from nacre.models.old_graphs.table import called
-from nacre.ops._define import op
+from nacre.ops._define import Family
 
-KERAS_OPS_MODULE = "tensorflow"  # no op of Keras: it cannot open a graph with this one
+# No op of Keras: it cannot open a graph with this one.
+_op = Family("tensorflow", is_listed=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,7 @@ def compute(function: str, arguments: dict[str, Any]) -> tuple[bool, Any]:
 # -------------------------------------------------------------------- the op
 
 
-@op(tensors=("xs",), class_name="TensorflowCall")
+@_op(tensors=("xs",), class_name="TensorflowCall")
 def tensorflow_call(xs: Any, function: str, arguments: dict[str, Any]) -> Any:
     """Call a function of the table with sizes that the tensors tell.
 

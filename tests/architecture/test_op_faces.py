@@ -1,0 +1,82 @@
+"""Namespaces of ops hold what ops declare: no more, no less, and nothing foreign."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import nacre
+from nacre import ops
+from nacre.core.not_yet import no_attribute
+from nacre.ops._define import PUBLIC
+from tests.architecture import op_faces
+
+FACES = op_faces.declared()
+FILES = sorted({*(public.module for public in PUBLIC.values()), "nacre.ops.rnn"})
+
+
+def test_the_files_are_what_the_ops_declare() -> None:
+    different = op_faces.differences()
+    assert not different, (
+        f"{different}: run python -m tests.architecture.op_faces --write after a declaration"
+    )
+
+
+@pytest.mark.parametrize("name", FACES + FILES)
+def test_a_namespace_shows_ops_and_nothing_else(name: str) -> None:
+    module = importlib.import_module(name)
+    declared = {
+        alias: public for first, public in PUBLIC.items() for alias in (first, *public.aliases)
+    }
+    shown = dir(module)
+    assert shown == sorted(module.__all__) and shown
+    for one in shown:
+        value = getattr(module, one)
+        if isinstance(value, ModuleType):
+            assert name == "nacre.ops" and value.__name__ in FACES
+        else:
+            # Those for layers alone, such as `lstm`, are in no namespace.
+            assert value is declared[one].function if one in declared else hasattr(value, "op")
+            assert value.__module__.startswith("nacre.ops.") and value.__doc__
+
+
+def test_every_public_file_of_ops_is_a_face_or_shows_what_it_declares() -> None:
+    helpers = {"nacre.ops.mask_rules", "nacre.ops.mask_travel", "nacre.ops.named"}
+    found = {
+        f"nacre.ops.{info.name}"
+        for info in pkgutil.iter_modules(ops.__path__)
+        if not info.ispkg and not info.name.startswith("_")
+    }
+    # `boxes` are functions of layers and data, which no namespace of ops has.
+    assert found - set(FACES) - set(FILES) - helpers == {"nacre.ops.boxes"}
+
+
+def test_aliases_are_given_to_their_function_where_it_is_declared() -> None:
+    for public in PUBLIC.values():
+        for alias in public.aliases:
+            assert getattr(sys.modules[public.module], alias) is public.function
+
+
+def test_a_name_nobody_has_is_an_error_that_python_has_a_hint_for() -> None:
+    with pytest.raises(AttributeError, match=r"'nacre.ops' has no attribute 'relo'") as caught:
+        ops.relo  # noqa: B018
+    assert caught.value.name == "relo" and str(caught.value) == str(
+        no_attribute("nacre.ops", "relo")
+    )
+
+
+def test_importing_nacre_still_imports_no_op() -> None:
+    code = (
+        "import sys, nacre; nacre.ops; print([m for m in ('jax', 'nacre.ops') if m in sys.modules])"
+    )
+    code = code.replace("nacre.ops; ", "")
+    root = nacre.__path__[0].rsplit("/", 1)[0]
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True
+    )
+    assert found.stdout.strip() == "[]"
