@@ -197,6 +197,20 @@ def refuse_wide_integers(array: np.ndarray, who: str) -> None:
     check_width(who, array, host_dtype(array.dtype))
 
 
+def exact(value: Any, dtype: np.dtype, who: str) -> np.ndarray:
+    """A new array of `dtype` from numbers of the host, none of which becomes another integer.
+
+    Raises:
+        DTypeError: A whole number does not fit.
+    Example:
+        >>> exact([1, 2], np.dtype("int8"), "x").dtype
+        dtype('int8')
+    """
+    array = np.asarray(value)
+    check_width(who, array, dtype)
+    return np.array(array, dtype=dtype)
+
+
 def warn_of_rounded_integers(array: np.ndarray, who: str) -> bool:
     """Say so, and tell, when integers become floats that cannot hold them exactly."""
     if array.dtype.kind not in "iu" or array.dtype.itemsize < 4 or array.size == 0:
@@ -218,6 +232,7 @@ def warn_of_rounded_integers(array: np.ndarray, who: str) -> bool:
 
 __all__ = [
     "dates_refused",
+    "exact",
     "is_missing",
     "missing_refused",
     "outside_32_bits",

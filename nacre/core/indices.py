@@ -101,15 +101,19 @@ def first_in(values: np.ndarray, chosen: np.ndarray) -> str:
 
 
 def fits(values: np.ndarray, dtype: np.dtype) -> bool:
-    """Whether another integer dtype holds the values; true of all that are no integers.
+    """Whether an integer dtype holds the values: no NaN, and none beyond its limits.
 
     Example:
-        >>> fits(np.array([1 << 40]), np.dtype("int32"))
-        False
+        >>> fits(np.array([1 << 40]), np.dtype("int32")), fits(np.array([1.5]), np.dtype("int32"))
+        (False, True)
     """
-    if values.dtype.kind not in "iu" or values.dtype.itemsize <= dtype.itemsize or not values.size:
+    if dtype.kind not in "iu" or values.dtype.kind not in "iuf" or not values.size:
         return True
     limits = np.iinfo(dtype)
+    if values.dtype.kind != "f":
+        own = np.iinfo(values.dtype)
+        if own.min >= limits.min and own.max <= limits.max:
+            return True
     return bool(values.min() >= limits.min and values.max() <= limits.max)
 
 
@@ -121,10 +125,10 @@ def check_width(who: str, values: np.ndarray, dtype: np.dtype) -> None:
     Example:
         >>> check_width("Dense 'd'", np.array([1, 2]), np.dtype("int32"))
     """
-    if dtype.kind not in "iu" or fits(values, dtype):
+    if fits(values, dtype):
         return
     limits = np.iinfo(dtype)
-    got = first_in(values, (values < limits.min) | (values > limits.max))
+    got = first_in(values, ~((values >= limits.min) & (values <= limits.max)))
     fix = (
         "Convert quantities to float32, subtract an offset from times; map large identifiers with "
         "Hashing, or with IntegerLookup before the model."

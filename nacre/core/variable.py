@@ -26,7 +26,7 @@ from nacre.core.errors import (
     refuse_unknown,
     unknown_name,
 )
-from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.host_arrays import exact
 from nacre.core.keywords import NoKeywords
 from nacre.core.names import auto_name, current_path
 from nacre.core.operators import ElementwiseEquality, Operators
@@ -261,13 +261,14 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                 use_64_bits()
             if dtype is None and isinstance(value, np.ndarray | np.generic):
                 dtype = host_dtype(value.dtype)
-                refuse_wide_integers(np.asarray(value), f"Variable '{self.name}'")
             target = None if dtype is None else jnp.dtype(standardize_dtype(dtype))
             if isinstance(value, jax.Array):
                 # A private copy: the training step gives its arrays away, and the user's array
                 # must outlive that.
                 return private_copy(value if target is None else value.astype(target))
-            return np.array(value, dtype=target)
+            if target is None:
+                target = host_dtype(np.asarray(value).dtype)
+            return exact(value, target, f"Variable '{self.name}'")
 
     @property
     def value(self) -> jax.Array:
@@ -327,7 +328,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         value = value.value if isinstance(value, Variable) else value
         dtype = jnp.dtype(self._dtype)
         if scope is None and not isinstance(value, jax.Array):
-            value = np.asarray(value, dtype=dtype)
+            value = exact(value, dtype, f"Variable '{self.path}'")
         else:
             value = jnp.asarray(value, dtype=dtype)
         if tuple(value.shape) != self._shape:
@@ -363,11 +364,17 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def assign_add(self, value: Any) -> Any:
         """Add to the value, and return the sum."""
-        return self.assign(self._raw() + jnp.asarray(_plain(value), self._dtype))
+        return self.assign(self._raw() + self._operand(value))
 
     def assign_sub(self, value: Any) -> Any:
         """Subtract from the value, and return the difference."""
-        return self.assign(self._raw() - jnp.asarray(_plain(value), self._dtype))
+        return self.assign(self._raw() - self._operand(value))
+
+    def _operand(self, value: Any) -> jax.Array:
+        value, dtype = _plain(value), jnp.dtype(self._dtype)
+        if isinstance(value, np.ndarray):
+            value = exact(value, dtype, f"Variable '{self.path}'")
+        return jnp.asarray(value, dtype)
 
     def _raw(self, notes: bool = False) -> jax.Array:
         """The value without autocasting; `notes` tells a program being traced of it."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import ArgumentError, ShapeError, message, unknown_name
+from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, unknown_name
+from nacre.core.host_arrays import exact
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.initializers.initializer import Initializer, numpy_dtype, sizes_of
 
@@ -32,7 +33,9 @@ class Constant(Initializer):
         """An array of `shape` filled with the value."""
         filled = np.empty(sizes_of(shape), numpy_dtype(dtype))
         try:
-            filled[...] = np.asarray(self.value)
+            filled[...] = exact(self.value, filled.dtype, "Constant")
+        except DTypeError:
+            raise
         except (TypeError, ValueError):
             rule = f"the value must be a number, or numbers that broadcast to {filled.shape}"
             raise ShapeError(message("Constant", rule, repr(self.value)[:100])) from None

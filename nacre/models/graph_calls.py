@@ -14,7 +14,8 @@ from nacre import ops
 from nacre.core import changes, scope, tree
 from nacre.core.dtypes import device_dtype, is_float
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, nearest
-from nacre.core.host_arrays import plain_array, warn_of_rounded_integers
+from nacre.core.host_arrays import outside_32_bits, plain_array, warn_of_rounded_integers
+from nacre.core.indices import check_width
 from nacre.core.interop import has_array_protocol, is_foreign_array, to_numpy_if_foreign
 from nacre.core.strings import HostString, Staged, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
@@ -145,6 +146,8 @@ def host_inputs(model: Model, x: Any) -> Any:
         if dtype is not None and is_float(dtype) and dtype != "float64":
             warn_of_rounded_integers(leaf, who)
             leaves[place] = leaf.astype("float32")
+        elif dtype is not None and "int" in dtype and not outside_32_bits(leaf):
+            check_width(who, leaf, device_dtype(dtype))
     return tree.pack_sequence_as(x, leaves)
 
 

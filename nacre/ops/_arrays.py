@@ -11,6 +11,7 @@ import numpy as np
 from nacre.core import config, interop
 from nacre.core.dtypes import host_dtype, standardize_dtype
 from nacre.core.host_arrays import plain_array, refuse_wide_integers
+from nacre.core.indices import check_width
 from nacre.core.variable import Variable
 
 # A tensor is an array, a traced or symbolic tensor, a Variable, a number or nested lists of them.
@@ -44,6 +45,26 @@ def array(x: Tensor) -> jax.Array:
             return jnp.asarray(np.asarray(x, dtype=_plain_dtype(x)))
     x = interop.to_numpy_if_foreign(x, "an op")
     return jnp.asarray(x, dtype=host_dtype(x.dtype) if isinstance(x, np.ndarray) else None)
+
+
+def converted(x: Tensor, dtype: Any, *, is_exact: bool = False) -> jax.Array:
+    """`x` in another dtype, from the numbers that were given: a whole number of 64 bits becomes the
+    nearest float.
+
+    Args:
+        x: Anything `array` takes.
+        dtype: The dtype.
+        is_exact: Whether whole numbers of the host must fit into an integer dtype; otherwise their
+            last bits are taken, as NumPy's `astype` does.
+    """
+    if isinstance(x, list | tuple) and _all_plain(list(x)):
+        x = np.asarray(x)
+    if isinstance(x, np.ndarray) and x.dtype.kind in "iu":
+        if jnp.issubdtype(dtype, jnp.inexact) or jnp.issubdtype(dtype, jnp.bool_):
+            return jnp.asarray(plain_array(x, "an op").astype(dtype))
+        if is_exact:
+            check_width("an op", x, np.dtype(dtype))
+    return array(x).astype(dtype)
 
 
 def _without_variables(x: Any) -> Any:

@@ -105,6 +105,7 @@ class Family:
         aliases: tuple[str, ...] = ...,
         lowering: tuple[str, ...] = ...,
         is_listed: bool | None = ...,
+        converts: bool = ...,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
     def __call__(
         self,
@@ -120,6 +121,7 @@ class Family:
         aliases: tuple[str, ...] = (),
         lowering: tuple[str, ...] = (),
         is_listed: bool | None = None,
+        converts: bool = False,
     ) -> Any:
         """Declare an op.
 
@@ -137,6 +139,7 @@ class Family:
             aliases: Other names of the same function; the file gives them to it.
             lowering: Parameters that choose among lowerings, and stand in no name or config.
             is_listed: Whether namespaces show it, when the family does not say so.
+            converts: Whether it makes floats of whole numbers of 64 bits.
 
         Example:
             >>> from nacre.core.symbolic import KerasTensor
@@ -158,6 +161,7 @@ class Family:
                 masks=self.masks if masks is None else masks,
                 shape_rule=shape_rule,
                 lowering=lowering,
+                converts=converts,
             )
             _register(info)
             call = _callable(info)

@@ -31,6 +31,7 @@ import numpy as np
 from nacre.core import config
 from nacre.core.errors import ArgumentError, message
 from nacre.core.held import Held
+from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.scope import call_context
 from nacre.core.symbolic import any_symbolic
 from nacre.core.variable import Variable
@@ -77,6 +78,7 @@ class Op:
             with the op's arguments, it gives the symbolic outputs, or None where tracing can.
         lowering: Parameters that choose among lowerings that give the same numbers: part of the
             program, not of its name.
+        converts: Whether it takes whole numbers of 64 bits as they are, to make floats of them.
     """
 
     def __init__(
@@ -91,10 +93,12 @@ class Op:
         masks: Rule | str | None = None,
         shape_rule: Callable[..., Any] | None = None,
         lowering: tuple[str, ...] = (),
+        converts: bool = False,
     ) -> None:
         self.function = function
         self.name = name
         self.whole = whole
+        self.converts = converts
         self.signature = inspect.signature(function)
         self.tensors = _tensors_among(self.signature, name) if tensors is None else tensors
         self.class_name = class_name or "".join(p[:1].upper() + p[1:] for p in name.split("_"))
@@ -140,6 +144,8 @@ class Op:
         try:
             if self.whole:
                 return self._run_whole(args, kwargs)
+            if not self.converts:
+                _refuse_wide(args, kwargs)
             return self.function(*_values(args), **_values(kwargs))
         except EXPLAINED as error:
             better = explained_call(self.name, self.signature, args, kwargs, error)
@@ -257,9 +263,18 @@ def _plain_data(value: Any) -> Any:
 
 def _operand(value: Any) -> Any:
     """What the program of a whole op takes: an array, a number or None."""
+    if isinstance(value, np.ndarray):
+        refuse_wide_integers(value, "an op")
     if value is None or isinstance(value, jax.Array | np.ndarray | bool | int | float):
         return value
     return array(value)
+
+
+def _refuse_wide(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse whole numbers that JAX would cut to 32 bits."""
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        if type(value) is np.ndarray:
+            refuse_wide_integers(value, "an op")
 
 
 def _values(arguments: Any) -> Any:

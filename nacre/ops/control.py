@@ -19,7 +19,7 @@ from nacre.core.strings import HostString, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.ops import mask_rules as masks
-from nacre.ops._arrays import DType, Tensor, array, dtype_of
+from nacre.ops._arrays import DType, Tensor, array, converted, dtype_of
 from nacre.ops._define import Family
 from nacre.ops._explain import explains
 
@@ -31,10 +31,10 @@ def _structure(value: Any) -> Any:
     return tree.map_structure(lambda leaf: None if leaf is None else array(leaf), value)
 
 
-@op(masks=masks.elementwise)
+@op(masks=masks.elementwise, converts=True)
 def cast(x: Tensor, dtype: DType) -> jax.Array:
     """The same values in another dtype."""
-    return array(x).astype(dtype_of(dtype))
+    return converted(x, dtype_of(dtype))
 
 
 @op(masks=masks.elementwise)
@@ -88,8 +88,7 @@ def convert_to_tensor(
         return text
     if type(x) is int and dtype is not None:
         return jnp.asarray(x, dtype_of(dtype))  # which refuses what does not fit
-    x = array(x)
-    return x if dtype is None else x.astype(dtype_of(dtype))
+    return array(x) if dtype is None else converted(x, dtype_of(dtype), is_exact=True)
 
 
 def _text_or_none(x: Any) -> Any:

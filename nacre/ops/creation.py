@@ -10,6 +10,7 @@ import numpy as np
 
 from nacre.core import config
 from nacre.core.dtypes import result_type
+from nacre.core.indices import check_width
 from nacre.core.symbolic import KerasTensor
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import DType, Shape, Tensor, dtype_of
@@ -83,7 +84,11 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: DType = None) 
     """Numbers from `start` up to, not with, `stop` (from 0 to `start` when alone)."""
     if dtype is None:
         dtype = result_type(*(_kind(n) for n in (start, stop, step) if n is not None))
-    return jnp.arange(start, stop, step, dtype=dtype_of(dtype))
+    dtype = dtype_of(dtype)
+    for number in (start, stop):
+        if type(number) is int:
+            check_width("arange", np.asarray(number), dtype)
+    return jnp.arange(start, stop, step, dtype=dtype)
 
 
 def _kind(number: Any) -> Any:

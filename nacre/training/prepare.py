@@ -22,11 +22,8 @@ from nacre.core.errors import (
     listed,
     message,
 )
-from nacre.core.host_arrays import (
-    outside_32_bits,
-    refuse_wide_integers,
-    warn_of_rounded_integers,
-)
+from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
+from nacre.core.indices import check_width
 from nacre.core.memory import CPU_BUDGET_BYTES
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
@@ -185,10 +182,12 @@ def narrowed(model: Any, source: ArraySource | BatchSource, who: str) -> ArraySo
         for leaf in source.leaves[count:]
     ]
     for leaf, dtype, label in zip(source.leaves, source.dtypes, source.labels, strict=True):
-        if dtype is not None and label.startswith("x") and not _is_mapped(leaf):
+        if not isinstance(leaf, np.ndarray) or _is_mapped(leaf):
+            continue
+        if dtype is not None and dtype.kind == "f":
             warn_of_rounded_integers(leaf, f"{who}, {label}")
-        elif dtype is None and isinstance(leaf, np.ndarray) and not _is_mapped(leaf):
-            refuse_wide_integers(leaf, f"{who}, {label}")  # now, not after the first epoch
+        elif not is_text(leaf):  # now, not after the first epoch
+            check_width(f"{who}, {label}", leaf, dtype or device_dtype(leaf.dtype))
     return source
 
 
@@ -201,9 +200,19 @@ def _input_dtypes(model: Any, x: Any) -> list[np.dtype | None]:
     """The dtype on the device for each leaf of `x`, where it is not the usual one."""
     dtypes = model._input_dtypes(x)
     return [
-        np.dtype("float32") if _is_rounded(leaf, dtype) else None
+        np.dtype("float32") if _is_rounded(leaf, dtype) else _integer_dtype(leaf, dtype)
         for leaf, dtype in zip(tree.flatten(x), dtypes, strict=True)
     ]
+
+
+def _integer_dtype(leaf: Any, dtype: str | None) -> np.dtype | None:
+    """The dtype of an input of integers, which the numbers of the host must fit into."""
+    if not isinstance(leaf, np.ndarray) or leaf.dtype.kind not in "iuf" or dtype is None:
+        return None
+    if "int" not in dtype:
+        return None
+    wanted = device_dtype(dtype)
+    return None if wanted == device_dtype(leaf.dtype) else wanted
 
 
 def _is_rounded(leaf: Any, dtype: str | None) -> bool:
