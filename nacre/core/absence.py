@@ -25,13 +25,6 @@ def samples_absent(weights: Any) -> Any:
     return jnp.all(weights.reshape(weights.shape[0], -1) == 0, axis=1)
 
 
-def fits_first_axes(absent: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether an array of one shape belongs to the first axes of another; sizes of 1 fit all."""
-    return len(absent) <= len(shape) and all(
-        n in (1, size) for n, size in zip(absent, shape, strict=False)
-    )
-
-
 def is_unsafe(x: Any) -> Any:
     """True for NaN, infinities, and numbers so large that a product of two is infinite."""
     return ~(jnp.abs(x) <= math.sqrt(float(jnp.finfo(x.dtype).max)))

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from nacre.core import tree
-from nacre.core.absence import fits_first_axes, is_unsafe, samples_absent, with_safe_values
+from nacre.core.absence import is_unsafe, samples_absent, with_safe_values
 
 
 def without_absent(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
@@ -55,4 +55,4 @@ def _replaced(leaf: Any, absent: Any, places: Any) -> Any:
 def _has_axes(leaf: Any, absent: Any) -> bool:
     if not hasattr(leaf, "dtype") or jnp.ndim(leaf) < absent.ndim:
         return False
-    return leaf.shape[: absent.ndim] == absent.shape and fits_first_axes(absent.shape, leaf.shape)
+    return leaf.shape[: absent.ndim] == absent.shape
