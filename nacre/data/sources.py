@@ -423,11 +423,11 @@ def narrow_batch(who: str, dtype_of: Callable[[Any], list[Any]] | None = None) -
                 dtype = device_dtype(leaf.dtype)
                 if place < len(wanted) and wanted[place] is not None:
                     dtype = np.dtype(wanted[place])
+                    is_rounded = dtype.kind == "f" and name not in told
+                    if is_rounded and warn_of_rounded_integers(leaf, name):
+                        told.add(name)
                 elif path[0] and outside_32_bits(leaf):  # targets and weights
                     dtype = np.dtype("float32")
-                is_rounded = dtype.kind == "f" and name not in told
-                if is_rounded and warn_of_rounded_integers(leaf, name):
-                    told.add(name)
                 leaf = own_copy(leaf, dtype, name)
             leaves.append(leaf)
         return tree.pack_sequence_as(batch, leaves)

@@ -185,7 +185,8 @@ def narrowed(model: Any, source: ArraySource | BatchSource, who: str) -> ArraySo
         if not isinstance(leaf, np.ndarray) or _is_mapped(leaf):
             continue
         if dtype is not None and dtype.kind == "f":
-            warn_of_rounded_integers(leaf, f"{who}, {label}")
+            if label.startswith("x"):
+                warn_of_rounded_integers(leaf, f"{who}, {label}")
         elif not is_text(leaf):  # now, not after the first epoch
             check_width(f"{who}, {label}", leaf, dtype or device_dtype(leaf.dtype))
     return source

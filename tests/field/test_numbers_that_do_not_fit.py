@@ -71,14 +71,6 @@ def test_whole_numbers_that_become_floats_become_the_nearest_ones() -> None:
     assert keras.Variable(1).dtype == "int32"
 
 
-def test_targets_that_are_rounded_are_warned_of() -> None:
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mae")
-    times = np.array([[1_700_000_000_123], [1_700_000_000_124]])
-    with pytest.warns(UserWarning, match=r"y: integers above 2\*\*24 are rounded"):
-        model.evaluate(np.zeros((2, 1)), times, verbose=0)
-
-
 def test_what_fits_goes_on_without_a_word() -> None:
     assert passes_on("uint8").predict(np.array([[255]]), verbose=0).tolist() == [[255]]
     assert passes_on("int32")(np.array([[7]], "uint32")).tolist() == [[7]]
