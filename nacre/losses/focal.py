@@ -11,7 +11,8 @@ from nacre.core.registry import register
 from nacre.losses._define import loss_function
 from nacre.losses.checking import one_hot_pair, paired
 from nacre.losses.loss import BuiltinLoss
-from nacre.losses.probabilistic import binary_terms, clip_probabilities, smooth_classes
+from nacre.losses.probabilistic import smooth_classes
+from nacre.ops.cross_entropy import binary_terms, clip_probabilities
 
 
 @loss_function

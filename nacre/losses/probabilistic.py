@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from nacre.core.config import epsilon
@@ -18,23 +17,13 @@ from nacre.losses._define import loss_function
 from nacre.losses.absent import without_absent
 from nacre.losses.checking import as_array, indexed_pair, one_hot_pair, paired
 from nacre.losses.loss import BuiltinLoss
-
-
-def clip_probabilities(p: Any) -> Any:
-    """Probabilities kept epsilon away from 0 and 1, or as near as their dtype can tell from 1."""
-    # 1 - 1e-7 is 1 in 16 bits, and the logarithm of 1 - p would be infinite.
-    margin = max(epsilon(), float(jnp.finfo(p.dtype).epsneg)) if p.dtype.itemsize < 4 else epsilon()
-    return jnp.clip(p, margin, 1.0 - margin)
-
-
-def binary_terms(y_true: Any, y_pred: Any, from_logits: bool) -> Any:
-    """Cross-entropy of each element on its own."""
-    if from_logits:
-        # -y log σ(x) - (1 - y) log(1 - σ(x)), and neither exponential can overflow.
-        softplus = jnp.log1p(jnp.exp(-jnp.abs(y_pred)))
-        return jnp.maximum(y_pred, 0) - y_pred * y_true + softplus
-    p = clip_probabilities(y_pred)
-    return -(y_true * jnp.log(p) + (1.0 - y_true) * jnp.log1p(-p))
+from nacre.ops.cross_entropy import (
+    binary_terms,
+    categorical_terms,
+    clip_probabilities,
+    picked,
+    sparse_terms,
+)
 
 
 @loss_function
@@ -75,13 +64,6 @@ def smooth_classes(y_true: Any, label_smoothing: float, axis: int) -> Any:
     return y_true * (1.0 - label_smoothing) + label_smoothing / y_true.shape[axis]
 
 
-def log_probabilities(y_pred: Any, from_logits: bool, axis: int) -> Any:
-    """Logarithms of class probabilities; those that do not add up to 1 are scaled first."""
-    if from_logits:
-        return jax.nn.log_softmax(y_pred, axis=axis)
-    return jnp.log(clip_probabilities(y_pred / jnp.sum(y_pred, axis=axis, keepdims=True)))
-
-
 @loss_function
 def categorical_crossentropy(
     y_true: Any,
@@ -111,19 +93,7 @@ def categorical_crossentropy(
     """
     y_true, y_pred = one_hot_pair("loss 'categorical_crossentropy'", y_true, y_pred, axis)
     y_true = smooth_classes(y_true, label_smoothing, axis)
-    return -jnp.sum(y_true * log_probabilities(y_pred, from_logits, axis), axis=axis)
-
-
-def picked(values: Any, labels: Any, axis: int) -> Any:
-    """The value at each label, along `axis`.
-
-    A comparison and a sum instead of a gather: both fuse with what is round them, and so does the
-    gradient, which for a gather would be a scatter.
-    """
-    axis %= values.ndim
-    classes = jax.lax.broadcasted_iota(labels.dtype, values.shape, axis)
-    here = classes == jnp.expand_dims(labels, axis)
-    return jnp.sum(jnp.where(here, values, jnp.zeros((), values.dtype)), axis=axis)
+    return categorical_terms(y_true, y_pred, from_logits, axis)
 
 
 @loss_function
@@ -158,14 +128,7 @@ def sparse_categorical_crossentropy(
     if ignore_class is not None:  # whatever is predicted there
         is_ignored = labels == ignore_class
         labels, y_pred = without_absent(labels, y_pred, ~is_ignored, axis=axis)
-    known = (labels >= 0) & (labels < y_pred.shape[axis])
-    safe = jnp.where(known, labels, 0)
-    if from_logits:
-        values = jax.nn.logsumexp(y_pred, axis=axis) - picked(y_pred, safe, axis)
-    else:
-        p = picked(y_pred, safe, axis) / jnp.sum(y_pred, axis=axis)
-        values = -jnp.log(clip_probabilities(p))
-    values = jnp.where(known, values, jnp.nan)
+    values = sparse_terms(labels, y_pred, from_logits, axis)
     return values if ignore_class is None else jnp.where(is_ignored, 0.0, values)
 
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from nacre.core import config
 from nacre.core.registry import register
 from nacre.losses.checking import as_array, indexed_pair, one_hot_pair, paired, same_rank
-from nacre.losses.probabilistic import picked
 from nacre.metrics._define import metric_function
 from nacre.metrics.reduction import BuiltinMean
+from nacre.ops.cross_entropy import picked
 
 
 def _as_number(claim: Any) -> Any:
