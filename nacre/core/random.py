@@ -161,6 +161,22 @@ def draw_key(seed: Any = None) -> jax.Array:
     return jax.random.wrap_key_data(jnp.asarray(data), impl="threefry2x32")
 
 
+def draw_seed() -> int:
+    """A seed from the global generator, for what is drawn on the host, such as orders of samples.
+
+    Example:
+        >>> set_random_seed(1)
+        >>> first, second = draw_seed(), draw_seed()
+        >>> set_random_seed(1)
+        >>> first == draw_seed(), first == second
+        (True, False)
+    """
+    state = global_generator().state
+    key = np.asarray(state.value)
+    state.assign(key + np.array([0, 1], dtype="uint32"))
+    return int(np.random.SeedSequence(key.tolist()).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
 def host_generator(seed: int | None = None) -> np.random.Generator:
     """NumPy's Philox generator for `seed`: the same numbers on every machine."""
     if seed is None:
@@ -171,6 +187,7 @@ def host_generator(seed: int | None = None) -> np.random.Generator:
 __all__ = [
     "SeedGenerator",
     "draw_key",
+    "draw_seed",
     "global_generator",
     "host_generator",
     "make_default_seed",

@@ -6,12 +6,12 @@
 by index.
 """
 
-from nacre.data.prefetch import prefetched as prefetched
+from nacre.data.batch_source import BatchSource as BatchSource
+from nacre.data.prefetch import Prefetched as Prefetched
 from nacre.data.py_dataset import PyDataset as PyDataset
 from nacre.data.sources import ArraySource as ArraySource
-from nacre.data.sources import BatchSource as BatchSource
 
-__all__ = ["ArraySource", "BatchSource", "PyDataset", "prefetched"]
+__all__ = ["ArraySource", "BatchSource", "Prefetched", "PyDataset"]
 
 
 def __dir__() -> list[str]:

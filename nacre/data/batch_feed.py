@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 
-from nacre.core import tree
-from nacre.core.errors import DataError, message
-from nacre.data.batch_source import Batch, BatchSource
-from nacre.data.feed import Feed, Place, Stretch, uploaded, without_arrays
+from nacre.data.batch_source import BatchSource
+from nacre.data.feed import Feed, Place, Stretch, stretch_of
 from nacre.data.prefetch import Prefetched
+from nacre.data.sources import Batch
 
 AHEAD = 2  # batches made and sent before they are used
 
@@ -85,7 +84,7 @@ class BatchFeed(Feed):
                 item = next(self._items, None)
                 if item is not None:
                     batch += 1
-                    yield Place(number, batch), is_longer, self._stretch(item, step)
+                    yield Place(number, batch), is_longer, stretch_of(item, step, self.who)
                     step += 1
                     continue
                 self._items = None
@@ -106,14 +105,6 @@ class BatchFeed(Feed):
             return self.source.batches(number, batch)
         skip, self._to_skip = self._to_skip, 0
         return self.source.batches(number, skip)
-
-    def _stretch(self, batch: Batch, step: int) -> Stretch:
-        leaves = tree.flatten(batch)
-        counts = [len(leaf) for leaf in leaves if leaf is not None]
-        if not counts:
-            raise DataError(message(self.who, "each batch must hold arrays", "one without any"))
-        structure = without_arrays(batch)
-        return Stretch(uploaded(leaves), structure, None, 0, 1, counts[0], step, is_passing=True)
 
     def _forget_pass(self) -> None:
         items, self._items = self._items, None

@@ -13,9 +13,7 @@ from typing import Any
 from nacre.core.errors import DataError, message
 from nacre.data.feed import shuffled
 from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
-from nacre.data.sources import standard_batch
-
-Batch = tuple[Any, Any, Any]  # x, y, sample_weight
+from nacre.data.sources import Batch, standard_batch
 
 
 class BatchSource:
@@ -104,6 +102,12 @@ class BatchSource:
             if raw is not self.data:  # the user's own generator stays open
                 _close(raw)
 
+    def close(self) -> None:
+        """End a pass that was begun to see its first batch. The user's own generator stays open."""
+        begun, self._begun = self._begun, None
+        if begun is not None and not self.is_one_pass:
+            _close(begun[2])
+
     def _walk(self, pass_number: int, skip: int) -> Iterator[Any]:
         """One pass over what the source gives."""
         self.begin_epoch()
@@ -142,4 +146,4 @@ def _close(iterator: Any) -> None:
         iterator.close()
 
 
-__all__ = ["Batch", "BatchSource"]
+__all__ = ["BatchSource"]

@@ -12,8 +12,8 @@ that is restored gives the batches it would have given had it never stopped.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +22,7 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.core.strings import is_text
-from nacre.data.sources import ArraySource
+from nacre.data.sources import ArraySource, Batch, without_arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Stretch:
         num_steps: The number of steps; a batch follows the one before it.
         batch_size: The samples of each batch.
         step: The number of the first step within the epoch, from 0.
+        repeats: Whether steps like these come in any number, so that one program should run many of
+            them; else each comes by itself.
         next_batch_size: The size of a smaller batch that comes after these out of the same arrays,
             so that its program can be made meanwhile; None when there is none.
         is_passing: Whether the arrays are there for these steps only, so that keeping them costs
@@ -51,8 +53,23 @@ class Stretch:
     num_steps: int
     batch_size: int
     step: int
+    repeats: bool = False
     next_batch_size: int | None = None
     is_passing: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the arrays are the batch itself."""
+        if self.repeats or self.order is not None:
+            return False
+        return all(a is None or len(a) == self.batch_size for a in self.arrays)
+
+    def smaller(self) -> Stretch:
+        """The step that comes after these, on a smaller batch of the same arrays."""
+        assert self.next_batch_size is not None
+        return replace(
+            self, num_steps=1, batch_size=self.next_batch_size, repeats=False, next_batch_size=None
+        )
 
     @property
     def size_bytes(self) -> int:
@@ -81,6 +98,9 @@ class Feed(ABC):
     batch_size: int | None = None
     num_batches: int | None = None  # of one pass, None when that is not known
     is_one_pass = False  # whether the data can be gone over once only
+    # Whether steps may begin before all rows are on the device. To be set to False where somebody
+    # who is called between the steps may change the arrays.
+    overlaps = True
     began_again = False  # whether an epoch was longer than the data
 
     def __init__(self, who: str, steps: int | None, seed: int, goes_on: bool) -> None:
@@ -90,7 +110,7 @@ class Feed(ABC):
         self._step = 0  # of the epoch, after the steps given out so far
         self._last: tuple[Place, int] | None = None  # where the last steps given out begin
 
-    def epoch(self, epoch: int = 0, first_step: int = 0) -> Iterator[Stretch]:
+    def epoch(self, epoch: int = 0, first_step: int = 0) -> Generator[Stretch]:
         """The steps of one epoch.
 
         Args:
@@ -193,7 +213,6 @@ class RowFeed(Feed):
         wanted = self.num_batches if steps is None else steps
         self.steps: int = wanted if goes_on else min(wanted, self.num_batches)
         super().__init__(source.who, self.steps, seed, goes_on)
-        self._structure = without_arrays(source.structure)
         self._drawn: tuple[int, np.ndarray] | None = None
 
     def _fingerprint(self) -> dict[str, int]:
@@ -232,14 +251,18 @@ def shuffled(count: int, seed: int, pass_number: int) -> np.ndarray:
     return np.random.Generator(bits).permutation(count).astype(np.int32)
 
 
-def without_arrays(structure: Any) -> Any:
-    """A structure of leaves with 0 in the place of each array.
+def stretch_of(batch: Batch, step: int, who: str) -> Stretch:
+    """One step on a batch of the host, which is sent now.
 
-    Example:
-        >>> without_arrays(({"a": np.ones(3)}, None, None))
-        ({'a': 0}, None, None)
+    Raises:
+        DataError: There are no arrays in it.
     """
-    return tree.map_structure(lambda leaf: None if leaf is None else 0, structure)
+    leaves = tree.flatten(batch)
+    counts = [len(leaf) for leaf in leaves if leaf is not None]
+    if not counts:
+        raise DataError(message(who, "each batch must hold arrays", "one without any"))
+    structure = without_arrays(batch)
+    return Stretch(uploaded(leaves), structure, None, 0, 1, counts[0], step, is_passing=True)
 
 
 def uploaded(leaves: list[Any]) -> list[Any]:
@@ -251,4 +274,4 @@ def _told(fingerprint: Mapping[str, int | None]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in fingerprint.items())
 
 
-__all__ = ["Feed", "Place", "RowFeed", "Stretch", "shuffled", "uploaded", "without_arrays"]
+__all__ = ["Feed", "Place", "RowFeed", "Stretch", "shuffled", "stretch_of", "uploaded"]

@@ -150,16 +150,6 @@ class Prefetched(Iterator[T]):
         self._shared.stop()
 
 
-def prefetched(items: Iterable[T], ahead: int = 2) -> Prefetched[T]:
-    """The items of an iterable, made up to `ahead` in advance by one thread; see `Prefetched`.
-
-    Example:
-        >>> list(prefetched(range(3)))
-        [0, 1, 2]
-    """
-    return Prefetched(items, ahead)
-
-
 _at_work: weakref.WeakKeyDictionary[_Shared, threading.Thread] = weakref.WeakKeyDictionary()
 
 
@@ -173,4 +163,4 @@ def _stop_all() -> None:
         thread.join(max(0.0, end - time.monotonic()))
 
 
-__all__ = ["Prefetched", "prefetched"]
+__all__ = ["Prefetched"]

@@ -9,8 +9,7 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from nacre.core import tree
-from nacre.data.feed import Place, RowFeed, Stretch, uploaded
+from nacre.data.feed import Place, RowFeed, Stretch, stretch_of, uploaded
 from nacre.data.prefetch import Prefetched
 from nacre.data.resident import ResidentRows
 from nacre.data.rows import aligned_empty
@@ -28,7 +27,6 @@ def feed_of_rows(
     seed: int = 0,
     goes_on: bool = True,
     placing: Placing | None = None,
-    overlaps: bool = True,
 ) -> RowFeed:
     """The feed that suits the rows: kept on the device when they fit, else sent in chunks.
 
@@ -37,18 +35,14 @@ def feed_of_rows(
         batch_size: Samples a batch.
         steps, shuffle, seed, goes_on: See `Feed`.
         placing: Where the rows are to be, by default as they fit. "batches" sends each batch by
-            itself, for code that is not compiled.
-        overlaps: Whether steps may begin before all rows are on the device. False where somebody
-            who is called between the steps may change the arrays.
+            itself, for code that is not compiled, and where batches are changed on the host.
     """
-    kind = placing or ("resident" if source.fits_device() else "streamed")
-    options: dict[str, Any] = {
-        "steps": steps, "shuffle": shuffle, "seed": seed, "goes_on": goes_on,
-    }  # fmt: skip
-    if kind == "resident":
-        return ResidentFeed(source, batch_size, overlaps=overlaps, **options)
-    make = StreamedFeed if kind == "streamed" else BatchwiseFeed
-    return make(source, batch_size, **options)
+    if source.convert is not None:
+        kind: Placing = "batches"
+    else:
+        kind = placing or ("resident" if source.fits_device() else "streamed")
+    makes = {"resident": ResidentFeed, "streamed": StreamedFeed, "batches": BatchwiseFeed}
+    return makes[kind](source, batch_size, steps=steps, shuffle=shuffle, seed=seed, goes_on=goes_on)
 
 
 class ResidentFeed(RowFeed):
@@ -58,12 +52,9 @@ class ResidentFeed(RowFeed):
     so that what a callback does to the arrays between epochs is never half seen.
     """
 
-    def __init__(self, source: ArraySource, batch_size: int, *, overlaps: bool, **options: Any):
-        super().__init__(source, batch_size, **options)
-        self._overlaps = overlaps
-        self._resident: ResidentRows | None = None
-        self._first_use = Place(0, 0)  # which batch is laid down first
-        self._sent_order: tuple[int, jax.Array | None] | None = None
+    _resident: ResidentRows | None = None
+    _first_use = Place(0, 0)  # which batch is laid down first
+    _sent_order: tuple[int, jax.Array | None] | None = None
 
     def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
         size, (full, rest) = self.batch_size, divmod(self.source.num_rows, self.batch_size)
@@ -74,8 +65,8 @@ class ResidentFeed(RowFeed):
             while first < last:
                 upto = min(last, self._there(number, first))
                 yield Place(number, upto), Stretch(
-                    rows.arrays, self._structure, order, first * size, upto - first, size, step,
-                    smaller,
+                    rows.arrays, self.source.structure, order, first * size, upto - first, size,
+                    step, True, smaller,
                 )  # fmt: skip
                 step += upto - first
                 first = upto
@@ -83,7 +74,7 @@ class ResidentFeed(RowFeed):
                 rows.wait(self.source.num_rows)
                 yield (
                     Place(number, stop),
-                    Stretch(rows.arrays, self._structure, order, full * size, 1, rest, step),
+                    Stretch(rows.arrays, self.source.structure, order, full * size, 1, rest, step),
                 )
         if self._resident is not None:
             self._resident.wait(self.source.num_rows)
@@ -100,7 +91,7 @@ class ResidentFeed(RowFeed):
         assert self._resident is not None
         count, size = self.source.num_rows, self.batch_size
         first = self._first_use
-        if number != first.pass_number or batch < first.batch or not self._overlaps:
+        if number != first.pass_number or batch < first.batch or not self.overlaps:
             self._resident.wait(count)
             return self.num_batches
         filled = self._resident.wait((batch + 1 - first.batch) * size)
@@ -140,13 +131,13 @@ class StreamedFeed(RowFeed):
                 # Always of one size, so that one program serves them all.
                 picked = [_lengthened(a, steps_a_chunk * size) for a in picked]
                 yield Place(number, last), Stretch(
-                    uploaded(picked), self._structure, None, 0, last - first, size,
-                    step + first - start, is_passing=True,
+                    uploaded(picked), self.source.structure, None, 0, last - first, size,
+                    step + first - start, True, is_passing=True,
                 )  # fmt: skip
             if stop > full:
                 picked = self.source.rows(_part(order, full * size, self.source.num_rows))
                 yield Place(number, stop), Stretch(
-                    uploaded(picked), self._structure, None, 0, 1, rest, step + full - start,
+                    uploaded(picked), self.source.structure, None, 0, 1, rest, step + full - start,
                     is_passing=True,
                 )  # fmt: skip
 
@@ -156,22 +147,28 @@ class StreamedFeed(RowFeed):
 
 
 class BatchwiseFeed(RowFeed):
-    """Each batch by itself, picked when it is asked for."""
+    """Each batch by itself; made ahead in a thread where work on the host comes first."""
+
+    _running: Prefetched[tuple[Place, Stretch]] | None = None
 
     def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+        ahead = 0 if self.source.convert is None else 2
+        self._running = Prefetched(self._batches(begin, first_step), ahead)
+        with closing(self._running) as ready:
+            yield from ready
+
+    def _batches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
         size = self.batch_size
         for number, start, stop, step in self._spans(begin, first_step):
             order = self._order(number)
-            for batch in range(start, stop):
-                last = min((batch + 1) * size, self.source.num_rows)
-                picked = self.source.rows(_part(order, batch * size, last))
-                yield Place(number, batch + 1), Stretch(
-                    uploaded(picked), self._structure, None, 0, 1, last - batch * size,
-                    step + batch - start, is_passing=True,
-                )  # fmt: skip
+            for index in range(start, stop):
+                last = min((index + 1) * size, self.source.num_rows)
+                batch = self.source.batch(_part(order, index * size, last))
+                yield Place(number, index + 1), stretch_of(batch, step + index - start, self.who)
 
     def close(self) -> None:
-        """Nothing works ahead."""
+        if self._running is not None:
+            self._running.close()
 
 
 def _part(order: np.ndarray | None, first: int, stop: int) -> np.ndarray | slice:
@@ -188,9 +185,4 @@ def _lengthened(array: Any, count: int) -> Any:
     return longer
 
 
-def batch_of(stretch: Stretch) -> Any:
-    """The one batch of a stretch as (x, y, sample_weight)."""
-    return tree.pack_sequence_as(stretch.structure, stretch.arrays)
-
-
-__all__ = ["BatchwiseFeed", "ResidentFeed", "StreamedFeed", "batch_of", "feed_of_rows"]
+__all__ = ["BatchwiseFeed", "ResidentFeed", "StreamedFeed", "feed_of_rows"]

@@ -155,11 +155,6 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
     return rows
 
 
-def sent(arrays: list[Any]) -> list[Any]:
-    """Arrays, or None, on the device."""
-    return [None if a is None else jax.device_put(a) for a in arrays]
-
-
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An array without values that a CPU device can use in place, without copying it.
 

@@ -1,15 +1,12 @@
-"""Where batches come from: arrays, or anything that can be walked.
+"""What the user gave, as rows of arrays: normalised once, and checked.
 
-`ArraySource` holds rows that can be picked by index; the training loop keeps them on the device
-when they fit and sends them in chunks when they do not. `BatchSource` walks generators,
-`PyDataset`s, data loaders and other iterables of batches.
+Rows can be picked by index. Whole batches, from generators and the like, are in `batch_source.py`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -20,10 +17,7 @@ from nacre.core.errors import DataError, message
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
 from nacre.core.indices import first_in
 from nacre.core.memory import CPU_BUDGET_BYTES, device_budget
-from nacre.core.random import host_generator
 from nacre.core.strings import Staged, is_text
-from nacre.data.prefetch import prefetched
-from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
 from nacre.data.rows import (
     SparseRows,
     arrays_of_lists,
@@ -39,28 +33,38 @@ MAPPED_BUDGET_BYTES = 128 << 20  # mapped files are streamed early: they are map
 # Rows sent to the device at once when arrays are streamed; two chunks are in flight.
 CHUNK_BYTES = 16 << 20
 
+Batch = tuple[Any, Any, Any]  # x, y, sample_weight
+
 
 class ArraySource:
     """Rows in arrays.
 
     Args:
         x, y, sample_weight: Arrays with rows on their first axis, nested in lists, tuples or dicts.
+        who: The method that was called, for messages.
+
+    Attributes:
+        structure: The structure of (x, y, sample_weight), with 0 or None in the place of arrays.
+        leaves: The arrays; None where nothing was given.
+        dtypes: Their dtypes on the device, where they are not what `device_dtype` says.
+        convert: What becomes of each batch on the host, where rows cannot be changed all at once.
 
     Raises:
         DataError: No rows, or numbers of rows differ.
     """
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, who: str = "fit") -> None:
-        self.structure = tuple(arrays_of_lists(part) for part in (x, y, sample_weight))
+        given = tuple(arrays_of_lists(part) for part in (x, y, sample_weight))
+        self.structure = without_arrays(given)
         self.who = who
-        paths = tree.flatten_with_path(self.structure)
-        self.labels = [_label(path, self.structure[0]) for path, _ in paths]
+        paths = tree.flatten_with_path(given)
+        self.labels = [_label(path, given[0]) for path, _ in paths]
         self.leaves: list[Any] = [
             None if leaf is None else as_rows(leaf, who, label)
             for (_, leaf), label in zip(paths, self.labels, strict=True)
         ]
-        # Dtypes on the device, where they are not what `device_dtype` says.
         self.dtypes: list[np.dtype | None] = [None] * len(self.leaves)
+        self.convert: Callable[[Batch], Batch] | None = None
         self.num_rows = self._count_rows(who)
 
     def _count_rows(self, who: str) -> int:
@@ -110,10 +114,21 @@ class ArraySource:
 
     def weighed(self, sample_weight: Any) -> ArraySource:
         """The same rows with other sample weights."""
-        x, y, _ = self.pack(self.leaves)
-        source = ArraySource(x, y, sample_weight, self.who)
+        x, y, _ = self.structure
         count = len(tree.flatten((x, y)))
-        source.dtypes[:count] = self.dtypes[:count]
+        weights = tree.flatten(sample_weight)
+        source = copy.copy(self)
+        source.structure = (x, y, without_arrays(sample_weight))
+        source.leaves = [*self.leaves[:count], *weights]
+        source.dtypes = [*self.dtypes[:count], *(None for _ in weights)]
+        paths = tree.flatten_with_path(source.structure)
+        source.labels = [_label(path, x) for path, _ in paths]
+        return source
+
+    def _cut(self, rows: slice) -> ArraySource:
+        source = copy.copy(self)
+        source.leaves = [None if leaf is None else leaf[rows] for leaf in self.leaves]
+        source.num_rows = len(range(*rows.indices(self.num_rows)))
         return source
 
     @property
@@ -198,11 +213,44 @@ class ArraySource:
                     "Use more data or another fraction.",
                 )
             )
-        parts = []
-        for piece in (slice(0, cut), slice(cut, None)):
-            cuts = [None if leaf is None else leaf[piece] for leaf in self.leaves]
-            parts.append(ArraySource(*self.pack(cuts), who=who))
-        return parts[0], parts[1]
+        return self._cut(slice(0, cut)), self._cut(slice(cut, None))
+
+    def batch(self, indices: np.ndarray | slice) -> Batch:
+        """The rows at `indices` as a batch on the host, (x, y, sample_weight)."""
+        batch: Batch = self.pack(self.rows(indices))
+        return batch if self.convert is None else self.convert(batch)
+
+    def targets_and_weights(self) -> tuple[Any, Any]:
+        """All of y and sample_weight as they were given, on the host."""
+        _, y, weights = self.pack(
+            [
+                np.asarray(leaf) if isinstance(leaf, jax.Array) and label[0] != "x" else leaf
+                for leaf, label in zip(self.leaves, self.labels, strict=True)
+            ]
+        )
+        return y, weights
+
+    def batch_specs(self, rows: int) -> Any:
+        """Shapes and dtypes of a batch of so many rows, (x, y, sample_weight)."""
+        if self.convert is None:
+            return self.pack(self.specs(rows))
+
+        def spec(leaf: Any) -> Any:
+            if leaf is None:
+                return None
+            return jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), device_dtype(leaf.dtype))
+
+        return tree.map_structure(spec, self.batch(slice(0, 1)))
+
+
+def without_arrays(structure: Any) -> Any:
+    """A structure of leaves with 0 in the place of each array.
+
+    Example:
+        >>> without_arrays(({"a": np.ones(3)}, None, None))
+        ({'a': 0}, None, None)
+    """
+    return tree.map_structure(lambda leaf: None if leaf is None else 0, structure)
 
 
 def _label(path: tuple[Any, ...], x: Any = None) -> str:
@@ -212,175 +260,7 @@ def _label(path: tuple[Any, ...], x: Any = None) -> str:
     return name + "".join(f"[{p!r}]" for p in rest)
 
 
-@contextlib.contextmanager
-def used(*sources: Any) -> Iterator[Callable[[Any], Any]]:
-    """Close the sources of batches among these at the end, also when the call is refused.
-
-    What it gives takes a source that is made within the block, to be closed too, and returns it.
-    """
-    kept = list(sources)
-
-    def keep(source: Any) -> Any:
-        kept.append(source)
-        return source
-
-    try:
-        yield keep
-    finally:
-        for source in kept:
-            if isinstance(source, BatchSource):
-                source.close()
-
-
-class BatchSource:
-    """Batches from a generator, a `PyDataset`, a data loader or any iterable.
-
-    Args:
-        data: The source.
-        who: The method that was called, for messages.
-    """
-
-    def __init__(self, data: Any, who: str = "fit", shuffle: bool = False) -> None:
-        self.data = data
-        self.who = who
-        self.shuffle = shuffle
-        self.indexed = is_indexable_source(data)
-        # A generator can be walked once; all else can be walked again from its beginning.
-        self.one_pass = not self.indexed and hasattr(data, "__next__")
-        self.stage: Any = (
-            None  # (x, y, sample_weight) -> the same, in the thread that makes batches
-        )
-        # What the rows of a batch become for the device, and where: see `narrow_batch`.
-        self.narrow: Callable[[Any], Any] = narrow_batch(who)
-        self._finishing: list[Callable[[Any], Any]] = []
-        self._waiting: Iterator[Any] | None = None
-        self._iterator: Iterator[Any] | None = None
-        self._open_ones: list[Any] = []
-        self._peeked: list[Any] = []
-        self._given = 0  # batches of the pass under way
-        self.began_again = False  # within an epoch, as that was longer than a pass
-        self._begun = False
-
-    @property
-    def num_batches(self) -> int | None:
-        """The number of batches an epoch, None when it is not known."""
-        return number_of_batches(self.data)
-
-    def then(self, finish: Callable[[Any], Any]) -> None:
-        """Let each batch of the epochs to come go through a function, in the order given."""
-        self._finishing.append(finish)
-
-    def peek(self) -> Any:
-        """The first batch, (x, y, sample_weight), without losing it."""
-        if not self._peeked:
-            iterator = self._open()
-            try:
-                self._peeked.append(next(iterator))
-            except StopIteration:
-                raise DataError(
-                    message(
-                        self.who,
-                        "the source must give at least one batch",
-                        "none",
-                        "A generator that was used up gives nothing: make a new one.",
-                    )
-                ) from None
-            self._iterator = iterator
-        return self._peeked[0]
-
-    def _open(self) -> Iterator[Any]:
-        if self._iterator is not None:
-            iterator, self._iterator = self._iterator, None
-            return iterator
-        self._given = 0
-        raw, self._waiting = self._waiting or self._walk(), None
-        self._open_ones = [prefetched(_made(raw, self.who, self.stage, self.narrow))]
-        return self._open_ones[0]
-
-    def _walk(self) -> Iterator[Any]:
-        """One pass over the batches as the source gives them."""
-        self._begin()
-        if not self.indexed:
-            return iter(self.data)
-        count = number_of_batches(self.data)
-        shuffles = self.shuffle and count is not None
-        return indexed_batches(
-            self.data, host_generator(None).permutation(count).tolist() if shuffles else None
-        )
-
-    def preview(self) -> Any:
-        """The first batch before `stage`, None when there is none. Ask before anything else."""
-        raw = self._walk()
-        item = next(raw, None)
-        if item is None:
-            self._waiting = raw
-            return None
-        self._waiting = itertools.chain([item], raw)
-        return standard_batch(item, self.who)
-
-    def close(self) -> None:
-        """End the thread that makes batches ahead. The user's own generator stays open."""
-        self._iterator = None
-        for iterator in self._open_ones:
-            iterator.close()
-        self._open_ones = []
-
-    def _begin(self) -> None:
-        if self.indexed and not self._begun and hasattr(self.data, "on_epoch_begin"):
-            self.data.on_epoch_begin()
-        self._begun = True
-
-    def epoch(self, steps: int | None, go_on: bool | None = None) -> Iterator[Any]:
-        """The batches of one epoch: `steps` of them, or all there are.
-
-        Args:
-            steps: Number of batches; None for one pass.
-            go_on: Whether an epoch begins where the one before stopped, and at the end of the data
-                with its beginning, also when it is longer than a pass; False begins anew each
-                time, as validation needs. A generator always goes on, and ends. None: only
-                sources without indices go on.
-        """
-        keeps = self.one_pass or (
-            steps is not None and (not self.indexed if go_on is None else go_on)
-        )
-        iterator = self._open()
-        self._begin()
-        count, longer = 0, False
-        while steps is None or count < steps:
-            item = self._peeked.pop(0) if self._peeked else next(iterator, None)
-            if item is None:
-                if steps is None or self.one_pass or self._given == 0:
-                    break
-                if not go_on and self._given < steps:
-                    break  # validation: what there is
-                longer = longer or self._given < steps
-                iterator = self._open()  # the pass is over, the epoch is not
-                continue
-            self.began_again = self.began_again or longer
-            count += 1
-            self._given += 1
-            for finish in self._finishing:
-                item = finish(item)
-            yield item
-        if keeps and (self.one_pass or count == steps):
-            self._iterator = iterator
-        elif hasattr(iterator, "close"):
-            iterator.close()
-        if self.indexed and hasattr(self.data, "on_epoch_end"):
-            self.data.on_epoch_end()
-        self._begun = False
-
-
-def _made(
-    raw: Iterator[Any], who: str, stage: Any, narrow: Callable[[Any], Any]
-) -> Iterator[tuple[Any, Any, Any]]:
-    """Batches for training. Without the source in hand: a thread that held it would outlive it."""
-    for item in raw:
-        batch = standard_batch(item, who)
-        yield narrow(batch if stage is None else stage(batch))
-
-
-def standard_batch(item: Any, who: str) -> tuple[Any, Any, Any]:
+def standard_batch(item: Any, who: str) -> Batch:
     """(x, y, sample_weight) as arrays, from what a source gives; numbers keep their width."""
     if isinstance(item, list):
         item = tuple(item)
@@ -403,7 +283,9 @@ def standard_batch(item: Any, who: str) -> tuple[Any, Any, Any]:
     return tree.pack_sequence_as(parts, leaves)
 
 
-def narrow_batch(who: str, dtype_of: Callable[[Any], list[Any]] | None = None) -> Any:
+def narrow_batch(
+    who: str, dtype_of: Callable[[Any], list[Any]] | None = None
+) -> Callable[[Batch], Batch]:
     """A function that gives the arrays of (x, y, sample_weight) the dtypes of the device.
 
     Args:
@@ -413,7 +295,7 @@ def narrow_batch(who: str, dtype_of: Callable[[Any], list[Any]] | None = None) -
 
     told: set[str] = set()  # a warning for each array, not for each batch
 
-    def narrow(batch: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+    def narrow(batch: Batch) -> Batch:
         paths = tree.flatten_with_path(batch)
         wanted = [] if dtype_of is None else dtype_of(batch[0])
         leaves = []

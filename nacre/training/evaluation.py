@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.callbacks.runner import CallbackList
-from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.core.scope import StatelessScope
 from nacre.core.variable import private_copy
-from nacre.data.prefetch import prefetched
-from nacre.data.rows import sent
-from nacre.data.sources import ArraySource, BatchSource, used
+from nacre.data.batch_source import BatchSource
+from nacre.data.feed import Stretch
+from nacre.data.feeds import feed_of
+from nacre.data.sources import ArraySource
 from nacre.training import pace, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.compile import CompiledTraining
@@ -43,15 +43,15 @@ def evaluate(
     who = f"{model._who()}.evaluate"
     prepare.refuse_unknown(who, kwargs, evaluate)
     trainer = prepare.require_compiled(model, "evaluate")
-    source = prepare.make_source(x, y, sample_weight, who)
     rows = whole_number(batch_size, "batch_size", who, 32)
     steps = whole_number(steps, "steps", who)
     verbose = verbosity(verbose, who)
     prepare.require_flag(return_dict, "return_dict", who)
-    with used(source) as keep:
-        source = keep(prepare.staged(model, source, rows, who))
-        run = EvaluationRun(model, trainer, source, rows, steps, who)
-        runner = CallbackList.of(callbacks, model, verbose, run.steps)
+    source = prepare.source_of(model, x, y, sample_weight, who=who)
+    ahead = prepare.asked_ahead(kwargs, who)
+    run = EvaluationRun(model, trainer, source, rows, steps, who, ahead)
+    with closing(run.feed):
+        runner = CallbackList.of(callbacks, model, verbose, run.feed.steps)
         if verbose:
             trainer.say_choices()
         return as_result(run.run(runner), return_dict)
@@ -76,17 +76,13 @@ class EvaluationRun:
         rows: int,
         steps: int | None,
         who: str,
+        ahead: int | None = None,
     ) -> None:
-        self.model, self.trainer, self.source, self.who = model, trainer, source, who
-        if isinstance(source, ArraySource):
-            rows = min(rows, source.num_rows)
-            available = -(-source.num_rows // rows)
-            self.steps = available if steps is None else min(steps, available)
-        else:
-            self.steps = steps if steps is not None else source.num_batches
-        self.rows = rows
-        prepare.prepare(model, trainer, source, rows, training=False, who=who)
-        self._resident: Any = None
+        self.model, self.trainer, self.who = model, trainer, who
+        source = prepare.prepare(model, trainer, source, rows, training=False, who=who)
+        self.feed = feed_of(
+            source, rows, steps=steps, goes_on=False, by_batch=trainer.run_eagerly, ahead=ahead
+        )
 
     def run(self, runner: CallbackList) -> dict[str, Any]:
         """Go over the data once and report.
@@ -115,19 +111,17 @@ class EvaluationRun:
         return logs
 
     def _all_steps(self) -> None:
-        if isinstance(self.source, BatchSource):
-            done = 0
-            for batch in self.source.epoch(self.steps, go_on=False):
-                self._dispatch_batch(batch, done)
-                done += 1
-            if done == 0:
-                raise DataError(message(self.who, "the source must give batches", "none"))
-        elif self.trainer.run_eagerly:
-            for step in range(self.steps):
-                picked = self.source.rows(slice(step * self.rows, (step + 1) * self.rows))
-                self._dispatch_batch(self.source.pack(picked), step)
-        else:
-            self._arrays()
+        done = 0
+        hooks = self.runner.has_test_batch_hooks
+        self.feed.overlaps = not hooks
+        fixed = 1 if hooks else self.trainer.steps_per_execution
+        self._pace = pace.Pace(fixed, pace.UNSEEN_SECONDS)
+        with closing(self.feed.epoch()) as stretches:
+            for stretch in stretches:
+                self._run_stretch(stretch)
+                done += stretch.num_steps
+        if done == 0:
+            raise DataError(message(self.who, "the source must give batches", "none"))
 
     def _run_program(self, program: Any, *arguments: Any) -> None:
         def keep(result: Any) -> None:
@@ -135,63 +129,25 @@ class EvaluationRun:
 
         self._whole.run(keep, program, self.values, self.fixed, *arguments)
 
-    def _arrays(self) -> None:
-        full, rest = divmod(self.source.num_rows, self.rows)
-        if self.steps <= full:
-            full, rest = self.steps, 0
-        if self.source.fits_device():
-            if self._resident is None:
-                self._resident = self.source.whole()
-            self._loop_over(self._resident, full, 0)
-            if rest:
-                self._dispatch(self._resident, full * self.rows, 1, rest, full)
-            return
-        steps_a_chunk = self.source.batches_per_chunk(self.rows)
-
-        def chunks() -> Any:
-            for first in range(0, full, steps_a_chunk):
-                last = min(full, first + steps_a_chunk)
-                picked = self.source.rows(slice(first * self.rows, last * self.rows))
-                yield first, last - first, sent(picked)
-
-        with closing(prefetched(chunks(), ahead=1)) as ready:
-            for first, count, arrays in ready:
-                self._loop_over(arrays, count, first)
-        if rest:
-            picked = self.source.rows(slice(full * self.rows, full * self.rows + rest))
-            self._dispatch(sent(picked), 0, 1, rest, full)
-
-    def _loop_over(self, arrays: list[Any], count: int, first_step: int) -> None:
+    def _run_stretch(self, stretch: Stretch) -> None:
         hooks = self.runner.has_test_batch_hooks
-        limit = pace.Pace(1 if hooks else self.trainer.steps_per_execution, pace.UNSEEN_SECONDS)
-        position = 0
-        while position < count:
-            k = min(limit.next_count(), count - position)
-            if limit.fixed is None and first_step + position == 0 and count <= 64:
-                k = count  # too short to measure
+        limit, position = self._pace, 0
+        while position < stretch.num_steps:
+            count = min(limit.next_count(), stretch.num_steps - position)
+            step = stretch.step + position
+            if limit.fixed is None and step == 0 and stretch.num_steps <= 64:
+                count = stretch.num_steps  # too short to measure
+            if hooks:
+                self.runner.on_test_batch_begin(step)
             limit.start()
-            self._dispatch(arrays, position * self.rows, k, self.rows, first_step + position)
-            jax.block_until_ready(self.logs)
-            limit.stop(k)
-            position += k
-
-    def _dispatch(self, arrays: list[Any], row: int, count: int, rows: int, step: int) -> None:
-        hooks = self.runner.has_test_batch_hooks
-        if hooks:
-            self.runner.on_test_batch_begin(step)
-        program = self.programs.evaluate(self.source.structure, rows)
-        self._run_program(program, arrays, np.int32(row), np.int32(count))
-        self._tell(step + count, hooks)
-
-    def _dispatch_batch(self, batch: Any, step: int) -> None:
-        hooks = self.runner.has_test_batch_hooks
-        if hooks:
-            self.runner.on_test_batch_begin(step)
-        leaves = tree.flatten(batch)
-        rows = next(len(leaf) for leaf in leaves if leaf is not None)
-        program = self.programs.evaluate(batch, rows)
-        self._run_program(program, sent(leaves), np.int32(0), np.int32(1))
-        self._tell(step + 1, hooks)
+            row = stretch.first_row + position * stretch.batch_size
+            program = self.programs.evaluate(stretch)
+            self._run_program(program, stretch.arrays, np.int32(row), np.int32(count))
+            self._tell(step + count, hooks)
+            if stretch.repeats:
+                jax.block_until_ready(self.logs)
+                limit.stop(count)
+            position += count
 
     def _tell(self, done: int, hooks: bool) -> None:
         if hooks:
@@ -216,9 +172,8 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     who = f"{model._who()}.test_on_batch"
     prepare.require_flag(return_dict, "return_dict", who)
     trainer = prepare.require_compiled(model, "test_on_batch")
-    source = ArraySource(x, y, sample_weight, who)
-    with used() as keep:
-        staged = keep(prepare.staged(model, source, source.num_rows, who))
-        run = EvaluationRun(model, trainer, staged, source.num_rows, None, who)
-        runner = CallbackList([], add_history=False, add_progbar=False, model=model)
+    source = prepare.source_of_batch(model, x, y, sample_weight, who=who)
+    run = EvaluationRun(model, trainer, source, source.num_rows, None, who)
+    runner = CallbackList([], add_history=False, add_progbar=False, model=model)
+    with closing(run.feed):
         return as_result(run.run(runner), return_dict)

@@ -37,6 +37,7 @@ class Ran:
     Args:
         program: (values, *arguments) -> (values, logs, first bad step or -1).
         arguments_of: Index of a step -> the arguments that run this one alone.
+        arguments: Those that run all of them.
         epoch, step: Where the first step stands.
         count: Number of steps.
         size_bytes: What remembering it holds in memory.
@@ -44,6 +45,7 @@ class Ran:
 
     program: Callable[..., Any]
     arguments_of: Callable[[int], tuple[Any, ...]]
+    arguments: tuple[Any, ...]
     epoch: int
     step: int
     count: int

@@ -1,34 +1,30 @@
 """`fit`: epochs over a source of data, with callbacks around compiled programs.
 
-Arrays that fit stay on the device and a program runs many steps a dispatch, picking rows by an
-order drawn on the host. Larger arrays are sent in chunks through the same program. Batches from
-generators run one step a dispatch. Logs stay on the device until somebody looks.
+A feed gives the batches of the steps to come, out of arrays on the device. Where they are rows of
+larger arrays a program runs many steps a dispatch; batches of generators run one step each. Logs
+stay on the device until somebody looks.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import jax
 import numpy as np
 
 from nacre.callbacks.runner import CallbackList, handles_non_finite_loss
-from nacre.core import tree
 from nacre.core.errors import message
-from nacre.core.random import host_generator
+from nacre.core.random import draw_seed
 from nacre.core.terminal import show
 from nacre.core.warning import warn
-from nacre.data.prefetch import prefetched
-from nacre.data.rows import aligned_empty, sent
-from nacre.data.sources import (
-    ArraySource,
-    BatchSource,
-    used,
-)
+from nacre.data.batch_source import BatchSource
+from nacre.data.feed import Feed, Stretch, stretch_of
+from nacre.data.feeds import feed_of
+from nacre.data.sources import ArraySource
 from nacre.training import checks, evaluation, pace, prepare
 from nacre.training.arguments import (
     require_number,
@@ -41,7 +37,6 @@ from nacre.training.last_good import LastGood, Ran, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
-from nacre.training.weights import class_weights_for, weighed_batch, with_class_weights
 from nacre.training.whole_steps import WholeSteps
 
 
@@ -82,21 +77,42 @@ def fit(
     if initial_epoch >= epochs:
         warn(_no_epoch(who, initial_epoch, epochs))
     prepare.require_flag(shuffle, "shuffle", who, ("batch",))
-    source = prepare.make_source(x, y, sample_weight, who, shuffle=bool(shuffle))
-    source, validation = prepare.validation_source(validation_data, validation_split, source, who)
-    with used(source, validation) as keep:
-        source = keep(prepare.staged(model, source, rows, who, bool(shuffle)))
-        run = TrainRun(model, trainer, source, rows, steps, shuffle, who, class_weight)
-        held_out = None
-        if validation is not None:
-            held_who = f"{who}, validation"
-            validation = keep(prepare.staged(model, validation, held_rows, held_who))
-            held_out = evaluation.EvaluationRun(
-                model, trainer, validation, held_rows, held_steps, held_who
-            )
-        runner = CallbackList.of(
-            callbacks, model, verbose, run.steps, epochs=epochs, add_history=True
+    walks = prepare.Walks(bool(shuffle), draw_seed(), initial_epoch)
+    source, held_source = prepare.sources_of_fit(
+        model,
+        x,
+        y,
+        sample_weight,
+        validation_data=validation_data,
+        validation_split=validation_split,
+        who=who,
+        walks=walks,
+    )
+    with ExitStack() as feeds:
+        source = prepare.prepare(
+            model, trainer, source, rows, training=True, who=who, class_weight=class_weight
         )
+        feed = feed_of(
+            source,
+            rows,
+            steps=steps,
+            shuffle=walks.shuffle,
+            seed=walks.seed,
+            by_batch=trainer.run_eagerly,
+            ahead=prepare.asked_ahead(kwargs, who),
+        )
+        feeds.callback(feed.close)
+        run = TrainRun(model, trainer, feed, source, who)
+        held_out = None
+        if held_source is not None:
+            held_out = evaluation.EvaluationRun(
+                model, trainer, held_source, held_rows, held_steps, f"{who}, validation"
+            )
+            feeds.callback(held_out.feed.close)
+        runner = CallbackList.of(
+            callbacks, model, verbose, feed.steps, epochs=epochs, add_history=True
+        )
+        feed.overlaps = not runner.has_train_batch_hooks
         validated = _validated(initial_epoch, epochs, frequency)
         runner.check_run(
             run_plan(
@@ -104,7 +120,7 @@ def fit(
                 trainer,
                 first_epoch=initial_epoch,
                 epochs=epochs,
-                steps=run.steps,
+                steps=feed.steps,
                 validated=None if held_out is None else validated,
             )
         )
@@ -121,37 +137,21 @@ class TrainRun:
         self,
         model: Any,
         trainer: CompiledTraining,
+        feed: Feed,
         source: ArraySource | BatchSource,
-        rows: int,
-        steps: int | None,
-        shuffle: bool,
         who: str,
-        class_weight: Any = None,
     ) -> None:
         self.model, self.trainer, self.who = model, trainer, who
-        self.shuffle = bool(shuffle)
-        if isinstance(source, ArraySource):
-            rows = min(rows, source.num_rows)
-            available = -(-source.num_rows // rows)
-        else:
-            available = source.num_batches
-        self.steps = available if steps is None else steps
-        self._available, self._told_of_passes = available, False
-        self.rows = rows
-        y_pred = prepare.prepare(model, trainer, source, rows, training=True, who=who)
-        by_class = class_weights_for(trainer, class_weight, y_pred, who)
-        self.source = with_class_weights(source, by_class)
+        self.feed, self.source = feed, source
+        self._told_of_passes = False
         self._programs = training_programs(model, trainer)
         self._flags = TrainableFlags(model)
         self.state = self._programs.state
         self.values: Any = None
         self.background: ThreadPoolExecutor | None = None
         self._rest_ready: Future[Any] | None = None
-        self._rest_of: ModelPrograms | None = None  # what `_rest_ready` belongs to
-        self.rng = host_generator(None)
-        self._resident: Any = None  # the arrays on the device, sent once a fit
-        self._permutation: Any = None
-        self._next_batch: int | None = None
+        self._rest_size = 0  # of the batches it is for
+        self._rest_of: ModelPrograms | None = None  # and which programs it is one of
         self._pending: list[tuple[int, Any]] = []
         self._epoch = 0
         self._scales_loss = hasattr(trainer.optimizer, "inner_optimizer")
@@ -227,26 +227,22 @@ class TrainRun:
     def _one_epoch(self, epoch: int) -> dict[str, Any]:
         self._pending, self._logs, self._epoch = [], {}, epoch
         self._last_shown = time.perf_counter()
-        if isinstance(self.source, BatchSource):
-            done = self._batches_epoch(self.source.epoch(self.steps, go_on=True))
-            self._check_length(epoch, done)
-        elif self.trainer.run_eagerly:
-            done = self._batches_epoch(self._array_batches())
-        elif self.source.fits_device():
-            self._resident_epoch()
-        else:
-            self._streamed_epoch()
+        done = 0
+        with closing(self.feed.epoch(epoch)) as stretches:
+            while not self._stopping() and (stretch := next(stretches, None)) is not None:
+                self._run_stretch(stretch)
+                done = stretch.step + stretch.num_steps
+        self._check_length(epoch, done)
         self._look(0, force=True)
         return self._host_logs() if self._logs else {}
 
     def _check_length(self, epoch: int, done: int) -> None:
-        if self.steps is None:
-            self.steps = done
-        elif done < self.steps and not self.model.stop_training:
+        steps = self.feed.steps
+        if steps is not None and done < steps and not self.model.stop_training:
             warn(
                 message(
                     self.who,
-                    f"the source should give {self.steps} batches an epoch; training ends here",
+                    f"the source should give {steps} batches an epoch; training ends here",
                     f"{done} in epoch {epoch + 1}",
                     "A generator is used up after one pass: let it run for ever and give "
                     "steps_per_epoch, or use a PyDataset.",
@@ -256,100 +252,60 @@ class TrainRun:
 
     def _tell_of_passes(self) -> None:
         """Say once that an epoch is longer than the data, which is walked again."""
-        source = self.source
-        again = isinstance(source, BatchSource) and source.began_again
-        too_few = self._available is not None and self.steps > self._available
-        one_pass = isinstance(source, BatchSource) and source.one_pass
-        if self._told_of_passes or one_pass or not (again or too_few):
+        feed = self.feed
+        available, steps = feed.num_batches, feed.steps
+        too_few = available is not None and steps is not None and steps > available
+        if self._told_of_passes or feed.is_one_pass or not (feed.began_again or too_few):
             return
         self._told_of_passes = True
         warn(
             message(
                 self.who,
-                f"an epoch has {self.steps} steps and the data fewer batches, so it goes on with "
+                f"an epoch has {steps} steps and the data fewer batches, so it goes on with "
                 "them from their beginning",
-                "" if self._available is None else f"{self._available} batches",
+                "" if available is None else f"{available} batches",
                 "Leave steps_per_epoch out for epochs of one pass.",
             )
         )
 
-    def _order(self) -> np.ndarray:
-        count = self.source.num_rows
-        if not self.shuffle:
-            return np.arange(count, dtype=np.int32)
-        return self.rng.permutation(count).astype(np.int32)
-
-    def _resident_epoch(self) -> None:
-        """All rows are on the device; a dispatch runs as many steps as the pace says."""
-        if self._resident is None:
-            self._resident = self.source.whole()
-        arrays = self._resident
-        full, rest = divmod(self.source.num_rows, self.rows)
-        for permutation, start, stop, done in self._stretches():
-            order = jax.device_put(permutation)
-            last, offset = min(stop, full), done - start
-            if stop > full and start < last:
-                # Once a first step ran nothing is traced here any more, so the program of the
-                # smaller last batch can be made beside the steps that follow.
-                first = min(last, start + pace.FIRST_COUNTS[0])
-                self._loop_over(arrays, order, first, start, offset)
-                self._start_background(arrays, order, rest)
-                start = first
-            self._loop_over(arrays, order, last, start, offset)
-            if stop > full:
-                self._dispatch_rest(arrays, order, full * self.rows, rest, full + offset)
-
-    def _stretches(self) -> Iterator[tuple[np.ndarray, int, int, int]]:
-        """(order of rows, first batch, batch to stop before, steps done) for one epoch.
-
-        An epoch of fewer steps than there are batches goes on where the last one stopped; a new
-        order is drawn when all rows were used.
-        """
-        available, done = -(-self.source.num_rows // self.rows), 0
-        while done < self.steps:
-            if self._next_batch is None or self._next_batch >= available:
-                self._permutation, self._next_batch = self._order(), 0
-            start = self._next_batch
-            stop = min(available, start + self.steps - done)
-            self._next_batch = stop
-            yield self._permutation, start, stop, done
-            done += stop - start
-
-    def _loop_over(
-        self,
-        arrays: list[Any],
-        order: Any,
-        stop: int,
-        start: int,
-        step_offset: int = 0,
-        are_new: bool = False,
-    ) -> None:
-        """Steps `start` to `stop` over the batches that `order` names in `arrays`.
-
-        `are_new` says that the arrays are only there for these steps.
-        """
-        program = self._current().loop(self.source.structure, self.rows)
-        position = start
-        while position < stop and not self._stopping():
-            k = min(self._pace().next_count(), stop - position)
-            step = step_offset + position
+    def _run_stretch(self, stretch: Stretch) -> None:
+        """Run steps; as many a dispatch as the pace says where one program runs many."""
+        position = 0
+        while position < stretch.num_steps and not self._stopping():
+            left = stretch.num_steps - position
+            count = min(self._pace().next_count(), left) if stretch.repeats else 1
+            step = stretch.step + position
             self._before(step)
             self._pace().start()
-            first, size = position * self.rows, _bytes_of(arrays) if are_new else 0
-            self._dispatch(
-                Ran(
-                    program,
-                    _one_step_of(arrays, order, first, self.rows),
-                    self._epoch,
-                    step,
-                    k,
-                    size,
-                ),
-                (arrays, order, np.int32(first), np.int32(k)),
-            )
-            self._look(step + k, wait=True)
-            self._pace().stop(k)
-            position += k
+            ran = self._ran(stretch, position, count)
+            self._dispatch(ran, ran.arguments)
+            self._look(step + count, wait=stretch.repeats)
+            if stretch.repeats:
+                self._pace().stop(count)
+            position += count
+            if stretch.next_batch_size is not None:
+                # Once a first step ran nothing is traced here any more, so the program of the
+                # smaller last batch can be made beside the steps that follow.
+                self._start_background(stretch)
+
+    def _ran(self, stretch: Stretch, position: int, count: int) -> Ran:
+        def arguments_of(index: int, count: int = 1) -> tuple[Any, ...]:
+            row = stretch.first_row + (position + index) * stretch.batch_size
+            return stretch.arrays, stretch.order, np.int32(row), np.int32(count)
+
+        program = self._current().train(stretch)
+        is_rest = not stretch.repeats and stretch.batch_size == self._rest_size
+        if self._rest_ready is not None and is_rest and self._rest_of is self._programs:
+            program = self._rest_ready.result()
+        return Ran(
+            program,
+            arguments_of,
+            arguments_of(0, count),
+            self._epoch,
+            stretch.step + position,
+            count,
+            stretch.size_bytes,
+        )
 
     def _current(self) -> ModelPrograms:
         """The programs of the model as it is now: a callback may have set an attribute."""
@@ -368,80 +324,21 @@ class TrainRun:
             self._the_pace = pace.Pace(fixed, pace.SEEN_SECONDS if watched else pace.UNSEEN_SECONDS)
         return self._the_pace
 
-    def _start_background(self, arrays: list[Any], order: Any, rest: int) -> None:
-        """Compile the program of the smaller last batch while full batches run."""
+    def _start_background(self, stretch: Stretch) -> None:
+        """Compile the program of the smaller batch that follows while full batches run."""
+        smaller = stretch.smaller()
         programs = self._current()
-        if self.background is not None or programs.has_rest(self.source.structure, rest):
+        if self.background is not None or programs.has_train(smaller):
             return
-        shapes = jax.tree.map(
-            lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), (self._values(), arrays, order)
-        )
+        arrays = (self._values(), stretch.arrays, stretch.order)
+        shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arrays)
         self.background = ThreadPoolExecutor(1, thread_name_prefix="nacre-compile")
-        program = programs.rest(self.source.structure, rest)
+        program = programs.train(smaller)
         self._rest_of = programs
+        self._rest_size = smaller.batch_size
         self._rest_ready = self.background.submit(
-            lambda: program.compiled_for(*shapes, np.int32(0))
+            lambda: program.compiled_for(*shapes, np.int32(0), np.int32(1))
         )
-
-    def _dispatch_rest(self, arrays: list[Any], order: Any, row: int, rest: int, step: int) -> None:
-        if self._stopping():
-            return
-        self._before(step)
-        program: Any = self._current().rest(self.source.structure, rest)
-        if self._rest_ready is not None and self._rest_of is self._programs:
-            program = self._rest_ready.result()
-        arguments = (arrays, order, np.int32(row))
-        self._dispatch(Ran(program, lambda _: arguments, self._epoch, step, 1), arguments)
-        self._look(step + 1)
-
-    def _streamed_epoch(self) -> None:
-        """Rows are sent in chunks; the next chunk is made while the present one is used."""
-        full, rest = divmod(self.source.num_rows, self.rows)
-        most = max(min(full, self.steps), 1)
-        steps_a_chunk = min(self.source.batches_per_chunk(self.rows), most)
-        size = steps_a_chunk * self.rows
-        identity = jax.device_put(np.arange(size, dtype=np.int32))
-
-        def chunks() -> Iterator[tuple[int, int, list[Any]]]:
-            for order, start, stop, done in self._stretches():
-                for first in range(start, min(stop, full), steps_a_chunk):
-                    count = min(steps_a_chunk, min(stop, full) - first)
-                    rows = order[first * self.rows : (first + count) * self.rows]
-                    picked = self.source.rows(rows)
-                    if count < steps_a_chunk:  # one shape, so one program
-                        picked = [_padded(a, size) for a in picked]
-                    yield done + first - start, count, sent(picked)
-                if stop > full:
-                    yield done + full - start, 0, sent(self.source.rows(order[full * self.rows :]))
-
-        with closing(prefetched(chunks(), ahead=1)) as ready:
-            for step, count, arrays in ready:
-                if self._stopping():
-                    return
-                if count:
-                    self._loop_over(arrays, identity, count, 0, step, are_new=True)
-                else:
-                    positions = jax.device_put(np.arange(rest, dtype=np.int32))
-                    self._dispatch_rest(arrays, positions, 0, rest, step)
-
-    def _array_batches(self) -> Iterator[Any]:
-        for order, start, stop, _ in self._stretches():
-            for batch in range(start, stop):
-                picked = self.source.rows(order[batch * self.rows : (batch + 1) * self.rows])
-                yield self.source.pack(picked)
-
-    def _batches_epoch(self, batches: Iterator[Any]) -> int:
-        done = 0
-        for batch in batches:
-            self._before(done)
-            leaves = tree.flatten(batch)
-            program = self._current().single(batch)
-            self._dispatch(_one_batch(program, leaves, self._epoch, done), (leaves,))
-            done += 1
-            self._look(done)
-            if self._stopping():
-                break
-        return done
 
     # ------------------------------------------------------------ values, logs, hooks
 
@@ -501,7 +398,7 @@ class TrainRun:
             logs = self._host_logs()
             self.sync()
             self.runner.on_train_batch_end(done - 1, logs)
-        if now - self._last_shown >= pace.SEEN_SECONDS or done == self.steps:
+        if now - self._last_shown >= pace.SEEN_SECONDS or done == self.feed.steps:
             self._last_shown = now
             self.runner.progress(done, lambda: self._host_logs())
 
@@ -525,7 +422,7 @@ class TrainRun:
             # Not what was put: a callback that trained a step gave those arrays away.
             values = self.state.read()
         if values is not None and not self._last_good.ends_well(values):
-            self._not_finite((self.steps or 1) - 1)
+            self._not_finite((self.feed.steps or 1) - 1)
 
     def _not_finite(self, step: int) -> None:
         """Go back to the last good values; then callbacks decide, or it is an error."""
@@ -544,28 +441,6 @@ class TrainRun:
         self.sync()
         for callback in handlers:
             callback.on_non_finite_loss(step, {"loss": float("nan")})
-
-
-def _bytes_of(arrays: list[Any]) -> int:
-    return sum(a.nbytes for a in arrays if a is not None)
-
-
-def _one_step_of(arrays: list[Any], order: Any, first: int, rows: int) -> Any:
-    """Index of a step -> the arguments of the loop that run it alone."""
-    return lambda index: (arrays, order, np.int32(first + index * rows), np.int32(1))
-
-
-def _one_batch(program: Any, leaves: list[Any], epoch: int, step: int) -> Ran:
-    return Ran(program, lambda _: (leaves,), epoch, step, 1, _bytes_of(leaves))
-
-
-def _padded(array: Any, size: int) -> Any:
-    if array is None:
-        return None
-    padded = aligned_empty((size, *array.shape[1:]), array.dtype)
-    padded[: len(array)] = array
-    padded[len(array) :] = 0
-    return padded
 
 
 def _no_epoch(who: str, initial_epoch: int, epochs: int) -> str:
@@ -592,18 +467,17 @@ def train_on_batch(
     who = f"{model._who()}.train_on_batch"
     prepare.require_flag(return_dict, "return_dict", who)
     trainer = prepare.require_compiled(model, "train_on_batch")
-    source: Any = ArraySource(x, y, sample_weight, who)
-    with used() as keep:
-        source = keep(prepare.staged(model, source, source.num_rows, who))
-        if isinstance(source, BatchSource):
-            batch = source.peek()
-        else:
-            batch = source.pack(source.rows(slice(None)))
-        rows = next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
-        y_pred = prepare.prepare(model, trainer, source, rows, training=True, who=who)
-        by_class = class_weights_for(trainer, class_weight, y_pred, who)
-        if by_class is not None:
-            batch = weighed_batch(by_class, batch)
+    source = prepare.source_of_batch(model, x, y, sample_weight, who=who)
+    source = prepare.prepare(
+        model,
+        trainer,
+        source,
+        source.num_rows,
+        training=True,
+        who=who,
+        class_weight=class_weight,
+    )
+    stretch = stretch_of(source.batch(slice(None)), 0, who)
     programs = training_programs(model, trainer)
     state, logs = programs.state, []
     # From a callback of a fit it is a step of its own: its metrics are not that epoch's.
@@ -616,7 +490,8 @@ def train_on_batch(
             state.commit({**result[0], **kept})
             logs.append(result[1])
 
-        whole.run(put, programs.single(batch), state.donate(), tree.flatten(batch))
+        arguments = (stretch.arrays, stretch.order, np.int32(0), np.int32(1))
+        whole.run(put, programs.train(stretch), state.donate(), *arguments)
     return evaluation.as_result(host_logs(logs[0], trainer.report_names(model)), return_dict)
 
 

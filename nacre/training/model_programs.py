@@ -9,12 +9,12 @@ from nacre.core import tree
 from nacre.core.errors import message
 from nacre.core.program import Program, Programs, settings_key
 from nacre.core.warning import warn
+from nacre.data.feed import Stretch
 from nacre.training.compile import CompiledTraining
 from nacre.training.programs import (
     evaluation_program,
     finisher,
     loop_program,
-    rest_program,
     single_program,
 )
 from nacre.training.state import State, training_state
@@ -93,50 +93,34 @@ class ModelPrograms:
     def _get(self, key: tuple[Hashable, ...], make: Callable[[], Any]) -> Any:
         return programs_of(self.model).get((self._key, key), make)
 
-    def _parts(self) -> tuple[State, Any, Any]:
-        """State, step and what is reported after it, for a training program."""
-        step = train_step(self.model, self.trainer, self.state)
-        return self.state, step, finisher(self.model, self.trainer, self.state, self.custom)
+    def has_train(self, stretch: Stretch) -> bool:
+        """Whether the program for steps like these was made before."""
+        return (self._key, ("train", *_form(stretch))) in programs_of(self.model)
 
-    def loop(self, structure: Any, batch_size: int) -> Program:
-        """The program for full batches of arrays on the device."""
+    def train(self, stretch: Stretch) -> Program:
+        """The program for steps like these: (values, arrays, order, first row, count) -> ..."""
+
+        def make() -> Program:
+            step = train_step(self.model, self.trainer, self.state)
+            finish = finisher(self.model, self.trainer, self.state, self.custom)
+            parts = self.state, step, finish, _packer(stretch.structure)
+            if stretch.repeats:
+                return loop_program(*parts, stretch.batch_size, self.keeps_logs)
+            eager = self.trainer.run_eagerly
+            return single_program(*parts, _size(stretch), self.keeps_logs, compiled=not eager)
+
+        return self._get(("train", *_form(stretch)), make)
+
+    def evaluate(self, stretch: Stretch) -> Program:
+        """The program that evaluates such batches: (values, fixed, arrays, first row, count) ->"""
         return self._get(
-            ("loop", batch_size, _structure_key(structure)),
-            lambda: loop_program(*self._parts(), _packer(structure), batch_size, self.keeps_logs),
-        )
-
-    def has_rest(self, structure: Any, batch_size: int) -> bool:
-        """Whether the program for a last, smaller batch was made in an earlier fit."""
-        key = (self._key, ("rest", batch_size, _structure_key(structure)))
-        return key in programs_of(self.model)
-
-    def rest(self, structure: Any, batch_size: int) -> Program:
-        """The program for a last, smaller batch."""
-        return self._get(
-            ("rest", batch_size, _structure_key(structure)),
-            lambda: rest_program(*self._parts(), _packer(structure), batch_size, self.keeps_logs),
-        )
-
-    def single(self, batch: Any) -> Any:
-        """The program for one batch that is handed over."""
-        eager = self.trainer.run_eagerly
-        return self._get(
-            ("single", _structure_key(batch)),
-            lambda: single_program(
-                *self._parts(), _packer(batch), self.keeps_logs, compiled=not eager
-            ),
-        )
-
-    def evaluate(self, structure: Any, batch_size: int) -> Any:
-        """The program that evaluates batches of arrays on the device."""
-        return self._get(
-            ("evaluate", batch_size, _structure_key(structure)),
+            ("evaluate", *_form(stretch)),
             lambda: evaluation_program(
                 self.state,
                 test_step(self.model, self.trainer, self.state),
                 finisher(self.model, self.trainer, self.state, self.custom),
-                _packer(structure),
-                batch_size,
+                _packer(stretch.structure),
+                _size(stretch),
                 self.keeps_logs,
                 compiled=not self.trainer.run_eagerly,
             ),
@@ -170,18 +154,18 @@ class TrainableFlags:
         )
 
 
-def _empty(structure: Any) -> Any:
-    """A structure without its arrays, which a kept program must not hold on to."""
-    return tree.map_structure(lambda leaf: None if leaf is None else 0, structure)
+def _size(stretch: Stretch) -> int | None:
+    """The batch size a program must know; None where the arrays are the batch, of any size."""
+    return None if stretch.is_whole else stretch.batch_size
 
 
-def _structure_key(structure: Any) -> str:
-    return repr(_empty(structure))
+def _form(stretch: Stretch) -> tuple[Hashable, ...]:
+    """What programs for steps depend on, besides shapes."""
+    return stretch.repeats, _size(stretch), stretch.order is None, repr(stretch.structure)
 
 
 def _packer(structure: Any) -> Callable[[list[Any]], Any]:
-    empty = _empty(structure)
-    return lambda leaves: tree.pack_sequence_as(empty, leaves)
+    return lambda leaves: tree.pack_sequence_as(structure, leaves)
 
 
 __all__ = [

@@ -7,7 +7,7 @@ off again, so that requests of any size need only a handful of programs.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import jax
@@ -19,7 +19,9 @@ from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, ShapeError, message
 from nacre.core.program import CallProgram, settings_key
 from nacre.core.state import State
-from nacre.data.sources import ArraySource, standard_batch, used
+from nacre.data.feed import Feed, RowFeed
+from nacre.data.feeds import feed_of
+from nacre.data.sources import standard_batch
 from nacre.ops.kernels.placement import own_program
 from nacre.training import prepare
 from nacre.training.arguments import verbosity, whole_number
@@ -60,46 +62,36 @@ def predict(
     rows = whole_number(batch_size, "batch_size", who, 32)
     steps = whole_number(steps, "steps", who)
     verbose = verbosity(verbose, who)
-    source = prepare.make_source(x, None, None, who)
-    with used(source) as keep:
-        on_host = not model._runs_eagerly()
-        source = keep(prepare.staged(model, source, rows, who, on_host=on_host))
-        if isinstance(source, ArraySource):
-            rows = min(rows, source.num_rows)
-            total = -(-source.num_rows // rows)
-            total = total if steps is None else min(steps, total)
-            batches: Iterator[Any] = _array_batches(source, rows, total)
-            samples = min(total * rows, source.num_rows)
-            first = prepare.batch_specs(source, rows)[0]
-        else:
-            total = steps if steps is not None else source.num_batches
-            batches = (batch[0] for batch in source.epoch(total))
-            samples = None
-            first = prepare.batch_specs(source, rows)[0]
-        if not model._runs_eagerly():
-            prepare.predictions_spec(model, first, False)
-        is_long = total is None or total > 1
-        runner = CallbackList.of(callbacks, model, verbose, total, add_progbar=is_long)
-        return _run(model, batches, runner, rows, samples, who)
-
-
-def _array_batches(source: ArraySource, rows: int, total: int) -> Iterator[Any]:
-    for step in range(total):
-        yield source.pack(source.rows(slice(step * rows, (step + 1) * rows)))[0]
+    is_eager = model._runs_eagerly()
+    source = prepare.source_of(model, x, who=who, on_host=not is_eager)
+    if not is_eager:
+        prepare.predictions_spec(model, prepare.batch_specs(source, rows)[0], False)
+    prepare.check_indices(model, source)
+    feed = feed_of(
+        source,
+        rows,
+        steps=steps,
+        goes_on=False,
+        by_batch=True,
+        ahead=prepare.asked_ahead(kwargs, who),
+    )
+    with closing(feed):
+        is_long = feed.steps is None or feed.steps > 1
+        runner = CallbackList.of(callbacks, model, verbose, feed.steps, add_progbar=is_long)
+        samples = None
+        if isinstance(feed, RowFeed):
+            samples = min(feed.steps * feed.batch_size, feed.source.num_rows)
+            rows = feed.batch_size
+        return _run(model, feed, runner, rows, samples, who)
 
 
 def _run(
-    model: Any,
-    batches: Iterator[Any],
-    runner: CallbackList,
-    rows: int,
-    samples: int | None,
-    who: str,
+    model: Any, feed: Feed, runner: CallbackList, rows: int, samples: int | None, who: str
 ) -> Any:
     runner.on_predict_begin()
     gathered = Gathered(samples, are_shown=runner.has_predict_batch_hooks)
     try:
-        _all_batches(model, batches, runner, rows, gathered)
+        _all_batches(model, feed, runner, rows, gathered)
     except BaseException as reason:
         runner.end_early("on_predict_end", reason)
         raise
@@ -110,18 +102,18 @@ def _run(
 
 
 def _all_batches(
-    model: Any, batches: Iterator[Any], runner: CallbackList, rows: int, gathered: Gathered
+    model: Any, feed: Feed, runner: CallbackList, rows: int, gathered: Gathered
 ) -> None:
     hooks = runner.has_predict_batch_hooks
     waiting: deque[tuple[Any, int, int]] = deque()  # outputs, samples, samples with padding
     outputs: Any = None
     step = 0
-    for x in batches:
+    for stretch in feed.epoch():
+        x = tree.pack_sequence_as(stretch.structure, stretch.arrays)[0]
         if hooks:
             runner.on_predict_batch_begin(step)
-        model._check_indices_of(x)
         leaves = tree.flatten(x)
-        count = next(len(leaf) for leaf in leaves if leaf is not None)
+        count = stretch.batch_size
         size = rows if count <= rows and step else _bucket(count) if count < rows else count
         made, padded = _forward(model, x, leaves, count, size)
         waiting.append((made, count, padded))

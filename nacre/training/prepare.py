@@ -7,6 +7,7 @@ to the outputs, the optimizer gets its variables, and all that can be refused is
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -29,15 +30,23 @@ from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
-from nacre.data.row_batches import RowBatches
+from nacre.data.batch_source import BatchSource
 from nacre.data.rows import is_array_like
-from nacre.data.sources import ArraySource, BatchSource, narrow_batch
+from nacre.data.sources import ArraySource, Batch, narrow_batch
 from nacre.training import checks
+from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
-from nacre.training.weights import check_weights
+from nacre.training.weights import check_weights, class_weights_for, with_class_weights
+
+Source = ArraySource | BatchSource
 
 # tf.keras 2 arguments about worker processes: sources bring their own workers.
 _ACCEPTED_SILENTLY = frozenset(("workers", "use_multiprocessing", "max_queue_size"))
+
+
+def asked_ahead(kwargs: dict[str, Any], who: str) -> int | None:
+    """How many batches tf.keras 2's `max_queue_size` asks to be made ahead; None without it."""
+    return whole_number(kwargs.get("max_queue_size"), "max_queue_size", who, least=0)
 
 
 def refuse_unknown(who: str, kwargs: dict[str, Any], function: Callable[..., Any]) -> None:
@@ -62,29 +71,124 @@ def require_compiled(model: Any, method: str) -> CompiledTraining:
     return model._trainer
 
 
-def make_source(
+# ------------------------------------------------------------------ what the user gave
+
+
+@dataclass(frozen=True)
+class Walks:
+    """How the batches of a source come: see `BatchSource`."""
+
+    shuffle: bool = False
+    seed: int = 0
+    first_pass: int = 0
+
+
+def source_of(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    who: str,
+    walks: Walks = Walks(),
+    on_host: bool = True,
+) -> Source:
+    """What the user gave as rows or as batches: normalised, checked and ready for the device.
+
+    Strings become numbers by the model's own layers that take strings: at once when the result
+    fits, else batch by batch. Integers of 64 bits become what the model takes them for: for an
+    input of floats floats, with a warning where those cannot hold them; targets and weights that do
+    not fit into 32 bits become floats too. All others become int32, and are refused where they do
+    not fit.
+
+    Args:
+        model: The model they are for.
+        x, y, sample_weight: Arrays, or in x a source of batches that brings all three.
+        who: The method that was called, for messages.
+        walks: For sources of batches.
+        on_host: False where the model is called layer by layer, its host layers too.
+
+    Raises:
+        DataError: They cannot be used.
+        DTypeError: There are strings that nothing takes, or a number that does not fit.
+    """
+    checks.require_data(x, who)
+    if is_array_like(x):
+        _warn_of_other_order(x, y, who)
+        return _staged_rows(model, ArraySource(x, y, sample_weight, who), who, on_host)
+    _refuse_no_source(x, y, sample_weight, who)
+    source = BatchSource(
+        x, who, shuffle=walks.shuffle, seed=walks.seed, first_pass=walks.first_pass
+    )
+    first = source.first()
+    _refuse_text_targets(first, who)
+    stage = _stage(model, first, who, on_host)
+    if stage is not None:
+        source.then(stage)
+    source.then(batch_narrower(model, who))
+    return source
+
+
+def source_of_batch(
+    model: Any, x: Any, y: Any = None, sample_weight: Any = None, *, who: str
+) -> ArraySource:
+    """The same for one batch of arrays."""
+    return _staged_rows(model, ArraySource(x, y, sample_weight, who), who, True)
+
+
+def sources_of_fit(
+    model: Any,
     x: Any,
     y: Any,
     sample_weight: Any,
-    who: str,
     *,
-    shuffle: bool = False,
-) -> ArraySource | BatchSource:
-    """Arrays or batches, told apart by what `x` is."""
-    checks.require_data(x, who)
-    if isinstance(x, ArraySource | BatchSource):
-        return x
-    if is_array_like(x):
-        if in_other_order(x, y):
-            warn(
+    validation_data: Any,
+    validation_split: float,
+    who: str,
+    walks: Walks,
+) -> tuple[Source, Source | None]:
+    """(what to train on, what to validate with or None)."""
+    source = source_of(model, x, y, sample_weight, who=who, walks=walks)
+    if validation_data is None and not validation_split:
+        return source, None
+    held_who = f"{who}, validation"
+    if validation_data is None:
+        if not isinstance(source, ArraySource):
+            raise DataError(
                 message(
                     who,
-                    "rows of x and y are paired by position, never by index",
-                    "the same index in another order",
-                    "Shuffle both alike, as y.loc[x.index] does.",
+                    "validation_split works on arrays",
+                    type(source.data).__name__,
+                    "Pass validation_data instead.",
                 )
             )
-        return ArraySource(x, y, sample_weight, who)
+        source, held_out = source.split(validation_split, who)
+        held_out.who = held_who
+        return source, held_out
+    parts = validation_data, None, None
+    if (
+        isinstance(validation_data, tuple | list)
+        and 2 <= len(validation_data) <= 3
+        and all(is_array_like(v) or v is None for v in validation_data)
+    ):
+        parts = (*validation_data, None)[:3]
+    return source, source_of(model, *parts, who=f"{who}, validation_data")
+
+
+def _warn_of_other_order(x: Any, y: Any, who: str) -> None:
+    if in_other_order(x, y):
+        warn(
+            message(
+                who,
+                "rows of x and y are paired by position, never by index",
+                "the same index in another order",
+                "Shuffle both alike, as y.loc[x.index] does.",
+            )
+        )
+
+
+def _refuse_no_source(x: Any, y: Any, sample_weight: Any, who: str) -> None:
+    """Raise for an x that holds no batches, and for targets beside one that does."""
     if isinstance(x, str | bytes):
         raise DataError(
             message(
@@ -115,64 +219,30 @@ def make_source(
                 "Let the source give (x, y) or (x, y, sample_weight).",
             )
         )
-    return BatchSource(x, who, shuffle)
 
 
-def staged(
-    model: Any,
-    source: ArraySource | BatchSource,
-    rows: int,
-    who: str,
-    shuffle: bool = False,
-    on_host: bool = True,
-) -> ArraySource | BatchSource:
-    """A source whose strings become numbers by the model's own layers that take strings.
-
-    Arrays are mapped at once when the result fits; else batch by batch, in the thread that makes
-    batches ahead. Numbers get the dtypes of the device, see `narrowed`.
-
-    Args:
-        on_host: False where the model is called layer by layer, its host layers too.
-
-    Raises:
-        DTypeError: There are strings that nothing takes.
-    """
-    if isinstance(source, ArraySource):
-        sample = source.pack([None if a is None else a[:1] for a in source.leaves])
-    else:
-        sample = source.preview()
-        if sample is None:
-            return source  # `peek` tells that it is empty
-    _refuse_text_targets(sample, who)
+def _stage(model: Any, sample: Batch, who: str, on_host: bool) -> Callable[[Batch], Batch] | None:
+    """What the model's layers for strings make of a batch; None where there are none."""
     stage = model._host_stage(sample[0], who) if on_host else None
+    return None if stage is None else lambda batch: (stage(batch[0]), *batch[1:])
+
+
+def _staged_rows(model: Any, source: ArraySource, who: str, on_host: bool) -> ArraySource:
+    sample = source.pack([None if a is None else a[:1] for a in source.leaves])
+    _refuse_text_targets(sample, who)
+    stage = _stage(model, sample, who, on_host)
     if stage is None:
-        return narrowed(model, source, who)
-
-    def map_batch(batch: Any) -> Any:
-        return (stage(batch[0]), *batch[1:])
-
-    if isinstance(source, BatchSource):
-        map_batch(sample)  # what can be refused is refused here, not in a thread
-    elif _fits_when_mapped(map_batch, source):
-        mapped = ArraySource(*map_batch(source.pack(source.leaves)), who=who)
-        return narrowed(model, mapped, who)
-    else:
-        source = BatchSource(RowBatches(source, rows, shuffle), who)
-    source.stage = map_batch
-    return narrowed(model, source, who)
+        return _with_dtypes(model, source, who)
+    if _fits_when_mapped(stage, source):
+        mapped = stage(source.pack(source.leaves))
+        return _with_dtypes(model, ArraySource(*mapped, who=who), who)
+    narrow = batch_narrower(model, who)
+    source.convert = lambda batch: narrow(stage(batch))
+    return source
 
 
-def narrowed(model: Any, source: ArraySource | BatchSource, who: str) -> ArraySource | BatchSource:
-    """The source, whose integers of 64 bits go to the device as what the model takes them for.
-
-    For an input of floats they become floats, with a warning where those cannot hold them; targets
-    and weights that do not fit into 32 bits become floats too. All others become int32, and are
-    refused where they do not fit.
-    """
-
-    if isinstance(source, BatchSource):
-        source.narrow = batch_narrower(model, who)
-        return source
+def _with_dtypes(model: Any, source: ArraySource, who: str) -> ArraySource:
+    """Give the source the dtypes of its rows on the device, and check that they fit."""
     x = source.pack(source.leaves)[0]
     count = len(tree.flatten(x))
     source.dtypes = _input_dtypes(model, x) + [
@@ -192,8 +262,8 @@ def narrowed(model: Any, source: ArraySource | BatchSource, who: str) -> ArraySo
     return source
 
 
-def batch_narrower(model: Any, who: str) -> Callable[[Any], Any]:
-    """The same for one batch, (x, y, sample_weight)."""
+def batch_narrower(model: Any, who: str) -> Callable[[Batch], Batch]:
+    """A function that gives the arrays of a batch the dtypes of the device; see `source_of`."""
     return narrow_batch(who, lambda x: _input_dtypes(model, x))
 
 
@@ -227,10 +297,10 @@ def _is_mapped(leaf: Any) -> bool:
     return isinstance(leaf, np.memmap)
 
 
-def _fits_when_mapped(map_batch: Any, source: ArraySource) -> bool:
+def _fits_when_mapped(stage: Callable[[Batch], Batch], source: ArraySource) -> bool:
     """Whether what strings become can be kept whole, judged by the first rows."""
     picked = source.pack([None if a is None else a[:64] for a in source.leaves])
-    mapped = ArraySource(*map_batch(picked))
+    mapped = ArraySource(*stage(picked))
     return mapped.row_bytes * source.num_rows <= CPU_BUDGET_BYTES
 
 
@@ -249,17 +319,20 @@ def _refuse_text_targets(batch: Any, who: str) -> None:
                 )
 
 
-def batch_specs(source: ArraySource | BatchSource, rows: int) -> Any:
+def batch_specs(source: Source, batch_size: int) -> Any:
     """(x, y, sample_weight) as shapes and dtypes of a batch."""
+    if isinstance(source, ArraySource):
+        return source.batch_specs(min(batch_size, source.num_rows))
 
     def spec(leaf: Any) -> Any:
         if leaf is None:
             return None
         return jax.ShapeDtypeStruct(leaf.shape, device_dtype(leaf.dtype))
 
-    if isinstance(source, BatchSource):
-        return tree.map_structure(spec, source.peek())
-    return source.pack(source.specs(rows))
+    return tree.map_structure(spec, source.first())
+
+
+# ------------------------------------------------------------------ model and data together
 
 
 def predictions_spec(model: Any, x: Any, training: bool) -> Any:
@@ -308,26 +381,48 @@ def _check_graph_inputs(model: Any, x: Any) -> None:
 def prepare(
     model: Any,
     trainer: CompiledTraining,
-    source: ArraySource | BatchSource,
-    rows: int,
+    source: Source,
+    batch_size: int,
+    *,
     training: bool,
     who: str,
-) -> Any:
+    class_weight: Any = None,
+) -> Source:
     """Build the model, bind losses and metrics, give the optimizer its variables, check labels.
 
     Returns:
-        Shapes and dtypes of the predictions.
+        The source, with the weights of classes among its sample weights.
     """
-    x, y, _ = batch_specs(source, rows)
+    x, y, _ = batch_specs(source, batch_size)
     y_pred = predictions_spec(model, x, training)
-    given = source.pack(source.leaves) if isinstance(source, ArraySource) else source.peek()
-    model._check_indices_of(given[0])
+    check_indices(model, source)
     trainer.bind(model, y, y_pred)
     if training:
         _build_optimizer(model, trainer)
         _look_at_targets(model, trainer, source, y_pred)
     check_targets(trainer, source, y_pred, who)
-    return y_pred
+    by_class = class_weights_for(trainer, class_weight, y_pred, who)
+    return source if by_class is None else with_class_weights(source, by_class)
+
+
+def check_indices(model: Any, source: Source) -> None:
+    """Refuse indices outside a table while they are on the host: of all rows, or batch by batch.
+
+    Raises:
+        DataError: There is one, named with its row.
+    """
+
+    def check(batch: Batch) -> Batch:
+        model._check_indices_of(batch[0])
+        return batch
+
+    if isinstance(source, BatchSource):
+        source.then(check)
+    elif source.convert is None:
+        check(source.pack(source.leaves))
+    else:
+        convert = source.convert
+        source.convert = lambda batch: check(convert(batch))
 
 
 _HELD = (
@@ -424,65 +519,30 @@ def _go_on_with(model: Any, trainer: CompiledTraining, known: list[Any], now: li
     )
 
 
-def _look_at_targets(
-    model: Any, trainer: CompiledTraining, source: ArraySource | BatchSource, y_pred: Any
-) -> None:
+def _look_at_targets(model: Any, trainer: CompiledTraining, source: Source, y_pred: Any) -> None:
     if trainer.outputs is None or getattr(trainer, "_looked", False):
         return
     trainer._looked = True
     checks.warn_about_logits(model, trainer.outputs)
     if isinstance(source, ArraySource):
-        _, y, weights = source.pack([_host(leaf) for leaf in source.leaves])
+        y, weights = source.targets_and_weights()
         for output, target, _, weight in trainer.split(y, y_pred, weights) if y is not None else ():
             checks.warn_about_accuracy(output, target, weight)
 
 
-def check_targets(
-    trainer: CompiledTraining, source: ArraySource | BatchSource, y_pred: Any, who: str
-) -> None:
+def check_targets(trainer: CompiledTraining, source: Source, y_pred: Any, who: str) -> None:
     """Look at targets and weights of arrays, or of the first batch: structure and values."""
     check_weights(source, who)
     if trainer.outputs is None:
         return
     if isinstance(source, ArraySource):
-        _, y, weights = source.pack([_host(leaf) for leaf in source.leaves])
+        y, weights = source.targets_and_weights()
     else:
-        _, y, weights = source.peek()
+        _, y, weights = source.first()
     if y is None:
         return
     for output, target, prediction, weight in trainer.split(y, y_pred, weights):
         checks.check_labels(output.name, output.loss, target, prediction, weight)
-
-
-def _host(leaf: Any) -> Any:
-    return np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf
-
-
-def validation_source(
-    validation_data: Any, validation_split: float, source: Any, who: str
-) -> tuple[Any, ArraySource | BatchSource | None]:
-    """(training source, validation source or None)."""
-    if validation_split and validation_data is None:
-        if not isinstance(source, ArraySource):
-            raise DataError(
-                message(
-                    who,
-                    "validation_split works on arrays",
-                    f"{type(source).__name__}",
-                    "Pass validation_data instead.",
-                )
-            )
-        return source.split(validation_split, who)
-    if validation_data is None:
-        return source, None
-    if (
-        isinstance(validation_data, tuple | list)
-        and 2 <= len(validation_data) <= 3
-        and all(is_array_like(v) or v is None for v in validation_data)
-    ):
-        x, y, weight = (*validation_data, None)[:3]
-        return source, make_source(x, y, weight, f"{who}, validation_data")
-    return source, make_source(validation_data, None, None, f"{who}, validation_data")
 
 
 def require_flag(value: Any, name: str, who: str, also: tuple[str, ...] = ()) -> None:

@@ -1,9 +1,9 @@
 """Steps put into compiled programs.
 
 `loop_program` runs any number of steps in one dispatch: the batches are rows of arrays that are
-already on the device, picked by an order that was drawn on the host. The number of steps is an
-argument, so one compilation serves every number. `single_program` runs one step on a batch that is
-handed over.
+already on the device, picked by an order that was drawn on the host, or lie one after another. The
+number of steps is an argument, so one compilation serves every number. `single_program` runs one
+step, on such rows or on a batch that is handed over.
 
 The loop carries the values of all variables as a tree (one flat vector updated in a loop is far
 slower on a CPU), and the number of the first step whose loss was not finite.
@@ -33,7 +33,7 @@ def loop_program(
     step: Step,
     finish: Callable[[Values], dict[str, Any]],
     pack: Callable[[list[Any]], Batch],
-    rows_per_step: int,
+    batch_size: int,
     keeps_logs: bool,
 ) -> Program:
     """(values, arrays, order, first_row, count) -> (values, logs, first bad step or -1).
@@ -43,19 +43,18 @@ def loop_program(
         step: The pure step.
         finish: values -> logs, run once after the loop.
         pack: flat arrays -> (x, y, sample_weight).
-        rows_per_step: Rows of a batch.
+        batch_size: Samples of a batch.
         keeps_logs: Whether the logs of the last step are carried out of the loop (a user's own
             step may report what no metric holds).
     """
 
     def batch_at(arrays: list[Any], order: Any, row: Any) -> Batch:
-        indices = jax.lax.dynamic_slice_in_dim(order, row, rows_per_step)
-        return pack(_rows(arrays, indices))
+        return pack(batch_leaves(arrays, order, row, batch_size))
 
     def run(values: Values, arrays: list[Any], order: Any, first_row: Any, count: Any) -> Any:
         def body(index: Any, carry: Any) -> Any:
             current, bad, logs = carry
-            batch = batch_at(arrays, order, first_row + index * rows_per_step)
+            batch = batch_at(arrays, order, first_row + index * batch_size)
             new, loss, new_logs = step(current, batch)
             current = _settled(new, current)
             bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), index, bad)
@@ -72,35 +71,20 @@ def loop_program(
     return Program(run, state, donates=True, name="fit")
 
 
-def rest_program(
-    state: State,
-    step: Step,
-    finish: Callable[[Values], dict[str, Any]],
-    pack: Callable[[list[Any]], Batch],
-    rows: int,
-    keeps_logs: bool,
-) -> Program:
-    """(values, arrays, order, first_row) -> the same, for one step of `rows` rows."""
-
-    def run(values: Values, arrays: list[Any], order: Any, first_row: Any) -> Any:
-        indices = jax.lax.dynamic_slice_in_dim(order, first_row, rows)
-        return _one(step, finish, values, pack(_rows(arrays, indices)), keeps_logs)
-
-    return Program(run, state, donates=True, name="fit")
-
-
 def single_program(
     state: State,
     step: Step,
     finish: Callable[[Values], dict[str, Any]],
     pack: Callable[[list[Any]], Batch],
+    batch_size: int | None,
     keeps_logs: bool,
     compiled: bool = True,
 ) -> Program:
-    """(values, arrays) -> (values, logs, bad) for one step on a batch that is handed over."""
+    """The same for one step; without a batch size the arrays are the batch, of any size."""
 
-    def run(values: Values, arrays: list[Any]) -> Any:
-        return _one(step, finish, values, pack(arrays), keeps_logs)
+    def run(values: Values, arrays: list[Any], order: Any, first_row: Any, count: Any) -> Any:
+        batch = pack(batch_leaves(arrays, order, first_row, batch_size))
+        return _one(step, finish, values, batch, keeps_logs)
 
     return Program(run, state, donates=True, compiled=compiled, name="fit")
 
@@ -110,7 +94,7 @@ def evaluation_program(
     step: Step,
     finish: Callable[[Values], dict[str, Any]],
     pack: Callable[[list[Any]], Batch],
-    batch_size: int,
+    batch_size: int | None,
     keeps_logs: bool,
     compiled: bool = True,
 ) -> Program:
@@ -121,15 +105,11 @@ def evaluation_program(
 
     def run(values: Values, fixed: Values, arrays: list[Any], first_row: Any, count: Any) -> Any:
         def batch_at(row: Any) -> Batch:
-            cut = [
-                None if a is None else jax.lax.dynamic_slice_in_dim(a, row, batch_size)
-                for a in arrays
-            ]
-            return pack(cut)
+            return pack(batch_leaves(arrays, None, row, batch_size))
 
         def body(index: Any, carry: Any) -> Any:
             current, logs = carry
-            batch = batch_at(first_row + index * batch_size)
+            batch = batch_at(first_row + index * (batch_size or 0))
             everything, _, new_logs = step({**fixed, **current}, batch)
             new = _settled({name: everything[name] for name in current}, current)
             return new, (_as_float32(new_logs) if keeps_logs else logs)
@@ -156,7 +136,22 @@ def _as_float32(logs: dict[str, Any]) -> dict[str, Any]:
     return {k: jnp.asarray(v, jnp.float32) for k, v in found.items()}
 
 
-def _rows(arrays: list[Any], indices: Any) -> list[Any]:
+def batch_leaves(arrays: list[Any], order: Any, row: Any, batch_size: int | None) -> list[Any]:
+    """The leaves of one batch.
+
+    Args:
+        arrays: Leaves on the device, None where there is none.
+        order: The rows in another order than their own, or None.
+        row: Where the batch begins.
+        batch_size: Its samples; None where the arrays are the batch.
+    """
+    if batch_size is None:
+        return arrays
+    if order is None:
+        return [
+            None if a is None else jax.lax.dynamic_slice_in_dim(a, row, batch_size) for a in arrays
+        ]
+    indices = jax.lax.dynamic_slice_in_dim(order, row, batch_size)
     return [None if a is None else jnp.take(a, indices, axis=0, mode="clip") for a in arrays]
 
 
@@ -203,10 +198,10 @@ def host_logs(logs: dict[str, Any], order: list[str]) -> dict[str, Any]:
 
 
 __all__ = [
+    "batch_leaves",
     "evaluation_program",
     "finisher",
     "host_logs",
     "loop_program",
-    "rest_program",
     "single_program",
 ]

@@ -18,7 +18,8 @@ from nacre.core.errors import ArgumentError, DataError, message
 from nacre.core.indices import first_in
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.warning import warn
-from nacre.data.sources import ArraySource, BatchSource
+from nacre.data.batch_source import BatchSource
+from nacre.data.sources import ArraySource
 from nacre.losses.checking import without_last_axis
 from nacre.training import checks
 from nacre.training.compile import CompiledTraining
@@ -250,14 +251,12 @@ def weighed_batch(weights: ClassWeights, batch: Any, whole: bool = False) -> Any
 
 
 def with_class_weights(
-    source: ArraySource | BatchSource, weights: ClassWeights | None
+    source: ArraySource | BatchSource, weights: ClassWeights
 ) -> ArraySource | BatchSource:
     """The source with weights of classes: at once for arrays, else batch by batch."""
-    if weights is None:
-        return source
     if isinstance(source, ArraySource):
-        batch = weighed_batch(weights, source.pack(source.leaves), whole=True)
-        return source.weighed(batch[2])
+        y, given = source.targets_and_weights()
+        return source.weighed(weighed_batch(weights, (None, y, given), whole=True)[2])
     source.then(lambda batch: weighed_batch(weights, batch))
     return source
 

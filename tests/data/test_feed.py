@@ -112,6 +112,12 @@ def test_a_smaller_batch_is_announced_so_that_its_program_can_be_made() -> None:
     assert {s.next_batch_size for s in of_rows("resident", steps=3).epoch()} == {None}
 
 
+def test_arrays_are_the_batch_itself_only_where_they_hold_no_other_rows() -> None:
+    assert not any(s.is_whole for s in of_rows("resident").epoch())
+    assert [s.is_whole for s in of_rows("streamed").epoch()] == [False, False, True]
+    assert all(s.is_whole for s in of_rows("batches").epoch())
+
+
 def test_chunks_have_one_shape_and_are_passing() -> None:
     stretches = list(of_rows("streamed", steps=3).epoch())
     assert [s.arrays[0].shape for s in stretches] == [(6,), (6,)]
@@ -160,7 +166,8 @@ def test_steps_begin_while_rows_are_on_their_way_and_the_epoch_ends_when_all_are
 def test_all_rows_are_there_before_the_first_step_where_somebody_may_change_them() -> None:
     source = numbered()
     go_on = slow(source, after=4)
-    feed = feed_of_rows(source, 3, placing="resident", overlaps=False)
+    feed = feed_of_rows(source, 3, placing="resident")
+    feed.overlaps = False
     threading.Timer(0.1, go_on.set).start()
     assert next(iter(feed.epoch())).num_steps == 3 and go_on.is_set()
 
@@ -395,6 +402,19 @@ def test_sources_without_data_are_told() -> None:
         BatchSource(iter([])).first()
     with pytest.raises(DataError, match="each batch must hold arrays"):
         list(of_batches([(None,)]).epoch())
+
+
+def test_a_feed_that_is_dropped_ends_its_thread() -> None:
+    before = set(threading.enumerate())
+    feed = of_batches(Loader(10**6))
+    epoch = feed.epoch()
+    next(epoch)
+    assert set(threading.enumerate()) - before
+    del feed, epoch
+    end = time.monotonic() + 5
+    while set(threading.enumerate()) - before and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not set(threading.enumerate()) - before
 
 
 # ------------------------------------------------------------------ going on

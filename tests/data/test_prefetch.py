@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nacre.data import prefetched
+from nacre.data import Prefetched
 
 
 def threads() -> list[threading.Thread]:
@@ -31,7 +31,7 @@ def wait_until_gone(seconds: float = 3.0) -> bool:
 @given(st.lists(st.one_of(st.none(), st.integers()), max_size=20), st.integers(1, 4))
 @settings(max_examples=20, deadline=None)
 def test_all_items_come_in_order(items: list[int | None], ahead: int) -> None:
-    assert list(prefetched(items, ahead)) == items
+    assert list(Prefetched(items, ahead)) == items
 
 
 def test_items_are_made_ahead_but_not_without_bound() -> None:
@@ -42,7 +42,7 @@ def test_items_are_made_ahead_but_not_without_bound() -> None:
             made.append(i)
             yield i
 
-    reader = prefetched(source(), ahead=2)
+    reader = Prefetched(source(), ahead=2)
     assert next(reader) == 0
     time.sleep(0.2)
     assert 2 <= len(made) <= 4
@@ -51,7 +51,7 @@ def test_items_are_made_ahead_but_not_without_bound() -> None:
 
 
 def test_nothing_happens_before_the_first_item_is_asked_for() -> None:
-    prefetched(iter(pytest.fail, None))
+    Prefetched(iter(pytest.fail, None))
     assert not threads()
 
 
@@ -60,7 +60,7 @@ def test_an_error_arrives_after_the_items_before_it_with_its_lines() -> None:
         yield 1
         raise KeyError("broken row")
 
-    reader = prefetched(source())
+    reader = Prefetched(source())
     assert next(reader) == 1
     with pytest.raises(KeyError, match="broken row") as caught:
         next(reader)
@@ -69,7 +69,7 @@ def test_an_error_arrives_after_the_items_before_it_with_its_lines() -> None:
 
 
 def test_leaving_early_stops_the_thread() -> None:
-    reader = prefetched(iter(lambda: 0, 1))
+    reader = Prefetched(iter(lambda: 0, 1))
     next(reader)
     assert threads()
     del reader
@@ -84,7 +84,7 @@ def test_without_looking_ahead_nothing_is_taken_too_early_and_no_thread_is_made(
             made.append(i)
             yield i
 
-    reader = prefetched(source(), ahead=0)
+    reader = Prefetched(source(), ahead=0)
     assert next(reader) == 0 and next(reader) == 1 and made == [0, 1] and not threads()
     reader.close()
     assert list(reader) == []
@@ -99,7 +99,7 @@ def test_closing_ends_a_waiting_thread_at_once_and_closes_the_generator_in_it() 
         finally:
             closed.append(threading.current_thread().name)
 
-    reader = prefetched(source(), ahead=2)
+    reader = Prefetched(source(), ahead=2)
     next(reader)
     time.sleep(0.05)
     begun = time.monotonic()
@@ -116,7 +116,7 @@ def test_closing_does_not_wait_for_an_item_that_takes_long() -> None:
         go_on.wait(10)
         yield 1
 
-    reader = prefetched(source())
+    reader = Prefetched(source())
     next(reader)
     begun = time.monotonic()
     reader.close()
@@ -133,7 +133,7 @@ def test_what_is_ready_can_be_taken_without_waiting() -> None:
         go_on.wait(10)
         yield 3
 
-    reader = prefetched(source(), ahead=10)
+    reader = Prefetched(source(), ahead=10)
     assert next(reader) == 0
     end = time.monotonic() + 3
     made: list[int] = []
@@ -147,16 +147,16 @@ def test_what_is_ready_can_be_taken_without_waiting() -> None:
 def test_the_thread_works_on_the_device_of_the_one_that_asked() -> None:
     device = jax.devices()[-1]
     with jax.default_device(device):
-        arrays = list(prefetched(jax.device_put(np.ones(3)) for _ in range(1)))
+        arrays = list(Prefetched(jax.device_put(np.ones(3)) for _ in range(1)))
     assert arrays[0].devices() == {device}
 
 
 def test_python_ends_while_a_thread_is_at_work() -> None:
     script = (
         "import itertools, jax, numpy as np\n"
-        "from nacre.data import prefetched\n"
+        "from nacre.data import Prefetched\n"
         "items = (jax.device_put(np.ones(1000)) for _ in itertools.count())\n"
-        "reader = prefetched(items, ahead=10**6)\n"
+        "reader = Prefetched(items, ahead=10**6)\n"
         "print(next(reader).shape)\n"
     )
     done = subprocess.run(

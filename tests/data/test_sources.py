@@ -1,10 +1,7 @@
-"""Rows in arrays, batches from everything that can be walked."""
+"""Rows in arrays; what a batch is."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ from hypothesis import strategies as st
 
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError
-from nacre.data import ArraySource, BatchSource, PyDataset
+from nacre.data import ArraySource
 from nacre.data.rows import arrays_of_lists, is_array_like
 from nacre.data.sources import narrow_batch, standard_batch
 
@@ -40,6 +37,7 @@ def test_a_split_loses_and_repeats_no_row(rows: int, fraction: float) -> None:
             source.split(fraction, "fit")
         return
     first, last = source.split(fraction, "fit")
+    assert first.labels == last.labels == ["x", "y", "sample_weight"]
     assert [*first.leaves[0], *last.leaves[0]] == list(range(rows))
     assert [*first.leaves[1], *last.leaves[1]] == list(range(0, 2 * rows, 2))
     assert first.num_rows == int(np.floor(rows * (1 - fraction)))
@@ -100,6 +98,22 @@ def test_a_budget_decides_what_stays_on_the_device(monkeypatch: pytest.MonkeyPat
     assert source.fits_device()
 
 
+def test_other_weights_leave_the_rows_alone() -> None:
+    source = ArraySource([np.arange(3), np.arange(3)], np.arange(3), {"a": np.ones(3)})
+    source.dtypes[0] = np.dtype("float32")
+    other = source.weighed(np.array([1.0, 0.0, 2.0], "float32"))
+    x, _, weight = other.batch(slice(1, 3))
+    assert (x[0].dtype, x[1].dtype) == ("float32", "int32") and weight.tolist() == [0.0, 2.0]
+    assert other.labels[-1] == "sample_weight" and source.labels[-1] == "sample_weight['a']"
+
+
+def test_batches_can_be_changed_on_the_host() -> None:
+    source = ArraySource(np.arange(4), np.arange(4))
+    source.convert = lambda batch: ({"a": batch[0] + 0.5}, *batch[1:])
+    assert source.batch(slice(1, 3))[0]["a"].tolist() == [1.5, 2.5]
+    assert source.batch_specs(2)[0]["a"].shape == (2,)
+
+
 def test_lists_of_numbers_are_arrays_and_lists_of_arrays_are_lists() -> None:
     array = np.ones(2)
     converted = arrays_of_lists({"a": [[1, 2], [3, 4]], "b": [array, array], "c": (1.5, True)})
@@ -118,147 +132,6 @@ def test_arrays_are_told_from_sources(value: Any, expected: bool) -> None:
 
 
 # ------------------------------------------------------------------ batches
-
-
-def batch(number: int) -> Any:
-    return np.full((2, 1), float(number)), np.zeros(2, "int64")
-
-
-def generator(count: int) -> Iterator[Any]:
-    yield from map(batch, range(count))
-
-
-class Walkable:
-    """Like a data loader: a length, and a new walk each time."""
-
-    def __init__(self, count: int, known: bool = True) -> None:
-        self.count, self.walks = count, 0
-        if known:
-            self.__class__ = WalkableWithLength
-
-    def __iter__(self) -> Iterator[Any]:
-        self.walks += 1
-        return generator(self.count)
-
-
-class WalkableWithLength(Walkable):
-    def __len__(self) -> int:
-        return self.count
-
-
-class Indexed(PyDataset):
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.count = count
-        self.log: list[str] = []
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> Any:
-        return batch(index)
-
-    def on_epoch_begin(self) -> None:
-        self.log.append("begin")
-
-    def on_epoch_end(self) -> None:
-        self.log.append("end")
-
-
-KINDS = {
-    "walkable": Walkable,
-    "unknown length": lambda count: Walkable(count, known=False),
-    "indexed": Indexed,
-}
-each_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-def epochs(source: BatchSource, count: int, *args: Any) -> list[list[int]]:
-    return [[int(x[0, 0]) for x, _, _ in source.epoch(*args)] for _ in range(count)]
-
-
-@each_kind
-@pytest.mark.parametrize("steps", [None, 3])
-@pytest.mark.parametrize("go_on", [None, True, False])
-def test_every_whole_epoch_is_a_new_pass(kind: str, steps: int | None, go_on: Any) -> None:
-    source = BatchSource(KINDS[kind](3))
-    assert epochs(source, 3, steps, go_on) == [[0, 1, 2]] * 3
-
-
-@each_kind
-def test_looking_at_the_first_batch_does_not_lose_it(kind: str) -> None:
-    source = BatchSource(KINDS[kind](2))
-    assert source.peek()[0][0, 0] == 0 and source.peek()[1].dtype == "int32"
-    assert epochs(source, 2, None) == [[0, 1]] * 2
-
-
-@each_kind
-def test_short_epochs_of_training_go_on_and_begin_again_at_the_end(kind: str) -> None:
-    source = BatchSource(KINDS[kind](5))
-    assert epochs(source, 4, 2, True) == [[0, 1], [2, 3], [4, 0], [1, 2]]
-
-
-@each_kind
-def test_short_epochs_of_validation_begin_anew(kind: str) -> None:
-    source = BatchSource(KINDS[kind](5))
-    assert epochs(source, 3, 2, False) == [[0, 1]] * 3
-
-
-@each_kind
-@pytest.mark.parametrize("go_on", [None, False])
-def test_a_source_too_short_gives_what_it_has(kind: str, go_on: Any) -> None:
-    assert epochs(BatchSource(KINDS[kind](3)), 1, 7, go_on) == [[0, 1, 2]]
-
-
-@each_kind
-def test_a_source_too_short_for_an_epoch_of_training_begins_again(kind: str) -> None:
-    source = BatchSource(KINDS[kind](3))
-    assert epochs(source, 2, 7, True) == [[0, 1, 2, 0, 1, 2, 0], [1, 2, 0, 1, 2, 0, 1]]
-    assert source.began_again
-
-
-def test_a_generator_goes_on_and_ends() -> None:
-    assert epochs(BatchSource(generator(5)), 4, 2) == [[0, 1], [2, 3], [4], []]
-    assert epochs(BatchSource(generator(2)), 2, None) == [[0, 1], []]
-
-
-def test_a_data_loader_is_walked_once_an_epoch() -> None:
-    data = Walkable(3)
-    source = BatchSource(data)
-    source.peek()
-    epochs(source, 2, None)
-    assert data.walks == 2
-
-
-@pytest.mark.parametrize("go_on", [True, False])
-def test_hooks_of_an_indexed_source_come_once_an_epoch(go_on: bool) -> None:
-    data = Indexed(5)
-    source = BatchSource(data)
-    source.peek()
-    epochs(source, 3, 2, go_on)
-    assert data.log == ["begin", "end"] * 3
-
-
-def test_a_source_that_is_dropped_ends_its_thread() -> None:
-    before = set(threading.enumerate())
-    source = BatchSource(Walkable(10**6))
-    source.peek()
-    assert set(threading.enumerate()) - before
-    del source
-    end = time.monotonic() + 5
-    while set(threading.enumerate()) - before and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not set(threading.enumerate()) - before
-
-
-def test_lengths_are_known_where_they_can_be() -> None:
-    assert BatchSource(Walkable(3)).num_batches == BatchSource(Indexed(3)).num_batches == 3
-    assert BatchSource(generator(3)).num_batches is None
-
-
-def test_an_empty_source_is_told() -> None:
-    with pytest.raises(DataError, match=r"^fit: .*at least one batch.*make a new one"):
-        BatchSource(generator(0)).peek()
 
 
 @pytest.mark.parametrize(

@@ -225,12 +225,16 @@ def test_sources_of_batches_give_what_arrays_give() -> None:
 def test_texts_are_vectorized_in_the_thread_that_makes_batches() -> None:
     import threading
 
+    class Loader:
+        def __iter__(self):
+            return iter([(TEXTS, LABELS)] * 3)
+
     seen = set()
     layer = vectorizer(standardize=lambda text: seen.add(threading.current_thread().name) or text)
     model = compiled(nacre.Sequential([nacre.Input((1,), dtype="string"), layer, *parts()]))
-    model.fit(((TEXTS, LABELS) for _ in range(3)), epochs=1, steps_per_epoch=3, verbose=0)
+    model.fit(Loader(), epochs=1, steps_per_epoch=3, verbose=0)
     seen.clear()
-    model.fit(((TEXTS, LABELS) for _ in range(3)), epochs=1, steps_per_epoch=3, verbose=0)
+    model.fit(Loader(), epochs=1, steps_per_epoch=3, verbose=0)
     assert "nacre-prefetch" in seen
 
 

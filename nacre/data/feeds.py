@@ -1,0 +1,45 @@
+"""The feed that suits what the user gave."""
+
+from __future__ import annotations
+
+from nacre.data.batch_feed import BatchFeed
+from nacre.data.batch_source import BatchSource
+from nacre.data.feed import Feed
+from nacre.data.row_feeds import feed_of_rows
+from nacre.data.sources import ArraySource
+
+
+def feed_of(
+    source: ArraySource | BatchSource,
+    batch_size: int,
+    *,
+    steps: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    goes_on: bool = True,
+    by_batch: bool = False,
+    ahead: int | None = None,
+) -> Feed:
+    """A feed of rows or of batches.
+
+    Args:
+        source: What the user gave.
+        batch_size: Samples a batch of rows; other sources bring their own.
+        steps, shuffle, seed, goes_on: See `Feed`.
+        by_batch: Whether rows are wanted batch by batch, for code that is not compiled.
+        ahead: How many batches of a source are made ahead, see `BatchFeed`.
+    """
+    if isinstance(source, BatchSource):
+        return BatchFeed(source, steps=steps, goes_on=goes_on, ahead=ahead)
+    return feed_of_rows(
+        source,
+        batch_size,
+        steps=steps,
+        shuffle=shuffle,
+        seed=seed,
+        goes_on=goes_on,
+        placing="batches" if by_batch else None,
+    )
+
+
+__all__ = ["feed_of"]
