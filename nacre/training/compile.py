@@ -25,6 +25,7 @@ from nacre.core.variable import Variable
 from nacre.losses.loss import Loss
 from nacre.metrics import from_logits
 from nacre.metrics.metric import Metric, name_apart
+from nacre.metrics.own_state import with_own_state
 from nacre.training.arguments import require_number, whole_number
 
 
@@ -144,7 +145,7 @@ class CompiledTraining:
                         entry, targets[i], predictions[i], output.loss, name
                     )
                     if any(metric is m for o in (*outputs, output) for _, m, _ in o.metrics):
-                        metric = type(metric).from_config(metric.get_config())  # counts apart
+                        metric = with_own_state(metric)
                     _build_metric(metric, targets[i], predictions[i])
                     shown = label if len(names) == 1 else f"{name}_{label}"
                     taken = [m[0] for o in (*outputs, output) for m in o.metrics]
