@@ -183,7 +183,7 @@ class BatchNormalization(AffineNormalization):
         axes = tuple(a for a in range(len(x.shape)) if a != self._axis)
         gamma, beta = self._wide(self.gamma, 1.0), self._wide(self.beta, 0.0)
         if mask is None:
-            mean, variance = moments(lax.stop_gradient(x), axes)
+            mean, variance = moments(x, axes)
             gamma, beta = self._renormalized(mean, variance, gamma, beta)
             outputs = normalize_batch(x, mean, variance, gamma, beta, axes, self.epsilon)
         else:

@@ -8,12 +8,13 @@ all digits when the mean is large.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand
 
 Axes = tuple[int, ...]
 
@@ -35,14 +36,14 @@ def moments(x: Any, axes: Axes, weights: Any = None) -> tuple[jax.Array, jax.Arr
     return mean, jnp.sum(jnp.square(x - mean) * weights, axes, keepdims=True) / count
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(5, 6))
+@derived_by_hand(nondiff_argnums=(5, 6))
 def normalize_batch(
     x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, axes: Axes, epsilon: float
 ) -> jax.Array:
     """gamma · (x - mean) / sqrt(variance + epsilon) + beta, where mean and variance are x's own.
 
-    The gradient for `x` includes what x does through its mean and variance, so those two are given
-    as constants. gamma and beta have size 1 on `axes`.
+    The gradient for `x` includes what x does through its mean and variance, so those two get none.
+    For second derivatives they must still be functions of x. gamma and beta have size 1 on `axes`.
 
     Formula:
         with r = 1/sqrt(variance + epsilon), h = (x - mean) · r and means over `axes`:
@@ -53,14 +54,10 @@ def normalize_batch(
 
 
 def _batch_forward(
-    x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, axes: Axes, epsilon: float
+    axes: Axes, epsilon: float, x: Any, mean: Any, variance: Any, gamma: Any, beta: Any
 ) -> Any:
-    return normalize_batch(x, mean, variance, gamma, beta, axes, epsilon), (
-        x,
-        mean,
-        variance,
-        gamma,
-    )
+    outputs = normalize_batch(x, mean, variance, gamma, beta, axes, epsilon)
+    return outputs, (x, mean, variance, gamma)
 
 
 def _batch_backward(axes: Axes, epsilon: float, saved: Any, dy: Any) -> Any:
@@ -73,13 +70,28 @@ def _batch_backward(axes: Axes, epsilon: float, saved: Any, dy: Any) -> Any:
     by_x = -scale * jnp.square(inverse) * jnp.mean(centred, axes, keepdims=True)
     constant = -scale * jnp.mean(dy, axes, keepdims=True) - by_x * mean
     dx = dy * scale + x * by_x + constant
-    return dx, jnp.zeros_like(mean), jnp.zeros_like(variance), dgamma, dbeta
+    return dx, None, None, dgamma, dbeta
 
 
-normalize_batch.defvjp(_batch_forward, _batch_backward)
+def _batch_tangent(axes: Axes, epsilon: float, saved: Any, tangents: Any) -> Any:
+    x, mean, variance, gamma = saved
+    dx, _, _, dgamma, dbeta = tangents
+    inverse = lax.rsqrt(variance + epsilon)
+    result = (x - mean) * inverse
+    total = jnp.zeros_like(x) if dbeta is None else jnp.broadcast_to(dbeta, x.shape)
+    if dgamma is not None:
+        total = total + dgamma * result
+    if dx is not None:
+        total = total + gamma * _standardize_tangent(axes, epsilon, (result, inverse), (dx,))
+    return total
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+define_derivatives(
+    normalize_batch, _batch_forward, _batch_backward, _batch_tangent, constant=(1, 2)
+)
+
+
+@derived_by_hand(nondiff_argnums=(1, 2))
 def standardize(x: Any, axes: Axes, epsilon: float) -> jax.Array:
     """(x - mean) / sqrt(variance + epsilon), mean and variance over `axes`.
 
@@ -87,10 +99,10 @@ def standardize(x: Any, axes: Axes, epsilon: float) -> jax.Array:
         with r = 1/sqrt(variance + epsilon) and h the result:
         dx = r · (dh - mean(dh) - h · mean(dh · h))
     """
-    return _standardize_forward(x, axes, epsilon)[0]
+    return _standardize_forward(axes, epsilon, x)[0]
 
 
-def _standardize_forward(x: Any, axes: Axes, epsilon: float) -> Any:
+def _standardize_forward(axes: Axes, epsilon: float, x: Any) -> Any:
     mean, variance = moments(x, axes)
     inverse = lax.rsqrt(variance + epsilon)
     result = (x - mean) * inverse
@@ -104,4 +116,8 @@ def _standardize_backward(axes: Axes, epsilon: float, saved: Any, dh: Any) -> An
     return (inverse * (dh - mean - result * along),)
 
 
-standardize.defvjp(_standardize_forward, _standardize_backward)
+def _standardize_tangent(axes: Axes, epsilon: float, saved: Any, tangents: Any) -> Any:
+    return _standardize_backward(axes, epsilon, saved, *tangents)[0]  # a symmetric map
+
+
+define_derivatives(standardize, _standardize_forward, _standardize_backward, _standardize_tangent)

@@ -16,6 +16,12 @@ import numpy as np
 from jax import Array, lax
 
 from nacre.ops.kernels import placement as places
+from nacre.ops.kernels.derivatives import (
+    define_derivatives,
+    derive_from,
+    derived_by_hand,
+    push,
+)
 from nacre.ops.kernels.native import library, table
 
 
@@ -91,7 +97,7 @@ def plain_attention(
 # --- the compiled kernel --------------------------------------------------------------------------
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+@derived_by_hand(nondiff_argnums=(0, 1, 2))
 def _run(scale, causal, always, query, key, value, mask):
     if not always:
         return _by_xla(scale, causal, mask, query, key, value)
@@ -107,36 +113,42 @@ def _run_backward(scale, causal, always, kept, d_outputs):
     return *_gradients(scale, causal, *kept, d_outputs), None
 
 
-_run.defvjp(_run_forward, _run_backward)
+def _run_tangent(scale, causal, always, kept, tangents):
+    mask, *arrays = kept[:4]
+    return push(functools.partial(_by_xla, scale, causal, mask), arrays, tangents[:3])
+
+
+define_derivatives(_run, _run_forward, _run_backward, _run_tangent)
 
 
 def _by_xla(scale, causal, mask, query, key, value):
     return plain_attention(query, key, value, None, mask, scale=scale, is_causal=causal)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+@derived_by_hand(nondiff_argnums=(0, 1))
 def _kept_forward(scale, causal, mask, query, key, value):
     """Outputs, and each row's largest score and inverse sum: (batch, heads, targets, 2)."""
     batch, length, heads, _ = query.shape
-    return _call(
+    outputs, norms = _call(
         "attention_forward",
         [(batch, length, heads, value.shape[-1]), (batch, heads, length, 2)],
         [query, key, value, jnp.float32(scale), mask],
         causal,
     )
+    return outputs, norms
 
 
-@_kept_forward.defjvp
-def _kept_forward_jvp(scale, causal, primals, tangents):
-    mask, *arrays = primals
-    by_xla = functools.partial(_by_xla, scale, causal, mask)
-    outputs, d_outputs = jax.jvp(by_xla, tuple(arrays), tuple(tangents[1:]))
-    norms = _kept_forward(scale, causal, mask, *arrays)[1]
-    # The gradients' own rule below reads no norms, so theirs may be zero.
-    return (outputs, norms), (d_outputs, jnp.zeros_like(norms))
+def _kept_by_xla(scale, causal, mask, query, key, value):
+    batch, length, heads, _ = query.shape
+    # The derivatives of the gradients read no norms, so these need none of their own.
+    norms = jnp.zeros((batch, heads, length, 2), jnp.float32)
+    return _by_xla(scale, causal, mask, query, key, value), norms
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+derive_from(_kept_forward, _kept_by_xla)
+
+
+@derived_by_hand(nondiff_argnums=(0, 1))
 def _gradients(scale, causal, mask, query, key, value, outputs, norms, d_outputs):
     return tuple(
         _call(
@@ -148,17 +160,13 @@ def _gradients(scale, causal, mask, query, key, value, outputs, norms, d_outputs
     )
 
 
-@_gradients.defjvp
-def _gradients_jvp(scale, causal, primals, tangents):
-    mask, query, key, value, _, _, d_outputs = primals
+def _gradients_by_xla(scale, causal, mask, query, key, value, outputs, norms, d_outputs):
+    del outputs, norms
+    by_xla = functools.partial(_by_xla, scale, causal, mask)
+    return jax.vjp(by_xla, query, key, value)[1](d_outputs)
 
-    def by_xla(query, key, value, d_outputs):
-        return jax.vjp(functools.partial(_by_xla, scale, causal, mask), query, key, value)[1](
-            d_outputs
-        )
 
-    moved = (*tangents[1:4], tangents[6])
-    return jax.jvp(by_xla, (query, key, value, d_outputs), moved)
+derive_from(_gradients, _gradients_by_xla)
 
 
 def _call(handler: str, shapes: list[Any], arguments: list[Any], causal: bool) -> Any:

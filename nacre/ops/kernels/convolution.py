@@ -7,7 +7,8 @@ derivatives. Each has several lowerings (`convolution_lowerings`, `convolution_n
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,7 @@ from nacre.ops.kernels.convolution_geometry import (
     explicit_padding,
     transposed_axis,
 )
+from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand
 from nacre.ops.kernels.native import table
 
 
@@ -120,19 +122,21 @@ def _has_work(shape: Sequence[int]) -> bool:
 
 # --- three bilinear maps, each other's derivatives ------------------------------------------------
 
+Gradient = Callable[[Geometry, tuple[Array, Array], Array], Array]
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+
+@derived_by_hand(nondiff_argnums=(0,))
 def _forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
     return _lower("forward", x.shape, kernel.shape, geometry)(geometry, x, kernel)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@derived_by_hand(nondiff_argnums=(0,))
 def _input_gradient(geometry: Geometry, dy: Array, kernel: Array) -> Array:
     shape = (dy.shape[0], *geometry.sizes, kernel.shape[-2] * geometry.groups)
     return _lower("input", shape, kernel.shape, geometry)(geometry, dy, kernel)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@derived_by_hand(nondiff_argnums=(0,))
 def _kernel_gradient(geometry: Geometry, x: Array, dy: Array) -> Array:
     shape = (*geometry.window, x.shape[-1] // geometry.groups, dy.shape[-1])
     return _lower("kernel", x.shape, shape, geometry)(geometry, x, dy)
@@ -142,31 +146,44 @@ def _lower(which: Map, x_shape: Sequence[int], kernel_shape: Sequence[int], geom
     return _LOWERINGS[which, choose(which, x_shape, kernel_shape, geometry)]
 
 
-def _keep(function):
-    """Make the forward rule of a bilinear map: keep both factors."""
-    return lambda geometry, a, b: (function(geometry.in_gradients, a, b), (a, b))
+def _define_derivatives(
+    function: jax.custom_jvp[Array], by_first: Gradient, by_second: Gradient
+) -> None:
+    """Take the derivatives of a bilinear map from the other two.
+
+    by_first, by_second: (geometry, factors, gradient) -> gradient of that factor.
+    """
+
+    def forward(geometry: Geometry, a: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
+        return function(geometry.in_gradients, a, b), (a, b)
+
+    def backward(geometry: Geometry, factors: Any, gradient: Array) -> tuple[Array, Array]:
+        geometry = geometry.in_gradients
+        return by_first(geometry, factors, gradient), by_second(geometry, factors, gradient)
+
+    def tangent(geometry: Geometry, factors: Any, tangents: Any) -> Array:
+        (a, b), (d_a, d_b) = factors, tangents
+        parts = [] if d_a is None else [function(geometry.in_gradients, d_a, b)]
+        parts += [] if d_b is None else [function(geometry.in_gradients, a, d_b)]
+        return functools.reduce(jnp.add, parts)
+
+    define_derivatives(function, forward, backward, tangent)
 
 
-_forward.defvjp(
-    _keep(_forward),
-    lambda geometry, kept, dy: (
-        _input_gradient(geometry.in_gradients, dy, kept[1]),
-        _kernel_gradient(geometry.in_gradients, kept[0], dy),
-    ),
+_define_derivatives(
+    _forward,
+    lambda geometry, factors, dy: _input_gradient(geometry, dy, factors[1]),
+    lambda geometry, factors, dy: _kernel_gradient(geometry, factors[0], dy),
 )
-_input_gradient.defvjp(
-    _keep(_input_gradient),
-    lambda geometry, kept, dx: (
-        _forward(geometry.in_gradients, dx, kept[1]),
-        _kernel_gradient(geometry.in_gradients, dx, kept[0]),
-    ),
+_define_derivatives(
+    _input_gradient,
+    lambda geometry, factors, dx: _forward(geometry, dx, factors[1]),
+    lambda geometry, factors, dx: _kernel_gradient(geometry, dx, factors[0]),
 )
-_kernel_gradient.defvjp(
-    _keep(_kernel_gradient),
-    lambda geometry, kept, dk: (
-        _input_gradient(geometry.in_gradients, kept[1], dk),
-        _forward(geometry.in_gradients, kept[0], dk),
-    ),
+_define_derivatives(
+    _kernel_gradient,
+    lambda geometry, factors, dk: _input_gradient(geometry, factors[1], dk),
+    lambda geometry, factors, dk: _forward(geometry, factors[0], dk),
 )
 
 

@@ -22,6 +22,7 @@ from nacre.ops.kernels import convolution_native as native
 from nacre.ops.kernels import placement as places
 from nacre.ops.kernels import pooling_native
 from nacre.ops.kernels.convolution_geometry import Geometry, Pairs, Windows, same_pair
+from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand
 from nacre.ops.kernels.native import table
 
 
@@ -186,7 +187,7 @@ def _tile_shape(windows: Windows, array: Array) -> tuple[int, ...]:
 # --- max ------------------------------------------------------------------------------------------
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@derived_by_hand(nondiff_argnums=(0,))
 def _max_pool(windows: Windows, x: Array) -> Array:
     if windows.native == "always":
         return pooling_native.highest(_as_depthwise(windows, x), x)
@@ -203,24 +204,28 @@ def _max_pool_forward(windows: Windows, x: Array) -> tuple[Array, Any]:
 
 def _max_pool_backward(windows: Windows, kept: Any, dy: Array) -> tuple[Array]:
     windows = windows.in_gradients
-    winners = kept if windows.native == "always" else _winners(windows, *kept)
-    return (_put_at_winners(windows, winners, dy),)
+    return (_put_at_winners(windows, _kept_winners(windows, kept), dy),)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _max_pool_tangent(windows: Windows, kept: Any, tangents: tuple[Array]) -> Array:
+    windows = windows.in_gradients
+    return _take_winners(windows, _kept_winners(windows, kept), *tangents)
+
+
+def _kept_winners(windows: Windows, kept: Any) -> Array:
+    return kept if windows.native == "always" else _winners(windows, *kept)
+
+
+@derived_by_hand(nondiff_argnums=(0,))
 def _max_and_winners(windows: Windows, x: Array) -> tuple[Array, Array]:
     return pooling_native.highest_and_winners(_as_depthwise(windows, x), x)
 
 
-def _max_and_winners_forward(windows: Windows, x: Array) -> tuple[tuple[Array, Array], Array]:
-    y, winners = _max_and_winners(windows, x)
-    return (y, winners), winners
-
-
-_max_and_winners.defvjp(
-    _max_and_winners_forward,
-    lambda windows, winners, gradients: (_put_at_winners(windows, winners, gradients[0]),),
-)
+@_max_and_winners.defjvp
+def _max_and_winners_jvp(windows: Windows, primals: tuple[Array], tangents: tuple[Array]) -> Any:
+    y, winners = _max_and_winners(windows, *primals)
+    none = np.zeros(winners.shape, jax.dtypes.float0)
+    return (y, winners), (_take_winners(windows, winners, *tangents), none)
 
 
 def _winners(windows: Windows, x: Array, y: Array) -> Array:
@@ -232,7 +237,7 @@ def _winners(windows: Windows, x: Array, y: Array) -> Array:
     return winners
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@derived_by_hand(nondiff_argnums=(0,))
 def _put_at_winners(windows: Windows, winners: Array, dy: Array) -> Array:
     if windows.native == "always":
         return pooling_native.put_at_winners(_as_depthwise(windows, dy), winners, dy)
@@ -289,17 +294,19 @@ def _take_winners(windows: Windows, winners: Array, dx: Array) -> Array:
     return picked
 
 
-_max_pool.defvjp(_max_pool_forward, _max_pool_backward)
-_put_at_winners.defvjp(
+define_derivatives(_max_pool, _max_pool_forward, _max_pool_backward, _max_pool_tangent)
+define_derivatives(
+    _put_at_winners,
     lambda windows, winners, dy: (_put_at_winners(windows, winners, dy), winners),
     lambda windows, winners, dx: (None, _take_winners(windows, winners, dx)),
+    lambda windows, winners, tangents: _put_at_winners(windows, winners, tangents[1]),
 )
 
 
 # --- average --------------------------------------------------------------------------------------
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@derived_by_hand(nondiff_argnums=(0,))
 def _sum_pool(windows: Windows, x: Array) -> Array:
     """Add along one axis after the other: taps add up instead of multiplying."""
     if windows.native == "always":
@@ -326,7 +333,7 @@ def _sum_along(windows: Windows, x: Array, axis: int) -> Array:
     return functools.reduce(jnp.add, _taps(line, _padded(line, x, jnp.zeros((), x.dtype))))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@derived_by_hand(nondiff_argnums=(0,))
 def _sum_pool_transpose(windows: Windows, dy: Array) -> Array:
     if windows.native == "always":
         return native.input_gradient(*_with_ones(windows, dy))
@@ -339,13 +346,17 @@ def _sum_pool_transpose(windows: Windows, dy: Array) -> Array:
     return dy
 
 
-_sum_pool.defvjp(
+define_derivatives(
+    _sum_pool,
     lambda windows, x: (_sum_pool(windows.in_gradients, x), None),
     lambda windows, _, dy: (_sum_pool_transpose(windows.in_gradients, dy),),
+    lambda windows, _, tangents: _sum_pool(windows.in_gradients, *tangents),
 )
-_sum_pool_transpose.defvjp(
+define_derivatives(
+    _sum_pool_transpose,
     lambda windows, dy: (_sum_pool_transpose(windows.in_gradients, dy), None),
     lambda windows, _, dx: (_sum_pool(windows.in_gradients, dx),),
+    lambda windows, _, tangents: _sum_pool_transpose(windows.in_gradients, *tangents),
 )
 
 

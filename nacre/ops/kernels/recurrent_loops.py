@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from nacre.ops.kernels import placement as places
+from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, push
 
 States = tuple[Array, ...]
 HALF_DTYPES = ("bfloat16", "float16")
@@ -132,7 +133,7 @@ def _run_plain(cell, sequences, x, states, weights, mask):
     return (history if sequences else states[0]), states
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+@derived_by_hand(nondiff_argnums=(0, 1))
 def _run_fast(cell, sequences, x, states, weights, mask):
     return _run_plain(cell, sequences, x, states, weights, mask)
 
@@ -159,7 +160,11 @@ def _fast_backward(cell, sequences, kept, gradients):
     return d_x.astype(x.dtype), d_initial, d_weights, None
 
 
-_run_fast.defvjp(_fast_forward, _fast_backward)
+def _fast_tangent(cell, sequences, kept, tangents):
+    return push(functools.partial(_run_plain, cell, sequences), kept[:4], tangents)
+
+
+define_derivatives(_run_fast, _fast_forward, _fast_backward, _fast_tangent)
 
 
 def previous_states(initial: States, history: States) -> States:

@@ -5,8 +5,8 @@ the loop carries. The compiled kernel splits the batch over the threads once, ke
 and applies the gates to sums still in registers. LSTM(128), 50 steps x 16 features, batch 32, one
 training step on two AVX-512 cores: scans 4.3 ms, this 2.0.
 
-The kernel has no second derivative of its own: each call carries the rule "differentiate the same
-values computed by scans".
+The kernel has no tangents and no second derivatives of its own: each call carries the rule
+"differentiate the same values computed by scans".
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ from jax import Array
 
 from nacre.ops.kernels import placement as places
 from nacre.ops.kernels import recurrent_loops as loops
+from nacre.ops.kernels.derivatives import (
+    define_derivatives,
+    derive_from,
+    derived_by_hand,
+    push,
+)
 from nacre.ops.kernels.native import library, table
 from nacre.ops.kernels.recurrent_loops import Cell, States, time_major, time_major_mask
 
@@ -65,7 +71,7 @@ def _agree(kind: str, x: Array, states: States, weights: Weights, mask: Array | 
     )
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
+@derived_by_hand(nondiff_argnums=(0, 1, 2, 3))
 def _run(kind, cell, always, sequences, x, states, weights, mask):
     if not always:
         return loops.run_loops(cell, sequences, x, states, weights, mask)
@@ -92,25 +98,23 @@ def _run_backward(kind, cell, always, sequences, kept, gradients):
     return d_x, d_initial, d_weights, None
 
 
-_run.defvjp(_run_forward, _run_backward)
+def _run_tangent(kind, cell, always, sequences, kept, tangents):
+    by_autodiff = functools.partial(loops.run_loops, cell._replace(unstep=None), sequences)
+    return push(by_autodiff, kept[:4], tangents)
+
+
+define_derivatives(_run, _run_forward, _run_backward, _run_tangent)
 
 
 # --- forward, with all that the way back needs ----------------------------------------------------
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+@derived_by_hand(nondiff_argnums=(0, 1))
 def _kept_forward(kind, cell, x, states, weights, mask):
     """Hidden states, cells (LSTM) and gates of all steps, (batch, time, ·)."""
     inputs = _forward_inputs(kind, x, states, weights, mask)
     history, _, cells, saved = _call_forward(kind, True, True, *inputs)
     return history, cells if kind == "lstm" else history, saved
-
-
-@_kept_forward.defjvp
-def _kept_forward_jvp(kind, cell, primals, tangents):
-    *primals, mask = primals
-    by_scan = lambda *primals: _kept_by_scan(kind, cell, *primals, mask)
-    return jax.jvp(by_scan, tuple(primals), tuple(tangents[:-1]))
 
 
 def _kept_by_scan(kind, cell, x, states, weights, mask):
@@ -122,6 +126,9 @@ def _kept_by_scan(kind, cell, x, states, weights, mask):
         return history[0], history[-1], jnp.zeros((0,), jnp.float32)
     saved = jnp.concatenate([time_major(s) for s in jax.tree.leaves(saved)], -1)
     return history[0], history[-1], saved
+
+
+derive_from(_kept_forward, _kept_by_scan)
 
 
 def _forward_inputs(kind, x, states, weights, mask):
@@ -172,7 +179,7 @@ def _gradients(kind, cell, kept, d_outputs, d_states):
     return _all_gradients(kind, cell, kept[3], *kept[:3], *kept[4:], d_outputs, d_states)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+@derived_by_hand(nondiff_argnums=(0, 1))
 def _all_gradients(
     kind, cell, mask, x, states, weights, history, cells, saved, d_outputs, d_states
 ):
@@ -213,13 +220,6 @@ def _all_gradients(
     return d_initial, d_projected if gru else d_inner, (d_kernel, d_recurrent_kernel, d_bias)
 
 
-@_all_gradients.defjvp
-def _all_gradients_jvp(kind, cell, primals, tangents):
-    mask, *primals = primals
-    by_scan = functools.partial(_gradients_by_scan, kind, cell, mask)
-    return jax.jvp(by_scan, tuple(primals), tuple(tangents[1:]))
-
-
 def _gradients_by_scan(
     kind, cell, mask, x, states, weights, history, cells, saved, d_outputs, d_states
 ):
@@ -243,3 +243,6 @@ def _gradients_by_scan(
         d_inner, d_candidate = d_steps
         d_projected = jnp.concatenate([d_inner[..., : 2 * units], d_candidate], -1)
     return d_initial, time_major(d_projected), d_weights
+
+
+derive_from(_all_gradients, _gradients_by_scan)
