@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
+
 from nacre.core.errors import BusyError, message
 from nacre.core.variable import Hold, Variable
 
@@ -41,6 +43,7 @@ class State:
     def __init__(self, groups: Mapping[str, Sequence[Variable]]) -> None:
         self.groups: dict[str, list[Variable]] = {}
         self._known: set[int] = set()
+        self._sizes: dict[tuple[str, ...], tuple[int, int]] = {}
         for name, variables in {**groups, OUTSIDE: groups.get(OUTSIDE, ())}.items():
             self.groups[name] = []
             self._add(name, variables)
@@ -58,6 +61,14 @@ class State:
     def knows(self, variable: Variable) -> bool:
         """Whether a variable is in one of the groups."""
         return id(variable) in self._known
+
+    def size_bytes(self, names: tuple[str, ...]) -> int:
+        """What the variables of these groups take."""
+        count = sum(len(self.groups[name]) for name in names)
+        if self._sizes.get(names, (0, 0))[0] != count:
+            arrays = [v for name in names for v in self.groups[name]]
+            self._sizes[names] = count, sum(v.size * jnp.dtype(v.dtype).itemsize for v in arrays)
+        return self._sizes[names][1]
 
     def by_path(self) -> dict[str, Variable]:
         """Every variable under its path; a path that several have gets a number from the second."""

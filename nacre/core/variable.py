@@ -407,7 +407,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         """
         value = self._value
         if isinstance(value, np.ndarray):
-            return jax.device_put(value)
+            return value  # which is private to this variable
         return private_copy(value) if self._was_read else value
 
     def borrow(self) -> Any:

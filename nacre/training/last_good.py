@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import NonFiniteError, message
@@ -79,8 +78,7 @@ class LastGood:
     groups = _KEPT
 
     def __init__(self, state: State, is_wanted: bool = True) -> None:
-        arrays = [v for name in _KEPT for v in state.groups[name]]
-        size = sum(int(np.prod(v.shape)) * jnp.dtype(v.dtype).itemsize for v in arrays)
+        size = state.size_bytes(_KEPT)
         self.is_kept = is_wanted and size <= _BUDGET_BYTES
         self._size_bytes = size
         self._copies: dict[str, list[np.ndarray]] | None = None

@@ -8,9 +8,9 @@ stay on the device until somebody looks.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import jax
@@ -20,6 +20,7 @@ from nacre.callbacks.runner import CallbackList, handles_non_finite_loss
 from nacre.core.errors import message
 from nacre.core.random import draw_seed
 from nacre.core.terminal import show
+from nacre.core.variable import private_copy
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Feed, Stretch, stretch_of
@@ -37,6 +38,7 @@ from nacre.training.last_good import LastGood, Ran, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
+from nacre.training.state import State, is_in_training
 from nacre.training.whole_steps import WholeSteps
 
 
@@ -126,8 +128,7 @@ def fit(
         )
         if verbose:
             trainer.say_choices()
-        run.go(runner, range(initial_epoch, epochs), held_out, validated, verbose)
-    return model.history
+        return run.go(runner, range(initial_epoch, epochs), held_out, validated, verbose)
 
 
 class TrainRun:
@@ -175,12 +176,16 @@ class TrainRun:
         held_out: Any,
         validated: Collection[int],
         verbose: int,
-    ) -> None:
-        """Run the epochs; whatever happens, the model ends with the newest values."""
-        self.model.stop_training = False
+    ) -> Any:
+        """Run the epochs and return the history; the model ends with the newest values."""
         self.runner, self.verbose = runner, verbose
         begun = time.perf_counter()
-        with self._whole, self.state.held(self.who, self.sync) as self._hold:
+        with (
+            self._whole,
+            _apart(self.model, self.state),
+            self.state.held(self.who, self.sync) as self._hold,
+        ):
+            self.model.stop_training = False
             runner.on_train_begin()
             try:
                 self._run_epochs(epochs, held_out, validated)
@@ -194,6 +199,7 @@ class TrainRun:
                 self._leave(reason)
                 raise
             self._leave(None)
+            return self.model.history
 
     def _run_epochs(self, epochs: range, held_out: Any, validated: Collection[int]) -> None:
         model, runner = self.model, self.runner
@@ -443,6 +449,21 @@ class TrainRun:
             callback.on_non_finite_loss(step, {"loss": float("nan")})
 
 
+@contextmanager
+def _apart(model: Any, state: State) -> Iterator[None]:
+    """A training that a callback of another one starts leaves that one's metrics and history."""
+    if not is_in_training(state):
+        yield
+        return
+    kept, history, stops = state.read(["metrics"]), model.history, model.stop_training
+    kept = {name: [private_copy(value) for value in group] for name, group in kept.items()}
+    try:
+        yield
+    finally:
+        state.commit(kept)
+        model.history, model.stop_training = history, stops
+
+
 def _no_epoch(who: str, initial_epoch: int, epochs: int) -> str:
     return message(
         who,
@@ -480,14 +501,11 @@ def train_on_batch(
     stretch = stretch_of(source.batch(slice(None)), 0, who)
     programs = training_programs(model, trainer)
     state, logs = programs.state, []
-    # From a callback of a fit it is a step of its own: its metrics are not that epoch's.
-    is_within = any(v.hold is not None for v in state.groups["metrics"])
-    with state.held(who, lambda: None), WholeSteps() as whole:
-        kept = state.read(["metrics"] if is_within else [])
+    with _apart(model, state), state.held(who, lambda: None), WholeSteps() as whole:
         model.reset_metrics()
 
         def put(result: Any) -> None:
-            state.commit({**result[0], **kept})
+            state.commit(result[0])
             logs.append(result[1])
 
         arguments = (stretch.arrays, stretch.order, np.int32(0), np.int32(1))

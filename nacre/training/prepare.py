@@ -26,6 +26,7 @@ from nacre.core.errors import (
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
 from nacre.core.indices import check_width
 from nacre.core.memory import CPU_BUDGET_BYTES
+from nacre.core.program import settings_key
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tables import in_other_order
@@ -36,6 +37,7 @@ from nacre.data.sources import ArraySource, Batch, narrow_batch
 from nacre.training import checks
 from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
+from nacre.training.model_programs import programs_of
 from nacre.training.weights import check_weights, class_weights_for, with_class_weights
 
 Source = ArraySource | BatchSource
@@ -336,7 +338,20 @@ def batch_specs(source: Source, batch_size: int) -> Any:
 
 
 def predictions_spec(model: Any, x: Any, training: bool) -> Any:
-    """Shapes and dtypes of the predictions; builds the model; raises on inputs that do not fit."""
+    """Shapes and dtypes of the predictions; builds the model; raises on inputs that do not fit.
+
+    What was found is kept with the model's programs: nothing is traced for it at every call.
+    """
+    shapes = [None if leaf is None else (leaf.shape, leaf.dtype) for leaf in tree.flatten(x)]
+    if not model.built:
+        return _predictions_spec(model, x, training)
+    structure = repr(tree.map_structure(lambda leaf: None if leaf is None else 0, x))
+    asked = (tuple(shapes), structure, training, settings_key())
+    key = ("spec", model._inventory().token, asked)
+    return programs_of(model).get(key, lambda: _predictions_spec(model, x, training))
+
+
+def _predictions_spec(model: Any, x: Any, training: bool) -> Any:
     graph = getattr(model, "_graph", None)
     if graph is not None and type(model).call is _base_call(model):
         _check_graph_inputs(model, x)

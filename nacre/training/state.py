@@ -26,4 +26,9 @@ def training_state(model: Any, optimizer: Any, metrics: list[Any]) -> State:
     )
 
 
-__all__ = ["CHANGING", "State", "Updates", "Values", "training_state"]
+def is_in_training(state: State) -> bool:
+    """Whether a training with these metrics is under way, so that a callback of it is asking."""
+    return any(variable.hold is not None for variable in state.groups["metrics"])
+
+
+__all__ = ["CHANGING", "State", "Updates", "Values", "is_in_training", "training_state"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -198,15 +198,8 @@ CHANGES: dict[Callable[[nacre.Model], None], tuple[str, ...]] = {
     set_metric_attribute: WITH_LOSS,
     set_optimizer_attribute: TRAINING,
 }
-stale = pytest.mark.xfail(raises=AssertionError, strict=True, reason="the first program runs on")
-SEEN_TODAY = (change_weights, set_optimizer_attribute)
 CELLS = [
-    pytest.param(
-        change,
-        program,
-        id=f"{change.__name__}-{program}",
-        marks=[] if change in SEEN_TODAY else [stale],
-    )
+    pytest.param(change, program, id=f"{change.__name__}-{program}")
     for change, programs in CHANGES.items()
     for program in programs
 ]
@@ -216,6 +209,7 @@ CELLS = [
 def test_a_change_reaches_the_next_run(change: Callable[[nacre.Model], None], program: str) -> None:
     model, eager = used(program), fresh(program, eager=True)
     before = answer(program, model)
+    assert_same(before, answer(program, eager))  # metrics are bound to outputs at the first run
     try:
         change(model)
         change(eager)
@@ -235,13 +229,6 @@ def test_another_shape_gets_a_program_of_its_own(program: str) -> None:
 
 
 # --- something goes on around a run ---------------------------------------------------------------
-
-
-def all_but(*wrong: str, of: Iterable[str] = PROGRAMS, always: bool = True) -> Any:
-    """Each program; `wrong` are those that fail today, for all the metrics of a model are one."""
-    shared = pytest.mark.xfail(strict=always, reason="runs of a model share their metrics")
-    rows = [pytest.param(name, marks=[shared] if name in wrong else []) for name in of]
-    return pytest.mark.parametrize("program", rows)
 
 
 class AtBatches(callbacks.Callback):
@@ -273,7 +260,7 @@ def eager_answer(program: str) -> list[np.ndarray]:
     return numbers(program, fresh(program, eager=True, learning_rate=0.0))
 
 
-@all_but("fit")
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_run_inside_a_training_neither_sees_nor_spoils_it(program: str) -> None:
     model, train = around(program)
     alone = train()
@@ -283,7 +270,7 @@ def test_a_run_inside_a_training_neither_sees_nor_spoils_it(program: str) -> Non
         assert_same(result, eager_answer(program))
 
 
-@all_but("evaluate", "test_on_batch")
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_run_in_another_thread_neither_sees_nor_spoils_a_training(program: str) -> None:
     model, train = around(program)
     alone = train()
@@ -305,7 +292,7 @@ def test_a_run_in_another_thread_neither_sees_nor_spoils_a_training(program: str
             assert_same(result, eager_answer(program))
 
 
-@all_but("evaluate", "test_on_batch", of=[p for p in PROGRAMS if p not in TRAINING], always=False)
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if p not in TRAINING])
 def test_runs_in_several_threads_give_what_each_gives_alone(program: str) -> None:
     model, several = used(program), [data(3, 2) for _ in range(4)]
     alone = [answer(program, model, given) for given in several]
