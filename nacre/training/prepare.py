@@ -359,7 +359,11 @@ def _predictions_spec(model: Any, x: Any, training: bool) -> Any:
 
     def forward(leaves: list[Any]) -> Any:
         inputs = tree.pack_sequence_as(x, leaves)
-        with scope.StatelessScope(), scope.entered_call(scope.CallContext(model, training)):
+        with (
+            scope.running_program(scope.ProgramRun(is_traced=True)),
+            scope.StatelessScope(),
+            scope.entered_call(scope.CallContext(model, training)),
+        ):
             return model(inputs, training=training)
 
     result = jax.eval_shape(forward, tree.flatten(x))
