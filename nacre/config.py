@@ -12,7 +12,6 @@ from nacre.core.config import floatx as floatx
 from nacre.core.config import image_data_format as image_data_format
 from nacre.core.config import is_flash_attention_enabled as is_flash_attention_enabled
 from nacre.core.config import is_interactive_logging_enabled as is_interactive_logging_enabled
-from nacre.core.config import is_nnx_enabled as is_nnx_enabled
 from nacre.core.config import is_traceback_filtering_enabled as is_traceback_filtering_enabled
 from nacre.core.config import set_backend as set_backend
 from nacre.core.config import set_epsilon as set_epsilon
@@ -45,6 +44,11 @@ __all__ = [
     "set_floatx",
     "set_image_data_format",
 ]
+
+
+def is_nnx_enabled() -> bool:
+    """False: variables are nacre's own, not Flax NNX's."""
+    return False
 
 
 def __dir__() -> list[str]:

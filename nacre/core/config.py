@@ -134,11 +134,6 @@ def set_backend(backend: str) -> None:
         )
 
 
-def is_nnx_enabled() -> bool:
-    """False: variables are nacre's own, not Flax NNX's."""
-    return False
-
-
 def is_flash_attention_enabled() -> bool | None:
     """Whether attention asks for the fused kernel by itself; None when nobody decided."""
     setting = _settings["flash_attention"]

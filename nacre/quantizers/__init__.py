@@ -12,6 +12,8 @@ from typing import Any
 
 from nacre.core.errors import message, unknown_name
 from nacre.core.registry import deserialize_keras_object, plain_config
+from nacre.quantizers.calibrated import AWQConfig as AWQConfig
+from nacre.quantizers.calibrated import GPTQConfig as GPTQConfig
 from nacre.quantizers.float8 import compute_float8_amax_history as compute_float8_amax_history
 from nacre.quantizers.float8 import compute_float8_scale as compute_float8_scale
 from nacre.quantizers.float8 import quantize_and_dequantize as quantize_and_dequantize
@@ -24,9 +26,7 @@ from nacre.quantizers.rounding import (
     abs_max_quantize_grouped_with_zero_point as abs_max_quantize_grouped_with_zero_point,
 )
 from nacre.quantizers.rounding import fake_quant_with_min_max_vars as fake_quant_with_min_max_vars
-from nacre.quantizers.settings import AWQConfig as AWQConfig
 from nacre.quantizers.settings import Float8QuantizationConfig as Float8QuantizationConfig
-from nacre.quantizers.settings import GPTQConfig as GPTQConfig
 from nacre.quantizers.settings import Int4QuantizationConfig as Int4QuantizationConfig
 from nacre.quantizers.settings import Int8QuantizationConfig as Int8QuantizationConfig
 from nacre.quantizers.settings import QuantizationConfig as QuantizationConfig

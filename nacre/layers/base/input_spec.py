@@ -81,7 +81,7 @@ def plain_sizes(shape: Any) -> tuple[int | None, ...]:
     return tuple(n if isinstance(n, int) else None for n in shape)
 
 
-def check_inputs(spec: Any, inputs: Any, who: str, was_built: bool = True) -> None:
+def check_inputs(spec: Any, inputs: Any, who: str) -> None:
     """Raise ShapeError when `inputs` break a layer's specs.
 
     Args:
