@@ -7,7 +7,9 @@ is, with its traceback, so that it can be found.
 
 from __future__ import annotations
 
+import dis
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -25,6 +27,12 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARIES = ("numpy", "h5py", "ml_dtypes", "opt_einsum", "scipy")
 # Nothing that is given to nacre raises one of these; an attribute is another matter, see below.
 _BUGS = (AttributeError, NameError, AssertionError)
+# What a line raises that meets something it is not made for.
+_FALLS = (TypeError, ValueError, LookupError, ArithmeticError)
+_MISCALLED = re.compile(
+    r"positional argument|unexpected keyword|keyword-only argument|multiple val"
+)
+_RAISING = frozenset(dis.opmap[name] for name in ("RAISE_VARARGS", "RERAISE"))
 
 
 def is_internal(filename: str) -> bool:
@@ -65,6 +73,24 @@ def is_own_bug(error: BaseException) -> bool:
         callers = [owner for owner in map(origin_of_frame, _files(error.__traceback__)) if owner]
         return [owner for owner in callers if owner != "library"][-1:] == ["nacre"]
     return raised_by == "nacre"
+
+
+def is_unforeseen(error: BaseException) -> bool:
+    """Whether a line of nacre's fell over something, rather than raise an error.
+
+    It may be a bug, or an argument that nothing checked: either way its place tells most. A call
+    of the user's code with arguments it does not take is the user's to mend.
+    """
+    if not isinstance(error, _FALLS) or isinstance(error, NacreError) or origin(error) != "nacre":
+        return False
+    if isinstance(error, TypeError) and _MISCALLED.search(str(error)):
+        return False
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None:
+        return False
+    return last.tb_frame.f_code.co_code[last.tb_lasti] not in _RAISING
 
 
 def is_own_bug_whatever_was_read(error: BaseException) -> bool:
@@ -121,5 +147,5 @@ def _library_folders() -> tuple[str, ...]:
 
 __all__ = [
     "Origin", "is_asked_by_user", "is_internal", "is_own_bug", "is_own_bug_whatever_was_read",
-    "origin", "origin_of_frame", "passed_users_code",
+    "is_unforeseen", "origin", "origin_of_frame", "passed_users_code",
 ]  # fmt: skip

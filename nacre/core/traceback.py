@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from nacre.core.config import is_traceback_filtering_enabled
 from nacre.core.forks import PROCESS, refuse_after_fork
-from nacre.core.origins import is_asked_by_user, is_internal, is_own_bug
+from nacre.core.origins import is_asked_by_user, is_internal, is_own_bug, is_unforeseen
 from nacre.core.traced_values import explained
 
 P = ParamSpec("P")
@@ -53,7 +53,7 @@ def _entrance(function: Callable[P, R], computes: bool) -> Callable[P, R]:
                 refuse_after_fork(f"{type(args[0]).__name__}.{function.__name__}()")
             return function(*args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
-            if not is_traceback_filtering_enabled() or is_own_bug(error):
+            if not is_traceback_filtering_enabled() or is_own_bug(error) or is_unforeseen(error):
                 raise
             by_user = is_asked_by_user(error.__traceback__)
             # Without `from`, which would hide the error this one came up while handling.

@@ -21,7 +21,6 @@ from nacre.core.config import is_traceback_filtering_enabled
 from nacre.core.errors import ArgumentError, DTypeError, NacreError, PositionError, ShapeError
 from nacre.core.errors import message as told
 from nacre.core.origins import is_own_bug, origin
-from nacre.core.variable import Variable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -175,7 +174,7 @@ def _class_for(error: Exception, text: str) -> type[NacreError]:
 
 def _shown(value: Any) -> str:
     """An argument in plain Python: of a tensor its dtype and shape, of a long list the start."""
-    if isinstance(value, Variable) or (hasattr(value, "shape") and hasattr(value, "dtype")):
+    if isinstance(getattr(value, "shape", None), tuple) and hasattr(value, "dtype"):
         shape = ", ".join(str(size) for size in value.shape)
         return f"{value.dtype}({shape})"
     if isinstance(value, list | tuple) and any(hasattr(item, "shape") for item in value):

@@ -67,6 +67,13 @@ _OF_UFUNCS: dict[str, Callable[..., Any]] = {
 }
 
 
+# np.sum is numpy.add.reduce.
+_OF_REDUCTIONS = {
+    "add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all",
+    "logical_or": "any",
+}  # fmt: skip
+
+
 def _array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """NumPy's functions of single numbers, such as np.log, as the ops of their names.
 
@@ -78,14 +85,17 @@ def _array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any
         return operation(*inputs)
     asked = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     given = f" with {', '.join(kwargs)}" if kwargs else ""
+    name = ufunc.__name__ if operation is not None and method == "__call__" else None
+    if method == "reduce":
+        name = _OF_REDUCTIONS.get(ufunc.__name__)
     tensor = next(x for x in (*inputs, self) if isinstance(x, KerasTensor))
     raise ArgumentError(
         message(
             f"Symbolic tensor '{tensor.name}' of shape {tensor.shape}",
             "it has no values yet, so NumPy cannot compute with it",
             asked + given,
-            f"Use nacre.ops.{ufunc.__name__}(x)."
-            if operation is not None
+            f"Use nacre.ops.{name}(x)."
+            if name is not None
             else "Use functions of nacre.ops, or put the code into the call() of a layer.",
         )
     )

@@ -108,6 +108,36 @@ def test_what_nacres_own_lines_choke_on_is_told_with_what_they_said() -> None:
     assert caught.value.__cause__ is not None
 
 
+def test_a_line_of_nacres_that_falls_over_something_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nacre.layers.base.arguments._fill_masks", None)
+    with pytest.raises(TypeError, match="not callable") as caught:
+        layers.Dense(3)(np.ones((5, 7, 2), "float32"))
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].name == "prepare"
+
+
+def test_a_call_that_does_not_fit_a_users_function_is_shown_with_the_users_lines_alone() -> None:
+    class Takes(layers.Layer):
+        def call(self, x: Any, y: Any) -> Any:
+            return x + y
+
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'y'") as caught:
+        Takes()(X)
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert sum(Path(frame.filename).is_relative_to(PACKAGE) for frame in frames) <= 1
+
+
+def test_a_layer_called_on_an_object_that_is_no_tensor_says_so() -> None:
+    with pytest.raises(NacreError, match="must be called on a tensor.*object object"):
+        layers.Dense(3)(object())
+
+
+def test_a_reduction_of_numpys_is_told_the_op_of_its_name() -> None:
+    with pytest.raises(NacreError, match=r"Use nacre\.ops\.sum\(x\)"):
+        np.sum(nacre.Input((3,)))
+
+
 def test_an_error_inside_an_object_of_the_users_stays_as_it_is() -> None:
     class Mine:
         def __array__(self, *args: Any, **kwargs: Any) -> Any:

@@ -92,10 +92,14 @@ def refuse_nothing(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if signature.first in signature.defaults:
         return
     given = signature.named(args, kwargs).get(signature.first)
-    is_empty = not layer._takes_empty_lists and tree.flatten(given) == []
+    leaves = tree.flatten(given)
+    is_empty = not layer._takes_empty_lists and not leaves
+    is_an_object = any(
+        leaf is not None and not isinstance(leaf, int | float | complex) for leaf in leaves
+    )
     if callable(given) and not hasattr(given, "shape"):
         raise ArgumentError(_called_on_a_function(layer, signature.first, given))
-    if given is None or isinstance(given, str) or is_empty:
+    if given is None or isinstance(given, str) or is_empty or is_an_object:
         raise ArgumentError(
             message(
                 layer._who(),
