@@ -48,6 +48,16 @@ def _missing_attribute(error: BaseException) -> str | None:
     return None
 
 
+def _kind(error: BaseException) -> tuple[str, str] | None:
+    names = [base.__name__ for base in type(error).__mro__ if base.__module__.startswith("jax")]
+    return next((_KINDS[name] for name in names if name in _KINDS), None)
+
+
+def asks_for_a_value(error: BaseException) -> bool:
+    """Whether an error is one of JAX's about the value of a traced tensor."""
+    return _kind(error) is not None
+
+
 def explained(
     error: BaseException, kept: TracebackType | None, by_user: bool = True
 ) -> TracedValueError | None:
@@ -60,8 +70,7 @@ def explained(
             a bug of nacre's, and stays one.
     """
     attribute = _missing_attribute(error) if by_user else None
-    names = [base.__name__ for base in type(error).__mro__ if base.__module__.startswith("jax")]
-    found = next((_KINDS[name] for name in names if name in _KINDS), None)
+    found = _kind(error)
     if attribute is not None:
         found = (f"`.{attribute}` of a tensor", "Use functions of nacre.ops throughout")
     if found is None or kept is None:
@@ -85,4 +94,4 @@ def explained(
     )
 
 
-__all__ = ["explained"]
+__all__ = ["asks_for_a_value", "explained"]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -20,10 +21,10 @@ X = np.ones((4, 3), "float32")
 PACKAGE = Path(nacre.__file__).parent
 
 
-def bug(kind: type[Exception]) -> Any:
+def bug(kind: type[Exception], line: str = "raise kind('a bug')") -> Any:
     """A function that fails as if its line stood in a file of nacre's."""
     names: dict[str, Any] = {"kind": kind}
-    source = "def broken(*args, **kwargs):\n    raise kind('a bug')\n"
+    source = f"def broken(*args, **kwargs):\n    {line}\n"
     exec(compile(source, str(PACKAGE / "core" / "names.py"), "exec"), names)
     return names["broken"]
 
@@ -115,6 +116,18 @@ def test_a_line_of_nacres_that_falls_over_something_is_shown(
     with pytest.raises(TypeError, match="not callable") as caught:
         layers.Dense(3)(np.ones((5, 7, 2), "float32"))
     assert traceback.extract_tb(caught.value.__traceback__)[-1].name == "prepare"
+
+
+def test_a_traced_value_that_nacre_itself_asks_for_is_not_laid_to_the_users_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asks = bug(Exception, "return float(args[1].sum())")
+    monkeypatch.setattr("nacre.layers.regularization.dropout.Dropout.call", asks)
+    built = nacre.Sequential([layers.Dropout(0.5)])
+    built.compile("sgd", "mse")
+    with pytest.raises(jax.errors.ConcretizationTypeError) as caught:
+        built.fit(X, X, verbose=0)
+    assert any(f.name == "broken" for f in traceback.extract_tb(caught.value.__traceback__))
 
 
 def test_a_call_that_does_not_fit_a_users_function_is_shown_with_the_users_lines_alone() -> None:
