@@ -55,22 +55,21 @@ class CSVLogger(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
-        if self._writer is None:
-            self._start(logs)
+        writer = self._writer or self._start(logs)
         row = {"epoch": epoch, **{name: _cell(logs.get(name)) for name in self._names}}
-        self._writer.writerow(row)
+        writer.writerow(row)
         self._file.flush()
 
-    def _start(self, logs: dict[str, Any]) -> None:
+    def _start(self, logs: dict[str, Any]) -> Any:
         self._names = sorted(logs)
         if not any(name.startswith("val_") for name in self._names):
             self._names += [f"val_{name}" for name in self._names if name != "learning_rate"]
         columns = ["epoch", *self._names]
-        self._writer = csv.DictWriter(
-            self._file, columns, delimiter=self.separator, lineterminator="\n"
-        )
+        writer = csv.DictWriter(self._file, columns, delimiter=self.separator, lineterminator="\n")
         if not self._has_header:
-            self._writer.writeheader()
+            writer.writeheader()
+        self._writer = writer
+        return writer
 
     def on_train_end(self, logs: Logs = None) -> None:
         if self._file is not None:

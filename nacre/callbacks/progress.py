@@ -202,7 +202,9 @@ def _notebook_cell() -> int | None:
     """The number of the cell that a Jupyter kernel runs, found without importing anything."""
     ipython = loaded("IPython") if loaded("ipykernel") else None
     shell = ipython.get_ipython() if ipython is not None else None
-    return shell.execution_count if getattr(shell, "kernel", None) is not None else None
+    return (
+        None if getattr(shell, "kernel", None) is None else getattr(shell, "execution_count", None)
+    )
 
 
 class Stage:
@@ -349,7 +351,8 @@ class ProgbarLogger(Callback):
             stage.note(f"validating, step {step}")
             return
         needs_logs = display.is_live and step != stage.total
-        stage.update(step, (logs() if callable(logs) else logs) if needs_logs else None)
+        shown: Any = (logs() if callable(logs) else logs) if needs_logs else None
+        stage.update(step, shown)
 
     def clear(self) -> None:
         """Take the live line away, so that others can print."""
@@ -420,8 +423,9 @@ class ProgbarLogger(Callback):
         self._end({})
 
     def _begin(self, title: str) -> None:
-        if self._prepare() is not None:
-            self._stage = Stage(self._display, title, self._total)
+        display = self._prepare()
+        if display is not None:
+            self._stage = Stage(display, title, self._total)
 
     def _end(self, logs: Logs) -> None:
         if self._stage is not None:

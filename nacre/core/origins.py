@@ -60,7 +60,9 @@ def origin(error: BaseException) -> Origin:
 
     An error without a traceback was raised by nobody yet, and counts as a library's.
     """
-    found = [owner for owner in map(origin_of_frame, _files(error.__traceback__)) if owner]
+    found: list[Origin] = [
+        owner for owner in map(origin_of_frame, _files(error.__traceback__)) if owner
+    ]
     return found[-1] if found else "library"
 
 

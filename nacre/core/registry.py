@@ -252,7 +252,7 @@ def builtin(module: str | None, name: str, kind: Kind | None = None) -> Any:
 
 
 def _offered(space: Any, name: str | None, kind: Kind | None) -> Any:
-    if name not in getattr(space, "__all__", ()):
+    if name is None or name not in getattr(space, "__all__", ()):
         return None
     value = getattr(space, name, None)
     if isinstance(value, type):

@@ -152,7 +152,8 @@ def _example_sizes(text: str, axes: list[int]) -> tuple[dict[int, int], dict[int
         return dict.fromkeys(axes, limit // 2), dict.fromkeys(axes, limit)
     if _DIVIDED.search(text):
         factor = _common_multiple(int(n) for n in _NUMBER.findall(text))
-        return tuple({a: n * factor for a, n in sizes.items()} for sizes in (small, large))
+        small, large = ({a: n * factor for a, n in sizes.items()} for sizes in (small, large))
+        return small, large
     if _DIFFERENT.search(text) and "inconclusive" not in text:
         for group, number in _equal_sizes(text, axes):
             for sizes, example in ((small, _OTHERS[0]), (large, _OTHERS[1])):

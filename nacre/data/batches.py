@@ -37,4 +37,5 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
                 f"{len(parts)} parts",
             )
         )
-    return (*parts, None, None)[:3]
+    x, y, sample_weight = (*parts, None, None)[:3]
+    return x, y, sample_weight

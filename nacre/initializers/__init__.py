@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -113,6 +113,10 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return _LOOKUP.deserialize(config, custom_objects)
 
 
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: Any) -> Callable[..., Any]: ...
 def get(identifier: Any) -> Callable[..., Any] | None:
     """The initializer for a name, a config, an array, a class or a callable.
 

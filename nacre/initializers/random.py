@@ -7,7 +7,7 @@ takes a fresh one from Python's generator, which `nacre.utils.set_random_seed` f
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from nacre.core.registry import plain_config, register
 from nacre.initializers.initializer import Initializer, numpy_dtype, sizes_of
 
 
-def drawing_dtype(dtype: Any) -> str:
+def drawing_dtype(dtype: Any) -> Any:
     """The dtype numbers are drawn in before they are cast to the one asked for.
 
     Raises:
@@ -31,7 +31,7 @@ def drawing_dtype(dtype: Any) -> str:
     return "float64" if numpy_dtype(dtype) == np.float64 else "float32"
 
 
-def truncated_normal(generator: np.random.Generator, shape: Any, dtype: str) -> np.ndarray:
+def truncated_normal(generator: np.random.Generator, shape: Any, dtype: Any) -> np.ndarray:
     """Standard normal numbers; those beyond two deviations are drawn again.
 
     Example:
@@ -173,7 +173,8 @@ class RandomUniform(RandomInitializer):
         """Random numbers of `shape`; whole numbers when `dtype` is an integer type."""
         generator, shape = self.generator(), sizes_of(shape)
         if dtype is not None and not is_float(dtype):
-            return generator.integers(self.minval, self.maxval, shape).astype(numpy_dtype(dtype))
+            low, high = cast("int", self.minval), cast("int", self.maxval)
+            return generator.integers(low, high, shape).astype(numpy_dtype(dtype))
         numbers = generator.random(shape, dtype=drawing_dtype(dtype))
         return (self.minval + (self.maxval - self.minval) * numbers).astype(numpy_dtype(dtype))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from nacre.core.lookup import Lookup, named
 from nacre.core.registry import plain_config
@@ -161,6 +161,10 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     return _LOOKUP.deserialize(name, custom_objects)
 
 
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: Any) -> Callable[..., Any]: ...
 def get(identifier: Any) -> Callable[..., Any] | None:
     """The loss for a name, a config, a class or a callable; None for None.
 

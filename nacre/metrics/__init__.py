@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.lookup import Lookup, named
@@ -200,6 +200,10 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return _LOOKUP.deserialize(config, custom_objects)
 
 
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: Any) -> Callable[..., Any]: ...
 def get(identifier: Any) -> Callable[..., Any] | None:
     """The metric for a name, a config, a class or a callable; None for None.
 

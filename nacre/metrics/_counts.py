@@ -123,7 +123,7 @@ def count(
     y_true: Any,
     y_pred: Any,
     weights: Any,
-    thresholds: Sequence[float],
+    thresholds: Sequence[float] | np.ndarray,
     per_label: bool = False,
     label_weights: Any = None,
 ) -> Counts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -135,7 +135,9 @@ def _add_rows(
     inner = getattr(layer, "layers", None)
     if expand and inner and hasattr(layer, "_graph"):
         for one in inner:
-            _add_rows(rows, layer, one, indent + 1, connected, expand, show_trainable)
+            _add_rows(
+                rows, cast("Model", layer), one, indent + 1, connected, expand, show_trainable
+            )
 
 
 def _shape_text(layer: Layer) -> str:

@@ -416,9 +416,9 @@ def encode_box_to_deltas(
         [[0.0, 0.5, 0.0, 0.0]]
     """
     variance = _checked_coding("encode_box_to_deltas", "encoding_format", encoding_format, variance)
-    size = (None, None) if image_shape is None else image_shape[:2]
-    anchors = convert_format(anchors, anchor_format, encoding_format, *size)
-    boxes = convert_format(boxes, box_format, encoding_format, *size)
+    height, width = (None, None) if image_shape is None else image_shape[:2]
+    anchors = convert_format(anchors, anchor_format, encoding_format, height, width)
+    boxes = convert_format(boxes, box_format, encoding_format, height, width)
     moves = (boxes[..., :2] - anchors[..., :2]) / anchors[..., 2:]
     return jnp.concatenate([moves, jnp.log(boxes[..., 2:] / anchors[..., 2:])], -1) / variance
 
@@ -452,12 +452,12 @@ def decode_deltas_to_boxes(
             for level, deltas in boxes_delta.items()
         }
     factors = _checked_coding("decode_deltas_to_boxes", "encoded_format", encoded_format, variance)
-    size = (None, None) if image_shape is None else image_shape[:2]
-    anchors = convert_format(anchors, anchor_format, encoded_format, *size)
+    height, width = (None, None) if image_shape is None else image_shape[:2]
+    anchors = convert_format(anchors, anchor_format, encoded_format, height, width)
     deltas = jnp.asarray(boxes_delta).astype("float32") * factors
     centers = deltas[..., :2] * anchors[..., 2:] + anchors[..., :2]
     boxes = jnp.concatenate([centers, jnp.exp(deltas[..., 2:]) * anchors[..., 2:]], -1)
-    return convert_format(boxes, encoded_format, box_format, *size)
+    return convert_format(boxes, encoded_format, box_format, height, width)
 
 
 def _checked_coding(who: str, argument: str, name: Any, variance: Any) -> jax.Array:

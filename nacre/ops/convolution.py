@@ -22,7 +22,7 @@ from nacre.ops._arrays import Tensor, array, floating, to_pair
 from nacre.ops._define import Family, info_of, whole
 from nacre.ops.kernels import convolution as kernels
 from nacre.ops.kernels import pooling
-from nacre.ops.kernels.placement import current_placement
+from nacre.ops.kernels.placement import Placement, current_placement
 
 op = Family("nn", masks=masks.PLACES_CHANGE)
 
@@ -77,7 +77,7 @@ def _conv(
     data_format: str,
     dilation_rate: tuple[int, ...],
     groups: int,
-    placement: str,
+    placement: Placement,
 ) -> jax.Array:
     x = _last(array(inputs), data_format)
     outputs = _convolve(x, array(kernel), strides, padding, dilation_rate, groups, placement)
@@ -91,7 +91,7 @@ def _convolve(
     padding: Any,
     dilation: tuple[int, ...],
     groups: int,
-    placement: str,
+    placement: Placement,
 ) -> jax.Array:
     if not jnp.issubdtype(x.dtype, jnp.inexact):
         return _integer_convolve(x, kernel, strides, padding, dilation, groups)
@@ -172,7 +172,7 @@ def _depthwise_conv(
     padding: Any,
     data_format: str,
     dilation_rate: tuple[int, ...],
-    placement: str,
+    placement: Placement,
 ) -> jax.Array:
     x, kernel = _last(array(inputs), data_format), array(kernel)
     channels, multiplier = kernel.shape[-2:]
@@ -239,7 +239,7 @@ def _conv_transpose(
     output_padding: tuple[int, ...] | None,
     data_format: str,
     dilation_rate: tuple[int, ...],
-    placement: str,
+    placement: Placement,
 ) -> jax.Array:
     outputs = kernels.transposed_convolution(
         _last(array(inputs), data_format),
@@ -312,7 +312,7 @@ def _max_pool(
     strides: tuple[int, ...],
     padding: str,
     data_format: str,
-    placement: str,
+    placement: Placement,
 ) -> jax.Array:
     x = _last(array(inputs), data_format)
     outputs = pooling.max_pool(
@@ -342,7 +342,7 @@ def _average_pool(
     strides: tuple[int, ...],
     padding: str,
     data_format: str,
-    placement: str,
+    placement: Placement,
 ) -> jax.Array:
     x = _last(floating(inputs), data_format)
     outputs = pooling.average_pool(

@@ -109,15 +109,14 @@ def resize(
 
 def _cropped(x: jax.Array, axis: int, height: int, width: int, _: float) -> jax.Array:
     """The middle part with the proportions height : width."""
-    window = crop_window(*x.shape[axis : axis + 2], height, width)
-    top, left, new_rows, new_columns = window
+    top, left, new_rows, new_columns = crop_window(x.shape[axis], x.shape[axis + 1], height, width)
     x = lax.slice_in_dim(x, top, top + new_rows, axis=axis)
     return lax.slice_in_dim(x, left, left + new_columns, axis=axis + 1)
 
 
 def _padded(x: jax.Array, axis: int, height: int, width: int, fill_value: float) -> jax.Array:
     """Margins added on the short side, to the proportions height : width."""
-    top, left, _, _ = pad_window(*x.shape[axis : axis + 2], height, width)
+    top, left, _, _ = pad_window(x.shape[axis], x.shape[axis + 1], height, width)
     pads = [(0, 0)] * x.ndim
     pads[axis], pads[axis + 1] = (-top, -top), (-left, -left)
     return jnp.pad(x, pads, constant_values=jnp.asarray(fill_value, x.dtype))

@@ -16,7 +16,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -197,7 +197,7 @@ def quantiles(use: Use) -> Way:
     """A reduction; several quantiles come as a new first axis."""
     if np.ndim(_plain(use.arguments["q"])) > 0:
         raise Ends("the quantiles come before the steps")
-    return reduction(use)
+    return cast("Way", reduction(use))
 
 
 def flipping(axis: int) -> Rule:

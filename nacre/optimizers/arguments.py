@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
@@ -48,7 +48,8 @@ def learning_rate_of(optimizer: Any, learning_rate: Any, old: OldOptimizerKeywor
                 "Leave decay out: the schedule already changes the rate.",
             )
         )
-    return InverseTimeDecay(float(learning_rate), decay_steps=1, decay_rate=float(decay))
+    rate = float(cast("float", decay))
+    return InverseTimeDecay(float(learning_rate), decay_steps=1, decay_rate=rate)
 
 
 def refuse_negative_rate(who: str, rate: Any) -> None:

@@ -91,7 +91,7 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if isinstance(identifier, str):
-        found = _class_named(identifier) or get_registered_object(identifier)
+        found: Any = _class_named(identifier) or get_registered_object(identifier)
         if found is None or found is Optimizer:
             raise unknown_name("optimizer", "the name", identifier, set(BUILT_IN) - {"optimizer"})
         if found.__name__ in _NEED_ARGUMENTS:
@@ -100,7 +100,8 @@ def get(identifier: Any) -> Any:
             raise ArgumentError(message("optimizers.get", rule, repr(identifier), fix))
         return found()
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        return identifier()
+        made: type[Any] = identifier  # a class of a user's own may need no arguments
+        return made()
     raise ArgumentError(
         message(
             "optimizers.get",

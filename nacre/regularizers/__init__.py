@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from nacre.core.lookup import Lookup, named
 from nacre.core.registry import plain_config
@@ -60,6 +60,10 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return _LOOKUP.deserialize(config, custom_objects)
 
 
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: Any) -> Callable[..., Any]: ...
 def get(identifier: Any) -> Callable[..., Any] | None:
     """The regularizer for a name, a config, a class or a callable; None for None.
 

@@ -88,7 +88,7 @@ def from_keras1(config: Any) -> Any:
     if "class_name" not in config or "config" not in config:
         return {key: from_keras1(value) for key, value in config.items()}
     old, inner = config["class_name"], from_keras1(config["config"])
-    name = _CLASSES.get(old, old)
+    name: Any = _CLASSES.get(old, old)
     if old == "Merge":
         mode = inner.get("mode", "sum")
         name = _MERGES.get(mode, mode)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -209,7 +209,7 @@ def _checked_table(class_weight: Any, who: str) -> dict[int, float]:
                     who, f"{rule}; weights are numbers from 0", f"{weight!r} for class {key}"
                 )
             )  # fmt: skip
-        table[int(key)] = float(weight)
+        table[int(cast("int", key))] = float(weight)
     return table
 
 

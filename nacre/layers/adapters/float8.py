@@ -117,7 +117,8 @@ class Float8(Adapter):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The layer's outputs."""
         layer, dtype = self.layer, self.layer.compute_dtype
-        values = {name: [v.value for v in pair] for name, pair in self.meta.items()}
+        # (scale, history) of each
+        values = {name: (pair[0].value, pair[1].value) for name, pair in self.meta.items()}
         x = rounded_values(inputs.astype(dtype), *values["inputs"], FORWARD)
         kernel = rounded_values(layer.kernel.value.astype(dtype), *values["kernel"], FORWARD)
         outputs = jnp.einsum(self.use.equation, x, kernel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -108,8 +108,27 @@ class ProductUse:
         return jnp.expand_dims(scale, missing)
 
 
+class ProductLabels(Protocol):
+    """What `integer_product` asks of a way to use a kernel."""
+
+    equation: str
+    elided: str
+
+    def axes_summed(self, ndim: int) -> tuple[int, ...]:
+        """The axes of the inputs that are summed over."""
+        ...
+
+    def beside_outputs(self, scale: Any) -> Any:
+        """The scale of the inputs beside the outputs."""
+        ...
+
+    def scale_for_kernel(self, scale: Any) -> Any:
+        """The scale beside the outputs, as it stands beside the kernel."""
+        ...
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def integer_product(use: ProductUse, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
+def integer_product(use: ProductLabels, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
     """Inputs rounded to 8 bits times 8-bit numbers, summed in 32-bit ints.
 
     Args:
@@ -134,11 +153,11 @@ def integer_product(use: ProductUse, quantizer: Any, x: Any, numbers: Any, scale
     return wide.astype(x.dtype)
 
 
-def _forward(use: ProductUse, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
+def _forward(use: ProductLabels, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
     return integer_product(use, quantizer, x, numbers, scale), (x, numbers, scale)
 
 
-def _backward(use: ProductUse, quantizer: Any, kept: Any, gradient: Any) -> Any:
+def _backward(use: ProductLabels, quantizer: Any, kept: Any, gradient: Any) -> Any:
     x, numbers, scale = kept
     kernel = (numbers.astype("float32") / use.scale_for_kernel(scale)).astype(x.dtype)
     _, pull = jax.vjp(lambda inputs: jnp.einsum(use.equation, inputs, kernel), x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from nacre import ops
 from nacre.core.axes import axis_numbers
@@ -145,8 +145,8 @@ class MultiHeadAttention(ProjectedAttention):
         if value is None:
             return None
         values = tuple(value) if isinstance(value, list | tuple) else (value,)
-        sizes = tuple(as_whole(v) for v in values)
-        if not sizes or None in sizes:
+        sizes = tuple(size for v in values if (size := as_whole(v)) is not None)
+        if not sizes or len(sizes) < len(values):
             raise ArgumentError(
                 message(self._who(), f"{name} must be an int or a tuple of ints", repr(value))
             )
@@ -244,13 +244,14 @@ class MultiHeadAttention(ProjectedAttention):
         return_attention_scores: bool,
     ) -> tuple[Any, Any]:
         """As `_attend`, for other axes than (1,) or more of them."""
-        score, combine = axis_equations(query.ndim, self.attention_axes)
+        axes = cast("tuple[int, ...]", self.attention_axes)
+        score, combine = axis_equations(query.ndim, axes)
         scores = ops.einsum(score, query * (1 / math.sqrt(self.key_dim)), key)
-        num_axes = len(self.attention_axes)
+        num_axes = len(axes)
         mask = mask_over_axes(
             self._who(),
             (query.shape[:-2], value.shape[:-2]),
-            self.attention_axes,
+            axes,
             masks,
             use_causal_mask,
             self.sliding_window,

@@ -87,7 +87,7 @@ def with_first_cleared(
 def refuse_nothing(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Raise for a built-in layer that is called on no tensor where it needs one."""
     signature = calling.signature_of(type(layer).call)
-    if not is_builtin(type(layer)) or signature.first is None or layer._takes_strings:
+    if not is_builtin(type(layer)) or not signature.first or layer._takes_strings:
         return
     if signature.first in signature.defaults:
         return

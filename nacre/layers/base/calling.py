@@ -36,7 +36,7 @@ class CallSignature:
         keyword = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
         self.all_names = frozenset(self.names + keyword)
         self.has_kwargs = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-        self.first = self.names[0] if self.names else None
+        self.first = self.names[0] if self.names else ""
         self.takes_training = "training" in self.all_names
         self.takes_mask = "mask" in self.all_names
         self.defaults = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jax
 
@@ -18,6 +18,9 @@ from nacre.layers.base import arguments, calling
 from nacre.layers.base.building import Buildable
 from nacre.layers.base.input_spec import check_inputs
 from nacre.layers.base.masking import MaskPassing, masks_of, pairs_of_masks
+
+if TYPE_CHECKING:
+    from nacre.layers.base.layer import Layer
 
 
 class Describable(Buildable, MaskPassing):
@@ -60,7 +63,7 @@ class Describable(Buildable, MaskPassing):
 
     def _call_symbolic(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = kwargs
-        args, kwargs, tensors, _ = arguments.prepare(self, args, kwargs)
+        args, kwargs, tensors, _ = arguments.prepare(cast("Layer", self), args, kwargs)
         first = next(iter(tensors.values()), None)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None
         with name_scope(self.name):
@@ -69,7 +72,7 @@ class Describable(Buildable, MaskPassing):
         try:
             outputs = self.compute_output_spec(*args, **kwargs)
         except Exception as error:
-            arguments.explain(self, error, tensors)
+            arguments.explain(cast("Layer", self), error, tensors)
             raise
         Node(self, args, _as_given(given, kwargs, tensors), outputs)
         previous = masks_of(first) if first is not None else None

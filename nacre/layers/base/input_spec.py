@@ -123,8 +123,8 @@ def keep_steps(tensor: Any) -> str:
     layer = getattr(history, "operation", None)
     if getattr(layer, "return_sequences", None) is not False:
         return ""
-    kind = type(layer).__name__
-    return f"Pass return_sequences=True to {kind} '{layer.name}', so that it gives every step."
+    kind, name = type(layer).__name__, getattr(layer, "name", "")
+    return f"Pass return_sequences=True to {kind} '{name}', so that it gives every step."
 
 
 def _other_rank(wanted: int, shape: tuple[int | None, ...], tensor: Any, kind: str) -> str:

@@ -166,6 +166,8 @@ def _is_own_design(cls: type) -> bool:
 def _forget_carried(outputs: Any) -> None:
     """Take masks that came through ops off some outputs."""
     context = scope.call_context()
-    for output in tree.flatten(outputs) if context is not None and context.carried else ():
+    if context is None or not context.carried:
+        return
+    for output in tree.flatten(outputs):
         if context.carried.pop(id(output), None) is output and calling.is_tensor(output):
             scope.set_mask(output, None)

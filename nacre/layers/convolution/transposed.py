@@ -60,13 +60,13 @@ class TransposedConvolution(SlidingLayer):
         self.output_padding = None
         if output_padding is not None:
             self.output_padding = per_axis(self, "output_padding", output_padding, lowest=0)
-            self._check_output_padding()
+            self._check_output_padding(self.output_padding)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
 
-    def _check_output_padding(self) -> None:
-        pairs = zip(self.output_padding, self.strides, strict=True)
+    def _check_output_padding(self, output_padding: tuple[int, ...]) -> None:
+        pairs = zip(output_padding, self.strides, strict=True)
         if any(extra >= stride for extra, stride in pairs):
             raise ArgumentError(
                 message(

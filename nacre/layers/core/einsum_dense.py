@@ -124,7 +124,9 @@ def _input_spec(parts: Parts, kernel: tuple[int, ...], ndim: int) -> InputSpec:
     """Axes that are summed with the kernel keep their sizes; `...` on the left may grow."""
     offset = len(parts.inputs) if parts.elided == "left" else 0  # axes counted from the right
     sizes = dict(zip(parts.kernel, kernel, strict=True))
-    axes = {i - offset: sizes[label] for i, label in enumerate(parts.inputs) if label in sizes}
+    axes: dict[int, int | None] = {
+        i - offset: sizes[label] for i, label in enumerate(parts.inputs) if label in sizes
+    }
     if offset:
         return InputSpec(min_ndim=offset, axes=axes)
     return InputSpec(ndim=ndim, axes=axes)

@@ -333,7 +333,7 @@ class UnitNormalization(Layer):
     def call(self, inputs: jax.Array) -> jax.Array:
         """The inputs, of length 1."""
         axes = counted_axes(self._who(), self.axis, len(inputs.shape))
-        return _unit_normalization(inputs, axis=axes).astype(self.compute_dtype)
+        return _unit_normalization(inputs, axis=tuple(axes)).astype(self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the inputs, unless it covers an axis that is normalized over."""

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -383,12 +383,13 @@ class Discretization(Layer):
 
     @classmethod
     @reads_config
-    def from_config(cls, config: dict[str, Any]) -> Discretization:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """The layer of a config; one that was adapted has both boundaries and their number."""
         found = config.get("bin_boundaries")
         if found is None or config.get("num_bins") is None:
             return cls(**config)
-        layer = cls(**{**config, "bin_boundaries": None})
+        arguments: dict[str, Any] = {**config, "bin_boundaries": None}
+        layer = cls(**arguments)
         layer.bin_boundaries = [float(boundary) for boundary in found]
         return layer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import jax
 import jax.numpy as jnp
@@ -22,12 +22,13 @@ from nacre.ops.boxes import clip_to_image_size, convert_format
 _PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
 
 
-def factor_range(layer: Layer, name: str, factor: Any, low: float, high: float) -> tuple:
+def factor_range(layer: Layer, name: str, factor: Any, low: float, high: float) -> tuple[Any, ...]:
     """(lowest, highest) from one number (both ways as far as `low` allows) or two."""
     if isinstance(factor, list | tuple):
         pair = tuple(factor) if len(factor) == 2 else (None,)
     else:
-        pair = (max(-abs(factor), low), abs(factor)) if isinstance(factor, Real) else (None,)
+        size: Any = abs(factor) if isinstance(factor, Real) else None
+        pair = (None,) if size is None else (max(-size, low), size)
     if (
         not all(isinstance(number, Real) for number in pair)
         or not low <= pair[0] <= pair[1] <= high
@@ -160,7 +161,7 @@ class ImageLayer(Layer):
         """
         if not self._moves_pixels or transformation is None:
             return bounding_boxes
-        name = self.bounding_box_format
+        name = cast("str", self.bounding_box_format)  # checked with the boxes
         height, width = self._size_of_shape(transformation["input_shape"])
         edges = convert_format(bounding_boxes["boxes"], name, "xyxy", height, width)
         moved, size = self._moved_boxes(edges, transformation, (height, width))
@@ -182,7 +183,7 @@ class ImageLayer(Layer):
 
     def _spatial_axes(self, data: Any) -> tuple[int, int]:
         """The axes of rows and columns."""
-        ndim = np.ndim(data) if data is None else len(data.shape)
+        ndim = 0 if data is None else len(data.shape)
         if ndim not in (3, 4):
             raise ShapeError(
                 message(

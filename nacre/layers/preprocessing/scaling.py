@@ -144,9 +144,10 @@ class Normalization(Layer):
         self._adapted = mean is not None
 
     def _check_given(self, mean: Any, variance: Any) -> None:
-        if mean is None and variance is None:
+        given = [value for value in (mean, variance) if value is not None]
+        if not given:
             return
-        is_right = _are_numbers(mean) and _are_numbers(variance)
+        is_right = len(given) == 2 and all(map(_are_numbers, given))
         if not is_right or np.shape(mean) != np.shape(variance) or np.min(variance) < 0:
             raise ArgumentError(
                 message(

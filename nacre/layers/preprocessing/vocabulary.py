@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import jax
 import jax.numpy as jnp
@@ -377,9 +377,10 @@ class IndexLookup(Layer):
             return jnp.asarray(indices, "int32")
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
         dtype = "float32" if self.output_mode == "tf_idf" else "int32"
-        refuse_large_dense(self, indices.shape, self._depth, mode, dtype)
+        depth = cast("int", self._depth)  # there is a vocabulary, or the indices would not be
+        refuse_large_dense(self, indices.shape, depth, mode, dtype)
         make = encode if is_tracer(indices) else encode_on_host
-        vectors = make(indices, self._depth, mode, dtype)
+        vectors = make(indices, depth, mode, dtype)
         return jnp.asarray(vectors * self._weights() if self.output_mode == "tf_idf" else vectors)
 
     def _weights(self) -> np.ndarray:

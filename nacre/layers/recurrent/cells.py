@@ -93,7 +93,8 @@ class SimpleRNNCell(RecurrentCell):
 
     def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
         """One step: the new state, as output and as state."""
-        x, h = self.dropped(sequence, *self.states_for(sequence, states), training)
+        (state,) = self.states_for(sequence, states)
+        x, h = self.dropped(sequence, state, training)
         projected = ops.matmul(x, self.kernel)
         if self.bias is not None:
             projected = projected + self.bias

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import jax
 import jax.numpy as jnp
@@ -299,7 +299,7 @@ class RNN(Layer):
         return self.get_initial_state(jax.tree.leaves(sequences)[0].shape[0])
 
     def _check_batch(self, batch: Any) -> None:
-        expected = self._states.flat[0].shape[0]
+        expected = cast("_States", self._states).flat[0].shape[0]
         if isinstance(batch, int) and batch != expected:
             raise ShapeError(
                 message(

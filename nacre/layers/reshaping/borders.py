@@ -35,7 +35,8 @@ def _pairs(who: str, name: str, value: Any, rank: int) -> Pairs:
                 repr(value),
             )
         )
-    return tuple((int(a), int(b)) for a, b in items)
+    pairs: Any = items
+    return tuple((int(a), int(b)) for a, b in pairs)
 
 
 def _is_ordered(value: Any) -> bool:

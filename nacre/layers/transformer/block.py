@@ -62,8 +62,7 @@ class SequenceAttention(ProjectedAttention):
         state = decoding_state()
         project = lambda: (self._key_dense(value), self._value_dense(value))
         # Keys of an encoder stay as they are from token to token.
-        is_fixed = state is not None and not use_causal_mask
-        keys, values = state.fixed(project) if is_fixed else project()
+        keys, values = project() if state is None or use_causal_mask else state.fixed(project)
         if self.use_rotary:
             positions = first_position(0) + jnp.arange(query.shape[1])
             queries, keys = (rotated(x, positions, _MAX_WAVELENGTH) for x in (queries, keys))

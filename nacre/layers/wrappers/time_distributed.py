@@ -65,7 +65,7 @@ class TimeDistributed(Wrapper):
             )
             inputs = without_absent(inputs, mask)
         takes_mask = signature_of(type(self.layer).call).takes_mask
-        if takes_mask and getattr(mask, "ndim", 0) > 2:
+        if takes_mask and mask is not None and mask.ndim > 2:
             sizes = mask.shape[2:]
             merged_mask = jnp.broadcast_to(mask, (batch, steps, *sizes))
             merged_mask = merged_mask.reshape((batch * steps, *sizes))
@@ -125,7 +125,9 @@ class TimeDistributed(Wrapper):
         if self.layer.supports_masking or self._makes_own_masks():
             inner = self.layer.compute_mask(merge(inputs), merge(mask) if covers_more else None)
         if inner is None or isinstance(inner, list | tuple):
-            return jnp.any(mask, axis=tuple(range(2, mask.ndim))) if covers_more else mask
+            if mask is None or not covers_more:
+                return mask
+            return jnp.any(mask, axis=tuple(range(2, mask.ndim)))
         inner = jnp.reshape(inner, (*inputs.shape[:2], *inner.shape[1:]))
         if mask is None or covers_more:
             return inner

@@ -110,7 +110,9 @@ def _run_forward(scale, causal, always, query, key, value, mask):
 
 
 def _run_backward(scale, causal, always, kept, d_outputs):
-    return *_gradients(scale, causal, *kept, d_outputs), None
+    mask, query, key, value, outputs, norms = kept
+    slopes = _gradients(scale, causal, mask, query, key, value, outputs, norms, d_outputs)
+    return *slopes, None
 
 
 def _run_tangent(scale, causal, always, kept, tangents):

@@ -63,6 +63,6 @@ def shape_numbers(geometry: Geometry, batch: int, channels: int, filters: int) -
 def _three(values: Sequence[int], fill: int) -> tuple[int, int, int]:
     """Put one to three axes on three: the first is cut in pieces, the last lies side by side."""
     if len(values) == 3:
-        return tuple(values)
+        return values[0], values[1], values[2]
     first, last = values if len(values) == 2 else (*values, fill)
     return first, fill, last
