@@ -295,9 +295,7 @@ class Layer(Describable, LossHolder):
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 if calling.is_tensor(output):
-                    # A mean over the batch, as in Keras: the penalty must not grow with it.
-                    rows = output.shape[0] if output.ndim else 1
-                    self.add_loss(self.activity_regularizer(output) / (rows or 1))
+                    self._add_activity_loss(output)
         return outputs
 
     def _index_limit(self) -> int | None:
