@@ -9,10 +9,12 @@ What cannot be seen is documented: changes inside NumPy arrays and other objects
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nacre.core import scope
@@ -64,14 +66,18 @@ class Versioned:
 
     __slots__ = ("__dict__", "__weakref__", "_set_in_trace")
 
+    _is_part = True  # what is walked to find variables
+
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in bookkeeping(type(self)) and vars(self).get(name, _MISSING) is not value:
-            self._note(name)
+        if name not in bookkeeping(type(self)):
+            before = vars(self).get(name, _MISSING)
+            if before is not value:
+                self._note(name, before, value)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if name not in bookkeeping(type(self)):
-            self._note(name)
+            self._note(name, vars(self).get(name), None)
         object.__delattr__(self, name)
 
     def _structure(self) -> tuple[Any, ...]:
@@ -82,8 +88,8 @@ class Versioned:
         """Objects it holds that are no attributes."""
         return ()
 
-    def _note(self, name: str) -> None:
-        if scope.is_tracing_program():
+    def _note(self, name: str, before: Any, value: Any) -> None:
+        if scope.is_tracing_program() and not (holds_parts(before) or holds_parts(value)):
             self._names_set_in_trace().add(name)
         else:
             self._names_set_in_trace().discard(name)
@@ -118,6 +124,30 @@ def reachable(roots: Iterable[Versioned]) -> list[Versioned]:
     return list(found.values())
 
 
+def holds_parts(value: Any) -> bool:
+    """Whether a value is, or holds in lists and dicts, what variables are found in."""
+    if isinstance(value, list | tuple):
+        return any(map(holds_parts, value))
+    if isinstance(value, Mapping):
+        return any(map(holds_parts, value.values()))
+    return getattr(value, "_is_part", False) is True
+
+
+@contextlib.contextmanager
+def tracing() -> Iterator[None]:
+    """What traced code appends to a list, or puts into a dict, is part of what was traced.
+
+    Else a layer that keeps its activations in a list would make a new program at every step.
+    """
+    settled = [snapshot for snapshot in list(_snapshots) if snapshot.lists_are_same()]
+    yield
+    for snapshot in settled:
+        snapshot.accept_lists()
+
+
+_snapshots: weakref.WeakSet[Snapshot] = weakref.WeakSet()
+
+
 class Snapshot:
     """The attributes of some objects as they are now, to find out later whether they changed.
 
@@ -140,6 +170,7 @@ class Snapshot:
 
     def __init__(self, objects: Iterable[Versioned]) -> None:
         self.objects = list(objects)
+        _snapshots.add(self)
         self._version = version()
         self._watched: list[tuple[Any, Any]] = []
         self._structures: list[tuple[Any, ...]] = []
@@ -165,9 +196,17 @@ class Snapshot:
 
     def is_current(self) -> bool:
         """Whether nothing was noted to change since, and no list or dict did."""
-        if self._version != version():
-            return False
+        return self._version == version() and self.lists_are_same()
+
+    def lists_are_same(self) -> bool:
+        """Whether no list or dict changed in place."""
         return all(same(now, then) for now, then in self._watched)
+
+    def accept_lists(self) -> None:
+        """Take lists and dicts as they are now for what was noted."""
+        if not self.lists_are_same():
+            self._structures, self._watched = [], []
+            self._attributes = [self._noted(o) for o in self.objects]
 
     def still_holds(self) -> bool:
         """Whether the attributes are the same ones still, whatever changed elsewhere."""
@@ -239,4 +278,14 @@ def same(now: Any, then: Any) -> bool:
     return now == then or (now != now and then != then)
 
 
-__all__ = ["Contents", "Snapshot", "Versioned", "note_change", "reachable", "same", "version"]
+__all__ = [
+    "Contents",
+    "Snapshot",
+    "Versioned",
+    "holds_parts",
+    "note_change",
+    "reachable",
+    "same",
+    "tracing",
+    "version",
+]
