@@ -67,6 +67,16 @@ class Versioned:
     __slots__ = ("__dict__", "__weakref__", "_set_in_trace")
 
     _is_part = True  # what is walked to find variables
+    # Attributes that only what is compiled for a training depends on, which asks for them itself.
+    _apart: frozenset[str] = frozenset()
+
+    def _noted(self) -> dict[str, Any]:
+        """The attributes that programs depend on."""
+        skipped = self._apart | getattr(self, "_set_in_trace", frozenset())
+        present = vars(self)
+        if skipped.isdisjoint(present):
+            return present
+        return {name: value for name, value in present.items() if name not in skipped}
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in bookkeeping(type(self)):
@@ -111,7 +121,7 @@ def reachable(roots: Iterable[Versioned]) -> list[Versioned]:
         if isinstance(value, Versioned):
             if id(value) not in found:
                 found[id(value)] = value
-                visit(list(vars(value).values()))
+                visit([v for name, v in vars(value).items() if name not in value._apart])
                 visit(value._held())
         elif isinstance(value, list | tuple):
             for item in value:
@@ -177,8 +187,7 @@ class Snapshot:
         self._attributes = [self._noted(o) for o in self.objects]
 
     def _noted(self, owner: Versioned) -> dict[str, Any]:
-        skipped = getattr(owner, "_set_in_trace", ())
-        noted = {k: self._kept(v) for k, v in vars(owner).items() if k not in skipped}
+        noted = {name: self._kept(value) for name, value in owner._noted().items()}
         self._structures.append(owner._structure())
         return noted
 
@@ -215,13 +224,13 @@ class Snapshot:
         for owner, noted, structure in rows:
             if not same(owner._structure(), structure):
                 return False
+            present = owner._noted()
             skipped = getattr(owner, "_set_in_trace", ())
-            present = vars(owner)
-            if sum(name not in skipped for name in present) != sum(n not in skipped for n in noted):
+            then = {k: v for k, v in noted.items() if k not in skipped} if skipped else noted
+            if len(present) != len(then):
                 return False
-            for name, then in noted.items():
-                if name not in skipped and not same(present.get(name, _MISSING), then):
-                    return False
+            if not all(same(present.get(name, _MISSING), value) for name, value in then.items()):
+                return False
         self._version = now
         return True
 

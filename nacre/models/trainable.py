@@ -34,6 +34,8 @@ class OldCompileKeywords(TypedDict, total=False):
 class Trainable(Layer):
     """A layer that can be trained as a whole: what `Model` has over `Layer` for that."""
 
+    _apart = frozenset(("loss", "optimizer"))
+
     __slots__ = ("_trainer", "_training_lock", "compiled", "history", "stop_training")
 
     _trainer: CompiledTraining | None

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 @contextmanager
 def watched(layer: Layer) -> Iterator[None]:
     """Warn, once a layer, when its `call` draws numbers of the host while a program is traced."""
-    if not scope.is_tracing_program() or layer._warned_random or layer._inventory().is_own:
+    if not scope.is_tracing_program() or layer._inventory().is_own:
         yield
+        return
+    if layer._warned_random:
+        yield
+        _warned[0] += 1  # what it draws is not drawn by the layers around it
         return
     before, own_before, warned_before = _states(layer), seeds_drawn(), _warned[0]
     yield
@@ -53,7 +57,7 @@ def watched(layer: Layer) -> Iterator[None]:
 
 
 _PYTHON = "Python's random"
-_warned = [0]  # how many warnings there were
+_warned = [0]  # how often a layer was called that draws such numbers
 
 
 def _states(layer: Layer) -> dict[str, Any]:
