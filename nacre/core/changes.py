@@ -214,8 +214,11 @@ class Snapshot:
     def accept_lists(self) -> None:
         """Take lists and dicts as they are now for what was noted."""
         if not self.lists_are_same():
-            self._structures, self._watched = [], []
-            self._attributes = [self._noted(o) for o in self.objects]
+            self._note_anew()
+
+    def _note_anew(self) -> None:
+        self._structures, self._watched = [], []
+        self._attributes = [self._noted(o) for o in self.objects]
 
     def still_holds(self) -> bool:
         """Whether the attributes are the same ones still, whatever changed elsewhere."""
@@ -232,6 +235,8 @@ class Snapshot:
             if not all(same(present.get(name, _MISSING), value) for name, value in then.items()):
                 return False
         self._version = now
+        if self._watched:  # an equal list may stand in the place of one that was watched
+            self._note_anew()
         return True
 
 

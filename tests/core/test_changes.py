@@ -12,7 +12,7 @@ from nacre.core.variable import Variable
 
 
 class Owner(changes.Versioned):
-    __slots__ = ("_noted",)
+    __slots__ = ("_memo",)
 
     def __init__(self, **attributes: Any) -> None:
         for name, value in attributes.items():
@@ -57,7 +57,7 @@ SAME = {
     "an equal list": lambda o: setattr(o, "items", [1, [2]]),
     "to and fro": lambda o: (setattr(o, "scale", 2.0), setattr(o, "scale", 1.0)),
     "a list that is as it was": lambda o: (o.items.append(1), o.items.pop()),
-    "bookkeeping": lambda o: setattr(o, "_noted", 5),
+    "bookkeeping": lambda o: setattr(o, "_memo", 5),
 }
 
 
@@ -69,6 +69,15 @@ def test_what_is_the_same_is_no_change(change: str) -> None:
     assert snapshot.is_current() or snapshot.still_holds()
 
 
+def test_a_list_in_the_place_of_an_equal_one_is_watched() -> None:
+    one = owner()
+    snapshot = changes.Snapshot([one])
+    one.items = [1, [2]]
+    assert snapshot.still_holds() and snapshot.is_current()
+    one.items.append(3)
+    assert not snapshot.is_current()
+
+
 def test_nan_is_the_same_as_nan() -> None:
     one = Owner(scale=float("nan"))
     snapshot = changes.Snapshot([one])
@@ -78,7 +87,7 @@ def test_nan_is_the_same_as_nan() -> None:
 
 def test_bookkeeping_raises_no_version() -> None:
     one, before = owner(), changes.version()
-    one._noted = 1
+    one._memo = 1
     assert changes.version() == before
 
 
