@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
+
 from nacre.callbacks.run_plan import RunPlan
+from nacre.core.errors import ArgumentError, message
 from nacre.core.keywords import any_arguments
 from nacre.core.terminal import show
 
@@ -68,6 +72,12 @@ class Callback:
         adds_logs: Names this callback adds to the logs when an epoch ends. Of one that overrides
             `on_epoch_end` or `on_test_end` and does not say so, nobody knows: what later callbacks
             watch is then looked for when the first epoch ends, not before the first step.
+        tolerates_nan: Whether training may go on when a loss is NaN or infinite: then
+            `on_non_finite_loss` is called in place of an error. None: where it is overridden.
+        remembers: Names of the attributes that hold what it remembers of a training; `state` and
+            `restore` go by them.
+        is_restored: True from `restore` until the training that goes on has begun. An
+            `on_train_begin` that starts afresh leaves that out then.
 
     Example:
         >>> class Names(Callback):
@@ -80,6 +90,9 @@ class Callback:
     params: Any = None  # a dict from the beginning of a run on
     model: Any = None
     adds_logs: tuple[str, ...] = ()
+    tolerates_nan: bool | None = None
+    remembers: tuple[str, ...] = ()
+    is_restored: bool = False
     _messages: list[str] | None = None
 
     def set_params(self, params: dict[str, Any]) -> None:
@@ -104,6 +117,43 @@ class Callback:
 
         Raise here for settings that cannot work, warn of settings that will do nothing.
         """
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers of a training, to go on from later: data JSON can hold, and arrays.
+
+        Taken when an epoch ends, after this callback was called, it belongs to that epoch's end.
+        The model, its optimizer and what callbacks wrote are not part of it.
+
+        Example:
+            >>> class Count(Callback):
+            ...     remembers = ("epochs",)
+            ...     epochs = 0
+            ...     def on_epoch_end(self, epoch, logs=None):
+            ...         self.epochs += 1
+            >>> first, second = Count(), Count()
+            >>> first.on_epoch_end(0)
+            >>> second.restore(first.state())
+            >>> second.epochs
+            1
+        """
+        return {name: _plain(getattr(self, name)) for name in self.remembers}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave: the training that begins next goes on from there.
+
+        Give `fit` the `initial_epoch` that follows, the model and the optimizer as they were.
+
+        Raises:
+            ArgumentError: It is not the state of such a callback.
+        """
+        if not isinstance(state, Mapping) or set(state) != set(self.remembers):
+            names = ", ".join(self.remembers) or "nothing"
+            got = ", ".join(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+            rule = f"a state must hold what such a callback remembers: {names}"
+            raise ArgumentError(message(f"{type(self).__name__}.restore", rule, got or "nothing"))
+        for name, value in state.items():
+            setattr(self, name, _plain(value))
+        self.is_restored = True
 
     def on_progress(self, step: int, logs: dict[str, Any]) -> None:
         """Called now and then during an epoch, at most ten times a second, with running logs."""
@@ -168,7 +218,8 @@ class Callback:
 
     @any_arguments
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Before training. Reset state here, so that one object serves many trainings."""
+        """Before training. Reset state here, unless `is_restored`, so that one object serves many
+        trainings."""
 
     @any_arguments
     def on_train_end(self, logs: Logs = None) -> None:
@@ -189,3 +240,16 @@ class Callback:
     @any_arguments
     def on_predict_end(self, logs: Logs = None) -> None:
         """After prediction."""
+
+
+def _plain(value: Any) -> Any:
+    """A copy that later epochs leave alone: numbers of NumPy and JAX as Python's, arrays as
+    NumPy's."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        array = np.array(value)
+        return array if array.ndim else array.item()
+    return value

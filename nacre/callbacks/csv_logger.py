@@ -30,6 +30,7 @@ class CSVLogger(Callback):
     """
 
     adds_logs = ()
+    remembers = ("_names", "_position")
 
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
@@ -45,9 +46,14 @@ class CSVLogger(Callback):
         self.append = append
         self._file: Any = None
         self._writer: Any = None
+        self._names: list[str] = []
+        self._position = 0  # bytes of the file that are complete rows
 
     def on_train_begin(self, logs: Logs = None) -> None:
         path = Path(self.filename)
+        if self.is_restored and self._position:
+            self._go_on_in(path)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         self._has_header = self.append and path.exists() and path.stat().st_size > 0
         self._file = path.open("a" if self.append else "w", encoding="utf-8", newline="")
@@ -59,13 +65,35 @@ class CSVLogger(Callback):
         row = {"epoch": epoch, **{name: _cell(logs.get(name)) for name in self._names}}
         writer.writerow(row)
         self._file.flush()
+        self._position = self._file.tell()
+
+    def _go_on_in(self, path: Path) -> None:
+        """Open the file where the restored state left it; later rows are written anew."""
+        size = path.stat().st_size if path.exists() else 0
+        if size < self._position:
+            raise ArgumentError(
+                message(
+                    "CSVLogger",
+                    f"the file must hold the {self._position} bytes that it had in the state that "
+                    "was restored",
+                    f"{path} of {size} bytes",
+                    "Put the file back, or use a new CSVLogger without restore().",
+                )
+            )
+        self._file = path.open("r+", encoding="utf-8", newline="")
+        self._file.seek(self._position)
+        self._file.truncate()
+        self._writer = self._new_writer()
+
+    def _new_writer(self) -> Any:
+        columns = ["epoch", *self._names]
+        return csv.DictWriter(self._file, columns, delimiter=self.separator, lineterminator="\n")
 
     def _start(self, logs: dict[str, Any]) -> Any:
         self._names = sorted(logs)
         if not any(name.startswith("val_") for name in self._names):
             self._names += [f"val_{name}" for name in self._names if name != "learning_rate"]
-        columns = ["epoch", *self._names]
-        writer = csv.DictWriter(self._file, columns, delimiter=self.separator, lineterminator="\n")
+        writer = self._new_writer()
         if not self._has_header:
             writer.writeheader()
         self._writer = writer

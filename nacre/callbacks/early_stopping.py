@@ -39,6 +39,13 @@ class EarlyStopping(MonitorCallback):
     """
 
     adds_logs = ()
+    remembers = (
+        *MonitorCallback.remembers,
+        "wait",
+        "stopped_epoch",
+        "best_epoch",
+        "best_weights",
+    )
 
     def __init__(
         self,
@@ -82,7 +89,8 @@ class EarlyStopping(MonitorCallback):
         self.best_weights: list[Any] | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self._reset()
+        if not self.is_restored:
+            self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         current = self.value(logs, epoch)

@@ -27,14 +27,16 @@ class History(Callback):
     """
 
     adds_logs = ()
+    remembers = ("history", "epoch")
 
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self.epoch = []
-        self.history = {}
+        if not self.is_restored:
+            self.epoch = []
+            self.history = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.epoch.append(epoch)

@@ -51,6 +51,7 @@ class ModelCheckpoint(MonitorCallback):
     """
 
     adds_logs = ()
+    remembers = (*MonitorCallback.remembers, "_epoch", "_batches", "_last_batch")
 
     def __init__(
         self,
@@ -179,12 +180,13 @@ class ModelCheckpoint(MonitorCallback):
     def set_model(self, model: Any) -> None:
         """Receive the model. `best` is kept for a model that trains on, or going on would overwrite
         a better file; for another model, as in the next fold, it starts anew."""
-        if self.model is not None and self.model is not model:
+        if self.model is not None and self.model is not model and not self.is_restored:
             self.best = self.initial_value_threshold
         super().set_model(model)
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self._batches, self._last_batch = 0, -1
+        if not self.is_restored:
+            self._batches, self._last_batch = 0, -1
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch, self._last_batch = epoch, -1

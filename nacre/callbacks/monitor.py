@@ -31,6 +31,8 @@ class MonitorCallback(Callback):
         min_delta: A change smaller than this is no improvement.
     """
 
+    remembers = ("best", "_was_seen")
+
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0) -> None:
         who = type(self).__name__
         if not isinstance(monitor, str):
@@ -60,7 +62,8 @@ class MonitorCallback(Callback):
         Raises:
             MonitorError: With the name that was probably meant, or the argument to pass.
         """
-        self._plan, self._was_seen = plan, False
+        self._plan = plan
+        self._was_seen = self._was_seen and self.is_restored
         known = self._watched_logs(plan)
         log = known.get(self.monitor)
         if log is None and not self._may_come(plan, self.monitor):

@@ -44,6 +44,7 @@ class ReduceLROnPlateau(MonitorCallback):
     """
 
     adds_logs = ("learning_rate",)
+    remembers = (*MonitorCallback.remembers, "wait", "cooldown_counter")
 
     def __init__(
         self,
@@ -101,7 +102,8 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self._reset()
+        if not self.is_restored:
+            self._reset()
 
     def in_cooldown(self) -> bool:
         """Whether epochs are not counted at the moment."""

@@ -188,6 +188,8 @@ class CallbackList:
             except BaseException as reason:
                 self._end(self.callbacks[:index], "on_train_end", {}, reason)
                 raise
+            if isinstance(callback, Callback):
+                callback.is_restored = False
 
     def on_train_end(self, logs: Logs = None, *, reason: BaseException | None = None) -> None:
         """After training: every callback gets its turn, even when one of them fails.
@@ -203,7 +205,7 @@ class CallbackList:
         self._flush()
         for callback in self.callbacks:
             if isinstance(callback, Callback):
-                callback._messages = None
+                callback._messages, callback.is_restored = None, False
 
     def end_early(self, hook: str, reason: BaseException) -> None:
         """Call `on_test_end` or `on_predict_end` of a run that an error or Ctrl-C ended.
@@ -297,10 +299,11 @@ class CallbackList:
             self._call("on_predict_batch_end", batch, logs or {})
 
 
-def handles_non_finite_loss(callback: Any) -> bool:
+def tolerates_nan(callback: Any) -> bool:
     """Whether this callback decides what happens when a loss is not finite."""
-    if not isinstance(callback, Callback):
-        return False
+    said = getattr(callback, "tolerates_nan", None)
+    if said is not None or not isinstance(callback, Callback):
+        return bool(said)
     hook = callback.on_non_finite_loss
     return getattr(hook, "__func__", None) is not Callback.on_non_finite_loss
 

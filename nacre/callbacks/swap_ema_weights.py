@@ -28,6 +28,7 @@ class SwapEMAWeights(Callback):
     """
 
     adds_logs = ()
+    remembers = ("_trained",)
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
         self.swap_on_epoch = swap_on_epoch
@@ -66,7 +67,8 @@ class SwapEMAWeights(Callback):
         self._trained = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self._trained = None
+        if not self.is_restored:
+            self._trained = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._show_trained()

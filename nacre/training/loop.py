@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.callbacks.runner import CallbackList, handles_non_finite_loss
+from nacre.callbacks.runner import CallbackList, tolerates_nan
 from nacre.core.errors import message
 from nacre.core.random import draw_seed
 from nacre.core.terminal import show
@@ -438,7 +438,7 @@ class TrainRun:
             step = found.step
             self.values = {**values, **found.values}
         self._last_good.forget()
-        handlers = [c for c in self.runner.callbacks if handles_non_finite_loss(c)]
+        handlers = [c for c in self.runner.callbacks if tolerates_nan(c)]
         if not handlers:
             self.sync()
             in_data = self.source.non_finite() if isinstance(self.source, ArraySource) else ""
@@ -446,7 +446,8 @@ class TrainRun:
             raise not_finite(self.who, found, self._epoch, step, in_data, cause)
         self.sync()
         for callback in handlers:
-            callback.on_non_finite_loss(step, {"loss": float("nan")})
+            if hasattr(callback, "on_non_finite_loss"):
+                callback.on_non_finite_loss(step, {"loss": float("nan")})
 
 
 @contextmanager

@@ -279,4 +279,4 @@ def _masked(scores: Any, value_mask: Any, is_causal: bool) -> Any:
         return scores
     # Finite, and within float16: a row without any allowed place is then a plain mean.
     large = 65504.0 if scores.dtype == jnp.float16 else 1e9
-    return scores - large * ops.cast(ops.logical_not(allowed), scores.dtype)
+    return ops.where(allowed, scores, jnp.asarray(-large, scores.dtype))
