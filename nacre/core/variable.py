@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import jax
 import jax.numpy as jnp
@@ -188,7 +188,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         if not self._waits(initializer, shape, dtype):
             self._value: Any = self._first_value(initializer, shape, dtype)
             self._dtype = standardize_dtype(self._value.dtype)
-            self._shape = tuple(int(n) for n in self._value.shape)
+            self._shape: tuple[int, ...] = tuple(int(n) for n in self._value.shape)
 
     # While a file is opened a large first value waits until somebody asks for it: mostly nobody
     # does, as the weights of the file take its place, and a file that has none asks for no memory.
@@ -205,7 +205,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         fixed = initializer.fixed()
         if fixed is None:
             return False
-        self._first, self._shape, self._dtype = fixed, sizes, name
+        self._first, self._shape, self._dtype = fixed, cast("tuple[int, ...]", sizes), name
         return True
 
     if not TYPE_CHECKING:  # a checker would take any name for an attribute

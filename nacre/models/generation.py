@@ -219,7 +219,7 @@ def _program(model: Any, settings: Settings) -> Callable[..., Any]:
     def run(tokens: Any, lengths: Any, key: Any, encoder_inputs: Any) -> Any:
         if settings.num_beams > 1 and encoder_inputs is not None:
             encoder_inputs = _repeated(encoder_inputs, settings.num_beams)
-        encoded = None
+        encoded: Any = None
         if split is not None:
             encoded = split.encode(model, encoder_inputs)
 

@@ -83,12 +83,19 @@ def _without_copies(structure: Any) -> Any:
     )
 
 
+def graph_of(model: Model) -> Graph:
+    """The graph of a model that has one."""
+    graph = model._graph
+    assert graph is not None
+    return graph
+
+
 def input_names(model: Model) -> list[str]:
     """The names inputs are matched by, in flat order."""
     structure = model._nested_inputs
     if isinstance(structure, dict):
         return ["/".join(map(str, path)) for path, _ in tree.flatten_with_path(structure)]
-    return [entry.name for entry in model._graph.entries]
+    return [entry.name for entry in graph_of(model).entries]
 
 
 def output_names(model: Model) -> list[str]:
@@ -106,14 +113,13 @@ def output_names(model: Model) -> list[str]:
 
 def standardize_inputs(model: Model, inputs: Any) -> list[Any]:
     """What the user passed, as a flat list in the graph's order, checked, cast, rank-adjusted."""
-    expected = model._graph.inputs
+    graph = graph_of(model)
+    expected = graph.inputs
     who = model._who()
     given = _match(model, inputs, who)
     values = []
     names = input_names(model)
-    for tensor, value, name, entry in zip(
-        expected, given, names, model._graph.entries, strict=True
-    ):
+    for tensor, value, name, entry in zip(expected, given, names, graph.entries, strict=True):
         if value is None:
             if not entry.optional:
                 raise ShapeError(message(who, f"input '{name}' must be given", "None"))
@@ -174,7 +180,7 @@ def inputs_for(model: Model, x: Any) -> list[list[KerasTensor]]:
     if given is None:
         return [[] for _ in leaves]
     found: dict[int, list[KerasTensor]] = {}
-    for tensor, leaf in zip(model._graph.inputs, given, strict=True):
+    for tensor, leaf in zip(graph_of(model).inputs, given, strict=True):
         found.setdefault(id(leaf), []).append(tensor)
     return [found.get(id(leaf), []) for leaf in leaves]
 
@@ -188,14 +194,14 @@ def matched(model: Model, x: Any) -> list[Any] | None:
 
 
 def _match(model: Model, inputs: Any, who: str) -> list[Any]:
-    structure, count = model._nested_inputs, len(model._graph.inputs)
+    structure, count = model._nested_inputs, len(graph_of(model).inputs)
     names = input_names(model)
     paths = [path for path, _ in tree.flatten_with_path(structure)]
     if any(len(path) > 1 for path in paths):
         return [_leaf(structure, inputs, path, who) for path in paths]
     if isinstance(inputs, dict):
         missing = [n for n in names if n not in inputs]
-        optional = {n for n, e in zip(names, model._graph.entries, strict=True) if e.optional}
+        optional = {n for n, e in zip(names, graph_of(model).entries, strict=True) if e.optional}
         extra = [n for n in inputs if n not in names]
         # Columns nobody asked for are left out; beside an optional input it may be a wrong name.
         missing = [n for n in missing if n not in optional or any(nearest(e, [n]) for e in extra)]
@@ -404,4 +410,4 @@ def run_graph(model: Model, inputs: Any, training: Any = None, mask: Any = None)
             if one is not None:
                 values[i] = without_absent(values[i], one)
                 scope.set_mask(values[i], one)
-    return model._graph.run(values, add_loss=model.add_loss)
+    return graph_of(model).run(values, add_loss=model.add_loss)

@@ -488,7 +488,7 @@ class Model(Trainable):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Make the model a config describes."""
         if "input_layers" in config and "output_layers" in config and "layers" in config:
-            return doors.functional_from_config(cls, config, custom_objects)
+            return cast("Self", doors.functional_from_config(cls, config, custom_objects))
         return super().from_config(config)  # type: ignore[return-value]
 
     def get_build_config(self) -> dict[str, Any] | None:

@@ -219,7 +219,7 @@ class Sequential(Model):
                 batch_shape=shape, dtype=first.dtype, name=first.name, optional=first.optional
             )
 
-    def get_build_config(self) -> dict[str, Any]:
+    def get_build_config(self) -> dict[str, Any] | None:
         """The shape of the input, where it is known."""
         if self._graph is None:
             return super().get_build_config()

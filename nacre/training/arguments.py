@@ -6,7 +6,7 @@ Whole floats are whole numbers: `steps_per_epoch=np.ceil(len(x) / 32)` is one.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -14,9 +14,15 @@ from nacre.core import numbers
 from nacre.core.errors import ArgumentError, message
 
 
+@overload
+def whole_number(value: Any, name: str, who: str, default: int, least: int = 1) -> int: ...
+@overload
+def whole_number(
+    value: Any, name: str, who: str, default: None = None, least: int = 1
+) -> int | None: ...
 def whole_number(
     value: Any, name: str, who: str, default: int | None = None, least: int = 1
-) -> Any:
+) -> int | None:
     """An argument that must be a whole number from `least` (0 or 1) on, or None for its default.
 
     Raises:
@@ -54,7 +60,7 @@ def validation_epochs(value: Any, who: str) -> int | frozenset[int]:
     """
     if isinstance(value, list | tuple | set | frozenset | range | np.ndarray):
         return frozenset(
-            whole_number(epoch, "each epoch of validation_freq", who)
+            numbers.whole_number(who, "each epoch of validation_freq", epoch, 1)
             for epoch in (value.ravel() if isinstance(value, np.ndarray) else value)
         )
     found = numbers.as_whole(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 
@@ -167,7 +167,7 @@ class CompiledTraining:
         if isinstance(entry, Metric):
             return entry, entry.name
         if isinstance(entry, dict):
-            metric = metrics.get(entry)
+            metric = cast("Metric", metrics.get(entry))
             return metric, metric.name
         if isinstance(entry, str) and entry.lower() in _CHOSEN:
             if y is None:
@@ -412,7 +412,7 @@ def named_outputs(model: Any, y_pred: Any) -> tuple[list[str], list[Any]]:
     names = list(getattr(model, "output_names", ()) or ())
     if len(names) != len(leaves):
         names = ["output"] if len(leaves) == 1 else [f"output_{i + 1}" for i in range(len(leaves))]
-    return names, leaves
+    return list[str](names), leaves
 
 
 def _flat_predictions(y_pred: Any, names: list[str]) -> list[Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList
 from nacre.core.errors import DataError, message
 from nacre.core.scope import StatelessScope
+from nacre.core.tensors import Count, WholeNumber
 from nacre.core.variable import private_copy
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Stretch
@@ -31,10 +32,10 @@ def evaluate(
     x: Any,
     y: Any,
     *,
-    batch_size: int | None,
+    batch_size: WholeNumber | None,
     verbose: Any,
     sample_weight: Any,
-    steps: int | None,
+    steps: Count | None,
     callbacks: Any,
     return_dict: bool,
     **kwargs: Any,

@@ -8,7 +8,7 @@ stay on the device until somebody looks.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList, tolerates_nan
 from nacre.core.errors import message
 from nacre.core.random import draw_seed
+from nacre.core.tensors import Count, WholeNumber
 from nacre.core.terminal import show
 from nacre.core.variable import private_copy
 from nacre.core.warning import warn
@@ -47,19 +48,19 @@ def fit(
     x: Any,
     y: Any,
     *,
-    batch_size: int | None,
-    epochs: int,
+    batch_size: WholeNumber | None,
+    epochs: WholeNumber,
     verbose: Any,
     callbacks: Any,
     validation_split: float,
     validation_data: Any,
     shuffle: bool,
-    class_weight: dict[int, float] | None,
+    class_weight: Mapping[Any, Any] | None,
     sample_weight: Any,
-    initial_epoch: int,
-    steps_per_epoch: int | None,
-    validation_steps: int | None,
-    validation_batch_size: int | None,
+    initial_epoch: WholeNumber,
+    steps_per_epoch: Count | None,
+    validation_steps: Count | None,
+    validation_batch_size: WholeNumber | None,
     validation_freq: int | list[int],
     **kwargs: Any,
 ) -> Any:

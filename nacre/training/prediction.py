@@ -19,6 +19,7 @@ from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, ShapeError, message
 from nacre.core.program import CallProgram, settings_key
 from nacre.core.state import State
+from nacre.core.tensors import Count, WholeNumber
 from nacre.data.feed import Feed, RowFeed
 from nacre.data.feeds import feed_of
 from nacre.data.sources import standard_batch
@@ -35,9 +36,9 @@ def predict(
     model: Any,
     x: Any,
     *,
-    batch_size: int | None,
+    batch_size: WholeNumber | None,
     verbose: Any,
-    steps: int | None,
+    steps: Count | None,
     callbacks: Any,
     **kwargs: Any,
 ) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nacre.core import tree
 from nacre.core.names import current_path
@@ -13,6 +13,9 @@ from nacre.core.registry import is_builtin
 from nacre.core.shape_inference import infer
 from nacre.layers.base import adapting, calling
 from nacre.layers.base.weights import WeightHolder, own_scope
+
+if TYPE_CHECKING:
+    from nacre.layers.base.layer import Layer
 
 # One lock for all layers: two threads that build two layers sharing a third cannot wait for each
 # other. The same thread may take it again. A layer that is built is called without it.
@@ -42,7 +45,7 @@ class Buildable(WeightHolder):
         self.built = True
         if shape is None or is_own or all(part.built for part in self._flatten_layers(False)):
             return
-        infer(self, calling.tensors_for(shape, self.input_dtype))
+        infer(cast("Layer", self), calling.tensors_for(shape, self.input_dtype))
 
     def _ensure_built(self, named: dict[str, Any]) -> None:
         """Build for the arguments of a first call; wait where another thread is doing it."""

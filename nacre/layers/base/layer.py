@@ -10,7 +10,7 @@ in the file of its name.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast, overload
 
 import jax
 
@@ -246,19 +246,20 @@ class Layer(Describable, LossHolder):
             self.name = None  # raises the message about super().__init__()
         if any_symbolic(args, kwargs):
             return self._call_symbolic(args, kwargs)
-        if scope.call_context() is None:
+        context = scope.call_context()
+        if context is None:
             training = kwargs.get("training")
             if scope.get_stateless_scope() is None:
                 self._clear_losses()
             with scope.entered_call(scope.CallContext(self, training)):
                 return self._call_arrays(args, kwargs)
-        recorder = scope.call_context().recorder
+        recorder = context.recorder
         if recorder is not None:
             return recorder.layer_called(self, args, kwargs)
         return self._call_arrays(args, kwargs)
 
     def _call_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        context = scope.call_context()
+        context = cast("scope.CallContext", scope.call_context())  # `__call__` entered one
         was_built = self._built
         args, kwargs, tensors, training = arguments.prepare(self, args, kwargs)
         if not tensors:

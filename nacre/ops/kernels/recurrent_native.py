@@ -176,7 +176,10 @@ def _call(handler: str, shapes: list[tuple[int, ...]], arguments: list[Any], **a
 
 def _gradients(kind, cell, kept, d_outputs, d_states):
     """Gradients of the first states, the projected inputs and the weights."""
-    return _all_gradients(kind, cell, kept[3], *kept[:3], *kept[4:], d_outputs, d_states)
+    x, states, weights, mask, history, cells, saved = kept
+    return _all_gradients(
+        kind, cell, mask, x, states, weights, history, cells, saved, d_outputs, d_states
+    )
 
 
 @derived_by_hand(nondiff_argnums=(0, 1))
