@@ -112,6 +112,7 @@ class ResidentFeed(RowFeed):
 class StreamedFeed(RowFeed):
     """Rows that are sent in chunks; the next chunk is made and sent while one is used."""
 
+    batches_a_chunk: int | None = None  # as many as the rows' size allows where it is not set
     _running: Prefetched[tuple[Place, Stretch]] | None = None
 
     def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
@@ -122,7 +123,7 @@ class StreamedFeed(RowFeed):
     def _chunks(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
         size, (full, rest) = self.batch_size, divmod(self.source.num_rows, self.batch_size)
         most = max(1, min(full, self.steps))
-        steps_a_chunk = min(self.source.batches_per_chunk(size), most)
+        steps_a_chunk = self.batches_a_chunk or min(self.source.batches_per_chunk(size), most)
         for number, start, stop, step in self._spans(begin, first_step):
             order = self._order(number)
             for first in range(start, min(stop, full), steps_a_chunk):

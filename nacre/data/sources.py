@@ -125,7 +125,8 @@ class ArraySource:
         source.labels = [_label(path, x) for path, _ in paths]
         return source
 
-    def _cut(self, rows: slice) -> ArraySource:
+    def cut(self, rows: slice) -> ArraySource:
+        """Some of the rows, which are not copied."""
         source = copy.copy(self)
         source.leaves = [None if leaf is None else leaf[rows] for leaf in self.leaves]
         source.num_rows = len(range(*rows.indices(self.num_rows)))
@@ -213,7 +214,7 @@ class ArraySource:
                     "Use more data or another fraction.",
                 )
             )
-        return self._cut(slice(0, cut)), self._cut(slice(cut, None))
+        return self.cut(slice(0, cut)), self.cut(slice(cut, None))
 
     def batch(self, indices: np.ndarray | slice) -> Batch:
         """The rows at `indices` as a batch on the host, (x, y, sample_weight)."""

@@ -95,6 +95,8 @@ class CompiledTraining:
         self.choices: list[str] = []
         self._contents = Contents()
         self.has_trained = False  # whether the optimizer's variables are settled
+        # For which variables of the model, and the optimizer's own list of them.
+        self.settled: tuple[int, list[Any] | None] | None = None
         self._y_paths: list[Any] | None = None
 
     def contents_token(self, metrics: list[Metric]) -> int:

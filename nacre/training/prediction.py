@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -20,7 +20,7 @@ from nacre.core.errors import DataError, ShapeError, message
 from nacre.core.program import CallProgram, settings_key
 from nacre.core.state import State
 from nacre.core.tensors import Count, WholeNumber
-from nacre.data.feed import Feed, RowFeed
+from nacre.data.feed import Feed, RowFeed, Stretch
 from nacre.data.feeds import feed_of
 from nacre.data.sources import standard_batch
 from nacre.ops.kernels.placement import own_program
@@ -28,8 +28,25 @@ from nacre.training import prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.gathering import Gathered, own_rows
 from nacre.training.model_programs import programs_of
+from nacre.training.prediction_loop import ChunkedPrediction
 
 IN_FLIGHT = 4  # batches whose results are not fetched yet
+
+
+class Made(NamedTuple):
+    """What a model made of a batch.
+
+    Attributes:
+        outputs: Arrays on the device.
+        count: Samples that were given.
+        padded: The same with those of padding.
+        changes_state: Whether the call changed variables, as the states of a stateful layer.
+    """
+
+    outputs: Any
+    count: int
+    padded: int
+    changes_state: bool = False
 
 
 def predict(
@@ -106,26 +123,68 @@ def _all_batches(
     model: Any, feed: Feed, runner: CallbackList, rows: int, gathered: Gathered
 ) -> None:
     hooks = runner.has_predict_batch_hooks
-    waiting: deque[tuple[Any, int, int]] = deque()  # outputs, samples, samples with padding
+    waiting: deque[Made] = deque()
     outputs: Any = None
     step = 0
     for stretch in feed.epoch():
-        x = tree.pack_sequence_as(stretch.structure, stretch.arrays)[0]
         if hooks:
             runner.on_predict_batch_begin(step)
-        leaves = tree.flatten(x)
-        count = stretch.batch_size
-        size = rows if count <= rows and step else _bucket(count) if count < rows else count
-        made, padded = _forward(model, x, leaves, count, size)
-        waiting.append((made, count, padded))
+        made = _of_stretch(model, stretch, rows, is_first=step == 0)
+        waiting.append(made)
         step += 1
         while len(waiting) > (0 if hooks else IN_FLIGHT):
-            outputs = gathered.add(*waiting.popleft())
+            outputs = _add(gathered, waiting.popleft())
         if hooks:
             runner.on_predict_batch_end(step - 1, {"outputs": outputs})
         runner.progress(step, dict)
-    for item in waiting:
-        gathered.add(*item)
+        if step == 1 and not hooks and (chunks := _chunks(model, feed, made)):
+            _add(gathered, waiting.popleft())
+            _all_chunks(model, chunks, runner, rows, gathered)
+            return
+    for made in waiting:
+        _add(gathered, made)
+
+
+def _add(gathered: Gathered, made: Made) -> Any:
+    return gathered.add(made.outputs, made.count, made.padded)
+
+
+def _of_stretch(model: Any, stretch: Stretch, rows: int, is_first: bool) -> Made:
+    """What the model makes of one batch."""
+    x = tree.pack_sequence_as(stretch.structure, stretch.arrays)[0]
+    count = stretch.batch_size
+    size = rows if count <= rows and not is_first else _bucket(count) if count < rows else count
+    return _forward(model, x, tree.flatten(x), count, size)
+
+
+def _chunks(model: Any, feed: Feed, first: Made) -> ChunkedPrediction | None:
+    """The batches after the first in chunks, where that can be done and is worthwhile."""
+    if not isinstance(feed, RowFeed) or feed.source.convert is not None or model._runs_eagerly():
+        return None
+    if first.changes_state:
+        return None
+    rest = feed.source.cut(slice(feed.batch_size, feed.steps * feed.batch_size))
+    chunks = ChunkedPrediction(model, rest, feed.batch_size, first.outputs)
+    return chunks if chunks.is_worthwhile else None
+
+
+def _all_chunks(
+    model: Any, chunks: ChunkedPrediction, runner: CallbackList, rows: int, gathered: Gathered
+) -> None:
+    step = 1
+    waiting: Made | None = None
+    for chunk in chunks.run():
+        if isinstance(chunk, Stretch):
+            made = _of_stretch(model, chunk, rows, is_first=False)
+        else:
+            made = Made(*chunk)
+        if waiting is not None:
+            _add(gathered, waiting)
+        waiting = made
+        step += -(-made.count // rows)
+        runner.progress(step, dict)
+    if waiting is not None:
+        _add(gathered, waiting)
 
 
 def _small(model: Any, x: np.ndarray) -> Any:
@@ -138,12 +197,12 @@ def _small(model: Any, x: np.ndarray) -> Any:
     elif x.dtype.itemsize == 8:
         x = x.astype(device_dtype(x.dtype))
     try:
-        outputs = _forward(model, x, [x], count, _bucket(count))
+        made = _forward(model, x, [x], count, _bucket(count))
     except Exception:
         if _bucket(count) != count:  # the same mistake, told with the shape the user gave
             _refuse_for(model, x)
         raise
-    return _fetched(outputs, count)
+    return _fetched(made)
 
 
 def _refuse_for(model: Any, x: np.ndarray) -> None:
@@ -170,17 +229,16 @@ def _bucket(count: int) -> int:
     return 1 << (count - 1).bit_length()
 
 
-def _fetched(outputs: tuple[Any, int], count: int) -> Any:
+def _fetched(made: Made) -> Any:
     """Outputs of one batch as NumPy arrays without the padding."""
-    values, padded = outputs
-    if isinstance(values, jax.Array):
-        return own_rows(values, count, padded)
-    return tree.map_structure(lambda leaf: own_rows(leaf, count, padded), values)
+    if isinstance(made.outputs, jax.Array):
+        return own_rows(made.outputs, made.count, made.padded)
+    return tree.map_structure(lambda leaf: own_rows(leaf, made.count, made.padded), made.outputs)
 
 
-def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> tuple[Any, int]:
+def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> Made:
     if model._runs_eagerly():
-        return model(x, training=False), count
+        return Made(model(x, training=False), count, count)
     leaves = given
     if size != count:
         leaves = [
@@ -206,7 +264,7 @@ def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> tup
             changed = [state.groups[name][i] for name in updates for i in updates[name]]
             _refuse_padded_states(model, changed, count, size)
         state.commit_updates(updates)
-    return outputs, size
+    return Made(outputs, count, size, bool(updates))
 
 
 def _refuse_padded_states(model: Any, changed: list[Any], count: int, size: int) -> None:
@@ -263,7 +321,7 @@ def predict_on_batch(model: Any, x: Any) -> Any:
         ),
         False,
     )
-    return _fetched(_forward(model, x, leaves, count, count), count)
+    return _fetched(_forward(model, x, leaves, count, count))
 
 
 __all__ = ["predict", "predict_on_batch"]

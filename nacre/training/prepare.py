@@ -6,7 +6,7 @@ to the outputs, the optimizer gets its variables, and all that can be refused is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.rows import is_array_like
-from nacre.data.sources import ArraySource, Batch, narrow_batch
+from nacre.data.sources import ArraySource, Batch, narrow_batch, without_arrays
 from nacre.training import checks
 from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
@@ -342,13 +342,19 @@ def predictions_spec(model: Any, x: Any, training: bool) -> Any:
 
     What was found is kept with the model's programs: nothing is traced for it at every call.
     """
-    shapes = [None if leaf is None else (leaf.shape, leaf.dtype) for leaf in tree.flatten(x)]
-    if not model.built:
-        return _predictions_spec(model, x, training)
-    structure = repr(tree.map_structure(lambda leaf: None if leaf is None else 0, x))
-    asked = (tuple(shapes), structure, training, settings_key())
-    key = ("spec", model._inventory().token, asked)
-    return programs_of(model).get(key, lambda: _predictions_spec(model, x, training))
+    kept, key = programs_of(model), _spec_key(model, x, training)
+    if key in kept:
+        return kept.get(key, lambda: _predictions_spec(model, x, training))
+    # Outside the cache's lock: the user's Python runs.
+    spec = _predictions_spec(model, x, training)
+    return kept.get(_spec_key(model, x, training), lambda: spec)  # it may have been built
+
+
+def _spec_key(model: Any, x: Any, training: bool) -> tuple[Hashable, ...]:
+    leaves = tree.flatten(x)
+    forms = tuple(None if a is None else (tuple(a.shape), str(a.dtype)) for a in leaves)
+    structure = repr(without_arrays(x)) if tree.is_nested(x) else None
+    return "spec", model._inventory().token, training, structure, forms, settings_key()
 
 
 def _predictions_spec(model: Any, x: Any, training: bool) -> Any:
@@ -466,7 +472,12 @@ def _warn_of_forgotten_adapt(model: Any, trainer: CompiledTraining) -> None:
 
 
 def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
-    optimizer, variables = trainer.optimizer, model.trainable_variables
+    optimizer, lists = trainer.optimizer, model._inventory().lists()
+    if trainer.settled is not None:
+        token, known = trainer.settled
+        if token == lists.token and known is not None and known is _known_variables(optimizer):
+            return
+    variables = model.trainable_variables
     _warn_of_forgotten_adapt(model, trainer)
     if not variables:
         known = _known_variables(optimizer) if trainer.has_trained else None
@@ -488,6 +499,7 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
         if known is not None and [id(v) for v in known] != [id(v) for v in variables]:
             _go_on_with(model, trainer, known, variables)
     trainer.has_trained = True
+    trainer.settled = lists.token, _known_variables(optimizer)
 
 
 def _known_variables(optimizer: Any) -> list[Any] | None:
