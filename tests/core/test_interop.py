@@ -71,3 +71,9 @@ def test_tracing_is_noticed() -> None:
         transform(function)(np.ones(1, "float32") if transform is jax.vmap else 1.0)
     assert seen == [(True, True)] * 3
     assert not tracing.is_tracing() and not tracing.is_tracer(np.ones(1))
+
+
+def test_a_primitive_made_here_is_one_of_jaxs_public_class() -> None:
+    from jax.extend.core import Primitive
+
+    assert isinstance(tracing.new_primitive("made_here"), Primitive)

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
-from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+
+from nacre.core.tracing import new_primitive
 
 Arrays = Sequence[Any]  # arrays, or what stands for them in a trace
 
@@ -123,7 +124,7 @@ def _is_zero(tangent: Any) -> bool:
 # the function itself returns, without a look (0.10.2 to 0.12.0). Where the two are computed in
 # different ways, numbers come out transposed. This identity leaves no choice: first, or none.
 
-_aligned = Primitive("aligned")
+_aligned = new_primitive("aligned")
 _aligned.multiple_results = True
 
 
@@ -188,7 +189,7 @@ class _Map(NamedTuple):
     count: int
 
 
-_linear_map = Primitive("linear_map")
+_linear_map = new_primitive("linear_map")
 _linear_map.multiple_results = True
 
 
