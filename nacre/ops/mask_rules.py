@@ -26,15 +26,15 @@ from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 
 # (tensors, masks) -> the mask; tensors and masks in one order, None where a tensor has no mask.
-Way = Callable[[list[Any], list[Any]], Any]
+MaskFunction = Callable[[list[Any], list[Any]], Any]
 
 
-class Ends(Exception):
+class MaskEnds(Exception):
     """The mask ends here; says why."""
 
 
 @dataclass(frozen=True)
-class Use:
+class MaskedCall:
     """One call of an op on tensors of which at least one has a mask.
 
     Attributes:
@@ -71,7 +71,7 @@ class Use:
         return [operator.index(axis) % ndim for axis in values]
 
 
-Rule = Callable[[Use], Way | list[Way]]
+Rule = Callable[[MaskedCall], MaskFunction | list[MaskFunction]]
 
 # Why there are no steps in an op's results that a mask of its inputs could describe.
 PLACES_CHANGE = "places of the input and of the result do not correspond"
@@ -97,18 +97,18 @@ def leads(mask: tuple[Any, ...], shape: tuple[Any, ...]) -> bool:
     return len(mask) <= len(shape) and all(map(_same, mask, shape))
 
 
-# ------------------------------------------------------------------------------- ways
+# ------------------------------------------------------------------------------- mask functions
 
 
-def _kept(index: int) -> Way:
+def _kept(index: int) -> MaskFunction:
     return lambda tensors, masks: masks[index]
 
 
-def _on_mask(index: int, function: Callable[[Any], Any]) -> Way:
+def _on_mask(index: int, function: Callable[[Any], Any]) -> MaskFunction:
     return lambda tensors, masks: function(masks[index])
 
 
-def _all_of(indices: list[int]) -> Way:
+def _all_of(indices: list[int]) -> MaskFunction:
     """The logical and; a mask of fewer axes holds for all positions within."""
 
     def both(a: Any, b: Any) -> Any:
@@ -116,37 +116,37 @@ def _all_of(indices: list[int]) -> Way:
         a, b = (m.reshape((*m.shape, *(1,) * (ndim - len(m.shape)))) for m in (a, b))
         return jnp.logical_and(a, b)
 
-    def way(tensors: list[Any], masks: list[Any]) -> Any:
+    def function(tensors: list[Any], masks: list[Any]) -> Any:
         different = list({id(masks[i]): masks[i] for i in indices}.values())
         return reduce(both, different)
 
-    return way
+    return function
 
 
 # ------------------------------------------------------------------------------- rules
 
 
-def elementwise(use: Use) -> Way:
+def elementwise(call: MaskedCall) -> MaskFunction:
     """Operands broadcast; the masks of those that keep their place in the result hold."""
-    shape = use.outputs[0]
+    shape = call.outputs[0]
     fitting = [
         i
-        for i, mask in enumerate(use.masks)
-        if mask is not None and len(use.shapes[i]) == len(shape) and leads(mask, shape)
+        for i, mask in enumerate(call.masks)
+        if mask is not None and len(call.shapes[i]) == len(shape) and leads(mask, shape)
     ]
     if not fitting:
-        raise Ends("the tensor with the mask is broadcast to other steps")
+        raise MaskEnds("the tensor with the mask is broadcast to other steps")
     return _all_of(fitting)
 
 
 def of(*names: str) -> Rule:
     """Only the masks of some parameters matter, and their axes stay in place."""
 
-    def rule(use: Use) -> Way:
-        for i, (name, mask) in enumerate(zip(use.names, use.masks, strict=True)):
-            if name in names and mask is not None and leads(mask, use.outputs[0]):
+    def rule(call: MaskedCall) -> MaskFunction:
+        for i, (name, mask) in enumerate(zip(call.names, call.masks, strict=True)):
+            if name in names and mask is not None and leads(mask, call.outputs[0]):
                 return _kept(i)
-        raise Ends(f"the result does not have the steps of '{names[0]}'")
+        raise MaskEnds(f"the result does not have the steps of '{names[0]}'")
 
     return rule
 
@@ -154,10 +154,10 @@ def of(*names: str) -> Rule:
 def along(name: str = "axis", why: str = "it works along the axis of the steps") -> Rule:
     """An op along axes; a mask that does not cover them stays."""
 
-    def rule(use: Use) -> Way:
-        if min(use.axes(name), default=use.depth) < use.depth:
-            raise Ends(why)
-        return _kept(use.first)
+    def rule(call: MaskedCall) -> MaskFunction:
+        if min(call.axes(name), default=call.depth) < call.depth:
+            raise MaskEnds(why)
+        return _kept(call.first)
 
     return rule
 
@@ -165,102 +165,106 @@ def along(name: str = "axis", why: str = "it works along the axis of the steps")
 reduction = along(why="the axis of the steps is reduced")
 
 
-def last_axis(use: Use) -> Way:
+def last_axis(call: MaskedCall) -> MaskFunction:
     """An op along the last axis."""
-    if use.depth > len(use.shapes[use.first]) - 1:
-        raise Ends("it works along the axis of the steps")
-    return _kept(use.first)
+    if call.depth > len(call.shapes[call.first]) - 1:
+        raise MaskEnds("it works along the axis of the steps")
+    return _kept(call.first)
 
 
 def moving(function: Callable[..., Any], *names: str) -> Rule:
     """An op that only moves, repeats or drops elements along an axis: the mask's move with them."""
 
-    def rule(use: Use) -> Way:
-        given = [use.arguments[name] for name in names]
-        if use.arguments["axis"] is None:
-            raise Ends("without an axis the steps are put into one row")
-        axes = [axis for axis in use.axes() if axis < use.depth]
+    def rule(call: MaskedCall) -> MaskFunction:
+        given = [call.arguments[name] for name in names]
+        if call.arguments["axis"] is None:
+            raise MaskEnds("without an axis the steps are put into one row")
+        axes = [axis for axis in call.axes() if axis < call.depth]
         if not axes:
-            return _kept(use.first)
-        if len(axes) < len(use.axes()):
-            raise Ends("it works on steps and features at once")
-        return _on_mask(use.first, lambda mask: function(mask, *given, axis=_axis_like(use, axes)))
+            return _kept(call.first)
+        if len(axes) < len(call.axes()):
+            raise MaskEnds("it works on steps and features at once")
+        return _on_mask(
+            call.first, lambda mask: function(mask, *given, axis=_axis_like(call, axes))
+        )
 
     return rule
 
 
-def _axis_like(use: Use, axes: list[int]) -> Any:
-    return axes[0] if isinstance(use.arguments["axis"], int) else tuple(axes)
+def _axis_like(call: MaskedCall, axes: list[int]) -> Any:
+    return axes[0] if isinstance(call.arguments["axis"], int) else tuple(axes)
 
 
-def quantiles(use: Use) -> Way:
+def quantiles(call: MaskedCall) -> MaskFunction:
     """A reduction; several quantiles come as a new first axis."""
-    if np.ndim(_plain(use.arguments["q"])) > 0:
-        raise Ends("the quantiles come before the steps")
-    return cast("Way", reduction(use))
+    if np.ndim(_plain(call.arguments["q"])) > 0:
+        raise MaskEnds("the quantiles come before the steps")
+    return cast("MaskFunction", reduction(call))
 
 
 def flipping(axis: int) -> Rule:
     """`flipud`, `fliplr`."""
-    return lambda use: _on_mask(use.first, lambda mask: jnp.flip(mask, axis=axis))
+    return lambda call: _on_mask(call.first, lambda mask: jnp.flip(mask, axis=axis))
 
 
-def flip(use: Use) -> Way:
+def flip(call: MaskedCall) -> MaskFunction:
     """`flip`: all axes when none is named."""
-    axes = tuple(axis for axis in use.axes() if axis < use.depth)
-    return _on_mask(use.first, lambda mask: jnp.flip(mask, axis=axes)) if axes else _kept(use.first)
+    axes = tuple(axis for axis in call.axes() if axis < call.depth)
+    return (
+        _on_mask(call.first, lambda mask: jnp.flip(mask, axis=axes)) if axes else _kept(call.first)
+    )
 
 
-def tile(use: Use) -> Way:
+def tile(call: MaskedCall) -> MaskFunction:
     """`tile`: steps that are repeated repeat in the mask."""
-    repeats = use.arguments["repeats"]
+    repeats = call.arguments["repeats"]
     repeats = [repeats] if isinstance(repeats, int) else [int(n) for n in repeats]
-    repeats = [1] * (len(use.shapes[use.first]) - len(repeats)) + repeats
-    if len(repeats) > len(use.shapes[use.first]):
-        raise Ends("there are new leading axes")
-    return _on_mask(use.first, lambda mask: jnp.tile(mask, repeats[: len(mask.shape)]))
+    repeats = [1] * (len(call.shapes[call.first]) - len(repeats)) + repeats
+    if len(repeats) > len(call.shapes[call.first]):
+        raise MaskEnds("there are new leading axes")
+    return _on_mask(call.first, lambda mask: jnp.tile(mask, repeats[: len(mask.shape)]))
 
 
-def take(use: Use) -> Way:
+def take(call: MaskedCall) -> MaskFunction:
     """`take`: of a table by masked indices, or of a masked tensor along an axis."""
-    index, axis = use.first, use.arguments["axis"]
-    if use.names[index] == "indices":
+    index, axis = call.first, call.arguments["axis"]
+    if call.names[index] == "indices":
         if axis != 0:
-            raise Ends("the indices' steps do not lead the result")
+            raise MaskEnds("the indices' steps do not lead the result")
         return _kept(index)
     if axis is None:
-        raise Ends("without an axis the steps are put into one row")
-    axis %= len(use.shapes[index])
-    if axis >= use.depth:
+        raise MaskEnds("without an axis the steps are put into one row")
+    axis %= len(call.shapes[index])
+    if axis >= call.depth:
         return _kept(index)
-    indices = use.arguments["indices"]
+    indices = call.arguments["indices"]
     if len(np.shape(indices)) != 1:
-        raise Ends("the indices put other axes in the place of the steps")
+        raise MaskEnds("the indices put other axes in the place of the steps")
     return _on_mask(index, lambda mask: jnp.take(mask, jnp.asarray(indices), axis=axis))
 
 
-def concatenate(use: Use) -> Way:
+def concatenate(call: MaskedCall) -> MaskFunction:
     """Along the steps masks are put side by side, along features a step must count in all."""
-    return _side_by_side(use, use.arguments["axis"])
+    return _side_by_side(call, call.arguments["axis"])
 
 
 def stacked_on(axis: int) -> Rule:
     """`vstack`, `hstack`, `dstack`: concatenation on a fixed axis."""
 
-    def rule(use: Use) -> Way:
-        if len(use.shapes[0]) < 2:
-            raise Ends("there are new axes")
-        return _side_by_side(use, axis)
+    def rule(call: MaskedCall) -> MaskFunction:
+        if len(call.shapes[0]) < 2:
+            raise MaskEnds("there are new axes")
+        return _side_by_side(call, axis)
 
     return rule
 
 
-def _side_by_side(use: Use, axis: Any) -> Way:
+def _side_by_side(call: MaskedCall, axis: Any) -> MaskFunction:
     if axis is None:
-        raise Ends("without an axis the steps are put into one row")
-    depth, axis = use.depth, axis % len(use.outputs[0])
+        raise MaskEnds("without an axis the steps are put into one row")
+    depth, axis = call.depth, axis % len(call.outputs[0])
     if axis >= depth:
-        return elementwise_leading(use)
+        return elementwise_leading(call)
 
     def join(tensors: list[Any], masks: list[Any]) -> Any:
         whole = [
@@ -276,32 +280,32 @@ def _side_by_side(use: Use, axis: Any) -> Way:
     return join
 
 
-def elementwise_leading(use: Use) -> Way:
+def elementwise_leading(call: MaskedCall) -> MaskFunction:
     """All masks cover axes that stay as they are: the logical and."""
-    return _all_of([i for i, mask in enumerate(use.masks) if mask is not None])
+    return _all_of([i for i, mask in enumerate(call.masks) if mask is not None])
 
 
-def stack(use: Use) -> Way:
+def stack(call: MaskedCall) -> MaskFunction:
     """`stack`: a new axis behind the steps leaves the masks as they are."""
-    if use.axes(ndim=len(use.outputs[0]))[0] < use.depth:
-        raise Ends("a new axis comes before or between batch and time")
-    return elementwise_leading(use)
+    if call.axes(ndim=len(call.outputs[0]))[0] < call.depth:
+        raise MaskEnds("a new axis comes before or between batch and time")
+    return elementwise_leading(call)
 
 
 def split_on(axis: int | None = None) -> Rule:
     """`split` and its kin: each part gets its part of the mask."""
 
-    def rule(use: Use) -> Way | list[Way]:
-        index = use.first
-        on = axis if axis is not None else use.axes()[0]
-        if on >= use.depth:
+    def rule(call: MaskedCall) -> MaskFunction | list[MaskFunction]:
+        index = call.first
+        on = axis if axis is not None else call.axes()[0]
+        if on >= call.depth:
             return _kept(index)
-        sizes = [shape[on] for shape in use.outputs]
+        sizes = [shape[on] for shape in call.outputs]
         if not all(isinstance(size, int) for size in sizes):
-            raise Ends("the sizes of the parts are not known")
+            raise MaskEnds("the sizes of the parts are not known")
         starts = [sum(sizes[:i]) for i in range(len(sizes))]
 
-        def part(start: int, size: int) -> Way:
+        def part(start: int, size: int) -> MaskFunction:
             return _on_mask(
                 index, lambda mask: jax.lax.slice_in_dim(mask, start, start + size, axis=on)
             )
@@ -311,103 +315,103 @@ def split_on(axis: int | None = None) -> Rule:
     return rule
 
 
-def unstack(use: Use) -> Way:
+def unstack(call: MaskedCall) -> MaskFunction:
     """`unstack`: parts along features keep the mask."""
-    if use.axes()[0] < use.depth:
-        raise Ends("the axis of the steps is removed")
-    return _kept(use.first)
+    if call.axes()[0] < call.depth:
+        raise MaskEnds("the axis of the steps is removed")
+    return _kept(call.first)
 
 
-def expand_dims(use: Use) -> Way:
+def expand_dims(call: MaskedCall) -> MaskFunction:
     """`expand_dims`: new axes behind the steps leave the mask as it is."""
-    if min(use.axes(ndim=len(use.outputs[0]))) < use.depth:
-        raise Ends("a new axis comes before or between batch and time")
-    return _kept(use.first)
+    if min(call.axes(ndim=len(call.outputs[0]))) < call.depth:
+        raise MaskEnds("a new axis comes before or between batch and time")
+    return _kept(call.first)
 
 
-def squeeze(use: Use) -> Way:
+def squeeze(call: MaskedCall) -> MaskFunction:
     """`squeeze`: the axes of the mask must stay."""
-    axes = use.axes()
-    if use.arguments["axis"] is None:
-        axes = [axis for axis in axes if use.shapes[use.first][axis] == 1]
-    if min(axes, default=use.depth) < use.depth:
-        raise Ends("the axis of the steps is removed")
-    return _kept(use.first)
+    axes = call.axes()
+    if call.arguments["axis"] is None:
+        axes = [axis for axis in axes if call.shapes[call.first][axis] == 1]
+    if min(axes, default=call.depth) < call.depth:
+        raise MaskEnds("the axis of the steps is removed")
+    return _kept(call.first)
 
 
-def reshape(use: Use) -> Way:
+def reshape(call: MaskedCall) -> MaskFunction:
     """`reshape`: the mask stays when the leading axes it covers do."""
-    shape, new, depth = use.shapes[use.first], use.outputs[0], use.depth
+    shape, new, depth = call.shapes[call.first], call.outputs[0], call.depth
     leads = len(new) >= depth and all(map(_same, shape[:depth], new[:depth]))
     if not (leads and _same(_product(shape[depth:]), _product(new[depth:]))):
-        raise Ends("batch and time do not stay the leading axes")
-    return _kept(use.first)
+        raise MaskEnds("batch and time do not stay the leading axes")
+    return _kept(call.first)
 
 
 def _product(sizes: tuple[Any, ...]) -> Any:
     return None if None in sizes else math.prod(sizes)
 
 
-def _in_place(use: Use, order: list[int]) -> Way:
-    if order[: use.depth] != list(range(use.depth)):
-        raise Ends("batch and time do not stay the leading axes")
-    return _kept(use.first)
+def _in_place(call: MaskedCall, order: list[int]) -> MaskFunction:
+    if order[: call.depth] != list(range(call.depth)):
+        raise MaskEnds("batch and time do not stay the leading axes")
+    return _kept(call.first)
 
 
-def transpose(use: Use) -> Way:
+def transpose(call: MaskedCall) -> MaskFunction:
     """`transpose`: batch and time must stay in front."""
-    ndim = len(use.shapes[use.first])
-    axes = use.arguments["axes"]
-    return _in_place(use, list(range(ndim))[::-1] if axes is None else use.axes("axes"))
+    ndim = len(call.shapes[call.first])
+    axes = call.arguments["axes"]
+    return _in_place(call, list(range(ndim))[::-1] if axes is None else call.axes("axes"))
 
 
-def swapaxes(use: Use) -> Way:
+def swapaxes(call: MaskedCall) -> MaskFunction:
     """`swapaxes`: batch and time must stay in front."""
-    order = list(range(len(use.shapes[use.first])))
-    a, b = use.axes("axis1")[0], use.axes("axis2")[0]
+    order = list(range(len(call.shapes[call.first])))
+    a, b = call.axes("axis1")[0], call.axes("axis2")[0]
     order[a], order[b] = b, a
-    return _in_place(use, order)
+    return _in_place(call, order)
 
 
-def moveaxis(use: Use) -> Way:
+def moveaxis(call: MaskedCall) -> MaskFunction:
     """`moveaxis`: batch and time must stay in front."""
-    source, destination = use.axes("source"), use.axes("destination")
-    order = [a for a in range(len(use.shapes[use.first])) if a not in source]
+    source, destination = call.axes("source"), call.axes("destination")
+    order = [a for a in range(len(call.shapes[call.first])) if a not in source]
     for to, axis in sorted(zip(destination, source, strict=True)):
         order.insert(to, axis)
-    return _in_place(use, order)
+    return _in_place(call, order)
 
 
-def rearrange(use: Use) -> Way:
+def rearrange(call: MaskedCall) -> MaskFunction:
     """`rearrange`: both sides of the pattern must begin with the same plain names."""
-    sides = [side.split()[: use.depth] for side in use.arguments["pattern"].split("->")]
+    sides = [side.split()[: call.depth] for side in call.arguments["pattern"].split("->")]
     if sides[0] != sides[1] or any(c in "".join(sides[0]) for c in "(.1"):
-        raise Ends("batch and time do not stay the leading axes")
-    return _kept(use.first)
+        raise MaskEnds("batch and time do not stay the leading axes")
+    return _kept(call.first)
 
 
-def pad(use: Use) -> Way:
+def pad(call: MaskedCall) -> MaskFunction:
     """`pad`: whether added steps count nobody knows."""
-    widths = use.arguments["pad_width"]
+    widths = call.arguments["pad_width"]
     if isinstance(widths, int) or (widths and isinstance(widths[0], int)):
-        widths = [widths] * len(use.shapes[use.first])
-    if any(np.any(np.asarray(width) != 0) for width in list(widths)[: use.depth]):
-        raise Ends("steps are added, and nothing tells whether they count")
-    return _kept(use.first)
+        widths = [widths] * len(call.shapes[call.first])
+    if any(np.any(np.asarray(width) != 0) for width in list(widths)[: call.depth]):
+        raise MaskEnds("steps are added, and nothing tells whether they count")
+    return _kept(call.first)
 
 
-def one_hot(use: Use) -> Way:
+def one_hot(call: MaskedCall) -> MaskFunction:
     """`one_hot`: the axis of the classes comes behind the steps."""
-    if use.axes(ndim=len(use.outputs[0]))[0] < use.depth:
-        raise Ends("the classes come before the steps")
-    return _kept(use.first)
+    if call.axes(ndim=len(call.outputs[0]))[0] < call.depth:
+        raise MaskEnds("the classes come before the steps")
+    return _kept(call.first)
 
 
-def slice_block(use: Use) -> Way:
+def slice_block(call: MaskedCall) -> MaskFunction:
     """`slice`: the block's part of the mask."""
-    starts, sizes = use.arguments["start_indices"], use.arguments["shape"]
+    starts, sizes = call.arguments["start_indices"], call.arguments["shape"]
     if isinstance(starts, KerasTensor):
-        raise Ends("where the block begins is not known yet")
+        raise MaskEnds("where the block begins is not known yet")
 
     def cut(mask: Any) -> Any:
         ndim = len(mask.shape)
@@ -415,44 +419,44 @@ def slice_block(use: Use) -> Way:
             mask, [jnp.asarray(starts[axis]) for axis in range(ndim)], tuple(sizes)[:ndim]
         )
 
-    return _on_mask(use.first, cut)
+    return _on_mask(call.first, cut)
 
 
-def get_item(use: Use) -> Way:
+def get_item(call: MaskedCall) -> MaskFunction:
     """`x[key]`: the same slices of the mask, as long as batch and time stay."""
-    key = use.arguments["key"]
+    key = call.arguments["key"]
     parts = list(key) if isinstance(key, tuple) else [key]
-    ndim, depth = len(use.shapes[use.first]), use.depth
+    ndim, depth = len(call.shapes[call.first]), call.depth
     taken = sum(part is not None and part is not Ellipsis for part in parts)
     at = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
     parts[at : at + 1] = [slice(None)] * (ndim - taken)
     arrays = [part for part in parts if not isinstance(part, int | slice) and part is not None]
     if arrays and (len(arrays) > 1 or any(isinstance(part, int) for part in parts)):
-        raise Ends("it is indexed by arrays on several axes")
+        raise MaskEnds("it is indexed by arrays on several axes")
     own: list[Any] = []
     for part in parts:
         if len(own) == depth:
             break
         if part is None:
-            raise Ends("a new axis comes before or between batch and time")
+            raise MaskEnds("a new axis comes before or between batch and time")
         if isinstance(part, bool | np.bool_):
-            raise Ends("it is indexed by a truth value")
+            raise MaskEnds("it is indexed by a truth value")
         if isinstance(part, slice):
             own.append(part)
         elif isinstance(part, int) or np.ndim(_plain(part)) == 0:
-            raise Ends("one step is taken, so that no axis of steps is left")
+            raise MaskEnds("one step is taken, so that no axis of steps is left")
         elif np.ndim(_plain(part)) == 1 and str(_dtype(part)) != "bool":
             own.append(_plain(part))
         else:
-            raise Ends("the indices put other axes in the place of the steps")
+            raise MaskEnds("the indices put other axes in the place of the steps")
     if all(isinstance(part, slice) and part == slice(None) for part in own):
-        return _kept(use.first)
-    return _on_mask(use.first, lambda mask: mask[tuple(own)])
+        return _kept(call.first)
+    return _on_mask(call.first, lambda mask: mask[tuple(own)])
 
 
 def _plain(part: Any) -> Any:
     if isinstance(part, KerasTensor):
-        raise Ends("the indices are not known yet")
+        raise MaskEnds("the indices are not known yet")
     if isinstance(part, Variable):
         return part.value
     return np.asarray(part) if isinstance(part, list) else part
@@ -462,48 +466,48 @@ def _dtype(part: Any) -> Any:
     return getattr(_plain(part), "dtype", None)
 
 
-def contraction(rows: Callable[[Use], int]) -> Rule:
+def contraction(rows: Callable[[MaskedCall], int]) -> Rule:
     """A product of matrices: the axes of the first operand before those contracted stay."""
 
-    def rule(use: Use) -> Way:
-        left = use.masks[0] if use.names[0] == next(iter(use.arguments)) else None
-        if left is None or len(left) > rows(use) or not leads(left, use.outputs[0]):
-            raise Ends("the steps are summed over, or do not lead the result")
+    def rule(call: MaskedCall) -> MaskFunction:
+        left = call.masks[0] if call.names[0] == next(iter(call.arguments)) else None
+        if left is None or len(left) > rows(call) or not leads(left, call.outputs[0]):
+            raise MaskEnds("the steps are summed over, or do not lead the result")
         return _kept(0)
 
     return rule
 
 
 # `matmul`, `dot`, `inner`: the last axis is summed over.
-matrix_product = contraction(lambda use: len(use.shapes[0]) - 1)
+matrix_product = contraction(lambda call: len(call.shapes[0]) - 1)
 
 
-def rows_of_tensordot(use: Use) -> int:
-    axes = use.arguments["axes"]
-    ndim = len(use.shapes[0])
+def rows_of_tensordot(call: MaskedCall) -> int:
+    axes = call.arguments["axes"]
+    ndim = len(call.shapes[0])
     if isinstance(axes, int):
         return ndim - axes
     first = axes[0] if isinstance(axes[0], list | tuple) else [axes[0]]
     return min((axis % ndim for axis in first), default=ndim)
 
 
-def einsum(use: Use) -> Way:
+def einsum(call: MaskedCall) -> MaskFunction:
     """`einsum`: the labels of the masked axes must lead the result too."""
-    given = [use.arguments.get("subscripts"), *(use.arguments.get("operands") or ())]
+    given = [call.arguments.get("subscripts"), *(call.arguments.get("operands") or ())]
     equation = next((item for item in given if isinstance(item, str)), "")
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     fitting = []
-    offset = len(terms) - len(use.shapes)
-    for i, mask in enumerate(use.masks):
+    offset = len(terms) - len(call.shapes)
+    for i, mask in enumerate(call.masks):
         if mask is None or not arrow or offset:
             continue
-        labels = [_spread(term, len(shape)) for term, shape in zip(terms, use.shapes, strict=True)]
-        result = _spread(right, len(use.outputs[0]))
+        labels = [_spread(term, len(shape)) for term, shape in zip(terms, call.shapes, strict=True)]
+        result = _spread(right, len(call.outputs[0]))
         if labels[i][: len(mask)] == result[: len(mask)]:
             fitting.append(i)
     if not fitting:
-        raise Ends("the steps are summed over, or do not lead the result")
+        raise MaskEnds("the steps are summed over, or do not lead the result")
     return _all_of(fitting)
 
 

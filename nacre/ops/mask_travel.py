@@ -15,7 +15,7 @@ from nacre.core import scope
 from nacre.core.shape_inference import infer
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
-from nacre.ops.mask_rules import Ends, Use, Way, leads
+from nacre.ops.mask_rules import MaskedCall, MaskEnds, MaskFunction, leads
 
 if TYPE_CHECKING:
     from nacre.ops._op import Op
@@ -43,21 +43,21 @@ def carry(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -
             masks = [mask for mask in given if mask is not None]
             recorder.op_called(op, args, kwargs, outputs, masks, END_OF_KERAS)
         return
-    tensors, masks, use = _described(op, args, kwargs, outputs)
+    tensors, masks, call = _described(op, args, kwargs, outputs)
     why = None
     try:
         if isinstance(op.masks, str):
-            raise Ends(op.masks)
-        ways = op.masks(use)
+            raise MaskEnds(op.masks)
+        functions = op.masks(call)
         results = _leaves(outputs)
-        ways = ways if isinstance(ways, list) else [ways] * len(results)
-        for result, way in zip(results, ways, strict=True):
-            mask = _computed(way, tensors, masks)
+        functions = functions if isinstance(functions, list) else [functions] * len(results)
+        for result, function in zip(results, functions, strict=True):
+            mask = _computed(function, tensors, masks)
             if leads(tuple(mask.shape), tuple(result.shape)):
                 _attach(context, result, mask)
             else:
                 why = "the result has other leading axes"
-    except Ends as end:
+    except MaskEnds as end:
         why = str(end)
     if recorder is not None:
         recorder.op_called(op, args, kwargs, outputs, [m for m in masks if m is not None], why)
@@ -75,7 +75,7 @@ def _has_mask(values: Any) -> bool:
 
 def _described(
     op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any
-) -> tuple[list[Any], list[Any], Use]:
+) -> tuple[list[Any], list[Any], MaskedCall]:
     """The tensors among the arguments, their masks, and what a rule may look at."""
     bound = op.signature.bind(*args, **kwargs)
     bound.apply_defaults()
@@ -86,14 +86,14 @@ def _described(
             names.append(name)
             tensors.append(leaf)
     masks = [scope.get_mask(tensor) for tensor in tensors]
-    use = Use(
+    call = MaskedCall(
         dict(bound.arguments),
         names,
         [tuple(tensor.shape) for tensor in tensors],
         [None if mask is None else tuple(mask.shape) for mask in masks],
         [tuple(leaf.shape) for leaf in _leaves(outputs)],
     )
-    return tensors, masks, use
+    return tensors, masks, call
 
 
 def _leaves(value: Any) -> list[Any]:
@@ -104,11 +104,11 @@ def _leaves(value: Any) -> list[Any]:
     return [value] if isinstance(value, jax.Array | KerasTensor | np.ndarray) else []
 
 
-def _computed(way: Way, tensors: list[Any], masks: list[Any]) -> Any:
+def _computed(function: MaskFunction, tensors: list[Any], masks: list[Any]) -> Any:
     if any(isinstance(mask, KerasTensor) for mask in masks):
         # Not recorded: the graph finds its masks anew when it runs.
-        return infer(lambda *both: way(list(both[0]), list(both[1])), tensors, masks)
-    return way(tensors, masks)
+        return infer(lambda *both: function(list(both[0]), list(both[1])), tensors, masks)
+    return function(tensors, masks)
 
 
 def _attach(context: Any, result: Any, mask: Any) -> None:
