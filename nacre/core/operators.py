@@ -7,7 +7,7 @@ latest when the first of them is asked for.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 # What an operator gives: an array of a variable, a symbolic tensor of a symbolic tensor.
@@ -16,25 +16,24 @@ R = TypeVar("R", covariant=True)
 # A number, an array, nested lists of numbers, a variable or a tensor: whatever ops take.
 Operand = Any
 
-_OPERATIONS: dict[str, Callable[..., Any]] = {}
+
+class _Operations(dict[str, Callable[..., Any]]):
+    """The op for each operator, by its name between the underscores (`add`, `getitem`)."""
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        if self:
+            raise KeyError(name)
+        importlib.import_module("nacre.ops")  # a script may use a variable and nothing else
+        return self[name]
 
 
-def install(operations: Mapping[str, Callable[..., Any]]) -> None:
-    """Say which op each operator is, by its name between the underscores (`add`, `getitem`)."""
-    _OPERATIONS.update(operations)
-
-
-def operation(name: str) -> Callable[..., Any]:
-    """The op that was installed for an operator or a method."""
-    if not _OPERATIONS:  # a script may use a variable and nothing else
-        importlib.import_module("nacre.ops")
-    return _OPERATIONS[name]
+OPERATIONS = _Operations()
 
 
 def _of_two(name: str, left: Operand, right: Operand) -> Any:
     if right is None or isinstance(right, str):
         return NotImplemented
-    return operation(name)(left, right)
+    return OPERATIONS[name](left, right)
 
 
 class Operators(Generic[R]):
@@ -44,67 +43,67 @@ class Operators(Generic[R]):
         return _of_two("add", self, other)
 
     def __radd__(self, other: Operand, /) -> R:
-        return operation("add")(other, self)
+        return OPERATIONS["add"](other, self)
 
     def __sub__(self, other: Operand, /) -> R:
         return _of_two("sub", self, other)
 
     def __rsub__(self, other: Operand, /) -> R:
-        return operation("sub")(other, self)
+        return OPERATIONS["sub"](other, self)
 
     def __mul__(self, other: Operand, /) -> R:
         return _of_two("mul", self, other)
 
     def __rmul__(self, other: Operand, /) -> R:
-        return operation("mul")(other, self)
+        return OPERATIONS["mul"](other, self)
 
     def __truediv__(self, other: Operand, /) -> R:
         return _of_two("truediv", self, other)
 
     def __rtruediv__(self, other: Operand, /) -> R:
-        return operation("truediv")(other, self)
+        return OPERATIONS["truediv"](other, self)
 
     def __floordiv__(self, other: Operand, /) -> R:
         return _of_two("floordiv", self, other)
 
     def __rfloordiv__(self, other: Operand, /) -> R:
-        return operation("floordiv")(other, self)
+        return OPERATIONS["floordiv"](other, self)
 
     def __mod__(self, other: Operand, /) -> R:
         return _of_two("mod", self, other)
 
     def __rmod__(self, other: Operand, /) -> R:
-        return operation("mod")(other, self)
+        return OPERATIONS["mod"](other, self)
 
     def __pow__(self, other: Operand, /) -> R:
         return _of_two("pow", self, other)
 
     def __rpow__(self, other: Operand, /) -> R:
-        return operation("pow")(other, self)
+        return OPERATIONS["pow"](other, self)
 
     def __matmul__(self, other: Operand, /) -> R:
         return _of_two("matmul", self, other)
 
     def __rmatmul__(self, other: Operand, /) -> R:
-        return operation("matmul")(other, self)
+        return OPERATIONS["matmul"](other, self)
 
     def __and__(self, other: Operand, /) -> R:
         return _of_two("and", self, other)
 
     def __rand__(self, other: Operand, /) -> R:
-        return operation("and")(other, self)
+        return OPERATIONS["and"](other, self)
 
     def __or__(self, other: Operand, /) -> R:
         return _of_two("or", self, other)
 
     def __ror__(self, other: Operand, /) -> R:
-        return operation("or")(other, self)
+        return OPERATIONS["or"](other, self)
 
     def __xor__(self, other: Operand, /) -> R:
         return _of_two("xor", self, other)
 
     def __rxor__(self, other: Operand, /) -> R:
-        return operation("xor")(other, self)
+        return OPERATIONS["xor"](other, self)
 
     def __lt__(self, other: Operand, /) -> R:
         return _of_two("lt", self, other)
@@ -119,19 +118,19 @@ class Operators(Generic[R]):
         return _of_two("ge", self, other)
 
     def __neg__(self) -> R:
-        return operation("neg")(self)
+        return OPERATIONS["neg"](self)
 
     def __abs__(self) -> R:
-        return operation("abs")(self)
+        return OPERATIONS["abs"](self)
 
     def __invert__(self) -> R:
-        return operation("invert")(self)
+        return OPERATIONS["invert"](self)
 
     def __round__(self, ndigits: int | None = None, /) -> R:
-        return operation("round")(self, ndigits or 0)
+        return OPERATIONS["round"](self, ndigits or 0)
 
     def __getitem__(self, key: Any, /) -> R:  # an index, a slice, a mask, or a tuple of them
-        return operation("getitem")(self, key)
+        return OPERATIONS["getitem"](self, key)
 
 
 class ElementwiseEquality(Generic[R]):
@@ -149,4 +148,4 @@ class ElementwiseEquality(Generic[R]):
     __hash__ = object.__hash__
 
 
-__all__ = ["ElementwiseEquality", "Operand", "Operators", "install", "operation"]
+__all__ = ["OPERATIONS", "ElementwiseEquality", "Operand", "Operators"]

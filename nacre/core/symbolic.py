@@ -13,7 +13,7 @@ from nacre.core import tree
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, message, printable
 from nacre.core.names import auto_name
-from nacre.core.operators import Operators, operation
+from nacre.core.operators import OPERATIONS, Operators
 from nacre.core.scope import masks_end_at_ops
 from nacre.core.variable import standardize_shape
 
@@ -80,17 +80,17 @@ class KerasTensor(Operators["KerasTensor"]):
 
     def reshape(self, newshape: Any) -> KerasTensor:
         """The same entries in another shape."""
-        return operation("reshape")(self, newshape)
+        return OPERATIONS["reshape"](self, newshape)
 
     def squeeze(self, axis: Any = None) -> KerasTensor:
         """Without the axes of size 1, or without `axis`."""
-        return operation("squeeze")(self, axis)
+        return OPERATIONS["squeeze"](self, axis)
 
     def __pos__(self) -> KerasTensor:
         return self
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> KerasTensor:
-        return operation("array_ufunc")(self, ufunc, method, *inputs, **kwargs)
+        return OPERATIONS["array_ufunc"](self, ufunc, method, *inputs, **kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         self._refuse("become a NumPy array")

@@ -20,8 +20,8 @@ from the file of Keras's that defines it. `nacre.ops` and its faces are written 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, overload
 
 from nacre.core.errors import ArgumentError, message
@@ -55,18 +55,16 @@ class Public:
         function: What a user calls.
         module: The file it is declared in.
         faces: The namespaces.
-        aliases: Its other names there.
         is_op: Whether a config may name it: it turns tensors into tensors.
     """
 
     function: Callable[..., Any]
     module: str
     faces: tuple[str, ...]
-    aliases: tuple[str, ...] = field(default=())
-    is_op: bool = True
+    is_op: bool
 
 
-# What namespaces show, by name.
+# What namespaces show, by name; one with aliases has several.
 PUBLIC: dict[str, Public] = {}
 
 
@@ -217,10 +215,11 @@ class Family:
             return
         self._names += [name, *aliases]
         if shows and (faces := _FACES.get(keras, ())):
+            public = Public(function, function.__module__, faces, is_op)
             for one in (name, *aliases):
-                known = next((p for shown, p in _spellings() if shown == one), None)
+                known = PUBLIC.get(one)
                 _refuse_second(f"function '{one}' of nacre.ops", function, known and known.function)
-            PUBLIC[name] = Public(function, function.__module__, faces, aliases, is_op)
+                PUBLIC[one] = public
 
     def shown(self) -> tuple[list[str], Callable[[], list[str]]]:
         """`__all__` and `__dir__` of the file: what it declares, and nothing that it imports."""
@@ -296,24 +295,18 @@ def face(
         return sorted([*others, *(name for name, _ in shown_in(module))])
 
     def missing(name: str) -> Any:
-        for shown, public in shown_in(module):
-            if shown == name:
-                return public.function
-        raise no_attribute(module, name)
+        public = PUBLIC.get(name)
+        if public is None or module not in public.faces:
+            raise no_attribute(module, name)
+        return public.function
 
     return names(), names, missing
 
 
 def shown_in(module: str) -> list[tuple[str, Public]]:
     """The names that a namespace shows, aliases among them, each with what it is."""
-    found = [(name, public) for name, public in _spellings() if module in public.faces]
+    found = ((name, public) for name, public in PUBLIC.items() if module in public.faces)
     return sorted(found, key=lambda item: item[0])
-
-
-def _spellings() -> Iterator[tuple[str, Public]]:
-    for first, public in PUBLIC.items():
-        for name in (first, *public.aliases):
-            yield name, public
 
 
 def config_functions(module: str) -> frozenset[str]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nacre.core import operators
 from nacre.core.errors import ArgumentError, message
+from nacre.core.operators import OPERATIONS
 from nacre.core.symbolic import KerasTensor
 from nacre.ops import logic, math, products, shaping
 from nacre.ops.indexing import get_item
 
-operators.install(
+OPERATIONS.update(
     {
         "add": math.add,
         "sub": math.subtract,
@@ -101,4 +101,4 @@ def _array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any
     )
 
 
-operators.install({"array_ufunc": _array_ufunc})
+OPERATIONS.update({"array_ufunc": _array_ufunc})
