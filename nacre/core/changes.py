@@ -9,11 +9,13 @@ What cannot be seen is documented: changes inside NumPy arrays and other objects
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from nacre.core import scope
 
@@ -64,17 +66,28 @@ class Versioned:
 
     __slots__ = ("__dict__", "__weakref__", "_set_in_trace")
 
-    # Names of attributes that no program of such an object depends on.
-    _apart: ClassVar[frozenset[str]] = frozenset()
+    _is_part = True  # what is walked to find variables
+    # Attributes that only what is compiled for a training depends on, which asks for them itself.
+    _apart: frozenset[str] = frozenset()
+
+    def _noted(self) -> dict[str, Any]:
+        """The attributes that programs depend on."""
+        skipped = self._apart | getattr(self, "_set_in_trace", frozenset())
+        present = vars(self)
+        if skipped.isdisjoint(present):
+            return present
+        return {name: value for name, value in present.items() if name not in skipped}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in bookkeeping(type(self)) and vars(self).get(name, _MISSING) is not value:
-            self._note(name)
+        if name not in bookkeeping(type(self)):
+            before = vars(self).get(name, _MISSING)
+            if before is not value:
+                self._note(name, before, value)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if name not in bookkeeping(type(self)):
-            self._note(name)
+            self._note(name, vars(self).get(name), None)
         object.__delattr__(self, name)
 
     def _structure(self) -> tuple[Any, ...]:
@@ -85,16 +98,12 @@ class Versioned:
         """Objects it holds that are no attributes."""
         return ()
 
-    def _note(self, name: str) -> None:
-        if scope.is_tracing_program():
+    def _note(self, name: str, before: Any, value: Any) -> None:
+        if scope.is_tracing_program() and not (holds_parts(before) or holds_parts(value)):
             self._names_set_in_trace().add(name)
         else:
             self._names_set_in_trace().discard(name)
             note_change()
-
-    def _unnoted(self) -> frozenset[str]:
-        """Attributes that are not compared."""
-        return self._apart.union(getattr(self, "_set_in_trace", ()))
 
     def _names_set_in_trace(self) -> set[str]:
         try:
@@ -112,7 +121,7 @@ def reachable(roots: Iterable[Versioned]) -> list[Versioned]:
         if isinstance(value, Versioned):
             if id(value) not in found:
                 found[id(value)] = value
-                visit([held for name, held in vars(value).items() if name not in value._apart])
+                visit([v for name, v in vars(value).items() if name not in value._apart])
                 visit(value._held())
         elif isinstance(value, list | tuple):
             for item in value:
@@ -123,6 +132,30 @@ def reachable(roots: Iterable[Versioned]) -> list[Versioned]:
 
     visit(list(roots))
     return list(found.values())
+
+
+def holds_parts(value: Any) -> bool:
+    """Whether a value is, or holds in lists and dicts, what variables are found in."""
+    if isinstance(value, list | tuple):
+        return any(map(holds_parts, value))
+    if isinstance(value, Mapping):
+        return any(map(holds_parts, value.values()))
+    return getattr(value, "_is_part", False) is True
+
+
+@contextlib.contextmanager
+def tracing() -> Iterator[None]:
+    """What traced code appends to a list, or puts into a dict, is part of what was traced.
+
+    Else a layer that keeps its activations in a list would make a new program at every step.
+    """
+    settled = [snapshot for snapshot in list(_snapshots) if snapshot.lists_are_same()]
+    yield
+    for snapshot in settled:
+        snapshot.accept_lists()
+
+
+_snapshots: weakref.WeakSet[Snapshot] = weakref.WeakSet()
 
 
 class Snapshot:
@@ -147,14 +180,14 @@ class Snapshot:
 
     def __init__(self, objects: Iterable[Versioned]) -> None:
         self.objects = list(objects)
+        _snapshots.add(self)
         self._version = version()
         self._watched: list[tuple[Any, Any]] = []
         self._structures: list[tuple[Any, ...]] = []
         self._attributes = [self._noted(o) for o in self.objects]
 
     def _noted(self, owner: Versioned) -> dict[str, Any]:
-        skipped = owner._unnoted()
-        noted = {k: self._kept(v) for k, v in vars(owner).items() if k not in skipped}
+        noted = {name: self._kept(value) for name, value in owner._noted().items()}
         self._structures.append(owner._structure())
         return noted
 
@@ -172,9 +205,20 @@ class Snapshot:
 
     def is_current(self) -> bool:
         """Whether nothing was noted to change since, and no list or dict did."""
-        if self._version != version():
-            return False
+        return self._version == version() and self.lists_are_same()
+
+    def lists_are_same(self) -> bool:
+        """Whether no list or dict changed in place."""
         return all(same(now, then) for now, then in self._watched)
+
+    def accept_lists(self) -> None:
+        """Take lists and dicts as they are now for what was noted."""
+        if not self.lists_are_same():
+            self._note_anew()
+
+    def _note_anew(self) -> None:
+        self._structures, self._watched = [], []
+        self._attributes = [self._noted(o) for o in self.objects]
 
     def still_holds(self) -> bool:
         """Whether the attributes are the same ones still, whatever changed elsewhere."""
@@ -183,14 +227,16 @@ class Snapshot:
         for owner, noted, structure in rows:
             if not same(owner._structure(), structure):
                 return False
-            skipped = owner._unnoted()
-            present = vars(owner)
-            if sum(name not in skipped for name in present) != sum(n not in skipped for n in noted):
+            present = owner._noted()
+            skipped = getattr(owner, "_set_in_trace", ())
+            then = {k: v for k, v in noted.items() if k not in skipped} if skipped else noted
+            if len(present) != len(then):
                 return False
-            for name, then in noted.items():
-                if name not in skipped and not same(present.get(name, _MISSING), then):
-                    return False
+            if not all(same(present.get(name, _MISSING), value) for name, value in then.items()):
+                return False
         self._version = now
+        if self._watched:  # an equal list may stand in the place of one that was watched
+            self._note_anew()
         return True
 
 
@@ -246,4 +292,14 @@ def same(now: Any, then: Any) -> bool:
     return now == then or (now != now and then != then)
 
 
-__all__ = ["Contents", "Snapshot", "Versioned", "note_change", "reachable", "same", "version"]
+__all__ = [
+    "Contents",
+    "Snapshot",
+    "Versioned",
+    "holds_parts",
+    "note_change",
+    "reachable",
+    "same",
+    "tracing",
+    "version",
+]

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
-from nacre.core import config, scope
+from nacre.core import changes, config, scope
 from nacre.core.errors import message
 from nacre.core.state import OUTSIDE, State, Updates, Values
 from nacre.core.variable import Variable
@@ -85,7 +85,8 @@ class Program:
 
     def _trace(self, values: Values, *arguments: Any) -> Any:
         run = scope.ProgramRun(is_traced=self.compiled)
-        with scope.running_program(run), scope.StatelessScope(self.state.pairs(values)):
+        inner = scope.StatelessScope(self.state.pairs(values))
+        with changes.tracing(), scope.running_program(run), inner:
             result = self._function(values, *arguments)
         unknown = [v for v in run.outside.values() if not self.state.knows(v)]
         if unknown:

@@ -27,8 +27,17 @@ _global_generator: list[SeedGenerator | None] = [None]
 _user_seed: list[int | None] = [None]
 
 
+_seeds_drawn = [0]
+
+
+def seeds_drawn() -> int:
+    """How many seeds nacre itself has drawn from Python's generator."""
+    return _seeds_drawn[0]
+
+
 def make_default_seed() -> int:
     """A fresh seed from Python's own generator, which `set_random_seed` fixes."""
+    _seeds_drawn[0] += 1
     return python_random.randint(1, int(1e9))
 
 
@@ -78,6 +87,8 @@ class SeedGenerator:
         >>> [int(n) for n in generator.next()], [int(n) for n in generator.next()]
         ([7, 0], [7, 1])
     """
+
+    _is_part = True  # see core/changes.py
 
     def __init__(
         self, seed: int | None = None, name: str | None = None, **kwargs: Unpack[NoKeywords]

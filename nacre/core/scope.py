@@ -324,9 +324,11 @@ class CallContext:
         carries: Whether the layer being called lets masks travel through the ops it calls.
         carried: id(tensor) -> the tensor, for those whose mask came through an op.
         recorder: Told of every layer and op call by `explain_masks`; None otherwise.
+        absent: (batch,), True for the samples of a step that are absent; None where nobody knows.
     """
 
     __slots__ = (
+        "absent",
         "carried",
         "carries",
         "entry",
@@ -337,8 +339,9 @@ class CallContext:
         "training",
     )
 
-    def __init__(self, entry: Any, training: bool | None) -> None:
+    def __init__(self, entry: Any, training: bool | None, absent: Any = None) -> None:
         self.entry = entry
+        self.absent = absent
         self.training = training
         self.masks: dict[int, tuple[Any, Any]] = {}
         self.logits: dict[int, tuple[Any, Any]] = {}
@@ -351,6 +354,13 @@ class CallContext:
 def call_context() -> CallContext | None:
     """The context of the outermost layer call under way, or None."""
     return _local.call
+
+
+def absent_samples(x: Any) -> Any:
+    """(batch,), True for the samples on the first axis of `x` that are absent from the step under
+    way; None where none is, or the axis is not that of the batch."""
+    absent = None if _local.call is None else _local.call.absent
+    return absent if absent is not None and x.shape[:1] == absent.shape else None
 
 
 def entered_call(context: CallContext | None) -> Held:

@@ -152,6 +152,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         array([2., 3.], dtype=float32)
     """
 
+    _is_part = True  # see core/changes.py
     is_view = False  # whether it reads like a variable, but other variables are behind it
 
     def __init__(

@@ -34,9 +34,10 @@ class OldCompileKeywords(TypedDict, total=False):
 class Trainable(Layer):
     """A layer that can be trained as a whole: what `Model` has over `Layer` for that."""
 
+    _apart = frozenset(("loss", "optimizer"))
+
     __slots__ = ("_trainer", "_training_lock", "compiled", "history", "stop_training")
 
-    _apart = frozenset({"optimizer"})  # what runs a model does not depend on it
     _trainer: CompiledTraining | None
     optimizer: Optimizer
     compiled: bool

@@ -18,6 +18,10 @@ class Regularizer(Versioned):
 
     Subclasses write `__call__(self, x)`, and `get_config` when they have arguments.
 
+    Attributes:
+        is_sum: Whether zeros add nothing to the penalty. As `activity_regularizer` it then gets
+            zeros for what is absent or masked; one of which nobody knows gets values that count.
+
     Example:
         >>> class Sum(Regularizer):
         ...     def __call__(self, x):
@@ -28,6 +32,7 @@ class Regularizer(Versioned):
 
     _config_module = "keras.regularizers"
     _config_class_name = "Regularizer"
+    is_sum: bool = False
 
     def __call__(self, x: Any) -> Any:
         """The penalty of `x`. Subclasses override it; the base has none."""
@@ -82,6 +87,8 @@ class L1L2(Regularizer):
         1.3
     """
 
+    is_sum = True
+
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
         self.l1 = _factor("L1L2", "l1", l1)
         self.l2 = _factor("L1L2", "l2", l2)
@@ -115,6 +122,8 @@ class L1(Regularizer):
         0.3
     """
 
+    is_sum = True
+
     def __init__(self, l1: float | None = 0.01, **kwargs: Unpack[_OldKeywords]) -> None:
         old = _only_old_spelling("L1", kwargs)
         given = l1 if old is None else old
@@ -142,6 +151,8 @@ class L2(Regularizer):
         >>> round(float(L2(0.1)(jnp.array([1.0, -2.0]))), 6)
         0.5
     """
+
+    is_sum = True
 
     def __init__(self, l2: float | None = 0.01, **kwargs: Unpack[_OldKeywords]) -> None:
         old = _only_old_spelling("L2", kwargs)

@@ -11,9 +11,10 @@ from nacre.core import tree
 from nacre.core.absence import is_unsafe, samples_absent, with_safe_values
 
 
-def without_absent(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
-    """Inputs and targets with safe values for NaN, infinite and enormous ones whose weight is 0.
+def without_absent(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Inputs, targets, and which samples are absent; None where nobody knows.
 
+    Inputs and targets have safe values for NaN, infinite and enormous ones whose weight is 0.
     A sample is absent where its weights for all outputs are 0, a step where inputs have the axes of
     the weights. Everything else stays as it is, so that layers and metrics of the user's own, which
     know nothing of weights, see what they would see in Keras; losses and this package's metrics
@@ -21,14 +22,14 @@ def without_absent(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
     """
     weights = tree.flatten(sample_weight)
     if not weights or any(w is None for w in weights):
-        return x, y
+        return x, y, None
     by_sample = functools.reduce(jnp.logical_and, map(samples_absent, weights))
     shapes = {jnp.shape(w) for w in weights}
     by_step = None
     if len(shapes) == 1 and len(shape := shapes.pop()) > 1 and shape[1] > 1:
         by_step = functools.reduce(jnp.logical_and, (w == 0 for w in weights))
     absent = [by_sample] if by_step is None else [by_sample, by_step]
-    return _cleaned(x, absent), _cleaned(y, absent)
+    return _cleaned(x, absent), _cleaned(y, absent), by_sample
 
 
 def _cleaned(structure: Any, absent: list[Any]) -> Any:

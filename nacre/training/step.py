@@ -31,13 +31,13 @@ def train_step(
 
     def step(values: Values, batch: Batch) -> StepResult:
         x, y, sample_weight = batch
-        x, y = without_absent(x, y, sample_weight)
+        x, y, absent = without_absent(x, y, sample_weight)
 
         def compute(trainable: list[Any]) -> tuple[Any, Any]:
             current = {**values, "trainable": trainable}
             with (
                 scope.StatelessScope(state.pairs(current), collect_losses=True) as inner,
-                scope.entered_call(scope.CallContext(model, True)),
+                scope.entered_call(scope.CallContext(model, True, absent)),
             ):
                 y_pred = model(x, training=True)
                 loss = _compute_loss(model, x, y, y_pred, sample_weight, True)
@@ -67,10 +67,10 @@ def test_step(
         if custom is not None:
             return _run_custom_test(model, state, values, batch)
         x, y, sample_weight = batch
-        x, y = without_absent(x, y, sample_weight)
+        x, y, absent = without_absent(x, y, sample_weight)
         with (
             scope.StatelessScope(state.pairs(values), collect_losses=True) as inner,
-            scope.entered_call(scope.CallContext(model, False)),
+            scope.entered_call(scope.CallContext(model, False, absent)),
         ):
             y_pred = model(x, training=False)
             loss = _compute_loss(model, x, y, y_pred, sample_weight, False)

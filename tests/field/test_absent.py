@@ -91,6 +91,44 @@ def test_what_a_sample_of_weight_0_holds_reaches_no_number_and_no_weight(kind: s
         check_same(trained(MODELS[kind], x, y, WEIGHTS), expected)
 
 
+def test_batch_statistics_are_those_without_the_samples_of_weight_0() -> None:
+    def trained_layer(x: np.ndarray, weights: Any) -> list[np.ndarray]:
+        layers = [keras.layers.BatchNormalization(momentum=0.5), keras.layers.Dense(1)]
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((3,)), *layers])
+        model.compile("sgd", keras.losses.MeanSquaredError(reduction="sum"))
+        model.train_on_batch(x, x[:, :1], sample_weight=weights)
+        return model.get_weights()
+
+    kept = WEIGHTS != 0
+    expected = trained_layer(X[kept], None)
+    check_same(trained_layer(X, WEIGHTS), expected)
+    check_same(trained_layer(with_holes(X, 7e8), WEIGHTS), expected)
+    nothing = trained_layer(X, np.zeros(6))
+    np.testing.assert_array_equal(nothing[2], np.zeros(3))  # the averages are not moved
+    np.testing.assert_array_equal(nothing[3], np.ones(3))
+
+
+@pytest.mark.parametrize("regularizer", ["l2", lambda x: ops.sum(ops.log(ops.abs(x)))])
+def test_the_penalty_of_activities_does_not_see_what_is_absent_or_masked(regularizer: Any) -> None:
+    def loss(x: np.ndarray) -> float:
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((2, 2))
+        masked = keras.layers.Masking()(inputs)
+        outputs = keras.layers.Dense(3, activity_regularizer=regularizer)(masked)
+        model = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(outputs))
+        model.compile("sgd", "mse")
+        weights = np.array([1.0, 0.0, 1.0])
+        return model.evaluate(x, np.zeros((3, 3)), sample_weight=weights, verbose=0)
+
+    x = np.random.default_rng(0).normal(size=(3, 2, 2)).astype("float32")
+    x[2, 1] = 0.0
+    expected = loss(x)
+    for hole in (np.nan, 5.0):
+        x[1] = hole
+        np.testing.assert_allclose(loss(x), expected, rtol=1e-5)
+
+
 def test_class_weight_0_and_single_batches_leave_samples_out_too() -> None:
     labels = np.array([0, 1, 2, 1, 0, 1])
 

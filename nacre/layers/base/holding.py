@@ -43,6 +43,7 @@ class PartHolder(changes.Versioned):
         "_programs",
         "_trainable",
         "_warned_loose",
+        "_warned_random",
     )
 
     name: str
@@ -78,6 +79,7 @@ class PartHolder(changes.Versioned):
         self._path = ""
         self._trainable = True
         self._warned_loose = False
+        self._warned_random = False
 
     def _who(self) -> str:
         return f"{type(self).__name__} '{self._path if '/' in self._path else self.name}'"

@@ -42,6 +42,7 @@ from nacre.core.warning import warn
 from nacre.layers.base import adapting, arguments, calling, configuring
 from nacre.layers.base.call_types import HasCall, Untyped
 from nacre.layers.base.describing import Describable
+from nacre.layers.base.host_randomness import watched
 from nacre.layers.base.input_spec import check_inputs
 from nacre.layers.base.losses import LossHolder
 
@@ -281,7 +282,7 @@ class Layer(Describable, LossHolder):
                 check_inputs(self.input_spec, first, self._who()) if first is not None else None
                 if (masks := self._masks_to_clear(first)) is not None:
                     args, kwargs = arguments.with_first_cleared(self, args, kwargs, masks)
-                with scope.autocast(self._variable_cast()):
+                with scope.autocast(self._variable_cast()), watched(self):
                     outputs = self.call(*args, **kwargs)
         except Exception as error:
             arguments.explain(self, error, tensors)
@@ -296,9 +297,7 @@ class Layer(Describable, LossHolder):
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 if calling.is_tensor(output):
-                    # A mean over the batch, as in Keras: the penalty must not grow with it.
-                    rows = output.shape[0] if output.ndim else 1
-                    self.add_loss(self.activity_regularizer(output) / (rows or 1))
+                    self._add_activity_loss(output)
         return outputs
 
     def _index_limit(self) -> int | None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from nacre.core import scope, tree
+from nacre.core.absence import with_safe_values
 from nacre.core.errors import ArgumentError, message
+from nacre.core.shapes import leads
 from nacre.layers.base import calling
 from nacre.layers.base.holding import PartHolder
 
@@ -15,6 +20,8 @@ _with_losses: weakref.WeakSet[LossHolder] = weakref.WeakSet()
 
 class LossHolder(PartHolder):
     """The part of `Layer` that collects losses."""
+
+    activity_regularizer: Any
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar (or several) to the loss that training minimises. Call it within `call`."""
@@ -36,6 +43,20 @@ class LossHolder(PartHolder):
                 "Set self.my_metric = nacre.metrics.Mean() in __init__ and update it in call().",
             )
         )
+
+    def _add_activity_loss(self, output: Any) -> None:
+        """The penalty of an output: a mean over the batch, as in Keras, lest it grows with it.
+
+        What is absent or masked adds nothing to it.
+        """
+        rows = output.shape[0] if output.ndim else 1
+        mask, absent = scope.get_mask(output), scope.absent_samples(output)
+        zeros = getattr(self.activity_regularizer, "is_sum", False)
+        if mask is not None and isinstance(output, jax.Array) and leads(mask.shape, output.shape):
+            output = with_safe_values(output, ~jnp.asarray(mask).astype(bool), zeros=zeros)
+        if absent is not None:
+            output = with_safe_values(output, absent, zeros=zeros)
+        self.add_loss(self.activity_regularizer(output) / (rows or 1))
 
     @property
     def losses(self) -> list[Any]:

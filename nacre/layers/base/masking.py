@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core import scope, tree
+from nacre.core.absence import is_unsafe
 from nacre.core.errors import message
 from nacre.core.keywords import any_arguments
 from nacre.core.registry import is_builtin
@@ -123,10 +124,10 @@ class MaskPassing(PartHolder):
 
 
 def without_absent(x: Any, mask: Any) -> Any:
-    """`x` with 0 for NaN and infinities where a mask of its first axes is False.
+    """`x` with 0 for NaN, infinite and enormous values where a mask of its first axes is False.
 
     What stands in a padded step must reach no result and no gradient, and 0 times NaN is NaN: it is
-    taken out before anything is computed. Finite values stay, as a factor of 0 takes care of them.
+    taken out before anything is computed. Other values stay, as a factor of 0 takes care of them.
     """
     if mask is None or not isinstance(x, jax.Array) or not calling.is_float_array(x):
         return x
@@ -134,7 +135,7 @@ def without_absent(x: Any, mask: Any) -> Any:
     if not leads(mask.shape, x.shape):
         return x
     wide = jnp.expand_dims(mask, tuple(range(mask.ndim, x.ndim)))
-    return jnp.where(wide | jnp.isfinite(x), x, jnp.zeros((), x.dtype))
+    return jnp.where(wide | ~is_unsafe(x), x, jnp.zeros((), x.dtype))
 
 
 def pairs_of_masks(outputs: Any, masks: Any) -> list[tuple[Any, Any]]:

@@ -14,6 +14,7 @@ from nacre import initializers, ops
 from nacre.core.axes import axis_number, counted_axis
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
+from nacre.core.scope import absent_samples
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.masking import without_absent
@@ -182,22 +183,33 @@ class BatchNormalization(AffineNormalization):
             return outputs.astype(self.compute_dtype)
         axes = tuple(a for a in range(len(x.shape)) if a != self._axis)
         gamma, beta = self._wide(self.gamma, 1.0), self._wide(self.beta, 0.0)
+        mask = self._counting(x, mask)
+        counted: Any = None  # whether anything was there to be counted
         if mask is None:
             mean, variance = moments(x, axes)
             gamma, beta = self._renormalized(mean, variance, gamma, beta)
             outputs = normalize_batch(x, mean, variance, gamma, beta, axes, self.epsilon)
         else:
-            mask = jnp.asarray(fitting_mask(self, mask, x.shape))
             weights = mask.reshape((*mask.shape, *(1,) * (x.ndim - mask.ndim)))
+            counted = jnp.any(mask)
             mean, variance = moments(x, axes, weights)
             gamma, beta = self._renormalized(mean, variance, gamma, beta)
             outputs = (x - mean) * (lax.rsqrt(variance + self.epsilon) * gamma) + beta
-        self._update(self.moving_mean, mean)
+        self._update(self.moving_mean, mean, counted)
         if self.renorm:
-            self._update_renorm(mean, variance)
+            self._update_renorm(mean, variance, counted)
         else:
-            self._update(self.moving_variance, variance)
+            self._update(self.moving_variance, variance, counted)
         return outputs.astype(self.compute_dtype)
+
+    def _counting(self, x: Any, mask: Any) -> Any:
+        """Where inputs count: neither masked nor in a sample of weight 0; None for everywhere."""
+        if mask is not None:
+            mask = jnp.asarray(fitting_mask(self, mask, x.shape)).astype(bool)
+        absent = absent_samples(x)
+        if absent is None or self._axis == 0:
+            return mask
+        return ~absent if mask is None else mask & ~absent.reshape(-1, *(1,) * (mask.ndim - 1))
 
     def _renormalized(self, mean: Any, variance: Any, gamma: Any, beta: Any) -> tuple[Any, Any]:
         """gamma and beta with the corrections r and d in them; as they are without renorm."""
@@ -216,11 +228,11 @@ class BatchNormalization(AffineNormalization):
         d = lax.stop_gradient(d if bound is None else jnp.clip(d, -bound, bound))
         return gamma * r, beta + gamma * d
 
-    def _update_renorm(self, mean: Any, variance: Any) -> None:
+    def _update_renorm(self, mean: Any, variance: Any, counted: Any) -> None:
         stddev = jnp.sqrt(variance + self.epsilon)
-        self._update(self.moving_stddev, stddev)
-        self._update(self.renorm_mean, mean, self.renorm_momentum)
-        self._update(self.renorm_stddev, stddev, self.renorm_momentum)
+        self._update(self.moving_stddev, stddev, counted)
+        self._update(self.renorm_mean, mean, counted, self.renorm_momentum)
+        self._update(self.renorm_stddev, stddev, counted, self.renorm_momentum)
         variance = jnp.square(self.moving_stddev.value) - self.epsilon
         self.moving_variance.assign(jnp.maximum(variance, 0))
 
@@ -233,7 +245,8 @@ class BatchNormalization(AffineNormalization):
     def _wide_shape(self, channels: int) -> tuple[int, ...]:
         return tuple(channels if a == self._axis else 1 for a in range(self.input_spec.ndim))
 
-    def _update(self, moving: Any, batch: Any, momentum: float | None = None) -> None:
+    def _update(self, moving: Any, batch: Any, counted: Any, momentum: float | None = None) -> None:
         momentum = self.momentum if momentum is None else momentum
         new = lax.stop_gradient(batch).reshape(moving.shape).astype(moving.dtype)
-        moving.assign(moving.value * momentum + new * (1.0 - momentum))
+        new = moving.value * momentum + new * (1.0 - momentum)
+        moving.assign(new if counted is None else jnp.where(counted, new, moving.value))

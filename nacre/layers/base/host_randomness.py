@@ -1,0 +1,85 @@
+"""Random numbers of the host in a user's `call`: drawn once, when a program is traced.
+
+NumPy's and Python's generators are no part of a program. Code that asks them in `call` runs when
+the program is traced, and its number is a constant from then on: the same "noise" at every step.
+Their states before and after tell.
+"""
+
+from __future__ import annotations
+
+import random as python_random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nacre.core import scope
+from nacre.core.errors import message
+from nacre.core.random import seeds_drawn
+from nacre.core.warning import warn
+
+if TYPE_CHECKING:
+    from nacre.layers.base.layer import Layer
+
+
+@contextmanager
+def watched(layer: Layer) -> Iterator[None]:
+    """Warn, once a layer, when its `call` draws numbers of the host while a program is traced."""
+    if not scope.is_tracing_program() or layer._inventory().is_own:
+        yield
+        return
+    if layer._warned_random:
+        yield
+        _warned[0] += 1  # what it draws is not drawn by the layers around it
+        return
+    before, own_before, warned_before = _states(layer), seeds_drawn(), _warned[0]
+    yield
+    if _warned[0] != warned_before:  # a layer within was the one
+        return
+    after = _states(layer)
+    changed = [name for name in before if name in after and before[name] != after[name]]
+    if seeds_drawn() != own_before:  # nacre drew seeds itself, for what was made within
+        changed = [name for name in changed if name != _PYTHON]
+    if not changed:
+        return
+    layer._warned_random = True
+    _warned[0] += 1
+    warn(
+        message(
+            f"{layer._who()}.call",
+            "random numbers of the host are drawn once, when the step is compiled, and are the "
+            "same at every step after that",
+            f"numbers drawn from {' and '.join(changed)}",
+            "Use nacre.random, e.g. random.normal(shape); or compile(run_eagerly=True).",
+        )
+    )
+
+
+_PYTHON = "Python's random"
+_warned = [0]  # how often a layer was called that draws such numbers
+
+
+def _states(layer: Layer) -> dict[str, Any]:
+    found: dict[str, Any] = {_PYTHON: python_random.getstate(), "numpy.random": _legacy_state()}
+    for name, value in vars(layer).items():
+        if isinstance(value, np.random.Generator):
+            found[f"self.{name}"] = repr(value.bit_generator.state)
+        elif isinstance(value, np.random.RandomState | python_random.Random):
+            found[f"self.{name}"] = repr(_state_of(value))
+    return found
+
+
+def _legacy_state() -> tuple[Any, ...]:
+    _, keys, position, *rest = np.random.get_state(legacy=True)
+    return (keys.tobytes(), position, *rest)  # type: ignore[union-attr]
+
+
+def _state_of(generator: np.random.RandomState | python_random.Random) -> Any:
+    if isinstance(generator, python_random.Random):
+        return generator.getstate()
+    _, keys, position, *rest = generator.get_state(legacy=True)
+    return (keys.tobytes(), position, *rest)  # type: ignore[union-attr]
+
+
+__all__ = ["watched"]
