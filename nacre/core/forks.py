@@ -20,14 +20,24 @@ class _Process:
     """What is known of this process.
 
     Attributes:
+        is_watched: Whether forks of it are noticed.
+        has_started_jax: Whether it had, when it was last forked.
         parent: The process it was forked from after JAX had started there; 0 for none.
     """
 
+    is_watched = False
     has_started_jax = False
     parent = 0
 
 
 PROCESS = _Process()
+
+
+def watch() -> None:
+    """Notice forks of this process from now on; called by what every computation needs."""
+    if not PROCESS.is_watched and hasattr(os, "register_at_fork"):  # not on Windows
+        PROCESS.is_watched = True
+        os.register_at_fork(before=_note_before_fork, after_in_child=_note_in_child)
 
 
 def refuse_after_fork(who: str) -> None:
@@ -84,8 +94,4 @@ def _refuse(*_: Any, **__: Any) -> NoReturn:
     raise AssertionError("put in place only where that raises")
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(before=_note_before_fork, after_in_child=_note_in_child)
-
-
-__all__ = ["PROCESS", "refuse_after_fork"]
+__all__ = ["PROCESS", "refuse_after_fork", "watch"]

@@ -15,12 +15,14 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from nacre.core import identity, lambdas, safety
+from nacre.core import forks, identity, lambdas, safety
 from nacre.core.dtypes import ALLOWED_DTYPES
 from nacre.core.errors import ArgumentError, SerializationError, message, nearest
 from nacre.core.held import Held
 
 T = TypeVar("T")
+
+forks.watch()  # whatever computes comes through here
 
 _GLOBAL: dict[str, Any] = {}
 _GLOBAL_NAMES: dict[Any, str] = {}

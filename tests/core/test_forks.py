@@ -149,6 +149,25 @@ os._exit(code != 0)
     assert text.split() == ["3.0", "3.0"]
 
 
+def test_whatever_of_nacre_computes_first_forks_are_noticed():
+    text, _ = run(
+        """
+import os, jax
+import nacre
+names = "ops layers losses metrics optimizers random initializers regularizers constraints activations models"
+for name in names.split():
+    if not os.fork():
+        getattr(nacre, name).__name__
+        from nacre.core.forks import PROCESS
+        os.write(1, f"{name}:{PROCESS.is_watched} ".encode())
+        os._exit(0)
+    os.wait()
+"""
+    )
+    missed = [word for word in text.split() if not word.endswith(":True")]
+    assert len(text.split()) == 11 and not missed
+
+
 def test_a_pool_of_workers_hands_the_error_to_its_parent_and_loads_data_in_silence():
     text, errors = run(
         """
