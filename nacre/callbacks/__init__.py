@@ -1,7 +1,7 @@
 """Callbacks: what happens at the points of training besides training.
 
-One callback a file. They act on the model only through `base.TrainingHost`, so any object with
-those methods can run them; `runner.CallbackList` calls them and keeps the progress bar.
+One callback a file. They act on the model only through `core.protocols.TrainingHost`, so any object
+with those methods can run them; `runner.CallbackList` calls them and keeps the progress bar.
 """
 
 from typing import TYPE_CHECKING

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,48 +12,6 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.keywords import any_arguments
 from nacre.core.terminal import show
 
-
-@runtime_checkable
-class TrainingHost(Protocol):
-    """What callbacks use of a model. Anything with these can run them.
-
-    Attributes:
-        stop_training: Set to True, training ends after the present epoch or batch.
-        optimizer: Has `learning_rate`, and `moving_averages` where averages are kept.
-        history: The `History` of the last training.
-        metrics: Objects with a `name`.
-        trainable_variables: The variables that training changes.
-    """
-
-    stop_training: bool
-    optimizer: Any
-    history: Any
-    metrics: list[Any]
-    trainable_variables: list[Any]
-
-    def get_weights(self) -> list[Any]:
-        """Copies of all weights."""
-        ...
-
-    def set_weights(self, weights: list[Any]) -> None:
-        """Set all weights."""
-        ...
-
-    def check_save_path(self, filepath: Any, *, weights_only: bool = False) -> None:
-        """Raise for a path that `save`, or `save_weights`, would refuse."""
-        ...
-
-    def save(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the whole model, in one step that cannot leave half a file."""
-        ...
-
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the weights."""
-        ...
-
-
-# A dict or None. Not said so, as a checker takes an override's `logs=None` for the same, and would
-# show an error at each `logs["loss"]` or `logs.get("loss") < 0.1` of a script that is right.
 Logs: TypeAlias = Any
 TRAIN_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 TEST_BATCH_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
@@ -68,7 +26,7 @@ class Callback:
 
     Attributes:
         params: `verbose`, `epochs`, `steps` of this run.
-        model: The model (a `TrainingHost`).
+        model: The model (a `core.protocols.TrainingHost`).
         adds_logs: Names this callback adds to the logs when an epoch ends. Of one that overrides
             `on_epoch_end` or `on_test_end` and does not say so, nobody knows: what later callbacks
             watch is then looked for when the first epoch ends, not before the first step.

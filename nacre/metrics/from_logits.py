@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.protocols import speaks_for
 from nacre.core.scope import get_mask, set_mask
 from nacre.losses.absent import without_absent_nan
 from nacre.losses.checking import as_array, as_float, without_last_axis
@@ -47,7 +48,7 @@ def update_beside(
             know what is absent. Others still get no NaN that stands in a sample of weight 0.
     """
     if sample_weight is not None and not uses_weights:
-        if said_of_update(metric, "leaves_out_absent") and metric.leaves_out_absent:
+        if speaks_for(metric, "leaves_out_absent", "update_state") and metric.leaves_out_absent:
             sample_weight = (as_array(sample_weight) != 0).astype("float32")
         else:
             y_true, y_pred = without_absent_nan(y_true, y_pred, sample_weight)
@@ -117,20 +118,10 @@ def _activation(loss: Any, y_pred: Any) -> tuple[str, int] | None:
 
 
 def _takes_probabilities(metric: Metric) -> bool:
-    return said_of_update(metric, "_reads_probabilities") and metric._reads_probabilities()
-
-
-def said_of_update(metric: Metric, name: str) -> bool:
-    """Whether what a class says under this name is about the `update_state` the metric has: nobody
-    wrote another one since."""
-    if "update_state" in vars(metric):
-        return False
-    for cls in type(metric).__mro__:
-        if name in vars(cls):
-            return True
-        if "update_state" in vars(cls):
-            return False
-    return False
+    """Whether the metric says so, and nobody wrote another `update_state` for it since."""
+    return (
+        speaks_for(metric, "_reads_probabilities", "update_state") and metric._reads_probabilities()
+    )
 
 
 def _given_thresholds(metric: Metric) -> list[float]:
@@ -152,4 +143,4 @@ def _maker(activation: str, axis: int) -> Callable[[Any], Any]:
     return probabilities
 
 
-__all__ = ["said_of_update", "sentence", "update_beside"]
+__all__ = ["sentence", "update_beside"]

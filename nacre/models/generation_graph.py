@@ -12,18 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import scope
-from nacre.core.registry import is_builtin
+from nacre.core.protocols import speaks_for
 from nacre.core.symbolic import KerasTensor, Node
+from nacre.layers.transformer.decoder import TransformerDecoder
 from nacre.models.graph import Graph
 from nacre.models.model import Model
 from nacre.ops._calls import OpCall
 
-# Layers that treat each step alone, or know how to go on from step to step.
-_STEPWISE = frozenset(
-    "InputLayer Embedding ReversibleEmbedding TokenAndPositionEmbedding SinePositionEncoding "
-    "RelativePositionBias TransformerDecoder Dense Dropout LayerNormalization RMSNormalization "
-    "Activation ReLU LeakyReLU ELU Softmax Add Multiply Identity".split()
-)
 _STEPWISE_OPS = frozenset("add subtract multiply divide gelu relu silu tanh softmax".split())
 # What a decoder may be given besides its own sequence, and still be called on one token.
 _DECODER_TENSORS = frozenset(("encoder_sequence", "encoder_padding_mask", "position_bias"))
@@ -95,9 +90,8 @@ def can_remember(model: Any, encoder_inputs: Any) -> bool:
 def is_stepwise(node: Node, own: set[int]) -> bool:
     """Whether a call treats each step alone; `own` are the tensors that come from the tokens."""
     operation = node.operation
-    name = type(operation).__name__
-    if name == "TransformerDecoder" and is_builtin(type(operation)):
-        return _decodes_stepwise(node, own)
+    if isinstance(operation, TransformerDecoder):
+        return says_stepwise(operation) and _decodes_stepwise(node, own)
     if any(id(t) not in own for t in node.inputs):
         return False
     if isinstance(operation, OpCall):
@@ -110,13 +104,12 @@ def is_stepwise(node: Node, own: set[int]) -> bool:
                 np.ndim(value) == 0 for value in node.args if not hasattr(value, "_keras_history")
             )
         )
-    if name not in _STEPWISE or not is_builtin(type(operation)):
-        return False
-    if name in ("LayerNormalization", "RMSNormalization", "Softmax"):
-        return operation.axis in (-1, [-1], 2, [2])
-    if name == "RelativePositionBias":
-        return not operation.bidirectional
-    return True
+    return says_stepwise(operation)
+
+
+def says_stepwise(layer: Any) -> bool:
+    """Whether a layer says of its own `call` that it treats each step alone."""
+    return speaks_for(layer, "is_stepwise", "call") and bool(layer.is_stepwise)
 
 
 def _decodes_stepwise(node: Node, own: set[int]) -> bool:

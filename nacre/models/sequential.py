@@ -16,6 +16,7 @@ from nacre.core.variable import standardize_shape
 from nacre.layers.base.keywords import ModelKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.weights import own_scope
+from nacre.layers.core.embedding import Embedding
 from nacre.layers.core.input_layer import Input, InputLayer
 from nacre.layers.preprocessing.text import TextVectorization
 from nacre.layers.preprocessing.vocabulary import StringLookup
@@ -322,7 +323,7 @@ def _input_dtype(layer: Layer) -> str:
         isinstance(layer, StringLookup) and not layer.invert
     ):
         return "string"
-    if type(layer).__name__ == "Embedding":
+    if isinstance(layer, Embedding):
         return "float32"
     dtype = layer.compute_dtype
     return dtype if dtype not in ("bfloat16", "float16") else "float32"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 from nacre.core.errors import ArgumentError, message, unknown_name
@@ -34,7 +35,12 @@ BUILT_IN = {
     "sgd": "sgd:SGD",
 }
 
-_NEED_ARGUMENTS = ("LossScaleOptimizer", "MultiOptimizer")
+
+def _needs_arguments(cls: type[Optimizer]) -> bool:
+    parameters = inspect.signature(cls).parameters.values()
+    return any(
+        p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters
+    )
 
 
 def _class_named(name: str) -> type[Optimizer] | None:
@@ -94,7 +100,7 @@ def get(identifier: Any) -> Any:
         found: Any = _class_named(identifier) or get_registered_object(identifier)
         if found is None or found is Optimizer:
             raise unknown_name("optimizer", "the name", identifier, set(BUILT_IN) - {"optimizer"})
-        if found.__name__ in _NEED_ARGUMENTS:
+        if _needs_arguments(found):
             rule = "an optimizer named by a string must need no arguments"
             fix = f"Pass an object: nacre.optimizers.{found.__name__}(...)."
             raise ArgumentError(message("optimizers.get", rule, repr(identifier), fix))

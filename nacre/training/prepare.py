@@ -358,8 +358,7 @@ def _spec_key(model: Any, x: Any, training: bool) -> tuple[Hashable, ...]:
 
 
 def _predictions_spec(model: Any, x: Any, training: bool) -> Any:
-    graph = getattr(model, "_graph", None)
-    if graph is not None and type(model).call is _base_call(model):
+    if model._runs_its_graph():
         _check_graph_inputs(model, x)
         return tree.map_structure(_struct, model._nested_outputs)
 
@@ -376,13 +375,6 @@ def _predictions_spec(model: Any, x: Any, training: bool) -> Any:
     if getattr(model, "_graph", None) is not None:
         _check_graph_inputs(model, x)
     return result
-
-
-def _base_call(model: Any) -> Any:
-    for base in type(model).__mro__:
-        if base.__name__ in ("Sequential", "Model"):
-            return base.call
-    return None
 
 
 def _struct(tensor: KerasTensor) -> Any:

@@ -14,8 +14,8 @@ from nacre.callbacks import (
     ProgbarLogger,
     TerminateOnNaN,
 )
-from nacre.callbacks.base import TrainingHost
 from nacre.core.errors import ArgumentError
+from nacre.core.protocols import TrainingHost
 
 from .host import Host, train
 

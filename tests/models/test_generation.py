@@ -276,3 +276,27 @@ def test_a_decoder_that_mixes_in_the_source_itself_is_not_remembered():
     assert not generation_graph.can_remember(model, PROMPT)
     with pytest.raises(ArgumentError, match="Leave use_cache out"):
         generate(model, PROMPT, 3, encoder_inputs=PROMPT, use_cache=True)
+
+
+def test_a_layer_of_ones_own_says_that_it_treats_each_step_alone() -> None:
+    class Doubled(nacre.layers.Layer):
+        is_stepwise = True
+
+        def call(self, inputs):
+            return inputs * 2.0
+
+    class Mixed(Doubled):
+        def call(self, inputs):
+            return nacre.ops.cumsum(inputs, axis=1)
+
+    tokens = nacre.Input((None,), dtype="int32")
+    hidden = nacre.layers.Embedding(VOCAB, 4)(tokens)
+    for layer, expected in (
+        (Doubled(), True),
+        (Mixed(), False),
+        (nacre.layers.Activation(lambda x: nacre.ops.cumsum(x, axis=1)), False),
+        (Dense(4, activation="relu"), True),
+        (nacre.layers.Softmax(axis=1), False),
+    ):
+        model = nacre.Model(tokens, Dense(VOCAB)(layer(hidden)))
+        assert generation_graph.can_remember(model, None) is expected, layer

@@ -13,6 +13,7 @@ from typing import Any
 
 from nacre.core.errors import ArgumentError, NotBuiltError, UnsupportedError, listed, message
 from nacre.core.policies import QUANTIZATION_MODES, DTypePolicyMap, unknown_mode
+from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 
@@ -217,7 +218,7 @@ def refused_algorithm(who: str, mode: str) -> str:
 
 def _is_plain(layer: Any) -> bool:
     """Whether the layer's `call` is the built-in one, which an adapter can stand in for."""
-    return type(layer).__module__.startswith("nacre.")
+    return is_builtin(type(layer))
 
 
 def _unsupported(layer: Any, mode: str, supported: tuple[str, ...]) -> str:

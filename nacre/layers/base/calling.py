@@ -14,6 +14,7 @@ from nacre.core.dtypes import device_dtype, is_float
 from nacre.core.host_arrays import plain_array
 from nacre.core.indices import check_width
 from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.registry import is_builtin
 from nacre.core.strings import HostString
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable, standardize_shape
@@ -159,3 +160,8 @@ def tensors_for(shape: Any, dtype: str) -> Any:
 def float_dtype(compute_dtype: str) -> str | None:
     """The dtype to cast float inputs to, None when the policy computes in ints."""
     return compute_dtype if is_float(compute_dtype) else None
+
+
+def acts_on_steps(activation: Any) -> bool:
+    """Whether an activation sees each step alone: nacre's own do, others say `is_stepwise`."""
+    return bool(getattr(activation, "is_stepwise", is_builtin(activation)))

@@ -69,6 +69,11 @@ class Layer(Describable, LossHolder):
         input_shape, batch_input_shape, input_dim, batch_size: tf.keras 2 spellings, used by
             `Sequential` for its first layer.
 
+    Attributes:
+        is_stepwise: Whether each step of a sequence is computed from that step alone, so that
+            `generate` may call it on one new token. It stands in the class whose `call` it is
+            about: a subclass with a `call` of its own says it anew.
+
     Example:
         >>> import nacre
         >>> class Scale(nacre.layers.Layer):
@@ -88,6 +93,7 @@ class Layer(Describable, LossHolder):
     _takes_empty_lists = False
     # Layers made of layers leave the cast to those within; others take it where they are done.
     _casts_inputs = True
+    is_stepwise: bool = False
     _needs_only_range = False  # of uncast inputs: rounding does no harm where nothing overflows
 
     def __init__(

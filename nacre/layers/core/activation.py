@@ -14,6 +14,7 @@ from nacre.core.axes import axis_numbers, counted_axes
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.shapes import check_broadcasts
+from nacre.layers.base.calling import acts_on_steps
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
@@ -39,6 +40,11 @@ class Activation(_Elementwise):
         >>> nacre.layers.Activation("relu")(nacre.ops.ones((2, 3))).shape
         (2, 3)
     """
+
+    @property
+    def is_stepwise(self) -> bool:  # type: ignore[override]
+        """Whether the activation sees each step alone."""
+        return acts_on_steps(self.activation)
 
     def __init__(self, activation: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
@@ -74,6 +80,8 @@ class ReLU(_Elementwise):
         >>> nacre.layers.ReLU(max_value=6.0)(nacre.ops.ones((2, 3))).shape
         (2, 3)
     """
+
+    is_stepwise = True
 
     def __init__(
         self,
@@ -123,6 +131,8 @@ class LeakyReLU(_Elementwise):
         >>> nacre.layers.LeakyReLU(alpha=0.1)(nacre.ops.ones((2, 3))).shape
         (2, 3)
     """
+
+    is_stepwise = True
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[LeakyReLUKeywords]) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
@@ -240,6 +250,8 @@ class ELU(_Elementwise):
         (2, 3)
     """
 
+    is_stepwise = True
+
     def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
@@ -265,6 +277,11 @@ class Softmax(_Elementwise):
         >>> nacre.layers.Softmax()(nacre.ops.ones((1, 4))).tolist()
         [[0.25, 0.25, 0.25, 0.25]]
     """
+
+    @property
+    def is_stepwise(self) -> bool:  # type: ignore[override]
+        """Whether no step sees another one: where it goes over the features alone."""
+        return self.axis in (-1, [-1], 2, [2])
 
     def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)

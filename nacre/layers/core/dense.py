@@ -12,6 +12,7 @@ from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.tensors import WholeNumber
 from nacre.layers.base.adapting import Adaptable
+from nacre.layers.base.calling import acts_on_steps
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
@@ -51,6 +52,11 @@ class Dense(Adaptable, Layer):
     """
 
     quantizable = ("int8", "int4", "float8")
+
+    @property
+    def is_stepwise(self) -> bool:  # type: ignore[override]
+        """Whether the activation sees each step alone."""
+        return acts_on_steps(self.activation)
 
     def __init__(
         self,

@@ -52,6 +52,8 @@ class Embedding(Adaptable, Layer):
     adaptable = ("embeddings",)
     quantizable = ("int8", "int4")
 
+    is_stepwise = True
+
     def __init__(
         self,
         input_dim: WholeNumber,
@@ -167,6 +169,8 @@ class ReversibleEmbedding(Embedding):
         >>> layer(nacre.ops.ones((2, 4)), reverse=True).shape
         (2, 10)
     """
+
+    is_stepwise = True
 
     def __init__(
         self,

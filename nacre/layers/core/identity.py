@@ -19,6 +19,8 @@ class Identity(Layer):
         (2, 3)
     """
 
+    is_stepwise = True
+
     def __init__(self, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True

@@ -45,6 +45,8 @@ class InputLayer(Layer):
     _takes_strings = True
     _has_identity = False  # without weights; a nested graph and the one around it may have the same
 
+    is_stepwise = True
+
     def __init__(
         self,
         shape: Any = None,

@@ -23,6 +23,8 @@ class Add(Merge):
         (2, 3)
     """
 
+    is_stepwise = True
+
     def _merge(self, tensors: list[Any]) -> Any:
         return functools.reduce(ops.add, tensors)
 
@@ -54,6 +56,8 @@ class Multiply(Merge):
         >>> nacre.layers.Multiply()([nacre.ops.ones((2, 3)), nacre.ops.ones((2, 3))]).shape
         (2, 3)
     """
+
+    is_stepwise = True
 
     def _merge(self, tensors: list[Any]) -> Any:
         masks = [wide_mask(tensor) for tensor in tensors]

@@ -63,6 +63,11 @@ class LayerNormalization(AffineNormalization):
         (4, 3)
     """
 
+    @property
+    def is_stepwise(self) -> bool:  # type: ignore[override]
+        """Whether no step sees another one: where it goes over the features alone."""
+        return self.axis in (-1, [-1], 2, [2])
+
     def __init__(
         self,
         axis: Any = -1,
@@ -279,6 +284,11 @@ class RMSNormalization(Layer):
 
     _casts_inputs = False  # it computes in float32
     _needs_only_range = True
+
+    @property
+    def is_stepwise(self) -> bool:  # type: ignore[override]
+        """Whether no step sees another one: where it goes over the features alone."""
+        return self.axis in (-1, [-1], 2, [2])
 
     def __init__(
         self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerKeywords]

@@ -89,6 +89,8 @@ class Dropout(Layer):
         [[1.0, 1.0, 1.0]]
     """
 
+    is_stepwise = True
+
     def __init__(
         self,
         rate: float,

@@ -51,6 +51,8 @@ class TransformerDecoder(TransformerBlock):
         (1, 3, 8)
     """
 
+    is_stepwise = True
+
     def build(self, decoder_sequence_shape: Any, encoder_sequence_shape: Any = None) -> None:
         """Make attention, dense layers and norms."""
         shape = self._check(decoder_sequence_shape)

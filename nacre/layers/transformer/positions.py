@@ -46,6 +46,8 @@ class TokenAndPositionEmbedding(Layer):
         (1, 3, 4)
     """
 
+    is_stepwise = True
+
     def __init__(
         self,
         vocabulary_size: int,
@@ -157,6 +159,8 @@ class SinePositionEncoding(Layer):
         >>> nacre.layers.SinePositionEncoding()(nacre.ops.ones((1, 1, 4))).tolist()
         [[[0.0, 1.0, 0.0, 1.0]]]
     """
+
+    is_stepwise = True
 
     def __init__(self, max_wavelength: float = 10000.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)

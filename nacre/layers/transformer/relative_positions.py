@@ -46,6 +46,11 @@ class RelativePositionBias(Layer):
         (1, 2, 5, 5)
     """
 
+    @property
+    def is_stepwise(self) -> bool:  # type: ignore[override]
+        """Whether no step needs a later one."""
+        return not self.bidirectional
+
     def __init__(
         self,
         num_heads: int,

@@ -1,0 +1,176 @@
+"""What training asks of a model, an optimizer and a callback; and who an attribute speaks for.
+
+Behaviour is never chosen by the name of a class or by where it is defined. What a loop, a metric or
+generation must know of an object is an attribute that an outside author can set as well:
+`callback.tolerates_nan`, `layer.is_stepwise`, `metric.leaves_out_absent`, `loss.sums_over_samples`
+of a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class TrainingHost(Protocol):
+    """What callbacks use of a model. Anything with these can run them.
+
+    Attributes:
+        stop_training: Set to True, training ends after the present epoch or batch.
+        optimizer: Has `learning_rate`, and `moving_averages` where averages are kept.
+        history: The `History` of the last training.
+        metrics: Objects with a `name`.
+        trainable_variables: The variables that training changes.
+    """
+
+    stop_training: bool
+    optimizer: Any
+    history: Any
+    metrics: list[Any]
+    trainable_variables: list[Any]
+
+    def get_weights(self) -> list[Any]:
+        """Copies of all weights."""
+        ...
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Set all weights."""
+        ...
+
+    def check_save_path(self, filepath: Any, *, weights_only: bool = False) -> None:
+        """Raise for a path that `save`, or `save_weights`, would refuse."""
+        ...
+
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the whole model, in one step that cannot leave half a file."""
+        ...
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights."""
+        ...
+
+
+@runtime_checkable
+class TrainedModel(Protocol):
+    """What a step of training asks of a model."""
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """What the optimizer changes."""
+        ...
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        """Batch statistics, seeds and whatever else a call may change."""
+        ...
+
+    @property
+    def metrics(self) -> list[Any]:
+        """All metrics whose variables a step changes."""
+        ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The predictions."""
+        ...
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        """One number to make small."""
+        ...
+
+    def compute_metrics(self, *args: Any, **kwargs: Any) -> Mapping[str, Any]:
+        """Take a batch into the metrics, and report them."""
+        ...
+
+    def reset_metrics(self) -> None:
+        """Let all metrics start afresh."""
+        ...
+
+
+@runtime_checkable
+class TrainingOptimizer(Protocol):
+    """What a step of training asks of an optimizer."""
+
+    @property
+    def variables(self) -> list[Any]:
+        """Its state."""
+        ...
+
+    def build(self, variables: list[Any]) -> None:
+        """Make the state for these variables."""
+        ...
+
+    def stateless_apply(
+        self, optimizer_variables: Any, grads: Any, trainable_variables: Any
+    ) -> tuple[Any, Any]:
+        """(new values of the trained variables, new values of the state)."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """What remembers something of a training: a callback, a source of data."""
+
+    def state(self) -> Mapping[str, Any]:
+        """It as data that JSON can hold, and arrays."""
+        ...
+
+    def restore(self, state: Mapping[str, Any], /) -> None:
+        """Go on from what `state` gave."""
+        ...
+
+
+@runtime_checkable
+class TrainingCallback(Protocol):
+    """The least that training calls of a callback; `nacre.callbacks.Callback` has it all."""
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Receive what is known of the run."""
+        ...
+
+    def set_model(self, model: Any) -> None:
+        """Receive the model."""
+        ...
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """After an epoch."""
+        ...
+
+
+def speaks_for(instance: object, attribute: str, method: str) -> bool:
+    """Whether what an object says under an attribute is about the method that it has.
+
+    A class says it of its own method, and of those of the classes it derives from. Where a subclass
+    writes the method anew and says nothing, nobody has spoken for that one.
+
+    Example:
+        >>> class Old:
+        ...     is_safe = True
+        ...     def call(self): ...
+        >>> class New(Old):
+        ...     def call(self): ...
+        >>> speaks_for(Old(), "is_safe", "call"), speaks_for(New(), "is_safe", "call")
+        (True, False)
+    """
+    for own in _levels(instance):
+        if attribute in own:
+            return True
+        if method in own:
+            return False
+    return False
+
+
+def _levels(instance: object) -> Iterable[Mapping[str, Any]]:
+    yield getattr(instance, "__dict__", {})
+    for cls in type(instance).__mro__:
+        yield vars(cls)
+
+
+__all__ = [
+    "Resumable",
+    "TrainedModel",
+    "TrainingCallback",
+    "TrainingHost",
+    "TrainingOptimizer",
+    "speaks_for",
+]
