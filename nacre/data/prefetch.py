@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextvars
+import sys
 import threading
 import time
 import weakref
@@ -18,6 +19,9 @@ T = TypeVar("T")
 # Threads still at work when Python ends are told to stop, and waited for this long together: one
 # that is within JAX at that moment could bring the process down.
 _SECONDS_AT_EXIT = 1.0
+
+# On Windows Ctrl-C does not end a wait: it is looked at between two.
+_WAIT_SECONDS = 0.1 if sys.platform == "win32" else None
 
 
 class _Shared(Generic[T]):
@@ -106,7 +110,7 @@ class Prefetched(Iterator[T]):
         shared = self._shared
         with shared.changed:
             while not shared.ready and not shared.is_done:
-                shared.changed.wait()
+                shared.changed.wait(_WAIT_SECONDS)
             if shared.ready:
                 item = shared.ready.popleft()
                 shared.changed.notify_all()

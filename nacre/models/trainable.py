@@ -147,7 +147,10 @@ class Trainable(Layer):
                 of SciPy (made dense a batch at a time), lists or dicts of these, a generator of
                 batches, a `PyDataset`, or any iterable of batches. Rows are paired by position,
                 never by index. Missing values are refused. Integers become int32 and are refused
-                where they do not fit; for inputs of floats they become floats.
+                where they do not fit; for inputs of floats they become floats. From a generator no
+                batch is taken that is not used, so that it can be used further (tf.keras 2's
+                `max_queue_size` asks for batches to be made ahead); of all other sources the next
+                batches are made in a thread while steps run.
             y: Targets, when `x` is arrays.
             batch_size: Samples a step; 32 by default.
             epochs: The number of the last epoch.
@@ -155,7 +158,9 @@ class Trainable(Layer):
             callbacks: Callbacks.
             validation_split: Part of the rows, taken from the end, kept for validation.
             validation_data: (x, y) or (x, y, sample_weight), or a source of batches.
-            shuffle: Whether arrays are shuffled in each epoch.
+            shuffle: Whether the samples of arrays, and the batches of a `PyDataset`, come in
+                another order in each epoch: a function of the epoch and of a seed drawn when `fit`
+                begins, which `set_random_seed` fixes.
             class_weight: Class index -> weight; classes left out count 1. For models with one
                 output. Each label gets its class's weight, also where labels have an axis of steps;
                 sample weights multiply. Validation is not weighed. (Keras refuses steps, and both

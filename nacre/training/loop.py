@@ -80,7 +80,7 @@ def fit(
     if initial_epoch >= epochs:
         warn(_no_epoch(who, initial_epoch, epochs))
     prepare.require_flag(shuffle, "shuffle", who, ("batch",))
-    walks = prepare.Walks(bool(shuffle), draw_seed(), initial_epoch)
+    order = prepare.Order(bool(shuffle), draw_seed(), initial_epoch)
     source, held_source = prepare.sources_of_fit(
         model,
         x,
@@ -89,7 +89,7 @@ def fit(
         validation_data=validation_data,
         validation_split=validation_split,
         who=who,
-        walks=walks,
+        order=order,
     )
     with ExitStack() as feeds:
         source = prepare.prepare(
@@ -99,8 +99,8 @@ def fit(
             source,
             rows,
             steps=steps,
-            shuffle=walks.shuffle,
-            seed=walks.seed,
+            shuffle=order.shuffle,
+            seed=order.seed,
             by_batch=trainer.run_eagerly,
             ahead=prepare.asked_ahead(kwargs, who),
         )

@@ -77,8 +77,8 @@ def require_compiled(model: Any, method: str) -> CompiledTraining:
 
 
 @dataclass(frozen=True)
-class Walks:
-    """How the batches of a source come: see `BatchSource`."""
+class Order:
+    """In which order the batches of a source come: see `BatchSource`."""
 
     shuffle: bool = False
     seed: int = 0
@@ -92,7 +92,7 @@ def source_of(
     sample_weight: Any = None,
     *,
     who: str,
-    walks: Walks = Walks(),
+    order: Order = Order(),
     on_host: bool = True,
 ) -> Source:
     """What the user gave as rows or as batches: normalised, checked and ready for the device.
@@ -107,7 +107,7 @@ def source_of(
         model: The model they are for.
         x, y, sample_weight: Arrays, or in x a source of batches that brings all three.
         who: The method that was called, for messages.
-        walks: For sources of batches.
+        order: For sources of batches.
         on_host: False where the model is called layer by layer, its host layers too.
 
     Raises:
@@ -120,7 +120,7 @@ def source_of(
         return _staged_rows(model, ArraySource(x, y, sample_weight, who), who, on_host)
     _refuse_no_source(x, y, sample_weight, who)
     source = BatchSource(
-        x, who, shuffle=walks.shuffle, seed=walks.seed, first_pass=walks.first_pass
+        x, who, shuffle=order.shuffle, seed=order.seed, first_pass=order.first_pass
     )
     first = source.first()
     _refuse_text_targets(first, who)
@@ -147,10 +147,10 @@ def sources_of_fit(
     validation_data: Any,
     validation_split: float,
     who: str,
-    walks: Walks,
+    order: Order,
 ) -> tuple[Source, Source | None]:
     """(what to train on, what to validate with or None)."""
-    source = source_of(model, x, y, sample_weight, who=who, walks=walks)
+    source = source_of(model, x, y, sample_weight, who=who, order=order)
     if validation_data is None and not validation_split:
         return source, None
     held_who = f"{who}, validation"

@@ -94,6 +94,26 @@ def test_a_generator_may_fill_the_same_memory_for_each_batch() -> None:
     np.testing.assert_allclose(predicted, other.predict(X, verbose=0), rtol=1e-4)
 
 
+def test_a_source_may_ask_the_model_that_is_trained_from_it() -> None:
+    model, seen = compiled(), []
+
+    def ask() -> Any:
+        seen.append(float(model.predict(X[:4], verbose=0)[0, 0]))
+        return X[:4], Y[:4]
+
+    class Rows(PyDataset):
+        def __len__(self) -> int:
+            return 5
+
+        def __getitem__(self, index: int) -> Any:
+            return ask()
+
+    model.fit((ask() for _ in range(5)), verbose=0)
+    assert len(set(seen)) >= 4  # the newest step but the one under way, each time
+    model.fit(Rows(), epochs=2, verbose=0)
+    assert len(seen) == 15
+
+
 @pytest.mark.parametrize("steps", [None, 3, 7])
 def test_rows_are_trained_in_one_order_wherever_they_are_kept(
     steps: int | None, monkeypatch: pytest.MonkeyPatch
