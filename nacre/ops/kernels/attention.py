@@ -18,8 +18,8 @@ from jax import Array, lax
 from nacre.ops.kernels import placement as places
 from nacre.ops.kernels.derivatives import (
     define_derivatives,
-    derive_from,
     derived_by_hand,
+    derived_from,
     push,
 )
 from nacre.ops.kernels.native import library, table
@@ -127,7 +127,14 @@ def _by_xla(scale, causal, mask, query, key, value):
     return plain_attention(query, key, value, None, mask, scale=scale, is_causal=causal)
 
 
-@derived_by_hand(nondiff_argnums=(0, 1))
+def _kept_by_xla(scale, causal, mask, query, key, value):
+    batch, length, heads, _ = query.shape
+    # The derivatives of the gradients read no norms, so these need none of their own.
+    norms = jnp.zeros((batch, heads, length, 2), jnp.float32)
+    return _by_xla(scale, causal, mask, query, key, value), norms
+
+
+@derived_from(_kept_by_xla, static=2)
 def _kept_forward(scale, causal, mask, query, key, value):
     """Outputs, and each row's largest score and inverse sum: (batch, heads, targets, 2)."""
     batch, length, heads, _ = query.shape
@@ -140,17 +147,13 @@ def _kept_forward(scale, causal, mask, query, key, value):
     return outputs, norms
 
 
-def _kept_by_xla(scale, causal, mask, query, key, value):
-    batch, length, heads, _ = query.shape
-    # The derivatives of the gradients read no norms, so these need none of their own.
-    norms = jnp.zeros((batch, heads, length, 2), jnp.float32)
-    return _by_xla(scale, causal, mask, query, key, value), norms
+def _gradients_by_xla(scale, causal, mask, query, key, value, outputs, norms, d_outputs):
+    del outputs, norms
+    by_xla = functools.partial(_by_xla, scale, causal, mask)
+    return jax.vjp(by_xla, query, key, value)[1](d_outputs)
 
 
-derive_from(_kept_forward, _kept_by_xla)
-
-
-@derived_by_hand(nondiff_argnums=(0, 1))
+@derived_from(_gradients_by_xla, static=2)
 def _gradients(scale, causal, mask, query, key, value, outputs, norms, d_outputs):
     return tuple(
         _call(
@@ -160,15 +163,6 @@ def _gradients(scale, causal, mask, query, key, value, outputs, norms, d_outputs
             causal,
         )
     )
-
-
-def _gradients_by_xla(scale, causal, mask, query, key, value, outputs, norms, d_outputs):
-    del outputs, norms
-    by_xla = functools.partial(_by_xla, scale, causal, mask)
-    return jax.vjp(by_xla, query, key, value)[1](d_outputs)
-
-
-derive_from(_gradients, _gradients_by_xla)
 
 
 def _call(handler: str, shapes: list[Any], arguments: list[Any], causal: bool) -> Any:

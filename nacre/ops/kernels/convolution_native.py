@@ -15,10 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from nacre.ops.kernels import convolution_lowerings as lowerings
 from nacre.ops.kernels.convolution_geometry import Geometry
+from nacre.ops.kernels.derivatives import derived_from
 from nacre.ops.kernels.native import library
 
 
+@derived_from(lowerings.conv_forward, static=1)
 def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
     """The convolution."""
     filters = kernel.shape[-1]
@@ -27,6 +30,7 @@ def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
     return _call("convolution_slide", shape, x, kernel, numbers, backward=np.int64(0))
 
 
+@derived_from(lowerings.conv_input, static=1)
 def input_gradient(geometry: Geometry, dy: Array, kernel: Array) -> Array:
     """Its gradient by the input, or a transposed convolution."""
     channels = kernel.shape[-2] * geometry.groups
@@ -35,6 +39,7 @@ def input_gradient(geometry: Geometry, dy: Array, kernel: Array) -> Array:
     return _call("convolution_slide", shape, dy, kernel, numbers, backward=np.int64(1))
 
 
+@derived_from(lowerings.conv_kernel, static=1)
 def kernel_gradient(geometry: Geometry, x: Array, dy: Array) -> Array:
     """Its gradient by the kernel."""
     numbers = shape_numbers(geometry, x.shape[0], x.shape[-1], dy.shape[-1])

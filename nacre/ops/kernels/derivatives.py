@@ -77,20 +77,27 @@ def define_derivatives(
     function.defjvp(rule, symbolic_zeros=True)
 
 
-def derive_from(function: jax.custom_jvp[Any], plain: Callable[..., Any]) -> None:
-    """Give a compiled function the derivatives of a plain one, by autodiff, in both directions.
+def derived_from(
+    plain: Callable[..., Any], *, static: int
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give compiled code, which JAX cannot look into, the derivatives of a plain function.
 
     Args:
-        function: A `jax.custom_jvp` whose static arguments come first.
         plain: Takes the same and returns the same, as far as its derivatives are ever asked for.
+        static: The number of static arguments, which come first; arrays and trees of them follow.
     """
 
-    def rule(*given: Any) -> tuple[Any, Any]:
-        *options, primals, tangents = given
-        moved = push(functools.partial(plain, *options), primals, _moving(tangents))
-        return function(*options, *primals), moved
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def run(*arguments: Any) -> Any:
+            options, arrays = arguments[:static], arguments[static:]
+            return _compiled(
+                functools.partial(function, *options), functools.partial(plain, *options), arrays
+            )
 
-    function.defjvp(rule, symbolic_zeros=True)
+        return run
+
+    return decorate
 
 
 def push(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -151,6 +158,10 @@ def _batch_size(arrays: Arrays, axes: Sequence[int | None]) -> int:
     return next(a.shape[axis] for a, axis in zip(arrays, axes, strict=True) if axis is not None)
 
 
+def _with_batch(result: Any, size: int) -> Any:
+    return result.update(shape=(size, *result.shape))
+
+
 def _with_first_axis(array: Any, axis: int | None, size: int) -> jax.Array:
     if axis is None:
         return jnp.broadcast_to(array, (size, *array.shape))
@@ -169,6 +180,70 @@ ad.primitive_transposes[_aligned] = lambda gradients, *arrays, count: [
 ]
 batching.primitive_batchers[_aligned] = _align_batched
 mlir.register_lowering(_aligned, mlir.lower_fun(_first, multiple_results=True))
+
+
+# --- compiled code with a plain twin --------------------------------------------------------------
+
+
+class _Twins(NamedTuple):
+    """Two functions of the same arrays with the same results: one runs, one is differentiated."""
+
+    run: Callable[..., Arrays]
+    plain: Callable[..., Arrays]
+
+
+# No `custom_jvp`: JAX 0.10 loses its rule where it moves what a loop repeats out of the loop.
+_compiled_call = new_primitive("compiled_call")
+_compiled_call.multiple_results = True
+
+
+def _compiled(run: Callable[..., Any], plain: Callable[..., Any], arrays: Any) -> Any:
+    leaves, structure = jax.tree.flatten(arrays)
+    results = jax.tree.structure(jax.eval_shape(run, *arrays))
+
+    def flat(function: Callable[..., Any]) -> Callable[..., Arrays]:
+        return lambda *leaves: results.flatten_up_to(
+            function(*jax.tree.unflatten(structure, leaves))
+        )
+
+    return jax.tree.unflatten(results, _call(_Twins(flat(run), flat(plain)), leaves))
+
+
+def _call(twins: _Twins, arrays: Arrays) -> Arrays:
+    # `program` tells shapes and dtypes, and shows what runs to whoever reads the whole.
+    return _compiled_call.bind(*arrays, twins=twins, program=jax.make_jaxpr(twins.run)(*arrays))
+
+
+def _compiled_run(*arrays: Any, twins: _Twins, program: Any) -> Arrays:
+    del program
+    return twins.run(*arrays)
+
+
+def _compiled_jvp(
+    primals: Arrays, tangents: Arrays, *, twins: _Twins, program: Any
+) -> tuple[Arrays, Arrays]:
+    """Tangents by autodiff of the plain function."""
+    results = _compiled_call.bind(*primals, twins=twins, program=program)
+    moved = push(twins.plain, primals, [None if _is_zero(t) else t for t in tangents])
+    pairs = zip(results, moved, strict=True)
+    zero = lambda result: ad.Zero(jax.typeof(result).to_tangent_aval())
+    return results, [zero(result) if _is_zero(t) else t for result, t in pairs]
+
+
+def _compiled_batched(
+    arrays: Arrays, axes: Sequence[int | None], *, twins: _Twins, program: Any
+) -> tuple[Arrays, Sequence[int]]:
+    del program
+    batched = _Twins(jax.vmap(twins.run, axes), jax.vmap(twins.plain, axes))
+    results = _call(batched, arrays)
+    return results, [0] * len(results)
+
+
+_compiled_call.def_impl(_compiled_run)
+_compiled_call.def_abstract_eval(lambda *_, twins, program: program.out_avals)
+ad.primitive_jvps[_compiled_call] = _compiled_jvp
+batching.primitive_batchers[_compiled_call] = _compiled_batched
+mlir.register_lowering(_compiled_call, mlir.lower_fun(_compiled_run, multiple_results=True))
 
 
 # --- a linear operation with its transpose --------------------------------------------------------
@@ -261,7 +336,7 @@ def _batched(arrays: Arrays, axes: Sequence[int | None], *, linear: _Map) -> tup
     batched = _Map(
         lambda kept, vectors: jax.vmap(linear.run, over)(tuple(kept), vectors),
         lambda kept, gradients: jax.vmap(linear.transpose, over)(tuple(kept), gradients),
-        tuple(result.update(shape=(size, *result.shape)) for result in linear.results),
+        tuple(_with_batch(result, size) for result in linear.results),
         linear.count,
     )
     results = _linear_map.bind(*kept, *vectors, linear=batched)

@@ -13,7 +13,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -22,7 +21,7 @@ from nacre.ops.kernels import convolution_native as native
 from nacre.ops.kernels import placement as places
 from nacre.ops.kernels import pooling_native
 from nacre.ops.kernels.convolution_geometry import Geometry, Pairs, Windows, same_pair
-from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand
+from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, derived_from
 from nacre.ops.kernels.native import table
 
 
@@ -190,7 +189,11 @@ def _tile_shape(windows: Windows, array: Array) -> tuple[int, ...]:
 @derived_by_hand(nondiff_argnums=(0,))
 def _max_pool(windows: Windows, x: Array) -> Array:
     if windows.native == "always":
-        return pooling_native.highest(_as_depthwise(windows, x), x)
+        return _highest(windows, x)
+    return _highest_tap(windows, x)
+
+
+def _highest_tap(windows: Windows, x: Array) -> Array:
     return functools.reduce(jnp.maximum, _taps(windows, _padded(windows, x, _lowest(x.dtype))))
 
 
@@ -216,16 +219,19 @@ def _kept_winners(windows: Windows, kept: Any) -> Array:
     return kept if windows.native == "always" else _winners(windows, *kept)
 
 
-@derived_by_hand(nondiff_argnums=(0,))
+def _taken_and_winners(windows: Windows, x: Array) -> tuple[Array, Array]:
+    winners = _winners(windows, x, lax.stop_gradient(_highest_tap(windows, x)))
+    return _take_winners(windows, winners, x), winners
+
+
+@derived_from(_taken_and_winners, static=1)
 def _max_and_winners(windows: Windows, x: Array) -> tuple[Array, Array]:
     return pooling_native.highest_and_winners(_as_depthwise(windows, x), x)
 
 
-@_max_and_winners.defjvp
-def _max_and_winners_jvp(windows: Windows, primals: tuple[Array], tangents: tuple[Array]) -> Any:
-    y, winners = _max_and_winners(windows, *primals)
-    none = np.zeros(winners.shape, jax.dtypes.float0)
-    return (y, winners), (_take_winners(windows, winners, *tangents), none)
+@derived_from(lambda *given: _taken_and_winners(*given)[0], static=1)
+def _highest(windows: Windows, x: Array) -> Array:
+    return pooling_native.highest(_as_depthwise(windows, x), x)
 
 
 def _winners(windows: Windows, x: Array, y: Array) -> Array:
@@ -240,7 +246,11 @@ def _winners(windows: Windows, x: Array, y: Array) -> Array:
 @derived_by_hand(nondiff_argnums=(0,))
 def _put_at_winners(windows: Windows, winners: Array, dy: Array) -> Array:
     if windows.native == "always":
-        return pooling_native.put_at_winners(_as_depthwise(windows, dy), winners, dy)
+        return _put_by_kernel(windows, winners, dy)
+    return _put_by_taps(windows, winners, dy)
+
+
+def _put_by_taps(windows: Windows, winners: Array, dy: Array) -> Array:
     if windows.tiles:
         return _put_in_tiles(windows, winners, dy)
     wide = dy.astype(jnp.promote_types(dy.dtype, jnp.float32))
@@ -255,6 +265,11 @@ def _put_at_winners(windows: Windows, winners: Array, dy: Array) -> Array:
         won = _from(winners, start, total.shape) == number
         total = total + jnp.where(won, _from(wide, start, total.shape), 0)
     return total.astype(dy.dtype)
+
+
+@derived_from(_put_by_taps, static=1)
+def _put_by_kernel(windows: Windows, winners: Array, dy: Array) -> Array:
+    return pooling_native.put_at_winners(_as_depthwise(windows, dy), winners, dy)
 
 
 def _from(array: Array, start: tuple[int, ...], shape: tuple[int, ...]) -> Array:

@@ -24,8 +24,8 @@ from nacre.ops.kernels import placement as places
 from nacre.ops.kernels import recurrent_loops as loops
 from nacre.ops.kernels.derivatives import (
     define_derivatives,
-    derive_from,
     derived_by_hand,
+    derived_from,
     push,
 )
 from nacre.ops.kernels.native import library, table
@@ -71,14 +71,24 @@ def _agree(kind: str, x: Array, states: States, weights: Weights, mask: Array | 
     )
 
 
-@derived_by_hand(nondiff_argnums=(0, 1, 2, 3))
-def _run(kind, cell, always, sequences, x, states, weights, mask):
-    if not always:
-        return loops.run_loops(cell, sequences, x, states, weights, mask)
+def _by_scan(kind, cell, sequences, x, states, weights, mask):
+    by_autodiff = cell._replace(unstep=None)
+    return loops.run_loops(by_autodiff, sequences, x, states, weights, mask)
+
+
+@derived_from(_by_scan, static=3)
+def _forward_alone(kind, cell, sequences, x, states, weights, mask):
     inputs = _forward_inputs(kind, x, states, weights, mask)
     outputs, last_c, _, _ = _call_forward(kind, sequences, False, *inputs)
     last_h = outputs[:, -1] if sequences else outputs
     return outputs, (last_h, last_c)[: len(states)]
+
+
+@derived_by_hand(nondiff_argnums=(0, 1, 2, 3))
+def _run(kind, cell, always, sequences, x, states, weights, mask):
+    if not always:
+        return loops.run_loops(cell, sequences, x, states, weights, mask)
+    return _forward_alone(kind, cell, sequences, x, states, weights, mask)
 
 
 def _run_forward(kind, cell, always, sequences, x, states, weights, mask):
@@ -99,22 +109,13 @@ def _run_backward(kind, cell, always, sequences, kept, gradients):
 
 
 def _run_tangent(kind, cell, always, sequences, kept, tangents):
-    by_autodiff = functools.partial(loops.run_loops, cell._replace(unstep=None), sequences)
-    return push(by_autodiff, kept[:4], tangents)
+    return push(functools.partial(_by_scan, kind, cell, sequences), kept[:4], tangents)
 
 
 define_derivatives(_run, _run_forward, _run_backward, _run_tangent)
 
 
 # --- forward, with all that the way back needs ----------------------------------------------------
-
-
-@derived_by_hand(nondiff_argnums=(0, 1))
-def _kept_forward(kind, cell, x, states, weights, mask):
-    """Hidden states, cells (LSTM) and gates of all steps, (batch, time, ·)."""
-    inputs = _forward_inputs(kind, x, states, weights, mask)
-    history, _, cells, saved = _call_forward(kind, True, True, *inputs)
-    return history, cells if kind == "lstm" else history, saved
 
 
 def _kept_by_scan(kind, cell, x, states, weights, mask):
@@ -128,7 +129,12 @@ def _kept_by_scan(kind, cell, x, states, weights, mask):
     return history[0], history[-1], saved
 
 
-derive_from(_kept_forward, _kept_by_scan)
+@derived_from(_kept_by_scan, static=2)
+def _kept_forward(kind, cell, x, states, weights, mask):
+    """Hidden states, cells (LSTM) and gates of all steps, (batch, time, ·)."""
+    inputs = _forward_inputs(kind, x, states, weights, mask)
+    history, _, cells, saved = _call_forward(kind, True, True, *inputs)
+    return history, cells if kind == "lstm" else history, saved
 
 
 def _forward_inputs(kind, x, states, weights, mask):
@@ -182,7 +188,32 @@ def _gradients(kind, cell, kept, d_outputs, d_states):
     )
 
 
-@derived_by_hand(nondiff_argnums=(0, 1))
+def _gradients_by_scan(
+    kind, cell, mask, x, states, weights, history, cells, saved, d_outputs, d_states
+):
+    units, x = weights[1].shape[0], time_major(x)
+    history = tuple(map(time_major, (history, cells)[: len(states)]))
+    saved = None if kind == "simple" else time_major(saved)
+    if kind == "gru":
+        saved = (
+            saved[..., : 2 * units],
+            saved[..., 2 * units : 3 * units],
+            saved[..., 3 * units :],
+        )
+    previous = loops.previous_states(states, history)
+    d_outputs = None if d_outputs is None else time_major(d_outputs)
+    d_initial, d_steps = loops.scan_backward(
+        cell, weights, time_major_mask(mask), history, previous, saved, d_outputs, d_states
+    )
+    _, d_weights = cell.collect(x, previous[0], saved, d_steps, weights)
+    d_projected = d_steps
+    if kind == "gru":
+        d_inner, d_candidate = d_steps
+        d_projected = jnp.concatenate([d_inner[..., : 2 * units], d_candidate], -1)
+    return d_initial, time_major(d_projected), d_weights
+
+
+@derived_from(_gradients_by_scan, static=2)
 def _all_gradients(
     kind, cell, mask, x, states, weights, history, cells, saved, d_outputs, d_states
 ):
@@ -221,31 +252,3 @@ def _all_gradients(
     d_bias = None if bias is None else jnp.stack(d_bias) if gru else d_bias[0]
     d_initial = (d_h, d_c)[: len(states)]
     return d_initial, d_projected if gru else d_inner, (d_kernel, d_recurrent_kernel, d_bias)
-
-
-def _gradients_by_scan(
-    kind, cell, mask, x, states, weights, history, cells, saved, d_outputs, d_states
-):
-    units, x = weights[1].shape[0], time_major(x)
-    history = tuple(map(time_major, (history, cells)[: len(states)]))
-    saved = None if kind == "simple" else time_major(saved)
-    if kind == "gru":
-        saved = (
-            saved[..., : 2 * units],
-            saved[..., 2 * units : 3 * units],
-            saved[..., 3 * units :],
-        )
-    previous = loops.previous_states(states, history)
-    d_outputs = None if d_outputs is None else time_major(d_outputs)
-    d_initial, d_steps = loops.scan_backward(
-        cell, weights, time_major_mask(mask), history, previous, saved, d_outputs, d_states
-    )
-    _, d_weights = cell.collect(x, previous[0], saved, d_steps, weights)
-    d_projected = d_steps
-    if kind == "gru":
-        d_inner, d_candidate = d_steps
-        d_projected = jnp.concatenate([d_inner[..., : 2 * units], d_candidate], -1)
-    return d_initial, time_major(d_projected), d_weights
-
-
-derive_from(_all_gradients, _gradients_by_scan)
