@@ -193,11 +193,43 @@ def test_every_way_to_draw_is_here() -> None:
     assert set(DRAWS) == set(random.__all__) - {"SeedGenerator"}
 
 
+def test_a_generator_of_the_script_goes_on_in_every_program() -> None:
+    generator = random.SeedGenerator(3)
+
+    class Scripted(Noise):
+        def call(self, inputs: Any) -> Any:
+            noise = random.normal((1, WIDTH), seed=generator)
+            self.drawn.assign(ops.concatenate([self.drawn[1:], noise[None]]))
+            return inputs * self.kernel + noise
+
+    def scripted() -> nacre.Model:
+        model = nacre.Sequential([nacre.Input((1,)), Scripted()])
+        model.noise = model.layers[0]
+        return model
+
+    subject = ready(scripted)
+    drawn = np.concatenate([WAYS[way](subject) for way in OTHERS])
+    assert len({step.tobytes() for step in drawn}) == len(OTHERS) * STEPS
+
+
+def test_a_loss_that_draws_is_fresh_at_each_step() -> None:
+    def noisy(y_true: Any, y_pred: Any) -> Any:
+        return ops.mean(y_pred, axis=-1) * 0 + random.uniform(())
+
+    model = nacre.Sequential([nacre.Input((1,)), layers.Dense(WIDTH)])
+    model.compile("sgd", noisy)
+    losses = model.fit(X1, Y1, epochs=STEPS, **QUIET).history["loss"]
+    assert len({*losses, *(model.evaluate(X1, Y1, **QUIET) for _ in range(STEPS))}) == 2 * STEPS
+
+
 # --- loops of the model's own ---------------------------------------------------------------------
 
 LOOPS: dict[str, Callable[[], Any]] = {
     "scan": lambda: ops.scan(lambda c, _: (c, random.normal((WIDTH,))), 0.0, length=STEPS)[1],
     "map": lambda: ops.map(lambda _: random.normal((WIDTH,)), np.arange(STEPS)),
+    "vectorized_map": lambda: ops.vectorized_map(
+        lambda _: random.normal((WIDTH,)), jnp.zeros(STEPS)
+    ),
     "fori_loop": lambda: ops.fori_loop(
         0, STEPS, lambda i, c: c.at[i].set(random.normal((WIDTH,))), jnp.zeros((STEPS, WIDTH))
     ),

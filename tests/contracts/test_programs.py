@@ -228,6 +228,36 @@ def test_another_shape_gets_a_program_of_its_own(program: str) -> None:
         assert_same(answer(program, model, given), answer(program, eager, given))
 
 
+class AtSecondEpoch(callbacks.Callback):
+    """Makes a change before the second epoch begins."""
+
+    def __init__(self, change: Callable[[nacre.Model], None]) -> None:
+        super().__init__()
+        self.change = change
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 1:
+            self.change(self.model)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_change_by_a_callback_reaches_the_rest_of_the_training(
+    change: Callable[[nacre.Model], None],
+) -> None:
+    x, y, _ = DATA
+
+    def trained(model: nacre.Model) -> list[np.ndarray]:
+        before = model.get_weights()
+        watching = [AtSecondEpoch(change)]
+        record = model.fit(x, y, epochs=2, shuffle=False, verbose=0, callbacks=watching)
+        result = jax.tree.leaves((record.history, model.get_weights()))
+        restore(model)
+        model.set_weights(before)
+        return result
+
+    assert_same(trained(used("fit")), trained(fresh("fit", eager=True)))
+
+
 # --- something goes on around a run ---------------------------------------------------------------
 
 
