@@ -24,8 +24,8 @@ import numpy as np
 
 import nacre
 from nacre.ops._op import opened
-from nacre.training.programs import finisher, single_program
-from nacre.training.state import State
+from nacre.training.programs import finisher
+from nacre.training.state import training_state
 from nacre.training.step import train_step
 
 ROWS = 32
@@ -99,14 +99,19 @@ def training_step(name: str) -> tuple[Callable[[], Any], Any, list[Any]]:
     y = np.arange(ROWS, dtype="int32") % classes
     model.train_on_batch(x, y)
     trainer = model._trainer
-    state = State(model, trainer.optimizer, model.metrics)
+    state = training_state(model, trainer.optimizer, model.metrics)
 
     def make() -> Any:
         step = train_step(model, trainer, state)
         finish = finisher(model, trainer, state, False)
-        return single_program(step, finish, lambda arrays: (*arrays, None), False)
 
-    values = jax.tree.map(np.asarray, state.peek())
+        def run(values: Any, batch: list[Any]) -> Any:
+            new, *_ = step(values, (*batch, None))
+            return new, finish(new)
+
+        return jax.jit(run)
+
+    values = jax.tree.map(np.asarray, state.read())
     return make, values, [x, y]
 
 

@@ -381,7 +381,7 @@ LAYERS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     ],
     "rms_normalization": [("rms_normalization", "x scale", {"axis": [1], "epsilon": 1e-06})],
     "rms_normalization_image": [("rms_normalization", "x scale", {"axis": [3], "epsilon": 1e-06})],
-    "unit_normalization": [("unit_normalization", "inputs", {"axis": [-1]})],
+    "unit_normalization": [("unit_normalization", "inputs", {"axis": [1]})],
     "simple_rnn": [
         (
             "simple_rnn",
