@@ -103,6 +103,10 @@ class UnsupportedError(NacreError, NotImplementedError):
     """An object has no form of what is asked of it."""
 
 
+class NotThereError(NacreError, AttributeError):
+    """An attribute has no value here, or not yet."""
+
+
 class TracedValueError(NacreError, TypeError):
     """Code that is compiled asks a tensor for its value, which is only known when it runs."""
 

@@ -60,21 +60,26 @@ def origin(error: BaseException) -> Origin:
 
     An error without a traceback was raised by nobody yet, and counts as a library's.
     """
-    found: list[Origin] = [
-        owner for owner in map(origin_of_frame, _files(error.__traceback__)) if owner
-    ]
+    found = _origins(error)
     return found[-1] if found else "library"
+
+
+def _origins(error: BaseException) -> list[Origin]:
+    """Of each frame, outermost first."""
+    return [owner for owner in map(origin_of_frame, _files(error.__traceback__)) if owner]
 
 
 def is_own_bug(error: BaseException) -> bool:
     """Whether an error tells of a fault in nacre, not of what it was given."""
     if not isinstance(error, _BUGS) or isinstance(error, NacreError):
         return False
-    raised_by = origin(error)
-    if raised_by == "library" and isinstance(error, AttributeError) and is_tracer(error.obj):
-        callers = [owner for owner in map(origin_of_frame, _files(error.__traceback__)) if owner]
-        return [owner for owner in callers if owner != "library"][-1:] == ["nacre"]
-    return raised_by == "nacre"
+    frames = _origins(error)
+    if isinstance(error, AttributeError):
+        if is_tracer(error.obj):
+            frames = [owner for owner in frames if owner != "library"]
+        elif frames[-2:] == ["user", "nacre"] and _is_raised(error):
+            return False  # `ops.reluu`, or the output of a layer that was never called
+    return frames[-1:] == ["nacre"]
 
 
 def is_unforeseen(error: BaseException) -> bool:
@@ -87,12 +92,15 @@ def is_unforeseen(error: BaseException) -> bool:
         return False
     if isinstance(error, TypeError) and _MISCALLED.search(str(error)):
         return False
+    return not _is_raised(error)
+
+
+def _is_raised(error: BaseException) -> bool:
+    """Whether the innermost line raises the error, rather than fall over something."""
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
-    if last is None:
-        return False
-    return last.tb_frame.f_code.co_code[last.tb_lasti] not in _RAISING
+    return last is not None and last.tb_frame.f_code.co_code[last.tb_lasti] in _RAISING
 
 
 def is_own_bug_whatever_was_read(error: BaseException) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, NotThereError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
@@ -172,7 +172,7 @@ class MultiOptimizer(Optimizer):
     @property
     def learning_rate(self) -> Any:
         """Not one number here: each of `optimizers` has its own."""
-        raise AttributeError(
+        raise NotThereError(
             message(
                 f"optimizer '{self.name}'",
                 "a learning rate must be read from one of its optimizers",

@@ -141,6 +141,20 @@ def test_a_call_that_does_not_fit_a_users_function_is_shown_with_the_users_lines
     assert sum(Path(frame.filename).is_relative_to(PACKAGE) for frame in frames) <= 1
 
 
+def test_a_name_that_nacre_does_not_have_is_the_users_to_mend() -> None:
+    def misspelt(x: Any) -> Any:
+        return ops.reluu(x)
+
+    def never_called(x: Any) -> Any:
+        return x * layers.Dense(2).output
+
+    for function in (misspelt, never_called):
+        with pytest.raises(AttributeError) as caught:
+            layers.Lambda(function)(nacre.Input((3,)))
+        assert not is_own_bug(caught.value)
+        assert traceback.extract_tb(caught.value.__traceback__)[-1].name == function.__name__
+
+
 def test_a_layer_called_on_an_object_that_is_no_tensor_says_so() -> None:
     with pytest.raises(NacreError, match="must be called on a tensor.*object object"):
         layers.Dense(3)(object())

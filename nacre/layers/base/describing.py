@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import jax
 
 from nacre.core import scope, tree
-from nacre.core.errors import message
+from nacre.core.errors import NotThereError, message
 from nacre.core.names import name_scope
 from nacre.core.registry import is_builtin
 from nacre.core.shape_inference import infer
@@ -160,7 +160,7 @@ class Describable(Buildable, MaskPassing):
 
     def _node_view(self, side: str) -> Any:
         if not self._inbound_nodes:
-            raise AttributeError(
+            raise NotThereError(
                 message(
                     self._who(),
                     f"it has no {side} before it was called with a symbolic tensor",
