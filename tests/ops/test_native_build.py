@@ -14,7 +14,7 @@ ONE = 'extern "C" int one() { return 1; }'
 def forget():
     """Forget what this process has built and found, as another process would not know it."""
     build._outcomes.clear()
-    build._waited.clear()
+    build._waits.clear()
     compiler.find_compiler.cache_clear()
     compiler.version.cache_clear()
 

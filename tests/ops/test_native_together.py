@@ -45,7 +45,7 @@ sys.exit(max(os.waitpid(child, 0)[1] for child in children))
 
 def forget():
     build._outcomes.clear()
-    build._waited.clear()
+    build._waits.clear()
     compiler.find_compiler.cache_clear()
     compiler.version.cache_clear()
 
@@ -115,7 +115,7 @@ def test_nobody_waits_longer_for_a_build_than_the_plain_form_takes(folder):
 def test_what_was_being_built_is_used_by_the_next_program(folder, monkeypatch):
     monkeypatch.setattr(build, "WAIT_SECONDS", 0.05)
     (folder / "cache" / "native").mkdir(parents=True, mode=0o700)
-    with build._only_builder(folder / "cache" / "native" / "one.lock", 0) as is_only:
+    with build._only_builder(folder / "cache" / "native" / "one.lock") as is_only:
         assert is_only
         begun = time.monotonic()
         for _ in range(20):  # waits once, not for every program

@@ -47,8 +47,8 @@ except ImportError:  # on Windows, where nothing is built
     fcntl = None
 
 RETRY_SECONDS = 24 * 3600  # a full disk, or too little memory, may have been the reason
-# For a build of another process or thread: it takes one to three. Who waited longer than a build of
-# one's own takes would lose by the kernel.
+# For builds of other processes or threads, all together: one takes one to three seconds. Who waits
+# longer than building oneself takes would lose by the kernels.
 WAIT_SECONDS = 5.0
 LOOK_SECONDS = 0.02
 # A home folder that nobody knows is a RuntimeError.
@@ -76,7 +76,7 @@ Key = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 _outcomes: dict[Key, Outcome] = {}
 _locks: dict[Key, threading.Lock] = {}
-_waited: set[Key] = set()  # who has waited in vain does not do it for every program again
+_waits: list[float] = []  # seconds this process has waited
 _targets: set[str] = set()  # those that XLA knows
 
 
@@ -117,15 +117,14 @@ def build(name: str, sources: tuple[str, ...], handlers: tuple[str, ...] = ()) -
     if key in _outcomes:
         return _outcomes[key]
     lock = _locks.setdefault(key, threading.Lock())
-    if not lock.acquire(timeout=WAIT_SECONDS):
+    with _waiting() as patience:
+        is_ours = lock.acquire(timeout=patience)
+    if not is_ours:
         return _busy("another thread")
     try:
         if key not in _outcomes:
-            outcome = _register(
-                _build(name, sources, 0 if key in _waited else WAIT_SECONDS), handlers
-            )
+            outcome = _register(_build(name, sources), handlers)
             if not outcome.is_final:
-                _waited.add(key)
                 return outcome
             _outcomes[key] = outcome
         return _outcomes[key]
@@ -157,6 +156,14 @@ def look(name: str, sources: tuple[str, ...], handlers: tuple[str, ...] = ()) ->
     return True, "will be built when first needed"
 
 
+@contextlib.contextmanager
+def _waiting() -> Generator[float]:
+    """How many seconds this process may still wait; the time in the block is taken off them."""
+    begun = time.monotonic()
+    yield max(0.0, WAIT_SECONDS - sum(_waits))
+    _waits.append(time.monotonic() - begun)
+
+
 def _busy(by: str) -> Outcome:
     return Outcome(None, None, f"{by} is building it", is_final=False)
 
@@ -178,7 +185,7 @@ def _register(outcome: Outcome, handlers: tuple[str, ...]) -> Outcome:
     return dataclasses.replace(outcome, targets=targets)
 
 
-def _build(name: str, sources: tuple[str, ...], wait_seconds: float) -> Outcome:
+def _build(name: str, sources: tuple[str, ...]) -> Outcome:
     try:
         if reason := _unable():
             return Outcome(None, None, reason)
@@ -187,7 +194,7 @@ def _build(name: str, sources: tuple[str, ...], wait_seconds: float) -> Outcome:
         found = _load(folder, stem)
         if found is not None:
             return found
-        with _only_builder(folder / f"{name}.lock", wait_seconds) as is_only:
+        with _only_builder(folder / f"{name}.lock") as is_only:
             if not is_only:
                 return _busy("another process")
             # Whoever held the lock before may have built it, or failed.
@@ -245,7 +252,7 @@ def _build_anew(sources: tuple[str, ...], folder: Path, stem: str) -> Outcome:
 
 
 @contextlib.contextmanager
-def _only_builder(path: Path, wait_seconds: float) -> Generator[bool]:
+def _only_builder(path: Path) -> Generator[bool]:
     """Hold the lock of a library: True when this process has it, False when another kept it.
 
     The lock is the system's, and ends with a process that is killed. Where there are none, as on
@@ -256,7 +263,8 @@ def _only_builder(path: Path, wait_seconds: float) -> Generator[bool]:
         return
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        is_only = _lock(descriptor, wait_seconds)
+        with _waiting() as patience:
+            is_only = _lock(descriptor, patience)
         try:
             yield is_only
         finally:
