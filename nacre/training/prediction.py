@@ -239,16 +239,11 @@ def _fetched(made: Made) -> Any:
 def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> Made:
     if model._runs_eagerly():
         return Made(model(x, training=False), count, count)
-    leaves = given
-    if size != count:
-        leaves = [
-            None
-            if leaf is None
-            else np.concatenate([leaf, np.repeat(leaf[-1:], size - count, axis=0)])
-            for leaf in given
-        ]
     program = _program(model, x)
     state = program.state
+    if size != count and program.mixes_samples():
+        size = count
+    leaves = given if size == count else [_padded(leaf, size) for leaf in given]
     try:
         updates, outputs = program(state.read(), leaves)
     except ShapeError:
@@ -259,12 +254,60 @@ def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> Mad
     if size != count and any(np.shape(leaf)[:1] != (size,) for leaf in tree.flatten(outputs)):
         # Rows of the outputs are not those of the batch: nothing says which belong to padding.
         return _forward(model, x, given, count, count)
+    if size != count and program.mixes_samples(given, outputs, count, size):
+        return _forward(model, x, given, count, count)
     if updates:
         if size != count:
             changed = [state.groups[name][i] for name in updates for i in updates[name]]
             _refuse_padded_states(model, changed, count, size)
         state.commit_updates(updates)
     return Made(outputs, count, size, bool(updates))
+
+
+def _padded(leaf: Any, size: int, with_other: bool = False) -> Any:
+    """A batch with its last sample again, or with samples unlike all of its own, up to a size."""
+    if leaf is None:
+        return None
+    count = size - len(leaf)
+    if not with_other or leaf.dtype.kind not in "iuf":
+        sample = leaf[:1] if with_other else leaf[-1:]
+        return np.concatenate([leaf, np.repeat(sample, count, axis=0)])
+    if leaf.dtype.kind != "f":
+        return np.concatenate([leaf, np.zeros((count, *leaf.shape[1:]), leaf.dtype)])
+    beyond = 2 * np.max(np.abs(leaf), initial=0) + 1
+    signs = np.where(np.arange(count) % 2 == 0, 1, -1).reshape(-1, *(1,) * (leaf.ndim - 1))
+    rows = np.broadcast_to(signs * beyond, (count, *leaf.shape[1:]))
+    return np.concatenate([leaf, rows.astype(leaf.dtype)])
+
+
+class PredictionProgram(CallProgram):
+    """The forward pass; it may be given a padded batch where no sample sees another one."""
+
+    _found: tuple[int, bool] | None = None  # compilations at that time, whether samples mix
+
+    def mixes_samples(
+        self, given: list[Any] | None = None, outputs: Any = None, count: int = 0, size: int = 0
+    ) -> bool:
+        """Whether what a sample gives depends on others in its batch, as far as it is known.
+
+        Found by running a padded batch a second time, with other padding: code of the user may
+        subtract a batch's mean. Looked at again after each compilation.
+        """
+        compilations = len(self.traced_shapes)
+        if self._found is None or (given is not None and self._found[0] != compilations):
+            if given is None:
+                return False
+            leaves = [_padded(leaf, size, with_other=True) for leaf in given]
+            _, others = self(self.state.read(), leaves)
+            pairs = zip(tree.flatten(outputs), tree.flatten(others), strict=True)
+            apart = all(_are_same(one[:count], other[:count]) for one, other in pairs)
+            self._found = (len(self.traced_shapes), not apart)
+        return self._found[1]
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    one, other = np.asarray(one), np.asarray(other)
+    return bool(np.all((one == other) | ((one != one) & (other != other))))
 
 
 def _refuse_padded_states(model: Any, changed: list[Any], count: int, size: int) -> None:
@@ -280,7 +323,7 @@ def _refuse_padded_states(model: Any, changed: list[Any], count: int, size: int)
         )
 
 
-def _program(model: Any, x: Any) -> CallProgram:
+def _program(model: Any, x: Any) -> PredictionProgram:
     """The compiled forward pass for one structure of inputs.
 
     Few models change anything while they predict: stateful recurrent layers carry their states from
@@ -294,14 +337,14 @@ def _program(model: Any, x: Any) -> CallProgram:
     return programs_of(model).get(key, lambda: _prediction_program(model, x))
 
 
-def _prediction_program(model: Any, x: Any) -> CallProgram:
+def _prediction_program(model: Any, x: Any) -> PredictionProgram:
     structure = tree.map_structure(lambda leaf: None if leaf is None else 0, x)
 
     def run(leaves: list[Any]) -> Any:
         with own_program():
             return model(tree.pack_sequence_as(structure, leaves), training=False)
 
-    return CallProgram(run, State({"model": model.variables}), name="predict")
+    return PredictionProgram(run, State({"model": model.variables}), name="predict")
 
 
 def predict_on_batch(model: Any, x: Any) -> Any:

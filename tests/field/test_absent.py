@@ -214,3 +214,29 @@ def test_nothing_but_samples_of_weight_0_changes_no_weight() -> None:
     model.fit(X * np.nan, Y * np.nan, sample_weight=np.zeros(6), batch_size=1, verbose=0)
     check_same(model.get_weights(), before)
     assert model.evaluate(X * np.nan, Y, sample_weight=np.zeros(6), verbose=0) == [0.0, 0.0]
+
+
+class Centred(keras.layers.Layer):
+    """Code of a user's that looks at the whole batch."""
+
+    def call(self, x: Any) -> Any:
+        return x - ops.mean(x, axis=0, keepdims=True)
+
+
+@pytest.mark.parametrize("kind", ["mean", "max"])
+def test_padding_reaches_no_prediction_where_samples_see_one_another(kind: str) -> None:
+    inputs = keras.Input((3,))
+    outputs = Centred()(inputs) if kind == "mean" else inputs / ops.max(inputs, axis=0)
+    model = keras.Model(inputs, outputs)
+
+    def expected(x: np.ndarray) -> np.ndarray:
+        return x - x.mean(axis=0) if kind == "mean" else x / x.max(axis=0)
+
+    x = np.abs(np.random.default_rng(2).normal(size=(11, 3))).astype("float32")
+    for _ in range(2):
+        for count in (5, 3):  # which would be made 8 and 4
+            found = model.predict(x[:count], verbose=0)
+            np.testing.assert_allclose(found, expected(x[:count]), rtol=1e-5, atol=1e-6)
+    found = model.predict(x, batch_size=4, verbose=0)  # the last batch has 3
+    parts = [expected(x[first : first + 4]) for first in (0, 4, 8)]
+    np.testing.assert_allclose(found, np.concatenate(parts), rtol=1e-5, atol=1e-6)
