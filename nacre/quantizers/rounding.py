@@ -169,29 +169,18 @@ def _steps(least: Any, most: Any, levels: Range) -> tuple[Any, Any, Any]:
     return *(jnp.where(empty, 0, end).astype(least.dtype) for end in ends), step
 
 
-@jax.custom_vjp
+@jax.custom_jvp
 def _rounded(x: Any, least: Any, most: Any, low: Any, high: Any, step: Any) -> Any:
     return jnp.floor((jnp.clip(x, low, high) - low) / step + 0.5) * step + low
 
 
-def _rounded_forward(x: Any, least: Any, most: Any, low: Any, high: Any, step: Any) -> Any:
-    return _rounded(x, least, most, low, high, step), (x, least, most, low, high, step)
-
-
-def _rounded_backward(kept: Any, gradient: Any) -> Any:
-    x, least, most, low, high, step = kept
-
-    def gathered(where: Any, end: Any) -> Any:
-        found = jnp.where(where, gradient, 0)
-        axes = tuple(i for i in range(x.ndim) if end.ndim == 0 or end.shape[i] == 1)
-        return jnp.sum(found, axis=axes, keepdims=end.ndim > 0).astype(end.dtype)
-
-    inside = jnp.where((x >= low) & (x <= high), gradient, 0)
-    nothing = [jnp.zeros_like(value) for value in (low, high, step)]
-    return inside, gathered(x < low, least), gathered(x > high, most), *nothing
-
-
-_rounded.defvjp(_rounded_forward, _rounded_backward)
+@_rounded.defjvp
+def _rounded_jvp(primals: Any, tangents: Any) -> Any:
+    x, _, _, low, high, _ = primals
+    dx, dleast, dmost, *_ = tangents
+    inside = jnp.where((x >= low) & (x <= high), dx, 0)
+    moved = jnp.where(x < low, dleast, jnp.where(x > high, dmost, inside))
+    return _rounded(*primals), moved.astype(x.dtype)
 
 
 def _fake_quant(x: Any, least: Any, most: Any, levels: Range) -> Any:

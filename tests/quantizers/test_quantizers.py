@@ -93,6 +93,8 @@ def test_fake_quantization_by_channel_and_its_gradients() -> None:
     total = lambda *given: jnp.sum(weights * quantizers.fake_quant_with_min_max_vars(*given))
     dx, dlow, dhigh = jax.grad(total, argnums=(0, 1, 2))(x, -1.0, 1.0)
     assert dx.tolist() == [[0.0, 10.0, 0.0]] and (float(dlow), float(dhigh)) == (1.0, 100.0)
+    forwards = jax.jacfwd(total, argnums=(0, 1, 2))(x, -1.0, 1.0)
+    assert [value.tolist() for value in forwards] == [[[0.0, 10.0, 0.0]], 1.0, 100.0]
 
 
 @pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])

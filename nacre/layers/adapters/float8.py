@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -13,6 +11,7 @@ from nacre.core.policies import QuantizedFloat8DTypePolicy, get_policy
 from nacre.core.variable import Variable
 from nacre.layers.adapters.products import ProductUse
 from nacre.layers.base.adapting import Adapter, register_adapter
+from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand
 from nacre.quantizers import (
     Float8QuantizationConfig,
     compute_float8_amax_history,
@@ -23,13 +22,13 @@ from nacre.quantizers import (
 FORWARD, BACKWARD = "float8_e4m3fn", "float8_e5m2"
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
+@derived_by_hand(nondiff_argnums=(3,))
 def rounded_values(x: Any, scale: Any, history: Any, dtype: str) -> Any:
     """`x` as 8-bit floats hold it; the "gradients" of scale and history are their next values."""
     return quantize_and_dequantize(x, scale, dtype, str(x.dtype))
 
 
-def _values_forward(x: Any, scale: Any, history: Any, dtype: str) -> Any:
+def _values_forward(dtype: str, x: Any, scale: Any, history: Any) -> Any:
     return rounded_values(x, scale, history, dtype), (x, scale, history)
 
 
@@ -38,26 +37,31 @@ def _values_backward(dtype: str, kept: Any, gradient: Any) -> Any:
     return gradient, *_next(x, scale, history, dtype)
 
 
-rounded_values.defvjp(_values_forward, _values_backward)
+def _unrounded(dtype: str, kept: Any, tangents: Any) -> Any:
+    """The tangent of the values as it comes: what moves scale and history is no derivative."""
+    return jnp.zeros_like(kept[0]) if tangents[0] is None else tangents[0]
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
+define_derivatives(rounded_values, _values_forward, _values_backward, _unrounded)
+
+
+@derived_by_hand(nondiff_argnums=(3,))
 def rounded_gradient(y: Any, scale: Any, history: Any, dtype: str) -> Any:
     """`y` as it is; its gradient is rounded to 8-bit floats on the way back."""
     return y
 
 
-def _gradient_forward(y: Any, scale: Any, history: Any, dtype: str) -> Any:
-    return y, (scale, history)
+def _gradient_forward(dtype: str, y: Any, scale: Any, history: Any) -> Any:
+    return y, (y, scale, history)
 
 
 def _gradient_backward(dtype: str, kept: Any, gradient: Any) -> Any:
-    scale, history = kept
+    _, scale, history = kept
     small = quantize_and_dequantize(gradient, scale, dtype, str(gradient.dtype))
     return small, *_next(gradient, scale, history, dtype)
 
 
-rounded_gradient.defvjp(_gradient_forward, _gradient_backward)
+define_derivatives(rounded_gradient, _gradient_forward, _gradient_backward, _unrounded)
 
 
 def _next(x: Any, scale: Any, history: Any, dtype: str) -> tuple[Any, Any]:

@@ -127,7 +127,7 @@ class ProductLabels(Protocol):
         ...
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def integer_product(use: ProductLabels, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
     """Inputs rounded to 8 bits times 8-bit numbers, summed in 32-bit ints.
 
@@ -139,7 +139,7 @@ def integer_product(use: ProductLabels, quantizer: Any, x: Any, numbers: Any, sc
         scale: Their scale, beside the outputs.
 
     Formula:
-        y = Σ round(x · sx) · q / (sx · s); the gradient is that of Σ x · q / s
+        y = Σ round(x · sx) · q / (sx · s); the derivative is that of Σ x · q / s by x
     """
     summed = use.axes_summed(x.ndim)
     if isinstance(quantizer, AbsMaxQuantizer):
@@ -153,15 +153,9 @@ def integer_product(use: ProductLabels, quantizer: Any, x: Any, numbers: Any, sc
     return wide.astype(x.dtype)
 
 
-def _forward(use: ProductLabels, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
-    return integer_product(use, quantizer, x, numbers, scale), (x, numbers, scale)
-
-
-def _backward(use: ProductLabels, quantizer: Any, kept: Any, gradient: Any) -> Any:
-    x, numbers, scale = kept
+@integer_product.defjvp
+def _integer_product_jvp(use: ProductLabels, quantizer: Any, primals: Any, tangents: Any) -> Any:
+    x, numbers, scale = primals
     kernel = (numbers.astype("float32") / use.scale_for_kernel(scale)).astype(x.dtype)
-    _, pull = jax.vjp(lambda inputs: jnp.einsum(use.equation, inputs, kernel), x)
-    return *pull(gradient), None, jnp.zeros_like(scale)
-
-
-integer_product.defvjp(_forward, _backward)
+    moved = jnp.einsum(use.equation, tangents[0], kernel)
+    return integer_product(use, quantizer, *primals), moved

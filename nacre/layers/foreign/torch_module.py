@@ -70,7 +70,8 @@ class TorchModuleWrapper(Layer):
         SerializationError: A file that holds a module is opened with safe_mode=True.
     Source:
         Arguments and files: Keras 3.15, where it works with the PyTorch backend alone. Differs: it
-        works in JAX's compiled training; buffers are weights too. No second derivatives.
+        works in JAX's compiled training; buffers are weights too. Gradients in reverse mode
+        alone: no second derivatives, no `jax.jvp`.
     Example:
         >>> import nacre, torch                                                   # doctest: +SKIP
         >>> layer = nacre.layers.TorchModuleWrapper(torch.nn.Linear(4, 3))        # doctest: +SKIP
