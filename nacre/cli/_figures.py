@@ -14,7 +14,7 @@ _QUIET = "#7b8794"
 _GRID = "#e4e7eb"
 _BLUE = "#2563eb"
 _ORANGE = "#ea7317"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "savefig.dpi": 150,

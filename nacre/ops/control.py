@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,7 +81,7 @@ def convert_to_tensor(
             )
         )  # fmt: skip
     if isinstance(x, KerasTensor):
-        return x if dtype is None else cast(x, dtype)
+        return typing.cast("jax.Array", x if dtype is None else cast(x, dtype))
     text = _text_or_none(x)
     if text is not None:
         if dtype not in (None, "string"):

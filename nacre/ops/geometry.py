@@ -283,11 +283,12 @@ def _order(who: str, interpolation: str) -> int:
 
 def _grid(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The row and the column of every pixel, (height, width) each."""
-    return jnp.meshgrid(
+    rows, columns = jnp.meshgrid(
         jnp.arange(x.shape[1], dtype="float32"),
         jnp.arange(x.shape[2], dtype="float32"),
         indexing="ij",
     )
+    return rows, columns
 
 
 @op

@@ -155,8 +155,9 @@ def gaussian_blur(
     x, layout = channels_last("gaussian_blur", images, data_format)
     dtype = x.dtype
     (height, width), (tall, broad) = to_pair(kernel_size, 2), _floats(sigma)
-    kernels = (gaussian_kernel(height, tall), gaussian_kernel(width, broad))
-    x = separable_filter(floating(x), *(jnp.asarray(k, "float32") for k in kernels))
+    rows = jnp.asarray(gaussian_kernel(height, tall), "float32")
+    columns = jnp.asarray(gaussian_kernel(width, broad), "float32")
+    x = separable_filter(floating(x), rows, columns)
     return put_back(x.astype(dtype), layout)
 
 

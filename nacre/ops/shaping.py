@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -56,7 +56,7 @@ def transpose(x: Tensor, axes: Sequence[int] | None = None) -> jax.Array:
 @op(masks=masks.expand_dims)
 def expand_dims(x: Tensor, axis: Axis) -> jax.Array:
     """New axes of size 1 at `axis`."""
-    return jnp.expand_dims(array(x), axes_of(axis))
+    return jnp.expand_dims(array(x), cast("int | tuple[int, ...]", axes_of(axis)))
 
 
 @op(masks=masks.squeeze)
@@ -74,7 +74,8 @@ def ravel(x: Tensor) -> jax.Array:
 @op(masks=masks.moveaxis)
 def moveaxis(x: Tensor, source: Axis, destination: Axis) -> jax.Array:
     """Axes moved to other places, the others keep their order."""
-    return jnp.moveaxis(array(x), axes_of(source), axes_of(destination))
+    before, after = (cast("int | tuple[int, ...]", axes_of(a)) for a in (source, destination))
+    return jnp.moveaxis(array(x), before, after)
 
 
 @op(masks=masks.swapaxes)
@@ -215,7 +216,8 @@ def flipud(x: Tensor) -> jax.Array:
 @op(masks=masks.PLACES_CHANGE)
 def rot90(array: Tensor, k: int = 1, axes: tuple[int, int] = (0, 1)) -> jax.Array:
     """Turned by `k` quarter turns in the plane of `axes`, from the first to the second."""
-    return jnp.rot90(jnp.asarray(operand(array)), k=k, axes=tuple(axes))
+    first, second = axes
+    return jnp.rot90(jnp.asarray(operand(array)), k=k, axes=(first, second))
 
 
 @op(masks=masks.moving(jnp.roll, "shift"))

@@ -165,8 +165,9 @@ def _steps(least: Any, most: Any, levels: Range) -> tuple[Any, Any, Any]:
     empty = most <= least
     step = jnp.where(empty, 1, (most - least) / (highest - lowest))
     zero = jnp.clip(jnp.floor(lowest - least / step + 0.5), lowest, highest)
-    ends = (lowest - zero) * step, (highest - zero) * step
-    return *(jnp.where(empty, 0, end).astype(least.dtype) for end in ends), step
+    ends = ((lowest - zero) * step, (highest - zero) * step)
+    low, high = (jnp.where(empty, 0, end).astype(least.dtype) for end in ends)
+    return low, high, step
 
 
 @jax.custom_jvp

@@ -452,7 +452,7 @@ def restore_optimizer(model: Any, file: h5py.Group, who: str) -> None:
     carry_out(_optimizer_steps(model, file, who))
 
 
-def _optimizer_steps(model: Any, file: h5py.File, who: str) -> list[Step]:
+def _optimizer_steps(model: Any, file: h5py.Group, who: str) -> list[Step]:
     found = optimizer_and_state(model, file, "optimizer/vars", who)
     if found is None:
         return []

@@ -6,6 +6,8 @@ Images are floats (batch, height, width, channels); numbers are (batch,), one fo
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
 from typing import TypeAlias
 
 import jax
@@ -61,7 +63,7 @@ def _shifted_sum(images: Images, weights: jax.Array, axis: int) -> Images:
         jax.lax.slice_in_dim(padded, i, i + length, axis=axis) * each(weights[:, i])
         for i in range(size)
     ]
-    return sum(parts[1:], parts[0])
+    return reduce(operator.add, parts)
 
 
 def blurred(images: Images, sizes: tuple[int, int], sigmas: tuple[Numbers, Numbers]) -> Images:

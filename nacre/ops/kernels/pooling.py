@@ -129,7 +129,7 @@ def _reduce_window(x, start, combine, window, strides, padding):
 # --- taps: what each place of the window sees -----------------------------------------------------
 
 
-def _padded(windows: Windows, x: Array, value: Array) -> Array:
+def _padded(windows: Windows, x: Array, value: Array | np.ndarray) -> Array:
     if not any(low or high for low, high in windows.padding):
         return x
     return lax.pad(

@@ -72,7 +72,7 @@ def _after_collect(x, previous_h, saved, d_steps, weights):
     d_x, d_kernel, d_bias = input_gradients(
         x, d_projected, kernel, None if bias is None else bias[0]
     )
-    if bias is not None:
+    if d_bias is not None:
         d_bias = jnp.stack([d_bias, rows(d_inner).sum(0)])
     return d_x, (d_kernel, outer(previous_h, d_inner), d_bias)
 

@@ -22,8 +22,8 @@ def _scales(units: int, dtype: Any) -> Array:
 def _project(x, weights):
     kernel, recurrent_kernel, bias = weights
     # Exact: the scales are powers of two.
-    scale = lambda w: None if w is None else w * _scales(recurrent_kernel.shape[0], w.dtype)
-    return project(x, scale(kernel), scale(bias)), scale(recurrent_kernel)
+    scale = lambda w: w * _scales(recurrent_kernel.shape[0], w.dtype)
+    return project(x, scale(kernel), None if bias is None else scale(bias)), scale(recurrent_kernel)
 
 
 def _step(recurrent_kernel, states, projected):
