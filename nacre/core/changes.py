@@ -207,13 +207,18 @@ class Snapshot:
         """Whether nothing was noted to change since, and no list or dict did."""
         return self._version == version() and self.lists_are_same()
 
+    def is_current_while_tracing(self) -> bool:
+        """The same for code that is being traced: what it does to lists is part of it."""
+        return self._version == version()
+
     def lists_are_same(self) -> bool:
         """Whether no list or dict changed in place."""
         return all(same(now, then) for now, then in self._watched)
 
     def accept_lists(self) -> None:
-        """Take lists and dicts as they are now for what was noted."""
-        if not self.lists_are_same():
+        """Take lists and dicts as they are now for what was noted; new parts are changes."""
+        changed = [now for now, then in self._watched if not same(now, then)]
+        if changed and not any(map(holds_parts, changed)):
             self._note_anew()
 
     def _note_anew(self) -> None:

@@ -79,7 +79,7 @@ class StatelessScope:
         """Give a variable a new value within the scope."""
         variable, value = update
         key = id(variable)
-        if key not in self._values and self.outer is None:
+        if _local.program is not None and not any(key in s._values for s in _scopes()):
             note_outside(variable, True)  # else its new value would be lost with the scope
         self._values[key] = value
         self._variables[key] = variable

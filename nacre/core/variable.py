@@ -274,7 +274,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
     @property
     def value(self) -> jax.Array:
         """The current value: the functional scope's inside one, else the variable's own."""
-        value = self._raw(notes=True)
+        value = self._raw()
         if self.autocast:
             dtype = autocast_dtype()
             if dtype is not None and dtype != self._dtype and is_float(self._dtype):
@@ -314,7 +314,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
     @property
     def raw_value(self) -> jax.Array:
         """The current value in the variable's own dtype, whatever the compute dtype is here."""
-        return self._raw(notes=True)
+        return self._raw()
 
     def _to_device(self, value: np.ndarray) -> jax.Array:
         with jax.ensure_compile_time_eval():
@@ -365,11 +365,11 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def assign_add(self, value: Any) -> Any:
         """Add to the value, and return the sum."""
-        return self.assign(self._raw() + self._operand(value))
+        return self.assign(self.raw_value + self._operand(value))
 
     def assign_sub(self, value: Any) -> Any:
         """Subtract from the value, and return the difference."""
-        return self.assign(self._raw() - self._operand(value))
+        return self.assign(self.raw_value - self._operand(value))
 
     def _operand(self, value: Any) -> jax.Array:
         value, dtype = _plain(value), jnp.dtype(self._dtype)
@@ -377,12 +377,11 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
             value = exact(value, dtype, f"Variable '{self.path}'")
         return jnp.asarray(value, dtype)
 
-    def _raw(self, notes: bool = False) -> jax.Array:
-        """The value without autocasting; `notes` tells a program being traced of it."""
+    def _raw(self) -> jax.Array:
+        """The value without autocasting. A program that is traced is told that it is used."""
         value = value_in_scopes(self)
         if value is None:
-            if notes:
-                note_outside(self)
+            note_outside(self)
             value = self.own_value()
         return value
 
@@ -398,7 +397,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
     def _raw_on_host(self) -> jax.Array:
         """The same with numbers, also where only shapes are being found."""
         self._settled()
-        return self._raw()
+        return self.raw_value
 
     def donate(self) -> Any:
         """The array for a program that overwrites it.
@@ -476,13 +475,13 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         return iter(self.value)
 
     def __float__(self) -> float:
-        return float(self._raw())
+        return float(self.raw_value)
 
     def __int__(self) -> int:
-        return int(self._raw())
+        return int(self.raw_value)
 
     def __bool__(self) -> bool:
-        return bool(self._raw())
+        return bool(self.raw_value)
 
     def __repr__(self) -> str:
         try:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
+import jax
+
 from nacre.core import changes, identity, scope, tree
-from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.errors import ArgumentError, NotBuiltError, TracedValueError, message
 from nacre.core.keywords import any_arguments
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
+from nacre.core.tracing import is_tracing
 from nacre.core.variable import standardize_shape
 from nacre.layers.base.keywords import ModelKeywords
 from nacre.layers.base.layer import Layer
@@ -253,8 +256,16 @@ class Sequential(Model):
         if self._graph is None and self._layers:
             first = next(iter(named.values()))
             if hasattr(first, "shape"):
+                stack = list(self._layers)
                 self._insert_input(standardize_shape(first.shape), first)
-                self._rebuild()
+                try:
+                    self._rebuild()
+                except (TracedValueError, jax.errors.JAXTypeError):
+                    if is_tracing() or isinstance(first, KerasTensor):
+                        raise
+                    # A layer needs real values. It is called on arrays and gets them: layer by
+                    # layer, without a graph.
+                    self._layers, self._graph, self._graph_layers = stack, None, []
         self.built = True
 
     def get_config(self) -> dict[str, Any]:

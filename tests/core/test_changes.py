@@ -121,6 +121,13 @@ def test_a_part_that_traced_code_makes_is_a_change() -> None:
     assert not snapshot.is_current()
 
 
+def test_a_part_that_traced_code_appends_is_a_change() -> None:
+    one = owner()
+    snapshot = changes.Snapshot([one])
+    traced(lambda: one.items.append(Variable(1.0)))
+    assert not snapshot.is_current()
+
+
 def test_states_are_told_apart_and_known_again() -> None:
     one, contents = owner(), changes.Contents()
     first = contents.token([one])

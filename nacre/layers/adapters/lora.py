@@ -103,8 +103,8 @@ class WeightView(Variable):
         value = self.base.value
         return value + self.low_rank.change().astype(value.dtype)
 
-    def _raw(self, notes: bool = False) -> Any:
-        value = self.base._raw(notes)
+    def _raw(self) -> Any:
+        value = self.base._raw()
         return value + self.low_rank.change().astype(value.dtype)
 
     def borrow(self) -> Any:

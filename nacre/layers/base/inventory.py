@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from nacre.core import changes
+from nacre.core import changes, scope
 from nacre.core.random import SeedGenerator
 from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable, trainable_flags_version
@@ -122,6 +122,8 @@ class Inventory:
 
     def is_current(self) -> bool:
         """Whether nothing changed since, seen at no cost a layer."""
+        if scope.is_tracing_program():
+            return self._snapshot.is_current_while_tracing()
         return self._snapshot.is_current()
 
     def still_holds(self) -> bool:

@@ -72,10 +72,10 @@ class SpectralNormalization(Wrapper):
         return self.layer(inputs).astype(self.compute_dtype)
 
     def _normalize(self) -> None:
-        kernel = self.kernel._raw()
+        kernel = self.kernel.raw_value
         matrix = kernel.reshape((-1, kernel.shape[-1]))  # (inputs, outputs)
         fixed = lax.stop_gradient(matrix)
-        u = self.vector_u._raw()
+        u = self.vector_u.raw_value
         safety.reserve_steps(self.power_iterations, self._who())
         for _ in range(self.power_iterations):
             v = _unit(u @ fixed.T)  # (1, inputs)
@@ -83,7 +83,7 @@ class SpectralNormalization(Wrapper):
         sigma = (v @ matrix @ u.T)[0, 0]
         # A kernel of zeros has no direction; it stays as it is.
         is_zero = jnp.all(fixed == 0)
-        self.vector_u.assign(jnp.where(is_zero, self.vector_u._raw(), u))
+        self.vector_u.assign(jnp.where(is_zero, self.vector_u.raw_value, u))
         self.kernel.assign(kernel / jnp.where(is_zero, jnp.ones_like(sigma), sigma))
 
 

@@ -1,0 +1,113 @@
+"""A program: what it depends on, what it changes, how often it is compiled."""
+
+from __future__ import annotations
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nacre.core.program import CallProgram, Program, Programs
+from nacre.core.state import State
+from nacre.core.variable import Variable
+
+
+def test_a_variable_nobody_listed_is_read_anew_and_what_it_is_assigned_is_committed() -> None:
+    factor, count = Variable(2.0), Variable(0.0)
+
+    def run(x: jax.Array) -> jax.Array:
+        count.assign_add(1.0)
+        return x * factor.value
+
+    program = CallProgram(run, State({}))
+    assert float(program.run(3.0)) == 6.0
+    factor.assign(5.0)
+    assert float(program.run(3.0)) == 15.0
+    assert float(count) == 2.0
+    assert len(program.traced_shapes) == 1
+
+
+def test_what_a_program_changes_is_its_output_whatever_shape_was_traced_last() -> None:
+    seen = Variable(0.0)
+
+    def run(x: jax.Array) -> jax.Array:
+        if x.shape[0] > 1:  # only larger batches are counted
+            seen.assign_add(1.0)
+        return x
+
+    program = CallProgram(run, State({"other": [seen]}))
+    program.run(np.ones(3))
+    program.run(np.ones(1))  # traced last, and changes nothing
+    program.run(np.ones(3))
+    assert float(seen) == 2.0
+
+
+def test_a_variable_in_two_groups_is_handed_in_once() -> None:
+    one = Variable([1.0, 2.0])
+    state = State({"trainable": [one], "other": [one, one]})
+
+    def run(values: dict, x: float) -> dict:
+        return jax.tree.map(lambda v: v + x, values)
+
+    program = Program(run, state, donates=True)
+    state.commit(program(state.donate(), 1.0))
+    np.testing.assert_array_equal(one.numpy(), [2.0, 3.0])
+
+
+def test_an_array_that_was_read_outlives_a_program_that_donates() -> None:
+    one = Variable(jnp.ones(3))
+    state = State({"trainable": [one]})
+    program = Program(lambda values: jax.tree.map(jnp.negative, values), state, donates=True)
+    kept = one.value
+    for _ in range(2):
+        state.commit(program(state.donate()))
+    np.testing.assert_array_equal(kept, np.ones(3))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_an_eager_program_does_what_a_compiled_one_does(compiled: bool) -> None:
+    count = Variable(0.0)
+    kinds: list[bool] = []
+
+    def run(values: dict, x: jax.Array) -> jax.Array:
+        kinds.append(isinstance(x, jax.core.Tracer))
+        count.assign_add(1.0)
+        return x + values["other"][0]
+
+    program = Program(run, State({"other": [Variable(1.0)]}), compiled=compiled)
+    assert [float(program({"other": [jnp.float32(1.0)]}, 2.0)) for _ in range(2)] == [3.0, 3.0]
+    assert kinds == ([True] * 2 if compiled else [False] * 3)  # once more to find `count`
+
+
+def test_many_shapes_are_told_of_once_with_the_last_two() -> None:
+    program = CallProgram(lambda x: x * 2, State({}), name="fit")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for size in range(1, 12):
+            program.run(np.ones(size))
+            program.run(np.ones(size))
+    with pytest.warns(UserWarning, match=r"fit: each new shape.*12 shapes.*\(12,\) after \(11,\)"):
+        program.run(np.ones(12))
+    program.run(np.ones(13))
+
+
+def test_a_program_can_be_lowered_and_compiled_ahead() -> None:
+    factor = Variable(3.0)
+    state = State({})
+    program = Program(lambda values, x: x * factor.value, state)
+    x = jax.ShapeDtypeStruct((2,), "float32")
+    assert "stablehlo.multiply" in program.trace({}, x).lower().as_text()
+    ahead = program.compiled_for({}, x)
+    factor.assign(4.0)
+    np.testing.assert_array_equal(ahead({}, jnp.ones(2)), [4.0, 4.0])
+
+
+def test_programs_are_kept_up_to_a_number_and_the_least_used_goes() -> None:
+    programs = Programs()
+    for key in range(64):
+        programs.get(key, lambda key=key: str(key))
+    programs.get(0, lambda: "made anew")
+    programs.get("one more", lambda: "made")
+    assert 0 in programs and 1 not in programs and len(programs) == 64
