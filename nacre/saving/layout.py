@@ -141,7 +141,9 @@ def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
             continue
         try:
             value = getattr(owner, name)
-        except Exception as error:  # a property that is not ready, or has no value in this state
+        except AttributeError:  # of what `build` has yet to make, or a part of this kind lacks
+            continue
+        except Exception as error:  # a property that has no value in this state
             if is_own_bug(error):
                 raise
             continue

@@ -9,6 +9,7 @@ import jax
 import pytest
 
 import nacre
+from nacre.saving.layout import entries
 from nacre.saving.weights import collect
 from tests.cases.layers import LAYER_CASES
 from tests.cases.reading import call_arguments, load_reference
@@ -114,3 +115,10 @@ def test_layers_of_a_subclassed_model_are_visited_in_their_place_among_the_names
         "layers/dense_1": "first",
         "layers/dense_2": "last",
     }
+
+
+def test_layers_whose_parts_build_has_yet_to_make_are_looked_through():
+    """A file's arrays are looked for before a model is built, and properties tell of parts."""
+    for case in LAYER_CASES:
+        layer = build_layer(case, nacre)
+        assert entries(layer)[0].owner is layer
