@@ -71,6 +71,11 @@ def _arguments_for_logits(function: Any) -> tuple[str, str, Any, Any] | None:
     return getattr(function, "for_logits", None)
 
 
+def _sums_over_samples(function: Any) -> bool:
+    """Whether a function gives one number for a batch, as Dice does."""
+    return getattr(function, "sums_over_samples", False)
+
+
 @register("metrics/Sum")
 class Sum(Metric):
     """The weighted sum of values.
@@ -256,7 +261,9 @@ class MeanMetricWrapper(Mean):
     @property
     def leaves_out_absent(self) -> bool:  # type: ignore[override]
         """Whether the function gives one value a sample; of one's own nobody knows."""
-        return self._is_own_formula()
+        axis = self._fn_kwargs.get("axis", -1)
+        by_sample = isinstance(axis, int) and axis != 0
+        return self._is_own_formula() and by_sample and not _sums_over_samples(self._fn)
 
     def _is_own_formula(self) -> bool:
         return getattr(self._fn, "checks_shapes", False)

@@ -183,6 +183,15 @@ def test_metrics_leave_out_samples_of_weight_0_but_one_of_the_users_own_sees_all
     assert logs["count"] == 6
 
 
+def test_metrics_of_a_whole_batch_run_beside_sample_weights() -> None:
+    model = dense()
+    listed = [keras.losses.dice, keras.losses.tversky, keras.metrics.PearsonCorrelation(axis=0)]
+    model.compile("sgd", "mse", metrics=listed)
+    logs = model.evaluate(X, Y, sample_weight=np.ones(6), verbose=0, return_dict=True)
+    plain = model.evaluate(X, Y, verbose=0, return_dict=True)
+    assert logs == pytest.approx(plain, rel=1e-5)
+
+
 STEPS = np.ones((4, 5), "float32")
 STEPS[1], STEPS[2, 3:] = 0, 0
 SEQUENCES = np.random.default_rng(1).normal(size=(4, 5, 2)).astype("float32")
