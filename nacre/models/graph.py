@@ -29,12 +29,15 @@ class Graph:
         nodes: The calls, each after those it needs.
         operations: Layers and op calls, deepest first; on one depth in the order they are met
             walking back from the outputs. Keras orders layers, and so weights, in this way.
+        needs_values: Whether an op's result has a shape that is a matter of values, as that of
+            `ops.nonzero`: found when the graph is compiled, and it runs op by op from then on.
 
     Raises:
         ArgumentError: An output or a loss does not depend on the inputs given.
     """
 
     def __init__(self, inputs: Any, outputs: Any, losses: Sequence[KerasTensor] = ()) -> None:
+        self.needs_values = False
         self.input_structure = inputs
         self.output_structure = outputs
         self.inputs: list[KerasTensor] = tree.flatten(inputs)

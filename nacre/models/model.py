@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
 
+import jax
+
 from nacre.core import scope, tree
 from nacre.core.errors import (
     ArgumentError,
@@ -253,13 +255,19 @@ class Model(Trainable):
         if (
             not any_symbolic(args, kwargs)
             and not self._runs_eagerly()
+            and not self._graph_needs_values()
             and runs_compiled(self)
             and takes_arrays(staged := staged_arguments(self, args), kwargs)
         ):
             if PROCESS.parent:
                 refuse_after_fork(self._who())
             self._check_indices_of(args[0])
-            return call_compiled(self, self._call_now, staged, kwargs)
+            try:
+                return call_compiled(self, self._call_now, staged, kwargs)
+            except jax.errors.JAXTypeError:  # something asked a traced array for its value
+                if self._graph is None:
+                    raise
+                self._graph.needs_values = True
         return super().__call__(*args, **kwargs)
 
     def _standardize_inputs(self, inputs: Any) -> list[Any]:
@@ -329,6 +337,9 @@ class Model(Trainable):
         if is_late(self):
             return True
         return self._trainer is not None and self._trainer.run_eagerly
+
+    def _graph_needs_values(self) -> bool:
+        return self._graph is not None and self._graph.needs_values
 
     def _call_now(self, *args: Any, **kwargs: Any) -> Any:
         """The plain call, without looking for a compiled program."""
