@@ -81,7 +81,9 @@ _LONG_MODULES = {
 }
 
 
-def register(name: str, *, module: str | None = None, class_name: str | None = None) -> Callable:
+def register(
+    name: str, *, module: str | None = None, class_name: str | None = None
+) -> Callable[[T], T]:
     """Mark a built-in class with the Keras module its configs name.
 
     Args:
@@ -158,7 +160,9 @@ def get_custom_objects() -> dict[str, Any]:
     return _GLOBAL
 
 
-def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable:
+def register_keras_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[T], T]:
     """Decorator: let files name this class or function as `package>name`.
 
     Args:
