@@ -283,9 +283,9 @@ def same(now: Any, then: Any) -> bool:
     if now is then:
         return True
     if isinstance(now, list | tuple):
-        return (
-            isinstance(then, list | tuple) and len(now) == len(then) and all(map(same, now, then))
-        )
+        if not isinstance(then, list | tuple) or len(now) != len(then):
+            return False
+        return all(map(operator.is_, now, then)) or all(map(same, now, then))
     if isinstance(now, dict):
         return (
             isinstance(then, dict)

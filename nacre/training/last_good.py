@@ -82,7 +82,7 @@ class LastGood:
         self.is_kept = is_wanted and size <= _BUDGET_BYTES
         self._size_bytes = size
         self._copies: dict[str, list[np.ndarray]] | None = None
-        self._was_finite = False
+        self._is_copy_finite: bool | None = None  # None: not looked at yet
         self._ran: list[Ran] = []
         self._remembered_bytes = 0
         self._due = 0.0
@@ -109,14 +109,24 @@ class LastGood:
         jax.block_until_ready(values)
         begun = time.perf_counter()
         copies = {name: [np.array(v) for v in values[name]] for name in _KEPT}
-        is_finite = _are_finite(copies["trainable"])
-        if not is_finite and self._was_finite and is_continued:
+        is_first = self._copies is None  # what it is compared with has still to come
+        is_finite = None if is_first else _are_finite(copies["trainable"])
+        if is_finite is False and is_continued and self._was_finite:
             return False
-        self._copies, self._was_finite = copies, is_finite
+        self._copies, self._is_copy_finite = copies, is_finite
         self._ran, self._remembered_bytes = [], 0
         now = time.perf_counter()
         self._due = now + max(_LEAST_SECONDS, (now - begun) / _SHARE)
         return True
+
+    @property
+    def _was_finite(self) -> bool:
+        """Whether the weights were finite at the last copy."""
+        if self._copies is None:
+            return False
+        if self._is_copy_finite is None:
+            self._is_copy_finite = _are_finite(self._copies["trainable"])
+        return self._is_copy_finite
 
     def remember(self, ran: Ran) -> None:
         """Note what was run on the values."""
@@ -126,9 +136,9 @@ class LastGood:
 
     def ends_well(self, values: Values) -> bool:
         """Whether weights that were finite at the last copy still are."""
-        if not self._was_finite or self._copies is None:
+        if self._copies is None or _are_finite([np.asarray(v) for v in values["trainable"]]):
             return True
-        return _are_finite([np.asarray(v) for v in values["trainable"]])
+        return not self._was_finite
 
     def forget(self) -> None:
         """Begin anew, with a copy of the next values."""

@@ -24,14 +24,32 @@ if TYPE_CHECKING:
     from nacre.layers.base.layer import Layer
 
 
+# A layer within an eager call is compiled from its third call on: a model is often called once or
+# twice, to be built, and then trained.
+_CALLS_BEFORE = 2
+
+
 def runs_compiled(layer: Layer) -> bool:
     """Whether a call of this layer on arrays may run compiled here and now."""
+    context = scope.call_context()
     return (
         layer._built
         and not scope.in_stateless_scope()
         and not is_tracing()
+        and (context is None or context.recorder is None)
         and layer._inventory().is_own
     )
+
+
+def part_runs_compiled(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a layer called by another one's eager call may run compiled by itself.
+
+    So a model with code of the user's costs one program a layer, not one an op.
+    """
+    if not layer._own_variables or not runs_compiled(layer) or not takes_arrays(args, kwargs):
+        return False
+    layer._eager_calls += 1
+    return layer._eager_calls > _CALLS_BEFORE
 
 
 def takes_arrays(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -115,4 +133,4 @@ def _program(
     return CallProgram(run, state, name=f"{layer._who()}(x)")
 
 
-__all__ = ["call_compiled", "runs_compiled", "takes_arrays"]
+__all__ = ["call_compiled", "part_runs_compiled", "runs_compiled", "takes_arrays"]

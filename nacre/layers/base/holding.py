@@ -31,6 +31,7 @@ class PartHolder(changes.Versioned):
         "_building",
         "_built",
         "_built_path",
+        "_eager_calls",
         "_inbound_nodes",
         "_init_arguments",
         "_initial_weights",
@@ -69,6 +70,7 @@ class PartHolder(changes.Versioned):
         self._building = False  # `build` may say `built` before the variables are there
         self._built = False
         self._built_path: str | None = None
+        self._eager_calls = 0  # as a part of another layer
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
         self._initial_weights: list[Any] | None = None

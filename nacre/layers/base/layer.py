@@ -41,6 +41,7 @@ from nacre.core.variable import Variable, standardize_shape
 from nacre.core.warning import warn
 from nacre.layers.base import adapting, arguments, calling, configuring
 from nacre.layers.base.call_types import HasCall, Untyped
+from nacre.layers.base.compiled import call_compiled, part_runs_compiled
 from nacre.layers.base.describing import Describable
 from nacre.layers.base.host_randomness import watched
 from nacre.layers.base.input_spec import check_inputs
@@ -262,6 +263,8 @@ class Layer(Describable, LossHolder):
         recorder = context.recorder
         if recorder is not None:
             return recorder.layer_called(self, args, kwargs)
+        if part_runs_compiled(self, args, kwargs):
+            return call_compiled(self, self.__call__, args, kwargs)
         return self._call_arrays(args, kwargs)
 
     def _call_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
