@@ -70,7 +70,7 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
             structure.append(outputs)
             return [x for x in tree.flatten(outputs) if _has_shape(x)]
 
-        with StatelessScope(), symbolic_scope():
+        with symbolic_scope(), StatelessScope():
             flat = jax.eval_shape(run, *specs)
         return structure[-1], flat
 
