@@ -230,8 +230,10 @@ def test_one_text_is_told_to_become_an_array():
     assert model.predict(np.array(["a b"]), verbose=0).shape == (1, 2)
 
 
-def test_units_from_a_division_are_shown_as_the_int_they_are():
-    assert "Pass units=5" in said(ArgumentError, lambda: layers.Dense(10 / 2))
+def test_units_from_a_division_are_the_int_they_are():
+    layer = layers.Dense(10 / 2)
+    assert layer.units == 5 and isinstance(layer.units, int)
+    assert "4.5" in said(ArgumentError, lambda: layers.Dense(9 / 2))
 
 
 # ------------------------------------------------------------------- losses and metrics
