@@ -97,7 +97,7 @@ class CompiledTraining:
         self.has_trained = False  # whether the optimizer's variables are settled
         # For which variables of the model, and the optimizer's own list of them.
         self.settled: tuple[int, list[Any] | None] | None = None
-        self._y_paths: list[Any] | None = None
+        self.are_targets_checked = False  # whether the first fit warned about unlikely ones
 
     def contents_token(self, metrics: list[Metric]) -> int:
         """A number for the present attributes of the losses, these metrics and the optimizer."""
@@ -115,7 +115,7 @@ class CompiledTraining:
             return
         names, predictions = named_outputs(model, y_pred)
         self._named_by_dict = isinstance(y_pred, dict)
-        targets = _targets_by_output(y, names, predictions, y_pred, self.who)
+        targets = _targets_by_output(y, names, y_pred, self.who)
         loss_list = _per_output(self.given["loss"], names, "loss", self.who)
         weight_list = _per_output(self.given["loss_weights"], names, "loss_weights", self.who)
         metric_list = _metrics_per_output(self.given["metrics"], names, "metrics", self.who)
@@ -156,8 +156,8 @@ class CompiledTraining:
                         shown = weighted_label if len(names) == 1 else f"{name}_{weighted_label}"
                     shown = free_name(shown, taken)
                     output.metrics.append((shown, metric, uses_weights))
-                    said = from_logits.sentence(shown, metric, output.loss, predictions[i])
-                    self.choices.extend([said] if said else [])
+                    sentence = from_logits.sentence(shown, metric, output.loss, predictions[i])
+                    self.choices.extend([sentence] if sentence else [])
             if len(names) > 1 and output.loss is not None:
                 output.tracker = _mean(f"{name}_loss")
             outputs.append(output)
@@ -171,7 +171,7 @@ class CompiledTraining:
         if isinstance(entry, dict):
             metric = cast("Metric", metrics.get(entry))
             return metric, metric.name
-        if isinstance(entry, str) and entry.lower() in _CHOSEN:
+        if isinstance(entry, str) and entry.lower() in _CHOSEN_BY_SHAPE:
             if y is None:
                 raise _no_targets(f"metric '{entry}'", output, None)
             metric, reason = metrics.resolve_accuracy(
@@ -200,8 +200,8 @@ class CompiledTraining:
         """(output, target, prediction, weights) for each output."""
         assert self.outputs is not None
         names = [o.name for o in self.outputs]
-        predictions = _flat_predictions(y_pred, names)
-        targets = _targets_by_output(y, names, predictions, y_pred, self.who)
+        predictions = tree.flatten(y_pred)
+        targets = _targets_by_output(y, names, y_pred, self.who)
         weights = _weights_by_output(sample_weight, names, self.who)
         return list(zip(self.outputs, targets, predictions, weights, strict=True))
 
@@ -217,7 +217,7 @@ class CompiledTraining:
                 raise _no_targets("loss", output.name, y)
             value = output.loss(target, prediction, sample_weight=weight)
             if output.tracker is not None:
-                output.tracker.update_state(value, sample_weight=_rows(prediction))
+                output.tracker.update_state(value, sample_weight=_batch_size(prediction))
             if isinstance(output.weight, Variable):
                 value = value * output.weight.value
             elif output.weight != 1.0:
@@ -250,7 +250,7 @@ class CompiledTraining:
 
     # ------------------------------------------------------------ reporting
 
-    def say_choices(self) -> None:
+    def print_choices(self) -> None:
         """Print, once, what was chosen for the user."""
         for sentence in self.choices:
             show(sentence)
@@ -280,14 +280,14 @@ class CompiledTraining:
     def named_metrics(self, model: Any) -> list[tuple[str, Metric]]:
         """(name in logs, metric), the loss first."""
         if _own_metrics(model):  # the user's own list is all there is to report
-            return _apart((m.name, m) for m in model.metrics)
+            return _with_free_names((m.name, m) for m in model.metrics)
         named: list[tuple[str, Metric]] = [("loss", self.loss_tracker)]
         named.extend(self._trackers())
         for output in self.outputs or ():
             named.extend((name, metric) for name, metric, _ in output.metrics)
         known = {id(m) for _, m in named}
         named.extend((m.name, m) for m in model.metrics if id(m) not in known)
-        return _apart(named)
+        return _with_free_names(named)
 
     def results(self, model: Any) -> dict[str, Any]:
         """What is reported so far, by name."""
@@ -305,10 +305,10 @@ class CompiledTraining:
         return [name for name, _ in self.named_metrics(model)]
 
 
-_CHOSEN = frozenset(("accuracy", "acc", "crossentropy", "ce"))
+_CHOSEN_BY_SHAPE = frozenset(("accuracy", "acc", "crossentropy", "ce"))
 
 
-def _apart(named: Iterable[tuple[str, Metric]]) -> list[tuple[str, Metric]]:
+def _with_free_names(named: Iterable[tuple[str, Metric]]) -> list[tuple[str, Metric]]:
     """The pairs with names that are all different, so that none hides another in the logs."""
     apart: dict[str, Metric] = {}
     for name, metric in named:
@@ -358,7 +358,7 @@ def _mean(name: str) -> Metric:
     return metrics.Mean(name=name)
 
 
-def _rows(prediction: Any) -> Any:
+def _batch_size(prediction: Any) -> Any:
     return prediction.shape[0] if getattr(prediction, "shape", ()) else None
 
 
@@ -381,7 +381,7 @@ def _check_names(loss: Any, *metric_specs: Any) -> None:
             if isinstance(entry, int | float):
                 metrics.get(entry)
         for leaf in tree.flatten(spec):
-            if isinstance(leaf, str) and leaf.lower() not in _CHOSEN:
+            if isinstance(leaf, str) and leaf.lower() not in _CHOSEN_BY_SHAPE:
                 metrics.get(leaf)
 
 
@@ -417,13 +417,7 @@ def named_outputs(model: Any, y_pred: Any) -> tuple[list[str], list[Any]]:
     return list[str](names), leaves
 
 
-def _flat_predictions(y_pred: Any, names: list[str]) -> list[Any]:
-    return tree.flatten(y_pred)
-
-
-def _targets_by_output(
-    y: Any, names: list[str], predictions: list[Any], y_pred: Any, who: str
-) -> list[Any]:
+def _targets_by_output(y: Any, names: list[str], y_pred: Any, who: str) -> list[Any]:
     if y is None:
         return [None] * len(names)
     if isinstance(y, dict):

@@ -12,6 +12,7 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList
 from nacre.core.errors import DataError, message
 from nacre.core.scope import StatelessScope
+from nacre.core.state import State, Values
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.variable import private_copy
 from nacre.data.batch_source import BatchSource
@@ -21,10 +22,10 @@ from nacre.data.sources import ArraySource
 from nacre.training import pace, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.compile import CompiledTraining
+from nacre.training.deferred_signals import DeferredSignals
 from nacre.training.model_programs import evaluation_programs
 from nacre.training.programs import host_logs
-from nacre.training.state import CHANGING, State, Values
-from nacre.training.whole_steps import WholeSteps
+from nacre.training.state import CHANGING
 
 
 def evaluate(
@@ -44,17 +45,17 @@ def evaluate(
     who = f"{model._who()}.evaluate"
     prepare.refuse_unknown(who, kwargs, evaluate)
     trainer = prepare.require_compiled(model, "evaluate")
-    rows = whole_number(batch_size, "batch_size", who, 32)
+    batch_size = whole_number(batch_size, "batch_size", who, 32)
     steps = whole_number(steps, "steps", who)
     verbose = verbosity(verbose, who)
     prepare.require_flag(return_dict, "return_dict", who)
     source = prepare.source_of(model, x, y, sample_weight, who=who)
-    ahead = prepare.asked_ahead(kwargs, who)
-    run = EvaluationRun(model, trainer, source, rows, steps, who, ahead)
+    ahead = prepare.batches_ahead(kwargs, who)
+    run = EvaluationRun(model, trainer, source, batch_size, steps, who, ahead)
     with closing(run.feed):
         runner = CallbackList.of(callbacks, model, verbose, run.feed.steps)
         if verbose:
-            trainer.say_choices()
+            trainer.print_choices()
         return as_result(run.run(runner), return_dict)
 
 
@@ -74,15 +75,20 @@ class EvaluationRun:
         model: Any,
         trainer: CompiledTraining,
         source: ArraySource | BatchSource,
-        rows: int,
+        batch_size: int,
         steps: int | None,
         who: str,
         ahead: int | None = None,
     ) -> None:
         self.model, self.trainer, self.who = model, trainer, who
-        source = prepare.prepare(model, trainer, source, rows, training=False, who=who)
+        source = prepare.prepare(model, trainer, source, batch_size, training=False, who=who)
         self.feed = feed_of(
-            source, rows, steps=steps, goes_on=False, by_batch=trainer.run_eagerly, ahead=ahead
+            source,
+            batch_size,
+            steps=steps,
+            goes_on=False,
+            by_batch=trainer.run_eagerly,
+            ahead=ahead,
         )
 
     def run(self, runner: CallbackList) -> dict[str, Any]:
@@ -96,14 +102,14 @@ class EvaluationRun:
         self.runner = runner
         runner.on_test_begin()
         self.fixed = state.read(name for name in state.groups if name not in CHANGING)
-        self.values = _beginning(self.model, state)
+        self.values = _initial_values(self.model, state)
         self.logs: Any = {}
         try:
-            with WholeSteps() as self._whole:
+            with DeferredSignals() as self._signals:
                 try:
                     self._all_steps()
                 finally:
-                    self._whole.put(lambda: state.commit_unless_held(self.values))
+                    self._signals.commit(lambda: state.commit_unless_held(self.values))
             logs = self._host_logs()
         except BaseException as reason:
             runner.end_early("on_test_end", reason)
@@ -128,39 +134,39 @@ class EvaluationRun:
         def keep(result: Any) -> None:
             self.values, self.logs = result
 
-        self._whole.run(keep, program, self.values, self.fixed, *arguments)
+        self._signals.run(keep, program, self.values, self.fixed, *arguments)
 
     def _run_stretch(self, stretch: Stretch) -> None:
         hooks = self.runner.has_test_batch_hooks
-        limit, position = self._pace, 0
+        position = 0
         while position < stretch.num_steps:
-            count = min(limit.next_count(), stretch.num_steps - position)
+            count = min(self._pace.next_count(), stretch.num_steps - position)
             step = stretch.step + position
-            if limit.fixed is None and step == 0 and stretch.num_steps <= 64:
+            if self._pace.fixed is None and step == 0 and stretch.num_steps <= 64:
                 count = stretch.num_steps  # too short to measure
             if hooks:
                 self.runner.on_test_batch_begin(step)
-            limit.start()
+            self._pace.start()
             row = stretch.first_row + position * stretch.batch_size
             program = self.programs.evaluate(stretch)
             self._run_program(program, stretch.arrays, np.int32(row), np.int32(count))
-            self._tell(step + count, hooks)
+            self._report(step + count, hooks)
             if stretch.repeats:
                 jax.block_until_ready(self.logs)
-                limit.stop(count)
+                self._pace.stop(count)
             position += count
 
-    def _tell(self, done: int, hooks: bool) -> None:
+    def _report(self, done: int, hooks: bool) -> None:
         if hooks:
             self.runner.on_test_batch_end(done - 1, self._host_logs())
-        self.runner.progress(done, lambda: self._host_logs())
+        self.runner.progress(done, self._host_logs)
 
     def _host_logs(self) -> dict[str, Any]:
         return host_logs(self.logs, self.trainer.report_names(self.model))
 
 
-def _beginning(model: Any, state: State) -> Values:
-    """The values an evaluation begins with, for a program to overwrite: metrics at their start."""
+def _initial_values(model: Any, state: State) -> Values:
+    """The values an evaluation starts with, for a program to overwrite; metrics are reset."""
     values = state.read(CHANGING)
     with StatelessScope(state.pairs(values)) as inner:
         model.reset_metrics()

@@ -17,9 +17,8 @@ import jax
 import numpy as np
 
 from nacre.core.errors import NonFiniteError, message
-from nacre.core.state import OUTSIDE
+from nacre.core.state import OUTSIDE, State, Values
 from nacre.core.variable import private_copy
-from nacre.training.state import State, Values
 
 _BUDGET_BYTES = 2 << 30  # states larger than this are not copied
 _LEAST_SECONDS = 0.25  # between two copies; copying one takes at most a hundredth of it, or
@@ -30,8 +29,8 @@ _KEPT = ("trainable", "other", "optimizer", OUTSIDE)
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A program that ran.
+class Dispatch:
+    """Steps that one call of a program ran.
 
     Args:
         program: (values, *arguments) -> (values, logs, first bad step or -1).
@@ -83,12 +82,12 @@ class LastGood:
         self._size_bytes = size
         self._copies: dict[str, list[np.ndarray]] | None = None
         self._is_copy_finite: bool | None = None  # None: not looked at yet
-        self._ran: list[Ran] = []
+        self._dispatches: list[Dispatch] = []
         self._remembered_bytes = 0
         self._due = 0.0
 
-    def before(self, values: Values, is_continued: bool) -> bool:
-        """Look at the values a program is about to be given; copies them when it is time.
+    def check(self, values: Values, is_continued: bool) -> bool:
+        """Check the values a program is about to be given, and copy them when it is time.
 
         Args:
             values: Values of all variables.
@@ -114,7 +113,7 @@ class LastGood:
         if is_finite is False and is_continued and self._was_finite:
             return False
         self._copies, self._is_copy_finite = copies, is_finite
-        self._ran, self._remembered_bytes = [], 0
+        self._dispatches, self._remembered_bytes = [], 0
         now = time.perf_counter()
         self._due = now + max(_LEAST_SECONDS, (now - begun) / _SHARE)
         return True
@@ -128,11 +127,11 @@ class LastGood:
             self._is_copy_finite = _are_finite(self._copies["trainable"])
         return self._is_copy_finite
 
-    def remember(self, ran: Ran) -> None:
+    def remember(self, dispatch: Dispatch) -> None:
         """Note what was run on the values."""
         if self.is_kept:
-            self._ran.append(ran)
-            self._remembered_bytes += ran.size_bytes
+            self._dispatches.append(dispatch)
+            self._remembered_bytes += dispatch.size_bytes
 
     def ends_well(self, values: Values) -> bool:
         """Whether weights that were finite at the last copy still are."""
@@ -142,7 +141,7 @@ class LastGood:
 
     def forget(self) -> None:
         """Begin anew, with a copy of the next values."""
-        self._copies, self._ran, self._remembered_bytes = None, [], 0
+        self._copies, self._dispatches, self._remembered_bytes = None, [], 0
 
     def find(self, values: Values) -> Spoiled | None:
         """Run the steps since the last copy again, one by one, up to the one that spoils them.
@@ -157,18 +156,20 @@ class LastGood:
             return None
         good: dict[str, list[Any]] = dict(self._copies)
         metrics = [np.array(v) for v in values["metrics"]]
-        for ran in self._ran:
-            for index in range(ran.count):
+        for dispatch in self._dispatches:
+            for index in range(dispatch.count):
                 given = {**good, "metrics": metrics}
                 # What a program found outside only while it was traced has its present value.
                 given[OUTSIDE] = [*given[OUTSIDE], *values[OUTSIDE][len(given[OUTSIDE]) :]]
-                lent = {name: [_on_device(v) for v in given[name]] for name in values}
-                new, _, bad = ran.program(lent, *ran.arguments_of(index))
+                donated = {name: [_on_device(v) for v in given[name]] for name in values}
+                new, _, bad = dispatch.program(donated, *dispatch.arguments_of(index))
                 is_loss = int(bad) >= 0
                 after = {name: [np.array(v) for v in new[name]] for name in _KEPT}
                 is_spoiled = self._was_finite and not _are_finite(after["trainable"])
                 if is_loss or is_spoiled:
-                    return Spoiled(_lent(good), ran.epoch, ran.step + index, is_loss)
+                    return Spoiled(
+                        _on_device_all(good), dispatch.epoch, dispatch.step + index, is_loss
+                    )
                 good = after
         return None
 
@@ -182,7 +183,7 @@ def _on_device(array: np.ndarray) -> jax.Array:
     return private_copy(jax.device_put(array))
 
 
-def _lent(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+def _on_device_all(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     return {name: [_on_device(v) for v in arrays] for name, arrays in values.items()}
 
 
@@ -222,4 +223,4 @@ def not_finite(
     return NonFiniteError(message(who, rule, got, f"{kept} {fix}"))
 
 
-__all__ = ["LastGood", "Ran", "Spoiled", "not_finite"]
+__all__ = ["LastGood", "Dispatch", "Spoiled", "not_finite"]

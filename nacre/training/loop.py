@@ -19,6 +19,7 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList, tolerates_nan
 from nacre.core.errors import message
 from nacre.core.random import draw_seed
+from nacre.core.state import State
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.terminal import show
 from nacre.core.variable import private_copy
@@ -35,12 +36,12 @@ from nacre.training.arguments import (
     whole_number,
 )
 from nacre.training.compile import CompiledTraining
-from nacre.training.last_good import LastGood, Ran, not_finite
+from nacre.training.deferred_signals import DeferredSignals
+from nacre.training.last_good import Dispatch, LastGood, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
-from nacre.training.state import State, is_in_training
-from nacre.training.whole_steps import WholeSteps
+from nacre.training.state import is_in_training
 
 
 def fit(
@@ -68,12 +69,14 @@ def fit(
     who = f"{model._who()}.fit"
     prepare.refuse_unknown(who, kwargs, fit)
     trainer = prepare.require_compiled(model, "fit")
-    rows = whole_number(batch_size, "batch_size", who, 32)
+    batch_size = whole_number(batch_size, "batch_size", who, 32)
     epochs = whole_number(epochs, "epochs", who, 1, least=0)
     initial_epoch = whole_number(initial_epoch, "initial_epoch", who, 0, least=0)
     steps = whole_number(steps_per_epoch, "steps_per_epoch", who)
-    held_rows = whole_number(validation_batch_size, "validation_batch_size", who, rows)
-    held_steps = whole_number(validation_steps, "validation_steps", who)
+    validation_batch_size = whole_number(
+        validation_batch_size, "validation_batch_size", who, batch_size
+    )
+    validation_steps = whole_number(validation_steps, "validation_steps", who)
     frequency = validation_epochs(validation_freq, who)
     require_number(0 if validation_split is None else validation_split, "validation_split", who)
     verbose = verbosity(verbose, who)
@@ -81,7 +84,7 @@ def fit(
         warn(_no_epoch(who, initial_epoch, epochs))
     prepare.require_flag(shuffle, "shuffle", who, ("batch",))
     order = prepare.Order(bool(shuffle), draw_seed(), initial_epoch)
-    source, held_source = prepare.sources_of_fit(
+    source, validation_source = prepare.sources_of_fit(
         model,
         x,
         y,
@@ -93,30 +96,35 @@ def fit(
     )
     with ExitStack() as feeds:
         source = prepare.prepare(
-            model, trainer, source, rows, training=True, who=who, class_weight=class_weight
+            model, trainer, source, batch_size, training=True, who=who, class_weight=class_weight
         )
         feed = feed_of(
             source,
-            rows,
+            batch_size,
             steps=steps,
             shuffle=order.shuffle,
             seed=order.seed,
             by_batch=trainer.run_eagerly,
-            ahead=prepare.asked_ahead(kwargs, who),
+            ahead=prepare.batches_ahead(kwargs, who),
         )
         feeds.callback(feed.close)
         run = TrainRun(model, trainer, feed, source, who)
-        held_out = None
-        if held_source is not None:
-            held_out = evaluation.EvaluationRun(
-                model, trainer, held_source, held_rows, held_steps, f"{who}, validation"
+        validation = None
+        if validation_source is not None:
+            validation = evaluation.EvaluationRun(
+                model,
+                trainer,
+                validation_source,
+                validation_batch_size,
+                validation_steps,
+                f"{who}, validation",
             )
-            feeds.callback(held_out.feed.close)
+            feeds.callback(validation.feed.close)
         runner = CallbackList.of(
             callbacks, model, verbose, feed.steps, epochs=epochs, add_history=True
         )
         feed.overlaps = not runner.has_train_batch_hooks
-        validated = _validated(initial_epoch, epochs, frequency)
+        validated_epochs = _epochs_with_validation(initial_epoch, epochs, frequency)
         runner.check_run(
             run_plan(
                 model,
@@ -124,12 +132,12 @@ def fit(
                 first_epoch=initial_epoch,
                 epochs=epochs,
                 steps=feed.steps,
-                validated=None if held_out is None else validated,
+                validated=None if validation is None else validated_epochs,
             )
         )
         if verbose:
-            trainer.say_choices()
-        return run.go(runner, range(initial_epoch, epochs), held_out, validated, verbose)
+            trainer.print_choices()
+        return run.run(runner, range(initial_epoch, epochs), validation, validated_epochs, verbose)
 
 
 class TrainRun:
@@ -145,7 +153,7 @@ class TrainRun:
     ) -> None:
         self.model, self.trainer, self.who = model, trainer, who
         self.feed, self.source = feed, source
-        self._told_of_passes = False
+        self._warned_of_repeated_data = False
         self._programs = training_programs(model, trainer)
         self._flags = TrainableFlags(model)
         self.state = self._programs.state
@@ -159,37 +167,42 @@ class TrainRun:
         self._scales_loss = hasattr(trainer.optimizer, "inner_optimizer")
         self._last_good = LastGood(self.state, is_wanted=not self._scales_loss)
         self._has_run = False
-        self._put: Any = None  # what was put into the variables last
+        self._committed: Any = None  # the values committed last
         self._is_continued = False
         self._hold: Any = None
         self._logs: Any = {}
         self._last_logs: dict[str, Any] = {}  # of the last epoch
         self._last_shown = 0.0
-        self._whole = WholeSteps()
-        self._tell_of_passes()
+        self._signals = DeferredSignals()
+        self._warn_of_repeated_data()
 
     # ------------------------------------------------------------ epochs
 
-    def go(
+    def run(
         self,
         runner: CallbackList,
         epochs: range,
-        held_out: Any,
-        validated: Collection[int],
+        validation: Any,
+        validated_epochs: Collection[int],
         verbose: int,
     ) -> Any:
         """Run the epochs and return the history; the model ends with the newest values."""
-        self.runner, self.verbose = runner, verbose
+        self.runner = runner
+        fixed = 1 if runner.has_train_batch_hooks else None
+        self._pace = pace.Pace(
+            self.trainer.steps_per_execution or fixed,
+            pace.SEEN_SECONDS if verbose == 1 else pace.UNSEEN_SECONDS,
+        )
         begun = time.perf_counter()
         with (
-            self._whole,
-            _apart(self.model, self.state),
+            self._signals,
+            _isolated(self.model, self.state),
             self.state.held(self.who, self.sync) as self._hold,
         ):
             self.model.stop_training = False
             runner.on_train_begin()
             try:
-                self._run_epochs(epochs, held_out, validated)
+                self._run_epochs(epochs, validation, validated_epochs)
             except BaseException as reason:
                 if isinstance(reason, KeyboardInterrupt) and verbose:
                     seconds = time.perf_counter() - begun
@@ -202,28 +215,30 @@ class TrainRun:
             self._leave(None)
             return self.model.history
 
-    def _run_epochs(self, epochs: range, held_out: Any, validated: Collection[int]) -> None:
+    def _run_epochs(
+        self, epochs: range, validation: Any, validated_epochs: Collection[int]
+    ) -> None:
         model, runner = self.model, self.runner
         for epoch in epochs:
             model.reset_metrics()
             runner.on_epoch_begin(epoch)
-            self._flags.tell_changes(self.who)
+            self._flags.warn_of_changes(self.who)
             self._last_logs = logs = self._one_epoch(epoch)
             if epoch == epochs[-1]:
                 self._check_last_weights()
             self.sync()
-            self._tell_of_passes()
+            self._warn_of_repeated_data()
             if not logs:  # the source had nothing left: there was no epoch
                 break
-            if held_out is not None and epoch in validated:
-                found = held_out.run(runner)
+            if validation is not None and epoch in validated_epochs:
+                found = validation.run(runner)
                 logs.update({f"val_{k}": v for k, v in found.items()})
             runner.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
 
     def _leave(self, reason: BaseException | None) -> None:
-        """Whatever happened, the model ends with the newest values, and callbacks end."""
+        """End the run, whatever happened: newest values in the model, callbacks ended."""
         self.sync()
         if self.background is not None:
             self.background.shutdown(wait=False, cancel_futures=True)
@@ -236,11 +251,11 @@ class TrainRun:
         self._last_shown = time.perf_counter()
         done = 0
         with closing(self.feed.epoch(epoch)) as stretches:
-            while not self._stopping() and (stretch := next(stretches, None)) is not None:
+            while not self._is_stopping() and (stretch := next(stretches, None)) is not None:
                 self._run_stretch(stretch)
                 done = stretch.step + stretch.num_steps
         self._check_length(epoch, done)
-        self._look(0, force=True)
+        self._report(0, force=True)
         return self._host_logs() if self._logs else {}
 
     def _check_length(self, epoch: int, done: int) -> None:
@@ -257,14 +272,14 @@ class TrainRun:
             )
             self.model.stop_training = True
 
-    def _tell_of_passes(self) -> None:
-        """Say once that an epoch is longer than the data, which is walked again."""
+    def _warn_of_repeated_data(self) -> None:
+        """Warn once that an epoch is longer than the data, which begins again."""
         feed = self.feed
         available, steps = feed.num_batches, feed.steps
         too_few = available is not None and steps is not None and steps > available
-        if self._told_of_passes or feed.is_one_pass or not (feed.began_again or too_few):
+        if self._warned_of_repeated_data or feed.is_one_pass or not (feed.began_again or too_few):
             return
-        self._told_of_passes = True
+        self._warned_of_repeated_data = True
         warn(
             message(
                 self.who,
@@ -278,24 +293,24 @@ class TrainRun:
     def _run_stretch(self, stretch: Stretch) -> None:
         """Run steps; as many a dispatch as the pace says where one program runs many."""
         position = 0
-        while position < stretch.num_steps and not self._stopping():
+        while position < stretch.num_steps and not self._is_stopping():
             left = stretch.num_steps - position
-            count = min(self._pace().next_count(), left) if stretch.repeats else 1
+            count = min(self._pace.next_count(), left) if stretch.repeats else 1
             step = stretch.step + position
-            self._before(step)
-            self._pace().start()
-            ran = self._ran(stretch, position, count)
-            self._dispatch(ran, ran.arguments)
-            self._look(step + count, wait=stretch.repeats)
+            self._begin_batch(step)
+            self._pace.start()
+            dispatch = self._dispatch(stretch, position, count)
+            self._execute(dispatch)
+            self._report(step + count, wait=stretch.repeats)
             if stretch.repeats:
-                self._pace().stop(count)
+                self._pace.stop(count)
             position += count
             if stretch.next_batch_size is not None:
                 # Once a first step ran nothing is traced here any more, so the program of the
                 # smaller last batch can be made beside the steps that follow.
                 self._start_background(stretch)
 
-    def _ran(self, stretch: Stretch, position: int, count: int) -> Ran:
+    def _dispatch(self, stretch: Stretch, position: int, count: int) -> Dispatch:
         def arguments_of(index: int, count: int = 1) -> tuple[Any, ...]:
             row = stretch.first_row + (position + index) * stretch.batch_size
             return stretch.arrays, stretch.order, np.int32(row), np.int32(count)
@@ -304,7 +319,7 @@ class TrainRun:
         is_rest = not stretch.repeats and stretch.batch_size == self._rest_size
         if self._rest_ready is not None and is_rest and self._rest_of is self._programs:
             program = self._rest_ready.result()
-        return Ran(
+        return Dispatch(
             program,
             arguments_of,
             arguments_of(0, count),
@@ -319,17 +334,8 @@ class TrainRun:
         self._programs = self._programs.now()
         return self._programs
 
-    def _stopping(self) -> bool:
+    def _is_stopping(self) -> bool:
         return self.model.stop_training
-
-    def _pace(self) -> pace.Pace:
-        if not hasattr(self, "_the_pace"):
-            fixed = self.trainer.steps_per_execution
-            if fixed is None and self.runner.has_train_batch_hooks:
-                fixed = 1
-            watched = self.verbose == 1
-            self._the_pace = pace.Pace(fixed, pace.SEEN_SECONDS if watched else pace.UNSEEN_SECONDS)
-        return self._the_pace
 
     def _start_background(self, stretch: Stretch) -> None:
         """Compile the program of the smaller batch that follows while full batches run."""
@@ -352,47 +358,49 @@ class TrainRun:
     def _values(self) -> Any:
         if self.values is None:
             # Whether callbacks changed anything since the last step, a learning rate or weights.
-            put, self._put = self._put, None
-            self._is_continued = put is not None and self.state.holds(put, LastGood.groups)
+            committed, self._committed = self._committed, None
+            self._is_continued = committed is not None and self.state.holds(
+                committed, LastGood.groups
+            )
             self.values = self.state.donate()
         return self.values
 
     def sync(self) -> None:
-        """Put the newest values into the model's variables."""
+        """Commit the newest values to the model's variables."""
         with self._hold.lock:
             if self.values is not None:
-                self._whole.put(self._put_values)
+                self._signals.commit(self._commit_values)
 
-    def _put_values(self) -> None:
+    def _commit_values(self) -> None:
         self.state.commit(self.values)
-        self._put, self.values = self.values, None
+        self._committed, self.values = self.values, None
 
-    def _before(self, step: int) -> None:
+    def _begin_batch(self, step: int) -> None:
         if self.runner.has_train_batch_hooks:
             self.sync()
             self.runner.on_train_batch_begin(step)
 
-    def _dispatch(self, ran: Ran, arguments: tuple[Any, ...]) -> None:
-        """Run steps of a program."""
+    def _execute(self, dispatch: Dispatch) -> None:
+        """Run the steps, keep their result; first check that the values are still finite."""
 
         def keep(result: Any) -> None:
             self.values, self._logs, bad = result
             self._has_run = True
-            self._pending.append((ran.step, bad))
-            self._last_good.remember(ran)
+            self._pending.append((dispatch.step, bad))
+            self._last_good.remember(dispatch)
 
         with self._hold.lock:  # another thread may ask for the last committed step
             values = self._values()
-            if not self._last_good.before(values, self._is_continued):
-                self._not_finite(ran.step)
-                if self._stopping():
+            if not self._last_good.check(values, self._is_continued):
+                self._not_finite(dispatch.step)
+                if self._is_stopping():
                     return
                 values = self._values()
             self._is_continued = True
-            self._whole.run(keep, ran.program, values, *arguments)
+            self._signals.run(keep, dispatch.program, values, *dispatch.arguments)
 
-    def _look(self, done: int, wait: bool = False, force: bool = False) -> None:
-        """Check for losses that are no numbers, tell callbacks and the bar."""
+    def _report(self, done: int, wait: bool = False, force: bool = False) -> None:
+        """Check for losses that are not finite; update callbacks and the progress bar."""
         hooks = self.runner.has_train_batch_hooks
         now = time.perf_counter()
         due = force or hooks or wait or now - self._last_shown >= pace.SEEN_SECONDS
@@ -407,7 +415,7 @@ class TrainRun:
             self.runner.on_train_batch_end(done - 1, logs)
         if now - self._last_shown >= pace.SEEN_SECONDS or done == self.feed.steps:
             self._last_shown = now
-            self.runner.progress(done, lambda: self._host_logs())
+            self.runner.progress(done, self._host_logs)
 
     def _host_logs(self) -> dict[str, Any]:
         return host_logs(self._logs, self.trainer.report_names(self.model))
@@ -425,8 +433,8 @@ class TrainRun:
     def _check_last_weights(self) -> None:
         """What the last steps spoiled no later loss would show."""
         values = self.values
-        if values is None and self._put is not None:
-            # Not what was put: a callback that trained a step gave those arrays away.
+        if values is None and self._committed is not None:
+            # Not what was committed: a callback that trained a step donated those arrays.
             values = self.state.read()
         if values is not None and not self._last_good.ends_well(values):
             self._not_finite((self.feed.steps or 1) - 1)
@@ -452,8 +460,8 @@ class TrainRun:
 
 
 @contextmanager
-def _apart(model: Any, state: State) -> Iterator[None]:
-    """A training that a callback of another one starts leaves that one's metrics and history."""
+def _isolated(model: Any, state: State) -> Iterator[None]:
+    """Keep the metrics and history of a `fit` around this one, whose callback started it."""
     if not is_in_training(state):
         yield
         return
@@ -475,7 +483,9 @@ def _no_epoch(who: str, initial_epoch: int, epochs: int) -> str:
     )
 
 
-def _validated(first: int, epochs: int, validation_freq: int | frozenset[int]) -> Collection[int]:
+def _epochs_with_validation(
+    first: int, epochs: int, validation_freq: int | frozenset[int]
+) -> Collection[int]:
     """The epochs (from 0) that end with validation: every so many, or those listed (from 1)."""
     if isinstance(validation_freq, int):
         before = first // validation_freq  # times that were due before the first epoch
@@ -503,15 +513,15 @@ def train_on_batch(
     stretch = stretch_of(source.batch(slice(None)), 0, who)
     programs = training_programs(model, trainer)
     state, logs = programs.state, []
-    with _apart(model, state), state.held(who, lambda: None), WholeSteps() as whole:
+    with _isolated(model, state), state.held(who, lambda: None), DeferredSignals() as signals:
         model.reset_metrics()
 
-        def put(result: Any) -> None:
+        def commit(result: Any) -> None:
             state.commit(result[0])
             logs.append(result[1])
 
         arguments = (stretch.arrays, stretch.order, np.int32(0), np.int32(1))
-        whole.run(put, programs.train(stretch), state.donate(), *arguments)
+        signals.run(commit, programs.train(stretch), state.donate(), *arguments)
     return evaluation.as_result(host_logs(logs[0], trainer.report_names(model)), return_dict)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from nacre.core import tree
 from nacre.core.errors import message
 from nacre.core.program import Program, Programs, settings_key
+from nacre.core.state import State
 from nacre.core.warning import warn
 from nacre.data.feed import Stretch
 from nacre.training.compile import CompiledTraining
@@ -17,7 +18,7 @@ from nacre.training.programs import (
     loop_program,
     single_program,
 )
-from nacre.training.state import State, training_state
+from nacre.training.state import training_state
 from nacre.training.step import custom_step, reports_itself, test_step, train_step
 
 
@@ -137,7 +138,7 @@ class TrainableFlags:
     def __init__(self, model: Any) -> None:
         self._flags = [(layer, layer.trainable) for layer in model._inventory().layers]
 
-    def tell_changes(self, who: str) -> None:
+    def warn_of_changes(self, who: str) -> None:
         """Warn, once, when a flag was changed since."""
         changed = [layer.name for layer, flag in self._flags if layer.trainable != flag]
         if not changed:

@@ -33,8 +33,8 @@ from nacre.training.prediction_loop import ChunkedPrediction
 IN_FLIGHT = 4  # batches whose results are not fetched yet
 
 
-class Made(NamedTuple):
-    """What a model made of a batch.
+class BatchResult(NamedTuple):
+    """The outputs for one batch.
 
     Attributes:
         outputs: Arrays on the device.
@@ -77,21 +77,21 @@ def predict(
         return _small(model, x)
     who = f"{model._who()}.predict"
     prepare.refuse_unknown(who, kwargs, predict)
-    rows = whole_number(batch_size, "batch_size", who, 32)
+    batch_size = whole_number(batch_size, "batch_size", who, 32)
     steps = whole_number(steps, "steps", who)
     verbose = verbosity(verbose, who)
     is_eager = model._runs_eagerly()
     source = prepare.source_of(model, x, who=who, on_host=not is_eager)
     if not is_eager:
-        prepare.predictions_spec(model, prepare.batch_specs(source, rows)[0], False)
+        prepare.predictions_spec(model, prepare.batch_specs(source, batch_size)[0], False)
     prepare.check_indices(model, source)
     feed = feed_of(
         source,
-        rows,
+        batch_size,
         steps=steps,
         goes_on=False,
         by_batch=True,
-        ahead=prepare.asked_ahead(kwargs, who),
+        ahead=prepare.batches_ahead(kwargs, who),
     )
     with closing(feed):
         is_long = feed.steps is None or feed.steps > 1
@@ -99,17 +99,17 @@ def predict(
         samples = None
         if isinstance(feed, RowFeed):
             samples = min(feed.steps * feed.batch_size, feed.source.num_rows)
-            rows = feed.batch_size
-        return _run(model, feed, runner, rows, samples, who)
+            batch_size = feed.batch_size
+        return _run(model, feed, runner, batch_size, samples, who)
 
 
 def _run(
-    model: Any, feed: Feed, runner: CallbackList, rows: int, samples: int | None, who: str
+    model: Any, feed: Feed, runner: CallbackList, batch_size: int, samples: int | None, who: str
 ) -> Any:
     runner.on_predict_begin()
     gathered = Gathered(samples, are_shown=runner.has_predict_batch_hooks)
     try:
-        _all_batches(model, feed, runner, rows, gathered)
+        _all_batches(model, feed, runner, batch_size, gathered)
     except BaseException as reason:
         runner.end_early("on_predict_end", reason)
         raise
@@ -120,44 +120,47 @@ def _run(
 
 
 def _all_batches(
-    model: Any, feed: Feed, runner: CallbackList, rows: int, gathered: Gathered
+    model: Any, feed: Feed, runner: CallbackList, batch_size: int, gathered: Gathered
 ) -> None:
     hooks = runner.has_predict_batch_hooks
-    waiting: deque[Made] = deque()
+    waiting: deque[BatchResult] = deque()
     outputs: Any = None
     step = 0
     for stretch in feed.epoch():
         if hooks:
             runner.on_predict_batch_begin(step)
-        made = _of_stretch(model, stretch, rows, is_first=step == 0)
-        waiting.append(made)
+        result = _predict_batch(model, stretch, batch_size, is_first=step == 0)
+        waiting.append(result)
         step += 1
         while len(waiting) > (0 if hooks else IN_FLIGHT):
             outputs = _add(gathered, waiting.popleft())
         if hooks:
             runner.on_predict_batch_end(step - 1, {"outputs": outputs})
         runner.progress(step, dict)
-        if step == 1 and not hooks and (chunks := _chunks(model, feed, made)):
+        if step == 1 and not hooks and (chunks := _chunks(model, feed, result)):
             _add(gathered, waiting.popleft())
-            _all_chunks(model, chunks, runner, rows, gathered)
+            _all_chunks(model, chunks, runner, batch_size, gathered)
             return
-    for made in waiting:
-        _add(gathered, made)
+    for result in waiting:
+        _add(gathered, result)
 
 
-def _add(gathered: Gathered, made: Made) -> Any:
-    return gathered.add(made.outputs, made.count, made.padded)
+def _add(gathered: Gathered, result: BatchResult) -> Any:
+    return gathered.add(result.outputs, result.count, result.padded)
 
 
-def _of_stretch(model: Any, stretch: Stretch, rows: int, is_first: bool) -> Made:
-    """What the model makes of one batch."""
+def _predict_batch(model: Any, stretch: Stretch, batch_size: int, is_first: bool) -> BatchResult:
+    """The outputs for a batch, which may be padded to the batch size or a power of two."""
     x = tree.pack_sequence_as(stretch.structure, stretch.arrays)[0]
     count = stretch.batch_size
-    size = rows if count <= rows and not is_first else _bucket(count) if count < rows else count
+    if count <= batch_size and not is_first:
+        size = batch_size
+    else:
+        size = _bucket(count) if count < batch_size else count
     return _forward(model, x, tree.flatten(x), count, size)
 
 
-def _chunks(model: Any, feed: Feed, first: Made) -> ChunkedPrediction | None:
+def _chunks(model: Any, feed: Feed, first: BatchResult) -> ChunkedPrediction | None:
     """The batches after the first in chunks, where that can be done and is worthwhile."""
     if not isinstance(feed, RowFeed) or feed.source.convert is not None or model._runs_eagerly():
         return None
@@ -169,19 +172,19 @@ def _chunks(model: Any, feed: Feed, first: Made) -> ChunkedPrediction | None:
 
 
 def _all_chunks(
-    model: Any, chunks: ChunkedPrediction, runner: CallbackList, rows: int, gathered: Gathered
+    model: Any, chunks: ChunkedPrediction, runner: CallbackList, batch_size: int, gathered: Gathered
 ) -> None:
     step = 1
-    waiting: Made | None = None
+    waiting: BatchResult | None = None
     for chunk in chunks.run():
         if isinstance(chunk, Stretch):
-            made = _of_stretch(model, chunk, rows, is_first=False)
+            result = _predict_batch(model, chunk, batch_size, is_first=False)
         else:
-            made = Made(*chunk)
+            result = BatchResult(*chunk)
         if waiting is not None:
             _add(gathered, waiting)
-        waiting = made
-        step += -(-made.count // rows)
+        waiting = result
+        step += -(-result.count // batch_size)
         runner.progress(step, dict)
     if waiting is not None:
         _add(gathered, waiting)
@@ -197,12 +200,12 @@ def _small(model: Any, x: np.ndarray) -> Any:
     elif x.dtype.itemsize == 8:
         x = x.astype(device_dtype(x.dtype))
     try:
-        made = _forward(model, x, [x], count, _bucket(count))
+        result = _forward(model, x, [x], count, _bucket(count))
     except Exception:
         if _bucket(count) != count:  # the same mistake, told with the shape the user gave
             _refuse_for(model, x)
         raise
-    return _fetched(made)
+    return _fetched(result)
 
 
 def _refuse_for(model: Any, x: np.ndarray) -> None:
@@ -229,16 +232,18 @@ def _bucket(count: int) -> int:
     return 1 << (count - 1).bit_length()
 
 
-def _fetched(made: Made) -> Any:
+def _fetched(result: BatchResult) -> Any:
     """Outputs of one batch as NumPy arrays without the padding."""
-    if isinstance(made.outputs, jax.Array):
-        return own_rows(made.outputs, made.count, made.padded)
-    return tree.map_structure(lambda leaf: own_rows(leaf, made.count, made.padded), made.outputs)
+    if isinstance(result.outputs, jax.Array):
+        return own_rows(result.outputs, result.count, result.padded)
+    return tree.map_structure(
+        lambda leaf: own_rows(leaf, result.count, result.padded), result.outputs
+    )
 
 
-def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> Made:
+def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> BatchResult:
     if model._runs_eagerly():
-        return Made(model(x, training=False), count, count)
+        return BatchResult(model(x, training=False), count, count)
     program = _program(model, x)
     state = program.state
     if size != count and program.mixes_samples():
@@ -261,7 +266,7 @@ def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> Mad
             changed = [state.groups[name][i] for name in updates for i in updates[name]]
             _refuse_padded_states(model, changed, count, size)
         state.commit_updates(updates)
-    return Made(outputs, count, size, bool(updates))
+    return BatchResult(outputs, count, size, bool(updates))
 
 
 def _padded(leaf: Any, size: int, with_other: bool = False) -> Any:
@@ -291,7 +296,7 @@ class PredictionProgram(CallProgram):
         """Whether what a sample gives depends on others in its batch, as far as it is known.
 
         Found by running a padded batch a second time, with other padding: code of the user may
-        subtract a batch's mean. Looked at again after each compilation.
+        subtract a batch's mean. Checked again after each compilation.
         """
         compilations = len(self.traced_shapes)
         if self._found is None or (given is not None and self._found[0] != compilations):

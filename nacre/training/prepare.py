@@ -46,7 +46,7 @@ Source = ArraySource | BatchSource
 _ACCEPTED_SILENTLY = frozenset(("workers", "use_multiprocessing", "max_queue_size"))
 
 
-def asked_ahead(kwargs: dict[str, Any], who: str) -> int | None:
+def batches_ahead(kwargs: dict[str, Any], who: str) -> int | None:
     """How many batches tf.keras 2's `max_queue_size` asks to be made ahead; None without it."""
     return whole_number(kwargs.get("max_queue_size"), "max_queue_size", who, least=0)
 
@@ -153,7 +153,6 @@ def sources_of_fit(
     source = source_of(model, x, y, sample_weight, who=who, order=order)
     if validation_data is None and not validation_split:
         return source, None
-    held_who = f"{who}, validation"
     if validation_data is None:
         if not isinstance(source, ArraySource):
             raise DataError(
@@ -164,9 +163,9 @@ def sources_of_fit(
                     "Pass validation_data instead.",
                 )
             )
-        source, held_out = source.split(validation_split, who)
-        held_out.who = held_who
-        return source, held_out
+        source, validation = source.split(validation_split, who)
+        validation.who = f"{who}, validation"
+        return source, validation
     parts = validation_data, None, None
     if (
         isinstance(validation_data, tuple | list)
@@ -416,7 +415,7 @@ def prepare(
     trainer.bind(model, y, y_pred)
     if training:
         _build_optimizer(model, trainer)
-        _look_at_targets(model, trainer, source, y_pred)
+        _warn_about_targets(model, trainer, source, y_pred)
     check_targets(trainer, source, y_pred, who)
     by_class = class_weights_for(trainer, class_weight, y_pred, who)
     return source if by_class is None else with_class_weights(source, by_class)
@@ -474,7 +473,7 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
     if not variables:
         known = _known_variables(optimizer) if trainer.has_trained else None
         if known:
-            _go_on_with(model, trainer, known, variables)
+            _continue_with(model, trainer, known, variables)
         warn(
             message(
                 f"{model._who()}.fit",
@@ -489,7 +488,7 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
     else:
         known = _known_variables(optimizer)
         if known is not None and [id(v) for v in known] != [id(v) for v in variables]:
-            _go_on_with(model, trainer, known, variables)
+            _continue_with(model, trainer, known, variables)
     trainer.has_trained = True
     trainer.settled = lists.token, _known_variables(optimizer)
 
@@ -502,7 +501,7 @@ def _known_variables(optimizer: Any) -> list[Any] | None:
     return known
 
 
-def _go_on_with(model: Any, trainer: CompiledTraining, known: list[Any], now: list[Any]) -> None:
+def _continue_with(model: Any, trainer: CompiledTraining, known: list[Any], now: list[Any]) -> None:
     """Let an optimizer go on with other variables of the model, where `compile` was called again.
 
     Raises:
@@ -542,10 +541,10 @@ def _go_on_with(model: Any, trainer: CompiledTraining, known: list[Any], now: li
     )
 
 
-def _look_at_targets(model: Any, trainer: CompiledTraining, source: Source, y_pred: Any) -> None:
-    if trainer.outputs is None or getattr(trainer, "_looked", False):
+def _warn_about_targets(model: Any, trainer: CompiledTraining, source: Source, y_pred: Any) -> None:
+    if trainer.outputs is None or trainer.are_targets_checked:
         return
-    trainer._looked = True
+    trainer.are_targets_checked = True
     checks.warn_about_logits(model, trainer.outputs)
     if isinstance(source, ArraySource):
         y, weights = source.targets_and_weights()
@@ -554,7 +553,7 @@ def _look_at_targets(model: Any, trainer: CompiledTraining, source: Source, y_pr
 
 
 def check_targets(trainer: CompiledTraining, source: Source, y_pred: Any, who: str) -> None:
-    """Look at targets and weights of arrays, or of the first batch: structure and values."""
+    """Check targets and weights of arrays, or of the first batch: structure and values."""
     check_weights(source, who)
     if trainer.outputs is None:
         return

@@ -20,9 +20,9 @@ import numpy as np
 
 from nacre.core.program import Program
 from nacre.core.scope import StatelessScope
+from nacre.core.state import State, Values
 from nacre.ops.kernels import placement
 from nacre.training.compile import CompiledTraining
-from nacre.training.state import State, Values
 from nacre.training.step import Batch, StepResult
 
 Step = Callable[[Values, Batch], StepResult]
@@ -58,11 +58,11 @@ def loop_program(
             new, loss, new_logs = step(current, batch)
             current = _settled(new, current)
             bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), index, bad)
-            return current, bad, (_as_floats(new_logs) if keeps_logs else logs)
+            return current, bad, (_as_arrays(new_logs) if keeps_logs else logs)
 
         logs: dict[str, Any] = {}
         if keeps_logs:
-            shapes = jax.eval_shape(lambda: _as_floats(step(values, batch_at(arrays, order, 0))[2]))
+            shapes = jax.eval_shape(lambda: _as_arrays(step(values, batch_at(arrays, order, 0))[2]))
             logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         with placement.inside_loop():
             values, bad, logs = jax.lax.fori_loop(0, count, body, (values, jnp.int32(-1), logs))
@@ -112,12 +112,12 @@ def evaluation_program(
             batch = batch_at(first_row + index * (batch_size or 0))
             everything, _, new_logs = step({**fixed, **current}, batch)
             new = _settled({name: everything[name] for name in current}, current)
-            return new, (_as_float32(new_logs) if keeps_logs else logs)
+            return new, (_as_arrays(new_logs, jnp.float32) if keeps_logs else logs)
 
         logs: dict[str, Any] = {}
         if keeps_logs:
             shapes = jax.eval_shape(
-                lambda: _as_float32(step({**fixed, **values}, batch_at(first_row))[2])
+                lambda: _as_arrays(step({**fixed, **values}, batch_at(first_row))[2], jnp.float32)
             )
             logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         if compiled:
@@ -129,11 +129,6 @@ def evaluation_program(
         return values, {**finish({**fixed, **values}), **logs}
 
     return Program(run, state, donates=True, compiled=compiled, name="evaluate")
-
-
-def _as_float32(logs: dict[str, Any]) -> dict[str, Any]:
-    found = {k: v for k, v in logs.items() if not isinstance(v, dict)}
-    return {k: jnp.asarray(v, jnp.float32) for k, v in found.items()}
 
 
 def batch_leaves(arrays: list[Any], order: Any, row: Any, batch_size: int | None) -> list[Any]:
@@ -160,7 +155,7 @@ def _one(step: Step, finish: Any, values: Values, batch: Batch, keeps_logs: bool
         new, loss, logs = step(values, batch)
     values = _settled(new, values)
     bad = jnp.where(jnp.isfinite(loss), jnp.int32(-1), jnp.int32(0))
-    return values, {**finish(values), **(_as_floats(logs) if keeps_logs else {})}, bad
+    return values, {**finish(values), **(_as_arrays(logs) if keeps_logs else {})}, bad
 
 
 def _settled(new: Values, old: Values) -> Values:
@@ -168,8 +163,8 @@ def _settled(new: Values, old: Values) -> Values:
     return jax.tree.map(lambda n, o: jnp.asarray(n, o.dtype), new, old)
 
 
-def _as_floats(logs: dict[str, Any]) -> dict[str, Any]:
-    return {k: jnp.asarray(v) for k, v in logs.items() if not isinstance(v, dict)}
+def _as_arrays(logs: dict[str, Any], dtype: Any = None) -> dict[str, Any]:
+    return {k: jnp.asarray(v, dtype) for k, v in logs.items() if not isinstance(v, dict)}
 
 
 def finisher(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nacre.core.state import OUTSIDE, State, Updates, Values
+from nacre.core.state import OUTSIDE, State
 
 # What steps change besides the trainable variables and those of the optimizer: batch statistics
 # and seeds, the metrics, and what code uses that nothing holds.
@@ -31,4 +31,4 @@ def is_in_training(state: State) -> bool:
     return any(variable.hold is not None for variable in state.groups["metrics"])
 
 
-__all__ = ["CHANGING", "State", "Updates", "Values", "is_in_training", "training_state"]
+__all__ = ["CHANGING", "is_in_training", "training_state"]

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import is_builtin
-from nacre.core.state import OUTSIDE
+from nacre.core.state import OUTSIDE, State, Values
 from nacre.training.absent import without_absent
 from nacre.training.compile import CompiledTraining
-from nacre.training.state import CHANGING, State, Values
+from nacre.training.state import CHANGING
 
 Batch = tuple[Any, Any, Any]
 StepResult = tuple[Values, Any, dict[str, Any]]
@@ -103,8 +103,8 @@ def _update_metrics(
     model: Any, trainer: CompiledTraining, x: Any, y: Any, y_pred: Any, weight: Any, loss: Any
 ) -> dict[str, Any]:
     still = jax.lax.stop_gradient
-    rows = next((leaf.shape[0] for leaf in tree.flatten(x) if hasattr(leaf, "shape")), 1)
-    trainer.loss_tracker.update_state(still(loss), sample_weight=rows)
+    batch_size = next((leaf.shape[0] for leaf in tree.flatten(x) if hasattr(leaf, "shape")), 1)
+    trainer.loss_tracker.update_state(still(loss), sample_weight=batch_size)
     # The predictions keep their masks, which are found by the identity of the tensors.
     quiet = tree.map_structure(lambda leaf: _still(leaf), y_pred)
     logs = model.compute_metrics(x, y, quiet, sample_weight=weight)

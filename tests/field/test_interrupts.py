@@ -13,7 +13,7 @@ import pytest
 import nacre as keras
 from nacre import layers, ops
 from nacre.callbacks import Callback, EarlyStopping, LambdaCallback
-from nacre.training.whole_steps import WholeSteps
+from nacre.training.deferred_signals import DeferredSignals
 
 X = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
 
@@ -180,8 +180,8 @@ def test_a_signal_between_a_program_and_its_result_waits():
         signal.raise_signal(signal.SIGINT)
         return "new"
 
-    with pytest.raises(KeyboardInterrupt), WholeSteps() as steps:
-        steps.run(seen.append, program, [ops.ones(2) + 1])
+    with pytest.raises(KeyboardInterrupt), DeferredSignals() as signals:
+        signals.run(seen.append, program, [ops.ones(2) + 1])
     assert seen == ["new"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -193,8 +193,8 @@ def test_a_signal_before_the_arrays_are_taken_acts_at_once():
         signal.raise_signal(signal.SIGINT)
         seen.append("went on")
 
-    with pytest.raises(KeyboardInterrupt), WholeSteps() as steps:
-        steps.run(seen.append, program, [ops.ones(2) + 1])
+    with pytest.raises(KeyboardInterrupt), DeferredSignals() as signals:
+        signals.run(seen.append, program, [ops.ones(2) + 1])
     assert seen == []
 
 

@@ -19,25 +19,25 @@ import jax
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # those whose handlers commonly raise
 
 
-class WholeSteps:
-    """Within it, no handler of a signal runs while arrays are on their way.
+class DeferredSignals:
+    """Delays signal handlers while arrays are between a program and the variables.
 
     Handlers are the user's own, or Python's, which raises `KeyboardInterrupt`; they run as ever,
     only a little later. Outside the main thread, where Python runs no handlers, nothing is done.
 
     Example:
-        >>> with WholeSteps() as steps:
-        ...     steps.run(print, lambda values: values + 1, 41)
+        >>> with DeferredSignals() as signals:
+        ...     signals.run(print, lambda values: values + 1, 41)
         42
     """
 
     def __init__(self) -> None:
         self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
-        self._lent: Any = None  # what the running program was given
-        self._is_putting = False
-        self._waiting: tuple[int, FrameType | None] | None = None
+        self._donated: Any = None  # what the running program was given
+        self._is_committing = False
+        self._pending: tuple[int, FrameType | None] | None = None
 
-    def __enter__(self) -> WholeSteps:
+    def __enter__(self) -> DeferredSignals:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 handler = signal.getsignal(number)
@@ -57,8 +57,8 @@ class WholeSteps:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._is_putting or (self._lent is not None and _is_given_away(self._lent)):
-            self._waiting = (number, frame)
+        if self._is_committing or (self._donated is not None and _is_donated(self._donated)):
+            self._pending = (number, frame)
         else:
             self._handlers[number](number, frame)
 
@@ -75,31 +75,31 @@ class WholeSteps:
             keep: Puts the result where it is found again.
             program: May give the arrays of `values` to the result.
         """
-        self._lent = values
+        self._donated = values
         try:
             keep(program(values, *arguments))
         finally:
-            self._lent = None
-        self._act_on_what_waited()
+            self._donated = None
+        self._deliver()
 
-    def put(self, assign: Callable[[], None]) -> None:
-        """Call what puts values into the variables; signals wait until it is done."""
-        self._is_putting = True
+    def commit(self, assign: Callable[[], None]) -> None:
+        """Call `assign`, which commits values to variables; signals wait until it is done."""
+        self._is_committing = True
         try:
             assign()
         finally:
-            self._is_putting = False
-        self._act_on_what_waited()
+            self._is_committing = False
+        self._deliver()
 
-    def _act_on_what_waited(self) -> None:
-        if self._waiting is not None:
-            (number, frame), self._waiting = self._waiting, None
+    def _deliver(self) -> None:
+        if self._pending is not None:
+            (number, frame), self._pending = self._pending, None
             self._handlers[number](number, frame)
 
 
-def _is_given_away(values: Any) -> bool:
+def _is_donated(values: Any) -> bool:
     leaves = jax.tree.leaves(values)
     return any(isinstance(leaf, jax.Array) and leaf.is_deleted() for leaf in leaves)
 
 
-__all__ = ["WholeSteps"]
+__all__ = ["DeferredSignals"]
