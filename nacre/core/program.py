@@ -62,6 +62,7 @@ class Program:
         self.state, self.name, self.donates, self.compiled = state, name, donates, compiled
         self.traced_shapes: list[Any] = []  # of the arguments, one entry a compilation
         self._function = function
+        self._running_again: set[int] = set()  # threads that do, see `_again`
         options: dict[str, Any] = {"donate_argnums": 0} if donates else {}
         if shardings is not None:
             options["in_shardings"] = shardings
@@ -69,11 +70,29 @@ class Program:
 
     def __call__(self, values: Values, *arguments: Any) -> Any:
         """Run it. Where it turns out to use more variables, their values are added to `values`."""
-        while True:
-            try:
-                return self._run(self._complete(values), *arguments)
-            except _Outside as found:
+        try:
+            return self._run(self._complete(values), *arguments)
+        except _Outside as found:
+            return self._again(found, lambda: self._run(self._complete(values), *arguments))
+
+    def _again(self, found: _Outside, go: Callable[[], Any]) -> Any:
+        """Go on with a run that turned out to use more variables.
+
+        Variables that were made meanwhile are those of a layer that is built by its first call,
+        or of one that is made anew in every call. The former are found again when the code runs
+        again; the latter belong to the one run.
+        """
+        thread = threading.get_ident()
+        self._running_again.add(thread)
+        try:
+            while True:
                 self.state.extend(found.variables)
+                try:
+                    return go()
+                except _Outside as more:
+                    found = more
+        finally:
+            self._running_again.discard(thread)
 
     def _complete(self, values: Values) -> Values:
         outside = self.state.groups[OUTSIDE]
@@ -90,7 +109,9 @@ class Program:
             result = self._function(values, *arguments)
         unknown = [v for v in run.outside.values() if not self.state.knows(v)]
         if unknown:
-            raise _Outside(unknown)
+            lasting = [v for v in unknown if id(v) not in run.made]
+            if lasting or threading.get_ident() not in self._running_again:
+                raise _Outside(lasting)
         if self.compiled:
             self._note_shapes(arguments)
         return result
@@ -119,11 +140,10 @@ class Program:
 
     def trace(self, values: Any, *arguments: Any) -> jax.stages.Traced:
         """The program for arguments, or shapes, like these, to look at or to lower."""
-        while True:
-            try:
-                return self._run.trace(self._complete(values), *arguments)
-            except _Outside as found:
-                self.state.extend(found.variables)
+        try:
+            return self._run.trace(self._complete(values), *arguments)
+        except _Outside as found:
+            return self._again(found, lambda: self._run.trace(self._complete(values), *arguments))
 
     def compiled_for(self, *shapes: Any) -> Callable[..., Any]:
         """The program for values and arguments of these shapes, compiled now."""
@@ -229,7 +249,13 @@ class Programs:
 
 def settings_key() -> tuple[Hashable, ...]:
     """Settings of the process that code reads while it is traced."""
-    return config.floatx(), config.image_data_format(), os.environ.get("NACRE_KERNELS")
+    return (
+        config.floatx(),
+        config.epsilon(),
+        config.image_data_format(),
+        config.is_flash_attention_enabled(),
+        os.environ.get("NACRE_KERNELS"),
+    )
 
 
 __all__ = ["CallProgram", "Program", "Programs", "changed_in_scope", "settings_key"]

@@ -66,9 +66,10 @@ def global_generator() -> SeedGenerator:
     """The generator used where no seed is given."""
     if _global_generator[0] is None:
         seed = _user_seed[0]
-        _global_generator[0] = SeedGenerator(
-            make_default_seed() if seed is None else seed, name="global_seed_generator"
-        )
+        with scope.running_program(None):  # it outlives the program that may be traced just now
+            _global_generator[0] = SeedGenerator(
+                make_default_seed() if seed is None else seed, name="global_seed_generator"
+            )
     return _global_generator[0]
 
 
@@ -94,6 +95,7 @@ class SeedGenerator:
         self, seed: int | None = None, name: str | None = None, **kwargs: Unpack[NoKeywords]
     ) -> None:
         refuse_unknown("SeedGenerator", kwargs, SeedGenerator)
+        is_fresh = seed is None
         if seed is None:
             seed = make_default_seed()
         if not isinstance(seed, int | np.integer):
@@ -109,6 +111,8 @@ class SeedGenerator:
             autocast=False,
             name="seed_generator_state",
         )
+        if is_fresh and scope.is_tracing_program() and scope.in_stateless_scope():
+            scope.begin_with_key(self.state, global_generator().next())
 
     def _start(self, seed: int) -> None:
         """Begin anew from a seed."""

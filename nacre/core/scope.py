@@ -67,6 +67,7 @@ class StatelessScope:
         self._values: dict[int, Any] = {}
         self._variables: dict[int, Variable] = {}  # keeps the ids alive
         self._draws: dict[int, int] = {}  # keys given out, by the id of the generator's state
+        self._made: set[int] = set()  # ids of the variables that were made within
         for variable, value in state_mapping or ():
             self._values[id(variable)] = value
             self._variables[id(variable)] = variable
@@ -146,15 +147,17 @@ class ProgramRun:
             be handed in.
     """
 
-    __slots__ = ("is_traced", "outside")
+    __slots__ = ("first_keys", "is_traced", "made", "outside")
 
     def __init__(self, is_traced: bool) -> None:
         self.is_traced = is_traced
         self.outside: dict[int, Variable] = {}
+        self.made: set[int] = set()  # ids of the variables made within
+        self.first_keys: dict[int, Any] = {}  # of generators made within, by their state's id
 
 
-def running_program(run: ProgramRun) -> Held:
-    """The code within is a program's."""
+def running_program(run: ProgramRun | None) -> Held:
+    """The code within is a program's, or, with None, nobody's."""
     return Held(_local, "program", run)
 
 
@@ -168,6 +171,23 @@ def note_outside(variable: Variable, is_assigned: bool = False) -> None:
     run = _local.program
     if run is not None and (is_assigned or run.is_traced):
         run.outside[id(variable)] = variable
+
+
+def note_made(variable: Variable) -> None:
+    """A variable is made, by code of a program or within scopes where there are any."""
+    if _local.program is not None:
+        _local.program.made.add(id(variable))
+    for scope in _scopes():
+        scope._made.add(id(variable))
+
+
+def begin_with_key(state: Variable, key: Any) -> None:
+    """Let a generator that is made while a program is traced give keys from this one on.
+
+    Its seed would be a number of the one trace, and what it draws the same at every run.
+    """
+    if _local.program is not None:
+        _local.program.first_keys[id(state)] = _folded(key, 0)
 
 
 def get_stateless_scope() -> StatelessScope | None:
@@ -193,7 +213,8 @@ def next_key_data(state: Variable) -> Any:
     base = scope._values.get(key)
     if base is None:
         note_outside(state)
-        base = state.own_value()
+        made = None if _local.program is None else _local.program.first_keys.get(key)
+        base = state.own_value() if made is None else made
         scope._variables[key] = state
     count = scope._draws.get(key, 0)
     scope._draws[key] = count + 1
@@ -301,7 +322,7 @@ class _Turn:
         self._scope.__exit__(kind, error, traceback)
         _local.turns = self._turns
         self._body._note_draws()
-        known = {id(variable) for variable in self._body.variables}
+        known = {id(variable) for variable in self._body.variables} | self._scope._made
         self._body.found.update({id(v): v for v in self._scope.assigned() if id(v) not in known})
 
 

@@ -35,6 +35,7 @@ from nacre.core.scope import (
     autocast_dtype,
     get_stateless_scope,
     in_symbolic_scope,
+    note_made,
     note_outside,
     outside_scopes,
     value_in_scopes,
@@ -185,6 +186,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         self.overwrite_with_gradient = False
         self._was_read = False  # since a program last committed its array here
         self.hold: Hold | None = None  # of the training whose variable it is just now
+        note_made(self)
         if not self._waits(initializer, shape, dtype):
             self._value: Any = self._first_value(initializer, shape, dtype)
             self._dtype = standardize_dtype(self._value.dtype)

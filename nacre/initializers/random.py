@@ -11,10 +11,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from nacre.core import scope
 from nacre.core.dtypes import is_float
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
 from nacre.core.random import SeedGenerator, host_generator, make_default_seed
 from nacre.core.registry import plain_config, register
+from nacre.core.warning import warn
 from nacre.initializers.initializer import Initializer, numpy_dtype, sizes_of
 
 
@@ -79,6 +81,16 @@ class RandomInitializer(Initializer):
         if isinstance(self.seed, SeedGenerator):
             high, low = (int(n) for n in np.asarray(self.seed.next()))
             return (high << 32) | low
+        if self.seed is None and scope.is_tracing_program() and scope.in_stateless_scope():
+            warn(  # not for a variable's first value, which is no part of what is traced
+                message(
+                    type(self).__name__,
+                    "its numbers are drawn once, when the step is compiled, and are the same at "
+                    "every step after that",
+                    "an initializer without a seed that is called inside call()",
+                    "For noise use nacre.random, e.g. random.normal(shape).",
+                )
+            )
         # A negative seed is Keras's too; Philox takes none.
         return make_default_seed() if self.seed is None else int(self.seed) & 0xFFFFFFFFFFFFFFFF
 
