@@ -112,13 +112,17 @@ class State:
     def commit(self, values: Mapping[str, Sequence[Any]]) -> None:
         """Put the arrays a program returned into the variables."""
         for name, group in values.items():
-            for variable, value in zip(self.groups[name], group, strict=True):
+            for variable, value in self._paired(name, group):
                 variable.commit(value)
+
+    def _paired(self, name: str, values: Sequence[Any]) -> Iterator[tuple[Variable, Any]]:
+        # A program that fails may have found more variables from outside than were handed in.
+        return zip(self.groups[name], values, strict=name != OUTSIDE)
 
     def commit_unless_held(self, values: Mapping[str, Sequence[Any]]) -> None:
         """The same, but for variables of a training that is running: its own steps change them."""
         for name, group in values.items():
-            for variable, value in zip(self.groups[name], group, strict=True):
+            for variable, value in self._paired(name, group):
                 if variable.hold is None:
                     variable.commit(value)
 

@@ -379,11 +379,13 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
             value = exact(value, dtype, f"Variable '{self.path}'")
         return jnp.asarray(value, dtype)
 
-    def _raw(self) -> jax.Array:
-        """The value without autocasting. A program that is traced is told that it is used."""
+    def _raw(self, notes: bool = True) -> jax.Array:
+        """The value without autocasting. A program that is traced is told that it is used, but for
+        a number that Python asks for: that is one of the trace."""
         value = value_in_scopes(self)
         if value is None:
-            note_outside(self)
+            if notes:
+                note_outside(self)
             value = self.own_value()
         return value
 
@@ -399,7 +401,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
     def _raw_on_host(self) -> jax.Array:
         """The same with numbers, also where only shapes are being found."""
         self._settled()
-        return self.raw_value
+        return self._raw(notes=False)
 
     def donate(self) -> Any:
         """The array for a program that overwrites it.
@@ -477,13 +479,13 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         return iter(self.value)
 
     def __float__(self) -> float:
-        return float(self.raw_value)
+        return float(self._raw(notes=False))
 
     def __int__(self) -> int:
-        return int(self.raw_value)
+        return int(self._raw(notes=False))
 
     def __bool__(self) -> bool:
-        return bool(self.raw_value)
+        return bool(self._raw(notes=False))
 
     def __repr__(self) -> str:
         try:

@@ -123,3 +123,13 @@ def test_a_model_saved_with_a_variable_as_loss_weight_keeps_its_number(tmp_path)
     model.save(tmp_path / "model.keras")
     opened = nacre.models.load_model(tmp_path / "model.keras")
     assert opened.evaluate(X, ZEROS, verbose=0) == 2.0
+
+
+def test_a_step_that_fails_after_it_met_a_variable_says_so_and_spoils_nothing():
+    beta = nacre.Variable(2.0)
+    model = make(lambda y, p: beta * ops.mean((y - p) ** 2) + float(beta))
+    for run in (model.fit, model.evaluate):
+        with pytest.raises(TypeError, match="concrete|value"):
+            run(X, ZEROS, verbose=0)
+    assert float(beta) == 2.0
+    np.testing.assert_array_equal(model.get_weights()[0], [[1.0]])

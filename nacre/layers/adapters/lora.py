@@ -103,8 +103,8 @@ class WeightView(Variable):
         value = self.base.value
         return value + self.low_rank.change().astype(value.dtype)
 
-    def _raw(self) -> Any:
-        value = self.base._raw()
+    def _raw(self, notes: bool = True) -> Any:
+        value = self.base._raw(notes)
         return value + self.low_rank.change().astype(value.dtype)
 
     def borrow(self) -> Any:
