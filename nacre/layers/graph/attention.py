@@ -79,8 +79,7 @@ class GATConv(GraphConvolution):
         self.negative_slope = negative_slope
         self.add_self_loops = add_self_loops
         self.seed = seed
-        if dropout > 0:
-            self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = SeedGenerator(seed) if dropout > 0 else None
 
     def build(self, input_shape: Any) -> None:
         """Make the kernel, the attention vectors and the bias."""

@@ -8,9 +8,10 @@ from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.recurrent.rnn import RNN
 
 
-def of_cell(name: str) -> Any:
-    """An attribute of the layer that is its cell's."""
-    return property(lambda self: getattr(self.cell, name), doc=f"The cell's `{name}`.")
+def of_cell(name: str, may_change: bool = False) -> Any:
+    """An attribute of the layer that is its cell's; what its weights were made by stays."""
+    setter = (lambda self, value: setattr(self.cell, name, value)) if may_change else None
+    return property(lambda self: getattr(self.cell, name), setter, doc=f"The cell's `{name}`.")
 
 
 class ClassicRNN(RNN):
@@ -24,7 +25,7 @@ class ClassicRNN(RNN):
         self.cell.autocast = self.autocast
 
     units = of_cell("units")
-    activation = of_cell("activation")
+    activation = of_cell("activation", may_change=True)
     use_bias = of_cell("use_bias")
     kernel_initializer = of_cell("kernel_initializer")
     recurrent_initializer = of_cell("recurrent_initializer")
@@ -35,8 +36,8 @@ class ClassicRNN(RNN):
     kernel_constraint = of_cell("kernel_constraint")
     recurrent_constraint = of_cell("recurrent_constraint")
     bias_constraint = of_cell("bias_constraint")
-    dropout = of_cell("dropout")
-    recurrent_dropout = of_cell("recurrent_dropout")
+    dropout = of_cell("dropout", may_change=True)
+    recurrent_dropout = of_cell("recurrent_dropout", may_change=True)
     implementation = of_cell("implementation")
     seed = of_cell("seed")
 

@@ -201,7 +201,7 @@ class ConvLSTM(ClassicRNN):
     padding = of_cell("padding")
     data_format = of_cell("data_format")
     dilation_rate = of_cell("dilation_rate")
-    recurrent_activation = of_cell("recurrent_activation")
+    recurrent_activation = of_cell("recurrent_activation", may_change=True)
     unit_forget_bias = of_cell("unit_forget_bias")
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:

@@ -124,5 +124,5 @@ class GRU(ClassicRNN):
         self.input_spec = InputSpec(ndim=3)
         self.use_cudnn = use_cudnn
 
-    recurrent_activation = of_cell("recurrent_activation")
+    recurrent_activation = of_cell("recurrent_activation", may_change=True)
     reset_after = of_cell("reset_after")

@@ -123,5 +123,5 @@ class LSTM(ClassicRNN):
         self.input_spec = InputSpec(ndim=3)
         self.use_cudnn = use_cudnn
 
-    recurrent_activation = of_cell("recurrent_activation")
+    recurrent_activation = of_cell("recurrent_activation", may_change=True)
     unit_forget_bias = of_cell("unit_forget_bias")

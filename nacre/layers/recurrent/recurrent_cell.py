@@ -124,7 +124,7 @@ class RecurrentCell(Layer):
 
     def hold_dropout(self, input_shape: Any, state_shape: Any, training: Any) -> None:
         """Draw the masks for one sequence and keep them until `release_dropout`."""
-        if training and self.seed_generator is not None:
+        if training and (self.dropout or self.recurrent_dropout):
             self._held_dropout = self._draw_dropout(input_shape, state_shape)
 
     def release_dropout(self) -> None:
@@ -156,7 +156,7 @@ class RecurrentCell(Layer):
     def dropped(self, inputs: Any, state: Any, training: Any) -> tuple[Any, Any]:
         """Inputs, as floats, and hidden state after dropout."""
         inputs = self.as_floats(inputs)
-        if not training or self.seed_generator is None:
+        if not training or not (self.dropout or self.recurrent_dropout):
             return inputs, state
         masks = self._held_dropout or self._draw_dropout(inputs.shape, state.shape)
         return (

@@ -102,8 +102,8 @@ class Dropout(Layer):
         self.rate = checked_rate(self, rate)
         self.seed = seed
         self.noise_shape = self._checked_noise_shape(noise_shape)
-        if rate > 0:
-            self.seed_generator = SeedGenerator(seed)
+        # Without one, where the rate is raised later, masks are drawn from the global generator.
+        self.seed_generator = SeedGenerator(seed) if rate > 0 else None
         self.supports_masking = True
 
     def _checked_noise_shape(self, noise_shape: Any) -> tuple[int | None, ...] | None:

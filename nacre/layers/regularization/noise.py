@@ -41,8 +41,7 @@ class GaussianNoise(Layer):
             )
         self.stddev = stddev
         self.seed = seed
-        if stddev > 0:
-            self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = SeedGenerator(seed) if stddev > 0 else None
         self.supports_masking = True
 
     def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
@@ -79,8 +78,7 @@ class GaussianDropout(Layer):
                 message(self._who(), "rate must be below 1, where the noise is infinite", "1")
             )
         self.seed = seed
-        if rate > 0:
-            self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = SeedGenerator(seed) if rate > 0 else None
         self.supports_masking = True
 
     def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
