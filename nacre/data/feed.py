@@ -251,8 +251,15 @@ def shuffled(count: int, seed: int, pass_number: int) -> np.ndarray:
     return np.random.Generator(bits).permutation(count).astype(np.int32)
 
 
-def stretch_of(batch: Batch, step: int, who: str) -> Stretch:
-    """One step on a batch of the host, which is sent now.
+def stretch_of(batch: Batch, step: int, who: str, *, sends: bool = True) -> Stretch:
+    """One step on a batch of the host.
+
+    Args:
+        batch: Arrays that nobody else changes.
+        step: Its number.
+        who: Who asks, for messages.
+        sends: Whether the arrays are sent to the device now; else the program that takes them does,
+            which is faster where nothing is done meanwhile.
 
     Raises:
         DataError: There are no arrays in it.
@@ -262,7 +269,8 @@ def stretch_of(batch: Batch, step: int, who: str) -> Stretch:
     if not counts:
         raise DataError(message(who, "each batch must hold arrays", "one without any"))
     structure = without_arrays(batch)
-    return Stretch(uploaded(leaves), structure, None, 0, 1, counts[0], step, is_passing=True)
+    arrays = uploaded(leaves) if sends else leaves
+    return Stretch(arrays, structure, None, 0, 1, counts[0], step, is_passing=True)
 
 
 def uploaded(leaves: list[Any]) -> list[Any]:

@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nacre.callbacks.runner import CallbackList
@@ -16,7 +15,7 @@ from nacre.core.state import State, Values
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.variable import private_copy
 from nacre.data.batch_source import BatchSource
-from nacre.data.feed import Stretch
+from nacre.data.feed import Stretch, stretch_of
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
 from nacre.training import pace, prepare
@@ -171,7 +170,11 @@ def _initial_values(model: Any, state: State) -> Values:
     with StatelessScope(state.pairs(values)) as inner:
         model.reset_metrics()
         now = {name: [inner.get_current_value(v) for v in state.groups[name]] for name in CHANGING}
-    return {name: [private_copy(jnp.asarray(value)) for value in now[name]] for name in now}
+    # What was not set anew is the variables' own, and stays whole.
+    return {
+        name: [b if b is not a else private_copy(a) for a, b in zip(values[name], now[name])]
+        for name in now
+    }
 
 
 def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
@@ -180,7 +183,12 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     prepare.require_flag(return_dict, "return_dict", who)
     trainer = prepare.require_compiled(model, "test_on_batch")
     source = prepare.source_of_batch(model, x, y, sample_weight, who=who)
-    run = EvaluationRun(model, trainer, source, source.num_rows, None, who)
-    runner = CallbackList([], add_history=False, add_progbar=False, model=model)
-    with closing(run.feed):
-        return as_result(run.run(runner), return_dict)
+    source = prepare.prepare(model, trainer, source, source.num_rows, training=False, who=who)
+    stretch = stretch_of(source.batch(slice(None)), 0, who, sends=False)
+    programs = evaluation_programs(model, trainer)
+    state = programs.state
+    fixed = state.read(name for name in state.groups if name not in CHANGING)
+    arguments = (fixed, stretch.arrays, np.int32(0), np.int32(1))
+    values, logs = programs.evaluate(stretch)(_beginning(model, state), *arguments)
+    state.commit_unless_held(values)
+    return as_result(host_logs(logs, trainer.report_names(model)), return_dict)

@@ -510,7 +510,7 @@ def train_on_batch(
         who=who,
         class_weight=class_weight,
     )
-    stretch = stretch_of(source.batch(slice(None)), 0, who)
+    stretch = stretch_of(source.batch(slice(None)), 0, who, sends=False)
     programs = training_programs(model, trainer)
     state, logs = programs.state, []
     with _isolated(model, state), state.held(who, lambda: None), DeferredSignals() as signals:
