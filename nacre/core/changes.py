@@ -4,7 +4,8 @@ Setting an attribute of a `Versioned` object raises one number for the whole pro
 whose number is still the present one is up to date, so asking costs nothing per layer; else the
 attributes are compared with those it was made from (`Snapshot`). Lists and dicts stay the user's
 own and are compared at every asking, as nobody is told when they change in place; there are few.
-What cannot be seen is documented: changes inside NumPy arrays and other objects.
+So are the numbers and texts in a user's own objects of settings.
+What cannot be seen is documented: changes inside NumPy arrays, closures and deeper objects.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import contextlib
 import functools
 import itertools
 import operator
+import types
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -198,6 +200,8 @@ class Snapshot:
         elif isinstance(value, dict):
             copy = {key: self._kept(item) for key, item in value.items()}
         else:
+            if is_settings(value):
+                self._watched.append((Plain(value), _plain_fields(value)))
             return value
         if not isinstance(value, tuple):
             self._watched.append((value, copy))
@@ -239,6 +243,8 @@ class Snapshot:
                 return False
             if not all(same(present.get(name, _MISSING), value) for name, value in then.items()):
                 return False
+        if not all(same(is_now, then) for is_now, then in self._watched if type(is_now) is Plain):
+            return False
         self._version = now
         if self._watched:  # an equal list may stand in the place of one that was watched
             self._note_anew()
@@ -278,10 +284,41 @@ class Contents:
         return token
 
 
+class Plain:
+    """The attributes of a user's object of settings that are plain data, as they are when asked."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: object) -> None:
+        self.owner = owner
+
+
+def is_settings(value: object) -> bool:
+    """Whether a value is a user's own object with attributes, such as a dataclass of settings."""
+    return (
+        hasattr(value, "__dict__")
+        and not isinstance(value, type | types.ModuleType)
+        and not callable(value)
+        and not getattr(value, "_is_part", False)
+        and type(value).__module__.partition(".")[0] not in _LIBRARIES
+    )
+
+
+# Whose objects hold nothing a user changes to change what is computed.
+_LIBRARIES = frozenset("nacre jax jaxlib numpy builtins threading weakref".split())
+
+
+def _plain_fields(owner: object) -> dict[str, Any]:
+    kinds = (*_PLAIN, tuple)
+    return {name: value for name, value in vars(owner).items() if isinstance(value, kinds)}
+
+
 def same(now: Any, then: Any) -> bool:
     """Whether a value is what was noted: plain data by value, lists by content."""
     if now is then:
         return True
+    if isinstance(now, Plain):
+        return same(_plain_fields(now.owner), then)
     if isinstance(now, list | tuple):
         if not isinstance(then, list | tuple) or len(now) != len(then):
             return False

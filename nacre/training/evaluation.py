@@ -189,6 +189,6 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     state = programs.state
     fixed = state.read(name for name in state.groups if name not in CHANGING)
     arguments = (fixed, stretch.arrays, np.int32(0), np.int32(1))
-    values, logs = programs.evaluate(stretch)(_beginning(model, state), *arguments)
+    values, logs = programs.evaluate(stretch)(_initial_values(model, state), *arguments)
     state.commit_unless_held(values)
     return as_result(host_logs(logs, trainer.report_names(model)), return_dict)

@@ -19,8 +19,14 @@ class Owner(changes.Versioned):
             setattr(self, name, value)
 
 
+class Settings:
+    def __init__(self) -> None:
+        self.rate, self.cache = 1.0, {}
+
+
 def owner() -> Owner:
-    return Owner(scale=1.0, name="a", shape=(1, 2), items=[1, [2]], table={"a": [1]}, array=ARRAY)
+    return Owner(scale=1.0, name="a", shape=(1, 2), items=[1, [2]], table={"a": [1]}, array=ARRAY,
+                 settings=Settings())  # fmt: skip
 
 
 ARRAY = np.zeros(2)
@@ -36,6 +42,8 @@ CHANGES = {
     "a list in a dict": lambda o: o.table["a"].append(2),
     "another array of the same numbers": lambda o: setattr(o, "array", ARRAY.copy()),
     "a new attribute": lambda o: setattr(o, "new", None),
+    "a number in an object of settings": lambda o: setattr(o.settings, "rate", 2.0),
+    "a new number in an object of settings": lambda o: setattr(o.settings, "new", 2.0),
     "an attribute less": lambda o: delattr(o, "name"),
     "a method put in place of another": lambda o: setattr(o, "call", print),
 }
