@@ -5,20 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import as_number, whole_number
-
-
-def number(who: str, name: str, value: Any) -> float:
-    """An argument that must be a number other than NaN.
-
-    Raises:
-        ArgumentError: It is none.
-    """
-    found = as_number(value)
-    if math.isnan(found):
-        raise ArgumentError(message(who, f"{name} must be a number", repr(value)))
-    return found
 
 
 def count(who: str, name: str, value: Any) -> int | float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
-from nacre.callbacks.arguments import number
 from nacre.callbacks.base import Callback, Logs
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import number
 
 
 class LearningRateScheduler(Callback):

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nacre.callbacks.arguments import number
 from nacre.callbacks.base import Logs
 from nacre.callbacks.monitor import MonitorCallback
 from nacre.callbacks.run_plan import Log, RunPlan
 from nacre.core.errors import ArgumentError, MonitorError, message, nearest
-from nacre.core.numbers import whole_number
+from nacre.core.numbers import number, whole_number
 from nacre.core.warning import warn
 
 

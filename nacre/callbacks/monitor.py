@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nacre.callbacks.arguments import number
 from nacre.callbacks.base import Callback
 from nacre.callbacks.run_plan import Log, RunPlan
 from nacre.core.errors import ArgumentError, MonitorError, message, nearest
+from nacre.core.numbers import number
 from nacre.core.warning import warn
 from nacre.metrics.direction import Direction, direction_of
 

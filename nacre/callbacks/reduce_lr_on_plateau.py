@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TypedDict, Unpack
 
-from nacre.callbacks.arguments import count, number
+from nacre.callbacks.arguments import count
 from nacre.callbacks.base import Logs
 from nacre.callbacks.monitor import MonitorCallback
 from nacre.callbacks.run_plan import RunPlan
 from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import number
 from nacre.core.warning import warn
 
 

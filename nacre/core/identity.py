@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from nacre.core.held import Held
+from nacre.core.override import Override
 
 KEY = "shared_object_id"
 
@@ -74,14 +74,14 @@ def objects() -> Objects | None:
     return _tables.objects
 
 
-def writing(table: Numbers | None) -> Held:
+def writing(table: Numbers | None) -> Override:
     """A block in which configs take their numbers from a table."""
-    return Held(_tables, "numbers", table)
+    return Override(_tables, "numbers", table)
 
 
-def reading(table: Objects | None) -> Held:
+def reading(table: Objects | None) -> Override:
     """A block in which objects of equal number are made once."""
-    return Held(_tables, "objects", table)
+    return Override(_tables, "objects", table)
 
 
 def written(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

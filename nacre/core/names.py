@@ -7,7 +7,7 @@ import threading
 from collections.abc import Collection
 from itertools import count
 
-from nacre.core.held import Held
+from nacre.core.override import Override
 
 _lock = threading.Lock()
 _counts: dict[str, int] = {}
@@ -67,9 +67,9 @@ def reset_names() -> None:
         _counts.clear()
 
 
-def name_scope(name: str) -> Held:
+def name_scope(name: str) -> Override:
     """Prefix the paths of variables made inside with `name/`."""
-    return Held(_scopes, "stack", (*_scopes.stack, name))
+    return Override(_scopes, "stack", (*_scopes.stack, name))
 
 
 def current_path() -> str:

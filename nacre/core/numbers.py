@@ -26,6 +26,18 @@ def as_number(value: Any) -> float:
         return math.nan
 
 
+def number(who: str, name: str, value: Any) -> float:
+    """An argument that must be a number other than NaN, as a float.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    found = as_number(value)
+    if math.isnan(found):
+        raise ArgumentError(message(who, f"{name} must be a number", repr(value)[:100]))
+    return found
+
+
 def as_whole(value: Any) -> int | None:
     """A value as an int; None for what is no whole number. A float without a fraction is one.
 
@@ -69,12 +81,12 @@ def whole_number(
         return found
     kinds = {0: "an int from 0 on", 1: "a positive int"}
     rule = f"{name} must be {kinds.get(least, f'an int of at least {least}')}{or_else}"
-    number = as_number(value)
+    given = as_number(value)
     if isinstance(value, str) and value.strip().isdigit():
         fix = f"Pass {name}={int(value)}, without quotes."
-    elif number > least and math.isfinite(number):
-        fix = f"Pass {name}={int(number)}, or {name}=math.ceil(...)."
+    elif given > least and math.isfinite(given):
+        fix = f"Pass {name}={int(given)}, or {name}=math.ceil(...)."
     raise ArgumentError(message(who, rule, repr(value)[:100], fix))
 
 
-__all__ = ["as_number", "as_whole", "is_whole", "whole_number"]
+__all__ = ["as_number", "as_whole", "is_whole", "number", "whole_number"]

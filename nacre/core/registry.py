@@ -18,7 +18,7 @@ import numpy as np
 from nacre.core import forks, identity, lambdas, safety
 from nacre.core.dtypes import ALLOWED_DTYPES
 from nacre.core.errors import ArgumentError, SerializationError, message, nearest
-from nacre.core.held import Held
+from nacre.core.override import Override
 
 T = TypeVar("T")
 
@@ -109,20 +109,20 @@ class _Custom(threading.local):
 _custom = _Custom()
 
 
-class _Made(threading.local):
+class _Creation(threading.local):
     callback: Callable[[Any, dict[str, Any]], None] | None = None
 
 
-_made = _Made()
+_creation = _Creation()
 
 
-def told_of_objects(callback: Callable[[Any, dict[str, Any]], None]) -> Held:
+def on_object_created(callback: Callable[[Any, dict[str, Any]], None]) -> Override:
     """Within the scope, `callback(object, config)` is called for each object made from a config.
 
     Before anything calls or builds it: what a file keeps beside the config, such as a vocabulary,
     must be there by then.
     """
-    return Held(_made, "callback", callback)
+    return Override(_creation, "callback", callback)
 
 
 class CustomObjectScope:
@@ -488,8 +488,8 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
         return cls
     inner = inner if isinstance(inner, dict) else {}
     instance = _from_config(cls, inner, safe_mode)
-    if _made.callback is not None:
-        _made.callback(instance, config)
+    if _creation.callback is not None:
+        _creation.callback(instance, config)
     build = config.get("build_config")
     if build and hasattr(instance, "build_from_config") and not getattr(instance, "built", False):
         instance.build_from_config(_deserialize(build, safe_mode))

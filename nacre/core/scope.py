@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacre.core.held import Held
+from nacre.core.override import Override
 
 if TYPE_CHECKING:
     from nacre.core.variable import Variable
@@ -123,9 +123,9 @@ def in_stateless_scope() -> bool:
     return _local.stateless is not None
 
 
-def outside_scopes() -> Held:
+def outside_scopes() -> Override:
     """Leave all scopes: variables are read and assigned themselves."""
-    return Held(_local, "stateless", None)
+    return Override(_local, "stateless", None)
 
 
 def value_in_scopes(variable: Variable) -> Any:
@@ -156,9 +156,9 @@ class ProgramRun:
         self.first_keys: dict[int, Any] = {}  # of generators made within, by their state's id
 
 
-def running_program(run: ProgramRun | None) -> Held:
+def running_program(run: ProgramRun | None) -> Override:
     """The code within is a program's, or, with None, nobody's."""
-    return Held(_local, "program", run)
+    return Override(_local, "program", run)
 
 
 def is_tracing_program() -> bool:
@@ -384,9 +384,9 @@ def absent_samples(x: Any) -> Any:
     return absent if absent is not None and x.shape[:1] == absent.shape else None
 
 
-def entered_call(context: CallContext | None) -> Held:
+def entered_call(context: CallContext | None) -> Override:
     """Make `context` the current one."""
-    return Held(_local, "call", context)
+    return Override(_local, "call", context)
 
 
 def autocast_dtype() -> str | None:
@@ -394,9 +394,9 @@ def autocast_dtype() -> str | None:
     return _local.autocast
 
 
-def autocast(dtype: str | None) -> Held:
+def autocast(dtype: str | None) -> Override:
     """Read float variables as `dtype` inside."""
-    return Held(_local, "autocast", dtype)
+    return Override(_local, "autocast", dtype)
 
 
 def in_symbolic_scope() -> bool:
@@ -404,9 +404,9 @@ def in_symbolic_scope() -> bool:
     return _local.in_symbolic
 
 
-def symbolic_scope() -> Held:
+def symbolic_scope() -> Override:
     """Mark that only shapes are being found."""
-    return Held(_local, "in_symbolic", True)
+    return Override(_local, "in_symbolic", True)
 
 
 def masks_end_at_ops() -> bool:
@@ -414,14 +414,14 @@ def masks_end_at_ops() -> bool:
     return _local.masks_end_at_ops if _local.forced_masks is None else _local.forced_masks
 
 
-def masks_ending_at_ops(ends: bool) -> Held:
+def masks_ending_at_ops(ends: bool) -> Override:
     """Say whether masks end at ops inside."""
-    return Held(_local, "masks_end_at_ops", ends)
+    return Override(_local, "masks_end_at_ops", ends)
 
 
-def forcing_masks(ends: bool) -> Held:
+def forcing_masks(ends: bool) -> Override:
     """Say it over what the models inside say, to see what it changes."""
-    return Held(_local, "forced_masks", ends)
+    return Override(_local, "forced_masks", ends)
 
 
 def get_mask(tensor: Any) -> Any:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 
 from nacre.data.batch_source import BatchSource
-from nacre.data.feed import Feed, Place, Stretch, stretch_of
-from nacre.data.prefetch import Prefetched
+from nacre.data.feed import Feed, Position, Stretch, stretch_of
 from nacre.data.sources import Batch
 
 AHEAD = 2  # batches made and sent before they are used
@@ -22,7 +21,7 @@ class BatchFeed(Feed):
 
     Args:
         source: The batches.
-        steps, seed, goes_on: See `Feed`. The seed is that of the source.
+        steps, seed, continues: See `Feed`. The seed is that of the source.
         ahead: How many batches are made ahead; 0 makes each when it is used, without a thread. By
             default 2, and 0 for what can be gone over once only.
     """
@@ -32,18 +31,17 @@ class BatchFeed(Feed):
         source: BatchSource,
         *,
         steps: int | None = None,
-        goes_on: bool = True,
+        continues: bool = True,
         ahead: int | None = None,
     ) -> None:
         self.source, self.num_batches = source, source.num_batches
         self.is_one_pass = source.is_one_pass
         super().__init__(
-            source.who, self.num_batches if steps is None else steps, source.seed, goes_on
+            source.who, self.num_batches if steps is None else steps, source.seed, continues
         )
         self._ahead = (0 if source.is_one_pass else AHEAD) if ahead is None else ahead
         self._items: Iterator[Batch] | None = None  # of the pass under way
-        self._running: Prefetched[tuple[Place, bool, Stretch]] | None = None
-        self._end: Place | None = None
+        self._end: Position | None = None
         self._to_skip = 0  # batches of a generator that were used before a state was taken
 
     def restore(self, state: Mapping[str, int]) -> None:
@@ -54,21 +52,20 @@ class BatchFeed(Feed):
         if self.is_one_pass:
             self._to_skip = state["batch"]
 
-    def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+    def _stretches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
         self.source.begin_epoch()
-        self._running = Prefetched(self._batches(begin, first_step), self._ahead)
         done = first_step
-        with closing(self._running) as ready:
+        with closing(self._prefetch(self._batches(begin, first_step), self._ahead)) as ready:
             for place, is_longer, stretch in ready:
-                self.began_again = self.began_again or is_longer
+                self.has_repeated = self.has_repeated or is_longer
                 done += 1
                 yield place, stretch
         self._next = self._end
-        if self.steps is None and self.goes_on:
+        if self.steps is None and self.continues:
             self.steps = done
         self.source.end_epoch()
 
-    def _batches(self, begin: Place, step: int) -> Iterator[tuple[Place, bool, Stretch]]:
+    def _batches(self, begin: Position, step: int) -> Iterator[tuple[Position, bool, Stretch]]:
         """The steps of an epoch, and whether the data had to begin again within it."""
         number, batch = begin
         if self.num_batches and not self.is_one_pass:
@@ -84,21 +81,21 @@ class BatchFeed(Feed):
                 item = next(self._items, None)
                 if item is not None:
                     batch += 1
-                    yield Place(number, batch), is_longer, stretch_of(item, step, self.who)
+                    yield Position(number, batch), is_longer, stretch_of(item, step, self.who)
                     step += 1
                     continue
                 self._items = None
                 if self.is_one_pass or batch == 0:
                     break
                 used, number, batch = batch, number + 1, 0
-                if self.steps is None or (not self.goes_on and used < self.steps):
+                if self.steps is None or (not self.continues and used < self.steps):
                     break
                 is_longer = is_longer or used < self.steps
             has_ended = True
         finally:
-            if not has_ended or not (self.goes_on or self.is_one_pass):
+            if not has_ended or not (self.continues or self.is_one_pass):
                 self._forget_pass()
-        self._end = Place(number, batch)
+        self._end = Position(number, batch)
 
     def _pass(self, number: int, batch: int) -> Iterator[Batch]:
         if not self.is_one_pass:
@@ -110,10 +107,6 @@ class BatchFeed(Feed):
         items, self._items = self._items, None
         if items is not None and hasattr(items, "close"):
             items.close()  # type: ignore[attr-defined]
-
-    def close(self) -> None:
-        if self._running is not None:
-            self._running.close()
 
 
 __all__ = ["BatchFeed"]

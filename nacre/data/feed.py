@@ -1,8 +1,8 @@
 """`Feed`: where the steps of training, evaluation and prediction get their batches from.
 
 Whatever the user gave, a feed yields the same thing: arrays on the device, and which rows of them
-are the batches of the next steps. Rows of arrays are kept on the device (`resident_feed.py`) or
-sent in chunks (`streamed_feed.py`); sources of batches give one after another (`batch_feed.py`).
+are the batches of the next steps. Rows of arrays are kept on the device or sent in
+chunks (`row_feeds.py`); sources of batches give one after another (`batch_feed.py`).
 
 The order of the samples is a function of a seed, which a run draws once, and the number of the
 pass, which for epochs of one pass is the epoch. So a feed's state is a few whole numbers, and one
@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -22,7 +23,10 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.core.strings import is_text
+from nacre.data.prefetch import Prefetched
 from nacre.data.sources import ArraySource, Batch, without_arrays
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Stretch:
             them; else each comes by itself.
         next_batch_size: The size of a smaller batch that comes after these out of the same arrays,
             so that its program can be made meanwhile; None when there is none.
-        is_passing: Whether the arrays are there for these steps only, so that keeping them costs
+        is_temporary: Whether the arrays are there for these steps only, so that keeping them costs
             memory.
     """
 
@@ -55,7 +59,7 @@ class Stretch:
     step: int
     repeats: bool = False
     next_batch_size: int | None = None
-    is_passing: bool = False
+    is_temporary: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -74,11 +78,11 @@ class Stretch:
     @property
     def size_bytes(self) -> int:
         """What it costs to keep the arrays when the steps have run."""
-        return sum(a.nbytes for a in self.arrays if a is not None) if self.is_passing else 0
+        return sum(a.nbytes for a in self.arrays if a is not None) if self.is_temporary else 0
 
 
-class Place(NamedTuple):
-    """A place among all the batches of a run: a pass over the data, and a batch in it."""
+class Position(NamedTuple):
+    """A position among all the batches of a run: a pass over the data, and a batch in it."""
 
     pass_number: int
     batch: int
@@ -91,7 +95,7 @@ class Feed(ABC):
         who: The method that was called, for messages.
         steps: Steps an epoch; None for one pass where the number of batches is not known.
         seed: What the order of shuffled samples follows from, together with the pass.
-        goes_on: Whether an epoch begins where the one before stopped, and at the end of the data
+        continues: Whether an epoch begins where the one before stopped, and at the end of the data
             with its beginning, as in training; else each begins anew.
     """
 
@@ -101,14 +105,15 @@ class Feed(ABC):
     # Whether steps may begin before all rows are on the device. To be set to False where somebody
     # who is called between the steps may change the arrays.
     overlaps = True
-    began_again = False  # whether an epoch was longer than the data
+    _running: Prefetched[Any] | None = None
+    has_repeated = False  # whether an epoch was longer than the data
 
-    def __init__(self, who: str, steps: int | None, seed: int, goes_on: bool) -> None:
-        self.who, self.steps, self.seed, self.goes_on = who, steps, seed, goes_on
+    def __init__(self, who: str, steps: int | None, seed: int, continues: bool) -> None:
+        self.who, self.steps, self.seed, self.continues = who, steps, seed, continues
         self._epoch = 0
-        self._next: Place | None = None  # after the steps given out so far
+        self._next: Position | None = None  # after the steps given out so far
         self._step = 0  # of the epoch, after the steps given out so far
-        self._last: tuple[Place, int] | None = None  # where the last steps given out begin
+        self._last: tuple[Position, int] | None = None  # where the last steps given out begin
 
     def epoch(self, epoch: int = 0, first_step: int = 0) -> Generator[Stretch]:
         """The steps of one epoch.
@@ -118,8 +123,8 @@ class Feed(ABC):
             first_step: The number of its first step, where steps before were run earlier, see
                 `restore`.
         """
-        if self._next is None or not (self.goes_on or self.is_one_pass):
-            self._next = Place(epoch if self.goes_on else 0, 0)
+        if self._next is None or not (self.continues or self.is_one_pass):
+            self._next = Position(epoch if self.continues else 0, 0)
         self._epoch, self._step, self._last = epoch, first_step, None
         for place, stretch in self._stretches(self._next, first_step):
             self._last = self._next, stretch.step
@@ -127,7 +132,7 @@ class Feed(ABC):
             yield stretch
 
     @abstractmethod
-    def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+    def _stretches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
         """The steps from a place to the end of an epoch, each stretch with the place after it.
 
         A stretch lies within one pass.
@@ -145,11 +150,11 @@ class Feed(ABC):
             and `batch`, the batches of this pass that were used. Of a generator these are all that
             were taken from it. `steps` are those of an epoch, once they are known.
         """
-        place, step = self._next or Place(self._epoch, 0), self._step if step is None else step
+        place, step = self._next or Position(self._epoch, 0), self._step if step is None else step
         if step != self._step:
             begin, first = self._last or (place, self._step)
             assert first <= step <= self._step, "only the last steps given out can be open"
-            place = Place(begin.pass_number, begin.batch + step - first)
+            place = Position(begin.pass_number, begin.batch + step - first)
         return {
             "seed": self.seed,
             "epoch": self._epoch,
@@ -175,13 +180,13 @@ class Feed(ABC):
             raise DataError(
                 message(
                     self.who,
-                    f"a run goes on over the data it began with: {_told(given)}",
-                    _told(own),
+                    f"a run continues over the data it began with: {_described(given)}",
+                    _described(own),
                     "Give the same data and batch size, or begin a new run.",
                 )
             )
         self.seed, self._epoch, self._step = state["seed"], state["epoch"], state["step"]
-        self._next, self._last = Place(state["pass"], state["batch"]), None
+        self._next, self._last = Position(state["pass"], state["batch"]), None
         if self.steps is None:
             self.steps = state.get("steps")
 
@@ -189,9 +194,16 @@ class Feed(ABC):
         """What must be the same for a state to have a meaning."""
         return {}
 
-    @abstractmethod
+    def _prefetch(self, items: Iterator[T], ahead: int) -> Generator[T]:
+        """The items, made ahead in a thread until the feed is closed."""
+        self._running = Prefetched(items, ahead)
+        with closing(self._running) as ready:
+            yield from ready
+
     def close(self) -> None:
-        """Stop what works ahead. Nobody waits for it."""
+        """Stop the thread that works ahead, without waiting for it."""
+        if self._running is not None:
+            self._running.close()
 
 
 class RowFeed(Feed):
@@ -205,20 +217,20 @@ class RowFeed(Feed):
         steps: int | None = None,
         shuffle: bool = False,
         seed: int = 0,
-        goes_on: bool = True,
+        continues: bool = True,
     ) -> None:
         self.source, self.shuffle = source, shuffle
         self.batch_size: int = min(batch_size, source.num_rows)
         self.num_batches: int = -(-source.num_rows // self.batch_size)
         wanted = self.num_batches if steps is None else steps
-        self.steps: int = wanted if goes_on else min(wanted, self.num_batches)
-        super().__init__(source.who, self.steps, seed, goes_on)
+        self.steps: int = wanted if continues else min(wanted, self.num_batches)
+        super().__init__(source.who, self.steps, seed, continues)
         self._drawn: tuple[int, np.ndarray] | None = None
 
     def _fingerprint(self) -> dict[str, int]:
         return {"samples": self.source.num_rows, "batch_size": self.batch_size}
 
-    def _spans(self, begin: Place, first_step: int) -> Iterator[tuple[int, int, int, int]]:
+    def _spans(self, begin: Position, first_step: int) -> Iterator[tuple[int, int, int, int]]:
         """(pass, first batch, batch to stop before, step) until the epoch has all its steps."""
         passes, batch = divmod(begin.batch, self.num_batches)
         number, step = begin.pass_number + passes, first_step
@@ -270,7 +282,7 @@ def stretch_of(batch: Batch, step: int, who: str, *, sends: bool = True) -> Stre
         raise DataError(message(who, "each batch must hold arrays", "one without any"))
     structure = without_arrays(batch)
     arrays = uploaded(leaves) if sends else leaves
-    return Stretch(arrays, structure, None, 0, 1, counts[0], step, is_passing=True)
+    return Stretch(arrays, structure, None, 0, 1, counts[0], step, is_temporary=True)
 
 
 def uploaded(leaves: list[Any]) -> list[Any]:
@@ -278,8 +290,8 @@ def uploaded(leaves: list[Any]) -> list[Any]:
     return [a if a is None or is_text(a) else jax.device_put(a) for a in leaves]
 
 
-def _told(fingerprint: Mapping[str, int | None]) -> str:
+def _described(fingerprint: Mapping[str, int | None]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in fingerprint.items())
 
 
-__all__ = ["Feed", "Place", "RowFeed", "Stretch", "shuffled", "stretch_of", "uploaded"]
+__all__ = ["Feed", "Position", "RowFeed", "Stretch", "shuffled", "stretch_of", "uploaded"]

@@ -16,7 +16,7 @@ def feed_of(
     steps: int | None = None,
     shuffle: bool = False,
     seed: int = 0,
-    goes_on: bool = True,
+    continues: bool = True,
     by_batch: bool = False,
     ahead: int | None = None,
 ) -> Feed:
@@ -25,19 +25,19 @@ def feed_of(
     Args:
         source: What the user gave.
         batch_size: Samples a batch of rows; other sources bring their own.
-        steps, shuffle, seed, goes_on: See `Feed`.
+        steps, shuffle, seed, continues: See `Feed`.
         by_batch: Whether rows are wanted batch by batch, for code that is not compiled.
         ahead: How many batches of a source are made ahead, see `BatchFeed`.
     """
     if isinstance(source, BatchSource):
-        return BatchFeed(source, steps=steps, goes_on=goes_on, ahead=ahead)
+        return BatchFeed(source, steps=steps, continues=continues, ahead=ahead)
     return feed_of_rows(
         source,
         batch_size,
         steps=steps,
         shuffle=shuffle,
         seed=seed,
-        goes_on=goes_on,
+        continues=continues,
         placing="batches" if by_batch else None,
     )
 

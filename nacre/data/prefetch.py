@@ -130,11 +130,11 @@ class Prefetched(Iterator[T]):
             self._thread = threading.Thread(
                 target=context.run, args=(self._shared.make,), name="nacre-prefetch", daemon=True
             )
-            _at_work[self._shared] = self._thread
+            _running[self._shared] = self._thread
             self._thread.start()
 
-    def made(self) -> list[T]:
-        """The items that are ready now, without waiting for any."""
+    def take_ready(self) -> list[T]:
+        """Take the items that are ready now, without waiting for any."""
         shared = self._shared
         with shared.changed:
             items = list(shared.ready)
@@ -154,12 +154,12 @@ class Prefetched(Iterator[T]):
         self._shared.stop()
 
 
-_at_work: weakref.WeakKeyDictionary[_Shared, threading.Thread] = weakref.WeakKeyDictionary()
+_running: weakref.WeakKeyDictionary[_Shared, threading.Thread] = weakref.WeakKeyDictionary()
 
 
 @atexit.register
 def _stop_all() -> None:
-    threads = list(_at_work.items())
+    threads = list(_running.items())
     for shared, _ in threads:
         shared.stop()
     end = time.monotonic() + _SECONDS_AT_EXIT

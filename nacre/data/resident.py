@@ -85,7 +85,7 @@ class ResidentRows:
             assert filled is not None, "rows are asked for after an error, or after the end"
             self._filled = filled
         if self._filled < self.num_rows:
-            for filled in self._pieces.made():
+            for filled in self._pieces.take_ready():
                 self._filled = filled
         return self._filled
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any, Literal
 
 import jax
 import numpy as np
 
-from nacre.data.feed import Place, RowFeed, Stretch, stretch_of, uploaded
-from nacre.data.prefetch import Prefetched
+from nacre.data.feed import Position, RowFeed, Stretch, stretch_of, uploaded
 from nacre.data.resident import ResidentRows
 from nacre.data.rows import aligned_empty
 from nacre.data.sources import ArraySource
 
-Placing = Literal["resident", "streamed", "batches"]
+Placement = Literal["resident", "streamed", "batches"]
 
 
 def feed_of_rows(
@@ -25,55 +23,57 @@ def feed_of_rows(
     steps: int | None = None,
     shuffle: bool = False,
     seed: int = 0,
-    goes_on: bool = True,
-    placing: Placing | None = None,
+    continues: bool = True,
+    placing: Placement | None = None,
 ) -> RowFeed:
     """The feed that suits the rows: kept on the device when they fit, else sent in chunks.
 
     Args:
         source: The rows.
         batch_size: Samples a batch.
-        steps, shuffle, seed, goes_on: See `Feed`.
+        steps, shuffle, seed, continues: See `Feed`.
         placing: Where the rows are to be, by default as they fit. "batches" sends each batch by
             itself, for code that is not compiled, and where batches are changed on the host.
     """
     if source.convert is not None:
-        kind: Placing = "batches"
+        kind: Placement = "batches"
     else:
         kind = placing or ("resident" if source.fits_device() else "streamed")
     makes = {"resident": ResidentFeed, "streamed": StreamedFeed, "batches": BatchwiseFeed}
-    return makes[kind](source, batch_size, steps=steps, shuffle=shuffle, seed=seed, goes_on=goes_on)
+    return makes[kind](
+        source, batch_size, steps=steps, shuffle=shuffle, seed=seed, continues=continues
+    )
 
 
 class ResidentFeed(RowFeed):
     """Rows that are all kept on the device, from the first epoch on.
 
     The steps of the first epoch begin while rows still arrive. When an epoch is over all are there,
-    so that what a callback does to the arrays between epochs is never half seen.
+    so that a callback which changes the arrays between epochs changes all of an epoch or nothing.
     """
 
     _resident: ResidentRows | None = None
-    _first_use = Place(0, 0)  # which batch is laid down first
+    _first_use = Position(0, 0)  # which batch is laid down first
     _sent_order: tuple[int, jax.Array | None] | None = None
 
-    def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+    def _stretches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
         size, (full, rest) = self.batch_size, divmod(self.source.num_rows, self.batch_size)
         for number, first, stop, step in self._spans(begin, first_step):
             rows = self._rows(number, first)
             order, last = self._device_order(number), min(stop, full)
             smaller = rest if stop > full else None
             while first < last:
-                upto = min(last, self._there(number, first))
-                yield Place(number, upto), Stretch(
-                    rows.arrays, self.source.structure, order, first * size, upto - first, size,
+                stop_now = min(last, self._batches_sent(number, first))
+                yield Position(number, stop_now), Stretch(
+                    rows.arrays, self.source.structure, order, first * size, stop_now - first, size,
                     step, True, smaller,
                 )  # fmt: skip
-                step += upto - first
-                first = upto
+                step += stop_now - first
+                first = stop_now
             if stop > full:
                 rows.wait(self.source.num_rows)
                 yield (
-                    Place(number, stop),
+                    Position(number, stop),
                     Stretch(rows.arrays, self.source.structure, order, full * size, 1, rest, step),
                 )
         if self._resident is not None:
@@ -81,12 +81,12 @@ class ResidentFeed(RowFeed):
 
     def _rows(self, number: int, first: int) -> ResidentRows:
         if self._resident is None:
-            self._first_use = Place(number, first)
+            self._first_use = Position(number, first)
             row = first * self.batch_size
             self._resident = ResidentRows(self.source, self._order(number), row)
         return self._resident
 
-    def _there(self, number: int, batch: int) -> int:
+    def _batches_sent(self, number: int, batch: int) -> int:
         """Wait for the rows of a batch; up to which batch of this pass all rows are there."""
         assert self._resident is not None
         count, size = self.source.num_rows, self.batch_size
@@ -113,14 +113,11 @@ class StreamedFeed(RowFeed):
     """Rows that are sent in chunks; the next chunk is made and sent while one is used."""
 
     batches_a_chunk: int | None = None  # as many as the rows' size allows where it is not set
-    _running: Prefetched[tuple[Place, Stretch]] | None = None
 
-    def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
-        self._running = Prefetched(self._chunks(begin, first_step), ahead=1)
-        with closing(self._running) as ready:
-            yield from ready
+    def _stretches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
+        return self._prefetch(self._chunks(begin, first_step), ahead=1)
 
-    def _chunks(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+    def _chunks(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
         size, (full, rest) = self.batch_size, divmod(self.source.num_rows, self.batch_size)
         most = max(1, min(full, self.steps))
         steps_a_chunk = self.batches_a_chunk or min(self.source.batches_per_chunk(size), most)
@@ -131,45 +128,33 @@ class StreamedFeed(RowFeed):
                 picked = self.source.rows(_part(order, first * size, last * size))
                 # Always of one size, so that one program serves them all.
                 picked = [_lengthened(a, steps_a_chunk * size) for a in picked]
-                yield Place(number, last), Stretch(
+                yield Position(number, last), Stretch(
                     uploaded(picked), self.source.structure, None, 0, last - first, size,
-                    step + first - start, True, is_passing=True,
+                    step + first - start, True, is_temporary=True,
                 )  # fmt: skip
             if stop > full:
                 picked = self.source.rows(_part(order, full * size, self.source.num_rows))
-                yield Place(number, stop), Stretch(
+                yield Position(number, stop), Stretch(
                     uploaded(picked), self.source.structure, None, 0, 1, rest, step + full - start,
-                    is_passing=True,
+                    is_temporary=True,
                 )  # fmt: skip
-
-    def close(self) -> None:
-        if self._running is not None:
-            self._running.close()
 
 
 class BatchwiseFeed(RowFeed):
     """Each batch by itself; made ahead in a thread where work on the host comes first."""
 
-    _running: Prefetched[tuple[Place, Stretch]] | None = None
-
-    def _stretches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+    def _stretches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
         ahead = 0 if self.source.convert is None else 2
-        self._running = Prefetched(self._batches(begin, first_step), ahead)
-        with closing(self._running) as ready:
-            yield from ready
+        return self._prefetch(self._batches(begin, first_step), ahead)
 
-    def _batches(self, begin: Place, first_step: int) -> Iterator[tuple[Place, Stretch]]:
+    def _batches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
         size = self.batch_size
         for number, start, stop, step in self._spans(begin, first_step):
             order = self._order(number)
             for index in range(start, stop):
                 last = min((index + 1) * size, self.source.num_rows)
                 batch = self.source.batch(_part(order, index * size, last))
-                yield Place(number, index + 1), stretch_of(batch, step + index - start, self.who)
-
-    def close(self) -> None:
-        if self._running is not None:
-            self._running.close()
+                yield Position(number, index + 1), stretch_of(batch, step + index - start, self.who)
 
 
 def _part(order: np.ndarray | None, first: int, stop: int) -> np.ndarray | slice:

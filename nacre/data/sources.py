@@ -112,7 +112,7 @@ class ArraySource:
             )
         return "Check how they were split or filtered."
 
-    def weighed(self, sample_weight: Any) -> ArraySource:
+    def with_sample_weight(self, sample_weight: Any) -> ArraySource:
         """The same rows with other sample weights."""
         x, y, _ = self.structure
         count = len(tree.flatten((x, y)))
@@ -142,9 +142,9 @@ class ArraySource:
                 total += size * device_dtype(leaf.dtype).itemsize
         return total
 
-    def batches_per_chunk(self, rows: int) -> int:
-        """How many batches of `rows` rows are sent to the device at once when streaming."""
-        return max(1, CHUNK_BYTES // max(1, self.row_bytes * rows))
+    def batches_per_chunk(self, batch_size: int) -> int:
+        """How many batches are sent to the device at once when streaming."""
+        return max(1, CHUNK_BYTES // max(1, self.row_bytes * batch_size))
 
     def fits_device(self) -> bool:
         """Whether the arrays should be kept on the device whole."""
@@ -168,12 +168,12 @@ class ArraySource:
             if leaf is not None:
                 pick(leaf, indices, dtype, f"{self.who}, {label}", out)
 
-    def specs(self, rows: int) -> list[Any]:
-        """Shapes and dtypes of a batch on the device; None where there is no array."""
+    def specs(self, count: int) -> list[Any]:
+        """Shapes and dtypes of `count` rows on the device; None where there is no array."""
         return [
             None
             if leaf is None
-            else jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), dtype or device_dtype(leaf.dtype))
+            else jax.ShapeDtypeStruct((count, *leaf.shape[1:]), dtype or device_dtype(leaf.dtype))
             for leaf, dtype in zip(self.leaves, self.dtypes, strict=True)
         ]
 
@@ -231,15 +231,15 @@ class ArraySource:
         )
         return y, weights
 
-    def batch_specs(self, rows: int) -> Any:
-        """Shapes and dtypes of a batch of so many rows, (x, y, sample_weight)."""
+    def batch_specs(self, count: int) -> Any:
+        """Shapes and dtypes of a batch of `count` samples, (x, y, sample_weight)."""
         if self.convert is None:
-            return self.pack(self.specs(rows))
+            return self.pack(self.specs(count))
 
         def spec(leaf: Any) -> Any:
             if leaf is None:
                 return None
-            return jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), device_dtype(leaf.dtype))
+            return jax.ShapeDtypeStruct((count, *leaf.shape[1:]), device_dtype(leaf.dtype))
 
         return tree.map_structure(spec, self.batch(slice(0, 1)))
 

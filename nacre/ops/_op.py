@@ -30,8 +30,8 @@ import numpy as np
 
 from nacre.core import config
 from nacre.core.errors import ArgumentError, message
-from nacre.core.held import Held
 from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.override import Override
 from nacre.core.scope import call_context
 from nacre.core.symbolic import any_symbolic
 from nacre.core.variable import Variable
@@ -57,9 +57,9 @@ class _State(threading.local):
 _state = _State()
 
 
-def opened() -> Held:
+def opened() -> Override:
     """Let whole ops run as the primitives they are made of, in this block and thread."""
-    return Held(_state, "opened", True)
+    return Override(_state, "opened", True)
 
 
 class Op:

@@ -5,7 +5,6 @@ Whole floats are whole numbers: `steps_per_epoch=np.ceil(len(x) / 32)` is one.
 
 from __future__ import annotations
 
-import math
 from typing import Any, overload
 
 import numpy as np
@@ -71,10 +70,4 @@ def validation_epochs(value: Any, who: str) -> int | frozenset[int]:
     raise ArgumentError(message(who, rule, repr(value)[:100], fix if value == 0 else ""))
 
 
-def require_number(value: Any, name: str, who: str) -> None:
-    """Raise unless an argument is a number other than NaN."""
-    if math.isnan(numbers.as_number(value)):
-        raise ArgumentError(message(who, f"{name} must be a number", repr(value)[:100]))
-
-
-__all__ = ["require_number", "validation_epochs", "verbosity", "whole_number"]
+__all__ = ["validation_epochs", "verbosity", "whole_number"]

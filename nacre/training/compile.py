@@ -19,6 +19,7 @@ from nacre.core.errors import (
 )
 from nacre.core.lambdas import is_lambda
 from nacre.core.names import free_name
+from nacre.core.numbers import number
 from nacre.core.registry import deserialize_keras_object, is_builtin, plain_config
 from nacre.core.terminal import show
 from nacre.core.variable import Variable
@@ -26,7 +27,7 @@ from nacre.losses.loss import Loss
 from nacre.metrics import from_logits
 from nacre.metrics.metric import Metric, name_apart
 from nacre.metrics.own_state import with_own_state
-from nacre.training.arguments import require_number, whole_number
+from nacre.training.arguments import whole_number
 
 
 class Output:
@@ -81,7 +82,7 @@ class CompiledTraining:
         steps_per_execution = whole_number(steps_per_execution, "steps_per_execution", who)
         for weight in tree.flatten(loss_weights):
             if weight is not None:
-                require_number(weight, "each of loss_weights", who)
+                number(who, "each of loss_weights", weight)
         for name, value in (("run_eagerly", run_eagerly), ("auto_scale_loss", auto_scale_loss)):
             if isinstance(value, str):  # "False" would be true
                 rule = f"{name} must be True or False"

@@ -85,7 +85,7 @@ class EvaluationRun:
             source,
             batch_size,
             steps=steps,
-            goes_on=False,
+            continues=False,
             by_batch=trainer.run_eagerly,
             ahead=ahead,
         )

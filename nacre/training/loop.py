@@ -18,6 +18,7 @@ import numpy as np
 
 from nacre.callbacks.runner import CallbackList, tolerates_nan
 from nacre.core.errors import message
+from nacre.core.numbers import number
 from nacre.core.random import draw_seed
 from nacre.core.state import State
 from nacre.core.tensors import Count, WholeNumber
@@ -30,7 +31,6 @@ from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
 from nacre.training import checks, evaluation, pace, prepare
 from nacre.training.arguments import (
-    require_number,
     validation_epochs,
     verbosity,
     whole_number,
@@ -78,7 +78,7 @@ def fit(
     )
     validation_steps = whole_number(validation_steps, "validation_steps", who)
     frequency = validation_epochs(validation_freq, who)
-    require_number(0 if validation_split is None else validation_split, "validation_split", who)
+    number(who, "validation_split", 0 if validation_split is None else validation_split)
     verbose = verbosity(verbose, who)
     if initial_epoch >= epochs:
         warn(_no_epoch(who, initial_epoch, epochs))
@@ -277,7 +277,7 @@ class TrainRun:
         feed = self.feed
         available, steps = feed.num_batches, feed.steps
         too_few = available is not None and steps is not None and steps > available
-        if self._warned_of_repeated_data or feed.is_one_pass or not (feed.began_again or too_few):
+        if self._warned_of_repeated_data or feed.is_one_pass or not (feed.has_repeated or too_few):
             return
         self._warned_of_repeated_data = True
         warn(

@@ -89,7 +89,7 @@ def predict(
         source,
         batch_size,
         steps=steps,
-        goes_on=False,
+        continues=False,
         by_batch=True,
         ahead=prepare.batches_ahead(kwargs, who),
     )

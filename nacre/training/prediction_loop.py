@@ -60,7 +60,7 @@ class ChunkedPrediction:
 
     def run(self) -> Iterator[tuple[Any, int, int] | Stretch]:
         """(outputs, samples, samples with padding) of chunks; last a smaller batch, not run yet."""
-        feed = StreamedFeed(self._source, self._size, goes_on=False)
+        feed = StreamedFeed(self._source, self._size, continues=False)
         feed.batches_a_chunk = self._batches
         with closing(feed):
             for stretch in feed.epoch():

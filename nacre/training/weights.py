@@ -256,7 +256,7 @@ def with_class_weights(
     """The source with weights of classes: at once for arrays, else batch by batch."""
     if isinstance(source, ArraySource):
         y, given = source.targets_and_weights()
-        return source.weighed(weighed_batch(weights, (None, y, given), whole=True)[2])
+        return source.with_sample_weight(weighed_batch(weights, (None, y, given), whole=True)[2])
     source.then(lambda batch: weighed_batch(weights, batch))
     return source
 

@@ -66,7 +66,7 @@ each_placing = pytest.mark.parametrize("placing", ["resident", "streamed", "batc
 
 @each_placing
 def test_rows_come_in_their_order_with_a_smaller_last_batch(placing: Any) -> None:
-    for options in ({"shuffle": False}, {"goes_on": False}):
+    for options in ({"shuffle": False}, {"continues": False}):
         feed = of_rows(placing, **options)
         assert [steps_of(feed, e) for e in range(2)] == [[[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]] * 2
 
@@ -97,9 +97,9 @@ def test_epochs_of_training_go_on_over_the_passes(placing: Any) -> None:
 
 @each_placing
 def test_evaluation_begins_anew_and_never_begins_again(placing: Any) -> None:
-    feed = of_rows(placing, steps=2, goes_on=False)
+    feed = of_rows(placing, steps=2, continues=False)
     assert [steps_of(feed) for _ in range(2)] == [[[0, 1, 2], [3, 4, 5]]] * 2
-    assert len(steps_of(of_rows(placing, steps=99, goes_on=False))) == 4
+    assert len(steps_of(of_rows(placing, steps=99, continues=False))) == 4
 
 
 def test_few_samples_are_one_batch() -> None:
@@ -272,32 +272,32 @@ def numbers(feed: Feed, epochs: int, first: int = 0, step: int = 0) -> list[list
 
 
 @each_kind
-@pytest.mark.parametrize("goes_on", [True, False])
+@pytest.mark.parametrize("continues", [True, False])
 @pytest.mark.parametrize("is_looked_at", [True, False])
-def test_every_whole_epoch_is_a_new_pass(kind: str, goes_on: bool, is_looked_at: bool) -> None:
-    feed = of_batches(KINDS[kind](3), goes_on=goes_on)
+def test_every_whole_epoch_is_a_new_pass(kind: str, continues: bool, is_looked_at: bool) -> None:
+    feed = of_batches(KINDS[kind](3), continues=continues)
     if is_looked_at:
         assert feed.source.first()[0].tolist() == [0, 0]
-    assert numbers(feed, 3) == [[0, 1, 2]] * 3 and not feed.began_again
+    assert numbers(feed, 3) == [[0, 1, 2]] * 3 and not feed.has_repeated
 
 
 @each_kind
 def test_short_epochs_of_training_go_on_and_those_of_validation_begin_anew(kind: str) -> None:
     feed = of_batches(KINDS[kind](5), steps=2)
-    assert numbers(feed, 4) == [[0, 1], [2, 3], [4, 0], [1, 2]] and not feed.began_again
-    assert numbers(of_batches(KINDS[kind](5), steps=2, goes_on=False), 3) == [[0, 1]] * 3
+    assert numbers(feed, 4) == [[0, 1], [2, 3], [4, 0], [1, 2]] and not feed.has_repeated
+    assert numbers(of_batches(KINDS[kind](5), steps=2, continues=False), 3) == [[0, 1]] * 3
 
 
 @each_kind
 def test_long_epochs_of_training_begin_again_and_those_of_validation_end(kind: str) -> None:
     feed = of_batches(KINDS[kind](3), steps=7)
-    assert numbers(feed, 2) == [[0, 1, 2, 0, 1, 2, 0], [1, 2, 0, 1, 2, 0, 1]] and feed.began_again
-    assert numbers(of_batches(KINDS[kind](3), steps=7, goes_on=False), 2) == [[0, 1, 2]] * 2
+    assert numbers(feed, 2) == [[0, 1, 2, 0, 1, 2, 0], [1, 2, 0, 1, 2, 0, 1]] and feed.has_repeated
+    assert numbers(of_batches(KINDS[kind](3), steps=7, continues=False), 2) == [[0, 1, 2]] * 2
 
 
 def test_a_generator_goes_on_and_ends() -> None:
-    for goes_on in (True, False):
-        feed = of_batches(Taken(5), steps=2, goes_on=goes_on)
+    for continues in (True, False):
+        feed = of_batches(Taken(5), steps=2, continues=continues)
         assert numbers(feed, 4) == [[0, 1], [2, 3], [4], []]
     assert numbers(of_batches(Taken(2)), 2) == [[0, 1], []]
 

@@ -138,8 +138,8 @@ def test_what_is_ready_can_be_taken_without_waiting() -> None:
     end = time.monotonic() + 3
     made: list[int] = []
     while len(made) < 2 and time.monotonic() < end:
-        made += reader.made()
-    assert made == [1, 2] and reader.made() == []
+        made += reader.take_ready()
+    assert made == [1, 2] and reader.take_ready() == []
     go_on.set()
     assert list(reader) == [3]
 

@@ -101,7 +101,7 @@ def test_a_budget_decides_what_stays_on_the_device(monkeypatch: pytest.MonkeyPat
 def test_other_weights_leave_the_rows_alone() -> None:
     source = ArraySource([np.arange(3), np.arange(3)], np.arange(3), {"a": np.ones(3)})
     source.dtypes[0] = np.dtype("float32")
-    other = source.weighed(np.array([1.0, 0.0, 2.0], "float32"))
+    other = source.with_sample_weight(np.array([1.0, 0.0, 2.0], "float32"))
     x, _, weight = other.batch(slice(1, 3))
     assert (x[0].dtype, x[1].dtype) == ("float32", "int32") and weight.tolist() == [0.0, 2.0]
     assert other.labels[-1] == "sample_weight" and source.labels[-1] == "sample_weight['a']"

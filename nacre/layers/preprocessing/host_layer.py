@@ -18,7 +18,7 @@ import numpy as np
 
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
-from nacre.core.held import Held
+from nacre.core.override import Override
 from nacre.core.scope import CallContext, StatelessScope, entered_call
 from nacre.core.strings import HostString, Text, is_text
 from nacre.core.symbolic import any_symbolic
@@ -97,9 +97,9 @@ class _Local(threading.local):
 _local = _Local()
 
 
-def in_host_scope(scope: Recording | Replaying | None) -> Held:
+def in_host_scope(scope: Recording | Replaying | None) -> Override:
     """Let the host layers called within answer by `scope`."""
-    return Held(_local, "scope", scope)
+    return Override(_local, "scope", scope)
 
 
 def _with_values(structure: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import lax
 
-from nacre.core.held import Held
+from nacre.core.override import Override
 
 
 class Remembered(NamedTuple):
@@ -107,6 +107,6 @@ def first_position(start_index: Any) -> Any:
     return start_index if state is None or state.is_recording else start_index + state.index
 
 
-def decoding(state: DecodingState) -> Held:
+def decoding(state: DecodingState) -> Override:
     """Make `state` the one in force."""
-    return Held(_local, "state", state)
+    return Override(_local, "state", state)

@@ -16,7 +16,7 @@ from typing import Literal
 
 import jax
 
-from nacre.core.held import Held
+from nacre.core.override import Override
 
 Placement = Literal["plain", "own", "loop"]
 
@@ -30,7 +30,7 @@ class _State(threading.local):
 _state = _State()
 
 
-def inside_loop(active: bool = True) -> Held:
+def inside_loop(active: bool = True) -> Override:
     """Mark the code traced in this block as the body of a device loop (for this thread).
 
     Args:
@@ -42,7 +42,7 @@ def inside_loop(active: bool = True) -> Held:
         >>> is_inside_loop()
         False
     """
-    return Held(_state, "inside", active)
+    return Override(_state, "inside", active)
 
 
 def is_inside_loop() -> bool:
@@ -50,7 +50,7 @@ def is_inside_loop() -> bool:
     return _state.inside
 
 
-def own_program() -> Held:
+def own_program() -> Override:
     """Mark the code traced in this block as a program that nacre itself runs (for this thread).
 
     Example:
@@ -58,7 +58,7 @@ def own_program() -> Held:
         ...     current_placement()
         'own'
     """
-    return Held(_state, "own", True)
+    return Override(_state, "own", True)
 
 
 def current_placement() -> Placement:
@@ -90,7 +90,7 @@ def uses_plain_xla() -> bool:
     return asked or _state.plain_xla
 
 
-def plain_xla() -> Held:
+def plain_xla() -> Override:
     """Ask for plain XLA in place of every kernel in this block, for this thread: for exporters.
 
     Example:
@@ -99,7 +99,7 @@ def plain_xla() -> Held:
         >>> uses_kernels
         False
     """
-    return Held(_state, "plain_xla", True)
+    return Override(_state, "plain_xla", True)
 
 
 def uses_cpu_kernels() -> bool:

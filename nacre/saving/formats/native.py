@@ -23,8 +23,8 @@ from nacre.core.origins import is_own_bug_whatever_was_read, passed_users_code
 from nacre.core.registry import (
     CustomObjectScope,
     deserialize_keras_object,
+    on_object_created,
     plain_config,
-    told_of_objects,
 )
 from nacre.core.warning import warn
 from nacre.models import mask_flow
@@ -146,7 +146,7 @@ def load(
 
         def filled(config: Any) -> Any:
             with naming(who, archive.CONFIG):
-                with told_of_objects(assets.Adapted(files, file, who)):
+                with on_object_created(assets.Adapted(files, file, who)):
                     model = deserialize_keras_object(config)
                 need_model(model)
                 assets.restore(model, files)

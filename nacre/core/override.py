@@ -1,11 +1,11 @@
-"""Something that holds within a block of code, and is put back as it was behind it."""
+"""An attribute with another value within a block of code."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-class Held:
+class Override:
     """A block in which an attribute has another value.
 
     Choose it over `contextlib.contextmanager` for the state of a thread (`threading.local`), which
@@ -21,7 +21,7 @@ class Held:
         >>> class Local(threading.local):
         ...     mode = "slow"
         >>> local = Local()
-        >>> with Held(local, "mode", "fast"):
+        >>> with Override(local, "mode", "fast"):
         ...     local.mode
         'fast'
         >>> local.mode
