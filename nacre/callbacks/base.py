@@ -22,7 +22,7 @@ class Callback:
     """Called at the points of training, evaluation and prediction; override what is needed.
 
     Overriding a batch hook makes the loop go one batch at a time, so that it can be called after
-    each; without such hooks many batches run in one go.
+    each; without such hooks many batches run in one dispatch.
 
     Attributes:
         params: `verbose`, `epochs`, `steps` of this run.

@@ -52,7 +52,7 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         path = Path(self.filename)
         if self.is_restored and self._position:
-            self._go_on_in(path)
+            self._reopen(path)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         self._has_header = self.append and path.exists() and path.stat().st_size > 0
@@ -67,7 +67,7 @@ class CSVLogger(Callback):
         self._file.flush()
         self._position = self._file.tell()
 
-    def _go_on_in(self, path: Path) -> None:
+    def _reopen(self, path: Path) -> None:
         """Open the file where the restored state left it; later rows are written anew."""
         size = path.stat().st_size if path.exists() else 0
         if size < self._position:

@@ -343,7 +343,7 @@ class ProgbarLogger(Callback):
         return self._display
 
     def update(self, step: int, logs: Any) -> None:
-        """News from the loop: steps done, and logs or a function that gives them."""
+        """Progress of the loop: steps done, and logs or a function that gives them."""
         stage, display = self._stage, self._display
         if stage is None or display is None:
             return
@@ -359,7 +359,7 @@ class ProgbarLogger(Callback):
         if self._display is not None:
             self._display.clear()
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Take the line of an evaluation or prediction away that did not come to its end."""
         self.clear()
         self._is_validating = False

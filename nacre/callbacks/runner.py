@@ -156,7 +156,7 @@ class CallbackList:
             plan = plan.after(added)
 
     def progress(self, step: int, logs: dict[str, Any] | Callable[[], dict[str, Any]]) -> None:
-        """News from the loop, at most ten times a second: steps done, and logs when asked for."""
+        """Progress of the loop, at most ten times a second: steps done, and logs when asked for."""
         watchers = [
             c
             for c in self.callbacks
@@ -213,7 +213,7 @@ class CallbackList:
         What callbacks put in the model's place for the run, such as averages, they take back.
         """
         if self._bar is not None:
-            self._bar.give_up()
+            self._bar.cancel()
         self._end([c for c in self.callbacks if c is not self._bar], hook, {}, reason)
 
     def _end(
@@ -301,9 +301,9 @@ class CallbackList:
 
 def tolerates_nan(callback: Any) -> bool:
     """Whether this callback decides what happens when a loss is not finite."""
-    said = getattr(callback, "tolerates_nan", None)
-    if said is not None or not isinstance(callback, Callback):
-        return bool(said)
+    declared = getattr(callback, "tolerates_nan", None)
+    if declared is not None or not isinstance(callback, Callback):
+        return bool(declared)
     hook = callback.on_non_finite_loss
     return getattr(hook, "__func__", None) is not Callback.on_non_finite_loss
 
@@ -319,10 +319,10 @@ def _added_logs(callback: Any) -> dict[str, Log] | None:
     own = vars(callback)
     if "adds_logs" not in own:
         classes = type(callback).__mro__
-        said = next(i for i, c in enumerate(classes) if "adds_logs" in vars(c))
+        declared = next(i for i, c in enumerate(classes) if "adds_logs" in vars(c))
         for hook in ("on_epoch_end", "on_test_end"):
             # A subclass that writes the hook anew may add more than the class it comes from says.
-            if hook in own or any(hook in vars(c) for c in classes[:said]):
+            if hook in own or any(hook in vars(c) for c in classes[:declared]):
                 return None
     return {name: Log() for name in callback.adds_logs}
 

@@ -1,4 +1,4 @@
-"""Stop when the loss is no number any more."""
+"""Stop training when the loss becomes NaN or infinite."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class TerminateOnNaN(Callback):
         self.raise_error = raise_error
 
     def on_non_finite_loss(self, step: int, logs: Logs = None) -> None:
-        self._look(f"step {step + 1}", logs)
+        self._check(f"step {step + 1}", logs)
 
     def on_progress(self, step: int, logs: dict[str, Any]) -> None:
-        self._look(f"step {step}", logs)
+        self._check(f"step {step}", logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        self._look(f"epoch {epoch + 1}", logs)
+        self._check(f"epoch {epoch + 1}", logs)
 
-    def _look(self, place: str, logs: Logs) -> None:
+    def _check(self, place: str, logs: Logs) -> None:
         loss = (logs or {}).get("loss")
         if loss is None or math.isfinite(float(loss)) or self.model.stop_training:
             return

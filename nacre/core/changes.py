@@ -69,12 +69,12 @@ class Versioned:
     __slots__ = ("__dict__", "__weakref__", "_set_in_trace")
 
     _is_part = True  # what is walked to find variables
-    # Attributes that only what is compiled for a training depends on, which asks for them itself.
-    _apart: frozenset[str] = frozenset()
+    # What only programs of a training depend on; their keys name it.
+    _training_attributes: frozenset[str] = frozenset()
 
     def _noted(self) -> dict[str, Any]:
         """The attributes that programs depend on."""
-        skipped = self._apart | getattr(self, "_set_in_trace", frozenset())
+        skipped = self._training_attributes | getattr(self, "_set_in_trace", frozenset())
         present = vars(self)
         if skipped.isdisjoint(present):
             return present
@@ -96,7 +96,7 @@ class Versioned:
         """Bookkeeping that programs do depend on, compared by identity."""
         return ()
 
-    def _held(self) -> Sequence[Any]:
+    def _other_parts(self) -> Sequence[Any]:
         """Objects it holds that are no attributes."""
         return ()
 
@@ -123,8 +123,10 @@ def reachable(roots: Iterable[Versioned]) -> list[Versioned]:
         if isinstance(value, Versioned):
             if id(value) not in found:
                 found[id(value)] = value
-                visit([v for name, v in vars(value).items() if name not in value._apart])
-                visit(value._held())
+                visit(
+                    [v for name, v in vars(value).items() if name not in value._training_attributes]
+                )
+                visit(value._other_parts())
         elif isinstance(value, list | tuple):
             for item in value:
                 visit(item)
@@ -232,8 +234,8 @@ class Snapshot:
     def still_holds(self) -> bool:
         """Whether the attributes are the same ones still, whatever changed elsewhere."""
         now = version()
-        rows = zip(self.objects, self._attributes, self._structures, strict=True)
-        for owner, noted, structure in rows:
+        records = zip(self.objects, self._attributes, self._structures, strict=True)
+        for owner, noted, structure in records:
             if not same(owner._structure(), structure):
                 return False
             present = owner._noted()

@@ -110,7 +110,7 @@ class State:
         return {name: [v.donate() for v in group] for name, group in groups.items()}
 
     def commit(self, values: Mapping[str, Sequence[Any]]) -> None:
-        """Put the arrays a program returned into the variables."""
+        """Commit the arrays a program returned."""
         for name, group in values.items():
             for variable, value in self._paired(name, group):
                 variable.commit(value)
@@ -127,7 +127,7 @@ class State:
                     variable.commit(value)
 
     def commit_updates(self, updates: Updates) -> None:
-        """Put what a program changed, by group and index, into variables that nobody holds."""
+        """Commit what a program changed, by group and index, except to variables of a running training."""
         for name, changed in updates.items():
             for index, value in changed.items():
                 variable = self.groups[name][index]
@@ -143,17 +143,17 @@ class State:
         )
 
     @contextlib.contextmanager
-    def held(self, who: str, settle: Callable[[], None]) -> Iterator[Hold]:
+    def held(self, who: str, commit_newest: Callable[[], None]) -> Iterator[Hold]:
         """Hold all variables for a training within the block.
 
         Args:
             who: Who trains, for messages.
-            settle: Puts the newest values into the variables.
+            commit_newest: Commits the newest values to the variables.
 
         Raises:
             BusyError: Another thread trains one of them.
         """
-        hold = Hold(threading.get_ident(), settle)
+        hold = Hold(threading.get_ident(), commit_newest)
         variables = [v for group in self.groups.values() for v in group]
         taken = [v for v in variables if v.hold is not None and v.hold.thread != hold.thread]
         if taken:
@@ -167,7 +167,7 @@ class State:
             )
         before = [v.hold for v in variables]
         for earlier in {h for h in before if h is not None}:
-            earlier.settle()  # a callback of that training trains here
+            earlier.commit_newest()  # a callback of that training trains here
         for variable in variables:
             variable.hold = hold
         try:

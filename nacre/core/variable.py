@@ -78,25 +78,25 @@ class Hold:
 
     Args:
         thread: The thread that trains.
-        settle: Puts the newest values into the variables.
+        commit_newest: Commits the newest values to the variables.
     """
 
-    __slots__ = ("lock", "settle", "thread")
+    __slots__ = ("commit_newest", "lock", "thread")
 
-    def __init__(self, thread: int, settle: Callable[[], None]) -> None:
+    def __init__(self, thread: int, commit_newest: Callable[[], None]) -> None:
         self.lock = threading.RLock()
         self.thread = thread
-        self.settle = settle
+        self.commit_newest = commit_newest
 
     def value_of(self, variable: Variable, is_kept: bool = True) -> Any:
         """A variable's array as the last step left it.
 
         Args:
             variable: One that is held.
-            is_kept: Whether somebody keeps it, so that it must not be given away to later steps.
+            is_kept: Whether somebody keeps it, so that it must not be donated to later steps.
         """
         with self.lock:
-            self.settle()
+            self.commit_newest()
             if is_kept or self.thread != threading.get_ident():
                 variable._was_read = True
             value = variable._value
@@ -187,7 +187,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         self._was_read = False  # since a program last committed its array here
         self.hold: Hold | None = None  # of the training whose variable it is just now
         note_made(self)
-        if not self._waits(initializer, shape, dtype):
+        if not self._is_deferred(initializer, shape, dtype):
             self._value: Any = self._first_value(initializer, shape, dtype)
             self._dtype = standardize_dtype(self._value.dtype)
             self._shape: tuple[int, ...] = tuple(int(n) for n in self._value.shape)
@@ -195,7 +195,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
     # While a file is opened a large first value waits until somebody asks for it: mostly nobody
     # does, as the weights of the file take its place, and a file that has none asks for no memory.
 
-    def _waits(self, initializer: Any, shape: Any, dtype: Any) -> bool:
+    def _is_deferred(self, initializer: Any, shape: Any, dtype: Any) -> bool:
         """Whether the first value is left to `__getattr__`; shape and dtype are known then."""
         if shape is None or not safety.is_reading() or not hasattr(initializer, "fixed"):
             return False
@@ -217,9 +217,9 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             if in_symbolic_scope():  # only shapes are asked for
                 return jnp.zeros(self._shape, self._dtype)
-            return self._settled()
+            return self._materialized()
 
-    def _settled(self) -> Any:
+    def _materialized(self) -> Any:
         """The value, made now if it has waited. Of two threads the first one's stays."""
         if "_value" not in self.__dict__:
             value = self._first_value(self._first, self._shape, self._dtype)
@@ -266,7 +266,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                 dtype = host_dtype(value.dtype)
             target = None if dtype is None else jnp.dtype(standardize_dtype(dtype))
             if isinstance(value, jax.Array):
-                # A private copy: the training step gives its arrays away, and the user's array
+                # A private copy: the training step donates its arrays, and the user's array
                 # must outlive that.
                 return private_copy(value if target is None else value.astype(target))
             if target is None:
@@ -359,7 +359,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
             own = private_copy(value) if isinstance(value, jax.Array) else value.copy()
             if self.hold is not None:  # its newest values would come over this one
                 with self.hold.lock:
-                    self.hold.settle()
+                    self.hold.commit_newest()
                     self._value = own
             else:
                 self._value = own
@@ -400,7 +400,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def _raw_on_host(self) -> jax.Array:
         """The same with numbers, also where only shapes are being found."""
-        self._settled()
+        self._materialized()
         return self._raw(notes=False)
 
     def donate(self) -> Any:
@@ -490,7 +490,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
     def __repr__(self) -> str:
         try:
             value = f", value={np.array2string(self.numpy(), threshold=10)}"
-        except (jax.errors.JAXTypeError, RuntimeError):  # traced, or its array was given away
+        except (jax.errors.JAXTypeError, RuntimeError):  # traced, or its array was donated
             value = ""
         path = printable(self.path)
         return f"<Variable path={path}, shape={self._shape}, dtype={self._dtype}{value}>"

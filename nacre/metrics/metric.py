@@ -103,7 +103,7 @@ class Metric(Versioned):
     def _structure(self) -> tuple[Any, ...]:
         return (*self._variables, *self._metrics)
 
-    def _held(self) -> list[Metric]:
+    def _other_parts(self) -> list[Metric]:
         return self._metrics
 
     def _track(self, value: Any) -> None:

@@ -34,7 +34,7 @@ class OldCompileKeywords(TypedDict, total=False):
 class Trainable(Layer):
     """A layer that can be trained as a whole: what `Model` has over `Layer` for that."""
 
-    _apart = frozenset(("loss", "optimizer"))
+    _training_attributes = frozenset(("loss", "optimizer"))
 
     __slots__ = ("_trainer", "_training_lock", "compiled", "history", "stop_training")
 

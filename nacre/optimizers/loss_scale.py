@@ -124,7 +124,7 @@ class LossScaleOptimizer(Optimizer):
         finite = [jnp.all(jnp.isfinite(g)) for g in gradients if g is not None]
         keys = list(values)
 
-        def take() -> tuple[list[Any], list[Any]]:
+        def apply() -> tuple[list[Any], list[Any]]:
             local = dict(values)
             small = self._unscaled(
                 gradients, lambda g, v: (g.astype(jnp.float32) / scale).astype(v._dtype)
@@ -135,13 +135,13 @@ class LossScaleOptimizer(Optimizer):
             local[id(self.dynamic_scale)] = jnp.where(is_calm, scale * 2.0, scale)
             return new, [local[key] for key in keys]
 
-        def leave_out() -> tuple[list[Any], list[Any]]:
+        def skip() -> tuple[list[Any], list[Any]]:
             local = dict(values)
             local[id(self.step_counter)] = jnp.zeros_like(counter)
             local[id(self.dynamic_scale)] = scale / 2.0
             return list(parameters), [local[key] for key in keys]
 
-        new, slots = lax.cond(jnp.all(jnp.stack(finite)), take, leave_out)
+        new, slots = lax.cond(jnp.all(jnp.stack(finite)), apply, skip)
         values.update(zip(keys, slots, strict=True))
         return new
 

@@ -147,7 +147,7 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
             names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
             shapes = {**dict(zip(names, args, strict=False)), **kwargs}
             known = self._build_shapes
-            if self._built and self._own_variables and known and _say_the_same(shapes, known):
+            if self._built and self._own_variables and known and _are_same_shapes(shapes, known):
                 return  # it has its variables: a layer around it may have been made from a config
             self._building = True
             already = len(self._own_variables)
@@ -168,12 +168,12 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def _say_the_same(shapes: Any, known: Any) -> bool:
+def _are_same_shapes(shapes: Any, known: Any) -> bool:
     """Whether shapes are those a layer was built with, but for the batch size and unknown ones."""
     if isinstance(shapes, dict) and isinstance(known, dict):
         # The one argument of `build` may have any name.
         pairs = zip(shapes.values(), known.values(), strict=False)
-        return len(shapes) == len(known) and all(_say_the_same(a, b) for a, b in pairs)
+        return len(shapes) == len(known) and all(_are_same_shapes(a, b) for a, b in pairs)
     if not isinstance(shapes, list | tuple) or not isinstance(known, list | tuple):
         return shapes == known
     if len(shapes) != len(known):
@@ -181,7 +181,7 @@ def _say_the_same(shapes: Any, known: Any) -> bool:
     if _is_flat_shape(tuple(shapes)) and _is_flat_shape(tuple(known)):
         pairs = zip(shapes[1:], known[1:], strict=True)
         return all(a is None or b is None or a == b for a, b in pairs)
-    return all(_say_the_same(a, b) for a, b in zip(shapes, known, strict=True))
+    return all(_are_same_shapes(a, b) for a, b in zip(shapes, known, strict=True))
 
 
 def _is_flat_shape(value: Any) -> bool:

@@ -78,7 +78,7 @@ def call_compiled(
     """Run `call(*args, **kwargs)`, the plain call of `layer`, through its compiled program."""
     arrays: list[Any] = []
 
-    def take(leaf: Any) -> Any:
+    def extract(leaf: Any) -> Any:
         if isinstance(leaf, jax.Array | np.ndarray):
             if isinstance(leaf, np.ndarray):
                 refuse_wide_integers(leaf, layer._who())
@@ -89,7 +89,7 @@ def call_compiled(
     context = scope.call_context()
     if context is not None and kwargs.get("training") is None and context.training is not None:
         kwargs = {**kwargs, "training": context.training}
-    structure = [tree.map_structure(take, a) for a in args]
+    structure = [tree.map_structure(extract, a) for a in args]
     inventory = layer._inventory()
     key = (
         "call",

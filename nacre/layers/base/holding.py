@@ -109,7 +109,7 @@ class PartHolder(changes.Versioned):
         functions = [f for v in self._own_variables for f in (v.regularizer, v.constraint)]
         return (self._adapter, *self._own_variables, *functions)
 
-    def _held(self) -> list[Layer]:
+    def _other_parts(self) -> list[Layer]:
         return self._direct_layers()
 
     def _graph_is_own(self) -> bool:

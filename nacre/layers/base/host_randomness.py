@@ -61,7 +61,10 @@ _warned = [0]  # how often a layer was called that draws such numbers
 
 
 def _states(layer: Layer) -> dict[str, Any]:
-    found: dict[str, Any] = {_PYTHON: python_random.getstate(), "numpy.random": _legacy_state()}
+    found: dict[str, Any] = {
+        _PYTHON: python_random.getstate(),
+        "numpy.random": _as_tuple(np.random.get_state()),
+    }
     for name, value in vars(layer).items():
         if isinstance(value, np.random.Generator):
             found[f"self.{name}"] = repr(value.bit_generator.state)
@@ -70,16 +73,16 @@ def _states(layer: Layer) -> dict[str, Any]:
     return found
 
 
-def _legacy_state() -> tuple[Any, ...]:
-    _, keys, position, *rest = np.random.get_state(legacy=True)
-    return (keys.tobytes(), position, *rest)  # type: ignore[union-attr]
-
-
 def _state_of(generator: np.random.RandomState | python_random.Random) -> Any:
     if isinstance(generator, python_random.Random):
         return generator.getstate()
-    _, keys, position, *rest = generator.get_state(legacy=True)
-    return (keys.tobytes(), position, *rest)  # type: ignore[union-attr]
+    return _as_tuple(generator.get_state())
+
+
+def _as_tuple(state: Any) -> tuple[Any, ...]:
+    """The state of one of NumPy's older generators, in a form that can be compared."""
+    _, keys, position, *rest = state
+    return keys.tobytes(), position, *rest
 
 
 __all__ = ["watched"]

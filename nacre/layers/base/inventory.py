@@ -117,7 +117,7 @@ class Inventory:
         self.is_own = all(map(_runs_own_code, self.layers))
         self._lists: dict[tuple[Any, ...], Lists] = {}
         self._current: Lists | None = None
-        self._flagged = _flagged(self.layers)
+        self._flagged = [v for layer in self.layers for v in layer._direct_variables()]
         self._flags_version = -1
 
     def is_current(self) -> bool:
@@ -144,10 +144,6 @@ class Inventory:
             self._flags_version = version
         assert self._current is not None
         return self._current
-
-
-def _flagged(layers: list[Layer]) -> list[Variable]:
-    return [variable for layer in layers for variable in layer._direct_variables()]
 
 
 def flattened(root: Layer) -> list[Layer]:

@@ -49,14 +49,14 @@ class LossHolder(PartHolder):
 
         What is absent or masked adds nothing to it.
         """
-        rows = output.shape[0] if output.ndim else 1
+        batch_size = output.shape[0] if output.ndim else 1
         mask, absent = scope.get_mask(output), scope.absent_samples(output)
         zeros = getattr(self.activity_regularizer, "is_sum", False)
         if mask is not None and isinstance(output, jax.Array) and leads(mask.shape, output.shape):
             output = with_safe_values(output, ~jnp.asarray(mask).astype(bool), zeros=zeros)
         if absent is not None:
             output = with_safe_values(output, absent, zeros=zeros)
-        self.add_loss(self.activity_regularizer(output) / (rows or 1))
+        self.add_loss(self.activity_regularizer(output) / (batch_size or 1))
 
     @property
     def losses(self) -> list[Any]:
