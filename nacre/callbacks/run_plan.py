@@ -24,7 +24,7 @@ class Log:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What callbacks are told of a training in `check_run`, before its first step.
+    """What callbacks know of a training in `check_run`, before its first step.
 
     Args:
         find_logs: Gives name -> `Log` of what the steps of training report. It is only called when

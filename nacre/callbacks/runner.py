@@ -210,7 +210,7 @@ class CallbackList:
     def end_early(self, hook: str, reason: BaseException) -> None:
         """Call `on_test_end` or `on_predict_end` of a run that an error or Ctrl-C ended.
 
-        What callbacks put in the model's place for the run, such as averages, they take back.
+        What callbacks put in the model's place for the run, such as averages, they undo.
         """
         if self._bar is not None:
             self._bar.cancel()

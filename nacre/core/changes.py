@@ -123,9 +123,8 @@ def reachable(roots: Iterable[Versioned]) -> list[Versioned]:
         if isinstance(value, Versioned):
             if id(value) not in found:
                 found[id(value)] = value
-                visit(
-                    [v for name, v in vars(value).items() if name not in value._training_attributes]
-                )
+                skipped = value._training_attributes
+                visit([v for name, v in vars(value).items() if name not in skipped])
                 visit(value._other_parts())
         elif isinstance(value, list | tuple):
             for item in value:

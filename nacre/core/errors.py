@@ -1,4 +1,4 @@
-"""All error classes and the one message template: who, rule, what came, how to fix."""
+"""All error classes and the one message template: who, rule, what was given, how to fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes forked after JAX has started: told at once what to do.
+"""Processes forked after JAX has started: an error says at once what to do.
 
 Threads are not copied by a fork, and JAX hands every computation to threads of its own: in such a
 process it would wait for ever. So there JAX compiles nothing more and finds nothing it has compiled

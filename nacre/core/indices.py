@@ -1,4 +1,4 @@
-"""Indices into a table: one rule for what lies outside it, told by row and value.
+"""Indices into a table: one rule for what lies outside it, reported with row and value.
 
 In embeddings, encodings and labels an index below 0 or beyond the table is an error where its value
 is on the host, and NaN where it is traced. (`take` and `gather` wrap negative ones as NumPy does;

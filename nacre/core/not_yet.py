@@ -1,4 +1,4 @@
-"""Names of Keras that are not here yet, and what to do instead: told when somebody asks for one."""
+"""Names of Keras that are not here yet, and what to do instead: reported when one is used."""
 
 from __future__ import annotations
 

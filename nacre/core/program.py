@@ -26,7 +26,7 @@ from nacre.core.warning import warn
 P = TypeVar("P")
 
 _MOST_KEPT = 64  # programs of one model
-_MANY_SHAPES = 12  # after so many shapes the user is told that each one is compiled
+_MANY_SHAPES = 12  # after so many shapes the user is warned that each one is compiled
 
 
 class Program:

@@ -86,7 +86,7 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
             found = _by_example(shapes_for, *pair)
         except Exception as error:
             # That sizes are not known is no mistake of the user's; what fails for sizes that are
-            # is. Else it is the same mistake, told with `b` instead of an example batch size.
+            # is. Else it is the same mistake, reported with `b` instead of an example batch size.
             if _is_only_about_unknown_sizes(symbolic_error):
                 tried = ", ".join(f"{size} on axis {axis}" for axis, size in pair[0].items())
                 error.add_note(f"Sizes not known yet were tried as {tried}.")

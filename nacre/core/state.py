@@ -127,7 +127,7 @@ class State:
                     variable.commit(value)
 
     def commit_updates(self, updates: Updates) -> None:
-        """Commit what a program changed, by group and index, except to variables of a running training."""
+        """Commit what a program changed, by group and index, unless a training holds it."""
         for name, changed in updates.items():
             for index, value in changed.items():
                 variable = self.groups[name][index]

@@ -1,4 +1,4 @@
-"""Errors of code that asks a traced tensor for its value, told with the user's own line.
+"""Errors of code that asks a traced tensor for its value, reported with the user's own line.
 
 JAX words them for people who trace functions themselves. Here they name the line, what it does
 that tracing cannot follow, and what to write instead.

@@ -139,7 +139,7 @@ class Feed(ABC):
         """
 
     def state(self, step: int | None = None) -> dict[str, int]:
-        """Where the run stands, as whole numbers that can be stored as JSON.
+        """Where the run is, as whole numbers that can be stored as JSON.
 
         Args:
             step: How many steps of the epoch under way were run, at least those before the last

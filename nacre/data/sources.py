@@ -178,7 +178,7 @@ class ArraySource:
         ]
 
     def non_finite(self) -> str:
-        """Where the first number stands that is NaN or infinite; empty when there is none."""
+        """Where the first NaN or infinite number is; empty when there is none."""
         for leaf, label in zip(self.leaves, self.labels, strict=True):
             if not isinstance(leaf, np.ndarray) or leaf.dtype.kind != "f" or not leaf.size:
                 continue

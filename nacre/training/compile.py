@@ -1,4 +1,4 @@
-"""What `compile()` was told, made ready: optimizer, a loss and metrics for each output."""
+"""The arguments of `compile()`, resolved: optimizer, a loss and metrics for each output."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def run_plan(
     steps: int | None,
     validated: Collection[int] | None,
 ) -> RunPlan:
-    """What callbacks are told of a training before its first step."""
+    """What is known of a training before its first step."""
     is_open = reports_itself(model) or trainer.run_eagerly
     return RunPlan(
         functools.cache(lambda: _logs(model, trainer)),

@@ -202,7 +202,7 @@ def _small(model: Any, x: np.ndarray) -> Any:
     try:
         result = _forward(model, x, [x], count, _bucket(count))
     except Exception:
-        if _bucket(count) != count:  # the same mistake, told with the shape the user gave
+        if _bucket(count) != count:  # the same mistake, reported with the shape the user gave
             _refuse_for(model, x)
         raise
     return _fetched(result)

@@ -56,7 +56,7 @@ class OldWeightKeywords(TypedDict, total=False):
 
 
 class OldOrderKeywords(OldWeightKeywords, total=False):
-    """What stands behind the name in tf.keras 2's order."""
+    """What follows the name in tf.keras 2's order."""
 
     shape: Any
     dtype: Any
