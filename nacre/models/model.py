@@ -303,6 +303,10 @@ class Model(Trainable):
         """Whether the graph is what a call computes: not in classes with a `call` of their own."""
         return self._graph is not None and type(self).call is Model.call
 
+    def _computes(self) -> bool:
+        """Whether a call computes anything: a class that only holds parts has no `call`."""
+        return self._graph is not None or type(self).call is not Model.call
+
     def _check_indices_of(self, x: Any) -> None:
         """Refuse indices outside a table among arrays of the host, before they are sent."""
         if self._graph is not None and self._runs_its_graph() and readers_of(self._graph):

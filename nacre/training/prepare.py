@@ -6,6 +6,7 @@ to the outputs, the optimizer gets its variables, and all that can be refused is
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,7 @@ from nacre.training import checks
 from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.model_programs import programs_of
+from nacre.training.step import custom_step
 from nacre.training.weights import check_weights, class_weights_for, with_class_weights
 
 Source = ArraySource | BatchSource
@@ -336,16 +338,24 @@ def batch_specs(source: Source, batch_size: int) -> Any:
 # ------------------------------------------------------------------ model and data together
 
 
-def predictions_spec(model: Any, x: Any, training: bool) -> Any:
+def predictions_spec(
+    model: Any, x: Any, training: bool, batch: Callable[[], Any] | None = None
+) -> Any:
     """Shapes and dtypes of the predictions; builds the model; raises on inputs that do not fit.
 
     What was found is kept with the model's programs: nothing is traced for it at every call.
+
+    Args:
+        model: The model.
+        x: Shapes and dtypes of a batch's inputs.
+        training: Whether it is called as in training.
+        batch: Gives such inputs, for code that needs real values: it is run on them, not traced.
     """
     kept, key = programs_of(model), _spec_key(model, x, training)
     if key in kept:
-        return kept.get(key, lambda: _predictions_spec(model, x, training))
+        return kept.get(key, lambda: _predictions_spec(model, x, training, batch))
     # Outside the cache's lock: the user's Python runs.
-    spec = _predictions_spec(model, x, training)
+    spec = _predictions_spec(model, x, training, batch)
     return kept.get(_spec_key(model, x, training), lambda: spec)  # it may have been built
 
 
@@ -356,7 +366,9 @@ def _spec_key(model: Any, x: Any, training: bool) -> tuple[Hashable, ...]:
     return "spec", model._inventory().token, training, structure, forms, settings_key()
 
 
-def _predictions_spec(model: Any, x: Any, training: bool) -> Any:
+def _predictions_spec(
+    model: Any, x: Any, training: bool, batch: Callable[[], Any] | None = None
+) -> Any:
     if model._runs_its_graph():
         _check_graph_inputs(model, x)
         return tree.map_structure(_struct, model._nested_outputs)
@@ -364,16 +376,32 @@ def _predictions_spec(model: Any, x: Any, training: bool) -> Any:
     def forward(leaves: list[Any]) -> Any:
         inputs = tree.pack_sequence_as(x, leaves)
         with (
-            scope.running_program(scope.ProgramRun(is_traced=True)),
+            scope.running_program(scope.ProgramRun(is_traced=batch is None)),
             scope.StatelessScope(),
             scope.entered_call(scope.CallContext(model, training)),
         ):
             return model(inputs, training=training)
 
-    result = jax.eval_shape(forward, tree.flatten(x))
+    if batch is None:
+        result = jax.eval_shape(forward, tree.flatten(x))
+    else:
+        leaves = map(_on_device, tree.flatten(batch()), tree.flatten(x))
+        with jax.disable_jit():
+            result = forward(list(leaves))
+        result = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), result)
     if getattr(model, "_graph", None) is not None:
         _check_graph_inputs(model, x)
     return result
+
+
+def _on_device(leaf: Any, spec: Any) -> Any:
+    return leaf if spec is None or is_text(leaf) else jax.numpy.asarray(leaf, spec.dtype)
+
+
+def _first_inputs(source: Source, batch_size: int) -> Any:
+    if isinstance(source, BatchSource):
+        return source.first()[0]
+    return source.batch(slice(0, min(batch_size, source.num_rows)))[0]
 
 
 def _struct(tensor: KerasTensor) -> Any:
@@ -410,7 +438,14 @@ def prepare(
         The source, with the weights of classes among its sample weights.
     """
     x, y, _ = batch_specs(source, batch_size)
-    y_pred = predictions_spec(model, x, training)
+    if _is_never_called(model, training):
+        model.built = all(layer.built for layer in model._flatten_layers(include_self=False))
+        if training:
+            _build_optimizer(model, trainer)
+        return source
+    # Code that is run step by step asks for values, and a breakpoint in it shows them.
+    batch = functools.partial(_first_inputs, source, batch_size) if trainer.run_eagerly else None
+    y_pred = predictions_spec(model, x, training, batch)
     check_indices(model, source)
     trainer.bind(model, y, y_pred)
     if training:
@@ -419,6 +454,12 @@ def prepare(
     check_targets(trainer, source, y_pred, who)
     by_class = class_weights_for(trainer, class_weight, y_pred, who)
     return source if by_class is None else with_class_weights(source, by_class)
+
+
+def _is_never_called(model: Any, training: bool) -> bool:
+    """Whether a step of the user's works with parts of a model that has no `call`, as GANs do."""
+    own_step = custom_step(model, "train_step" if training else "test_step")
+    return own_step is not None and not model._computes()
 
 
 def check_indices(model: Any, source: Source) -> None:

@@ -135,10 +135,10 @@ class Dropout(Layer):
     def _mask_shape(self, inputs: Any) -> Any:
         return self.noise_shape
 
-    def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
+    def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
         """The symbolic output: of the input's shape."""
-        if self.noise_shape is None or not training:
-            return super().compute_output_spec(inputs, training=training)
+        if self.noise_shape is None or not kwargs.get("training"):
+            return super().compute_output_spec(inputs, **kwargs)
         # A noise shape may fix the batch size, which tracing does not know.
         return KerasTensor(inputs.shape, self.compute_dtype)
 
