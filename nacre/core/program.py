@@ -9,6 +9,7 @@ state: read anew at each run, and committed when the code assigns to them.
 from __future__ import annotations
 
 import collections
+import functools
 import os
 import threading
 from collections.abc import Callable, Hashable
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.core import changes, config, scope
 from nacre.core.errors import message
@@ -63,17 +65,25 @@ class Program:
         self.traced_shapes: list[Any] = []  # of the arguments, one entry a compilation
         self._function = function
         self._running_again: set[int] = set()  # threads that do, see `_again`
-        options: dict[str, Any] = {"donate_argnums": 0} if donates else {}
+        # Variables whose numbers Python asked for while it was traced, with the arrays they had.
+        self._asked: tuple[tuple[Variable, Any], ...] = ()
+        self._options: dict[str, Any] = {"donate_argnums": 0} if donates else {}
         if shardings is not None:
-            options["in_shardings"] = shardings
-        self._run: Any = jax.jit(self._trace, **options) if compiled else self._run_eagerly
+            self._options["in_shardings"] = shardings
+        self._run: Any = self._jitted() if compiled else self._run_eagerly
 
     def __call__(self, values: Values, *arguments: Any) -> Any:
         """Run it. Where it turns out to use more variables, their values are added to `values`."""
+        if self._asked and not all(_holds(v, value) for v, value in self._asked):
+            self._asked, self._run = (), self._jitted()  # traced for numbers that have changed
         try:
             return self._run(self._complete(values), *arguments)
         except _Outside as found:
             return self._again(found, lambda: self._run(self._complete(values), *arguments))
+
+    def _jitted(self) -> Any:
+        # A function of its own each time: JAX keeps what it compiled under the function.
+        return jax.jit(functools.partial(self._trace), **self._options)
 
     def _again(self, found: _Outside, go: Callable[[], Any]) -> Any:
         """Go on with a run that turned out to use more variables.
@@ -113,6 +123,8 @@ class Program:
             if lasting or threading.get_ident() not in self._running_again:
                 raise _Outside(lasting)
         if self.compiled:
+            lasting_asked = [pair for key, pair in run.asked.items() if key not in run.made]
+            self._asked = (*self._asked, *lasting_asked)
             self._note_shapes(arguments)
         return result
 
@@ -198,6 +210,11 @@ def changed_in_scope(state: State, values: Values) -> Updates:
             if new is not old:
                 found.setdefault(name, {})[index] = new
     return found
+
+
+def _holds(variable: Variable, value: Any) -> bool:
+    """Whether a variable still has the number it had."""
+    return variable.is_holding(value) or np.array_equal(variable.borrow(), value, equal_nan=True)
 
 
 class _Outside(Exception):

@@ -147,11 +147,12 @@ class ProgramRun:
             be handed in.
     """
 
-    __slots__ = ("first_keys", "is_traced", "made", "outside")
+    __slots__ = ("asked", "first_keys", "is_traced", "made", "outside")
 
     def __init__(self, is_traced: bool) -> None:
         self.is_traced = is_traced
         self.outside: dict[int, Variable] = {}
+        self.asked: dict[int, tuple[Variable, Any]] = {}  # whose numbers Python asked for
         self.made: set[int] = set()  # ids of the variables made within
         self.first_keys: dict[int, Any] = {}  # of generators made within, by their state's id
 
@@ -171,6 +172,12 @@ def note_outside(variable: Variable, is_assigned: bool = False) -> None:
     run = _local.program
     if run is not None and (is_assigned or run.is_traced):
         run.outside[id(variable)] = variable
+
+
+def note_asked(variable: Variable, value: Any) -> None:
+    """Python asked a variable that no scope holds for its number, as in `if beta > 0`."""
+    if is_tracing_program() and not _local.in_symbolic:
+        _local.program.asked[id(variable)] = variable, value
 
 
 def note_made(variable: Variable) -> None:

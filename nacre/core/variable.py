@@ -35,6 +35,7 @@ from nacre.core.scope import (
     autocast_dtype,
     get_stateless_scope,
     in_symbolic_scope,
+    note_asked,
     note_made,
     note_outside,
     outside_scopes,
@@ -380,13 +381,15 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         return jnp.asarray(value, dtype)
 
     def _raw(self, notes: bool = True) -> jax.Array:
-        """The value without autocasting. A program that is traced is told that it is used, but for
-        a number that Python asks for: that is one of the trace."""
+        """The value without autocasting. A program that is traced is told that it is used; of a
+        number that Python asks for (`notes=False`) that it holds for this number alone."""
         value = value_in_scopes(self)
         if value is None:
+            value = self.own_value()
             if notes:
                 note_outside(self)
-            value = self.own_value()
+            else:
+                note_asked(self, value)
         return value
 
     def own_value(self) -> jax.Array:

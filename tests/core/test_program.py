@@ -111,3 +111,20 @@ def test_programs_are_kept_up_to_a_number_and_the_least_used_goes() -> None:
     programs.get(0, lambda: "made anew")
     programs.get("one more", lambda: "made")
     assert 0 in programs and 1 not in programs and len(programs) == 64
+
+
+def test_a_number_that_python_asks_a_variable_for_is_asked_anew_when_it_changes() -> None:
+    beta = Variable(2.0)
+    calls = []
+
+    def run(x: jax.Array) -> jax.Array:
+        calls.append(float(beta))
+        return x * 2 if calls[-1] > 0 else x * 0
+
+    program = CallProgram(run, State({}))
+    assert [float(program.run(3.0)) for _ in range(2)] == [6.0, 6.0]
+    beta.assign(2.0)
+    assert float(program.run(3.0)) == 6.0 and calls == [2.0]  # the same number: the same program
+    beta.assign(-1.0)
+    assert [float(program.run(3.0)) for _ in range(2)] == [0.0, 0.0]
+    assert calls == [2.0, -1.0]

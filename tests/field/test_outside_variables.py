@@ -111,10 +111,15 @@ def test_another_model_in_a_loss_is_seen_as_it_is_trained():
     assert model.fit(X, ZEROS, verbose=0).history["loss"] == [9.0]
 
 
-def test_a_value_asked_for_in_python_stays_what_it_was_when_it_was_compiled():
+def test_a_number_asked_for_in_python_is_asked_anew_when_it_has_changed():
     beta = nacre.Variable(2.0)
     model = make(lambda y, p: float(beta) * ops.mean((y - p) ** 2))
     assert model.fit(X, ZEROS, verbose=0).history["loss"] == [2.0]
+    beta.assign(5.0)
+    assert model.fit(X, ZEROS, verbose=0).history["loss"] == [5.0]
+    assert model.evaluate(X, ZEROS, verbose=0) == 5.0
+    beta.assign(7.0)
+    assert model.evaluate(X, ZEROS, verbose=0) == 7.0
 
 
 def test_a_model_saved_with_a_variable_as_loss_weight_keeps_its_number(tmp_path):

@@ -199,25 +199,6 @@ def test_an_attribute_a_callback_sets_holds_from_the_next_step() -> None:
     np.testing.assert_allclose(losses, [np.mean((Y / 2) ** 2), np.mean(Y**2)], rtol=1e-5)
 
 
-RATES = {
-    "dropout": (lambda: layers.Dropout(0.0), "rate"),
-    "noise": (lambda: layers.GaussianNoise(0.0), "stddev"),
-    "noise that multiplies": (lambda: layers.GaussianDropout(0.0), "rate"),
-}
-
-
-@pytest.mark.parametrize("kind", RATES)
-def test_a_rate_that_was_0_can_be_changed(kind: str) -> None:
-    make, name = RATES[kind]
-    layer = make()
-    model = nacre.Sequential([nacre.Input((4,)), layer])
-    np.testing.assert_array_equal(model(X, training=True), X)
-    setattr(layer, name, 0.5)
-    first, second = (np.asarray(model(X, training=True)) for _ in range(2))
-    assert not np.array_equal(first, X) and not np.array_equal(first, second)
-    np.testing.assert_array_equal(model(X), X)
-
-
 # --- eager calls ----------------------------------------------------------------------------------
 
 

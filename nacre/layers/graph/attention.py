@@ -59,9 +59,6 @@ class GATConv(GraphConvolution):
         (1, 3, 6)
     """
 
-    # Without one of its own (a rate of 0 that was changed later) it draws from the global one.
-    seed_generator: SeedGenerator | None = None
-
     def __init__(
         self,
         units: WholeNumber,

@@ -91,9 +91,6 @@ class Dropout(Layer):
 
     is_stepwise = True
 
-    # Without one of its own (a rate of 0 that was changed later) it draws from the global one.
-    seed_generator: SeedGenerator | None = None
-
     def __init__(
         self,
         rate: float,

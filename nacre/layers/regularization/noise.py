@@ -31,9 +31,6 @@ class GaussianNoise(Layer):
         [[1.0, 1.0]]
     """
 
-    # Without one of its own (a rate of 0 that was changed later) it draws from the global one.
-    seed_generator: SeedGenerator | None = None
-
     def __init__(
         self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerKeywords]
     ) -> None:
@@ -70,9 +67,6 @@ class GaussianDropout(Layer):
         >>> nacre.layers.GaussianDropout(0.5)(nacre.ops.ones((1, 2))).tolist()
         [[1.0, 1.0]]
     """
-
-    # Without one of its own (a rate of 0 that was changed later) it draws from the global one.
-    seed_generator: SeedGenerator | None = None
 
     def __init__(
         self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerKeywords]
