@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -143,7 +143,7 @@ class State:
         )
 
     @contextlib.contextmanager
-    def held(self, who: str, commit_newest: Callable[[], None]) -> Iterator[Hold]:
+    def held(self, who: str, commit_newest: Callable[[], None]) -> Generator[Hold]:
         """Hold all variables for a training within the block.
 
         Args:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from nacre.core import tree
+from nacre.data.sources import without_arrays
 
 
 def fetched(leaf: Any) -> np.ndarray:
@@ -56,7 +57,7 @@ class Gathered:
         """
         leaves = tree.flatten(outputs)
         if not self.num_batches:
-            self._structure = tree.map_structure(lambda leaf: 0, outputs)
+            self._structure = without_arrays(outputs)
             self._columns = [_Column(self._total, self._are_shown) for _ in leaves]
         self.num_batches += 1
         rows = [

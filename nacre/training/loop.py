@@ -159,9 +159,8 @@ class TrainRun:
         self.state = self._programs.state
         self.values: Any = None
         self.background: ThreadPoolExecutor | None = None
-        self._rest_ready: Future[Any] | None = None
-        self._rest_size = 0  # of the batches it is for
-        self._rest_of: ModelPrograms | None = None  # and which programs it is one of
+        # For a smaller last batch: the programs this one belongs to, its batch size, the program.
+        self._compiled_ahead: tuple[ModelPrograms, int, Future[Any]] | None = None
         self._pending: list[tuple[int, Any]] = []
         self._epoch = 0
         self._scales_loss = hasattr(trainer.optimizer, "inner_optimizer")
@@ -316,9 +315,10 @@ class TrainRun:
             return stretch.arrays, stretch.order, np.int32(row), np.int32(count)
 
         program = self._current().train(stretch)
-        is_rest = not stretch.repeats and stretch.batch_size == self._rest_size
-        if self._rest_ready is not None and is_rest and self._rest_of is self._programs:
-            program = self._rest_ready.result()
+        if self._compiled_ahead is not None and not stretch.repeats:
+            programs, batch_size, compiled = self._compiled_ahead
+            if programs is self._programs and batch_size == stretch.batch_size:
+                program = compiled.result()
         return Dispatch(
             program,
             arguments_of,
@@ -347,11 +347,10 @@ class TrainRun:
         shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arrays)
         self.background = ThreadPoolExecutor(1, thread_name_prefix="nacre-compile")
         program = programs.train(smaller)
-        self._rest_of = programs
-        self._rest_size = smaller.batch_size
-        self._rest_ready = self.background.submit(
+        compiled = self.background.submit(
             lambda: program.compiled_for(*shapes, np.int32(0), np.int32(1))
         )
+        self._compiled_ahead = programs, smaller.batch_size, compiled
 
     # ------------------------------------------------------------ values, logs, hooks
 

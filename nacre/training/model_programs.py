@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, cast
 
 from nacre.core import tree
 from nacre.core.errors import message
@@ -83,8 +83,8 @@ class ModelPrograms:
 
         The state stays: which variables are trained is read when a run begins.
         """
-        kind, lists_token = self._key[:2]
-        key = _key(str(kind), self.model, self.trainer, self.model.metrics, lists_token)  # type: ignore[arg-type]
+        kind, lists_token = cast("tuple[str, int]", self._key[:2])
+        key = _key(kind, self.model, self.trainer, self.model.metrics, lists_token)
         if key == self._key:
             return self
         return programs_of(self.model).get(

@@ -22,7 +22,7 @@ from nacre.core.state import State
 from nacre.core.tensors import Count, WholeNumber
 from nacre.data.feed import Feed, RowFeed, Stretch
 from nacre.data.feeds import feed_of
-from nacre.data.sources import standard_batch
+from nacre.data.sources import standard_batch, without_arrays
 from nacre.ops.kernels.placement import own_program
 from nacre.training import prepare
 from nacre.training.arguments import verbosity, whole_number
@@ -343,7 +343,7 @@ def _program(model: Any, x: Any) -> PredictionProgram:
 
 
 def _prediction_program(model: Any, x: Any) -> PredictionProgram:
-    structure = tree.map_structure(lambda leaf: None if leaf is None else 0, x)
+    structure = without_arrays(x)
 
     def run(leaves: list[Any]) -> Any:
         with own_program():
