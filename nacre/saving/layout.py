@@ -32,7 +32,9 @@ from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
 from nacre.optimizers import Optimizer
 
-# Attributes that a plain layer or model has too, or that mirror others: never paths in a file.
+# Properties that a plain layer or model has too, or that mirror others: never paths in a file. An
+# attribute that a class of the user's sets under such a name is a path like any other; what nacre
+# notes itself is in slots. (Keras leaves out some of them, `_layers`, and loses their weights.)
 _MIRRORS = frozenset(
     "_functional _graph _graph_layers _layers _nested_inputs _nested_outputs _trainer "
     "_own_variables _inbound_nodes _outbound_nodes _init_arguments _call_plan history metrics "
@@ -131,7 +133,7 @@ def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
     layers_first = has_layers and (owner._graph is not None or isinstance(owner, Sequential))
     if layers_first:
         yield "layers", owner.layers
-    names = {n for n in vars(owner) if n not in _MIRRORS} | set(_properties(type(owner)))
+    names = set(vars(owner)) | set(_properties(type(owner)))
     if has_layers:
         names.add("layers")
     for name in sorted(names, key=lambda n: f"~{n}" if n.startswith("_") else n):

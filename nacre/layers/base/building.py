@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nacre.core import tree
 from nacre.core.names import current_path
+from nacre.core.origins import is_own_bug
 from nacre.core.registry import is_builtin
 from nacre.core.shape_inference import infer
 from nacre.layers.base import adapting, calling
@@ -124,6 +125,7 @@ class Buildable(WeightHolder):
             if shapes["input_shape"] is not None:
                 self.build(shapes["input_shape"])
                 self._after_build()
+                self._build_parts(shapes["input_shape"])
         elif "shapes_dict" in shapes:
             if shapes["shapes_dict"]:
                 self.build(**shapes["shapes_dict"])
@@ -131,6 +133,16 @@ class Buildable(WeightHolder):
         else:
             self.build(**shapes)
             self._after_build()
+
+    def _build_parts(self, shape: Any) -> None:
+        """Build the layers that `build` made and left for the first call to build."""
+        if all(part.built for part in self._flatten_layers(False)):
+            return
+        try:
+            infer(cast("Layer", self), calling.tensors_for(shape, self.input_dtype))
+        except Exception as error:  # a call that takes more: what stays unbuilt is told of later
+            if is_own_bug(error):
+                raise
 
 
 def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
