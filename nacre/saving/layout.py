@@ -134,6 +134,8 @@ def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
     if layers_first:
         yield "layers", owner.layers
     names = set(vars(owner)) | set(_properties(type(owner)))
+    if isinstance(owner, Sequential):
+        names.discard("_layers")  # which `layers` says
     if has_layers:
         names.add("layers")
     for name in sorted(names, key=lambda n: f"~{n}" if n.startswith("_") else n):
