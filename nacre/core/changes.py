@@ -2,14 +2,15 @@
 
 Setting an attribute of a `Versioned` object raises one number for the whole process. A program
 whose number is still the present one is up to date, so asking costs nothing per layer; else the
-attributes are compared with those it was made from (`Snapshot`). Lists and dicts stay the user's
-own and are compared at every asking, as nobody is told when they change in place; there are few.
-So are the numbers and texts in a user's own objects of settings.
+attributes are compared with those it was made from (`Snapshot`). Lists, dicts, sets and deques
+stay the user's own and are compared at every asking, as nobody is told when they change in place;
+there are few. So are the numbers and texts in a user's own objects of settings.
 What cannot be seen is documented: changes inside NumPy arrays, closures and deeper objects.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import itertools
@@ -195,11 +196,13 @@ class Snapshot:
         return noted
 
     def _kept(self, value: Any) -> Any:
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple | collections.deque):
             kept = type(value) if type(value) in (list, tuple) else tuple
             copy: Any = kept([self._kept(item) for item in value])
         elif isinstance(value, dict):
             copy = {key: self._kept(item) for key, item in value.items()}
+        elif isinstance(value, set):
+            copy = frozenset(value)
         else:
             if is_settings(value):
                 self._watched.append((Plain(value), _plain_fields(value)))
@@ -320,7 +323,7 @@ def same(now: Any, then: Any) -> bool:
         return True
     if isinstance(now, Plain):
         return same(_plain_fields(now.owner), then)
-    if isinstance(now, list | tuple):
+    if isinstance(now, list | tuple | collections.deque):
         if not isinstance(then, list | tuple) or len(now) != len(then):
             return False
         return all(map(operator.is_, now, then)) or all(map(same, now, then))
@@ -330,6 +333,8 @@ def same(now: Any, then: Any) -> bool:
             and len(now) == len(then)
             and all(key in then and same(value, then[key]) for key, value in now.items())
         )
+    if isinstance(now, set):
+        return isinstance(then, set | frozenset) and now == then
     if type(now) is not type(then) or not isinstance(now, _PLAIN):
         return False
     return now == then or (now != now and then != then)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ class Settings:
 
 def owner() -> Owner:
     return Owner(scale=1.0, name="a", shape=(1, 2), items=[1, [2]], table={"a": [1]}, array=ARRAY,
-                 settings=Settings())  # fmt: skip
+                 settings=Settings(), members={1},
+                 last=deque([1], maxlen=3))  # fmt: skip
 
 
 ARRAY = np.zeros(2)
@@ -41,6 +43,8 @@ CHANGES = {
     "an item of a dict": lambda o: o.table.__setitem__("b", 1),
     "a list in a dict": lambda o: o.table["a"].append(2),
     "another array of the same numbers": lambda o: setattr(o, "array", ARRAY.copy()),
+    "an item of a set": lambda o: o.members.add(2),
+    "an item of a deque": lambda o: o.last.append(2),
     "a new attribute": lambda o: setattr(o, "new", None),
     "a number in an object of settings": lambda o: setattr(o.settings, "rate", 2.0),
     "a new number in an object of settings": lambda o: setattr(o.settings, "new", 2.0),
