@@ -96,7 +96,17 @@ class PartHolder(changes.Versioned):
                     "Begin __init__ with super().__init__(**kwargs).",
                 )
             )
+        if name.endswith(("_regularizer", "_constraint")):
+            self._follow(name, vars(self).get(name), value)
         super().__setattr__(name, value)
+
+    def _follow(self, name: str, before: Any, value: Any) -> None:
+        """A penalty or a constraint that is set after the weights were made holds for them too."""
+        weight, _, kind = name.rpartition("_")
+        for variable in self._own_variables:
+            was_given = before is not None and getattr(variable, kind) is before
+            if was_given or variable.name in (weight, f"{weight}_kernel"):
+                setattr(variable, kind, value)
 
     def __delattr__(self, name: str) -> None:
         value = vars(self).get(name)
