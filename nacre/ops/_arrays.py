@@ -36,6 +36,8 @@ def array(x: Tensor) -> jax.Array:
         if isinstance(x, np.ndarray):
             x = plain_array(x, "an op")
             refuse_wide_integers(x, "an op")
+            # What is computed may look into this memory later, when its owner writes to it again.
+            x = x.copy()
         return jnp.asarray(x, dtype=host_dtype(x.dtype))
     if isinstance(x, int | float | complex):
         return jnp.asarray(x)

@@ -87,6 +87,8 @@ def convert_to_tensor(
         if dtype not in (None, "string"):
             raise strings_refused("ops.convert_to_tensor", f"strings and dtype={dtype!r}")
         return text
+    if isinstance(x, np.ndarray) and dtype is not None:
+        x = x.copy()  # JAX may look into its memory, which its owner is going to write to
     if type(x) is int and dtype is not None:
         return jnp.asarray(x, dtype_of(dtype))  # which refuses what does not fit
     return array(x) if dtype is None else converted(x, dtype_of(dtype), is_exact=True)
