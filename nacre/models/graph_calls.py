@@ -125,7 +125,7 @@ def standardize_inputs(model: Model, inputs: Any) -> list[Any]:
                 raise ShapeError(message(who, f"input '{name}' must be given", "None"))
             values.append(None)
             continue
-        values.append(_fit(value, tensor, f"{who}, input '{name}'"))
+        values.append(_fit(value, tensor, f"{who}, input '{name}'", model._open_axes))
     return values
 
 
@@ -285,10 +285,10 @@ def _key_error(who: str, names: list[str], given: list[str], missing: list[str])
     )
 
 
-def _fit(value: Any, expected: KerasTensor, who: str) -> Any:
+def _fit(value: Any, expected: KerasTensor, who: str, open_axes: frozenset[int]) -> Any:
     """Cast to the Input's dtype; add or drop a last axis of size 1; check the shape."""
     given = shape = tuple(value.shape)
-    wanted = expected.shape
+    wanted = tuple(None if i in open_axes else n for i, n in enumerate(expected.shape))
     if is_text(value) or expected.dtype == "string":
         return _fit_strings(value, expected, who)
     if len(shape) == len(wanted) + 1 and shape[-1] == 1:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nacre.core.registry import is_builtin
 from nacre.core.symbolic import Node
 from nacre.layers.base.layer import Layer
 from nacre.models.graph import Graph
@@ -32,6 +33,8 @@ def readers_of(graph: Graph) -> list[Reader]:
 
 def _readers(node: Node, place: int) -> list[tuple[Layer, int]]:
     layer = node.operation
+    if not _is_called_as_given(layer):
+        return []
     inner = getattr(layer, "_graph", None)
     if isinstance(inner, Graph):
         same = len(node.inputs) == len(inner.inputs)
@@ -42,6 +45,12 @@ def _readers(node: Node, place: int) -> list[tuple[Layer, int]]:
         return []
     limit = layer._index_limit()
     return [] if limit is None else [(layer, limit)]
+
+
+def _is_called_as_given(layer: Any) -> bool:
+    """Whether `call` is nacre's: one of the user's may make the indices first, as x % buckets."""
+    own = next((base for base in type(layer).__mro__ if "call" in vars(base)), None)
+    return own is not None and is_builtin(own) and "call" not in vars(layer)
 
 
 def check_indices(graph: Graph, given: list[Any]) -> None:

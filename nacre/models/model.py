@@ -303,6 +303,12 @@ class Model(Trainable):
         """Whether the graph is what a call computes: not in classes with a `call` of their own."""
         return self._graph is not None and type(self).call is Model.call
 
+    # Axes of the input that may have other sizes than the graph's.
+    _open_axes: frozenset[int] = frozenset()
+
+    def _admit(self, x: Any) -> None:
+        """Make room for inputs of this shape, in a model that does not insist on what it saw."""
+
     def _computes(self) -> bool:
         """Whether a call computes anything: a class that only holds parts has no `call`."""
         return self._graph is not None or type(self).call is not Model.call

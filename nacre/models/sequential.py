@@ -73,6 +73,7 @@ class Sequential(Model):
             )
         super().__init__(trainable=trainable, name=name, **kwargs)
         self._layers: list[Layer] = []
+        self._input_is_guessed = False
         for layer in layers or ():
             self.add(layer, rebuild=False)
         self._rebuild()
@@ -156,6 +157,7 @@ class Sequential(Model):
         """Describe the stack as a graph when the input's shape is known."""
         self._graph = None
         self._graph_layers = []
+        self._open_axes = frozenset()
         self.built = False
         self._forget_programs()
         if len(self._layers) < 2 or not isinstance(self._layers[0], InputLayer):
@@ -252,11 +254,41 @@ class Sequential(Model):
             x = layer(x)
         return x
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the model: to arrays compiled and cached, to symbolic tensors as a layer."""
+        if self._input_is_guessed and args:
+            self._admit(args[0])
+        return super().__call__(*args, **kwargs)
+
+    def _admit(self, x: Any) -> None:
+        """Let other sizes in where no `Input` was given and the layers take them.
+
+        The sizes of the first data are no rule for later ones, such as longer texts.
+        """
+        if not self._input_is_guessed or not self._runs_its_graph() or not hasattr(x, "shape"):
+            return
+        known, shape = self._graph.inputs[0], tuple(x.shape)  # type: ignore[union-attr]
+        if len(shape) != len(known.shape) or known.dtype == "string":
+            return
+        pairs = enumerate(zip(known.shape, shape, strict=True))
+        other = {axis for axis, (k, n) in pairs if axis and k is not None and k != n}
+        before = self._open_axes
+        if other <= before:
+            return
+        self._open_axes = before | other
+        try:  # whether the layers take it
+            self.compute_output_spec(KerasTensor((None, *shape[1:]), known.dtype))
+        except BaseException as error:
+            self._open_axes = before
+            if not isinstance(error, TypeError | ValueError):
+                raise
+
     def _maybe_build(self, named: dict[str, Any]) -> None:
         if self._graph is None and self._layers:
             first = next(iter(named.values()))
             if hasattr(first, "shape"):
                 stack = list(self._layers)
+                self._input_is_guessed = not isinstance(stack[0], InputLayer)
                 self._insert_input(standardize_shape(first.shape), first)
                 try:
                     self._rebuild()
@@ -266,6 +298,7 @@ class Sequential(Model):
                     # A layer needs real values. It is called on arrays and gets them: layer by
                     # layer, without a graph.
                     self._layers, self._graph, self._graph_layers = stack, None, []
+                    self._input_is_guessed = False
         self.built = True
 
     def get_config(self) -> dict[str, Any]:
@@ -279,6 +312,12 @@ class Sequential(Model):
             "dtype": plain_config(self.dtype_policy),
             "layers": [plain_config(layer) for layer in self._layers],
         }
+        if self._open_axes:
+            described = config["layers"][0]["config"]
+            described["batch_shape"] = [
+                None if axis in self._open_axes else size
+                for axis, size in enumerate(described["batch_shape"])
+            ]
         if self._graph is not None:
             config["build_input_shape"] = list(self._graph.inputs[0].shape)
         config[MASKS_END_AT_OPS] = self._masks_end_at_ops

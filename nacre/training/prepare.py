@@ -351,6 +351,7 @@ def predictions_spec(
         training: Whether it is called as in training.
         batch: Gives such inputs, for code that needs real values: it is run on them, not traced.
     """
+    model._admit(x)
     kept, key = programs_of(model), _spec_key(model, x, training)
     if key in kept:
         return kept.get(key, lambda: _predictions_spec(model, x, training, batch))
@@ -369,7 +370,7 @@ def _spec_key(model: Any, x: Any, training: bool) -> tuple[Hashable, ...]:
 def _predictions_spec(
     model: Any, x: Any, training: bool, batch: Callable[[], Any] | None = None
 ) -> Any:
-    if model._runs_its_graph():
+    if model._runs_its_graph() and not model._open_axes:
         _check_graph_inputs(model, x)
         return tree.map_structure(_struct, model._nested_outputs)
 
