@@ -18,7 +18,7 @@ from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Stretch, stretch_of
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
-from nacre.training import pace, prepare
+from nacre.training import inputs, pace, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
@@ -48,7 +48,7 @@ def evaluate(
     steps = whole_number(steps, "steps", who)
     verbose = verbosity(verbose, who)
     prepare.require_flag(return_dict, "return_dict", who)
-    source = prepare.source_of(model, x, y, sample_weight, who=who)
+    source = inputs.source_of(model, x, y, sample_weight, who=who)
     ahead = prepare.batches_ahead(kwargs, who)
     run = EvaluationRun(model, trainer, source, batch_size, steps, who, ahead)
     with closing(run.feed):
@@ -182,7 +182,7 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     who = f"{model._who()}.test_on_batch"
     prepare.require_flag(return_dict, "return_dict", who)
     trainer = prepare.require_compiled(model, "test_on_batch")
-    source = prepare.source_of_batch(model, x, y, sample_weight, who=who)
+    source = inputs.source_of_batch(model, x, y, sample_weight, who=who)
     source = prepare.prepare(model, trainer, source, source.num_rows, training=False, who=who)
     stretch = stretch_of(source.batch(slice(None)), 0, who, sends=False)
     programs = evaluation_programs(model, trainer)

@@ -29,7 +29,7 @@ from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Feed, Stretch, stretch_of
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
-from nacre.training import checks, evaluation, pace, prepare
+from nacre.training import checks, evaluation, inputs, pace, prepare
 from nacre.training.arguments import (
     validation_epochs,
     verbosity,
@@ -83,8 +83,8 @@ def fit(
     if initial_epoch >= epochs:
         warn(_no_epoch(who, initial_epoch, epochs))
     prepare.require_flag(shuffle, "shuffle", who, ("batch",))
-    order = prepare.Order(bool(shuffle), draw_seed(), initial_epoch)
-    source, validation_source = prepare.sources_of_fit(
+    order = inputs.Order(bool(shuffle), draw_seed(), initial_epoch)
+    source, validation_source = inputs.sources_of_fit(
         model,
         x,
         y,
@@ -499,7 +499,7 @@ def train_on_batch(
     who = f"{model._who()}.train_on_batch"
     prepare.require_flag(return_dict, "return_dict", who)
     trainer = prepare.require_compiled(model, "train_on_batch")
-    source = prepare.source_of_batch(model, x, y, sample_weight, who=who)
+    source = inputs.source_of_batch(model, x, y, sample_weight, who=who)
     source = prepare.prepare(
         model,
         trainer,

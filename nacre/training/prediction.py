@@ -24,7 +24,7 @@ from nacre.data.feed import Feed, RowFeed, Stretch
 from nacre.data.feeds import feed_of
 from nacre.data.sources import standard_batch, without_arrays
 from nacre.ops.kernels.placement import own_program
-from nacre.training import prepare
+from nacre.training import inputs, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.gathering import Gathered, own_rows
 from nacre.training.model_programs import programs_of
@@ -81,9 +81,9 @@ def predict(
     steps = whole_number(steps, "steps", who)
     verbose = verbosity(verbose, who)
     is_eager = model._runs_eagerly()
-    source = prepare.source_of(model, x, who=who, on_host=not is_eager)
+    source = inputs.source_of(model, x, who=who, on_host=not is_eager)
     if not is_eager:
-        prepare.predictions_spec(model, prepare.batch_specs(source, batch_size)[0], False)
+        prepare.predictions_spec(model, inputs.batch_specs(source, batch_size)[0], False)
     prepare.check_indices(model, source)
     feed = feed_of(
         source,
@@ -196,7 +196,7 @@ def _small(model: Any, x: np.ndarray) -> Any:
     model._check_indices_of(x)
     count = len(x)
     if x.dtype.kind in "iu" and x.dtype.itemsize > 2:
-        x = prepare.batch_narrower(model, f"{model._who()}.predict")((x, None, None))[0]
+        x = inputs.batch_narrower(model, f"{model._who()}.predict")((x, None, None))[0]
     elif x.dtype.itemsize == 8:
         x = x.astype(device_dtype(x.dtype))
     try:
@@ -359,7 +359,7 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     if not model._runs_eagerly() and (stage := model._host_stage(x, who)) is not None:
         x = stage(x)
     model._check_indices_of(x)
-    x, _, _ = prepare.batch_narrower(model, who)((x, None, None))
+    x, _, _ = inputs.batch_narrower(model, who)((x, None, None))
     leaves = tree.flatten(x)
     count = next(len(leaf) for leaf in leaves if leaf is not None)
     prepare.predictions_spec(

@@ -1,48 +1,38 @@
-"""Everything that happens between the call of `fit` and the first step, shared with `evaluate`.
+"""What `fit`, `evaluate` and `predict` do before the first step.
 
-Sources are made, the model is built from the shapes of the first rows, losses and metrics are bound
-to the outputs, the optimizer gets its variables, and all that can be refused is refused here.
+The model is built from the shapes of the first batch, losses and metrics are bound to the outputs,
+the optimizer gets its variables, and all that can be refused is refused here.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
 from nacre.core import errors, scope, tree
-from nacre.core.dtypes import device_dtype
 from nacre.core.errors import (
     ArgumentError,
-    DataError,
-    DTypeError,
     NotCompiledError,
     listed,
     message,
 )
-from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
-from nacre.core.indices import check_width
-from nacre.core.memory import CPU_BUDGET_BYTES
 from nacre.core.program import settings_key
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
-from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
-from nacre.data.rows import is_array_like
-from nacre.data.sources import ArraySource, Batch, narrow_batch, without_arrays
+from nacre.data.sources import ArraySource, Batch, without_arrays
 from nacre.training import checks
 from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
+from nacre.training.inputs import Source, batch_specs
 from nacre.training.model_programs import programs_of
 from nacre.training.step import custom_step
 from nacre.training.weights import check_weights, class_weights_for, with_class_weights
-
-Source = ArraySource | BatchSource
 
 # tf.keras 2 arguments about worker processes: sources bring their own workers.
 _ACCEPTED_SILENTLY = frozenset(("workers", "use_multiprocessing", "max_queue_size"))
@@ -73,269 +63,6 @@ def require_compiled(model: Any, method: str) -> CompiledTraining:
             )
         )
     return model._trainer
-
-
-# ------------------------------------------------------------------ what the user gave
-
-
-@dataclass(frozen=True)
-class Order:
-    """In which order the batches of a source come: see `BatchSource`."""
-
-    shuffle: bool = False
-    seed: int = 0
-    first_pass: int = 0
-
-
-def source_of(
-    model: Any,
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
-    *,
-    who: str,
-    order: Order = Order(),
-    on_host: bool = True,
-) -> Source:
-    """What the user gave as rows or as batches: normalised, checked and ready for the device.
-
-    Strings become numbers by the model's own layers that take strings: at once when the result
-    fits, else batch by batch. Integers of 64 bits become what the model takes them for: for an
-    input of floats floats, with a warning where those cannot hold them; targets and weights that do
-    not fit into 32 bits become floats too. All others become int32, and are refused where they do
-    not fit.
-
-    Args:
-        model: The model they are for.
-        x, y, sample_weight: Arrays, or in x a source of batches that brings all three.
-        who: The method that was called, for messages.
-        order: For sources of batches.
-        on_host: False where the model is called layer by layer, its host layers too.
-
-    Raises:
-        DataError: They cannot be used.
-        DTypeError: There are strings that nothing takes, or a number that does not fit.
-    """
-    checks.require_data(x, who)
-    if is_array_like(x):
-        _warn_of_other_order(x, y, who)
-        return _staged_rows(model, ArraySource(x, y, sample_weight, who), who, on_host)
-    _refuse_no_source(x, y, sample_weight, who)
-    source = BatchSource(
-        x, who, shuffle=order.shuffle, seed=order.seed, first_pass=order.first_pass
-    )
-    first = source.first()
-    _refuse_text_targets(first, who)
-    stage = _stage(model, first, who, on_host)
-    if stage is not None:
-        source.then(stage)
-    source.then(batch_narrower(model, who))
-    return source
-
-
-def source_of_batch(
-    model: Any, x: Any, y: Any = None, sample_weight: Any = None, *, who: str
-) -> ArraySource:
-    """The same for one batch of arrays."""
-    return _staged_rows(model, ArraySource(x, y, sample_weight, who), who, True)
-
-
-def sources_of_fit(
-    model: Any,
-    x: Any,
-    y: Any,
-    sample_weight: Any,
-    *,
-    validation_data: Any,
-    validation_split: float,
-    who: str,
-    order: Order,
-) -> tuple[Source, Source | None]:
-    """(what to train on, what to validate with or None)."""
-    source = source_of(model, x, y, sample_weight, who=who, order=order)
-    if validation_data is None and not validation_split:
-        return source, None
-    if validation_data is None:
-        if not isinstance(source, ArraySource):
-            raise DataError(
-                message(
-                    who,
-                    "validation_split works on arrays",
-                    type(source.data).__name__,
-                    "Pass validation_data instead.",
-                )
-            )
-        source, validation = source.split(validation_split, who)
-        validation.who = f"{who}, validation"
-        return source, validation
-    parts = validation_data, None, None
-    if (
-        isinstance(validation_data, tuple | list)
-        and 2 <= len(validation_data) <= 3
-        and all(is_array_like(v) or v is None for v in validation_data)
-    ):
-        parts = (*validation_data, None)[:3]
-    return source, source_of(model, *parts, who=f"{who}, validation_data")
-
-
-def _warn_of_other_order(x: Any, y: Any, who: str) -> None:
-    if in_other_order(x, y):
-        warn(
-            message(
-                who,
-                "rows of x and y are paired by position, never by index",
-                "the same index in another order",
-                "Shuffle both alike, as y.loc[x.index] does.",
-            )
-        )
-
-
-def _refuse_no_source(x: Any, y: Any, sample_weight: Any, who: str) -> None:
-    """Raise for an x that holds no batches, and for targets beside one that does."""
-    if isinstance(x, str | bytes):
-        raise DataError(
-            message(
-                who,
-                "x must be arrays or a source of batches",
-                f"the string {x[:40]!r}",
-                "Put a text into a batch of one: np.array([text]); read a file first, e.g. with "
-                "pandas.read_csv(path).",
-            )
-        )
-    if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
-        raise DataError(
-            message(
-                who,
-                "x must be arrays, a generator, a PyDataset or another source of batches",
-                f"{type(x).__name__}",
-                f"Pass what it gives, {getattr(x, '__name__', 'source')}(), not the function."
-                if callable(x)
-                else "Convert it to a NumPy array first, with the batch axis first: np.array([x]).",
-            )
-        )
-    if y is not None or sample_weight is not None:
-        raise DataError(
-            message(
-                who,
-                "a source of batches brings its own targets and weights",
-                f"x={type(x).__name__} together with y or sample_weight",
-                "Let the source give (x, y) or (x, y, sample_weight).",
-            )
-        )
-
-
-def _stage(model: Any, sample: Batch, who: str, on_host: bool) -> Callable[[Batch], Batch] | None:
-    """What the model's layers for strings make of a batch; None where there are none."""
-    stage = model._host_stage(sample[0], who) if on_host else None
-    return None if stage is None else lambda batch: (stage(batch[0]), *batch[1:])
-
-
-def _staged_rows(model: Any, source: ArraySource, who: str, on_host: bool) -> ArraySource:
-    sample = source.pack([None if a is None else a[:1] for a in source.leaves])
-    _refuse_text_targets(sample, who)
-    stage = _stage(model, sample, who, on_host)
-    if stage is None:
-        return _with_dtypes(model, source, who)
-    if _fits_when_mapped(stage, source):
-        mapped = stage(source.pack(source.leaves))
-        return _with_dtypes(model, ArraySource(*mapped, who=who), who)
-    narrow = batch_narrower(model, who)
-    source.convert = lambda batch: narrow(stage(batch))
-    return source
-
-
-def _with_dtypes(model: Any, source: ArraySource, who: str) -> ArraySource:
-    """Give the source the dtypes of its rows on the device, and check that they fit."""
-    x = source.pack(source.leaves)[0]
-    count = len(tree.flatten(x))
-    source.dtypes = _input_dtypes(model, x) + [
-        np.dtype("float32")
-        if isinstance(leaf, np.ndarray) and not _is_mapped(leaf) and outside_32_bits(leaf)
-        else None
-        for leaf in source.leaves[count:]
-    ]
-    for leaf, dtype, label in zip(source.leaves, source.dtypes, source.labels, strict=True):
-        if not isinstance(leaf, np.ndarray) or _is_mapped(leaf):
-            continue
-        if dtype is not None and dtype.kind == "f":
-            if label.startswith("x"):
-                warn_of_rounded_integers(leaf, f"{who}, {label}")
-        elif not is_text(leaf):  # now, not after the first epoch
-            check_width(f"{who}, {label}", leaf, dtype or device_dtype(leaf.dtype))
-    return source
-
-
-def batch_narrower(model: Any, who: str) -> Callable[[Batch], Batch]:
-    """A function that gives the arrays of a batch the dtypes of the device; see `source_of`."""
-    return narrow_batch(who, lambda x: _input_dtypes(model, x))
-
-
-def _input_dtypes(model: Any, x: Any) -> list[np.dtype | None]:
-    """The dtype on the device for each leaf of `x`, where it is not the usual one."""
-    dtypes = model._input_dtypes(x)
-    return [
-        np.dtype("float32") if _is_rounded(leaf, dtype) else _integer_dtype(leaf, dtype)
-        for leaf, dtype in zip(tree.flatten(x), dtypes, strict=True)
-    ]
-
-
-def _integer_dtype(leaf: Any, dtype: str | None) -> np.dtype | None:
-    """The dtype of an input of integers, which the numbers of the host must fit into."""
-    if not isinstance(leaf, np.ndarray) or leaf.dtype.kind not in "iuf" or dtype is None:
-        return None
-    if "int" not in dtype:
-        return None
-    wanted = device_dtype(dtype)
-    return None if wanted == device_dtype(leaf.dtype) else wanted
-
-
-def _is_rounded(leaf: Any, dtype: str | None) -> bool:
-    """Whether integers of the host go to an input of floats."""
-    is_wide = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iu" and leaf.dtype.itemsize > 2
-    return is_wide and dtype is not None and "float" in dtype and dtype != "float64"
-
-
-def _is_mapped(leaf: Any) -> bool:
-    """Whether looking at all of an array would read a file."""
-    return isinstance(leaf, np.memmap)
-
-
-def _fits_when_mapped(stage: Callable[[Batch], Batch], source: ArraySource) -> bool:
-    """Whether what strings become can be kept whole, judged by the first rows."""
-    picked = source.pack([None if a is None else a[:64] for a in source.leaves])
-    mapped = ArraySource(*stage(picked))
-    return mapped.row_bytes * source.num_rows <= CPU_BUDGET_BYTES
-
-
-def _refuse_text_targets(batch: Any, who: str) -> None:
-    for label, part in (("targets", batch[1]), ("sample weights", batch[2])):
-        for leaf in tree.flatten(part):
-            if is_text(leaf):
-                raise DTypeError(
-                    message(
-                        f"{who}, {label}",
-                        "they must be numbers",
-                        f"strings such as {np.ravel(leaf)[0]!r}",
-                        "Numbers that are written as strings need y.astype('float32'); names of "
-                        "classes their indices: names, y = np.unique(y, return_inverse=True).",
-                    )
-                )
-
-
-def batch_specs(source: Source, batch_size: int) -> Any:
-    """(x, y, sample_weight) as shapes and dtypes of a batch."""
-    if isinstance(source, ArraySource):
-        return source.batch_specs(min(batch_size, source.num_rows))
-
-    def spec(leaf: Any) -> Any:
-        if leaf is None:
-            return None
-        return jax.ShapeDtypeStruct(leaf.shape, device_dtype(leaf.dtype))
-
-    return tree.map_structure(spec, source.first())
-
-
-# ------------------------------------------------------------------ model and data together
 
 
 def predictions_spec(

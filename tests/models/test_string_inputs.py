@@ -14,7 +14,7 @@ import nacre
 from nacre import layers, saving
 from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltError, ShapeError
 from nacre.layers.preprocessing import host_layer
-from nacre.training import prepare
+from nacre.training import inputs
 
 TEXTS = np.array(["good movie great", "bad film awful", "great great fun", "awful boring bad"] * 8)
 LABELS = np.array([1.0, 0.0, 1.0, 0.0] * 8)
@@ -147,7 +147,7 @@ def test_arrays_too_large_to_map_whole_are_mapped_by_batches(
     whole, pieces = compiled(functional()), compiled(functional())
     pieces.set_weights(whole.get_weights())
     whole.fit(TEXTS, LABELS, batch_size=8, epochs=3, verbose=0, shuffle=False)
-    monkeypatch.setattr(prepare, "CPU_BUDGET_BYTES", 16)
+    monkeypatch.setattr(inputs, "CPU_BUDGET_BYTES", 16)
     pieces.fit(TEXTS, LABELS, batch_size=8, epochs=3, verbose=0, shuffle=False)
     for one, other in zip(whole.get_weights(), pieces.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
