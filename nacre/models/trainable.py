@@ -15,7 +15,8 @@ from nacre.core.traceback import boundary, computing_boundary
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
 from nacre.training import checks, evaluation, loop, prediction
-from nacre.training.compile import CompiledTraining, compile_config, compile_from_config
+from nacre.training.compile import CompiledTraining
+from nacre.training.compile_config import compile_config, compile_from_config
 
 if TYPE_CHECKING:
     from nacre.callbacks.history import History

@@ -13,14 +13,12 @@ from nacre.core.changes import Contents, Versioned
 from nacre.core.errors import (
     ArgumentError,
     LossInputError,
-    SerializationError,
     message,
     nearest,
 )
-from nacre.core.lambdas import is_lambda
 from nacre.core.names import free_name
 from nacre.core.numbers import number
-from nacre.core.registry import deserialize_keras_object, is_builtin, plain_config
+from nacre.core.registry import is_builtin
 from nacre.core.terminal import show
 from nacre.core.variable import Variable
 from nacre.losses.loss import Loss
@@ -527,60 +525,3 @@ def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-# -------------------------------------------------------------------- configs
-
-
-def compile_config(trainer: CompiledTraining) -> dict[str, Any]:
-    """The arguments of `compile`, as plain data in Keras's form."""
-    return {
-        "optimizer": plain_config(trainer.optimizer),
-        "loss": _plain(trainer.given["loss"]),
-        "loss_weights": _plain(trainer.given["loss_weights"]),
-        "metrics": _plain(trainer.given["metrics"]),
-        "weighted_metrics": _plain(trainer.given["weighted_metrics"]),
-        "run_eagerly": trainer.run_eagerly,
-        "steps_per_execution": trainer.steps_per_execution or 1,
-        "jit_compile": trainer.jit_compile if isinstance(trainer.jit_compile, bool) else True,
-    }
-
-
-def _plain(spec: Any) -> Any:
-    if isinstance(spec, dict):
-        return {k: _plain(v) for k, v in spec.items()}
-    if isinstance(spec, list | tuple):
-        return [_plain(v) for v in spec]
-    if isinstance(spec, Variable):  # in a file it is the number that it holds now
-        return float(spec)
-    if is_lambda(spec):
-        # A model whose layers hold no code stays one that opens everywhere.
-        raise SerializationError(
-            message(
-                "compile",
-                "losses and metrics in a file must have names",
-                "a lambda",
-                "Write it as a named function and register it with "
-                "@nacre.saving.register_keras_serializable().",
-            )
-        )
-    return plain_config(spec)
-
-
-def compile_from_config(model: Any, config: dict[str, Any]) -> None:
-    """Compile a model with what `compile_config` gave."""
-    config = dict(config)
-    arguments = deserialize_keras_object(config)
-    if (
-        isinstance(arguments.get("steps_per_execution"), int)
-        and arguments["steps_per_execution"] == 1
-    ):
-        arguments["steps_per_execution"] = None
-    known = (
-        "optimizer loss loss_weights metrics weighted_metrics run_eagerly steps_per_execution "
-        "jit_compile"
-    ).split()
-    model.compile(**{k: arguments[k] for k in known if k in arguments})
-    if getattr(model, "built", False) and hasattr(model.optimizer, "build"):
-        model.optimizer.build(model.trainable_variables)
-        model._trainer.has_trained = True
