@@ -31,7 +31,8 @@ def as_array(value: Any) -> Any:
         if not isinstance(value, jax.Array):
             value = np.asarray(value)
             check_width("a loss or metric", value, device_dtype(value.dtype))
-        return jnp.asarray(value)
+        # A copy, as the caller may write to its array while the loss is computed.
+        return jnp.asarray(value.copy() if isinstance(value, np.ndarray) else value)
     except DTypeError:
         raise
     except (TypeError, ValueError) as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nacre import ops
+import nacre
+from nacre import layers, losses, ops
 
 
 def test_a_tensor_made_of_a_buffer_keeps_its_numbers() -> None:
@@ -23,3 +24,18 @@ def test_what_is_computed_of_a_buffer_is_of_the_numbers_it_had() -> None:
         product = ops.matmul(buffer, buffer)  # still under way when the next line runs
         buffer[:] = 0
         assert float(ops.min(product)) == 1200.0
+
+
+def test_layers_models_and_losses_compute_with_the_numbers_a_buffer_had() -> None:
+    size = 1200
+    model = nacre.Sequential([nacre.Input((size,))])
+    for _ in range(3):
+        model.add(layers.Dense(size, kernel_initializer="identity", use_bias=False))
+    loss = losses.MeanSquaredError()
+    zeros = np.zeros((size, size), "float32")
+    for function in (model, model.layers[0], lambda x: loss(x, zeros)):
+        for _ in range(3):
+            buffer = np.ones((size, size), "float32")
+            result = function(buffer)
+            buffer[:] = 0
+            assert float(ops.min(result)) == 1.0

@@ -52,6 +52,11 @@ class CallSignature:
         return {**dict(zip(self.names, args, strict=False)), **kwargs}
 
 
+def _private(value: Any) -> Any:
+    """A NumPy array that its owner may write to while a computation still reads this one."""
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
 @functools.cache
 def signature_of(function: Any) -> CallSignature:
     """The signature of a `call` function, looked at once."""
@@ -83,11 +88,11 @@ def to_tensor(value: Any, compute_dtype: str | None, who: str = "a layer's argum
         if isinstance(value, np.ndarray):
             value = plain_array(value, who)
         if compute_dtype and is_float_array(value):
-            return jnp.asarray(value, dtype=compute_dtype)
+            return jnp.asarray(_private(value), dtype=compute_dtype)
         dtype = device_dtype(value.dtype)
         if dtype != value.dtype:
             check_width(who, np.asarray(value), dtype)
-        return jnp.asarray(value, dtype=dtype)
+        return jnp.asarray(_private(value), dtype=dtype)
     if isinstance(value, jax.Array) and compute_dtype and is_float_array(value):
         return value.astype(compute_dtype)
     return value

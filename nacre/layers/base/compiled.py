@@ -82,6 +82,7 @@ def call_compiled(
         if isinstance(leaf, jax.Array | np.ndarray):
             if isinstance(leaf, np.ndarray):
                 refuse_wide_integers(leaf, layer._who())
+                leaf = leaf.copy()  # the program may still read it when its owner writes to it
             arrays.append(leaf)
             return _ARRAY
         return leaf
