@@ -21,6 +21,8 @@ from nacre.training.programs import (
 from nacre.training.state import training_state
 from nacre.training.step import custom_step, reports_itself, test_step, train_step
 
+_MANY_CHANGES = 10  # of attributes, from where on it is said that each is compiled
+
 
 def programs_of(model: Any) -> Programs:
     """All compiled programs of a model."""
@@ -77,6 +79,7 @@ class ModelPrograms:
         self.custom = custom_step(model, f"{key[0]}_step") is not None
         self.keeps_logs = self.custom or reports_itself(model)
         self._key = key
+        self.changes = 0  # since the run began, by attributes that were set
 
     def now(self) -> ModelPrograms:
         """These programs; others where an attribute was set since they were asked for.
@@ -87,8 +90,24 @@ class ModelPrograms:
         key = _key(kind, self.model, self.trainer, self.model.metrics, lists_token)
         if key == self._key:
             return self
-        return programs_of(self.model).get(
+        found = programs_of(self.model).get(
             key, lambda: ModelPrograms(key, self.model, self.trainer, self.state)
+        )
+        if found.changes == 0:
+            found.changes = self.changes + 1
+            if found.changes == _MANY_CHANGES:
+                self._warn_of_changes(kind)
+        return found
+
+    def _warn_of_changes(self, kind: str) -> None:
+        warn(
+            message(
+                f"{self.model._who()}.{'fit' if kind == 'train' else 'evaluate'}",
+                "each new value of an attribute is compiled, which takes time",
+                f"{_MANY_CHANGES} changes so far",
+                "Keep what changes in a variable: layer.beta = nacre.Variable(0.0, "
+                "trainable=False), and layer.beta.assign(value) from the callback.",
+            )
         )
 
     def _get(self, key: tuple[Hashable, ...], make: Callable[[], Any]) -> Any:
