@@ -176,8 +176,9 @@ def note_outside(variable: Variable, is_assigned: bool = False) -> None:
 
 def note_asked(variable: Variable, value: Any) -> None:
     """Python asked a variable that no scope holds for its number, as in `if beta > 0`."""
-    if is_tracing_program() and not _local.in_symbolic:
-        _local.program.asked[id(variable)] = variable, value
+    run = _local.program
+    if run is not None and run.is_traced and not _local.in_symbolic:
+        run.asked[id(variable)] = variable, value
 
 
 def note_made(variable: Variable) -> None:

@@ -314,7 +314,7 @@ class Trainable(Layer):
 
         Override it for a loss of your own; it is traced into the compiled step.
         """
-        return self._compiled().compute_loss(self, x, y, y_pred, sample_weight)
+        return self._compiled().compute_loss(self, y, y_pred, sample_weight)
 
     @any_arguments
     def compute_metrics(

@@ -204,7 +204,7 @@ class CompiledTraining:
         weights = _weights_by_output(sample_weight, names, self.who)
         return list(zip(self.outputs, targets, predictions, weights, strict=True))
 
-    def compute_loss(self, model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def compute_loss(self, model: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         """The total of the outputs' losses and of what layers added."""
         if self.outputs is None:
             self.bind(model, y, y_pred)

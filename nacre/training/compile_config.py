@@ -52,7 +52,8 @@ def _plain(spec: Any) -> Any:
 def compile_from_config(model: Any, config: dict[str, Any]) -> None:
     """Compile a model with what `compile_config` gave."""
     arguments = deserialize_keras_object(dict(config))
-    if arguments.get("steps_per_execution") == 1:  # as Keras writes it where nothing was given
+    steps = arguments.get("steps_per_execution")
+    if isinstance(steps, int) and steps == 1:  # as Keras writes it where nothing was given
         arguments["steps_per_execution"] = None
     known = (
         "optimizer loss loss_weights metrics weighted_metrics run_eagerly steps_per_execution "

@@ -102,23 +102,22 @@ def _compute_loss(model: Any, x: Any, y: Any, y_pred: Any, weight: Any, training
 def _update_metrics(
     model: Any, trainer: CompiledTraining, x: Any, y: Any, y_pred: Any, weight: Any, loss: Any
 ) -> dict[str, Any]:
-    still = jax.lax.stop_gradient
     batch_size = next((leaf.shape[0] for leaf in tree.flatten(x) if hasattr(leaf, "shape")), 1)
-    trainer.loss_tracker.update_state(still(loss), sample_weight=batch_size)
+    trainer.loss_tracker.update_state(jax.lax.stop_gradient(loss), sample_weight=batch_size)
     # The predictions keep their masks, which are found by the identity of the tensors.
-    quiet = tree.map_structure(lambda leaf: _still(leaf), y_pred)
-    logs = model.compute_metrics(x, y, quiet, sample_weight=weight)
+    y_pred = tree.map_structure(_without_gradient, y_pred)
+    logs = model.compute_metrics(x, y, y_pred, sample_weight=weight)
     return logs if isinstance(logs, dict) else {}
 
 
-def _still(leaf: Any) -> Any:
+def _without_gradient(leaf: Any) -> Any:
     if not hasattr(leaf, "dtype"):
         return leaf
-    quiet = jax.lax.stop_gradient(leaf)
+    stopped = jax.lax.stop_gradient(leaf)
     mask = scope.get_mask(leaf)
     if mask is not None:
-        scope.set_mask(quiet, mask)
-    return quiet
+        scope.set_mask(stopped, mask)
+    return stopped
 
 
 def _changed(inner: scope.StatelessScope, state: State, values: Values) -> Values:
