@@ -94,6 +94,10 @@ class StatelessScope:
             return value
         return (variable.own_value() if value is None else value) + _counted(count)
 
+    def forget_draws(self) -> None:
+        """Let generators give the same keys again: what ran was a trial."""
+        self._draws.clear()
+
     def assigned(self) -> list[Variable]:
         """The variables that have a value here."""
         return [self._variables[key] for key in self._values]

@@ -105,10 +105,12 @@ def _predictions_spec(
         inputs = tree.pack_sequence_as(x, leaves)
         with (
             scope.running_program(scope.ProgramRun(is_traced=batch is None)),
-            scope.StatelessScope(),
+            scope.StatelessScope() as inner,
             scope.entered_call(scope.CallContext(model, training)),
         ):
-            return model(inputs, training=training)
+            outputs = model(inputs, training=training)
+            inner.forget_draws()
+        return outputs
 
     if batch is None:
         result = jax.eval_shape(forward, tree.flatten(x))

@@ -119,3 +119,13 @@ def test_a_dropout_whose_call_takes_no_training_stands_in_a_graph(noise_shape: A
     model = nacre.Sequential([nacre.Input((3,)), AlwaysDropping(0.5, noise_shape), layers.Dense(1)])
     first, second = (model.predict(X, verbose=0) for _ in range(2))
     assert not np.array_equal(first, second)
+
+
+def test_an_eager_fit_draws_what_a_compiled_one_draws() -> None:
+    losses = []
+    for eager in (False, True):
+        nacre.utils.set_random_seed(2)
+        model = nacre.Sequential([layers.Dropout(0.3), layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=eager)
+        losses.append(model.fit(X, Y, epochs=2, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
