@@ -81,7 +81,7 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     except Exception as symbolic_error:
         if not _may_be_due_to_sizes(symbolic_error):
             raise
-        pair = _example_sizes(str(symbolic_error), axes)
+        pair = _example_sizes(_first_words(symbolic_error), axes)
         try:
             found = _by_example(shapes_for, *pair)
         except Exception as error:
@@ -95,6 +95,13 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         if found is None:
             raise symbolic_error from None
         return found
+
+
+def _first_words(error: BaseException) -> str:
+    """What the error said before anybody put it in other words."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return f"{type(error).__name__}: {error}"
 
 
 def _may_be_due_to_sizes(error: Exception) -> bool:
