@@ -98,10 +98,11 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
 
 def _first_words(error: BaseException) -> str:
-    """What the error said before anybody put it in other words."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return f"{type(error).__name__}: {error}"
+    """What an error says of sizes: nothing, where it began with one that is not known yet."""
+    first = error
+    while (cause := first.__cause__ or first.__context__) is not None:
+        first = cause
+    return str(first if "_DimExpr" in str(first) else error)
 
 
 def _may_be_due_to_sizes(error: Exception) -> bool:

@@ -54,7 +54,7 @@ PLACES: dict[str, Callable[[Path], Any]] = {
     "nacre.layers.base.arguments:_fill_masks": lambda _: layers.Dense(3)(nacre.Input((3,))),
     "nacre.layers.base.weights:current_path": lambda _: layers.Dense(3)(X),
     "nacre.losses.regression:paired": lambda _: model().fit(X, X[:, :2], verbose=0),
-    "nacre.training.prepare:source_of": lambda _: model().evaluate(X, X[:, :2], verbose=0),
+    "nacre.training.inputs:source_of": lambda _: model().evaluate(X, X[:, :2], verbose=0),
     "nacre.saving.archive:pack": lambda folder: model().save(folder / "other.keras"),
     "nacre.saving.archive:_refuse_bombs": lambda f: nacre.models.load_model(f / "m.keras"),
     "nacre.core.registry:_from_config": lambda f: nacre.models.load_model(f / "m.keras"),
