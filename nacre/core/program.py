@@ -13,7 +13,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -74,7 +74,7 @@ class Program:
 
     def __call__(self, values: Values, *arguments: Any) -> Any:
         """Run it. Where it turns out to use more variables, their values are added to `values`."""
-        if self._asked and not all(_holds(v, value) for v, value in self._asked):
+        if self._asked and not _all_hold(self._asked):
             self._asked, self._run = (), self._jitted()  # traced for numbers that have changed
         try:
             return self._run(self._complete(values), *arguments)
@@ -160,7 +160,14 @@ class Program:
     def compiled_for(self, *shapes: Any) -> Callable[..., Any]:
         """The program for values and arguments of these shapes, compiled now."""
         compiled = self.trace(*shapes).lower().compile()
-        return lambda values, *arguments: compiled(self._complete(values), *arguments)
+        asked = self._asked
+
+        def run(values: Values, *arguments: Any) -> Any:
+            if asked and not _all_hold(asked):  # it was compiled for numbers that have changed
+                return self(values, *arguments)
+            return compiled(self._complete(values), *arguments)
+
+        return run
 
 
 class CallProgram(Program):
@@ -212,9 +219,12 @@ def changed_in_scope(state: State, values: Values) -> Updates:
     return found
 
 
-def _holds(variable: Variable, value: Any) -> bool:
-    """Whether a variable still has the number it had."""
-    return variable.is_holding(value) or np.array_equal(variable.borrow(), value, equal_nan=True)
+def _all_hold(asked: tuple[tuple[Variable, Any], ...]) -> bool:
+    """Whether variables still have the numbers they had."""
+    return all(
+        v.is_holding(value) or np.array_equal(v.borrow(), value, equal_nan=True)
+        for v, value in asked
+    )
 
 
 class _Outside(Exception):
@@ -264,6 +274,19 @@ class Programs:
             self._kept.clear()
 
 
+class HasPrograms(Protocol):
+    """A model or layer, which keeps its programs."""
+
+    _programs: Programs | None
+
+
+def programs_of(owner: HasPrograms) -> Programs:
+    """All compiled programs of a model or layer."""
+    if owner._programs is None:
+        owner._programs = Programs()
+    return owner._programs
+
+
 def settings_key() -> tuple[Hashable, ...]:
     """Settings of the process that code reads while it is traced."""
     return (
@@ -275,4 +298,11 @@ def settings_key() -> tuple[Hashable, ...]:
     )
 
 
-__all__ = ["CallProgram", "Program", "Programs", "changed_in_scope", "settings_key"]
+__all__ = [
+    "CallProgram",
+    "Program",
+    "Programs",
+    "changed_in_scope",
+    "programs_of",
+    "settings_key",
+]

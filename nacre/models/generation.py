@@ -19,14 +19,13 @@ from jax import lax
 
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, ShapeError, message
-from nacre.core.program import CallProgram, settings_key
+from nacre.core.program import CallProgram, programs_of, settings_key
 from nacre.core.random import draw_key
 from nacre.core.state import State
 from nacre.layers.transformer import beam_step, sample_tokens
 from nacre.layers.transformer.decoding import DecodingState, decoding
 from nacre.models import generation_graph
 from nacre.models.model import Model
-from nacre.training.model_programs import programs_of
 
 _WHO = "generate"
 

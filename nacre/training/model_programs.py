@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from nacre.core import tree
 from nacre.core.errors import message
-from nacre.core.program import Program, Programs, settings_key
+from nacre.core.program import Program, programs_of, settings_key
 from nacre.core.state import State
 from nacre.core.warning import warn
 from nacre.data.feed import Stretch
@@ -22,13 +22,6 @@ from nacre.training.state import training_state
 from nacre.training.step import custom_step, reports_itself, test_step, train_step
 
 _MANY_CHANGES = 10  # of attributes, from where on it is said that each is compiled
-
-
-def programs_of(model: Any) -> Programs:
-    """All compiled programs of a model."""
-    if model._programs is None:
-        model._programs = Programs()
-    return model._programs
 
 
 def training_programs(model: Any, trainer: CompiledTraining) -> ModelPrograms:
@@ -192,6 +185,5 @@ __all__ = [
     "ModelPrograms",
     "TrainableFlags",
     "evaluation_programs",
-    "programs_of",
     "training_programs",
 ]

@@ -17,7 +17,7 @@ from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, ShapeError, message
-from nacre.core.program import CallProgram, settings_key
+from nacre.core.program import CallProgram, programs_of, settings_key
 from nacre.core.state import State
 from nacre.core.tensors import Count, WholeNumber
 from nacre.data.feed import Feed, RowFeed, Stretch
@@ -27,7 +27,6 @@ from nacre.ops.kernels.placement import own_program
 from nacre.training import inputs, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.gathering import Gathered, own_rows
-from nacre.training.model_programs import programs_of
 from nacre.training.prediction_loop import ChunkedPrediction
 
 IN_FLIGHT = 4  # batches whose results are not fetched yet

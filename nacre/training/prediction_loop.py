@@ -16,13 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import tree
-from nacre.core.program import CallProgram, settings_key
+from nacre.core.program import CallProgram, programs_of, settings_key
 from nacre.core.state import State
 from nacre.data.feed import Stretch
 from nacre.data.row_feeds import StreamedFeed
 from nacre.data.sources import CHUNK_BYTES, ArraySource
 from nacre.ops.kernels.placement import inside_loop
-from nacre.training.model_programs import programs_of
 from nacre.training.programs import batch_leaves
 
 LEAST_BATCHES = 1024  # what they save, about 0.1 ms each, pays for one more program

@@ -20,7 +20,7 @@ from nacre.core.errors import (
     listed,
     message,
 )
-from nacre.core.program import settings_key
+from nacre.core.program import programs_of, settings_key
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.warning import warn
@@ -30,7 +30,6 @@ from nacre.training import checks
 from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.inputs import Source, batch_specs
-from nacre.training.model_programs import programs_of
 from nacre.training.step import custom_step
 from nacre.training.weights import check_weights, class_weights_for, with_class_weights
 

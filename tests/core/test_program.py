@@ -128,3 +128,12 @@ def test_a_number_that_python_asks_a_variable_for_is_asked_anew_when_it_changes(
     beta.assign(-1.0)
     assert [float(program.run(3.0)) for _ in range(2)] == [0.0, 0.0]
     assert calls == [2.0, -1.0]
+
+
+def test_what_was_compiled_ahead_asks_anew_too_when_the_number_changes() -> None:
+    beta = Variable(2.0)
+    program = Program(lambda values, x: x * float(beta), State({}))
+    ahead = program.compiled_for({}, jax.ShapeDtypeStruct((1,), "float32"))
+    assert ahead({}, jnp.ones(1)).tolist() == [2.0]
+    beta.assign(5.0)
+    assert [ahead({}, jnp.ones(1)).tolist(), program({}, jnp.ones(1)).tolist()] == [[5.0], [5.0]]

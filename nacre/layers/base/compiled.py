@@ -15,7 +15,7 @@ import numpy as np
 
 from nacre.core import scope, tree
 from nacre.core.host_arrays import refuse_wide_integers
-from nacre.core.program import CallProgram, Programs, settings_key
+from nacre.core.program import CallProgram, programs_of, settings_key
 from nacre.core.state import State
 from nacre.core.tracing import is_tracing
 from nacre.ops.kernels.placement import own_program
@@ -101,9 +101,7 @@ def call_compiled(
         settings_key(),
         scope.masks_end_at_ops(),
     )
-    if layer._programs is None:
-        layer._programs = Programs()
-    program = layer._programs.get(key, lambda: _program(layer, call, structure, kwargs))
+    program = programs_of(layer).get(key, lambda: _program(layer, call, structure, kwargs))
     outputs, masks, losses = program.run(arrays)
     if context is None:
         layer._clear_losses()
