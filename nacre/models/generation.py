@@ -19,9 +19,10 @@ from jax import lax
 
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, ShapeError, message
-from nacre.core.program import CallProgram, programs_of, settings_key
+from nacre.core.program import CallProgram, programs_of
 from nacre.core.random import draw_key
 from nacre.core.state import State
+from nacre.layers.base.compiled import call_key
 from nacre.layers.transformer import beam_step, sample_tokens
 from nacre.layers.transformer.decoding import DecodingState, decoding
 from nacre.models import generation_graph
@@ -199,8 +200,7 @@ def _run(
         return program.run(tokens, lengths, key, encoder_inputs)
     if not model.built:
         model(tokens if encoder_inputs is None else [encoder_inputs, tokens])
-    inventory = model._inventory()
-    kept_under = (_WHO, settings, inventory.token, inventory.lists().token, settings_key())
+    kept_under = (_WHO, settings, *call_key(model))
     program = programs_of(model).get(
         kept_under,
         lambda: CallProgram(

@@ -17,12 +17,13 @@ from nacre.callbacks.runner import CallbackList
 from nacre.core import tree
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, ShapeError, message
-from nacre.core.program import CallProgram, programs_of, settings_key
+from nacre.core.program import CallProgram, programs_of
 from nacre.core.state import State
 from nacre.core.tensors import Count, WholeNumber
 from nacre.data.feed import Feed, RowFeed, Stretch
 from nacre.data.feeds import feed_of
 from nacre.data.sources import standard_batch, without_arrays
+from nacre.layers.base.compiled import call_key
 from nacre.ops.kernels.placement import own_program
 from nacre.training import inputs, prepare
 from nacre.training.arguments import verbosity, whole_number
@@ -333,11 +334,10 @@ def _program(model: Any, x: Any) -> PredictionProgram:
     Few models change anything while they predict: stateful recurrent layers carry their states from
     batch to batch.
     """
-    inventory = model._inventory()
     structure_key = (
         None if not tree.is_nested(x) else repr(tree.map_structure(lambda leaf: leaf is None, x))
     )
-    key = ("predict", inventory.token, inventory.lists().token, settings_key(), structure_key)
+    key = ("predict", *call_key(model), structure_key)
     return programs_of(model).get(key, lambda: _prediction_program(model, x))
 
 

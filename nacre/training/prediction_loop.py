@@ -16,11 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import tree
-from nacre.core.program import CallProgram, programs_of, settings_key
+from nacre.core.program import CallProgram, programs_of
 from nacre.core.state import State
 from nacre.data.feed import Stretch
 from nacre.data.row_feeds import StreamedFeed
 from nacre.data.sources import CHUNK_BYTES, ArraySource
+from nacre.layers.base.compiled import call_key
 from nacre.ops.kernels.placement import inside_loop
 from nacre.training.programs import batch_leaves
 
@@ -73,11 +74,10 @@ class ChunkedPrediction:
                 yield outputs, stretch.num_steps * self._size, self._batches * self._size
 
     def _program(self, stretch: Stretch) -> CallProgram:
-        inventory = self._model._inventory()
         forms = tuple((leaf.shape, str(leaf.dtype)) for leaf in self._leaves)
         key = (
-            "predict chunk", inventory.token, inventory.lists().token, settings_key(),
-            self._batches, self._size, forms, repr(stretch.structure),
+            "predict chunk", *call_key(self._model), self._batches, self._size, forms,
+            repr(stretch.structure),
         )  # fmt: skip
         return programs_of(self._model).get(key, lambda: self._made(stretch.structure))
 

@@ -7,7 +7,7 @@ the layers added; masks and losses are put where a plain call would have put the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -22,6 +22,12 @@ from nacre.ops.kernels.placement import own_program
 
 if TYPE_CHECKING:
     from nacre.layers.base.layer import Layer
+
+
+def call_key(layer: Layer) -> tuple[Hashable, ...]:
+    """All that a call of this layer depends on now, besides its arguments."""
+    inventory = layer._inventory()
+    return inventory.token, inventory.lists().token, settings_key()
 
 
 # A layer within an eager call is compiled from its third call on: a model is often called once or
@@ -91,14 +97,11 @@ def call_compiled(
     if context is not None and kwargs.get("training") is None and context.training is not None:
         kwargs = {**kwargs, "training": context.training}
     structure = [tree.map_structure(extract, a) for a in args]
-    inventory = layer._inventory()
     key = (
         "call",
         repr(structure),
         tuple(sorted((k, repr(v)) for k, v in kwargs.items())),
-        inventory.token,
-        inventory.lists().token,
-        settings_key(),
+        *call_key(layer),
         scope.masks_end_at_ops(),
     )
     program = programs_of(layer).get(key, lambda: _program(layer, call, structure, kwargs))
@@ -132,4 +135,4 @@ def _program(
     return CallProgram(run, state, name=f"{layer._who()}(x)")
 
 
-__all__ = ["call_compiled", "part_runs_compiled", "runs_compiled", "takes_arrays"]
+__all__ = ["call_compiled", "call_key", "part_runs_compiled", "runs_compiled", "takes_arrays"]
