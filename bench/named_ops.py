@@ -1,6 +1,6 @@
-"""What whole ops cost: a training step with named inner calls against one of bare primitives.
+"""What composite ops cost: a training step with named inner calls against one of bare primitives.
 
-An op that an exporter must see whole runs inside an inner `jax.jit` that carries its name. Here
+An op that an exporter must see as one runs inside an inner `jax.jit` that carries its name. Here
 the same training step is traced, lowered, compiled and run both ways.
 
     python -m bench.named_ops [--rounds 10] [--steps 20] [--only mlp,cnn]
@@ -23,7 +23,7 @@ import jax
 import numpy as np
 
 import nacre
-from nacre.ops._op import opened
+from nacre.ops._op import decomposed
 from nacre.training.programs import finisher
 from nacre.training.state import training_state
 from nacre.training.step import train_step
@@ -120,7 +120,7 @@ def instructions(compiled: Any) -> int:
     return len(re.findall(r"^\s+(?:ROOT )?%?[\w.-]+ = ", compiled.as_text(), re.MULTILINE))
 
 
-WAYS: dict[str, Callable[[], Any]] = {"named": contextlib.nullcontext, "primitives": opened}
+WAYS: dict[str, Callable[[], Any]] = {"named": contextlib.nullcontext, "primitives": decomposed}
 
 
 def measure(name: str, rounds: int, steps: int) -> dict[str, dict[str, float]]:

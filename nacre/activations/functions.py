@@ -13,7 +13,7 @@ from nacre import ops
 from nacre.core.errors import message
 from nacre.core.scope import note_logits
 from nacre.core.warning import warn
-from nacre.ops._define import whole
+from nacre.ops._define import composite
 from nacre.ops.activation import mish as _mish
 
 Tensor: TypeAlias = Any
@@ -59,7 +59,7 @@ def relu(
     return _bent_line(x, negative_slope, max_value, threshold)
 
 
-@whole("x", name="rectifier")
+@composite("x", name="rectifier")
 def _bent_line(
     x: Tensor, negative_slope: float, max_value: float | None, threshold: float
 ) -> jax.Array:

@@ -7,7 +7,7 @@ A file of ops begins with what they have in common and ends with what it shows:
 
     op = Family("nn", masks=masks.elementwise)
 
-    @op(whole=True)
+    @op(composite=True)
     def relu(x: Tensor) -> jax.Array: ...
 
     __all__, __dir__ = op.shown()
@@ -93,7 +93,7 @@ class Family:
         self,
         function: None = None,
         *,
-        whole: bool = ...,
+        composite: bool = ...,
         tensors: tuple[str, ...] | None = ...,
         class_name: str | None = ...,
         name: str | None = ...,
@@ -109,7 +109,7 @@ class Family:
         self,
         function: Any = None,
         *,
-        whole: bool = False,
+        composite: bool = False,
         tensors: tuple[str, ...] | None = None,
         class_name: str | None = None,
         name: str | None = None,
@@ -125,7 +125,7 @@ class Family:
 
         Args:
             function: A pure JAX function of tensors and attributes.
-            whole: Keep the op as one named call in traces.
+            composite: Keep the op as one named call in traces, for exporters to see.
             tensors: Names of the parameters that hold tensors, where the annotations do not tell.
             class_name: The operation class Keras writes into configs, when it is not the op's name
                 in capitals.
@@ -152,7 +152,7 @@ class Family:
             info = Op(
                 fn,
                 name or fn.__name__,
-                whole=whole,
+                composite=composite,
                 tensors=tensors,
                 class_name=class_name,
                 keras=keras or self.keras,
@@ -314,7 +314,7 @@ def config_functions(module: str) -> frozenset[str]:
     return frozenset(name for name, public in shown_in(module) if public.is_op)
 
 
-def whole(
+def composite(
     *tensors: str, name: str | None = None, lowering: tuple[str, ...] = ()
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Keep a function of ops as one named call in traces, without making an op of it.
@@ -330,7 +330,7 @@ def whole(
 
     Example:
         >>> import jax
-        >>> @whole("x")
+        >>> @composite("x")
         ... def halved(x):
         ...     return x / 2
         >>> "nacre.halved" in str(jax.make_jaxpr(halved)(jax.numpy.ones(3)))
@@ -341,7 +341,7 @@ def whole(
         info = Op(
             function,
             name or function.__name__,
-            whole=True,
+            composite=True,
             tensors=tensors or None,
             lowering=lowering,
         )

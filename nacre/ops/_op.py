@@ -1,15 +1,15 @@
 """What is known of an op, and how it runs on arrays.
 
-With `whole=True` the op is kept whole in a trace: it runs inside an inner `jax.jit` whose name
-carries the op, its attributes, and the name and rank of each operand:
+With `composite=True` the op stays one call in a trace: it runs inside an inner `jax.jit` whose
+name carries the op, its attributes, and the name and rank of each operand:
 
     nacre.softmax|{"axis":-1,"operands":{"x":2}}
 
 so that an exporter can see a softmax instead of the exponentials and sums it is made of; `named`
 reads such names back (of a long one only a digest is in the trace: `nacre.lstm|#5f0c…`).
 
-Three things make a call run as its primitives instead: the block of `opened()`; an attribute that
-is no plain data, such as a function that is not nacre's own (it may hold variables, and a name
+Three things make a call run as its primitives instead: the block of `decomposed()`; an attribute
+that is no plain data, such as a function that is not nacre's own (it may hold variables, and a name
 could not rebuild it); an array where an attribute is expected.
 """
 
@@ -51,15 +51,15 @@ LONG_DESCRIPTIONS: dict[str, str] = {}
 
 
 class _State(threading.local):
-    opened = False
+    decomposed = False
 
 
 _state = _State()
 
 
-def opened() -> Override:
-    """Let whole ops run as the primitives they are made of, in this block and thread."""
-    return Override(_state, "opened", True)
+def decomposed() -> Override:
+    """Let composite ops run as the primitives they are made of, in this block and thread."""
+    return Override(_state, "decomposed", True)
 
 
 class Op:
@@ -68,7 +68,7 @@ class Op:
     Args:
         function: A pure JAX function of tensors and attributes.
         name: What traces and messages call it.
-        whole: Whether it is kept as one named call in traces.
+        composite: Whether it is one named call in traces, not the primitives it is made of.
         tensors: The parameters that hold tensors; by default those annotated as `Tensor`, and
             those without annotation and default. The others are attributes.
         class_name: The operation class Keras writes into configs; by default its name in capitals.
@@ -86,7 +86,7 @@ class Op:
         function: Callable[..., Any],
         name: str,
         *,
-        whole: bool = False,
+        composite: bool = False,
         tensors: tuple[str, ...] | None = None,
         class_name: str | None = None,
         keras: str = "numpy",
@@ -97,7 +97,7 @@ class Op:
     ) -> None:
         self.function = function
         self.name = name
-        self.whole = whole
+        self.composite = composite
         self.converts = converts
         self.signature = inspect.signature(function)
         self.tensors = _tensors_among(self.signature, name) if tensors is None else tensors
@@ -142,8 +142,8 @@ class Op:
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function on arrays."""
         try:
-            if self.whole:
-                return self._run_whole(args, kwargs)
+            if self.composite:
+                return self._run_composite(args, kwargs)
             if not self.converts:
                 _refuse_wide(args, kwargs)
             return self.function(*_values(args), **_values(kwargs))
@@ -166,9 +166,9 @@ class Op:
         mask_travel.carry(self, args, kwargs, outputs)
         return outputs
 
-    def _run_whole(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _run_composite(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tensors, attributes = self.split(args, kwargs)
-        if not _state.opened:
+        if not _state.decomposed:
             try:
                 plain = {name: _plain_data(value) for name, value in attributes.items()}
             except TypeError:
@@ -185,7 +185,7 @@ class Op:
         settings = (config.floatx(), uses_plain_xla())  # what functions read while traced
         key = (tuple(attributes.items()), kinds, settings)
         named = tuple(zip(tensors, ranks, strict=True))
-        program = _whole_program(self, named, key)
+        program = _composite_program(self, named, key)
         return program(*(x for x in operands if x is not None))
 
     def described(self, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def _tensors_among(signature: inspect.Signature, name: str) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _whole_program(
+def _composite_program(
     op: Op, operands: tuple[tuple[str, int | None], ...], key: tuple[Any, ...]
 ) -> Callable[..., Any]:
     """The op as one named, compiled function of those operands that are not None."""
@@ -262,7 +262,7 @@ def _plain_data(value: Any) -> Any:
 
 
 def _operand(value: Any) -> Any:
-    """What the program of a whole op takes: an array, a number or None."""
+    """What the program of a composite op takes: an array, a number or None."""
     if isinstance(value, np.ndarray):
         refuse_wide_integers(value, "an op")
     if value is None or isinstance(value, jax.Array | np.ndarray | bool | int | float):

@@ -15,7 +15,7 @@ from nacre.core import config
 from nacre.core.numbers import whole_number
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
-from nacre.ops._define import Family, whole
+from nacre.ops._define import Family, composite
 
 op = Family("nn", masks=masks.elementwise)
 
@@ -32,7 +32,7 @@ def _positive_jvp(primals: Any, tangents: Any) -> Any:
     return _positive(x), lax.select(x > 0, tangent, jnp.zeros_like(tangent))
 
 
-@op(whole=True)
+@op(composite=True)
 def relu(x: Tensor) -> jax.Array:
     """max(x, 0), with gradient 0 at 0.
 
@@ -44,20 +44,20 @@ def relu(x: Tensor) -> jax.Array:
     return _positive(x.astype("int32") if x.dtype == bool else x)
 
 
-@op(whole=True)
+@op(composite=True)
 def relu6(x: Tensor) -> jax.Array:
     """min(max(x, 0), 6)."""
     return jax.nn.relu6(array(x))
 
 
-@op(whole=True)
+@op(composite=True)
 def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> jax.Array:
     """x for x ≥ 0, else negative_slope · x."""
     x = floating(x)
     return jnp.where(x >= 0, x, negative_slope * x)
 
 
-@op(whole=True)
+@op(composite=True)
 def elu(x: Tensor, alpha: float = 1.0) -> jax.Array:
     """x for x > 0, else alpha · (exp(x) - 1)."""
     x = floating(x)
@@ -65,7 +65,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> jax.Array:
     return jnp.where(x > 0, x, negative)
 
 
-@op(whole=True)
+@op(composite=True)
 def selu(x: Tensor) -> jax.Array:
     """Scaled elu whose outputs keep mean 0 and variance 1 through layers.
 
@@ -75,13 +75,13 @@ def selu(x: Tensor) -> jax.Array:
     return jax.nn.selu(floating(x))
 
 
-@op(whole=True)
+@op(composite=True)
 def celu(x: Tensor, alpha: float = 1.0) -> jax.Array:
     """max(x, 0) + min(alpha · (exp(x / alpha) - 1), 0)."""
     return jax.nn.celu(floating(x), alpha)
 
 
-@op(whole=True)
+@op(composite=True)
 def gelu(x: Tensor, approximate: bool = True) -> jax.Array:
     """x · Φ(x), Φ the normal distribution function; `approximate` takes the tanh form.
 
@@ -91,7 +91,7 @@ def gelu(x: Tensor, approximate: bool = True) -> jax.Array:
     return jax.nn.gelu(floating(x), approximate)
 
 
-@op(whole=True, aliases=("swish",))
+@op(composite=True, aliases=("swish",))
 def silu(x: Tensor) -> jax.Array:
     """x · sigmoid(x)."""
     x = floating(x)
@@ -107,35 +107,35 @@ def sigmoid(x: Tensor) -> jax.Array:
     return lax.logistic(floating(x))
 
 
-@op(whole=True)
+@op(composite=True)
 def log_sigmoid(x: Tensor) -> jax.Array:
     """log(sigmoid(x)), without overflow."""
     x = floating(x)
     return -jnp.logaddexp(-x, jnp.zeros((), x.dtype))
 
 
-@op(whole=True)
+@op(composite=True)
 def softplus(x: Tensor) -> jax.Array:
     """log(1 + exp(x)), without overflow."""
     x = floating(x)
     return jnp.logaddexp(x, jnp.zeros((), x.dtype))
 
 
-@op(whole=True)
+@op(composite=True)
 def softsign(x: Tensor) -> jax.Array:
     """x / (1 + |x|)."""
     x = floating(x)
     return x / (jnp.abs(x) + 1)
 
 
-@op(whole=True)
+@op(composite=True)
 def hard_sigmoid(x: Tensor) -> jax.Array:
     """x / 6 + 1/2, limited to 0 and 1."""
     x = floating(x)
     return jax.nn.relu6(x + 3) / 6
 
 
-@op(whole=True, aliases=("hard_swish",))
+@op(composite=True, aliases=("hard_swish",))
 def hard_silu(x: Tensor) -> jax.Array:
     """x · hard_sigmoid(x)."""
     x = floating(x)
@@ -145,13 +145,13 @@ def hard_silu(x: Tensor) -> jax.Array:
 hard_swish = hard_silu
 
 
-@op(whole=True)
+@op(composite=True)
 def hard_tanh(x: Tensor) -> jax.Array:
     """x, limited to -1 and 1."""
     return jax.nn.hard_tanh(array(x))
 
 
-@op(whole=True, is_listed=False)
+@op(composite=True, is_listed=False)
 def mish(x: Tensor) -> jax.Array:
     """x · tanh(softplus(x)).
 
@@ -162,14 +162,14 @@ def mish(x: Tensor) -> jax.Array:
     return x * jnp.tanh(jnp.logaddexp(x, jnp.zeros((), x.dtype)))
 
 
-@op(whole=True)
+@op(composite=True)
 def tanh_shrink(x: Tensor) -> jax.Array:
     """x - tanh(x)."""
     x = floating(x)
     return x - jnp.tanh(x)
 
 
-@op(whole=True)
+@op(composite=True)
 def soft_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
     """x moved towards zero by `threshold`, 0 where it would pass zero."""
     x = floating(x)
@@ -177,49 +177,49 @@ def soft_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
     return jnp.where(jnp.abs(x) > threshold, moved, 0)
 
 
-@op(whole=True)
+@op(composite=True)
 def hard_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
     """x, and 0 where |x| ≤ threshold."""
     x = floating(x)
     return jnp.where(jnp.abs(x) > threshold, x, 0)
 
 
-@op(whole=True)
+@op(composite=True)
 def threshold(x: Tensor, threshold: float, default_value: float) -> jax.Array:
     """x where it is above `threshold`, else `default_value`."""
     x = array(x)
     return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
 
 
-@op(whole=True)
+@op(composite=True)
 def squareplus(x: Tensor, b: float = 4) -> jax.Array:
     """(x + sqrt(x² + b)) / 2: like softplus, without exponentials."""
     x = floating(x)
     return (x + jnp.sqrt(jnp.square(x) + b)) / 2
 
 
-@op(whole=True)
+@op(composite=True)
 def sparse_plus(x: Tensor) -> jax.Array:
     """0 for x ≤ -1, x for x ≥ 1, and (x + 1)² / 4 between."""
     x = floating(x)
     return jnp.where(x <= -1, 0, jnp.where(x >= 1, x, jnp.square(x + 1) / 4))
 
 
-@op(whole=True)
+@op(composite=True)
 def sparse_sigmoid(x: Tensor) -> jax.Array:
     """(x + 1) / 2, limited to 0 and 1: the derivative of `sparse_plus`."""
     x = floating(x)
     return jnp.clip((x + 1) / 2, 0, 1)
 
 
-@op(whole=True, masks=masks.along())
+@op(composite=True, masks=masks.along())
 def glu(x: Tensor, axis: int = -1) -> jax.Array:
     """One half along `axis` times the sigmoid of the other half."""
     value, gate = jnp.split(floating(x), 2, axis=axis)
     return value * lax.logistic(gate)
 
 
-@op(whole=True)
+@op(composite=True)
 def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
     """exp(x) / sum(exp(x)) along `axis`, without overflow.
 
@@ -230,13 +230,13 @@ def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
     return jax.nn.softmax(floating(x), axis=axes_of(axis))
 
 
-@op(whole=True)
+@op(composite=True)
 def log_softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
     """log(softmax(x)) along `axis`, without overflow."""
     return jax.nn.log_softmax(floating(x), axis=axes_of(axis))
 
 
-@op(whole=True)
+@op(composite=True)
 def sparsemax(x: Tensor, axis: int = -1) -> jax.Array:
     """The nearest point of the probability simplex: like softmax, but with true zeros.
 
@@ -267,7 +267,7 @@ def normalize(
     return _normalize(x, axis=axis, order=order, epsilon=small)
 
 
-@whole(name="normalize")
+@composite(name="normalize")
 def _normalize(x: Tensor, axis: int | None, order: int, epsilon: float) -> jax.Array:
     x = floating(x)
     if order == 2:

@@ -10,14 +10,14 @@ from nacre.core.config import is_flash_attention_enabled
 from nacre.core.errors import ShapeError, message
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating
-from nacre.ops._define import Family, whole
+from nacre.ops._define import Family, composite
 from nacre.ops.kernels import attention
 from nacre.ops.kernels.placement import Placement, current_placement
 
 op = Family("nn")
 
 
-@whole(name="dot_product_attention", lowering=("placement",))
+@composite(name="dot_product_attention", lowering=("placement",))
 def _dot_product_attention(
     query: Tensor,
     key: Tensor,

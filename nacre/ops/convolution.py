@@ -19,7 +19,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, to_pair
-from nacre.ops._define import Family, info_of, whole
+from nacre.ops._define import Family, composite, info_of
 from nacre.ops.kernels import convolution as kernels
 from nacre.ops.kernels import pooling
 from nacre.ops.kernels.placement import Placement, current_placement
@@ -68,7 +68,7 @@ def _check_rank(who: str, inputs: jax.Array, kernel: jax.Array) -> int:
     return ndim
 
 
-@whole(name="conv", lowering=("placement",))
+@composite(name="conv", lowering=("placement",))
 def _conv(
     inputs: Tensor,
     kernel: Tensor,
@@ -164,7 +164,7 @@ def conv(
     )
 
 
-@whole(name="depthwise_conv", lowering=("placement",))
+@composite(name="depthwise_conv", lowering=("placement",))
 def _depthwise_conv(
     inputs: Tensor,
     kernel: Tensor,
@@ -230,7 +230,7 @@ def separable_conv(
     return conv(between, pointwise_kernel, 1, "valid", data_format)
 
 
-@whole(name="conv_transpose", lowering=("placement",))
+@composite(name="conv_transpose", lowering=("placement",))
 def _conv_transpose(
     inputs: Tensor,
     kernel: Tensor,
@@ -305,7 +305,7 @@ def _pool_arguments(
     }
 
 
-@whole(name="max_pool", lowering=("placement",))
+@composite(name="max_pool", lowering=("placement",))
 def _max_pool(
     inputs: Tensor,
     pool_size: tuple[int, ...],
@@ -335,7 +335,7 @@ def max_pool(
     return _max_pool(inputs, **arguments)
 
 
-@whole(name="average_pool", lowering=("placement",))
+@composite(name="average_pool", lowering=("placement",))
 def _average_pool(
     inputs: Tensor,
     pool_size: tuple[int, ...],
@@ -380,7 +380,7 @@ def _adaptive(x: jax.Array, sizes: tuple[int, ...], join: Any) -> jax.Array:
     return x
 
 
-@whole(name="adaptive_average_pool")
+@composite(name="adaptive_average_pool")
 def _adaptive_average_pool(
     inputs: Tensor, output_size: tuple[int, ...], data_format: str
 ) -> jax.Array:
@@ -388,7 +388,7 @@ def _adaptive_average_pool(
     return _back(_adaptive(x, output_size, jnp.mean), data_format)
 
 
-@whole(name="adaptive_max_pool")
+@composite(name="adaptive_max_pool")
 def _adaptive_max_pool(inputs: Tensor, output_size: tuple[int, ...], data_format: str) -> jax.Array:
     x = _last(array(inputs), data_format)
     return _back(_adaptive(x, output_size, jnp.max), data_format)
@@ -450,7 +450,7 @@ def _divided(who: str, what: str, size: Any, divisor: int) -> Any:
     return size // divisor
 
 
-@op(whole=True)
+@op(composite=True)
 def space_to_depth(
     x: Tensor, block_size: int, data_format: str | None = "channels_last"
 ) -> jax.Array:
@@ -473,7 +473,7 @@ def space_to_depth(
     return jnp.reshape(x, (batch, height, width, b * b * channels))
 
 
-@op(whole=True)
+@op(composite=True)
 def depth_to_space(
     x: Tensor, block_size: int, data_format: str | None = "channels_last"
 ) -> jax.Array:
@@ -491,7 +491,7 @@ def depth_to_space(
     return jnp.reshape(x, (batch, height * b, width * b, channels))
 
 
-@op(whole=True)
+@op(composite=True)
 def unfold(
     x: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> jax.Array:
@@ -525,7 +525,7 @@ def _tap(x: jax.Array, tap: Any, gap: Any, step: Any, counts: Any) -> jax.Array:
     return lax.slice(x, (0, 0, *starts), (*x.shape[:2], *ends), (1, 1, *step))
 
 
-@op(whole=True)
+@op(composite=True)
 def fold(
     x: Tensor,
     output_size: Any,

@@ -14,7 +14,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import draw_key
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, is_inexact
-from nacre.ops._define import Family, info_of, whole
+from nacre.ops._define import Family, composite, info_of
 from nacre.ops.pixels import channels_last, gaussian_kernel, put_back, separable_filter
 
 op = Family("image", masks=masks.ON_IMAGES)
@@ -44,7 +44,7 @@ def to_dtype(values: jax.Array, dtype: Any) -> jax.Array:
     return jnp.clip(jnp.round(values), info.min, info.max).astype(dtype)
 
 
-@whole(name="resize")
+@composite(name="resize")
 def _resize(
     images: Tensor, size: tuple[int, int], interpolation: str, antialias: bool, data_format: str
 ) -> jax.Array:

@@ -15,7 +15,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import DType, Shape, Tensor, array, operand
-from nacre.ops._define import Family, whole
+from nacre.ops._define import Family, composite
 
 op = Family("numpy")
 
@@ -40,7 +40,7 @@ def _plain_key(key: Any) -> Any:
     return key.value if isinstance(key, Variable) else key
 
 
-@op(whole=True, masks=masks.take)
+@op(composite=True, masks=masks.take)
 def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     """The elements at `indices` along `axis`; negative indices count from the end."""
     x, indices = array(x), _whole_index("take", indices)
@@ -53,7 +53,7 @@ def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     return jnp.take(x, indices, axis=axis)
 
 
-@op(whole=True, masks=masks.along())
+@op(composite=True, masks=masks.along())
 def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
     """The elements at `indices`, which have the shape of `x` but along `axis`."""
     return jnp.take_along_axis(array(x), _whole_index("take_along_axis", indices), axis=axis)
@@ -79,7 +79,7 @@ def _index(indices: Tensor) -> jax.Array:
     return indices if jnp.issubdtype(indices.dtype, jnp.integer) else indices.astype("int32")
 
 
-@op(whole=True, masks=masks.of("indices"), is_listed=False)
+@op(composite=True, masks=masks.of("indices"), is_listed=False)
 def embed(table: Tensor, indices: Tensor) -> jax.Array:
     """The rows of `table` at `indices`; NaN for an index outside it, negative ones included.
 
@@ -137,7 +137,7 @@ def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[jax.Array, jax.Array]
     return values, indices
 
 
-@whole(name="top_k")
+@composite(name="top_k")
 def _top_k(x: Tensor, k: int) -> tuple[jax.Array, jax.Array]:
     values, indices = jax.lax.top_k(array(x), k)
     return values, indices.astype("int32")
@@ -215,7 +215,7 @@ def one_hot(
     return _one_hot(x, num_classes=int(num_classes), axis=axis, dtype=_name(dtype))
 
 
-@whole(name="one_hot")
+@composite(name="one_hot")
 def _one_hot(x: Tensor, num_classes: int, axis: int, dtype: str) -> jax.Array:
     x = _index(x)
     if axis in (-1, x.ndim):
@@ -240,7 +240,7 @@ def multi_hot(
     return _multi_hot(inputs, num_classes=int(num_classes), axis=axis, dtype=_name(dtype))
 
 
-@whole(name="multi_hot")
+@composite(name="multi_hot")
 def _multi_hot(inputs: Tensor, num_classes: int, axis: int, dtype: str) -> jax.Array:
     x = _index(inputs)
     reduced = 1 if x.ndim >= 2 else 0

@@ -1,14 +1,14 @@
-"""Read the names of whole ops in a trace, and open them into primitives.
+"""Read the names of composite ops in a trace, and decompose them into primitives.
 
-For exporters. `trace` makes the jaxpr of an inference function; in it every whole op is one inner
-call whose name carries the op, its attributes and its operands (see `_define`):
+For exporters. `trace` makes the jaxpr of an inference function; in it every composite op is one
+inner call whose name carries the op, its attributes and its operands (see `_op`):
 
     nacre.conv|{"data_format":"channels_last",...,"operands":{"inputs":4,"kernel":4}}
 
-`named_calls` lists such calls, `open_calls` puts the primitives of those a format has no op for in
-their place. A call means what its name says when its operands are as many and of the ranks that
-the name tells. Others come from transforming a call (a gradient has more operands, `jax.vmap` adds
-an axis), keep its name, and count as plain inner functions here. The names hold for traces of
+`named_calls` lists such calls, `decompose_calls` replaces those a format has no op for by their
+primitives. A call means what its name says when its operands have the number and the ranks that the
+name gives. Others come from transforming a call (a gradient has more operands, `jax.vmap` adds an
+axis), keep its name, and count as plain inner functions here. The names hold for traces of
 inference: what autodiff leaves of a call may by chance have operands of the same ranks.
 """
 
@@ -30,7 +30,7 @@ _PREFIX = "nacre."
 
 @dataclass(frozen=True)
 class NamedCall:
-    """One whole op in a trace.
+    """One composite op in a trace.
 
     Attributes:
         op: Name of the op, such as 'softmax'.
@@ -48,7 +48,7 @@ class NamedCall:
 
 
 def trace(function: Callable[..., Any], *arguments: Any) -> ClosedJaxpr:
-    """The jaxpr of an inference function, with whole ops made of primitives any backend has.
+    """The jaxpr of an inference function, with composite ops made of primitives any backend has.
 
     Args:
         function: Takes and returns arrays, or structures of them.
@@ -80,7 +80,7 @@ def parse_name(name: str) -> tuple[str, dict[str, Any], dict[str, int]] | None:
 
 
 def named_call(equation: JaxprEqn) -> NamedCall | None:
-    """The whole op an equation of a jaxpr is, or None."""
+    """The composite op an equation of a jaxpr is, or None."""
     inner = equation.params.get("jaxpr")
     found = parse_name(equation.params.get("name", ""))
     if found is None or not isinstance(inner, ClosedJaxpr):
@@ -94,10 +94,9 @@ def named_call(equation: JaxprEqn) -> NamedCall | None:
 
 
 def named_calls(closed: ClosedJaxpr) -> list[NamedCall]:
-    """All whole ops of a trace in order, those in loops, branches and inner functions too.
+    """All composite ops of a trace in order, those in loops, branches and inner functions too.
 
-    Ops inside a whole op (the gelu of a cell in an LSTM) are its own business and not listed; its
-    `jaxpr` has them.
+    Ops inside a composite op (the gelu of a cell in an LSTM) are not listed; its `jaxpr` has them.
     """
     return list(_calls(closed.jaxpr))
 
@@ -121,33 +120,33 @@ def _inner_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
                 yield item
 
 
-def open_calls(closed: ClosedJaxpr, ops: Collection[str] | None = None) -> ClosedJaxpr:
-    """The same function with whole ops opened into what they are made of.
+def decompose_calls(closed: ClosedJaxpr, ops: Collection[str] | None = None) -> ClosedJaxpr:
+    """The same function with composite ops decomposed into what they are made of.
 
     Args:
         closed: A trace.
-        ops: Names of the ops to open; all by default. Whole ops inside one that stays are opened
-            too, when they are among `ops`.
+        ops: Names of the ops to decompose; all by default. Those inside a composite op that stays
+            are decomposed too.
 
     Example:
         >>> from nacre import ops
         >>> closed = trace(ops.softmax, jax.numpy.ones((2, 3)))
-        >>> named_calls(open_calls(closed))
+        >>> named_calls(decompose_calls(closed))
         []
     """
-    return ClosedJaxpr(_opened(closed.jaxpr, ops), closed.consts)
+    return ClosedJaxpr(_decomposed(closed.jaxpr, ops), closed.consts)
 
 
-def _opened(jaxpr: Jaxpr, ops: Collection[str] | None) -> Jaxpr:
-    opener = _Opener(ops)
+def _decomposed(jaxpr: Jaxpr, ops: Collection[str] | None) -> Jaxpr:
+    decomposer = _Decomposer(ops)
     known = {v: v for v in (*jaxpr.constvars, *jaxpr.invars)}
-    opener.add(jaxpr, known)
+    decomposer.add(jaxpr, known)
     outputs = [_read(known, v) for v in jaxpr.outvars]
-    return jaxpr.replace(eqns=opener.equations, outvars=outputs)
+    return jaxpr.replace(eqns=decomposer.equations, outvars=outputs)
 
 
-class _Opener:
-    """Collects equations; those of opened calls with new variables, as a call may occur twice."""
+class _Decomposer:
+    """Collects equations; a decomposed call gets new variables, as it may occur twice."""
 
     def __init__(self, ops: Collection[str] | None) -> None:
         self.ops = ops
@@ -179,9 +178,9 @@ class _Opener:
 
     def _param(self, value: Any) -> Any:
         if isinstance(value, ClosedJaxpr):
-            return open_calls(value, self.ops)
+            return decompose_calls(value, self.ops)
         if isinstance(value, Jaxpr):
-            return _opened(value, self.ops)
+            return _decomposed(value, self.ops)
         if isinstance(value, list | tuple) and any(isinstance(v, ClosedJaxpr) for v in value):
             return type(value)(self._param(v) for v in value)
         return value

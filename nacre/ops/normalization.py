@@ -11,7 +11,7 @@ from jax import lax
 from nacre.core import config
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
-from nacre.ops._define import Family, whole
+from nacre.ops._define import Family, composite
 
 op = Family("nn", masks=masks.elementwise)
 
@@ -29,7 +29,7 @@ def _along(parameter: Any, x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     return jnp.reshape(parameter, [x.shape[a] if a in axes else 1 for a in range(x.ndim)])
 
 
-@op(whole=True, class_name="BatchNorm")
+@op(composite=True, class_name="BatchNorm")
 def batch_normalization(
     x: Tensor,
     mean: Tensor,
@@ -62,7 +62,7 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(a % ndim for a in axes))
 
 
-@whole(name="layer_normalization")
+@composite(name="layer_normalization")
 def _layer_normalization(
     x: Tensor, gamma: Tensor, beta: Tensor, axis: Axis, epsilon: float
 ) -> jax.Array:
@@ -112,7 +112,7 @@ def layer_normalization(
     return _layer_normalization(x, gamma, beta, axis=axes_of(axis), epsilon=epsilon)
 
 
-@whole(name="rms_normalization")
+@composite(name="rms_normalization")
 def _rms_normalization(x: Tensor, scale: Tensor, axis: Axis, epsilon: float) -> jax.Array:
     x = floating(x)
     axes = _axes(axis, x.ndim)
@@ -137,7 +137,7 @@ def rms_normalization(
     return _rms_normalization(x, scale, axis=axes_of(axis), epsilon=epsilon)
 
 
-@op(whole=True, is_listed=False)
+@op(composite=True, is_listed=False)
 def group_normalization(
     x: Tensor,
     gamma: Tensor = None,

@@ -11,7 +11,7 @@ import jax.scipy.linalg
 from nacre.core.symbolic import any_symbolic
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, together
-from nacre.ops._define import Family, whole
+from nacre.ops._define import Family, composite
 from nacre.ops.kernels.products import dense_product
 from nacre.ops.math import add
 
@@ -27,7 +27,7 @@ def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
     return jnp.matmul(x1, x2)
 
 
-@whole("x", "kernel", "bias")
+@composite("x", "kernel", "bias")
 def dense(x: Tensor, kernel: Tensor, bias: Tensor = None) -> jax.Array:
     """`x` · `kernel` + `bias` over the last axis of `x`, for the layer of that name.
 
@@ -125,7 +125,7 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> jax.Array:
     return _einsum(*operands, subscripts=subscripts, **kwargs)
 
 
-@whole("x", "y", name="einsum")
+@composite("x", "y", name="einsum")
 def _einsum_of_two(x: Tensor, y: Tensor, subscripts: str, **kwargs: Any) -> jax.Array:
     return _summed_products(subscripts, [array(x), array(y)], **kwargs)
 

@@ -155,14 +155,14 @@ def percentile(
     )
 
 
-@op(whole=True, masks=masks.elementwise)
+@op(composite=True, masks=masks.elementwise)
 def cumsum(x: Tensor, axis: int | None = None, dtype: DType = None) -> jax.Array:
     """The running sum along `axis` (of all elements in order for None)."""
     x = array(x)
     return jnp.cumsum(_ints_for_bool(x), axis=axis, dtype=dtype_of(dtype) or _running_dtype(x))
 
 
-@op(whole=True, masks=masks.elementwise)
+@op(composite=True, masks=masks.elementwise)
 def cumprod(x: Tensor, axis: int | None = None, dtype: DType = None) -> jax.Array:
     """The running product along `axis` (of all elements in order for None)."""
     x = array(x)
@@ -177,7 +177,7 @@ def _running_dtype(x: jax.Array) -> jnp.dtype:
     return jnp.dtype("int32") if x.dtype == bool else x.dtype
 
 
-@op(whole=True, keras="math")
+@op(composite=True, keras="math")
 def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """log(sum(exp(x))) along `axis`, without overflow."""
     return jax.nn.logsumexp(floating(x), axis=axes_of(axis), keepdims=keepdims)
@@ -314,13 +314,13 @@ def corrcoef(x: Tensor) -> jax.Array:
     return jnp.corrcoef(floating(x))
 
 
-@op(whole=True, masks=masks.of("x"))
+@op(composite=True, masks=masks.of("x"))
 def digitize(x: Tensor, bins: Tensor) -> jax.Array:
     """The index of the bin each element falls into; `bins` are rising edges."""
     return jnp.digitize(array(x), array(bins)).astype("int32")
 
 
-@op(whole=True, class_name="SearchSorted", masks=masks.IN_ONE_ROW)
+@op(composite=True, class_name="SearchSorted", masks=masks.IN_ONE_ROW)
 def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> jax.Array:
     """Where `values` would be put in so that the sequence stays sorted."""
     return jnp.searchsorted(array(sorted_sequence), array(values), side=side).astype("int32")

@@ -29,7 +29,7 @@ def _mask(mask: Tensor) -> Any:
     return None if mask is None else array(mask).astype(bool)
 
 
-@op(whole=True, lowering=("placement",))
+@op(composite=True, lowering=("placement",))
 def lstm(
     x: Tensor,
     h0: Tensor,
@@ -67,7 +67,7 @@ def lstm(
     )
 
 
-@op(whole=True, lowering=("placement",))
+@op(composite=True, lowering=("placement",))
 def gru(
     x: Tensor,
     h0: Tensor,
@@ -106,7 +106,7 @@ def gru(
     )
 
 
-@op(whole=True, lowering=("placement",))
+@op(composite=True, lowering=("placement",))
 def simple_rnn(
     x: Tensor,
     h0: Tensor,

@@ -12,7 +12,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array
-from nacre.ops._define import Family, whole
+from nacre.ops._define import Family, composite
 
 op = Family("math", masks=masks.IN_SEGMENTS)
 
@@ -47,7 +47,7 @@ def _whole_form(name: str) -> Any:
             x, ids, count, indices_are_sorted
         )
 
-    @whole(name=name)
+    @composite(name=name)
     def segment(data: Tensor, segment_ids: Tensor, num_segments: int, sorted: bool) -> jax.Array:
         flat = jnp.reshape(data, (-1, *data.shape[segment_ids.ndim :]))
         ids = jnp.ravel(segment_ids)

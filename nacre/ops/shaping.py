@@ -226,7 +226,7 @@ def roll(x: Tensor, shift: Any, axis: Axis = None) -> jax.Array:
     return jnp.roll(array(x), shift, axis=axes_of(axis))
 
 
-@op(whole=True, masks=masks.pad)
+@op(composite=True, masks=masks.pad)
 def pad(
     x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Tensor = None
 ) -> jax.Array:
@@ -246,13 +246,13 @@ def pad(
     return jnp.pad(array(x), pad_width, mode=mode, constant_values=operand(constant_values))
 
 
-@op(whole=True, masks=masks.along())
+@op(composite=True, masks=masks.along())
 def sort(x: Tensor, axis: int | None = -1) -> jax.Array:
     """In rising order along `axis`."""
     return jnp.sort(array(x), axis=axis)
 
 
-@op(whole=True, masks=masks.along())
+@op(composite=True, masks=masks.along())
 def argsort(x: Tensor, axis: int | None = -1) -> jax.Array:
     """The indices that would sort along `axis`."""
     return jnp.argsort(array(x), axis=axis).astype("int32")

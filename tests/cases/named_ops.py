@@ -1,10 +1,10 @@
-"""What the trace of a layer must show: its whole ops, with all that rebuilds them."""
+"""What the trace of a layer must show: its composite ops, with all that rebuilds them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Layer case -> (op, its operands, its attributes) of each whole op in its trace.
+# Layer case -> (op, its operands, its attributes) of each composite op in its trace.
 LAYERS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "dense": [("dense", "x kernel bias", {})],
     "einsum_dense_matrix": [("einsum", "x y", {"subscripts": "ab,bc->ac"})],

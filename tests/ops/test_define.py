@@ -33,7 +33,7 @@ def forgotten() -> Iterator[None]:
 def test_an_op_declared_in_one_place_is_found_wherever_ops_are() -> None:
     op = Family("nn", masks=masks.elementwise)
 
-    @op(whole=True, class_name="TwiceOrMore", aliases=("scaled_up",), lowering=("fast",))
+    @op(composite=True, class_name="TwiceOrMore", aliases=("scaled_up",), lowering=("fast",))
     def twice(x: Tensor, factor: float = 2.0, fast: bool = True) -> Any:
         """x · factor."""
         return array(x) * factor

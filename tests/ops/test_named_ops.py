@@ -1,4 +1,4 @@
-"""Whole ops in a trace: their names tell all, they open into primitives, and they cost nothing."""
+"""Composite ops in a trace: their names tell all, they decompose into primitives, and they cost nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from bench.named_ops import MODELS, instructions, training_step
 from nacre.core import config
 from nacre.ops import segment
 from nacre.ops._calls import REGISTRY
-from nacre.ops._define import whole
-from nacre.ops._op import opened
-from nacre.ops.named import NamedCall, named_calls, open_calls, parse_name, trace
+from nacre.ops._define import composite
+from nacre.ops._op import decomposed
+from nacre.ops.named import NamedCall, decompose_calls, named_calls, parse_name, trace
 from tests.cases.layers import LAYER_CASES_BY_ID
 from tests.cases.named_ops import LAYERS
 from tests.layers.reference import ARRAYS, FIRST_CASES, built_layer, reference_weights, run_pure
@@ -138,7 +138,7 @@ def test_every_whole_op_stands_in_a_table() -> None:
     whole_ops = {
         name
         for name, info in REGISTRY.items()
-        if info.whole and info.function.__module__.startswith("nacre.")
+        if info.composite and info.function.__module__.startswith("nacre.")
     }
     # `embed` is `take` without its rule for negative numbers; `fold` is the transpose of `unfold`.
     assert whole_ops - listed <= {"embed", "fold"}
@@ -157,31 +157,31 @@ def test_randomness_of_training_leaves_no_trace_in_inference(name: str) -> None:
 
 
 @pytest.mark.parametrize("case", FIRST_CASES, ids=lambda case: case.id)
-def test_whole_and_opened_give_the_same_numbers(case: Any) -> None:
+def test_composite_and_decomposed_give_the_same_numbers(case: Any) -> None:
     closed, arguments = layer_trace(case.id)
     if not named_calls(closed):
         return
-    open_form = open_calls(closed)
-    assert not named_calls(open_form)
-    assert "nacre." not in str(open_form)
-    both = [jax.jit(jaxpr_as_fun(form))(*arguments) for form in (closed, open_form)]
+    primitive_form = decompose_calls(closed)
+    assert not named_calls(primitive_form)
+    assert "nacre." not in str(primitive_form)
+    both = [jax.jit(jaxpr_as_fun(form))(*arguments) for form in (closed, primitive_form)]
     for a, b in zip(*both, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
 
 
-def test_only_the_ops_asked_for_are_opened() -> None:
+def test_only_the_ops_asked_for_are_decomposed() -> None:
     closed = trace(lambda x: ops.softmax(ops.gelu(ops.gelu(x))), X)
-    names = [call.op for call in named_calls(open_calls(closed, ["gelu"]))]
+    names = [call.op for call in named_calls(decompose_calls(closed, ["gelu"]))]
     assert names == ["softmax"]
     np.testing.assert_array_equal(
-        jaxpr_as_fun(open_calls(closed))(X)[0], ops.softmax(ops.gelu(ops.gelu(X)))
+        jaxpr_as_fun(decompose_calls(closed))(X)[0], ops.softmax(ops.gelu(ops.gelu(X)))
     )
 
 
-def test_calls_in_loops_branches_and_inner_functions_are_found_and_opened() -> None:
+def test_calls_in_loops_branches_and_inner_functions_are_found_and_decomposed() -> None:
     table = jnp.arange(4.0)
 
-    @whole("x", name="shifted")
+    @composite("x", name="shifted")
     def shifted(x: Any) -> Any:
         return x + table  # an array the function closes over
 
@@ -192,8 +192,8 @@ def test_calls_in_loops_branches_and_inner_functions_are_found_and_opened() -> N
 
     closed = trace(function, X)
     assert sorted(c.op for c in named_calls(closed)) == ["gelu", "relu", "shifted", "softmax"]
-    assert not named_calls(open_calls(closed))
-    np.testing.assert_allclose(jaxpr_as_fun(open_calls(closed))(X)[0], function(X), rtol=1e-6)
+    assert not named_calls(decompose_calls(closed))
+    np.testing.assert_allclose(jaxpr_as_fun(decompose_calls(closed))(X)[0], function(X), rtol=1e-6)
 
 
 def test_a_batched_or_differentiated_call_is_not_taken_for_the_op() -> None:
@@ -217,7 +217,7 @@ def test_other_names_are_no_ops() -> None:
     assert named_calls(jax.make_jaxpr(jax.jit(lambda x: x + 1))(X)) == []
 
 
-def test_a_function_that_is_not_ours_opens_the_op_around_it() -> None:
+def test_a_function_that_is_not_ours_decomposes_the_op_around_it() -> None:
     """It may hold variables: a program kept by its name would go on with their old values."""
     slope = nacre.Variable(np.float32(2.0))
     layer = nacre.layers.LSTM(2, activation=lambda x: x * slope.value)
@@ -262,7 +262,7 @@ def test_trace_for_exporters_has_no_kernels_of_one_platform() -> None:
     layer = nacre.layers.LSTM(3)
     x = np.ones((2, 4, 3), "float32")
     layer(x)
-    text = str(open_calls(trace(lambda x: layer(x), x)))
+    text = str(decompose_calls(trace(lambda x: layer(x), x)))
     assert "ffi_call" not in text
 
 
@@ -271,7 +271,7 @@ def test_training_step_is_no_longer_for_whole_ops(name: str) -> None:
     make, values, batch = training_step(name)
     named = make().trace(values, batch)
     assert "nacre." in str(named.jaxpr)
-    with opened():
+    with decomposed():
         primitives = make().trace(values, batch)
     assert "nacre." not in str(primitives.jaxpr)
     sizes = [instructions(form.lower().compile()) for form in (named, primitives)]

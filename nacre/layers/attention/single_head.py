@@ -16,7 +16,7 @@ from nacre.layers.attention.masks import causal_mask, dropped
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
-from nacre.ops._define import whole
+from nacre.ops._define import composite
 
 SCORE_MODES = ("dot", "concat")
 
@@ -238,7 +238,7 @@ class AdditiveAttention(Attention):
         return config
 
 
-@whole("query", "key", "value", "scale", "concat_weight", "value_mask", name="attention")
+@composite("query", "key", "value", "scale", "concat_weight", "value_mask", name="attention")
 def _attention(
     query: Any,
     key: Any,

@@ -18,7 +18,7 @@ from nacre.layers.base.calling import acts_on_steps
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
-from nacre.ops._define import whole
+from nacre.ops._define import composite
 
 
 class _Elementwise(Layer):
@@ -229,7 +229,7 @@ class PReLU(_Elementwise):
         return _prelu(inputs, self.alpha)
 
 
-@whole("inputs", "alpha", name="prelu")
+@composite("inputs", "alpha", name="prelu")
 def _prelu(inputs: Any, alpha: Any) -> Any:
     return ops.subtract(ops.relu(inputs), ops.multiply(alpha, ops.relu(ops.negative(inputs))))
 

@@ -25,7 +25,7 @@ from nacre.layers.normalization.affine import (
 )
 from nacre.layers.normalization.statistics import at_least_float32, moments, standardize
 from nacre.ops._arrays import floating
-from nacre.ops._define import whole
+from nacre.ops._define import composite
 from nacre.ops.normalization import group_normalization
 
 
@@ -116,7 +116,7 @@ class LayerNormalization(AffineNormalization):
             gamma = self._in_order(self.gamma)
             outputs = ops.layer_normalization(x, gamma=gamma, rms_scaling=True, **axes)
         elif not _in_training():
-            # Kept whole for exporters; in training the written-out gradient is faster.
+            # One composite op for exporters; in training the written-out gradient is faster.
             gamma, beta = self._in_order(self.gamma), self._in_order(self.beta)
             outputs = ops.layer_normalization(x, gamma=gamma, beta=beta, **axes)
         else:
@@ -228,7 +228,7 @@ class GroupNormalization(AffineNormalization):
         mask = None if mask is None else fitting_mask(self, mask, shape)
         if mask is not None and len(mask.shape) <= axis:
             return self._over_valid(without_absent(x, mask), mask).astype(self.compute_dtype)
-        if not _in_training():  # kept whole for exporters
+        if not _in_training():  # one composite op for exporters
             outputs = group_normalization(
                 x, self.gamma, self.beta, groups=groups, axis=axis, epsilon=self.epsilon
             )
@@ -352,7 +352,7 @@ class UnitNormalization(Layer):
         )
 
 
-@whole("inputs", name="unit_normalization")
+@composite("inputs", name="unit_normalization")
 def _unit_normalization(inputs: Any, axis: tuple[int, ...]) -> Any:
     wide = at_least_float32(inputs)  # squares of 16 bits overflow or vanish
     square = jnp.sum(jnp.square(wide), tuple(axis), keepdims=True)

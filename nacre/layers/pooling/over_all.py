@@ -17,16 +17,16 @@ from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.core.step_masks import fitting_mask
 from nacre.ops._arrays import floating
-from nacre.ops._define import whole
+from nacre.ops._define import composite
 
 
-@whole("inputs")
+@composite("inputs")
 def global_max_pool(inputs: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """The largest element over `axis`."""
     return ops.max(inputs, axis=axis, keepdims=keepdims)
 
 
-@whole("inputs", "weights")
+@composite("inputs", "weights")
 def global_average_pool(
     inputs: Any, axis: tuple[int, ...], keepdims: bool, weights: Any = None
 ) -> Any:

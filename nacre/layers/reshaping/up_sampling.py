@@ -15,12 +15,12 @@ from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.convolution.sliding import per_axis
-from nacre.ops._define import whole
+from nacre.ops._define import composite
 
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 
-@whole("inputs", name="up_sampling")
+@composite("inputs", name="up_sampling")
 def repeat_elements(inputs: Any, sizes: tuple[int, ...], first_axis: int) -> Any:
     """Repeat each element `sizes[i]` times along axis `first_axis + i`.
 
