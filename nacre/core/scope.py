@@ -350,24 +350,24 @@ class CallContext:
     """What one outermost layer call shares with the calls inside it.
 
     Attributes:
-        training: The `training` flag in force, None when nobody said.
+        training: The `training` flag in force, None when none was given.
         masks: id(tensor) -> (tensor, mask); the tensor is kept so that its id stays its own.
         logits: id(probabilities) -> (probabilities, the logits they were made of).
         path: Names of the layers being called, outermost first.
-        carries: Whether the layer being called lets masks travel through the ops it calls.
-        carried: id(tensor) -> the tensor, for those whose mask came through an op.
-        recorder: Told of every layer and op call by `explain_masks`; None otherwise.
-        absent: (batch,), True for the samples of a step that are absent; None where nobody knows.
+        propagates: Whether ops called by the layer under way propagate masks.
+        propagated: id(tensor) -> the tensor, for those whose mask came from an op.
+        recorder: Records every layer and op call for `explain_masks`; None otherwise.
+        absent: (batch,), True for the samples of a step that are absent; None where unknown.
     """
 
     __slots__ = (
         "absent",
-        "carried",
-        "carries",
         "entry",
         "logits",
         "masks",
         "path",
+        "propagated",
+        "propagates",
         "recorder",
         "training",
     )
@@ -379,8 +379,8 @@ class CallContext:
         self.masks: dict[int, tuple[Any, Any]] = {}
         self.logits: dict[int, tuple[Any, Any]] = {}
         self.path: list[str] = []
-        self.carries = False
-        self.carried: dict[int, Any] = {}
+        self.propagates = False
+        self.propagated: dict[int, Any] = {}
         self.recorder: Any = None
 
 

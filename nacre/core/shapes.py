@@ -1,4 +1,4 @@
-"""Whether shapes fit each other, where some sizes are not known yet: those fit anything."""
+"""Whether shapes match, where some sizes are unknown: those match any."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def differ(size: Any, wanted: Any) -> bool:
     return isinstance(size, int) and isinstance(wanted, int) and size != wanted
 
 
-def leads(shape: Any, wanted: Any) -> bool:
-    """Whether the axes of a shape, such as a mask's, may be the first ones of another, or 1.
+def fits_leading_axes(shape: Any, wanted: Any) -> bool:
+    """Whether a shape, such as a mask's, matches the leading axes of another, or is 1 there.
 
     Example:
-        >>> leads((2, 1), (2, 5, 7)), leads((5,), (2, 5))
+        >>> fits_leading_axes((2, 1), (2, 5, 7)), fits_leading_axes((5,), (2, 5))
         (True, False)
     """
     return len(shape) <= len(wanted) and not any(
@@ -36,7 +36,7 @@ def broadcasts(shape: Any, wanted: Any) -> bool:
         >>> broadcasts((5,), (2, 5)), broadcasts((2, 1), (2, 5, 7))
         (True, False)
     """
-    return leads(tuple(shape)[::-1], tuple(wanted)[::-1])
+    return fits_leading_axes(tuple(shape)[::-1], tuple(wanted)[::-1])
 
 
 def check_broadcasts(who: str, name: str, shape: Any, wanted: Any) -> None:
@@ -51,4 +51,4 @@ def check_broadcasts(who: str, name: str, shape: Any, wanted: Any) -> None:
         )
 
 
-__all__ = ["broadcasts", "check_broadcasts", "differ", "leads"]
+__all__ = ["broadcasts", "check_broadcasts", "differ", "fits_leading_axes"]

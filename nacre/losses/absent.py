@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from nacre.core import tree
 from nacre.core.absence import samples_absent, with_safe_values
 from nacre.core.scope import get_mask, set_mask
-from nacre.core.shapes import leads
+from nacre.core.shapes import fits_leading_axes
 from nacre.losses.checking import as_array
 
 
@@ -51,7 +51,7 @@ def without_absent(
         is_moved = absent.ndim > 1 and leaf.ndim == rank and axis % rank != rank - 1
         found = jnp.moveaxis(leaf, axis, -1) if is_moved else leaf
         for one in (absent, by_sample):
-            if leads(one.shape, found.shape):
+            if fits_leading_axes(one.shape, found.shape):
                 found = with_safe_values(found, one, zeros=zeros)
                 break
         found = jnp.moveaxis(found, -1, axis) if is_moved else found
@@ -112,5 +112,5 @@ def is_told_by_shape(weights: tuple[int, ...], y_pred: tuple[int, ...]) -> bool:
         >>> is_told_by_shape((4, 5), (4, 5, 3)), is_told_by_shape((4, 5), (4, 5, 5))
         (True, False)
     """
-    choices = [c for c in combinations(y_pred, len(weights)) if leads(weights, c)]
-    return len(choices) == 1 and leads(weights, y_pred)
+    choices = [c for c in combinations(y_pred, len(weights)) if fits_leading_axes(weights, c)]
+    return len(choices) == 1 and fits_leading_axes(weights, y_pred)

@@ -219,7 +219,7 @@ class _Recorder:
         masks = _masks_of(tensors, kwargs)
         lost = not masks and self._masked and self._is_lost(tensors, context)
         path = "/".join([*context.path[1:], layer.name])
-        is_closed = is_builtin(type(layer)) and not layer._carries_masks()
+        is_closed = is_builtin(type(layer)) and not layer._propagates_masks()
         self._hidden += is_closed
         try:
             outputs = layer._call_arrays(args, kwargs)
@@ -239,7 +239,7 @@ class _Recorder:
 
     def _is_lost(self, tensors: list[Any], context: Any) -> bool:
         """Whether an input comes neither from the model's inputs nor from a layer or op."""
-        return context.carries and any(id(tensor) not in self._made for tensor in tensors)
+        return context.propagates and any(id(tensor) not in self._made for tensor in tensors)
 
     def op_called(
         self,
@@ -270,7 +270,7 @@ class _Recorder:
 
 
 def _no_steps_left(why: str) -> bool:
-    return any(words in why for words in ("reduced", "removed", "no axis of steps is left"))
+    return any(words in why for words in ("reduced", "removed", "no time axis is left"))
 
 
 def _tensors_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
@@ -298,7 +298,7 @@ def _layer_action(layer: Layer, masks: list[Any], found: list[Any]) -> tuple[Act
         return _moved(masks, found), ""
     if not is_builtin(type(layer)) and layer._passes_masks_itself():
         return "ends", "see the calls within it"
-    if layer._carries_masks():
+    if layer._propagates_masks():
         return "ends", ""
     return "stops", _why_stopped(layer)
 
@@ -311,7 +311,7 @@ def _moved(masks: list[Any], found: list[Any]) -> Action:
 
 def _uses(layer: Layer) -> bool:
     """Whether the layer's numbers depend on the mask."""
-    if layer._carries_masks():
+    if layer._propagates_masks():
         return False
     if isinstance(layer, Lambda):
         return "mask" in layer._extra

@@ -171,7 +171,7 @@ class _Reads:
         if not self._hidden and _uses(layer):
             masks = _masks_of(_tensors_of(args, kwargs), kwargs)
             self.found.append((layer.name, bool(masks)))
-        is_closed = is_builtin(type(layer)) and not layer._carries_masks()
+        is_closed = is_builtin(type(layer)) and not layer._propagates_masks()
         self._hidden += is_closed
         try:
             return layer._call_arrays(args, kwargs)

@@ -370,7 +370,7 @@ class Model(Trainable):
     def _passes_masks_itself(self) -> bool:
         return True
 
-    def _carries_masks(self) -> bool:
+    def _propagates_masks(self) -> bool:
         return True
 
     @any_arguments

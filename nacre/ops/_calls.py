@@ -13,7 +13,7 @@ from nacre.core.names import auto_name
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.shape_inference import infer
 from nacre.core.symbolic import Node, any_symbolic
-from nacre.ops import mask_travel
+from nacre.ops import mask_propagation
 from nacre.ops._op import Op
 
 # All ops, by name.
@@ -48,7 +48,7 @@ class OpCall:
         if outputs is None:
             outputs = self._infer(args, kwargs)
         Node(self, args, kwargs, outputs)
-        mask_travel.carry(self.op, args, {**kwargs, **self.attributes}, outputs)
+        mask_propagation.propagate(self.op, args, {**kwargs, **self.attributes}, outputs)
         return outputs
 
     def _infer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

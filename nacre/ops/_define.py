@@ -74,7 +74,7 @@ class Family:
     Args:
         keras: The file of keras.src.ops that defines the operations: it stands in configs, and
             says in which namespaces they are public. A family of ours may have a name of its own.
-        masks: What a mask follows in these ops (`mask_rules`), or why masks end in them.
+        masks: The rule by which masks propagate (`mask_rules`), or the reason why they do not.
         is_listed: Whether namespaces show them; not those that are for layers.
     """
 
@@ -131,7 +131,7 @@ class Family:
                 in capitals.
             name: The op's name when it is not the function's.
             keras: The file of keras.src.ops, when it is not the family's.
-            masks: The rule a mask follows, or why it ends, when it is not the family's.
+            masks: The rule for masks, or why there is none, when it is not the family's.
             shape_rule: Called with the op's arguments, the symbolic outputs, or None where tracing
                 finds them.
             aliases: Other names of the same function; the file gives them to it.
@@ -265,7 +265,7 @@ def _callable(info: Op) -> Callable[..., Any]:
             positional, named = info.leading(tensors_given)
             return OpCall(info, attributes=attributes).record(positional, named)
         context = call_context()
-        if context is None or not context.carries:
+        if context is None or not context.propagates:
             return info.run(*args, **kwargs)
         return info.call(*args, **kwargs)
 

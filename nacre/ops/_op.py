@@ -35,7 +35,7 @@ from nacre.core.override import Override
 from nacre.core.scope import call_context
 from nacre.core.symbolic import any_symbolic
 from nacre.core.variable import Variable
-from nacre.ops import mask_travel
+from nacre.ops import mask_propagation
 from nacre.ops._arrays import array
 from nacre.ops._explain import EXPLAINED, cause_shown, explained_call
 from nacre.ops.kernels.placement import uses_plain_xla
@@ -73,7 +73,7 @@ class Op:
             those without annotation and default. The others are attributes.
         class_name: The operation class Keras writes into configs; by default its name in capitals.
         keras: The file of keras.src.ops that defines the operation, or a family of ours.
-        masks: The rule a mask follows in it, or why masks end in it.
+        masks: The rule by which masks propagate, or the reason why they do not.
         shape_rule: For a result whose shape depends on values, which tracing cannot answer: called
             with the op's arguments, it gives the symbolic outputs, or None where tracing can.
         lowering: Parameters that choose among lowerings that give the same numbers: part of the
@@ -154,16 +154,16 @@ class Op:
             raise better from cause_shown(error)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function on arrays, and let masks travel where the layer being called does."""
+        """Call the function on arrays, and propagate masks where the layer being called does."""
         context = call_context()
-        if context is None or not context.carries:
+        if context is None or not context.propagates:
             return self.run(*args, **kwargs)
-        context.carries = False  # the ops within are parts of this one
+        context.propagates = False  # the ops within are parts of this one
         try:
             outputs = self.run(*args, **kwargs)
         finally:
-            context.carries = True
-        mask_travel.carry(self, args, kwargs, outputs)
+            context.propagates = True
+        mask_propagation.propagate(self, args, kwargs, outputs)
         return outputs
 
     def _run_composite(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

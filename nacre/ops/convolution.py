@@ -24,7 +24,7 @@ from nacre.ops.kernels import convolution as kernels
 from nacre.ops.kernels import pooling
 from nacre.ops.kernels.placement import Placement, current_placement
 
-op = Family("nn", masks=masks.PLACES_CHANGE)
+op = Family("nn", masks=masks.POSITIONS_CHANGE)
 
 
 def _padding_name(who: str, padding: Any) -> Any:

@@ -174,7 +174,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: DType = None) -> jax.Ar
     return jnp.tri(N, M, k, dtype=_float_dtype(dtype))
 
 
-@op(name="meshgrid", masks=masks.IN_ONE_ROW)
+@op(name="meshgrid", masks=masks.FLATTENS)
 def _meshgrid(*x: Tensor, indexing: str = "xy") -> list[jax.Array]:
     return jnp.meshgrid(*(to_array(item) for item in x), indexing=indexing)
 

@@ -59,7 +59,7 @@ def _resize(
     return to_dtype(resized, x.dtype)
 
 
-@op(masks=masks.PLACES_CHANGE)
+@op(masks=masks.POSITIONS_CHANGE)
 def resize(
     images: Tensor,
     size: Any,

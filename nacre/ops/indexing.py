@@ -116,7 +116,7 @@ def where(condition: Tensor, x1: Tensor = None, x2: Tensor = None) -> Any:
     return jnp.where(condition, operand(x1), operand(x2))
 
 
-@op(masks=masks.IN_ONE_ROW, shape_rule=_place_shapes)
+@op(masks=masks.FLATTENS, shape_rule=_place_shapes)
 def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
     """The indices, per axis, of elements that are not zero (not inside a traced function)."""
     return tuple(i.astype("int32") for i in jnp.nonzero(array(x)))
@@ -143,7 +143,7 @@ def _top_k(x: Tensor, k: int) -> tuple[jax.Array, jax.Array]:
     return values, indices.astype("int32")
 
 
-@op(keras="core", masks=masks.IN_ONE_ROW)
+@op(keras="core", masks=masks.FLATTENS)
 def scatter(indices: Tensor, values: Tensor, shape: Shape) -> jax.Array:
     """Zeros of `shape` with `values` added at `indices` (last axis: one index per axis)."""
     indices, values = array(indices), array(values)
@@ -224,7 +224,7 @@ def _one_hot(x: Tensor, num_classes: int, axis: int, dtype: str) -> jax.Array:
     return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtype)
 
 
-@op(keras="nn", masks=masks.IN_ONE_ROW)
+@op(keras="nn", masks=masks.FLATTENS)
 def multi_hot(
     inputs: Tensor,
     num_classes: int | None = None,

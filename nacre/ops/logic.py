@@ -176,7 +176,7 @@ def isclose(
     return jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan)
 
 
-@op(class_name="AllClose", masks=masks.IN_ONE_ROW)
+@op(class_name="AllClose", masks=masks.FLATTENS)
 def allclose(
     x1: Tensor, x2: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> jax.Array:

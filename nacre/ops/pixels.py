@@ -299,7 +299,7 @@ def crop_images(
     return put_back(x[:, top : height - bottom, left : width - right], layout)
 
 
-@op(masks=masks.PLACES_CHANGE)
+@op(masks=masks.POSITIONS_CHANGE)
 def extract_patches(
     images: Tensor,
     size: Any,
@@ -324,7 +324,7 @@ def extract_patches(
                     ndim)  # fmt: skip
 
 
-@op(masks=masks.PLACES_CHANGE)
+@op(masks=masks.POSITIONS_CHANGE)
 def extract_patches_3d(
     volumes: Tensor,
     size: Any,

@@ -47,7 +47,7 @@ def dot(x1: Tensor, x2: Tensor) -> jax.Array:
     return jnp.dot(array(x1), array(x2))
 
 
-@op(masks=masks.contraction(masks.rows_of_tensordot))
+@op(masks=masks.contraction(masks.uncontracted_axes))
 def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> jax.Array:
     """The sum of products over the axes given for each."""
     return jnp.tensordot(array(x1), array(x2), axes=axes)
@@ -100,7 +100,7 @@ def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.Arr
     return jnp.trace(x, offset, axis1, axis2, dtype=dtype)
 
 
-@op(masks=masks.PLACES_CHANGE)
+@op(masks=masks.POSITIONS_CHANGE)
 def correlate(x1: Tensor, x2: Tensor, mode: str = "valid") -> jax.Array:
     """The cross-correlation of two vectors."""
     x1, x2 = together(x1, x2)

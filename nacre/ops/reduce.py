@@ -279,7 +279,7 @@ def nancumprod(x: Tensor, axis: int | None = None, dtype: DType = None) -> jax.A
     return cumprod(jnp.where(jnp.isnan(x), 1, x) if is_inexact(x) else x, axis, dtype)
 
 
-@op(keras="nn", masks=masks.along("axes", "the axis of the steps is reduced"))
+@op(keras="nn", masks=masks.along("axes", "the time axis is reduced"))
 def moments(
     x: Tensor, axes: Axis, keepdims: bool = False, synchronized: bool = False
 ) -> tuple[jax.Array, jax.Array]:
@@ -320,7 +320,7 @@ def digitize(x: Tensor, bins: Tensor) -> jax.Array:
     return jnp.digitize(array(x), array(bins)).astype("int32")
 
 
-@op(composite=True, class_name="SearchSorted", masks=masks.IN_ONE_ROW)
+@op(composite=True, class_name="SearchSorted", masks=masks.FLATTENS)
 def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> jax.Array:
     """Where `values` would be put in so that the sequence stays sorted."""
     return jnp.searchsorted(array(sorted_sequence), array(values), side=side).astype("int32")
@@ -336,7 +336,7 @@ def _bincount_shape(
     return KerasTensor((*x.shape[:-1], None), dtype)
 
 
-@op(masks=masks.IN_ONE_ROW, shape_rule=_bincount_shape)
+@op(masks=masks.FLATTENS, shape_rule=_bincount_shape)
 def bincount(
     x: Tensor, weights: Tensor = None, minlength: int = 0, sparse: bool = False
 ) -> jax.Array:
@@ -367,7 +367,7 @@ def _bincount_length(x: jax.Array, minlength: int) -> int:
     return largest if largest > minlength else minlength
 
 
-@op(masks=masks.IN_ONE_ROW)
+@op(masks=masks.FLATTENS)
 def histogram(
     x: Tensor, bins: int = 10, range: tuple[float, float] | None = None
 ) -> tuple[jax.Array, jax.Array]:
@@ -382,7 +382,7 @@ def histogram(
     return counts, edges
 
 
-@op(keras="math", masks=masks.IN_ONE_ROW)
+@op(keras="math", masks=masks.FLATTENS)
 def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> jax.Array:
     """True where the target class is among the `k` largest predictions of its row.
 

@@ -65,7 +65,7 @@ def squeeze(x: Tensor, axis: Axis = None) -> jax.Array:
     return jnp.squeeze(array(x), axis=axes_of(axis))
 
 
-@op(masks=masks.IN_ONE_ROW)
+@op(masks=masks.FLATTENS)
 def ravel(x: Tensor) -> jax.Array:
     """All elements on one axis."""
     return jnp.ravel(array(x))
@@ -107,19 +107,19 @@ def stack(x: Sequence[Tensor], axis: int = 0) -> jax.Array:
     return jnp.stack([array(item) for item in x], axis=axis)
 
 
-@op(masks=masks.stacked_on(1))
+@op(masks=masks.concatenated_along(1))
 def hstack(xs: Sequence[Tensor]) -> jax.Array:
     """Joined along the second axis (the first of vectors)."""
     return jnp.hstack([array(x) for x in xs])
 
 
-@op(masks=masks.stacked_on(0))
+@op(masks=masks.concatenated_along(0))
 def vstack(xs: Sequence[Tensor]) -> jax.Array:
     """Joined along the first axis; vectors become rows."""
     return jnp.vstack([array(x) for x in xs])
 
 
-@op(masks=masks.stacked_on(2))
+@op(masks=masks.concatenated_along(2))
 def dstack(xs: Sequence[Tensor]) -> jax.Array:
     """Joined along the third axis."""
     return jnp.dstack([array(x) for x in xs])
@@ -151,37 +151,37 @@ def _sections(indices_or_sections: Any) -> Any:
     return tuple(int(i) for i in indices_or_sections)
 
 
-@op(masks=masks.split_on())
+@op(masks=masks.split_along())
 def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[jax.Array]:
     """Parts along `axis`: so many equal ones, or cut at the indices."""
     return list(jnp.split(array(x), _sections(indices_or_sections), axis=axis))
 
 
-@op(masks=masks.split_on())
+@op(masks=masks.split_along())
 def array_split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[jax.Array]:
     """Parts along `axis`; they need not be equal."""
     return list(jnp.array_split(array(x), _sections(indices_or_sections), axis=axis))
 
 
-@op(masks=masks.split_on(1))
+@op(masks=masks.split_along(1))
 def hsplit(x: Tensor, indices_or_sections: Any) -> list[jax.Array]:
     """Parts along the second axis (the first of vectors)."""
     return list(jnp.hsplit(array(x), _sections(indices_or_sections)))
 
 
-@op(masks=masks.split_on(0))
+@op(masks=masks.split_along(0))
 def vsplit(x: Tensor, indices_or_sections: Any) -> list[jax.Array]:
     """Parts along the first axis."""
     return list(jnp.vsplit(array(x), _sections(indices_or_sections)))
 
 
-@op(masks=masks.split_on(2))
+@op(masks=masks.split_along(2))
 def dsplit(x: Tensor, indices_or_sections: Any) -> list[jax.Array]:
     """Parts along the third axis."""
     return list(jnp.dsplit(array(x), _sections(indices_or_sections)))
 
 
-@op(masks=masks.moving(jnp.repeat, "repeats"))
+@op(masks=masks.moved_by(jnp.repeat, "repeats"))
 def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> jax.Array:
     """Each element repeated in place, `repeats` times."""
     if isinstance(repeats, list | tuple):
@@ -201,26 +201,26 @@ def flip(x: Tensor, axis: Axis = None) -> jax.Array:
     return jnp.flip(array(x), axis=axes_of(axis))
 
 
-@op(masks=masks.flipping(1))
+@op(masks=masks.flipped_along(1))
 def fliplr(x: Tensor) -> jax.Array:
     """The second axis reversed."""
     return jnp.fliplr(array(x))
 
 
-@op(masks=masks.flipping(0))
+@op(masks=masks.flipped_along(0))
 def flipud(x: Tensor) -> jax.Array:
     """The first axis reversed."""
     return jnp.flipud(array(x))
 
 
-@op(masks=masks.PLACES_CHANGE)
+@op(masks=masks.POSITIONS_CHANGE)
 def rot90(array: Tensor, k: int = 1, axes: tuple[int, int] = (0, 1)) -> jax.Array:
     """Turned by `k` quarter turns in the plane of `axes`, from the first to the second."""
     first, second = axes
     return jnp.rot90(jnp.asarray(operand(array)), k=k, axes=(first, second))
 
 
-@op(masks=masks.moving(jnp.roll, "shift"))
+@op(masks=masks.moved_by(jnp.roll, "shift"))
 def roll(x: Tensor, shift: Any, axis: Axis = None) -> jax.Array:
     """Moved along `axis`; what leaves at the end comes in at the start."""
     return jnp.roll(array(x), shift, axis=axes_of(axis))
@@ -290,19 +290,19 @@ def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.
     return jnp.diagonal(array(x), offset, axis1, axis2)
 
 
-@op(masks=masks.PLACES_CHANGE)
+@op(masks=masks.POSITIONS_CHANGE)
 def tril(x: Tensor, k: int = 0) -> jax.Array:
     """Zeros above the k-th diagonal."""
     return jnp.tril(array(x), k=k)
 
 
-@op(masks=masks.PLACES_CHANGE)
+@op(masks=masks.POSITIONS_CHANGE)
 def triu(x: Tensor, k: int = 0) -> jax.Array:
     """Zeros below the k-th diagonal."""
     return jnp.triu(array(x), k=k)
 
 
-@op(masks=masks.IN_ONE_ROW)
+@op(masks=masks.FLATTENS)
 def unravel_index(indices: Tensor, shape: Shape) -> tuple[jax.Array, ...]:
     """The place in each axis of flat indices into an array of `shape`."""
     return tuple(jnp.unravel_index(array(indices), tuple(shape)))
@@ -332,7 +332,7 @@ def _unique_shapes(
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-@op(shape_rule=_unique_shapes, masks=masks.IN_ONE_ROW)
+@op(shape_rule=_unique_shapes, masks=masks.FLATTENS)
 def unique(
     x: Tensor,
     sorted: bool = True,
@@ -370,7 +370,7 @@ def view(x: Tensor, dtype: DType = None) -> jax.Array:
     return array(x).view(dtype_of(dtype))
 
 
-@op(name="size", masks=masks.IN_ONE_ROW)
+@op(name="size", masks=masks.FLATTENS)
 def _size(x: Tensor) -> jax.Array:
     return jnp.asarray(array(x).size, "int32")
 

@@ -14,7 +14,7 @@ from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, together
 from nacre.ops._define import Family
 
-op = Family("math", masks=masks.PLACES_CHANGE)
+op = Family("math", masks=masks.POSITIONS_CHANGE)
 
 Pair = tuple[jax.Array, jax.Array]
 

@@ -57,7 +57,7 @@ def test_ops_that_end_masks_say_why() -> None:
     ids, x = tokens()
     report = nacre.Model(ids, [x[:, 0], ops.swapaxes(x, 1, 2)]).explain_masks()
     assert actions(report) == {"tokens": "makes", "get_item": "ends", "swapaxes": "stops"}
-    assert "one step is taken" in report.rows[1].note
+    assert "a single step is taken" in report.rows[1].note
     assert "leading axes" in report.rows[2].note
 
 

@@ -13,7 +13,7 @@ from jax import lax
 from nacre import ops
 from nacre.core import random
 from nacre.core.errors import ShapeError, message
-from nacre.core.shapes import check_broadcasts, leads
+from nacre.core.shapes import check_broadcasts, fits_leading_axes
 from nacre.layers.base.input_spec import plain_sizes
 
 
@@ -130,7 +130,8 @@ def _over_all_axes(who: str, mask: Any, shape: Any, axes: tuple[int, ...]) -> An
     attended = (shape[0], *(shape[axis] for axis in axes))
     first = shape[: mask.ndim]
     is_first, is_attended = (
-        mask.ndim == len(wanted) and leads(mask.shape, wanted) for wanted in (first, attended)
+        mask.ndim == len(wanted) and fits_leading_axes(mask.shape, wanted)
+        for wanted in (first, attended)
     )
     names_axes = tuple(range(1, mask.ndim)) != tuple(axes)
     if is_first and is_attended and names_axes and mask.ndim < len(shape):

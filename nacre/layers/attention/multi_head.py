@@ -11,7 +11,7 @@ from nacre.core.axes import axis_numbers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import as_whole, whole_number
 from nacre.core.registry import register
-from nacre.core.shapes import leads
+from nacre.core.shapes import fits_leading_axes
 from nacre.layers.attention.masks import dropped, mask_over_axes, masked_softmax
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.base.input_spec import plain_sizes
@@ -228,7 +228,9 @@ class MultiHeadAttention(ProjectedAttention):
     def _check_query_mask(self, mask: Any, steps: Any) -> None:
         """Raise for a mask that does not fit the query, though it changes no number here."""
         attended = (steps[0], *(steps[axis] for axis in self.attention_axes))
-        if mask is None or any(leads(mask.shape, wanted) for wanted in (steps, attended)):
+        if mask is None or any(
+            fits_leading_axes(mask.shape, wanted) for wanted in (steps, attended)
+        ):
             return
         rule = f"query_mask must have the first axes of {plain_sizes(steps)}"
         raise ShapeError(message(self._who(), rule, f"shape {plain_sizes(mask.shape)}"))

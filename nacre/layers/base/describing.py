@@ -11,7 +11,7 @@ from nacre.core.errors import NotThereError, message
 from nacre.core.names import name_scope
 from nacre.core.registry import is_builtin
 from nacre.core.shape_inference import infer
-from nacre.core.shapes import leads
+from nacre.core.shapes import fits_leading_axes
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.layers.base import arguments, calling
@@ -80,7 +80,7 @@ class Describable(Buildable, MaskPassing):
         if overridden or (self.supports_masking and previous is not None):
             mask = self.compute_mask(first, previous)
             for output, one in pairs_of_masks(outputs, mask):
-                if overridden or leads(tuple(one.shape), tuple(output.shape)):
+                if overridden or fits_leading_axes(tuple(one.shape), tuple(output.shape)):
                     output._keras_mask = one
                 else:
                     self._warn_mask_lost()

@@ -275,9 +275,9 @@ class Layer(Describable, LossHolder):
             arguments.refuse_nothing(self, args, kwargs)
         first = next(iter(tensors.values()), None)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None
-        training_before, carries_before = context.training, context.carries
+        training_before, propagates_before = context.training, context.propagates
         context.training = training
-        context.carries = self._carries_masks()
+        context.propagates = self._propagates_masks()
         context.path.append(self.name)
         if not self._built or self._path == self.name:
             self._path = "/".join(context.path)
@@ -298,10 +298,10 @@ class Layer(Describable, LossHolder):
             raise
         finally:
             context.path.pop()
-            context.training, context.carries = training_before, carries_before
-        context.carries = False  # masks are computed by ops too
+            context.training, context.propagates = training_before, propagates_before
+        context.propagates = False  # masks are computed by ops too
         self._send_masks(first, outputs, kwargs)
-        context.carries = carries_before
+        context.propagates = propagates_before
         outputs = self._absent_removed(outputs)
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):

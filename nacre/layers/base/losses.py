@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from nacre.core import scope, tree
 from nacre.core.absence import with_safe_values
 from nacre.core.errors import ArgumentError, message
-from nacre.core.shapes import leads
+from nacre.core.shapes import fits_leading_axes
 from nacre.layers.base import calling
 from nacre.layers.base.holding import PartHolder
 
@@ -52,7 +52,11 @@ class LossHolder(PartHolder):
         batch_size = output.shape[0] if output.ndim else 1
         mask, absent = scope.get_mask(output), scope.absent_samples(output)
         zeros = getattr(self.activity_regularizer, "is_sum", False)
-        if mask is not None and isinstance(output, jax.Array) and leads(mask.shape, output.shape):
+        if (
+            mask is not None
+            and isinstance(output, jax.Array)
+            and fits_leading_axes(mask.shape, output.shape)
+        ):
             output = with_safe_values(output, ~jnp.asarray(mask).astype(bool), zeros=zeros)
         if absent is not None:
             output = with_safe_values(output, absent, zeros=zeros)

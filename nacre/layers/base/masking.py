@@ -13,7 +13,7 @@ from nacre.core.absence import is_unsafe
 from nacre.core.errors import message
 from nacre.core.keywords import any_arguments
 from nacre.core.registry import is_builtin
-from nacre.core.shapes import leads
+from nacre.core.shapes import fits_leading_axes
 from nacre.core.warning import warn
 from nacre.layers.base import calling
 from nacre.layers.base.holding import PartHolder
@@ -38,14 +38,14 @@ class MaskPassing(PartHolder):
                 self._warn_mask_lost()
             return
         if overridden and not is_builtin(type(self).compute_mask):
-            _forget_carried(outputs)  # what the layer says goes before what its ops did
+            _drop_propagated(outputs)  # what the layer says goes before what its ops did
         if previous is None and not overridden:
             return
         mask = self.compute_mask(inputs, previous)
         if mask is None:
             return
         for output, one in pairs_of_masks(outputs, mask):
-            if not overridden and not leads(tuple(one.shape), tuple(output.shape)):
+            if not overridden and not fits_leading_axes(tuple(one.shape), tuple(output.shape)):
                 self._warn_mask_lost()
             elif calling.is_tensor(output) and scope.get_mask(output) is None:
                 scope.set_mask(output, one)
@@ -77,7 +77,7 @@ class MaskPassing(PartHolder):
         passes = self.supports_masking or type(self).compute_mask is not MaskPassing.compute_mask
         return None if does_itself or not passes else masks
 
-    def _carries_masks(self) -> bool:
+    def _propagates_masks(self) -> bool:
         """Whether ops called in `call` send masks on: in layers of the user's made of layers.
 
         Built-in layers, and those derived from them, know their masks without.
@@ -132,7 +132,7 @@ def without_absent(x: Any, mask: Any) -> Any:
     if mask is None or not isinstance(x, jax.Array) or not calling.is_float_array(x):
         return x
     mask = jnp.asarray(mask).astype(bool)
-    if not leads(mask.shape, x.shape):
+    if not fits_leading_axes(mask.shape, x.shape):
         return x
     wide = jnp.expand_dims(mask, tuple(range(mask.ndim, x.ndim)))
     return jnp.where(wide | ~is_unsafe(x), x, jnp.zeros((), x.dtype))
@@ -164,11 +164,11 @@ def _is_own_design(cls: type) -> bool:
     return not any(is_builtin(one) for one in cls.__mro__ if one not in base.__mro__)
 
 
-def _forget_carried(outputs: Any) -> None:
+def _drop_propagated(outputs: Any) -> None:
     """Take masks that came through ops off some outputs."""
     context = scope.call_context()
-    if context is None or not context.carried:
+    if context is None or not context.propagated:
         return
     for output in tree.flatten(outputs):
-        if context.carried.pop(id(output), None) is output and calling.is_tensor(output):
+        if context.propagated.pop(id(output), None) is output and calling.is_tensor(output):
             scope.set_mask(output, None)

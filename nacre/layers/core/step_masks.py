@@ -6,7 +6,7 @@ from typing import Any
 
 from nacre import ops
 from nacre.core.errors import ShapeError, message
-from nacre.core.shapes import leads
+from nacre.core.shapes import fits_leading_axes
 from nacre.layers.base.input_spec import plain_sizes
 from nacre.layers.base.layer import Layer
 
@@ -18,7 +18,7 @@ def fitting_mask(layer: Layer, mask: Any, shape: Any) -> Any:
         ShapeError: They are not.
     """
     mask = mask if hasattr(mask, "shape") else ops.convert_to_tensor(mask)
-    if not leads(mask.shape, shape):
+    if not fits_leading_axes(mask.shape, shape):
         came, wanted = plain_sizes(mask.shape), plain_sizes(shape)
         raise ShapeError(
             message(

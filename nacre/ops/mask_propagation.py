@@ -1,7 +1,7 @@
-"""Masks on their way through ops: the one place where rules are applied.
+"""Propagation of masks through ops: the one place where the rules are applied.
 
-Ops call `carry` when they are recorded for symbolic tensors, and when they run within a call of a
-model or of a layer made of layers. A mask that nobody reads is left out of the compiled program.
+Ops call `propagate` when they are recorded for symbolic tensors, and when they run within a call of
+a model or of a layer made of layers. XLA removes masks that nothing uses.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from nacre.core import scope
 from nacre.core.shape_inference import infer
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
-from nacre.ops.mask_rules import MaskedCall, MaskEnds, MaskFunction, leads
+from nacre.ops.mask_rules import MaskDropped, MaskedCall, MaskFunction, covers_leading_axes
 
 if TYPE_CHECKING:
     from nacre.ops._op import Op
 
 
-# The reason that stands in reports where a model keeps Keras's flow of masks.
-END_OF_KERAS = "masks end at ops in this model, as in Keras, which wrote its file"
+# The reason given where a model keeps Keras's rule for masks.
+AS_IN_KERAS = "masks end at ops in this model, as in Keras, which wrote its file"
 
 
-def carry(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
-    """Send the masks of an op's arguments on to its results, by the op's rule.
+def propagate(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+    """Give the results of an op the masks that its rule makes of those of its arguments.
 
-    Costs a look at each argument when none has a mask.
+    Without masks this only looks at each argument.
     """
     context = scope.call_context()
     recorder = None if context is None else context.recorder
@@ -41,24 +41,24 @@ def carry(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -
         if recorder is not None:
             given = [scope.get_mask(leaf) for leaf in _leaves((*args, *kwargs.values()))]
             masks = [mask for mask in given if mask is not None]
-            recorder.op_called(op, args, kwargs, outputs, masks, END_OF_KERAS)
+            recorder.op_called(op, args, kwargs, outputs, masks, AS_IN_KERAS)
         return
     tensors, masks, call = _described(op, args, kwargs, outputs)
     why = None
     try:
         if isinstance(op.masks, str):
-            raise MaskEnds(op.masks)
+            raise MaskDropped(op.masks)
         functions = op.masks(call)
         results = _leaves(outputs)
         functions = functions if isinstance(functions, list) else [functions] * len(results)
         for result, function in zip(results, functions, strict=True):
             mask = _computed(function, tensors, masks)
-            if leads(tuple(mask.shape), tuple(result.shape)):
+            if covers_leading_axes(tuple(mask.shape), tuple(result.shape)):
                 _attach(context, result, mask)
             else:
                 why = "the result has other leading axes"
-    except MaskEnds as end:
-        why = str(end)
+    except MaskDropped as reason:
+        why = str(reason)
     if recorder is not None:
         recorder.op_called(op, args, kwargs, outputs, [m for m in masks if m is not None], why)
 
@@ -106,7 +106,7 @@ def _leaves(value: Any) -> list[Any]:
 
 def _computed(function: MaskFunction, tensors: list[Any], masks: list[Any]) -> Any:
     if any(isinstance(mask, KerasTensor) for mask in masks):
-        # Not recorded: the graph finds its masks anew when it runs.
+        # Not recorded: the graph computes its masks anew when it runs.
         return infer(lambda *both: function(list(both[0]), list(both[1])), tensors, masks)
     return function(tensors, masks)
 
@@ -114,7 +114,7 @@ def _computed(function: MaskFunction, tensors: list[Any], masks: list[Any]) -> A
 def _attach(context: Any, result: Any, mask: Any) -> None:
     scope.set_mask(result, mask)
     if context is not None:
-        context.carried[id(result)] = result
+        context.propagated[id(result)] = result
 
 
-__all__ = ["END_OF_KERAS", "carry"]
+__all__ = ["AS_IN_KERAS", "propagate"]
