@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nacre.core import scope
+from nacre.core.errors import ReservedNameError, message
 
 _version = [0]
 _MISSING = object()
@@ -86,7 +87,12 @@ class Versioned:
             before = vars(self).get(name, _MISSING)
             if before is not value:
                 self._note(name, before, value)
-        object.__setattr__(self, name, value)
+        try:
+            object.__setattr__(self, name, value)
+        except AttributeError:  # a property: a user's own has Python's words
+            if name in _fixed(type(self)):
+                raise reserved(self, name, value) from None
+            raise
 
     def __delattr__(self, name: str) -> None:
         if name not in bookkeeping(type(self)):
@@ -114,6 +120,36 @@ class Versioned:
         except AttributeError:
             self._set_in_trace: set[str] = set()
             return self._set_in_trace
+
+
+def reserved(owner: object, name: str, value: object) -> ReservedNameError:
+    """The error for an attribute set under a name that the classes of nacre need themselves."""
+    cls = type(owner)
+    kept = f"a {type(value).__name__}"
+    if isinstance(value, list | tuple | Mapping) and holds_parts(value):
+        kept += " of layers, metrics or variables"
+    return ReservedNameError(
+        message(
+            f"{cls.__name__} '{getattr(owner, 'name', '')}'",
+            f"`{name}` is an attribute that its base class needs for itself; what is kept there "
+            "would be neither trained nor saved",
+            kept,
+            f"Use another name, such as self.my_{name.lstrip('_')}.",
+        )
+    )
+
+
+@functools.cache
+def _fixed(cls: type) -> frozenset[str]:
+    """Names of properties without a setter of nacre's classes; it only words an error."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        found |= dict.fromkeys(vars(base), base)
+    return frozenset(
+        name
+        for name, base in found.items()
+        if isinstance(vars(base)[name], property) and base.__module__.startswith("nacre.")
+    )
 
 
 def reachable(roots: Iterable[Versioned]) -> list[Versioned]:
@@ -347,6 +383,7 @@ __all__ = [
     "holds_parts",
     "note_change",
     "reachable",
+    "reserved",
     "same",
     "tracing",
     "version",

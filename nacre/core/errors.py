@@ -107,6 +107,10 @@ class NotThereError(NacreError, AttributeError):
     """An attribute has no value here, or not yet."""
 
 
+class ReservedNameError(NacreError, AttributeError):
+    """An attribute is set under a name that nacre keeps something of its own under."""
+
+
 class TracedValueError(NacreError, TypeError):
     """Code that is compiled asks a tensor for its value, which is only known when it runs."""
 

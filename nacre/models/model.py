@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
 
 import jax
 
-from nacre.core import scope, tree
+from nacre.core import changes, scope, tree
+from nacre.core.computed import Computed
 from nacre.core.errors import (
     ArgumentError,
     NotBuiltError,
@@ -51,6 +52,10 @@ if TYPE_CHECKING:
     from nacre.layers.base.call_types import LayerList, SomeLayer
 
 _NOT_GIVEN = object()
+# What a model with a graph computes from it, and a subclassed model may set as it likes.
+_OF_THE_GRAPH = frozenset(
+    ("inputs", "outputs", "input_shape", "output_shape", "input_names", "output_names")
+)
 
 
 @register("Model", module="keras", class_name="Model")
@@ -75,6 +80,7 @@ class Model(Trainable):
     _functional_class: type[Model]
     _takes_strings = True
     _casts_inputs = False  # the layers within do, each for itself
+    _is_of_graph = False  # whether every model of the class has a graph, or gets one
 
     __slots__ = (
         "_graph",
@@ -95,6 +101,11 @@ class Model(Trainable):
         self._nested_outputs: Any = None
         self._string_inputs: Any = None  # 'string' or None for each input a call was given
         self._told_of_masks = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OF_THE_GRAPH and (self._is_of_graph or self._graph is not None):
+            raise changes.reserved(self, name, value)
+        super().__setattr__(name, value)
 
     def _structure(self) -> tuple[Any, ...]:
         return (*super()._structure(), self._graph, self._masks_end_at_ops)
@@ -206,14 +217,14 @@ class Model(Trainable):
             )
         )
 
-    @property
+    @Computed
     def inputs(self) -> Any:
-        """The symbolic inputs, flat; None for a subclassed model."""
+        """The symbolic inputs, flat; None for a subclassed model, which may keep its own here."""
         return None if self._graph is None else self._graph.inputs
 
-    @property
+    @Computed
     def outputs(self) -> Any:
-        """The symbolic outputs, flat; None for a subclassed model."""
+        """The symbolic outputs, flat; None for a subclassed model, which may keep its own here."""
         return None if self._graph is None else self._graph.outputs
 
     @property
@@ -226,12 +237,12 @@ class Model(Trainable):
         """The symbolic output in the structure it was given in."""
         return self._nested_outputs if self._graph is not None else super().output
 
-    @property
+    @Computed
     def input_names(self) -> list[str]:
         """Names of the inputs."""
         return input_names(self) if self._graph is not None else []
 
-    @property
+    @Computed
     def output_names(self) -> list[str]:
         """Names of the outputs."""
         return output_names(self) if self._graph is not None else []

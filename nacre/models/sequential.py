@@ -53,6 +53,8 @@ class Sequential(Model):
         3985
     """
 
+    _is_of_graph = True
+
     def __init__(
         self,
         layers: Iterable[Layer | KerasTensor] | None = None,

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from nacre.core import tree
+from nacre.core import changes, tree
 from nacre.core.errors import BusyError, SerializationError, message, refuse_unknown
 from nacre.core.keywords import OldDataKeywords, any_arguments
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.traceback import boundary, computing_boundary
 from nacre.core.warning import warn
+from nacre.layers.base.inventory import parts_in
 from nacre.layers.base.layer import Layer
 from nacre.training import checks, evaluation, loop, prediction
 from nacre.training.compile import CompiledTraining
@@ -103,6 +104,11 @@ class Trainable(Layer):
             loss_weights, metrics = None, loss_weights
         unknown = {k: v for k, v in kwargs.items() if k not in OldCompileKeywords.__annotations__}
         refuse_unknown(f"{self._who()}.compile", unknown, Trainable.compile)
+        ours = [optimizer, loss] + ([self._trainer.given["loss"]] if self._trainer else [])
+        for name in ("optimizer", "loss"):
+            kept = vars(self).get(name)
+            if not any(kept is one for one in ours) and next(parts_in(kept), None) is not None:
+                raise changes.reserved(self, name, kept)  # a layer of the user's would be dropped
         self._trainer = CompiledTraining(
             self,
             optimizer=optimizer,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import jax
 
 from nacre.core import scope, tree
+from nacre.core.computed import Computed
 from nacre.core.errors import NotThereError, message
 from nacre.core.names import name_scope
 from nacre.core.registry import is_builtin
@@ -148,14 +149,14 @@ class Describable(Buildable, MaskPassing):
         """The symbolic output of the first call."""
         return self._node_view("outputs")
 
-    @property
+    @Computed
     def input_shape(self) -> Any:
-        """The shape of the symbolic input (tf.keras 2 spelling)."""
+        """The shape of the symbolic input (tf.keras 2 spelling); a layer may keep its own here."""
         return calling.shapes_of(self.input)
 
-    @property
+    @Computed
     def output_shape(self) -> Any:
-        """The shape of the symbolic output (tf.keras 2 spelling)."""
+        """The shape of the symbolic output (tf.keras 2 spelling); a layer may keep its own here."""
         return calling.shapes_of(self.output)
 
     def _node_view(self, side: str) -> Any:

@@ -9,16 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from nacre.core import changes
-from nacre.core.errors import NotBuiltError, message
+from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.random import SeedGenerator
 from nacre.core.symbolic import Node
 from nacre.core.variable import Variable, note_trainable_change
-from nacre.layers.base.inventory import Inventory, inventory_of, is_layer, parts_of
+from nacre.layers.base.inventory import Inventory, inventory_of, is_layer, parts_in, parts_of
 from nacre.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from nacre.layers.base.adapting import Adapter
     from nacre.layers.base.layer import Layer
+
+
+# Slots for what a layer holds; none of them is looked through for parts.
+_OF_PARTS = frozenset(("_adapter", "_graph_layers", "_init_arguments", "_own_variables"))
+# Properties that can be set, and would make a flag of a layer.
+_SETTABLE = frozenset(("built", "dtype_policy", "run_eagerly", "trainable"))
 
 
 class PartHolder(changes.Versioned):
@@ -95,6 +101,13 @@ class PartHolder(changes.Versioned):
                     f"an assignment to self.{name}",
                     "Begin __init__ with super().__init__(**kwargs).",
                 )
+            )
+        is_ours = name in changes.bookkeeping(type(self)) or name in _SETTABLE
+        if is_ours and name not in _OF_PARTS and next(parts_in(value), None) is not None:
+            raise changes.reserved(self, name, value)
+        if name == "name" and not isinstance(value, str):
+            raise ArgumentError(
+                message(type(self).__name__, "name must be a string", f"{value!r:.60}")
             )
         if name.endswith(("_regularizer", "_constraint")):
             self._follow(name, vars(self).get(name), value)

@@ -32,13 +32,14 @@ def parts_of(owner: Any) -> Iterator[Any]:
     """Every direct part of `owner` (variables, layers, metrics, seed generators), each once."""
     seen: set[int] = {id(owner)}
     for value in list(vars(owner).values()):
-        for part in _parts_in(value):
+        for part in parts_in(value):
             if id(part) not in seen:
                 seen.add(id(part))
                 yield part
 
 
-def _parts_in(value: Any) -> Iterator[Any]:
+def parts_in(value: Any) -> Iterator[Any]:
+    """The variables, layers, metrics and seed generators that a value is, or holds."""
     if isinstance(value, Variable):
         if not value.is_view:  # it reads like a variable; those behind it are the layer's own
             yield value
@@ -46,10 +47,10 @@ def _parts_in(value: Any) -> Iterator[Any]:
         yield value
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _parts_in(item)
+            yield from parts_in(item)
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _parts_in(item)
+            yield from parts_in(item)
 
 
 class Lists:

@@ -17,7 +17,6 @@ import jax
 from nacre import regularizers
 from nacre.core import scope, tree
 from nacre.core.errors import (
-    ArgumentError,
     NotBuiltError,
     message,
     printable,
@@ -109,10 +108,6 @@ class Layer(Describable, LossHolder):
     ) -> None:
         self._is_ready = True
         self.name = name if name is not None else auto_name(type(self).__name__)
-        if not isinstance(self.name, str):
-            raise ArgumentError(
-                message(type(self).__name__, "name must be a string", repr(self.name))
-            )
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = dtype
         self.autocast = autocast
