@@ -1,8 +1,8 @@
 """Samples and steps that are absent: of weight 0, or left out by a mask.
 
-Whatever stands there, NaN too, must reach no result and no gradient, and 0 times NaN is NaN. So it
-is replaced before anything is computed, by what stands at a place that counts: that is a value any
-formula which works at all can take. A constant would not do, as the logarithm of 0 shows.
+Their values, NaN too, must reach no result and no gradient, and 0 times NaN is NaN. So they are
+replaced before anything is computed, by the value at a valid position, which is one the formula can
+take. A constant would not do, as the logarithm of 0 shows.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ def is_unsafe(x: Any) -> Any:
 
 
 def with_safe_values(x: Any, absent: Any, places: Any = None, *, zeros: bool = False) -> Any:
-    """`x` with what stands at the first place that counts wherever nothing counts.
+    """`x` with the value at the first valid position in place of those at absent ones.
 
-    No gradient goes to or comes from the places that were replaced.
+    Positions that were replaced have no gradient.
 
     Args:
         x: An array.
-        absent: True where nothing counts; of the shape of the first axes of `x`.
-        places: Those of them to replace; all by default.
-        zeros: Put zeros there instead, for sums over all places; zeros also stand everywhere where
-            no place counts.
+        absent: True at absent positions; of the shape of the first axes of `x`.
+        places: The absent positions to replace; all by default.
+        zeros: Replace by zeros instead, for sums over all positions; so they also are where no
+            position is valid.
 
     Example:
         >>> x, absent = jnp.array([[jnp.nan], [2.0]]), jnp.array([True, False])

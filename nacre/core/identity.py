@@ -1,4 +1,4 @@
-"""Which layers of a config are one object: a number that travels in configs, at every depth.
+"""Which layers of a config are one object: a number in configs, at every depth.
 
 A layer that stands in a nested model and outside it is written twice, as each graph lists its own
 layers. Both carry the number `shared_object_id`, and a reader makes the object once. Layers that

@@ -437,7 +437,7 @@ def forcing_masks(ends: bool) -> Override:
 
 
 def get_mask(tensor: Any) -> Any:
-    """The mask that travels with a tensor, or None."""
+    """The mask attached to a tensor, or None."""
     mask = getattr(tensor, "_keras_mask", None)
     if mask is not None:
         return mask
@@ -450,7 +450,7 @@ def get_mask(tensor: Any) -> Any:
 
 
 def set_mask(tensor: Any, mask: Any) -> None:
-    """Let a mask travel with a tensor.
+    """Attach a mask to a tensor.
 
     Arrays and symbolic tensors carry it as an attribute; tracers cannot, their masks live in the
     call context.

@@ -34,7 +34,7 @@ def without_absent(
 
     Args:
         y_true: Targets: an array, or arrays in a structure.
-        y_pred: Predictions, likewise. A mask that travels with them stays with them.
+        y_pred: Predictions, likewise. If they have a mask, the result has it too.
         sample_weight: Weights of samples, or of samples and steps; None when there are none.
         mask: The mask of the predictions, or None.
         axis: The axis that the formula goes over; the weights belong to the others.

@@ -72,7 +72,7 @@ class Loss(Versioned):
 
         Args:
             y_true: Targets.
-            y_pred: Predictions. A mask that travels with them leaves steps out.
+            y_pred: Predictions. If they have a mask, it leaves steps out.
             sample_weight: One weight per sample, or per sample and step. Where it is 0, or the mask
                 False, nothing counts: whatever targets and predictions hold there, NaN too, reaches
                 neither the loss nor its gradient. (Keras: NaN times 0 is NaN.) The sum is divided

@@ -200,7 +200,7 @@ class MeanMetricWrapper(Mean):
 
         Args:
             y_true: Targets.
-            y_pred: Predictions. A mask that travels with them leaves steps out.
+            y_pred: Predictions. If they have a mask, it leaves steps out.
             sample_weight: One weight per sample, or per sample and step.
         """
         self._take(y_true, y_pred, sample_weight, self._fn_kwargs)

@@ -156,7 +156,7 @@ class RootMeanSquaredError(Mean):
 
         Args:
             y_true: Targets.
-            y_pred: Predictions. A mask that travels with them leaves steps out.
+            y_pred: Predictions. If they have a mask, it leaves steps out.
             sample_weight: One weight per sample, or per sample and step.
         """
         mask = get_mask(y_pred)

@@ -47,10 +47,10 @@ def clone_model(
         (8, False)
     """
 
-    return _Copies(clone_function, call_function, recursive).of_model(model, input_tensors)
+    return _Cloner(clone_function, call_function, recursive).clone(model, input_tensors)
 
 
-class _Copies:
+class _Cloner:
     """The copies made so far: a layer that stands in several models is copied once.
 
     Layers are numbered as in a file. A nested model is copied through its config, which holds the
@@ -70,20 +70,20 @@ class _Copies:
         self._objects = identity.Objects()
         self._made: dict[int, Any] = {}
 
-    def of_model(self, model: Model, input_tensors: Any) -> Model:
+    def clone(self, model: Model, input_tensors: Any) -> Model:
         """A copy of a whole model."""
         with identity.writing(self._numbers), identity.reading(self._objects):
-            clone = self._of_model(model, input_tensors)
+            clone = self._clone_model(model, input_tensors)
         clone._masks_end_at_ops = model._masks_end_at_ops
         return clone
 
-    def _of_model(self, model: Model, input_tensors: Any) -> Model:
+    def _clone_model(self, model: Model, input_tensors: Any) -> Model:
         if isinstance(model, Sequential) and input_tensors is None:
             self._prepare(model._layers)
-            return Sequential([self._of(layer) for layer in model._layers], name=model.name)
+            return Sequential([self._clone(layer) for layer in model._layers], name=model.name)
         if model._graph is not None:
             self._prepare(model._graph.operations)
-            return self._of_graph(model, input_tensors)
+            return self._clone_graph(model, input_tensors)
         if self.clone_function is not None or input_tensors is not None:
             raise ArgumentError(
                 message(
@@ -98,60 +98,62 @@ class _Copies:
         """Copy the plain layers first, so that models among them find their copies."""
         for operation in operations:
             if not isinstance(operation, Model):
-                self._of(operation)
+                self._clone(operation)
 
-    def _of(self, operation: Any) -> Any:
+    def _clone(self, operation: Any) -> Any:
         if id(operation) not in self._made:
-            self._made[id(operation)] = self._new(operation)
+            self._made[id(operation)] = self._make_clone(operation)
         return self._made[id(operation)]
 
-    def _new(self, operation: Any) -> Any:
+    def _make_clone(self, operation: Any) -> Any:
         if isinstance(operation, OpCall):
             return OpCall(operation.op, operation.name, operation.attributes)
         number = self._numbers.of(operation)
         known = self._objects.find(number, operation.name)
         if known is not None:
             return known
-        copy = self._of_layer(operation)
+        copy = self._clone_layer(operation)
         self._objects.add(number, operation.name, copy)
         return copy
 
-    def _of_layer(self, layer: Layer) -> Layer:
+    def _clone_layer(self, layer: Layer) -> Layer:
         if self.recursive and isinstance(layer, Model) and layer._graph is not None:
-            return self.of_model(layer, None)
+            return self.clone(layer, None)
         if isinstance(layer, InputLayer) or self.clone_function is None:
             return _from_own_config(layer)
         copy = self.clone_function(layer)
         if copy is not layer and isinstance(copy, Layer):
-            _take_adapted(copy, layer)
+            _copy_adapted(copy, layer)
         return copy
 
-    def _of_graph(self, model: Model, input_tensors: Any) -> Model:
+    def _clone_graph(self, model: Model, input_tensors: Any) -> Model:
         graph = model._graph
         assert graph is not None
         given = tree.flatten(input_tensors) if input_tensors is not None else None
         known: dict[int, Any] = {}
         for index, (tensor, entry) in enumerate(zip(graph.inputs, graph.entries, strict=True)):
             known[id(tensor)] = (
-                given[index] if given is not None else self._of(entry)._inbound_nodes[0].outputs[0]
+                given[index]
+                if given is not None
+                else self._clone(entry)._inbound_nodes[0].outputs[0]
             )
 
-        def fill(leaf: Any) -> Any:
+        def cloned(leaf: Any) -> Any:
             return known[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
 
         with scope.masks_ending_at_ops(model._masks_end_at_ops):
             for node in graph.nodes:
-                operation = self._of(node.operation)
-                args = tuple(tree.map_structure(fill, a) for a in node.args)
-                kwargs = {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()}
+                operation = self._clone(node.operation)
+                args = tuple(tree.map_structure(cloned, a) for a in node.args)
+                kwargs = {k: tree.map_structure(cloned, v) for k, v in node.kwargs.items()}
                 if self.call_function is not None and isinstance(operation, Layer):
                     results = self.call_function(operation, *args, **kwargs)
                 else:
                     results = operation(*args, **kwargs)
                 for old, new in zip(node.outputs, tree.flatten(results), strict=True):
                     known.setdefault(id(old), new)
-        inputs = tree.map_structure(fill, model._nested_inputs)
-        outputs = tree.map_structure(fill, model._nested_outputs)
+        inputs = tree.map_structure(cloned, model._nested_inputs)
+        outputs = tree.map_structure(cloned, model._nested_outputs)
         clone = Functional(inputs, outputs, name=model.name)
         if graph.losses:
             clone.add_loss([known[id(loss)] for loss in graph.losses])
@@ -160,11 +162,11 @@ class _Copies:
 
 def _from_own_config(layer: Layer) -> Any:
     twin: Any = type(layer).from_config(layer.get_config())
-    _take_adapted(twin, layer)
+    _copy_adapted(twin, layer)
     return twin
 
 
-def _take_adapted(copy: Layer, layer: Layer) -> None:
+def _copy_adapted(copy: Layer, layer: Layer) -> None:
     """Give a copy what `adapt` found; graphs cannot be made without vocabularies."""
     for one, other in zip(copy._flatten_layers(), layer._flatten_layers(), strict=False):
         if hasattr(one, "take_adapted") and type(one) is type(other):

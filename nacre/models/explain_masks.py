@@ -1,7 +1,7 @@
 """`explain_masks()`: where masks are made, used, passed on and lost in a model, as a table.
 
 The model is traced once with symbolic sizes; every layer call, and every op call that a mask
-reaches, tells a recorder what came in and what went out. Nothing is computed or compiled.
+reaches, is recorded with its masks. Nothing is computed or compiled.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MIXES = (
     "layer(x, mask=mask)"
 )
 _STOPS = {
-    "Flatten": "it puts all steps into one row; GlobalAveragePooling1D or a recurrent layer that "
+    "Flatten": "it flattens the time axis; GlobalAveragePooling1D or a recurrent layer that "
     "returns its last step leave padded steps out",
     "GlobalMaxPooling1D": "it takes padded steps into the maximum; GlobalAveragePooling1D leaves "
     "them out",
@@ -89,7 +89,7 @@ class MaskRow:
 
 @dataclass(frozen=True)
 class MaskReport:
-    """The way of the masks through a model; its text is a table.
+    """How masks propagate through a model; its text is a table.
 
     Attributes:
         model: The model's name.
@@ -120,11 +120,11 @@ class MaskReport:
         lines += [_row(line, widths, set(), "│") for line in cells]
         lines.append(_rule("└─┴┘", widths))
         lines += [f" [{i}] {row.path}: {row.note}." for i, row in enumerate(noted, 1)]
-        return encodable("\n".join([*lines, self._about_outputs()]), stdout_encoding())
+        return encodable("\n".join([*lines, self._outputs_line()]), stdout_encoding())
 
     __repr__ = __str__
 
-    def _about_outputs(self) -> str:
+    def _outputs_line(self) -> str:
         shapes = ", ".join(map(str, self.outputs))
         if all(shape is None for shape in self.outputs):
             return " No mask reaches the output: every step counts in the loss."
@@ -132,7 +132,7 @@ class MaskReport:
 
 
 def explain_masks(model: Model, inputs: Any = None) -> MaskReport:
-    """Follow the masks through a model.
+    """Trace the masks through a model.
 
     Args:
         model: The model.
@@ -161,7 +161,9 @@ def explain_masks(model: Model, inputs: Any = None) -> MaskReport:
     if len(recorders) > 1 and len(recorders[-2].rows) == len(rows):
         # Traced for two sets of sizes: those that differ are not known.
         rows = [_merged(a, b) for a, b in zip(recorders[-2].rows, rows, strict=True)]  # type: ignore[arg-type]
-        outputs = tuple(_common(a, b) for a, b in zip(masks_out[-2], masks_out[-1], strict=True))
+        outputs = tuple(
+            _common_shape(a, b) for a, b in zip(masks_out[-2], masks_out[-1], strict=True)
+        )
     else:
         outputs = masks_out[-1]
     return MaskReport(model.name, tuple(rows), outputs)
@@ -193,13 +195,13 @@ def _symbolic_inputs(model: Model, inputs: Any) -> Any:
 
 
 class _Recorder:
-    """Hears of every layer and op call of one run; see `CallContext.recorder`."""
+    """Records every layer and op call of one run; see `CallContext.recorder`."""
 
     def __init__(self, inputs: Any) -> None:
         self.rows: list[MaskRow | None] = []
-        self._made: dict[int, Any] = {}  # tensors that inputs, layers and ops gave
+        self._made: dict[int, Any] = {}  # tensors that are inputs, or came from layers and ops
         self._hidden = 0
-        self._masked = False  # whether any mask was there so far
+        self._masked = False  # whether there was a mask so far
         self._remember(inputs)
 
     def _remember(self, outputs: Any) -> None:
@@ -259,7 +261,7 @@ class _Recorder:
         found = [mask for mask in found if mask is not None]
         action: Action = "stops"
         if found:
-            action = _moved(masks, found)
+            action = _action_on_masks(masks, found)
         elif why is not None and _no_steps_left(why):
             action = "ends"
         note = "" if why is None else why + (_OP_FIX if action == "stops" else "")
@@ -279,7 +281,7 @@ def _tensors_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
 
 
 def _masks_of(tensors: list[Any], kwargs: dict[str, Any]) -> list[Any]:
-    """The masks a call gets: those that travel with its tensors, and those given by hand."""
+    """The masks a call gets: those its tensors carry, and those given by hand."""
     named = [kwargs.get(k) for k in kwargs if k == "mask" or k.endswith("_mask")]
     given = [leaf for leaf in tree.flatten(named) if hasattr(leaf, "shape")]
     masks = [mask for mask in map(scope.get_mask, tensors) if mask is not None]
@@ -295,7 +297,7 @@ def _layer_action(layer: Layer, masks: list[Any], found: list[Any]) -> tuple[Act
     if _uses(layer):
         return ("uses, passes", "") if found else ("uses", "")
     if found:
-        return _moved(masks, found), ""
+        return _action_on_masks(masks, found), ""
     if not is_builtin(type(layer)) and layer._passes_masks_itself():
         return "ends", "see the calls within it"
     if layer._propagates_masks():
@@ -303,7 +305,7 @@ def _layer_action(layer: Layer, masks: list[Any], found: list[Any]) -> tuple[Act
     return "stops", _why_stopped(layer)
 
 
-def _moved(masks: list[Any], found: list[Any]) -> Action:
+def _action_on_masks(masks: list[Any], found: list[Any]) -> Action:
     if any(one is other for one in found for other in masks):
         return "passes"
     return "combines" if len(masks) > 1 else "changes"
@@ -342,7 +344,7 @@ def _shapes(tensors: list[Any]) -> tuple[Shape, ...]:
     return tuple(_shape(tensor) for tensor in tensors)
 
 
-def _common(a: Shape | None, b: Shape | None) -> Shape | None:
+def _common_shape(a: Shape | None, b: Shape | None) -> Shape | None:
     if a is None or b is None or len(a) != len(b):
         return b
     return tuple(m if m == n else None for m, n in zip(a, b, strict=True))
@@ -350,7 +352,7 @@ def _common(a: Shape | None, b: Shape | None) -> Shape | None:
 
 def _merged(a: MaskRow, b: MaskRow) -> MaskRow:
     def both(one: tuple[Shape, ...], other: tuple[Shape, ...]) -> Any:
-        return tuple(_common(x, y) for x, y in zip(one, other, strict=True))
+        return tuple(_common_shape(x, y) for x, y in zip(one, other, strict=True))
 
     return replace(b, mask_in=both(a.mask_in, b.mask_in), mask_out=both(a.mask_out, b.mask_out))
 

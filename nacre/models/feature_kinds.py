@@ -115,7 +115,7 @@ class TFDConcat(Layer):
         return jnp.concatenate(xs, axis=self.axis)
 
 
-def made_feature(
+def make_feature(
     kind: str, dtype: str, layer: type[Layer], output_mode: str, name: str | None, **arguments: Any
 ) -> Feature:
     """A feature of a built-in kind, prepared by a layer of a class with these arguments."""
@@ -154,5 +154,5 @@ def is_ready(layer: Any) -> bool:
 
 __all__ = [
     "Cross", "Feature", "TFDConcat", "TFDIdentity", "as_column", "is_adaptable",
-    "is_ready", "made_feature",
+    "is_ready", "make_feature",
 ]  # fmt: skip

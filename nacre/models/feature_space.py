@@ -37,7 +37,7 @@ from nacre.models.feature_kinds import (
     as_column,
     is_adaptable,
     is_ready,
-    made_feature,
+    make_feature,
 )
 
 _KINDS = (
@@ -96,21 +96,21 @@ class FeatureSpace(HostLayer):
     @classmethod
     def float(cls, name: str | None = None) -> Feature:
         """Numbers as they are."""
-        return made_feature("float", "float32", TFDIdentity, "float", name)
+        return make_feature("float", "float32", TFDIdentity, "float", name)
 
     @classmethod
     def float_rescaled(
         cls, scale: Any = 1.0, offset: Any = 0.0, name: str | None = None
     ) -> Feature:
         """Numbers times `scale` plus `offset`."""
-        return made_feature(
+        return make_feature(
             "float_rescaled", "float32", Rescaling, "float", name, scale=scale, offset=offset
         )
 
     @classmethod
     def float_normalized(cls, name: str | None = None) -> Feature:
         """Numbers shifted and scaled to mean 0 and variance 1."""
-        return made_feature("float_normalized", "float32", Normalization, "float", name, axis=-1)
+        return make_feature("float_normalized", "float32", Normalization, "float", name, axis=-1)
 
     @classmethod
     def float_discretized(
@@ -121,7 +121,7 @@ class FeatureSpace(HostLayer):
         name: str | None = None,
     ) -> Feature:
         """Numbers put into bins."""
-        return made_feature(
+        return make_feature(
             "float_discretized", "float32", Discretization, output_mode, name,
             num_bins=num_bins, bin_boundaries=bin_boundaries,
         )  # fmt: skip
@@ -135,7 +135,7 @@ class FeatureSpace(HostLayer):
         name: str | None = None,
     ) -> Feature:
         """Integers as categories, by a vocabulary."""
-        return made_feature(
+        return make_feature(
             "integer_categorical", "int32", IntegerLookup, output_mode, name,
             max_tokens=max_tokens, num_oov_indices=num_oov_indices,
         )  # fmt: skip
@@ -149,7 +149,7 @@ class FeatureSpace(HostLayer):
         name: str | None = None,
     ) -> Feature:
         """Strings as categories, by a vocabulary."""
-        return made_feature(
+        return make_feature(
             "string_categorical", "string", StringLookup, output_mode, name,
             max_tokens=max_tokens, num_oov_indices=num_oov_indices,
         )  # fmt: skip
@@ -159,7 +159,7 @@ class FeatureSpace(HostLayer):
         cls, num_bins: int, output_mode: str = "one_hot", name: str | None = None
     ) -> Feature:
         """Strings as categories, by their fingerprints."""
-        return made_feature(
+        return make_feature(
             "string_hashed", "string", Hashing, output_mode, name, num_bins=num_bins
         )
 
@@ -168,7 +168,7 @@ class FeatureSpace(HostLayer):
         cls, num_bins: int, output_mode: str = "one_hot", name: str | None = None
     ) -> Feature:
         """Integers as categories, by their fingerprints."""
-        return made_feature(
+        return make_feature(
             "integer_hashed", "int32", Hashing, output_mode, name, num_bins=num_bins
         )
 

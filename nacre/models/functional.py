@@ -72,16 +72,16 @@ def _graph_config(model: Model) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": _places(graph, model._nested_inputs),
-        "output_layers": _places(graph, model._nested_outputs, is_output=True),
+        "input_layers": _tensor_addresses(graph, model._nested_inputs),
+        "output_layers": _tensor_addresses(graph, model._nested_outputs, is_output=True),
     }
     if graph.losses:
-        config["added_losses"] = [_place(graph, t) for t in graph.losses]
+        config["added_losses"] = [_tensor_address(graph, t) for t in graph.losses]
     config[MASKS_END_AT_OPS] = model._masks_end_at_ops
     return config
 
 
-def _place(graph: Graph, tensor: KerasTensor, is_output: bool = False) -> list[Any]:
+def _tensor_address(graph: Graph, tensor: KerasTensor, is_output: bool = False) -> list[Any]:
     history = graph.history_of(tensor)
     operation = history.operation
     call = graph.nodes_of(operation).index(operation._inbound_nodes[history.node_index])
@@ -93,10 +93,10 @@ def _counts_from_one(operation: Any) -> bool:
     return isinstance(operation, Model) and operation._is_functional()
 
 
-def _places(graph: Graph, structure: Any, is_output: bool = False) -> Any:
+def _tensor_addresses(graph: Graph, structure: Any, is_output: bool = False) -> Any:
     if isinstance(structure, KerasTensor):
-        return _place(graph, structure, is_output)
-    return tree.map_structure(lambda t: _place(graph, t, is_output), structure)
+        return _tensor_address(graph, structure, is_output)
+    return tree.map_structure(lambda t: _tensor_address(graph, t, is_output), structure)
 
 
 def _node_config(graph: Graph, node: Node) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _node_config(graph: Graph, node: Node) -> dict[str, Any]:
                 "config": {
                     "shape": list(value.shape),
                     "dtype": value.dtype,
-                    "keras_history": _place(graph, value),
+                    "keras_history": _tensor_address(graph, value),
                 },
             }
         if isinstance(value, list | tuple):
@@ -129,7 +129,7 @@ def functional_from_config(
 def _from_config(
     cls: type[Model], config: dict[str, Any], custom_objects: dict[str, Any] | None
 ) -> Model:
-    calls = _Calls(is_by_keras=MASKS_END_AT_OPS not in config)
+    calls = _Calls(is_keras_file=MASKS_END_AT_OPS not in config)
     waiting: list[tuple[Any, list[Any]]] = []
     for data in config["layers"]:
         operation = _make_operation(data, custom_objects)
@@ -156,13 +156,13 @@ def _from_config(
             )
         )
     inputs = _structure(config["input_layers"], calls.tensor)
-    outputs = _structure(config["output_layers"], calls.output_finder(config["output_layers"]))
+    outputs = _structure(config["output_layers"], calls.output_lookup(config["output_layers"]))
     extra = {k: config[k] for k in ("trainable",) if k in config}
     kind = Functional if cls is Model or issubclass(cls, Functional) else cls
     model = kind(inputs=inputs, outputs=outputs, name=config.get("name"), **extra)
     model._masks_end_at_ops = ends
     if config.get("added_losses"):
-        model.add_loss([calls.tensor(place) for place in config["added_losses"]])
+        model.add_loss([calls.tensor(address) for address in config["added_losses"]])
     return model
 
 
@@ -173,39 +173,39 @@ class _Calls:
     this graph count.
     """
 
-    def __init__(self, is_by_keras: bool) -> None:
-        self.is_by_keras = is_by_keras
+    def __init__(self, is_keras_file: bool) -> None:
+        self.is_keras_file = is_keras_file
         self._operations: dict[str, Any] = {}
         self._nodes: dict[str, list[Node]] = {}
         self._names: dict[int, str] = {}
 
     def add(self, name: str, operation: Any, is_source: bool) -> None:
-        """Know an operation; an input has its one call already."""
+        """Add an operation; an input has its one call already."""
         self._operations[name] = operation
         self._nodes[name] = list(operation._inbound_nodes[:1]) if is_source else []
         self._names[id(operation)] = name
 
-    def note(self, operation: Any) -> None:
-        """Remember the call that was just made."""
+    def append_call(self, operation: Any) -> None:
+        """Add the call that was just made."""
         self._nodes[self._names[id(operation)]].append(operation._inbound_nodes[-1])
 
-    def tensor(self, place: Any) -> KerasTensor:
-        """The tensor at a place.
+    def tensor(self, address: Any) -> KerasTensor:
+        """The tensor at an address: (layer name, call, index of the output).
 
         Raises:
             LookupError: The call was not made yet.
         """
-        name, call, index = place[:3]
+        name, call, index = address[:3]
         if call < 0 or index < 0:
-            raise IndexError(place)
+            raise IndexError(address)
         return self._nodes[name][call].outputs[index]
 
-    def output_finder(self, places: Any) -> Callable[[Any], KerasTensor]:
+    def output_lookup(self, addresses: Any) -> Callable[[Any], KerasTensor]:
         """What finds the tensors of `output_layers`, where some calls are counted from 1."""
-        from_zero = {place[0] for place in _flat_places(places) if place[1] == 0}
+        from_zero = {address[0] for address in _flat_addresses(addresses) if address[1] == 0}
 
-        def find(place: Any) -> KerasTensor:
-            name, call, index = place[:3]
+        def find(address: Any) -> KerasTensor:
+            name, call, index = address[:3]
             first = int(_counts_from_one(self._operations[name]) and name not in from_zero)
             try:
                 return self.tensor((name, call - first, index))
@@ -215,27 +215,27 @@ class _Calls:
                         "Functional.from_config",
                         f"output_layers must name calls of the graph; '{name}' is called "
                         f"{len(self._nodes[name])} time(s)",
-                        f"{list(place[:3])}",
+                        f"{list(address[:3])}",
                     )
                 ) from None
 
         return find
 
 
-def _flat_places(places: Any) -> list[Any]:
-    if isinstance(places, dict):
-        return [place for value in places.values() for place in _flat_places(value)]
-    if places and isinstance(places[0], str):
-        return [places]
-    return [place for value in places for place in _flat_places(value)]
+def _flat_addresses(addresses: Any) -> list[Any]:
+    if isinstance(addresses, dict):
+        return [address for value in addresses.values() for address in _flat_addresses(value)]
+    if addresses and isinstance(addresses[0], str):
+        return [addresses]
+    return [address for value in addresses for address in _flat_addresses(value)]
 
 
-def _structure(places: Any, tensor: Any) -> Any:
-    if isinstance(places, dict):
-        return {k: _structure(v, tensor) for k, v in places.items()}
-    if places and isinstance(places[0], str):
-        return tensor(places)
-    found = [_structure(p, tensor) for p in places]
+def _structure(addresses: Any, tensor: Any) -> Any:
+    if isinstance(addresses, dict):
+        return {k: _structure(v, tensor) for k, v in addresses.items()}
+    if addresses and isinstance(addresses[0], str):
+        return tensor(addresses)
+    found = [_structure(p, tensor) for p in addresses]
     # tf.keras 2 wrote one input as a list of one.
     return found
 
@@ -281,11 +281,11 @@ def _replay(operation: Any, node: Any, calls: _Calls) -> bool:
     """Call `operation` as a config's node says; False while an input is not there yet."""
     if isinstance(operation, old_calls.TensorflowFunction):
         try:
-            arguments = operation.arguments(node, lambda *place: calls.tensor(place))
+            arguments = operation.arguments(node, lambda *address: calls.tensor(address))
         except LookupError:
             return False
         operation.call(arguments)
-        calls.note(operation)
+        calls.append_call(operation)
         return True
     try:
         args, kwargs = _node_arguments(node, calls.tensor)
@@ -306,10 +306,10 @@ def _replay(operation: Any, node: Any, calls: _Calls) -> bool:
             tuple(tuple(a) if isinstance(a, list) else a for a in args),
             {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()},
         )
-    if calls.is_by_keras and isinstance(node, dict) and isinstance(operation, Layer):
+    if calls.is_keras_file and isinstance(node, dict) and isinstance(operation, Layer):
         kwargs = _without_defaults(operation, kwargs)
     operation(*args, **kwargs)
-    calls.note(operation)
+    calls.append_call(operation)
     return True
 
 

@@ -104,11 +104,11 @@ def generate(
     if temperature is None:
         temperature = 0.0 if top_k is None and top_p is None else 1.0
     _check(temperature, top_k, top_p, num_beams)
-    length = _steps(model, max_length)
+    length = _buffer_length(model, max_length)
     tokens = np.pad(tokens, ((0, 0), (0, length - max_length)), constant_values=pad_token)
-    can_remember = generation_graph.can_remember(model, encoder_inputs)
-    cached = can_remember if use_cache is None else bool(use_cache)
-    if cached and encoder_inputs is not None and not can_remember:
+    can_cache = generation_graph.can_cache(model, encoder_inputs)
+    cached = can_cache if use_cache is None else bool(use_cache)
+    if cached and encoder_inputs is not None and not can_cache:
         raise ArgumentError(
             message(
                 _WHO,
@@ -173,7 +173,7 @@ def _check(temperature: Any, top_k: Any, top_p: Any, num_beams: Any) -> None:
         raise ArgumentError(message(_WHO, "arguments must fit together", "; ".join(wrong)))
 
 
-def _steps(model: Any, max_length: int) -> int:
+def _buffer_length(model: Any, max_length: int) -> int:
     """The length of the buffer: `max_length`, or what the model's input has."""
     inputs = getattr(model, "inputs", None)
     steps = inputs[-1].shape[1] if inputs and len(inputs[-1].shape) > 1 else None
@@ -200,9 +200,9 @@ def _run(
         return program.run(tokens, lengths, key, encoder_inputs)
     if not model.built:
         model(tokens if encoder_inputs is None else [encoder_inputs, tokens])
-    kept_under = (_WHO, settings, *call_key(model))
+    key_of_program = (_WHO, settings, *call_key(model))
     program = programs_of(model).get(
-        kept_under,
+        key_of_program,
         lambda: CallProgram(
             _program(model, settings), State({"model": model.variables}), name=_WHO
         ),
@@ -213,11 +213,11 @@ def _run(
 def _program(model: Any, settings: Settings) -> Callable[..., Any]:
     """(tokens, lengths, key, encoder inputs) -> tokens."""
     loop = _beam_loop if settings.num_beams > 1 else _sampling_loop
-    split = generation_graph.split_of(model) if settings.use_cache else None
+    split = generation_graph.split_at_decoder(model) if settings.use_cache else None
 
     def run(tokens: Any, lengths: Any, key: Any, encoder_inputs: Any) -> Any:
         if settings.num_beams > 1 and encoder_inputs is not None:
-            encoder_inputs = _repeated(encoder_inputs, settings.num_beams)
+            encoder_inputs = _repeat(encoder_inputs, settings.num_beams)
         encoded: Any = None
         if split is not None:
             encoded = split.encode(model, encoder_inputs)
@@ -225,7 +225,9 @@ def _program(model: Any, settings: Settings) -> Callable[..., Any]:
         def call(inputs: Any) -> Any:
             if split is not None:
                 return split.decode(model, encoded, inputs)
-            return _called(model, inputs if encoder_inputs is None else [encoder_inputs, inputs])
+            return _call_model(
+                model, inputs if encoder_inputs is None else [encoder_inputs, inputs]
+            )
 
         def predict(inputs: Any, state: DecodingState | None) -> Any:
             # What a call changes (seeds, statistics) is its own: every token sees the same model.
@@ -242,11 +244,11 @@ def _program(model: Any, settings: Settings) -> Callable[..., Any]:
     return run
 
 
-def _called(model: Any, inputs: Any) -> Any:
+def _call_model(model: Any, inputs: Any) -> Any:
     return model._call_now(inputs, training=False) if isinstance(model, Model) else model(inputs)
 
 
-def _repeated(values: Any, count: int) -> Any:
+def _repeat(values: Any, count: int) -> Any:
     return jax.tree.map(lambda x: jnp.repeat(jnp.asarray(x), count, axis=0), values)
 
 
@@ -260,7 +262,7 @@ class _Predictor:
     def start(self, tokens: Any, position: Any) -> tuple[Any, Any]:
         """Logits (batch, vocab) after `position`, and the memory."""
         state = DecodingState() if self.use_cache else None
-        logits = _at(self.predict(tokens, state), position)
+        logits = _logits_at(self.predict(tokens, state), position)
         self.constants = state.constants if state is not None else []
         return logits, (state.new_memory if state is not None else [])
 
@@ -273,11 +275,11 @@ class _Predictor:
         return self.predict(token, state)[:, 0], state.new_memory
 
 
-def _at(logits: Any, position: Any) -> Any:
+def _logits_at(logits: Any, position: Any) -> Any:
     return lax.dynamic_index_in_dim(logits, position, axis=1, keepdims=False)
 
 
-def _with(tokens: Any, position: Any, column: Any) -> Any:
+def _with_column(tokens: Any, position: Any, column: Any) -> Any:
     return lax.dynamic_update_slice_in_dim(tokens, column[:, None], position, axis=1)
 
 
@@ -288,7 +290,7 @@ def _sampling_loop(
     logits, memory = predictor.start(tokens, first - 1)
     end = -1 if settings.end_token is None else settings.end_token
 
-    def going_on(carry: Any) -> Any:
+    def is_unfinished(carry: Any) -> Any:
         position, _, _, _, finished = carry
         return (position < settings.length) & ~jnp.all(finished)
 
@@ -302,12 +304,12 @@ def _sampling_loop(
         given = lax.dynamic_index_in_dim(tokens, position, axis=1, keepdims=False)
         chosen = jnp.where(finished, settings.pad_token, chosen)
         finished = finished | (~is_given & (chosen == end))
-        tokens = _with(tokens, position, jnp.where(is_given, given, chosen))
+        tokens = _with_column(tokens, position, jnp.where(is_given, given, chosen))
         logits, memory = predictor.step(tokens, position, memory)
         return position + 1, tokens, logits, memory, finished
 
     finished = jnp.zeros(tokens.shape[:1], bool)
-    return lax.while_loop(going_on, step, (first, tokens, logits, memory, finished))[1]
+    return lax.while_loop(is_unfinished, step, (first, tokens, logits, memory, finished))[1]
 
 
 def _beam_loop(
@@ -322,14 +324,14 @@ def _beam_loop(
     # At first all beams are one: the others are not there yet.
     scores = jnp.where(jnp.arange(beams) == 0, 0.0, -jnp.inf)[None].repeat(batch, axis=0)
 
-    def going_on(carry: Any) -> Any:
+    def is_unfinished(carry: Any) -> Any:
         return (carry[0] < settings.length) & ~jnp.all(carry[4])
 
     def step(carry: Any) -> Any:
         position, tokens, logits, memory, finished, scores, counts = carry
-        found = beam_step(scores, _split(logits, beams), finished, settings.pad_token)
+        found = beam_step(scores, _by_beam(logits, beams), finished, settings.pad_token)
         is_given = (position < lengths)[:, None]
-        given = _split(_at(tokens, position), beams)
+        given = _by_beam(_logits_at(tokens, position), beams)
         parents = jnp.where(is_given, jnp.arange(beams), found.parents)
         chosen = jnp.where(is_given, given, found.tokens)
         scores = jnp.where(is_given, scores, found.scores)
@@ -338,17 +340,17 @@ def _beam_loop(
         counts = counts + (~is_given & ~finished)
         finished = finished | (~is_given & (chosen == end))
         rows = (jnp.arange(batch)[:, None] * beams + parents).reshape(-1)
-        tokens = _with(tokens[rows], position, chosen.reshape(-1))
+        tokens = _with_column(tokens[rows], position, chosen.reshape(-1))
         memory = jax.tree.map(lambda x: x[rows], memory)
         logits, memory = predictor.step(tokens, position, memory)
         return position + 1, tokens, logits, memory, finished, scores, counts
 
     finished, counts = jnp.zeros((batch, beams), bool), jnp.zeros((batch, beams), "int32")
     carry = (first, tokens, logits, memory, finished, scores, counts)
-    _, tokens, _, _, _, scores, counts = lax.while_loop(going_on, step, carry)
+    _, tokens, _, _, _, scores, counts = lax.while_loop(is_unfinished, step, carry)
     best = jnp.argmax(scores / jnp.maximum(counts, 1) ** settings.length_penalty, axis=1)
-    return _split(tokens, beams)[jnp.arange(batch), best]
+    return _by_beam(tokens, beams)[jnp.arange(batch), best]
 
 
-def _split(values: Any, beams: int) -> Any:
+def _by_beam(values: Any, beams: int) -> Any:
     return values.reshape((-1, beams, *values.shape[1:]))

@@ -28,34 +28,34 @@ class Split:
     """The encoder's and the decoder's part of a model with the inputs [source, tokens].
 
     Attributes:
-        border: What the decoder's part uses of the encoder's.
+        boundary: What the decoder's part uses of the encoder's.
     """
 
     def __init__(self, graph: Graph) -> None:
         source, tokens = graph.inputs
         self.source = source
-        mine = {id(tokens)}
+        from_tokens = {id(tokens)}
         for node in graph.nodes:
-            if any(id(t) in mine for t in node.inputs):
-                mine.update(id(t) for t in node.outputs)
-        self.decoder_nodes = [n for n in graph.nodes if any(id(t) in mine for t in n.inputs)]
-        border: dict[int, KerasTensor] = {}
+            if any(id(t) in from_tokens for t in node.inputs):
+                from_tokens.update(id(t) for t in node.outputs)
+        self.decoder_nodes = [n for n in graph.nodes if any(id(t) in from_tokens for t in n.inputs)]
+        boundary: dict[int, KerasTensor] = {}
         for node in self.decoder_nodes:
-            border |= {id(t): t for t in node.inputs if id(t) not in mine}
-        self.border = list(border.values())
-        self.own = mine
+            boundary |= {id(t): t for t in node.inputs if id(t) not in from_tokens}
+        self.boundary = list(boundary.values())
+        self.token_dependent = from_tokens
         self._tokens, self._outputs = tokens, graph.output_structure
 
     def encode(self, model: Model, source: Any) -> list[tuple[Any, Any]]:
-        """(value, mask) for each tensor of the border."""
-        graph = Graph([self.source], self.border)
+        """(value, mask) for each tensor of the boundary."""
+        graph = Graph([self.source], self.boundary)
         with scope.entered_call(scope.CallContext(model, False)):
             values = graph.run([jnp.asarray(source, self.source.dtype)])
             return [(value, scope.get_mask(value)) for value in values]
 
     def decode(self, model: Model, encoded: list[tuple[Any, Any]], tokens: Any) -> Any:
         """The model's outputs."""
-        graph = Graph([*self.border, self._tokens], self._outputs)
+        graph = Graph([*self.boundary, self._tokens], self._outputs)
         with scope.entered_call(scope.CallContext(model, False)):
             for value, mask in encoded:
                 if mask is not None:
@@ -63,36 +63,36 @@ class Split:
             return graph.run([*(value for value, _ in encoded), tokens])
 
 
-def split_of(model: Any) -> Split | None:
+def split_at_decoder(model: Any) -> Split | None:
     """The parts of a model of two inputs whose decoder can be called on one token a step."""
     if not isinstance(model, Model) or model._graph is None or len(model._graph.inputs) != 2:
         return None
     if model._graph.inputs[1].shape[1:] != (None,):
         return None
     split = Split(model._graph)
-    fits = all(is_stepwise(node, split.own) for node in split.decoder_nodes)
-    return split if fits and split.border else None
+    fits = all(is_stepwise(node, split.token_dependent) for node in split.decoder_nodes)
+    return split if fits and split.boundary else None
 
 
-def can_remember(model: Any, encoder_inputs: Any) -> bool:
+def can_cache(model: Any, encoder_inputs: Any) -> bool:
     """Whether the graph shows that calls on one token a step give what one call gives."""
     if encoder_inputs is not None:
-        return split_of(model) is not None
+        return split_at_decoder(model) is not None
     if not isinstance(model, Model) or model._graph is None:
         return False
     if len(model._graph.inputs) != 1 or model._graph.inputs[0].shape[1:] != (None,):
         return False
-    own = {id(model._graph.inputs[0])}
-    own.update(id(t) for node in model._graph.nodes for t in node.outputs)
-    return all(is_stepwise(node, own) for node in model._graph.nodes)
+    token_dependent = {id(model._graph.inputs[0])}
+    token_dependent.update(id(t) for node in model._graph.nodes for t in node.outputs)
+    return all(is_stepwise(node, token_dependent) for node in model._graph.nodes)
 
 
-def is_stepwise(node: Node, own: set[int]) -> bool:
-    """Whether a call treats each step alone; `own` are the tensors that come from the tokens."""
+def is_stepwise(node: Node, token_dependent: set[int]) -> bool:
+    """Whether a call treats each step alone; `token_dependent`: ids of tensors made of tokens."""
     operation = node.operation
     if isinstance(operation, TransformerDecoder):
-        return says_stepwise(operation) and _decodes_stepwise(node, own)
-    if any(id(t) not in own for t in node.inputs):
+        return is_layer_stepwise(operation) and _decodes_stepwise(node, token_dependent)
+    if any(id(t) not in token_dependent for t in node.inputs):
         return False
     if isinstance(operation, OpCall):
         # Arrays among the arguments could belong to certain steps.
@@ -104,15 +104,15 @@ def is_stepwise(node: Node, own: set[int]) -> bool:
                 np.ndim(value) == 0 for value in node.args if not hasattr(value, "_keras_history")
             )
         )
-    return says_stepwise(operation)
+    return is_layer_stepwise(operation)
 
 
-def says_stepwise(layer: Any) -> bool:
+def is_layer_stepwise(layer: Any) -> bool:
     """Whether a layer says of its own `call` that it treats each step alone."""
     return speaks_for(layer, "is_stepwise", "call") and bool(layer.is_stepwise)
 
 
-def _decodes_stepwise(node: Node, own: set[int]) -> bool:
+def _decodes_stepwise(node: Node, token_dependent: set[int]) -> bool:
     """A decoder over the tokens' own sequence, and an encoder's that does not grow with them."""
     given = dict(zip(("decoder_sequence", "encoder_sequence"), node.args, strict=False))
     given |= node.kwargs
@@ -122,5 +122,5 @@ def _decodes_stepwise(node: Node, own: set[int]) -> bool:
         return False
     if set(tensors) - _DECODER_TENSORS - {"decoder_sequence"}:
         return False
-    from_tokens = {name for name, tensor in tensors.items() if id(tensor) in own}
+    from_tokens = {name for name, tensor in tensors.items() if id(tensor) in token_dependent}
     return from_tokens == set(tensors) & {"decoder_sequence", "position_bias"}

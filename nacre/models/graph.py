@@ -45,8 +45,8 @@ class Graph:
         self.losses: list[KerasTensor] = list(losses)
         self.entries: list[InputLayer] = self._entries()
         self._entry_of = {id(t): e for t, e in zip(self.inputs, self.entries, strict=True)}
-        self._find()
-        self._find_losses()
+        self._sort_nodes()
+        self._add_loss_nodes()
         self._check_names()
 
     def _entries(self) -> list[InputLayer]:
@@ -54,7 +54,7 @@ class Graph:
         for tensor in self.inputs:
             operation = None if tensor._keras_history is None else tensor._keras_history.operation
             if not isinstance(operation, InputLayer):
-                name = tensor.name if operation is None else _entry_name(tensor)
+                name = tensor.name if operation is None else _input_layer_name(tensor)
                 while any(name == entry.name for entry in entries):
                     name = f"{name}_1"
                 operation = InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
@@ -68,19 +68,19 @@ class Graph:
         if entry is not None and (history is None or history.operation is not entry):
             return History(entry, 0, 0)
         if history is None:
-            raise self._refusal(tensor)
+            raise self._unreachable_error(tensor)
         return history
 
     def _node_of(self, tensor: KerasTensor) -> Node:
         history = self.history_of(tensor)
         return history.operation._inbound_nodes[history.node_index]
 
-    def _find(self) -> None:
+    def _sort_nodes(self) -> None:
         finished: list[Node] = []  # each after its parents
-        met: dict[int, int] = {}
-        done: set[int] = set()
+        first_visits: dict[int, int] = {}
+        visited: set[int] = set()
         for output in self.outputs:
-            self._walk(output, finished, done, met)
+            self._walk(output, finished, visited, first_visits)
         depth_of_node: dict[int, int] = {}
         depth_of_operation: dict[int, int] = {}
         operations: dict[int, Any] = {}
@@ -95,18 +95,18 @@ class Graph:
             if id(entry) not in operations:
                 operations[id(entry)] = entry
                 depth_of_operation[id(entry)] = 0
-                met[id(entry)] = -1
+                first_visits[id(entry)] = -1
         self.nodes = [n for n in finished if n.inputs]
         self.operations = sorted(
-            operations.values(), key=lambda op: (-depth_of_operation[id(op)], met[id(op)])
+            operations.values(), key=lambda op: (-depth_of_operation[id(op)], first_visits[id(op)])
         )
-        self._kept_nodes = {id(n) for n in finished}
-        self._kept_nodes |= {id(entry._inbound_nodes[0]) for entry in self.entries}
+        self._node_ids = {id(n) for n in finished}
+        self._node_ids |= {id(entry._inbound_nodes[0]) for entry in self.entries}
 
-    def _find_losses(self) -> None:
+    def _add_loss_nodes(self) -> None:
         found: list[Node] = []
         for loss in self.losses:
-            self._walk(loss, found, self._kept_nodes, {})
+            self._walk(loss, found, self._node_ids, {})
         self.nodes += [n for n in found if n.inputs]
         known = {id(op): op for op in [*self.operations, *(n.operation for n in found)]}
         self.operations = list(known.values())
@@ -115,8 +115,8 @@ class Graph:
         self,
         tensor: KerasTensor,
         finished: list[Node],
-        done: set[int],
-        met: dict[int, int],
+        visited: set[int],
+        first_visits: dict[int, int],
     ) -> None:
         """Depth first from an output back to the inputs, without recursion: graphs can be deep."""
         stack: list[tuple[KerasTensor, bool]] = [(tensor, False)]
@@ -125,20 +125,20 @@ class Graph:
             current, leaving = stack.pop()
             node = self._node_of(current)
             if leaving:
-                if id(node) not in done:
-                    done.add(id(node))
+                if id(node) not in visited:
+                    visited.add(id(node))
                     finished.append(node)
                 continue
-            if id(node) in done or id(node) in entered:
+            if id(node) in visited or id(node) in entered:
                 continue
             entered.add(id(node))
-            met.setdefault(id(node.operation), len(met))
+            first_visits.setdefault(id(node.operation), len(first_visits))
             stack.append((current, True))
             if not node.inputs and id(current) not in self._entry_of:
-                raise self._refusal(current)
+                raise self._unreachable_error(current)
             stack.extend((t, False) for t in reversed(node.inputs))
 
-    def _refusal(self, tensor: KerasTensor) -> ArgumentError:
+    def _unreachable_error(self, tensor: KerasTensor) -> ArgumentError:
         names = [entry.name for entry in self.entries]
         what, fix = _origin(tensor)
         return ArgumentError(
@@ -181,7 +181,7 @@ class Graph:
 
     def nodes_of(self, operation: Any) -> list[Node]:
         """The calls of one operation that belong to this graph, in the order they were made."""
-        return [n for n in operation._inbound_nodes if id(n) in self._kept_nodes]
+        return [n for n in operation._inbound_nodes if id(n) in self._node_ids]
 
     def run(
         self, values: list[Any], call: Any = None, add_loss: Callable[[Any], None] | None = None
@@ -217,7 +217,7 @@ class Graph:
         return tree.map_structure(lambda t: known[id(t)], self.output_structure)
 
 
-def _entry_name(tensor: KerasTensor) -> str:
+def _input_layer_name(tensor: KerasTensor) -> str:
     """A name for the input layer that stands for a layer's output."""
     history = tensor._keras_history
     assert history is not None

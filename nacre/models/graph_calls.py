@@ -34,7 +34,7 @@ MASKS_END_AT_OPS = "masks_end_at_ops"
 
 def attach_graph(model: Model, inputs: Any, outputs: Any) -> None:
     """Make `model` compute the graph between `inputs` and `outputs`."""
-    inputs, outputs = _without_copies(inputs), _without_copies(outputs)
+    inputs, outputs = _without_extra_list(inputs), _without_extra_list(outputs)
     for label, structure in (("inputs", inputs), ("outputs", outputs)):
         leaves = tree.flatten(structure)
         wrong = [leaf for leaf in leaves if not isinstance(leaf, KerasTensor)]
@@ -75,7 +75,7 @@ def attach_losses(model: Model, losses: list[KerasTensor]) -> None:
     model._forget_programs()
 
 
-def _without_copies(structure: Any) -> Any:
+def _without_extra_list(structure: Any) -> Any:
     return (
         structure[0]
         if isinstance(structure, list) and len(structure) == 1 and isinstance(structure[0], list)
@@ -91,7 +91,7 @@ def graph_of(model: Model) -> Graph:
 
 
 def input_names(model: Model) -> list[str]:
-    """The names inputs are matched by, in flat order."""
+    """The names by which inputs are matched, in flat order."""
     structure = model._nested_inputs
     if isinstance(structure, dict):
         return ["/".join(map(str, path)) for path, _ in tree.flatten_with_path(structure)]
@@ -125,7 +125,7 @@ def standardize_inputs(model: Model, inputs: Any) -> list[Any]:
                 raise ShapeError(message(who, f"input '{name}' must be given", "None"))
             values.append(None)
             continue
-        values.append(_fit(value, tensor, f"{who}, input '{name}'", model._open_axes))
+        values.append(_fit(value, tensor, f"{who}, input '{name}'", model._free_axes))
     return values
 
 
@@ -138,7 +138,7 @@ def host_inputs(model: Model, x: Any) -> Any:
     if isinstance(x, jax.Array | KerasTensor):
         return x
     leaves = tree.flatten(x)
-    if not any(map(_needs_care, leaves)):
+    if not any(map(_needs_conversion, leaves)):
         return x
     who = model._who()
     leaves = [to_numpy_if_foreign(leaf, who) for leaf in leaves]
@@ -157,7 +157,7 @@ def host_inputs(model: Model, x: Any) -> Any:
     return tree.pack_sequence_as(x, leaves)
 
 
-def _needs_care(leaf: Any) -> bool:
+def _needs_conversion(leaf: Any) -> bool:
     """Whether the device would read an array of the host otherwise than it looks."""
     if type(leaf) is np.ndarray:
         kind = leaf.dtype.kind
@@ -176,7 +176,7 @@ def inputs_for(model: Model, x: Any) -> list[list[KerasTensor]]:
     """For each leaf of `x` the inputs of the graph it goes to; none where that is not known."""
     if isinstance(x, Staged):
         return [*inputs_for(model, x.inputs), *([] for _ in tree.flatten(x.results))]
-    leaves, given = tree.flatten(x), matched(model, x)
+    leaves, given = tree.flatten(x), match_or_none(model, x)
     if given is None:
         return [[] for _ in leaves]
     found: dict[int, list[KerasTensor]] = {}
@@ -185,7 +185,7 @@ def inputs_for(model: Model, x: Any) -> list[list[KerasTensor]]:
     return [found.get(id(leaf), []) for leaf in leaves]
 
 
-def matched(model: Model, x: Any) -> list[Any] | None:
+def match_or_none(model: Model, x: Any) -> list[Any] | None:
     """What was given for each input of the graph; None where that is not known."""
     try:
         return _match(model, x, model._who())
@@ -215,7 +215,7 @@ def _match(model: Model, inputs: Any, who: str) -> list[Any]:
                 who,
                 f"it takes {count} input(s): {', '.join(names)}",
                 f"{len(flat)} input(s)",
-                _one_input(flat) if count == 1 else "",
+                _one_input_hint(flat) if count == 1 else "",
             )
         )
     if isinstance(structure, dict) and count > 1 and list(structure) != sorted(structure):
@@ -239,21 +239,23 @@ def _leaf(structure: Any, given: Any, path: tuple[Any, ...], who: str) -> Any:
             names = [str(name) for name in structure]
             if not isinstance(given, Mapping):
                 rule = f"it takes a dict with the keys {names}"
-                raise ShapeError(message(shown, rule, _kind(given)))
+                raise ShapeError(message(shown, rule, _described(given)))
             missing = [str(name) for name in structure if name not in given]
             if missing:
                 raise _key_error(shown, names, [str(name) for name in given], missing)
         elif not isinstance(given, list | tuple) or len(given) != len(structure):
             rule = f"it takes a list of {len(structure)}"
-            raise ShapeError(message(shown, rule, _kind(given)))
+            raise ShapeError(message(shown, rule, _described(given)))
         structure, given = structure[key], given[key]
     if tree.is_nested(given):
         place = "/".join(map(str, path))
-        raise ShapeError(message(f"{who}, input '{place}'", "it takes one array", _kind(given)))
+        raise ShapeError(
+            message(f"{who}, input '{place}'", "it takes one array", _described(given))
+        )
     return given
 
 
-def _kind(given: Any) -> str:
+def _described(given: Any) -> str:
     if isinstance(given, Mapping):
         return f"a dict with the keys {[str(key) for key in given]}"
     if isinstance(given, list | tuple):
@@ -261,7 +263,7 @@ def _kind(given: Any) -> str:
     return f"one {type(given).__name__}"
 
 
-def _one_input(given: list[Any]) -> str:
+def _one_input_hint(given: list[Any]) -> str:
     """What several arrays for a model with one input are likely to be, and what to do then."""
     shapes = [tuple(getattr(value, "shape", ())) for value in given]
     if len(shapes) > 1 and len(set(shapes)) == 1 and shapes[0]:
@@ -285,10 +287,10 @@ def _key_error(who: str, names: list[str], given: list[str], missing: list[str])
     )
 
 
-def _fit(value: Any, expected: KerasTensor, who: str, open_axes: frozenset[int]) -> Any:
+def _fit(value: Any, expected: KerasTensor, who: str, free_axes: frozenset[int]) -> Any:
     """Cast to the Input's dtype; add or drop a last axis of size 1; check the shape."""
     given = shape = tuple(value.shape)
-    wanted = tuple(None if i in open_axes else n for i, n in enumerate(expected.shape))
+    wanted = tuple(None if i in free_axes else n for i, n in enumerate(expected.shape))
     if is_text(value) or expected.dtype == "string":
         return _fit_strings(value, expected, who)
     if len(shape) == len(wanted) + 1 and shape[-1] == 1:
@@ -341,7 +343,7 @@ def _fit_strings(value: Any, expected: KerasTensor, who: str) -> Any:
         shape = (*shape, 1)
     elif len(shape) == len(wanted) + 1 and shape[-1] == 1:
         shape = shape[:-1]
-    if len(shape) != len(wanted) or not _agree(shape, wanted):
+    if len(shape) != len(wanted) or not _shapes_match(shape, wanted):
         raise ShapeError(shape_message(who, wanted, tuple(value.shape)))
     values = value.values if isinstance(value, HostString) else value
     values = None if values is None else values.reshape(shape)
@@ -352,40 +354,40 @@ def shape_message(who: str, wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> 
     """The message for an input of the wrong shape, with the likely fix."""
     fix = ""
     if len(shown) == len(wanted) - 1 and wanted[0] is None:
-        if _agree(shown, wanted[1:]):
+        if _shapes_match(shown, wanted[1:]):
             fix = "A single sample needs a batch axis: x[None]."
-        elif _agree(shown, wanted[:-1]):
+        elif _shapes_match(shown, wanted[:-1]):
             fix = (
                 f"Add the last axis: x[..., None] gives {wanted[-1]} channel(s)."
                 if wanted[-1] == 1
                 else f"Each sample must have {wanted[-1]} numbers on a last axis; see whether x "
                 "and y changed places."
             )
-        elif len(shown) > 1 and _agree(shown[1:], wanted[2:]):
+        elif len(shown) > 1 and _shapes_match(shown[1:], wanted[2:]):
             fix = (
                 "The shape of an Input is that of one sample, without the number of samples: "
                 f"Input(shape={tuple(shown[1:])})."
             )
-    elif len(shown) == len(wanted) - 2 and wanted[-1] == 1 and _agree(shown, wanted[1:-1]):
+    elif len(shown) == len(wanted) - 2 and wanted[-1] == 1 and _shapes_match(shown, wanted[1:-1]):
         fix = "A single sample needs a batch axis, and here a last axis too: x[None, ..., None]."
     if not fix and len(shown) != len(wanted) and None not in wanted[1:]:
-        size, fits = _elements(shown[1:]), len(shown) > 1
+        size, fits = _num_elements(shown[1:]), len(shown) > 1
         if fits and wanted[1:] == (size,):
             fix = f"Flatten each sample: x.reshape(len(x), {size}), or begin with a Flatten layer."
-        elif fits and size == _elements(wanted[1:]):
+        elif fits and size == _num_elements(wanted[1:]):
             fix = f"Give each sample its shape: x.reshape(-1, {', '.join(map(str, wanted[1:]))})."
     elif not fix and len(shown) == len(wanted):
-        fix = _other_order(wanted, shown) or (
+        fix = _channel_order_fix(wanted, shown) or (
             f"Give the data the shape {wanted}, or build the model for {(None, *shown[1:])}."
         )
     return message(who, f"it must have shape {wanted}", f"shape {shown}", fix)
 
 
-def _elements(sizes: tuple[Any, ...]) -> int:
+def _num_elements(sizes: tuple[Any, ...]) -> int:
     return math.prod(size or 1 for size in sizes)
 
 
-def _other_order(wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> str:
+def _channel_order_fix(wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> str:
     """The fix for channels that stand first where they must be last, or the reverse."""
     if len(wanted) < 4 or None in (*wanted[1:], *shown[1:]):
         return ""
@@ -396,7 +398,7 @@ def _other_order(wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> str:
     return ""
 
 
-def _agree(shape: tuple[Any, ...], wanted: tuple[Any, ...]) -> bool:
+def _shapes_match(shape: tuple[Any, ...], wanted: tuple[Any, ...]) -> bool:
     return len(shape) == len(wanted) and all(
         w is None or s is None or s == w for s, w in zip(shape, wanted, strict=True)
     )

@@ -47,29 +47,29 @@ class HostPlan:
         graph: The graph.
 
     Attributes:
-        wanted: ids of the nodes that hold host layers.
-        before: ids of the nodes whose results these need.
-        late: A layer with weights that one of them comes after; its result is known only once the
-            program has run.
+        host_nodes: ids of the nodes that hold host layers.
+        required_nodes: ids of the nodes whose results these need.
+        late_layer: A layer with weights that one of them comes after; its result is known only once
+            the program has run.
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.wanted = {id(n) for n in graph.nodes if _works_on_host(n)}
-        self.before: set[int] = set()
-        self.late: Layer | None = None
+        self.host_nodes = {id(n) for n in graph.nodes if _works_on_host(n)}
+        self.required_nodes: set[int] = set()
+        self.late_layer: Layer | None = None
         made_by = {id(t): n for n in graph.nodes for t in n.outputs}
-        waiting = [t for n in graph.nodes if id(n) in self.wanted for t in n.inputs]
+        waiting = [t for n in graph.nodes if id(n) in self.host_nodes for t in n.inputs]
         while waiting:
             node = made_by.get(id(waiting.pop()))
-            if node is None or id(node) in self.before:
+            if node is None or id(node) in self.required_nodes:
                 continue
-            self.before.add(id(node))
+            self.required_nodes.add(id(node))
             waiting.extend(node.inputs)
             if isinstance(node.operation, Layer) and node.operation.trainable_variables:
-                self.late = node.operation
+                self.late_layer = node.operation
 
     def __bool__(self) -> bool:
-        return bool(self.wanted)
+        return bool(self.host_nodes)
 
 
 def _works_on_host(node: Node) -> bool:
@@ -90,7 +90,7 @@ def plan_of(graph: Graph) -> HostPlan:
     return found
 
 
-# -------------------------------------------------------------------- the recording walk
+# -------------------------------------------------------------------- recording host calls
 
 
 def _record(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -107,17 +107,17 @@ def _record(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None
 def _record_graph(graph: Graph, values: list[Any]) -> None:
     known = {id(t): v for t, v in zip(graph.inputs, values, strict=True)}
 
-    def fill(leaf: Any) -> Any:
+    def filled(leaf: Any) -> Any:
         return known[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
 
     plan = plan_of(graph)
     for node in graph.nodes:
-        is_before = id(node) in plan.before
-        if not is_before and id(node) not in plan.wanted:
+        is_required = id(node) in plan.required_nodes
+        if not is_required and id(node) not in plan.host_nodes:
             continue
-        args = tuple(tree.map_structure(fill, a) for a in node.args)
-        kwargs = {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()}
-        if not is_before:
+        args = tuple(tree.map_structure(filled, a) for a in node.args)
+        kwargs = {k: tree.map_structure(filled, v) for k, v in node.kwargs.items()}
+        if not is_required:
             _record(node.operation, args, kwargs)
             continue
         results = tree.flatten(node.operation(*args, **kwargs))
@@ -164,32 +164,34 @@ class HostStage:
 
     Args:
         model: The model.
-        who: Who asks, for messages.
+        who: The caller, for messages.
     """
 
     def __init__(self, model: Model, who: str) -> None:
         self.model, self.who = model, who
         self.count: int | None = None  # of host calls, known after the first walk
-        self.kept = _kept_variables(model)
+        self.variables = _host_variables(model)
 
     def __call__(self, x: Any) -> Staged:
         """Inputs and the results of the host layers, for rows of any number."""
         x = as_host_arrays(x, self.who)
-        recording = Recording(self.kept, self.count)
-        held = tree.map_structure(_held, x)
+        recording = Recording(self.variables, self.count)
+        held = tree.map_structure(_as_host_string, x)
         with in_host_scope(recording), jax.default_device(_host_device()):
             try:
                 if _graph_of(self.model) is None:
                     _record_traced(self.model, (held,), {})
                 else:
-                    with scope.StatelessScope(self.kept), scope.entered_call(None):
+                    with scope.StatelessScope(self.variables), scope.entered_call(None):
                         _record(self.model, (held,), {})
             except AllRecorded:
                 pass
         self.count = len(recording.results)
-        return Staged(tree.map_structure(_as_text, self._for_program(x)), recording.results)
+        return Staged(
+            tree.map_structure(_as_empty_text, self._without_wide_host_inputs(x)), recording.results
+        )
 
-    def _for_program(self, x: Any) -> Any:
+    def _without_wide_host_inputs(self, x: Any) -> Any:
         """The inputs without integers of 64 bits that only host layers read."""
         if _graph_of(self.model) is None:
             return x
@@ -210,13 +212,13 @@ def _is_for_host(model: Model, tensors: list[KerasTensor]) -> bool:
     return bool(readers) and all(isinstance(n.operation, HostLayer) for n in readers)
 
 
-def _kept_variables(model: Model) -> list[Any]:
-    """Weights that host calls read, as they are now: training lends the variables' own arrays."""
+def _host_variables(model: Model) -> list[Any]:
+    """Weights that host calls read, as copies: training donates the variables' own arrays."""
     layers: list[Layer] = [x for x in model._flatten_layers() if isinstance(x, HostLayer)]
     graph = _graph_of(model)
     if graph is not None:
-        before = plan_of(graph).before
-        operations = [n.operation for n in graph.nodes if id(n) in before]
+        required = plan_of(graph).required_nodes
+        operations = [n.operation for n in graph.nodes if id(n) in required]
         layers += [operation for operation in operations if isinstance(operation, Layer)]
     found = {id(v): v for layer in layers for v in layer.variables}
     with jax.default_device(_host_device()):
@@ -230,11 +232,11 @@ def _host_device() -> Any:
         return jax.devices()[0]
 
 
-def _held(leaf: Any) -> Any:
+def _as_host_string(leaf: Any) -> Any:
     return HostString(leaf.shape, leaf) if is_text(leaf) else leaf
 
 
-def _as_text(leaf: Any) -> Any:
+def _as_empty_text(leaf: Any) -> Any:
     return Text(np.zeros((*leaf.shape, 0), bool)) if is_text(leaf) else leaf
 
 
@@ -261,8 +263,8 @@ def stage_for(model: Model, x: Any, who: str) -> HostStage | None:
     has_strings = any(is_text(leaf) for leaf in tree.flatten(x))
     if graph is not None:
         plan = plan_of(graph)
-        if plan.late is not None:
-            raise _comes_late(who, plan.late)
+        if plan.late_layer is not None:
+            raise _late_strings_error(who, plan.late_layer)
         if plan:
             return HostStage(model, who)
     elif _holds_host_layers(model):
@@ -276,7 +278,7 @@ def _holds_host_layers(model: Model) -> bool:
     return any(isinstance(layer, HostLayer) for layer in model._inventory().layers)
 
 
-def _comes_late(who: str, layer: Layer) -> ArgumentError:
+def _late_strings_error(who: str, layer: Layer) -> ArgumentError:
     return ArgumentError(
         message(
             who,
@@ -288,16 +290,16 @@ def _comes_late(who: str, layer: Layer) -> ArgumentError:
     )
 
 
-def is_late(model: Model) -> bool:
+def has_late_strings(model: Model) -> bool:
     """Whether strings are made of what the model computed: it is then run call by call."""
     graph = _graph_of(model)
-    return graph is not None and plan_of(graph).late is not None
+    return graph is not None and plan_of(graph).late_layer is not None
 
 
 def staged_arguments(model: Model, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Arguments of `model(...)` with the host's part done, when there is one."""
     graph = _graph_of(model)
-    if graph is None or not args or not (plan := plan_of(graph)) or plan.late is not None:
+    if graph is None or not args or not (plan := plan_of(graph)) or plan.late_layer is not None:
         return args
     return (HostStage(model, model._who())(args[0]), *args[1:])
 
@@ -308,4 +310,4 @@ def replay(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
         return call(unpacked(args[0].inputs), *args[1:], **kwargs)
 
 
-__all__ = ["HostStage", "is_late", "plan_of", "replay", "stage_for", "staged_arguments"]
+__all__ = ["HostStage", "has_late_strings", "plan_of", "replay", "stage_for", "staged_arguments"]

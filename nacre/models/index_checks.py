@@ -1,4 +1,4 @@
-"""Which inputs of a graph are read as indices, so that their values are looked at on the host."""
+"""Which inputs of a graph are read as indices, so that their values are checked on the host."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ def readers_of(graph: Graph) -> list[Reader]:
         found = [
             (positions[id(tensor)], layer, limit)
             for node in graph.nodes
-            for place, tensor in enumerate(node.inputs)
+            for input_index, tensor in enumerate(node.inputs)
             if id(tensor) in positions
-            for layer, limit in _readers(node, place)
+            for layer, limit in _node_readers(node, input_index)
         ]
         graph.__dict__["_index_readers"] = found
     return found
 
 
-def _readers(node: Node, place: int) -> list[tuple[Layer, int]]:
+def _node_readers(node: Node, input_index: int) -> list[tuple[Layer, int]]:
     layer = node.operation
-    if not _is_called_as_given(layer):
+    if not _has_builtin_call(layer):
         return []
     inner = getattr(layer, "_graph", None)
     if isinstance(inner, Graph):
         same = len(node.inputs) == len(inner.inputs)
-        return [(r, limit) for i, r, limit in readers_of(inner) if i == place] if same else []
+        return [(r, limit) for i, r, limit in readers_of(inner) if i == input_index] if same else []
     # `reverse=True` of an embedding: what it then reads are vectors.
     is_switched = any(v is True for v in (*node.args[1:], *node.kwargs.values()))
-    if not isinstance(layer, Layer) or place or is_switched:
+    if not isinstance(layer, Layer) or input_index or is_switched:
         return []
     limit = layer._index_limit()
     return [] if limit is None else [(layer, limit)]
 
 
-def _is_called_as_given(layer: Any) -> bool:
+def _has_builtin_call(layer: Any) -> bool:
     """Whether `call` is nacre's: one of the user's may make the indices first, as x % buckets."""
     own = next((base for base in type(layer).__mro__ if "call" in vars(base)), None)
     return own is not None and is_builtin(own) and "call" not in vars(layer)
@@ -58,7 +58,7 @@ def check_indices(graph: Graph, given: list[Any]) -> None:
 
     Args:
         graph: The graph.
-        given: An array for each of its inputs; those on a device are not looked at.
+        given: An array for each of its inputs; those on a device are not checked.
 
     Raises:
         DataError, ArgumentError: What the layer itself raises for such an index.

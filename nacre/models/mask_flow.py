@@ -1,12 +1,12 @@
-"""Masks of models that Keras wrote: they end at ops, where nacre sends them on.
+"""Masks of models that Keras wrote: they end at ops, through which nacre propagates them.
 
 In Keras a mask goes from layer to layer, and `embedding + positions` has none; in Keras 3 nor has
-`Add()([embedding, positions])`, when one of them has none. Here masks travel through both. A model
-that Keras wrote keeps Keras's numbers: it carries a flag, which stands in configs too, and while it
-is called no op passes a mask on.
+`Add()([embedding, positions])`, when one of them has none. Here masks propagate through both. A
+model that Keras wrote keeps Keras's numbers: it has a flag, which is in its config too, and while
+it is called no op propagates masks.
 
-Whether that changes numbers is found by following the masks twice, with and without the ops: no
-warning comes up where no mask reaches an op, or nobody reads it behind.
+Whether that changes numbers is found by tracing the masks twice, with and without the ops: there is
+no warning where no mask reaches an op, or none is used after it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LOSS = "the loss"
 
 
 def set_end_at_ops(model: Model, ends: bool) -> None:
-    """Let masks end at ops, or travel on, in a model and all models within."""
+    """Set whether masks end at ops in a model and all models within."""
     for part in [model, *model._flatten_layers()]:
         if isinstance(part, Model):
             part._masks_end_at_ops = ends
@@ -43,8 +43,8 @@ def set_end_at_ops(model: Model, ends: bool) -> None:
     changes.note_change()
 
 
-def has_no_place_in_config(model: Any) -> bool:
-    """Whether the flag is set for a class of the user's, whose config is the user's too."""
+def has_flag_outside_config(model: Any) -> bool:
+    """Whether the flag is set on a model of a user's class, whose config the user writes."""
     return (
         isinstance(model, Model)
         and model._masks_end_at_ops
@@ -53,61 +53,61 @@ def has_no_place_in_config(model: Any) -> bool:
     )
 
 
-def tell_kept(model: Any, who: str) -> None:
-    """Warn where a model just opened counts padded steps that one made here leaves out."""
-    if not isinstance(model, Model) or not _any_ends(model):
+def warn_that_masks_end(model: Any, who: str) -> None:
+    """Warn where a model just loaded counts padded steps that one made here leaves out."""
+    if not isinstance(model, Model) or not _any_mask_ends_at_ops(model):
         return
-    places = _changed(model, compare_with=False)
+    places = _calls_that_differ(model, compare_with=False)
     if places:
         warn(
             message(
                 who,
                 "a model that Keras wrote keeps its numbers, and there masks end at ops",
                 f"a mask that ends before {places}, so padded steps count there, as in Keras",
-                "load_model(path, masks='carry') sends masks on, as in models made here.",
+                "load_model(path, masks='carry') propagates masks, as in models made here.",
             )
         )
 
 
-def tell_other_numbers(model: Any, who: str) -> None:
+def warn_that_keras_differs(model: Any, who: str) -> None:
     """Warn once where Keras will count padded steps that the model leaves out."""
-    if not isinstance(model, Model) or model._told_of_masks:
+    if not isinstance(model, Model) or model._warned_of_masks:
         return
     if model._graph is None:
         return  # what a class of the user's computes in Keras is in no file
-    places = _changed(model, compare_with=True)
+    places = _calls_that_differ(model, compare_with=True)
     if places:
-        model._told_of_masks = True
+        model._warned_of_masks = True
         warn(
             message(
                 who,
                 "in Keras masks end at ops, so it will compute other numbers from this file",
-                f"a mask that travels through ops to {places}",
+                f"a mask that propagates through ops to {places}",
                 "Here nothing changes. For equal numbers in Keras give the mask by hand where it "
                 "is used: layer(x, mask=embedding.compute_mask(tokens)).",
             )
         )
 
 
-def _any_ends(model: Model) -> bool:
+def _any_mask_ends_at_ops(model: Model) -> bool:
     models = [model, *(p for p in model._flatten_layers() if isinstance(p, Model))]
     return any(part._masks_end_at_ops for part in models)
 
 
-def _changed(model: Model, compare_with: bool) -> str:
-    """The layers that read a mask only with, or only without, masks ending at ops, as a text."""
-    inputs = _inputs_of(model)
-    if inputs is None or not _can_differ(model):
+def _calls_that_differ(model: Model, compare_with: bool) -> str:
+    """Names of the layers that use a mask only with, or only without, masks ending at ops."""
+    inputs = _symbolic_inputs_of(model)
+    if inputs is None or not _may_differ(model):
         return ""
-    usual = _reads(model, inputs)
+    usual = _mask_uses(model, inputs)
     with scope.forcing_masks(compare_with):
-        other = _reads(model, inputs)
+        other = _mask_uses(model, inputs)
     names = [name for (name, one), (_, two) in zip(usual, other, strict=True) if one != two]
     return listed([name if name == _LOSS else repr(name) for name in dict.fromkeys(names)], 5)
 
 
-def _can_differ(model: Model) -> bool:
-    """Whether something makes masks, and ops may stand behind it."""
+def _may_differ(model: Model) -> bool:
+    """Whether the model has layers that make masks, and ops that may follow them."""
     parts = [model, *model._flatten_layers()]
     makes = any(
         isinstance(part, Masking)
@@ -128,8 +128,8 @@ def _can_differ(model: Model) -> bool:
     return makes and has_ops
 
 
-def _inputs_of(model: Model) -> Any:
-    """Symbolic inputs; None where they are not known, or strings, which no program takes."""
+def _symbolic_inputs_of(model: Model) -> Any:
+    """Symbolic inputs; None where they are unknown, or strings, which no program takes."""
     if model._graph is not None:
         inputs = tree.map_structure(lambda t: KerasTensor(t.shape, t.dtype), model._nested_inputs)
     else:
@@ -140,13 +140,13 @@ def _inputs_of(model: Model) -> Any:
     return None if any(t.dtype == "string" for t in tree.flatten(inputs)) else inputs
 
 
-def _reads(model: Model, inputs: Any) -> list[tuple[str, bool]]:
-    """(layer, whether it reads a mask) for each call of one run; last the loss, when compiled."""
+def _mask_uses(model: Model, inputs: Any) -> list[tuple[str, bool]]:
+    """(layer, whether it uses a mask) for each call of one run; last the loss, when compiled."""
     runs: list[list[tuple[str, bool]]] = []
 
     def run(given: Any) -> Any:
         context = scope.CallContext(model, False)
-        recorder = context.recorder = _Reads()
+        recorder = context.recorder = _UseRecorder()
         with scope.entered_call(context):
             outputs = model._call_arrays((given,), {})
             if model.compiled:
@@ -159,15 +159,15 @@ def _reads(model: Model, inputs: Any) -> list[tuple[str, bool]]:
     return runs[-1]
 
 
-class _Reads:
-    """Hears of every layer call of one run; see `CallContext.recorder`."""
+class _UseRecorder:
+    """Records every layer call of one run that may use a mask; see `CallContext.recorder`."""
 
     def __init__(self) -> None:
         self.found: list[tuple[str, bool]] = []
         self._hidden = 0
 
     def layer_called(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call the layer, and note whether a mask changes its numbers."""
+        """Call the layer, and record whether it has a mask to use."""
         if not self._hidden and _uses(layer):
             masks = _masks_of(_tensors_of(args, kwargs), kwargs)
             self.found.append((layer.name, bool(masks)))
@@ -179,9 +179,9 @@ class _Reads:
             self._hidden -= is_closed
 
     def op_called(self, *what: Any) -> None:
-        """Ops read no masks."""
+        """Ops do not use masks."""
 
 
 __all__ = [
-    "has_no_place_in_config", "set_end_at_ops", "tell_kept", "tell_other_numbers",
+    "has_flag_outside_config", "set_end_at_ops", "warn_that_masks_end", "warn_that_keras_differs",
 ]  # fmt: skip

@@ -38,12 +38,12 @@ from nacre.models.graph_calls import (
     host_inputs,
     input_names,
     inputs_for,
-    matched,
+    match_or_none,
     output_names,
     run_graph,
     standardize_inputs,
 )
-from nacre.models.host_stage import is_late, replay, stage_for, staged_arguments
+from nacre.models.host_stage import has_late_strings, replay, stage_for, staged_arguments
 from nacre.models.index_checks import check_indices, readers_of
 from nacre.models.summary import print_summary
 from nacre.models.trainable import Trainable
@@ -89,7 +89,7 @@ class Model(Trainable):
         "_nested_inputs",
         "_nested_outputs",
         "_string_inputs",
-        "_told_of_masks",
+        "_warned_of_masks",
     )
 
     def _note_new(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -100,7 +100,7 @@ class Model(Trainable):
         self._nested_inputs: Any = None
         self._nested_outputs: Any = None
         self._string_inputs: Any = None  # 'string' or None for each input a call was given
-        self._told_of_masks = False
+        self._warned_of_masks = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _OF_THE_GRAPH and (self._is_of_graph or self._graph is not None):
@@ -315,7 +315,7 @@ class Model(Trainable):
         return self._graph is not None and type(self).call is Model.call
 
     # Axes of the input that may have other sizes than the graph's.
-    _open_axes: frozenset[int] = frozenset()
+    _free_axes: frozenset[int] = frozenset()
 
     def _admit(self, x: Any) -> None:
         """Make room for inputs of this shape, in a model that does not insist on what it saw."""
@@ -327,7 +327,7 @@ class Model(Trainable):
     def _check_indices_of(self, x: Any) -> None:
         """Refuse indices outside a table among arrays of the host, before they are sent."""
         if self._graph is not None and self._runs_its_graph() and readers_of(self._graph):
-            given = matched(self, x)
+            given = match_or_none(self, x)
             if given is not None:  # else it is told where the inputs are standardized
                 check_indices(self._graph, given)
 
@@ -355,7 +355,7 @@ class Model(Trainable):
             return super().compute_output_spec(*args, **kwargs)
 
     def _runs_eagerly(self) -> bool:
-        if is_late(self):
+        if has_late_strings(self):
             return True
         return self._trainer is not None and self._trainer.run_eagerly
 

@@ -159,7 +159,7 @@ class Sequential(Model):
         """Describe the stack as a graph when the input's shape is known."""
         self._graph = None
         self._graph_layers = []
-        self._open_axes = frozenset()
+        self._free_axes = frozenset()
         self.built = False
         self._forget_programs()
         if len(self._layers) < 2 or not isinstance(self._layers[0], InputLayer):
@@ -274,14 +274,14 @@ class Sequential(Model):
             return
         pairs = enumerate(zip(known.shape, shape, strict=True))
         other = {axis for axis, (k, n) in pairs if axis and k is not None and k != n}
-        before = self._open_axes
+        before = self._free_axes
         if other <= before:
             return
-        self._open_axes = before | other
+        self._free_axes = before | other
         try:  # whether the layers take it
             self.compute_output_spec(KerasTensor((None, *shape[1:]), known.dtype))
         except BaseException as error:
-            self._open_axes = before
+            self._free_axes = before
             if not isinstance(error, TypeError | ValueError):
                 raise
 
@@ -314,10 +314,10 @@ class Sequential(Model):
             "dtype": plain_config(self.dtype_policy),
             "layers": [plain_config(layer) for layer in self._layers],
         }
-        if self._open_axes:
+        if self._free_axes:
             described = config["layers"][0]["config"]
             described["batch_shape"] = [
-                None if axis in self._open_axes else size
+                None if axis in self._free_axes else size
                 for axis, size in enumerate(described["batch_shape"])
             ]
         if self._graph is not None:

@@ -63,7 +63,7 @@ def save_model(
         raise _no_saved_model(filepath)
     kwargs.pop("save_traces", None)
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save"
-    mask_flow.tell_other_numbers(model, who)
+    mask_flow.warn_that_keras_differs(model, who)
     refuse_unknown(who, kwargs, save_model)
     if hasattr(filepath, "write"):
         files, groups = native.to_files(model, include_optimizer)
@@ -148,7 +148,7 @@ def load_model(
     The format is told by the content, not by the ending. Nothing in the file is run or imported:
     classes are those built in, registered, or passed in.
 
-    Masks travel through ops in nacre, and end at them in Keras: behind `embedding + positions`
+    Masks propagate through ops in nacre, and end at them in Keras: behind `embedding + positions`
     padded steps count there. A model that Keras wrote keeps Keras's numbers, here, in clones of it
     and when it is saved again; a warning says where that makes a difference.
 
@@ -173,7 +173,7 @@ def load_model(
     if masks == "carry":
         mask_flow.set_end_at_ops(model, False)
     else:
-        mask_flow.tell_kept(model, source.who)
+        mask_flow.warn_that_masks_end(model, source.who)
     return model
 
 

@@ -96,7 +96,7 @@ def _spec_key(model: Any, x: Any, training: bool) -> tuple[Hashable, ...]:
 def _predictions_spec(
     model: Any, x: Any, training: bool, batch: Callable[[], Any] | None = None
 ) -> Any:
-    if model._runs_its_graph() and not model._open_axes:
+    if model._runs_its_graph() and not model._free_axes:
         _check_graph_inputs(model, x)
         return tree.map_structure(_struct, model._nested_outputs)
 

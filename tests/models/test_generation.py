@@ -61,7 +61,7 @@ def by_hand(model, prompt, length):
 @each_model
 def test_memory_changes_no_token(name):
     model = MODELS[name]()
-    assert generation_graph.can_remember(model, None)
+    assert generation_graph.can_cache(model, None)
     greedy = generate(model, PROMPT, 10)
     np.testing.assert_array_equal(greedy, by_hand(model, PROMPT, 10))
     ragged = [[1, 2, 3, 4, 5], [6]]
@@ -84,7 +84,7 @@ def test_layers_over_all_steps_are_not_called_on_one():
         nacre.layers.TransformerEncoder(16, 2)(x),
         nacre.layers.GRU(8, return_sequences=True)(x),
     ):
-        assert not generation_graph.can_remember(nacre.Model(tokens, Dense(VOCAB)(mixed)), None)
+        assert not generation_graph.can_cache(nacre.Model(tokens, Dense(VOCAB)(mixed)), None)
 
 
 def test_one_program_serves_prompts_of_all_lengths(monkeypatch):
@@ -152,7 +152,7 @@ def test_a_recurrent_model_and_a_fixed_number_of_steps():
             Dense(VOCAB),
         ]
     )
-    assert not generation_graph.can_remember(model, None)
+    assert not generation_graph.can_cache(model, None)
     out = generate(model, PROMPT, 6)
     assert out.shape == (2, 6) and out.dtype == np.int32
     np.testing.assert_array_equal(
@@ -232,7 +232,7 @@ FORMS = [
 )
 def test_memory_of_an_encoder_changes_no_token(form, strategy):
     model, options = copying(**form), STRATEGIES[strategy]
-    assert generation_graph.can_remember(model, SOURCE)
+    assert generation_graph.can_cache(model, SOURCE)
     prompts = [[1, 2], [4]]
     fast, slow = (
         generate(model, prompts, 9, encoder_inputs=SOURCE, use_cache=cached, **options)
@@ -275,7 +275,7 @@ def test_a_decoder_that_mixes_in_the_source_itself_is_not_remembered():
     embedding = Embedding(VOCAB, 8)
     mixed = TransformerDecoder(16, 2)(embedding(tokens) + embedding(source))
     model = nacre.Model([source, tokens], Dense(VOCAB)(mixed))
-    assert not generation_graph.can_remember(model, PROMPT)
+    assert not generation_graph.can_cache(model, PROMPT)
     with pytest.raises(ArgumentError, match="Leave use_cache out"):
         generate(model, PROMPT, 3, encoder_inputs=PROMPT, use_cache=True)
 
@@ -301,4 +301,4 @@ def test_a_layer_of_ones_own_says_that_it_treats_each_step_alone() -> None:
         (nacre.layers.Softmax(axis=1), False),
     ):
         model = nacre.Model(tokens, Dense(VOCAB)(layer(hidden)))
-        assert generation_graph.can_remember(model, None) is expected, layer
+        assert generation_graph.can_cache(model, None) is expected, layer

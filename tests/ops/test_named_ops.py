@@ -267,7 +267,7 @@ def test_trace_for_exporters_has_no_kernels_of_one_platform() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_training_step_is_no_longer_for_whole_ops(name: str) -> None:
+def test_training_step_is_no_longer_for_composite_ops(name: str) -> None:
     make, values, batch = training_step(name)
     named = make().trace(values, batch)
     assert "nacre." in str(named.jaxpr)

@@ -45,7 +45,7 @@ class MultiHeadAttention(ProjectedAttention):
         value, key              (batch, sources, features); the key is the value by default
         query_mask, value_mask, key_mask
                                 (batch, targets or sources), True where a step counts; the
-                                query's travels on with the output and changes no number
+                                query's is the output's mask too and changes no number
         attention_mask          (batch, targets, sources), True where a query may look at a key
         attention over the axes (batch, height, width): masks of query, value and key are
                                 (batch, height, width) or (batch, height); attention_mask is

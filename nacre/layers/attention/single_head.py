@@ -131,7 +131,7 @@ class Attention(Layer):
         return (result, weights) if return_attention_scores else result
 
     def _step_mask(self, name: str, mask: Any, tensor: Any) -> Any:
-        """The mask of a tensor's steps. One of fewer axes covers its first axes, as masks travel;
+        """The mask of a tensor's steps. One of fewer axes covers its first axes, as masks do;
         one that does not fit those stands for its last axes, the steps among them."""
         if mask is None:
             return None

@@ -295,9 +295,9 @@ class Layer(Describable, LossHolder):
             context.path.pop()
             context.training, context.propagates = training_before, propagates_before
         context.propagates = False  # masks are computed by ops too
-        self._send_masks(first, outputs, kwargs)
+        self._propagate_mask(first, outputs, kwargs)
         context.propagates = propagates_before
-        outputs = self._absent_removed(outputs)
+        outputs = self._without_absent_values(outputs)
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 if calling.is_tensor(output):

@@ -1,4 +1,4 @@
-"""How masks travel: with the tensors, through a layer, or not, and then with a warning."""
+"""Mask propagation through layers, with a warning where a layer does not propagate its mask."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from nacre.layers.base.holding import PartHolder
 
 
 class MaskPassing(PartHolder):
-    """The part of `Layer` that sends masks on."""
+    """The part of `Layer` that propagates masks."""
 
     supports_masking: bool
-    _way_of_mask = (
+    _mask_fix = (
         "Give later layers the mask by hand, layer(x, mask=mask), or reorder the layers; "
-        "model.explain_masks() shows the way of all masks."
+        "model.explain_masks() shows all masks."
     )
 
-    def _send_masks(self, inputs: Any, outputs: Any, kwargs: dict[str, Any]) -> None:
+    def _propagate_mask(self, inputs: Any, outputs: Any, kwargs: dict[str, Any]) -> None:
         previous = kwargs.get("mask") if calling.signature_of(type(self).call).takes_mask else None
         if previous is None:
             previous = masks_of(inputs) if inputs is not None else None
@@ -38,7 +38,7 @@ class MaskPassing(PartHolder):
                 self._warn_mask_lost()
             return
         if overridden and not is_builtin(type(self).compute_mask):
-            _drop_propagated(outputs)  # what the layer says goes before what its ops did
+            _drop_propagated(outputs)  # compute_mask takes precedence over its ops
         if previous is None and not overridden:
             return
         mask = self.compute_mask(inputs, previous)
@@ -50,8 +50,8 @@ class MaskPassing(PartHolder):
             elif calling.is_tensor(output) and scope.get_mask(output) is None:
                 scope.set_mask(output, one)
 
-    def _absent_removed(self, outputs: Any) -> Any:
-        """Outputs whose masks the user's own `compute_mask` made, without NaN where they mask."""
+    def _without_absent_values(self, outputs: Any) -> Any:
+        """Outputs whose masks come from a user's `compute_mask`, without NaN at masked steps."""
         if is_builtin(type(self).compute_mask):
             return outputs
 
@@ -67,7 +67,7 @@ class MaskPassing(PartHolder):
     def _masks_to_clear(self, first: Any) -> Any:
         """The masks of a first argument that is to be cleared of NaN before `call`, or None.
 
-        Layers whose `call` takes masks do it themselves, user's own code gets what came.
+        Layers whose `call` takes masks do it themselves; code of users gets its inputs unchanged.
         """
         masks = None if first is None else masks_of(first)
         if masks is None or not is_builtin(type(self)):
@@ -78,11 +78,11 @@ class MaskPassing(PartHolder):
         return None if does_itself or not passes else masks
 
     def _propagates_masks(self) -> bool:
-        """Whether ops called in `call` send masks on: in layers of the user's made of layers.
+        """Whether ops called in `call` propagate masks: in users' layers that are made of layers.
 
-        Built-in layers, and those derived from them, know their masks without.
+        Built-in layers, and those derived from them, have rules of their own.
         """
-        return _is_own_design(type(self)) and self._passes_masks_itself()
+        return _derives_from_base(type(self)) and self._passes_masks_itself()
 
     def _passes_masks_itself(self) -> bool:
         return calling.signature_of(type(self).call).takes_mask or bool(self._direct_layers())
@@ -90,13 +90,13 @@ class MaskPassing(PartHolder):
     def _warn_mask_lost(self) -> None:
         context = scope.call_context()
         if context is not None and context.recorder is not None:
-            return  # the table that is being made says it
+            return  # the report shows it
         if self._passes_masks_itself():
             return
         if not getattr(self, "_warned_mask", False):
             object.__setattr__(self, "_warned_mask", True)
             fix = (
-                self._way_of_mask
+                self._mask_fix
                 if is_builtin(type(self))
                 else "Set self.supports_masking = True in __init__ if padded steps do no harm, or "
                 "override compute_mask()."
@@ -111,7 +111,7 @@ class MaskPassing(PartHolder):
             )
 
     def _mask_unless_mixed(self, mask: Any, axes: Any, ndim: int) -> Any:
-        """The mask of inputs of `ndim` axes, unless it covers one of the axes mixed here."""
+        """The mask of inputs of `ndim` axes, unless it covers an axis that is mixed."""
         if mask is not None and any(axis % ndim < len(mask.shape) for axis in axes):
             self._warn_mask_lost()
             return None
@@ -119,15 +119,15 @@ class MaskPassing(PartHolder):
 
     @any_arguments
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the outputs: by default the mask that came in."""
+        """The mask of the outputs: by default that of the inputs."""
         return previous_mask
 
 
 def without_absent(x: Any, mask: Any) -> Any:
     """`x` with 0 for NaN, infinite and enormous values where a mask of its first axes is False.
 
-    What stands in a padded step must reach no result and no gradient, and 0 times NaN is NaN: it is
-    taken out before anything is computed. Other values stay, as a factor of 0 takes care of them.
+    Values of padded steps must reach no result and no gradient, and 0 times NaN is NaN: they are
+    replaced before anything is computed. Other values stay, as they are multiplied by 0.
     """
     if mask is None or not isinstance(x, jax.Array) or not calling.is_float_array(x):
         return x
@@ -148,7 +148,7 @@ def pairs_of_masks(outputs: Any, masks: Any) -> list[tuple[Any, Any]]:
 
 
 def masks_of(structure: Any) -> Any:
-    """The masks that travel with tensors, in their structure; None when there is none."""
+    """The masks attached to tensors, in their structure; None when there is none."""
     if calling.is_tensor(structure):
         return scope.get_mask(structure)
     if not tree.is_nested(structure):
@@ -158,14 +158,14 @@ def masks_of(structure: Any) -> Any:
 
 
 @functools.cache
-def _is_own_design(cls: type) -> bool:
-    """Whether a class of layers derives from no built-in layer but the base of all."""
+def _derives_from_base(cls: type) -> bool:
+    """Whether a class of layers derives from `Layer` directly, not from a built-in layer."""
     base = next(one for one in cls.__mro__ if "_is_layer" in vars(one))
     return not any(is_builtin(one) for one in cls.__mro__ if one not in base.__mro__)
 
 
 def _drop_propagated(outputs: Any) -> None:
-    """Take masks that came through ops off some outputs."""
+    """Remove the masks that ops gave to some outputs."""
     context = scope.call_context()
     if context is None or not context.propagated:
         return

@@ -302,7 +302,7 @@ class Softmax(_Elementwise):
             inputs = ops.cast(inputs, self.compute_dtype)
         mask = jnp.asarray(mask).astype(bool)
         if mask.ndim < inputs.ndim and mask.shape == inputs.shape[: mask.ndim]:
-            # A mask of steps, as it travels with the inputs: all features of a step share it.
+            # A mask of steps, as inputs have it: all features of a step share it.
             mask = mask.reshape((*mask.shape, *(1,) * (inputs.ndim - mask.ndim)))
         check_broadcasts(self._who(), "mask", mask.shape, inputs.shape)
         # Half of the most negative number: finite, so a row without any position stays finite.

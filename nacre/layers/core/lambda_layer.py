@@ -59,7 +59,7 @@ class Lambda(Layer):
         parameters = inspect.signature(function).parameters
         self._extra = [name for name in ("mask", "training") if name in parameters]
 
-    _way_of_mask = "Pass Lambda(function, mask=lambda x, mask: mask) if each step stays what it is."
+    _mask_fix = "Pass Lambda(function, mask=lambda x, mask: mask) if each step stays what it is."
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """What the function returns."""

@@ -16,7 +16,7 @@ from nacre.layers.base.layer import Layer
 class Masking(Layer):
     """Mask the time steps whose features all equal one value.
 
-    The masked steps are set to 0, and the mask travels to the layers that follow.
+    The masked steps are set to 0, and the mask propagates to the layers that follow.
 
     Args:
         mask_value: The value that marks padding; NaN marks steps that are NaN throughout.

@@ -35,7 +35,7 @@ class MessagePassing(Layer):
                       is padding
         edge_weight   (batch, edges)      optional; messages are multiplied by it
         node_mask     (batch, nodes)      optional; False for padding. Without it the mask that
-                      travels with the features is used
+                      of the features is used
         returns       (batch, nodes, features)   zeros at padded nodes
     Formula:
         y_b = update(aggregate over edges (a, b) of message(x_a, x_b, w_ab), x_b)

@@ -72,7 +72,7 @@ def _is_one_shape(inputs: Any) -> bool:
 
 
 def node_mask_of(parts: dict[str, Any], mask: Any) -> Any:
-    """The mask of nodes: the one given as an input, else the one travelling with the features."""
+    """The mask of nodes: the one given as an input, else that of the features."""
     if parts["node_mask"] is not None:
         return ops.cast(parts["node_mask"], "bool")
     if isinstance(mask, Mapping):

@@ -34,7 +34,7 @@ class TransformerDecoder(TransformerBlock):
         decoder_sequence (batch, targets, features)
         encoder_sequence (batch, sources, encoder_features), optional
         padding masks    (batch, targets or sources), False for padding; by default the masks that
-                         travel with the sequences
+                         of the sequences
         attention masks  (batch, targets, targets or sources), True where a step may look
         position_bias    (1 or batch, num_heads, targets, targets), added to the scores of
                          self-attention: see `RelativePositionBias`

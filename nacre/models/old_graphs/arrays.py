@@ -13,9 +13,9 @@ from nacre.core.symbolic import KerasTensor
 from nacre.models.old_graphs.table import (
     FUNCTIONS,
     Value,
+    device_dtype_name,
     function,
     is_tensor,
-    kind,
     pair,
     refuse,
     tensor,
@@ -28,12 +28,12 @@ FUNCTIONS["stop_gradient"] = lambda input: ops.stop_gradient(tensor(input))
 
 @function("cast", "dtypes.cast")
 def cast(x: Value, dtype: Any) -> Any:
-    return ops.cast(tensor(x), kind(dtype))
+    return ops.cast(tensor(x), device_dtype_name(dtype))
 
 
 @function("dtypes.saturate_cast", "saturate_cast")
 def saturate_cast(value: Value, dtype: Any) -> Any:
-    return ops.saturate_cast(tensor(value), kind(dtype))
+    return ops.saturate_cast(tensor(value), device_dtype_name(dtype))
 
 
 # -------------------------------------------------------------------- made from shapes
@@ -47,34 +47,34 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 @function("zeros")
 def zeros(shape: Any, dtype: Any = "float32") -> Any:
-    return ops.zeros(_shape(shape), dtype=kind(dtype))
+    return ops.zeros(_shape(shape), dtype=device_dtype_name(dtype))
 
 
 @function("ones")
 def ones(shape: Any, dtype: Any = "float32") -> Any:
-    return ops.ones(_shape(shape), dtype=kind(dtype))
+    return ops.ones(_shape(shape), dtype=device_dtype_name(dtype))
 
 
 @function("fill")
 def fill(dims: Any, value: Value) -> Any:
-    return ops.full(_shape(dims), value, dtype=kind(tensor(value).dtype))
+    return ops.full(_shape(dims), value, dtype=device_dtype_name(tensor(value).dtype))
 
 
 @function("zeros_like", "compat.v1.zeros_like")
 def zeros_like(input: Value, dtype: Any = None, **others: Any) -> Any:
-    return ops.zeros_like(tensor(input), dtype=None if dtype is None else kind(dtype))
+    return ops.zeros_like(tensor(input), dtype=None if dtype is None else device_dtype_name(dtype))
 
 
 @function("ones_like", "compat.v1.ones_like")
 def ones_like(input: Value, dtype: Any = None, **others: Any) -> Any:
-    return ops.ones_like(tensor(input), dtype=None if dtype is None else kind(dtype))
+    return ops.ones_like(tensor(input), dtype=None if dtype is None else device_dtype_name(dtype))
 
 
 @function("range")
 def range_(start: Value, limit: Value = None, delta: Value = 1, dtype: Any = None) -> Any:
     start, limit = (0, start) if limit is None else (start, limit)
     whole = all(not isinstance(v, float) for v in (start, limit, delta))
-    result = kind(dtype) if dtype is not None else "int32" if whole else "float32"
+    result = device_dtype_name(dtype) if dtype is not None else "int32" if whole else "float32"
     return ops.arange(start, limit, delta, dtype=result)
 
 
@@ -88,7 +88,7 @@ def sequence_mask(lengths: Value, maxlen: Any = None, dtype: Any = "bool") -> An
     if maxlen is None:
         raise refuse("sequence_mask", "maxlen must be given", None)
     steps = ops.arange(0, maxlen, 1, dtype=str(lengths.dtype))
-    return ops.cast(ops.less(steps, ops.expand_dims(lengths, -1)), kind(dtype))
+    return ops.cast(ops.less(steps, ops.expand_dims(lengths, -1)), device_dtype_name(dtype))
 
 
 # -------------------------------------------------------------------- shapes
@@ -265,7 +265,7 @@ def one_hot(
     axis: int | None = None,
     dtype: Any = None,
 ) -> Any:
-    result_kind = "float32" if dtype is None else kind(dtype)
+    result_kind = "float32" if dtype is None else device_dtype_name(dtype)
     result = ops.one_hot(
         tensor(indices), int(depth), axis=-1 if axis is None else axis, dtype=result_kind
     )

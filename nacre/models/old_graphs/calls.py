@@ -18,7 +18,7 @@ from nacre.core.errors import SerializationError, message, nearest
 from nacre.core.symbolic import KerasTensor
 from nacre.models.old_graphs import arrays, mathematics, neural  # noqa: F401  they fill the table
 from nacre.models.old_graphs.sizes import Size, call_with_sizes, compute, holds_size
-from nacre.models.old_graphs.table import FUNCTIONS, called, called_on_numbers
+from nacre.models.old_graphs.table import FUNCTIONS, call_function, call_on_numbers
 from nacre.ops._calls import OpCall
 
 # The layers that hold a function, and those of tensors that do not exist here.
@@ -65,7 +65,7 @@ class TensorflowFunction:
         others: dict[str, Any] = {}
 
         def first(entry: Any) -> Any:
-            if _is_place(entry):
+            if _is_tensor_address(entry):
                 if len(entry) > 3 and isinstance(entry[3], dict):
                     others.update(entry[3])
                 return entry[2] if entry[0] == _CONSTANT else find(*entry[:3])
@@ -81,7 +81,7 @@ class TensorflowFunction:
             is_done, made = compute(self.function, arguments)
             if not is_done:
                 made = self._call(arguments)
-        outputs = [made] if _is_sizes(made) else list(tree.flatten(made))  # a shape is one tensor
+        outputs = [made] if _is_shape(made) else list(tree.flatten(made))  # a shape is one tensor
         self._name_ops(outputs, arguments)
         self._inbound_nodes.append(_Call(outputs))
 
@@ -90,8 +90,8 @@ class TensorflowFunction:
             if holds_size(arguments) or self._needs_sizes(arguments[""]):
                 return call_with_sizes(self.function, arguments)
             if not any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(arguments)):
-                return called_on_numbers(self.function, arguments)
-            return called(self.function, arguments)
+                return call_on_numbers(self.function, arguments)
+            return call_function(self.function, arguments)
         except TypeError as error:
             if not re.search("unexpected keyword|required positional|multiple values", str(error)):
                 raise
@@ -126,7 +126,7 @@ class TensorflowFunction:
             operation.name = f"{self.name}.{index}" if index else self.name
 
 
-def _is_sizes(value: Any) -> bool:
+def _is_shape(value: Any) -> bool:
     if isinstance(value, list):
         return all(isinstance(v, int | Size) for v in value)
     return isinstance(value, int | Size)
@@ -148,7 +148,7 @@ def _shape_of(function: str, x: Any) -> Any:
 # -------------------------------------------------------------------- what nodes hold
 
 
-def _is_place(entry: Any) -> bool:
+def _is_tensor_address(entry: Any) -> bool:
     return (
         isinstance(entry, list)
         and len(entry) in (3, 4)
@@ -158,21 +158,24 @@ def _is_place(entry: Any) -> bool:
 
 
 def _argument(value: Any, find: _Find) -> Any:
-    if _is_place(value):
+    if _is_tensor_address(value):
         return value[2] if value[0] == _CONSTANT else find(*value[:3])
     if isinstance(value, list):
         return [_argument(v, find) for v in value]
     if isinstance(value, dict):
         if {"start", "stop", "step"} <= value.keys():
             return slice(*(_argument(value[part], find) for part in ("start", "stop", "step")))
-        kind, inner = value.get("class_name"), value.get("config")
-        if kind in ("__ellipsis__", "Ellipsis"):
+        class_name, inner = value.get("class_name"), value.get("config")
+        if class_name in ("__ellipsis__", "Ellipsis"):
             return Ellipsis
-        if kind in ("__slice__", "__tuple__", "__numpy__", "__tensor__") and isinstance(
-            inner, dict
-        ):
+        if class_name in (
+            "__slice__",
+            "__tuple__",
+            "__numpy__",
+            "__tensor__",
+        ) and isinstance(inner, dict):
             return _argument(inner.get("value", inner), find)
-        if kind == "TypeSpec" or "DType" in str(kind):
+        if class_name == "TypeSpec" or "DType" in str(class_name):
             return str((inner or {}).get("name"))
         return {k: _argument(v, find) for k, v in value.items()}
     return value
@@ -184,15 +187,15 @@ _WITHOUT_OPERANDS = ("einsum", "meshgrid")
 
 def _refused(data: dict[str, Any], name: str, function: str) -> SerializationError:
     near = nearest(function, FUNCTIONS)
-    kind = data["class_name"]
-    what = f"{kind} {function!r}" if kind in CLASSES else kind
+    class_name = data["class_name"]
+    what = f"{class_name} {function!r}" if class_name in CLASSES else class_name
     if function in _WITHOUT_OPERANDS:
         what += ", of which tf.keras 2 does not write the operands"
     return SerializationError(
         message(
             f"layer '{name}'",
             "a graph must be made of layers and of the TensorFlow functions that are read as ops",
-            what + (f" (nearest: {near!r})" if near and kind in CLASSES else ""),
+            what + (f" (nearest: {near!r})" if near and class_name in CLASSES else ""),
             "Open the model where it was made, replace the function by a layer or a named, "
             "registered function in a Lambda layer, and save it again; or build the model here "
             "and call load_weights on the file.",

@@ -12,10 +12,10 @@ from nacre import ops
 from nacre.models.old_graphs.table import (
     FUNCTIONS,
     Value,
-    check_count,
+    check_num_elements,
+    device_dtype_name,
     function,
     is_tensor,
-    kind,
     pair,
     refuse,
     tensor,
@@ -150,7 +150,7 @@ def reduce_euclidean_norm(input_tensor: Value, axis: Axis = None, keepdims: bool
 def count_nonzero(
     input: Value, axis: Axis = None, keepdims: bool = False, dtype: Any = "int64"
 ) -> Any:
-    counted = ops.cast(ops.not_equal(input, 0), kind(dtype))
+    counted = ops.cast(ops.not_equal(input, 0), device_dtype_name(dtype))
     return ops.sum(counted, axis=_axis(axis), keepdims=bool(keepdims))
 
 
@@ -182,7 +182,8 @@ def _extreme(name: str, operation: Callable[..., Any]) -> None:
     def extreme(input: Value, axis: int | None = None, output_type: Any = "int64") -> Any:
         # TensorFlow takes axis 0 for None.
         return ops.cast(
-            operation(tensor(input), axis=0 if axis is None else axis), kind(output_type)
+            operation(tensor(input), axis=0 if axis is None else axis),
+            device_dtype_name(output_type),
         )
 
     FUNCTIONS[f"math.{name}"] = FUNCTIONS[name] = extreme
@@ -195,7 +196,7 @@ _extreme("argmin", ops.argmin)
 @function("math.top_k", "nn.top_k")
 def top_k(input: Value, k: int = 1, sorted: bool = True, index_type: Any = "int32") -> Any:
     values, indices = ops.top_k(input, k, sorted=sorted)
-    return [values, ops.cast(indices, kind(index_type))]
+    return [values, ops.cast(indices, device_dtype_name(index_type))]
 
 
 @function("sort")
@@ -219,7 +220,7 @@ def searchsorted(
     """Of each last axis: how many elements stand before a value."""
     ours, other = ops.expand_dims(sorted_sequence, -2), ops.expand_dims(values, -1)
     before = ops.less(ours, other) if side == "left" else ops.less_equal(ours, other)
-    return ops.sum(ops.cast(before, kind(out_type)), axis=-1)
+    return ops.sum(ops.cast(before, device_dtype_name(out_type)), axis=-1)
 
 
 @function("math.segment_sum")
@@ -250,7 +251,7 @@ def matmul(
     a = ops.swapaxes(a, -1, -2) if transpose_a or adjoint_a else a
     b = ops.swapaxes(b, -1, -2) if transpose_b or adjoint_b else b
     result = ops.matmul(a, b)
-    return result if output_type is None else ops.cast(result, kind(output_type))
+    return result if output_type is None else ops.cast(result, device_dtype_name(output_type))
 
 
 @function("linalg.matvec")
@@ -304,7 +305,7 @@ def diag(diagonal: Value, k: int = 0, **others: Any) -> Any:
         raise refuse("linalg.diag", "k must be 0", k)
     size = diagonal.shape[-1]
     if isinstance(size, int):
-        check_count("linalg.diag", size, size)
+        check_num_elements("linalg.diag", size, size)
     places = jnp.arange(size)
     eye = places[:, None] == places[None]
     column = ops.expand_dims(diagonal, -1)
@@ -315,7 +316,7 @@ def diag(diagonal: Value, k: int = 0, **others: Any) -> Any:
 def band_part(input: Value, num_lower: int, num_upper: int) -> Any:
     rows, columns = input.shape[-2:]
     if isinstance(rows, int) and isinstance(columns, int):
-        check_count("linalg.band_part", rows, columns)
+        check_num_elements("linalg.band_part", rows, columns)
     distance = jnp.arange(rows)[:, None] - jnp.arange(columns)[None]
     lower = (num_lower < 0) | (distance <= num_lower)
     kept = lower & ((num_upper < 0) | (-distance <= num_upper))

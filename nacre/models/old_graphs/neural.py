@@ -11,7 +11,7 @@ from nacre import ops
 from nacre.models.old_graphs.table import (
     FUNCTIONS,
     Value,
-    check_count,
+    check_num_elements,
     function,
     pair,
     refuse,
@@ -192,7 +192,7 @@ def local_response_normalization(
 ) -> Any:
     """x / (bias + alpha · sum of squares over nearby channels)^beta."""
     channels = int(input.shape[-1])
-    check_count("nn.local_response_normalization", channels, channels)
+    check_num_elements("nn.local_response_normalization", channels, channels)
     near = np.abs(np.arange(channels)[:, None] - np.arange(channels)[None]) <= depth_radius
     sums = ops.matmul(ops.square(input), near.astype(str(input.dtype)))
     return ops.divide(input, ops.power(ops.add(ops.multiply(sums, alpha), bias), beta))

@@ -15,7 +15,7 @@ from functools import reduce
 from typing import Any
 
 from nacre.core.symbolic import KerasTensor
-from nacre.models.old_graphs.table import called
+from nacre.models.old_graphs.table import call_function
 from nacre.ops._define import Family
 
 # No op of Keras: it cannot open a graph with this one.
@@ -127,7 +127,7 @@ def tensorflow_call(xs: Any, function: str, arguments: dict[str, Any]) -> Any:
         arguments: By name: plain data, `{"tensor": k}` for one of `xs`, or `{"size": ...}` for a
             number, which is `[k, axis]` or `[operation, size, size]`.
     """
-    return called(function, {k: _filled(v, xs) for k, v in arguments.items()})
+    return call_function(function, {k: _filled(v, xs) for k, v in arguments.items()})
 
 
 def _filled(value: Any, xs: Any) -> Any:

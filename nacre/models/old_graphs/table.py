@@ -35,7 +35,7 @@ def function(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return declare
 
 
-def called(name: str, arguments: dict[str, Any]) -> Any:
+def call_function(name: str, arguments: dict[str, Any]) -> Any:
     """What a function gives; the first argument, which has no name here, goes by position."""
     others = {key: value for key, value in arguments.items() if key}
     return (
@@ -47,7 +47,7 @@ def called(name: str, arguments: dict[str, Any]) -> Any:
 _MOST_ELEMENTS = 2**24
 
 
-def check_count(name: str, *sizes: int) -> None:
+def check_num_elements(name: str, *sizes: int) -> None:
     """Refuse an array that no model needs, before its memory is taken."""
     if math.prod(sizes) > _MOST_ELEMENTS:
         raise refuse(
@@ -55,12 +55,12 @@ def check_count(name: str, *sizes: int) -> None:
         )
 
 
-def called_on_numbers(name: str, arguments: dict[str, Any]) -> Any:
+def call_on_numbers(name: str, arguments: dict[str, Any]) -> Any:
     """The same where no tensor is among the arguments: small, and told before it is made."""
-    shapes = jax.eval_shape(lambda: called(name, arguments))
+    shapes = jax.eval_shape(lambda: call_function(name, arguments))
     for shape in jax.tree.leaves(shapes):
-        check_count(name, *shape.shape)
-    return called(name, arguments)
+        check_num_elements(name, *shape.shape)
+    return call_function(name, arguments)
 
 
 def is_tensor(value: Value) -> bool:
@@ -80,10 +80,10 @@ def tensor(value: Value, like: Value = None) -> Any:
     array = np.asarray(value)
     if like is not None and is_tensor(like):
         return array.astype(jnp.dtype(str(like.dtype)))
-    return array.astype(kind(array.dtype))
+    return array.astype(device_dtype_name(array.dtype))
 
 
-def kind(dtype: Any) -> str:
+def device_dtype_name(dtype: Any) -> str:
     """A dtype by name; numbers of 64 bits have 32 on the device."""
     name = str(dtype)
     return name.replace("64", "32") if name in ("int64", "uint64", "float64") else name
@@ -104,12 +104,12 @@ def refuse(name: str, rule: str, got: object) -> SerializationError:
 __all__ = [
     "FUNCTIONS",
     "Value",
-    "called",
-    "called_on_numbers",
-    "check_count",
+    "call_function",
+    "call_on_numbers",
+    "check_num_elements",
     "function",
     "is_tensor",
-    "kind",
+    "device_dtype_name",
     "pair",
     "refuse",
     "tensor",

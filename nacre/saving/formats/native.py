@@ -54,7 +54,7 @@ def to_files(
         config.pop("compile_config", None)
     content, groups = weights.to_bytes(model, include_optimizer, checksums=is_folder)
     metadata: dict[str, Any] = {"keras_version": KERAS_VERSION, "nacre_version": nacre_version()}
-    if mask_flow.has_no_place_in_config(model):
+    if mask_flow.has_flag_outside_config(model):
         metadata[MASKS_END_AT_OPS] = True
     files = {
         archive.METADATA: json.dumps(metadata).encode(),
