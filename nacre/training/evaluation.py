@@ -121,7 +121,7 @@ class EvaluationRun:
         hooks = self.runner.has_test_batch_hooks
         self.feed.overlaps = not hooks
         fixed = 1 if hooks else self.trainer.steps_per_execution
-        self._pace = pace.Pace(fixed, pace.UNSEEN_SECONDS)
+        self._pace = pace.pace_of(fixed, pace.UNSEEN_SECONDS, unmeasured=64)
         with closing(self.feed.epoch()) as stretches:
             for stretch in stretches:
                 self._run_stretch(stretch)
@@ -139,19 +139,19 @@ class EvaluationRun:
         hooks = self.runner.has_test_batch_hooks
         position = 0
         while position < stretch.num_steps:
-            count = min(self._pace.next_count(), stretch.num_steps - position)
+            count = self._pace.next_count(stretch.num_steps - position)
             step = stretch.step + position
-            if self._pace.fixed is None and step == 0 and stretch.num_steps <= 64:
-                count = stretch.num_steps  # too short to measure
             if hooks:
                 self.runner.on_test_batch_begin(step)
             self._pace.start()
             row = stretch.first_row + position * stretch.batch_size
-            program = self.programs.evaluate(stretch)
+            program = self.programs.evaluate(stretch, self._pace.program_steps(count))
             self._run_program(program, stretch.arrays, np.int32(row), np.int32(count))
             self._report(step + count, hooks)
+            self._pace.hold_back(self.logs)
             if stretch.repeats:
-                jax.block_until_ready(self.logs)
+                if self._pace.measures(count):
+                    jax.block_until_ready(self.logs)
                 self._pace.stop(count)
             position += count
 
@@ -189,6 +189,8 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     state = programs.state
     fixed = state.read(name for name in state.groups if name not in CHANGING)
     arguments = (fixed, stretch.arrays, np.int32(0), np.int32(1))
-    values, logs = programs.evaluate(stretch)(_initial_values(model, state), *arguments)
+    values, logs = programs.evaluate(stretch, pace.program_steps(1))(
+        _initial_values(model, state), *arguments
+    )
     state.commit_unless_held(values)
     return as_result(host_logs(logs, trainer.report_names(model)), return_dict)

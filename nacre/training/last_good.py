@@ -34,6 +34,7 @@ class Dispatch:
 
     Args:
         program: (values, *arguments) -> (values, logs, first bad step or -1).
+        one: The same for one step.
         arguments_of: Index of a step -> the arguments that run this one alone.
         arguments: Those that run all of them.
         epoch, step: Where the first step stands.
@@ -42,6 +43,7 @@ class Dispatch:
     """
 
     program: Callable[..., Any]
+    one: Callable[..., Any]
     arguments_of: Callable[[int], tuple[Any, ...]]
     arguments: tuple[Any, ...]
     epoch: int
@@ -162,7 +164,7 @@ class LastGood:
                 # What a program found outside only while it was traced has its present value.
                 given[OUTSIDE] = [*given[OUTSIDE], *values[OUTSIDE][len(given[OUTSIDE]) :]]
                 donated = {name: [_on_device(v) for v in given[name]] for name in values}
-                new, _, bad = dispatch.program(donated, *dispatch.arguments_of(index))
+                new, _, bad = dispatch.one(donated, *dispatch.arguments_of(index))
                 is_loss = int(bad) >= 0
                 after = {name: [np.array(v) for v in new[name]] for name in _KEPT}
                 is_spoiled = self._was_finite and not _are_finite(after["trainable"])

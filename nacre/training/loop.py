@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
@@ -188,7 +188,7 @@ class TrainRun:
         """Run the epochs and return the history; the model ends with the newest values."""
         self.runner = runner
         fixed = 1 if runner.has_train_batch_hooks else None
-        self._pace = pace.Pace(
+        self._pace = pace.pace_of(
             self.trainer.steps_per_execution or fixed,
             pace.SEEN_SECONDS if verbose == 1 else pace.UNSEEN_SECONDS,
         )
@@ -294,13 +294,14 @@ class TrainRun:
         position = 0
         while position < stretch.num_steps and not self._is_stopping():
             left = stretch.num_steps - position
-            count = min(self._pace.next_count(), left) if stretch.repeats else 1
+            count = self._pace.next_count(left) if stretch.repeats else 1
             step = stretch.step + position
             self._begin_batch(step)
             self._pace.start()
             dispatch = self._dispatch(stretch, position, count)
             self._execute(dispatch)
-            self._report(step + count, wait=stretch.repeats)
+            self._pace.hold_back(self._logs)
+            self._report(step + count, wait=stretch.repeats and self._pace.measures(count))
             if stretch.repeats:
                 self._pace.stop(count)
             position += count
@@ -314,13 +315,19 @@ class TrainRun:
             row = stretch.first_row + (position + index) * stretch.batch_size
             return stretch.arrays, stretch.order, np.int32(row), np.int32(count)
 
-        program = self._current().train(stretch)
-        if self._compiled_ahead is not None and not stretch.repeats:
-            programs, batch_size, compiled = self._compiled_ahead
-            if programs is self._programs and batch_size == stretch.batch_size:
-                program = compiled.result()
+        programs, steps = self._current(), self._pace.program_steps(count)
+        program = one = programs.train(stretch, steps)
+        if steps is not None and steps > 1:
+            one = programs.train(stretch, 1)
+        if self._compiled_ahead is not None:
+            made_for, batch_size, compiled = self._compiled_ahead
+            if not program.traced_shapes:
+                wait([compiled])  # the user's code is not traced in two threads at once
+            if not stretch.repeats and (made_for, batch_size) == (programs, stretch.batch_size):
+                program = one = compiled.result()
         return Dispatch(
             program,
+            one,
             arguments_of,
             arguments_of(0, count),
             self._epoch,

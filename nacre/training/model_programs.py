@@ -108,26 +108,31 @@ class ModelPrograms:
 
     def has_train(self, stretch: Stretch) -> bool:
         """Whether the program for steps like these was made before."""
-        return (self._key, ("train", *_form(stretch))) in programs_of(self.model)
+        return (self._key, _train_key(stretch, None)) in programs_of(self.model)
 
-    def train(self, stretch: Stretch) -> Program:
-        """The program for steps like these: (values, arrays, order, first row, count) -> ..."""
+    def train(self, stretch: Stretch, steps: int | None = None) -> Program:
+        """The program for steps like these: (values, arrays, order, first row, count) -> ...
+
+        Args:
+            stretch: The steps.
+            steps: How many it runs where they repeat; None: as many as its last argument says.
+        """
 
         def make() -> Program:
             step = train_step(self.model, self.trainer, self.state)
             finish = finisher(self.model, self.trainer, self.state, self.custom)
             parts = self.state, step, finish, _packer(stretch.structure)
             if stretch.repeats:
-                return loop_program(*parts, stretch.batch_size, self.keeps_logs)
+                return loop_program(*parts, stretch.batch_size, self.keeps_logs, steps)
             eager = self.trainer.run_eagerly
             return single_program(*parts, _size(stretch), self.keeps_logs, compiled=not eager)
 
-        return self._get(("train", *_form(stretch)), make)
+        return self._get(_train_key(stretch, steps), make)
 
-    def evaluate(self, stretch: Stretch) -> Program:
+    def evaluate(self, stretch: Stretch, steps: int | None) -> Program:
         """The program that evaluates such batches: (values, fixed, arrays, first row, count) ->"""
         return self._get(
-            ("evaluate", *_form(stretch)),
+            ("evaluate", *_form(stretch), steps),
             lambda: evaluation_program(
                 self.state,
                 test_step(self.model, self.trainer, self.state),
@@ -135,6 +140,7 @@ class ModelPrograms:
                 _packer(stretch.structure),
                 _size(stretch),
                 self.keeps_logs,
+                steps,
                 compiled=not self.trainer.run_eagerly,
             ),
         )
@@ -175,6 +181,10 @@ def _size(stretch: Stretch) -> int | None:
 def _form(stretch: Stretch) -> tuple[Hashable, ...]:
     """What programs for steps depend on, besides shapes."""
     return stretch.repeats, _size(stretch), stretch.order is None, repr(stretch.structure)
+
+
+def _train_key(stretch: Stretch, steps: int | None) -> tuple[Hashable, ...]:
+    return ("train", *_form(stretch), steps if stretch.repeats else None)
 
 
 def _packer(structure: Any) -> Callable[[list[Any]], Any]:

@@ -1,51 +1,172 @@
-"""How many steps to run in one dispatch.
+"""How many steps to run in one dispatch, and whether one program serves every number of them.
 
 Long dispatches cost nothing but patience: the progress bar and Ctrl-C wait for them. The number is
 found by measuring: one step while everything compiles, a few more, then as many as fill the time
 somebody is willing to wait.
+
+On a CPU one program runs any number of steps: the number is an argument. On a GPU a loop of unknown
+length is expected to fetch its condition to the host at every turn, and to keep CUDA graphs away.
+There a program runs a fixed number of steps, one of a few so that few are compiled, and what is
+left over is run by programs of smaller numbers, down to one step. `NACRE_LOOPS=fixed` and
+`NACRE_LOOPS=counted` in the environment ask for the one or the other form, to compare them.
+
+A clock must not decide about the bits that a training gives. Loops of any length run the same code
+for a step; one step by itself is compiled without a loop, and may round differently. So which
+steps run by themselves follows from the number of steps alone: the last one, where it is odd.
 """
 
 from __future__ import annotations
 
+import os
 import time
+from collections import deque
+from typing import Any, Literal
+
+import jax
+
+from nacre.core.errors import ArgumentError, message
+from nacre.ops.kernels import placement
+
+LoopForm = Literal["counted", "fixed"]
 
 SEEN_SECONDS = 0.1  # a bar that is watched moves ten times a second
 UNSEEN_SECONDS = 0.5  # the longest that Ctrl-C waits
 FIRST_COUNTS = (1, 4)
+# Steps of programs of fixed length. With factors of 8 at most seven dispatches of each number are
+# left over, and four programs are compiled for the fastest step, two for a slow one.
+FIXED_COUNTS = (1, 2, 16, 128)
+# A dispatch costs the host 0.1 to 0.2 ms: of one that takes so long about a hundredth.
+ENOUGH_SECONDS = 0.01
+IN_FLIGHT = 4  # dispatches of fixed length that are handed over before they are waited for
+
+
+def loop_form() -> LoopForm:
+    """Whether the steps of a program are counted by an argument, or fixed when it is compiled.
+
+    Raises:
+        ArgumentError: `NACRE_LOOPS` asks for something else.
+    """
+    asked = os.environ.get("NACRE_LOOPS", "").lower()
+    if not asked:
+        return "fixed" if placement.platform() == "gpu" else "counted"
+    if asked not in ("counted", "fixed"):
+        raise ArgumentError(message("NACRE_LOOPS", "it must be 'counted' or 'fixed'", repr(asked)))
+    return asked
+
+
+def program_steps(count: int) -> int | None:
+    """The number of steps that a program which runs `count` is compiled for; None: any."""
+    return count if loop_form() == "fixed" else None
 
 
 class Pace:
-    """Chooses the number of steps of the next dispatch.
+    """Chooses the number of steps of the next dispatch, where one program runs any number.
 
     Args:
-        fixed: A number that was asked for, or None.
+        asked: A number that was asked for, or None.
         seconds: Time a dispatch should take.
+        unmeasured: So few steps are run at once, without measuring.
     """
 
-    def __init__(self, fixed: int | None, seconds: float) -> None:
-        self.fixed = fixed
-        self.seconds = seconds
+    def __init__(self, asked: int | None, seconds: float, unmeasured: int = 0) -> None:
+        self.asked, self.seconds, self.unmeasured = asked, seconds, unmeasured
         self.step_seconds: float | None = None
         self._dispatches = 0
         self._started = 0.0
 
-    def next_count(self) -> int:
-        """The number of steps to run now."""
-        if self.fixed is not None:
-            return self.fixed
+    def next_count(self, left: int) -> int:
+        """The number of steps to run now, of those that are left."""
+        if self.asked is not None:
+            return min(self.asked, left)
+        if self._dispatches == 0 and left <= self.unmeasured:
+            return left
         if self._dispatches < len(FIRST_COUNTS):
-            return FIRST_COUNTS[self._dispatches]
+            return min(FIRST_COUNTS[self._dispatches], left)
         if not self.step_seconds:
-            return 16
-        return max(1, int(self.seconds / self.step_seconds))
+            return min(16, left)
+        return min(max(1, int(self.seconds / self.step_seconds)), left)
+
+    def measures(self, count: int) -> bool:
+        """Whether a dispatch of `count` steps is to be waited for, as its time is needed."""
+        return True
+
+    def program_steps(self, count: int) -> int | None:
+        """The number of steps that a program which runs `count` is compiled for; None: any."""
+        return None
 
     def start(self) -> None:
         """A dispatch begins."""
         self._started = time.perf_counter()
 
     def stop(self, count: int) -> None:
-        """A dispatch of `count` steps is done."""
+        """A dispatch of `count` steps is done, or handed over where it is not measured."""
         elapsed = time.perf_counter() - self._started
         self._dispatches += 1
         if self._dispatches > 1:  # the first one compiled
             self.step_seconds = max(elapsed / count, 1e-7)
+
+    def hold_back(self, result: Any) -> None:
+        """Wait until few dispatches are under way, of which `result` is the newest's."""
+
+
+class FixedPace(Pace):
+    """Chooses the number of steps among a few, each of which has a program of its own.
+
+    The number grows until a dispatch takes long enough for its costs not to count.
+    """
+
+    def __init__(self, asked: int | None, seconds: float) -> None:
+        super().__init__(asked, seconds)
+        self._level = 1
+        self._is_settled = asked is not None
+        self._compiled: set[int] = set()
+        self._under_way: deque[Any] = deque()
+
+    def next_count(self, left: int) -> int:
+        """The number of steps to run now, of those that are left."""
+        if self.asked is not None:
+            return min(self.asked, left)
+        return max(count for count in FIXED_COUNTS[: self._level + 1] if count <= left)
+
+    def measures(self, count: int) -> bool:
+        """Whether a dispatch of `count` steps is to be waited for, as its time is needed."""
+        return not self._is_settled and count == FIXED_COUNTS[self._level]
+
+    def program_steps(self, count: int) -> int | None:
+        """The number of steps that a program which runs `count` is compiled for."""
+        return count
+
+    def stop(self, count: int) -> None:
+        """A dispatch of `count` steps is done, or handed over where it is not measured."""
+        elapsed = time.perf_counter() - self._started
+        if not self.measures(count):
+            return
+        if count not in self._compiled:
+            self._compiled.add(count)  # which took most of the time
+            return
+        self.step_seconds = max(elapsed / count, 1e-7)
+        longer = FIXED_COUNTS[self._level + 1 :][:1]
+        if elapsed < ENOUGH_SECONDS and longer and longer[0] * self.step_seconds <= self.seconds:
+            self._level += 1
+        else:
+            self._is_settled = True
+
+    def hold_back(self, result: Any) -> None:
+        """Wait until few dispatches are under way, of which `result` is the newest's.
+
+        A device that is fed faster than it works would let batches pile up in its memory. Waiting
+        for an older dispatch leaves it the newer ones to work on.
+        """
+        self._under_way.append(result)
+        if len(self._under_way) > IN_FLIGHT:
+            jax.block_until_ready(self._under_way.popleft())
+
+
+def pace_of(asked: int | None, seconds: float, unmeasured: int = 0) -> Pace:
+    """The pace for the form that loops have here."""
+    if loop_form() == "fixed":
+        return FixedPace(asked, seconds)
+    return Pace(asked, seconds, unmeasured)
+
+
+__all__ = ["FixedPace", "LoopForm", "Pace", "loop_form", "pace_of", "program_steps"]

@@ -23,6 +23,7 @@ from nacre.data.row_feeds import StreamedFeed
 from nacre.data.sources import CHUNK_BYTES, ArraySource
 from nacre.layers.base.compiled import call_key
 from nacre.ops.kernels.placement import inside_loop
+from nacre.training.pace import program_steps
 from nacre.training.programs import batch_leaves
 
 LEAST_BATCHES = 1024  # what they save, about 0.1 ms each, pays for one more program
@@ -77,7 +78,7 @@ class ChunkedPrediction:
         forms = tuple((leaf.shape, str(leaf.dtype)) for leaf in self._leaves)
         key = (
             "predict chunk", *call_key(self._model), self._batches, self._size, forms,
-            repr(stretch.structure),
+            repr(stretch.structure), program_steps(self._batches),
         )  # fmt: skip
         return programs_of(self._model).get(key, lambda: self._made(stretch.structure))
 
@@ -85,6 +86,7 @@ class ChunkedPrediction:
         # Only what it needs: a kept program must not hold on to the data.
         model, size, batches = self._model, self._size, self._batches
         forms = [((batches * size, *leaf.shape[1:]), leaf.dtype) for leaf in self._leaves]
+        steps = program_steps(batches)  # of the last chunk, which is shorter, some are for nothing
 
         def run(arrays: list[Any], count: Any) -> list[Any]:
             def body(index: Any, filled: list[Any]) -> list[Any]:
@@ -99,7 +101,7 @@ class ChunkedPrediction:
 
             with inside_loop():
                 empty = [jnp.zeros(shape, dtype) for shape, dtype in forms]
-                return jax.lax.fori_loop(0, count, body, empty)
+                return jax.lax.fori_loop(0, steps or count, body, empty)
 
         return CallProgram(run, State({"model": model.variables}), name="predict")
 

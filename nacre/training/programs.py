@@ -1,9 +1,9 @@
 """Steps put into compiled programs.
 
-`loop_program` runs any number of steps in one dispatch: the batches are rows of arrays that are
-already on the device, picked by an order that was drawn on the host, or lie one after another. The
-number of steps is an argument, so one compilation serves every number. `single_program` runs one
-step, on such rows or on a batch that is handed over.
+`loop_program` runs many steps in one dispatch: the batches are rows of arrays that are already on
+the device, picked by an order that was drawn on the host, or lie one after another. The number of
+steps is an argument, so one compilation serves every number; or it is fixed, see `pace.py`.
+`single_program` runs one step, on such rows or on a batch that is handed over.
 
 The loop carries the values of all variables as a tree (one flat vector updated in a loop is far
 slower on a CPU), and the number of the first step whose loss was not finite.
@@ -35,6 +35,7 @@ def loop_program(
     pack: Callable[[list[Any]], Batch],
     batch_size: int,
     keeps_logs: bool,
+    steps: int | None = None,
 ) -> Program:
     """(values, arrays, order, first_row, count) -> (values, logs, first bad step or -1).
 
@@ -46,6 +47,7 @@ def loop_program(
         batch_size: Samples of a batch.
         keeps_logs: Whether the logs of the last step are carried out of the loop (a user's own
             step may report what no metric holds).
+        steps: The number of steps, fixed; None: `count` says it.
     """
 
     def batch_at(arrays: list[Any], order: Any, row: Any) -> Batch:
@@ -65,7 +67,8 @@ def loop_program(
             shapes = jax.eval_shape(lambda: _as_arrays(step(values, batch_at(arrays, order, 0))[2]))
             logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         with placement.inside_loop():
-            values, bad, logs = jax.lax.fori_loop(0, count, body, (values, jnp.int32(-1), logs))
+            carry = values, jnp.int32(-1), logs
+            values, bad, logs = jax.lax.fori_loop(0, steps or count, body, carry)
         return values, {**finish(values), **logs}, bad
 
     return Program(run, state, donates=True, name="fit")
@@ -96,11 +99,13 @@ def evaluation_program(
     pack: Callable[[list[Any]], Batch],
     batch_size: int | None,
     keeps_logs: bool,
+    steps: int | None = None,
     compiled: bool = True,
 ) -> Program:
     """(changing values, fixed values, arrays, first row, count) -> (changing values, logs).
 
-    The weights stay out of the loop's carry, so they are not copied.
+    The weights stay out of the loop's carry, so they are not copied. For `steps` see
+    `loop_program`.
     """
 
     def run(values: Values, fixed: Values, arrays: list[Any], first_row: Any, count: Any) -> Any:
@@ -122,7 +127,7 @@ def evaluation_program(
             logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         if compiled:
             with placement.inside_loop():
-                values, logs = jax.lax.fori_loop(0, count, body, (values, logs))
+                values, logs = jax.lax.fori_loop(0, steps or count, body, (values, logs))
         else:
             for index in range(int(count)):
                 values, logs = body(index, (values, logs))
