@@ -8,7 +8,7 @@ take. A constant would not do, as the logarithm of 0 shows.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,40 @@ def samples_absent(weights: Any) -> Any:
     """
     weights = jnp.atleast_1d(weights)
     return jnp.all(weights.reshape(weights.shape[0], -1) == 0, axis=1)
+
+
+class Absent(NamedTuple):
+    """What is absent from a step of training or evaluation.
+
+    Attributes:
+        samples: (batch,), True for absent samples.
+        steps: (batch, time), True for absent steps; None where weights have no time axis, or it is
+            not known to be that of the inputs.
+    """
+
+    samples: Any
+    steps: Any = None
+
+    def positions(self, shape: tuple[int, ...]) -> Any:
+        """True at absent positions of the first axes of an array; None where its axes are others.
+
+        Args:
+            shape: The array's shape without the axes of features.
+
+        Example:
+            >>> absent = Absent(jnp.array([True, False]), jnp.array([[True] * 3, [False] * 3]))
+            >>> [p is not None and p.shape for p in map(absent.positions, ((2, 3), (2, 4), (6,)))]
+            [(2, 3), (2,), False]
+        """
+        for positions in (self.steps, self.samples):
+            if positions is not None and shape[: positions.ndim] == positions.shape:
+                return positions
+        return None
+
+    def of_steps(self, count: int) -> Any:
+        """(batch, count), True for absent steps of sequences of `count` steps."""
+        steps = self.samples[:, None] if self.steps is None else self.steps
+        return jnp.broadcast_to(steps, (len(self.samples), count))
 
 
 def is_unsafe(x: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from nacre.core.override import Override
 
 if TYPE_CHECKING:
+    from nacre.core.absence import Absent
     from nacre.core.variable import Variable
 
 
@@ -28,6 +29,7 @@ class _Local(threading.local):
     forced_masks: bool | None = None
     program: ProgramRun | None = None
     turns: tuple[Any, ...] = ()
+    absent: Absent | None = None
 
 
 _local = _Local()
@@ -357,7 +359,7 @@ class CallContext:
         propagates: Whether ops called by the layer under way propagate masks.
         propagated: id(tensor) -> the tensor, for those whose mask came from an op.
         recorder: Records every layer and op call for `explain_masks`; None otherwise.
-        absent: (batch,), True for the samples of a step that are absent; None where unknown.
+        absent: What is absent from the training step under way; None where unknown.
     """
 
     __slots__ = (
@@ -372,7 +374,7 @@ class CallContext:
         "training",
     )
 
-    def __init__(self, entry: Any, training: bool | None, absent: Any = None) -> None:
+    def __init__(self, entry: Any, training: bool | None, absent: Absent | None = None) -> None:
         self.entry = entry
         self.absent = absent
         self.training = training
@@ -389,11 +391,33 @@ def call_context() -> CallContext | None:
     return _local.call
 
 
-def absent_samples(x: Any) -> Any:
-    """(batch,), True for the samples on the first axis of `x` that are absent from the step under
-    way; None where none is, or the axis is not that of the batch."""
+def absent_positions(shape: tuple[int, ...]) -> Any:
+    """True for the samples, or their steps, that are absent from the training step under way.
+
+    Args:
+        shape: The shape of an array, the batch first, without the axes of features.
+
+    Returns:
+        An array of the first axes; None where nothing is absent, where that is unknown, or where
+        the axes are not those of the batch.
+    """
     absent = None if _local.call is None else _local.call.absent
-    return absent if absent is not None and x.shape[:1] == absent.shape else None
+    return None if absent is None else absent.positions(shape)
+
+
+def absent_here(absent: Absent | None) -> Override:
+    """Set what is absent from the arrays that layers inside are called with."""
+    return Override(_local if _local.call is None else _local.call, "absent", absent)
+
+
+def calls_without(absent: Absent | None) -> Override:
+    """Set what is absent from the calls of layers inside, made by the user's own step."""
+    return Override(_local, "absent", absent)
+
+
+def absent_from_calls() -> Absent | None:
+    """What is absent from an outermost call of a layer made now; None where unknown."""
+    return _local.absent
 
 
 def entered_call(context: CallContext | None) -> Override:

@@ -204,6 +204,13 @@ class CompiledTraining:
         weights = _weights_by_output(sample_weight, names, self.who)
         return list(zip(self.outputs, targets, predictions, weights, strict=True))
 
+    def weights_that_count(self, sample_weight: Any) -> list[Any]:
+        """The weights of each output that has a loss or metrics; None where it has no weights."""
+        outputs = self.outputs or []
+        weights = _weights_by_output(sample_weight, [o.name for o in outputs], self.who)
+        pairs = zip(outputs, weights, strict=True)
+        return [w for output, w in pairs if output.loss is not None or output.metrics]
+
     def compute_loss(self, model: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         """The total of the outputs' losses and of what layers added."""
         if self.outputs is None:

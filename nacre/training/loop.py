@@ -42,6 +42,7 @@ from nacre.training.model_programs import ModelPrograms, TrainableFlags, trainin
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
 from nacre.training.state import is_in_training
+from nacre.training.weights import are_all_present
 
 
 def fit(
@@ -154,7 +155,8 @@ class TrainRun:
         self.model, self.trainer, self.who = model, trainer, who
         self.feed, self.source = feed, source
         self._warned_of_repeated_data = False
-        self._programs = training_programs(model, trainer)
+        present = are_all_present(source)
+        self._programs = training_programs(model, trainer, is_all_present=present)
         self._flags = TrainableFlags(model)
         self.state = self._programs.state
         self.values: Any = None

@@ -24,19 +24,29 @@ from nacre.training.step import custom_step, reports_itself, test_step, train_st
 _MANY_CHANGES = 10  # of attributes, from where on it is said that each is compiled
 
 
-def training_programs(model: Any, trainer: CompiledTraining) -> ModelPrograms:
-    """The programs that train a model as it, its losses, metrics and optimizer are now."""
-    return _model_programs("train", model, trainer)
+def training_programs(
+    model: Any, trainer: CompiledTraining, *, is_all_present: bool = False
+) -> ModelPrograms:
+    """The programs that train a model as it, its losses, metrics and optimizer are now.
+
+    Args:
+        model, trainer: What they run.
+        is_all_present: Whether no sample weight that will come is 0, so that no step has to look.
+    """
+    return _model_programs("train", model, trainer, is_all_present)
 
 
 def evaluation_programs(model: Any, trainer: CompiledTraining) -> ModelPrograms:
     """The programs that evaluate it."""
-    return _model_programs("test", model, trainer)
+    return _model_programs("test", model, trainer, False)
 
 
-def _model_programs(kind: str, model: Any, trainer: CompiledTraining) -> ModelPrograms:
+def _model_programs(
+    kind: str, model: Any, trainer: CompiledTraining, is_all_present: bool
+) -> ModelPrograms:
     metrics = model.metrics
-    key = _key(kind, model, trainer, metrics, model._inventory().lists().token)
+    token = model._inventory().lists().token
+    key = _key(kind, token, is_all_present, model, trainer, metrics)
     return programs_of(model).get(
         key,
         lambda: ModelPrograms(
@@ -49,11 +59,17 @@ def _model_programs(kind: str, model: Any, trainer: CompiledTraining) -> ModelPr
 
 
 def _key(
-    kind: str, model: Any, trainer: CompiledTraining, metrics: list[Any], lists_token: int
+    kind: str,
+    lists_token: int,
+    is_all_present: bool,
+    model: Any,
+    trainer: CompiledTraining,
+    metrics: list[Any],
 ) -> tuple[Hashable, ...]:
     """All that the programs of a run depend on besides the shapes of batches."""
     attributes = (model._inventory().token, trainer.contents_token(metrics))
-    return kind, lists_token, *attributes, settings_key(), trainer.run_eagerly
+    fixed = kind, lists_token, is_all_present
+    return *fixed, *attributes, settings_key(), trainer.run_eagerly
 
 
 class ModelPrograms:
@@ -72,6 +88,7 @@ class ModelPrograms:
         self.custom = custom_step(model, f"{key[0]}_step") is not None
         self.keeps_logs = self.custom or reports_itself(model)
         self._key = key
+        self._is_all_present = bool(key[2])
         self.changes = 0  # since the run began, by attributes that were set
 
     def now(self) -> ModelPrograms:
@@ -79,8 +96,9 @@ class ModelPrograms:
 
         The state stays: which variables are trained is read when a run begins.
         """
-        kind, lists_token = cast("tuple[str, int]", self._key[:2])
-        key = _key(kind, self.model, self.trainer, self.model.metrics, lists_token)
+        kind, lists_token, is_all_present = cast("tuple[str, int, bool]", self._key[:3])
+        metrics = self.model.metrics
+        key = _key(kind, lists_token, is_all_present, self.model, self.trainer, metrics)
         if key == self._key:
             return self
         found = programs_of(self.model).get(
@@ -119,7 +137,7 @@ class ModelPrograms:
         """
 
         def make() -> Program:
-            step = train_step(self.model, self.trainer, self.state)
+            step = train_step(self.model, self.trainer, self.state, self._is_all_present)
             finish = finisher(self.model, self.trainer, self.state, self.custom)
             parts = self.state, step, finish, _packer(stretch.structure)
             if stretch.repeats:

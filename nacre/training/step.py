@@ -22,16 +22,23 @@ StepResult = tuple[Values, Any, dict[str, Any]]
 
 
 def train_step(
-    model: Any, trainer: CompiledTraining, state: State
+    model: Any, trainer: CompiledTraining, state: State, is_all_present: bool = False
 ) -> Callable[[Values, Batch], StepResult]:
-    """The step of training: predictions, loss, gradients, update, metrics."""
+    """The step of training: predictions, loss, gradients, update, metrics.
+
+    Args:
+        model, trainer: The model, and what `compile` made.
+        state: The variables.
+        is_all_present: Whether none of the weights that will come is 0.
+    """
     if custom_step(model, "train_step") is not None:
         return _custom_train_step(model, state)
     optimizer = trainer.optimizer
 
     def step(values: Values, batch: Batch) -> StepResult:
         x, y, sample_weight = batch
-        x, y, absent = without_absent(x, y, sample_weight)
+        weights = [] if is_all_present else _weights(model, trainer, sample_weight)
+        x, y, absent = without_absent(x, y, weights)
 
         def compute(trainable: list[Any]) -> tuple[Any, Any]:
             current = {**values, "trainable": trainable}
@@ -67,7 +74,7 @@ def test_step(
         if custom is not None:
             return _run_custom_test(model, state, values, batch)
         x, y, sample_weight = batch
-        x, y, absent = without_absent(x, y, sample_weight)
+        x, y, absent = without_absent(x, y, _weights(model, trainer, sample_weight))
         with (
             scope.StatelessScope(state.pairs(values), collect_losses=True) as inner,
             scope.entered_call(scope.CallContext(model, False, absent)),
@@ -79,6 +86,13 @@ def test_step(
         return new, loss, logs
 
     return step
+
+
+def _weights(model: Any, trainer: CompiledTraining, sample_weight: Any) -> list[Any]:
+    """The weights of each output that counts; of a loss of the user's own, all there are."""
+    if overrides(model, "compute_loss") or trainer.outputs is None:
+        return tree.flatten(sample_weight)
+    return trainer.weights_that_count(sample_weight)
 
 
 def _compute_loss(model: Any, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> Any:
@@ -182,10 +196,12 @@ def _explicit(
 ) -> StepResult:
     """A user's own step, which is given the state and returns the new one."""
     given = tuple(values[name] for name in names)
+    batch, absent = _own_batch(batch)
     # What the step does not name, as the global random generator, goes on in a scope around it.
     with (
         scope.StatelessScope(state.pairs({OUTSIDE: values[OUTSIDE]})) as inner,
         scope.entered_call(None),
+        scope.calls_without(absent),
     ):
         logs, new = method(given, _data(batch))
         outside = [inner.get_current_value(variable) for variable in state.groups[OUTSIDE]]
@@ -193,6 +209,20 @@ def _explicit(
     new_values = dict(zip(names, map(list, new), strict=True))
     loss = jnp.asarray(logs.get("loss", 0.0), jnp.float32)
     return {**values, **new_values, OUTSIDE: outside}, loss, logs
+
+
+def _own_batch(batch: Batch) -> tuple[Batch, Any]:
+    """A batch for a user's own step, cleaned like any other, and what is absent from it.
+
+    A third part of whole numbers may be anything there, as labels of a second kind, whose 0 says
+    nothing of a sample.
+    """
+    x, y, sample_weight = batch
+    weights = tree.flatten(sample_weight)
+    if any(jnp.issubdtype(w.dtype, jnp.integer) for w in weights if w is not None):
+        return batch, None
+    x, y, absent = without_absent(x, y, weights)
+    return (x, y, sample_weight), absent
 
 
 def _run_custom_test(model: Any, state: State, values: Values, batch: Batch) -> StepResult:

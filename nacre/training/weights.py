@@ -261,6 +261,18 @@ def with_class_weights(
     return source
 
 
+def are_all_present(source: ArraySource | BatchSource) -> bool:
+    """Whether there are sample weights, and all lie on the host and are other than 0."""
+    if not isinstance(source, ArraySource) or source.convert is not None:
+        return False
+    weights = [w for w in tree.flatten(source.pack(source.leaves)[2]) if w is not None]
+    return bool(weights) and all(_is_nowhere_0(w) for w in weights)
+
+
+def _is_nowhere_0(weights: Any) -> bool:
+    return isinstance(weights, np.ndarray) and bool(np.all(weights.astype("float32", copy=False)))
+
+
 def check_weights(source: ArraySource | BatchSource, who: str) -> None:
     """Look at the values of sample weights: all of arrays, each batch of a source of batches."""
     if isinstance(source, ArraySource):
@@ -314,6 +326,7 @@ def _check_values(sample_weight: Any, who: str, warned: bool) -> bool:
 
 __all__ = [
     "ClassWeights",
+    "are_all_present",
     "check_weights",
     "class_weights_for",
     "weighed_batch",

@@ -10,7 +10,12 @@ import pytest
 import nacre
 from nacre import layers
 from nacre.core.errors import ArgumentError, ShapeError
-from nacre.layers.normalization.statistics import moments, normalize_batch, standardize
+from nacre.layers.normalization.statistics import (
+    moments,
+    normalize_batch,
+    normalize_counted,
+    standardize,
+)
 
 X = np.random.default_rng(0).normal(3.0, 2.0, (4, 5, 3)).astype("float32")
 
@@ -35,6 +40,30 @@ def test_written_out_gradient_of_batch_statistics() -> None:
 
     for own, plain in zip(gradients(own_batch), gradients(plain_batch), strict=True):
         np.testing.assert_allclose(own, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 1), (4, 5, 1)])
+def test_written_out_gradient_of_statistics_of_what_counts(shape: tuple[int, ...]) -> None:
+    weights = (np.random.default_rng(2).uniform(size=shape) < 0.6).astype("float32")
+    gamma, beta = jnp.array([[[0.5, 1.0, 2.0]]]), jnp.array([[[0.1, 0.2, 0.3]]])
+    factor = np.random.default_rng(1).normal(size=X.shape).astype("float32")
+
+    def plain(x, gamma, beta):
+        mean, variance = moments(x, (0, 1), weights)
+        return jnp.sum(factor * (gamma * (x - mean) / jnp.sqrt(variance + 1e-3) + beta))
+
+    def own(x, gamma, beta):
+        mean, variance = moments(jax.lax.stop_gradient(x), (0, 1), weights)
+        outputs = normalize_counted(x, mean, variance, gamma, beta, weights, (0, 1), 1e-3)
+        return jnp.sum(factor * outputs)
+
+    arrays = X, gamma, beta
+    expected = jax.jit(jax.grad(plain, (0, 1, 2)))(*arrays)
+    for found, wanted in zip(jax.jit(jax.grad(own, (0, 1, 2)))(*arrays), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    slope = jax.jit(lambda *way: jax.jvp(own, arrays, way)[1])(*arrays)
+    wanted = sum(jnp.sum(one * way) for one, way in zip(expected, arrays, strict=True))
+    np.testing.assert_allclose(slope, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_written_out_gradient_of_sample_statistics() -> None:

@@ -42,7 +42,7 @@ def runs_compiled(layer: Layer) -> bool:
         layer._built
         and not scope.in_stateless_scope()
         and not is_tracing()
-        and (context is None or context.recorder is None)
+        and (context is None or (context.recorder is None and context.absent is None))
         and layer._inventory().is_own
     )
 

@@ -253,7 +253,8 @@ class Layer(Describable, LossHolder):
             training = kwargs.get("training")
             if scope.get_stateless_scope() is None:
                 self._clear_losses()
-            with scope.entered_call(scope.CallContext(self, training)):
+            call = scope.CallContext(self, training, scope.absent_from_calls())
+            with scope.entered_call(call):
                 return self._call_arrays(args, kwargs)
         recorder = context.recorder
         if recorder is not None:

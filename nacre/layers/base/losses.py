@@ -50,7 +50,8 @@ class LossHolder(PartHolder):
         What is absent or masked adds nothing to it.
         """
         batch_size = output.shape[0] if output.ndim else 1
-        mask, absent = scope.get_mask(output), scope.absent_samples(output)
+        mask = scope.get_mask(output)
+        absent = scope.absent_positions(output.shape[: max(output.ndim - 1, 1)])
         zeros = getattr(self.activity_regularizer, "is_sum", False)
         if (
             mask is not None

@@ -14,7 +14,7 @@ from nacre import initializers, ops
 from nacre.core.axes import axis_number, counted_axis
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
-from nacre.core.scope import absent_samples
+from nacre.core.scope import absent_positions
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.masking import without_absent
@@ -24,7 +24,12 @@ from nacre.layers.normalization.affine import (
     checked_number,
     known_size,
 )
-from nacre.layers.normalization.statistics import at_least_float32, moments, normalize_batch
+from nacre.layers.normalization.statistics import (
+    at_least_float32,
+    moments,
+    normalize_batch,
+    normalize_counted,
+)
 
 
 class BatchNormalizationKeywords(LayerKeywords, total=False):
@@ -190,11 +195,11 @@ class BatchNormalization(AffineNormalization):
             gamma, beta = self._renormalized(mean, variance, gamma, beta)
             outputs = normalize_batch(x, mean, variance, gamma, beta, axes, self.epsilon)
         else:
-            weights = mask.reshape((*mask.shape, *(1,) * (x.ndim - mask.ndim)))
+            weights = mask.reshape((*mask.shape, *(1,) * (x.ndim - mask.ndim))).astype(x.dtype)
             counted = jnp.any(mask)
             mean, variance = moments(x, axes, weights)
             gamma, beta = self._renormalized(mean, variance, gamma, beta)
-            outputs = (x - mean) * (lax.rsqrt(variance + self.epsilon) * gamma) + beta
+            outputs = normalize_counted(x, mean, variance, gamma, beta, weights, axes, self.epsilon)
         self._update(self.moving_mean, mean, counted)
         if self.renorm:
             self._update_renorm(mean, variance, counted)
@@ -203,13 +208,15 @@ class BatchNormalization(AffineNormalization):
         return outputs.astype(self.compute_dtype)
 
     def _counting(self, x: Any, mask: Any) -> Any:
-        """Where inputs count: neither masked nor in a sample of weight 0; None for everywhere."""
+        """Where inputs count: neither masked nor of weight 0; None for everywhere."""
         if mask is not None:
             mask = jnp.asarray(fitting_mask(self, mask, x.shape)).astype(bool)
-        absent = absent_samples(x)
-        if absent is None or self._axis == 0:
-            return mask
-        return ~absent if mask is None else mask & ~absent.reshape(-1, *(1,) * (mask.ndim - 1))
+        absent = absent_positions(x.shape[: self._axis])
+        if absent is None or mask is None:
+            return mask if absent is None else ~absent
+        rank = max(mask.ndim, absent.ndim)
+        wide = [one.reshape(*one.shape, *(1,) * (rank - one.ndim)) for one in (mask, ~absent)]
+        return wide[0] & wide[1]
 
     def _renormalized(self, mean: Any, variance: Any, gamma: Any, beta: Any) -> tuple[Any, Any]:
         """gamma and beta with the corrections r and d in them; as they are without renorm."""

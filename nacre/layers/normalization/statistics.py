@@ -8,6 +8,7 @@ all digits when the mean is large.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -29,11 +30,18 @@ def moments(x: Any, axes: Axes, weights: Any = None) -> tuple[jax.Array, jax.Arr
     if weights is None:
         mean = jnp.mean(x, axes, keepdims=True)
         return mean, jnp.mean(jnp.square(x - mean), axes, keepdims=True)
-    weights = jnp.broadcast_to(weights, x.shape).astype(x.dtype)
-    # At least 1: where everything is masked the sums are 0 anyway.
-    count = jnp.maximum(jnp.sum(weights, axes, keepdims=True), 1)
+    weights, count = weights.astype(x.dtype), _count(x.shape, axes, weights)
     mean = jnp.sum(x * weights, axes, keepdims=True) / count
     return mean, jnp.sum(jnp.square(x - mean) * weights, axes, keepdims=True) / count
+
+
+def _count(shape: tuple[int, ...], axes: Axes, weights: Any) -> jax.Array:
+    """How many of the values over `axes` count, by weights of 0 and 1 that are broadcast.
+
+    At least 1: where nothing counts the sums over it are 0 anyway.
+    """
+    repeats = math.prod(shape[axis] for axis in axes if weights.shape[axis] == 1)
+    return jnp.maximum(jnp.sum(weights, axes, keepdims=True, dtype="float32") * repeats, 1)
 
 
 @derived_by_hand(nondiff_argnums=(5, 6))
@@ -88,6 +96,69 @@ def _batch_tangent(axes: Axes, epsilon: float, saved: Any, tangents: Any) -> Any
 
 define_derivatives(
     normalize_batch, _batch_forward, _batch_backward, _batch_tangent, constant=(1, 2)
+)
+
+
+@derived_by_hand(nondiff_argnums=(6, 7))
+def normalize_counted(
+    x: Any,
+    mean: Any,
+    variance: Any,
+    gamma: Any,
+    beta: Any,
+    weights: Any,
+    axes: Axes,
+    epsilon: float,
+) -> jax.Array:
+    """As `normalize_batch`, where mean and variance are those of the values whose weight is 1.
+
+    All values are normalized; those of weight 0 have no part in the statistics. The weights are of
+    the same number of axes as `x`, with size 1 where they are the same for all.
+
+    Formula:
+        with n the number of values of weight w = 1, and sums over all:
+        dx = gamma · r · (dy - w · (sum(dy) + h · sum(dy · h)) / n)
+    """
+    scale = lax.rsqrt(variance + epsilon) * gamma
+    return x * scale + (beta - mean * scale)
+
+
+def _counted_forward(axes: Axes, epsilon: float, *arrays: Any) -> Any:
+    x, mean, variance, gamma, beta, weights = arrays
+    outputs = normalize_counted(x, mean, variance, gamma, beta, weights, axes, epsilon)
+    return outputs, (x, mean, variance, gamma, weights)
+
+
+def _counted_backward(axes: Axes, epsilon: float, saved: Any, dy: Any) -> Any:
+    x, mean, variance, gamma, weights = saved
+    inverse, count = lax.rsqrt(variance + epsilon), _count(x.shape, axes, weights)
+    dbeta = jnp.sum(dy, axes, keepdims=True)
+    along = jnp.sum(dy * (x - mean), axes, keepdims=True)
+    scale = gamma * inverse
+    by_x = -scale * jnp.square(inverse) * along / count
+    constant = -scale * dbeta / count - by_x * mean
+    dx = dy * scale + weights * (x * by_x + constant)
+    return dx, None, None, along * inverse, dbeta, None
+
+
+def _counted_tangent(axes: Axes, epsilon: float, saved: Any, tangents: Any) -> Any:
+    x, mean, variance, gamma, weights = saved
+    dx, _, _, dgamma, dbeta, _ = tangents
+    inverse, count = lax.rsqrt(variance + epsilon), _count(x.shape, axes, weights)
+    result = (x - mean) * inverse
+    total = jnp.zeros_like(x) if dbeta is None else jnp.broadcast_to(dbeta, x.shape)
+    if dgamma is not None:
+        total = total + dgamma * result
+    if dx is not None:
+        counted = dx * weights
+        mean = jnp.sum(counted, axes, keepdims=True) / count
+        along = jnp.sum(counted * result, axes, keepdims=True) / count
+        total = total + gamma * inverse * (dx - mean - result * along)
+    return total
+
+
+define_derivatives(
+    normalize_counted, _counted_forward, _counted_backward, _counted_tangent, constant=(1, 2, 5)
 )
 
 

@@ -7,8 +7,10 @@ from typing import Any, Unpack
 import jax
 import jax.numpy as jnp
 
+from nacre.core.absence import Absent
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
+from nacre.core.scope import absent_here, call_context
 from nacre.core.shape_inference import infer
 from nacre.core.shapes import check_broadcasts
 from nacre.core.symbolic import KerasTensor
@@ -71,16 +73,19 @@ class TimeDistributed(Wrapper):
             merged_mask = merged_mask.reshape((batch * steps, *sizes))
         else:
             merged_mask = None
+        absent = self._absent_steps(inputs, mask)
         if training and self._has_state() and isinstance(steps, int):
             # Statistics of a step are over the samples for which it counts.
             masks = mask if self._takes_step_mask(inputs, mask) else None
-            outputs = [
-                self._step(inputs[:, t], training, None if masks is None else masks[:, t])
-                for t in range(steps)
-            ]
+            outputs = []
+            for t in range(steps):
+                with absent_here(None if absent is None else Absent(absent[:, t])):
+                    one = None if masks is None else masks[:, t]
+                    outputs.append(self._step(inputs[:, t], training, one))
             return jax.tree.map(lambda *each: jnp.stack(each, axis=1), *outputs)
         merged = inputs.reshape((batch * steps, *inputs.shape[2:]))  # (batch · time, *sizes)
-        outputs = self._step(merged, training, merged_mask)
+        with absent_here(None if absent is None else Absent(absent.reshape(-1))):
+            outputs = self._step(merged, training, merged_mask)
         return jax.tree.map(lambda y: y.reshape((batch, steps, *y.shape[1:])), outputs)
 
     def _step(self, inputs: Any, training: bool | None, mask: Any) -> Any:
@@ -88,6 +93,19 @@ class TimeDistributed(Wrapper):
         if mask is not None:
             extra["mask"] = mask
         return self.layer(inputs, **extra)
+
+    def _absent_steps(self, inputs: Any, mask: Any) -> Any:
+        """(batch, time), True for steps that count for nothing in the layer within; or None."""
+        batch, steps = inputs.shape[:2]
+        context = call_context()
+        known = None if context is None else context.absent
+        is_fitting = known is not None and known.samples.shape == (batch,)
+        absent = known.of_steps(steps) if known is not None and is_fitting else None
+        if mask is None:
+            return absent
+        masked = ~jnp.broadcast_to(jnp.asarray(mask).astype(bool), (batch, steps, *mask.shape[2:]))
+        masked = jnp.all(masked, axis=tuple(range(2, masked.ndim)))
+        return masked if absent is None else masked | absent
 
     def _takes_step_mask(self, inputs: Any, mask: Any) -> bool:
         """Whether the layer within uses a mask with one value for each sample of a step."""
