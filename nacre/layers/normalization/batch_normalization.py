@@ -72,8 +72,14 @@ class BatchNormalization(AffineNormalization):
         to the gradient, t = max(renorm_stddev, sqrt(epsilon));
         moving_variance = max(moving_stddev² - epsilon, 0)
     Precision:
-        Statistics are taken in float32 for 16-bit inputs; the result is cast back. Masked
-        positions do not count.
+        Statistics are taken in float32 for 16-bit inputs; the result is cast back.
+    Absent:
+        Masked positions and, in training, samples of weight 0 are left out of the statistics (Keras
+        leaves out masked ones alone). So are steps of weight 0, where `sample_weight` is
+        (batch, time) and these are the first axes of the layer's inputs and of one input of the
+        model. Elsewhere, as behind a stride, with two sequences of one length, or for weights of
+        pixels, samples all of whose weights are 0 are left out alone. An absent step still reaches
+        others through layers that read several steps, such as `Conv1D`: only a mask prevents that.
     Source:
         Ioffe & Szegedy 2015, arXiv:1502.03167; renorm: Ioffe 2017, arXiv:1702.03275, with the
         weights of Keras 3.15.
@@ -208,7 +214,7 @@ class BatchNormalization(AffineNormalization):
         return outputs.astype(self.compute_dtype)
 
     def _counting(self, x: Any, mask: Any) -> Any:
-        """Where inputs count: neither masked nor of weight 0; None for everywhere."""
+        """Which positions are valid: neither masked nor of weight 0; None for all."""
         if mask is not None:
             mask = jnp.asarray(fitting_mask(self, mask, x.shape)).astype(bool)
         absent = absent_positions(x.shape[: self._axis])
