@@ -29,10 +29,10 @@ def functional_from_config(cls: type[Model], config: dict[str, Any], custom_obje
 def config_with_vocabularies(model: Model) -> dict[str, Any]:
     """The config of a model as plain data, with what `adapt` found where an argument takes it."""
     from nacre.core.registry import plain_config
-    from nacre.saving.assets import put_vocabularies
+    from nacre.saving.assets import fill_vocabularies
 
     config: dict[str, Any] = plain_config(model)
-    put_vocabularies(config, model)
+    fill_vocabularies(config, model)
     return config
 
 

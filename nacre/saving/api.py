@@ -17,14 +17,14 @@ from nacre.models import mask_flow
 from nacre.saving import archive, weights
 from nacre.saving.atomic import (
     ask_before_overwriting,
-    refuse_unusual,
+    refuse_non_file,
     target_path,
     write_file,
     write_folder,
 )
 from nacre.saving.files import KINDS, Source
 from nacre.saving.formats import h5, native, shards, weights_h5
-from nacre.saving.weights import need_built
+from nacre.saving.weights import require_built
 
 _H5 = (".h5", ".hdf5", ".hdf")
 
@@ -74,7 +74,7 @@ def save_model(
     path = target_path(filepath, who)
     kind = _format_of(Path(os.fsdecode(filepath)), save_format, zipped, who)
     if kind != "folder":
-        refuse_unusual(path, who)
+        refuse_non_file(path, who)
     if not overwrite:
         ask_before_overwriting(path, who)
     if kind == "h5":
@@ -218,9 +218,9 @@ def save_weights(
     save_format = kwargs.pop("save_format", None)
     kwargs.pop("options", None)
     refuse_unknown(who, kwargs, save_weights)
-    need_built(model, who)
+    require_built(model, who)
     path, given = target_path(filepath, who), Path(os.fsdecode(filepath))
-    refuse_unusual(path, who)
+    refuse_non_file(path, who)
     if max_shard_size is not None or given.name.endswith(".weights.json"):
         # Not behind a link: the shards lie beside the list under its name.
         _save_shards(model, given, max_shard_size, overwrite, who)
@@ -301,7 +301,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     kwargs.pop("options", None)
     refuse_unknown(who, kwargs, load_weights)
     source = Source(filepath, who)
-    need_built(model, who)
+    require_built(model, who)
     weights_h5.load(model, source, by_name, bool(skip_mismatch))
 
 

@@ -73,7 +73,7 @@ def unpack(
         raise FileFormatError(
             message(
                 who,
-                "a .keras file must be a whole zip archive",
+                "a .keras file must be a complete zip archive",
                 f"damage: {part} cannot be read ({str(error)[:120] or type(error).__name__})",
                 "It may be damaged or only partly copied: fetch it again.",
             )

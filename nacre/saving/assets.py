@@ -36,7 +36,7 @@ def collect(model: Any) -> dict[str, bytes]:
     return found
 
 
-def put_vocabularies(config: dict[str, Any], model: Any) -> list[str]:
+def fill_vocabularies(config: dict[str, Any], model: Any) -> list[str]:
     """Write what `adapt` found into a model's config, for a format without files beside it.
 
     Args:
@@ -46,19 +46,19 @@ def put_vocabularies(config: dict[str, Any], model: Any) -> list[str]:
     Returns:
         Names of layers whose findings no config holds, as they are within a layer.
     """
-    held: set[int] = set()
-    _put_vocabularies(config, model, held)
-    left = []
+    written: set[int] = set()
+    _fill_vocabularies(config, model, written)
+    missing = []
     for entry in entries(model, optimizer=False):
-        if id(entry.owner) not in held and hasattr(entry.owner, "save_assets"):
+        if id(entry.owner) not in written and hasattr(entry.owner, "save_assets"):
             with tempfile.TemporaryDirectory() as folder:
                 entry.owner.save_assets(folder)
                 if any(Path(folder).iterdir()):
-                    left.append(entry.owner.name)
-    return left
+                    missing.append(entry.owner.name)
+    return missing
 
 
-def _put_vocabularies(config: dict[str, Any], model: Any, held: set[int]) -> None:
+def _fill_vocabularies(config: dict[str, Any], model: Any, written: set[int]) -> None:
     inner = config.get("config")
     by_name = {layer.name: layer for layer in getattr(model, "layers", [])}
     for data in inner.get("layers", []) if isinstance(inner, dict) else []:
@@ -67,9 +67,9 @@ def _put_vocabularies(config: dict[str, Any], model: Any, held: set[int]) -> Non
         if layer is None or not isinstance(arguments, dict):
             continue
         if not getattr(layer, "adapts", False):
-            _put_vocabularies(data, layer, held)
+            _fill_vocabularies(data, layer, written)
             continue
-        held |= {id(part) for part in layer._flatten_layers()}
+        written |= {id(part) for part in layer._flatten_layers()}
         if "vocabulary" in arguments and arguments["vocabulary"] is None:
             if not layer.get_vocabulary(include_special_tokens=False):
                 continue
@@ -83,10 +83,10 @@ def _put_vocabularies(config: dict[str, Any], model: Any, held: set[int]) -> Non
 
 # Where an entry of a config says which group its layer has. Files do not hold it: it is written
 # into the config after it was read, over whatever stands there.
-_PLACE = "saved_at"
+_GROUP_KEY = "saved_at"
 
 
-def note_places(config: dict[str, Any], path: str = "") -> None:
+def add_group_paths(config: dict[str, Any], path: str = "") -> None:
     """Write into a model's config which group each layer has in the archive.
 
     Args:
@@ -95,7 +95,7 @@ def note_places(config: dict[str, Any], path: str = "") -> None:
 
     The groups of layers that do not exist yet follow from the classes in the config.
     """
-    config[_PLACE] = path.rstrip("/")
+    config[_GROUP_KEY] = path.rstrip("/")
     inner = config.get("config")
     layers = inner.get("layers") if isinstance(inner, dict) else None
     if not isinstance(layers, list):
@@ -111,11 +111,11 @@ def note_places(config: dict[str, Any], path: str = "") -> None:
         name = to_snake_case(kind)
         count = counts.get(name, 0)
         counts[name] = count + 1
-        place = f"{path}layers/{name}_{count}" if count else f"{path}layers/{name}"
-        note_places(data, f"{place}/")
+        group_path = f"{path}layers/{name}_{count}" if count else f"{path}layers/{name}"
+        add_group_paths(data, f"{group_path}/")
 
 
-class Adapted:
+class AdaptedRestorer:
     """Gives layers what `adapt` found as soon as they are made, before the graph calls them.
 
     Args:
@@ -131,41 +131,41 @@ class Adapted:
 
     def __call__(self, instance: Any, config: dict[str, Any]) -> None:
         """Restore an object that was made from `config`, and all it holds by now."""
-        place = config.get(_PLACE)
+        group_path = config.get(_GROUP_KEY)
         has_graph = getattr(instance, "_graph", None) is not None  # its layers had their turn
-        if isinstance(place, str) and isinstance(instance, Layer) and not has_graph:
-            restore(instance, self._files, place)
-            self._restore_arrays(instance, place)
+        if isinstance(group_path, str) and isinstance(instance, Layer) and not has_graph:
+            restore(instance, self._files, group_path)
+            self._restore_arrays(instance, group_path)
 
-    def _restore_arrays(self, instance: Layer, place: str) -> None:
+    def _restore_arrays(self, instance: Layer, group_path: str) -> None:
         for entry in entries(instance, optimizer=False):
             if not isinstance(entry.owner, Layer) or not getattr(entry.owner, "adapts", False):
                 continue
-            path = "/".join(filter(None, (place, entry.path, "vars")))
+            path = "/".join(filter(None, (group_path, entry.path, "vars")))
             arrays = hdf5.Arrays(hdf5.subgroup(self._weights, path, self._who), self._who)
             values = {name: arrays.numbers(name) for name in arrays}
             if values:
                 entry.owner.load_own_variables(values)
 
 
-def restore(root: Any, files: dict[str, bytes], place: str = "") -> None:
+def restore(root: Any, files: dict[str, bytes], group_path: str = "") -> None:
     """Give every layer its files back. Only plain names within a layer's group are written out.
 
     Args:
         root: A model or a layer.
         files: The members of the archive.
-        place: The group of `root`.
+        group_path: The group of `root`.
     """
-    beginning = f"{FOLDER}{place}/" if place else FOLDER
+    beginning = f"{FOLDER}{group_path}/" if group_path else FOLDER
     if not any(name.startswith(beginning) for name in files):
         return
     for entry in entries(root, optimizer=False):
         if not hasattr(entry.owner, "load_assets"):
             continue
-        group = "/".join(filter(None, (place, entry.path)))
+        group = "/".join(filter(None, (group_path, entry.path)))
         beginning = f"{FOLDER}{group}/"
         own = {n[len(beginning) :]: c for n, c in files.items() if n.startswith(beginning)}
-        own = {name: content for name, content in own.items() if is_plain(name)}
+        own = {name: content for name, content in own.items() if is_plain_name(name)}
         if not own:
             continue
         with tempfile.TemporaryDirectory() as folder:
@@ -174,9 +174,17 @@ def restore(root: Any, files: dict[str, bytes], place: str = "") -> None:
             entry.owner.load_assets(folder)
 
 
-def is_plain(name: str) -> bool:
+def is_plain_name(name: str) -> bool:
     """Whether a name stays in the folder it is joined to."""
     return bool(name) and name not in (".", "..") and not any(c in name for c in '/\\:"\0')
 
 
-__all__ = ["FOLDER", "Adapted", "collect", "is_plain", "note_places", "put_vocabularies", "restore"]
+__all__ = [
+    "FOLDER",
+    "AdaptedRestorer",
+    "collect",
+    "is_plain_name",
+    "add_group_paths",
+    "fill_vocabularies",
+    "restore",
+]

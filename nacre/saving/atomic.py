@@ -36,7 +36,7 @@ def target_path(filepath: Any, who: str) -> Path:
     return Path(os.path.realpath(path))
 
 
-def refuse_unusual(path: Path, who: str) -> None:
+def refuse_non_file(path: Path, who: str) -> None:
     """Raise when a file is to be written where something else than a file is.
 
     Raises:
@@ -44,7 +44,7 @@ def refuse_unusual(path: Path, who: str) -> None:
     """
     try:
         mode = path.lstat().st_mode
-    except OSError:  # nothing is there, or writing will say what is wrong
+    except OSError:  # nothing is there, or writing raises the error
         return
     if stat.S_ISREG(mode):
         return
@@ -107,18 +107,18 @@ def write_file(
         OSError: The disk is full, or the folder may not be written to; says what is there now.
     """
     temporary.clean(part_of or path)
-    beside = temporary.name_beside(part_of or path)
-    with _told(path):
+    temporary_path = temporary.temporary_name(part_of or path)
+    with _errors_name_target(path):
         mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
         try:
-            _write_through(beside, content)
+            _write_synced(temporary_path, content)
             if mode is not None:
                 with contextlib.suppress(OSError):  # a file system without permissions
-                    os.chmod(beside, mode)
-            check(beside)
-            os.replace(beside, path)
+                    os.chmod(temporary_path, mode)
+            check(temporary_path)
+            os.replace(temporary_path, path)
         except BaseException:
-            temporary.remove(beside)
+            temporary.remove(temporary_path)
             raise
     _sync_folder(path.parent)
 
@@ -150,49 +150,49 @@ def write_folder(
                 )
             )
     temporary.clean(path)
-    beside = temporary.name_beside(path)
-    with _told(path):
+    temporary_path = temporary.temporary_name(path)
+    with _errors_name_target(path):
         try:
-            beside.mkdir()
+            temporary_path.mkdir()
             for name, content in files.items():
-                (beside / name).parent.mkdir(parents=True, exist_ok=True)
-                _write_through(beside / name, content)
-            for folder, _, _ in os.walk(beside):
+                (temporary_path / name).parent.mkdir(parents=True, exist_ok=True)
+                _write_synced(temporary_path / name, content)
+            for folder, _, _ in os.walk(temporary_path):
                 _sync_folder(Path(folder))
-            check(beside)
+            check(temporary_path)
             if not path.exists():
-                os.replace(beside, path)
-            elif not exchange(beside, path):
-                _replace_in_two_steps(beside, path)
+                os.replace(temporary_path, path)
+            elif not exchange(temporary_path, path):
+                _replace_in_two_steps(temporary_path, path)
         except BaseException:
-            temporary.remove(beside)
+            temporary.remove(temporary_path)
             raise
-    temporary.remove(beside)  # after an exchange, the old folder
+    temporary.remove(temporary_path)  # after an exchange, the old folder
     _sync_folder(path.parent)
 
 
-def _replace_in_two_steps(beside: Path, path: Path) -> None:
-    aside = temporary.name_beside(path, "old")
-    os.replace(path, aside)
+def _replace_in_two_steps(temporary_path: Path, path: Path) -> None:
+    old_path = temporary.temporary_name(path, "old")
+    os.replace(path, old_path)
     try:
-        os.replace(beside, path)
+        os.replace(temporary_path, path)
     except BaseException:
-        os.replace(aside, path)
+        os.replace(old_path, path)
         raise
-    temporary.remove(aside)
+    temporary.remove(old_path)
 
 
 def recover(path: Path) -> None:
     """Bring a folder back that a killed save had put aside."""
     if os.path.lexists(path):
         return
-    aside = temporary.left_behind(path, "old")
-    if aside:
+    old_path = temporary.leftovers(path, "old")
+    if old_path:
         with contextlib.suppress(OSError):
-            os.replace(aside[-1], path)
+            os.replace(old_path[-1], path)
 
 
-def _write_through(path: Path, content: bytes) -> None:
+def _write_synced(path: Path, content: bytes) -> None:
     with open(path, "xb") as file:
         file.write(content)
         file.flush()
@@ -200,19 +200,19 @@ def _write_through(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Errors of the system say what is at the target now."""
+def _errors_name_target(path: Path) -> Iterator[None]:
+    """Make errors of the system say what is at the target now."""
     was_there = os.path.lexists(path)
     try:
         yield
     except OSError as error:
         if isinstance(error, NacreError) or error.errno is None:
             raise
-        kept = "is as it was before" if was_there else "was not made"
+        state = "is as it was before" if was_there else "was not made"
         fix = _FIXES.get(error.errno, "Look at the disk and the folder, or save elsewhere.")
         text = message(
             f"saving '{path.name}'",
-            f"the file must be written whole; '{path.name}' {kept}",
+            f"the file must be written completely; '{path.name}' {state}",
             os.strerror(error.errno),
             fix,
         )
@@ -260,6 +260,6 @@ def _sync_folder(folder: Path) -> None:
 
 
 __all__ = [
-    "MissingFolderError", "ask_before_overwriting", "exchange", "recover", "refuse_unusual",
+    "MissingFolderError", "ask_before_overwriting", "exchange", "recover", "refuse_non_file",
     "target_path", "write_file", "write_folder",
 ]  # fmt: skip

@@ -44,8 +44,8 @@ _RATIO_MATTERS_ABOVE = 64 << 20
 _MAX_DEPTH = 100
 
 
-class _Known:
-    """What is known of a file that is open: its bytes, its checksums, what was unpacked so far."""
+class _FileState:
+    """What we keep of an open file: its bytes, its checksums, how much was unpacked so far."""
 
     def __init__(self, contents: Contents | None, who: str) -> None:
         self.contents = contents
@@ -55,7 +55,7 @@ class _Known:
 
 
 # By HDF5's number of the file; a file that is opened otherwise is not in it.
-_known: weakref.WeakValueDictionary[int, _Known] = weakref.WeakValueDictionary()
+_states: weakref.WeakValueDictionary[int, _FileState] = weakref.WeakValueDictionary()
 
 
 class OpenFile(h5py.File):
@@ -64,14 +64,14 @@ class OpenFile(h5py.File):
     def __init__(self, source: Any, who: str) -> None:
         super().__init__(source, "r")
         own = source.getvalue() if isinstance(source, io.BytesIO) else source
-        self._nacre = _Known(Contents(own, who), who)
-        _known[_address(self)[0]] = self._nacre
+        self._nacre = _FileState(Contents(own, who), who)
+        _states[_address(self)[0]] = self._nacre
 
     def close(self) -> None:
         """Close the file and its bytes."""
-        known = getattr(self, "_nacre", None)
-        if known is not None and known.contents is not None:
-            known.contents.close()
+        state = getattr(self, "_nacre", None)
+        if state is not None and state.contents is not None:
+            state.contents.close()
         super().close()
 
 
@@ -100,7 +100,7 @@ def open_file(source: Any, who: str, verify: bool = True) -> h5py.File:
         raise FileFormatError(
             message(
                 who,
-                "it must be a whole HDF5 file",
+                "it must be a complete HDF5 file",
                 f"a file that HDF5 cannot open ({_first_line(error)})",
                 "It may be damaged or only partly copied: fetch it again.",
             )
@@ -118,17 +118,17 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
-def _known_of(item: Any) -> _Known | None:
-    """What is known of the file that an object lies in."""
+def _state_of(item: Any) -> _FileState | None:
+    """The state of the file that an object is in."""
     try:
-        return _known.get(_address(item)[0])
+        return _states.get(_address(item)[0])
     except Exception:  # its header is damaged
         return None
 
 
 @contextlib.contextmanager
-def _asking(item: Any, who: str = "") -> Iterator[None]:
-    """Around one question to the library, and nothing else: what it raises is damage."""
+def _damage_explained(item: Any, who: str = "") -> Iterator[None]:
+    """Around one call of the HDF5 library, and nothing else: what it raises is damage."""
     try:
         yield
     except NacreError:
@@ -136,19 +136,19 @@ def _asking(item: Any, who: str = "") -> Iterator[None]:
     except Exception as error:
         if is_own_bug_whatever_was_read(error):
             raise
-        known = _known_of(item)
-        name = who or (known.who if known else "HDF5 file")
+        state = _state_of(item)
+        name = who or (state.who if state else "HDF5 file")
         raise FileFormatError(
             message(
                 name,
-                "the file must be whole",
-                f"damage at {_place(item)} ({_first_line(error)})",
+                "the file must be intact",
+                f"damage at {_shown_name(item)} ({_first_line(error)})",
                 "It may be damaged or only partly copied: fetch it again.",
             )
         ) from None
 
 
-def _place(item: Any) -> str:
+def _shown_name(item: Any) -> str:
     try:
         return item.name or "a nameless place"
     except Exception:
@@ -157,13 +157,13 @@ def _place(item: Any) -> str:
 
 def member_names(group: h5py.Group, who: str = "") -> list[str]:
     """Names in a group, in the library's order."""
-    with _asking(group, who):
+    with _damage_explained(group, who):
         return list(group)
 
 
 def address(item: Any, who: str = "") -> tuple[int, int]:
     """The file's number, and where the object's header lies: equal for two names of one object."""
-    with _asking(item, who):
+    with _damage_explained(item, who):
         return _address(item)
 
 
@@ -183,7 +183,7 @@ def child(group: h5py.Group, name: str, who: str) -> Any:
     for part in name.split("/"):
         if not isinstance(current, h5py.Group):
             return None
-        with _asking(current, who):
+        with _damage_explained(current, who):
             kind = _link_kind(current, part)
         if kind is None:
             return None
@@ -192,11 +192,11 @@ def child(group: h5py.Group, name: str, who: str) -> Any:
                 message(
                     who,
                     "a weights file must hold its arrays itself",
-                    f"a link at {_place(current).rstrip('/')}/{part}",
+                    f"a link at {_shown_name(current).rstrip('/')}/{part}",
                     "Do not open files of this kind from people you do not trust.",
                 )
             )
-        with _asking(current, who):
+        with _damage_explained(current, who):
             # By the opened link: `get` answers None for what is there and cannot be read.
             current = current[part]
     return current
@@ -215,7 +215,7 @@ def subgroup(group: h5py.Group, name: str, who: str) -> h5py.Group | None:
 
 
 def walk(
-    group: h5py.Group, who: str, is_left_out: Callable[[str, h5py.Group], bool] | None = None
+    group: h5py.Group, who: str, is_skipped: Callable[[str, h5py.Group], bool] | None = None
 ) -> Iterator[tuple[str, Any]]:
     """(path, group or dataset) of all there is below a group, each object once.
 
@@ -224,12 +224,12 @@ def walk(
     Args:
         group: Where to begin.
         who: The file, for errors.
-        is_left_out: Told the name of a group and the group: whether to leave out what is in it.
+        is_skipped: (name of a group, group) -> whether to skip its contents.
     """
     seen = {address(group, who)}
-    waiting = [("", group, 0)]
-    while waiting:
-        path, current, depth = waiting.pop()
+    pending = [("", group, 0)]
+    while pending:
+        path, current, depth = pending.pop()
         for name in member_names(current, who):
             item = child(current, name, who)
             where = address(item, who)
@@ -237,11 +237,11 @@ def walk(
                 continue
             seen.add(where)
             yield f"{path}{name}", item
-            if isinstance(item, h5py.Group) and not (is_left_out and is_left_out(name, item)):
+            if isinstance(item, h5py.Group) and not (is_skipped and is_skipped(name, item)):
                 if depth > _MAX_DEPTH:
                     rule = f"groups must lie at most {_MAX_DEPTH} deep"
                     raise FileFormatError(message(who, rule, "more"))
-                waiting.append((f"{path}{name}/", item, depth + 1))
+                pending.append((f"{path}{name}/", item, depth + 1))
 
 
 # -------------------------------------------------------------------- arrays
@@ -250,7 +250,7 @@ def walk(
 def check_dataset(dataset: h5py.Dataset, who: str) -> None:
     """Refuse arrays whose bytes lie elsewhere, and kinds of data that weights never have."""
     reason = None
-    with _asking(dataset, who):
+    with _damage_explained(dataset, who):
         dtype = dataset.dtype
         if dataset.is_virtual or dataset.external:
             reason = "an array whose bytes lie in other files"
@@ -259,19 +259,21 @@ def check_dataset(dataset: h5py.Dataset, who: str) -> None:
                 reason = f"data of type {dtype}"
     if reason:
         raise FileFormatError(
-            message(who, "a weights file must hold plain arrays", f"{reason} at {_place(dataset)}")
+            message(
+                who, "a weights file must hold plain arrays", f"{reason} at {_shown_name(dataset)}"
+            )
         )
 
 
 def shape_of(dataset: h5py.Dataset) -> tuple[int, ...]:
     """The declared shape; reads nothing."""
-    with _asking(dataset):
+    with _damage_explained(dataset):
         return tuple(int(n) for n in dataset.shape or ())
 
 
 def is_int8(dataset: h5py.Dataset) -> bool:
     """Whether the values are whole numbers of one byte."""
-    with _asking(dataset):
+    with _damage_explained(dataset):
         return bool(dataset.dtype == np.int8)
 
 
@@ -285,18 +287,18 @@ def read_array(dataset: h5py.Dataset, who: str) -> np.ndarray:
             checksum is another.
     """
     check_dataset(dataset, who)
-    known = _known_of(dataset)
-    _refuse_bombs(dataset, known, who)
-    with _asking(dataset, who):
+    state = _state_of(dataset)
+    _refuse_bombs(dataset, state, who)
+    with _damage_explained(dataset, who):
         if dataset.shape is None:
             return np.zeros((0,), "float32")
         if h5py.check_string_dtype(dataset.dtype) is not None:
-            return _read_texts(dataset, known)
+            return _read_texts(dataset, state)
         values = np.asarray(dataset[()])
         if dataset.dtype == np.dtype("V2"):
             values = values.view(ml_dtypes.bfloat16)
-    if known is not None and known.checksums:
-        _verify(values, known, _place(dataset).lstrip("/"))
+    if state is not None and state.checksums:
+        _verify(values, state, _shown_name(dataset).lstrip("/"))
     return values
 
 
@@ -309,38 +311,38 @@ def read_numbers(dataset: h5py.Dataset, who: str) -> np.ndarray:
     values = read_array(dataset, who)
     if values.dtype.kind in "OSU":
         raise FileFormatError(
-            message(who, "variables must be set from numbers", f"texts at {_place(dataset)}")
+            message(who, "variables must be set from numbers", f"texts at {_shown_name(dataset)}")
         )
     return values
 
 
-def _read_texts(dataset: h5py.Dataset, known: _Known | None) -> np.ndarray:
-    if known is None or known.contents is None:
+def _read_texts(dataset: h5py.Dataset, state: _FileState | None) -> np.ndarray:
+    if state is None or state.contents is None:
         return np.asarray(dataset[()])
-    texts = known.contents.dataset_texts(_address(dataset)[1])
+    texts = state.contents.dataset_texts(_address(dataset)[1])
     values = np.empty(len(texts), object)
     values[:] = texts
     return values.reshape(dataset.shape)
 
 
-def _refuse_bombs(dataset: h5py.Dataset, known: _Known | None, who: str) -> None:
-    with _asking(dataset, who):
+def _refuse_bombs(dataset: h5py.Dataset, state: _FileState | None, who: str) -> None:
+    with _damage_explained(dataset, who):
         declared = math.prod(shape_of(dataset)) * dataset.dtype.itemsize
         stored = min(dataset.id.get_storage_size(), declared)
         size = stored
-        if known is not None and known.contents is not None:
-            size = known.contents.size
+        if state is not None and state.contents is not None:
+            size = state.contents.size
             stored = min(stored, size)
         total = declared - stored
-        if known is not None:
-            known.excess[_address(dataset)[1]] = total
-            total = sum(known.excess.values())
+        if state is not None:
+            state.excess[_address(dataset)[1]] = total
+            total = sum(state.excess.values())
     if total > _MAX_RATIO * size + _RATIO_MATTERS_ABOVE:
         raise FileFormatError(
             message(
                 who,
                 "arrays must have the size of what is stored of them",
-                f"{declared} bytes declared at {_place(dataset)}, {stored} stored",
+                f"{declared} bytes declared at {_shown_name(dataset)}, {stored} stored",
                 "Do not open files of this kind from people you do not trust.",
             )
         )
@@ -384,7 +386,7 @@ class Arrays(Mapping[str, Any]):
     def _listed(self, name: str) -> h5py.Dataset:
         found = self.dataset(name)
         if found is None:
-            place = "" if self._group is None else _place(self._group)
+            place = "" if self._group is None else _shown_name(self._group)
             raise FileFormatError(
                 message(
                     self._who,
@@ -420,7 +422,7 @@ class _Attributes(Mapping[str, Any]):
         return value
 
     def __iter__(self) -> Iterator[str]:
-        with _asking(self._group):
+        with _damage_explained(self._group):
             return iter(list(self._group.attrs))
 
     def __len__(self) -> int:
@@ -429,18 +431,18 @@ class _Attributes(Mapping[str, Any]):
 
 def has_attribute(group: h5py.Group, name: str) -> bool:
     """Whether an attribute is there; reads nothing."""
-    with _asking(group):
+    with _damage_explained(group):
         return name in group.attrs
 
 
 def _attribute(group: h5py.Group, name: str) -> Any:
     """A text, a list of texts, or numbers; None when it is not there."""
-    known = _known_of(group)
-    with _asking(group):
-        if known is None or known.contents is None:  # a file that this process has made itself
+    state = _state_of(group)
+    with _damage_explained(group):
+        if state is None or state.contents is None:  # a file that this process has made itself
             return _plain(group.attrs[name]) if name in group.attrs else None
         try:
-            value = known.contents.attribute(_address(group)[1], name)
+            value = state.contents.attribute(_address(group)[1], name)
         except DamagedError as error:
             raise ValueError(f"attribute '{name}': {error}") from None
         if value is None:
@@ -481,9 +483,9 @@ def text_attribute(group: h5py.Group, name: str) -> str | None:
     if value is None:
         return None
     text = "".join(value) if isinstance(value, list) else str(value)
-    known = _known_of(group)
-    if known is not None and known.checksums:
-        _verify(text, known, f"{_place(group).strip('/')}@{name}")
+    state = _state_of(group)
+    if state is not None and state.checksums:
+        _verify(text, state, f"{_shown_name(group).strip('/')}@{name}")
     return text
 
 
@@ -514,8 +516,8 @@ def bytes_of(values: np.ndarray) -> memoryview:
     return np.ascontiguousarray(values).reshape(-1).view("uint8").data
 
 
-def _verify(values: np.ndarray | str, known: _Known, place: str) -> None:
-    wanted = known.checksums.get(place)
+def _verify(values: np.ndarray | str, state: _FileState, place: str) -> None:
+    wanted = state.checksums.get(place)
     if wanted is None:
         return
     found = checksum(values)
@@ -524,7 +526,7 @@ def _verify(values: np.ndarray | str, known: _Known, place: str) -> None:
         return
     raise FileFormatError(
         message(
-            known.who,
+            state.who,
             "what it holds must have the checksum it was written with",
             f"another one for '{place}'",
             "It is damaged: fetch it again. If it was changed on purpose, take the checksums out: "
@@ -552,8 +554,8 @@ def _read_checksums(file: h5py.File) -> dict[str, str]:
 
 def had_group(file: h5py.File, name: str) -> bool:
     """Whether a group was in the file when it was written, as far as its checksums tell."""
-    known = _known_of(file)
-    return known is not None and any(place.startswith(f"{name}/") for place in known.checksums)
+    state = _state_of(file)
+    return state is not None and any(place.startswith(f"{name}/") for place in state.checksums)
 
 
 # -------------------------------------------------------------------- writing
@@ -577,17 +579,17 @@ def write_array(group: h5py.Group, name: str, values: Any) -> None:
         return
     else:
         dataset = group.create_dataset(name, data=array)
-    known = _known_of(group)
-    if known is not None:
-        known.checksums[_place(dataset).lstrip("/")] = checksum(array)
+    state = _state_of(group)
+    if state is not None:
+        state.checksums[_shown_name(dataset).lstrip("/")] = checksum(array)
 
 
 def write_text(group: h5py.Group, name: str, text: str) -> None:
     """Write an attribute of text that has a checksum."""
     group.attrs[name] = text
-    known = _known_of(group)
-    if known is not None:
-        known.checksums[f"{_place(group).strip('/')}@{name}"] = checksum(text)
+    state = _state_of(group)
+    if state is not None:
+        state.checksums[f"{_shown_name(group).strip('/')}@{name}"] = checksum(text)
 
 
 class Writer:
@@ -607,18 +609,18 @@ class Writer:
     content: bytes = b""
 
     def __init__(self, checksums: bool = True) -> None:
-        self._known = _Known(None, "weights") if checksums else None
+        self._state = _FileState(None, "weights") if checksums else None
 
     def __enter__(self) -> Writer:
         self.root = h5py.File("weights", "w", driver="core", backing_store=False)
-        if self._known is not None:
-            _known[_address(self.root)[0]] = self._known
+        if self._state is not None:
+            _states[_address(self.root)[0]] = self._state
         return self
 
     def __exit__(self, kind: Any, *rest: object) -> None:
         if kind is None:
-            if self._known is not None and self._known.checksums:
-                self.root.attrs[CHECKSUMS] = json.dumps(self._known.checksums)
+            if self._state is not None and self._state.checksums:
+                self.root.attrs[CHECKSUMS] = json.dumps(self._state.checksums)
             self.root.flush()
             self.content = self.root.id.get_file_image()
         self.root.close()

@@ -20,10 +20,10 @@ from nacre.saving.array_order import order_of
 from nacre.saving.old_weights import Recipe, convert
 from nacre.saving.weights import (
     Differences,
-    Step,
-    carry_out,
+    LoadStep,
     compare_array,
     mismatch,
+    run_steps,
 )
 
 # The group of variables that belong to the model itself.
@@ -59,13 +59,13 @@ class LegacyGroup:
 
 def collect(model: Any) -> tuple[list[str], list[LegacyGroup]]:
     """Names of the layers, and all groups, the model's own last."""
-    groups = [LegacyGroup(layer.name, layer_variables(layer)) for layer in _each_once(model)]
+    groups = [LegacyGroup(layer.name, layer_variables(layer)) for layer in _unique_layers(model)]
     names = [group.name for group in groups]
     groups.append(LegacyGroup(TOP_LEVEL, top_variables(model)))
     return names, groups
 
 
-def _each_once(model: Any) -> list[Any]:
+def _unique_layers(model: Any) -> list[Any]:
     """The layers of a model; one that stands twice in a stack only in its first place."""
     return list({id(layer): layer for layer in model.layers}.values())
 
@@ -143,18 +143,18 @@ def restore(
         WeightsMismatchError: Something does not fit; everything is listed.
     """
     names = hdf5.names_attribute(root, "layer_names") or []
-    in_file = [_FileLayer(root, name, who) for name in names]
+    file_layers = [_FileLayer(root, name, who) for name in names]
     differences = Differences()
-    ready: list[Step] = []
+    steps: list[LoadStep] = []
     if by_name:
-        pairs = _pairs_by_name(model, in_file, who)
+        pairs = _pairs_by_name(model, file_layers, who)
     else:
-        pairs = _pairs_in_order(model, in_file, who, skip_mismatch, differences)
+        pairs = _pairs_in_order(model, file_layers, who, skip_mismatch, differences)
     for layer, variables, source in pairs:
-        _plan(layer, variables, source, who, keras_version, differences, ready)
+        _plan(layer, variables, source, who, keras_version, differences, steps)
     top = top_variables(model)
     if top and TOP_LEVEL in hdf5.member_names(root, who):
-        _plan(model, top, _FileLayer(root, TOP_LEVEL, who), who, keras_version, differences, ready)
+        _plan(model, top, _FileLayer(root, TOP_LEVEL, who), who, keras_version, differences, steps)
     if differences and not skip_mismatch:
         raise mismatch(who, model, differences, is_new)
     if differences:
@@ -162,19 +162,19 @@ def restore(
             f"{who}, loaded into '{model.name}': {differences.counts()}; these were left as they "
             f"are.{differences.lines()}",
         )
-    carry_out(ready, is_new)
+    run_steps(steps, is_new)
 
 
 def _pairs_by_name(
-    model: Any, in_file: list[_FileLayer], who: str
+    model: Any, file_layers: list[_FileLayer], who: str
 ) -> list[tuple[Any, Any, _FileLayer]]:
     """Layers that have a group of their name; says which have none, on either side.
 
     Raises:
         WeightsMismatchError: Not one name with weights is the model's and the file's.
     """
-    sources = {layer.name: layer for layer in in_file if layer.names}
-    layers = [(layer, layer_variables(layer)) for layer in _each_once(model)]
+    sources = {layer.name: layer for layer in file_layers if layer.names}
+    layers = [(layer, layer_variables(layer)) for layer in _unique_layers(model)]
     own = {layer.name: (layer, variables) for layer, variables in layers if variables}
     pairs = [(*own[name], sources[name]) for name in own if name in sources]
     left, unused = [n for n in own if n not in sources], [n for n in sources if n not in own]
@@ -199,11 +199,15 @@ def _pairs_by_name(
 
 
 def _pairs_in_order(
-    model: Any, in_file: list[_FileLayer], who: str, skip_mismatch: bool, differences: Differences
+    model: Any,
+    file_layers: list[_FileLayer],
+    who: str,
+    skip_mismatch: bool,
+    differences: Differences,
 ) -> list[tuple[Any, Any, _FileLayer]]:
-    layers = [(layer, layer_variables(layer)) for layer in _each_once(model)]
+    layers = [(layer, layer_variables(layer)) for layer in _unique_layers(model)]
     layers = [(layer, variables) for layer, variables in layers if variables]
-    sources = [layer for layer in in_file if layer.names]
+    sources = [layer for layer in file_layers if layer.names]
     if len(layers) != len(sources):
         ours = ", ".join(layer.name for layer, _ in layers[:12])
         theirs = ", ".join(source.name for source in sources[:12])
@@ -227,17 +231,17 @@ def _plan(
     who: str,
     keras_version: str,
     differences: Differences,
-    ready: list[Step],
+    steps: list[LoadStep],
 ) -> None:
     shapes = [hdf5.shape_of(dataset) for dataset in source.datasets]
     order = order_of(layer, variables, source.names, shapes)
     if order is not None:
         datasets = [source.datasets[i] for i in order]
-        ready.append(_step(variables, datasets, who))
+        steps.append(_step(variables, datasets, who))
         return
     recipe = convert(layer, variables, shapes, source.names, keras_version)
     if recipe is not None:
-        ready.append(_step(variables, source.datasets, who, recipe))
+        steps.append(_step(variables, source.datasets, who, recipe))
         return
     if len(shapes) != len(variables):
         differences.shapes.append(
@@ -252,7 +256,7 @@ def _plan(
 
 def _step(
     variables: list[Variable], datasets: list[h5py.Dataset], who: str, recipe: Recipe | None = None
-) -> Step:
+) -> LoadStep:
     def read() -> list[np.ndarray]:
         arrays = [hdf5.read_numbers(dataset, who) for dataset in datasets]
         return arrays if recipe is None else recipe(arrays)
@@ -261,7 +265,7 @@ def _step(
         for variable, values in zip(variables, arrays, strict=True):
             variable.assign(values)
 
-    return Step(read, assign)
+    return LoadStep(read, assign)
 
 
 __all__ = ["LegacyGroup", "collect", "compare", "restore", "write", "write_list"]

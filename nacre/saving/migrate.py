@@ -167,13 +167,13 @@ def _known_arguments(name: str, config: dict[str, Any], version: str) -> dict[st
     known = _arguments(name)
     if known is None:
         return config
-    kept = {}
+    remaining = {}
     for key, value in config.items():
         if key in known and (
             key not in ("ragged", "sparse") or name not in ("InputLayer", "Input")
         ):
-            kept[key] = value
-        elif _says_nothing(name, key):
+            remaining[key] = value
+        elif _is_without_effect(name, key):
             continue
         elif key in _OLD_KEYS:
             wanted = _OLD_KEYS[key]
@@ -194,10 +194,10 @@ def _known_arguments(name: str, config: dict[str, Any], version: str) -> dict[st
                     f"If {name} is a class of your own: custom_objects={{{name!r}: ...}}.",
                 )
             )
-    return kept
+    return remaining
 
 
-def _says_nothing(name: str, key: str) -> bool:
+def _is_without_effect(name: str, key: str) -> bool:
     """Arguments of the base class that tf.keras 2 wrote for layers they do nothing in."""
     return name.startswith(("Depthwise", "Separable")) and (
         key.startswith("kernel_") or key == "filters"
@@ -212,40 +212,42 @@ def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
         return config
     config = {**config}
     for key in ("input_layers", "output_layers"):
-        places = config.get(key)
+        addresses = config.get(key)
         # Keras 2 writes one input or output, given alone, as a list of one.
-        if isinstance(places, list) and len(places) == 1 and isinstance(places[0], list):
-            config[key] = places[0]
+        if isinstance(addresses, list) and len(addresses) == 1 and isinstance(addresses[0], list):
+            config[key] = addresses[0]
     _take_added_losses(config)
     layers = config.get("layers", [])
     shifted = {
         str(layer.get("name"))
         for layer in layers
-        if _is_model(layer) and _starts_at_one(layer, config)
+        if _is_model(layer) and _counts_from_one(layer, config)
     }
 
-    def move(place: Any) -> Any:
+    def renumber(address: Any) -> Any:
         if (
-            isinstance(place, list)
-            and len(place) >= 3
-            and isinstance(place[0], str)
-            and isinstance(place[1], int)
-            and place[0] in shifted
+            isinstance(address, list)
+            and len(address) >= 3
+            and isinstance(address[0], str)
+            and isinstance(address[1], int)
+            and address[0] in shifted
         ):
-            return [place[0], place[1] - 1, *[move(p) for p in place[2:]]]
-        if isinstance(place, list):
-            return [move(p) for p in place]
-        if isinstance(place, dict):
-            return {k: move(v) for k, v in place.items()}
-        return place
+            return [address[0], address[1] - 1, *[renumber(p) for p in address[2:]]]
+        if isinstance(address, list):
+            return [renumber(p) for p in address]
+        if isinstance(address, dict):
+            return {k: renumber(v) for k, v in address.items()}
+        return address
 
-    moved = [{**layer, "inbound_nodes": move(layer.get("inbound_nodes", []))} for layer in layers]
+    layers_renumbered = [
+        {**layer, "inbound_nodes": renumber(layer.get("inbound_nodes", []))} for layer in layers
+    ]
     config = {
         **config,
-        "layers": moved,
-        "input_layers": move(config.get("input_layers")),
-        "output_layers": move(config.get("output_layers")),
-        **({"added_losses": move(config["added_losses"])} if "added_losses" in config else {}),
+        "layers": layers_renumbered,
+        "input_layers": renumber(config.get("input_layers")),
+        "output_layers": renumber(config.get("output_layers")),
+        **({"added_losses": renumber(config["added_losses"])} if "added_losses" in config else {}),
     }
     return count_outputs_from_one(config)
 
@@ -257,14 +259,18 @@ def count_outputs_from_one(config: dict[str, Any]) -> dict[str, Any]:
     """
     nested = {layer.get("name") for layer in config.get("layers", []) if _is_functional(layer)}
 
-    def move(places: Any) -> Any:
-        if isinstance(places, dict):
-            return {name: move(place) for name, place in places.items()}
-        if isinstance(places, list) and places and isinstance(places[0], str):
-            return [places[0], places[1] + (places[0] in nested), *places[2:]]
-        return [move(place) for place in places] if isinstance(places, list) else places
+    def renumber(addresses: Any) -> Any:
+        if isinstance(addresses, dict):
+            return {name: renumber(address) for name, address in addresses.items()}
+        if isinstance(addresses, list) and addresses and isinstance(addresses[0], str):
+            return [addresses[0], addresses[1] + (addresses[0] in nested), *addresses[2:]]
+        return (
+            [renumber(address) for address in addresses]
+            if isinstance(addresses, list)
+            else addresses
+        )
 
-    return {**config, "output_layers": move(config.get("output_layers"))}
+    return {**config, "output_layers": renumber(config.get("output_layers"))}
 
 
 def _is_functional(layer: dict[str, Any]) -> bool:
@@ -310,19 +316,19 @@ def _take_added_losses(config: dict[str, Any]) -> None:
 
     Losses become the config's own; metrics of a graph have no place here.
     """
-    places: list[Any] = []
-    kept: list[Any] = []
+    addresses: list[Any] = []
+    remaining: list[Any] = []
     for layer in config.get("layers", []):
         if layer.get("class_name") not in ("AddLoss", "AddMetric"):
-            kept.append(layer)
+            remaining.append(layer)
         elif layer["class_name"] == "AddLoss":
             for node in layer.get("inbound_nodes", []):
                 entry = node[0] if node and isinstance(node[0], list) else node
-                places.append(entry[:3])
-    if len(kept) < len(config.get("layers", [])):
-        config["layers"] = kept
-    if places:
-        config["added_losses"] = [*config.get("added_losses", []), *places]
+                addresses.append(entry[:3])
+    if len(remaining) < len(config.get("layers", [])):
+        config["layers"] = remaining
+    if addresses:
+        config["added_losses"] = [*config.get("added_losses", []), *addresses]
 
 
 def _is_model(layer: dict[str, Any]) -> bool:
@@ -332,27 +338,27 @@ def _is_model(layer: dict[str, Any]) -> bool:
     )
 
 
-def _starts_at_one(layer: dict[str, Any], config: dict[str, Any]) -> bool:
+def _counts_from_one(layer: dict[str, Any], config: dict[str, Any]) -> bool:
     """Whether calls of a model within are counted from 1, as its own making was call 0.
 
     Keras 2 counts so; the files themselves tell, as the highest call that is referred to is then
     the number of calls.
     """
-    name, used = layer.get("name"), []
+    name, calls = layer.get("name"), []
 
-    def look(place: Any) -> None:
-        if isinstance(place, list):
-            if len(place) >= 3 and place[0] == name and isinstance(place[1], int):
-                used.append(place[1])
-            for item in place:
-                look(item)
-        elif isinstance(place, dict):
-            for item in place.values():
-                look(item)
+    def collect(address: Any) -> None:
+        if isinstance(address, list):
+            if len(address) >= 3 and address[0] == name and isinstance(address[1], int):
+                calls.append(address[1])
+            for item in address:
+                collect(item)
+        elif isinstance(address, dict):
+            for item in address.values():
+                collect(item)
 
-    look([other.get("inbound_nodes") for other in config.get("layers", [])])
-    look(config.get("output_layers"))
-    return bool(used) and min(used) >= 1
+    collect([other.get("inbound_nodes") for other in config.get("layers", [])])
+    collect(config.get("output_layers"))
+    return bool(calls) and min(calls) >= 1
 
 
 def _mark_operations(data: Any) -> Any:
@@ -391,7 +397,7 @@ def _input_layer(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _axis_alone(config: dict[str, Any]) -> dict[str, Any]:
+def _single_axis(config: dict[str, Any]) -> dict[str, Any]:
     axis = config.get("axis")
     return {**config, "axis": axis[0]} if isinstance(axis, list) and len(axis) == 1 else config
 
@@ -481,7 +487,7 @@ def _optimizer(config: dict[str, Any]) -> dict[str, Any]:
 _Change = Callable[[dict[str, Any]], dict[str, Any]]
 _BY_CLASS: dict[str, _Change] = {
     "InputLayer": _input_layer,
-    "BatchNormalization": _axis_alone,
+    "BatchNormalization": _single_axis,
     "Dropout": _rate,
     "LeakyReLU": _slope,
     **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"), _rate),

@@ -25,7 +25,7 @@ _FOREIGN_SECONDS = 24 * 3600
 _ENDING = re.compile(r"\.([0-9a-f]{8})-([0-9]+)-[0-9a-f]{8}\.(tmp|old)$")
 
 
-def name_beside(path: Path, kind: str = "tmp") -> Path:
+def temporary_name(path: Path, kind: str = "tmp") -> Path:
     """A free name beside `path` for a file that will take its place.
 
     Args:
@@ -33,30 +33,30 @@ def name_beside(path: Path, kind: str = "tmp") -> Path:
         kind: 'tmp', or 'old' for what is put aside.
 
     Example:
-        >>> name_beside(Path("m.keras")).name.startswith(".m.keras.")
+        >>> temporary_name(Path("m.keras")).name.startswith(".m.keras.")
         True
     """
-    return path.with_name(
-        f"{_beginning(path)}{_host()}-{os.getpid()}-{secrets.token_hex(4)}.{kind}"
-    )
+    return path.with_name(f"{_prefix(path)}{_host()}-{os.getpid()}-{secrets.token_hex(4)}.{kind}")
 
 
-def left_behind(path: Path, kind: str = "tmp") -> list[Path]:
+def leftovers(path: Path, kind: str = "tmp") -> list[Path]:
     """Files of saves to `path` whose process is gone, the newest last."""
-    return [found for found, is_alive in _all(path, kind) if not is_alive]
+    return [found for found, is_alive in _files_of_saves(path, kind) if not is_alive]
 
 
-def is_being_written(path: Path, by_others_than: Path) -> bool:
+def is_being_written(path: Path, own_temporary: Path) -> bool:
     """Whether some save to `path` is going on, beside the one that has this temporary file."""
-    return any(is_alive and found != by_others_than for found, is_alive in _all(path, "tmp"))
+    return any(
+        is_alive and found != own_temporary for found, is_alive in _files_of_saves(path, "tmp")
+    )
 
 
 def clean(path: Path) -> None:
     """Delete what killed saves to `path` left."""
-    for found in left_behind(path):
+    for found in leftovers(path):
         remove(found)
     if path.exists():
-        for found in left_behind(path, "old"):
+        for found in leftovers(path, "old"):
             remove(found)
 
 
@@ -69,16 +69,16 @@ def remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _all(path: Path, kind: str) -> list[tuple[Path, bool]]:
+def _files_of_saves(path: Path, kind: str) -> list[tuple[Path, bool]]:
     """(file, whether its process lives) of all saves to `path`, in the order of their times."""
-    beginning = _beginning(path)
+    prefix = _prefix(path)
     found = []
     try:
-        names = [name for name in os.listdir(path.parent) if name.startswith(beginning)]
+        names = [name for name in os.listdir(path.parent) if name.startswith(prefix)]
     except OSError:
         return []
     for name in names:
-        match = _ENDING.fullmatch(name[len(beginning) - 1 :])
+        match = _ENDING.fullmatch(name[len(prefix) - 1 :])
         if match is None or match[3] != kind:
             continue
         try:
@@ -86,24 +86,24 @@ def _all(path: Path, kind: str) -> list[tuple[Path, bool]]:
         except OSError:
             continue  # another process was faster
         if match[1] == _host():
-            is_alive = _lives(int(match[2]))
+            is_alive = _is_running(int(match[2]))
         else:
             is_alive = time.time() - changed < _FOREIGN_SECONDS
         found.append((changed, path.with_name(name), is_alive))
-    return [(place, is_alive) for _, place, is_alive in sorted(found)]
+    return [(file, is_alive) for _, file, is_alive in sorted(found)]
 
 
-def _beginning(path: Path) -> str:
+def _prefix(path: Path) -> str:
     """`.<name>.`, shortened so that the whole name is not too long for the file system."""
     name = path.name
-    room = _NAME_MAX - len(f"..{'0' * 8}-{'0' * 10}-{'0' * 8}.tmp")
-    if len(os.fsencode(name)) > room:
-        start = os.fsencode(name)[: room - 9].decode("utf-8", "ignore")
+    max_name_bytes = _NAME_MAX - len(f"..{'0' * 8}-{'0' * 10}-{'0' * 8}.tmp")
+    if len(os.fsencode(name)) > max_name_bytes:
+        start = os.fsencode(name)[: max_name_bytes - 9].decode("utf-8", "ignore")
         name = f"{start}~{zlib.crc32(os.fsencode(name)):08x}"
     return f".{name}."
 
 
-def _lives(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -122,4 +122,4 @@ def _host() -> str:
     return f"{zlib.crc32(f'{platform.node()} {namespace}'.encode()):08x}"
 
 
-__all__ = ["clean", "is_being_written", "left_behind", "name_beside", "remove"]
+__all__ = ["clean", "is_being_written", "leftovers", "temporary_name", "remove"]

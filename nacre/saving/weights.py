@@ -213,14 +213,14 @@ def restore(
         WeightsMismatchError: Something does not fit; everything is listed.
         FileFormatError: The file is damaged.
     """
-    places = _Places(file, who)
+    finder = _GroupFinder(file, who)
     differences = Differences()
-    ready: list[Step] = []
+    steps: list[LoadStep] = []
     found = entries(root, optimizer=False)
-    places.match(found)
+    finder.resolve(found)
     for entry in found:
-        _plan(entry, places, who, differences, ready, skip_mismatch)
-    differences.extra = places.left_over()
+        _plan(entry, finder, who, differences, steps, skip_mismatch)
+    differences.extra = finder.unclaimed_arrays()
     if differences and not skip_mismatch:
         raise mismatch(who, root, differences, is_new)
     if (differences or differences.extra) and (skip_mismatch or differences.extra):
@@ -229,16 +229,16 @@ def restore(
             f"are.{differences.lines()}",
         )
     if optimizer:
-        ready += _optimizer_steps(root, file, who)
-    carry_out(ready, is_new)
+        steps += _optimizer_steps(root, file, who)
+    run_steps(steps, is_new)
 
 
 # Arrays up to this many bytes are held in memory until all have been read.
-_MAX_HELD = 1 << 30
+_MAX_BUFFERED_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
-class Step:
+class LoadStep:
     """Some variables that are set from a file, in two parts: read, then set.
 
     Attributes:
@@ -251,7 +251,7 @@ class Step:
     assign: Callable[[Any], object]
 
 
-def carry_out(steps: list[Step], is_new: bool = False) -> None:
+def run_steps(steps: list[LoadStep], is_new: bool = False) -> None:
     """Read the arrays of all steps before the first variable is set.
 
     What is damaged in the middle of a file changes nothing so. Of arrays that are too many to hold,
@@ -261,43 +261,45 @@ def carry_out(steps: list[Step], is_new: bool = False) -> None:
         for step in steps:
             step.assign(step.read())
         return
-    held: list[Any] = []
-    room = _MAX_HELD
+    buffered: list[Any] = []
+    bytes_left = _MAX_BUFFERED_BYTES
     for step in steps:
         values = step.read()
         if isinstance(values, hdf5.Arrays):  # a class of the user's picks from them
             values.check()
         else:
             arrays = values.values() if isinstance(values, dict) else values
-            room -= sum(array.nbytes for array in arrays)
-        held.append(values if room >= 0 else None)
+            bytes_left -= sum(array.nbytes for array in arrays)
+        buffered.append(values if bytes_left >= 0 else None)
     for index, step in enumerate(steps):
-        values, held[index] = held[index], None
+        values, buffered[index] = buffered[index], None
         step.assign(step.read() if values is None else values)
 
 
 def _plan(
     entry: Entry,
-    places: _Places,
+    finder: _GroupFinder,
     who: str,
     differences: Differences,
-    ready: list[Step],
+    steps: list[LoadStep],
     skip_mismatch: bool,
 ) -> None:
-    owner, group = entry.owner, places.group(entry)
+    owner, group = entry.owner, finder.group(entry)
     arrays = hdf5.Arrays(group, who)
     if isinstance(owner, SeedGenerator):
         dataset = arrays.dataset("0")
         if dataset is not None and hdf5.shape_of(dataset) == owner.state.shape:
-            ready.append(Step(lambda: [arrays.numbers("0")], lambda a: owner.state.assign(a[0])))
+            steps.append(
+                LoadStep(lambda: [arrays.numbers("0")], lambda a: owner.state.assign(a[0]))
+            )
         return
     if isinstance(owner, Optimizer):  # one that is an attribute of a layer
         values = list(arrays)
         if owner.built and len(values) == len(owner.variables):
-            ready.append(Step(lambda: arrays, owner.load_own_variables))
+            steps.append(LoadStep(lambda: arrays, owner.load_own_variables))
         return
-    if not _is_plain(owner):
-        ready.append(Step(lambda: arrays, owner.load_own_variables))
+    if not _has_numbered_arrays(owner):
+        steps.append(LoadStep(lambda: arrays, owner.load_own_variables))
         return
     variables = owner._saved_variables()
     names = list(arrays)
@@ -325,10 +327,12 @@ def _plan(
             differences.extra.append(f"{entry.path}/vars/{name}".lstrip("/"))
     if fits and variables:
         chosen = [str(i) for i in range(len(variables))]
-        ready.append(Step(lambda: {n: arrays.numbers(n) for n in chosen}, owner.load_own_variables))
+        steps.append(
+            LoadStep(lambda: {n: arrays.numbers(n) for n in chosen}, owner.load_own_variables)
+        )
 
 
-def _is_plain(owner: Any) -> bool:
+def _has_numbered_arrays(owner: Any) -> bool:
     """Whether arrays 0, 1, ... of the file are the owner's variables in order."""
     cls = type(owner)
     default = (
@@ -338,7 +342,7 @@ def _is_plain(owner: Any) -> bool:
     return default or (is_builtin(cls) and not getattr(cls, "_names_arrays", False))
 
 
-class _Places:
+class _GroupFinder:
     """Finds the group of each entry in a file, and knows which groups nobody asked for.
 
     Elements of a container are numbered by class. Where the file tells the names of all elements
@@ -354,21 +358,21 @@ class _Places:
         self._is_old = _OLD_LAYERS in names
         self._backslashes = any("\\" in name for name in names)
 
-    def match(self, found: list[Entry]) -> None:
+    def resolve(self, found: list[Entry]) -> None:
         """Decide the path in the file of every entry."""
         members: dict[str, list[Entry]] = {}
         for entry in found:
             if entry.container is not None:
                 members.setdefault(entry.container, []).append(entry)
-        done: set[str] = set()
+        seen: set[str] = set()
         for entry in found:
-            if entry.container is not None and entry.container not in done:
-                done.add(entry.container)
-                self._match_names(entry.container, members[entry.container])
+            if entry.container is not None and entry.container not in seen:
+                seen.add(entry.container)
+                self._resolve_by_names(entry.container, members[entry.container])
             if entry.path not in self._resolved:
-                self._resolved[entry.path] = self._place(entry.path)
+                self._resolved[entry.path] = self._resolved_path(entry.path)
 
-    def _place(self, path: str) -> str:
+    def _resolved_path(self, path: str) -> str:
         parts = path.split("/")
         for count in range(len(parts) - 1, -1, -1):
             beginning = "/".join(parts[:count])
@@ -377,9 +381,9 @@ class _Places:
                 return f"{self._resolved[beginning]}/{rest}".lstrip("/")
         return path
 
-    def _match_names(self, container: str, members: list[Entry]) -> None:
-        place = self._place(container)
-        group = self._open(place)
+    def _resolve_by_names(self, container: str, members: list[Entry]) -> None:
+        place = self._resolved_path(container)
+        group = self._open_group(place)
         if group is None:
             return
         names: dict[str, str] = {}
@@ -394,7 +398,7 @@ class _Places:
             for entry in members:
                 self._resolved[entry.path] = f"{place}/{names[entry.owner.name]}"
 
-    def _open(self, path: str) -> h5py.Group | None:
+    def _open_group(self, path: str) -> h5py.Group | None:
         if not path:
             return self._file
         found = hdf5.subgroup(self._file, path, self._who)
@@ -413,7 +417,7 @@ class _Places:
     def group(self, entry: Entry) -> h5py.Group | None:
         """The `vars` group of an entry."""
         place = self._resolved.get(entry.path, entry.path)
-        found = self._open(f"{place}/vars".lstrip("/"))
+        found = self._open_group(f"{place}/vars".lstrip("/"))
         if found is not None:
             self._claimed.add(hdf5.address(found, self._who))
         elif isinstance(entry.owner, SeedGenerator):
@@ -421,15 +425,15 @@ class _Places:
             return None
         return found
 
-    def left_over(self) -> list[str]:
+    def unclaimed_arrays(self) -> list[str]:
         """Arrays that no layer has, without those of optimizers, metrics and seeds."""
-        left: list[str] = []
-        for path, item in hdf5.walk(self._file, self._who, self._is_of_no_layer):
+        found: list[str] = []
+        for path, item in hdf5.walk(self._file, self._who, self._is_ignored):
             if isinstance(item, h5py.Dataset):
-                left.append(path)
-        return left
+                found.append(path)
+        return found
 
-    def _is_of_no_layer(self, name: str, group: h5py.Group) -> bool:
+    def _is_ignored(self, name: str, group: h5py.Group) -> bool:
         others = name.startswith(("optimizer", "metrics", "seed_generator"))
         return others or hdf5.address(group, self._who) in self._claimed
 
@@ -449,10 +453,10 @@ def optimizer_and_state(
 
 def restore_optimizer(model: Any, file: h5py.Group, who: str) -> None:
     """Set the state of a compiled model's optimizer; warn when the file's does not fit."""
-    carry_out(_optimizer_steps(model, file, who))
+    run_steps(_optimizer_steps(model, file, who))
 
 
-def _optimizer_steps(model: Any, file: h5py.Group, who: str) -> list[Step]:
+def _optimizer_steps(model: Any, file: h5py.Group, who: str) -> list[LoadStep]:
     found = optimizer_and_state(model, file, "optimizer/vars", who)
     if found is None:
         return []
@@ -471,7 +475,7 @@ def optimizer_steps(
     keys: list[str],
     who: str,
     names: list[str] | None = None,
-) -> list[Step]:
+) -> list[LoadStep]:
     """How an optimizer's variables are set from arrays called `keys`, in file order.
 
     Args:
@@ -507,7 +511,7 @@ def optimizer_steps(
             elif source == "variable" and type(optimizer) is Nadam:
                 variable.assign(_product_of_momenta(optimizer, int(optimizer.iterations.numpy())))
 
-    return [Step(read, assign)]
+    return [LoadStep(read, assign)]
 
 
 def _product_of_momenta(optimizer: Any, steps: int) -> float:
@@ -520,7 +524,7 @@ def _product_of_momenta(optimizer: Any, steps: int) -> float:
     return float(np.prod(optimizer.beta_1 * (1.0 - 0.5 * 0.96**t)))
 
 
-def need_built(model: Any, who: str) -> None:
+def require_built(model: Any, who: str) -> None:
     """Raise when a model has no variables to load into."""
     if not model.built:
         raise NotBuiltError(
@@ -534,7 +538,7 @@ def need_built(model: Any, who: str) -> None:
 
 
 __all__ = [
-    "Differences", "Group", "Step", "Store", "collect", "compare", "compare_array", "mismatch",
-    "carry_out", "need_built", "optimizer_steps", "restore", "restore_optimizer", "to_bytes",
+    "Differences", "Group", "LoadStep", "Store", "collect", "compare", "compare_array", "mismatch",
+    "run_steps", "require_built", "optimizer_steps", "restore", "restore_optimizer", "to_bytes",
     "write",
 ]  # fmt: skip

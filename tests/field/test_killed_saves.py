@@ -175,7 +175,7 @@ def test_errors_of_the_system_say_what_is_there_now(code, kind, fix, tmp_path, m
 
 def test_temporary_files_of_a_running_save_stay(tmp_path):
     path = tmp_path / "m.keras"
-    running = temporary.name_beside(path)  # of this process, which lives
+    running = temporary.temporary_name(path)  # of this process, which lives
     running.write_bytes(b"x")
     with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
         process.wait()
@@ -194,7 +194,7 @@ def test_temporary_files_of_a_running_save_stay(tmp_path):
 
 def test_shards_of_a_running_save_stay(tmp_path):
     path = tmp_path / "s.weights.json"
-    running = temporary.name_beside(path)
+    running = temporary.temporary_name(path)
     running.touch()
     shard = tmp_path / f"s_00000_{'0' * 12}.weights.h5"
     shard.touch()
@@ -250,7 +250,7 @@ def test_a_folder_put_aside_comes_back(tmp_path):
     save(model_of(1.0), tmp_path / "folder")
     with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
         process.wait()
-    aside = temporary.name_beside(tmp_path / "folder", "old")
+    aside = temporary.temporary_name(tmp_path / "folder", "old")
     aside = aside.with_name(aside.name.replace(f"-{os.getpid()}-", f"-{process.pid}-"))
     (tmp_path / "folder").rename(aside)
     assert value_in(tmp_path / "folder") == 1.0

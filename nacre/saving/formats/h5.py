@@ -21,11 +21,11 @@ from nacre.optimizers import Optimizer
 from nacre.saving import archive, assets, hdf5, legacy_layout, weights
 from nacre.saving.formats.native import (
     KERAS_VERSION,
+    build_fitting,
     compile_model,
     config_text,
-    fitting,
     nacre_version,
-    need_model,
+    require_model,
 )
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.layout import INNER_NAMES
@@ -35,9 +35,9 @@ from nacre.saving.migrate_training import migrate_training
 
 def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[Any]]:
     """An `.h5` file of a model, and the arrays in it."""
-    weights.need_built(model, f"model.save, {type(model).__name__} '{model.name}'")
+    weights.require_built(model, f"model.save, {type(model).__name__} '{model.name}'")
     config = _older_form(plain_config(model))
-    left = assets.put_vocabularies(config, model)
+    left = assets.fill_vocabularies(config, model)
     if left:
         warn(
             message(
@@ -171,27 +171,27 @@ def load(
         if not version:
             version = hdf5.text_attribute(root, "keras_version") or ""
         # A damaged name of that attribute must not change what masks mean.
-        by_nacre = bool(hdf5.text_attribute(file, "nacre_version"))
-        by_nacre = by_nacre or hdf5.has_attribute(file, hdf5.CHECKSUMS)
+        is_by_nacre = bool(hdf5.text_attribute(file, "nacre_version"))
+        is_by_nacre = is_by_nacre or hdf5.has_attribute(file, hdf5.CHECKSUMS)
         with naming(who, "model_config"):
             # A class of the user's may have a built-in one's name.
             with CustomObjectScope(custom_objects):
                 config = migrate_config(config, version)
-            if by_nacre:
+            if is_by_nacre:
                 config = from_first_nacre(config)
             config, functions = take_out_code(config, who)
         with CustomObjectScope({**functions, **(custom_objects or {})}):
 
-            def filled(config: Any) -> Any:
+            def build(config: Any) -> Any:
                 with naming(who, "model_config"):
                     model = deserialize_keras_object(config)
-                    need_model(model)
+                    require_model(model)
                 with naming(who, "model_weights"):
                     _build_from_weights(model, root, who)
                     legacy_layout.restore(model, root, who, keras_version=version, is_new=True)
                 return model
 
-            model = fitting(filled, config, by_nacre)
+            model = build_fitting(build, config, is_by_nacre)
             training = hdf5.text_attribute(file, "training_config")
             if compile and training:
                 arguments = archive.read_json(training.encode(), "training_config", who)
@@ -200,7 +200,7 @@ def load(
                 compile_model(model, arguments, who)
                 with naming(who, "optimizer_weights"):
                     _restore_optimizer(model, file, who)
-        if not by_nacre:
+        if not is_by_nacre:
             mask_flow.set_end_at_ops(model, True)
     return model
 
@@ -231,7 +231,7 @@ def _build_from_weights(model: Any, root: h5py.Group, who: str) -> None:
     if type(first) is Dense and weights_names and group is not None:
         model.build((None, hdf5.Arrays(group, who).shape(weights_names[0])[0]))
     else:
-        weights.need_built(model, who)
+        weights.require_built(model, who)
 
 
 def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
@@ -254,7 +254,7 @@ def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
         optimizer = inner  # tf.keras 2 writes nothing of its loss scaling
     if names:
         arrays = hdf5.Arrays(group, who)
-        weights.carry_out(weights.optimizer_steps(optimizer, arrays, names, who, names))
+        weights.run_steps(weights.optimizer_steps(optimizer, arrays, names, who, names))
 
 
 __all__ = ["check", "load", "to_bytes"]

@@ -34,7 +34,7 @@ from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import from_first_nacre, migrate_config
 from nacre.saving.migrate_training import migrate_compile
-from nacre.saving.shared_calls import counted_apart, counted_together, tied
+from nacre.saving.shared_calls import with_counts_of_file, with_counts_of_graphs, with_shared_layers
 
 # The version whose files ours are like; Keras reads it to choose how to open them.
 KERAS_VERSION = "3.15.1"
@@ -49,7 +49,7 @@ def to_files(
     model: Any, include_optimizer: bool = True, is_folder: bool = False
 ) -> tuple[dict[str, bytes], list[Any]]:
     """The members of a `.keras` archive or folder, and the arrays in it."""
-    config = counted_together(plain_config(model))
+    config = with_counts_of_file(plain_config(model))
     if not include_optimizer:
         config.pop("compile_config", None)
     content, groups = weights.to_bytes(model, include_optimizer, checksums=is_folder)
@@ -128,36 +128,36 @@ def load(
     safety.set_file_size(len(files[archive.WEIGHTS]))
     version = str(metadata.get("keras_version", "3"))
     compile_config = config.pop("compile_config", None)
-    by_nacre = "nacre_version" in metadata
+    is_by_nacre = "nacre_version" in metadata
     is_old = version.split(".")[0] in ("1", "2")
     with naming(who, archive.CONFIG):
         if is_old:
             # A class of the user's may have a built-in one's name.
             with CustomObjectScope(custom_objects):
                 config = migrate_config(config, version)
-        if by_nacre:
-            config = from_first_nacre(counted_apart(config))
-        assets.note_places(config)
+        if is_by_nacre:
+            config = from_first_nacre(with_counts_of_graphs(config))
+        assets.add_group_paths(config)
         config, functions = take_out_code(config, who)
     with (
         CustomObjectScope({**functions, **(custom_objects or {})}),
         hdf5.open_file(files[archive.WEIGHTS], who) as file,
     ):
 
-        def filled(config: Any) -> Any:
+        def build(config: Any) -> Any:
             with naming(who, archive.CONFIG):
-                with on_object_created(assets.Adapted(files, file, who)):
+                with on_object_created(assets.AdaptedRestorer(files, file, who)):
                     model = deserialize_keras_object(config)
-                need_model(model)
+                require_model(model)
                 assets.restore(model, files)
             with naming(who, archive.WEIGHTS):
                 weights.restore(model, file, who, is_new=True)
             return model
 
-        model = fitting(filled, config, by_nacre)
+        model = build_fitting(build, config, is_by_nacre)
         if compile and compile_config:
             _compile_and_restore(model, compile_config, file, is_old, who)
-    if not by_nacre or metadata.get(MASKS_END_AT_OPS):
+    if not is_by_nacre or metadata.get(MASKS_END_AT_OPS):
         mask_flow.set_end_at_ops(model, True)
     return model
 
@@ -200,20 +200,20 @@ def _compile_and_restore(
         )
 
 
-def fitting(filled: Callable[[Any], Any], config: Any, by_nacre: bool) -> Any:
-    """The model that `filled` makes; where its weights do not fit, with equal layers as one."""
+def build_fitting(build: Callable[[Any], Any], config: Any, is_by_nacre: bool) -> Any:
+    """The model that `build` makes; if its weights do not fit, with equal layers shared."""
     try:
-        return filled(config)
+        return build(config)
     except WeightsMismatchError:
-        other = None if by_nacre else tied(config)
+        other = None if is_by_nacre else with_shared_layers(config)
         if other is None:
             raise
         with contextlib.suppress(WeightsMismatchError):
-            return filled(other)
+            return build(other)
         raise
 
 
-def need_model(model: Any) -> None:
+def require_model(model: Any) -> None:
     """Raise unless what a config describes is a model.
 
     Raises:
@@ -247,6 +247,6 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
 
 
 __all__ = [
-    "KERAS_VERSION", "check_archive", "check_folder", "compile_model", "config_text", "fitting",
-    "load", "nacre_version", "need_model", "read_folder", "to_files", "unpack",
+    "KERAS_VERSION", "build_fitting", "check_archive", "check_folder", "compile_model",
+    "config_text", "load", "nacre_version", "require_model", "read_folder", "to_files", "unpack",
 ]  # fmt: skip

@@ -26,7 +26,7 @@ from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.file_errors import read_json
 from nacre.saving import hdf5, temporary, weights
 from nacre.saving.archive import refuse_link
-from nacre.saving.assets import is_plain
+from nacre.saving.assets import is_plain_name
 from nacre.saving.atomic import write_file
 
 _GIGABYTE = 1024**3  # unit of max_shard_size
@@ -81,7 +81,7 @@ def _write(shards: list[list[weights.Group]], path: Path, total: int, who: str) 
     old list with its own shards, and a shard that was exchanged or damaged is noticed.
     """
     # Its presence tells other processes that shards without a list are not left over.
-    marker = temporary.name_beside(path)
+    marker = temporary.temporary_name(path)
     temporary.clean(path)
     old, before, made = _listed(path), _own_shards(path), set[str]()
     try:
@@ -101,7 +101,7 @@ def _write(shards: list[list[weights.Group]], path: Path, total: int, who: str) 
         text = json.dumps(listing, indent=4).encode()
         write_file(path, text, partial(_check_list, text=text, who=who))
         _give_keras_name(path, min(made))
-        if not temporary.is_being_written(path, by_others_than=marker):
+        if not temporary.is_being_written(path, own_temporary=marker):
             keras_name = f"{_beginning(path)}_00000.weights.h5"
             for name in (old | _own_shards(path)) - made - {keras_name}:
                 temporary.remove(path.with_name(name))
@@ -115,7 +115,7 @@ def _write(shards: list[list[weights.Group]], path: Path, total: int, who: str) 
 
 def _give_keras_name(path: Path, first: str) -> None:
     """Let the first shard be found by the name that Keras gives it; nacre has no need of it."""
-    beside = temporary.name_beside(path)
+    beside = temporary.temporary_name(path)
     with contextlib.suppress(OSError):
         try:
             os.link(path.with_name(first), beside)
@@ -181,7 +181,7 @@ def open_joined(path: Path, who: str) -> h5py.File:
     joined = h5py.File("joined", "w", driver="core", backing_store=False)
     try:
         for name in names:
-            shard = path.with_name(name) if is_plain(name) else None
+            shard = path.with_name(name) if is_plain_name(name) else None
             if shard is None or not shard.is_file():
                 raise FileFormatError(
                     message(who, "its shards must lie beside it", f"no '{name}' in '{path.parent}'")
