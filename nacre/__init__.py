@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nacre.core.policies import FloatDTypePolicy as FloatDTypePolicy
     from nacre.core.scope import StatelessScope as StatelessScope
     from nacre.core.symbolic import KerasTensor as KerasTensor
+    from nacre.core.tape import GradientTape as GradientTape
     from nacre.core.variable import Variable as Variable
     from nacre.initializers import Initializer as Initializer
     from nacre.layers import Input as Input
@@ -76,6 +77,7 @@ _NAMES = {
     "DTypePolicy": "nacre.core.policies",
     "FloatDTypePolicy": "nacre.core.policies",
     "Functional": "nacre.models",
+    "GradientTape": "nacre.core.tape",
     "Initializer": "nacre.initializers",
     "Input": "nacre.layers",
     "InputSpec": "nacre.layers",

@@ -111,6 +111,10 @@ class ReservedNameError(NacreError, AttributeError):
     """An attribute is set under a name that nacre keeps something of its own under."""
 
 
+class TapeError(NacreError, RuntimeError, ValueError):
+    """A gradient tape is asked for something at the wrong time."""
+
+
 class TracedValueError(NacreError, TypeError):
     """Code that is compiled asks a tensor for its value, which is only known when it runs."""
 

@@ -9,6 +9,7 @@ state: read anew at each run, and committed when the code assigns to them.
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import os
 import threading
@@ -19,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import changes, config, scope
+from nacre.core import changes, config, recording, scope
 from nacre.core.errors import message
 from nacre.core.state import OUTSIDE, State, Updates, Values
 from nacre.core.variable import Variable
@@ -74,6 +75,10 @@ class Program:
 
     def __call__(self, values: Values, *arguments: Any) -> Any:
         """Run it. Where it turns out to use more variables, their values are added to `values`."""
+        with recording.paused() if recording.recording_tapes else contextlib.nullcontext():
+            return self._run_here(values, *arguments)
+
+    def _run_here(self, values: Values, *arguments: Any) -> Any:
         if self._asked and not _all_hold(self._asked):
             self._asked, self._run = (), self._jitted()  # traced for numbers that have changed
         try:
@@ -200,7 +205,7 @@ class CallProgram(Program):
 
     def run(self, *arguments: Any) -> Any:
         """Run it on the variables' present values, and commit what it changes."""
-        updates, result = self(self.state.read(), *arguments)
+        updates, result = self._run_here(self.state.read(), *arguments)
         if updates:
             self.state.commit_updates(updates)
         return result

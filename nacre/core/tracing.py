@@ -6,13 +6,15 @@ from typing import Any
 
 
 def is_tracing() -> bool:
-    """True while JAX traces (jit, grad, vmap, eval_shape ...).
+    """True while JAX traces (jit, grad, vmap, eval_shape ...), which a gradient tape alone is not.
 
     JAX has no public question for this since 0.4.36; used: `jax._src.core.trace_state_clean`.
     """
     from jax._src import core
 
-    return not core.trace_state_clean()
+    from nacre.core import recording
+
+    return not core.trace_state_clean() and not recording.is_eager()
 
 
 def new_primitive(name: str) -> Any:

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import safety
+from nacre.core import recording, safety
 from nacre.core.changes import note_change
 from nacre.core.dtypes import host_dtype, is_float, standardize_dtype, use_64_bits
 from nacre.core.errors import (
@@ -364,6 +364,8 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                     self._value = own
             else:
                 self._value = own
+        if recording.recording_tapes and recording.current_recorder() is not None:
+            return self._raw()  # for a gradient tape it is read anew, not computed
         return value
 
     def assign_add(self, value: Any) -> Any:
@@ -390,7 +392,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                 note_outside(self)
             else:
                 note_asked(self, value)
-        return value
+        return recording.read(self, value) if recording.recording_tapes else value
 
     def own_value(self) -> jax.Array:
         """The array, which somebody is going to keep: see `donate`."""
@@ -419,6 +421,8 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def borrow(self) -> Any:
         """The array for a program that only reads it and gives nobody else a reference."""
+        if recording.recording_tapes and recording.current_recorder() is not None:
+            return recording.read(self, self.own_value())  # which a tape keeps
         if self.hold is not None:
             return self.hold.value_of(self, is_kept=False)
         value = self._value

@@ -1,0 +1,541 @@
+"""Recording what runs: every primitive of JAX's that touches a watched array, in order.
+
+While tapes record, a trace of theirs is JAX's current one. It lets the trace below do the work (so
+arrays stay arrays, and within `jit` its tracers stay tracers), and gives each tape that watches an
+operand a `Step`. Arrays are told apart by identity. So whatever hands back an array it was given,
+and means another one, gets an object of its own here: results of `stop_gradient` and of functions
+with derivatives of their own, and what is read from a variable after an assignment.
+
+Private names of JAX's, all in this file: `Trace`, `EvalTrace`, `trace_ctx`, `set_current_trace`,
+`jaxpr_as_fun` and `eval_jaxpr` of `jax._src.core`, the `stores` of what it gives to a trace for a
+function with derivatives of its own, `StoreException` of `jax._src.linear_util`, and
+`jax._src.array.ArrayImpl`.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import threading
+import weakref
+from collections.abc import Callable, Generator, Hashable, Sequence
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax._src import core
+from jax._src.array import ArrayImpl
+from jax._src.linear_util import StoreException
+from jax.interpreters import ad, batching, mlir
+
+from nacre.core.tracing import new_primitive
+
+Arrays = Sequence[Any]  # arrays, tracers, or numbers that a primitive takes
+Positions = tuple[int, ...]
+
+_FEW_PRIMITIVES = 8  # a call with more of them inside keeps what its derivative needs
+_MOST_KEPT = 1024  # functions whose compiled derivatives are remembered
+
+
+# ------------------------------------------------------------------ what can be differentiated
+
+
+class Function:
+    """Something that turns arrays into arrays and can run again, mostly a primitive of JAX's.
+
+    Args:
+        call: `(*operands)` -> list of outputs.
+        key: What tells it from others, where its derivatives are worth compiling; else None.
+        reach: For each output the positions of the operands it is a differentiable function of;
+            None for all.
+        size: The number of primitives inside.
+    """
+
+    def __init__(
+        self,
+        call: Callable[..., list[Any]],
+        key: Hashable = None,
+        reach: tuple[frozenset[int], ...] | None = None,
+        size: int = 1,
+    ) -> None:
+        self.call, self.key, self.size = call, key, size
+        self._reach = reach
+        self._made: dict[Hashable, Any] = {}
+
+    def reaches(self, operand: int, output: int) -> bool:
+        """Whether a gradient flows from an output to an operand."""
+        return self._reach is None or operand in self._reach[output]
+
+    def with_pullback(
+        self, operands: Arrays, wanted: Positions, compiled: bool
+    ) -> tuple[list[Any], Any]:
+        """The outputs, and the function that takes gradients of the inexact ones to gradients of
+        the operands at `wanted`; it holds what the derivative needs of the run."""
+        fixed = [None if i in wanted else x for i, x in enumerate(operands)]
+        run: Any = self._made.get(("pullback", wanted))
+        if run is None:
+            run = self._made.setdefault(("pullback", wanted), self._forward(wanted))
+        floats, pullback, others = (run if compiled else run.__wrapped__)(
+            [operands[i] for i in wanted], fixed
+        )
+        return _merged(floats, others), pullback
+
+    def _forward(self, wanted: Positions) -> Any:
+        def run(chosen: Arrays, fixed: Arrays) -> Any:
+            def floats(*values: Any) -> tuple[list[Any], list[Any]]:
+                operands = list(fixed)
+                for i, value in zip(wanted, values, strict=True):
+                    operands[i] = value
+                outputs = self.call(*operands)
+                is_float = [_is_inexact(x) for x in outputs]
+                pairs = list(zip(outputs, is_float, strict=True))
+                return [x for x, yes in pairs if yes], [None if yes else x for x, yes in pairs]
+
+            return jax.vjp(floats, *chosen, has_aux=True)
+
+        return jax.jit(run)
+
+    def derivative(self, wanted: Positions, given: Positions) -> Function:
+        """A function of the operands and of the gradients of the outputs at `given`, which gives
+        those of the operands at `wanted`. It runs this function anew."""
+        made = self._made.get((wanted, given))
+        if made is None:
+
+            def back(*arrays: Any) -> list[Any]:
+                operands = arrays[: len(arrays) - len(given)]
+                gradients = dict(zip(given, arrays[len(operands) :], strict=True))
+                outputs, pullback = self.with_pullback(operands, wanted, False)
+                return pull(pullback, outputs, gradients)
+
+            key = None if self.key is None else (self.key, wanted, given)
+            call: Any = back if key is None else jax.jit(back)
+            made = self._made.setdefault((wanted, given), Function(call, key))
+        return made
+
+
+def pull(pullback: Any, outputs: Arrays, gradients: dict[int, Any]) -> list[Any]:
+    """The gradients of operands, of those of some outputs, by position."""
+    return list(
+        pullback(
+            [
+                gradients[i] if i in gradients else jnp.zeros(x.shape, x.dtype)
+                for i, x in enumerate(outputs)
+                if _is_inexact(x)
+            ]
+        )
+    )
+
+
+def _merged(floats: Arrays, others: Arrays) -> list[Any]:
+    stream = iter(floats)
+    return [next(stream) if x is None else x for x in others]
+
+
+def _is_inexact(x: Any) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.inexact)
+
+
+_functions: collections.OrderedDict[Hashable, Function] = collections.OrderedDict()
+_lock = threading.Lock()
+
+
+def _function_of(primitive: Any, params: dict[str, Any]) -> Function:
+    key: Hashable = (primitive, tuple(sorted(params.items())))
+    try:
+        hash(key)
+    except TypeError:
+        return _new_function(primitive, params, None)
+    with _lock:
+        found = _functions.get(key)
+        if found is None:
+            found = _functions[key] = _new_function(primitive, params, key)
+            if len(_functions) > _MOST_KEPT:
+                _functions.popitem(last=False)
+        else:
+            _functions.move_to_end(key)
+    return found
+
+
+def _new_function(primitive: Any, params: dict[str, Any], key: Hashable) -> Function:
+    def call(*operands: Any) -> list[Any]:
+        outputs = primitive.bind(*operands, **params)
+        return list(outputs) if primitive.multiple_results else [outputs]
+
+    if primitive.name in _ENDS:
+        return Function(call, key, reach=(frozenset(),))
+    inner = params.get("jaxpr") if primitive.name in _OPENED else None
+    if inner is None:
+        return Function(call, key)
+    return Function(call, key, _reach_of(inner), _size_of(inner))
+
+
+# No gradient flows through these, and what is behind them counts as unconnected, as in TensorFlow.
+_ENDS = frozenset({"stop_gradient", "floor", "ceil", "round"})
+# Calls that do what is inside, no more: their outputs depend on what those inside do.
+_OPENED = frozenset({"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"})
+
+_reaches: weakref.WeakKeyDictionary[Any, tuple[frozenset[int], ...]] = weakref.WeakKeyDictionary()
+
+
+def _reach_of(jaxpr: Any) -> tuple[frozenset[int], ...]:
+    """For each output the inputs it is a differentiable function of."""
+    jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
+    if jaxpr in _reaches:
+        return _reaches[jaxpr]
+    known = {v: frozenset({i}) for i, v in enumerate(jaxpr.invars) if _is_inexact(v.aval)}
+    nothing: frozenset[int] = frozenset()
+
+    def of(atom: Any) -> frozenset[int]:
+        return nothing if hasattr(atom, "val") else known.get(atom, nothing)
+
+    for equation in jaxpr.eqns:
+        name, inner = equation.primitive.name, equation.params.get("jaxpr")
+        if name in _ENDS:
+            continue
+        operands = [of(x) for x in equation.invars]
+        opened = _reach_of(inner) if name in _OPENED and inner is not None else None
+        everything = nothing.union(*operands)
+        for position, output in enumerate(equation.outvars):
+            if not _is_inexact(output.aval):
+                continue
+            if opened is None:
+                known[output] = everything
+            else:
+                known[output] = nothing.union(*(operands[i] for i in opened[position]))
+    _reaches[jaxpr] = found = tuple(of(x) for x in jaxpr.outvars)
+    return found
+
+
+def _size_of(jaxpr: Any) -> int:
+    total = 0
+    for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
+        inner = equation.params.get("jaxpr")
+        total += 1 if inner is None else _size_of(inner)
+    return total
+
+
+# ------------------------------------------------------------------ the recording itself
+
+
+class Step:
+    """One thing that ran.
+
+    Attributes:
+        function: What ran.
+        operands: What it was given.
+        outputs: What came out.
+        wanted: The positions of the operands that some tape watches.
+        pullback: See `Function.with_pullback`; None where the derivative runs the function anew.
+    """
+
+    __slots__ = ("function", "operands", "outputs", "pullback", "wanted")
+
+    def __init__(
+        self,
+        function: Function,
+        operands: Arrays,
+        outputs: list[Any],
+        wanted: Positions,
+        pullback: Any,
+    ) -> None:
+        self.function, self.operands, self.outputs = function, operands, outputs
+        self.wanted, self.pullback = wanted, pullback
+
+
+class Tape(Protocol):
+    """What a recorder knows of a tape."""
+
+    @property
+    def active(self) -> set[int]:
+        """The ids of the arrays it watches, and of what was computed from them."""
+        ...
+
+    def add(self, step: Step) -> None:
+        """Take in a step one of whose operands is active."""
+        ...
+
+    def wants(self, variable: Any) -> bool:
+        """Whether it watches what is read from a variable."""
+        ...
+
+    def note_read(self, variable: Any, value: Any) -> None:
+        """Take in that `value` was read from a variable it wants."""
+        ...
+
+
+class Recorder(core.Trace):
+    """The trace that is current while tapes record.
+
+    Args:
+        parent: The trace below, which does the work.
+    """
+
+    def __init__(self, parent: Any) -> None:
+        super().__init__()
+        self.parent = parent
+        self.is_eager = isinstance(parent, core.EvalTrace)
+        self.tapes: list[Tape] = []
+        # id(variable) -> its array, and what stands for it since the tapes last changed.
+        self._read: dict[int, tuple[Any, Any]] = {}
+
+    def process_primitive(self, primitive: Any, tracers: Any, params: Any, /) -> Any:
+        if not self._is_watched(tracers):
+            with core.set_current_trace(self.parent):
+                return primitive.bind(*tracers, **params)
+        if self.is_eager and primitive.name == "while":
+            function = self._counted_loop(tracers, params)
+        else:
+            function = _function_of(primitive, params)
+        outputs = self.run(function, list(tracers))
+        return outputs if primitive.multiple_results else outputs[0]
+
+    def process_call(self, primitive: Any, f: Any, tracers: Any, params: Any, /) -> Any:
+        return self.process_primitive(primitive, tracers, params)
+
+    def process_custom_jvp_call(
+        self, primitive: Any, fun: Any, jvp: Any, tracers: Any, /, **params: Any
+    ) -> Any:
+        return self._staged("process_custom_jvp_call", (primitive, fun, jvp), tracers, params)
+
+    def process_custom_vjp_call(
+        self, primitive: Any, fun: Any, fwd: Any, bwd: Any, tracers: Any, /, **params: Any
+    ) -> Any:
+        return self._staged("process_custom_vjp_call", (primitive, fun, fwd, bwd), tracers, params)
+
+    def _staged(self, kind: str, parts: Any, tracers: Any, params: Any) -> Any:
+        """A function with derivatives of its own. It may run once, so it is staged, and what was
+        staged can run again and be differentiated by its own rule."""
+
+        def call(*operands: Any) -> Any:
+            return getattr(core.trace_ctx.trace, kind)(*parts, operands, **params)
+
+        with core.set_current_trace(self.parent):
+            if not self._is_watched(tracers):
+                return call(*tracers)
+            closed = jax.make_jaxpr(call)(*tracers)
+        function = Function(lambda *xs: core.eval_jaxpr(closed.jaxpr, closed.consts, *xs))
+        outputs = self.run(function, list(tracers))
+        own, rule = ([s for s in part.stores if s is not None] for part in parts[1:3])
+        if rule and all(
+            map(_is_filled, rule)
+        ):  # both ran; JAX expects one, where it differentiates this
+            for store in own:
+                store.reset()
+        return outputs
+
+    def _counted_loop(self, tracers: Any, params: dict[str, Any]) -> Function:
+        """A loop of unknown length, which has a derivative once the number of turns is known."""
+        conditions, bodies = params["cond_nconsts"], params["body_nconsts"]
+        fixed = tracers[:conditions]
+        held, state = tracers[conditions : conditions + bodies], tracers[conditions + bodies :]
+
+        def body(values: Any) -> list[Any]:
+            return list(core.jaxpr_as_fun(params["body_jaxpr"])(*held, *values))
+
+        def one(carry: Any) -> Any:
+            return carry[0] + 1, body(carry[1])
+
+        def goes_on(carry: Any) -> Any:
+            return core.jaxpr_as_fun(params["cond_jaxpr"])(*fixed, *carry[1])[0]
+
+        with core.set_current_trace(self.parent):
+            turns = int(jax.lax.while_loop(goes_on, one, (jnp.int32(0), list(state)))[0])
+
+        def call(*operands: Any) -> list[Any]:
+            held, state = (
+                operands[conditions : conditions + bodies],
+                operands[conditions + bodies :],
+            )
+            step = core.jaxpr_as_fun(params["body_jaxpr"])
+            return jax.lax.scan(
+                lambda carry, _: (list(step(*held, *carry)), None), list(state), None, turns
+            )[0]
+
+        return Function(call)
+
+    def run(self, function: Function, operands: list[Any]) -> list[Any]:
+        """Run something, for the tapes that watch an operand to take in."""
+        tapes = [t for t in self.tapes if any(id(x) in t.active for x in operands)]
+        wanted = tuple(
+            i for i, x in enumerate(operands) if any(id(x) in tape.active for tape in tapes)
+        )
+        with core.set_current_trace(self.parent):
+            outputs, pullback = self._outputs(function, operands, wanted)
+            seen = {id(x) for x in operands if isinstance(x, jax.Array)}
+            for i, x in enumerate(outputs):
+                if id(x) in seen:
+                    outputs[i] = same(x)
+                seen.add(id(outputs[i]))
+        step = Step(function, [_plain(x) for x in operands], outputs, wanted, pullback)
+        for tape in tapes:
+            tape.add(step)
+        return outputs
+
+    def _outputs(
+        self, function: Function, operands: list[Any], wanted: Positions
+    ) -> tuple[list[Any], Any]:
+        if not wanted or (
+            self.is_eager and (function.key is None or function.size <= _FEW_PRIMITIVES)
+        ):
+            return list(function.call(*operands)), None
+        try:
+            return function.with_pullback(
+                [_plain(x) for x in operands], wanted, compiled=self.is_eager
+            )
+        except (TypeError, ValueError, NotImplementedError):
+            # It has no derivative, which matters when somebody asks for it, and is said then.
+            return list(function.call(*operands)), None
+
+    def _is_watched(self, operands: Any) -> bool:
+        return any(id(x) in tape.active for tape in self.tapes for x in operands)
+
+    # ---------------------------------------------------------------- variables and tapes
+
+    def read(self, variable: Any, value: Any) -> Any:
+        """What stands for the value of a variable, an object of its own where a tape watches."""
+        wanting = [tape for tape in self.tapes if tape.wants(variable)]
+        known = self._read.get(id(variable))
+        if known is not None and known[0] is value:
+            own = known[1]
+        elif wanting or any(id(value) in tape.active for tape in self.tapes):
+            with core.set_current_trace(self.parent):
+                own = same(value)
+            self._read[id(variable)] = value, own
+        else:
+            return value
+        for tape in wanting:
+            tape.note_read(variable, own)
+        return own
+
+    def forget_read(self) -> None:
+        """What is read from now on is not what was read before."""
+        self._read.clear()
+
+    def add(self, tape: Tape) -> None:
+        """Let a tape record."""
+        self.tapes.append(tape)
+        self.forget_read()
+        _count(1)
+        core.trace_ctx.set_trace(self)
+
+    def remove(self, tape: Tape) -> None:
+        """Let a tape record no longer."""
+        self.tapes = [t for t in self.tapes if t is not tape]
+        self.forget_read()
+        _count(-1)
+        if not self.tapes and core.trace_ctx.trace is self:
+            core.trace_ctx.set_trace(self.parent)
+
+
+def _is_filled(store: Any) -> bool:
+    """Whether a function that was given to a trace has put the structure of its results here."""
+    try:
+        store.val  # noqa: B018
+    except StoreException:
+        return False
+    return True
+
+
+def _plain(x: Any) -> Any:
+    """An operand as a compiled derivative takes it."""
+    if isinstance(x, jax.Array | np.ndarray):
+        return x
+    return np.asarray(x, dtype=getattr(x, "dtype", None))
+
+
+_local = threading.local()
+recording_tapes = 0  # in all threads
+
+
+def _count(change: int) -> None:
+    global recording_tapes
+    with _lock:
+        recording_tapes += change
+
+
+def current_recorder() -> Recorder | None:
+    """The recorder whose tapes record what runs here and now, or None."""
+    if not recording_tapes:
+        return None
+    trace = core.trace_ctx.trace
+    return trace if isinstance(trace, Recorder) else None
+
+
+def recorder_here() -> Recorder:
+    """The recorder that a new tape joins."""
+    found = current_recorder()
+    if found is not None:
+        return found
+    parent = core.trace_ctx.trace
+    if not isinstance(parent, core.EvalTrace):
+        return Recorder(parent)
+    # One a thread: JAX remembers calls by the trace they ran in.
+    eager = getattr(_local, "eager", None)
+    if eager is None:
+        eager = _local.eager = Recorder(parent)
+    return eager
+
+
+def has_tape_below() -> bool:
+    """Whether tapes see what runs here: at once, or as what `jax.vmap` or `jax.grad` make of it."""
+    trace: Any = core.trace_ctx.trace if recording_tapes else None
+    while trace is not None and not isinstance(trace, Recorder):
+        is_staged = type(trace).__name__ == "DynamicJaxprTrace"  # they see the whole of it later
+        trace = None if is_staged else getattr(trace, "parent_trace", None)
+    return trace is not None
+
+
+def read(variable: Any, value: Any) -> Any:
+    """What stands for the value of a variable for the tapes that record here and now."""
+    recorder = current_recorder()
+    return value if recorder is None else recorder.read(variable, value)
+
+
+@contextlib.contextmanager
+def paused() -> Generator[None]:
+    """Let no tape of this trace record what runs inside."""
+    recorder = current_recorder()
+    with contextlib.nullcontext() if recorder is None else core.set_current_trace(recorder.parent):
+        yield
+
+
+def is_eager() -> bool:
+    """Whether tapes record here and now, and no trace of JAX's but theirs is under way."""
+    recorder = current_recorder()
+    return recorder is not None and recorder.is_eager
+
+
+# ------------------------------------------------------------------ the same array, another object
+
+
+def same(x: Any) -> Any:
+    """Another object for the same array, which costs nothing; gradients flow through."""
+    if type(x) is ArrayImpl:
+        return _another(x)
+    return _same.bind(x)
+
+
+def _another(x: Any) -> Any:
+    shards = [shard.data for shard in x.addressable_shards]
+    if len(shards) == 1:
+        shards = [x]
+    return ArrayImpl(x.aval, x.sharding, shards, committed=x._committed, _skip_checks=True)
+
+
+def _copied(x: Any) -> Any:
+    return _another(x) if type(x) is ArrayImpl else x.copy()
+
+
+_same = new_primitive("same")
+_same.def_impl(_copied)
+_same.def_abstract_eval(lambda x: x)
+ad.deflinear2(_same, lambda gradient, _: [gradient])
+batching.defvectorized(_same)
+mlir.register_lowering(_same, lambda _, x: [x])
+
+
+__all__ = [
+    "Function", "Recorder", "Step", "Tape", "current_recorder", "has_tape_below", "is_eager",
+    "paused", "pull", "read", "recorder_here", "same",
+]  # fmt: skip
