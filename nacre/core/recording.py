@@ -29,7 +29,8 @@ from jax._src.array import ArrayImpl
 from jax._src.linear_util import StoreException
 from jax.interpreters import ad, batching, mlir
 
-from nacre.core.tracing import new_primitive
+from nacre.core.errors import ArgumentError, message
+from nacre.core.tracing import is_tracer, new_primitive
 
 Arrays = Sequence[Any]  # arrays, tracers, or numbers that a primitive takes
 Positions = tuple[int, ...]
@@ -290,6 +291,12 @@ class Recorder(core.Trace):
         outputs = self.run(function, list(tracers))
         return outputs if primitive.multiple_results else outputs[0]
 
+    def stage_value(self, val: Any) -> Any:
+        if self._is_watched([val]):
+            return val
+        with core.set_current_trace(self.parent):
+            return self.parent.stage_value(val)
+
     def process_call(self, primitive: Any, f: Any, tracers: Any, params: Any, /) -> Any:
         return self.process_primitive(primitive, tracers, params)
 
@@ -314,6 +321,15 @@ class Recorder(core.Trace):
             if not self._is_watched(tracers):
                 return call(*tracers)
             closed = jax.make_jaxpr(call)(*tracers)
+        if self._is_watched(closed.consts):
+            raise ArgumentError(
+                message(
+                    "GradientTape",
+                    "a function with a gradient of its own takes what has a gradient as arguments",
+                    "a watched array, or a variable, that it uses besides",
+                    "Pass it as an argument, or use ops.stop_gradient(x) of it.",
+                )
+            )
         function = Function(lambda *xs: core.eval_jaxpr(closed.jaxpr, closed.consts, *xs))
         outputs = self.run(function, list(tracers))
         own, rule = ([s for s in part.stores if s is not None] for part in parts[1:3])
@@ -400,7 +416,7 @@ class Recorder(core.Trace):
             own = known[1]
         elif wanting or any(id(value) in tape.active for tape in self.tapes):
             with core.set_current_trace(self.parent):
-                own = same(value)
+                own = same(value) if self.is_eager else _same.bind(value)
             self._read[id(variable)] = value, own
         else:
             return value
@@ -408,12 +424,23 @@ class Recorder(core.Trace):
             tape.note_read(variable, own)
         return own
 
+    def may_hold(self, value: Any) -> bool:
+        """Whether a value was there before what the trace below is for; else it is a loop's."""
+        if not is_tracer(value):
+            return True
+        trace: Any = self.parent
+        while trace is not None and trace is not value._trace:
+            trace = getattr(trace, "parent", None) or getattr(trace, "parent_trace", None)
+        return trace is not None
+
     def forget_read(self) -> None:
         """What is read from now on is not what was read before."""
         self._read.clear()
 
     def add(self, tape: Tape) -> None:
         """Let a tape record."""
+        if not self.tapes:
+            _recorders().append(self)
         self.tapes.append(tape)
         self.forget_read()
         _count(1)
@@ -424,8 +451,10 @@ class Recorder(core.Trace):
         self.tapes = [t for t in self.tapes if t is not tape]
         self.forget_read()
         _count(-1)
-        if not self.tapes and core.trace_ctx.trace is self:
-            core.trace_ctx.set_trace(self.parent)
+        if not self.tapes:
+            _local.recorders = [r for r in _recorders() if r is not self]
+            if core.trace_ctx.trace is self:
+                core.trace_ctx.set_trace(self.parent)
 
 
 def _is_filled(store: Any) -> bool:
@@ -452,6 +481,13 @@ def _count(change: int) -> None:
     global recording_tapes
     with _lock:
         recording_tapes += change
+
+
+def _recorders() -> list[Recorder]:
+    """Those of this thread whose tapes record, outermost first."""
+    if not hasattr(_local, "recorders"):
+        _local.recorders = []
+    return _local.recorders
 
 
 def current_recorder() -> Recorder | None:
@@ -487,17 +523,28 @@ def has_tape_below() -> bool:
 
 
 def read(variable: Any, value: Any) -> Any:
-    """What stands for the value of a variable for the tapes that record here and now."""
-    recorder = current_recorder()
-    return value if recorder is None else recorder.read(variable, value)
+    """What stands for the value of a variable for the tapes that record; also in the body of a loop
+    or a branch, which takes from outside what it reads."""
+    for recorder in _recorders():
+        if recorder.may_hold(value):
+            value = recorder.read(variable, value)
+    return value
 
 
 @contextlib.contextmanager
 def paused() -> Generator[None]:
     """Let no tape of this trace record what runs inside."""
-    recorder = current_recorder()
-    with contextlib.nullcontext() if recorder is None else core.set_current_trace(recorder.parent):
-        yield
+    recorder, recorders = current_recorder(), _recorders()
+    _local.recorders = []
+    try:
+        with (
+            contextlib.nullcontext()
+            if recorder is None
+            else core.set_current_trace(recorder.parent)
+        ):
+            yield
+    finally:
+        _local.recorders = recorders
 
 
 def is_eager() -> bool:

@@ -364,7 +364,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                     self._value = own
             else:
                 self._value = own
-        if recording.recording_tapes and recording.current_recorder() is not None:
+        if recording.recording_tapes:
             return self._raw()  # for a gradient tape it is read anew, not computed
         return value
 
@@ -421,8 +421,8 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def borrow(self) -> Any:
         """The array for a program that only reads it and gives nobody else a reference."""
-        if recording.recording_tapes and recording.current_recorder() is not None:
-            return recording.read(self, self.own_value())  # which a tape keeps
+        if recording.recording_tapes:
+            return recording.read(self, self.own_value())  # which a tape may keep
         if self.hold is not None:
             return self.hold.value_of(self, is_kept=False)
         value = self._value

@@ -414,3 +414,117 @@ def test_arrays_stay_arrays_within_a_tape(x):
         first, second = x
         y = y + first * second
     np.testing.assert_allclose(tape.gradient(y, x), 4 * x + x[::-1])
+
+
+# ------------------------------------------------------------------ loops, branches, own gradients
+
+
+def scanned(w, x):
+    return ops.scan(lambda c, row: (ops.tanh(c * w + row), c), x[0], x)[0]
+
+
+def mapped(w, x):
+    return ops.map(lambda row: ops.sin(row * w), x)
+
+
+def vectorized(w, x):
+    return ops.vectorized_map(lambda row: ops.sin(row * w), x)
+
+
+def chosen(w, x):
+    return ops.cond(ops.sum(x) > 0, lambda: x * w, lambda: x + w)
+
+
+def unlike(w, x):
+    return ops.switch(1, [lambda a: a, lambda a: a * w * w], x)
+
+
+def counted(w, x):
+    return ops.fori_loop(0, 3, lambda i, a: a * w, x)
+
+
+def while_small(w, x):
+    return ops.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, a * w), (0, x))[1]
+
+
+def kept_small(w, x):
+    return jax.checkpoint(lambda x: ops.tanh(x * ops.convert_to_tensor(w)))(x)
+
+
+def vmapped(w, x):
+    return jax.vmap(lambda row: row * ops.convert_to_tensor(w) ** 2)(x)
+
+
+def differentiated(w, x):
+    return jax.grad(lambda x: ops.sum(ops.sin(x) * ops.convert_to_tensor(w)))(x)
+
+
+BODIES = [
+    scanned, mapped, vectorized, chosen, unlike, counted, while_small, kept_small, vmapped,
+    differentiated,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("where", ["eager", "program"])
+def test_bodies_of_loops_and_branches_may_read_variables(body, where):
+    from nacre.core.program import CallProgram
+    from nacre.core.state import State
+
+    w, x = nacre.Variable(0.5), jnp.asarray([[1.0, 2.0], [3.0, 4.0]])
+
+    def gradients(x):
+        with nacre.GradientTape() as tape:
+            tape.watch(x)
+            y = ops.sum(body(w, x) ** 2)
+        return tape.gradient(y, [w, x])
+
+    expected = jax.grad(lambda w, x: jnp.sum(body(w, x) ** 2), (0, 1))
+    if where == "eager":
+        found = gradients(x)
+    elif body is while_small:
+        pytest.skip("a loop of unknown length has no derivative in a program")
+    else:
+        found = CallProgram(gradients, State({"w": [w]})).run(x)
+    if body is while_small:
+        expected = jax.grad(lambda w, x: jnp.sum((x * w**3) ** 2), (0, 1))
+    for a, b in zip(found, expected(w.value, x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_a_loop_of_unknown_length_in_a_program_says_that_it_has_no_derivative(x):
+    def gradient(x):
+        with nacre.GradientTape() as tape:
+            tape.watch(x)
+            y = ops.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, a * x), (0, x))[1]
+            z = y * 0.0 + x
+        return tape.gradient(y if x.shape == (2,) else z, x)
+
+    with pytest.raises(ValueError, match="maximum_iterations|Reverse-mode"):
+        jax.jit(gradient)(x)
+
+
+def test_a_function_with_its_own_gradient_must_be_given_what_it_depends_on(x, v):
+    @ops.custom_gradient
+    def scaled(x):
+        return x * v, lambda upstream: upstream * v
+
+    with nacre.GradientTape() as tape:
+        tape.watch(x)
+        with pytest.raises(ValueError, match="takes what has a gradient as arguments"):
+            scaled(x)
+
+
+def test_own_gradients_hold_within_tapes(x):
+    @ops.custom_gradient
+    def clipped(x):
+        return x * x, lambda upstream: ops.clip(upstream * 2 * x, -3.0, 3.0)
+
+    with nacre.GradientTape(persistent=True) as outer:
+        outer.watch(x)
+        with nacre.GradientTape() as tape:
+            tape.watch(x)
+            y = ops.sum(clipped(x) * 1.0)
+        slope = tape.gradient(y, x)
+    np.testing.assert_allclose(slope, [2.0, 3.0])
+    np.testing.assert_allclose(outer.gradient(slope, x), [2.0, 0.0])
