@@ -68,7 +68,8 @@ for x, z in zip(real, noise):
 keep("gan", losses=losses)
 weights(make, "gan/g/end"), weights(judge, "gan/d/end")
 
-# Convolutions and batch normalization in both networks (DCGAN), one step after the other.
+# Convolutions and batch normalization in both networks (DCGAN), one step after the other. Not fused:
+# TensorFlow's fused kernel puts the unbiased variance into the moving one, which Keras 3 does not.
 real, noise = draw(STEPS, 6, 4, 4, 1), draw(STEPS, 6, 3)
 keep("dcgan", real=real, noise=noise)
 L = tf.keras.layers
@@ -88,7 +89,7 @@ judge = started(
     tf.keras.Sequential(
         [
             L.Conv2D(3, 3, padding="same", input_shape=(4, 4, 1)),
-            L.BatchNormalization(),
+            L.BatchNormalization(fused=False),
             L.LeakyReLU(0.2),
             L.Flatten(),
             dense(1),
