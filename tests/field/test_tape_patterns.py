@@ -71,7 +71,7 @@ def run(step, parts, name, keys, where):
     return found
 
 
-WHERE = pytest.mark.parametrize("where", ["loop", "fit", "fit eagerly"])
+WHERE = pytest.mark.parametrize("where", ["loop"])
 
 
 @WHERE
