@@ -4,8 +4,8 @@ Setting an attribute of a `Versioned` object raises one number for the whole pro
 whose number is still the present one is up to date, so asking costs nothing per layer; else the
 attributes are compared with those it was made from (`Snapshot`). Lists, dicts, sets and deques
 stay the user's own and are compared at every asking, as nobody is told when they change in place;
-there are few. So are the numbers and texts in a user's own objects of settings.
-What cannot be seen is documented: changes inside NumPy arrays, closures and deeper objects.
+there are few. So is what a user's functions read from outside of them (`readings.py`).
+What cannot be seen is documented: changes inside NumPy arrays and in deeper objects.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import itertools
 import operator
 import types
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from nacre.core import scope
+from nacre.core import readings, scope
 from nacre.core.errors import ReservedNameError, message
 
 _version = [0]
 _MISSING = object()
 _tokens = itertools.count()
 MOST_KEPT = 8  # states that programs are kept for, as where a callback goes to and fro
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
+_READINGS = (readings.Settings, readings.Members, readings.Outer)
 
 
 def version() -> int:
@@ -224,11 +224,15 @@ class Snapshot:
         self._version = version()
         self._watched: list[tuple[Any, Any]] = []
         self._structures: list[tuple[Any, ...]] = []
+        self._records: dict[int, tuple[Any, frozenset[str]]] = {}  # see readings.py, by owner's id
+        self._seen: dict[int, Any] = {}  # functions, classes and settings that are noted
         self._attributes = [self._noted(o) for o in self.objects]
 
     def _noted(self, owner: Versioned) -> dict[str, Any]:
         noted = {name: self._kept(value) for name, value in owner._noted().items()}
         self._structures.append(owner._structure())
+        for cls in readings.classes_of(owner):
+            self._read_class(cls)
         return noted
 
     def _kept(self, value: Any) -> Any:
@@ -240,12 +244,46 @@ class Snapshot:
         elif isinstance(value, set):
             copy = frozenset(value)
         else:
-            if is_settings(value):
-                self._watched.append((Plain(value), _plain_fields(value)))
+            self._read(value)
             return value
         if not isinstance(value, tuple):
             self._watched.append((value, copy))
         return copy
+
+    def _read(self, value: Any) -> None:
+        """Note what a user's function reads, or what is in an object of settings."""
+        is_function = readings.is_function(value)
+        if id(value) in self._seen or not (is_function or readings.is_settings(value)):
+            return
+        self._seen[id(value)] = value
+        if not is_function:
+            self._watch(readings.Settings, value)
+        elif isinstance(value, functools.partial):
+            self._read_all([value.func, *value.args, value.keywords])
+        elif isinstance(value, types.MethodType):
+            self._read_all([value.__func__, value.__self__])
+        elif readings.is_users(value):
+            self._read_all(self._watch(readings.Outer, value))
+
+    def _read_all(self, values: Iterable[Any]) -> None:
+        for value in values:
+            if isinstance(value, list | tuple | dict | set | collections.deque):
+                self._watch(readings.Settings, value)
+            else:
+                self._read(value)
+
+    def _read_class(self, cls: type) -> None:
+        if id(cls) not in self._seen:
+            self._seen[id(cls)] = cls
+            self._watch(readings.Members, cls)
+            self._read_all(readings.functions_of(cls))
+
+    def _watch(self, kind: Callable[..., readings.Reading], owner: Any) -> list[Any]:
+        _, records = self._records.get(id(owner), (owner, frozenset[str]()))
+        reading = kind(owner, records)
+        now = reading.now()
+        self._watched.append((reading, now))
+        return now
 
     def is_current(self) -> bool:
         """Whether nothing was noted to change since, and no list or dict did."""
@@ -261,12 +299,15 @@ class Snapshot:
 
     def accept_lists(self) -> None:
         """Take lists and dicts as they are now for what was noted; new parts are changes."""
-        changed = [now for now, then in self._watched if not same(now, then)]
-        if changed and not any(map(holds_parts, changed)):
+        changed = [(now, then) for now, then in self._watched if not same(now, then)]
+        if changed and not any(holds_parts(now) for now, _ in changed):
+            for reading, then in changed:
+                if isinstance(reading, _READINGS):
+                    self._records[id(reading.owner)] = reading.owner, reading.records(then)
             self._note_anew()
 
     def _note_anew(self) -> None:
-        self._structures, self._watched = [], []
+        self._structures, self._watched, self._seen = [], [], {}
         self._attributes = [self._noted(o) for o in self.objects]
 
     def still_holds(self) -> bool:
@@ -283,7 +324,8 @@ class Snapshot:
                 return False
             if not all(same(present.get(name, _MISSING), value) for name, value in then.items()):
                 return False
-        if not all(same(is_now, then) for is_now, then in self._watched if type(is_now) is Plain):
+        read = [pair for pair in self._watched if isinstance(pair[0], _READINGS)]
+        if not all(same(is_now, then) for is_now, then in read):
             return False
         self._version = now
         if self._watched:  # an equal list may stand in the place of one that was watched
@@ -324,41 +366,12 @@ class Contents:
         return token
 
 
-class Plain:
-    """The attributes of a user's object of settings that are plain data, as they are when asked."""
-
-    __slots__ = ("owner",)
-
-    def __init__(self, owner: object) -> None:
-        self.owner = owner
-
-
-def is_settings(value: object) -> bool:
-    """Whether a value is a user's own object with attributes, such as a dataclass of settings."""
-    return (
-        hasattr(value, "__dict__")
-        and not isinstance(value, type | types.ModuleType)
-        and not callable(value)
-        and not getattr(value, "_is_part", False)
-        and type(value).__module__.partition(".")[0] not in _LIBRARIES
-    )
-
-
-# Whose objects hold nothing a user changes to change what is computed.
-_LIBRARIES = frozenset("nacre jax jaxlib numpy builtins threading weakref".split())
-
-
-def _plain_fields(owner: object) -> dict[str, Any]:
-    kinds = (*_PLAIN, tuple)
-    return {name: value for name, value in vars(owner).items() if isinstance(value, kinds)}
-
-
 def same(now: Any, then: Any) -> bool:
     """Whether a value is what was noted: plain data by value, lists by content."""
     if now is then:
         return True
-    if isinstance(now, Plain):
-        return same(_plain_fields(now.owner), then)
+    if isinstance(now, _READINGS):
+        return readings.are_same(now.now(), then)
     if isinstance(now, list | tuple | collections.deque):
         if not isinstance(then, list | tuple) or len(now) != len(then):
             return False
@@ -371,7 +384,7 @@ def same(now: Any, then: Any) -> bool:
         )
     if isinstance(now, set):
         return isinstance(then, set | frozenset) and now == then
-    if type(now) is not type(then) or not isinstance(now, _PLAIN):
+    if type(now) is not type(then) or not isinstance(now, readings.PLAIN):
         return False
     return now == then or (now != now and then != then)
 

@@ -54,6 +54,24 @@ class Trainable(Layer):
         self.stop_training = False
         self.history = None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute. `optimizer` is what the next `fit` trains with, as in Keras; a `loss`
+        set after `compile` changes nothing there, nor here, which is said."""
+        trainer = self._trainer if name in Trainable._training_attributes else None
+        if trainer is not None and name == "optimizer" and value is not trainer.optimizer:
+            self._trainer = trainer.with_optimizer(value)
+            value = self._trainer.optimizer
+        elif trainer is not None and name == "loss" and _differs(value, trainer.given["loss"]):
+            warn(
+                message(
+                    f"{self._who()}.loss",
+                    "fit and evaluate use the loss that compile() was given",
+                    "another one, set as an attribute",
+                    "Call compile() again, with the same optimizer object to keep its state.",
+                )
+            )
+        super().__setattr__(name, value)
+
     @boundary
     def compile(
         self,
@@ -148,6 +166,13 @@ class Trainable(Layer):
         **kwargs: Unpack[OldDataKeywords],
     ) -> History:
         """Train for a number of epochs and return the `History`.
+
+        The step is compiled, and reads attributes of layers, losses, metrics and the optimizer, and
+        what your functions read from outside of them (global numbers, closures, attributes of
+        classes, objects of settings), as they are when `fit` begins and after each callback: where
+        one changed, the step is compiled anew. So do `evaluate` and `predict`. (In Keras they keep
+        what the first call read.) Not seen are changes in place in NumPy arrays, in global lists
+        and dicts of more than 16 items, and in layers that the model does not hold.
 
         Args:
             x: Arrays (NumPy, JAX, torch), frames and columns of pandas and polars, sparse matrices
@@ -387,6 +412,11 @@ class Trainable(Layer):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with what `get_compile_config` gave."""
         compile_from_config(self, config)
+
+
+def _differs(loss: Any, given: Any) -> bool:
+    """Whether a loss is another one than what `compile` was given; without one none is meant."""
+    return given is not None and loss is not given and loss != given
 
 
 def _looks_like_metrics(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -64,9 +65,8 @@ class CompiledTraining:
         auto_scale_loss: bool,
     ) -> None:
         self.who = model._who()
-        self.optimizer = optimizers.get(optimizer)
-        if auto_scale_loss and model.dtype_policy.name == "mixed_float16":
-            self.optimizer = _with_loss_scale(self.optimizer)
+        self._scales_loss = auto_scale_loss and model.dtype_policy.name == "mixed_float16"
+        self.optimizer = self._resolved(optimizer)
         self.given = {
             "loss": loss,
             "loss_weights": loss_weights,
@@ -97,6 +97,17 @@ class CompiledTraining:
         # For which variables of the model, and the optimizer's own list of them.
         self.settled: tuple[int, list[Any] | None] | None = None
         self.are_targets_checked = False  # whether the first fit warned about unlikely ones
+
+    def _resolved(self, optimizer: Any) -> Any:
+        found = optimizers.get(optimizer)
+        return _with_loss_scale(found) if self._scales_loss else found
+
+    def with_optimizer(self, optimizer: Any) -> CompiledTraining:
+        """The same with another optimizer, whose variables are made when it trains."""
+        other = copy.copy(self)
+        other.optimizer = self._resolved(optimizer)
+        other.has_trained, other.settled = False, None
+        return other
 
     def contents_token(self, metrics: list[Metric]) -> int:
         """A number for the present attributes of the losses, these metrics and the optimizer."""

@@ -143,6 +143,7 @@ class EvaluationRun:
             step = stretch.step + position
             if hooks:
                 self.runner.on_test_batch_begin(step)
+                self.programs = self.programs.now()  # a callback may have set an attribute
             self._pace.start()
             row = stretch.first_row + position * stretch.batch_size
             program = self.programs.evaluate(stretch, self._pace.program_steps(count))

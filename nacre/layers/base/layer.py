@@ -55,7 +55,8 @@ class Layer(Describable, LossHolder):
 
     Subclass it, make variables in `build(input_shape)` with `add_weight`, compute in
     `call(inputs)`. A `call` that takes `training` gets the flag in force; one that takes `mask`
-    gets the mask of its first argument.
+    gets the mask of its first argument. `fit`, `evaluate` and `predict` trace it, see `Model.fit`
+    for what they notice when it changes; `model(x)` on arrays runs your `call` each time.
 
     Args:
         activity_regularizer: Penalty on the outputs.

@@ -1,0 +1,261 @@
+"""What a user's code reads besides arguments and attributes: what compiled programs depend on too.
+
+Traced code reads a global number, a variable of the function around it or an attribute of its class
+once. Where such a thing has another value later, the program is another one. Looked at are plain
+data (numbers, texts, tuples), small lists and dicts of these, functions, and the attributes of a
+user's objects of settings; of code outside of this package and of JAX and NumPy. A look costs a
+comparison by identity for each, where nothing changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import functools
+import operator
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+PLAIN = (int, float, complex, str, bytes, bool, type(None))
+# Whose code and objects hold nothing a user changes to change what is computed.
+_LIBRARIES = frozenset(("nacre", "jax", "jaxlib", "numpy", *sys.stdlib_module_names))
+_NAMESPACES = (types.SimpleNamespace, argparse.Namespace)
+_MOST_ITEMS = 16  # of a list or dict; a longer one is data, not a setting
+_DEPTH = 4  # of objects of settings within one another
+_CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
+_FUNCTIONS = (types.FunctionType, functools.partial, types.MethodType)
+_NOT_RUN = frozenset("__init__ __new__ build get_config from_config get_build_config".split())
+_MISSING = object()
+
+
+class Reading(Protocol):
+    """Values that are looked at again later.
+
+    What traced code itself changes, as where a function counts its calls or keeps a list of what
+    it saw, is a record and no setting: it is looked at no more.
+    """
+
+    owner: Any
+
+    def now(self) -> list[Any]:
+        """The values as they are, in a form that later changes do not reach."""
+        ...
+
+    def records(self, then: list[Any]) -> frozenset[str]:
+        """The names whose values differ, and those known for records before."""
+        ...
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+class Settings:
+    """Plain data in a user's object of settings, or a small list or dict, and in those within.
+
+    Args:
+        owner: The object, list or dict.
+        records: Not empty for a list or dict that is a record.
+    """
+
+    __slots__ = ("is_record", "owner")
+
+    def __init__(self, owner: object, records: frozenset[str] = _NONE) -> None:
+        self.owner, self.is_record = owner, bool(records)
+
+    def now(self) -> list[Any]:
+        """All names and values, in order."""
+        found: list[Any] = []
+        if not self.is_record:
+            _flatten(self.owner, found, _DEPTH)
+        return found
+
+    def records(self, then: list[Any]) -> frozenset[str]:
+        """Of an object none, as nobody knows which of its attributes is meant."""
+        return frozenset(("",)) if isinstance(self.owner, _CONTAINERS) else _NONE
+
+
+class Members:
+    """The attributes of a class: plain data, functions and properties.
+
+    Args:
+        owner: A class of a user's.
+        records: Names left out.
+    """
+
+    __slots__ = ("known", "owner")
+
+    def __init__(self, owner: type, records: frozenset[str] = _NONE) -> None:
+        self.owner, self.known = owner, records
+
+    def now(self) -> list[Any]:
+        """The values."""
+        if not self.known:
+            return list(vars(self.owner).values())
+        return [value for name, value in list(vars(self.owner).items()) if name not in self.known]
+
+    def records(self, then: list[Any]) -> frozenset[str]:
+        """Names whose value changed; a new attribute is among those of the next look."""
+        names = [name for name in vars(self.owner) if name not in self.known]
+        return self.known | _changed(names, self.now(), then)
+
+
+class Outer:
+    """What a function reads from outside: global names, the function around it, its defaults.
+
+    Args:
+        owner: The function.
+        records: Names left out.
+    """
+
+    __slots__ = ("cells", "known", "names", "owner")
+
+    def __init__(self, owner: types.FunctionType, records: frozenset[str] = _NONE) -> None:
+        self.owner, self.known = owner, records
+        names, known = _global_names(owner.__code__), owner.__globals__
+        self.names = [
+            n for n in names if n not in records and n in known and _is_looked_at(known[n])
+        ]
+        around = zip(owner.__code__.co_freevars, owner.__closure__ or (), strict=True)
+        self.cells = {
+            name: cell
+            for name, cell in around
+            if name not in records and _is_looked_at(_content(cell))
+        }
+
+    def now(self) -> list[Any]:
+        """The values."""
+        read = self.owner.__globals__.get
+        found: list[Any] = [read(name, _MISSING) for name in self.names]
+        found += map(_content, self.cells.values())
+        found.append(self.owner.__code__)
+        found += self.owner.__defaults__ or ()
+        return found
+
+    def records(self, then: list[Any]) -> frozenset[str]:
+        """Names whose value changed."""
+        return self.known | _changed([*self.names, *self.cells], self.now(), then)
+
+
+def _changed(names: list[str], now: list[Any], then: list[Any]) -> frozenset[str]:
+    pairs = zip(names, now, then, strict=False)
+    return frozenset(name for name, new, old in pairs if not _is_same(new, old))
+
+
+def functions_of(cls: type) -> Iterator[types.FunctionType]:
+    """The functions of a class that a call may run."""
+    for name, member in vars(cls).items():
+        found = getattr(member, "fget", getattr(member, "__func__", member))
+        if isinstance(found, types.FunctionType) and name not in _NOT_RUN:
+            yield found
+
+
+def classes_of(owner: object) -> Iterator[type]:
+    """The classes of an object that are a user's."""
+    return (cls for cls in type(owner).__mro__ if is_users(cls))
+
+
+def is_users(thing: Any) -> bool:
+    """Whether a function or class is of a user's code, or of a library that may be one's."""
+    return (getattr(thing, "__module__", None) or "").partition(".")[0] not in _LIBRARIES
+
+
+def is_settings(value: object) -> bool:
+    """Whether a value is a user's own object with attributes, such as a dataclass of settings."""
+    return (
+        not isinstance(value, type | types.ModuleType)
+        and not callable(value)
+        and not getattr(value, "_is_part", False)
+        and (is_users(type(value)) or isinstance(value, _NAMESPACES))
+        and (hasattr(value, "__dict__") or hasattr(type(value), "__slots__"))
+    )
+
+
+def is_function(value: object) -> bool:
+    """Whether a value is a function that may read something from outside."""
+    return isinstance(value, _FUNCTIONS)
+
+
+def are_same(now: list[Any], then: list[Any]) -> bool:
+    """Whether two lists of values are the same ones: plain data by value, all else by identity."""
+    return len(now) == len(then) and (
+        all(map(operator.is_, now, then)) or all(map(_is_same, now, then))
+    )
+
+
+def _is_same(now: Any, then: Any) -> bool:
+    if now is then:
+        return True
+    if type(now) is not type(then):
+        return False
+    if isinstance(now, tuple):
+        return are_same(list(now), list(then))
+    return isinstance(now, PLAIN) and (now == then or (now != now and then != then))
+
+
+def _is_looked_at(value: Any) -> bool:
+    if isinstance(value, PLAIN):
+        return True
+    if isinstance(value, list | tuple | dict | set | collections.deque):
+        items = value.values() if isinstance(value, dict) else value
+        return len(value) <= _MOST_ITEMS and all(isinstance(item, PLAIN) for item in items)
+    return (is_function(value) and is_users(value)) or is_settings(value)
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # nothing was assigned yet
+        return _MISSING
+
+
+@functools.lru_cache(4096)
+def _global_names(code: types.CodeType) -> tuple[str, ...]:
+    """The names a function, and those within it, may read from its module."""
+    inner = [_global_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    return tuple(dict.fromkeys((*code.co_names, *(name for names in inner for name in names))))
+
+
+def _flatten(value: Any, found: list[Any], depth: int) -> None:
+    if isinstance(value, PLAIN) or is_function(value):
+        found.append(value)
+    elif isinstance(value, list | tuple | set | frozenset | collections.deque):
+        if len(value) <= _MOST_ITEMS:
+            for item in list(value):
+                _flatten(item, found, depth)
+            found.append(len(value))
+    elif isinstance(value, dict):
+        if len(value) <= _MOST_ITEMS:
+            for key, item in list(value.items()):
+                found.append(key)
+                _flatten(item, found, depth)
+            found.append(len(value))
+    elif depth and is_settings(value):
+        for name, item in _attributes(value):
+            found.append(name)
+            _flatten(item, found, depth - 1)
+
+
+def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
+    yield from list(getattr(owner, "__dict__", {}).items())  # another thread may add one
+    for cls in type(owner).__mro__:
+        slots = vars(cls).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__"):
+                yield name, getattr(owner, name, _MISSING)
+
+
+__all__ = [
+    "PLAIN",
+    "Members",
+    "Outer",
+    "Reading",
+    "Settings",
+    "are_same",
+    "classes_of",
+    "functions_of",
+    "is_function",
+    "is_settings",
+    "is_users",
+]

@@ -1,0 +1,262 @@
+"""What a user's code reads from outside of it is what runs: global numbers, closures, class
+attributes, objects of settings. Compiled programs read them once, and are made anew when they change.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre import layers, ops
+
+X, Y = np.ones((4, 3), "float32"), np.zeros((4, 3), "float32")
+SCALE = 2.0
+SETTINGS = types.SimpleNamespace(scale=2.0)
+CALLS = 0
+SEEN: list[Any] = []
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    scale: float = 2.0
+
+
+@dataclasses.dataclass
+class Deep:
+    inner: Any = dataclasses.field(default_factory=lambda: Deep(inner=2.0))
+
+
+@dataclasses.dataclass
+class Listed:
+    scales: list[float] = dataclasses.field(default_factory=lambda: [2.0])
+
+
+def scaled(x: Any, scale: float = 2.0) -> Any:
+    return x * scale
+
+
+def by_global(x: Any) -> Any:
+    return x * SCALE
+
+
+def by_helper(x: Any) -> Any:
+    return by_global(x)
+
+
+def by_settings(x: Any) -> Any:
+    return x * SETTINGS.scale
+
+
+def set_global(value: float) -> None:
+    globals()["SCALE"] = value
+
+
+def rescaled(function: Callable[[Any], Any]) -> layers.Layer:
+    return layers.Lambda(function)
+
+
+def attribute(settings: Any, read: Callable[[Any], float]) -> Any:
+    class Held(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.settings = settings
+
+        def call(self, x: Any) -> Any:
+            return x * read(self.settings)
+
+    return Held()
+
+
+def closure() -> tuple[Any, Callable[[], None]]:
+    scale = 2.0
+
+    def change() -> None:
+        nonlocal scale
+        scale = 5.0
+
+    return rescaled(lambda x: x * scale), change
+
+
+def closure_list() -> tuple[Any, Callable[[], None]]:
+    scales = [2.0]
+    return rescaled(lambda x: x * scales[0]), lambda: scales.__setitem__(0, 5.0)
+
+
+def partial() -> tuple[Any, Callable[[], None]]:
+    function = functools.partial(scaled, scale=2.0)
+    return rescaled(function), lambda: function.keywords.update(scale=5.0)
+
+
+def class_attribute() -> tuple[Any, Callable[[], None]]:
+    class Own(layers.Layer):
+        scale = 2.0
+
+        def call(self, x: Any) -> Any:
+            return x * self.scale
+
+    return Own(), lambda: setattr(Own, "scale", 5.0)
+
+
+def class_of_the_base() -> tuple[Any, Callable[[], None]]:
+    layer, change = class_attribute()
+    return type("Child", (type(layer),), {})(), change
+
+
+def method_replaced() -> tuple[Any, Callable[[], None]]:
+    layer, _ = class_attribute()
+    return layer, lambda: setattr(type(layer), "call", lambda self, x: x * 5.0)
+
+
+def inner_function() -> tuple[Any, Callable[[], None]]:
+    class Own(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return ops.map(lambda row: row * SCALE, x)
+
+    return Own(), lambda: set_global(5.0)
+
+
+def slotted() -> tuple[Any, Callable[[], None]]:
+    settings = Slotted()
+    return attribute(settings, lambda s: s.scale), lambda: setattr(settings, "scale", 5.0)
+
+
+def deep() -> tuple[Any, Callable[[], None]]:
+    settings = Deep()
+    return attribute(settings, lambda s: s.inner.inner), lambda: setattr(
+        settings.inner, "inner", 5.0
+    )
+
+
+def listed() -> tuple[Any, Callable[[], None]]:
+    settings = Listed()
+    return attribute(settings, lambda s: s.scales[0]), lambda: settings.scales.__setitem__(0, 5.0)
+
+
+PROGRAMS: dict[str, Callable[[], tuple[Any, Callable[[], None]]]] = {
+    "global": lambda: (rescaled(by_global), lambda: set_global(5.0)),
+    "global of a helper": lambda: (rescaled(by_helper), lambda: set_global(5.0)),
+    "global settings": lambda: (rescaled(by_settings), lambda: setattr(SETTINGS, "scale", 5.0)),
+    **{f.__name__.replace("_", " "): f for f in (closure, closure_list, partial, class_attribute,
+       class_of_the_base, method_replaced, inner_function, slotted, deep, listed)},
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Any:
+    yield
+    set_global(2.0)
+    SETTINGS.scale = 2.0
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_code_reads_from_outside_is_what_runs(name: str) -> None:
+    layer, change = PROGRAMS[name]()
+    model = nacre.Sequential([nacre.Input((3,)), layer])
+    for expected in (2.0, 5.0):
+        for _ in range(2):
+            np.testing.assert_allclose(model.predict(X, verbose=0), X * expected)
+        np.testing.assert_allclose(model(X), X * expected)
+        change()
+
+
+@pytest.mark.parametrize("change", ["global", "closure"])
+def test_losses_and_metrics_read_what_stands_there_now(change: str) -> None:
+    factors = [2.0]
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        return ops.mean(y_pred) * (SCALE if change == "global" else factors[0])
+
+    model = nacre.Sequential([nacre.Input((3,)), layers.Dense(3, kernel_initializer="ones")])
+    model.compile(nacre.optimizers.SGD(0.0), loss, metrics=[loss])
+    assert model.evaluate(X, Y, verbose=0) == [6.0, 6.0]
+    assert model.fit(X, Y, verbose=0).history["loss"] == [6.0]
+    set_global(4.0)
+    factors[0] = 4.0
+    assert model.evaluate(X, Y, verbose=0) == [12.0, 12.0]
+    assert model.fit(X, Y, verbose=0).history["loss"] == [12.0]
+
+
+def test_a_callback_of_evaluate_that_sets_an_attribute_is_heard_at_the_next_batch() -> None:
+    layer = layers.Rescaling(1.0)
+    model = nacre.Sequential([nacre.Input((3,)), layer])
+    model.compile("sgd", "mse")
+
+    class Louder(nacre.callbacks.Callback):
+        def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+            layer.scale = batch + 2.0
+
+    loss = model.evaluate(X, Y, batch_size=1, verbose=0, callbacks=[Louder()])
+    assert loss == pytest.approx(np.mean([1, 4, 9, 16]))
+
+
+def test_records_that_code_keeps_while_it_is_traced_make_no_new_program() -> None:
+    class Own(layers.Layer):
+        calls = 0
+
+        def call(self, x: Any) -> Any:
+            global CALLS
+            CALLS += 1
+            Own.calls += 1
+            SEEN.append(x.shape)
+            times[0] += 1
+            return x
+
+    times = collections.deque([0])
+    model = nacre.Sequential([nacre.Input((3,)), Own()])
+    model.predict(X, verbose=0)
+    first = CALLS
+    for _ in range(3):
+        SEEN.clear()
+        times[0] = Own.calls = 0
+        model.predict(X, verbose=0)
+    assert first == CALLS
+
+
+def test_an_optimizer_that_is_set_trains_from_the_next_fit_on() -> None:
+    model = nacre.Sequential([nacre.Input((3,)), layers.Dense(3)])
+    model.compile(nacre.optimizers.Adam(0.1), "mse")
+    model.fit(X, Y, verbose=0)
+    model.optimizer = nacre.optimizers.SGD(0.0)
+    before = model.get_weights()
+    model.fit(X, Y, epochs=2, verbose=0)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    model.optimizer = "adam"
+    assert isinstance(model.optimizer, nacre.optimizers.Adam)
+    model.train_on_batch(X, Y)
+    assert model.optimizer.iterations.value == 1
+    assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_an_optimizer_set_by_a_callback_waits_for_the_next_fit() -> None:
+    model = nacre.Sequential([nacre.Input((3,)), layers.Dense(3)])
+    first = nacre.optimizers.SGD(0.1)
+    model.compile(first, "mse")
+    swap = nacre.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: setattr(model, "optimizer", nacre.optimizers.SGD(0.0))
+    )
+    model.fit(X, Y, epochs=3, verbose=0, callbacks=[swap])
+    assert first.iterations.value == 3
+
+
+def test_a_loss_that_is_set_after_compile_is_said_to_change_nothing() -> None:
+    model = nacre.Sequential([nacre.Input((3,)), layers.Rescaling(2.0)])
+    model.compile("sgd", "mse")
+    with pytest.warns(
+        UserWarning, match=r"\.loss: fit and evaluate use the loss .* compile\(\) again"
+    ):
+        model.loss = "mae"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.loss = "mse"
+        model.compile("sgd")
+        model.loss = lambda y_true, y_pred: ops.mean(y_pred)  # for a train_step of the user's
