@@ -187,7 +187,7 @@ def draw_seed() -> int:
         (True, False)
     """
     state = global_generator().state
-    key = np.asarray(state.value)
+    key = state.numpy()
     state.assign(key + np.array([0, 1], dtype="uint32"))
     return int(np.random.SeedSequence(key.tolist()).generate_state(1, np.uint64)[0] >> np.uint64(1))
 

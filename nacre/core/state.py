@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -112,19 +112,13 @@ class State:
     def commit(self, values: Mapping[str, Sequence[Any]]) -> None:
         """Commit the arrays a program returned."""
         for name, group in values.items():
-            for variable, value in self._paired(name, group):
+            # A program that fails may have found more variables from outside than were handed in.
+            for variable, value in zip(self.groups[name], group, strict=name != OUTSIDE):
                 variable.commit(value)
-
-    def _paired(self, name: str, values: Sequence[Any]) -> Iterator[tuple[Variable, Any]]:
-        # A program that fails may have found more variables from outside than were handed in.
-        return zip(self.groups[name], values, strict=name != OUTSIDE)
 
     def commit_unless_held(self, values: Mapping[str, Sequence[Any]]) -> None:
         """The same, but for variables of a training that is running: its own steps change them."""
-        for name, group in values.items():
-            for variable, value in self._paired(name, group):
-                if variable.hold is None:
-                    variable.commit(value)
+        self.commit_updates({name: dict(enumerate(group)) for name, group in values.items()})
 
     def commit_updates(self, updates: Updates) -> None:
         """Commit what a program changed, by group and index, unless a training holds it."""
@@ -155,6 +149,24 @@ class State:
         """
         hold = Hold(threading.get_ident(), commit_newest)
         variables = [v for group in self.groups.values() for v in group]
+        before = [v.hold for v in variables]
+        is_within_another = any(before)
+        if is_within_another:
+            self._enter_another(who, hold, variables)
+        for variable in variables:
+            variable.hold = hold
+        try:
+            yield hold
+        finally:
+            if is_within_another:
+                for variable, earlier in zip(variables, before, strict=True):
+                    variable.hold = earlier
+            else:
+                for variable in variables:
+                    variable.hold = None
+
+    def _enter_another(self, who: str, hold: Hold, variables: list[Variable]) -> None:
+        """Have a training that holds variables commit them: one of its callbacks trains here."""
         taken = [v for v in variables if v.hold is not None and v.hold.thread != hold.thread]
         if taken:
             raise BusyError(
@@ -165,16 +177,8 @@ class State:
                     "Wait for it to end, or train a copy: nacre.models.clone_model(model).",
                 )
             )
-        before = [v.hold for v in variables]
-        for earlier in {h for h in before if h is not None}:
-            earlier.commit_newest()  # a callback of that training trains here
-        for variable in variables:
-            variable.hold = hold
-        try:
-            yield hold
-        finally:
-            for variable, earlier in zip(variables, before, strict=True):
-                variable.hold = earlier
+        for earlier in {v.hold for v in variables if v.hold is not None}:
+            earlier.commit_newest()
 
 
 __all__ = ["OUTSIDE", "State", "Updates", "Values"]

@@ -11,6 +11,8 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from nacre.core.errors import ArgumentError, message
 
 
@@ -21,7 +23,17 @@ def is_nested(structure: Any) -> bool:
         >>> is_nested([1, 2]), is_nested(3)
         (True, False)
     """
-    return isinstance(structure, list | tuple | Mapping)
+    kind = type(structure)
+    if kind in _CONTAINERS or kind in _LEAVES:
+        return kind in _CONTAINERS
+    return isinstance(structure, _ANY_CONTAINER)
+
+
+# What nearly every node is of, as asking for Mapping takes longer than everything else.
+_CONTAINERS = frozenset((tuple, list, dict))
+_LEAVES = frozenset((type(None), int, float, str, bool, np.ndarray))
+_SEQUENCE = (list, tuple)
+_ANY_CONTAINER = (list, tuple, Mapping)
 
 
 def _is_namedtuple(structure: Any) -> bool:
@@ -38,13 +50,15 @@ def _keys(mapping: Mapping[Any, Any]) -> list[Any]:
 
 
 def _children(structure: Any) -> list[tuple[Any, Any]]:
-    if isinstance(structure, Mapping):
-        return [(key, structure[key]) for key in _keys(structure)]
-    return list(enumerate(structure))
+    if isinstance(structure, _SEQUENCE):
+        return list(enumerate(structure))
+    return [(key, structure[key]) for key in _keys(structure)]
 
 
 def _rebuild(structure: Any, values: list[Any]) -> Any:
     """A structure of the same kind with `values` in walking order."""
+    if type(structure) is tuple:
+        return tuple(values)
     if isinstance(structure, Mapping):
         by_key = dict(zip(_keys(structure), values, strict=True))
         in_order = [(key, by_key[key]) for key in structure]
@@ -86,9 +100,17 @@ def flatten(structure: Any) -> list[Any]:
     if not is_nested(structure):
         return [structure]
     leaves: list[Any] = []
-    for _, child in _children(structure):
-        leaves.extend(flatten(child) if is_nested(child) else [child])
+    _add_leaves(structure, leaves)
     return leaves
+
+
+def _add_leaves(node: Any, leaves: list[Any]) -> None:
+    children = node if type(node) in (tuple, list) else [child for _, child in _children(node)]
+    for child in children:
+        if is_nested(child):
+            _add_leaves(child, leaves)
+        else:
+            leaves.append(child)
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
@@ -101,17 +123,27 @@ def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
         {'a': 1, 'b': [2]}
     """
     values = list(flat_sequence)
-    count = len(flatten(structure))
-    if count != len(values):
+    used = 0
+
+    def pack(node: Any) -> Any:
+        nonlocal used
+        if is_nested(node):
+            if type(node) is tuple:
+                return tuple([pack(child) for child in node])
+            return _rebuild(node, [pack(child) for _, child in _children(node)])
+        used += 1
+        return values[used - 1] if used <= len(values) else None
+
+    packed = pack(structure)
+    if used != len(values):
         raise ArgumentError(
             message(
                 "pack_sequence_as",
-                f"the flat sequence must have one value a leaf ({count})",
+                f"the flat sequence must have one value a leaf ({used})",
                 f"{len(values)} values",
             )
         )
-    remaining = iter(values)
-    return map_structure(lambda _: next(remaining), structure)
+    return packed
 
 
 def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
@@ -132,9 +164,13 @@ def _map(func: Callable[..., Any], structures: tuple[Any, ...], none_is_leaf: bo
     first = structures[0]
     if not is_nested(first):
         return None if first is None and not none_is_leaf else func(*structures)
-    children = [
-        _map(func, tuple(s[key] for s in structures), none_is_leaf) for key, _ in _children(first)
-    ]
+    if len(structures) == 1:
+        children = [_map(func, (child,), none_is_leaf) for _, child in _children(first)]
+    else:
+        children = [
+            _map(func, tuple([s[key] for s in structures]), none_is_leaf)
+            for key, _ in _children(first)
+        ]
     return _rebuild(first, children)
 
 

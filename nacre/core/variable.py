@@ -415,9 +415,9 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         first, so that nobody is left with a deleted one.
         """
         value = self._value
-        if isinstance(value, np.ndarray):
-            return value  # which is private to this variable
-        return private_copy(value) if self._was_read else value
+        if not self._was_read or isinstance(value, np.ndarray):  # which is private to this variable
+            return value
+        return private_copy(value)
 
     def borrow(self) -> Any:
         """The array for a program that only reads it and gives nobody else a reference."""
@@ -439,6 +439,9 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array of its own, which may be changed."""
+        value = self._value
+        if isinstance(value, np.ndarray) and self.hold is None and get_stateless_scope() is None:
+            return value.copy()  # it has not been on a device yet
         return np.array(self._raw_on_host())
 
     @property

@@ -143,9 +143,12 @@ class StreamedFeed(RowFeed):
 class BatchwiseFeed(RowFeed):
     """Each batch by itself; made ahead in a thread where work on the host comes first."""
 
+    @property
+    def _sends(self) -> bool:
+        return self.source.convert is not None
+
     def _stretches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
-        ahead = 0 if self.source.convert is None else 2
-        return self._prefetch(self._batches(begin, first_step), ahead)
+        return self._prefetch(self._batches(begin, first_step), ahead=2 if self._sends else 0)
 
     def _batches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
         size = self.batch_size
@@ -154,7 +157,10 @@ class BatchwiseFeed(RowFeed):
             for index in range(start, stop):
                 last = min((index + 1) * size, self.source.num_rows)
                 batch = self.source.batch(_part(order, index * size, last))
-                yield Position(number, index + 1), stretch_of(batch, step + index - start, self.who)
+                yield (
+                    Position(number, index + 1),
+                    stretch_of(batch, step + index - start, self.who, sends=self._sends),
+                )
 
 
 def _part(order: np.ndarray | None, first: int, stop: int) -> np.ndarray | slice:

@@ -6,6 +6,7 @@ Rows can be picked by index. Whole batches, from generators and the like, are in
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from nacre.core.indices import first_in
 from nacre.core.memory import CPU_BUDGET_BYTES, device_budget
 from nacre.core.strings import Staged, is_text
 from nacre.data.rows import (
+    SMALL_BYTES,
     SparseRows,
     arrays_of_lists,
     as_rows,
@@ -138,8 +140,7 @@ class ArraySource:
         total = 0
         for leaf in self.leaves:
             if leaf is not None:
-                size = int(np.prod(leaf.shape[1:], dtype=np.int64))
-                total += size * device_dtype(leaf.dtype).itemsize
+                total += math.prod(leaf.shape[1:]) * device_dtype(leaf.dtype).itemsize
         return total
 
     def batches_per_chunk(self, batch_size: int) -> int:
@@ -153,6 +154,12 @@ class ArraySource:
         total = self.row_bytes * self.num_rows
         mapped = any(isinstance(leaf, np.memmap) for leaf in self.leaves)
         return total <= device_budget(MAPPED_BUDGET_BYTES if mapped else CPU_BUDGET_BYTES)
+
+    def is_one_small_batch(self, batch_size: int) -> bool:
+        """Whether the rows are one batch that costs less to hand over than to keep on a device."""
+        plain = all(leaf is None or type(leaf) is np.ndarray for leaf in self.leaves)
+        is_small = self.row_bytes * self.num_rows <= SMALL_BYTES
+        return plain and is_small and self.num_rows <= batch_size
 
     def rows(self, indices: np.ndarray | slice) -> list[Any]:
         """The rows at `indices` as arrays ready for the device; None where there is no array."""

@@ -19,13 +19,12 @@ import numpy as np
 from nacre.core.errors import NonFiniteError, message
 from nacre.core.state import OUTSIDE, State, Values
 from nacre.core.variable import private_copy
+from nacre.training.programs import GUARDED_GROUPS
 
 _BUDGET_BYTES = 2 << 30  # states larger than this are not copied
 _LEAST_SECONDS = 0.25  # between two copies; copying one takes at most a hundredth of it, or
 _SHARE = 0.01  # the time between grows until it does
 _BATCH_BYTES = 256 << 20  # batches that are remembered to run again
-# Metrics do not decide whether a step is good.
-_KEPT = ("trainable", "other", "optimizer", OUTSIDE)
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,8 @@ class LastGood:
         is_wanted: False keeps nothing.
     """
 
-    groups = _KEPT
-
     def __init__(self, state: State, is_wanted: bool = True) -> None:
-        size = state.size_bytes(_KEPT)
+        size = state.size_bytes(GUARDED_GROUPS)
         self.is_kept = is_wanted and size <= _BUDGET_BYTES
         self._size_bytes = size
         self._copies: dict[str, list[np.ndarray]] | None = None
@@ -109,7 +106,7 @@ class LastGood:
     def _copy(self, values: Values, is_continued: bool) -> bool:
         jax.block_until_ready(values)
         begun = time.perf_counter()
-        copies = {name: [np.array(v) for v in values[name]] for name in _KEPT}
+        copies = {name: [np.array(v) for v in values[name]] for name in GUARDED_GROUPS}
         is_first = self._copies is None  # what it is compared with has still to come
         is_finite = None if is_first else _are_finite(copies["trainable"])
         if is_finite is False and is_continued and self._was_finite:
@@ -166,7 +163,7 @@ class LastGood:
                 donated = {name: [_on_device(v) for v in given[name]] for name in values}
                 new, _, bad = dispatch.one(donated, *dispatch.arguments_of(index))
                 is_loss = int(bad) >= 0
-                after = {name: [np.array(v) for v in new[name]] for name in _KEPT}
+                after = {name: [np.array(v) for v in new[name]] for name in GUARDED_GROUPS}
                 is_spoiled = self._was_finite and not _are_finite(after["trainable"])
                 if is_loss or is_spoiled:
                     return Spoiled(

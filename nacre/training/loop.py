@@ -37,12 +37,14 @@ from nacre.training.arguments import (
 )
 from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
-from nacre.training.last_good import Dispatch, LastGood, not_finite
+from nacre.training.last_good import Dispatch, LastGood, Spoiled, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.planning import run_plan
-from nacre.training.programs import host_logs
+from nacre.training.programs import BAD_GRADIENTS, FINE, GUARDED_GROUPS, host_logs
 from nacre.training.state import is_in_training
 from nacre.training.weights import are_all_present
+
+_MOST_GUARDED_BYTES = 64 << 20  # a step that guards itself has its old and new values at once
 
 
 def fit(
@@ -99,17 +101,22 @@ def fit(
         source = prepare.prepare(
             model, trainer, source, batch_size, training=True, who=who, class_weight=class_weight
         )
+        is_one_step = (
+            steps in (None, 1)
+            and isinstance(source, ArraySource)
+            and source.is_one_small_batch(batch_size)
+        )
         feed = feed_of(
             source,
             batch_size,
             steps=steps,
             shuffle=order.shuffle,
             seed=order.seed,
-            by_batch=trainer.run_eagerly,
+            by_batch=trainer.run_eagerly or is_one_step,
             ahead=prepare.batches_ahead(kwargs, who),
         )
         feeds.callback(feed.close)
-        run = TrainRun(model, trainer, feed, source, who)
+        run = TrainRun(model, trainer, feed, source, who, is_one_step)
         validation = None
         if validation_source is not None:
             validation = evaluation.EvaluationRun(
@@ -151,6 +158,7 @@ class TrainRun:
         feed: Feed,
         source: ArraySource | BatchSource,
         who: str,
+        is_one_step: bool = False,
     ) -> None:
         self.model, self.trainer, self.who = model, trainer, who
         self.feed, self.source = feed, source
@@ -166,7 +174,16 @@ class TrainRun:
         self._pending: list[tuple[int, Any]] = []
         self._epoch = 0
         self._scales_loss = hasattr(trainer.optimizer, "inner_optimizer")
-        self._last_good = LastGood(self.state, is_wanted=not self._scales_loss)
+        # A step that is all of an epoch guards itself: a copy of the weights would cost as much.
+        self._is_guarded = (
+            is_one_step
+            and not self._scales_loss
+            and not trainer.run_eagerly
+            and self.state.size_bytes(GUARDED_GROUPS) <= _MOST_GUARDED_BYTES
+        )
+        self._last_good = LastGood(
+            self.state, is_wanted=not self._scales_loss and not self._is_guarded
+        )
         self._has_run = False
         self._committed: Any = None  # the values committed last
         self._is_continued = False
@@ -318,7 +335,7 @@ class TrainRun:
             return stretch.arrays, stretch.order, np.int32(row), np.int32(count)
 
         programs, steps = self._current(), self._pace.program_steps(count)
-        program = one = programs.train(stretch, steps)
+        program = one = programs.train(stretch, steps, self._is_guarded)
         if steps is not None and steps > 1:
             one = programs.train(stretch, 1)
         if self._compiled_ahead is not None:
@@ -368,7 +385,7 @@ class TrainRun:
             # Whether callbacks changed anything since the last step, a learning rate or weights.
             committed, self._committed = self._committed, None
             self._is_continued = committed is not None and self.state.holds(
-                committed, LastGood.groups
+                committed, GUARDED_GROUPS
             )
             self.values = self.state.donate()
         return self.values
@@ -434,8 +451,8 @@ class TrainRun:
         if self._scales_loss:
             return  # a loss scale that is too large is found and lowered by the optimizer
         for (step, _), bad in zip(pending, flags, strict=True):
-            if int(bad) >= 0:
-                self._not_finite(step + int(bad))
+            if int(bad) != FINE:
+                self._not_finite(step + max(int(bad), 0), is_loss=int(bad) != BAD_GRADIENTS)
                 return
 
     def _check_last_weights(self) -> None:
@@ -447,10 +464,13 @@ class TrainRun:
         if values is not None and not self._last_good.ends_well(values):
             self._not_finite((self.feed.steps or 1) - 1)
 
-    def _not_finite(self, step: int) -> None:
+    def _not_finite(self, step: int, is_loss: bool = True) -> None:
         """Go back to the last good values; then callbacks decide, or it is an error."""
         values = self._values()
-        found = self._last_good.find(values)
+        if self._is_guarded:  # the step went back by itself
+            found = Spoiled(values, self._epoch, step, is_loss)
+        else:
+            found = self._last_good.find(values)
         if found is not None:
             step = found.step
             self.values = {**values, **found.values}

@@ -128,12 +128,15 @@ class ModelPrograms:
         """Whether the program for steps like these was made before."""
         return (self._key, _train_key(stretch, None)) in programs_of(self.model)
 
-    def train(self, stretch: Stretch, steps: int | None = None) -> Program:
+    def train(
+        self, stretch: Stretch, steps: int | None = None, is_guarded: bool = False
+    ) -> Program:
         """The program for steps like these: (values, arrays, order, first row, count) -> ...
 
         Args:
             stretch: The steps.
             steps: How many it runs where they repeat; None: as many as its last argument says.
+            is_guarded: Whether the step goes back by itself; see `single_program`.
         """
 
         def make() -> Program:
@@ -143,9 +146,15 @@ class ModelPrograms:
             if stretch.repeats:
                 return loop_program(*parts, stretch.batch_size, self.keeps_logs, steps)
             eager = self.trainer.run_eagerly
-            return single_program(*parts, _size(stretch), self.keeps_logs, compiled=not eager)
+            return single_program(
+                *parts,
+                _size(stretch),
+                self.keeps_logs,
+                compiled=not eager,
+                is_guarded=is_guarded,
+            )
 
-        return self._get(_train_key(stretch, steps), make)
+        return self._get(_train_key(stretch, steps, is_guarded), make)
 
     def evaluate(self, stretch: Stretch, steps: int | None) -> Program:
         """The program that evaluates such batches: (values, fixed, arrays, first row, count) ->"""
@@ -201,8 +210,10 @@ def _form(stretch: Stretch) -> tuple[Hashable, ...]:
     return stretch.repeats, _size(stretch), stretch.order is None, repr(stretch.structure)
 
 
-def _train_key(stretch: Stretch, steps: int | None) -> tuple[Hashable, ...]:
-    return ("train", *_form(stretch), steps if stretch.repeats else None)
+def _train_key(
+    stretch: Stretch, steps: int | None, is_guarded: bool = False
+) -> tuple[Hashable, ...]:
+    return ("train", *_form(stretch), steps if stretch.repeats else None, is_guarded)
 
 
 def _packer(structure: Any) -> Callable[[list[Any]], Any]:

@@ -6,7 +6,8 @@ steps is an argument, so one compilation serves every number; or it is fixed, se
 `single_program` runs one step, on such rows or on a batch that is handed over.
 
 The loop carries the values of all variables as a tree (one flat vector updated in a loop is far
-slower on a CPU), and the number of the first step whose loss was not finite.
+slower on a CPU), and the number of the first step whose loss was not finite. A guarded step goes
+back by itself: it gives the values it was given where its loss or its weights are not finite.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ import numpy as np
 
 from nacre.core.program import Program
 from nacre.core.scope import StatelessScope
-from nacre.core.state import State, Values
+from nacre.core.state import OUTSIDE, State, Values
 from nacre.ops.kernels import placement
 from nacre.training.compile import CompiledTraining
 from nacre.training.step import Batch, StepResult
 
 Step = Callable[[Values, Batch], StepResult]
+
+# What a step goes back to when it is found to be spoiled; metrics do not decide whether it is.
+GUARDED_GROUPS = ("trainable", "other", "optimizer", OUTSIDE)
+FINE, BAD_GRADIENTS = -1, -2  # in the place of the first step whose loss was not finite
 
 
 def loop_program(
@@ -82,12 +87,16 @@ def single_program(
     batch_size: int | None,
     keeps_logs: bool,
     compiled: bool = True,
+    is_guarded: bool = False,
 ) -> Program:
-    """The same for one step; without a batch size the arrays are the batch, of any size."""
+    """The same for one step; without a batch size the arrays are the batch, of any size.
+
+    A guarded one gives `BAD_GRADIENTS` where the loss was finite and the weights no longer are.
+    """
 
     def run(values: Values, arrays: list[Any], order: Any, first_row: Any, count: Any) -> Any:
         batch = pack(batch_leaves(arrays, order, first_row, batch_size))
-        return _one(step, finish, values, batch, keeps_logs)
+        return _one(step, finish, values, batch, keeps_logs, is_guarded)
 
     return Program(run, state, donates=True, compiled=compiled, name="fit")
 
@@ -155,12 +164,28 @@ def batch_leaves(arrays: list[Any], order: Any, row: Any, batch_size: int | None
     return [None if a is None else jnp.take(a, indices, axis=0, mode="clip") for a in arrays]
 
 
-def _one(step: Step, finish: Any, values: Values, batch: Batch, keeps_logs: bool) -> Any:
+def _one(
+    step: Step, finish: Any, values: Values, batch: Batch, keeps_logs: bool, is_guarded: bool
+) -> Any:
     with placement.own_program():
         new, loss, logs = step(values, batch)
-    values = _settled(new, values)
-    bad = jnp.where(jnp.isfinite(loss), jnp.int32(-1), jnp.int32(0))
-    return values, {**finish(values), **(_as_arrays(logs) if keeps_logs else {})}, bad
+    new = _settled(new, values)
+    bad = jnp.where(jnp.isfinite(loss), jnp.int32(FINE), jnp.int32(0))
+    logs = {**finish(new), **(_as_arrays(logs) if keeps_logs else {})}
+    if is_guarded:
+        is_spoiled = ~_are_finite(new["trainable"]) & _are_finite(values["trainable"])
+        bad = jnp.where((bad == FINE) & is_spoiled, jnp.int32(BAD_GRADIENTS), bad)
+        for name in GUARDED_GROUPS:
+            new[name] = [
+                jnp.where(bad == FINE, n, o) for n, o in zip(new[name], values[name], strict=True)
+            ]
+    return new, logs, bad
+
+
+def _are_finite(arrays: list[Any]) -> Any:
+    """Whether all numbers are finite, those of weights that were trained before too."""
+    floats = [a for a in arrays if jnp.issubdtype(a.dtype, jnp.inexact)]
+    return jnp.all(jnp.array([jnp.isfinite(a).all() for a in floats]))
 
 
 def _settled(new: Values, old: Values) -> Values:

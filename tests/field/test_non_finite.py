@@ -78,6 +78,62 @@ def test_the_weights_before_the_step_are_kept(way, five_steps, monkeypatch):
     assert model.optimizer.iterations.numpy() == 5
 
 
+@pytest.mark.parametrize("cause", ["data", "loss", "gradient"])
+def test_an_epoch_of_one_step_goes_back_by_itself(cause):
+    # The same as where the rows are two batches, and a copy of the weights is kept.
+    x, y = X[:5].copy(), Y[:5].copy()
+    if cause == "data":
+        x[3] = np.nan
+    elif cause == "loss":
+        y[3] = np.inf
+    else:
+        y[3] = UNSEEN
+    model, other = make("adam", own_loss), make("adam", own_loss)
+    for one in (model, other):
+        train(one, X[:5], Y[:5], epochs=2)
+    rule = "gradients" if cause == "gradient" else "loss"
+    where = "step 1 of the epoch, epoch 1; x holds nan in row 3" if cause == "data" else "step 1"
+    with pytest.raises(NonFiniteError, match=f"the {rule} must stay.*{where}.*from before it"):
+        train(model, x, y, epochs=3)
+    assert_equal(model, other)
+    train(model, X[:5], Y[:5])
+    assert model.optimizer.iterations.numpy() == 3
+
+
+def test_an_epoch_of_one_step_can_be_let_go_without_the_step():
+    class GoesOn(Callback):
+        def on_non_finite_loss(self, step, logs=None):
+            self.model.layers[0].kernel.assign(start)
+
+    model = make()
+    start = model.layers[0].kernel.numpy()
+    spoiled = start.copy()
+    spoiled[0, 0] = np.nan
+
+    class Spoils(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.layers[0].kernel.assign(spoiled)
+
+    history = train(model, X[:5], Y[:5], epochs=4, callbacks=[Spoils(), GoesOn()])
+    assert [bool(np.isnan(loss)) for loss in history.history["loss"]] == [False, True, False, False]
+    assert model.optimizer.iterations.numpy() == 3
+
+
+def test_one_small_batch_is_trained_on_as_it_is_at_each_fit():
+    x, y = X[:5].copy(), Y[:5].copy()
+    model, other = make("sgd"), make("sgd")
+    for one in (model, other):  # the same draws of dropout
+        keras.utils.set_random_seed(5)
+        for step in range(3):
+            x[:] = X[5 * step : 5 * step + 5]
+            y[:] = Y[5 * step : 5 * step + 5]
+            one.fit(x, y, batch_size=5 if one is model else 64, shuffle=False, verbose=0)
+            x[:] = np.nan  # what was handed over is nobody else's
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert_equal(model, other)
+
+
 def test_training_goes_on_after_the_error(five_steps):
     model = make()
     with pytest.raises(NonFiniteError):
