@@ -11,11 +11,10 @@ like nothing depends on being one object.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
-from nacre.core.override import Override
+from nacre.core.context import changed, current
 
 KEY = "shared_object_id"
 
@@ -51,14 +50,6 @@ class Objects:
             self._objects.setdefault((number, name), obj)
 
 
-class _Tables(threading.local):
-    numbers: Numbers | None = None
-    objects: Objects | None = None
-
-
-_tables = _Tables()
-
-
 def has_identity(obj: Any) -> bool:
     """Whether it matters that an object is the same one in two places: it has a state."""
     return bool(getattr(obj, "_has_identity", False))
@@ -66,27 +57,27 @@ def has_identity(obj: Any) -> bool:
 
 def numbers() -> Numbers | None:
     """The numbers of the config that is being written, or None."""
-    return _tables.numbers
+    return current().numbers
 
 
 def objects() -> Objects | None:
     """The objects of the config that is being read, or None."""
-    return _tables.objects
+    return current().objects
 
 
-def writing(table: Numbers | None) -> Override:
+def writing(table: Numbers | None) -> changed:
     """A block in which configs take their numbers from a table."""
-    return Override(_tables, "numbers", table)
+    return changed(numbers=table)
 
 
-def reading(table: Objects | None) -> Override:
+def reading(table: Objects | None) -> changed:
     """A block in which objects of equal number are made once."""
-    return Override(_tables, "objects", table)
+    return changed(objects=table)
 
 
 def written(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What `make` writes; at the outermost call, without the numbers of layers that stand alone."""
-    if _tables.numbers is not None:
+    if numbers() is not None:
         return make()
     with writing(Numbers()):
         data = make()
@@ -98,7 +89,7 @@ def written(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def read(make: Callable[[], Any]) -> Any:
     """What `make` reads, with one table of objects for all that is within."""
-    if _tables.objects is not None:
+    if objects() is not None:
         return make()
     with reading(Objects()):
         return make()

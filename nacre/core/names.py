@@ -7,17 +7,10 @@ import threading
 from collections.abc import Collection
 from itertools import count
 
-from nacre.core.override import Override
+from nacre.core.context import current, put
 
 _lock = threading.Lock()
 _counts: dict[str, int] = {}
-
-
-class _Scopes(threading.local):
-    stack: tuple[str, ...] = ()
-
-
-_scopes = _Scopes()
 
 
 def to_snake_case(name: str) -> str:
@@ -67,11 +60,33 @@ def reset_names() -> None:
         _counts.clear()
 
 
-def name_scope(name: str) -> Override:
-    """Prefix the paths of variables made inside with `name/`."""
-    return Override(_scopes, "stack", (*_scopes.stack, name))
+class name_scope:
+    """Prefix the paths of variables made inside with `name/`.
+
+    Args:
+        name: One part of a path.
+
+    Example:
+        >>> with name_scope("encoder"), name_scope("dense"):
+        ...     current_path()
+        'encoder/dense'
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        put(names=(*current().names, self.name))
+
+    def __exit__(self, *error: object) -> None:
+        # The innermost scope of this name: a generator may have been suspended within another one.
+        names = current().names
+        for place in reversed(range(len(names))):
+            if names[place] == self.name:
+                put(names=(*names[:place], *names[place + 1 :]))
+                return
 
 
 def current_path() -> str:
     """The scopes joined by `/`; empty at the top."""
-    return "/".join(_scopes.stack)
+    return "/".join(current().names)

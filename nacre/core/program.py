@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import changes, config, recording, scope
+from nacre.core import changes, config, context, recording, scope
 from nacre.core.errors import message
 from nacre.core.state import OUTSIDE, State, Updates, Values
 from nacre.core.variable import Variable
@@ -65,7 +65,6 @@ class Program:
         self.state, self.name, self.donates, self.compiled = state, name, donates, compiled
         self.traced_shapes: list[Any] = []  # of the arguments, one entry a compilation
         self._function = function
-        self._running_again: set[int] = set()  # threads that do, see `_again`
         # Variables whose numbers Python asked for while it was traced, with the arrays they had.
         self._asked: tuple[tuple[Variable, Any], ...] = ()
         self._options: dict[str, Any] = {"donate_argnums": 0} if donates else {}
@@ -97,17 +96,13 @@ class Program:
         or of one that is made anew in every call. The former are found again when the code runs
         again; the latter belong to the one run.
         """
-        thread = threading.get_ident()
-        self._running_again.add(thread)
-        try:
+        with context.changed(running_again=(*context.current().running_again, self)):
             while True:
                 self.state.extend(found.variables)
                 try:
                     return go()
                 except _Outside as more:
                     found = more
-        finally:
-            self._running_again.discard(thread)
 
     def _complete(self, values: Values) -> Values:
         outside = self.state.groups[OUTSIDE]
@@ -125,7 +120,7 @@ class Program:
         unknown = [v for v in run.outside.values() if not self.state.knows(v)]
         if unknown:
             lasting = [v for v in unknown if id(v) not in run.made]
-            if lasting or threading.get_ident() not in self._running_again:
+            if lasting or self not in context.current().running_again:
                 raise _Outside(lasting)
         if self.compiled:
             lasting_asked = [pair for key, pair in run.asked.items() if key not in run.made]

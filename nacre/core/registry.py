@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import threading
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from nacre.core import forks, identity, lambdas, safety
+from nacre.core.context import changed, current, put
 from nacre.core.dtypes import ALLOWED_DTYPES
 from nacre.core.errors import ArgumentError, SerializationError, message, nearest
-from nacre.core.override import Override
 
 T = TypeVar("T")
 
@@ -101,28 +100,13 @@ def register(
     return mark
 
 
-class _Custom(threading.local):
-    def __init__(self) -> None:
-        self.stack: list[dict[str, Any]] = []
-
-
-_custom = _Custom()
-
-
-class _Creation(threading.local):
-    callback: Callable[[Any, dict[str, Any]], None] | None = None
-
-
-_creation = _Creation()
-
-
-def on_object_created(callback: Callable[[Any, dict[str, Any]], None]) -> Override:
+def on_object_created(callback: Callable[[Any, dict[str, Any]], None]) -> changed:
     """Within the scope, `callback(object, config)` is called for each object made from a config.
 
     Before anything calls or builds it: what a file keeps beside the config, such as a vocabulary,
     must be there by then.
     """
-    return Override(_creation, "callback", callback)
+    return changed(on_created=callback)
 
 
 class CustomObjectScope:
@@ -141,14 +125,15 @@ class CustomObjectScope:
         self.custom_objects = dict(custom_objects or {})
 
     def __enter__(self) -> CustomObjectScope:
-        _custom.stack.append(self.custom_objects)
+        put(custom_objects=(*current().custom_objects, self.custom_objects))
         return self
 
     def __exit__(self, *args: object) -> None:
         # The innermost of this scope's entries: equal tables of other scopes stay in place.
-        for place in reversed(range(len(_custom.stack))):
-            if _custom.stack[place] is self.custom_objects:
-                del _custom.stack[place]
+        tables = current().custom_objects
+        for place in reversed(range(len(tables))):
+            if tables[place] is self.custom_objects:
+                put(custom_objects=(*tables[:place], *tables[place + 1 :]))
                 return
 
 
@@ -214,7 +199,12 @@ def get_registered_object(
     module_objects: dict[str, Any] | None = None,
 ) -> Any:
     """The object registered or passed in under a name, or None."""
-    for table in (custom_objects or {}, *reversed(_custom.stack), _GLOBAL, module_objects or {}):
+    for table in (
+        custom_objects or {},
+        *reversed(current().custom_objects),
+        _GLOBAL,
+        module_objects or {},
+    ):
         if name in table:
             return table[name]
     return None
@@ -488,8 +478,8 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
         return cls
     inner = inner if isinstance(inner, dict) else {}
     instance = _from_config(cls, inner, safe_mode)
-    if _creation.callback is not None:
-        _creation.callback(instance, config)
+    if (on_created := current().on_created) is not None:
+        on_created(instance, config)
     build = config.get("build_config")
     if build and hasattr(instance, "build_from_config") and not getattr(instance, "built", False):
         instance.build_from_config(_deserialize(build, safe_mode))

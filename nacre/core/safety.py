@@ -1,31 +1,25 @@
 """The gate that everything a file describes goes through, closed unless the user opens it.
 
-While a config is read, a thread knows whether its author is trusted. Three things ask it: code in
-a config (pickled lambdas and modules), paths of files beside it, and memory for what it describes.
-The outermost call decides, by its `safe_mode`; nothing within can open a closed gate, neither a
-config inside a config nor a `from_config` that asks for `safe_mode=False`.
+While a config is read, the context says whether its author is trusted (`Context.gate`). Three
+things ask it: code in a config (pickled lambdas and modules), paths of files beside it, and memory
+for what it describes. The outermost call decides, by its `safe_mode`; nothing within can open a
+closed gate, neither a config inside a config nor a `from_config` that asks for `safe_mode=False`.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import threading
 from collections.abc import Callable
 from pathlib import PurePath
 from types import TracebackType
 from typing import Any, TypeVar
 
+from nacre.core.context import current, put
 from nacre.core.errors import SerializationError, message
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-
-class _Local(threading.local):
-    gate: Reading | None = None
-
-
-_local = _Local()
 _enabled = [False]
 
 
@@ -52,7 +46,7 @@ def may_run_code(safe_mode: bool | None = None) -> bool:
         ...     may_run_code(safe_mode=False)
         False
     """
-    gate = _local.gate
+    gate = current().gate
     return _enabled[0] or (safe_mode is False if gate is None else gate.is_trusted)
 
 
@@ -68,11 +62,11 @@ class Reading:
         self.allowed_bytes: int | None = None
 
     def __enter__(self) -> Reading:
-        self.outer = _local.gate
+        self.outer = current().gate
         if self.outer is not None:
             self.is_trusted = self.outer.is_trusted
             self.outermost = self.outer.outermost
-        _local.gate = self
+        put(gate=self)
         return self
 
     def __exit__(
@@ -81,7 +75,7 @@ class Reading:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _local.gate = self.outer
+        put(gate=self.outer)
         if self.outer is None and isinstance(error, RecursionError):
             raise SerializationError(
                 message(
@@ -112,7 +106,7 @@ def reading(safe_mode: bool | None, config: Any = None) -> Reading:
 
 def is_reading() -> bool:
     """Whether a config of somebody who is not trusted is being read in this thread."""
-    return _local.gate is not None and not may_run_code()
+    return current().gate is not None and not may_run_code()
 
 
 def reads_config(from_config: F) -> F:
@@ -146,7 +140,7 @@ def refuse_path(path: str | os.PathLike[str], who: str) -> None:
     """
     if not is_reading():
         return
-    gate = _local.gate
+    gate = current().gate
     while gate is not None:
         if _names(gate.config, PurePath(path)):
             raise SerializationError(
@@ -193,8 +187,8 @@ _STEP_BYTES = 4096
 
 def set_file_size(size_bytes: int) -> None:
     """Tell the gate how large the file is that is being opened; it bounds what may be made."""
-    if _local.gate is not None:
-        _local.gate.outermost.allowed_bytes = _FILE_SIZES * size_bytes + _BESIDES_BYTES
+    if (gate := current().gate) is not None:
+        gate.outermost.allowed_bytes = _FILE_SIZES * size_bytes + _BESIDES_BYTES
 
 
 def reserve(size_bytes: int, who: str) -> None:
@@ -207,9 +201,10 @@ def reserve(size_bytes: int, who: str) -> None:
     Raises:
         SerializationError: It is out of proportion to the file, or too much for a config alone.
     """
-    if not is_reading():
+    innermost = current().gate
+    if innermost is None or not is_reading():
         return
-    gate = _local.gate.outermost  # type: ignore[union-attr]
+    gate = innermost.outermost
     gate.reserved_bytes += size_bytes
     allowed = _CONFIG_BYTES if gate.allowed_bytes is None else gate.allowed_bytes
     if gate.reserved_bytes <= allowed:

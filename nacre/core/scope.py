@@ -1,38 +1,23 @@
 """Functional scope and call context: how stateful code becomes a pure function.
 
 Inside a `StatelessScope` reading a variable gives the value the scope holds for it and assigning
-changes only the scope. A step of training is then a pure function of arrays. All state here is
-per thread, so models may be used from many threads at once.
+changes only the scope. A step of training is then a pure function of arrays. What is in force where
+is in the context of the code under way (`core.context`), so models may be used from many threads at
+once.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacre.core.override import Override
+from nacre.core.context import changed, current, put
 
 if TYPE_CHECKING:
     from nacre.core.absence import Absent
     from nacre.core.variable import Variable
-
-
-class _Local(threading.local):
-    stateless: StatelessScope | None = None
-    call: CallContext | None = None
-    autocast: str | None = None
-    in_symbolic: bool = False
-    masks_end_at_ops: bool = False
-    forced_masks: bool | None = None
-    program: ProgramRun | None = None
-    turns: tuple[Any, ...] = ()
-    absent: Absent | None = None
-
-
-_local = _Local()
 
 
 class StatelessScope:
@@ -74,6 +59,9 @@ class StatelessScope:
             self._values[id(variable)] = value
             self._variables[id(variable)] = variable
 
+    def __repr__(self) -> str:
+        return f"<StatelessScope of {len(self._values)} variables>"
+
     def add_loss(self, loss: Any) -> None:
         """Keep a loss term."""
         self.losses.append(loss)
@@ -82,7 +70,7 @@ class StatelessScope:
         """Give a variable a new value within the scope."""
         variable, value = update
         key = id(variable)
-        if _local.program is not None and not any(key in s._values for s in _scopes()):
+        if current().program is not None and not any(key in s._values for s in _scopes()):
             note_outside(variable, True)  # else its new value would be lost with the scope
         self._values[key] = value
         self._variables[key] = variable
@@ -105,18 +93,18 @@ class StatelessScope:
         return [self._variables[key] for key in self._values]
 
     def __enter__(self) -> StatelessScope:
-        self.outer = _local.stateless
-        _local.stateless = self
+        self.outer = current().scope
+        put(scope=self)
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        _local.stateless = self.outer
+        put(scope=self.outer)
         if self.outer is None and kind is None and self._draws:
             self._advance_generators()
 
     def _advance_generators(self) -> None:
         """Let generators that no scope held go on behind the keys they gave out."""
-        if is_tracing_program() or _local.in_symbolic:
+        if is_tracing_program() or current().finds_shapes:
             return  # their states become inputs of the program; or nothing was really drawn
         for key, count in self._draws.items():
             if key not in self._values:
@@ -126,17 +114,17 @@ class StatelessScope:
 
 def in_stateless_scope() -> bool:
     """True inside a `StatelessScope`."""
-    return _local.stateless is not None
+    return current().scope is not None
 
 
-def outside_scopes() -> Override:
+def outside_scopes() -> changed:
     """Leave all scopes: variables are read and assigned themselves."""
-    return Override(_local, "stateless", None)
+    return changed(scope=None)
 
 
 def value_in_scopes(variable: Variable) -> Any:
     """What the innermost scope that holds a variable has for it, or None."""
-    scope = _local.stateless
+    scope = current().scope
     while scope is not None:
         value = scope.get_current_value(variable)
         if value is not None:
@@ -162,35 +150,40 @@ class ProgramRun:
         self.made: set[int] = set()  # ids of the variables made within
         self.first_keys: dict[int, Any] = {}  # of generators made within, by their state's id
 
+    def __repr__(self) -> str:
+        return f"<ProgramRun {'traced' if self.is_traced else 'with real values'}>"
 
-def running_program(run: ProgramRun | None) -> Override:
+
+def running_program(run: ProgramRun | None) -> changed:
     """The code within is a program's, or, with None, nobody's."""
-    return Override(_local, "program", run)
+    return changed(program=run)
 
 
 def is_tracing_program() -> bool:
     """True while one of nacre's own programs is traced."""
-    return _local.program is not None and _local.program.is_traced
+    run = current().program
+    return run is not None and run.is_traced
 
 
 def note_outside(variable: Variable, is_assigned: bool = False) -> None:
     """A variable that no scope holds was read or assigned."""
-    run = _local.program
+    run = current().program
     if run is not None and (is_assigned or run.is_traced):
         run.outside[id(variable)] = variable
 
 
 def note_asked(variable: Variable, value: Any) -> None:
     """Python asked a variable that no scope holds for its number, as in `if beta > 0`."""
-    run = _local.program
-    if run is not None and run.is_traced and not _local.in_symbolic:
+    context = current()
+    run = context.program
+    if run is not None and run.is_traced and not context.finds_shapes:
         run.asked[id(variable)] = variable, value
 
 
 def note_made(variable: Variable) -> None:
     """A variable is made, by code of a program or within scopes where there are any."""
-    if _local.program is not None:
-        _local.program.made.add(id(variable))
+    if (run := current().program) is not None:
+        run.made.add(id(variable))
     for scope in _scopes():
         scope._made.add(id(variable))
 
@@ -200,13 +193,13 @@ def begin_with_key(state: Variable, key: Any) -> None:
 
     Its seed would be a number of the one trace, and what it draws the same at every run.
     """
-    if _local.program is not None:
-        _local.program.first_keys[id(state)] = _folded(key, 0)
+    if (run := current().program) is not None:
+        run.first_keys[id(state)] = _folded(key, 0)
 
 
 def get_stateless_scope() -> StatelessScope | None:
     """The innermost `StatelessScope`, or None."""
-    return _local.stateless
+    return current().scope
 
 
 # ------------------------------------------------------------------ random numbers and loops
@@ -219,7 +212,8 @@ def next_key_data(state: Variable) -> Any:
     function of JAX, that draws here. The scope that holds it counts, and gives the state behind
     the last key. In the body of a loop the number of the turn is mixed in.
     """
-    scope = _local.stateless
+    context = current()
+    scope = context.scope
     assert scope is not None
     while id(state) not in scope._values and scope.outer is not None:
         scope = scope.outer
@@ -227,13 +221,13 @@ def next_key_data(state: Variable) -> Any:
     base = scope._values.get(key)
     if base is None:
         note_outside(state)
-        made = None if _local.program is None else _local.program.first_keys.get(key)
+        made = None if context.program is None else context.program.first_keys.get(key)
         base = state.own_value() if made is None else made
         scope._variables[key] = state
     count = scope._draws.get(key, 0)
     scope._draws[key] = count + 1
     data = base + _counted(count) if count else base
-    for turn in _local.turns:
+    for turn in context.turns:
         data = _folded(data, turn)
     return data
 
@@ -274,7 +268,7 @@ class Body:
         self._high: list[dict[int, int]] = []
 
     def __enter__(self) -> Body:
-        if _local.stateless is None:
+        if current().scope is None:
             self._own = StatelessScope()
             self._own.__enter__()
         self._start = [dict(scope._draws) for scope in _scopes()]
@@ -324,24 +318,25 @@ class _Turn:
 
     def __enter__(self) -> StatelessScope:
         self._body._set_draws(self._body._start)
-        self._turns = _local.turns
+        context = current()
+        self._turns = context.turns
         if self._number is not None:
-            _local.turns = (*self._turns, self._number)
-        outer = _local.stateless
+            put(turns=(*self._turns, self._number))
+        outer = context.scope
         assert outer is not None
         self._scope.collect_losses = outer.collect_losses
         return self._scope.__enter__()
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._scope.__exit__(kind, error, traceback)
-        _local.turns = self._turns
+        put(turns=self._turns)
         self._body._note_draws()
         known = {id(variable) for variable in self._body.variables} | self._scope._made
         self._body.found.update({id(v): v for v in self._scope.assigned() if id(v) not in known})
 
 
 def _scopes() -> list[StatelessScope]:
-    found, scope = [], _local.stateless
+    found, scope = [], current().scope
     while scope is not None:
         found.append(scope)
         scope = scope.outer
@@ -359,11 +354,9 @@ class CallContext:
         propagates: Whether ops called by the layer under way propagate masks.
         propagated: id(tensor) -> the tensor, for those whose mask came from an op.
         recorder: Records every layer and op call for `explain_masks`; None otherwise.
-        absent: What is absent from the training step under way; None where unknown.
     """
 
     __slots__ = (
-        "absent",
         "entry",
         "logits",
         "masks",
@@ -374,9 +367,8 @@ class CallContext:
         "training",
     )
 
-    def __init__(self, entry: Any, training: bool | None, absent: Absent | None = None) -> None:
+    def __init__(self, entry: Any, training: bool | None) -> None:
         self.entry = entry
-        self.absent = absent
         self.training = training
         self.masks: dict[int, tuple[Any, Any]] = {}
         self.logits: dict[int, tuple[Any, Any]] = {}
@@ -385,10 +377,13 @@ class CallContext:
         self.propagated: dict[int, Any] = {}
         self.recorder: Any = None
 
+    def __repr__(self) -> str:
+        return f"<CallContext path={'/'.join(self.path)!r}, training={self.training}>"
+
 
 def call_context() -> CallContext | None:
     """The context of the outermost layer call under way, or None."""
-    return _local.call
+    return current().call
 
 
 def absent_positions(shape: tuple[int, ...]) -> Any:
@@ -401,63 +396,65 @@ def absent_positions(shape: tuple[int, ...]) -> Any:
         An array of the first axes; None where nothing is absent, where that is unknown, or where
         the axes are not those of the batch.
     """
-    absent = None if _local.call is None else _local.call.absent
+    absent = absent_from_call()
     return None if absent is None else absent.positions(shape)
 
 
-def absent_here(absent: Absent | None) -> Override:
+def absent_from_call() -> Absent | None:
+    """What is absent from the arrays of the call under way; None where unknown."""
+    context = current()
+    return None if context.call is None else context.absent
+
+
+def absent_here(absent: Absent | None) -> changed:
     """Set what is absent from the arrays that layers inside are called with."""
-    return Override(_local if _local.call is None else _local.call, "absent", absent)
+    return changed(absent=absent)
 
 
-def calls_without(absent: Absent | None) -> Override:
-    """Set what is absent from the calls of layers inside, made by the user's own step."""
-    return Override(_local, "absent", absent)
+def entered_call(call: CallContext | None, absent: Absent | None = None) -> changed:
+    """Make `call` the one under way.
 
-
-def absent_from_calls() -> Absent | None:
-    """What is absent from an outermost call of a layer made now; None where unknown."""
-    return _local.absent
-
-
-def entered_call(context: CallContext | None) -> Override:
-    """Make `context` the current one."""
-    return Override(_local, "call", context)
+    Args:
+        call: What the calls inside share; None where those inside are outermost calls again.
+        absent: What is absent from the arrays of these calls; None where unknown.
+    """
+    return changed(call=call, absent=absent)
 
 
 def autocast_dtype() -> str | None:
     """The dtype float variables are read in, or None for their own."""
-    return _local.autocast
+    return current().autocast
 
 
-def autocast(dtype: str | None) -> Override:
+def autocast(dtype: str | None) -> changed:
     """Read float variables as `dtype` inside."""
-    return Override(_local, "autocast", dtype)
+    return changed(autocast=dtype)
 
 
 def in_symbolic_scope() -> bool:
     """True while output shapes are being found and no real values exist."""
-    return _local.in_symbolic
+    return current().finds_shapes
 
 
-def symbolic_scope() -> Override:
+def symbolic_scope() -> changed:
     """Mark that only shapes are being found."""
-    return Override(_local, "in_symbolic", True)
+    return changed(finds_shapes=True)
 
 
 def masks_end_at_ops() -> bool:
     """Whether ops pass no masks on, as in Keras: within a model that Keras wrote."""
-    return _local.masks_end_at_ops if _local.forced_masks is None else _local.forced_masks
+    context = current()
+    return context.masks_end_at_ops if context.forced_masks is None else context.forced_masks
 
 
-def masks_ending_at_ops(ends: bool) -> Override:
+def masks_ending_at_ops(ends: bool) -> changed:
     """Say whether masks end at ops inside."""
-    return Override(_local, "masks_end_at_ops", ends)
+    return changed(masks_end_at_ops=ends)
 
 
-def forcing_masks(ends: bool) -> Override:
+def forcing_masks(ends: bool) -> changed:
     """Say it over what the models inside say, to see what it changes."""
-    return Override(_local, "forced_masks", ends)
+    return changed(forced_masks=ends)
 
 
 def get_mask(tensor: Any) -> Any:
@@ -465,9 +462,9 @@ def get_mask(tensor: Any) -> Any:
     mask = getattr(tensor, "_keras_mask", None)
     if mask is not None:
         return mask
-    context = _local.call
-    if context is not None:
-        found = context.masks.get(id(tensor))
+    call = current().call
+    if call is not None:
+        found = call.masks.get(id(tensor))
         if found is not None:
             return found[1]
     return None
@@ -482,8 +479,8 @@ def set_mask(tensor: Any, mask: Any) -> None:
     try:
         tensor._keras_mask = mask
     except AttributeError:
-        if _local.call is not None:
-            _local.call.masks[id(tensor)] = (tensor, mask)
+        if (call := current().call) is not None:
+            call.masks[id(tensor)] = (tensor, mask)
 
 
 def note_logits(probabilities: Any, logits: Any) -> None:
@@ -492,11 +489,12 @@ def note_logits(probabilities: Any, logits: Any) -> None:
     A cross-entropy of these probabilities can then be computed from the logits, which loses no
     digits and costs less.
     """
-    if _local.call is not None:
-        _local.call.logits[id(probabilities)] = (probabilities, logits)
+    if (call := current().call) is not None:
+        call.logits[id(probabilities)] = (probabilities, logits)
 
 
 def logits_of(probabilities: Any) -> Any:
     """The logits these very probabilities were made of in this call, or None."""
-    found = _local.call.logits.get(id(probabilities)) if _local.call is not None else None
+    call = current().call
+    found = None if call is None else call.logits.get(id(probabilities))
     return None if found is None else found[1]

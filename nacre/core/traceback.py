@@ -24,6 +24,8 @@ R = TypeVar("R")
 _JAX_NOTE = "JAX has removed its internal frames"
 
 
+# Of the thread's stack of Python calls, not of what is computed, so in no context: an error of code
+# that another thread runs for this one gets out of nacre here, where it is raised again.
 class _Local(threading.local):
     inside = False
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 
@@ -33,3 +35,35 @@ def is_tracer(value: Any) -> bool:
     import jax
 
     return isinstance(value, jax.core.Tracer)
+
+
+def local_settings() -> list[tuple[Any, Any]]:
+    """JAX's settings that blocks around this code have given, which hold for this thread alone.
+
+    Such are `jax.default_matmul_precision`, `jax.default_device`, `jax.enable_x64` and the mesh in
+    use. Used: `jax._src.config.config_states`, `Config.get_local` and `Config.swap_local`, as JAX
+    has no public way into another thread.
+    """
+    from jax._src import config
+
+    meshes = (getattr(config, name, None) for name in _MESHES)
+    states = [*config.config_states.values(), *(m for m in meshes if m is not None)]
+    unset = config.config_ext.unset
+    return [(s, local) for s in states if (local := s.get_local()) is not unset]
+
+
+_MESHES = ("mesh_context_manager", "abstract_mesh_context_manager", "device_context")
+
+
+@contextlib.contextmanager
+def with_settings(settings: Sequence[tuple[Any, Any]]) -> Iterator[None]:
+    """A block with the settings that `local_settings` found, in whatever thread."""
+    from jax._src import config
+
+    with contextlib.ExitStack() as blocks:
+        for state, value in settings:
+            if isinstance(state, config.State):  # which has more to do than to keep a value
+                blocks.enter_context(state(value))
+            else:
+                blocks.callback(state.set_local, state.swap_local(value))
+        yield

@@ -24,9 +24,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, overload
 
+from nacre.core.context import current
 from nacre.core.errors import ArgumentError, message
 from nacre.core.not_yet import no_attribute
-from nacre.core.scope import call_context
 from nacre.core.symbolic import any_symbolic
 from nacre.ops._calls import REGISTRY, OpCall
 from nacre.ops._op import Op
@@ -264,7 +264,7 @@ def _callable(info: Op) -> Callable[..., Any]:
             tensors_given, attributes = info.split(args, kwargs)
             positional, named = info.leading(tensors_given)
             return OpCall(info, attributes=attributes).record(positional, named)
-        context = call_context()
+        context = current().call
         if context is None or not context.propagates:
             return info.run(*args, **kwargs)
         return info.call(*args, **kwargs)

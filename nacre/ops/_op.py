@@ -20,7 +20,6 @@ import hashlib
 import inspect
 import json
 import re
-import threading
 import types
 from collections.abc import Callable
 from typing import Any
@@ -29,10 +28,9 @@ import jax
 import numpy as np
 
 from nacre.core import config
+from nacre.core.context import changed, current
 from nacre.core.errors import ArgumentError, message
 from nacre.core.host_arrays import refuse_wide_integers
-from nacre.core.override import Override
-from nacre.core.scope import call_context
 from nacre.core.symbolic import any_symbolic
 from nacre.core.variable import Variable
 from nacre.ops import mask_propagation
@@ -50,16 +48,9 @@ LONGEST_NAME = 170
 LONG_DESCRIPTIONS: dict[str, str] = {}
 
 
-class _State(threading.local):
-    decomposed = False
-
-
-_state = _State()
-
-
-def decomposed() -> Override:
-    """Let composite ops run as the primitives they are made of, in this block and thread."""
-    return Override(_state, "decomposed", True)
+def decomposed() -> changed:
+    """Let composite ops run as the primitives they are made of, in this block."""
+    return changed(decomposes_ops=True)
 
 
 class Op:
@@ -155,7 +146,7 @@ class Op:
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function on arrays, and propagate masks where the layer being called does."""
-        context = call_context()
+        context = current().call
         if context is None or not context.propagates:
             return self.run(*args, **kwargs)
         context.propagates = False  # the ops within are parts of this one
@@ -168,7 +159,7 @@ class Op:
 
     def _run_composite(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tensors, attributes = self.split(args, kwargs)
-        if not _state.decomposed:
+        if not current().decomposes_ops:
             try:
                 plain = {name: _plain_data(value) for name, value in attributes.items()}
             except TypeError:

@@ -44,7 +44,7 @@ def train_step(
             current = {**values, "trainable": trainable}
             with (
                 scope.StatelessScope(state.pairs(current), collect_losses=True) as inner,
-                scope.entered_call(scope.CallContext(model, True, absent)),
+                scope.entered_call(scope.CallContext(model, True), absent),
             ):
                 y_pred = model(x, training=True)
                 loss = _compute_loss(model, x, y, y_pred, sample_weight, True)
@@ -77,7 +77,7 @@ def test_step(
         x, y, absent = without_absent(x, y, _weights(model, trainer, sample_weight))
         with (
             scope.StatelessScope(state.pairs(values), collect_losses=True) as inner,
-            scope.entered_call(scope.CallContext(model, False, absent)),
+            scope.entered_call(scope.CallContext(model, False), absent),
         ):
             y_pred = model(x, training=False)
             loss = _compute_loss(model, x, y, y_pred, sample_weight, False)
@@ -200,8 +200,7 @@ def _explicit(
     # What the step does not name, as the global random generator, goes on in a scope around it.
     with (
         scope.StatelessScope(state.pairs({OUTSIDE: values[OUTSIDE]})) as inner,
-        scope.entered_call(None),
-        scope.calls_without(absent),
+        scope.entered_call(None, absent),
     ):
         logs, new = method(given, _data(batch))
         outside = [inner.get_current_value(variable) for variable in state.groups[OUTSIDE]]

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from nacre.core import scope, tree
+from nacre.core.context import current
 from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.program import CallProgram, programs_of, settings_key
 from nacre.core.state import State
@@ -42,7 +43,8 @@ def runs_compiled(layer: Layer) -> bool:
         layer._built
         and not scope.in_stateless_scope()
         and not is_tracing()
-        and (context is None or (context.recorder is None and context.absent is None))
+        and (context is None or context.recorder is None)
+        and current().absent is None
         and layer._inventory().is_own
     )
 

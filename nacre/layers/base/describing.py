@@ -8,6 +8,7 @@ import jax
 
 from nacre.core import scope, tree
 from nacre.core.computed import Computed
+from nacre.core.context import within_layer
 from nacre.core.errors import NotThereError, message
 from nacre.core.names import name_scope
 from nacre.core.registry import is_builtin
@@ -105,13 +106,12 @@ class Describable(Buildable, MaskPassing):
 
         def run(*inner_args: Any, **inner_kwargs: Any) -> Any:
             context = scope.CallContext(self, kwargs.get("training"))
-            with scope.entered_call(context), name_scope(self.name):
+            with scope.entered_call(context), within_layer(self.name, self._variable_cast()):
                 context.path.append(self.name)
                 inner_args, inner_kwargs = arguments.cast_inputs(
                     inner_args, inner_kwargs, self._input_cast()
                 )
-                with scope.autocast(self._variable_cast()):
-                    return self.call(*inner_args, **inner_kwargs)
+                return self.call(*inner_args, **inner_kwargs)
 
         return infer(run, *args, **kwargs)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random as python_random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from nacre.layers.base.layer import Layer
 
 
-@contextmanager
-def watched(layer: Layer) -> Iterator[None]:
+def watched(layer: Layer) -> AbstractContextManager[None]:
     """Warn, once a layer, when its `call` draws numbers of the host while a program is traced."""
     if not scope.is_tracing_program() or layer._inventory().is_own:
-        yield
-        return
+        return _UNWATCHED
+    return _watched(layer)
+
+
+_UNWATCHED = nullcontext()
+
+
+@contextmanager
+def _watched(layer: Layer) -> Iterator[None]:
     if layer._warned_random:
         yield
         _warned[0] += 1  # what it draws is not drawn by the layers around it

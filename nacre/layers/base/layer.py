@@ -16,6 +16,7 @@ import jax
 
 from nacre import regularizers
 from nacre.core import scope, tree
+from nacre.core.context import changed, within_layer
 from nacre.core.errors import (
     NotBuiltError,
     message,
@@ -254,8 +255,7 @@ class Layer(Describable, LossHolder):
             training = kwargs.get("training")
             if scope.get_stateless_scope() is None:
                 self._clear_losses()
-            call = scope.CallContext(self, training, scope.absent_from_calls())
-            with scope.entered_call(call):
+            with changed(call=scope.CallContext(self, training)):
                 return self._call_arrays(args, kwargs)
         recorder = context.recorder
         if recorder is not None:
@@ -279,17 +279,17 @@ class Layer(Describable, LossHolder):
         if not self._built or self._path == self.name:
             self._path = "/".join(context.path)
         try:
-            with name_scope(self.name):
-                if not self._built or self._building:
+            if not self._built or self._building:
+                with name_scope(self.name):
                     self._ensure_built(tensors)
                     self._warn_if_loose(context.entry)
-                if not was_built:  # `build` may have made the layers that settle it
-                    args, kwargs = arguments.cast_inputs(args, kwargs, self._input_cast())
-                check_inputs(self.input_spec, first, self._who()) if first is not None else None
-                if (masks := self._masks_to_clear(first)) is not None:
-                    args, kwargs = arguments.with_first_cleared(self, args, kwargs, masks)
-                with scope.autocast(self._variable_cast()), watched(self):
-                    outputs = self.call(*args, **kwargs)
+            if not was_built:  # `build` may have made the layers that settle it
+                args, kwargs = arguments.cast_inputs(args, kwargs, self._input_cast())
+            check_inputs(self.input_spec, first, self._who()) if first is not None else None
+            if (masks := self._masks_to_clear(first)) is not None:
+                args, kwargs = arguments.with_first_cleared(self, args, kwargs, masks)
+            with within_layer(self.name, self._variable_cast()), watched(self):
+                outputs = self.call(*args, **kwargs)
         except Exception as error:
             arguments.explain(self, error, tensors)
             raise

@@ -10,15 +10,14 @@ Both walks meet the host layers in the same order, which is all that connects th
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
 from nacre.core import tree
+from nacre.core.context import changed, current
 from nacre.core.errors import ArgumentError, message
-from nacre.core.override import Override
 from nacre.core.scope import CallContext, StatelessScope, entered_call
 from nacre.core.strings import HostString, Text, is_text
 from nacre.core.symbolic import any_symbolic
@@ -90,16 +89,9 @@ class Replaying:
             ) from None
 
 
-class _Local(threading.local):
-    scope: Recording | Replaying | None = None
-
-
-_local = _Local()
-
-
-def in_host_scope(scope: Recording | Replaying | None) -> Override:
+def in_host_scope(scope: Recording | Replaying | None) -> changed:
     """Let the host layers called within answer by `scope`."""
-    return Override(_local, "scope", scope)
+    return changed(host_calls=scope)
 
 
 def _with_values(structure: Any) -> Any:
@@ -171,7 +163,7 @@ class HostLayer(Layer):
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             """Apply the layer; inside a compiled model its result comes from the host."""
-            scope = _local.scope
+            scope = current().host_calls
             args = with_wide_ints(args)
             if scope is None or any_symbolic(args, kwargs):
                 return super().__call__(*args, **kwargs)

@@ -7,14 +7,13 @@ sequence and extends what was recorded. Outside, layers know nothing of it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax.numpy as jnp
 from jax import lax
 
-from nacre.core.override import Override
+from nacre.core.context import changed, current
 
 
 class Remembered(NamedTuple):
@@ -89,16 +88,9 @@ class DecodingState:
         return (jnp.arange(sources)[None, :] <= rows)[None]
 
 
-class _Local(threading.local):
-    state: DecodingState | None = None
-
-
-_local = _Local()
-
-
 def decoding_state() -> DecodingState | None:
     """The state in force, or None."""
-    return _local.state
+    return cast("DecodingState | None", current().decoding)  # `decoding` alone sets it
 
 
 def first_position(start_index: Any) -> Any:
@@ -107,6 +99,6 @@ def first_position(start_index: Any) -> Any:
     return start_index if state is None or state.is_recording else start_index + state.index
 
 
-def decoding(state: DecodingState) -> Override:
+def decoding(state: DecodingState) -> changed:
     """Make `state` the one in force."""
-    return Override(_local, "state", state)
+    return changed(decoding=state)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from nacre.core.absence import Absent
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
-from nacre.core.scope import absent_here, call_context
+from nacre.core.scope import absent_from_call, absent_here
 from nacre.core.shape_inference import infer
 from nacre.core.shapes import check_broadcasts
 from nacre.core.symbolic import KerasTensor
@@ -97,8 +97,7 @@ class TimeDistributed(Wrapper):
     def _absent_steps(self, inputs: Any, mask: Any) -> Any:
         """(batch, time), True for steps that count for nothing in the layer within; or None."""
         batch, steps = inputs.shape[:2]
-        context = call_context()
-        known = None if context is None else context.absent
+        known = absent_from_call()
         is_fitting = known is not None and known.samples.shape == (batch,)
         absent = known.of_steps(steps) if known is not None and is_fitting else None
         if mask is None:

@@ -11,27 +11,17 @@ machine, in an exported program: there only gradients do.
 
 import functools
 import os
-import threading
 from typing import Literal
 
 import jax
 
-from nacre.core.override import Override
+from nacre.core.context import changed, current
 
 Placement = Literal["plain", "own", "loop"]
 
 
-class _State(threading.local):
-    inside = False
-    own = False
-    plain_xla = False
-
-
-_state = _State()
-
-
-def inside_loop(active: bool = True) -> Override:
-    """Mark the code traced in this block as the body of a device loop (for this thread).
+def inside_loop(active: bool = True) -> changed:
+    """Mark the code traced in this block as the body of a device loop.
 
     Args:
         active: False marks the block as *outside* a loop again, for a nested one-step program.
@@ -42,27 +32,27 @@ def inside_loop(active: bool = True) -> Override:
         >>> is_inside_loop()
         False
     """
-    return Override(_state, "inside", active)
+    return changed(is_in_loop=active)
 
 
 def is_inside_loop() -> bool:
-    """Tell whether this thread is tracing inside an `inside_loop` block."""
-    return _state.inside
+    """Tell whether what is traced here stands inside an `inside_loop` block."""
+    return current().is_in_loop
 
 
-def own_program() -> Override:
-    """Mark the code traced in this block as a program that nacre itself runs (for this thread).
+def own_program() -> changed:
+    """Mark the code traced in this block as a program that nacre itself runs.
 
     Example:
         >>> with own_program():
         ...     current_placement()
         'own'
     """
-    return Override(_state, "own", True)
+    return changed(is_own_program=True)
 
 
 def current_placement() -> Placement:
-    """Return where this thread is tracing: the word kernels take.
+    """Return the place of what is traced here: the word kernels take.
 
     `'loop'` inside an `inside_loop` block, `'own'` elsewhere in a program of nacre's own, else
     `'plain'`.
@@ -72,7 +62,7 @@ def current_placement() -> Placement:
     """
     if is_inside_loop():
         return "loop"
-    return "own" if _state.own else "plain"
+    return "own" if current().is_own_program else "plain"
 
 
 @functools.cache
@@ -87,11 +77,11 @@ def uses_plain_xla() -> bool:
     The variable is read at every trace, so a test can switch it; programs already compiled stay.
     """
     asked = os.environ.get("NACRE_KERNELS", "").lower() == "xla"
-    return asked or _state.plain_xla
+    return asked or current().asks_for_plain_xla
 
 
-def plain_xla() -> Override:
-    """Ask for plain XLA in place of every kernel in this block, for this thread: for exporters.
+def plain_xla() -> changed:
+    """Ask for plain XLA in place of every kernel in this block: for exporters.
 
     Example:
         >>> with plain_xla():
@@ -99,7 +89,7 @@ def plain_xla() -> Override:
         >>> uses_kernels
         False
     """
-    return Override(_state, "plain_xla", True)
+    return changed(asks_for_plain_xla=True)
 
 
 def uses_cpu_kernels() -> bool:
