@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextvars
 import sys
 import threading
 import time
@@ -12,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
-import jax
+from nacre.core.context import carried
 
 T = TypeVar("T")
 
@@ -33,13 +32,11 @@ class _Shared(Generic[T]):
         self.ready: deque[T] = deque()
         self.is_stopped = self.is_done = False
         self.error: BaseException | None = None
-        self.device = jax.config.jax_default_device  # the thread's own would be another one
 
     def make(self) -> None:
         """The work of the thread."""
         try:
-            with jax.default_device(self.device):
-                self._make_all()
+            self._make_all()
         except BaseException as error:  # handed over to the reader
             self.error = error
         finally:
@@ -126,9 +123,8 @@ class Prefetched(Iterator[T]):
     def start(self) -> None:
         """Begin to make items, before the first is asked for."""
         if self._thread is None and self._plain is None and not self._is_closed:
-            context = contextvars.copy_context()
             self._thread = threading.Thread(
-                target=context.run, args=(self._shared.make,), name="nacre-prefetch", daemon=True
+                target=carried(self._shared.make), name="nacre-prefetch", daemon=True
             )
             _running[self._shared] = self._thread
             self._thread.start()

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from nacre.core.context import carried
 from nacre.core.errors import ArgumentError, DataError, message
 
 
@@ -131,16 +132,17 @@ def indexed_batches(
     from collections import deque
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    item = carried(source.__getitem__)
     ahead = max(workers, getattr(source, "max_queue_size", 10))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="nacre-batches")
     try:
         first = itertools.islice(remaining, ahead)
-        waiting: deque[Future[Any]] = deque(pool.submit(source.__getitem__, i) for i in first)
+        waiting: deque[Future[Any]] = deque(pool.submit(item, i) for i in first)
         while waiting:
             batch = waiting.popleft().result()
             following = next(remaining, None)
             if following is not None:
-                waiting.append(pool.submit(source.__getitem__, following))
+                waiting.append(pool.submit(item, following))
             yield batch
     finally:
         # After an error, or when the reader leaves early, batches not begun are not made.

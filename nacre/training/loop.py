@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from nacre.callbacks.runner import CallbackList, tolerates_nan
+from nacre.core.context import carried
 from nacre.core.errors import message
 from nacre.core.numbers import number
 from nacre.core.random import draw_seed
@@ -374,7 +375,7 @@ class TrainRun:
         self.background = ThreadPoolExecutor(1, thread_name_prefix="nacre-compile")
         program = programs.train(smaller)
         compiled = self.background.submit(
-            lambda: program.compiled_for(*shapes, np.int32(0), np.int32(1))
+            carried(lambda: program.compiled_for(*shapes, np.int32(0), np.int32(1)))
         )
         self._compiled_ahead = programs, smaller.batch_size, compiled
 
