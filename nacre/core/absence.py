@@ -5,6 +5,9 @@ replaced before anything is computed, by the value at a valid position, which is
 take. A constant would not do, as the logarithm of 0 shows.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import math
@@ -12,6 +15,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+from nacre.core.typed_jax import largest
 
 
 def samples_absent(weights: Any) -> Any:
@@ -61,7 +66,7 @@ class Absent(NamedTuple):
 
 def is_unsafe(x: Any) -> Any:
     """True for NaN, infinities, and numbers so large that a product of two is infinite."""
-    return ~(jnp.abs(x) <= math.sqrt(float(jnp.finfo(x.dtype).max)))
+    return ~(jnp.abs(x) <= math.sqrt(largest(x.dtype)))
 
 
 def with_safe_values(x: Any, absent: Any, places: Any = None, *, zeros: bool = False) -> Any:

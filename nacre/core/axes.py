@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core.errors import ArgumentError, NacreError, message
+from nacre.core.kinds import is_list
 from nacre.core.numbers import as_whole
 
 
@@ -20,7 +21,7 @@ def axis_numbers(who: str, axis: Any, name: str = "axis", least: int = 1) -> tup
         >>> axis_numbers("Softmax", [-1, 2]), axis_numbers("Softmax", -1)
         ((-1, 2), (-1,))
     """
-    given = axis if isinstance(axis, list | tuple) else (axis,)
+    given = axis if is_list(axis) else (axis,)
     found = tuple(number for each in given if (number := as_whole(each)) is not None)
     if len(found) < max(len(given), least):
         raise ArgumentError(message(who, f"{name} must be an int or several", f"{name}={axis!r}"))

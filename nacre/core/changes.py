@@ -8,6 +8,12 @@ there are few. So is what a user's functions read from outside of them (`reading
 What cannot be seen is documented: changes inside NumPy arrays and in deeper objects.
 """
 
+# Values are anything; isinstance() leaves what they hold unknown, and asking in another way would
+# cost time at each of them.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import collections
@@ -17,11 +23,11 @@ import itertools
 import operator
 import types
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from nacre.core import readings, scope
-from nacre.core.errors import ReservedNameError, message
+from nacre.core.errors import NotThereError, ReservedNameError, message
 
 _version = [0]
 _MISSING = object()
@@ -89,6 +95,8 @@ class Versioned:
                 self._note(name, before, value)
         try:
             object.__setattr__(self, name, value)
+        except NotThereError:  # a setter of nacre's own that says what to do
+            raise
         except AttributeError:  # a property: a user's own has Python's words
             if name in _fixed(type(self)):
                 raise reserved(self, name, value) from None
@@ -184,7 +192,7 @@ def holds_parts(value: Any) -> bool:
 
 
 @contextlib.contextmanager
-def tracing() -> Iterator[None]:
+def tracing() -> Generator[None]:
     """What traced code appends to a list, or puts into a dict, is part of what was traced.
 
     Else a layer that keeps its activations in a list would make a new program at every step.

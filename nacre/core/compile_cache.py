@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import jax
-
 from nacre.core.config import cache_home
 from nacre.core.private import is_private_file, make_private_folder
+from nacre.core.typed_jax import change_setting, setting
 
 MAX_BYTES = 1 << 30
 # Programs that compile faster than this are not worth a file.
@@ -25,8 +24,9 @@ def enable() -> str | None:
     """Turn the cache on; gives the folder, or None when it is off."""
     if os.environ.get("NACRE_COMPILE_CACHE", "1").lower() in ("0", "off", "false", "no"):
         return None
-    if jax.config.jax_compilation_cache_dir:
-        return jax.config.jax_compilation_cache_dir
+    chosen = setting("jax_compilation_cache_dir")
+    if chosen:
+        return chosen
     try:
         folder = make_private_folder(cache_home() / "compiled")
         if not os.access(folder, os.W_OK):
@@ -34,11 +34,11 @@ def enable() -> str | None:
     except (OSError, RuntimeError):
         # A home that is read-only, unknown or open to others must not stop anybody.
         return None
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_SECONDS)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    change_setting("jax_compilation_cache_dir", str(folder))
+    change_setting("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_SECONDS)
+    change_setting("jax_persistent_cache_min_entry_size_bytes", 0)
     # What XLA keeps beside it holds paths of this machine; only the programs themselves are kept.
-    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+    change_setting("jax_persistent_cache_enable_xla_caches", "none")
     _prune(folder, MAX_BYTES)
     return str(folder)
 

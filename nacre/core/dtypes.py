@@ -10,6 +10,7 @@ import numpy as np
 
 from nacre.core import config
 from nacre.core.errors import DTypeError, message, nearest
+from nacre.core.typed_jax import change_setting, setting
 
 FLOAT_DTYPES = ("bfloat16", "float16", "float32", "float64")
 INT_DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
@@ -49,11 +50,11 @@ def standardize_dtype(dtype: Any) -> str:
     text = str(dtype)
     if "torch." in text:
         name = text.replace("torch.", "")
-    elif type(dtype).__module__.startswith("tensorflow") and hasattr(dtype, "name"):
-        name = dtype.name
+    elif _module_of(dtype).startswith("tensorflow") and hasattr(dtype, "name"):
+        name = str(getattr(dtype, "name", ""))
     else:
         try:
-            name = np.dtype(dtype).name
+            name = _numpy_name(dtype)
         except TypeError:
             name = text
     if name.startswith("str"):
@@ -69,6 +70,14 @@ def standardize_dtype(dtype: Any) -> str:
             )
         )
     return name
+
+
+def _module_of(value: object) -> str:
+    return type(value).__module__
+
+
+def _numpy_name(dtype: Any) -> str:
+    return np.dtype(dtype).name
 
 
 def is_float(dtype: Any) -> bool:
@@ -111,8 +120,8 @@ def use_64_bits() -> None:
     Other dtypes stay what they are: ints from the host are int32, Python numbers are weak, NumPy's
     float64 arrays become float32 unless they meet something of float64.
     """
-    if not jax.config.jax_enable_x64:
-        jax.config.update("jax_enable_x64", True)
+    if not setting("jax_enable_x64"):
+        change_setting("jax_enable_x64", True)
 
 
 def host_dtype(dtype: np.dtype) -> np.dtype:
@@ -136,7 +145,7 @@ def device_dtype(dtype: Any) -> np.dtype:
     Floats keep their digits where float64 was asked for, as some layer may compute in it.
     """
     dtype = np.dtype(dtype)
-    if jax.config.jax_enable_x64 and dtype.kind in "fc":
+    if setting("jax_enable_x64") and dtype.kind in "fc":
         return dtype
     return host_dtype(dtype)
 

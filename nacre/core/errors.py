@@ -6,7 +6,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 # Controls of a terminal (all of C0 and C1 but tab and newline), marks that turn the direction of
 # text around, and the halves of characters that no terminal can encode.
@@ -202,8 +202,9 @@ def refuse_unknown(
     if len(wrong) > 1:
         hints = [f"{near!r} for {name!r}" for name, near in found.items() if near is not None]
     fix = f"Did you mean {', '.join(hints)}?" if hints else f"Known: {', '.join(names)}."
-    shown = unknown.items() if isinstance(unknown, Mapping) else ((name, None) for name in wrong)
-    got = [f"{name}={text}" if (text := _short(value)) else name for name, value in shown]
+    is_mapping = isinstance(unknown, Mapping)
+    values = cast("Mapping[str, object]", unknown) if is_mapping else dict.fromkeys(wrong)
+    got = [f"{name}={text}" if (text := _short(values[name])) else name for name in wrong]
     raise ArgumentError(message(who, "arguments must be known", ", ".join(got), fix))
 
 

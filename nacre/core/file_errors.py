@@ -7,7 +7,7 @@ is passed on as it is, as its author wants to see it; so is what no file can cau
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from nacre.core.origins import is_own_bug_whatever_was_read, passed_users_code
 
 
 @contextmanager
-def naming(file: str, part: str) -> Iterator[None]:
+def naming(file: str, part: str) -> Generator[None]:
     """Errors raised within name the file and the part of it that was being read.
 
     Args:

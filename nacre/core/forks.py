@@ -79,14 +79,15 @@ def _stop_jax() -> None:
     Compiled functions are kept by the settings they were traced with, so another one is set:
     for products None means 'default', and their numbers stay what they are.
     """
-    import jax
     from jax._src import compiler
     from jax._src.interpreters import pxla
 
+    from nacre.core.typed_jax import change_setting, setting
+
     pxla.lower_sharding_computation = _refuse  # has threads too
     compiler.compile_or_get_cached = _refuse
-    precision = jax.config.jax_default_matmul_precision
-    jax.config.update("jax_default_matmul_precision", "default" if precision is None else None)
+    precision = setting("jax_default_matmul_precision")
+    change_setting("jax_default_matmul_precision", "default" if precision is None else None)
 
 
 def _refuse(*_: Any, **__: Any) -> NoReturn:

@@ -15,6 +15,7 @@ import numpy as np
 from nacre.core.dtypes import host_dtype
 from nacre.core.errors import DataError, message
 from nacre.core.indices import check_width, fits
+from nacre.core.kinds import is_list, is_numpy_scalar
 from nacre.core.strings import is_text
 from nacre.core.warning import warn
 
@@ -138,7 +139,7 @@ def _numbers_of_objects(array: np.ndarray, who: str) -> np.ndarray:
 
 def _stacked(array: np.ndarray, who: str) -> np.ndarray:
     """An array of arrays of one shape as one array."""
-    rows = [np.asarray(row) if not isinstance(row, np.ndarray) else row for row in _lists(array)]
+    rows = [np.asarray(row) for row in _lists(array)]
     shapes = [row.shape for row in rows]
     if array.ndim == 1 and len(set(shapes)) == 1:
         return plain_array(np.stack(rows), who)
@@ -156,8 +157,7 @@ def _stacked(array: np.ndarray, who: str) -> np.ndarray:
 def _lists(array: np.ndarray) -> list[Any]:
     """The rows; ones that are uneven themselves are told by their length alone."""
     return [
-        np.empty(len(row)) if isinstance(row, list | tuple) and _is_uneven(row) else row
-        for row in array.ravel()
+        np.empty(len(row)) if is_list(row) and _is_uneven(row) else row for row in array.ravel()
     ]
 
 
@@ -173,7 +173,7 @@ def is_missing(item: Any) -> bool:
     """True for None and for pandas's NA and NaT; NaN is a number."""
     if item is None or type(item).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(item, np.datetime64 | np.timedelta64) and bool(np.isnat(item))
+    return is_numpy_scalar(item) and item.dtype.kind in "mM" and bool(np.isnat(item))
 
 
 def _row(array: np.ndarray, flat_index: int) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nacre.core.context import changed, current
+from nacre.core.kinds import is_dict, is_list
 
 KEY = "shared_object_id"
 
@@ -98,28 +99,28 @@ def read(make: Callable[[], Any]) -> Any:
 def name_in(data: dict[str, Any]) -> str | None:
     """The name in an object's config; two entries of one object agree in it."""
     inner = data.get("config")
-    name = inner.get("name") if isinstance(inner, dict) else None
+    name = inner.get("name") if is_dict(inner) else None
     return name if isinstance(name, str) else None
 
 
 def _count(node: Any, counts: dict[Any, int]) -> None:
-    if isinstance(node, dict):
+    if is_dict(node):
         if KEY in node:
             counts[node[KEY]] = counts.get(node[KEY], 0) + 1
         for value in node.values():
             _count(value, counts)
-    elif isinstance(node, list | tuple):
+    elif is_list(node):
         for value in node:
             _count(value, counts)
 
 
 def _strip(node: Any, alone: set[Any]) -> None:
-    if isinstance(node, dict):
+    if is_dict(node):
         if node.get(KEY) in alone:
             del node[KEY]
         for value in node.values():
             _strip(value, alone)
-    elif isinstance(node, list | tuple):
+    elif is_list(node):
         for value in node:
             _strip(value, alone)
 

@@ -5,6 +5,9 @@ is on the host, and NaN where it is traced. (`take` and `gather` wrap negative o
 `one_hot` gives zeros.)
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from typing import Any

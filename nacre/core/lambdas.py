@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import SerializationError, message
+from nacre.core.kinds import is_numpy_scalar
 
 # JSON of a written lambda -> the function. What a process wrote, it may read back.
 _WRITTEN: dict[str, Callable[..., Any]] = {}
@@ -69,7 +70,7 @@ def dump(function: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    return value.item() if is_numpy_scalar(value) else value
 
 
 def known(config: dict[str, Any]) -> Callable[..., Any] | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.kinds import is_dict
 from nacre.core.registry import deserialize_keras_object, get_registered_object
 
 
@@ -42,7 +43,7 @@ class Lookup:
         self.objects = dict(objects)
         self.legacy = dict(legacy)
         self.advice = advice
-        self.make = make or (lambda cls: cls())
+        self.make = make or _called
 
     @property
     def functions(self) -> frozenset[str]:
@@ -81,7 +82,7 @@ class Lookup:
             return self._named(config, custom_objects)
         if config is None or callable(config):  # an object already
             return config
-        if not isinstance(config, dict) or "class_name" not in config:
+        if not is_dict(config) or "class_name" not in config:
             rule = "a config must be a name, or a dict with class_name and config"
             got = repr(config)[:100]
             raise ArgumentError(message(f"{self.namespace}.deserialize", rule, got, self.advice))
@@ -99,6 +100,10 @@ class Lookup:
             known = {*self.objects, *self.legacy}
             raise unknown_name(f"{self.namespace}.get", self.noun, name, known)
         return self.make(found) if isinstance(found, type) else found
+
+
+def _called(cls: type) -> Any:
+    return cls()
 
 
 def named(namespace: Mapping[str, Any], public: Iterable[str], besides: Iterable[str]) -> Any:

@@ -6,6 +6,8 @@ import os
 
 import jax
 
+from nacre.core.typed_jax import device_memory
+
 # On a CPU, where "sending" arrays is a copy in the same memory. On an accelerator half of its
 # memory is used.
 CPU_BUDGET_BYTES = 1 << 30
@@ -22,8 +24,7 @@ def device_budget(cpu_bytes: int = CPU_BUDGET_BYTES) -> int:
         return int(given)
     if jax.default_backend() == "cpu":
         return cpu_bytes
-    stats = jax.local_devices()[0].memory_stats() or {}
-    return stats.get("bytes_limit", 8 << 30) // 2
+    return (device_memory() or 8 << 30) // 2
 
 
 __all__ = ["CPU_BUDGET_BYTES", "device_budget"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message
+from nacre.core.kinds import is_int
 
 
 def as_number(value: Any) -> float:
@@ -46,7 +47,7 @@ def as_whole(value: Any) -> int | None:
         >>> as_whole(np.int64(3)), as_whole(np.ceil(6.5)), as_whole(2.5), as_whole(True)
         (3, 7, None, None)
     """
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+    if is_int(value) and not isinstance(value, bool):
         return int(value)  # a float would lose digits of a large one
     found = as_number(value)
     return int(found) if found.is_integer() else None

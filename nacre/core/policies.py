@@ -1,5 +1,8 @@
 """Dtype policies: what a layer computes in, what its variables have, how it is quantized."""
 
+# Arguments are looked at whatever their types say: users run no checker.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+
 from __future__ import annotations
 
 import re
@@ -9,6 +12,7 @@ from typing import Any, Self
 from nacre.core import config
 from nacre.core.dtypes import FLOAT_DTYPES, INT_DTYPES, standardize_dtype, use_64_bits
 from nacre.core.errors import ArgumentError, DTypeError, UnknownNameError, message, nearest
+from nacre.core.kinds import is_dict
 from nacre.core.numbers import whole_number
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
@@ -267,7 +271,7 @@ class AWQDTypePolicy(GPTQDTypePolicy):
 
 
 @register("dtype_policies/DTypePolicyMap")
-class DTypePolicyMap(DTypePolicy, MutableMapping):
+class DTypePolicyMap(DTypePolicy, MutableMapping[str, Any]):
     """A policy for each layer of a composite one, by the layer's path.
 
     A key is a whole path (`encoder/dense`) or a regular expression that a whole path must match
@@ -293,7 +297,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
             raise ArgumentError(
                 message("DTypePolicyMap", "default_policy must be one policy", repr(default_policy))
             )
-        if policy_map is not None and not isinstance(policy_map, dict):
+        if policy_map is not None and not is_dict(policy_map):
             raise DTypeError(
                 message("DTypePolicyMap", "policy_map must be a dict", repr(policy_map))
             )
@@ -482,7 +486,7 @@ def _policy_of(identifier: Any) -> DTypePolicy:
         return dtype_policy()
     if isinstance(identifier, DTypePolicy):
         return identifier
-    if isinstance(identifier, dict):
+    if is_dict(identifier):
         if "class_name" in identifier:
             policy = deserialize_keras_object(identifier)
             if not isinstance(policy, DTypePolicy):

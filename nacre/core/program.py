@@ -6,6 +6,11 @@ multiplies by, the global random generator) are found when it is traced, and bec
 state: read anew at each run, and committed when the code assigns to them.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import collections
@@ -129,7 +134,7 @@ class Program:
         return result
 
     def _run_eagerly(self, values: Values, *arguments: Any) -> Any:
-        arrays = [jax.tree.map(jnp.asarray, argument) for argument in arguments]
+        arrays = [jax.tree.map(_as_array, argument) for argument in arguments]
         with jax.disable_jit():
             return self._trace(values, *arrays)
 
@@ -217,6 +222,10 @@ def changed_in_scope(state: State, values: Values) -> Updates:
             if new is not old:
                 found.setdefault(name, {})[index] = new
     return found
+
+
+def _as_array(leaf: Any) -> jax.Array:
+    return jnp.asarray(leaf)
 
 
 def _all_hold(asked: tuple[tuple[Variable, Any], ...]) -> bool:

@@ -5,6 +5,13 @@ NumPy's Philox generator: nothing has to be compiled for them. Random numbers ne
 compiled step (dropout, noise) come from JAX keys made from a `SeedGenerator`'s state variable.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+# Arguments are looked at whatever their types say: users run no checker.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+
 from __future__ import annotations
 
 import random as python_random
@@ -17,10 +24,12 @@ import numpy as np
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, message, refuse_unknown
 from nacre.core.keywords import NoKeywords
+from nacre.core.kinds import is_int
 from nacre.core.names import auto_name
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.tracing import is_tracer, is_tracing
+from nacre.core.typed_jax import as_key
 from nacre.core.variable import Variable
 
 _global_generator: list[SeedGenerator | None] = [None]
@@ -159,7 +168,7 @@ def draw_key(seed: Any = None) -> jax.Array:
         seed = global_generator()
     if isinstance(seed, SeedGenerator):
         data = seed.next()
-    elif isinstance(seed, int | np.integer):
+    elif is_int(seed):
         data = np.array([int(seed) & 0xFFFFFFFF, 0], dtype="uint32")
     elif not isinstance(seed, jax.Array | np.ndarray | Variable):
         raise ArgumentError(
@@ -170,10 +179,10 @@ def draw_key(seed: Any = None) -> jax.Array:
         )  # fmt: skip
     else:
         data = seed.value if isinstance(seed, Variable) else jnp.asarray(seed)
-        if jax.dtypes.issubdtype(data.dtype, jax.dtypes.prng_key):
+        if jnp.issubdtype(data.dtype, jax.dtypes.prng_key):
             return data
         data = data.astype("uint32")
-    return jax.random.wrap_key_data(jnp.asarray(data), impl="threefry2x32")
+    return as_key(data)
 
 
 def draw_seed() -> int:

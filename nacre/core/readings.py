@@ -7,6 +7,12 @@ user's objects of settings; of code outside of this package and of JAX and NumPy
 comparison by identity for each, where nothing changed.
 """
 
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+# Values are anything; isinstance() leaves what they hold unknown, and asking in another way would
+# cost time at each of them.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import argparse

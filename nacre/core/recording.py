@@ -12,6 +12,12 @@ function with derivatives of its own, `StoreException` of `jax._src.linear_util`
 `jax._src.array.ArrayImpl`.
 """
 
+# JAX's own insides, which this is made of, have no types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import collections

@@ -18,6 +18,7 @@ from nacre.core import forks, identity, lambdas, safety
 from nacre.core.context import changed, current, put
 from nacre.core.dtypes import ALLOWED_DTYPES
 from nacre.core.errors import ArgumentError, SerializationError, message, nearest
+from nacre.core.kinds import is_dict, is_list, is_numpy_array, is_numpy_scalar
 
 T = TypeVar("T")
 
@@ -311,27 +312,28 @@ def plain_config(obj: Any) -> Any:
     """
     if obj is None or isinstance(obj, bool | int | float | str):
         return obj
-    if isinstance(obj, np.integer | np.floating | np.bool_):
+    if is_numpy_scalar(obj) and obj.dtype.kind in "iufb":
         return obj.item()
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode(*_BYTES)}}
-    if isinstance(obj, slice):
+    if _is_slice(obj):
         parts = {name: plain_config(getattr(obj, name)) for name in _SLICE_PARTS}
         return {"class_name": "__slice__", "config": parts}
     if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
-    if isinstance(obj, list | tuple) and not hasattr(obj, "get_config"):
+    has_config = hasattr(obj, "get_config")
+    if is_list(obj) and not has_config:
         # Tuples become lists, as constructors take both and old readers know only lists.
         return [plain_config(x) for x in obj]
-    if isinstance(obj, dict):
+    if is_dict(obj):
         return {_plain_key(key): plain_config(value) for key, value in obj.items()}
     if hasattr(obj, "to_config_data"):
-        return obj.to_config_data()
+        return _own_data(obj)
     if isinstance(obj, type):
         return {"class_name": "__typespec__", "config": {"name": get_registered_name(obj)}}
-    if hasattr(obj, "get_config"):
+    if has_config:
         return _serialize_object(obj)
-    if isinstance(obj, np.ndarray) or hasattr(obj, "__jax_array__") or _is_jax_array(obj):
+    if is_numpy_array(obj) or hasattr(obj, "__jax_array__") or _is_jax_array(obj):
         array = np.asarray(obj)
         if array.ndim == 0:
             return array.item()
@@ -352,6 +354,14 @@ def plain_config(obj: Any) -> Any:
     )
 
 
+def _own_data(obj: Any) -> Any:
+    return obj.to_config_data()
+
+
+def _is_slice(obj: object) -> bool:
+    return isinstance(obj, slice)
+
+
 _SLICE_PARTS = ("start", "stop", "step")
 
 
@@ -370,8 +380,12 @@ def _serialize_object(obj: Any) -> dict[str, Any]:
     return identity.written(lambda: _object_data(obj))
 
 
+def _class_of(obj: object) -> type:
+    return type(obj)
+
+
 def _object_data(obj: Any) -> dict[str, Any]:
-    cls = type(obj)
+    cls = _class_of(obj)
     config = plain_config(obj.get_config())
     if is_builtin(cls) and "_config_module" in _all_vars(cls):
         data = {
@@ -449,9 +463,9 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
         return config if found is None else found
     if config is None or isinstance(config, bool | int | float | str):
         return config
-    if isinstance(config, list | tuple):
+    if is_list(config):
         return type(config)(_deserialize(item, safe_mode) for item in config)
-    if not isinstance(config, dict):
+    if not is_dict(config):
         return config
     if "class_name" not in config or "config" not in config:
         return {key: _deserialize(value, safe_mode) for key, value in config.items()}
@@ -476,7 +490,7 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
         return cls
     if not hasattr(cls, "from_config"):
         return cls
-    inner = inner if isinstance(inner, dict) else {}
+    inner = inner if is_dict(inner) else {}
     instance = _from_config(cls, inner, safe_mode)
     if (on_created := current().on_created) is not None:
         on_created(instance, config)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from nacre.core.context import current, put
 from nacre.core.errors import SerializationError, message
+from nacre.core.kinds import is_dict, is_list
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -157,9 +158,9 @@ def refuse_path(path: str | os.PathLike[str], who: str) -> None:
 
 
 def _names(config: Any, path: PurePath) -> bool:
-    if isinstance(config, dict):
+    if is_dict(config):
         return any(_names(part, path) for pair in config.items() for part in pair)
-    if isinstance(config, list | tuple):
+    if is_list(config):
         return any(_names(item, path) for item in config)
     if not isinstance(config, str | PurePath):
         return False

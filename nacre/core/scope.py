@@ -6,6 +6,11 @@ is in the context of the code under way (`core.context`), so models may be used 
 once.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -239,8 +244,9 @@ def _counted(count: int) -> np.ndarray:
 def _folded(data: Any, turn: Any) -> Any:
     import jax
 
-    key = jax.random.wrap_key_data(jax.numpy.asarray(data), impl="threefry2x32")
-    return jax.random.key_data(jax.random.fold_in(key, turn))
+    from nacre.core.typed_jax import as_key
+
+    return jax.random.key_data(jax.random.fold_in(as_key(data), turn))
 
 
 class Body:
@@ -336,7 +342,8 @@ class _Turn:
 
 
 def _scopes() -> list[StatelessScope]:
-    found, scope = [], current().scope
+    found: list[StatelessScope] = []
+    scope = current().scope
     while scope is not None:
         found.append(scope)
         scope = scope.outer

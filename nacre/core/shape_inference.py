@@ -6,6 +6,9 @@ differs between the two is unknown. Which sizes are tried follows from what the 
 the function may be a user's and do more than compute: three runs are the most it sees.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import math

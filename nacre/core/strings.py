@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nacre.core.errors import DataError, DTypeError, message
+from nacre.core.kinds import is_numpy_array
 
 
 class HostString:
@@ -72,7 +73,7 @@ class Staged(NamedTuple):
 
 def is_text(value: Any) -> bool:
     """True for strings: NumPy arrays of them, symbolic tensors, `HostString`, str and bytes."""
-    if isinstance(value, np.ndarray):
+    if is_numpy_array(value):
         return value.dtype.kind in "US" or (value.dtype.kind == "O" and _all_strings(value))
     if isinstance(value, str | bytes | HostString):
         return True

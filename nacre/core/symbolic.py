@@ -4,6 +4,9 @@ Calling a layer or an op with a symbolic tensor records a `Node`. The shape of t
 by tracing the real function (`shape_inference`), so there is one definition of every op.
 """
 
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ from typing import Any, NamedTuple
 from nacre.core import tree
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, message, printable
+from nacre.core.kinds import is_dict
 from nacre.core.names import auto_name
 from nacre.core.operators import OPERATIONS, Operators
 from nacre.core.scope import masks_end_at_ops
@@ -161,7 +165,7 @@ class Node:
     @property
     def parents(self) -> list[Node]:
         """The nodes that made the inputs."""
-        found = []
+        found: list[Node] = []
         for tensor in self.inputs:
             history = tensor._keras_history
             if history is not None:
@@ -199,5 +203,4 @@ def any_symbolic(args: Any, kwargs: Any = ()) -> bool:
 
 
 def _nested_symbolic(value: Any) -> bool:
-    items = value.values() if isinstance(value, dict) else value
-    return any_symbolic(tuple(items))
+    return any_symbolic(tuple(value.values() if is_dict(value) else value))

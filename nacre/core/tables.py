@@ -113,8 +113,8 @@ def _pandas_column(
 ) -> np.ndarray:
     pandas = sys.modules["pandas"]
     where = who if name is None else f"{who}, column {name!r}"
-    dtype = series.dtype
-    if isinstance(dtype, np.dtype) and dtype.kind in "fiubc":
+    dtype: Any = series.dtype
+    if _is_of_numbers(dtype):
         return series.to_numpy()
     if isinstance(dtype, pandas.PeriodDtype | pandas.IntervalDtype) or dtype.kind in "mM":
         raise dates_refused(where, f"a column of dtype {dtype}")
@@ -125,7 +125,7 @@ def _pandas_column(
         got = f"{int(missing.sum())} missing value(s), the first in {row_name(row)}"
         # In a column of Python floats NaN is a number, as in a column of float64.
         texts = _holds_text(series)
-        if dtype != "O" or is_missing(series.iloc[row]) or texts:
+        if str(dtype) != "object" or is_missing(series.iloc[row]) or texts:
             raise missing_refused(where, got, texts)
     if isinstance(dtype, pandas.CategoricalDtype):
         return _pandas_column(series.astype(dtype.categories.dtype), who, name, row_name)
@@ -134,6 +134,10 @@ def _pandas_column(
     if dtype.kind in "fiub":
         return series.to_numpy(dtype=np.dtype(f"{dtype.kind}{_itemsize(dtype)}"))
     return plain_array(series.to_numpy(dtype=object), where)
+
+
+def _is_of_numbers(dtype: object) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind in "fiubc"
 
 
 def _itemsize(dtype: Any) -> int:

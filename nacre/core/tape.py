@@ -1,5 +1,10 @@
 """`GradientTape`: gradients of what ran within a `with` block, as in tf.keras."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import contextlib
@@ -17,6 +22,7 @@ from nacre.core.errors import (
     TapeError,
     message,
 )
+from nacre.core.typed_jax import map_rows
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 
@@ -185,7 +191,7 @@ class GradientTape:
     def wants(self, variable: Variable) -> bool:
         """Whether it watches what is read from a variable."""
         if self._watch_accessed_variables and variable.trainable:
-            return jnp.issubdtype(variable._dtype, jnp.inexact)
+            return jnp.issubdtype(variable.own_dtype, jnp.inexact)
         return id(variable) in self._recorded("wants").wanted
 
     def note_read(self, variable: Variable, value: Any) -> None:
@@ -280,7 +286,7 @@ class GradientTape:
         walk = _Walk(record, [target], flat_sources, recording.has_tape_below())
         basis = jnp.eye(target.size, dtype=target.dtype).reshape(target.size, *target.shape)
         rows = walk.rows(basis, experimental_use_pfor)
-        found = []
+        found: list[Any] = []
         for row, source in zip(rows, flat_sources, strict=True):
             if row is None:
                 zeros = (
@@ -447,7 +453,7 @@ class _Walk:
 
         if not any(self.connected):
             return [None] * len(self.sources)
-        stacked = iter(jax.vmap(one)(basis) if at_once else jax.lax.map(one, basis))
+        stacked = iter(jax.vmap(one)(basis) if at_once else map_rows(one, basis))
         return [next(stacked) if is_connected else None for is_connected in self.connected]
 
 
@@ -545,7 +551,7 @@ def _output_gradients(targets: list[Any], given: Any) -> list[Any]:
 
 
 def _start(target: Any, gradient: Any) -> Any:
-    dtype = target._dtype if isinstance(target, Variable) else jnp.result_type(target)
+    dtype = target.own_dtype if isinstance(target, Variable) else jnp.result_type(target)
     if gradient is None:
         return jnp.ones(jnp.shape(target), dtype)
     value = gradient.value if isinstance(gradient, Variable) else gradient

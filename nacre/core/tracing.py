@@ -1,9 +1,12 @@
 """Whether JAX is tracing. Private JAX names are used here, each behind one function."""
 
+# JAX's own insides have no types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 
@@ -31,10 +34,13 @@ def new_primitive(name: str) -> Any:
 
 
 def is_tracer(value: Any) -> bool:
-    """True for a value JAX is tracing."""
-    import jax
+    """True for a value JAX is tracing.
 
-    return isinstance(value, jax.core.Tracer)
+    `jax.core.Tracer` has no types; used: `jax._src.core.Tracer`, the same class.
+    """
+    from jax._src.core import Tracer
+
+    return isinstance(value, Tracer)
 
 
 def local_settings() -> list[tuple[Any, Any]]:
@@ -56,7 +62,7 @@ _MESHES = ("mesh_context_manager", "abstract_mesh_context_manager", "device_cont
 
 
 @contextlib.contextmanager
-def with_settings(settings: Sequence[tuple[Any, Any]]) -> Iterator[None]:
+def with_settings(settings: Sequence[tuple[Any, Any]]) -> Generator[None]:
     """A block with the settings that `local_settings` found, in whatever thread."""
     from jax._src import config
 

@@ -5,6 +5,10 @@ equal dicts made in another order flatten alike; an OrderedDict keeps its own or
 pairs two dicts does it by key.
 """
 
+# Values are anything; isinstance() leaves what they hold unknown, and asking in another way would
+# cost time at each of them.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
@@ -308,4 +312,8 @@ def lists_to_tuples(structure: Any) -> Any:
         >>> lists_to_tuples([1, [2, 3]])
         (1, (2, 3))
     """
-    return traverse(lambda x: tuple(x) if isinstance(x, list) else None, structure, top_down=False)
+    return traverse(_list_to_tuple, structure, top_down=False)
+
+
+def _list_to_tuple(node: Any) -> Any:
+    return tuple(node) if isinstance(node, list) else None

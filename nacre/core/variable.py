@@ -4,12 +4,19 @@ Reading `value` inside a `StatelessScope` gives the scope's value, so code that 
 becomes a pure function without being rewritten.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+# Arguments are looked at whatever their types say: users run no checker.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+
 from __future__ import annotations
 
 import math
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +35,7 @@ from nacre.core.errors import (
 )
 from nacre.core.host_arrays import exact
 from nacre.core.keywords import NoKeywords
+from nacre.core.kinds import is_int, is_numpy_array, is_numpy_scalar
 from nacre.core.names import auto_name, current_path
 from nacre.core.operators import ElementwiseEquality, Operators
 from nacre.core.registry import builtin
@@ -55,13 +63,13 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
         >>> standardize_shape([None, 3])
         (None, 3)
     """
-    if isinstance(shape, int | np.integer):
+    if is_int(shape):
         shape = (shape,)
     if shape is None:
         raise ShapeError(message("shape", "it must be a tuple of sizes", "None"))
     sizes: list[int | None] = []
     for size in tuple(shape):
-        if isinstance(size, int | np.integer) and not isinstance(size, bool):
+        if is_int(size) and not isinstance(size, bool):
             if size < 0:
                 raise ShapeError(
                     message("shape", "sizes must not be negative", str(tuple(shape)), "Use None.")
@@ -89,7 +97,7 @@ class Hold:
         self.thread = thread
         self.commit_newest = commit_newest
 
-    def value_of(self, variable: Variable, is_kept: bool = True) -> Any:
+    def value_of(self, variable: Variable, is_kept: bool = True) -> jax.Array:
         """A variable's array as the last step left it.
 
         Args:
@@ -189,7 +197,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         self.hold: Hold | None = None  # of the training whose variable it is just now
         note_made(self)
         if not self._is_deferred(initializer, shape, dtype):
-            self._value: Any = self._first_value(initializer, shape, dtype)
+            self._value: jax.Array | np.ndarray = self._first_value(initializer, shape, dtype)
             self._dtype = standardize_dtype(self._value.dtype)
             self._shape: tuple[int, ...] = tuple(int(n) for n in self._value.shape)
 
@@ -201,14 +209,13 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         if shape is None or not safety.is_reading() or not hasattr(initializer, "fixed"):
             return False
         name, sizes = standardize_dtype(dtype), standardize_shape(shape)
-        if None in sizes or name in _WIDE:
-            return False
-        if math.prod(sizes) * jnp.dtype(name).itemsize < _LARGE_BYTES:  # type: ignore[arg-type]
+        known = _known(sizes)
+        if known is None or name in _WIDE or math.prod(known) * _itemsize(name) < _LARGE_BYTES:
             return False
         fixed = initializer.fixed()
         if fixed is None:
             return False
-        self._first, self._shape, self._dtype = fixed, cast("tuple[int, ...]", sizes), name
+        self._first, self._shape, self._dtype = fixed, known, name
         return True
 
     if not TYPE_CHECKING:  # a checker would take any name for an attribute
@@ -243,7 +250,8 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                         )
                     )
                 sizes = standardize_shape(shape)
-                if None in sizes:
+                known = _known(sizes)
+                if known is None:
                     raise ShapeError(
                         message(
                             f"Variable '{self.path}'",
@@ -253,7 +261,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                         )
                     )
                 name = standardize_dtype(dtype)
-                size = math.prod(sizes) * jnp.dtype(name).itemsize  # type: ignore[arg-type]
+                size = math.prod(known) * _itemsize(name)
                 safety.reserve(size, f"variable '{self.path}'")
                 value = initializer(sizes, dtype=name)
             else:
@@ -263,7 +271,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                 dtype = standardize_dtype(None) if kind == "f" else None
             if dtype == "float64":  # in so many words
                 use_64_bits()
-            if dtype is None and isinstance(value, np.ndarray | np.generic):
+            if (dtype is None and is_numpy_array(value)) or is_numpy_scalar(value):
                 dtype = host_dtype(value.dtype)
             target = None if dtype is None else jnp.dtype(standardize_dtype(dtype))
             if isinstance(value, jax.Array):
@@ -323,8 +331,8 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         with jax.ensure_compile_time_eval():
             # The array is private to this variable, so the device may look into its memory.
             # (jnp.array would compile a little program for every shape.)
-            self._value = jax.device_put(value)
-        return self._value
+            array = self._value = jax.device_put(value)
+        return array
 
     def assign(self, value: Any) -> Any:
         """Set the value, and return it. It must have the variable's shape; it is cast."""
@@ -453,6 +461,11 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         return self._dtype
 
     @property
+    def own_dtype(self) -> str:
+        """The dtype it is kept in, whatever it is read in here."""
+        return self._dtype
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The shape."""
         return self._shape
@@ -521,6 +534,16 @@ def _rebuild_variable(
     variable = Variable(value, trainable=trainable, autocast=autocast, name=name)
     variable.path = path
     return variable
+
+
+def _known(shape: tuple[int | None, ...]) -> tuple[int, ...] | None:
+    """A shape whose sizes are all known, or None."""
+    sizes = tuple(n for n in shape if n is not None)
+    return sizes if len(sizes) == len(shape) else None
+
+
+def _itemsize(dtype: str) -> int:
+    return jnp.dtype(dtype).itemsize
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,8 @@
 """Warnings that point at the user's own line, whatever the depth they come from."""
 
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import sys

@@ -133,7 +133,7 @@ def _record_traced(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """
     args, kwargs = tree.map_structure(_on_device, (args, kwargs))
     variables = layer.variables if layer.built else []
-    shapes = [jax.ShapeDtypeStruct(v.shape, v._dtype) for v in variables]
+    shapes = [jax.ShapeDtypeStruct(v.shape, v.own_dtype) for v in variables]
 
     def walk(values: list[Any]) -> None:
         pairs = list(zip(variables, values, strict=True))

@@ -190,7 +190,7 @@ def _sources(model: Model, layer: Layer) -> str:
 def _totals(model: Model) -> list[str]:
     def total(variables: list[Any]) -> tuple[int, int]:
         count = sum(v.size for v in variables)
-        return count, sum(v.size * np.dtype(_storage(v._dtype)).itemsize for v in variables)
+        return count, sum(v.size * np.dtype(_storage(v.own_dtype)).itemsize for v in variables)
 
     trainable, other = total(model.trainable_variables), total(model.non_trainable_weights)
     rows = [

@@ -13,6 +13,12 @@ that is no plain data, such as a function that is not nacre's own (it may hold v
 could not rebuild it); an array where an attribute is expected.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# Values are anything; isinstance() leaves what they hold unknown, and asking in another way would
+# cost time at each of them.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import functools

@@ -1,5 +1,8 @@
 """Adafactor: Adam's scaling with means of squares kept by row and by column only."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Unpack
@@ -136,7 +139,7 @@ class Adafactor(Optimizer):
         return [self._make_state(variable) for variable in variables]
 
     def _make_state(self, variable: Variable) -> AdafactorState:
-        shape, dtype = variable.shape, variable._dtype
+        shape, dtype = variable.shape, variable.own_dtype
         if len(shape) < 2:
             # Two unused numbers keep the order of variables that of Keras's files.
             row, column = (self.add_variable((), dtype="int32", name=variable.name) for _ in "rc")

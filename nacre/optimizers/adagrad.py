@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Unpack
 
 import jax
@@ -32,9 +33,13 @@ def update(
     return parameter - learning_rate * gradient * lax.rsqrt(total + epsilon), AdagradState(total)
 
 
-def filled(value: float) -> Any:
+def filled(value: float) -> Callable[..., np.ndarray]:
     """An initializer that fills an array with `value`."""
-    return lambda shape, dtype=None: np.full(shape, value, dtype)
+
+    def fill(shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
+        return np.full(shape, value, dtype)
+
+    return fill
 
 
 @register("optimizers/Adagrad")

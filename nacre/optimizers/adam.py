@@ -1,5 +1,8 @@
 """Adam and AdamW: steps scaled by running means of the gradient and of its square."""
 
+# Arguments are looked at whatever their types say: users run no checker.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Unpack

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypedDict, cast
 
-import numpy as np
-
 from nacre.core.errors import ArgumentError, message, refuse_unknown
+from nacre.core.kinds import is_number
 from nacre.core.numbers import whole_number
 from nacre.optimizers.schedules.decay import InverseTimeDecay
 
@@ -24,7 +23,7 @@ class OldOptimizerKeywords(TypedDict, total=False):
 _WITHOUT_MEANING = ("jit_compile", "is_legacy_optimizer")
 
 
-def learning_rate_of(optimizer: Any, learning_rate: Any, old: OldOptimizerKeywords) -> Any:
+def learning_rate_of(optimizer: object, learning_rate: Any, old: OldOptimizerKeywords) -> Any:
     """The learning rate after `lr` and `decay`, the spellings of tf.keras, are understood.
 
     `decay` means learning_rate / (1 + decay · step), as it did there.
@@ -52,9 +51,9 @@ def learning_rate_of(optimizer: Any, learning_rate: Any, old: OldOptimizerKeywor
     return InverseTimeDecay(float(learning_rate), decay_steps=1, decay_rate=rate)
 
 
-def refuse_negative_rate(who: str, rate: Any) -> None:
+def refuse_negative_rate(who: str, rate: object) -> None:
     """Raise for a step size that is negative, which climbs the loss, or no finite number."""
-    if isinstance(rate, int | float | np.number) and not 0 <= float(rate) < float("inf"):
+    if is_number(rate) and not 0 <= float(rate) < float("inf"):
         raise ArgumentError(
             message(
                 who,

@@ -3,6 +3,9 @@
 None stands for a variable without gradient and stays None.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Sequence

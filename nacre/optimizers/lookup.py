@@ -1,5 +1,8 @@
 """Optimizers by name, config or instance."""
 
+# Arguments are looked at whatever their types say: users run no checker.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+
 from __future__ import annotations
 
 import importlib
@@ -7,6 +10,7 @@ import inspect
 from typing import Any
 
 from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.kinds import is_dict
 from nacre.core.registry import (
     deserialize_keras_object,
     get_registered_object,
@@ -80,6 +84,10 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
+def _is_optimizer_class(identifier: object) -> bool:
+    return isinstance(identifier, type) and issubclass(identifier, Optimizer)
+
+
 def get(identifier: Any) -> Any:
     """The optimizer for a name, a config, a class or an optimizer; None stays None.
 
@@ -94,7 +102,7 @@ def get(identifier: Any) -> Any:
     """
     if identifier is None or isinstance(identifier, Optimizer):
         return identifier
-    if isinstance(identifier, dict):
+    if is_dict(identifier):
         return deserialize(identifier)
     if isinstance(identifier, str):
         found: Any = _class_named(identifier) or get_registered_object(identifier)
@@ -105,9 +113,8 @@ def get(identifier: Any) -> Any:
             fix = f"Pass an object: nacre.optimizers.{found.__name__}(...)."
             raise ArgumentError(message("optimizers.get", rule, repr(identifier), fix))
         return found()
-    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        made: type[Any] = identifier  # a class of a user's own may need no arguments
-        return made()
+    if _is_optimizer_class(identifier):
+        return identifier()
     raise ArgumentError(
         message(
             "optimizers.get",

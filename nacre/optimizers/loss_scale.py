@@ -1,17 +1,20 @@
 """Dynamic loss scaling: keeps float16 gradients away from zero and infinity."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.names import name_scope
 from nacre.core.registry import deserialize_keras_object, plain_config, register
+from nacre.core.typed_jax import cond
 from nacre.core.variable import Variable
 from nacre.optimizers.arguments import OldOptimizerKeywords
 from nacre.optimizers.optimizer import COMMON_ARGUMENTS, Optimizer, Values
@@ -50,13 +53,12 @@ class LossScaleOptimizer(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[OldOptimizerKeywords],
     ) -> None:
-        for key, value in list(kwargs.items()):
-            if key in COMMON_ARGUMENTS:
-                if value not in (None, False):
-                    rule = f"{key} must be set on the inner optimizer"
-                    raise ArgumentError(message("LossScaleOptimizer", rule, f"{key}={value!r}"))
-                del kwargs[key]
-        super().__init__(learning_rate=0.0, name=name, **kwargs)
+        for key, value in kwargs.items():
+            if key in COMMON_ARGUMENTS and value not in (None, False):
+                rule = f"{key} must be set on the inner optimizer"
+                raise ArgumentError(message("LossScaleOptimizer", rule, f"{key}={value!r}"))
+        rest = {key: value for key, value in kwargs.items() if key not in COMMON_ARGUMENTS}
+        super().__init__(0.0, name=name, **cast("OldOptimizerKeywords", rest))
         if isinstance(inner_optimizer, dict):
             inner_optimizer = deserialize_keras_object(inner_optimizer)
         if not isinstance(inner_optimizer, Optimizer):
@@ -99,6 +101,10 @@ class LossScaleOptimizer(Optimizer):
         """Number of updates done so far; steps left out do not count."""
         return self.inner_optimizer.iterations
 
+    @iterations.setter
+    def iterations(self, variable: Variable) -> None:
+        self.inner_optimizer.iterations = variable
+
     @property
     def learning_rate(self) -> Any:
         """The inner optimizer's learning rate."""
@@ -127,7 +133,7 @@ class LossScaleOptimizer(Optimizer):
         def apply() -> tuple[list[Any], list[Any]]:
             local = dict(values)
             small = self._unscaled(
-                gradients, lambda g, v: (g.astype(jnp.float32) / scale).astype(v._dtype)
+                gradients, lambda g, v: (g.astype(jnp.float32) / scale).astype(v.own_dtype)
             )
             new = self.inner_optimizer._advance_unscaled(local, small, parameters)
             is_calm = counter + 1 >= self.dynamic_growth_steps
@@ -141,7 +147,7 @@ class LossScaleOptimizer(Optimizer):
             local[id(self.dynamic_scale)] = scale / 2.0
             return list(parameters), [local[key] for key in keys]
 
-        new, slots = lax.cond(jnp.all(jnp.stack(finite)), apply, skip)
+        new, slots = cond(jnp.all(jnp.stack(finite)), apply, skip)
         values.update(zip(keys, slots, strict=True))
         return new
 

@@ -1,5 +1,8 @@
 """Several optimizers, each for the variables whose path it is given."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import re
@@ -151,7 +154,7 @@ class MultiOptimizer(Optimizer):
             chosen = self._optimizer_for(variable)
             positions = next((p for o, p in self._parts if o is chosen), None)
             if positions is None:
-                positions = []
+                positions = list[int]()
                 self._parts.append((chosen, positions))
             positions.append(position)
         for optimizer, _ in self._parts:
@@ -169,13 +172,30 @@ class MultiOptimizer(Optimizer):
             return self._iterations
         return jnp.max(jnp.asarray([jnp.asarray(o.iterations) for o in self.optimizers]))
 
-    @property
-    def learning_rate(self) -> Any:
-        """Not one number here: each of `optimizers` has its own."""
+    @iterations.setter
+    def iterations(self, variable: Variable) -> None:
         raise NotThereError(
             message(
                 f"optimizer '{self.name}'",
-                "a learning rate must be read from one of its optimizers",
+                "iterations must be set on one of its optimizers",
+                fix="Use optimizer.optimizers[0].iterations = variable.",
+            )
+        )
+
+    @property
+    def learning_rate(self) -> Any:
+        """Not one number here: each of `optimizers` has its own."""
+        raise self._no_one_rate("read from")
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        raise self._no_one_rate("set on")
+
+    def _no_one_rate(self, what: str) -> NotThereError:
+        return NotThereError(
+            message(
+                f"optimizer '{self.name}'",
+                f"a learning rate must be {what} one of its optimizers",
                 fix="Use optimizer.optimizers[0].learning_rate.",
             )
         )

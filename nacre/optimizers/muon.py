@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Unpack
 
 import jax
-import jax.numpy as jnp
 
 from nacre.core.registry import register
 from nacre.core.variable import Variable
 from nacre.optimizers import adam
 from nacre.optimizers.arguments import OldOptimizerKeywords
+from nacre.optimizers.gradients import norm
 from nacre.optimizers.optimizer import Optimizer, Values
 
 
@@ -40,7 +40,7 @@ def orthogonalized(
     a, b, c = coefficients
     is_tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if is_tall else matrix
-    x = x / (jnp.linalg.norm(x) + 1e-7)  # 1e-7: keeps a zero gradient finite
+    x = x / (norm(x).astype(x.dtype) + 1e-7)  # 1e-7: keeps a zero gradient finite
     for _ in range(steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * (gram @ gram)) @ x

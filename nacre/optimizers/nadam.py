@@ -116,7 +116,10 @@ class Nadam(Optimizer):
 
     def prepare(self, values: Values, step: jax.Array, learning_rate: jax.Array) -> NadamScalars:
         count = (step + 1).astype(jnp.float32)
-        share = lambda t: self.beta_1 * (1.0 - 0.5 * jnp.power(jnp.float32(0.96), t))
+
+        def share(time: jax.Array) -> jax.Array:
+            return self.beta_1 * (1.0 - 0.5 * jnp.power(jnp.float32(0.96), time))
+
         now, following = share(count), share(count + 1.0)
         product = values[id(self._product)] * now
         values[id(self._product)] = product

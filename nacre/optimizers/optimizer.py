@@ -6,9 +6,15 @@ array (`update_array`). Everything else is here: clipping, weight decay, accumul
 constraints. A subclass written for Keras overrides `build` and `update_step` instead.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import inspect
+import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self, Unpack, cast
@@ -16,7 +22,6 @@ from typing import Any, Self, Unpack, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from nacre.core.changes import Contents
 from nacre.core.config import floatx
@@ -28,6 +33,7 @@ from nacre.core.safety import reads_config
 from nacre.core.scope import StatelessScope, in_stateless_scope
 from nacre.core.state import State
 from nacre.core.tracing import is_tracer
+from nacre.core.typed_jax import cond, grad
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers import gradients as clipping
@@ -359,7 +365,7 @@ class Optimizer(OptimizerVariables):
             return list(parameters), [local[key] for key in keys]
 
         is_due = (values[id(self._iterations)] + 1) % steps == 0
-        new, slots = lax.cond(is_due, update, wait)
+        new, slots = cond(is_due, update, wait)
         values.update(zip(keys, slots, strict=True))
         return new
 
@@ -394,15 +400,14 @@ class Optimizer(OptimizerVariables):
             return self._update_by_hook(values, gradients, parameters, rate)
         scalars = self.prepare(values, self._step(values), rate)
         narrow: dict[Any, Any] = {}  # dtype -> scalars in it
-        new = []
+        new: list[Any] = []
         for i, (gradient, parameter) in enumerate(zip(gradients, parameters, strict=True)):
             if gradient is None:
                 new.append(parameter)
                 continue
             dtype = parameter.dtype
             if dtype not in narrow:
-                cast = lambda scalar, dtype=dtype: scalar.astype(dtype)
-                narrow[dtype] = jax.tree.map(cast, scalars)
+                narrow[dtype] = jax.tree.map(operator.methodcaller("astype", dtype), scalars)
             parameter = self._decayed(self._trainable_variables[i], parameter, rate)
             state = self._states[i]
             new.append(self._update_one(values, gradient, parameter, state, narrow[dtype]))
@@ -411,7 +416,10 @@ class Optimizer(OptimizerVariables):
     def _update_one(
         self, values: Values, gradient: Any, parameter: Any, state: Any, scalars: Any
     ) -> Any:
-        arrays = jax.tree.map(lambda variable: values[id(variable)], state)
+        def value_of(variable: Variable) -> Any:
+            return values[id(variable)]
+
+        arrays = jax.tree.map(value_of, state)
         gradient = jnp.asarray(gradient).astype(parameter.dtype)
         new, arrays = self.update_array(gradient, arrays, parameter, scalars)
         variables = jax.tree.leaves(state)
@@ -464,7 +472,7 @@ class Optimizer(OptimizerVariables):
         """Move the averages towards the parameters; now and then put them in their place."""
         # The first average is the first value: an average that starts at zero would be too small.
         momentum = jnp.where(step == 0, jnp.float32(0.0), jnp.float32(self.ema_momentum))
-        averages = []
+        averages: list[Any] = []
         for variable, parameter in zip(self._averages, parameters, strict=True):
             share = momentum.astype(parameter.dtype)
             average = share * values[id(variable)] + (1 - share) * parameter
@@ -587,7 +595,12 @@ class Optimizer(OptimizerVariables):
         key = (contents.token([self]), tuple(is_missing))
         return programs.get(key, lambda: _in_place(self, is_missing))
 
-    def minimize(self, loss: Any, var_list: Sequence[Variable], tape: Any = None) -> Any:
+    def minimize(
+        self,
+        loss: Any,
+        var_list: Sequence[Variable] | Callable[[], Sequence[Variable]],
+        tape: Any = None,
+    ) -> Any:
         """Compute gradients of `loss` and apply them (tf.keras 2).
 
         Args:
@@ -595,7 +608,7 @@ class Optimizer(OptimizerVariables):
             var_list: The variables to change.
             tape: The gradient tape that saw `loss`.
         """
-        variables = list(var_list() if callable(var_list) else var_list)
+        variables: list[Variable] = list(var_list() if callable(var_list) else var_list)
         if tape is not None:
             return self.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
@@ -603,7 +616,7 @@ class Optimizer(OptimizerVariables):
             with StatelessScope(zip(variables, arrays, strict=True)):
                 return jnp.sum(jnp.asarray(loss()))
 
-        gradients = jax.grad(value)([v.value for v in variables])
+        gradients: list[Any] = grad(value)([v.value for v in variables])
         return self.apply_gradients(zip(gradients, variables, strict=True))
 
     # Averages and decay ---------------------------------------------------------------------------

@@ -10,20 +10,21 @@ import numpy as np
 
 from nacre.core.changes import Contents, Versioned
 from nacre.core.errors import ArgumentError, NotBuiltError, WeightsMismatchError, message
+from nacre.core.kinds import is_list
 from nacre.core.names import name_scope
 from nacre.core.program import Programs
 from nacre.core.variable import Variable
 
 
 def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    return list(value) if is_list(value) else [value]
 
 
-def _zeros(shape: Any, dtype: Any = None) -> np.ndarray:
+def _zeros(shape: tuple[int, ...], dtype: str | None = None) -> np.ndarray:
     return np.zeros(shape, dtype)
 
 
-def _ones(shape: Any, dtype: Any = None) -> np.ndarray:
+def _ones(shape: tuple[int, ...], dtype: str | None = None) -> np.ndarray:
     return np.ones(shape, dtype)
 
 
@@ -203,7 +204,7 @@ class OptimizerVariables(Versioned):
         return self.add_variable(
             reference_variable.shape,
             initializer,
-            dtype=reference_variable._dtype,
+            dtype=reference_variable.own_dtype,
             name=f"{base}_{name}" if name else base,
         )
 
@@ -216,9 +217,7 @@ class OptimizerVariables(Versioned):
                 self.add_variable_from_reference(v, name, initializer) for v in trainable_variables
             ]
         names = list(name)
-        firsts = (
-            initializer if isinstance(initializer, list | tuple) else [initializer] * len(names)
-        )
+        firsts = initializer if is_list(initializer) else [initializer] * len(names)
         rows = [
             [self.add_variable_from_reference(v, n, f) for n, f in zip(names, firsts, strict=True)]
             for v in trainable_variables

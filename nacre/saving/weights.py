@@ -316,9 +316,9 @@ def _plan(
             shape = hdf5.shape_of(dataset)
             differences.shapes.append(f"{variable.path}   file {shape}   model {variable.shape}")
             fits = False
-        elif hdf5.is_int8(dataset) and is_float(variable._dtype):
+        elif hdf5.is_int8(dataset) and is_float(variable.own_dtype):
             # Whole numbers of a quantized weight: as floats they would be far too large.
-            differences.shapes.append(f"{variable.path}   file int8   model {variable._dtype}")
+            differences.shapes.append(f"{variable.path}   file int8   model {variable.own_dtype}")
             fits = False
         else:
             hdf5.check_dataset(dataset, who)

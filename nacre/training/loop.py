@@ -8,7 +8,7 @@ stay on the device until somebody looks.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
@@ -489,7 +489,7 @@ class TrainRun:
 
 
 @contextmanager
-def _isolated(model: Any, state: State) -> Iterator[None]:
+def _isolated(model: Any, state: State) -> Generator[None]:
     """Keep the metrics and history of a `fit` around this one, whose callback started it."""
     if not is_in_training(state):
         yield

@@ -15,6 +15,9 @@ for a step; one step by itself is compiled without a loop, and may round differe
 steps run by themselves follows from the number of steps alone: the last one, where it is odd.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import os

@@ -81,3 +81,17 @@ def test_multi_optimizer_config_and_conflicts():
         _ = table["kernel"]
     with pytest.raises(ArgumentError, match="OptimizerMap or a function"):
         MultiOptimizer(3)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "iterations"])
+def test_multi_optimizer_says_where_to_set_what_each_of_its_optimizers_has(name):
+    both = MultiOptimizer(OptimizerMap(SGD(0.1), {"ker.*": Adam(0.2)}))
+    with pytest.raises(AttributeError, match=rf"optimizers\[0\]\.{name}"):
+        setattr(both, name, 0.3)
+
+
+def test_loss_scale_sets_the_inner_iterations():
+    optimizer = LossScaleOptimizer(SGD(0.1))
+    optimizer.iterations = counter = Variable(np.int32(7), trainable=False)
+    assert optimizer.inner_optimizer.iterations is counter
+    assert int(optimizer.iterations) == 7

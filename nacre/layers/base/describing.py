@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import jax
-
 from nacre.core import scope, tree
 from nacre.core.computed import Computed
 from nacre.core.context import within_layer
@@ -16,6 +14,7 @@ from nacre.core.shape_inference import infer
 from nacre.core.shapes import fits_leading_axes
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor, Node
+from nacre.core.typed_jax import setting
 from nacre.layers.base import arguments, calling
 from nacre.layers.base.building import Buildable
 from nacre.layers.base.input_spec import check_inputs
@@ -43,7 +42,7 @@ class Describable(Buildable, MaskPassing):
         whole (an encoding, a part with a dtype of its own).
         """
         dtype = calling.float_dtype(self.compute_dtype) if self.autocast else None
-        if dtype == "float32" and jax.config.jax_enable_x64:
+        if dtype == "float32" and setting("jax_enable_x64"):
             parts = self._flatten_layers(False)
             return None if any(part.compute_dtype == "float64" for part in parts) else dtype
         if dtype in (None, "float32", "float64"):

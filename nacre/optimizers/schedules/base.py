@@ -1,5 +1,10 @@
 """The protocol of learning-rate schedules."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# Arguments are looked at whatever their types say: users run no checker.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+
 from __future__ import annotations
 
 import inspect

@@ -1,0 +1,83 @@
+"""What a value of no known type is, asked so that a type checker follows.
+
+After `isinstance(value, list)` a checker knows that there are items, and complains of each that it
+does not know what it is. After these they may be anything, which is what a user hands over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from nacre.core.tensors import WholeNumber
+
+
+def is_list(value: object) -> TypeIs[list[Any] | tuple[Any, ...]]:
+    """Whether it is a list or a tuple.
+
+    Example:
+        >>> is_list([1]), is_list((1,)), is_list({1: 2})
+        (True, True, False)
+    """
+    return isinstance(value, list | tuple)
+
+
+def is_dict(value: object) -> TypeIs[dict[Any, Any]]:
+    """Whether it is a dict.
+
+    Example:
+        >>> is_dict({1: 2}), is_dict([1])
+        (True, False)
+    """
+    return isinstance(value, dict)
+
+
+def is_numpy_array(value: object) -> TypeIs[np.ndarray[Any, Any]]:
+    """Whether it is an array of NumPy's.
+
+    Example:
+        >>> import numpy as np
+        >>> is_numpy_array(np.ones(3)), is_numpy_array(np.float32(1)), is_numpy_array([1])
+        (True, False, False)
+    """
+    return isinstance(value, np.ndarray)
+
+
+def is_int(value: object) -> TypeIs[WholeNumber]:
+    """Whether it is an int of Python's or NumPy's; a bool of Python's is one.
+
+    Example:
+        >>> import numpy as np
+        >>> is_int(3), is_int(np.int8(3)), is_int(3.0)
+        (True, True, False)
+    """
+    return isinstance(value, int | np.integer)
+
+
+def is_number(value: object) -> TypeIs[int | float | np.number[Any]]:
+    """Whether it is a real or complex number of NumPy's, or an int or float of Python's.
+
+    Example:
+        >>> import numpy as np
+        >>> is_number(0.5), is_number(np.int8(3)), is_number("3")
+        (True, True, False)
+    """
+    return isinstance(value, int | float | np.number)
+
+
+def is_numpy_scalar(value: object) -> TypeIs[np.generic[Any]]:
+    """Whether it is a number, string or date of NumPy's.
+
+    Example:
+        >>> import numpy as np
+        >>> is_numpy_scalar(np.float32(1)), is_numpy_scalar(1.0), is_numpy_scalar(np.ones(3))
+        (True, False, False)
+    """
+    return isinstance(value, np.generic)
+
+
+__all__ = ["is_dict", "is_int", "is_list", "is_number", "is_numpy_array", "is_numpy_scalar"]
