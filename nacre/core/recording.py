@@ -577,7 +577,10 @@ def _another(x: Any) -> Any:
 
 
 def _copied(x: Any) -> Any:
-    return _another(x) if type(x) is ArrayImpl else x.copy()
+    if type(x) is ArrayImpl:
+        return _another(x)
+    # An array that waits on the host, or what is no plain array, such as keys of `jax.random`.
+    return jax.device_put(x) if isinstance(x, np.ndarray) else x.copy()
 
 
 _same = new_primitive("same")

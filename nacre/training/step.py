@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import is_builtin
 from nacre.core.state import OUTSIDE, State, Values
+from nacre.core.variable import Variable
 from nacre.training.absent import without_absent
 from nacre.training.compile import CompiledTraining
 from nacre.training.state import CHANGING
@@ -179,12 +180,9 @@ def reports_itself(model: Any) -> bool:
 
 
 def _custom_train_step(model: Any, state: State) -> Callable[[Values, Batch], StepResult]:
-    _require_stateless(model, "train_step")
-
-    def step(values: Values, batch: Batch) -> StepResult:
-        return _explicit(model.train_step, _EXPLICIT, state, values, batch)
-
-    return step
+    if _takes_state(model, "train_step"):
+        return lambda values, batch: _explicit(model.train_step, _EXPLICIT, state, values, batch)
+    return lambda values, batch: _in_place(model.train_step, state, values, batch)
 
 
 # The order of the groups in the state of a user's own `train_step` and `test_step`.
@@ -225,23 +223,74 @@ def _own_batch(batch: Batch) -> tuple[Batch, Any]:
 
 
 def _run_custom_test(model: Any, state: State, values: Values, batch: Batch) -> StepResult:
-    _require_stateless(model, "test_step")
-    return _explicit(model.test_step, ("trainable", "other", "metrics"), state, values, batch)
+    if _takes_state(model, "test_step"):
+        return _explicit(model.test_step, ("trainable", "other", "metrics"), state, values, batch)
+    return _in_place(model.test_step, state, values, batch)
 
 
-def _require_stateless(model: Any, name: str) -> None:
+def _in_place(method: Callable[..., Any], state: State, values: Values, batch: Batch) -> StepResult:
+    """A user's own step as in tf.keras, which reads and assigns variables: with a gradient tape and
+    `optimizer.apply_gradients`."""
+    batch, absent = _own_batch(batch)
+    with (
+        scope.StatelessScope(state.pairs(values), losses_by_layer=True) as inner,
+        scope.entered_call(None, absent),
+    ):
+        logs = _as_logs(method(_data(batch)), method)
+        new = {
+            name: [inner.get_current_value(variable) for variable in state.groups[name]]
+            for name in values
+        }
+    loss = jnp.asarray(logs.get("loss", 0.0), jnp.float32)
+    return new, loss, logs
+
+
+def _as_logs(logs: Any, method: Callable[..., Any]) -> dict[str, Any]:
+    """What a step reports, one number a name."""
+    if not isinstance(logs, Mapping):
+        raise ArgumentError(
+            message(
+                method.__qualname__,
+                "it must return what is to be reported, a dict of names and numbers",
+                "None" if logs is None else type(logs).__name__,
+                "return {m.name: m.result() for m in self.metrics}",
+            )
+        )
+    found: dict[str, Any] = {}
+    for name, value in logs.items():
+        if isinstance(value, Mapping):  # of a metric with several results
+            found.update(value)
+        else:
+            found[name] = value.value if isinstance(value, Variable) else value
+    for name, value in found.items():
+        if jnp.size(value) != 1:
+            raise ArgumentError(
+                message(
+                    method.__qualname__,
+                    "what it reports must be numbers",
+                    f"'{name}' of shape {jnp.shape(value)}",
+                    f"Report its mean: nacre.ops.mean({name}).",
+                )
+            )
+    return {name: jnp.reshape(jnp.asarray(value), ()) for name, value in found.items()}
+
+
+def _takes_state(model: Any, name: str) -> bool:
+    """Whether a user's own step is the pure form, (self, state, data); else it is (self, data)."""
     function = getattr(type(model), name)
     names = list(inspect.signature(function).parameters)[1:]
-    if len(names) != 2:
+    if len(names) not in (1, 2):
         raise ArgumentError(
             message(
                 f"{type(model).__name__}.{name}",
-                "it must take (self, state, data) and return (logs, state)",
+                "it must take (self, data), and assign to variables, or (self, state, data) and "
+                "return (logs, state)",
                 f"(self, {', '.join(names)})",
                 "state is (trainable_variables, non_trainable_variables, optimizer_variables, "
-                "metrics_variables); compute with stateless_call and optimizer.stateless_apply.",
+                "metrics_variables).",
             )
         )
+    return len(names) == 2
 
 
 def _data(batch: Batch) -> Any:

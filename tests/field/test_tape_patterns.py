@@ -71,7 +71,7 @@ def run(step, parts, name, keys, where):
     return found
 
 
-WHERE = pytest.mark.parametrize("where", ["loop"])
+WHERE = pytest.mark.parametrize("where", ["loop", "fit"])
 
 
 @WHERE
@@ -171,7 +171,7 @@ def test_gradient_penalty_is_a_tape_within_a_tape(where):
     check("penalty", ("c", critic), tolerance=1e-4)
 
 
-@WHERE
+@pytest.mark.parametrize("where", ["loop", "fit", "fit eagerly"])
 def test_maml_differentiates_an_inner_step(where):
     params = [nacre.Variable(w) for w in known("maml/start")]
     optimizer = nacre.optimizers.SGD(0.1)
@@ -189,7 +189,7 @@ def test_maml_differentiates_an_inner_step(where):
         optimizer.apply_gradients(zip(outer.gradient(loss, params), params, strict=True))
         return {"loss": loss}
 
-    logs = run(step, [], "maml", ("x1", "y1", "x2", "y2"), where)
+    logs = run(step, params, "maml", ("x1", "y1", "x2", "y2"), where)
     check_losses("maml", [log["loss"] for log in logs])
     for new, old in zip(params, known("maml/end"), strict=True):
         np.testing.assert_allclose(new.numpy(), old, rtol=2e-5, atol=1e-6)

@@ -303,24 +303,6 @@ def test_overridden_stateless_train_step_is_traced_into_the_loop():
     assert history["twice"][-1] == pytest.approx(2 * history["loss"][-1], rel=1e-5)
 
 
-def test_tf_style_train_step_says_what_to_write():
-    class Old(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.dense = layers.Dense(1)
-
-        def call(self, x):
-            return self.dense(x)
-
-        def train_step(self, data):
-            return {}
-
-    model = Old()
-    model.compile("adam", "mse")
-    with pytest.raises(ValueError, match=r"\(self, state, data\)"):
-        model.fit(X, X[:, :1], verbose=0)
-
-
 def test_run_eagerly_gives_the_same_numbers():
     one, other = classifier(), classifier(run_eagerly=True)
     for model in (one, other):  # two whole batches: sizes are compiled one by one without a program

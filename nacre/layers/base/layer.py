@@ -253,8 +253,7 @@ class Layer(Describable, LossHolder):
         context = scope.call_context()
         if context is None:
             training = kwargs.get("training")
-            if scope.get_stateless_scope() is None:
-                self._clear_losses()
+            self._clear_losses()
             with changed(call=scope.CallContext(self, training)):
                 return self._call_arrays(args, kwargs)
         recorder = context.recorder

@@ -30,6 +30,8 @@ class LossHolder(PartHolder):
             current = scope.get_stateless_scope()
             if current is None:
                 self._keep_losses([value])
+            elif current.losses_of is not None:
+                current.losses_of.setdefault(id(self), (self, []))[1].append(value)
             elif current.collect_losses:
                 current.add_loss(value)
 
@@ -70,6 +72,13 @@ class LossHolder(PartHolder):
         found = list(current.losses) if current is not None and current.collect_losses else []
         if current is None:
             found = [loss for layer in self._flatten_layers() for loss in layer._losses]
+        elif current.losses_of:
+            kept = current.losses_of
+            found = [
+                loss
+                for layer in self._flatten_layers()
+                for loss in kept.get(id(layer), ((), ()))[1]
+            ]
         return found + self._regularization_losses()
 
     def _regularization_losses(self) -> list[Any]:
@@ -82,6 +91,12 @@ class LossHolder(PartHolder):
         _with_losses.add(self)
 
     def _clear_losses(self) -> None:
+        current = scope.get_stateless_scope()
+        if current is not None:
+            if current.losses_of:
+                for layer in self._flatten_layers():
+                    current.losses_of.pop(id(layer), None)
+            return
         if not _with_losses:  # mostly no layer adds any
             return
         for layer in self._inventory().layers:
