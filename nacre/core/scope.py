@@ -36,7 +36,6 @@ class StatelessScope:
         state_mapping: Pairs (variable, value) to start from.
         collect_losses: Gather what `add_loss` adds.
         initialize_variables: Accepted for compatibility with Keras.
-        losses_by_layer: Let each layer keep what it added in its last call, as outside of scopes.
 
     Example:
         >>> from nacre.core.variable import Variable
@@ -52,12 +51,10 @@ class StatelessScope:
         state_mapping: Iterable[tuple[Variable, Any]] | None = None,
         collect_losses: bool = False,
         initialize_variables: bool = True,
-        *,
-        losses_by_layer: bool = False,
     ) -> None:
         self.collect_losses = collect_losses
-        # id(layer) -> (layer, what it added since it was called last), or None.
-        self.losses_of: dict[int, tuple[Any, list[Any]]] | None = {} if losses_by_layer else None
+        # id(layer) -> (layer, what it added in its last call), where each keeps its own.
+        self.losses_of: dict[int, tuple[Any, list[Any]]] | None = None
         self.initialize_variables = initialize_variables
         self.losses: list[Any] = []
         self.outer: StatelessScope | None = None

@@ -232,10 +232,9 @@ def _in_place(method: Callable[..., Any], state: State, values: Values, batch: B
     """A user's own step as in tf.keras, which reads and assigns variables: with a gradient tape and
     `optimizer.apply_gradients`."""
     batch, absent = _own_batch(batch)
-    with (
-        scope.StatelessScope(state.pairs(values), losses_by_layer=True) as inner,
-        scope.entered_call(None, absent),
-    ):
+    inner = scope.StatelessScope(state.pairs(values))
+    inner.losses_of = {}
+    with inner, scope.entered_call(None, absent):
         logs = _as_logs(method(_data(batch)), method)
         new = {
             name: [inner.get_current_value(variable) for variable in state.groups[name]]
