@@ -89,7 +89,21 @@ class TrainedModel(Protocol):
 
 @runtime_checkable
 class TrainingOptimizer(Protocol):
-    """What a step of training asks of an optimizer."""
+    """What a step of training asks of an optimizer.
+
+    Attributes:
+        built: Whether its state is made.
+        skips_non_finite_steps: Whether it leaves out a step whose gradients are not finite, as one
+            that searches for a loss scale does; else such a step ends the training.
+    """
+
+    built: bool
+    skips_non_finite_steps: bool
+
+    @property
+    def trained_variables(self) -> list[Any]:
+        """The variables it was built for; always the same list until it is built for others."""
+        ...
 
     @property
     def variables(self) -> list[Any]:
@@ -98,6 +112,14 @@ class TrainingOptimizer(Protocol):
 
     def build(self, variables: list[Any]) -> None:
         """Make the state for these variables."""
+        ...
+
+    def rebuild(self, variables: list[Any]) -> None:
+        """Go on with these variables."""
+        ...
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss whose gradients it takes."""
         ...
 
     def stateless_apply(

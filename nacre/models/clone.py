@@ -169,8 +169,8 @@ def _from_own_config(layer: Layer) -> Any:
 def _copy_adapted(copy: Layer, layer: Layer) -> None:
     """Give a copy what `adapt` found; graphs cannot be made without vocabularies."""
     for one, other in zip(copy._flatten_layers(), layer._flatten_layers(), strict=False):
-        if hasattr(one, "take_adapted") and type(one) is type(other):
-            one.take_adapted(other)
+        if type(one) is type(other):
+            one._take_adapted(other)
 
 
 def model_from_config(config: dict[str, Any], custom_objects: Any = None) -> Model:

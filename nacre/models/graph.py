@@ -13,6 +13,12 @@ from nacre.layers.base.layer import Layer
 from nacre.layers.core.input_layer import InputLayer
 
 
+def graph_of(operation: Any) -> Graph | None:
+    """The graph of a model that has one; None for other layers, and for ops."""
+    is_model = isinstance(operation, Layer) and operation._is_model
+    return operation._graph if is_model else None  # type: ignore[union-attr]
+
+
 class Graph:
     """All calls between inputs and outputs.
 

@@ -30,7 +30,7 @@ from nacre.layers.preprocessing.host_layer import (
     in_host_scope,
     unpacked,
 )
-from nacre.models.graph import Graph
+from nacre.models.graph import Graph, graph_of
 from nacre.models.graph_calls import inputs_for
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def _works_on_host(node: Node) -> bool:
     operation = node.operation
     if isinstance(operation, HostLayer):
         return True
-    graph = getattr(operation, "_graph", None)
-    if isinstance(graph, Graph):
+    graph = graph_of(operation)
+    if graph is not None:
         return bool(plan_of(graph))
     return any(t.dtype == "string" for t in node.inputs) and isinstance(operation, Layer)
 
@@ -152,7 +152,7 @@ def _on_device(leaf: Any) -> Any:
 
 def _graph_of(model: Any) -> Graph | None:
     """The graph of a model that runs it; None when its class has a `call` of its own."""
-    graph = getattr(model, "_graph", None)
+    graph = graph_of(model)
     return graph if graph is not None and model._runs_its_graph() else None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from nacre.core.registry import is_builtin
 from nacre.core.symbolic import Node
 from nacre.layers.base.layer import Layer
-from nacre.models.graph import Graph
+from nacre.models.graph import Graph, graph_of
 
 # (position among the graph's inputs, layer that reads it, how many indices it knows)
 Reader = tuple[int, Layer, int]
@@ -35,8 +35,8 @@ def _node_readers(node: Node, input_index: int) -> list[tuple[Layer, int]]:
     layer = node.operation
     if not _has_builtin_call(layer):
         return []
-    inner = getattr(layer, "_graph", None)
-    if isinstance(inner, Graph):
+    inner = graph_of(layer)
+    if inner is not None:
         same = len(node.inputs) == len(inner.inputs)
         return [(r, limit) for i, r, limit in readers_of(inner) if i == input_index] if same else []
     # `reverse=True` of an embedding: what it then reads are vectors.

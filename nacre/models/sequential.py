@@ -54,6 +54,7 @@ class Sequential(Model):
     """
 
     _is_of_graph = True
+    _is_chain = True
 
     def __init__(
         self,

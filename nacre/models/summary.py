@@ -106,7 +106,7 @@ def _in_range(layers: list[Layer], layer_range: Any) -> list[Layer]:
 def _has_branches(model: Model) -> bool:
     """Whether the table needs a column that tells what is connected to what."""
     graph = model._graph
-    if graph is None or hasattr(model, "_layers"):
+    if graph is None or model._is_chain:
         return False
     seen: set[int] = set()
     for node in graph.nodes:
@@ -132,12 +132,10 @@ def _add_rows(
     if show_trainable:
         row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
     rows.append(row)
-    inner = getattr(layer, "layers", None)
-    if expand and inner and hasattr(layer, "_graph"):
-        for one in inner:
-            _add_rows(
-                rows, cast("Model", layer), one, indent + 1, connected, expand, show_trainable
-            )
+    if expand and layer._is_model:
+        inner = cast("Model", layer)
+        for one in inner.layers:
+            _add_rows(rows, inner, one, indent + 1, connected, expand, show_trainable)
 
 
 def _shape_text(layer: Layer) -> str:

@@ -45,6 +45,8 @@ class LossScaleOptimizer(Optimizer):
         16.0
     """
 
+    skips_non_finite_steps = True
+
     def __init__(
         self,
         inner_optimizer: Any,

@@ -87,6 +87,11 @@ class Optimizer(OptimizerVariables):
             last group that is not complete waits there.
         name: Name of the optimizer, first part of its variables' paths.
 
+    Attributes:
+        skips_non_finite_steps: Whether it leaves out a step whose gradients are not finite, as one
+            that searches for a loss scale does. Else `fit` ends with an error where a loss or
+            gradient stops being a number.
+
     Formula:
         g ← mean of k calls of (gradient / loss scale)
         then once: clip g, decay w, apply the rule, move the average, apply the constraint
@@ -102,6 +107,7 @@ class Optimizer(OptimizerVariables):
 
     _config_module = "keras.optimizers"
     _config_class_name = "Optimizer"
+    skips_non_finite_steps: bool = False
 
     def __init__(
         self,

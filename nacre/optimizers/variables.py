@@ -82,6 +82,11 @@ class OptimizerVariables(Versioned):
     weights = variables  # tf.keras 2 spelling
 
     @property
+    def trained_variables(self) -> list[Variable]:
+        """The variables it was built for; the same list until it is built for others."""
+        return self._trainable_variables
+
+    @property
     def moving_averages(self) -> list[Variable]:
         """The averages kept with `use_ema`, one for each trainable variable."""
         return list(self._averages)

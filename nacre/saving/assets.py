@@ -16,6 +16,7 @@ import numpy as np
 from nacre.core.names import to_snake_case
 from nacre.core.registry import plain_config
 from nacre.layers.base.layer import Layer
+from nacre.models.graph import graph_of
 from nacre.saving import hdf5
 from nacre.saving.layout import entries
 
@@ -132,8 +133,9 @@ class AdaptedRestorer:
     def __call__(self, instance: Any, config: dict[str, Any]) -> None:
         """Restore an object that was made from `config`, and all it holds by now."""
         group_path = config.get(_GROUP_KEY)
-        has_graph = getattr(instance, "_graph", None) is not None  # its layers had their turn
-        if isinstance(group_path, str) and isinstance(instance, Layer) and not has_graph:
+        if not isinstance(group_path, str) or not isinstance(instance, Layer):
+            return
+        if graph_of(instance) is None:  # else its layers had their turn
             restore(instance, self._files, group_path)
             self._restore_arrays(instance, group_path)
 

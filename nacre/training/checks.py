@@ -204,7 +204,7 @@ def _contradiction(wanted: str, activation: str, layer: str) -> tuple[str, str] 
 
 
 def _output_layers(model: Any, count: int) -> list[Any]:
-    graph = getattr(model, "_graph", None)
+    graph = model._graph
     if graph is not None and len(graph.outputs) == count:
         return [t._keras_history.operation for t in graph.outputs]
     return [None] * count

@@ -95,7 +95,7 @@ class CompiledTraining:
         self._contents = Contents()
         self.has_trained = False  # whether the optimizer's variables are settled
         # For which variables of the model, and the optimizer's own list of them.
-        self.settled: tuple[int, list[Any] | None] | None = None
+        self.settled: tuple[int, list[Any]] | None = None
         self.are_targets_checked = False  # whether the first fit warned about unlikely ones
 
     def _resolved(self, optimizer: Any) -> Any:

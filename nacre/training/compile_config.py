@@ -60,7 +60,7 @@ def compile_from_config(model: Any, config: dict[str, Any]) -> None:
         "jit_compile"
     ).split()
     model.compile(**{k: arguments[k] for k in known if k in arguments})
-    if getattr(model, "built", False) and hasattr(model.optimizer, "build"):
+    if model.built and model.optimizer is not None:
         model.optimizer.build(model.trainable_variables)
         model._trainer.has_trained = True
 

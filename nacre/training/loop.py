@@ -174,16 +174,16 @@ class TrainRun:
         self._compiled_ahead: tuple[ModelPrograms, int, Future[Any]] | None = None
         self._pending: list[tuple[int, Any]] = []
         self._epoch = 0
-        self._scales_loss = hasattr(trainer.optimizer, "inner_optimizer")
+        self._skips_non_finite = trainer.optimizer.skips_non_finite_steps
         # A step that is all of an epoch guards itself: a copy of the weights would cost as much.
         self._is_guarded = (
             is_one_step
-            and not self._scales_loss
+            and not self._skips_non_finite
             and not trainer.run_eagerly
             and self.state.size_bytes(GUARDED_GROUPS) <= _MOST_GUARDED_BYTES
         )
         self._last_good = LastGood(
-            self.state, is_wanted=not self._scales_loss and not self._is_guarded
+            self.state, is_wanted=not self._skips_non_finite and not self._is_guarded
         )
         self._has_run = False
         self._committed: Any = None  # the values committed last
@@ -449,7 +449,7 @@ class TrainRun:
     def _check_losses(self) -> None:
         pending, self._pending = self._pending, []
         flags = jax.device_get([bad for _, bad in pending])
-        if self._scales_loss:
+        if self._skips_non_finite:
             return  # a loss scale that is too large is found and lowered by the optimizer
         for (step, _), bad in zip(pending, flags, strict=True):
             if int(bad) != FINE:

@@ -118,7 +118,7 @@ def _predictions_spec(
         with jax.disable_jit():
             result = forward(list(leaves))
         result = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), result)
-    if getattr(model, "_graph", None) is not None:
+    if model._graph is not None:
         _check_graph_inputs(model, x)
     return result
 
@@ -221,7 +221,7 @@ def _warn_of_forgotten_adapt(model: Any, trainer: CompiledTraining) -> None:
     if trainer.has_trained:
         return
     for layer in model._flatten_layers():
-        if hasattr(layer, "changes_nothing") and layer.changes_nothing():
+        if layer._changes_nothing():
             warn(
                 message(
                     f"{model._who()}.fit",
@@ -236,12 +236,12 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
     optimizer, lists = trainer.optimizer, model._inventory().lists()
     if trainer.settled is not None:
         token, known = trainer.settled
-        if token == lists.token and known is not None and known is _known_variables(optimizer):
+        if token == lists.token and known is optimizer.trained_variables:
             return
     variables = model.trainable_variables
     _warn_of_forgotten_adapt(model, trainer)
     if not variables:
-        known = _known_variables(optimizer) if trainer.has_trained else None
+        known = optimizer.trained_variables if trainer.has_trained else None
         if known:
             _continue_with(model, trainer, known, variables)
         warn(
@@ -253,22 +253,14 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
             )
         )
         return
-    if not getattr(optimizer, "built", False):
+    if not optimizer.built:
         optimizer.build(variables)
     else:
-        known = _known_variables(optimizer)
-        if known is not None and [id(v) for v in known] != [id(v) for v in variables]:
+        known = optimizer.trained_variables
+        if [id(v) for v in known] != [id(v) for v in variables]:
             _continue_with(model, trainer, known, variables)
     trainer.has_trained = True
-    trainer.settled = lists.token, _known_variables(optimizer)
-
-
-def _known_variables(optimizer: Any) -> list[Any] | None:
-    known = getattr(optimizer, "_trainable_variables", None)
-    inner = getattr(optimizer, "inner_optimizer", None)
-    if known is None and inner is not None:
-        known = getattr(inner, "_trainable_variables", None)
-    return known
+    trainer.settled = lists.token, optimizer.trained_variables
 
 
 def _continue_with(model: Any, trainer: CompiledTraining, known: list[Any], now: list[Any]) -> None:
@@ -288,7 +280,7 @@ def _continue_with(model: Any, trainer: CompiledTraining, known: list[Any], now:
                 "Make a new optimizer for this model: compile(optimizer='adam', ...).",
             )
         )
-    if not trainer.has_trained and hasattr(trainer.optimizer, "rebuild"):
+    if not trainer.has_trained:
         trainer.optimizer.rebuild(now)
         return
     before, after = ({id(v) for v in variables} for variables in (known, now))

@@ -50,7 +50,7 @@ def train_step(
                 y_pred = model(x, training=True)
                 loss = _compute_loss(model, x, y, y_pred, sample_weight, True)
                 logs = _update_metrics(model, trainer, x, y, y_pred, sample_weight, loss)
-                scaled = optimizer.scale_loss(loss) if hasattr(optimizer, "scale_loss") else loss
+                scaled = optimizer.scale_loss(loss)
                 rest = _changed(inner, state, values)
             return scaled, (loss, rest, logs)
 

@@ -14,6 +14,9 @@ def test_built_in_classes_are_what_training_asks_for() -> None:
     model.fit([[1.0, 2.0]], [[1.0]], verbose=0)
     assert isinstance(model, protocols.TrainingHost)
     assert isinstance(model.optimizer, protocols.TrainingOptimizer)
+    scaled = nacre.optimizers.LossScaleOptimizer(nacre.optimizers.SGD())
+    assert isinstance(scaled, protocols.TrainingOptimizer) and scaled.skips_non_finite_steps
+    assert not model.optimizer.skips_non_finite_steps
     assert isinstance(Callback(), protocols.TrainingCallback)
     assert isinstance(Callback(), protocols.Resumable)
 

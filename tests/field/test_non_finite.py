@@ -218,6 +218,30 @@ def test_a_loss_scale_that_overflows_is_the_optimizers_own_matter():
     assert all(np.isfinite(w).all() for w in model.get_weights())
 
 
+class Lookahead(keras.optimizers.SGD):
+    """An optimizer of a user's, which has another one inside, and no scale."""
+
+    def __init__(self, inner_optimizer, **arguments):
+        super().__init__(**arguments)
+        self.inner_optimizer = inner_optimizer
+
+
+def test_an_optimizer_with_another_one_inside_does_not_hide_nan():
+    with pytest.raises(NonFiniteError, match=r"step 6 .*from before it"):
+        train(make(Lookahead(keras.optimizers.SGD(0.01), learning_rate=0.01)))
+
+
+def test_an_optimizer_of_a_users_may_say_that_it_skips_such_steps():
+    class Skipping(keras.optimizers.SGD):
+        skips_non_finite_steps = True
+
+        def update_step(self, gradient, variable, learning_rate):
+            super().update_step(jnp.nan_to_num(gradient), variable, learning_rate)
+
+    history = train(make(Skipping(0.01)))
+    assert np.isnan(history.history["loss"]).all()
+
+
 def test_a_model_too_large_for_a_copy_is_told_so(monkeypatch):
     monkeypatch.setattr(last_good, "_BUDGET_BYTES", 10)
     with pytest.raises(NonFiniteError, match=r"step 6 .*weights may be spoiled"):

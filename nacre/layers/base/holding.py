@@ -50,6 +50,7 @@ class PartHolder(changes.Versioned):
         "_programs",
         "_trainable",
         "_warned_loose",
+        "_warned_mask",
         "_warned_random",
     )
 
@@ -87,6 +88,7 @@ class PartHolder(changes.Versioned):
         self._path = ""
         self._trainable = True
         self._warned_loose = False
+        self._warned_mask = False
         self._warned_random = False
 
     def _who(self) -> str:

@@ -88,6 +88,7 @@ class Layer(Describable, LossHolder):
     """
 
     _is_layer = True
+    _is_model = False  # then its `_graph` is a graph of calls, or None
     _has_identity = True  # in configs: see core/identity.py
     _config_module = "keras.layers"
     _config_class_name = "Layer"
@@ -304,6 +305,13 @@ class Layer(Describable, LossHolder):
                 if calling.is_tensor(output):
                     self._add_activity_loss(output)
         return outputs
+
+    def _changes_nothing(self) -> bool:
+        """Whether it gives back what it gets, as its `adapt` was forgotten."""
+        return False
+
+    def _take_adapted(self, other: Any) -> None:
+        """Have what `adapt` found in another layer of this class, unless it knows something."""
 
     def _index_limit(self) -> int | None:
         """How many indices the first argument may name, for a layer that reads it as indices."""

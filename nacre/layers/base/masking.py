@@ -93,8 +93,8 @@ class MaskPassing(PartHolder):
             return  # the report shows it
         if self._passes_masks_itself():
             return
-        if not getattr(self, "_warned_mask", False):
-            object.__setattr__(self, "_warned_mask", True)
+        if not self._warned_mask:
+            self._warned_mask = True
             fix = (
                 self._mask_fix
                 if is_builtin(type(self))

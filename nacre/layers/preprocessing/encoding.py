@@ -329,7 +329,7 @@ class Discretization(Layer):
         if self.num_bins is not None:
             self.bin_boundaries = None
 
-    def take_adapted(self, other: Discretization) -> None:
+    def _take_adapted(self, other: Discretization) -> None:
         """Have the boundaries another layer found, unless there are some."""
         if self.bin_boundaries is None and other.bin_boundaries is not None:
             self.bin_boundaries = list(other.bin_boundaries)

@@ -245,13 +245,13 @@ class Normalization(Layer):
         self.adapt_variance.assign(np.asarray(squares / count, "float32"))
         self._adapted = True
 
-    def changes_nothing(self) -> bool:
+    def _changes_nothing(self) -> bool:
         """Whether its statistics are still those it was built with: `adapt` was forgotten."""
         if self._adapted or self.adapt_mean is None:
             return False
         return not self.adapt_mean.numpy().any() and bool((self.adapt_variance.numpy() == 1).all())
 
-    def take_adapted(self, other: Normalization) -> None:
+    def _take_adapted(self, other: Normalization) -> None:
         """Have the statistics another layer measured, unless there are some."""
         if self._adapted or not other._adapted or other.adapt_mean is None:
             return

@@ -291,9 +291,9 @@ class TextVectorization(HostLayer):
         """Pickles and copies keep the vocabulary."""
         return reduced(super().__reduce__(), self._lookup_layer)
 
-    def take_adapted(self, other: TextVectorization) -> None:
+    def _take_adapted(self, other: TextVectorization) -> None:
         """Have the vocabulary another layer found, unless there is one."""
-        self._lookup_layer.take_adapted(other._lookup_layer)
+        self._lookup_layer._take_adapted(other._lookup_layer)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

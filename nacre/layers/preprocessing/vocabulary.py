@@ -438,7 +438,7 @@ class IndexLookup(Layer):
         """Pickles and copies keep the vocabulary."""
         return reduced(super().__reduce__(), self)
 
-    def take_adapted(self, other: IndexLookup) -> None:
+    def _take_adapted(self, other: IndexLookup) -> None:
         """Have the vocabulary another lookup found, unless there is one."""
         if self._tokens is None and other._tokens is not None:
             idf = other._idf
