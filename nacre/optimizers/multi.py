@@ -23,6 +23,15 @@ def _check_optimizer(who: str, value: Any) -> Optimizer:
         value = deserialize_keras_object(value)
     if not isinstance(value, Optimizer):
         raise ArgumentError(message(who, "every value must be an optimizer", repr(value)))
+    if type(value).scale_loss is not Optimizer.scale_loss:
+        raise ArgumentError(
+            message(
+                who,
+                "a loss scale must be around all optimizers, as they share one loss",
+                repr(value),
+                "Use LossScaleOptimizer(MultiOptimizer(...)), with plain optimizers inside.",
+            )
+        )
     return value
 
 
@@ -157,8 +166,6 @@ class MultiOptimizer(Optimizer):
                 positions = list[int]()
                 self._parts.append((chosen, positions))
             positions.append(position)
-        for optimizer, _ in self._parts:
-            optimizer.loss_scale_factor = self.loss_scale_factor
 
     @property
     def variables(self) -> list[Variable]:
@@ -202,13 +209,16 @@ class MultiOptimizer(Optimizer):
 
     lr = learning_rate
 
-    def _advance(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
+    def _advance_unscaled(
+        self, values: Values, gradients: list[Any], parameters: list[Any]
+    ) -> list[Any]:
         new = list(parameters)
         for optimizer, positions in self._parts:
             own = [gradients[i] for i in positions]
             if all(gradient is None for gradient in own):
                 continue
-            results = optimizer._advance(values, own, [parameters[i] for i in positions])
+            own_parameters = [parameters[i] for i in positions]
+            results = optimizer._advance_unscaled(values, own, own_parameters)
             for position, result in zip(positions, results, strict=True):
                 new[position] = result
         values[id(self._iterations)] = values[id(self._iterations)] + 1

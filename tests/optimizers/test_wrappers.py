@@ -72,6 +72,21 @@ def test_multi_optimizer_gives_each_its_own():
         _ = both.learning_rate
 
 
+def test_a_loss_scale_around_several_optimizers_leaves_the_step_as_it_is():
+    own = variables()
+    scaled = LossScaleOptimizer(MultiOptimizer(OptimizerMap(SGD(0.1))), initial_scale=8.0)
+    scaled.apply(gradients(8.0), own)
+    scaled.apply(gradients(np.inf), own)
+    np.testing.assert_allclose(own[0].numpy(), 0.9, rtol=1e-6)
+    assert float(scaled.dynamic_scale) == 4.0 and int(scaled.iterations) == 1
+
+
+def test_one_of_several_optimizers_has_no_loss_scale_of_its_own():
+    # Its gradients would be divided by a scale that nothing multiplied the loss by.
+    with pytest.raises(ArgumentError, match=r"around all .*LossScaleOptimizer\(MultiOptimizer"):
+        OptimizerMap(LossScaleOptimizer(SGD(0.1)))
+
+
 def test_multi_optimizer_config_and_conflicts():
     both = MultiOptimizer(OptimizerMap(SGD(0.1), {"ker.*": Adam(0.2)}))
     again = deserialize_keras_object(serialize_keras_object(both))
