@@ -43,6 +43,7 @@ class State:
     def __init__(self, groups: Mapping[str, Sequence[Variable]]) -> None:
         self.groups: dict[str, list[Variable]] = {}
         self._known: set[int] = set()
+        self._hold: Hold | None = None  # of the training that runs
         self._sizes: dict[tuple[str, ...], tuple[int, int]] = {}
         for name, variables in {**groups, OUTSIDE: groups.get(OUTSIDE, ())}.items():
             self.groups[name] = []
@@ -55,8 +56,13 @@ class State:
                 self.groups[name].append(variable)
 
     def extend(self, variables: Iterable[Variable]) -> None:
-        """Take in variables that a program turned out to use."""
+        """Take in variables that a program turned out to use; a training holds them from here."""
+        known = len(self.groups[OUTSIDE])
         self._add(OUTSIDE, variables)
+        if self._hold is not None:
+            for variable in self.groups[OUTSIDE][known:]:
+                if variable.hold is None:
+                    variable.hold = self._hold
 
     def knows(self, variable: Variable) -> bool:
         """Whether a variable is in one of the groups."""
@@ -69,17 +75,6 @@ class State:
             arrays = [v for name in names for v in self.groups[name]]
             self._sizes[names] = count, sum(v.size * jnp.dtype(v.dtype).itemsize for v in arrays)
         return self._sizes[names][1]
-
-    def by_path(self) -> dict[str, Variable]:
-        """Every variable under its path; a path that several have gets a number from the second."""
-        found: dict[str, Variable] = {}
-        for group in self.groups.values():
-            for variable in group:
-                path, number = variable.path, 1
-                while path in found:
-                    path, number = f"{variable.path}_{number}", number + 1
-                found[path] = variable
-        return found
 
     def pairs(self, values: Mapping[str, Sequence[Any]]) -> list[tuple[Variable, Any]]:
         """(variable, value) for a functional scope."""
@@ -155,9 +150,13 @@ class State:
             self._enter_another(who, hold, variables)
         for variable in variables:
             variable.hold = hold
+        outer, self._hold = self._hold, hold
         try:
             yield hold
         finally:
+            self._hold = outer
+            for variable in self.groups[OUTSIDE]:  # what was found meanwhile
+                variable.hold = outer if variable.hold is hold else variable.hold
             if is_within_another:
                 for variable, earlier in zip(variables, before, strict=True):
                     variable.hold = earlier

@@ -42,7 +42,7 @@ from nacre.training.last_good import Dispatch, LastGood, Spoiled, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.planning import run_plan
 from nacre.training.programs import BAD_GRADIENTS, FINE, GUARDED_GROUPS, host_logs
-from nacre.training.state import is_in_training
+from nacre.training.state import TrainingState, is_in_training, variables_by_path
 from nacre.training.weights import are_all_present
 
 _MOST_GUARDED_BYTES = 64 << 20  # a step that guards itself has its old and new values at once
@@ -67,9 +67,10 @@ def fit(
     validation_steps: Count | None,
     validation_batch_size: WholeNumber | None,
     validation_freq: int | list[int],
+    resume: TrainingState | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Train `model`; see `Model.fit`."""
+    """Train `model`; see `Model.fit`. `resume` is what an earlier `TrainRun` has `taken`."""
     who = f"{model._who()}.fit"
     prepare.refuse_unknown(who, kwargs, fit)
     trainer = prepare.require_compiled(model, "fit")
@@ -133,6 +134,8 @@ def fit(
             callbacks, model, verbose, feed.steps, epochs=epochs, add_history=True
         )
         feed.overlaps = not runner.has_train_batch_hooks
+        if resume is not None:
+            initial_epoch = run.resume(resume, runner)
         validated_epochs = _epochs_with_validation(initial_epoch, epochs, frequency)
         runner.check_run(
             run_plan(
@@ -175,6 +178,8 @@ class TrainRun:
         self._pending: list[tuple[int, Any]] = []
         self._epoch = 0
         self._skips_non_finite = trainer.optimizer.skips_non_finite_steps
+        self._done = 0  # steps of the epoch
+        self._resumed: TrainingState | None = None  # what of it is not in the variables yet
         # A step that is all of an epoch guards itself: a copy of the weights would cost as much.
         self._is_guarded = (
             is_one_step
@@ -194,6 +199,50 @@ class TrainRun:
         self._last_shown = 0.0
         self._signals = DeferredSignals()
         self._warn_of_repeated_data()
+
+    # ------------------------------------------------------------ what a run goes on from
+
+    def taken(self) -> TrainingState:
+        """All that this run would go on from now, between two steps or two epochs."""
+        self.sync()
+        # At the beginning of an epoch the data is where the one before left it.
+        position = self.feed.state(self._done or None) | {"epoch": self._epoch, "step": self._done}
+        logs = self._host_logs() if self._done and self._logs else {}
+        return TrainingState.taken(self.model, self.state, position, logs, self.runner.callbacks)
+
+    def resume(self, state: TrainingState, runner: CallbackList) -> int:
+        """Go on from a state instead of from the beginning; returns the epoch.
+
+        The variables get their values when the first epoch has begun: until then a refusal leaves
+        everything as it was.
+        """
+        variables = variables_by_path(self.model, self.state)
+        if state.arrays.keys() - variables.keys():
+            self._find_outside()
+            variables = variables_by_path(self.model, self.state)
+        state.check(variables, self.who)
+        self.feed.restore(state.position)
+        state.restore_callbacks(runner.callbacks, self.who)
+        self._resumed = state
+        return state.epoch
+
+    def _find_outside(self) -> None:
+        """Let the state take in what a step uses that nothing holds, by tracing one."""
+        specs = inputs.batch_specs(self.source, self.feed.batch_size or 1)
+        stretch = stretch_of(specs, 0, self.who, sends=False)
+        program = self._programs.train(stretch)
+        scalars = np.int32(0), np.int32(1)
+        if program.compiled:
+            program.trace(self.state.read(), stretch.arrays, None, *scalars)
+        else:
+            zeros = [None if a is None else np.zeros(a.shape, a.dtype) for a in stretch.arrays]
+            program(self.state.read(), zeros, None, *scalars)
+
+    def _restore(self, state: TrainingState) -> dict[str, Any]:
+        """Give the variables their values; what the epoch under way has reported so far."""
+        state.assign(variables_by_path(self.model, self.state))
+        self._resumed, self._done = None, state.step
+        return dict(state.logs)
 
     # ------------------------------------------------------------ epochs
 
@@ -239,10 +288,16 @@ class TrainRun:
     ) -> None:
         model, runner = self.model, self.runner
         for epoch in epochs:
+            self._epoch, self._done = epoch, 0
             model.reset_metrics()
             runner.on_epoch_begin(epoch)
             self._flags.warn_of_changes(self.who)
-            self._last_logs = logs = self._one_epoch(epoch)
+            reported: dict[str, Any] = {}
+            if self._resumed is not None:
+                reported = self._restore(self._resumed)
+                if self._done == 0:
+                    model.reset_metrics()
+            self._last_logs = logs = self._one_epoch(epoch, reported)
             if epoch == epochs[-1]:
                 self._check_last_weights()
             self.sync()
@@ -252,9 +307,12 @@ class TrainRun:
             if validation is not None and epoch in validated_epochs:
                 found = validation.run(runner)
                 logs.update({f"val_{k}": v for k, v in found.items()})
+            self._epoch, self._done = epoch + 1, 0
             runner.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
+        if self._resumed is not None:  # nothing was left to train
+            self._restore(self._resumed)
 
     def _leave(self, reason: BaseException | None) -> None:
         """End the run, whatever happened: newest values in the model, callbacks ended."""
@@ -265,11 +323,11 @@ class TrainRun:
             self.trainer.optimizer.finalize_variable_values(self.state.groups["trainable"])
         self.runner.on_train_end(self._last_logs, reason=reason)
 
-    def _one_epoch(self, epoch: int) -> dict[str, Any]:
-        self._pending, self._logs, self._epoch = [], {}, epoch
+    def _one_epoch(self, epoch: int, reported: dict[str, Any]) -> dict[str, Any]:
+        self._pending, self._logs = [], reported
         self._last_shown = time.perf_counter()
-        done = 0
-        with closing(self.feed.epoch(epoch)) as stretches:
+        done = self._done
+        with closing(self.feed.epoch(epoch, done)) as stretches:
             while not self._is_stopping() and (stretch := next(stretches, None)) is not None:
                 self._run_stretch(stretch)
                 done = stretch.step + stretch.num_steps
@@ -411,7 +469,7 @@ class TrainRun:
 
         def keep(result: Any) -> None:
             self.values, self._logs, bad = result
-            self._has_run = True
+            self._has_run, self._done = True, dispatch.step + dispatch.count
             self._pending.append((dispatch.step, bad))
             self._last_good.remember(dispatch)
 

@@ -162,7 +162,8 @@ class FixedPace(Pace):
         """
         self._under_way.append(result)
         if len(self._under_way) > IN_FLIGHT:
-            jax.block_until_ready(self._under_way.popleft())
+            result = self._under_way.popleft()
+            jax.block_until_ready(result)  # pyright: ignore[reportUnknownMemberType]  # JAX's own
 
 
 def pace_of(asked: int | None, seconds: float, unmeasured: int = 0) -> Pace:

@@ -1,14 +1,31 @@
-"""The state of training: all variables that a step reads and changes, in four groups."""
+"""The state of training: the variables a step reads and changes, and all that a run goes on from.
+
+A variable is known by its path: what holds it, `model`, `metrics`, `optimizer` or `outside` (what
+code uses that nothing holds), then the names of layers as in a summary. A seed lies under the layer
+that draws from it. Paths follow from how the model was made, so two processes that make it alike
+agree.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from nacre.core.errors import ArgumentError, WeightsMismatchError, listed, message
+from nacre.core.protocols import Resumable
+from nacre.core.random import global_generator
 from nacre.core.state import OUTSIDE, State
+from nacre.core.variable import Variable
 
 # What steps change besides the trainable variables and those of the optimizer: batch statistics
 # and seeds, the metrics, and what code uses that nothing holds.
 CHANGING = ("other", "metrics", OUTSIDE)
+
+_HOLDERS = {"trainable": "model", "other": "model"}  # of the others the group's name says it
+_GLOBAL_SEED = "seeds/global"
 
 
 def training_state(model: Any, optimizer: Any, metrics: list[Any]) -> State:
@@ -31,4 +48,158 @@ def is_in_training(state: State) -> bool:
     return any(variable.hold is not None for variable in state.groups["metrics"])
 
 
-__all__ = ["CHANGING", "is_in_training", "training_state"]
+def variables_by_path(model: Any, state: State) -> dict[str, Variable]:
+    """Every variable under its path; a path that several have gets a number from the second on.
+
+    The generator that layers without a seed draw from is always among them.
+
+    Args:
+        model: Whose layers say where variables lie that have no path of their own.
+        state: The variables.
+    """
+    owned = {id(variable): path for path, variable in _owned(model, "", set())}
+    shared = global_generator().state
+    found = {_GLOBAL_SEED: shared}
+    for group, variables in state.groups.items():
+        for variable in variables:
+            if variable is shared:
+                continue
+            own = variable.path if "/" in variable.path else owned.get(id(variable), variable.path)
+            if group == "optimizer":
+                own = own.removeprefix(f"{model.optimizer.name}/")  # it may be another one's by now
+            base = path = f"{_HOLDERS.get(group, group)}/{own}"
+            number = 0
+            while path in found:
+                number += 1
+                path = f"{base}_{number}"
+            found[path] = variable
+    return found
+
+
+def _owned(owner: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Variable]]:
+    """(path, variable) of the variables and seeds in a layer, and in those within."""
+    if id(owner) in seen:
+        return
+    seen.add(id(owner))
+    for variable in (*owner._direct_variables(), *owner._seed_states()):
+        yield f"{path}{variable.name}", variable
+    for layer in owner._direct_layers():
+        yield from _owned(layer, f"{path}{layer.name}/", seen)
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """All that a training goes on from, at a step: copies, which later steps do not change.
+
+    Args:
+        arrays: Path -> array, of every variable, seed and counter; see `variables_by_path`.
+        position: Where the data is, as `Feed.state` gives it: the next step to run and its epoch.
+        logs: What the epoch under way has reported.
+        callbacks: (name of the class, state) of each callback that remembers something.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    position: Mapping[str, int]
+    logs: Mapping[str, Any]
+    callbacks: Sequence[tuple[str, Mapping[str, Any]]]
+
+    @classmethod
+    def taken(
+        cls,
+        model: Any,
+        state: State,
+        position: Mapping[str, int],
+        logs: Mapping[str, Any],
+        callbacks: Iterable[Any],
+    ) -> TrainingState:
+        """The state of a training between two steps, when the model has the newest values."""
+        variables = variables_by_path(model, state)
+        arrays = {path: np.array(variable.borrow()) for path, variable in variables.items()}
+        remembered = [(type(c).__name__, c.state()) for c in callbacks if isinstance(c, Resumable)]
+        return cls(arrays, dict(position), dict(logs), remembered)
+
+    def as_dict(self) -> dict[str, np.ndarray]:
+        """Path -> array."""
+        return dict(self.arrays)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the next step, from 0."""
+        return self.position["epoch"]
+
+    @property
+    def step(self) -> int:
+        """The next step of that epoch, from 0."""
+        return self.position["step"]
+
+    def check(self, variables: Mapping[str, Variable], who: str) -> None:
+        """Raise where the arrays are not those of these variables.
+
+        Args:
+            variables: Path -> variable.
+            who: Who asks, for messages.
+
+        Raises:
+            WeightsMismatchError: It lists everything that does not fit; nothing was changed.
+        """
+        kinds = {
+            "missing in the state": sorted(variables.keys() - self.arrays.keys()),
+            "not in the model": sorted(self.arrays.keys() - variables.keys()),
+            "of another form": [
+                f"{path} (state {_form(self.arrays[path])}, model {_form(variable)})"
+                for path, variable in sorted(variables.items())
+                if path in self.arrays and _form(self.arrays[path]) != _form(variable)
+            ],
+        }
+        wrong = [f"{len(paths)} {kind}: {listed(paths)}" for kind, paths in kinds.items() if paths]
+        if wrong:
+            raise WeightsMismatchError(
+                message(
+                    who,
+                    "a training continues with the model, optimizer and metrics it began with",
+                    "; ".join(wrong),
+                    "Make them as they were, with the same names; where the process made other "
+                    "models before, nacre.utils.clear_session() lets automatic names begin anew.",
+                )
+            )
+
+    def assign(self, variables: Mapping[str, Variable]) -> None:
+        """Give variables that were checked their values.
+
+        Args:
+            variables: Path -> variable.
+        """
+        for path, variable in variables.items():
+            variable.assign(self.arrays[path])
+
+    def restore_callbacks(self, callbacks: Iterable[Any], who: str) -> None:
+        """Let callbacks go on from what they remembered.
+
+        Raises:
+            ArgumentError: They are not those of the training.
+        """
+        resumable = [c for c in callbacks if isinstance(c, Resumable)]
+        names, wanted = [type(c).__name__ for c in resumable], [name for name, _ in self.callbacks]
+        if names != wanted:
+            raise ArgumentError(
+                message(
+                    who,
+                    f"a training continues with its callbacks: {', '.join(wanted) or 'none'}",
+                    ", ".join(names) or "none",
+                )
+            )
+        for callback, (_, remembered) in zip(resumable, self.callbacks, strict=True):
+            callback.restore(remembered)
+
+
+def _form(value: Any) -> str:
+    return f"{tuple(value.shape)} {value.dtype}"
+
+
+__all__ = [
+    "CHANGING",
+    "TrainingState",
+    "is_in_training",
+    "training_state",
+    "variables_by_path",
+]

@@ -138,3 +138,22 @@ def test_a_step_that_fails_after_it_met_a_variable_says_so_and_spoils_nothing():
             run(X, ZEROS, verbose=0)
     assert float(beta) == 2.0
     np.testing.assert_array_equal(model.get_weights()[0], [[1.0]])
+
+
+def test_what_a_loss_counts_is_counted_and_seen_alike_in_the_first_training_and_in_the_second():
+    steps = nacre.Variable(0.0, trainable=False)
+
+    def loss(y, p):
+        steps.assign_add(1.0)
+        return (y - p) ** 2
+
+    seen = []
+    look = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(float(steps)))
+    model = make(loss)
+    for _ in range(2):
+        steps.assign(0.0)
+        data = (X, ZEROS)
+        model.fit(*data, batch_size=2, epochs=2, validation_data=data, verbose=0, callbacks=[look])
+    # Of training alone: validation leaves alone what the training around it goes on with.
+    assert seen == [3.0, 6.0, 3.0, 6.0]
+    assert steps.hold is None
