@@ -85,25 +85,30 @@ class LastGood:
         self._remembered_bytes = 0
         self._due = 0.0
 
-    def check(self, values: Values, is_continued: bool) -> bool:
-        """Check the values a program is about to be given, and copy them when it is time.
+    def is_due(self, is_continued: bool) -> bool:
+        """Whether it is time for a copy: what ran so far must have had finite losses.
+
+        Args:
+            is_continued: Whether the values are what the last program gave; else somebody changed
+                them.
+        """
+        if not self.is_kept:
+            return False
+        is_full = self._remembered_bytes > max(_BATCH_BYTES, self._size_bytes)
+        if self._copies is None or not is_continued or is_full:
+            return True
+        return time.perf_counter() >= self._due
+
+    def copy(self, values: Values, is_continued: bool) -> bool:
+        """Copy the values a program is about to be given.
 
         Args:
             values: Values of all variables.
-            is_continued: Whether they are what the last program gave; else somebody changed them.
+            is_continued: See `is_due`.
 
         Returns:
-            False: steps since the last copy spoiled the weights.
+            False: steps since the last copy spoiled the weights, and it stays.
         """
-        if not self.is_kept:
-            return True
-        is_full = self._remembered_bytes > max(_BATCH_BYTES, self._size_bytes)
-        if self._copies is not None and is_continued and not is_full:
-            if time.perf_counter() < self._due:
-                return True
-        return self._copy(values, is_continued)
-
-    def _copy(self, values: Values, is_continued: bool) -> bool:
         jax.block_until_ready(values)
         begun = time.perf_counter()
         copies = {name: [np.array(v) for v in values[name]] for name in GUARDED_GROUPS}

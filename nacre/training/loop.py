@@ -475,11 +475,15 @@ class TrainRun:
 
         with self._hold.lock:  # another thread may ask for the last committed step
             values = self._values()
-            if not self._last_good.check(values, self._is_continued):
-                self._not_finite(dispatch.step)
+            if self._last_good.is_due(self._is_continued):
+                if self._pending:  # a loss may be spoiled where the weights are not
+                    self._check_losses()
+                    values = self._values()
+                if not self._last_good.copy(values, self._is_continued):
+                    self._not_finite(dispatch.step)
+                    values = self._values()
                 if self._is_stopping():
                     return
-                values = self._values()
             self._is_continued = True
             self._signals.run(keep, dispatch.program, values, *dispatch.arguments)
 

@@ -250,13 +250,39 @@ def test_a_model_too_large_for_a_copy_is_told_so(monkeypatch):
 
 def test_copies_are_taken_seldom(monkeypatch):
     taken = []
-    copy = last_good.LastGood._copy
+    copy = last_good.LastGood.copy
 
     def counted(self, *arguments):
         taken.append(1)
         return copy(self, *arguments)
 
-    monkeypatch.setattr(last_good.LastGood, "_copy", counted)
+    monkeypatch.setattr(last_good.LastGood, "copy", counted)
     monkeypatch.setattr(last_good, "_LEAST_SECONDS", 60.0)
     train(make(), X, Y, epochs=5)
     assert len(taken) == 1
+
+
+def test_a_loss_that_is_not_finite_is_seen_before_the_weights_after_it_are_kept_as_good(
+    monkeypatch,
+):
+    """Batches come one by one and their losses are looked at later; the weights stay finite."""
+    monkeypatch.setattr(last_good, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(last_good, "_SHARE", 1e9)
+    monkeypatch.setattr("nacre.training.pace.SEEN_SECONDS", 100.0)
+    x = np.ones((4, 1), "float32")
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, index):
+            return x, np.full((4, 1), 9.0 if index == 2 else 0.0, "float32")
+
+    def loss(y, p):
+        return keras.ops.where(y > 5.0, np.inf, (y - p) ** 2)
+
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    with pytest.raises(NonFiniteError, match="step 3 of the epoch.*from before it"):
+        model.fit(Batches(), shuffle=False, verbose=0)
+    assert int(model.optimizer.iterations) == 2
