@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.core import tree
 from nacre.core.absence import samples_absent, with_safe_values
@@ -37,29 +38,40 @@ def without_absent(
         y_pred: Predictions, likewise. If they have a mask, the result has it too.
         sample_weight: Weights of samples, or of samples and steps; None when there are none.
         mask: The mask of the predictions, or None.
-        axis: The axis that the formula goes over; the weights belong to the others.
+        axis: The axis, or axes, that the formula goes over; the weights belong to the others, or,
+            where None says that it goes over all, to the first ones.
         is_by_sample: Leave out whole samples only, as nobody knows what further axes mean.
         zeros: See `with_safe_values`.
     """
-    absent = _absent(mask, sample_weight, is_by_sample or not isinstance(axis, int))
+    absent = _absent(mask, sample_weight, is_by_sample)
     if absent is None:
         return y_true, y_pred
     by_sample = jnp.all(absent.reshape(absent.shape[0], -1), axis=1)
     rank = max((leaf.ndim for leaf in tree.flatten(y_pred)), default=0)
 
     def cleaned(leaf: Any) -> Any:
-        is_moved = absent.ndim > 1 and leaf.ndim == rank and axis % rank != rank - 1
-        found = jnp.moveaxis(leaf, axis, -1) if is_moved else leaf
+        order = _remaining_first(axis, rank) if leaf.ndim == rank else None
+        is_moved = absent.ndim > 1 and order is not None
+        found = jnp.transpose(leaf, order) if is_moved else leaf
         for one in (absent, by_sample):
             if fits_leading_axes(one.shape, found.shape):
                 found = with_safe_values(found, one, zeros=zeros)
                 break
-        found = jnp.moveaxis(found, -1, axis) if is_moved else found
+        found = jnp.transpose(found, np.argsort(order)) if is_moved else found
         if found is not leaf and (own := get_mask(leaf)) is not None:
             set_mask(found, own)
         return found
 
     return tree.map_structure(cleaned, y_true), tree.map_structure(cleaned, y_pred)
+
+
+def _remaining_first(axis: Any, rank: int) -> list[int] | None:
+    """The axes that a formula over `axis` leaves, then those; None where they lie so already."""
+    if axis is None:
+        return None
+    over = sorted({one % rank for one in (axis if isinstance(axis, tuple | list) else (axis,))})
+    order = [one for one in range(rank) if one not in over] + over
+    return None if order == list(range(rank)) else order
 
 
 def without_absent_nan(y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any]:

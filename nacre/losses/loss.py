@@ -20,7 +20,12 @@ from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask, logits_of, set_mask
 from nacre.losses.absent import is_told_by_shape, without_absent
 from nacre.losses.checking import as_array, check_given_labels, real, returned_numbers, same_rank
-from nacre.losses.reduction import both_masks, reduce_values, standardize_reduction
+from nacre.losses.reduction import (
+    both_masks,
+    mask_of_sums,
+    reduce_values,
+    standardize_reduction,
+)
 
 
 class Loss(Versioned):
@@ -87,6 +92,8 @@ class Loss(Versioned):
         if not jnp.issubdtype(values.dtype, jnp.floating):
             values = values.astype(self._dtype)
         who = f"loss '{self.name}'"
+        if mask is not None and self._sums_over_samples():
+            mask = mask_of_sums(mask, values.ndim)
         mask = both_masks(who, mask, counted, values.shape)
         return reduce_values(who, values, sample_weight, mask, self.reduction).astype(self._dtype)
 
@@ -95,6 +102,7 @@ class Loss(Versioned):
         axis, is_known = self._axis()
         shape, weights = getattr(y_pred, "shape", ()), getattr(sample_weight, "shape", ())
         is_by_sample = not (is_known or is_told_by_shape(weights, shape))
+        axis = axis if is_known else -1
 
         def called(zeros: bool) -> Any:
             cleaned = without_absent(

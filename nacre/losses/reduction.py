@@ -89,6 +89,17 @@ def both_masks(who: str, mask: Any, valid: Any, shape: tuple[int, ...]) -> Any:
     return jnp.logical_and(fit_weights(who, jnp.asarray(mask), shape, "the mask"), valid)
 
 
+def mask_of_sums(mask: Any, rank: int) -> Any:
+    """The mask of sums over steps: masked ones add nothing, and a sum of nothing else is masked.
+
+    Args:
+        mask: True for valid steps, of the first axes of the predictions.
+        rank: The rank of the sums.
+    """
+    mask = jnp.asarray(mask).astype(bool)
+    return jnp.any(mask, axis=tuple(range(rank, mask.ndim)))
+
+
 def weighted(values: Any, weights: Any) -> Any:
     """Values times weights; where the weight is 0 the result is 0, even for a NaN."""
     return jnp.where(weights == 0, jnp.zeros((), values.dtype), values * weights)

@@ -19,7 +19,13 @@ from nacre.losses.absent import is_told_by_shape, without_absent
 from nacre.losses.checking import as_array, check_given_labels, returned_numbers, same_rank
 from nacre.losses.logits import activation_of_probabilities
 from nacre.losses.loss import function_config, function_from_config
-from nacre.losses.reduction import both_masks, divide_or_zero, fit_weights, weighted
+from nacre.losses.reduction import (
+    both_masks,
+    divide_or_zero,
+    fit_weights,
+    mask_of_sums,
+    weighted,
+)
 from nacre.metrics.direction import direction_of
 from nacre.metrics.metric import Metric
 
@@ -245,11 +251,14 @@ class MeanMetricWrapper(Mean):
                 self._is_own_formula()
                 or is_told_by_shape(getattr(sample_weight, "shape", ()), y_pred.shape)
             ),
+            zeros=_sums_over_samples(self._fn),
         )
         if not getattr(self._fn, "checks_shapes", False):
             y_true, y_pred = same_rank(y_true, y_pred)
         values = self._fn(y_true, y_pred, **arguments)
         values = returned_numbers(self._who, values).astype(self.dtype)
+        if mask is not None and _sums_over_samples(self._fn):
+            mask = mask_of_sums(mask, values.ndim)
         mask = both_masks(self._who, mask, self._valid(valid_for, values.shape), values.shape)
         if mask is None:
             values = _per_sample(values, sample_weight, jnp.mean)

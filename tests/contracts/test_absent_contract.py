@@ -188,3 +188,49 @@ def test_metrics_of_nothing_but_absent_samples_are_those_of_none():
         )
         values = [np.asarray(v) for v in metric.variables if not v.path.endswith("num_samples")]
         assert all(np.all(v == 0) for v in values), metric.name
+
+
+@pytest.mark.parametrize("kind", ["weights", "mask"])
+@pytest.mark.parametrize("axis", [None, (1, 2), (0, 1), [2]])
+def test_sums_over_regions_know_nothing_of_steps_that_are_absent(axis, kind):
+    y_true = np.eye(3, dtype="float32")[np.arange(20).reshape(4, 5) % 3]
+    # What is left of the predictions' axes is what the loss gives a number for.
+    weights = {None: STEPS, (1, 2): STEPS[:, 0], (0, 1): np.array([1, 0, 1])}.get(
+        axis if axis is None else tuple(axis), STEPS
+    )
+    absent = np.zeros((4, 5, 3), bool)
+    if kind == "mask":
+        absent |= (STEPS == 0)[..., None]
+    elif axis == (0, 1):
+        absent |= (weights == 0)[None, None]
+    else:
+        absent |= (weights == 0).reshape(*weights.shape, *(1,) * (3 - weights.ndim))
+
+    if kind == "mask" and axis == (0, 1):  # the axes of the mask are gone, so it has no meaning
+        return
+    asked = [losses.Dice(axis=axis), losses.Tversky(axis=axis)]
+    if not (axis is None and kind == "weights"):  # one number has no weights of steps
+        asked.append(metrics_of("dice", axis))
+    for loss in asked:
+
+        def value(hole, loss=loss):
+            y, p = (np.where(absent, hole, array) for array in (y_true, SEQUENCES))
+            p = jnp.asarray(p)
+            if kind == "weights":
+                return loss(y, p, sample_weight=weights)
+            set_mask(p, jnp.asarray(STEPS != 0))
+            return loss(y, p)
+
+        expected = value(0.0)
+        assert np.isfinite(expected)
+        for hole in (np.nan, 7.0):
+            np.testing.assert_allclose(value(hole), expected, rtol=1e-5)
+
+
+def metrics_of(name, axis):
+    def value(y_true, y_pred, sample_weight=None):
+        metric = metrics.MeanMetricWrapper(getattr(losses, name), axis=axis)
+        metric.update_state(y_true, y_pred, sample_weight=sample_weight)
+        return metric.result()
+
+    return value
