@@ -303,7 +303,10 @@ class Snapshot:
 
     def lists_are_same(self) -> bool:
         """Whether no list or dict changed in place."""
-        return all(same(now, then) for now, then in self._watched)
+        for now, then in self._watched:
+            if not same(now, then):
+                return False
+        return True
 
     def accept_lists(self) -> None:
         """Take lists and dicts as they are now for what was noted; new parts are changes."""

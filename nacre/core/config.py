@@ -117,6 +117,14 @@ def disable_traceback_filtering() -> None:
     _settings["traceback_filtering"] = False
 
 
+def settings_of_traces() -> tuple[object, ...]:
+    """The settings that code reads while it is traced."""
+    return tuple(map(_settings.get, _READ_IN_TRACES))
+
+
+_READ_IN_TRACES = ("floatx", "epsilon", "image_data_format", "flash_attention")
+
+
 def backend() -> str:
     """The name of the array engine, always 'jax'."""
     return "jax"

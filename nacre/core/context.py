@@ -16,6 +16,7 @@ a thread is inside nacre (`core.traceback`).
 from __future__ import annotations
 
 import contextvars
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -114,7 +115,7 @@ class Context(_Fields):
 
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in _Fields.__slots__}
-        parts = [f"{k}={v!r}" for k, v in shown.items() if v is not getattr(_DEFAULT, k)]
+        parts = [f"{k}={v!r}" for k, v in shown.items() if v is not getattr(NOTHING_UNDER_WAY, k)]
         return f"Context({', '.join(parts)})"
 
 
@@ -152,10 +153,14 @@ def _copy(context: Context) -> _Fields:
     )
 
 
-_DEFAULT = _context(_Fields())
+# Outside of all calls, programs and blocks: this very object.
+NOTHING_UNDER_WAY = _context(_Fields())
+_values = operator.attrgetter(*_Fields.__slots__)
 # Not `threading.local`: that is slower to read, mixes up tasks of asyncio that wait within a block,
 # and cannot be carried into a thread.
-_current: contextvars.ContextVar[Context] = contextvars.ContextVar("nacre", default=_DEFAULT)
+_current: contextvars.ContextVar[Context] = contextvars.ContextVar(
+    "nacre", default=NOTHING_UNDER_WAY
+)
 
 # The context in force. Not a function around it, as every op and every read of a variable asks.
 current = _current.get
@@ -227,7 +232,8 @@ def put(**fields: Any) -> None:
     copy = _copy(_current.get())
     for name, value in fields.items():
         setattr(copy, name, value)
-    _current.set(_context(copy))
+    is_nothing = all(map(operator.is_, _values(copy), _values(NOTHING_UNDER_WAY)))
+    _current.set(NOTHING_UNDER_WAY if is_nothing else _context(copy))
 
 
 def carried(function: Callable[P, R]) -> Callable[P, R]:
@@ -257,4 +263,13 @@ def carried(function: Callable[P, R]) -> Callable[P, R]:
     return carrying
 
 
-__all__ = ["Context", "HostCalls", "carried", "changed", "current", "put", "within_layer"]
+__all__ = [
+    "NOTHING_UNDER_WAY",
+    "Context",
+    "HostCalls",
+    "carried",
+    "changed",
+    "current",
+    "put",
+    "within_layer",
+]

@@ -298,13 +298,7 @@ def programs_of(owner: HasPrograms) -> Programs:
 
 def settings_key() -> tuple[Hashable, ...]:
     """Settings of the process that code reads while it is traced."""
-    return (
-        config.floatx(),
-        config.epsilon(),
-        config.image_data_format(),
-        config.is_flash_attention_enabled(),
-        os.environ.get("NACRE_KERNELS"),
-    )
+    return *config.settings_of_traces(), os.environ.get("NACRE_KERNELS")
 
 
 __all__ = [

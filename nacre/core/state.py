@@ -89,13 +89,11 @@ class State:
     def read(self, names: Iterable[str] | None = None) -> Values:
         """The values for a program that only reads them, all of one step."""
         groups = self.groups if names is None else {name: self.groups[name] for name in names}
-        holds = {v.hold for group in groups.values() for v in group}
-        holds.discard(None)
+        holds = {v.hold for group in groups.values() for v in group if v.hold is not None}
         if not holds:
             return {name: [v.borrow() for v in group] for name, group in groups.items()}
         with contextlib.ExitStack() as locks:
             for hold in holds:
-                assert hold is not None
                 locks.enter_context(hold.lock)
             return {name: [v.borrow() for v in group] for name, group in groups.items()}
 

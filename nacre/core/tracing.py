@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+import functools
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 
@@ -15,11 +16,23 @@ def is_tracing() -> bool:
 
     JAX has no public question for this since 0.4.36; used: `jax._src.core.trace_state_clean`.
     """
-    from jax._src import core
-
+    if _clean_state()():
+        return False
     from nacre.core import recording
 
-    return not core.trace_state_clean() and not recording.is_eager()
+    return not recording.is_eager()
+
+
+@functools.cache
+def _clean_state() -> Callable[[], bool]:
+    from jax._src import core
+
+    return core.trace_state_clean
+
+
+def is_bare() -> bool:
+    """True where JAX neither traces nor records for a gradient tape."""
+    return _clean_state()()
 
 
 def new_primitive(name: str) -> Any:

@@ -138,7 +138,7 @@ def host_inputs(model: Model, x: Any) -> Any:
     if isinstance(x, jax.Array | KerasTensor):
         return x
     leaves = tree.flatten(x)
-    if not any(map(_needs_conversion, leaves)):
+    if not any(map(needs_conversion, leaves)):
         return x
     who = model._who()
     leaves = [to_numpy_if_foreign(leaf, who) for leaf in leaves]
@@ -157,7 +157,7 @@ def host_inputs(model: Model, x: Any) -> Any:
     return tree.pack_sequence_as(x, leaves)
 
 
-def _needs_conversion(leaf: Any) -> bool:
+def needs_conversion(leaf: Any) -> bool:
     """Whether the device would read an array of the host otherwise than it looks."""
     if type(leaf) is np.ndarray:
         kind = leaf.dtype.kind

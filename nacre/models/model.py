@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
 
 import jax
+import numpy as np
 
 from nacre.core import changes, scope, tree
 from nacre.core.computed import Computed
@@ -20,13 +21,19 @@ from nacre.core.errors import (
 )
 from nacre.core.forks import PROCESS, refuse_after_fork
 from nacre.core.keywords import any_arguments
+from nacre.core.program import CallProgram
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.strings import Staged, is_text
 from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.traceback import boundary
 from nacre.layers.base import adapting, calling
-from nacre.layers.base.compiled import call_compiled, runs_compiled, takes_arrays
+from nacre.layers.base.compiled import (
+    program_of_call,
+    run_program,
+    runs_compiled,
+    takes_arrays,
+)
 from nacre.layers.base.keywords import FunctionalKeywords, SubclassKeywords
 from nacre.layers.base.layer import Layer
 from nacre.models import doors
@@ -39,6 +46,7 @@ from nacre.models.graph_calls import (
     input_names,
     inputs_for,
     match_or_none,
+    needs_conversion,
     output_names,
     run_graph,
     standardize_inputs,
@@ -47,6 +55,7 @@ from nacre.models.host_stage import has_late_strings, replay, stage_for, staged_
 from nacre.models.index_checks import check_indices, readers_of
 from nacre.models.summary import print_summary
 from nacre.models.trainable import Trainable
+from nacre.training.repeated import Repeated
 
 if TYPE_CHECKING:
     from nacre.layers.base.call_types import LayerList, SomeLayer
@@ -90,6 +99,8 @@ class Model(Trainable):
         "_masks_end_at_ops",
         "_nested_inputs",
         "_nested_outputs",
+        "_repeated_call",
+        "_repeated_prediction",
         "_string_inputs",
         "_warned_of_masks",
     )
@@ -101,6 +112,8 @@ class Model(Trainable):
         self._masks_end_at_ops = False  # see mask_flow.py
         self._nested_inputs: Any = None
         self._nested_outputs: Any = None
+        self._repeated_call: Repeated[CallProgram] | None = None
+        self._repeated_prediction: Repeated[Any] | None = None  # see training/prediction.py
         self._string_inputs: Any = None  # 'string' or None for each input a call was given
         self._warned_of_masks = False
 
@@ -261,6 +274,9 @@ class Model(Trainable):
     @boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the model: to arrays compiled and cached, to symbolic tensors as a layer."""
+        repeated = self._repeated_call
+        if repeated is not None and len(args) == 1 and not kwargs and repeated.fits(args[0]):
+            return run_program(self, repeated.program, [args[0]])
         if args and isinstance(args[0], Staged):
             return replay(self.__call__, args, kwargs)
         if args and scope.call_context() is None:
@@ -276,7 +292,11 @@ class Model(Trainable):
                 refuse_after_fork(self._who())
             self._check_indices_of(args[0])
             try:
-                return call_compiled(self, self._call_now, staged, kwargs)
+                program, arrays = program_of_call(self, self._call_now, staged, kwargs)
+                outputs = run_program(self, program, arrays)
+                if len(args) == 1 and not kwargs and Repeated.can_be(self, args[0]):
+                    self._repeated_call = Repeated(self, args[0], program)
+                return outputs
             except jax.errors.JAXTypeError:  # something asked a traced array for its value
                 if self._graph is None:
                     raise
@@ -340,6 +360,11 @@ class Model(Trainable):
         found = [{tensor.dtype for tensor in tensors} for tensors in inputs_for(self, x)]
         return [min(one) if len(one) == 1 else None for one in found]
 
+    def _takes_unseen(self, x: np.ndarray) -> bool:
+        """Whether the values of an array like `x` are not looked at before a program takes it."""
+        has_indices = self._graph is not None and bool(readers_of(self._graph))
+        return not has_indices and not needs_conversion(x) and self._host_stage(x, "") is None
+
     def _host_stage(self, x: Any, who: str) -> Any:
         """What turns strings among inputs like `x` into numbers on the host, or None."""
         return stage_for(self, x, who)
@@ -372,6 +397,7 @@ class Model(Trainable):
 
     def _forget_programs(self) -> None:
         """Drop compiled programs after a change they cannot know of."""
+        self._repeated_call = self._repeated_prediction = None
         if self._programs is not None:
             self._programs.clear()
 

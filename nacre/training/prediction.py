@@ -29,7 +29,9 @@ from nacre.training import inputs, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.gathering import Gathered, own_rows
 from nacre.training.prediction_loop import ChunkedPrediction
+from nacre.training.repeated import Repeated
 
+_FEW = 32  # samples that `predict` takes as one batch when nobody says how many
 IN_FLIGHT = 4  # batches whose results are not fetched yet
 
 
@@ -60,11 +62,20 @@ def predict(
     **kwargs: Any,
 ) -> Any:
     """The outputs for `x` as NumPy arrays; see `Model.predict`."""
+    repeated = model._repeated_prediction
+    if (
+        repeated is not None
+        and batch_size is steps is callbacks is None
+        and (type(verbose) is int or verbose == "auto")
+        and not kwargs
+        and repeated.fits(x)
+    ):
+        return _fetched(_forward(model, x, [x], len(x), _bucket(len(x)), repeated.program))
     if (
         type(x) is np.ndarray
         and x.ndim
         and (batch_size is None or (type(batch_size) is int and batch_size > 0))
-        and 0 < len(x) <= (batch_size or 32)
+        and 0 < len(x) <= (batch_size or _FEW)
         and (type(verbose) is int or verbose == "auto")
         and steps is None
         and callbacks is None
@@ -199,12 +210,15 @@ def _small(model: Any, x: np.ndarray) -> Any:
         x = inputs.batch_narrower(model, f"{model._who()}.predict")((x, None, None))[0]
     elif x.dtype.itemsize == 8:
         x = x.astype(device_dtype(x.dtype))
+    program = _program(model, x)
     try:
-        result = _forward(model, x, [x], count, _bucket(count))
+        result = _forward(model, x, [x], count, _bucket(count), program)
     except Exception:
         if _bucket(count) != count:  # the same mistake, reported with the shape the user gave
             _refuse_for(model, x)
         raise
+    if count <= _FEW and Repeated.can_be(model, x):
+        model._repeated_prediction = Repeated(model, x, program)
     return _fetched(result)
 
 
@@ -241,10 +255,18 @@ def _fetched(result: BatchResult) -> Any:
     )
 
 
-def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> BatchResult:
-    if model._runs_eagerly():
-        return BatchResult(model(x, training=False), count, count)
-    program = _program(model, x)
+def _forward(
+    model: Any,
+    x: Any,
+    given: list[Any],
+    count: int,
+    size: int,
+    program: PredictionProgram | None = None,
+) -> BatchResult:
+    if program is None:
+        if model._runs_eagerly():
+            return BatchResult(model(x, training=False), count, count)
+        program = _program(model, x)
     state = program.state
     if size != count and program.mixes_samples():
         size = count
@@ -255,12 +277,12 @@ def _forward(model: Any, x: Any, given: list[Any], count: int, size: int) -> Bat
         if size == count:
             raise
         # Only some batch sizes fit, as in reshape(x, (-1, 5)): no error for a size nobody gave.
-        return _forward(model, x, given, count, count)
+        return _forward(model, x, given, count, count, program)
     if size != count and any(np.shape(leaf)[:1] != (size,) for leaf in tree.flatten(outputs)):
         # Rows of the outputs are not those of the batch: nothing says which belong to padding.
-        return _forward(model, x, given, count, count)
+        return _forward(model, x, given, count, count, program)
     if size != count and program.mixes_samples(given, outputs, count, size):
-        return _forward(model, x, given, count, count)
+        return _forward(model, x, given, count, count, program)
     if updates:
         if size != count:
             changed = [state.groups[name][i] for name in updates for i in updates[name]]

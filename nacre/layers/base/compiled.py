@@ -84,13 +84,20 @@ def call_compiled(
     layer: Layer, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Run `call(*args, **kwargs)`, the plain call of `layer`, through its compiled program."""
+    program, arrays = program_of_call(layer, call, args, kwargs)
+    return run_program(layer, program, arrays)
+
+
+def program_of_call(
+    layer: Layer, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[CallProgram, list[Any]]:
+    """The program of such a call, and the arrays among the arguments."""
     arrays: list[Any] = []
 
     def extract(leaf: Any) -> Any:
         if isinstance(leaf, jax.Array | np.ndarray):
             if isinstance(leaf, np.ndarray):
                 refuse_wide_integers(leaf, layer._who())
-                leaf = leaf.copy()  # the program may still read it when its owner writes to it
             arrays.append(leaf)
             return _ARRAY
         return leaf
@@ -106,15 +113,22 @@ def call_compiled(
         *call_key(layer),
         scope.masks_end_at_ops(),
     )
-    program = programs_of(layer).get(key, lambda: _program(layer, call, structure, kwargs))
+    return programs_of(layer).get(key, lambda: _program(layer, call, structure, kwargs)), arrays
+
+
+def run_program(layer: Layer, program: CallProgram, arrays: list[Any]) -> Any:
+    """Run it, and leave masks and losses where a plain call would have."""
+    # Copies, as the program may still read an array when its owner writes to it.
+    arrays = [a.copy() if isinstance(a, np.ndarray) else a for a in arrays]
     outputs, masks, losses = program.run(arrays)
-    if context is None:
+    if scope.call_context() is None:
         layer._clear_losses()
     if losses:
         layer._keep_losses(losses)
-    for leaf, mask in zip(tree.flatten(outputs), masks, strict=True):
-        if mask is not None:
-            scope.set_mask(leaf, mask)
+    if any(mask is not None for mask in masks):
+        for leaf, mask in zip(tree.flatten(outputs), masks, strict=True):
+            if mask is not None:
+                scope.set_mask(leaf, mask)
     return outputs
 
 
@@ -137,4 +151,12 @@ def _program(
     return CallProgram(run, state, name=f"{layer._who()}(x)")
 
 
-__all__ = ["call_compiled", "call_key", "part_runs_compiled", "runs_compiled", "takes_arrays"]
+__all__ = [
+    "call_compiled",
+    "call_key",
+    "part_runs_compiled",
+    "program_of_call",
+    "run_program",
+    "runs_compiled",
+    "takes_arrays",
+]
