@@ -59,7 +59,8 @@ def test_where_models_are_traced():
     for name, run in {
         "model(x)": lambda: model(x),
         "predict": lambda: model.predict(x, verbose=0),
-        "fit": lambda: model.fit(x, y, verbose=0),
+        "fit": lambda: model.fit(x, y, batch_size=4, verbose=0),
+        "fit of one batch": lambda: model.fit(x, y, verbose=0),
         "evaluate": lambda: model.evaluate(x, y, verbose=0),
         "train_on_batch": lambda: model.train_on_batch(x, y),
         "jax.jit": lambda: jax.jit(lambda x: model(x))(x),
@@ -71,6 +72,7 @@ def test_where_models_are_traced():
         "model(x)": "plain",  # this layer's code is a user's: it runs eagerly, with real values
         "predict": "own",
         "fit": "loop",
+        "fit of one batch": "own",
         "evaluate": "loop",
         "train_on_batch": "own",
         "jax.jit": "plain",
