@@ -479,6 +479,8 @@ def _plain(x: Any) -> Any:
     return np.asarray(x, dtype=getattr(x, "dtype", None))
 
 
+# Not in the context of `core.context`: tapes record what runs in JAX's current trace, which is the
+# thread's own, so nothing of this can be carried into another one.
 _local = threading.local()
 recording_tapes = 0  # in all threads
 

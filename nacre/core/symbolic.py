@@ -190,13 +190,16 @@ def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
     return found
 
 
+# Not written out as a union where they are asked for: every op asks, and would make it anew.
+_LOOKED_AT = (KerasTensor, list, tuple, dict)
+
+
 def any_symbolic(args: Any, kwargs: Any = ()) -> bool:
     """True when a symbolic tensor stands anywhere among the arguments."""
     for value in args:
-        if isinstance(value, KerasTensor):
-            return True
-        if isinstance(value, list | tuple | dict) and _nested_symbolic(value):
-            return True
+        if isinstance(value, _LOOKED_AT):
+            if isinstance(value, KerasTensor) or _nested_symbolic(value):
+                return True
     if kwargs:
         return any_symbolic(tuple(kwargs.values()))
     return False

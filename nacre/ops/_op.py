@@ -262,7 +262,7 @@ def _operand(value: Any) -> Any:
     """What the program of a composite op takes: an array, a number or None."""
     if isinstance(value, np.ndarray):
         refuse_wide_integers(value, "an op")
-    if value is None or isinstance(value, jax.Array | np.ndarray | bool | int | float):
+    if value is None or isinstance(value, _PROGRAM_OPERANDS):
         return value
     return array(value)
 
@@ -274,16 +274,24 @@ def _refuse_wide(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             refuse_wide_integers(value, "an op")
 
 
+# Not unions written out where they are asked for: every op asks, and would make them anew.
+_MAY_HOLD_VARIABLES = (Variable, list, tuple)
+_PROGRAM_OPERANDS = (jax.Array, np.ndarray, bool, int, float)
+
+
 def _values(arguments: Any) -> Any:
     """Arguments with variables replaced by their values."""
     if isinstance(arguments, dict):
-        return {k: _value(v) for k, v in arguments.items()}
-    return tuple(_value(v) for v in arguments)
+        return {k: _value(v) for k, v in arguments.items()} if arguments else arguments
+    for value in arguments:
+        if isinstance(value, _MAY_HOLD_VARIABLES):
+            return tuple(map(_value, arguments))
+    return arguments
 
 
 def _value(value: Any) -> Any:
     if isinstance(value, Variable):
         return value.value
-    if type(value) in (list, tuple) and any(isinstance(v, Variable | list | tuple) for v in value):
+    if type(value) in (list, tuple) and any(isinstance(v, _MAY_HOLD_VARIABLES) for v in value):
         return type(value)(_value(v) for v in value)
     return value

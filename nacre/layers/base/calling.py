@@ -131,9 +131,13 @@ def is_float_array(value: Any) -> bool:
     return jnp.issubdtype(value.dtype, jnp.floating)
 
 
+# Not a union written out where it is asked for: every call asks, and would make it anew.
+_TENSORS = (jax.Array, np.ndarray, KerasTensor, Variable, HostString)
+
+
 def is_tensor(value: Any) -> bool:
     """True for arrays, traced values, symbolic tensors and variables."""
-    return isinstance(value, jax.Array | np.ndarray | KerasTensor | Variable | HostString)
+    return isinstance(value, _TENSORS)
 
 
 def shapes_of(structure: Any) -> Any:
