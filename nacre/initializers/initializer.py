@@ -57,6 +57,13 @@ class Initializer(Versioned):
         return type(self).from_config(self.get_config())
 
 
+def fresh_copy(initializer: Any) -> Any:
+    """A new initializer of the same kind: one object must not start two weights alike."""
+    if hasattr(initializer, "get_config") and hasattr(type(initializer), "from_config"):
+        return type(initializer).from_config(initializer.get_config())
+    return initializer
+
+
 def sizes_of(shape: Any) -> tuple[int, ...]:
     """A shape as a tuple of ints; one number is a shape of one axis.
 

@@ -11,6 +11,7 @@ from nacre.core import random
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.shapes import check_broadcasts
+from nacre.initializers.initializer import fresh_copy
 from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax, with_axes
 from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
@@ -119,8 +120,8 @@ class ProjectedAttention(Layer):
             equation,
             output_shape=output_shape,
             bias_axes=bias_axes if self.use_bias else None,
-            kernel_initializer=_another(self.kernel_initializer),
-            bias_initializer=_another(self.bias_initializer),
+            kernel_initializer=fresh_copy(self.kernel_initializer),
+            bias_initializer=fresh_copy(self.bias_initializer),
             kernel_regularizer=self.kernel_regularizer,
             bias_regularizer=self.bias_regularizer,
             activity_regularizer=self._projection_regularizer,
@@ -236,10 +237,3 @@ class ProjectedAttention(Layer):
                 message(self._who(), f"attention_mask must be of shape {wanted}", f"{mask.shape}")
             )
         check_broadcasts(self._who(), "attention_mask", mask.shape, wanted)
-
-
-def _another(initializer: Any) -> Any:
-    """A fresh initializer of the same kind, so that no two kernels begin alike."""
-    if hasattr(initializer, "get_config") and hasattr(type(initializer), "from_config"):
-        return type(initializer).from_config(initializer.get_config())
-    return initializer

@@ -70,7 +70,7 @@ def accepted_sparse(layer: Layer, sparse: Any) -> bool:
             message(
                 layer._who(),
                 "sparse=True is kept in the config, but outputs are dense arrays here",
-                fix="Leave it out to hear nothing of it; the numbers are the same.",
+                fix="Leave it out to silence this warning; the numbers are the same.",
             )
         )
     return bool(sparse)

@@ -86,8 +86,8 @@ class ImageLayer(Layer):
         """The changed images, or the changed dict."""
         parts = {"images": data} if not isinstance(data, dict) else dict(data)
         self._check_parts(parts)
-        is_one = len(parts["images"].shape) == 3
-        if is_one:
+        is_single = len(parts["images"].shape) == 3
+        if is_single:
             parts = jax.tree.map(lambda x: jnp.asarray(x)[None], parts)
         has_flat_masks = self._with_mask_channels(parts)
         drawn = self.get_random_transformation(parts, training=training)
@@ -98,7 +98,7 @@ class ImageLayer(Layer):
         if has_flat_masks:
             axis = 1 if self.data_format == "channels_first" else -1
             parts["segmentation_masks"] = jnp.squeeze(parts["segmentation_masks"], axis)
-        if is_one:
+        if is_single:
             parts = jax.tree.map(lambda x: x[0], parts)
         return parts if isinstance(data, dict) else parts["images"]
 
@@ -164,11 +164,11 @@ class ImageLayer(Layer):
         name = cast("str", self.bounding_box_format)  # checked with the boxes
         height, width = self._size_of_shape(transformation["input_shape"])
         edges = convert_format(bounding_boxes["boxes"], name, "xyxy", height, width)
-        moved, size = self._moved_boxes(edges, transformation, (height, width))
+        moved, size = self._transform_boxes(edges, transformation, (height, width))
         clipped = clip_to_image_size({**bounding_boxes, "boxes": moved}, *size)
         return convert_format(clipped, "xyxy", name, *size)
 
-    def _moved_boxes(
+    def _transform_boxes(
         self, edges: Any, transformation: Any, size: tuple[Any, Any]
     ) -> tuple[Any, tuple[Any, Any]]:
         """Boxes (batch, boxes, 4) in 'xyxy' after the change, and (height, width) after it."""
@@ -240,8 +240,8 @@ class ImageLayer(Layer):
 class RandomImageLayer(ImageLayer):
     """Base: draws its numbers anew for each image in training, and passes images on otherwise.
 
-    A subclass defines `_drawn(key, images)`, the numbers for a batch, and `_changed(images,
-    drawn)`, which gets and gives floats (batch, height, width, channels).
+    A subclass defines `_draw(key, images)`, the numbers for a batch, and `_apply(images, drawn)`,
+    which takes and returns floats (batch, height, width, channels).
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Unpack[AnyImageKeywords]) -> None:
@@ -250,11 +250,11 @@ class RandomImageLayer(ImageLayer):
         # The attribute's name is part of the layout of saved files.
         self.generator = SeedGenerator(seed)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
-        raise NotImplementedError(message(self._who(), "a random image layer must define _drawn"))
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+        raise NotImplementedError(message(self._who(), "a random image layer must define _draw"))
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
-        raise NotImplementedError(message(self._who(), "a random image layer must define _changed"))
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+        raise NotImplementedError(message(self._who(), "a random image layer must define _apply"))
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -263,14 +263,14 @@ class RandomImageLayer(ImageLayer):
         if not training:
             return None
         images = data["images"] if isinstance(data, dict) else data
-        drawn = self._drawn(draw_key(self.generator if seed is None else seed), images)
+        drawn = self._draw(draw_key(self.generator if seed is None else seed), images)
         return {**drawn, "input_shape": tuple(images.shape)}
 
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
         """The changed images; the same images outside training."""
         if not training or transformation is None:
             return jnp.asarray(images).astype(self.compute_dtype)
-        return self._result(self._changed(self._channels_last(images), transformation))
+        return self._result(self._apply(self._channels_last(images), transformation))
 
     def transform_segmentation_masks(
         self, segmentation_masks: Any, transformation: Any, training: bool = True
@@ -279,13 +279,13 @@ class RandomImageLayer(ImageLayer):
         if not self._moves_pixels or not training or transformation is None:
             return segmentation_masks
         masks = jnp.asarray(segmentation_masks)
-        moved = self._moved_masks(self._channels_last(masks), transformation)
+        moved = self._transform_masks(self._channels_last(masks), transformation)
         if self.data_format == "channels_first":
             moved = jnp.moveaxis(moved, -1, 1)
         return self._in_dtype_of(masks, moved)
 
-    def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
-        return self._changed(masks, drawn)
+    def _transform_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
+        return self._apply(masks, drawn)
 
 
 def uniform(key: jax.Array, images: Any, pair: tuple[float, float]) -> jax.Array:
@@ -293,13 +293,13 @@ def uniform(key: jax.Array, images: Any, pair: tuple[float, float]) -> jax.Array
     return jax.random.uniform(key, (images.shape[0],), minval=pair[0], maxval=pair[1])
 
 
-def chosen(key: jax.Array, images: Any, probability: tuple[float, float]) -> jax.Array:
-    """One bool an image: true with a probability drawn for that image from a range."""
+def choose_images(key: jax.Array, images: Any, probability: tuple[float, float]) -> jax.Array:
+    """Which images to change, (batch,): each with a probability drawn for it from a range."""
     first, second = jax.random.split(key)
     return uniform(first, images, (0.0, 1.0)) < uniform(second, images, probability)
 
 
-def each(numbers: Any) -> Any:
+def per_image(numbers: Any) -> Any:
     """Numbers (batch,) shaped to broadcast over images (batch, height, width, channels)."""
     return jnp.asarray(numbers)[:, None, None, None]
 

@@ -78,7 +78,7 @@ class Resizing(ImageLayer):
         """The shape of the images, which boxes are resized with."""
         return {"input_shape": tuple(_images_of(data).shape)}
 
-    def _moved_boxes(
+    def _transform_boxes(
         self, edges: Any, transformation: Any, size: tuple[Any, Any]
     ) -> tuple[Any, tuple[Any, Any]]:
         window = (0, 0, *size)
@@ -135,13 +135,13 @@ class CenterCrop(ImageLayer):
         self, images: Any, transformation: Any = None, training: bool = True
     ) -> Any:
         """The middles of the images."""
-        return self._middle(jnp.asarray(images).astype(self.compute_dtype), "bilinear")
+        return self._center_crop(jnp.asarray(images).astype(self.compute_dtype), "bilinear")
 
     def transform_segmentation_masks(
         self, segmentation_masks: Any, transformation: Any = None, training: bool = True
     ) -> Any:
         """The middles of the masks."""
-        return self._middle(jnp.asarray(segmentation_masks), "nearest")
+        return self._center_crop(jnp.asarray(segmentation_masks), "nearest")
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -149,21 +149,23 @@ class CenterCrop(ImageLayer):
         """The shape of the images, which the place of the middle comes from."""
         return {"input_shape": tuple(_images_of(data).shape)}
 
-    def _middle(self, data: Any, interpolation: str) -> Any:
-        return middle(self, data, (self.height, self.width), interpolation)
+    def _center_crop(self, data: Any, interpolation: str) -> Any:
+        return resized_center_crop(self, data, (self.height, self.width), interpolation)
 
-    def _moved_boxes(
+    def _transform_boxes(
         self, edges: Any, transformation: Any, size: tuple[Any, Any]
     ) -> tuple[Any, tuple[Any, Any]]:
         new_size = (self.height, self.width)
-        return boxes_in_middle(edges, size, new_size), new_size
+        return boxes_in_center_crop(edges, size, new_size), new_size
 
 
 def _images_of(data: Any) -> Any:
     return data["images"] if isinstance(data, dict) else data
 
 
-def middle(layer: ImageLayer, data: Any, new_size: tuple[int, int], interpolation: str) -> Any:
+def resized_center_crop(
+    layer: ImageLayer, data: Any, new_size: tuple[int, int], interpolation: str
+) -> Any:
     """The middles of images, which are enlarged first where they are smaller."""
     axes = layer._spatial_axes(data)
     over = [data.shape[a] - n for a, n in zip(axes, new_size, strict=True)]
@@ -182,8 +184,8 @@ def middle(layer: ImageLayer, data: Any, new_size: tuple[int, int], interpolatio
     return data[tuple(cuts)]
 
 
-def boxes_in_middle(edges: Any, size: tuple[Any, Any], new_size: tuple[int, int]) -> Any:
-    """Boxes 'xyxy' of images of which `middle` was taken."""
+def boxes_in_center_crop(edges: Any, size: tuple[Any, Any], new_size: tuple[int, int]) -> Any:
+    """Boxes 'xyxy' of images of which `resized_center_crop` was taken."""
     over = [n - m for n, m in zip(size, new_size, strict=True)]
     if min(over) < 0:
         return resized_boxes(edges, crop_window(*size, *new_size), new_size)

@@ -16,7 +16,7 @@ import numpy as np
 
 from nacre import ops
 from nacre.core import safety
-from nacre.layers.preprocessing.image_layer import each
+from nacre.layers.preprocessing.image_layer import per_image
 from nacre.ops.boxes import mapped
 
 Images: TypeAlias = jax.Array
@@ -33,13 +33,13 @@ def grayscale(images: Images) -> Images:
 
 def blended(degenerate: Images, images: Images, factor: Numbers) -> Images:
     """degenerate + factor · (images - degenerate)."""
-    return degenerate + each(factor) * (images - degenerate)
+    return degenerate + per_image(factor) * (images - degenerate)
 
 
 def contrasted(images: Images, factor: Numbers) -> Images:
     """Distances from each channel's mean, multiplied."""
     mean = jnp.mean(images, axis=(1, 2), keepdims=True)
-    return (images - mean) * each(factor) + mean
+    return (images - mean) * per_image(factor) + mean
 
 
 def sharpened(images: Images, factor: Numbers) -> Images:
@@ -60,7 +60,7 @@ def _shifted_sum(images: Images, weights: jax.Array, axis: int) -> Images:
     margins[axis] = (before, size - 1 - before)
     padded = jnp.pad(images, margins)
     parts = [
-        jax.lax.slice_in_dim(padded, i, i + length, axis=axis) * each(weights[:, i])
+        jax.lax.slice_in_dim(padded, i, i + length, axis=axis) * per_image(weights[:, i])
         for i in range(size)
     ]
     return reduce(operator.add, parts)
@@ -79,14 +79,14 @@ def blurred(images: Images, sizes: tuple[int, int], sigmas: tuple[Numbers, Numbe
 def hue_turned(images: Images, turn: Numbers, low: float, high: float) -> Images:
     """The hue moved by a share of the colour circle."""
     hsv = _hsv(images, low, high)
-    hue = (hsv[..., :1] + each(turn)) % 1.0
+    hue = (hsv[..., :1] + per_image(turn)) % 1.0
     return _rgb(jnp.concatenate([hue, hsv[..., 1:]], axis=-1), low, high)
 
 
 def saturated(images: Images, factor: Numbers, low: float, high: float) -> Images:
     """The saturation multiplied, kept within its range."""
     hsv = _hsv(images, low, high)
-    saturation = jnp.clip(hsv[..., 1:2] * each(factor), 0.0, 1.0)
+    saturation = jnp.clip(hsv[..., 1:2] * per_image(factor), 0.0, 1.0)
     return _rgb(jnp.concatenate([hsv[..., :1], saturation, hsv[..., 2:]], axis=-1), low, high)
 
 
@@ -101,7 +101,7 @@ def _rgb(images: Images, low: float, high: float) -> Images:
 def posterized(images: Images, bits: Numbers, low: float, high: float) -> Images:
     """Only the highest `bits` of 8 kept."""
     levels = jnp.floor(jnp.clip((images - low) / (high - low), 0, 1) * 255 + 1e-4)
-    step = each(jnp.exp2(8.0 - bits))
+    step = per_image(jnp.exp2(8.0 - bits))
     return jnp.floor(levels / step) * step / 255 * (high - low) + low
 
 
@@ -109,8 +109,8 @@ def solarized(
     images: Images, addition: Numbers, threshold: Numbers, low: float, high: float
 ) -> Images:
     """`addition` added, then pixels from `threshold` on turned into their negative."""
-    images = jnp.clip(images + each(addition), low, high)
-    return jnp.where(images < each(threshold), images, high + low - images)
+    images = jnp.clip(images + per_image(addition), low, high)
+    return jnp.where(images < per_image(threshold), images, high + low - images)
 
 
 def stretched(images: Images, low: float, high: float) -> Images:

@@ -16,9 +16,9 @@ from nacre.layers.preprocessing.image_layer import (
     ImageLayer,
     RandomImageLayer,
     checked_value_range,
-    chosen,
-    each,
+    choose_images,
     factor_range,
+    per_image,
     uniform,
 )
 
@@ -54,11 +54,11 @@ class FactorLayer(ColourLayer):
         """The lowest and the highest number a factor stands for."""
         return factor_range(self, "factor", factor, 0.0, 1.0)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         return {"factor": uniform(key, images, self.factor)}
 
 
-def _less_and_more(layer: ImageLayer, factor: Any) -> tuple[float, float]:
+def _contrast_range(layer: ImageLayer, factor: Any) -> tuple[float, float]:
     """How much less and how much more contrast there may be."""
     pair = tuple(factor) if isinstance(factor, list | tuple) else (factor, factor)
     are_numbers = len(pair) == 2 and all(isinstance(number, Real) for number in pair)
@@ -98,13 +98,13 @@ class RandomContrast(ColourLayer):
         **kwargs: Unpack[AnyImageKeywords],
     ) -> None:
         super().__init__(value_range, seed, **kwargs)
-        self.factor = _less_and_more(self, factor)
+        self.factor = _contrast_range(self, factor)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         less, more = self.factor
         return {"factor": uniform(key, images, (1 - less, 1 + more))}
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         return self._clipped(pixel_changes.contrasted(images, drawn["factor"]))
 
 
@@ -132,12 +132,12 @@ class RandomBrightness(ColourLayer):
         super().__init__(value_range, seed, **kwargs)
         self.factor = factor_range(self, "factor", factor, -1.0, 1.0)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         low, high = self.value_range
         return {"change": uniform(key, images, self.factor) * (high - low)}
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
-        return self._clipped(images + each(drawn["change"]))
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+        return self._clipped(images + per_image(drawn["change"]))
 
 
 @register("layers/RandomSaturation")
@@ -162,18 +162,18 @@ class RandomSaturation(FactorLayer):
     """
 
     def _checked(self, factor: Any) -> Any:
-        return _from_zero(self, factor)
+        return _one_sided_range(self, factor)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         factor = jnp.maximum(uniform(key, images, self.factor), 0.0)
         return {"factor": factor / (1 - factor + 1e-7)}  # 1e-7: full colour is finite
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         changed = pixel_changes.saturated(images, drawn["factor"], *self.value_range)
         return self._clipped(changed)
 
 
-def _from_zero(layer: ImageLayer, factor: Any) -> tuple[float, float]:
+def _one_sided_range(layer: ImageLayer, factor: Any) -> tuple[float, float]:
     """(0, factor) for one number; two may begin below 0, as in files of Keras."""
     low = -1.0 if isinstance(factor, list | tuple) else 0.0
     return factor_range(layer, "factor", factor, low, 1.0)
@@ -195,12 +195,12 @@ class RandomHue(FactorLayer):
         (2, 4, 4, 3)
     """
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second = jax.random.split(key)
         sign = jnp.where(uniform(first, images, (0.0, 1.0)) < 0.5, -0.5, 0.5)
         return {"factor": sign * uniform(second, images, self.factor)}
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         changed = pixel_changes.hue_turned(images, drawn["factor"], *self.value_range)
         return self._clipped(changed)
 
@@ -225,9 +225,9 @@ class RandomColorDegeneration(FactorLayer):
     """
 
     def _checked(self, factor: Any) -> Any:
-        return _from_zero(self, factor)
+        return _one_sided_range(self, factor)
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         gray = pixel_changes.grayscale(images)
         return self._clipped(pixel_changes.blended(images, gray, drawn["factor"]))
 
@@ -262,11 +262,11 @@ class RandomGrayscale(RandomImageLayer):
             )
         self.factor = factor
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         return {"chosen": uniform(key, images, (0.0, 1.0)) < self.factor}
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
-        return jnp.where(each(drawn["chosen"]), pixel_changes.grayscale(images), images)
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+        return jnp.where(per_image(drawn["chosen"]), pixel_changes.grayscale(images), images)
 
 
 @register("layers/RandomInvert")
@@ -295,12 +295,12 @@ class RandomInvert(ColourLayer):
         super().__init__(value_range, seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
-        return {"chosen": chosen(key, images, self.factor)}
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+        return {"chosen": choose_images(key, images, self.factor)}
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         low, high = self.value_range
-        return jnp.where(each(drawn["chosen"]), high + low - images, images)
+        return jnp.where(per_image(drawn["chosen"]), high + low - images, images)
 
 
 @register("layers/RandomColorJitter")
@@ -349,14 +349,14 @@ class RandomColorJitter(ColourLayer):
     def _range(self, kind: str) -> tuple[float, float]:
         factor = getattr(self, f"{kind}_factor")
         if kind == "contrast":
-            less, more = _less_and_more(self, factor)
+            less, more = _contrast_range(self, factor)
             return 1 - less, 1 + more
         if kind == "saturation":
-            return _from_zero(self, factor)
+            return _one_sided_range(self, factor)
         low = -1.0 if kind == "brightness" else 0.0
         return factor_range(self, f"{kind}_factor", factor, low, 1.0)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         keys = jax.random.split(key, 6)
         drawn = {
             kind: uniform(k, images, self._range(kind))
@@ -370,11 +370,11 @@ class RandomColorJitter(ColourLayer):
             drawn["saturation"] = factor / (1 - factor + 1e-7)
         return {"order": jax.random.permutation(keys[0], max(len(drawn), 1)), "factors": drawn}
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         low, high = self.value_range
         factors = drawn["factors"]
         changes = {
-            "brightness": lambda x: x + each(factors["brightness"]) * (high - low),
+            "brightness": lambda x: x + per_image(factors["brightness"]) * (high - low),
             "contrast": lambda x: pixel_changes.contrasted(x, factors["contrast"]),
             "saturation": lambda x: pixel_changes.saturated(x, factors["saturation"], low, high),
             "hue": lambda x: pixel_changes.hue_turned(x, factors["hue"], low, high),

@@ -16,11 +16,11 @@ from nacre.layers.base.keywords import ImageKeywords, ImageKeywordsWithoutName
 from nacre.layers.preprocessing.image_layer import (
     ImageLayer,
     RandomImageLayer,
-    each,
     factor_range,
+    per_image,
     uniform,
 )
-from nacre.layers.preprocessing.image_size import boxes_in_middle, middle
+from nacre.layers.preprocessing.image_size import boxes_in_center_crop, resized_center_crop
 from nacre.layers.preprocessing.pixel_changes import affine_map, boxes_after, turned_map
 
 
@@ -53,7 +53,7 @@ class RandomFlip(RandomImageLayer):
 
     _moves_pixels = True
 
-    def _moved_boxes(
+    def _transform_boxes(
         self, edges: Any, transformation: Any, size: tuple[Any, Any]
     ) -> tuple[Any, tuple[Any, Any]]:
         left, top, right, bottom = (edges[..., i] for i in range(4))
@@ -71,7 +71,7 @@ class RandomFlip(RandomImageLayer):
             )
         return jnp.stack([left, top, right, bottom], axis=-1), size
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         keys = dict(zip(("horizontal", "vertical"), jax.random.split(key), strict=True))
         return {
             word: uniform(keys[word], images, (0.0, 1.0)) < 0.5
@@ -79,10 +79,10 @@ class RandomFlip(RandomImageLayer):
             if word in self.mode
         }
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         for word, axis in (("horizontal", 2), ("vertical", 1)):
             if word in drawn:
-                images = jnp.where(each(drawn[word]), jnp.flip(images, axis), images)
+                images = jnp.where(per_image(drawn[word]), jnp.flip(images, axis), images)
         return images
 
 
@@ -114,13 +114,13 @@ class _Affine(RandomImageLayer):
         self.interpolation = interpolation
         self.fill_value = fill_value
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         return self._mapped(images, drawn, self.interpolation)
 
-    def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
+    def _transform_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
         return self._mapped(masks, drawn, "nearest")
 
-    def _moved_boxes(
+    def _transform_boxes(
         self, edges: Any, transformation: Any, size: tuple[Any, Any]
     ) -> tuple[Any, tuple[Any, Any]]:
         return boxes_after(edges, transformation["map"]), size
@@ -166,7 +166,7 @@ class RandomRotation(_Affine):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, -1.0, 1.0)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         low, high = (2 * np.pi * f for f in self.factor)
         angle = uniform(key, images, (low, high))
         return {"map": turned_map(images, angle, *self._size(images))}
@@ -207,7 +207,7 @@ class RandomTranslation(_Affine):
         self._rows = factor_range(self, "height_factor", height_factor, -1.0, 1.0)
         self._columns = factor_range(self, "width_factor", width_factor, -1.0, 1.0)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         height, width = self._size(images)
         first, second = jax.random.split(key)
         rows = uniform(first, images, self._rows) * height
@@ -254,7 +254,7 @@ class RandomZoom(_Affine):
             else factor_range(self, "width_factor", width_factor, -1.0, 1e6)
         )
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second = jax.random.split(key)
         rows = 1 + uniform(first, images, self._rows)
         columns = rows if self._columns is None else 1 + uniform(second, images, self._columns)
@@ -299,7 +299,7 @@ class RandomShear(_Affine):
         self.x_factor = factor_range(self, "x_factor", x_factor, -1.0, 1.0)
         self.y_factor = factor_range(self, "y_factor", y_factor, -1.0, 1.0)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         signs, first, second = jax.random.split(key, 3)
         sign = jnp.where(uniform(signs, images, (0.0, 1.0)) < 0.5, -1.0, 1.0)
         across = sign * uniform(first, images, self.x_factor)
@@ -364,16 +364,16 @@ class RandomCrop(RandomImageLayer):
             transformation = {"input_shape": transformation["input_shape"]}
         return ImageLayer.transform_bounding_boxes(self, bounding_boxes, transformation)
 
-    def _moved_boxes(
+    def _transform_boxes(
         self, edges: Any, transformation: Any, size: tuple[Any, Any]
     ) -> tuple[Any, tuple[Any, Any]]:
         new_size = (self.height, self.width)
         if "rows" not in transformation or size[0] < self.height or size[1] < self.width:
-            return boxes_in_middle(edges, size, new_size), new_size
+            return boxes_in_center_crop(edges, size, new_size), new_size
         corner = [transformation["columns"], transformation["rows"]] * 2
         return edges - jnp.stack(corner, axis=-1)[:, None], new_size
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         starts = []
         for part, over in zip(jax.random.split(key), self._excess(images), strict=True):
             starts.append(jax.random.randint(part, (images.shape[0],), 0, max(over, 0) + 1))
@@ -383,7 +383,7 @@ class RandomCrop(RandomImageLayer):
         """The cut-outs: each image has its own place."""
         images = jnp.asarray(images).astype(self.compute_dtype)
         if self._is_middle(images, transformation, training):
-            return middle(self, images, (self.height, self.width), "bilinear")
+            return resized_center_crop(self, images, (self.height, self.width), "bilinear")
         return super().transform_images(images, transformation, training)
 
     def transform_segmentation_masks(
@@ -392,10 +392,10 @@ class RandomCrop(RandomImageLayer):
         """The cut-outs of the masks."""
         masks = jnp.asarray(segmentation_masks)
         if self._is_middle(masks, transformation, training):
-            return middle(self, masks, (self.height, self.width), "nearest")
+            return resized_center_crop(self, masks, (self.height, self.width), "nearest")
         return super().transform_segmentation_masks(masks, transformation, training)
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         def cut(image: Any, row: Any, column: Any) -> Any:
             size = (self.height, self.width, image.shape[-1])
             return jax.lax.dynamic_slice(image, (row, column, 0), size)

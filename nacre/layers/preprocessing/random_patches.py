@@ -14,9 +14,9 @@ from nacre.core.registry import register
 from nacre.layers.base.keywords import ImageKeywords
 from nacre.layers.preprocessing.image_layer import (
     RandomImageLayer,
-    chosen,
-    each,
+    choose_images,
     factor_range,
+    per_image,
     uniform,
 )
 from nacre.layers.preprocessing.random_colours import ColourLayer
@@ -76,14 +76,14 @@ class RandomErasing(ColourLayer):
         self.scale = factor_range(self, "scale", scale, 0.0, 1.0)
         self.fill_value = fill_value
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         keys = jax.random.split(key, 4)
         shares = tuple(jnp.sqrt(uniform(k, images, self.scale)) for k in keys[:2])
         masks = _rectangles(keys[2], images, self._size(images), shares)
-        apply = each(chosen(keys[3], images, self.factor))
+        apply = per_image(choose_images(keys[3], images, self.factor))
         return {"masks": masks & apply, "noise_key": jax.random.fold_in(key, 4)}
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         low, high = self.value_range
         if self.fill_value is None:
             noise = jax.random.normal(drawn["noise_key"], images.shape, images.dtype)
@@ -160,13 +160,13 @@ class MixUp(_Mixing):
             )
         self.alpha = alpha
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second = jax.random.split(key)
         weights = jax.random.beta(first, self.alpha, self.alpha, (images.shape[0],))
         return {"weights": weights, "permutation": self._partners(second, images)}
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
-        weights = each(drawn["weights"])
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+        weights = per_image(drawn["weights"])
         return weights * images + (1 - weights) * images[drawn["permutation"]]
 
     def transform_segmentation_masks(
@@ -216,7 +216,7 @@ class CutMix(_Mixing):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second, third = jax.random.split(key, 3)
         share = jnp.sqrt(uniform(first, images, self.factor))
         masks = _rectangles(second, images, self._size(images), (share, share))
@@ -226,7 +226,7 @@ class CutMix(_Mixing):
             "permutation": self._partners(third, images),
         }
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         return jnp.where(drawn["masks"], images[drawn["permutation"]], images)
 
 
@@ -270,7 +270,7 @@ class RandomPerspective(RandomImageLayer):
         self.interpolation = interpolation
         self.fill_value = fill_value
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         height, width = self._size(images)
         first, second = jax.random.split(key)
         right, bottom = float(width - 1), float(height - 1)
@@ -278,18 +278,18 @@ class RandomPerspective(RandomImageLayer):
         moves = jax.random.uniform(first, (images.shape[0], 4, 2), minval=-0.5, maxval=0.5)
         end = corners * (1 + self.scale * moves)
         return {
-            "chosen": chosen(second, images, self.factor),
+            "chosen": choose_images(second, images, self.factor),
             "start_points": jnp.broadcast_to(corners, end.shape),
             "end_points": end,
         }
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
-        return self._seen(images, drawn, self.interpolation)
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+        return self._warped(images, drawn, self.interpolation)
 
-    def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
-        return self._seen(masks, drawn, "nearest")
+    def _transform_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
+        return self._warped(masks, drawn, "nearest")
 
-    def _moved_boxes(
+    def _transform_boxes(
         self, edges: Any, transformation: Any, size: tuple[Any, Any]
     ) -> tuple[Any, tuple[Any, Any]]:
         start, end = transformation["start_points"], transformation["end_points"]
@@ -297,7 +297,7 @@ class RandomPerspective(RandomImageLayer):
         moved = mapped(edges - 0.5, homography(start, end)) + 0.5
         return jnp.where(transformation["chosen"][:, None, None], moved, edges), size
 
-    def _seen(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
+    def _warped(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
         moved = ops.image.perspective_transform(
             images,
             drawn["start_points"],
@@ -306,7 +306,7 @@ class RandomPerspective(RandomImageLayer):
             fill_value=self.fill_value,
             data_format="channels_last",
         )
-        return jnp.where(each(drawn["chosen"]), moved, images)
+        return jnp.where(per_image(drawn["chosen"]), moved, images)
 
 
 @register("layers/RandomElasticTransform")
@@ -355,7 +355,7 @@ class RandomElasticTransform(ColourLayer):
         self.fill_mode = fill_mode
         self.fill_value = fill_value
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         height, width = self._size(images)
         first, second, third = jax.random.split(key, 3)
         side = min(height, width)
@@ -367,21 +367,21 @@ class RandomElasticTransform(ColourLayer):
         )
         mean_square = jnp.mean(jnp.square(smooth), axis=(1, 2), keepdims=True)
         strength = uniform(second, images, self.scale) * side / 10
-        strength = jnp.where(chosen(third, images, self.factor), strength, 0.0)
-        return {"moves": smooth / jnp.sqrt(mean_square + 1e-12) * each(strength)}
+        strength = jnp.where(choose_images(third, images, self.factor), strength, 0.0)
+        return {"moves": smooth / jnp.sqrt(mean_square + 1e-12) * per_image(strength)}
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
-        return self._clipped(self._bent(images, drawn, self.interpolation))
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+        return self._clipped(self._warped(images, drawn, self.interpolation))
 
-    def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
-        return self._bent(masks, drawn, "nearest")
+    def _transform_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
+        return self._warped(masks, drawn, "nearest")
 
-    def _moved_boxes(
+    def _transform_boxes(
         self, edges: Any, transformation: Any, size: tuple[Any, Any]
     ) -> tuple[Any, tuple[Any, Any]]:
         rows, columns = (jnp.arange(n, dtype="float32") for n in size)
 
-        def around(box: Any, moves: Any) -> Any:
+        def box_around(box: Any, moves: Any) -> Any:
             """The box around the pixels that come from within a box."""
             x, y = columns + 0.5 + moves[..., 1], rows[:, None] + 0.5 + moves[..., 0]
             inside = (box[0] <= x) & (x <= box[2]) & (box[1] <= y) & (y <= box[3])
@@ -391,21 +391,21 @@ class RandomElasticTransform(ColourLayer):
             found = jnp.stack([*low, *high]).astype("float32")
             return jnp.where(jnp.any(inside), found, 0.0)
 
-        one_image = lambda boxes, moves: jax.lax.map(lambda box: around(box, moves), boxes)
+        one_image = lambda boxes, moves: jax.lax.map(lambda box: box_around(box, moves), boxes)
         return jax.vmap(one_image)(edges, transformation["moves"]), size
 
-    def _bent(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
+    def _warped(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
         order = 1 if interpolation == "bilinear" else 0
         height, width = images.shape[1:3]
         rows, columns = jnp.meshgrid(
             jnp.arange(height, dtype="float32"), jnp.arange(width, dtype="float32"), indexing="ij"
         )
 
-        def one(image: Any, moves: Any) -> Any:
+        def warped_image(image: Any, moves: Any) -> Any:
             places = jnp.stack([rows + moves[..., 0], columns + moves[..., 1]])
             read = lambda plane: ops.image.map_coordinates(
                 plane, places, order, fill_mode=self.fill_mode, fill_value=self.fill_value
             )
             return jax.vmap(read, in_axes=-1, out_axes=-1)(image)
 
-        return jax.vmap(one)(images, drawn["moves"])
+        return jax.vmap(warped_image)(images, drawn["moves"])

@@ -15,7 +15,7 @@ from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import AnyImageKeywords, ImageKeywords
 from nacre.layers.preprocessing import pixel_changes
-from nacre.layers.preprocessing.image_layer import each, factor_range
+from nacre.layers.preprocessing.image_layer import factor_range, per_image
 from nacre.layers.preprocessing.pixel_changes import affine_map, boxes_after, turned_map
 from nacre.layers.preprocessing.random_colours import ColourLayer
 
@@ -71,7 +71,7 @@ class PolicyLayer(ColourLayer):
             "signs": jnp.where(jax.random.uniform(third, shape) < 0.5, -1.0, 1.0),
         }
 
-    def _is(self, drawn: dict[str, Any], name: str) -> jax.Array:
+    def _has_change(self, drawn: dict[str, Any], name: str) -> jax.Array:
         return drawn["kinds"] == self._changes().index(name)
 
     def _step(self, images: Any, drawn: dict[str, Any]) -> Any:
@@ -89,39 +89,39 @@ class PolicyLayer(ColourLayer):
             "solarize": lambda: pixel_changes.solarized(
                 images, jnp.zeros_like(strength), threshold, low, high
             ),
-            "brightness": lambda: images + each(sign * strength * 0.5) * (high - low),
+            "brightness": lambda: images + per_image(sign * strength * 0.5) * (high - low),
             "contrast": lambda: pixel_changes.contrasted(images, factor),
             "colour": lambda: pixel_changes.blended(mean_gray, images, factor),
             "sharpness": lambda: pixel_changes.sharpened(images, factor),
         }
-        changed = self._moved(images, drawn, self.interpolation)
+        changed = self._warped(images, drawn, self.interpolation)
         for name, result in results.items():
             if name in self._changes():
-                changed = jnp.where(each(self._is(drawn, name)), result(), changed)
+                changed = jnp.where(per_image(self._has_change(drawn, name)), result(), changed)
         return self._clipped(changed)
 
-    def _moved(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
-        """Images whose change moves pixels are moved, all in one go; the others stay."""
+    def _warped(self, images: Any, drawn: dict[str, Any], interpolation: str) -> Any:
+        """Images whose change moves pixels, warped, all in one call; the others stay."""
         moved = ops.image.affine_transform(
             images,
-            self._maps(drawn, *images.shape[1:3]),
+            self._warp_maps(drawn, *images.shape[1:3]),
             interpolation=interpolation,
             fill_mode="reflect",
             data_format="channels_last",
         )
-        return jnp.where(each(drawn["kinds"] < len(_MOVES)), moved, images)
+        return jnp.where(per_image(drawn["kinds"] < len(_MOVES)), moved, images)
 
-    def _maps(self, drawn: dict[str, Any], height: Any, width: Any) -> Any:
-        """Where each image's pixels come from; those that stay come from their own places."""
+    def _warp_maps(self, drawn: dict[str, Any], height: Any, width: Any) -> Any:
+        """Where the pixels of each image come from; the identity for images that stay."""
         numbers = drawn["strengths"]
         amount = drawn["signs"] * drawn["strengths"]
-        of = lambda name: jnp.where(self._is(drawn, name), amount, 0.0)
-        angle = of("rotate") * (np.pi / 6)
+        amount_of = lambda name: jnp.where(self._has_change(drawn, name), amount, 0.0)
+        angle = amount_of("rotate") * (np.pi / 6)
         maps = turned_map(numbers, angle, height, width)
-        across, along = of("shear_x") * 0.3, of("shear_y") * 0.3
+        across, along = amount_of("shear_x") * 0.3, amount_of("shear_y") * 0.3
         # Sheared around the middle; only one of all these is not zero.
-        columns = of("translate_x") * 0.3 * width - across * ((height - 1) / 2)
-        rows = of("translate_y") * 0.3 * height - along * ((width - 1) / 2)
+        columns = amount_of("translate_x") * 0.3 * width - across * ((height - 1) / 2)
+        rows = amount_of("translate_y") * 0.3 * height - along * ((width - 1) / 2)
         return maps + affine_map(numbers, 0.0, across, columns, along, 0.0, rows)
 
 
@@ -159,25 +159,25 @@ class RandAugment(PolicyLayer):
         self.num_ops = whole_number(self._who(), "num_ops", num_ops, 0)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         return self._draw_steps(key, (self.num_ops, images.shape[0]), self.factor)
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         # A loop, so that the program is compiled for one step only.
         steps = _steps(drawn)
         return jax.lax.scan(lambda x, step: (self._step(x, step), None), images, steps)[0]
 
-    def _moved_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
-        move = lambda x, step: (self._moved(x, step, "nearest"), None)
+    def _transform_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
+        move = lambda x, step: (self._warped(x, step, "nearest"), None)
         return jax.lax.scan(move, masks, _steps(drawn))[0]
 
-    def _moved_boxes(
+    def _transform_boxes(
         self, edges: Any, transformation: Any, size: tuple[Any, Any]
     ) -> tuple[Any, tuple[Any, Any]]:
         # Cut at the borders after each step: what left the image does not come back.
         limits = jnp.array([size[1], size[0]] * 2, "float32")
         move = lambda x, step: (
-            jnp.clip(boxes_after(x, self._maps(step, *size)), 0, limits),
+            jnp.clip(boxes_after(x, self._warp_maps(step, *size)), 0, limits),
             None,
         )
         return jax.lax.scan(move, edges, _steps(transformation))[0], size
@@ -242,7 +242,7 @@ class AugMix(PolicyLayer):
     def _changes(self) -> tuple[str, ...]:
         return (*_MOVES, *_VALUES, *(_STRENGTHS if self.all_ops else ()))
 
-    def _drawn(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second, third, fourth = jax.random.split(key, 4)
         chains, batch = self.num_chains, images.shape[0]
         steps = self._draw_steps(first, (self.chain_depth, chains * batch), self.factor)
@@ -266,14 +266,14 @@ class AugMix(PolicyLayer):
             "weights": weights,
         }
 
-    def _changed(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
         def step(forms: Any, numbers: tuple[Any, Any]) -> tuple[Any, None]:
-            place, chosen = numbers
-            is_on = each(drawn["depths"] > place)
-            return jnp.where(is_on, self._step(forms, chosen), forms), None
+            position, drawn_step = numbers
+            is_on = per_image(drawn["depths"] > position)
+            return jnp.where(is_on, self._step(forms, drawn_step), forms), None
 
         forms = jnp.tile(images, (self.num_chains, 1, 1, 1))  # chain after chain
         forms = jax.lax.scan(step, forms, (jnp.arange(self.chain_depth), drawn["steps"]))[0]
-        forms = forms * each(drawn["shares"].reshape(-1))
+        forms = forms * per_image(drawn["shares"].reshape(-1))
         mixture = jnp.sum(forms.reshape(self.num_chains, *images.shape), axis=0)
         return self._clipped(pixel_changes.blended(images, mixture, drawn["weights"]))

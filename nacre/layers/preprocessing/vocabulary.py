@@ -639,7 +639,7 @@ class IntegerLookup(IndexLookup):
             raise ArgumentError(
                 message(
                     self._who(),
-                    "inside a compiled model unknown integers are shared out by their remainder",
+                    "inside a compiled model unknown integers get an index by their remainder",
                     f"oov_method={self.oov_method!r}, salt={self.salt!r}",
                     "Use oov_method='floormod', or apply the layer in the data pipeline.",
                 )

@@ -10,6 +10,7 @@ from nacre import activations, initializers, ops
 from nacre.core.errors import ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.shapes import check_broadcasts
+from nacre.initializers.initializer import fresh_copy
 from nacre.layers.attention.projected import ProjectedAttention
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
@@ -155,8 +156,8 @@ class TransformerBlock(Layer):
             units,
             activation=activation,
             use_bias=self.use_bias,
-            kernel_initializer=_another(self.kernel_initializer),
-            bias_initializer=_another(self.bias_initializer),
+            kernel_initializer=fresh_copy(self.kernel_initializer),
+            bias_initializer=fresh_copy(self.bias_initializer),
             dtype=self.dtype_policy,
             name=name,
         )
@@ -227,10 +228,3 @@ def joined(*masks: Any) -> Any:
             mask = ops.cast(mask, "bool")
             found = mask if found is None else ops.logical_and(found, mask)
     return found
-
-
-def _another(initializer: Any) -> Any:
-    """A fresh initializer of the same kind, so that no two kernels begin alike."""
-    if hasattr(initializer, "get_config") and hasattr(type(initializer), "from_config"):
-        return type(initializer).from_config(initializer.get_config())
-    return initializer

@@ -135,7 +135,7 @@ class TransformerDecoder(TransformerBlock):
             raise ArgumentError(
                 message(
                     self._who(),
-                    f"it was built {has} an encoder sequence and must be called so",
+                    f"it was built {has} an encoder sequence and must be called in the same way",
                     "no encoder sequence" if encoder_sequence is None else "an encoder sequence",
                 )
             )

@@ -13,6 +13,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.scope import in_symbolic_scope
+from nacre.initializers.initializer import fresh_copy
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.embedding import ReversibleEmbedding
@@ -81,7 +82,7 @@ class TokenAndPositionEmbedding(Layer):
         self.positions = self.add_weight(
             name="positions",
             shape=(self.sequence_length, self.embedding_dim),
-            initializer=_another(self.embeddings_initializer),
+            initializer=fresh_copy(self.embeddings_initializer),
         )
 
     def call(self, inputs: jax.Array, start_index: Any = 0, reverse: bool = False) -> jax.Array:
@@ -122,13 +123,6 @@ class TokenAndPositionEmbedding(Layer):
 
 def _is_zero(start: Any) -> bool:
     return isinstance(start, int) and start == 0
-
-
-def _another(initializer: Any) -> Any:
-    """A fresh initializer of the same kind, so that both tables do not begin alike."""
-    if hasattr(initializer, "get_config") and hasattr(type(initializer), "from_config"):
-        return type(initializer).from_config(initializer.get_config())
-    return initializer
 
 
 def _angles(positions: Any, half: int, max_wavelength: float) -> Any:
