@@ -253,26 +253,26 @@ def _repeat(values: Any, count: int) -> Any:
 
 
 class _Predictor:
-    """Logits of the token after a position, with memory or without."""
+    """Logits of the token after a position, with a cache of keys and values or without."""
 
     def __init__(self, predict: Callable[..., Any], use_cache: bool) -> None:
         self.predict, self.use_cache = predict, use_cache
         self.constants: list[Any] = []  # what the first call computed for all: an encoder's keys
 
     def start(self, tokens: Any, position: Any) -> tuple[Any, Any]:
-        """Logits (batch, vocab) after `position`, and the memory."""
+        """Logits (batch, vocab) after `position`, and the cache."""
         state = DecodingState() if self.use_cache else None
         logits = _logits_at(self.predict(tokens, state), position)
         self.constants = state.constants if state is not None else []
-        return logits, (state.new_memory if state is not None else [])
+        return logits, (state.new_cache if state is not None else [])
 
-    def step(self, tokens: Any, position: Any, memory: Any) -> tuple[Any, Any]:
+    def step(self, tokens: Any, position: Any, cache: Any) -> tuple[Any, Any]:
         """The same when the token at `position` is new."""
         if not self.use_cache:
             return self.start(tokens, position)
-        state = DecodingState(position, memory, self.constants, tokens.shape[1])
+        state = DecodingState(position, cache, self.constants, tokens.shape[1])
         token = lax.dynamic_slice_in_dim(tokens, position, 1, axis=1)
-        return self.predict(token, state)[:, 0], state.new_memory
+        return self.predict(token, state)[:, 0], state.new_cache
 
 
 def _logits_at(logits: Any, position: Any) -> Any:
@@ -287,7 +287,7 @@ def _sampling_loop(
     predictor: _Predictor, settings: Settings, tokens: Any, lengths: Any, key: Any
 ) -> Any:
     first = jnp.min(lengths)
-    logits, memory = predictor.start(tokens, first - 1)
+    logits, cache = predictor.start(tokens, first - 1)
     end = -1 if settings.end_token is None else settings.end_token
 
     def is_unfinished(carry: Any) -> Any:
@@ -295,7 +295,7 @@ def _sampling_loop(
         return (position < settings.length) & ~jnp.all(finished)
 
     def step(carry: Any) -> Any:
-        position, tokens, logits, memory, finished = carry
+        position, tokens, logits, cache, finished = carry
         step_key = None if key is None else jax.random.fold_in(key, position)
         chosen = sample_tokens(
             logits, step_key, settings.temperature, settings.top_k, settings.top_p
@@ -305,11 +305,11 @@ def _sampling_loop(
         chosen = jnp.where(finished, settings.pad_token, chosen)
         finished = finished | (~is_given & (chosen == end))
         tokens = _with_column(tokens, position, jnp.where(is_given, given, chosen))
-        logits, memory = predictor.step(tokens, position, memory)
-        return position + 1, tokens, logits, memory, finished
+        logits, cache = predictor.step(tokens, position, cache)
+        return position + 1, tokens, logits, cache, finished
 
     finished = jnp.zeros(tokens.shape[:1], bool)
-    return lax.while_loop(is_unfinished, step, (first, tokens, logits, memory, finished))[1]
+    return lax.while_loop(is_unfinished, step, (first, tokens, logits, cache, finished))[1]
 
 
 def _beam_loop(
@@ -320,15 +320,15 @@ def _beam_loop(
     end = -1 if settings.end_token is None else settings.end_token
     first = jnp.min(lengths)
     tokens = jnp.repeat(tokens, beams, axis=0)
-    logits, memory = predictor.start(tokens, first - 1)
-    # At first all beams are one: the others are not there yet.
+    logits, cache = predictor.start(tokens, first - 1)
+    # At first only one beam counts: all of them hold the prompt.
     scores = jnp.where(jnp.arange(beams) == 0, 0.0, -jnp.inf)[None].repeat(batch, axis=0)
 
     def is_unfinished(carry: Any) -> Any:
         return (carry[0] < settings.length) & ~jnp.all(carry[4])
 
     def step(carry: Any) -> Any:
-        position, tokens, logits, memory, finished, scores, counts = carry
+        position, tokens, logits, cache, finished, scores, counts = carry
         found = beam_step(scores, _by_beam(logits, beams), finished, settings.pad_token)
         is_given = (position < lengths)[:, None]
         given = _by_beam(_logits_at(tokens, position), beams)
@@ -341,12 +341,12 @@ def _beam_loop(
         finished = finished | (~is_given & (chosen == end))
         rows = (jnp.arange(batch)[:, None] * beams + parents).reshape(-1)
         tokens = _with_column(tokens[rows], position, chosen.reshape(-1))
-        memory = jax.tree.map(lambda x: x[rows], memory)
-        logits, memory = predictor.step(tokens, position, memory)
-        return position + 1, tokens, logits, memory, finished, scores, counts
+        cache = jax.tree.map(lambda x: x[rows], cache)
+        logits, cache = predictor.step(tokens, position, cache)
+        return position + 1, tokens, logits, cache, finished, scores, counts
 
     finished, counts = jnp.zeros((batch, beams), bool), jnp.zeros((batch, beams), "int32")
-    carry = (first, tokens, logits, memory, finished, scores, counts)
+    carry = (first, tokens, logits, cache, finished, scores, counts)
     _, tokens, _, _, _, scores, counts = lax.while_loop(is_unfinished, step, carry)
     best = jnp.argmax(scores / jnp.maximum(counts, 1) ** settings.length_penalty, axis=1)
     return _by_beam(tokens, beams)[jnp.arange(batch), best]

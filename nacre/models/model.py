@@ -105,8 +105,8 @@ class Model(Trainable):
         "_warned_of_masks",
     )
 
-    def _note_new(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        super()._note_new(args, kwargs)
+    def _init_slots(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super()._init_slots(args, kwargs)
         self._graph: Graph | None = None
         self._graph_layers: list[Layer] = []
         self._masks_end_at_ops = False  # see mask_flow.py

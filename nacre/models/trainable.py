@@ -46,8 +46,8 @@ class Trainable(Layer):
     history: Any  # History, None before the first fit
     stop_training: bool
 
-    def _note_new(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        super()._note_new(args, kwargs)
+    def _init_slots(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super()._init_slots(args, kwargs)
         self._trainer = None
         self._training_lock = threading.RLock()
         self.compiled = False

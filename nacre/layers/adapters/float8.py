@@ -9,7 +9,7 @@ import numpy as np
 
 from nacre.core.policies import QuantizedFloat8DTypePolicy, get_policy
 from nacre.core.variable import Variable
-from nacre.layers.adapters.products import ProductUse
+from nacre.layers.adapters.products import ProductForm
 from nacre.layers.base.adapting import Adapter, register_adapter
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand
 from nacre.quantizers import (
@@ -85,7 +85,7 @@ class Float8(Adapter):
 
     def __init__(self, layer: Any, config: Any) -> None:
         super().__init__(layer)
-        self.use = ProductUse(layer)
+        self.form = ProductForm(layer)
         self.bias = layer.bias
         policy = layer._policy
         if layer.quantization_mode is None:
@@ -125,7 +125,7 @@ class Float8(Adapter):
         values = {name: (pair[0].value, pair[1].value) for name, pair in self.meta.items()}
         x = rounded_values(inputs.astype(dtype), *values["inputs"], FORWARD)
         kernel = rounded_values(layer.kernel.value.astype(dtype), *values["kernel"], FORWARD)
-        outputs = jnp.einsum(self.use.equation, x, kernel)
+        outputs = jnp.einsum(self.form.equation, x, kernel)
         outputs = rounded_gradient(outputs, *values["outputs_grad"], BACKWARD)
         if self.bias is not None:
             # In bfloat16, as kernels with 8-bit products add it.

@@ -57,7 +57,7 @@ class Int4Stored:
             return None
         packed, scale = (v.value for v in self.variables)
         matrix = unpacked(self.weight, packed)
-        return matrix.reshape(self.weight.shape), self.adapter.use.scale_for_outputs(scale)
+        return matrix.reshape(self.weight.shape), self.adapter.form.scale_for_outputs(scale)
 
     def values(self, dtype: Any) -> Any:
         """The float weight."""

@@ -28,7 +28,7 @@ class Int8Stored:
     def arrays(self, value: np.ndarray) -> list[Any]:
         """Numbers and scale of a float weight."""
         found = int8_arrays(self.weight, value, self.adapter.config.weight_quantizer)
-        return [found[""], self.adapter.use.scale_for_outputs(found["_scale"])]
+        return [found[""], self.adapter.form.scale_for_outputs(found["_scale"])]
 
     def numbers(self) -> tuple[Any, Any]:
         """Numbers and scale."""
@@ -37,8 +37,8 @@ class Int8Stored:
     def values(self, dtype: Any) -> Any:
         """The numbers divided by the scale."""
         numbers, scale = self.numbers()
-        if hasattr(self.adapter.use, "scale_for_kernel"):
-            scale = self.adapter.use.scale_for_kernel(scale)
+        if hasattr(self.adapter.form, "scale_for_kernel"):
+            scale = self.adapter.form.scale_for_kernel(scale)
         else:
             scale = scale.reshape(self.weight.full_scale_shape)
         return (numbers.astype(scale.dtype) / scale).astype(dtype)

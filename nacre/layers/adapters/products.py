@@ -15,7 +15,7 @@ from nacre.layers.core.einsum_dense import EinsumDense, parse_equation
 from nacre.quantizers import AbsMaxQuantizer
 
 
-class ProductUse:
+class ProductForm:
     """How a layer multiplies inputs with its kernel, as an einsum of labels.
 
     Args:
@@ -28,7 +28,7 @@ class ProductUse:
         self.equation = layer.equation.replace(" ", "") if is_einsum else "...x,xy->...y"
         parts = parse_equation(layer._who(), self.equation)
         self.inputs, self.kernel, self.outputs = parts.inputs, parts.kernel, parts.outputs
-        self.elided = parts.elided
+        self.ellipsis_side = parts.ellipsis_side
         self.kept = [label for label in self.kernel if label in self.outputs]
         reduced = [i for i, label in enumerate(self.kernel) if label not in self.outputs]
         shape = layer.kernel.shape
@@ -71,12 +71,12 @@ class ProductUse:
         else:
             outputs = integer_product(self, quantizer, inputs, *numbers)
         if low_rank is not None:
-            outputs = outputs + self.changed(inputs, low_rank).astype(outputs.dtype)
+            outputs = outputs + self.low_rank_outputs(inputs, low_rank).astype(outputs.dtype)
         if layer.bias is not None:
             outputs = outputs + layer.bias.value
         return layer.activation(outputs)
 
-    def changed(self, inputs: Any, low_rank: LowRank) -> Any:
+    def low_rank_outputs(self, inputs: Any, low_rank: LowRank) -> Any:
         """What the low-rank change adds: through the small rank where the labels allow it."""
         last = self.kernel[-1]
         if last in self.inputs or last not in self.outputs:
@@ -92,18 +92,18 @@ class ProductUse:
 
     def axes_summed(self, ndim: int) -> tuple[int, ...]:
         """The axes of the inputs that are summed over."""
-        start = ndim - len(self.inputs) if self.elided == "left" else 0
+        start = ndim - len(self.inputs) if self.ellipsis_side == "left" else 0
         summed = [i for i, n in enumerate(self.inputs) if n not in self.outputs]
         return tuple(start + i for i in summed)
 
-    def beside_outputs(self, scale: Any) -> Any:
+    def align_with_outputs(self, scale: Any) -> Any:
         """The scale of the inputs (summed axes of size 1) beside the outputs."""
         kept = "".join(n for n in self.inputs if n in self.outputs)
         scale = jnp.squeeze(scale, self.axes_summed(scale.ndim))
-        dots = {"left": ("...", ""), "right": ("", "..."), "": ("", "")}[self.elided]
+        dots = {"left": ("...", ""), "right": ("", "..."), "": ("", "")}[self.ellipsis_side]
         order = "".join(n for n in self.outputs if n in kept)
         scale = jnp.einsum(f"{dots[0]}{kept}{dots[1]}->{dots[0]}{order}{dots[1]}", scale)
-        start = scale.ndim - len(order) if self.elided == "left" else 0
+        start = scale.ndim - len(order) if self.ellipsis_side == "left" else 0
         missing = [start + i for i, n in enumerate(self.outputs) if n not in order]
         return jnp.expand_dims(scale, missing)
 
@@ -112,13 +112,13 @@ class ProductLabels(Protocol):
     """What `integer_product` asks of a way to use a kernel."""
 
     equation: str
-    elided: str
+    ellipsis_side: str
 
     def axes_summed(self, ndim: int) -> tuple[int, ...]:
         """The axes of the inputs that are summed over."""
         ...
 
-    def beside_outputs(self, scale: Any) -> Any:
+    def align_with_outputs(self, scale: Any) -> Any:
         """The scale of the inputs beside the outputs."""
         ...
 
@@ -128,11 +128,11 @@ class ProductLabels(Protocol):
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def integer_product(use: ProductLabels, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
+def integer_product(form: ProductLabels, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
     """Inputs rounded to 8 bits times 8-bit numbers, summed in 32-bit ints.
 
     Args:
-        use: The labels.
+        form: The labels.
         quantizer: Of the inputs.
         x: Inputs.
         numbers: The kernel's int8 numbers.
@@ -141,21 +141,21 @@ def integer_product(use: ProductLabels, quantizer: Any, x: Any, numbers: Any, sc
     Formula:
         y = Σ round(x · sx) · q / (sx · s); the derivative is that of Σ x · q / s by x
     """
-    summed = use.axes_summed(x.ndim)
+    summed = form.axes_summed(x.ndim)
     if isinstance(quantizer, AbsMaxQuantizer):
         rounded, scale_x = quantizer(x, axis=summed)
     else:
         rounded, scale_x = quantizer(x)
-    sums = jnp.einsum(use.equation, rounded, numbers, preferred_element_type="int32")
-    if use.elided == "right":
+    sums = jnp.einsum(form.equation, rounded, numbers, preferred_element_type="int32")
+    if form.ellipsis_side == "right":
         scale = scale.reshape(scale.shape + (1,) * (sums.ndim - scale.ndim))
-    wide = sums.astype("float32") / (use.beside_outputs(scale_x).astype("float32") * scale)
+    wide = sums.astype("float32") / (form.align_with_outputs(scale_x).astype("float32") * scale)
     return wide.astype(x.dtype)
 
 
 @integer_product.defjvp
-def _integer_product_jvp(use: ProductLabels, quantizer: Any, primals: Any, tangents: Any) -> Any:
+def _integer_product_jvp(form: ProductLabels, quantizer: Any, primals: Any, tangents: Any) -> Any:
     x, numbers, scale = primals
-    kernel = (numbers.astype("float32") / use.scale_for_kernel(scale)).astype(x.dtype)
-    moved = jnp.einsum(use.equation, tangents[0], kernel)
-    return integer_product(use, quantizer, *primals), moved
+    kernel = (numbers.astype("float32") / form.scale_for_kernel(scale)).astype(x.dtype)
+    moved = jnp.einsum(form.equation, tangents[0], kernel)
+    return integer_product(form, quantizer, *primals), moved

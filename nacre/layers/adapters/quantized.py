@@ -12,8 +12,8 @@ from nacre.core.policies import get_policy
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.layers.adapters.lora import LowRank
-from nacre.layers.adapters.products import ProductUse
-from nacre.layers.adapters.tables import TableUse
+from nacre.layers.adapters.products import ProductForm
+from nacre.layers.adapters.tables import TableForm
 from nacre.layers.adapters.weights import Weight
 from nacre.layers.base.adapting import Adapter
 from nacre.layers.core.embedding import Embedding
@@ -56,15 +56,15 @@ class Quantized(Adapter):
         self._warned = False
         previous = layer._adapter
         self.low_rank: LowRank | None = getattr(previous, "low_rank", None)
-        self.use: Any = (TableUse if isinstance(layer, Embedding) else ProductUse)(layer)
+        self.form: Any = (TableForm if isinstance(layer, Embedding) else ProductForm)(layer)
         self.stored: list[Stored] = []
-        for weight in self.use.weights():
+        for weight in self.form.weights():
             self.stored.append(self._replace(weight))
         layer._adapter = self
         layer.quantization_config = config
         if layer.quantization_mode is None:
             layer.dtype_policy = get_policy(f"{policy}_from_{layer._policy.name}")
-        self.float_shape = self.use.weights()[0].shape
+        self.float_shape = self.form.weights()[0].shape
         # Only the built-in `call` of an exact class gets here, so it can be stood in for.
         object.__setattr__(layer, "call", self.call)
 
@@ -101,7 +101,7 @@ class Quantized(Adapter):
     def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """The layer's outputs."""
         quantizer = self.config.activation_quantizer
-        return self.use.call(self.stored, self.low_rank, quantizer, inputs, **kwargs)
+        return self.form.call(self.stored, self.low_rank, quantizer, inputs, **kwargs)
 
     def saved_variables(self) -> list[Variable]:
         """Keras's order: the weight, the bias, then what belongs to the weight."""

@@ -14,16 +14,16 @@ from nacre.layers.adapters.weights import Weight
 from nacre.layers.core.embedding import ReversibleEmbedding
 
 
-class _Back:
+class _ReverseLabels:
     """The labels of the way back, for `integer_product`: rows are (dim, vocabulary)."""
 
-    equation, inputs, outputs, elided = "...d,dv->...v", "d", "v", "left"
+    equation, inputs, outputs, ellipsis_side = "...d,dv->...v", "d", "v", "left"
 
     def axes_summed(self, ndim: int) -> tuple[int, ...]:
         """The last axis."""
         return (ndim - 1,)
 
-    def beside_outputs(self, scale: Any) -> Any:
+    def align_with_outputs(self, scale: Any) -> Any:
         """The scale has size 1 where the outputs have the vocabulary."""
         return scale
 
@@ -32,7 +32,7 @@ class _Back:
         return scale
 
 
-class TableUse:
+class TableForm:
     """How an embedding uses its table, and a reversible one the table of the way back.
 
     Args:
@@ -44,12 +44,12 @@ class TableUse:
         self.is_untied = isinstance(layer, ReversibleEmbedding) and not layer.tie_weights
         rows, size = layer.embeddings.shape
         self.table = Weight("embeddings", (rows, size), (1,), (rows,), (rows, size), 1, 1)
-        back = ("reverse_embeddings", (size, rows), (0,), (rows,), (size, rows))
-        self.back = Weight(*back, pack_axis=0, group_axis=0, zero_dtype="float32")
+        reverse_table = ("reverse_embeddings", (size, rows), (0,), (rows,), (size, rows))
+        self.reverse_table = Weight(*reverse_table, pack_axis=0, group_axis=0, zero_dtype="float32")
 
     def weights(self) -> list[Weight]:
         """The table, and the one of the way back when it is its own."""
-        return [self.table, self.back] if self.is_untied else [self.table]
+        return [self.table, self.reverse_table] if self.is_untied else [self.table]
 
     def scale_for_outputs(self, scale: Any) -> Any:
         """One scale for each row, as it is."""
@@ -85,7 +85,7 @@ class TableUse:
         else:
             table, scale = numbers
             table = table if self.is_untied else table.T
-            logits = integer_product(_Back(), quantizer, x, table, scale)
+            logits = integer_product(_ReverseLabels(), quantizer, x, table, scale)
         if low_rank is not None and not self.is_untied:
             inner = jnp.matmul(x, low_rank.b.value.T.astype(x.dtype))
             change = jnp.matmul(inner, low_rank.a.value.T.astype(x.dtype))

@@ -67,7 +67,7 @@ def cast_inputs(
     return tree.map_structure(convert, (args, kwargs))
 
 
-def with_first_cleared(
+def without_absent_values(
     layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], masks: Any
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Arguments whose first one has no NaN where its masks are False."""
@@ -84,7 +84,7 @@ def with_first_cleared(
     return args, {**kwargs, first: tree.map_structure(clear, kwargs[first], masks)}
 
 
-def refuse_nothing(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def refuse_missing_tensor(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Raise for a built-in layer that is called on no tensor where it needs one."""
     signature = calling.signature_of(type(layer).call)
     if not is_builtin(type(layer)) or not signature.first or layer._takes_strings:
@@ -98,7 +98,7 @@ def refuse_nothing(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         leaf is not None and not isinstance(leaf, int | float | complex) for leaf in leaves
     )
     if callable(given) and not hasattr(given, "shape"):
-        raise ArgumentError(_called_on_a_function(layer, signature.first, given))
+        raise ArgumentError(_message_for_function(layer, signature.first, given))
     if given is None or isinstance(given, str) or is_empty or is_an_object:
         raise ArgumentError(
             message(
@@ -113,7 +113,7 @@ def refuse_nothing(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         )
 
 
-def _called_on_a_function(layer: Layer, argument: str, given: Any) -> str:
+def _message_for_function(layer: Layer, argument: str, given: Any) -> str:
     """The message for `Dense(2)(Dense(3))`: the first of the two was never called."""
     name = getattr(given, "__name__", type(given).__name__)
     who = getattr(given, "_who", None)

@@ -30,7 +30,7 @@ class Describable(Buildable, MaskPassing):
     autocast: bool
     compute_dtype: str
     _casts_inputs: bool
-    _needs_only_range: bool
+    _needs_only_float_range: bool
     input_spec: Any
     _inbound_nodes: list[Node]
 
@@ -49,11 +49,15 @@ class Describable(Buildable, MaskPassing):
             return dtype  # from fewer bits nothing is lost
         if is_builtin(type(self)) or not self._casts_inputs:
             return dtype if self._casts_inputs else None
-        return dtype if all(part._bears_cast(dtype) for part in self._direct_layers()) else None
+        return (
+            dtype
+            if all(part._is_unchanged_by_cast(dtype) for part in self._direct_layers())
+            else None
+        )
 
-    def _bears_cast(self, dtype: str) -> bool:
+    def _is_unchanged_by_cast(self, dtype: str) -> bool:
         """Whether a cast of its inputs to `dtype` in the layer around it changes nothing here."""
-        if self._needs_only_range and self.compute_dtype == dtype == "bfloat16":
+        if self._needs_only_float_range and self.compute_dtype == dtype == "bfloat16":
             return True  # whose range is that of float32
         return self._input_cast() == dtype
 
@@ -181,7 +185,7 @@ def _as_given(
     """
     travelling = [scope.get_mask(leaf) for leaf in tree.flatten(tensors)]
 
-    def is_found_anew(value: Any) -> bool:
+    def is_propagated_mask(value: Any) -> bool:
         return (
             isinstance(value, KerasTensor)
             and value._keras_history is None
@@ -189,7 +193,7 @@ def _as_given(
         )
 
     return {
-        name: None if value is None or is_found_anew(value) else filled[name]
+        name: None if value is None or is_propagated_mask(value) else filled[name]
         for name, value in given.items()
         if name in filled
     }

@@ -49,9 +49,9 @@ class PartHolder(changes.Versioned):
         "_path",
         "_programs",
         "_trainable",
-        "_warned_loose",
         "_warned_mask",
         "_warned_random",
+        "_warned_untracked",
     )
 
     name: str
@@ -64,10 +64,10 @@ class PartHolder(changes.Versioned):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = object.__new__(cls)
-        instance._note_new(args, kwargs)
+        instance._init_slots(args, kwargs)
         return instance
 
-    def _note_new(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _init_slots(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Fill the slots of a new layer, before its constructor runs."""
         object.__setattr__(self, "_is_ready", False)  # until the constructor of `Layer` has run
         self._init_arguments = (args, kwargs)
@@ -87,7 +87,7 @@ class PartHolder(changes.Versioned):
         self._programs: Any = None
         self._path = ""
         self._trainable = True
-        self._warned_loose = False
+        self._warned_untracked = False
         self._warned_mask = False
         self._warned_random = False
 
@@ -112,10 +112,10 @@ class PartHolder(changes.Versioned):
                 message(type(self).__name__, "name must be a string", f"{value!r:.60}")
             )
         if name.endswith(("_regularizer", "_constraint")):
-            self._follow(name, vars(self).get(name), value)
+            self._update_variables(name, vars(self).get(name), value)
         super().__setattr__(name, value)
 
-    def _follow(self, name: str, before: Any, value: Any) -> None:
+    def _update_variables(self, name: str, before: Any, value: Any) -> None:
         """A penalty or a constraint that is set after the weights were made holds for them too."""
         weight, _, kind = name.rpartition("_")
         for variable in self._own_variables:

@@ -97,7 +97,8 @@ class Layer(Describable, LossHolder):
     # Layers made of layers leave the cast to those within; others take it where they are done.
     _casts_inputs = True
     is_stepwise: bool = False
-    _needs_only_range = False  # of uncast inputs: rounding does no harm where nothing overflows
+    # Of uncast inputs: rounding does no harm where nothing overflows.
+    _needs_only_float_range = False
 
     def __init__(
         self,
@@ -269,7 +270,7 @@ class Layer(Describable, LossHolder):
         was_built = self._built
         args, kwargs, tensors, training = arguments.prepare(self, args, kwargs)
         if not tensors:
-            arguments.refuse_nothing(self, args, kwargs)
+            arguments.refuse_missing_tensor(self, args, kwargs)
         first = next(iter(tensors.values()), None)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None
         training_before, propagates_before = context.training, context.propagates
@@ -282,12 +283,12 @@ class Layer(Describable, LossHolder):
             if not self._built or self._building:
                 with name_scope(self.name):
                     self._ensure_built(tensors)
-                    self._warn_if_loose(context.entry)
+                    self._warn_if_untracked(context.entry)
             if not was_built:  # `build` may have made the layers that settle it
                 args, kwargs = arguments.cast_inputs(args, kwargs, self._input_cast())
             check_inputs(self.input_spec, first, self._who()) if first is not None else None
             if (masks := self._masks_to_clear(first)) is not None:
-                args, kwargs = arguments.with_first_cleared(self, args, kwargs, masks)
+                args, kwargs = arguments.without_absent_values(self, args, kwargs, masks)
             with within_layer(self.name, self._variable_cast()), watched(self):
                 outputs = self.call(*args, **kwargs)
         except Exception as error:
@@ -321,15 +322,15 @@ class Layer(Describable, LossHolder):
         """Raise for indices on the host that are not from 0 to limit - 1."""
         refuse_outside(self._who(), indices, limit)
 
-    def _warn_if_loose(self, outermost: Any) -> None:
+    def _warn_if_untracked(self, outermost: Any) -> None:
         """Warn when variables were just made that the layer being called will never find."""
         if outermost is self or not self._own_variables or not isinstance(outermost, Layer):
             return
         if any(layer is self for layer in outermost._flatten_layers()):
             return
-        if outermost._warned_loose:
+        if outermost._warned_untracked:
             return
-        outermost._warned_loose = True
+        outermost._warned_untracked = True
         warn(
             message(
                 self._who(),

@@ -283,7 +283,7 @@ class RMSNormalization(Layer):
     """
 
     _casts_inputs = False  # it computes in float32
-    _needs_only_range = True
+    _needs_only_float_range = True
 
     @property
     def is_stepwise(self) -> bool:  # type: ignore[override]
@@ -332,7 +332,7 @@ class UnitNormalization(Layer):
     """
 
     _casts_inputs = False  # it computes in float32
-    _needs_only_range = True
+    _needs_only_float_range = True
 
     def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)

@@ -26,21 +26,21 @@ from nacre.layers.base.layer import Layer
 
 
 class AllRecorded(Exception):
-    """Ends a recording walk once the last host layer has run."""
+    """Ends a recording once the last host layer has run."""
 
 
 class Recording:
-    """Runs host layers for real and keeps what they give.
+    """Runs host layers and records their results.
 
     Args:
-        kept: Pairs of variables and the values that host layers read.
-        limit: Number of host calls after which the walk may end; None to walk to its end.
+        variables: Pairs of variables and the values that host layers read.
+        max_calls: Number of host calls after which the recording may end; None to run to the end.
     """
 
-    def __init__(self, kept: Any = (), limit: int | None = None) -> None:
+    def __init__(self, variables: Any = (), max_calls: int | None = None) -> None:
         self.results: list[Any] = []
-        self.kept = kept
-        self.limit = limit
+        self.variables = variables
+        self.max_calls = max_calls
 
     def call(self, layer: HostLayer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run one layer."""
@@ -57,19 +57,19 @@ class Recording:
             )
         with (
             in_host_scope(None),
-            StatelessScope(self.kept),
+            StatelessScope(self.variables),
             entered_call(CallContext(layer, None)),
             jax.ensure_compile_time_eval(),
         ):
             outputs = tree.map_structure(np.asarray, Layer.__call__(layer, *args, **kwargs))
-        self.results.append(tree.map_structure(_as_kept, outputs))
-        if self.limit is not None and len(self.results) >= self.limit:
+        self.results.append(tree.map_structure(_without_values, outputs))
+        if self.max_calls is not None and len(self.results) >= self.max_calls:
             raise AllRecorded
         return tree.map_structure(_as_placeholder, outputs)
 
 
 class Replaying:
-    """Gives the results a recording kept, in their order."""
+    """Gives the results of a recording, in their order."""
 
     def __init__(self, results: list[Any]) -> None:
         self.remaining = iter(results)
@@ -101,7 +101,7 @@ def _with_values(structure: Any) -> Any:
     return tree.map_structure(values, structure)
 
 
-def _as_kept(output: np.ndarray) -> Any:
+def _without_values(output: np.ndarray) -> Any:
     return Text(np.zeros((*output.shape, 0), bool)) if is_text(output) else output
 
 
@@ -132,18 +132,18 @@ def with_wide_ints(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """
     limits = np.iinfo("int32")
 
-    def kept(leaf: Any) -> Any:
+    def as_python_ints(leaf: Any) -> Any:
         is_wide = isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.name in _WIDE_INTS
         if is_wide and leaf.size and not (limits.min <= leaf.min() and leaf.max() <= limits.max):
             return leaf.astype(object)
         return leaf
 
-    if args and isinstance(args[0], list) and isinstance(_first_of(args[0]), int):
+    if args and isinstance(args[0], list) and isinstance(_first_leaf(args[0]), int):
         args = (np.asarray(args[0]), *args[1:])
-    return tree.map_structure(kept, args)
+    return tree.map_structure(as_python_ints, args)
 
 
-def _first_of(values: Any) -> Any:
+def _first_leaf(values: Any) -> Any:
     while isinstance(values, list) and values:
         values = values[0]
     return values

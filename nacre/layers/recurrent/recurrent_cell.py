@@ -20,7 +20,7 @@ class RecurrentCell(Layer):
     """One step of a recurrence, with an input kernel, a recurrent kernel and a bias.
 
     Dropout masks belong to a sequence, not to a step: the loop draws them before it begins with
-    `hold_dropout` and lets them go with `release_dropout`. A cell called on its own draws new ones.
+    `draw_dropout` and lets them go with `discard_dropout`. A cell called on its own draws new ones.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class RecurrentCell(Layer):
         self.seed_generator = None
         if self.dropout or self.recurrent_dropout:
             self.seed_generator = random.SeedGenerator(seed)
-        self._held_dropout: tuple[Any, Any] | None = None
+        self._drawn_dropout: tuple[Any, Any] | None = None
 
     def _rate(self, name: str, value: float) -> float:
         if not 0 <= value <= 1:
@@ -109,7 +109,7 @@ class RecurrentCell(Layer):
         given = list(states) if isinstance(states, list | tuple) else [states]
         sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
         wanted = [(*inputs.shape[:-1], size) for size in sizes]
-        if not _fit(given, wanted):
+        if not _have_shapes(given, wanted):
             raise ShapeError(
                 message(
                     self._who(),
@@ -122,16 +122,16 @@ class RecurrentCell(Layer):
 
     # ------------------------------------------------------------------------------- dropout
 
-    def hold_dropout(self, input_shape: Any, state_shape: Any, training: Any) -> None:
-        """Draw the masks for one sequence and keep them until `release_dropout`."""
+    def draw_dropout(self, input_shape: Any, state_shape: Any, training: Any) -> None:
+        """Draw the masks for one sequence and keep them until `discard_dropout`."""
         if training and (self.dropout or self.recurrent_dropout):
-            self._held_dropout = self._draw_dropout(input_shape, state_shape)
+            self._drawn_dropout = self._new_dropout_masks(input_shape, state_shape)
 
-    def release_dropout(self) -> None:
+    def discard_dropout(self) -> None:
         """Forget the masks of the last sequence."""
-        self._held_dropout = None
+        self._drawn_dropout = None
 
-    def _draw_dropout(self, input_shape: Any, state_shape: Any) -> tuple[Any, Any]:
+    def _new_dropout_masks(self, input_shape: Any, state_shape: Any) -> tuple[Any, Any]:
         return (
             self._draw_mask(self.dropout, input_shape),
             self._draw_mask(self.recurrent_dropout, state_shape),
@@ -158,14 +158,14 @@ class RecurrentCell(Layer):
         inputs = self.as_floats(inputs)
         if not training or not (self.dropout or self.recurrent_dropout):
             return inputs, state
-        masks = self._held_dropout or self._draw_dropout(inputs.shape, state.shape)
+        masks = self._drawn_dropout or self._new_dropout_masks(inputs.shape, state.shape)
         return (
             inputs if masks[0] is None else inputs * masks[0],
             state if masks[1] is None else state * masks[1],
         )
 
 
-def _fit(states: list[Any], wanted: list[Any]) -> bool:
+def _have_shapes(states: list[Any], wanted: list[Any]) -> bool:
     """Whether states have the wanted shapes; a batch of 1 serves any other, an unknown one too."""
     if len(states) != len(wanted) or any(not hasattr(state, "shape") for state in states):
         return False

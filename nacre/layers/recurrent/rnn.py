@@ -21,7 +21,7 @@ from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.recurrent import whole_sequence
 from nacre.layers.recurrent.stacked import StackedRNNCells, initial_state_of
-from nacre.layers.recurrent.stepping import hold_dropout, release_dropout, run_cell
+from nacre.layers.recurrent.stepping import discard_dropout, draw_dropout, run_cell
 
 
 class _States:
@@ -233,13 +233,13 @@ class RNN(Layer):
         }
         step_shape = _step_shape(jax.tree.leaves(sequences)[0].shape)
         state_shapes = jax.tree.map(lambda s: tuple(s.shape), initial_state)
-        hold_dropout(self.cell, step_shape, state_shapes, training)
+        draw_dropout(self.cell, step_shape, state_shapes, training)
         try:
             if whole_sequence.fits(self.cell, training):
                 return whole_sequence.run(self.cell, sequences, initial_state, **arguments)
             return run_cell(self.cell, sequences, initial_state, **arguments)
         finally:
-            release_dropout(self.cell)
+            discard_dropout(self.cell)
 
     def _checked_mask(self, mask: Any, sequences: Any) -> Any:
         """One mask (batch, time), or None."""

@@ -10,7 +10,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
-from nacre.layers.recurrent.stepping import call_cell, hold_dropout, release_dropout
+from nacre.layers.recurrent.stepping import call_cell, discard_dropout, draw_dropout
 
 
 @register("layers/StackedRNNCells")
@@ -86,18 +86,18 @@ class StackedRNNCells(Layer):
             new_states.append(state)
         return inputs, new_states
 
-    def hold_dropout(self, input_shape: Any, state_shapes: Any, training: Any) -> None:
+    def draw_dropout(self, input_shape: Any, state_shapes: Any, training: Any) -> None:
         """Let each cell draw its dropout masks for one sequence."""
         for cell, shapes in zip(self.cells, state_shapes, strict=True):
-            hold_dropout(cell, input_shape, shapes, training)
+            draw_dropout(cell, input_shape, shapes, training)
             size = output_size_of(cell)
             shape = tuple(size) if isinstance(size, list | tuple) else (size,)
             input_shape = (input_shape[0], *shape)
 
-    def release_dropout(self) -> None:
+    def discard_dropout(self) -> None:
         """Let each cell forget its masks."""
         for cell in self.cells:
-            release_dropout(cell)
+            discard_dropout(cell)
 
 
 def output_size_of(cell: Any) -> Any:

@@ -34,19 +34,19 @@ def call_cell(cell: Any, inputs: Any, states: list[Any], training: Any, **kwargs
     return output, list(new_states) if isinstance(new_states, list | tuple) else [new_states]
 
 
-def hold_dropout(cell: Any, input_shape: Any, state_shapes: Any, training: Any) -> None:
+def draw_dropout(cell: Any, input_shape: Any, state_shapes: Any, training: Any) -> None:
     """Let a cell that can draw the dropout masks of one sequence before the loop."""
-    if not hasattr(cell, "hold_dropout"):
+    if not hasattr(cell, "draw_dropout"):
         return
     if not isinstance(getattr(cell, "cells", None), list):
         state_shapes = state_shapes[0]  # of the hidden state
-    cell.hold_dropout(input_shape, state_shapes, training)
+    cell.draw_dropout(input_shape, state_shapes, training)
 
 
-def release_dropout(cell: Any) -> None:
+def discard_dropout(cell: Any) -> None:
     """Let a cell forget the masks of the last sequence."""
-    if hasattr(cell, "release_dropout"):
-        cell.release_dropout()
+    if hasattr(cell, "discard_dropout"):
+        cell.discard_dropout()
 
 
 def run_cell(
@@ -86,25 +86,25 @@ def run_cell(
         _check_states(cell, states, new_states)
         # A loop's states keep their dtypes: those the cell gives.
         states = jax.tree.map(lambda s, new: jnp.asarray(s).astype(new.dtype), states, new_states)
-        held = jax.tree.map(lambda o: jnp.zeros(o.shape, o.dtype), output)
+        last_output = jax.tree.map(lambda o: jnp.zeros(o.shape, o.dtype), output)
 
         def body(carry: Any, inputs: Any) -> Any:
-            number, before, held, values = carry
+            number, before, last_output, values = carry
             step, mask_t = inputs
             with turns.turn(number, []):
                 output, after, values = one_step(step, before, values)
             number = number + 1
             if mask_t is None:
                 return (number, after, output, values), output if return_sequences else None
-            after = _where(mask_t, after, before)
-            shown = _where(mask_t, output, held)
+            after = _select(mask_t, after, before)
+            shown = _select(mask_t, output, last_output)
             if zero_output_for_mask:
                 zeros = jax.tree.map(jnp.zeros_like, output)
-                shown = _where(mask_t, output, zeros)
+                shown = _select(mask_t, output, zeros)
             return (number, after, shown, values), shown if return_sequences else None
 
         with inside_loop():
-            carry = (jnp.int32(0), states, held, values)
+            carry = (jnp.int32(0), states, last_output, values)
             (_, states, last, values), outputs = lax.scan(body, carry, (steps, mask))
     for variable, value in zip(changing, values, strict=True):
         variable.assign(value)
@@ -127,13 +127,13 @@ def _check_states(cell: Any, before: Any, after: Any) -> None:
         )
 
 
-def _where(mask: Any, new: Any, old: Any) -> Any:
+def _select(mask: Any, new: Any, old: Any) -> Any:
     """Rows of `new` where the mask is True, else of `old`, leaf by leaf."""
 
-    def choose(a: Any, b: Any) -> Any:
+    def select(a: Any, b: Any) -> Any:
         return jnp.where(mask.reshape(mask.shape + (1,) * (a.ndim - 1)), a, b)
 
-    return jax.tree.map(choose, new, old)
+    return jax.tree.map(select, new, old)
 
 
 def _pure_step(cell: Any, structure: Any, training: Any) -> tuple[Any, list[Variable]]:
@@ -144,18 +144,18 @@ def _pure_step(cell: Any, structure: Any, training: Any) -> tuple[Any, list[Vari
     def one_step(inputs: Any, states: Any, values: list[Any]) -> Any:
         if not changing:
             output, new_states = call_cell(cell, inputs, states, training)
-            return output, _structured(cell, structure, new_states), values
+            return output, _in_structure(cell, structure, new_states), values
         fixed = [(v, v.raw_value) for v in variables if v.trainable]
         mapping = [*fixed, *zip(changing, values, strict=True)]
         with scope.StatelessScope(mapping) as inner:
             output, new_states = call_cell(cell, inputs, states, training)
             values = [inner.get_current_value(v) for v in changing]
-        return output, _structured(cell, structure, new_states), values
+        return output, _in_structure(cell, structure, new_states), values
 
     return one_step, changing
 
 
-def _structured(cell: Any, structure: Any, states: Any) -> Any:
+def _in_structure(cell: Any, structure: Any, states: Any) -> Any:
     """A step's new states in the structure of the old ones."""
     leaves = jax.tree.leaves(states)
     if len(leaves) != structure.num_leaves:
@@ -172,4 +172,4 @@ def _structured(cell: Any, structure: Any, states: Any) -> Any:
 def _draws_before_loop(cell: Any) -> bool:
     """Whether the only changing variables of a cell are seeds it uses before the loop."""
     parts = getattr(cell, "cells", [cell])
-    return all(hasattr(part, "hold_dropout") for part in parts)
+    return all(hasattr(part, "draw_dropout") for part in parts)

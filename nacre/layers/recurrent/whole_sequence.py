@@ -36,7 +36,7 @@ def run(
     sequences = cell.as_floats(sequences)
     if (dtype := cell._input_cast()) is not None:
         sequences, states = jax.tree.map(lambda x: x.astype(dtype), (sequences, states))
-    masks = cell._held_dropout if training else None
+    masks = cell._drawn_dropout if training else None
     if masks is not None and masks[0] is not None:
         sequences = sequences * masks[0][:, None]  # one mask for all steps
     with scope.autocast(cell._variable_cast()):

@@ -63,15 +63,17 @@ class SequenceAttention(ProjectedAttention):
         state = decoding_state()
         project = lambda: (self._key_dense(value), self._value_dense(value))
         # Keys of an encoder stay as they are from token to token.
-        keys, values = project() if state is None or use_causal_mask else state.fixed(project)
+        keys, values = (
+            project() if state is None or use_causal_mask else state.computed_once(project)
+        )
         if self.use_rotary:
             positions = first_position(0) + jnp.arange(query.shape[1])
             queries, keys = (rotated(x, positions, _MAX_WAVELENGTH) for x in (queries, keys))
         if state is not None and use_causal_mask:
-            keys, values, value_mask = state.remember(keys, values, value_mask)
+            keys, values, value_mask = state.extend_cache(keys, values, value_mask)
             if not state.is_recording:
                 use_causal_mask = False
-                seen = state.visible(query.shape[1], keys.shape[1])
+                seen = state.causal_mask(query.shape[1], keys.shape[1])
                 attention_mask = seen if attention_mask is None else seen & attention_mask
         masks = {
             "query_mask": None,

@@ -1,8 +1,8 @@
 """What the layers of a decoder share while tokens are generated one by one.
 
 Inside `decoding(state)` causal self-attention keeps its keys and values, and positions count from
-`state.index`. The first call sees the whole buffer and records; every later call sees one token a
-sequence and extends what was recorded. Outside, layers know nothing of it.
+`state.index`. The first call gets the whole buffer and fills the cache; every later call gets one
+token a sequence and extends the cache. Outside, layers do not know of it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from jax import lax
 from nacre.core.context import changed, current
 
 
-class Remembered(NamedTuple):
-    """What one attention layer keeps.
+class CachedAttention(NamedTuple):
+    """The cached keys and values of one attention layer.
 
     Shapes:
         key, value (batch, sources, heads, head_dim)
@@ -30,11 +30,11 @@ class Remembered(NamedTuple):
 
 
 class DecodingState:
-    """Position and memory of one call of a model.
+    """Position and cache of one call of a model.
 
     Args:
         index: Position of the first token of this call.
-        memory: What the calls before remembered, None in the first.
+        cache: Keys and values of the calls before, None in the first.
         constants: What the first call computed for all calls.
         length: Size of the buffer of tokens.
     """
@@ -42,47 +42,47 @@ class DecodingState:
     def __init__(
         self,
         index: Any = 0,
-        memory: list[Remembered] | None = None,
+        cache: list[CachedAttention] | None = None,
         constants: list[Any] | None = None,
         length: int | None = None,
     ) -> None:
         self.index = index
-        self.memory = memory
+        self.cache = cache
         self.length = length
-        self.new_memory: list[Remembered] = []
+        self.new_cache: list[CachedAttention] = []
         self.constants: list[Any] = [] if constants is None else constants
-        self._used = 0
+        self._num_constants_used = 0
 
     @property
     def is_recording(self) -> bool:
         """Whether this is the call over the whole buffer."""
-        return self.memory is None
+        return self.cache is None
 
-    def remember(self, key: Any, value: Any, mask: Any) -> Remembered:
-        """All keys and values so far; attention layers call it in the order of the model."""
-        entry = Remembered(key, value, None if mask is None else jnp.asarray(mask, bool))
-        if self.memory is not None:
-            old = self.memory[len(self.new_memory)]
-            entry = Remembered(
+    def extend_cache(self, key: Any, value: Any, mask: Any) -> CachedAttention:
+        """All keys and values so far, with these; layers call it in the order of the model."""
+        entry = CachedAttention(key, value, None if mask is None else jnp.asarray(mask, bool))
+        if self.cache is not None:
+            old = self.cache[len(self.new_cache)]
+            entry = CachedAttention(
                 *(
-                    None if before is None else self._placed(before, now)
+                    None if before is None else self._insert(before, now)
                     for before, now in zip(old, entry, strict=True)
                 )
             )
-        self.new_memory.append(entry)
+        self.new_cache.append(entry)
         return entry
 
-    def fixed(self, compute: Callable[[], Any]) -> Any:
-        """What `compute` gave in the first call; asked for in the order of the model."""
+    def computed_once(self, compute: Callable[[], Any]) -> Any:
+        """The result of `compute` in the first call; called in the order of the model."""
         if self.is_recording:
             self.constants.append(compute())
-        self._used += 1
-        return self.constants[self._used - 1]
+        self._num_constants_used += 1
+        return self.constants[self._num_constants_used - 1]
 
-    def _placed(self, before: Any, now: Any) -> Any:
+    def _insert(self, before: Any, now: Any) -> Any:
         return lax.dynamic_update_slice_in_dim(before, now.astype(before.dtype), self.index, 1)
 
-    def visible(self, targets: int, sources: int) -> Any:
+    def causal_mask(self, targets: int, sources: int) -> Any:
         """(1, targets, sources), True where a source is not later than its target."""
         rows = self.index + jnp.arange(targets)[:, None]
         return (jnp.arange(sources)[None, :] <= rows)[None]
