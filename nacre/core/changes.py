@@ -3,8 +3,8 @@
 Setting an attribute of a `Versioned` object raises one number for the whole process. A program
 whose number is still the present one is up to date, so asking costs nothing per layer; else the
 attributes are compared with those it was made from (`Snapshot`). Lists, dicts, sets and deques
-stay the user's own and are compared at every asking, as nobody is told when they change in place;
-there are few. So is what a user's functions read from outside of them (`readings.py`).
+stay the user's own and are compared each time, as they do not report changes in place; there are
+few. So is what a user's functions read from outside of them (`readings.py`).
 What cannot be seen is documented: changes inside NumPy arrays and in deeper objects.
 """
 
@@ -32,7 +32,7 @@ from nacre.core.errors import NotThereError, ReservedNameError, message
 _version = [0]
 _MISSING = object()
 _tokens = itertools.count()
-MOST_KEPT = 8  # states that programs are kept for, as where a callback goes to and fro
+MAX_STATES = 8  # states that programs are kept for, as where a callback alternates
 _READINGS = (readings.Settings, readings.Members, readings.Outer)
 
 
@@ -42,13 +42,13 @@ def version() -> int:
 
 
 def note_change() -> None:
-    """Say that something changed that no attribute tells."""
+    """Report a change that is in no attribute."""
     _version[0] += 1
 
 
 @functools.cache
 def bookkeeping(cls: type) -> frozenset[str]:
-    """Names kept in slots: what nacre notes about an object, and no program depends on."""
+    """Names of slots: what nacre records about an object, on which no program depends."""
     found: set[str] = set()
     for base in cls.__mro__:
         slots = vars(base).get("__slots__", ())
@@ -80,7 +80,7 @@ class Versioned:
     # What only programs of a training depend on; their keys name it.
     _training_attributes: frozenset[str] = frozenset()
 
-    def _noted(self) -> dict[str, Any]:
+    def _program_dependencies(self) -> dict[str, Any]:
         """The attributes that programs depend on."""
         skipped = self._training_attributes | getattr(self, "_set_in_trace", frozenset())
         present = vars(self)
@@ -92,19 +92,19 @@ class Versioned:
         if name not in bookkeeping(type(self)):
             before = vars(self).get(name, _MISSING)
             if before is not value:
-                self._note(name, before, value)
+                self._record_change(name, before, value)
         try:
             object.__setattr__(self, name, value)
         except NotThereError:  # a setter of nacre's own that says what to do
             raise
         except AttributeError:  # a property: a user's own has Python's words
             if name in _fixed(type(self)):
-                raise reserved(self, name, value) from None
+                raise reserved_name_error(self, name, value) from None
             raise
 
     def __delattr__(self, name: str) -> None:
         if name not in bookkeeping(type(self)):
-            self._note(name, vars(self).get(name), None)
+            self._record_change(name, vars(self).get(name), None)
         object.__delattr__(self, name)
 
     def _structure(self) -> tuple[Any, ...]:
@@ -115,14 +115,14 @@ class Versioned:
         """Objects it holds that are no attributes."""
         return ()
 
-    def _note(self, name: str, before: Any, value: Any) -> None:
+    def _record_change(self, name: str, before: Any, value: Any) -> None:
         if scope.is_tracing_program() and not (holds_parts(before) or holds_parts(value)):
-            self._names_set_in_trace().add(name)
+            self._traced_names().add(name)
         else:
-            self._names_set_in_trace().discard(name)
+            self._traced_names().discard(name)
             note_change()
 
-    def _names_set_in_trace(self) -> set[str]:
+    def _traced_names(self) -> set[str]:
         try:
             return self._set_in_trace
         except AttributeError:
@@ -130,7 +130,7 @@ class Versioned:
             return self._set_in_trace
 
 
-def reserved(owner: object, name: str, value: object) -> ReservedNameError:
+def reserved_name_error(owner: object, name: str, value: object) -> ReservedNameError:
     """The error for an attribute set under a name that the classes of nacre need themselves."""
     cls = type(owner)
     kept = f"a {type(value).__name__}"
@@ -139,8 +139,8 @@ def reserved(owner: object, name: str, value: object) -> ReservedNameError:
     return ReservedNameError(
         message(
             f"{cls.__name__} '{getattr(owner, 'name', '')}'",
-            f"`{name}` is an attribute that its base class needs for itself; what is kept there "
-            "would be neither trained nor saved",
+            f"`{name}` is an attribute that its base class uses; what is stored there would be "
+            "neither trained nor saved",
             kept,
             f"Use another name, such as self.my_{name.lstrip('_')}.",
         )
@@ -234,29 +234,29 @@ class Snapshot:
         self._structures: list[tuple[Any, ...]] = []
         self._records: dict[int, tuple[Any, frozenset[str]]] = {}  # see readings.py, by owner's id
         self._seen: dict[int, Any] = {}  # functions, classes and settings that are noted
-        self._attributes = [self._noted(o) for o in self.objects]
+        self._attributes = [self._program_dependencies(o) for o in self.objects]
 
-    def _noted(self, owner: Versioned) -> dict[str, Any]:
-        noted = {name: self._kept(value) for name, value in owner._noted().items()}
+    def _program_dependencies(self, owner: Versioned) -> dict[str, Any]:
+        noted = {name: self._copy(value) for name, value in owner._program_dependencies().items()}
         self._structures.append(owner._structure())
         for cls in readings.classes_of(owner):
             self._read_class(cls)
         return noted
 
-    def _kept(self, value: Any) -> Any:
+    def _copy(self, value: Any) -> Any:
         if isinstance(value, list | tuple | collections.deque):
             kept = type(value) if type(value) in (list, tuple) else tuple
-            copy: Any = kept([self._kept(item) for item in value])
+            copied: Any = kept([self._copy(item) for item in value])
         elif isinstance(value, dict):
-            copy = {key: self._kept(item) for key, item in value.items()}
+            copied = {key: self._copy(item) for key, item in value.items()}
         elif isinstance(value, set):
-            copy = frozenset(value)
+            copied = frozenset(value)
         else:
             self._read(value)
             return value
         if not isinstance(value, tuple):
-            self._watched.append((value, copy))
-        return copy
+            self._watched.append((value, copied))
+        return copied
 
     def _read(self, value: Any) -> None:
         """Note what a user's function reads, or what is in an object of settings."""
@@ -294,53 +294,53 @@ class Snapshot:
         return now
 
     def is_current(self) -> bool:
-        """Whether nothing was noted to change since, and no list or dict did."""
+        """Whether no attribute has changed since, and no list or dict."""
         return self._version == version() and self.lists_are_same()
 
     def is_current_while_tracing(self) -> bool:
-        """The same for code that is being traced: what it does to lists is part of it."""
+        """The same while code is traced: its own changes of lists are part of it."""
         return self._version == version()
 
     def lists_are_same(self) -> bool:
         """Whether no list or dict changed in place."""
         for now, then in self._watched:
-            if not same(now, then):
+            if not is_same(now, then):
                 return False
         return True
 
     def accept_lists(self) -> None:
-        """Take lists and dicts as they are now for what was noted; new parts are changes."""
-        changed = [(now, then) for now, then in self._watched if not same(now, then)]
+        """Accept lists and dicts as they are now; new parts count as changes."""
+        changed = [(now, then) for now, then in self._watched if not is_same(now, then)]
         if changed and not any(holds_parts(now) for now, _ in changed):
             for reading, then in changed:
                 if isinstance(reading, _READINGS):
                     self._records[id(reading.owner)] = reading.owner, reading.records(then)
-            self._note_anew()
+            self._update()
 
-    def _note_anew(self) -> None:
+    def _update(self) -> None:
         self._structures, self._watched, self._seen = [], [], {}
-        self._attributes = [self._noted(o) for o in self.objects]
+        self._attributes = [self._program_dependencies(o) for o in self.objects]
 
-    def still_holds(self) -> bool:
-        """Whether the attributes are the same ones still, whatever changed elsewhere."""
+    def is_unchanged(self) -> bool:
+        """Whether the attributes are still the same, whatever changed elsewhere."""
         now = version()
         records = zip(self.objects, self._attributes, self._structures, strict=True)
         for owner, noted, structure in records:
-            if not same(owner._structure(), structure):
+            if not is_same(owner._structure(), structure):
                 return False
-            present = owner._noted()
+            present = owner._program_dependencies()
             skipped = getattr(owner, "_set_in_trace", ())
             then = {k: v for k, v in noted.items() if k not in skipped} if skipped else noted
             if len(present) != len(then):
                 return False
-            if not all(same(present.get(name, _MISSING), value) for name, value in then.items()):
+            if not all(is_same(present.get(name, _MISSING), value) for name, value in then.items()):
                 return False
         read = [pair for pair in self._watched if isinstance(pair[0], _READINGS)]
-        if not all(same(is_now, then) for is_now, then in read):
+        if not all(is_same(is_now, then) for is_now, then in read):
             return False
         self._version = now
-        if self._watched:  # an equal list may stand in the place of one that was watched
-            self._note_anew()
+        if self._watched:  # an equal list may have replaced one that was watched
+            self._update()
         return True
 
 
@@ -361,24 +361,24 @@ class Contents:
     """
 
     def __init__(self) -> None:
-        self._kept: list[tuple[int, list[Versioned], Snapshot]] = []
+        self._states: list[tuple[int, list[Versioned], Snapshot]] = []
 
     def token(self, roots: Sequence[Versioned]) -> int:
         """A number for the present state: the same as long as nothing differs."""
-        for place, (token, known, snapshot) in enumerate(self._kept):
+        for index, (token, known, snapshot) in enumerate(self._states):
             is_same = len(known) == len(roots) and all(map(operator.is_, known, roots))
-            if is_same and (snapshot.is_current() or snapshot.still_holds()):
-                if place:
-                    self._kept.insert(0, self._kept.pop(place))
+            if is_same and (snapshot.is_current() or snapshot.is_unchanged()):
+                if index:
+                    self._states.insert(0, self._states.pop(index))
                 return token
         token = next(_tokens)
-        self._kept.insert(0, (token, list(roots), Snapshot(reachable(roots))))
-        del self._kept[MOST_KEPT:]
+        self._states.insert(0, (token, list(roots), Snapshot(reachable(roots))))
+        del self._states[MAX_STATES:]
         return token
 
 
-def same(now: Any, then: Any) -> bool:
-    """Whether a value is what was noted: plain data by value, lists by content."""
+def is_same(now: Any, then: Any) -> bool:
+    """Whether a value is the one in a snapshot: plain data by value, lists by content."""
     if now is then:
         return True
     if isinstance(now, _READINGS):
@@ -386,12 +386,12 @@ def same(now: Any, then: Any) -> bool:
     if isinstance(now, list | tuple | collections.deque):
         if not isinstance(then, list | tuple) or len(now) != len(then):
             return False
-        return all(map(operator.is_, now, then)) or all(map(same, now, then))
+        return all(map(operator.is_, now, then)) or all(map(is_same, now, then))
     if isinstance(now, dict):
         return (
             isinstance(then, dict)
             and len(now) == len(then)
-            and all(key in then and same(value, then[key]) for key, value in now.items())
+            and all(key in then and is_same(value, then[key]) for key, value in now.items())
         )
     if isinstance(now, set):
         return isinstance(then, set | frozenset) and now == then
@@ -407,8 +407,8 @@ __all__ = [
     "holds_parts",
     "note_change",
     "reachable",
-    "reserved",
-    "same",
+    "reserved_name_error",
+    "is_same",
     "tracing",
     "version",
 ]

@@ -53,7 +53,7 @@ class _Fields:
         autocast: The dtype float variables are read in; None for their own.
         program: The run of a program whose Python this is.
         running_again: Programs that turned out to use more variables, and run a second time.
-        turns: What tells the present turns of loops apart, outermost loop first.
+        iterations: What identifies the current iteration of each loop, outermost first.
         finds_shapes: Whether only shapes are being found, and no real values exist.
         masks_end_at_ops: Whether ops pass no masks on, as in a model that Keras wrote.
         forced_masks: The same, said over what the models within say.
@@ -76,7 +76,7 @@ class _Fields:
     autocast: str | None = None
     program: ProgramRun | None = None
     running_again: tuple[Program, ...] = ()
-    turns: tuple[Any, ...] = ()
+    iterations: tuple[Any, ...] = ()
     finds_shapes: bool = False
     masks_end_at_ops: bool = False
     forced_masks: bool | None = None
@@ -135,7 +135,7 @@ def _copy(context: Context) -> _Fields:
         context.autocast,
         context.program,
         context.running_again,
-        context.turns,
+        context.iterations,
         context.finds_shapes,
         context.masks_end_at_ops,
         context.forced_masks,

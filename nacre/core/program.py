@@ -33,7 +33,7 @@ from nacre.core.warning import warn
 
 P = TypeVar("P")
 
-_MOST_KEPT = 64  # programs of one model
+_MAX_PROGRAMS = 64  # programs of one model
 _MANY_SHAPES = 12  # after so many shapes the user is warned that each one is compiled
 
 
@@ -71,7 +71,7 @@ class Program:
         self.traced_shapes: list[Any] = []  # of the arguments, one entry a compilation
         self._function = function
         # Variables whose numbers Python asked for while it was traced, with the arrays they had.
-        self._asked: tuple[tuple[Variable, Any], ...] = ()
+        self._numbers_read: tuple[tuple[Variable, Any], ...] = ()
         self._options: dict[str, Any] = {"donate_argnums": 0} if donates else {}
         if shardings is not None:
             self._options["in_shardings"] = shardings
@@ -83,19 +83,20 @@ class Program:
             return self._run_here(values, *arguments)
 
     def _run_here(self, values: Values, *arguments: Any) -> Any:
-        if self._asked and not _all_hold(self._asked):
-            self._asked, self._run = (), self._jitted()  # traced for numbers that have changed
+        if self._numbers_read and not _are_unchanged(self._numbers_read):
+            # It was traced for numbers that have changed.
+            self._numbers_read, self._run = (), self._jitted()
         try:
             return self._run(self._complete(values), *arguments)
-        except _Outside as found:
-            return self._again(found, lambda: self._run(self._complete(values), *arguments))
+        except _MoreVariables as found:
+            return self._rerun(found, lambda: self._run(self._complete(values), *arguments))
 
     def _jitted(self) -> Any:
         # A function of its own each time: JAX keeps what it compiled under the function.
         return jax.jit(functools.partial(self._trace), **self._options)
 
-    def _again(self, found: _Outside, go: Callable[[], Any]) -> Any:
-        """Go on with a run that turned out to use more variables.
+    def _rerun(self, found: _MoreVariables, run: Callable[[], Any]) -> Any:
+        """Run again with the variables that a run turned out to use.
 
         Variables that were made meanwhile are those of a layer that is built by its first call,
         or of one that is made anew in every call. The former are found again when the code runs
@@ -105,8 +106,8 @@ class Program:
             while True:
                 self.state.extend(found.variables)
                 try:
-                    return go()
-                except _Outside as more:
+                    return run()
+                except _MoreVariables as more:
                     found = more
 
     def _complete(self, values: Values) -> Values:
@@ -124,12 +125,14 @@ class Program:
             result = self._function(values, *arguments)
         unknown = [v for v in run.outside.values() if not self.state.knows(v)]
         if unknown:
-            lasting = [v for v in unknown if id(v) not in run.made]
+            lasting = [v for v in unknown if id(v) not in run.created]
             if lasting or self not in context.current().running_again:
-                raise _Outside(lasting)
+                raise _MoreVariables(lasting)
         if self.compiled:
-            lasting_asked = [pair for key, pair in run.asked.items() if key not in run.made]
-            self._asked = (*self._asked, *lasting_asked)
+            lasting_numbers = [
+                pair for key, pair in run.numbers_read.items() if key not in run.created
+            ]
+            self._numbers_read = (*self._numbers_read, *lasting_numbers)
             self._note_shapes(arguments)
         return result
 
@@ -159,16 +162,16 @@ class Program:
         """The program for arguments, or shapes, like these, to look at or to lower."""
         try:
             return self._run.trace(self._complete(values), *arguments)
-        except _Outside as found:
-            return self._again(found, lambda: self._run.trace(self._complete(values), *arguments))
+        except _MoreVariables as found:
+            return self._rerun(found, lambda: self._run.trace(self._complete(values), *arguments))
 
     def compiled_for(self, *shapes: Any) -> Callable[..., Any]:
         """The program for values and arguments of these shapes, compiled now."""
         compiled = self.trace(*shapes).lower().compile()
-        asked = self._asked
+        numbers_read = self._numbers_read
 
         def run(values: Values, *arguments: Any) -> Any:
-            if asked and not _all_hold(asked):  # it was compiled for numbers that have changed
+            if not _are_unchanged(numbers_read):  # it was compiled for other numbers
                 return self(values, *arguments)
             return compiled(self._complete(values), *arguments)
 
@@ -228,15 +231,15 @@ def _as_array(leaf: Any) -> jax.Array:
     return jnp.asarray(leaf)
 
 
-def _all_hold(asked: tuple[tuple[Variable, Any], ...]) -> bool:
+def _are_unchanged(numbers_read: tuple[tuple[Variable, Any], ...]) -> bool:
     """Whether variables still have the numbers they had."""
     return all(
         v.is_holding(value) or np.array_equal(v.borrow(), value, equal_nan=True)
-        for v, value in asked
+        for v, value in numbers_read
     )
 
 
-class _Outside(Exception):
+class _MoreVariables(Exception):
     """Tracing used variables that are not in the state yet."""
 
     def __init__(self, variables: list[Variable]) -> None:
@@ -265,7 +268,7 @@ class Programs:
             found = self._kept.get(key)
             if found is None:
                 found = self._kept[key] = make()
-                if len(self._kept) > _MOST_KEPT:
+                if len(self._kept) > _MAX_PROGRAMS:
                     self._kept.popitem(last=False)
             else:
                 self._kept.move_to_end(key)

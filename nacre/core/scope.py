@@ -78,7 +78,7 @@ class StatelessScope:
         variable, value = update
         key = id(variable)
         if current().program is not None and not any(key in s._values for s in _scopes()):
-            note_outside(variable, True)  # else its new value would be lost with the scope
+            record_outside(variable, True)  # else its new value would be lost with the scope
         self._values[key] = value
         self._variables[key] = variable
         self._draws.pop(key, None)
@@ -89,7 +89,7 @@ class StatelessScope:
         count = self._draws.get(id(variable))
         if not count:
             return value
-        return (variable.own_value() if value is None else value) + _counted(count)
+        return (variable.own_value() if value is None else value) + _as_counter(count)
 
     def forget_draws(self) -> None:
         """Let generators give the same keys again: what ran was a trial."""
@@ -116,7 +116,7 @@ class StatelessScope:
         for key, count in self._draws.items():
             if key not in self._values:
                 variable = self._variables[key]
-                variable.assign(np.asarray(variable.own_value()) + _counted(count))
+                variable.assign(np.asarray(variable.own_value()) + _as_counter(count))
 
 
 def in_stateless_scope() -> bool:
@@ -148,13 +148,13 @@ class ProgramRun:
             be handed in.
     """
 
-    __slots__ = ("asked", "first_keys", "is_traced", "made", "outside")
+    __slots__ = ("created", "first_keys", "is_traced", "numbers_read", "outside")
 
     def __init__(self, is_traced: bool) -> None:
         self.is_traced = is_traced
         self.outside: dict[int, Variable] = {}
-        self.asked: dict[int, tuple[Variable, Any]] = {}  # whose numbers Python asked for
-        self.made: set[int] = set()  # ids of the variables made within
+        self.numbers_read: dict[int, tuple[Variable, Any]] = {}  # whose numbers Python asked for
+        self.created: set[int] = set()  # ids of the variables made within
         self.first_keys: dict[int, Any] = {}  # of generators made within, by their state's id
 
     def __repr__(self) -> str:
@@ -172,25 +172,25 @@ def is_tracing_program() -> bool:
     return run is not None and run.is_traced
 
 
-def note_outside(variable: Variable, is_assigned: bool = False) -> None:
-    """A variable that no scope holds was read or assigned."""
+def record_outside(variable: Variable, is_assigned: bool = False) -> None:
+    """Record that a variable in no scope was read or assigned."""
     run = current().program
     if run is not None and (is_assigned or run.is_traced):
         run.outside[id(variable)] = variable
 
 
-def note_asked(variable: Variable, value: Any) -> None:
-    """Python asked a variable that no scope holds for its number, as in `if beta > 0`."""
+def record_number_read(variable: Variable, value: Any) -> None:
+    """Record that Python read the number of a variable in no scope, as in `if beta > 0`."""
     context = current()
     run = context.program
     if run is not None and run.is_traced and not context.finds_shapes:
-        run.asked[id(variable)] = variable, value
+        run.numbers_read[id(variable)] = variable, value
 
 
-def note_made(variable: Variable) -> None:
-    """A variable is made, by code of a program or within scopes where there are any."""
+def record_created(variable: Variable) -> None:
+    """Record a new variable with the program and the scopes that run, if any."""
     if (run := current().program) is not None:
-        run.made.add(id(variable))
+        run.created.add(id(variable))
     for scope in _scopes():
         scope._made.add(id(variable))
 
@@ -201,7 +201,7 @@ def begin_with_key(state: Variable, key: Any) -> None:
     Its seed would be a number of the one trace, and what it draws the same at every run.
     """
     if (run := current().program) is not None:
-        run.first_keys[id(state)] = _folded(key, 0)
+        run.first_keys[id(state)] = _fold_in(key, 0)
 
 
 def get_stateless_scope() -> StatelessScope | None:
@@ -217,7 +217,7 @@ def next_key_data(state: Variable) -> Any:
 
     The state itself is only read: it may be traced outside of the loop, or of the user's own
     function of JAX, that draws here. The scope that holds it counts, and gives the state behind
-    the last key. In the body of a loop the number of the turn is mixed in.
+    the last key. In the body of a loop the number of the iteration is folded in.
     """
     context = current()
     scope = context.scope
@@ -227,34 +227,34 @@ def next_key_data(state: Variable) -> Any:
     key = id(state)
     base = scope._values.get(key)
     if base is None:
-        note_outside(state)
-        made = None if context.program is None else context.program.first_keys.get(key)
-        base = state.own_value() if made is None else made
+        record_outside(state)
+        created = None if context.program is None else context.program.first_keys.get(key)
+        base = state.own_value() if created is None else created
         scope._variables[key] = state
     count = scope._draws.get(key, 0)
     scope._draws[key] = count + 1
-    data = base + _counted(count) if count else base
-    for turn in context.turns:
-        data = _folded(data, turn)
+    data = base + _as_counter(count) if count else base
+    for iteration in context.iterations:
+        data = _fold_in(data, iteration)
     return data
 
 
-def _counted(count: int) -> np.ndarray:
+def _as_counter(count: int) -> np.ndarray:
     return np.array([0, count], dtype="uint32")
 
 
-def _folded(data: Any, turn: Any) -> Any:
+def _fold_in(data: Any, iteration: Any) -> Any:
     import jax
 
     from nacre.core.typed_jax import as_key
 
-    return jax.random.key_data(jax.random.fold_in(as_key(data), turn))
+    return jax.random.key_data(jax.random.fold_in(as_key(data), iteration))
 
 
 class Body:
     """The body of a loop, or the branches of a condition, run as functions without side effects.
 
-    What it assigns to variables is handed out, and keys drawn in it are fresh in every turn.
+    What it assigns to variables is returned, and keys drawn in it are new in every iteration.
 
     Args:
         variables: What it assigns, as far as it is known; see `found`.
@@ -262,7 +262,7 @@ class Body:
     Example:
         >>> from nacre.core.variable import Variable
         >>> v = Variable(1.0)
-        >>> with Body([v]) as body, body.turn(0, [3.0]) as new:
+        >>> with Body([v]) as body, body.iteration(0, [3.0]) as new:
         ...     _ = v.assign(v.value + 1.0)
         >>> float(body.values(new)[0]), float(v.value)
         (4.0, 1.0)
@@ -295,17 +295,17 @@ class Body:
         """The body is going to be traced anew: keys it drew count as not given out."""
         self._high = [dict(draws) for draws in self._start]
 
-    def turn(self, number: Any, values: Sequence[Any]) -> _Turn:
+    def iteration(self, number: Any, values: Sequence[Any]) -> _Iteration:
         """One run of the body.
 
         Args:
-            number: What tells it from the other turns; None for a branch, which runs once.
+            number: What tells it from other iterations; None for a branch, which runs once.
             values: The values of `variables`.
         """
-        return _Turn(self, number, values)
+        return _Iteration(self, number, values)
 
     def values(self, scope: StatelessScope) -> list[Any]:
-        """What the variables are at the end of a turn."""
+        """What the variables are at the end of an iteration."""
         return [scope.get_current_value(variable) for variable in self.variables]
 
     def _set_draws(self, draws: list[dict[int, int]]) -> None:
@@ -313,13 +313,13 @@ class Body:
             scope._draws = dict(counts)
 
     def _note_draws(self) -> None:
-        # JAX may trace a body more than once, or run it once a turn: the count is the same.
+        # JAX may trace a body more than once, or run it once an iteration: the count is the same.
         for scope, counts in zip(_scopes(), self._high, strict=True):
             for key, count in scope._draws.items():
                 counts[key] = max(count, counts.get(key, 0))
 
 
-class _Turn:
+class _Iteration:
     def __init__(self, body: Body, number: Any, values: Sequence[Any]) -> None:
         self._body, self._number = body, number
         self._scope = StatelessScope(zip(body.variables, values, strict=True))
@@ -327,9 +327,9 @@ class _Turn:
     def __enter__(self) -> StatelessScope:
         self._body._set_draws(self._body._start)
         context = current()
-        self._turns = context.turns
+        self._iterations = context.iterations
         if self._number is not None:
-            put(turns=(*self._turns, self._number))
+            put(iterations=(*self._iterations, self._number))
         outer = context.scope
         assert outer is not None
         self._scope.collect_losses = outer.collect_losses
@@ -337,7 +337,7 @@ class _Turn:
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._scope.__exit__(kind, error, traceback)
-        put(turns=self._turns)
+        put(iterations=self._iterations)
         self._body._note_draws()
         known = {id(variable) for variable in self._body.variables} | self._scope._made
         self._body.found.update({id(v): v for v in self._scope.assigned() if id(v) not in known})

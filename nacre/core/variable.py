@@ -43,10 +43,10 @@ from nacre.core.scope import (
     autocast_dtype,
     get_stateless_scope,
     in_symbolic_scope,
-    note_asked,
-    note_made,
-    note_outside,
     outside_scopes,
+    record_created,
+    record_number_read,
+    record_outside,
     value_in_scopes,
 )
 from nacre.core.tracing import is_tracer
@@ -195,7 +195,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         self.overwrite_with_gradient = False
         self._was_read = False  # since a program last committed its array here
         self.hold: Hold | None = None  # of the training whose variable it is just now
-        note_made(self)
+        record_created(self)
         if not self._is_deferred(initializer, shape, dtype):
             self._value: jax.Array | np.ndarray = self._first_value(initializer, shape, dtype)
             self._dtype = standardize_dtype(self._value.dtype)
@@ -391,19 +391,19 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         return jnp.asarray(value, dtype)
 
     def _raw(self, notes: bool = True) -> jax.Array:
-        """The value without autocasting. A program that is traced is told that it is used; of a
-        number that Python asks for (`notes=False`) that it holds for this number alone."""
+        """The value without autocasting. A program under trace records that it uses the variable;
+        for a number that Python reads (`notes=False`), that it is valid for this number only."""
         value = value_in_scopes(self)
         if value is None:
             value = self.own_value()
             if notes:
-                note_outside(self)
+                record_outside(self)
             else:
-                note_asked(self, value)
+                record_number_read(self, value)
         return recording.read(self, value) if recording.recording_tapes else value
 
     def own_value(self) -> jax.Array:
-        """The array, which somebody is going to keep: see `donate`."""
+        """The array, which the caller may keep: see `donate`."""
         # In this order: a training that begins meanwhile sets its hold, then looks for readers.
         self._was_read = True
         value = self._value
@@ -412,15 +412,15 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         return self._to_device(value) if isinstance(value, np.ndarray) else value
 
     def _raw_on_host(self) -> jax.Array:
-        """The same with numbers, also where only shapes are being found."""
+        """The same as numbers, also where only shapes are computed."""
         self._materialized()
         return self._raw(notes=False)
 
     def donate(self) -> Any:
         """The array for a program that overwrites it.
 
-        XLA may delete it. An array that somebody may have kept since the last `commit` is copied
-        first, so that nobody is left with a deleted one.
+        XLA may delete it. An array that was read since the last `commit`, and so may be kept, is
+        copied first.
         """
         value = self._value
         if not self._was_read or isinstance(value, np.ndarray):  # which is private to this variable
@@ -428,7 +428,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         return private_copy(value)
 
     def borrow(self) -> Any:
-        """The array for a program that only reads it and gives nobody else a reference."""
+        """The array for a program that only reads it and keeps no reference."""
         if recording.recording_tapes:
             return recording.read(self, self.own_value())  # which a tape may keep
         if self.hold is not None:
@@ -437,11 +437,11 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         return self._to_device(value) if isinstance(value, np.ndarray) else value
 
     def is_holding(self, value: Any) -> bool:
-        """Whether this very array is the value: nobody set another since."""
+        """Whether this very array is still the value."""
         return self._value is value
 
     def commit(self, value: Any) -> None:
-        """Make the array a program returned the value (shape and dtype are the program's word)."""
+        """Make the array a program returned the value (shape and dtype are not checked)."""
         self._value = value
         self._was_read = False
 

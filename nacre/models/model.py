@@ -119,7 +119,7 @@ class Model(Trainable):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _OF_THE_GRAPH and (self._is_of_graph or self._graph is not None):
-            raise changes.reserved(self, name, value)
+            raise changes.reserved_name_error(self, name, value)
         super().__setattr__(name, value)
 
     def _structure(self) -> tuple[Any, ...]:

@@ -126,7 +126,8 @@ class Trainable(Layer):
         for name in ("optimizer", "loss"):
             kept = vars(self).get(name)
             if not any(kept is one for one in ours) and next(parts_in(kept), None) is not None:
-                raise changes.reserved(self, name, kept)  # a layer of the user's would be dropped
+                # A layer of the user's would be dropped.
+                raise changes.reserved_name_error(self, name, kept)
         self._trainer = CompiledTraining(
             self,
             optimizer=optimizer,

@@ -192,7 +192,7 @@ def scan(
     def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
         def step(carry: Any, x: Any) -> Any:
             number, values, state = carry
-            with body.turn(number, values) as inner:
+            with body.iteration(number, values) as inner:
                 state, y = f(state, x)
                 return (number + 1, body.values(inner), state), y
 
@@ -247,7 +247,7 @@ def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
 
     def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
         def one(number: Any, item: Any) -> Any:
-            with body.turn(number, values):
+            with body.iteration(number, values):
                 return function(item)
 
         result = jax.vmap(one)(jnp.arange(count), elements)
@@ -282,7 +282,7 @@ def _branch(body: Body, values: list[Any], function: Callable[..., Any]) -> Call
     """A branch that also gives what the variables are after it."""
 
     def branch(*operands: Any) -> tuple[Any, list[Any]]:
-        with body.turn(None, values) as inner:
+        with body.iteration(None, values) as inner:
             outputs = _outputs(function(*operands))
             return outputs, body.values(inner)
 
@@ -350,18 +350,18 @@ def while_loop(
     def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
         def holds(carry: Any) -> Any:
             count, variables, state = carry
-            with body.turn(count, variables):
+            with body.iteration(count, variables):
                 result = jnp.asarray(cond(*state)).astype(bool)
             return result if maximum_iterations is None else result & (count < maximum_iterations)
 
-        def turn(carry: Any) -> Any:
+        def iteration(carry: Any) -> Any:
             count, variables, state = carry
-            with body.turn(count, variables) as inner:
+            with body.iteration(count, variables) as inner:
                 new = body_of(*state)
                 new = tuple(new) if isinstance(new, list | tuple) else (new,)
                 return count + 1, body.values(inner), _structure(new)
 
-        _, values, state = jax.lax.while_loop(holds, turn, (jnp.int32(0), values, start))
+        _, values, state = jax.lax.while_loop(holds, iteration, (jnp.int32(0), values, start))
         return state, values
 
     values = _with_effects(run)
@@ -376,13 +376,13 @@ def fori_loop(lower: Tensor, upper: Tensor, body_fun: Callable[..., Any], init_v
     init_val = _structure(init_val)
 
     def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
-        def turn(number: Any, carry: Any) -> Any:
+        def iteration(number: Any, carry: Any) -> Any:
             values, state = carry
-            with body.turn(number, values) as inner:
+            with body.iteration(number, values) as inner:
                 state = body_fun(number, state)
                 return body.values(inner), state
 
-        values, state = jax.lax.fori_loop(lower, upper, turn, (values, init_val))
+        values, state = jax.lax.fori_loop(lower, upper, iteration, (values, init_val))
         return state, values
 
     return _with_effects(run)

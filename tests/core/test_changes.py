@@ -60,7 +60,7 @@ def test_a_change_is_seen(change: str) -> None:
     assert snapshot.is_current()
     CHANGES[change](one)
     assert not snapshot.is_current()
-    assert not snapshot.still_holds()
+    assert not snapshot.is_unchanged()
 
 
 SAME = {
@@ -78,14 +78,14 @@ def test_what_is_the_same_is_no_change(change: str) -> None:
     one = owner()
     snapshot = changes.Snapshot([one])
     SAME[change](one)
-    assert snapshot.is_current() or snapshot.still_holds()
+    assert snapshot.is_current() or snapshot.is_unchanged()
 
 
 def test_a_list_in_the_place_of_an_equal_one_is_watched() -> None:
     one = owner()
     snapshot = changes.Snapshot([one])
     one.items = [1, [2]]
-    assert snapshot.still_holds() and snapshot.is_current()
+    assert snapshot.is_unchanged() and snapshot.is_current()
     one.items.append(3)
     assert not snapshot.is_current()
 
@@ -94,7 +94,7 @@ def test_nan_is_the_same_as_nan() -> None:
     one = Owner(scale=float("nan"))
     snapshot = changes.Snapshot([one])
     one.scale = float("nan") * 1
-    assert snapshot.still_holds()
+    assert snapshot.is_unchanged()
 
 
 def test_bookkeeping_raises_no_version() -> None:

@@ -106,16 +106,16 @@ class PartHolder(changes.Versioned):
             )
         is_ours = name in changes.bookkeeping(type(self)) or name in _SETTABLE
         if is_ours and name not in _OF_PARTS and next(parts_in(value), None) is not None:
-            raise changes.reserved(self, name, value)
+            raise changes.reserved_name_error(self, name, value)
         if name == "name" and not isinstance(value, str):
             raise ArgumentError(
                 message(type(self).__name__, "name must be a string", f"{value!r:.60}")
             )
         if name.endswith(("_regularizer", "_constraint")):
-            self._update_variables(name, vars(self).get(name), value)
+            self._sync_weight_attribute(name, vars(self).get(name), value)
         super().__setattr__(name, value)
 
-    def _update_variables(self, name: str, before: Any, value: Any) -> None:
+    def _sync_weight_attribute(self, name: str, before: Any, value: Any) -> None:
         """A penalty or a constraint that is set after the weights were made holds for them too."""
         weight, _, kind = name.rpartition("_")
         for variable in self._own_variables:

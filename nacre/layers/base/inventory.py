@@ -127,9 +127,9 @@ class Inventory:
             return self._snapshot.is_current_while_tracing()
         return self._snapshot.is_current()
 
-    def still_holds(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether what changed since was something else."""
-        return self._snapshot.still_holds()
+        return self._snapshot.is_unchanged()
 
     def lists(self) -> Lists:
         """The variables, by the present `trainable` flags."""
@@ -195,12 +195,12 @@ def inventory_of(layer: Layer) -> Inventory:
     if kept and kept[0].is_current():
         return kept[0]
     for place, one in enumerate(kept):
-        if one.still_holds():
+        if one.is_unchanged():
             kept.insert(0, kept.pop(place))
             return one
     found = Inventory(layer)
     kept.insert(0, found)
-    del kept[changes.MOST_KEPT :]
+    del kept[changes.MAX_STATES :]
     return found
 
 

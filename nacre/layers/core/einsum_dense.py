@@ -27,7 +27,7 @@ class Parts(NamedTuple):
     inputs: str
     kernel: str
     outputs: str
-    elided: str
+    ellipsis_side: str
 
 
 def parse_equation(who: str, equation: str) -> Parts:
@@ -37,7 +37,7 @@ def parse_equation(who: str, equation: str) -> Parts:
         ArgumentError: It is not of the form `ab,bc->ac`, `...a,ab->...b` or `ab...,bc->ac...`.
     Example:
         >>> parse_equation("EinsumDense", "...x,xy->...y")
-        Parts(inputs='x', kernel='xy', outputs='y', elided='left')
+        Parts(inputs='x', kernel='xy', outputs='y', ellipsis_side='left')
     """
     found = _EQUATION.match(equation.replace(" ", ""))
     if found:
@@ -65,8 +65,8 @@ def weight_shapes(
         input_shape: Whole shape of the input.
         output_shape: Shape of the output without batch axis (and without `...` axes).
     """
-    elided = len(input_shape) - len(parts.inputs)
-    if elided < 0 or (elided and not parts.elided):
+    ellipsis_side = len(input_shape) - len(parts.inputs)
+    if ellipsis_side < 0 or (ellipsis_side and not parts.ellipsis_side):
         raise ShapeError(
             message(
                 who,
@@ -74,7 +74,11 @@ def weight_shapes(
                 f"input of shape {tuple(input_shape)}",
             )
         )
-    labelled = input_shape[elided:] if parts.elided == "left" else input_shape[: len(parts.inputs)]
+    labelled = (
+        input_shape[ellipsis_side:]
+        if parts.ellipsis_side == "left"
+        else input_shape[: len(parts.inputs)]
+    )
     sizes = dict(zip(parts.inputs, labelled, strict=True))
     # Without '...' on the left the first output label is the batch, which output_shape leaves out.
     named = parts.outputs if len(output_shape) == len(parts.outputs) else parts.outputs[1:]
@@ -117,12 +121,14 @@ def weight_shapes(
         )
     first = min(parts.outputs.index(label) for label in bias_axes)
     bias = [known[label] if label in bias_axes else 1 for label in parts.outputs[first:]]
-    return kernel, (*bias, *([1] * elided if parts.elided == "right" else []))
+    return kernel, (*bias, *([1] * ellipsis_side if parts.ellipsis_side == "right" else []))
 
 
 def _input_spec(parts: Parts, kernel: tuple[int, ...], ndim: int) -> InputSpec:
     """Axes that are summed with the kernel keep their sizes; `...` on the left may grow."""
-    offset = len(parts.inputs) if parts.elided == "left" else 0  # axes counted from the right
+    offset = (
+        len(parts.inputs) if parts.ellipsis_side == "left" else 0
+    )  # axes counted from the right
     sizes = dict(zip(parts.kernel, kernel, strict=True))
     axes: dict[int, int | None] = {
         i - offset: sizes[label] for i, label in enumerate(parts.inputs) if label in sizes
@@ -240,7 +246,7 @@ class EinsumDense(Adaptable, Layer):
             return None
         parts = parse_equation(self._who(), self.equation)
         covered = len(mask.shape)
-        if parts.elided == "left":  # '...' covers the leading axes of both
+        if parts.ellipsis_side == "left":  # '...' covers the leading axes of both
             covered -= len(inputs.shape) - len(parts.inputs)
         leading = parts.inputs[: max(covered, 0)]
         if parts.outputs.startswith(leading):

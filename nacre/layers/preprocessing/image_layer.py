@@ -240,8 +240,8 @@ class ImageLayer(Layer):
 class RandomImageLayer(ImageLayer):
     """Base: draws its numbers anew for each image in training, and passes images on otherwise.
 
-    A subclass defines `_draw(key, images)`, the numbers for a batch, and `_apply(images, drawn)`,
-    which takes and returns floats (batch, height, width, channels).
+    A subclass defines `_draw_numbers(key, images)`, the numbers for a batch, and
+    `_apply_drawn(images, drawn)`, which takes and returns floats (batch, height, width, channels).
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Unpack[AnyImageKeywords]) -> None:
@@ -250,11 +250,15 @@ class RandomImageLayer(ImageLayer):
         # The attribute's name is part of the layout of saved files.
         self.generator = SeedGenerator(seed)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
-        raise NotImplementedError(message(self._who(), "a random image layer must define _draw"))
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
+        raise NotImplementedError(
+            message(self._who(), "a random image layer must define _draw_numbers")
+        )
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
-        raise NotImplementedError(message(self._who(), "a random image layer must define _apply"))
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
+        raise NotImplementedError(
+            message(self._who(), "a random image layer must define _apply_drawn")
+        )
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -263,14 +267,14 @@ class RandomImageLayer(ImageLayer):
         if not training:
             return None
         images = data["images"] if isinstance(data, dict) else data
-        drawn = self._draw(draw_key(self.generator if seed is None else seed), images)
+        drawn = self._draw_numbers(draw_key(self.generator if seed is None else seed), images)
         return {**drawn, "input_shape": tuple(images.shape)}
 
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
         """The changed images; the same images outside training."""
         if not training or transformation is None:
             return jnp.asarray(images).astype(self.compute_dtype)
-        return self._result(self._apply(self._channels_last(images), transformation))
+        return self._result(self._apply_drawn(self._channels_last(images), transformation))
 
     def transform_segmentation_masks(
         self, segmentation_masks: Any, transformation: Any, training: bool = True
@@ -285,7 +289,7 @@ class RandomImageLayer(ImageLayer):
         return self._in_dtype_of(masks, moved)
 
     def _transform_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
-        return self._apply(masks, drawn)
+        return self._apply_drawn(masks, drawn)
 
 
 def uniform(key: jax.Array, images: Any, pair: tuple[float, float]) -> jax.Array:

@@ -54,7 +54,7 @@ class FactorLayer(ColourLayer):
         """The lowest and the highest number a factor stands for."""
         return factor_range(self, "factor", factor, 0.0, 1.0)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         return {"factor": uniform(key, images, self.factor)}
 
 
@@ -100,11 +100,11 @@ class RandomContrast(ColourLayer):
         super().__init__(value_range, seed, **kwargs)
         self.factor = _contrast_range(self, factor)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         less, more = self.factor
         return {"factor": uniform(key, images, (1 - less, 1 + more))}
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return self._clipped(pixel_changes.contrasted(images, drawn["factor"]))
 
 
@@ -132,11 +132,11 @@ class RandomBrightness(ColourLayer):
         super().__init__(value_range, seed, **kwargs)
         self.factor = factor_range(self, "factor", factor, -1.0, 1.0)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         low, high = self.value_range
         return {"change": uniform(key, images, self.factor) * (high - low)}
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return self._clipped(images + per_image(drawn["change"]))
 
 
@@ -164,11 +164,11 @@ class RandomSaturation(FactorLayer):
     def _checked(self, factor: Any) -> Any:
         return _one_sided_range(self, factor)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         factor = jnp.maximum(uniform(key, images, self.factor), 0.0)
         return {"factor": factor / (1 - factor + 1e-7)}  # 1e-7: full colour is finite
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         changed = pixel_changes.saturated(images, drawn["factor"], *self.value_range)
         return self._clipped(changed)
 
@@ -195,12 +195,12 @@ class RandomHue(FactorLayer):
         (2, 4, 4, 3)
     """
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second = jax.random.split(key)
         sign = jnp.where(uniform(first, images, (0.0, 1.0)) < 0.5, -0.5, 0.5)
         return {"factor": sign * uniform(second, images, self.factor)}
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         changed = pixel_changes.hue_turned(images, drawn["factor"], *self.value_range)
         return self._clipped(changed)
 
@@ -227,7 +227,7 @@ class RandomColorDegeneration(FactorLayer):
     def _checked(self, factor: Any) -> Any:
         return _one_sided_range(self, factor)
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         gray = pixel_changes.grayscale(images)
         return self._clipped(pixel_changes.blended(images, gray, drawn["factor"]))
 
@@ -262,10 +262,10 @@ class RandomGrayscale(RandomImageLayer):
             )
         self.factor = factor
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         return {"chosen": uniform(key, images, (0.0, 1.0)) < self.factor}
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return jnp.where(per_image(drawn["chosen"]), pixel_changes.grayscale(images), images)
 
 
@@ -295,10 +295,10 @@ class RandomInvert(ColourLayer):
         super().__init__(value_range, seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         return {"chosen": choose_images(key, images, self.factor)}
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         low, high = self.value_range
         return jnp.where(per_image(drawn["chosen"]), high + low - images, images)
 
@@ -356,7 +356,7 @@ class RandomColorJitter(ColourLayer):
         low = -1.0 if kind == "brightness" else 0.0
         return factor_range(self, f"{kind}_factor", factor, low, 1.0)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         keys = jax.random.split(key, 6)
         drawn = {
             kind: uniform(k, images, self._range(kind))
@@ -370,7 +370,7 @@ class RandomColorJitter(ColourLayer):
             drawn["saturation"] = factor / (1 - factor + 1e-7)
         return {"order": jax.random.permutation(keys[0], max(len(drawn), 1)), "factors": drawn}
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         low, high = self.value_range
         factors = drawn["factors"]
         changes = {

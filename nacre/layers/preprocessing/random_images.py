@@ -71,7 +71,7 @@ class RandomFlip(RandomImageLayer):
             )
         return jnp.stack([left, top, right, bottom], axis=-1), size
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         keys = dict(zip(("horizontal", "vertical"), jax.random.split(key), strict=True))
         return {
             word: uniform(keys[word], images, (0.0, 1.0)) < 0.5
@@ -79,7 +79,7 @@ class RandomFlip(RandomImageLayer):
             if word in self.mode
         }
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         for word, axis in (("horizontal", 2), ("vertical", 1)):
             if word in drawn:
                 images = jnp.where(per_image(drawn[word]), jnp.flip(images, axis), images)
@@ -114,7 +114,7 @@ class _Affine(RandomImageLayer):
         self.interpolation = interpolation
         self.fill_value = fill_value
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return self._mapped(images, drawn, self.interpolation)
 
     def _transform_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
@@ -166,7 +166,7 @@ class RandomRotation(_Affine):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, -1.0, 1.0)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         low, high = (2 * np.pi * f for f in self.factor)
         angle = uniform(key, images, (low, high))
         return {"map": turned_map(images, angle, *self._size(images))}
@@ -207,7 +207,7 @@ class RandomTranslation(_Affine):
         self._rows = factor_range(self, "height_factor", height_factor, -1.0, 1.0)
         self._columns = factor_range(self, "width_factor", width_factor, -1.0, 1.0)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         height, width = self._size(images)
         first, second = jax.random.split(key)
         rows = uniform(first, images, self._rows) * height
@@ -254,7 +254,7 @@ class RandomZoom(_Affine):
             else factor_range(self, "width_factor", width_factor, -1.0, 1e6)
         )
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second = jax.random.split(key)
         rows = 1 + uniform(first, images, self._rows)
         columns = rows if self._columns is None else 1 + uniform(second, images, self._columns)
@@ -299,7 +299,7 @@ class RandomShear(_Affine):
         self.x_factor = factor_range(self, "x_factor", x_factor, -1.0, 1.0)
         self.y_factor = factor_range(self, "y_factor", y_factor, -1.0, 1.0)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         signs, first, second = jax.random.split(key, 3)
         sign = jnp.where(uniform(signs, images, (0.0, 1.0)) < 0.5, -1.0, 1.0)
         across = sign * uniform(first, images, self.x_factor)
@@ -373,7 +373,7 @@ class RandomCrop(RandomImageLayer):
         corner = [transformation["columns"], transformation["rows"]] * 2
         return edges - jnp.stack(corner, axis=-1)[:, None], new_size
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         starts = []
         for part, over in zip(jax.random.split(key), self._excess(images), strict=True):
             starts.append(jax.random.randint(part, (images.shape[0],), 0, max(over, 0) + 1))
@@ -395,7 +395,7 @@ class RandomCrop(RandomImageLayer):
             return resized_center_crop(self, masks, (self.height, self.width), "nearest")
         return super().transform_segmentation_masks(masks, transformation, training)
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         def cut(image: Any, row: Any, column: Any) -> Any:
             size = (self.height, self.width, image.shape[-1])
             return jax.lax.dynamic_slice(image, (row, column, 0), size)

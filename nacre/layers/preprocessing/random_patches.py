@@ -76,14 +76,14 @@ class RandomErasing(ColourLayer):
         self.scale = factor_range(self, "scale", scale, 0.0, 1.0)
         self.fill_value = fill_value
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         keys = jax.random.split(key, 4)
         shares = tuple(jnp.sqrt(uniform(k, images, self.scale)) for k in keys[:2])
         masks = _rectangles(keys[2], images, self._size(images), shares)
         apply = per_image(choose_images(keys[3], images, self.factor))
         return {"masks": masks & apply, "noise_key": jax.random.fold_in(key, 4)}
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         low, high = self.value_range
         if self.fill_value is None:
             noise = jax.random.normal(drawn["noise_key"], images.shape, images.dtype)
@@ -160,12 +160,12 @@ class MixUp(_Mixing):
             )
         self.alpha = alpha
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second = jax.random.split(key)
         weights = jax.random.beta(first, self.alpha, self.alpha, (images.shape[0],))
         return {"weights": weights, "permutation": self._partners(second, images)}
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         weights = per_image(drawn["weights"])
         return weights * images + (1 - weights) * images[drawn["permutation"]]
 
@@ -216,7 +216,7 @@ class CutMix(_Mixing):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second, third = jax.random.split(key, 3)
         share = jnp.sqrt(uniform(first, images, self.factor))
         masks = _rectangles(second, images, self._size(images), (share, share))
@@ -226,7 +226,7 @@ class CutMix(_Mixing):
             "permutation": self._partners(third, images),
         }
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return jnp.where(drawn["masks"], images[drawn["permutation"]], images)
 
 
@@ -270,7 +270,7 @@ class RandomPerspective(RandomImageLayer):
         self.interpolation = interpolation
         self.fill_value = fill_value
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         height, width = self._size(images)
         first, second = jax.random.split(key)
         right, bottom = float(width - 1), float(height - 1)
@@ -283,7 +283,7 @@ class RandomPerspective(RandomImageLayer):
             "end_points": end,
         }
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return self._warped(images, drawn, self.interpolation)
 
     def _transform_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:
@@ -355,7 +355,7 @@ class RandomElasticTransform(ColourLayer):
         self.fill_mode = fill_mode
         self.fill_value = fill_value
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         height, width = self._size(images)
         first, second, third = jax.random.split(key, 3)
         side = min(height, width)
@@ -370,7 +370,7 @@ class RandomElasticTransform(ColourLayer):
         strength = jnp.where(choose_images(third, images, self.factor), strength, 0.0)
         return {"moves": smooth / jnp.sqrt(mean_square + 1e-12) * per_image(strength)}
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return self._clipped(self._warped(images, drawn, self.interpolation))
 
     def _transform_masks(self, masks: Any, drawn: dict[str, Any]) -> Any:

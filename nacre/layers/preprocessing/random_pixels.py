@@ -34,7 +34,7 @@ class RandomSharpness(FactorLayer):
         (2, 4, 4, 3)
     """
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return self._clipped(pixel_changes.sharpened(images, 2 * drawn["factor"]))
 
 
@@ -78,14 +78,14 @@ class RandomGaussianBlur(ColourLayer):
             )
         self.sigma = factor_range(self, "sigma", sigma, 0.0, 1e6)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, across, along = jax.random.split(key, 3)
         return {
             "chosen": choose_images(first, images, self.factor),
             "sigmas": (uniform(along, images, self.sigma), uniform(across, images, self.sigma)),
         }
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         width, height = self.kernel_size
         smooth = pixel_changes.blurred(images, (height, width), drawn["sigmas"])
         return self._clipped(jnp.where(per_image(drawn["chosen"]), smooth, images))
@@ -121,11 +121,11 @@ class RandomPosterization(FactorLayer):
             )
         return pair
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         least, most = (int(n) for n in self.factor)
         return {"bits": jax.random.randint(key, (images.shape[0],), least, most + 1)}
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return pixel_changes.posterized(images, drawn["bits"], *self.value_range)
 
 
@@ -162,7 +162,7 @@ class Solarization(ColourLayer):
         self.addition_factor = factor_range(self, "addition_factor", addition_factor, 0.0, 1.0)
         self.threshold_factor = factor_range(self, "threshold_factor", threshold_factor, 0.0, 1.0)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         low, high = self.value_range
         first, second = jax.random.split(key)
         return {
@@ -170,7 +170,7 @@ class Solarization(ColourLayer):
             "thresholds": uniform(second, images, self.threshold_factor) * (high - low) + low,
         }
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return pixel_changes.solarized(
             images, drawn["additions"], drawn["thresholds"], *self.value_range
         )

@@ -159,10 +159,10 @@ class RandAugment(PolicyLayer):
         self.num_ops = whole_number(self._who(), "num_ops", num_ops, 0)
         self.factor = factor_range(self, "factor", factor, 0.0, 1.0)
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         return self._draw_steps(key, (self.num_ops, images.shape[0]), self.factor)
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         # A loop, so that the program is compiled for one step only.
         steps = _steps(drawn)
         return jax.lax.scan(lambda x, step: (self._step(x, step), None), images, steps)[0]
@@ -242,7 +242,7 @@ class AugMix(PolicyLayer):
     def _changes(self) -> tuple[str, ...]:
         return (*_MOVES, *_VALUES, *(_STRENGTHS if self.all_ops else ()))
 
-    def _draw(self, key: jax.Array, images: Any) -> dict[str, Any]:
+    def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second, third, fourth = jax.random.split(key, 4)
         chains, batch = self.num_chains, images.shape[0]
         steps = self._draw_steps(first, (self.chain_depth, chains * batch), self.factor)
@@ -266,7 +266,7 @@ class AugMix(PolicyLayer):
             "weights": weights,
         }
 
-    def _apply(self, images: Any, drawn: dict[str, Any]) -> Any:
+    def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         def step(forms: Any, numbers: tuple[Any, Any]) -> tuple[Any, None]:
             position, drawn_step = numbers
             is_on = per_image(drawn["depths"] > position)

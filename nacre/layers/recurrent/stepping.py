@@ -80,8 +80,8 @@ def run_cell(
     one_step, changing = _pure_step(cell, jax.tree.structure(states), training)
     values = [v.raw_value for v in changing]
     first = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), steps)
-    with scope.Body([]) as turns:  # keys a cell draws are fresh in every step
-        with turns.turn(0, []):
+    with scope.Body([]) as loop:  # keys a cell draws are fresh in every step
+        with loop.iteration(0, []):
             output, new_states, _ = jax.eval_shape(one_step, first, states, values)
         _check_states(cell, states, new_states)
         # A loop's states keep their dtypes: those the cell gives.
@@ -91,7 +91,7 @@ def run_cell(
         def body(carry: Any, inputs: Any) -> Any:
             number, before, last_output, values = carry
             step, mask_t = inputs
-            with turns.turn(number, []):
+            with loop.iteration(number, []):
                 output, after, values = one_step(step, before, values)
             number = number + 1
             if mask_t is None:
