@@ -64,9 +64,14 @@ class Absent(NamedTuple):
         return jnp.broadcast_to(steps, (len(self.samples), count))
 
 
-def is_unsafe(x: Any) -> Any:
-    """True for NaN, infinities, and numbers so large that a product of two is infinite."""
-    return ~(jnp.abs(x) <= math.sqrt(largest(x.dtype)))
+def is_unsafe(x: Any, dtype: Any = None) -> Any:
+    """True for NaN, infinities, and numbers so large that a product of two is infinite.
+
+    Args:
+        x: An array.
+        dtype: What is computed in, where that is not the dtype of `x`.
+    """
+    return ~(jnp.abs(x) <= math.sqrt(largest(x.dtype if dtype is None else dtype)))
 
 
 def with_safe_values(x: Any, absent: Any, places: Any = None, *, zeros: bool = False) -> Any:

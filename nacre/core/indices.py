@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import DataError, DTypeError, NacreError, message
+from nacre.core.scope import absent_positions
 from nacre.core.tracing import is_tracer
 
 
@@ -90,6 +91,16 @@ def outside_as(values: Any, size: int) -> Any:
     return jnp.where(values < 0, size, values)
 
 
+def without_absent_indices(indices: Any, size: int) -> Any:
+    """Indices with 0 for those outside a table of `size` at absent positions; see `Absent`."""
+    absent = absent_positions(indices.shape)
+    if absent is None:
+        return indices
+    absent = jnp.expand_dims(absent, tuple(range(absent.ndim, len(indices.shape))))
+    outside = ~((indices > -1) & (indices < size))
+    return jnp.where(absent & outside, jnp.zeros((), indices.dtype), indices)
+
+
 def first_in(values: np.ndarray, chosen: np.ndarray) -> str:
     """The first of the chosen values and its row, for messages.
 
@@ -141,4 +152,11 @@ def check_width(who: str, values: np.ndarray, dtype: np.dtype) -> None:
     )
 
 
-__all__ = ["check_width", "first_in", "fits", "outside_as", "refuse_outside"]
+__all__ = [
+    "check_width",
+    "first_in",
+    "fits",
+    "outside_as",
+    "refuse_outside",
+    "without_absent_indices",
+]

@@ -12,7 +12,9 @@ from nacre.core import tree
 from nacre.core.absence import Absent, is_unsafe, samples_absent, with_safe_values
 
 
-def without_absent(x: Any, y: Any, weights: Sequence[Any]) -> tuple[Any, Any, Absent | None]:
+def without_absent(
+    x: Any, y: Any, weights: Sequence[Any], dtype: Any = None
+) -> tuple[Any, Any, Absent | None]:
     """Inputs, targets, and what is absent; None where nothing is, or nobody knows.
 
     Inputs and targets have safe values for NaN, infinite and enormous ones whose weight is 0.
@@ -24,6 +26,7 @@ def without_absent(x: Any, y: Any, weights: Sequence[Any]) -> tuple[Any, Any, Ab
     Args:
         x, y: Inputs and targets.
         weights: The weights of each output that counts, None where all of its samples do.
+        dtype: What inputs are computed in, where that holds smaller numbers than their own.
     """
     if not weights or any(w is None for w in weights):
         return x, y, None
@@ -35,7 +38,7 @@ def without_absent(x: Any, y: Any, weights: Sequence[Any]) -> tuple[Any, Any, Ab
         by_step = functools.reduce(jnp.logical_and, (w == 0 for w in weights))
     absent = [by_sample] if by_step is None else [by_sample, by_step]
     steps = by_step if by_step is not None and _are_steps_of(x, by_step) else None
-    return _cleaned(x, absent), _cleaned(y, absent), Absent(by_sample, steps)
+    return _cleaned(x, absent, dtype), _cleaned(y, absent), Absent(by_sample, steps)
 
 
 def _without_last_ones(weights: Any) -> Any:
@@ -54,12 +57,12 @@ def _are_steps_of(x: Any, by_step: Any) -> bool:
     return by_step.ndim == 2 and sum(_has_axes(leaf, by_step) for leaf in tree.flatten(x)) == 1
 
 
-def _cleaned(structure: Any, absent: list[Any]) -> Any:
+def _cleaned(structure: Any, absent: list[Any], dtype: Any = None) -> Any:
     """A sample, or step, in which any array holds such a value is replaced in all of them."""
     for one in absent:
         leaves = [leaf for leaf in tree.flatten(structure) if _has_axes(leaf, one)]
         unsafe = [
-            jnp.any(is_unsafe(leaf).reshape(*one.shape, -1), axis=-1)
+            jnp.any(is_unsafe(leaf, dtype).reshape(*one.shape, -1), axis=-1)
             for leaf in leaves
             if jnp.issubdtype(leaf.dtype, jnp.floating)
         ]

@@ -16,6 +16,8 @@ import numpy as np
 from nacre.core import errors, scope, tree
 from nacre.core.errors import (
     ArgumentError,
+    DataError,
+    LossInputError,
     NotCompiledError,
     listed,
     message,
@@ -31,7 +33,12 @@ from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.inputs import Source, batch_specs
 from nacre.training.step import custom_step
-from nacre.training.weights import check_weights, class_weights_for, with_class_weights
+from nacre.training.weights import (
+    check_weights,
+    class_weights_for,
+    with_class_weights,
+    with_present_inputs,
+)
 
 # tf.keras 2 arguments about worker processes: sources bring their own workers.
 _ACCEPTED_SILENTLY = frozenset(("workers", "use_multiprocessing", "max_queue_size"))
@@ -175,14 +182,37 @@ def prepare(
     # Code that is run step by step asks for values, and a breakpoint in it shows them.
     batch = functools.partial(_first_inputs, source, batch_size) if trainer.run_eagerly else None
     y_pred = predictions_spec(model, x, training, batch)
-    check_indices(model, source)
     trainer.bind(model, y, y_pred)
+    check_indices(model, source, trainer)
     if training:
         _build_optimizer(model, trainer)
         _warn_about_targets(model, trainer, source, y_pred)
-    check_targets(trainer, source, y_pred, who)
+    try:
+        check_targets(trainer, source, y_pred, who)
+    except LossInputError:  # of labels at masked steps, which nobody reads, only the step knows
+        if not _gives_masks(model, x, training):
+            raise
     by_class = class_weights_for(trainer, class_weight, y_pred, who)
     return source if by_class is None else with_class_weights(source, by_class)
+
+
+def _gives_masks(model: Any, x: Any, training: bool) -> bool:
+    """Whether any of a model's outputs comes with a mask."""
+    found: list[bool] = []
+
+    def forward(leaves: list[Any]) -> Any:
+        with (
+            scope.running_program(scope.ProgramRun(is_traced=True)),
+            scope.StatelessScope() as inner,
+            scope.entered_call(scope.CallContext(model, training)),
+        ):
+            outputs = model(tree.pack_sequence_as(x, leaves), training=training)
+            found.extend(scope.get_mask(leaf) is not None for leaf in tree.flatten(outputs))
+            inner.forget_draws()
+        return 0
+
+    jax.eval_shape(forward, tree.flatten(x))
+    return any(found)
 
 
 def _is_never_called(model: Any, training: bool) -> bool:
@@ -191,15 +221,27 @@ def _is_never_called(model: Any, training: bool) -> bool:
     return own_step is not None and not model._computes()
 
 
-def check_indices(model: Any, source: Source) -> None:
+def check_indices(model: Any, source: Source, trainer: CompiledTraining | None = None) -> None:
     """Refuse indices outside a table while they are on the host: of all rows, or batch by batch.
+
+    Args:
+        model: The model.
+        source: Its inputs.
+        trainer: Where weights count, what they belong to: where they are 0 any index may stand.
 
     Raises:
         DataError: There is one, named with its row.
     """
 
     def check(batch: Batch) -> Batch:
-        model._check_indices_of(batch[0])
+        try:
+            model._check_indices_of(batch[0])
+        except (DataError, ArgumentError):
+            weights = [] if trainer is None else trainer.weights_that_count(batch[2])
+            present = with_present_inputs(batch[0], weights)
+            if present is None:
+                raise
+            model._check_indices_of(present)
         return batch
 
     if isinstance(source, BatchSource):

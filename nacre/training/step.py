@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core import scope, tree
+from nacre.core.absence import Absent
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import is_builtin
 from nacre.core.state import OUTSIDE, State, Values
@@ -39,7 +40,7 @@ def train_step(
     def step(values: Values, batch: Batch) -> StepResult:
         x, y, sample_weight = batch
         weights = [] if is_all_present else _weights(model, trainer, sample_weight)
-        x, y, absent = without_absent(x, y, weights)
+        x, y, absent = without_absent(x, y, weights, _narrowest_dtype(model))
 
         def compute(trainable: list[Any]) -> tuple[Any, Any]:
             current = {**values, "trainable": trainable}
@@ -75,7 +76,8 @@ def test_step(
         if custom is not None:
             return _run_custom_test(model, state, values, batch)
         x, y, sample_weight = batch
-        x, y, absent = without_absent(x, y, _weights(model, trainer, sample_weight))
+        weights = _weights(model, trainer, sample_weight)
+        x, y, absent = without_absent(x, y, weights, _narrowest_dtype(model))
         with (
             scope.StatelessScope(state.pairs(values), collect_losses=True) as inner,
             scope.entered_call(scope.CallContext(model, False), absent),
@@ -87,6 +89,12 @@ def test_step(
         return new, loss, logs
 
     return step
+
+
+def _narrowest_dtype(model: Any) -> str | None:
+    """float16 where a layer computes in it, whose numbers end at 65504; else None."""
+    dtypes = {layer.compute_dtype for layer in model._inventory().layers}
+    return "float16" if "float16" in dtypes else None
 
 
 def _weights(model: Any, trainer: CompiledTraining, sample_weight: Any) -> list[Any]:
@@ -180,9 +188,15 @@ def reports_itself(model: Any) -> bool:
 
 
 def _custom_train_step(model: Any, state: State) -> Callable[[Values, Batch], StepResult]:
-    if _takes_state(model, "train_step"):
-        return lambda values, batch: _explicit(model.train_step, _EXPLICIT, state, values, batch)
-    return lambda values, batch: _in_place(model.train_step, state, values, batch)
+    takes_state = _takes_state(model, "train_step")
+
+    def step(values: Values, batch: Batch) -> StepResult:
+        own = _own_batch(model, batch)
+        if takes_state:
+            return _explicit(model.train_step, _EXPLICIT, state, values, *own)
+        return _in_place(model.train_step, state, values, *own)
+
+    return step
 
 
 # The order of the groups in the state of a user's own `train_step` and `test_step`.
@@ -190,11 +204,15 @@ _EXPLICIT = ("trainable", "other", "optimizer", "metrics")
 
 
 def _explicit(
-    method: Callable[..., Any], names: tuple[str, ...], state: State, values: Values, batch: Batch
+    method: Callable[..., Any],
+    names: tuple[str, ...],
+    state: State,
+    values: Values,
+    batch: Batch,
+    absent: Absent | None,
 ) -> StepResult:
     """A user's own step, which is given the state and returns the new one."""
     given = tuple(values[name] for name in names)
-    batch, absent = _own_batch(batch)
     # What the step does not name, as the global random generator, goes on in a scope around it.
     with (
         scope.StatelessScope(state.pairs({OUTSIDE: values[OUTSIDE]})) as inner,
@@ -208,7 +226,7 @@ def _explicit(
     return {**values, **new_values, OUTSIDE: outside}, loss, logs
 
 
-def _own_batch(batch: Batch) -> tuple[Batch, Any]:
+def _own_batch(model: Any, batch: Batch) -> tuple[Batch, Absent | None]:
     """A batch for a user's own step, cleaned like any other, and what is absent from it.
 
     A third part of whole numbers may be anything there, as labels of a second kind, whose 0 says
@@ -218,20 +236,22 @@ def _own_batch(batch: Batch) -> tuple[Batch, Any]:
     weights = tree.flatten(sample_weight)
     if any(jnp.issubdtype(w.dtype, jnp.integer) for w in weights if w is not None):
         return batch, None
-    x, y, absent = without_absent(x, y, weights)
+    x, y, absent = without_absent(x, y, weights, _narrowest_dtype(model))
     return (x, y, sample_weight), absent
 
 
 def _run_custom_test(model: Any, state: State, values: Values, batch: Batch) -> StepResult:
+    own, names = _own_batch(model, batch), ("trainable", "other", "metrics")
     if _takes_state(model, "test_step"):
-        return _explicit(model.test_step, ("trainable", "other", "metrics"), state, values, batch)
-    return _in_place(model.test_step, state, values, batch)
+        return _explicit(model.test_step, names, state, values, *own)
+    return _in_place(model.test_step, state, values, *own)
 
 
-def _in_place(method: Callable[..., Any], state: State, values: Values, batch: Batch) -> StepResult:
+def _in_place(
+    method: Callable[..., Any], state: State, values: Values, batch: Batch, absent: Absent | None
+) -> StepResult:
     """A user's own step as in tf.keras, which reads and assigns variables: with a gradient tape and
     `optimizer.apply_gradients`."""
-    batch, absent = _own_batch(batch)
     inner = scope.StatelessScope(state.pairs(values))
     inner.losses_of = {}
     with inner, scope.entered_call(None, absent):

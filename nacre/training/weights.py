@@ -7,7 +7,7 @@ labels beside (batch, time, classes) predictions are a label for each step, not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any, cast
 
@@ -269,6 +269,38 @@ def are_all_present(source: ArraySource | BatchSource) -> bool:
     return bool(weights) and all(_is_nowhere_0(w) for w in weights)
 
 
+def with_present_inputs(x: Any, weights: Sequence[Any]) -> Any:
+    """Inputs of the host with a sample, or step, that counts in place of those of weight 0.
+
+    Args:
+        x: Arrays.
+        weights: The weights of each output that counts, None where all of its samples do.
+
+    Returns:
+        The inputs; None where nothing is known to be absent.
+    """
+    arrays = [w for w in weights if isinstance(w, np.ndarray)]
+    if not arrays or len(arrays) < len(weights):
+        return None
+    absent = [np.all(w.reshape(len(w), -1) == 0, axis=1) for w in arrays]
+    by_sample = np.logical_and.reduce(absent)
+    steps = [w[..., 0] if w.ndim > 2 and w.shape[-1] == 1 else w for w in arrays]
+    is_alike = all(w.shape == steps[0].shape for w in steps) and steps[0].ndim > 1
+    by_step = np.logical_and.reduce([w == 0 for w in steps]) if is_alike else by_sample
+
+    def present(leaf: Any) -> Any:
+        if not isinstance(leaf, np.ndarray):
+            return leaf
+        for one in (by_step, by_sample):
+            if leaf.shape[: one.ndim] == one.shape and one.any() and not one.all():
+                leaf = leaf.copy()
+                leaf[one] = leaf[np.unravel_index(np.argmin(one), one.shape)]
+                return leaf
+        return np.zeros_like(leaf) if by_sample.all() else leaf
+
+    return tree.map_structure(present, x)
+
+
 def _is_nowhere_0(weights: Any) -> bool:
     return isinstance(weights, np.ndarray) and bool(np.all(weights.astype("float32", copy=False)))
 
@@ -331,4 +363,5 @@ __all__ = [
     "class_weights_for",
     "weighed_batch",
     "with_class_weights",
+    "with_present_inputs",
 ]

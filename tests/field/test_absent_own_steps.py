@@ -56,9 +56,25 @@ class OwnStep(keras.Model):
         return {"loss": self.compute_loss(x, y, y_pred, weights)}, (trainable, others, metrics)
 
 
-def own_step(**how: Any) -> OwnStep:
+class InPlace(OwnStep):
+    """The same as in tf.keras, where a step reads and assigns variables."""
+
+    def train_step(self, data: Any) -> Any:  # type: ignore[override]
+        x, y, weights = data
+        with keras.GradientTape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True), weights)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+    def test_step(self, data: Any) -> Any:  # type: ignore[override]
+        x, y, weights = data
+        return {"loss": self.compute_loss(x, y, self(x, training=False), weights)}
+
+
+def own_step(kind: type[OwnStep] = OwnStep, **how: Any) -> OwnStep:
     keras.utils.set_random_seed(0)
-    model = OwnStep()
+    model = kind()
     model.compile("sgd", "mse", **how)
     model.build((None, 3))
     return model
@@ -70,11 +86,21 @@ def check_same(found: list[Any], expected: list[Any]) -> None:
         np.testing.assert_allclose(one, wanted, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("eager", [False, True])
-@pytest.mark.parametrize("door", ["fit", "train_on_batch", "generator"])
-def test_samples_of_weight_0_are_absent_from_a_step_of_ones_own(door: str, eager: bool) -> None:
+@pytest.mark.parametrize(
+    ("door", "kind", "eager"),
+    [
+        ("fit", OwnStep, False),
+        ("fit", OwnStep, True),
+        ("fit", InPlace, False),
+        ("train_on_batch", InPlace, False),
+        ("generator", OwnStep, False),
+    ],
+)
+def test_samples_of_weight_0_are_absent_from_a_step_of_ones_own(
+    door: str, kind: type[OwnStep], eager: bool
+) -> None:
     def run(x: np.ndarray, y: np.ndarray) -> list[Any]:
-        model = own_step(run_eagerly=eager)
+        model = own_step(kind, run_eagerly=eager)
         if door == "train_on_batch":
             logs: Any = model.train_on_batch(x, y, sample_weight=WEIGHTS)
         elif door == "fit":

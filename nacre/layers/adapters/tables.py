@@ -67,7 +67,7 @@ class TableForm:
         if reverse:
             return self.scores(stored, low_rank, quantizer, inputs)
         layer = self.layer
-        layer._refuse_outside_table(inputs)
+        inputs = layer._checked_indices(inputs)
         outputs = stored[0].rows(inputs)
         if low_rank is not None:
             outputs = outputs + low_rank.rows(inputs).astype(outputs.dtype)

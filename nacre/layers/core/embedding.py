@@ -9,7 +9,7 @@ import jax
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.dtypes import is_float, standardize_dtype
 from nacre.core.errors import ShapeError, message
-from nacre.core.indices import refuse_outside
+from nacre.core.indices import refuse_outside, without_absent_indices
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.tensors import WholeNumber
@@ -100,13 +100,15 @@ class Embedding(Adaptable, Layer):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """The vectors (*batch, output_dim) of the indices (*batch,)."""
-        self._refuse_outside_table(inputs)
-        return self._look_up(inputs).astype(self.compute_dtype)
+        return self._look_up(self._checked_indices(inputs)).astype(self.compute_dtype)
 
-    def _refuse_outside_table(self, inputs: Any) -> None:
-        """Raise for indices of an array that are not in the table; traced ones give NaN."""
+    def _checked_indices(self, inputs: Any) -> Any:
+        """The indices; raises for those of an array that are not in the table, traced ones give
+        NaN, and at absent positions any may stand."""
+        inputs = without_absent_indices(inputs, self.input_dim)
         if isinstance(inputs, jax.Array):
             self._check_indices(inputs, self.input_dim)
+        return inputs
 
     def _index_limit(self) -> int | None:
         return self.input_dim

@@ -22,7 +22,7 @@ from nacre.core.errors import (
     message,
 )
 from nacre.core.host_arrays import plain_array
-from nacre.core.indices import outside_as, refuse_outside
+from nacre.core.indices import outside_as, refuse_outside, without_absent_indices
 from nacre.core.interop import is_sparse_matrix, to_numpy_if_foreign
 from nacre.core.memory import device_budget
 from nacre.core.numbers import whole_number
@@ -184,6 +184,8 @@ class CategoryEncoding(Layer):
                     f"output_mode={self.output_mode!r}",
                 )
             )
+        if hasattr(inputs, "shape"):
+            inputs = without_absent_indices(inputs, self.num_tokens)
         self._check_indices(inputs, self.num_tokens)
         indices = jnp.asarray(inputs)
         if count_weights is not None:
