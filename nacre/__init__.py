@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from nacre.models import Functional as Functional
     from nacre.models import Model as Model
     from nacre.models import Sequential as Sequential
+    from nacre.ops import custom_gradient as custom_gradient
     from nacre.optimizers import Optimizer as Optimizer
     from nacre.quantizers import Quantizer as Quantizer
     from nacre.regularizers import Regularizer as Regularizer
@@ -92,6 +93,7 @@ _NAMES = {
     "Sequential": "nacre.models",
     "StatelessScope": "nacre.core.scope",
     "Variable": "nacre.core.variable",
+    "custom_gradient": "nacre.ops",
     "name_scope": "nacre.core.names",
 }
 __all__ = ["__version__", "version", *_NAMESPACES, *_NAMES]

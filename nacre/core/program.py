@@ -115,7 +115,7 @@ class Program:
         given = values.get(OUTSIDE, [])
         if len(given) == len(outside) and OUTSIDE in values:
             return values
-        take = Variable.donate if self.donates else Variable.borrow
+        take = Variable.donate if self.donates else _lent
         return {**values, OUTSIDE: [*given, *map(take, outside[len(given) :])]}
 
     def _trace(self, values: Values, *arguments: Any) -> Any:
@@ -208,10 +208,20 @@ class CallProgram(Program):
 
     def run(self, *arguments: Any) -> Any:
         """Run it on the variables' present values, and commit what it changes."""
-        updates, result = self._run_here(self.state.read(), *arguments)
+        values = self.state.read()
+        if recording.recording_tapes:
+            values = {name: [*map(_lent, group)] for name, group in self.state.groups.items()}
+        updates, result = self._run_here(values, *arguments)
         if updates:
             self.state.commit_updates(updates)
         return result
+
+
+def _lent(variable: Variable) -> Any:
+    """A variable's array, as `borrow` gives it; one that a gradient tape may keep."""
+    if recording.recording_tapes:
+        return recording.read(variable, variable.own_value())
+    return variable.borrow()
 
 
 def changed_in_scope(state: State, values: Values) -> Updates:

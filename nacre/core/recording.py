@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import threading
 import weakref
 from collections.abc import Callable, Generator, Hashable, Sequence
@@ -86,6 +87,8 @@ class Function:
         floats, pullback, others = (run if compiled else run.__wrapped__)(
             [operands[i] for i in wanted], fixed
         )
+        if compiled:
+            pullback = functools.partial(_pulled, pullback)
         return _merged(floats, others), pullback
 
     def _forward(self, wanted: Positions) -> Any:
@@ -119,6 +122,11 @@ class Function:
             call: Any = back if key is None else jax.jit(back)
             made = self._made.setdefault((wanted, given), Function(call, key))
         return made
+
+
+@jax.jit
+def _pulled(pullback: Any, gradients: list[Any]) -> Any:
+    return pullback(gradients)
 
 
 def pull(pullback: Any, outputs: Arrays, gradients: dict[int, Any]) -> list[Any]:

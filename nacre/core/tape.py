@@ -82,6 +82,7 @@ class GradientTape:
         self._watch_accessed_variables = watch_accessed_variables
         self._record: _Record | None = _Record()
         self._recorder: recording.Recorder | None = None
+        self._watched: tuple[Variable, ...] = ()
 
     # ------------------------------------------------------------ recording
 
@@ -89,7 +90,7 @@ class GradientTape:
         if self._recorder is not None:
             rule = "a tape that records cannot be entered again"
             raise TapeError(message("GradientTape", rule, "a second `with`", "Make another tape."))
-        if self._record is None:
+        if self._record is None:  # a tape that gave its gradients begins anew
             self._record = _Record()
         self._resume(recording.recorder_here())
         return self
@@ -165,7 +166,7 @@ class GradientTape:
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """The variables it watches, in the order they were first read."""
-        return tuple(self._record.variables.values()) if self._record is not None else ()
+        return self._watched if self._record is None else tuple(self._record.variables.values())
 
     # What a recorder asks of it; see `recording.Tape`.
 
@@ -353,6 +354,7 @@ class GradientTape:
         if not self._persistent:
             if self._recorder is not None:
                 self._pause()
+            self._watched = tuple(record.variables.values())
             self._record = None
         return record
 

@@ -83,15 +83,15 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
         >>> flatten_with_path({"a": [1, 2]})
         [(('a', 0), 1), (('a', 1), 2)]
     """
+    return list(_walk(structure, ()))
 
-    def walk(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        if not is_nested(node):
-            yield path, node
-            return
-        for key, child in _children(node):
-            yield from walk(child, (*path, key))
 
-    return list(walk(structure, ()))
+def _walk(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if not is_nested(node):
+        yield path, node
+        return
+    for key, child in _children(node):
+        yield from _walk(child, (*path, key))
 
 
 def flatten(structure: Any) -> list[Any]:
@@ -127,27 +127,25 @@ def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
         {'a': 1, 'b': [2]}
     """
     values = list(flat_sequence)
-    used = 0
-
-    def pack(node: Any) -> Any:
-        nonlocal used
-        if is_nested(node):
-            if type(node) is tuple:
-                return tuple([pack(child) for child in node])
-            return _rebuild(node, [pack(child) for _, child in _children(node)])
-        used += 1
-        return values[used - 1] if used <= len(values) else None
-
-    packed = pack(structure)
-    if used != len(values):
+    count = len(flatten(structure))
+    if count != len(values):
         raise ArgumentError(
             message(
                 "pack_sequence_as",
-                f"the flat sequence must have one value a leaf ({used})",
+                f"the flat sequence must have one value a leaf ({count})",
                 f"{len(values)} values",
             )
         )
-    return packed
+    return _pack(structure, iter(values))
+
+
+def _pack(node: Any, values: Iterator[Any]) -> Any:
+    # Not a function within the other one: that would be a cycle, which keeps arrays for a while.
+    if not is_nested(node):
+        return next(values)
+    if type(node) is tuple:
+        return tuple([_pack(child, values) for child in node])
+    return _rebuild(node, [_pack(child, values) for _, child in _children(node)])
 
 
 def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:

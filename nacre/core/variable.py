@@ -429,8 +429,6 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def borrow(self) -> Any:
         """The array for a program that only reads it and keeps no reference."""
-        if recording.recording_tapes:
-            return recording.read(self, self.own_value())  # which a tape may keep
         if self.hold is not None:
             return self.hold.value_of(self, is_kept=False)
         value = self._value

@@ -617,6 +617,16 @@ class Optimizer(OptimizerVariables):
         variables: list[Variable] = list(var_list() if callable(var_list) else var_list)
         if tape is not None:
             return self.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        if not callable(loss):
+            raise ArgumentError(
+                message(
+                    f"optimizer '{self.name}'",
+                    "minimize takes a function that gives the loss, or its value and the tape that "
+                    "saw it",
+                    f"{type(loss).__name__} without a tape",
+                    "optimizer.minimize(loss, variables, tape=tape)",
+                )
+            )
 
         def value(arrays: list[Any]) -> Any:
             with StatelessScope(zip(variables, arrays, strict=True)):

@@ -64,7 +64,7 @@ def test_only_chosen_variables_are_watched_when_asked(v):
     np.testing.assert_allclose(for_v, [5.0, 5.0])  # what was read before does not count
     assert for_w is None
     np.testing.assert_allclose(for_fixed, 7.0)
-    assert tape.watched_variables() == ()
+    assert tape.watched_variables() == (v, fixed)
     with nacre.GradientTape() as tape:
         v * w * fixed
         assert tape.watched_variables() == (v, w)
@@ -388,8 +388,11 @@ def test_a_finished_tape_frees_what_it_recorded(v):
         inner, kept = weakref.ref(h), weakref.ref(tape)
         del h
         assert inner() is not None
-        tape.gradient(y, v)
+        found = tape.gradient(y, [v])
         assert inner() is None
+        assert tape.watched_variables() == (v,)
+        found = [weakref.ref(gradient) for gradient in found]
+        assert found[0]() is None  # in no cycle either
         with nacre.GradientTape(persistent=True) as tape:
             h = v * 2.0
             y = ops.sum(h * h)
