@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 if TYPE_CHECKING:
     from nacre.core.absence import Absent
     from nacre.core.identity import Numbers, Objects
+    from nacre.core.layout import Layout
     from nacre.core.program import Program
     from nacre.core.safety import Reading
     from nacre.core.scope import CallContext, ProgramRun, StatelessScope
@@ -59,6 +60,7 @@ class _Fields:
         forced_masks: The same, said over what the models within say.
         is_in_loop: Whether this is the body of a device loop.
         is_own_program: Whether nacre runs what is traced, so on this machine.
+        layout: How the variables and batches of programs that are made lie on several devices.
         asks_for_plain_xla: Whether no kernel is to be used.
         decomposes_ops: Whether composite ops run as the primitives they are made of.
         host_calls: Who answers the layers that work on the host.
@@ -82,6 +84,7 @@ class _Fields:
     forced_masks: bool | None = None
     is_in_loop: bool = False
     is_own_program: bool = False
+    layout: Layout | None = None
     asks_for_plain_xla: bool = False
     decomposes_ops: bool = False
     host_calls: HostCalls | None = None
@@ -141,6 +144,7 @@ def _copy(context: Context) -> _Fields:
         context.forced_masks,
         context.is_in_loop,
         context.is_own_program,
+        context.layout,
         context.asks_for_plain_xla,
         context.decomposes_ops,
         context.host_calls,

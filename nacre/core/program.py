@@ -27,6 +27,7 @@ import numpy as np
 
 from nacre.core import changes, config, context, recording, scope
 from nacre.core.errors import message
+from nacre.core.layout import current_layout
 from nacre.core.state import OUTSIDE, State, Updates, Values
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
@@ -47,8 +48,6 @@ class Program:
         donates: Whether the arrays of `values` are given to the program, which may overwrite them.
         compiled: False runs the function's Python each time, with real values, for debugging.
         name: What it computes, for messages.
-        shardings: For the values, as `jax.jit(in_shardings=)` takes it; None leaves the arrays
-            where they are.
 
     Example:
         >>> factor = Variable(2.0)
@@ -65,7 +64,6 @@ class Program:
         donates: bool = False,
         compiled: bool = True,
         name: str = "program",
-        shardings: Any = None,
     ) -> None:
         self.state, self.name, self.donates, self.compiled = state, name, donates, compiled
         self.traced_shapes: list[Any] = []  # of the arguments, one entry a compilation
@@ -73,8 +71,6 @@ class Program:
         # Variables whose numbers Python asked for while it was traced, with the arrays they had.
         self._numbers_read: tuple[tuple[Variable, Any], ...] = ()
         self._options: dict[str, Any] = {"donate_argnums": 0} if donates else {}
-        if shardings is not None:
-            self._options["in_shardings"] = shardings
         self._run: Any = self._jitted() if compiled else self._run_eagerly
 
     def __call__(self, values: Values, *arguments: Any) -> Any:
@@ -116,7 +112,9 @@ class Program:
         if len(given) == len(outside) and OUTSIDE in values:
             return values
         take = Variable.donate if self.donates else _lent
-        return {**values, OUTSIDE: [*given, *map(take, outside[len(given) :])]}
+        found = outside[len(given) :]
+        self.state.place(found)
+        return {**values, OUTSIDE: [*given, *map(take, found)]}
 
     def _trace(self, values: Values, *arguments: Any) -> Any:
         run = scope.ProgramRun(is_traced=self.compiled)
@@ -311,7 +309,7 @@ def programs_of(owner: HasPrograms) -> Programs:
 
 def settings_key() -> tuple[Hashable, ...]:
     """Settings of the process that code reads while it is traced."""
-    return *config.settings_of_traces(), os.environ.get("NACRE_KERNELS")
+    return *config.settings_of_traces(), os.environ.get("NACRE_KERNELS"), current_layout()
 
 
 __all__ = [

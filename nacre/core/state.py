@@ -13,9 +13,12 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from nacre.core.errors import BusyError, message
+from nacre.core.layout import Layout, current_layout
+from nacre.core.typed_jax import put, said_to_lie
 from nacre.core.variable import Hold, Variable
 
 Values = dict[str, list[Any]]
@@ -42,6 +45,8 @@ class State:
 
     def __init__(self, groups: Mapping[str, Sequence[Variable]]) -> None:
         self.groups: dict[str, list[Variable]] = {}
+        self.layout = current_layout()  # of the devices its programs run on
+        self._places: dict[int, jax.sharding.Sharding] = {}
         self._known: set[int] = set()
         self._hold: Hold | None = None  # of the training that runs
         self._sizes: dict[tuple[str, ...], tuple[int, int]] = {}
@@ -89,6 +94,7 @@ class State:
     def read(self, names: Iterable[str] | None = None) -> Values:
         """The values for a program that only reads them, all of one step."""
         groups = self.groups if names is None else {name: self.groups[name] for name in names}
+        self._place_groups(groups)
         holds = {v.hold for group in groups.values() for v in group if v.hold is not None}
         if not holds:
             return {name: [v.borrow() for v in group] for name, group in groups.items()}
@@ -100,7 +106,51 @@ class State:
     def donate(self, names: Iterable[str] | None = None) -> Values:
         """The values for a program that overwrites them."""
         groups = self.groups if names is None else {name: self.groups[name] for name in names}
+        self._place_groups(groups)
         return {name: [v.donate() for v in group] for name, group in groups.items()}
+
+    def _place_groups(self, groups: Mapping[str, Sequence[Variable]]) -> None:
+        if self.layout is not None:
+            for group in groups.values():
+                self.place(group)
+
+    def place(self, variables: Iterable[Variable]) -> None:
+        """Put the arrays of variables where the layout has them."""
+        if self.layout is not None:
+            for variable in variables:
+                variable.place(self._place_of(variable, self.layout))
+
+    def placed(self, values: Values) -> Values:
+        """Values that are no variable's, each where the layout has it."""
+        layout = self.layout
+        if layout is None:
+            return values
+        return {
+            name: [
+                put(value, self._place_of(variable, layout))
+                for variable, value in zip(self.groups[name], group)
+            ]
+            for name, group in values.items()
+        }
+
+    def _place_of(self, variable: Variable, layout: Layout) -> jax.sharding.Sharding:
+        found = self._places.get(id(variable))
+        if found is None:
+            found = self._places[id(variable)] = layout.of_variable(variable.path)
+        return found
+
+    def settled(self, values: Values) -> Values:
+        """Within a program: the values it gives back, said to lie where the layout has them."""
+        layout = self.layout
+        if layout is None:
+            return values
+        return {
+            name: [
+                said_to_lie(value, self._place_of(variable, layout))
+                for variable, value in zip(self.groups[name], group)
+            ]
+            for name, group in values.items()
+        }
 
     def commit(self, values: Mapping[str, Sequence[Any]]) -> None:
         """Commit the arrays a program returned."""

@@ -69,6 +69,16 @@ def map_rows(function: Callable[[Any], T], rows: Any) -> T:
     return jax.lax.map(function, rows)
 
 
+def put(value: Any, place: jax.sharding.Sharding) -> jax.Array:
+    """An array where a sharding has it."""
+    return jax.device_put(value, place)
+
+
+def said_to_lie(value: Any, place: jax.sharding.Sharding) -> jax.Array:
+    """A traced array that lies where a sharding has it."""
+    return jax.lax.with_sharding_constraint(value, place)
+
+
 __all__ = [
     "as_key",
     "change_setting",
@@ -78,5 +88,7 @@ __all__ = [
     "grad",
     "largest",
     "map_rows",
+    "put",
+    "said_to_lie",
     "setting",
 ]

@@ -434,6 +434,12 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         value = self._value
         return self._to_device(value) if isinstance(value, np.ndarray) else value
 
+    def place(self, place: jax.sharding.Sharding) -> None:
+        """Let the array lie there."""
+        value = self._value
+        if getattr(value, "sharding", None) != place:
+            self._value = jax.device_put(value, place)
+
     def is_holding(self, value: Any) -> bool:
         """Whether this very array is still the value."""
         return self._value is value

@@ -22,6 +22,7 @@ import numpy as np
 
 from nacre.core import tree
 from nacre.core.errors import DataError, message
+from nacre.core.layout import Layout, current_layout
 from nacre.core.strings import is_text
 from nacre.data.prefetch import Prefetched
 from nacre.data.sources import ArraySource, Batch, without_arrays
@@ -105,11 +106,13 @@ class Feed(ABC):
     # Whether steps may begin before all rows are on the device. To be set to False where somebody
     # who is called between the steps may change the arrays.
     overlaps = True
+    _sent: tuple[tuple[Any, Any], tuple[Any, Any]] | None = None  # arrays and order, laid out
     _running: Prefetched[Any] | None = None
     has_repeated = False  # whether an epoch was longer than the data
 
     def __init__(self, who: str, steps: int | None, seed: int, continues: bool) -> None:
         self.who, self.steps, self.seed, self.continues = who, steps, seed, continues
+        self.layout = current_layout()
         self._epoch = 0
         self._next: Position | None = None  # after the steps given out so far
         self._step = 0  # of the epoch, after the steps given out so far
@@ -129,7 +132,20 @@ class Feed(ABC):
         for place, stretch in self._stretches(self._next, first_step):
             self._last = self._next, stretch.step
             self._next, self._step = place, stretch.step + stretch.num_steps
-            yield stretch
+            yield stretch if self.layout is None else self._laid_out(stretch, self.layout)
+
+    def _laid_out(self, stretch: Stretch, layout: Layout) -> Stretch:
+        """The steps with their arrays on all devices, a batch by itself divided among them."""
+        given = stretch.arrays, stretch.order
+        if (
+            self._sent is None
+            or self._sent[0][0] is not given[0]
+            or self._sent[0][1] is not given[1]
+        ):
+            place = layout.of_batch(stretch.batch_size) if stretch.is_whole else layout.everywhere
+            self._sent = given, _placed(given, place)
+        arrays, order = self._sent[1]
+        return replace(stretch, arrays=arrays, order=order)
 
     @abstractmethod
     def _stretches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
@@ -283,6 +299,12 @@ def stretch_of(batch: Batch, step: int, who: str, *, sends: bool = True) -> Stre
     structure = without_arrays(batch)
     arrays = uploaded(leaves) if sends else leaves
     return Stretch(arrays, structure, None, 0, 1, counts[0], step, is_temporary=True)
+
+
+def _placed(given: tuple[Any, Any], place: jax.sharding.Sharding) -> tuple[Any, Any]:
+    arrays, order = given
+    leaves = [a if a is None or is_text(a) else jax.device_put(a, place) for a in arrays]
+    return leaves, None if order is None else jax.device_put(order, place)
 
 
 def uploaded(leaves: list[Any]) -> list[Any]:

@@ -91,7 +91,7 @@ class ResidentFeed(RowFeed):
         assert self._resident is not None
         count, size = self.source.num_rows, self.batch_size
         first = self._first_use
-        if number != first.pass_number or batch < first.batch or not self.overlaps:
+        if number != first.pass_number or batch < first.batch or not self.overlaps or self.layout:
             self._resident.wait(count)
             return self.num_batches
         filled = self._resident.wait((batch + 1 - first.batch) * size)

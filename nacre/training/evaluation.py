@@ -172,10 +172,12 @@ def _initial_values(model: Any, state: State) -> Values:
         model.reset_metrics()
         now = {name: [inner.get_current_value(v) for v in state.groups[name]] for name in CHANGING}
     # What was not set anew is the variables' own, and stays whole.
-    return {
-        name: [b if b is not a else private_copy(a) for a, b in zip(values[name], now[name])]
-        for name in now
-    }
+    return state.placed(
+        {
+            name: [b if b is not a else private_copy(a) for a, b in zip(values[name], now[name])]
+            for name in now
+        }
+    )
 
 
 def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:

@@ -76,6 +76,7 @@ class LastGood:
     """
 
     def __init__(self, state: State, is_wanted: bool = True) -> None:
+        self._state = state
         size = state.size_bytes(GUARDED_GROUPS)
         self.is_kept = is_wanted and size <= _BUDGET_BYTES
         self._size_bytes = size
@@ -165,17 +166,22 @@ class LastGood:
                 given = {**good, "metrics": metrics}
                 # What a program found outside only while it was traced has its present value.
                 given[OUTSIDE] = [*given[OUTSIDE], *values[OUTSIDE][len(given[OUTSIDE]) :]]
-                donated = {name: [_on_device(v) for v in given[name]] for name in values}
+                donated = self._on_devices({name: given[name] for name in values})
                 new, _, bad = dispatch.one(donated, *dispatch.arguments_of(index))
                 is_loss = int(bad) >= 0
                 after = {name: [np.array(v) for v in new[name]] for name in GUARDED_GROUPS}
                 is_spoiled = self._was_finite and not _are_finite(after["trainable"])
                 if is_loss or is_spoiled:
                     return Spoiled(
-                        _on_device_all(good), dispatch.epoch, dispatch.step + index, is_loss
+                        self._on_devices(good), dispatch.epoch, dispatch.step + index, is_loss
                     )
                 good = after
         return None
+
+    def _on_devices(self, values: Mapping[str, list[Any]]) -> Values:
+        return self._state.placed(
+            {name: [_on_device(v) for v in arrays] for name, arrays in values.items()}
+        )
 
 
 def _are_finite(arrays: list[np.ndarray]) -> bool:
@@ -185,10 +191,6 @@ def _are_finite(arrays: list[np.ndarray]) -> bool:
 def _on_device(array: np.ndarray) -> jax.Array:
     # A copy: on a CPU the program would else write into the array it is read from.
     return private_copy(jax.device_put(array))
-
-
-def _on_device_all(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    return {name: [_on_device(v) for v in arrays] for name, arrays in values.items()}
 
 
 def not_finite(

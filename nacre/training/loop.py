@@ -429,7 +429,7 @@ class TrainRun:
         if self.background is not None or programs.has_train(smaller):
             return
         arrays = (self._values(), stretch.arrays, stretch.order)
-        shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arrays)
+        shapes = jax.tree.map(_spec_of if self.state.layout is None else _placed_spec_of, arrays)
         self.background = ThreadPoolExecutor(1, thread_name_prefix="nacre-compile")
         program = programs.train(smaller)
         compiled = self.background.submit(
@@ -548,6 +548,14 @@ class TrainRun:
         for callback in handlers:
             if hasattr(callback, "on_non_finite_loss"):
                 callback.on_non_finite_loss(step, {"loss": float("nan")})
+
+
+def _spec_of(array: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+
+
+def _placed_spec_of(array: jax.Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
 
 
 @contextmanager

@@ -364,13 +364,14 @@ def _program(model: Any, x: Any) -> PredictionProgram:
 
 
 def _prediction_program(model: Any, x: Any) -> PredictionProgram:
-    structure = without_arrays(x)
+    structure, state = without_arrays(x), State({"model": model.variables})
 
     def run(leaves: list[Any]) -> Any:
+        leaves = leaves if state.layout is None else state.layout.divided(leaves)
         with own_program():
             return model(tree.pack_sequence_as(structure, leaves), training=False)
 
-    return PredictionProgram(run, State({"model": model.variables}), name="predict")
+    return PredictionProgram(run, state, name="predict")
 
 
 def predict_on_batch(model: Any, x: Any) -> Any:

@@ -85,13 +85,14 @@ class ChunkedPrediction:
     def _made(self, structure: Any) -> CallProgram:
         # Only what it needs: a kept program must not hold on to the data.
         model, size, batches = self._model, self._size, self._batches
+        state = State({"model": model.variables})
         forms = [((batches * size, *leaf.shape[1:]), leaf.dtype) for leaf in self._leaves]
         steps = program_steps(batches)  # of the last chunk, which is shorter, some are for nothing
 
         def run(arrays: list[Any], count: Any) -> list[Any]:
             def body(index: Any, filled: list[Any]) -> list[Any]:
                 row = index * size
-                leaves = batch_leaves(arrays, None, row, size)
+                leaves = batch_leaves(arrays, None, row, size, state.layout)
                 x = tree.pack_sequence_as(structure, leaves)[0]
                 made = tree.flatten(model(x, training=False))
                 return [
@@ -103,7 +104,7 @@ class ChunkedPrediction:
                 empty = [jnp.zeros(shape, dtype) for shape, dtype in forms]
                 return jax.lax.fori_loop(0, steps or count, body, empty)
 
-        return CallProgram(run, State({"model": model.variables}), name="predict")
+        return CallProgram(run, state, name="predict")
 
 
 __all__ = ["ChunkedPrediction"]

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.layout import Layout
 from nacre.core.program import Program
 from nacre.core.scope import StatelessScope
 from nacre.core.state import OUTSIDE, State, Values
@@ -56,14 +57,14 @@ def loop_program(
     """
 
     def batch_at(arrays: list[Any], order: Any, row: Any) -> Batch:
-        return pack(batch_leaves(arrays, order, row, batch_size))
+        return pack(batch_leaves(arrays, order, row, batch_size, state.layout))
 
     def run(values: Values, arrays: list[Any], order: Any, first_row: Any, count: Any) -> Any:
         def body(index: Any, carry: Any) -> Any:
             current, bad, logs = carry
             batch = batch_at(arrays, order, first_row + index * batch_size)
             new, loss, new_logs = step(current, batch)
-            current = _settled(new, current)
+            current = state.settled(_settled(new, current))
             bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), index, bad)
             return current, bad, (_as_arrays(new_logs) if keeps_logs else logs)
 
@@ -95,8 +96,8 @@ def single_program(
     """
 
     def run(values: Values, arrays: list[Any], order: Any, first_row: Any, count: Any) -> Any:
-        batch = pack(batch_leaves(arrays, order, first_row, batch_size))
-        return _one(step, finish, values, batch, keeps_logs, is_guarded)
+        batch = pack(batch_leaves(arrays, order, first_row, batch_size, state.layout))
+        return _one(state, step, finish, values, batch, keeps_logs, is_guarded)
 
     return Program(run, state, donates=True, compiled=compiled, name="fit")
 
@@ -119,13 +120,14 @@ def evaluation_program(
 
     def run(values: Values, fixed: Values, arrays: list[Any], first_row: Any, count: Any) -> Any:
         def batch_at(row: Any) -> Batch:
-            return pack(batch_leaves(arrays, None, row, batch_size))
+            return pack(batch_leaves(arrays, None, row, batch_size, state.layout))
 
         def body(index: Any, carry: Any) -> Any:
             current, logs = carry
             batch = batch_at(first_row + index * (batch_size or 0))
             everything, _, new_logs = step({**fixed, **current}, batch)
             new = _settled({name: everything[name] for name in current}, current)
+            new = state.settled(new)
             return new, (_as_arrays(new_logs, jnp.float32) if keeps_logs else logs)
 
         logs: dict[str, Any] = {}
@@ -145,7 +147,9 @@ def evaluation_program(
     return Program(run, state, donates=True, compiled=compiled, name="evaluate")
 
 
-def batch_leaves(arrays: list[Any], order: Any, row: Any, batch_size: int | None) -> list[Any]:
+def batch_leaves(
+    arrays: list[Any], order: Any, row: Any, batch_size: int | None, layout: Layout | None
+) -> list[Any]:
     """The leaves of one batch.
 
     Args:
@@ -153,23 +157,31 @@ def batch_leaves(arrays: list[Any], order: Any, row: Any, batch_size: int | None
         order: The rows in another order than their own, or None.
         row: Where the batch begins.
         batch_size: Its samples; None where the arrays are the batch.
+        layout: How it is divided among devices, if at all.
     """
-    if batch_size is None:
-        return arrays
-    if order is None:
-        return [
+    leaves = arrays
+    if batch_size is not None and order is None:
+        leaves = [
             None if a is None else jax.lax.dynamic_slice_in_dim(a, row, batch_size) for a in arrays
         ]
-    indices = jax.lax.dynamic_slice_in_dim(order, row, batch_size)
-    return [None if a is None else jnp.take(a, indices, axis=0, mode="clip") for a in arrays]
+    elif batch_size is not None:
+        indices = jax.lax.dynamic_slice_in_dim(order, row, batch_size)
+        leaves = [None if a is None else jnp.take(a, indices, axis=0, mode="clip") for a in arrays]
+    return leaves if layout is None else layout.divided(leaves)
 
 
 def _one(
-    step: Step, finish: Any, values: Values, batch: Batch, keeps_logs: bool, is_guarded: bool
+    state: State,
+    step: Step,
+    finish: Any,
+    values: Values,
+    batch: Batch,
+    keeps_logs: bool,
+    is_guarded: bool,
 ) -> Any:
     with placement.own_program():
         new, loss, logs = step(values, batch)
-    new = _settled(new, values)
+    new = state.settled(_settled(new, values))
     bad = jnp.where(jnp.isfinite(loss), jnp.int32(FINE), jnp.int32(0))
     logs = {**finish(new), **(_as_arrays(logs) if keeps_logs else {})}
     if is_guarded:
