@@ -33,7 +33,6 @@ def resolve_accuracy(
     name: str,
     y_true_shape: Any,
     y_pred_shape: Any,
-    y_true_dtype: Any = None,
     loss: Any = None,
 ) -> tuple[Metric, str]:
     """The metric that "accuracy", "acc", "crossentropy" or "ce" means here.
@@ -45,7 +44,6 @@ def resolve_accuracy(
         name: The word; the metric is named by it.
         y_true_shape: Shape of targets.
         y_pred_shape: Shape of predictions.
-        y_true_dtype: Dtype of targets; not needed so far.
         loss: The loss of the same output, when known.
 
     Returns:

@@ -185,7 +185,7 @@ class CompiledTraining:
             if y is None:
                 raise _no_targets(f"metric '{entry}'", output, None)
             metric, reason = metrics.resolve_accuracy(
-                entry, getattr(y, "shape", None), y_pred.shape, getattr(y, "dtype", None), loss
+                entry, getattr(y, "shape", None), y_pred.shape, loss
             )
             metric.name = entry
             chosen, _, why = reason.partition(": ")

@@ -126,7 +126,7 @@ def test_every_lowering_gives_the_numbers_of_plain_convolution(case, lowering, m
         monkeypatch.setattr(convolution_lowerings, "BLOCK_PATCH_BYTES", 600)
         lowering = "patches"
 
-    def choose(which, x_shape, kernel_shape, geometry):
+    def choose(which, kernel_shape, geometry):
         if geometry.groups == 1 or lowering == "conv":
             return lowering
         return "taps" if kernel_shape[-2] == 1 else "groups"

@@ -32,13 +32,10 @@ Lowering = Literal["conv", "patches", "taps", "groups", "native"]
 MANY_TAPS = 25  # from here on a matrix of patches is more memory traffic than work
 
 
-def choose(
-    which: Map, x_shape: Sequence[int], kernel_shape: Sequence[int], geometry: Geometry
-) -> Lowering:
+def choose(which: Map, kernel_shape: Sequence[int], geometry: Geometry) -> Lowering:
     """Choose the lowering of one of the three maps on a CPU.
 
     Args:
-        x_shape: Shape of the wide side, (batch, *spatial, channels).
         kernel_shape: (*window, channels of a group, filters).
     """
     channels, filters = kernel_shape[-2:]
