@@ -316,12 +316,12 @@ def check_weights(source: ArraySource | BatchSource, who: str) -> None:
 def _watched(who: str) -> Callable[[Any], Any]:
     warned = False
 
-    def look(batch: Any) -> Any:
+    def check(batch: Any) -> Any:
         nonlocal warned
         warned = _check_values(batch[2], who, warned) or warned
         return batch
 
-    return look
+    return check
 
 
 def _check_values(sample_weight: Any, who: str, warned: bool) -> bool:

@@ -60,7 +60,7 @@ def test_a_linked_folder_is_not_used(cache):
     assert compile_cache.enable() is None
     with pytest.raises(private.NotPrivateError, match="a link"):
         private.make_private_folder(cache / "native")
-    ready, reason = build.look("one", ())
+    ready, reason = build.availability("one", ())
     assert not ready and "a link" in reason
 
 

@@ -105,7 +105,7 @@ class TestWithCompiler:
         build._outcomes.clear()
         monkeypatch.setattr(build, "_compile", lambda *_: pytest.fail("tried again"))
         assert build.build("broken", ("broken.cc",)).library is None
-        ready, reason = build.look("broken", ("broken.cc",))
+        ready, reason = build.availability("broken", ("broken.cc",))
         assert not ready and ".failed" in reason
 
     def test_nothing_half_written_stays(self, sources):

@@ -93,17 +93,17 @@ def test_each_condition_refuses_what_it_says(kernel, taken, refused, monkeypatch
     assert "switched off" in kernel.refusal(taken)
     for condition, work in zip(kernel.conditions, refused, strict=True):
         assert kernel.refusal(work) == f"needs {condition.text}"
-        assert kernel.use(work, "own") == "never"
+        assert kernel.when_used(work, "own") == "never"
 
 
 def test_where_a_kernel_takes_part():
     if table.RECURRENT.refusal(recurrent()):
         pytest.skip(table.RECURRENT.refusal(recurrent()))
     for placement, use in {"own": "always", "loop": "always", "plain": "in gradients"}.items():
-        assert table.RECURRENT.use(recurrent(), placement) == use
+        assert table.RECURRENT.when_used(recurrent(), placement) == use
     slow_alone = recurrent(batch=1, units=512)
-    assert table.RECURRENT.use(slow_alone, "own") == "in gradients"
-    assert table.RECURRENT.use(recurrent(batch=1, units=64), "own") == "always"
+    assert table.RECURRENT.when_used(slow_alone, "own") == "in gradients"
+    assert table.RECURRENT.when_used(recurrent(batch=1, units=64), "own") == "always"
 
 
 def test_a_switch_thrown_between_a_forward_pass_and_its_gradient_breaks_nothing(monkeypatch):

@@ -195,8 +195,8 @@ def test_a_folder_that_cannot_be_written_still_gives_what_is_in_it(folder, monke
 
 
 def test_a_look_at_what_there_is_builds_nothing(folder):
-    assert build.look("one", ("one.cc",)) == (True, "will be built when first needed")
+    assert build.availability("one", ("one.cc",)) == (True, "will be built when first needed")
     assert not (folder / "cache").exists() and not compiled(folder)
     build.build("one", ("one.cc",))
     forget()
-    assert build.look("one", ("one.cc",)) == (True, "built")
+    assert build.availability("one", ("one.cc",)) == (True, "built")

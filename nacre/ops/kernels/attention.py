@@ -51,10 +51,10 @@ def attention(
         returns     (batch, targets, heads, head_dim)
     """
     work = table.AttentionWork(query, key, value, bias, mask, soft_cap)
-    use = table.ATTENTION.use(work, placement)
-    if use != "never":
+    when_used = table.ATTENTION.when_used(work, placement)
+    if when_used != "never":
         mask = None if mask is None else jnp.expand_dims(mask, tuple(range(4 - mask.ndim)))
-        return _run(float(scale), is_causal, use == "always", query, key, value, mask)
+        return _run(float(scale), is_causal, when_used == "always", query, key, value, mask)
     return plain_attention(
         query, key, value, bias, mask, scale=scale, is_causal=is_causal, soft_cap=soft_cap
     )

@@ -60,9 +60,9 @@ def convolution(
         return lowerings.plain_conv(x, kernel, strides, padding, dilation, groups)
     pairs = explicit_padding(padding, x.shape[1:-1], window, strides, dilation)
     placement = placement or places.current_placement()
-    use = table.CONVOLUTION.use(table.ConvolutionWork(x, kernel), placement)
+    when_used = table.CONVOLUTION.when_used(table.ConvolutionWork(x, kernel), placement)
     geometry = Geometry(
-        x.shape[1:-1], window, strides, pairs, dilation, groups, placement, native=use
+        x.shape[1:-1], window, strides, pairs, dilation, groups, placement, native=when_used
     )
     return _forward(geometry, x, kernel.astype(x.dtype))
 
@@ -106,8 +106,8 @@ def transposed_convolution(
     if not places.uses_cpu_kernels() or not agree or not _has_work((*x.shape, *kernel.shape)):
         return lowerings.transposed_conv(x, kernel, strides, pairs, dilation, sizes)
     placement = placement or places.current_placement()
-    use = table.CONVOLUTION.use(table.ConvolutionWork(x, kernel), placement)
-    geometry = Geometry(sizes, window, strides, pairs, dilation, 1, placement, native=use)
+    when_used = table.CONVOLUTION.when_used(table.ConvolutionWork(x, kernel), placement)
+    geometry = Geometry(sizes, window, strides, pairs, dilation, 1, placement, native=when_used)
     return _input_gradient(geometry, x, kernel.astype(x.dtype))
 
 
@@ -127,23 +127,22 @@ Gradient = Callable[[Geometry, tuple[Array, Array], Array], Array]
 
 @derived_by_hand(nondiff_argnums=(0,))
 def _forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
-    return _lower("forward", x.shape, kernel.shape, geometry)(geometry, x, kernel)
+    return _lower("forward", kernel.shape, geometry)(geometry, x, kernel)
 
 
 @derived_by_hand(nondiff_argnums=(0,))
 def _input_gradient(geometry: Geometry, dy: Array, kernel: Array) -> Array:
-    shape = (dy.shape[0], *geometry.sizes, kernel.shape[-2] * geometry.groups)
-    return _lower("input", shape, kernel.shape, geometry)(geometry, dy, kernel)
+    return _lower("input", kernel.shape, geometry)(geometry, dy, kernel)
 
 
 @derived_by_hand(nondiff_argnums=(0,))
 def _kernel_gradient(geometry: Geometry, x: Array, dy: Array) -> Array:
     shape = (*geometry.window, x.shape[-1] // geometry.groups, dy.shape[-1])
-    return _lower("kernel", x.shape, shape, geometry)(geometry, x, dy)
+    return _lower("kernel", shape, geometry)(geometry, x, dy)
 
 
-def _lower(which: Map, x_shape: Sequence[int], kernel_shape: Sequence[int], geometry: Geometry):
-    return _LOWERINGS[which, choose(which, x_shape, kernel_shape, geometry)]
+def _lower(which: Map, kernel_shape: Sequence[int], geometry: Geometry):
+    return _LOWERINGS[which, choose(which, kernel_shape, geometry)]
 
 
 def _define_derivatives(

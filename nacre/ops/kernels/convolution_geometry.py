@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from nacre.ops.kernels import placement as places
-from nacre.ops.kernels.native.table import Use
+from nacre.ops.kernels.native.table import WhenUsed
 
 Pairs = tuple[tuple[int, int], ...]
 Padding = str | Sequence[tuple[int, int]]
@@ -22,7 +22,7 @@ class Windows:
     padding: Pairs
     dilation: tuple[int, ...]
     # Where the compiled kernels take part:
-    native: Use = dataclasses.field(default="never", kw_only=True)
+    native: WhenUsed = dataclasses.field(default="never", kw_only=True)
 
     @property
     def in_gradients(self) -> Self:

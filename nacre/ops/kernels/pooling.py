@@ -47,8 +47,10 @@ def max_pool(
     strides = window if strides is None else tuple(strides)
     if _has_fast_path(x, window):
         windows = _windows(x, window, strides, padding)
-        use = table.MAX_POOLING.use(_work(windows, x), placement or places.current_placement())
-        windows = dataclasses.replace(windows, native=use)
+        when_used = table.MAX_POOLING.when_used(
+            _work(windows, x), placement or places.current_placement()
+        )
+        windows = dataclasses.replace(windows, native=when_used)
         return _max_pool(windows, x)
     return _reduce_window(x, _lowest(x.dtype), lax.max, window, strides, padding)
 
@@ -77,8 +79,8 @@ def average_pool(
     if _has_fast_path(x, window):
         windows = _windows(x, window, strides, padding)
         place = placement or places.current_placement()
-        use = table.AVERAGE_POOLING.use(_work(windows, wide), place)
-        windows = dataclasses.replace(windows, native=use)
+        when_used = table.AVERAGE_POOLING.when_used(_work(windows, wide), place)
+        windows = dataclasses.replace(windows, native=when_used)
         return (_sum_pool(windows, wide) * _inverse_counts(windows)).astype(x.dtype)
     add = lambda array: _reduce_window(
         array, np.zeros((), array.dtype), lax.add, window, strides, padding

@@ -44,10 +44,10 @@ def kernel(
     is_classic: bool,
 ) -> Callable[..., tuple[Array, States]] | None:
     """The function for `recurrent_loops.run`, or None where the scans are to be taken."""
-    use = table.RECURRENT.use(table.RecurrentWork(x, weights, is_classic), placement)
-    if use == "never":
+    when_used = table.RECURRENT.when_used(table.RecurrentWork(x, weights, is_classic), placement)
+    if when_used == "never":
         return None
-    run = functools.partial(_run, kind, cell, use == "always")
+    run = functools.partial(_run, kind, cell, when_used == "always")
     scans = functools.partial(loops.run_loops, cell)
     # Known only here: states, the mask, and all in working precision.
     return lambda sequences, *arrays: (run if _agree(kind, *arrays) else scans)(sequences, *arrays)

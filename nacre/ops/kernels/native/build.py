@@ -50,7 +50,7 @@ RETRY_SECONDS = 24 * 3600  # a full disk, or too little memory, may have been th
 # For builds of other processes or threads, all together: one takes one to three seconds. Who waits
 # longer than building oneself takes would lose by the kernels.
 WAIT_SECONDS = 5.0
-LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
 # A home folder that nobody knows is a RuntimeError.
 _REASONS = (OSError, RuntimeError, subprocess.SubprocessError)
 _OFF = ("0", "off", "false", "no")
@@ -132,7 +132,9 @@ def build(name: str, sources: tuple[str, ...], handlers: tuple[str, ...] = ()) -
         lock.release()
 
 
-def look(name: str, sources: tuple[str, ...], handlers: tuple[str, ...] = ()) -> tuple[bool, str]:
+def availability(
+    name: str, sources: tuple[str, ...], handlers: tuple[str, ...] = ()
+) -> tuple[bool, str]:
     """Whether there is a library or can be, and in words; nothing is built or changed for it."""
     if outcome := _outcomes.get((name, sources, handlers)):
         return outcome.library is not None, outcome.reason
@@ -288,7 +290,7 @@ def _lock(descriptor: int, wait_seconds: float) -> bool:
                 return False
         except OSError:  # no locks here
             return True
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _whole_files(folder: Path, stem: str) -> Generator[Path]:

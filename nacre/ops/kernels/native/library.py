@@ -33,9 +33,9 @@ class Library:
         """The library, built now if it has not been, or why there is none."""
         return build.build(self.name, self.sources, self.handlers)
 
-    def look(self) -> tuple[bool, str]:
+    def availability(self) -> tuple[bool, str]:
         """Whether there is a library or can be, and in words; nothing is built for it."""
-        return build.look(self.name, self.sources, self.handlers)
+        return build.availability(self.name, self.sources, self.handlers)
 
     def call(self, handler: str, results: Any) -> Callable[..., Any]:
         """A function of arrays and attributes (`numpy.int64`) that runs a handler.

@@ -27,7 +27,7 @@ def describe() -> list[tuple[str, str]]:
         rows.append(("cache folder", f"none: {error} Set NACRE_CACHE to a folder."))
     refusal = machine_refusal()
     for kernel in KERNELS:
-        is_there, state = kernel.library.look()
+        is_there, state = kernel.library.availability()
         is_used = is_there and not refusal
         rows.append((kernel.name, f"used: {state}" if is_used else f"not used: {refusal or state}"))
         rows.append(("", kernel.serves))

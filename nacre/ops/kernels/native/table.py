@@ -21,7 +21,7 @@ from nacre.ops.kernels import placement as places
 from nacre.ops.kernels.native import build, library
 from nacre.ops.kernels.native.library import Library
 
-Use = Literal["never", "in gradients", "always"]
+WhenUsed = Literal["never", "in gradients", "always"]
 Work = TypeVar("Work")
 
 LARGEST = 2**31 - 1  # sizes of a convolution travel as 32-bit numbers
@@ -69,7 +69,7 @@ class Kernel(Generic[Work]):
             return reason
         return "" if self.library.targets() else self.library.outcome().reason
 
-    def use(self, work: Work, placement: places.Placement) -> Use:
+    def when_used(self, work: Work, placement: places.Placement) -> WhenUsed:
         """Where the kernel takes part in this work: nowhere, in gradients, or everywhere."""
         if self.refusal(work):
             return "never"
