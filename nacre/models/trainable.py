@@ -200,7 +200,10 @@ class Trainable(Layer):
                 kinds of weights together.)
             sample_weight: One weight a row, or one for each of its labels; for several outputs
                 one array for all, a list with one (or None) an output, or a dict by name, where
-                outputs left out count 1. What has weight 0 counts nowhere.
+                outputs left out count 1. What has weight 0 counts nowhere, nor does what it holds:
+                not in losses, gradients and metrics, nor in `BatchNormalization`, see there. In a
+                `train_step` of your own weights of whole numbers say nothing of samples, as a third
+                part of the data may be something else there.
             initial_epoch: The epoch to begin with.
             steps_per_epoch: Steps an epoch; needed for sources without end. More than the data has
                 go on with it from its beginning; a generator that is used up ends training.

@@ -107,6 +107,18 @@ def _predictions_spec(
         _check_graph_inputs(model, x)
         return tree.map_structure(_struct, model._nested_outputs)
 
+    result, _ = _called_once(model, x, training, batch)
+    if model._graph is not None:
+        _check_graph_inputs(model, x)
+    return result
+
+
+def _called_once(
+    model: Any, x: Any, training: bool, batch: Callable[[], Any] | None
+) -> tuple[Any, bool]:
+    """Shapes and dtypes of the predictions, and whether any of them has a mask."""
+    are_masked: list[bool] = []
+
     def forward(leaves: list[Any]) -> Any:
         inputs = tree.pack_sequence_as(x, leaves)
         with (
@@ -115,6 +127,7 @@ def _predictions_spec(
             scope.entered_call(scope.CallContext(model, training)),
         ):
             outputs = model(inputs, training=training)
+            are_masked.extend(scope.get_mask(leaf) is not None for leaf in tree.flatten(outputs))
             inner.forget_draws()
         return outputs
 
@@ -125,9 +138,7 @@ def _predictions_spec(
         with jax.disable_jit():
             result = forward(list(leaves))
         result = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), result)
-    if model._graph is not None:
-        _check_graph_inputs(model, x)
-    return result
+    return result, any(are_masked)
 
 
 def _on_device(leaf: Any, spec: Any) -> Any:
@@ -190,29 +201,10 @@ def prepare(
     try:
         check_targets(trainer, source, y_pred, who)
     except LossInputError:  # of labels at masked steps, which nobody reads, only the step knows
-        if not _gives_masks(model, x, training):
+        if not _called_once(model, x, training, batch)[1]:
             raise
     by_class = class_weights_for(trainer, class_weight, y_pred, who)
     return source if by_class is None else with_class_weights(source, by_class)
-
-
-def _gives_masks(model: Any, x: Any, training: bool) -> bool:
-    """Whether any of a model's outputs comes with a mask."""
-    found: list[bool] = []
-
-    def forward(leaves: list[Any]) -> Any:
-        with (
-            scope.running_program(scope.ProgramRun(is_traced=True)),
-            scope.StatelessScope() as inner,
-            scope.entered_call(scope.CallContext(model, training)),
-        ):
-            outputs = model(tree.pack_sequence_as(x, leaves), training=training)
-            found.extend(scope.get_mask(leaf) is not None for leaf in tree.flatten(outputs))
-            inner.forget_draws()
-        return 0
-
-    jax.eval_shape(forward, tree.flatten(x))
-    return any(found)
 
 
 def _is_never_called(model: Any, training: bool) -> bool:
