@@ -26,11 +26,10 @@ import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
-from nacre.core import readings, scope
+from nacre.core import leftovers, readings, scope
 from nacre.core.errors import NotThereError, ReservedNameError, message
 
 _version = [0]
-_MISSING = object()
 _tokens = itertools.count()
 MAX_STATES = 8  # states that programs are kept for, as where a callback alternates
 _READINGS = (readings.Settings, readings.Members, readings.Outer)
@@ -90,7 +89,7 @@ class Versioned:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in bookkeeping(type(self)):
-            before = vars(self).get(name, _MISSING)
+            before = vars(self).get(name, leftovers.MISSING)
             if before is not value:
                 self._record_change(name, before, value)
         try:
@@ -104,7 +103,7 @@ class Versioned:
 
     def __delattr__(self, name: str) -> None:
         if name not in bookkeeping(type(self)):
-            self._record_change(name, vars(self).get(name), None)
+            self._record_change(name, vars(self).get(name, leftovers.MISSING), None)
         object.__delattr__(self, name)
 
     def _structure(self) -> tuple[Any, ...]:
@@ -116,7 +115,11 @@ class Versioned:
         return ()
 
     def _record_change(self, name: str, before: Any, value: Any) -> None:
-        if scope.is_tracing_program() and not (holds_parts(before) or holds_parts(value)):
+        leftovers.note(self, name, before)
+        # Code that sets it while it is traced sets it in a call on arrays too (`self.last = x`).
+        is_by_call = scope.call_context() is not None and name in self._traced_names()
+        is_by_code = scope.is_tracing_program() or is_by_call
+        if is_by_code and not (holds_parts(before) or holds_parts(value)):
             self._traced_names().add(name)
         else:
             self._traced_names().discard(name)
@@ -196,9 +199,11 @@ def tracing() -> Generator[None]:
     """What traced code appends to a list, or puts into a dict, is part of what was traced.
 
     Else a layer that keeps its activations in a list would make a new program at every step.
+    Tensors that it left in attributes, lists and dicts are replaced (`leftovers.py`).
     """
     settled = [snapshot for snapshot in list(_snapshots) if snapshot.lists_are_same()]
-    yield
+    with leftovers.cleared():
+        yield
     for snapshot in settled:
         snapshot.accept_lists()
 
@@ -244,6 +249,8 @@ class Snapshot:
         return noted
 
     def _copy(self, value: Any) -> Any:
+        if id(value) in self._records:
+            return value
         if isinstance(value, list | tuple | collections.deque):
             kept = type(value) if type(value) in (list, tuple) else tuple
             copied: Any = kept([self._copy(item) for item in value])
@@ -315,6 +322,8 @@ class Snapshot:
             for reading, then in changed:
                 if isinstance(reading, _READINGS):
                     self._records[id(reading.owner)] = reading.owner, reading.records(then)
+                else:  # an attribute's list or dict, that code adds to
+                    self._records[id(reading)] = reading, frozenset()
             self._update()
 
     def _update(self) -> None:
@@ -333,7 +342,9 @@ class Snapshot:
             then = {k: v for k, v in noted.items() if k not in skipped} if skipped else noted
             if len(present) != len(then):
                 return False
-            if not all(is_same(present.get(name, _MISSING), value) for name, value in then.items()):
+            if not all(
+                is_same(present.get(name, leftovers.MISSING), value) for name, value in then.items()
+            ):
                 return False
         read = [pair for pair in self._watched if isinstance(pair[0], _READINGS)]
         if not all(is_same(is_now, then) for is_now, then in read):

@@ -121,11 +121,11 @@ class Program:
         inner = scope.StatelessScope(self.state.pairs(values))
         with changes.tracing(), scope.running_program(run), inner:
             result = self._function(values, *arguments)
-        unknown = [v for v in run.outside.values() if not self.state.knows(v)]
-        if unknown:
-            lasting = [v for v in unknown if id(v) not in run.created]
-            if lasting or self not in context.current().running_again:
-                raise _MoreVariables(lasting)
+            unknown = [v for v in run.outside.values() if not self.state.knows(v)]
+            if unknown:
+                lasting = [v for v in unknown if id(v) not in run.created]
+                if lasting or self not in context.current().running_again:
+                    raise _MoreVariables(lasting)
         if self.compiled:
             lasting_numbers = [
                 pair for key, pair in run.numbers_read.items() if key not in run.created

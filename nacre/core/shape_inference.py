@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import export
 
-from nacre.core import tree
+from nacre.core import leftovers, tree
 from nacre.core.errors import SerializationError, TracedValueError
 from nacre.core.scope import StatelessScope, symbolic_scope
 from nacre.core.strings import strings_refused
@@ -73,7 +73,7 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
             structure.append(outputs)
             return [x for x in tree.flatten(outputs) if _has_shape(x)]
 
-        with symbolic_scope(), StatelessScope():
+        with symbolic_scope(), StatelessScope(), leftovers.cleared(is_trial=True):
             flat = jax.eval_shape(run, *specs)
         return structure[-1], flat
 

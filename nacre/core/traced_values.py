@@ -10,6 +10,7 @@ import linecache
 from types import TracebackType
 
 from nacre.core.errors import TracedValueError, message
+from nacre.core.leftovers import lost
 from nacre.core.tracing import is_tracer
 
 # Name of JAX's error class -> what was met, what to write instead.
@@ -53,6 +54,21 @@ def _kind(error: BaseException) -> tuple[str, str] | None:
     return next((_KINDS[name] for name in names if name in _KINDS), None)
 
 
+def _is_lost(error: BaseException) -> bool:
+    """Whether an error is JAX's about a tensor whose trace is over."""
+    return type(error).__name__ == "UnexpectedTracerError"
+
+
+def _place(kept: TracebackType) -> tuple[str, str]:
+    """The function and number of the last line of a traceback, and the line."""
+    while kept.tb_next is not None:
+        kept = kept.tb_next
+    code = kept.tb_frame.f_code
+    line = linecache.getline(code.co_filename, kept.tb_lineno).strip()
+    who = f"{getattr(code, 'co_qualname', code.co_name)}, line {kept.tb_lineno}"
+    return who.replace("<locals>.", ""), line
+
+
 def asks_for_a_value(error: BaseException) -> bool:
     """Whether an error is one of JAX's about the value of a traced tensor."""
     return _kind(error) is not None
@@ -69,24 +85,22 @@ def explained(
         by_user: Whether the user's code asked; a missing attribute that nacre itself looks for is
             a bug of nacre's, and stays one.
     """
+    if _is_lost(error):
+        return lost(_place(kept)[0] if kept is not None else "A tensor")
     attribute = _missing_attribute(error) if by_user else None
     found = _kind(error)
     if attribute is not None:
         found = (f"`.{attribute}` of a tensor", "Use functions of nacre.ops throughout")
     if found is None or kept is None:
         return None
-    while kept.tb_next is not None:
-        kept = kept.tb_next
-    code = kept.tb_frame.f_code
-    line = linecache.getline(code.co_filename, kept.tb_lineno).strip()
+    who, line = _place(kept)
     met, fix = found
     rule = "code that is compiled cannot ask a tensor for its value"
     if attribute is not None and attribute not in _VALUE_ATTRIBUTES:
         rule = "tensors are JAX arrays, which do not have every attribute of other libraries'"
-    who = f"{getattr(code, 'co_qualname', code.co_name)}, line {kept.tb_lineno}"
     return TracedValueError(
         message(
-            who.replace("<locals>.", ""),
+            who,
             rule,
             f"{met}: `{line}`" if line else met,
             f"{fix}." if attribute else f"{fix}; or compile(run_eagerly=True), which is slow.",

@@ -16,7 +16,7 @@ import numpy as np
 from nacre.core import config
 from nacre.core.axes import counted_axes
 from nacre.core.dtypes import device_dtype
-from nacre.core.errors import DTypeError, LossInputError, message
+from nacre.core.errors import DTypeError, LossInputError, TracedValueError, message
 from nacre.core.indices import check_width, first_in
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.variable import Variable
@@ -33,7 +33,7 @@ def as_array(value: Any) -> Any:
             check_width("a loss or metric", value, device_dtype(value.dtype))
         # A copy, as the caller may write to its array while the loss is computed.
         return jnp.asarray(value.copy() if isinstance(value, np.ndarray) else value)
-    except DTypeError:
+    except (DTypeError, TracedValueError):
         raise
     except (TypeError, ValueError) as error:
         if isinstance(error, jax.errors.JAXTypeError):  # a traced value in the wrong place

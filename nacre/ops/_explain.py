@@ -20,6 +20,7 @@ import jax
 from nacre.core.config import is_traceback_filtering_enabled
 from nacre.core.errors import ArgumentError, DTypeError, NacreError, PositionError, ShapeError
 from nacre.core.errors import message as told
+from nacre.core.leftovers import lost
 from nacre.core.origins import is_own_bug, origin
 
 P = ParamSpec("P")
@@ -104,6 +105,8 @@ def explained(op: str, arguments: dict[str, Any], error: Exception) -> Exception
         >>> str(explained("sort", {"x": [1], "axis": 2}, error))
         'sort: an axis of a tensor of rank 1 is one from -1 to 0. Got x=[1], axis=2. Choose one.'
     """
+    if isinstance(error, jax.errors.UnexpectedTracerError):
+        return lost(op)
     if isinstance(error, _AS_THEY_ARE) or type(error).__name__ in _SYMBOLIC_SIZES:
         return error
     text = _one_line(error)

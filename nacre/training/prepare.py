@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core import errors, scope, tree
+from nacre.core import errors, leftovers, scope, tree
 from nacre.core.errors import (
     ArgumentError,
     DataError,
@@ -132,7 +132,8 @@ def _called_once(
         return outputs
 
     if batch is None:
-        result = jax.eval_shape(forward, tree.flatten(x))
+        with leftovers.cleared(is_trial=True):
+            result = jax.eval_shape(forward, tree.flatten(x))
     else:
         leaves = map(_on_device, tree.flatten(batch()), tree.flatten(x))
         with jax.disable_jit():

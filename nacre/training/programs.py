@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core import leftovers
 from nacre.core.layout import Layout
 from nacre.core.program import Program
 from nacre.core.scope import StatelessScope
@@ -70,7 +71,10 @@ def loop_program(
 
         logs: dict[str, Any] = {}
         if keeps_logs:
-            shapes = jax.eval_shape(lambda: _as_arrays(step(values, batch_at(arrays, order, 0))[2]))
+            with leftovers.cleared(is_trial=True):
+                shapes = jax.eval_shape(
+                    lambda: _as_arrays(step(values, batch_at(arrays, order, 0))[2])
+                )
             logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         with placement.inside_loop():
             carry = values, jnp.int32(-1), logs
@@ -132,9 +136,12 @@ def evaluation_program(
 
         logs: dict[str, Any] = {}
         if keeps_logs:
-            shapes = jax.eval_shape(
-                lambda: _as_arrays(step({**fixed, **values}, batch_at(first_row))[2], jnp.float32)
-            )
+            with leftovers.cleared(is_trial=True):
+                shapes = jax.eval_shape(
+                    lambda: _as_arrays(
+                        step({**fixed, **values}, batch_at(first_row))[2], jnp.float32
+                    )
+                )
             logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         if compiled:
             with placement.inside_loop():

@@ -8,6 +8,7 @@ import jax
 
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, NacreError, message
+from nacre.core.leftovers import refuse_lost
 from nacre.core.registry import is_builtin
 from nacre.core.strings import is_text, strings_refused
 from nacre.layers.base import calling
@@ -93,6 +94,8 @@ def refuse_missing_tensor(layer: Layer, args: tuple[Any, ...], kwargs: dict[str,
         return
     given = signature.named(args, kwargs).get(signature.first)
     leaves = tree.flatten(given)
+    for leaf in leaves:
+        refuse_lost(leaf)
     is_empty = not layer._takes_empty_lists and not leaves
     is_an_object = any(
         leaf is not None and not isinstance(leaf, int | float | complex) for leaf in leaves

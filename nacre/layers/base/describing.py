@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from nacre.core import scope, tree
+from nacre.core import leftovers, scope, tree
 from nacre.core.computed import Computed
 from nacre.core.context import within_layer
 from nacre.core.errors import NotThereError, message
@@ -116,7 +116,8 @@ class Describable(Buildable, MaskPassing):
                 )
                 return self.call(*inner_args, **inner_kwargs)
 
-        return infer(run, *args, **kwargs)
+        with leftovers.cleared(is_trial=True, root=self):
+            return infer(run, *args, **kwargs)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the outputs for the shape of the inputs; None for unknown sizes.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacre.core import scope
+from nacre.core import leftovers, scope
 from nacre.core.errors import message
 from nacre.core.random import seeds_drawn
 from nacre.core.warning import warn
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 def watched(layer: Layer) -> AbstractContextManager[None]:
     """Warn, once a layer, when its `call` draws numbers of the host while a program is traced."""
+    leftovers.note_called(layer)
     if not scope.is_tracing_program() or layer._inventory().is_own:
         return _UNWATCHED
     return _watched(layer)

@@ -1,0 +1,232 @@
+"""Tensors that traced code keeps: `self.last = x` in `call`, or `self.seen.append(x)`.
+
+While a step is traced such a tensor stands for a value; afterwards it stands for nothing, and JAX
+only says so, in words about its insides, to who asks. When a trace is over, what it left behind in
+attributes is replaced by a `LostTensor`, which says whose it is and what to do instead. A trial,
+run to find shapes, leaves nothing behind: attributes are as they were before.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+from collections.abc import Generator, Iterable, MutableMapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from nacre.core import readings
+from nacre.core.errors import NotThereError, TracedValueError, message
+from nacre.core.tracing import is_tracer
+
+
+class _Trace:
+    """What happened within a trace under way.
+
+    Attributes:
+        kept: What was set: (id of owner, name) -> (owner, the value before).
+        called: The layers of users that were called, by id: they may have added to lists.
+    """
+
+    __slots__ = ("called", "kept")
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, str], tuple[Any, Any]] = {}
+        self.called: dict[int, Any] = {}
+
+
+class _Local(threading.local):
+    trace: _Trace | None = None
+
+
+_local = _Local()
+MISSING = object()
+
+
+FIX = (
+    "Return it as an output of the model; or keep it in a variable: "
+    "self.last = self.add_weight(shape, trainable=False) in build and self.last.assign(x) in "
+    "call; or call the model on arrays, model(x), which runs without compiling and keeps real "
+    "values."
+)
+
+
+class LostTensor:
+    """Stands where traced code kept a tensor, once the trace is over.
+
+    Args:
+        where: The attribute, for messages.
+        like: The tensor.
+    """
+
+    _is_part = False
+    _is_layer = False
+    __array_priority__ = 200
+
+    def __init__(self, where: str, like: Any) -> None:
+        self.where = where
+        self.shape, self.dtype = tuple(like.shape), str(like.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def _told(self) -> str:
+        return message(
+            self.where,
+            "a tensor that is kept while a step is compiled has no value afterwards",
+            f"{self!r}, used again",
+            FIX,
+        )
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TracedValueError(self._told())
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise NotThereError(self._told())
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(map(str, self.shape))
+        return f"<tensor of a compiled step, {self.dtype}[{sizes}], without a value>"
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or (other is not None and self._refuse())
+
+    def __format__(self, spec: str) -> str:
+        return repr(self) if not spec else self._refuse()
+
+    __hash__ = object.__hash__
+    __array__ = __jax_array__ = __float__ = __int__ = __bool__ = __index__ = __complex__ = _refuse
+    __len__ = __iter__ = __getitem__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __neg__ = __pos__ = __abs__ = __invert__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = _refuse
+    __rmatmul__ = __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _refuse
+    __mod__ = __rmod__ = __pow__ = __rpow__ = __and__ = __rand__ = __or__ = __ror__ = _refuse
+
+
+def refuse_lost(value: Any) -> None:
+    """Raise where a value is a lost tensor, for those who would call it something else."""
+    if isinstance(value, LostTensor):
+        value._refuse()
+
+
+def note(owner: Any, name: str, before: Any) -> None:
+    """An attribute is being set; `MISSING` was its value where it had none."""
+    if _local.trace is not None:
+        _local.trace.kept.setdefault((id(owner), name), (owner, before))
+
+
+def note_called(owner: Any) -> None:
+    """A layer is called, and may add tensors to lists and dicts in its attributes."""
+    if _local.trace is not None:
+        _local.trace.called[id(owner)] = owner
+
+
+@contextmanager
+def cleared(is_trial: bool = False, root: Any = None) -> Generator[None]:
+    """Around a trace: tensors it leaves in attributes are replaced when it is over.
+
+    Args:
+        is_trial: The attributes are set back instead, as also where the trace fails.
+        root: A layer whose `call` is run without calling the layer.
+    """
+    outer, _local.trace = _local.trace, _Trace()
+    trace = _local.trace
+    if root is not None:
+        note_called(root)
+    try:
+        yield
+    except BaseException:
+        is_trial = True
+        raise
+    finally:
+        _local.trace = outer
+        _clear_attributes(trace, is_trial)
+        if outer is None:
+            _clear_containers(trace.called.values(), is_trial)
+        else:  # lists may hold tensors of the trace around this one
+            outer.called |= trace.called
+
+
+def _clear_attributes(trace: _Trace, is_trial: bool) -> None:
+    for (_, name), (owner, before) in trace.kept.items():
+        present = vars(owner).get(name)
+        if not _holds_tracers(present):
+            continue
+        if not is_trial:
+            where = f"{_who(owner)}.{name}"
+            object.__setattr__(owner, name, _without_tracers(present, where))
+        elif before is MISSING:
+            object.__delattr__(owner, name)
+        else:
+            object.__setattr__(owner, name, before)
+
+
+def _clear_containers(owners: Iterable[Any], is_trial: bool) -> None:
+    for owner in owners:
+        if not readings.is_users(type(owner)):
+            continue
+        for name, value in list(vars(owner).items()):
+            if not isinstance(value, list | dict | collections.deque) or not _holds_tracers(value):
+                continue
+            if is_trial:
+                _take_out(value)
+            else:
+                _without_tracers(value, f"{_who(owner)}.{name}")
+
+
+def _who(owner: Any) -> str:
+    return f"{type(owner).__name__} '{getattr(owner, 'name', None) or ''}'"
+
+
+def _holds_tracers(value: Any) -> bool:
+    if isinstance(value, list | tuple | collections.deque):
+        return any(map(_holds_tracers, value))
+    if isinstance(value, dict):
+        return any(map(_holds_tracers, value.values()))
+    return is_tracer(value)
+
+
+def _without_tracers(value: Any, where: str) -> Any:
+    """The value with lost tensors in the place of tracers; lists and dicts are changed in place."""
+    if is_tracer(value):
+        return LostTensor(where, value)
+    if type(value) is tuple:
+        return tuple(_without_tracers(v, f"{where}[{i}]") for i, v in enumerate(value))
+    if isinstance(value, list | collections.deque):
+        for index, item in enumerate(value):
+            value[index] = _without_tracers(item, f"{where}[{index}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            value[key] = _without_tracers(item, f"{where}[{key!r}]")
+    return value
+
+
+def _take_out(value: list[Any] | collections.deque[Any] | MutableMapping[Any, Any]) -> None:
+    if isinstance(value, MutableMapping):
+        for key in [k for k, item in value.items() if _holds_tracers(item)]:
+            del value[key]
+        return
+    kept = [item for item in value if not _holds_tracers(item)]
+    value.clear()
+    value.extend(kept)
+
+
+def lost(who: str) -> TracedValueError:
+    """The error for a tensor that was kept where nobody looks, such as a list of the script's."""
+    rule = "a tensor that is kept while a function is compiled has no value afterwards"
+    return TracedValueError(message(who, rule, "such a tensor, used again", FIX))
+
+
+__all__ = [
+    "FIX",
+    "MISSING",
+    "LostTensor",
+    "cleared",
+    "lost",
+    "note",
+    "note_called",
+    "refuse_lost",
+]
