@@ -3,17 +3,20 @@
 Threads are not copied by a fork, and JAX hands every computation to threads of its own: in such a
 process it would wait for ever. So there JAX compiles nothing more and finds nothing it has compiled
 before: what computes is an error that tells what to do. What needs no computation (configs, weights
-as arrays, saving) works, and a process that does not use JAX, such as one that loads data with
-NumPy, notices nothing.
+as arrays, saving) works, and computations under way are waited for before the fork. A process that
+does not use JAX, such as one that loads data with NumPy, notices nothing.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any, NoReturn
 
 from nacre.core.errors import ForkedProcessError, message
+
+_PATIENCE_SECONDS = 5.0
 
 
 class _Process:
@@ -65,6 +68,28 @@ def _note_before_fork() -> None:
     bridge = sys.modules.get("jax._src.xla_bridge")
     # JAX has no public question for this that does not start it.
     PROCESS.has_started_jax = bridge is not None and bridge.backends_are_initialized()
+    if PROCESS.has_started_jax:
+        _wait_for_arrays()
+
+
+def _wait_for_arrays() -> None:
+    """Let computations under way end before a fork: in the child their results would never come.
+
+    Not for ever, as one that forks itself, in a callback of a program's, would wait for itself.
+    """
+    import jax
+
+    end = time.monotonic() + _PATIENCE_SECONDS
+    for array in jax.live_arrays():
+        while not _is_settled(array) and time.monotonic() < end:
+            time.sleep(0.001)
+
+
+def _is_settled(array: Any) -> bool:
+    try:
+        return array.is_ready()
+    except RuntimeError:  # it was deleted
+        return True
 
 
 def _note_in_child() -> None:

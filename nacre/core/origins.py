@@ -24,6 +24,7 @@ from nacre.core.tracing import is_tracer
 Origin = Literal["nacre", "library", "user"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_SHAPES = os.path.join(os.path.dirname(__file__), "shape_inference.py")
 _LIBRARIES = ("numpy", "h5py", "ml_dtypes", "opt_einsum", "scipy")
 # Nothing that is given to nacre raises one of these; an attribute is another matter, see below.
 _BUGS = (AttributeError, NameError, AssertionError)
@@ -118,6 +119,11 @@ def is_asked_by_user(traceback: TracebackType | None) -> bool:
     """Whether the last line outside JAX is none of nacre's own."""
     outside = [f for f in _files(traceback) if not any(map(f.startswith, _jax_folders()))]
     return not (outside and outside[-1].startswith(_PACKAGE))
+
+
+def is_while_described(traceback: TracebackType | None) -> bool:
+    """Whether an error came up while shapes were found for symbolic tensors."""
+    return any(name == _SHAPES for name in _files(traceback))
 
 
 def passed_users_code(error: BaseException) -> bool:

@@ -79,13 +79,16 @@ class Program:
             return self._run_here(values, *arguments)
 
     def _run_here(self, values: Values, *arguments: Any) -> Any:
-        if self._numbers_read and not _are_unchanged(self._numbers_read):
-            # It was traced for numbers that have changed.
-            self._numbers_read, self._run = (), self._jitted()
+        self._drop_outdated()
         try:
             return self._run(self._complete(values), *arguments)
         except _MoreVariables as found:
             return self._rerun(found, lambda: self._run(self._complete(values), *arguments))
+
+    def _drop_outdated(self) -> None:
+        if self._numbers_read and not _are_unchanged(self._numbers_read):
+            # It was traced for numbers that have changed.
+            self._numbers_read, self._run = (), self._jitted()
 
     def _jitted(self) -> Any:
         # A function of its own each time: JAX keeps what it compiled under the function.
@@ -158,6 +161,7 @@ class Program:
 
     def trace(self, values: Any, *arguments: Any) -> jax.stages.Traced:
         """The program for arguments, or shapes, like these, to look at or to lower."""
+        self._drop_outdated()
         try:
             return self._run.trace(self._complete(values), *arguments)
         except _MoreVariables as found:

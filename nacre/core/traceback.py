@@ -15,7 +15,13 @@ from typing import ParamSpec, TypeVar
 
 from nacre.core.config import is_traceback_filtering_enabled
 from nacre.core.forks import PROCESS, refuse_after_fork
-from nacre.core.origins import is_asked_by_user, is_internal, is_own_bug, is_unforeseen
+from nacre.core.origins import (
+    is_asked_by_user,
+    is_internal,
+    is_own_bug,
+    is_unforeseen,
+    is_while_described,
+)
 from nacre.core.traced_values import asks_for_a_value, explained
 
 P = ParamSpec("P")
@@ -61,7 +67,9 @@ def _entrance(function: Callable[P, R], computes: bool) -> Callable[P, R]:
             full = error.__traceback__
             # Without `from`, which would hide the error this one came up while handling.
             error.__traceback__ = shortened(error)
-            told = explained(error, error.__traceback__, by_user)
+            told = explained(
+                error, error.__traceback__, by_user, is_described=is_while_described(full)
+            )
             if told is None:
                 if error.__traceback__ is None and asks_for_a_value(error):
                     error.__traceback__ = full  # no code of the user's was running

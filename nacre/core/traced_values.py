@@ -38,6 +38,13 @@ _KINDS = {
 }
 
 
+_EAGERLY = "compile(run_eagerly=True), which is slow"
+_DESCRIBED = (
+    "compile(run_eagerly=True) on a model without an Input (a Sequential of layers alone, or a "
+    "subclass of nacre.Model with a call of its own), as a graph is described before there are "
+    "values"
+)
+
 # What other libraries' tensors have to give their values out.
 _VALUE_ATTRIBUTES = frozenset(("numpy", "eval", "detach", "cpu"))
 
@@ -75,7 +82,10 @@ def asks_for_a_value(error: BaseException) -> bool:
 
 
 def explained(
-    error: BaseException, kept: TracebackType | None, by_user: bool = True
+    error: BaseException,
+    kept: TracebackType | None,
+    by_user: bool = True,
+    is_described: bool = False,
 ) -> TracedValueError | None:
     """What to raise in place of one of JAX's errors about traced values; None for others.
 
@@ -84,6 +94,8 @@ def explained(
         kept: Its traceback without internal frames; the last one is the line to name.
         by_user: Whether the user's code asked; a missing attribute that nacre itself looks for is
             a bug of nacre's, and stays one.
+        is_described: Whether a graph of symbolic tensors was being described, where running eagerly
+            helps nothing.
     """
     if _is_lost(error):
         return lost(_place(kept)[0] if kept is not None else "A tensor")
@@ -103,7 +115,7 @@ def explained(
             who,
             rule,
             f"{met}: `{line}`" if line else met,
-            f"{fix}." if attribute else f"{fix}; or compile(run_eagerly=True), which is slow.",
+            f"{fix}." if attribute else f"{fix}; or {_DESCRIBED if is_described else _EAGERLY}.",
         )
     )
 

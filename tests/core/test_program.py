@@ -130,6 +130,14 @@ def test_a_number_that_python_asks_a_variable_for_is_asked_anew_when_it_changes(
     assert calls == [2.0, -1.0]
 
 
+def test_a_program_that_is_looked_at_is_traced_for_the_number_of_now() -> None:
+    beta = Variable(2.0)
+    program = Program(lambda values, x: x * float(beta), State({}))
+    assert "2.0" in str(program.trace({}, jnp.ones(1)).jaxpr)
+    beta.assign(5.0)
+    assert "5.0" in str(program.trace({}, jnp.ones(1)).jaxpr)
+
+
 def test_what_was_compiled_ahead_asks_anew_too_when_the_number_changes() -> None:
     beta = Variable(2.0)
     program = Program(lambda values, x: x * float(beta), State({}))

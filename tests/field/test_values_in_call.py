@@ -129,3 +129,24 @@ def test_an_eager_fit_draws_what_a_compiled_one_draws() -> None:
         model.compile("sgd", "mse", run_eagerly=eager)
         losses.append(model.fit(X, Y, epochs=2, verbose=0).history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+class ByValue(layers.Layer):
+    def call(self, inputs: Any) -> Any:
+        return inputs if ops.mean(inputs) > 0 else -inputs
+
+
+def test_while_a_graph_is_described_the_advice_is_what_works_there() -> None:
+    x = np.ones((4, 3), "float32")
+    for describe in (
+        lambda: nacre.Sequential([nacre.Input((3,)), ByValue()]),
+        lambda: ByValue()(nacre.Input((3,))),
+    ):
+        with pytest.raises(TypeError, match=r"ops\.where.*on a model without an Input") as told:
+            describe()
+        assert "which is slow" not in str(told.value)
+    model = nacre.Sequential([ByValue(), layers.Dense(1)])
+    with pytest.raises(TypeError, match=r"ops\.where.*run_eagerly=True\)"):
+        model.predict(x, verbose=0)
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(x, x[:, :1], verbose=0)
