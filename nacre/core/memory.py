@@ -6,10 +6,10 @@ import os
 
 import jax
 
-from nacre.core.typed_jax import device_memory
+from nacre.core.typed_jax import free_memory
 
 # On a CPU, where "sending" arrays is a copy in the same memory. On an accelerator half of its
-# memory is used.
+# memory that is free is used: a training needs the rest.
 CPU_BUDGET_BYTES = 1 << 30
 
 
@@ -24,7 +24,8 @@ def device_budget(cpu_bytes: int = CPU_BUDGET_BYTES) -> int:
         return int(given)
     if jax.default_backend() == "cpu":
         return cpu_bytes
-    return (device_memory() or 8 << 30) // 2
+    free = free_memory()
+    return (8 << 30 if free is None else free) // 2
 
 
 __all__ = ["CPU_BUDGET_BYTES", "device_budget"]

@@ -43,10 +43,11 @@ def largest(dtype: Any) -> float:
     return float(jnp.finfo(dtype).max)
 
 
-def device_memory() -> int | None:
-    """Bytes of the first device's memory, None where it does not tell."""
-    stats = jax.local_devices()[0].memory_stats()
-    return None if not stats else stats.get("bytes_limit")
+def free_memory() -> int | None:
+    """Bytes of the first device's memory that nothing lies in, None where it does not tell."""
+    stats = jax.local_devices()[0].memory_stats() or {}
+    limit = stats.get("bytes_limit")
+    return None if limit is None else max(0, limit - stats.get("bytes_in_use", 0))
 
 
 def cond(predicate: Any, then: Callable[[], T], otherwise: Callable[[], T]) -> T:
@@ -83,8 +84,8 @@ __all__ = [
     "as_key",
     "change_setting",
     "cond",
-    "device_memory",
     "fori_loop",
+    "free_memory",
     "grad",
     "largest",
     "map_rows",

@@ -436,6 +436,9 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def place(self, place: jax.sharding.Sharding) -> None:
         """Let the array lie there."""
+        if self.hold is not None:  # a training may have its array just now
+            with self.hold.lock:
+                self.hold.commit_newest()
         value = self._value
         if getattr(value, "sharding", None) != place:
             self._value = jax.device_put(value, place)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nacre.core import tree
 from nacre.data.sources import without_arrays
+from nacre.ops.kernels import placement
 
 
 def fetched(leaf: Any) -> np.ndarray:
@@ -17,6 +18,17 @@ def fetched(leaf: Any) -> np.ndarray:
     is_extended = array.dtype.kind == "V"  # asking for the name takes longer
     is_bfloat16 = is_extended and array.dtype.name == "bfloat16"
     return array.astype(np.float32) if is_bfloat16 else array
+
+
+def start_fetching(outputs: Any) -> None:
+    """Let outputs begin to come to the host, where the device has memory of its own.
+
+    Taking them, later, waits for no more than what has not arrived yet.
+    """
+    if placement.platform() != "cpu":
+        for leaf in tree.flatten(outputs):
+            if isinstance(leaf, jax.Array):
+                leaf.copy_to_host_async()
 
 
 def own_rows(leaf: Any, count: int, padded: int) -> np.ndarray:
@@ -122,4 +134,4 @@ class _Column:
         return joined(self._parts)
 
 
-__all__ = ["Gathered", "fetched", "own_rows"]
+__all__ = ["Gathered", "fetched", "own_rows", "start_fetching"]

@@ -27,7 +27,7 @@ from nacre.layers.base.compiled import call_key
 from nacre.ops.kernels.placement import own_program
 from nacre.training import inputs, prepare
 from nacre.training.arguments import verbosity, whole_number
-from nacre.training.gathering import Gathered, own_rows
+from nacre.training.gathering import Gathered, own_rows, start_fetching
 from nacre.training.prediction_loop import ChunkedPrediction
 from nacre.training.repeated import Repeated
 
@@ -141,6 +141,7 @@ def _all_batches(
         if hooks:
             runner.on_predict_batch_begin(step)
         result = _predict_batch(model, stretch, batch_size, is_first=step == 0)
+        start_fetching(result.outputs)
         waiting.append(result)
         step += 1
         while len(waiting) > (0 if hooks else IN_FLIGHT):
@@ -192,6 +193,7 @@ def _all_chunks(
             result = _predict_batch(model, chunk, batch_size, is_first=False)
         else:
             result = BatchResult(*chunk)
+        start_fetching(result.outputs)
         if waiting is not None:
             _add(gathered, waiting)
         waiting = result
