@@ -86,10 +86,17 @@ class StatelessScope:
     def get_current_value(self, variable: Variable) -> Any:
         """The value within the scope, or None when it has none."""
         value = self._values.get(id(variable))
+        if isinstance(value, np.ndarray):  # assigned, and read now for the first time
+            value = self._values[id(variable)] = _on_device(value)
         count = self._draws.get(id(variable))
         if not count:
             return value
         return (variable.own_value() if value is None else value) + _as_counter(count)
+
+    def unread_value(self, variable: Variable) -> Any:
+        """The same for a program: numbers that nobody read yet are still on the host."""
+        value = self._values.get(id(variable))
+        return value if isinstance(value, np.ndarray) else self.get_current_value(variable)
 
     def forget_draws(self) -> None:
         """Let generators give the same keys again: what ran was a trial."""
@@ -237,6 +244,12 @@ def next_key_data(state: Variable) -> Any:
     for iteration in context.iterations:
         data = _fold_in(data, iteration)
     return data
+
+
+def _on_device(value: np.ndarray) -> Any:
+    import jax
+
+    return jax.device_put(value)
 
 
 def _as_counter(count: int) -> np.ndarray:

@@ -49,7 +49,7 @@ from nacre.core.scope import (
     record_outside,
     value_in_scopes,
 )
-from nacre.core.tracing import is_tracer
+from nacre.core.tracing import is_bare, is_tracer
 
 # What is below is made at once, so that errors come where the variable is made.
 _LARGE_BYTES = 1 << 20
@@ -339,7 +339,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         scope = get_stateless_scope()
         value = value.value if isinstance(value, Variable) else value
         dtype = jnp.dtype(self._dtype)
-        if scope is None and not isinstance(value, jax.Array):
+        if not isinstance(value, jax.Array) and (scope is None or is_bare()):
             value = exact(value, dtype, f"Variable '{self.path}'")
         else:
             value = jnp.asarray(value, dtype=dtype)

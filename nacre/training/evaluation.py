@@ -170,7 +170,7 @@ def _initial_values(model: Any, state: State) -> Values:
     values = state.read(CHANGING)
     with StatelessScope(state.pairs(values)) as inner:
         model.reset_metrics()
-        now = {name: [inner.get_current_value(v) for v in state.groups[name]] for name in CHANGING}
+        now = {name: [inner.unread_value(v) for v in state.groups[name]] for name in CHANGING}
     # What was not set anew is the variables' own, and stays whole.
     return state.placed(
         {
