@@ -420,7 +420,6 @@ class Model(Trainable):
         shapes = kwargs if input_shape is None else input_shape
         if not shapes and shapes != ():
             return
-        self._building = True
         self.built = True
         tensors = calling.tensors_for(shapes, self.compute_dtype)
         try:
