@@ -23,8 +23,8 @@ from nacre.ops.kernels import placement
 
 
 @contextmanager
-def turn_of_a_loop() -> Iterator[None]:
-    with scope.Body([]) as body, body.turn(1, []):
+def iteration_of_a_loop() -> Iterator[None]:
+    with scope.Body([]) as body, body.iteration(1, []):
         yield
 
 
@@ -39,7 +39,7 @@ BLOCKS: dict[str, tuple[Callable[[], AbstractContextManager[Any]], set[str]]] = 
     "masks_ending_at_ops": (lambda: scope.masks_ending_at_ops(True), {"masks_end_at_ops"}),
     "forcing_masks": (lambda: scope.forcing_masks(False), {"forced_masks"}),
     "running_again": (lambda: changed(running_again=(None,)), {"running_again"}),
-    "turn_of_a_loop": (turn_of_a_loop, {"scope", "turns"}),
+    "iteration_of_a_loop": (iteration_of_a_loop, {"scope", "iterations"}),
     "name_scope": (lambda: names.name_scope("a"), {"names"}),
     "within_layer": (lambda: context.within_layer("a", "float16"), {"names", "autocast"}),
     "CustomObjectScope": (lambda: registry.CustomObjectScope({"a": 1}), {"custom_objects"}),
