@@ -16,6 +16,7 @@ from nacre import layers, ops
 from nacre.core import context, identity, names, registry, safety, scope
 from nacre.core.absence import Absent
 from nacre.core.context import carried, changed, current
+from nacre.core.layout import data_parallel, use_layout
 from nacre.layers.preprocessing.host_layer import Recording, in_host_scope
 from nacre.layers.transformer.decoding import DecodingState, decoding
 from nacre.ops._op import decomposed
@@ -52,6 +53,7 @@ BLOCKS: dict[str, tuple[Callable[[], AbstractContextManager[Any]], set[str]]] = 
     "plain_xla": (placement.plain_xla, {"asks_for_plain_xla"}),
     "decomposed": (decomposed, {"decomposes_ops"}),
     "in_host_scope": (lambda: in_host_scope(Recording()), {"host_calls"}),
+    "use_layout": (lambda: use_layout(data_parallel(jax.devices()[:1])), {"layout"}),
     "decoding": (lambda: decoding(DecodingState()), {"decoding"}),
 }
 
