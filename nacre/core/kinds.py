@@ -6,6 +6,7 @@ does not know what it is. After these they may be anything, which is what a user
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,16 @@ def is_dict(value: object) -> TypeIs[dict[Any, Any]]:
         (True, False)
     """
     return isinstance(value, dict)
+
+
+def is_mapping(value: object) -> TypeIs[Mapping[Any, Any]]:
+    """Whether it is a dict or like one.
+
+    Example:
+        >>> is_mapping({1: 2}), is_mapping([1])
+        (True, False)
+    """
+    return isinstance(value, Mapping)
 
 
 def is_numpy_array(value: object) -> TypeIs[np.ndarray[Any, Any]]:
@@ -80,4 +91,12 @@ def is_numpy_scalar(value: object) -> TypeIs[np.generic[Any]]:
     return isinstance(value, np.generic)
 
 
-__all__ = ["is_dict", "is_int", "is_list", "is_number", "is_numpy_array", "is_numpy_scalar"]
+__all__ = [
+    "is_dict",
+    "is_int",
+    "is_list",
+    "is_mapping",
+    "is_number",
+    "is_numpy_array",
+    "is_numpy_scalar",
+]

@@ -6,6 +6,12 @@ attributes is replaced by a `LostTensor`, which says whose it is and what to do 
 run to find shapes, leaves nothing behind: attributes are as they were before.
 """
 
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+# Values are anything; isinstance() leaves what they hold unknown.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import collections

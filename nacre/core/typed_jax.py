@@ -50,6 +50,11 @@ def free_memory() -> int | None:
     return None if limit is None else max(0, limit - stats.get("bytes_in_use", 0))
 
 
+def spec_of(array: Any) -> jax.ShapeDtypeStruct:
+    """Shape and dtype of an array, to trace with."""
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+
+
 def cond(predicate: Any, then: Callable[[], T], otherwise: Callable[[], T]) -> T:
     """What one of two functions gives, by a traced truth."""
     return jax.lax.cond(predicate, then, otherwise)
@@ -61,7 +66,7 @@ def grad(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def fori_loop(count: Any, body: Callable[[Any, T], T], first: T) -> T:
-    """The last of `first`, `body(0, first)`, ... after a traced number of turns."""
+    """The last of `first`, `body(0, first)`, ... after a number of turns, which may be traced."""
     return jax.lax.fori_loop(0, count, body, first)
 
 
@@ -92,4 +97,5 @@ __all__ = [
     "put",
     "said_to_lie",
     "setting",
+    "spec_of",
 ]

@@ -50,14 +50,15 @@ def without_absent(
     rank = max((leaf.ndim for leaf in tree.flatten(y_pred)), default=0)
 
     def cleaned(leaf: Any) -> Any:
-        order = _remaining_first(axis, rank) if leaf.ndim == rank else None
-        is_moved = absent.ndim > 1 and order is not None
-        found = jnp.transpose(leaf, order) if is_moved else leaf
+        is_moved = absent.ndim > 1 and leaf.ndim == rank
+        order = _remaining_first(axis, rank) if is_moved else None
+        found = leaf if order is None else jnp.transpose(leaf, order)
         for one in (absent, by_sample):
             if fits_leading_axes(one.shape, found.shape):
                 found = with_safe_values(found, one, zeros=zeros)
                 break
-        found = jnp.transpose(found, np.argsort(order)) if is_moved else found
+        if order is not None:
+            found = jnp.transpose(found, np.argsort(order).tolist())
         if found is not leaf and (own := get_mask(leaf)) is not None:
             set_mask(found, own)
         return found

@@ -58,7 +58,7 @@ def batch_normalization(
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     axis = axes_of(axis)
-    axes = (axis,) if isinstance(axis, int) else axis
+    axes = (axis,) if isinstance(axis, int) else range(ndim) if axis is None else axis
     return tuple(sorted(a % ndim for a in axes))
 
 

@@ -5,12 +5,14 @@ Whole floats are whole numbers: `steps_per_epoch=np.ceil(len(x) / 32)` is one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, overload
 
 import numpy as np
 
 from nacre.core import numbers
 from nacre.core.errors import ArgumentError, message
+from nacre.core.kinds import is_numpy_array
 
 
 @overload
@@ -40,7 +42,7 @@ def verbosity(value: Any, who: str) -> int:
     Raises:
         ArgumentError: It is something else.
     """
-    if value is None or isinstance(value, bool | np.bool_):
+    if value is None or _is_truth(value):
         return int(bool(value))
     if isinstance(value, str) and value == "auto":
         return 1
@@ -57,17 +59,24 @@ def validation_epochs(value: Any, who: str) -> int | frozenset[int]:
     Raises:
         ArgumentError: It is neither.
     """
-    if isinstance(value, list | tuple | set | frozenset | range | np.ndarray):
-        return frozenset(
-            numbers.whole_number(who, "each epoch of validation_freq", epoch, 1)
-            for epoch in (value.ravel() if isinstance(value, np.ndarray) else value)
-        )
+    if _is_collection(value):
+        epochs: Iterable[Any] = value.ravel() if is_numpy_array(value) else value
+        rule = "each epoch of validation_freq"
+        return frozenset(numbers.whole_number(who, rule, epoch, 1) for epoch in epochs)
     found = numbers.as_whole(value)
     if found is not None and found >= 1:
         return found
     rule = "validation_freq must be a positive int or a list of epochs, counted from 1"
     fix = "To train without validation, leave validation_data out."
     raise ArgumentError(message(who, rule, repr(value)[:100], fix if value == 0 else ""))
+
+
+def _is_truth(value: object) -> bool:
+    return isinstance(value, bool | np.bool_)
+
+
+def _is_collection(value: object) -> bool:
+    return isinstance(value, list | tuple | set | frozenset | range | np.ndarray)
 
 
 __all__ = ["validation_epochs", "verbosity", "whole_number"]

@@ -1,5 +1,8 @@
 """Refusing, before anything is compiled, what cannot work: shapes, labels, missing pieces."""
 
+# What only training asks of a model has a leading underscore, out of the way of people.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -9,6 +12,7 @@ import numpy as np
 from nacre import losses, metrics
 from nacre.core import tree
 from nacre.core.errors import DataError, LossInputError, NotCompiledError, message
+from nacre.core.kinds import is_numpy_array
 from nacre.core.warning import warn
 from nacre.layers.core.embedding import Embedding
 from nacre.losses.checking import without_last_axis
@@ -45,7 +49,7 @@ def check_labels(output_name: str, loss: Any, y: Any, y_pred: Any, weights: Any 
         y_pred: Anything with the predictions' shape.
     """
     name = loss_name(loss)
-    if y is None or not isinstance(y, np.ndarray) or y.size == 0 or y.size > _MOST_LABELS:
+    if y is None or not is_numpy_array(y) or y.size == 0 or y.size > _MOST_LABELS:
         return
     if name == "sparse_categorical_crossentropy":
         who = f"loss 'sparse_categorical_crossentropy' of output '{output_name}'"
@@ -122,7 +126,7 @@ def warn_about_accuracy(output: Any, y: Any, weights: Any = None) -> None:
     asked = [name for name, metric, _ in output.metrics if isinstance(metric, kinds)]
     if not asked or loss_name(output.loss) not in _OF_QUANTITIES:
         return
-    if not isinstance(y, np.ndarray) or y.dtype.kind not in "iuf" or not 0 < y.size <= _MOST_LABELS:
+    if not is_numpy_array(y) or y.dtype.kind not in "iuf" or not 0 < y.size <= _MOST_LABELS:
         return
     y = _counted(y, weights)
     if np.all((y == 0) | (y == 1)):

@@ -1,5 +1,12 @@
 """The arguments of `compile()`, resolved: optimizer, a loss and metrics for each output."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# Arguments are looked at whatever their types say: users run no checker.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+# What only training asks of a model has a leading underscore, out of the way of people.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import copy
@@ -17,6 +24,7 @@ from nacre.core.errors import (
     message,
     nearest,
 )
+from nacre.core.kinds import is_dict, is_list
 from nacre.core.names import free_name
 from nacre.core.numbers import number
 from nacre.core.registry import is_builtin
@@ -124,7 +132,7 @@ class CompiledTraining:
         if self.outputs is not None:
             return
         names, predictions = named_outputs(model, y_pred)
-        self._named_by_dict = isinstance(y_pred, dict)
+        self._named_by_dict = is_dict(y_pred)
         targets = _targets_by_output(y, names, y_pred, self.who)
         loss_list = _per_output(self.given["loss"], names, "loss", self.who)
         weight_list = _per_output(self.given["loss_weights"], names, "loss_weights", self.who)
@@ -136,7 +144,7 @@ class CompiledTraining:
         given_list = self.given["metrics"]
         if (
             len(names) > 1
-            and isinstance(given_list, list | tuple)
+            and is_list(given_list)
             and len(given_list) == len(names)
             and all(isinstance(entry, str) for entry in given_list)
         ):  # tf.keras 2 read it otherwise
@@ -144,7 +152,7 @@ class CompiledTraining:
             self.choices.append(f"metrics, one an output: {pairs}")
         given = tree.flatten([self.given["metrics"], self.given["weighted_metrics"]])
         name_apart(m for m in (*given, *model.metrics) if isinstance(m, Metric))
-        outputs = []
+        outputs: list[Output] = []
         for i, name in enumerate(names):
             output = Output(
                 name,
@@ -178,7 +186,7 @@ class CompiledTraining:
     ) -> tuple[Metric, str]:
         if isinstance(entry, Metric):
             return entry, entry.name
-        if isinstance(entry, dict):
+        if is_dict(entry):
             metric = cast("Metric", metrics.get(entry))
             return metric, metric.name
         if isinstance(entry, str) and entry.lower() in _CHOSEN_BY_SHAPE:
@@ -226,7 +234,7 @@ class CompiledTraining:
         """The total of the outputs' losses and of what layers added."""
         if self.outputs is None:
             self.bind(model, y, y_pred)
-        terms = []
+        terms: list[Any] = []
         for output, target, prediction, weight in self.split(y, y_pred, sample_weight):
             if output.loss is None:
                 continue
@@ -285,7 +293,7 @@ class CompiledTraining:
         which the losses were named, as in Keras."""
         outputs = [o for o in self.outputs or () if o.tracker is not None]
         loss = self.given["loss"]
-        if self._named_by_dict and isinstance(loss, dict):
+        if self._named_by_dict and is_dict(loss):
             places = {name: place for place, name in enumerate(loss)}
             outputs.sort(key=lambda o: places.get(o.name, len(places)))
         return [(f"{o.name}_loss", o.tracker) for o in outputs if o.tracker is not None]
@@ -311,7 +319,7 @@ class CompiledTraining:
         found: dict[str, Any] = {}
         for name, metric in self.named_metrics(model):
             value = metric.result()
-            if isinstance(value, dict):
+            if is_dict(value):
                 found.update(value)
             else:
                 found[name] = value
@@ -334,10 +342,10 @@ def _with_free_names(named: Iterable[tuple[str, Metric]]) -> list[tuple[str, Met
 
 
 def _no_targets(what: str, name: str, y: Any) -> LossInputError:
-    got = f"y with the keys {list(y)}" if isinstance(y, dict) else "y=None"
+    got = f"y with the keys {list(y)}" if is_dict(y) else "y=None"
     fix = (
         f"Add y[{name!r}]"
-        if isinstance(y, dict)
+        if is_dict(y)
         else "Pass y to fit() and evaluate(), and validation_data=(x, y)"
     )
     return LossInputError(
@@ -402,20 +410,24 @@ def _check_names(loss: Any, *metric_specs: Any) -> None:
                 metrics.get(leaf)
 
 
-def _as_loss(spec: Any) -> Any:
+def _is_class(value: object) -> bool:
+    return isinstance(value, type)
+
+
+def _as_loss(spec: object) -> Any:
     if spec is None:
         return None
     found = losses.get(spec)
     if isinstance(found, Loss):
         return found
-    if isinstance(found, type):
+    if _is_class(found):
         return found()
     return losses.LossFunctionWrapper(found, name=getattr(found, "__name__", None))
 
 
 def named_outputs(model: Any, y_pred: Any) -> tuple[list[str], list[Any]]:
     """Names and values of the outputs, flat."""
-    if isinstance(y_pred, dict):
+    if is_dict(y_pred):
         paths = tree.flatten_with_path(y_pred)
         return ["_".join(str(p) for p in path) for path, _ in paths], [leaf for _, leaf in paths]
     leaves = tree.flatten(y_pred)
@@ -437,8 +449,8 @@ def named_outputs(model: Any, y_pred: Any) -> tuple[list[str], list[Any]]:
 def _targets_by_output(y: Any, names: list[str], y_pred: Any, who: str) -> list[Any]:
     if y is None:
         return [None] * len(names)
-    if isinstance(y, dict):
-        if len(names) == 1 and len(y) == 1 and not isinstance(y_pred, dict):
+    if is_dict(y):
+        if len(names) == 1 and len(y) == 1 and not is_dict(y_pred):
             return list(y.values())
         return _by_name(y, names, "y", who)
     leaves = tree.flatten(y)
@@ -477,7 +489,7 @@ def _weights_by_output(sample_weight: Any, names: list[str], who: str) -> list[A
     """
     if sample_weight is None:
         return [None] * len(names)
-    if isinstance(sample_weight, dict):
+    if is_dict(sample_weight):
         if len(names) == 1 and len(sample_weight) == 1:  # as for y
             return list(sample_weight.values())
         return _by_name(sample_weight, names, "sample_weight", who)
@@ -498,7 +510,7 @@ def _weights_by_output(sample_weight: Any, names: list[str], who: str) -> list[A
 
 def _per_output(spec: Any, names: list[str], what: str, who: str) -> list[Any]:
     """One entry for each output from a single value, a list or a dict."""
-    if isinstance(spec, dict) and not ("class_name" in spec and "config" in spec):
+    if is_dict(spec) and not ("class_name" in spec and "config" in spec):
         unknown = [k for k in spec if k not in names]
         if unknown:
             hint = nearest(unknown[0], names)
@@ -511,7 +523,7 @@ def _per_output(spec: Any, names: list[str], what: str, who: str) -> list[Any]:
                 )
             )
         return [spec.get(n) for n in names]
-    if isinstance(spec, list | tuple):
+    if is_list(spec):
         if len(spec) != len(names):
             raise ArgumentError(
                 message(
@@ -527,7 +539,7 @@ def _per_output(spec: Any, names: list[str], what: str, who: str) -> list[Any]:
 def _metrics_per_output(spec: Any, names: list[str], what: str, who: str) -> list[list[Any]]:
     if spec is None:
         return [[] for _ in names]
-    if isinstance(spec, dict) and not ("class_name" in spec and "config" in spec):
+    if is_dict(spec) and not ("class_name" in spec and "config" in spec):
         return [_as_list(entry) for entry in _per_output(spec, names, what, who)]
     entries = _as_list(spec)
     if len(names) == 1:
@@ -542,4 +554,4 @@ def _metrics_per_output(spec: Any, names: list[str], what: str, who: str) -> lis
 def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return list(value) if is_list(value) else [value]

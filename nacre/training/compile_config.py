@@ -8,6 +8,7 @@ from nacre.core.errors import (
     SerializationError,
     message,
 )
+from nacre.core.kinds import is_dict, is_list
 from nacre.core.lambdas import is_lambda
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.variable import Variable
@@ -29,9 +30,9 @@ def compile_config(trainer: CompiledTraining) -> dict[str, Any]:
 
 
 def _plain(spec: Any) -> Any:
-    if isinstance(spec, dict):
+    if is_dict(spec):
         return {k: _plain(v) for k, v in spec.items()}
-    if isinstance(spec, list | tuple):
+    if is_list(spec):
         return [_plain(v) for v in spec]
     if isinstance(spec, Variable):  # in a file it is the number that it holds now
         return float(spec)

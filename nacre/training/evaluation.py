@@ -1,5 +1,8 @@
 """`evaluate`: the loss and the metrics on data that is not learnt from."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from contextlib import closing
@@ -187,6 +190,7 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     trainer = prepare.require_compiled(model, "test_on_batch")
     source = inputs.source_of_batch(model, x, y, sample_weight, who=who)
     source = prepare.prepare(model, trainer, source, source.num_rows, training=False, who=who)
+    assert isinstance(source, ArraySource)  # as the one of one batch is
     stretch = stretch_of(source.batch(slice(None)), 0, who, sends=False)
     programs = evaluation_programs(model, trainer)
     state = programs.state

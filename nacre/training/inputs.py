@@ -1,5 +1,8 @@
 """What the user gave as a source of rows or batches: normalised, checked, ready for the device."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,6 +21,7 @@ from nacre.core.errors import (
 )
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
 from nacre.core.indices import check_width
+from nacre.core.kinds import is_list, is_numpy_array
 from nacre.core.memory import CPU_BUDGET_BYTES
 from nacre.core.strings import is_text
 from nacre.core.tables import in_other_order
@@ -122,7 +126,7 @@ def sources_of_fit(
         return source, validation
     parts = validation_data, None, None
     if (
-        isinstance(validation_data, tuple | list)
+        is_list(validation_data)
         and 2 <= len(validation_data) <= 3
         and all(is_array_like(v) or v is None for v in validation_data)
     ):
@@ -202,12 +206,12 @@ def _with_dtypes(model: Any, source: ArraySource, who: str) -> ArraySource:
     count = len(tree.flatten(x))
     source.dtypes = _input_dtypes(model, x) + [
         np.dtype("float32")
-        if isinstance(leaf, np.ndarray) and not _is_mapped(leaf) and outside_32_bits(leaf)
+        if is_numpy_array(leaf) and not _is_mapped(leaf) and outside_32_bits(leaf)
         else None
         for leaf in source.leaves[count:]
     ]
     for leaf, dtype, label in zip(source.leaves, source.dtypes, source.labels, strict=True):
-        if not isinstance(leaf, np.ndarray) or _is_mapped(leaf):
+        if not is_numpy_array(leaf) or _is_mapped(leaf):
             continue
         if dtype is not None and dtype.kind == "f":
             if label.startswith("x"):
@@ -233,7 +237,7 @@ def _input_dtypes(model: Any, x: Any) -> list[np.dtype | None]:
 
 def _integer_dtype(leaf: Any, dtype: str | None) -> np.dtype | None:
     """The dtype of an input of integers, which the numbers of the host must fit into."""
-    if not isinstance(leaf, np.ndarray) or leaf.dtype.kind not in "iuf" or dtype is None:
+    if not is_numpy_array(leaf) or leaf.dtype.kind not in "iuf" or dtype is None:
         return None
     if "int" not in dtype:
         return None
@@ -243,7 +247,7 @@ def _integer_dtype(leaf: Any, dtype: str | None) -> np.dtype | None:
 
 def _is_rounded(leaf: Any, dtype: str | None) -> bool:
     """Whether integers of the host go to an input of floats."""
-    is_wide = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iu" and leaf.dtype.itemsize > 2
+    is_wide = is_numpy_array(leaf) and leaf.dtype.kind in "iu" and leaf.dtype.itemsize > 2
     return is_wide and dtype is not None and "float" in dtype and dtype != "float64"
 
 

@@ -6,6 +6,9 @@ weight, is found not to be finite, the steps since the copy run again one by one
 that spoiled them. A copy is taken so rarely that copying takes about a hundredth of the time.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import time

@@ -5,6 +5,11 @@ larger arrays a program runs many steps a dispatch; batches of generators run on
 stay on the device until somebody looks.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# Arguments are looked at whatever their types say: users run no checker.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+
 from __future__ import annotations
 
 import time
@@ -24,6 +29,7 @@ from nacre.core.random import draw_seed
 from nacre.core.state import State
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.terminal import show
+from nacre.core.typed_jax import spec_of
 from nacre.core.variable import private_copy
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
@@ -429,7 +435,7 @@ class TrainRun:
         if self.background is not None or programs.has_train(smaller):
             return
         arrays = (self._values(), stretch.arrays, stretch.order)
-        shapes = jax.tree.map(_spec_of if self.state.layout is None else _placed_spec_of, arrays)
+        shapes = jax.tree.map(spec_of if self.state.layout is None else _placed_spec_of, arrays)
         self.background = ThreadPoolExecutor(1, thread_name_prefix="nacre-compile")
         program = programs.train(smaller)
         compiled = self.background.submit(
@@ -550,10 +556,6 @@ class TrainRun:
                 callback.on_non_finite_loss(step, {"loss": float("nan")})
 
 
-def _spec_of(array: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(array.shape, array.dtype)
-
-
 def _placed_spec_of(array: jax.Array) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
 
@@ -609,9 +611,11 @@ def train_on_batch(
         who=who,
         class_weight=class_weight,
     )
+    assert isinstance(source, ArraySource)  # as the one of one batch is
     stretch = stretch_of(source.batch(slice(None)), 0, who, sends=False)
     programs = training_programs(model, trainer)
-    state, logs = programs.state, []
+    state = programs.state
+    logs: list[dict[str, Any]] = []
     with _isolated(model, state), state.held(who, lambda: None), DeferredSignals() as signals:
         model.reset_metrics()
 

@@ -1,5 +1,8 @@
 """What a call of `fit` is going to log, found before its first step: names, sizes, directions."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import functools
@@ -10,6 +13,7 @@ from typing import Any
 import jax
 
 from nacre.callbacks.run_plan import Log, RunPlan
+from nacre.core.kinds import is_dict
 from nacre.metrics.direction import direction_of
 from nacre.metrics.metric import Metric
 from nacre.training.compile import CompiledTraining
@@ -45,7 +49,7 @@ def _logs(model: Any, trainer: CompiledTraining) -> Mapping[str, Log]:
         direction = "min" if id(metric) in trackers else direction_of(metric)
         # Without a compiled step a metric's Python may need real values: it is not run for this.
         result = None if trainer.run_eagerly else _result_spec(metric)
-        if isinstance(result, dict):
+        if is_dict(result):
             found.update({key: Log(_size(value), direction) for key, value in result.items()})
         else:
             found[name] = Log(_size(result), direction)

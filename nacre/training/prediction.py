@@ -4,6 +4,9 @@ A batch that is smaller than the batch size is padded to the next power of two a
 off again, so that requests of any size need only a handful of programs.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections import deque
@@ -18,8 +21,10 @@ from nacre.core import tree
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, ShapeError, message
 from nacre.core.program import CallProgram, programs_of
-from nacre.core.state import State
+from nacre.core.state import State, Updates
 from nacre.core.tensors import Count, WholeNumber
+from nacre.core.typed_jax import spec_of
+from nacre.core.variable import Variable
 from nacre.data.feed import Feed, RowFeed, Stretch
 from nacre.data.feeds import feed_of
 from nacre.data.sources import standard_batch, without_arrays
@@ -40,13 +45,13 @@ class BatchResult(NamedTuple):
 
     Attributes:
         outputs: Arrays on the device.
-        count: Samples that were given.
+        samples: How many were given.
         padded: The same with those of padding.
         changes_state: Whether the call changed variables, as the states of a stateful layer.
     """
 
     outputs: Any
-    count: int
+    samples: int
     padded: int
     changes_state: bool = False
 
@@ -158,7 +163,7 @@ def _all_batches(
 
 
 def _add(gathered: Gathered, result: BatchResult) -> Any:
-    return gathered.add(result.outputs, result.count, result.padded)
+    return gathered.add(result.outputs, result.samples, result.padded)
 
 
 def _predict_batch(model: Any, stretch: Stretch, batch_size: int, is_first: bool) -> BatchResult:
@@ -197,7 +202,7 @@ def _all_chunks(
         if waiting is not None:
             _add(gathered, waiting)
         waiting = result
-        step += -(-result.count // batch_size)
+        step += -(-result.samples // batch_size)
         runner.progress(step, dict)
     if waiting is not None:
         _add(gathered, waiting)
@@ -251,10 +256,12 @@ def _bucket(count: int) -> int:
 def _fetched(result: BatchResult) -> Any:
     """Outputs of one batch as NumPy arrays without the padding."""
     if isinstance(result.outputs, jax.Array):
-        return own_rows(result.outputs, result.count, result.padded)
-    return tree.map_structure(
-        lambda leaf: own_rows(leaf, result.count, result.padded), result.outputs
-    )
+        return own_rows(result.outputs, result.samples, result.padded)
+
+    def rows_of(leaf: Any) -> np.ndarray:
+        return own_rows(leaf, result.samples, result.padded)
+
+    return tree.map_structure(rows_of, result.outputs)
 
 
 def _forward(
@@ -287,10 +294,14 @@ def _forward(
         return _forward(model, x, given, count, count, program)
     if updates:
         if size != count:
-            changed = [state.groups[name][i] for name in updates for i in updates[name]]
+            changed = _changed(state, updates)
             _refuse_padded_states(model, changed, count, size)
         state.commit_updates(updates)
     return BatchResult(outputs, count, size, bool(updates))
+
+
+def _changed(state: State, updates: Updates) -> list[Variable]:
+    return [state.groups[name][index] for name, group in updates.items() for index in group]
 
 
 def _padded(leaf: Any, size: int, with_other: bool = False) -> Any:
@@ -339,7 +350,7 @@ def _are_same(one: Any, other: Any) -> bool:
     return bool(np.all((one == other) | ((one != one) & (other != other))))
 
 
-def _refuse_padded_states(model: Any, changed: list[Any], count: int, size: int) -> None:
+def _refuse_padded_states(model: Any, changed: list[Variable], count: int, size: int) -> None:
     """Raise where rows of padding would stay in states that go from batch to batch."""
     if any(len(v.shape) > 1 and v.shape[0] == size for v in changed):
         raise ShapeError(
@@ -358,9 +369,7 @@ def _program(model: Any, x: Any) -> PredictionProgram:
     Few models change anything while they predict: stateful recurrent layers carry their states from
     batch to batch.
     """
-    structure_key = (
-        None if not tree.is_nested(x) else repr(tree.map_structure(lambda leaf: leaf is None, x))
-    )
+    structure_key = None if not tree.is_nested(x) else repr(tree.map_structure(_is_none, x))
     key = ("predict", *call_key(model), structure_key)
     return programs_of(model).get(key, lambda: _prediction_program(model, x))
 
@@ -388,12 +397,18 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     count = next(len(leaf) for leaf in leaves if leaf is not None)
     prepare.predictions_spec(
         model,
-        tree.map_structure(
-            lambda a: None if a is None else jax.ShapeDtypeStruct(a.shape, a.dtype), x
-        ),
+        tree.map_structure(_spec_or_none, x),
         False,
     )
     return _fetched(_forward(model, x, leaves, count, count))
+
+
+def _is_none(leaf: object) -> bool:
+    return leaf is None
+
+
+def _spec_or_none(leaf: Any) -> jax.ShapeDtypeStruct | None:
+    return None if leaf is None else spec_of(leaf)
 
 
 __all__ = ["predict", "predict_on_batch"]

@@ -5,6 +5,9 @@ in chunks follows from their number and sizes alone, never from a clock, so that
 the same bits.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -18,6 +21,7 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.program import CallProgram, programs_of
 from nacre.core.state import State
+from nacre.core.typed_jax import fori_loop
 from nacre.data.feed import Stretch
 from nacre.data.row_feeds import StreamedFeed
 from nacre.data.sources import CHUNK_BYTES, ArraySource
@@ -102,7 +106,7 @@ class ChunkedPrediction:
 
             with inside_loop():
                 empty = [jnp.zeros(shape, dtype) for shape, dtype in forms]
-                return jax.lax.fori_loop(0, steps or count, body, empty)
+                return fori_loop(steps or count, body, empty)
 
         return CallProgram(run, state, name="predict")
 

@@ -4,6 +4,9 @@ The model is built from the shapes of the first batch, losses and metrics are bo
 the optimizer gets its variables, and all that can be refused is refused here.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import functools
@@ -25,6 +28,7 @@ from nacre.core.errors import (
 from nacre.core.program import programs_of, settings_key
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
+from nacre.core.typed_jax import spec_of
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.sources import ArraySource, Batch, without_arrays
@@ -138,7 +142,7 @@ def _called_once(
         leaves = map(_on_device, tree.flatten(batch()), tree.flatten(x))
         with jax.disable_jit():
             result = forward(list(leaves))
-        result = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), result)
+        result = jax.tree.map(spec_of, result)
     return result, any(are_masked)
 
 
@@ -364,9 +368,13 @@ def check_targets(trainer: CompiledTraining, source: Source, y_pred: Any, who: s
         checks.check_labels(output.name, output.loss, target, prediction, weight)
 
 
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool | int | np.bool_ | np.integer) and value in (0, 1)
+
+
 def require_flag(value: Any, name: str, who: str, also: tuple[str, ...] = ()) -> None:
     """Raise unless an argument is True, False, 0 or 1, or one of the words in `also`."""
-    if isinstance(value, bool | int | np.bool_ | np.integer) and value in (0, 1):
+    if _is_flag(value):
         return
     if isinstance(value, str) and value in also:
         return

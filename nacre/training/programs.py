@@ -10,6 +10,9 @@ slower on a CPU), and the number of the first step whose loss was not finite. A 
 back by itself: it gives the values it was given where its loss or its weights are not finite.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -20,10 +23,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import leftovers
+from nacre.core.kinds import is_dict
 from nacre.core.layout import Layout
 from nacre.core.program import Program
 from nacre.core.scope import StatelessScope
 from nacre.core.state import OUTSIDE, State, Values
+from nacre.core.typed_jax import fori_loop
 from nacre.ops.kernels import placement
 from nacre.training.compile import CompiledTraining
 from nacre.training.step import Batch, StepResult
@@ -75,10 +80,10 @@ def loop_program(
                 shapes = jax.eval_shape(
                     lambda: _as_arrays(step(values, batch_at(arrays, order, 0))[2])
                 )
-            logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+            logs = jax.tree.map(_zeros_like, shapes)
         with placement.inside_loop():
             carry = values, jnp.int32(-1), logs
-            values, bad, logs = jax.lax.fori_loop(0, steps or count, body, carry)
+            values, bad, logs = fori_loop(steps or count, body, carry)
         return values, {**finish(values), **logs}, bad
 
     return Program(run, state, donates=True, name="fit")
@@ -142,10 +147,10 @@ def evaluation_program(
                         step({**fixed, **values}, batch_at(first_row))[2], jnp.float32
                     )
                 )
-            logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+            logs = jax.tree.map(_zeros_like, shapes)
         if compiled:
             with placement.inside_loop():
-                values, logs = jax.lax.fori_loop(0, steps or count, body, (values, logs))
+                values, logs = fori_loop(steps or count, body, (values, logs))
         else:
             for index in range(int(count)):
                 values, logs = body(index, (values, logs))
@@ -209,11 +214,19 @@ def _are_finite(arrays: list[Any]) -> Any:
 
 def _settled(new: Values, old: Values) -> Values:
     """New values in the dtypes the variables have, so that one program serves every step."""
-    return jax.tree.map(lambda n, o: jnp.asarray(n, o.dtype), new, old)
+    return jax.tree.map(_in_dtype_of, new, old)
+
+
+def _in_dtype_of(new: Any, old: jax.Array) -> jax.Array:
+    return jnp.asarray(new, old.dtype)
+
+
+def _zeros_like(spec: jax.ShapeDtypeStruct) -> jax.Array:
+    return jnp.zeros(spec.shape, spec.dtype)
 
 
 def _as_arrays(logs: dict[str, Any], dtype: Any = None) -> dict[str, Any]:
-    return {k: jnp.asarray(v, dtype) for k, v in logs.items() if not isinstance(v, dict)}
+    return {k: jnp.asarray(v, dtype) for k, v in logs.items() if not is_dict(v)}
 
 
 def finisher(

@@ -1,9 +1,12 @@
 """One step as a pure function: (values, batch) -> (values, loss, logs)."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,6 +15,7 @@ import jax.numpy as jnp
 from nacre.core import scope, tree
 from nacre.core.absence import Absent
 from nacre.core.errors import ArgumentError, message
+from nacre.core.kinds import is_dict, is_mapping
 from nacre.core.registry import is_builtin
 from nacre.core.state import OUTSIDE, State, Values
 from nacre.core.variable import Variable
@@ -130,7 +134,7 @@ def _update_metrics(
     # The predictions keep their masks, which are found by the identity of the tensors.
     y_pred = tree.map_structure(_without_gradient, y_pred)
     logs = model.compute_metrics(x, y, y_pred, sample_weight=weight)
-    return logs if isinstance(logs, dict) else {}
+    return logs if is_dict(logs) else {}
 
 
 def _without_gradient(leaf: Any) -> Any:
@@ -171,6 +175,10 @@ def _updated(optimizer: Any, state: State, values: Values, gradients: list[Any])
 
 def custom_step(model: Any, name: str) -> Any:
     """The user's own `train_step` or `test_step`, or None."""
+    return _of_class(model, name)
+
+
+def _of_class(model: object, name: str) -> Any:
     return getattr(type(model), name, None)
 
 
@@ -266,7 +274,7 @@ def _in_place(
 
 def _as_logs(logs: Any, method: Callable[..., Any]) -> dict[str, Any]:
     """What a step reports, one number a name."""
-    if not isinstance(logs, Mapping):
+    if not is_mapping(logs):
         raise ArgumentError(
             message(
                 method.__qualname__,
@@ -277,7 +285,7 @@ def _as_logs(logs: Any, method: Callable[..., Any]) -> dict[str, Any]:
         )
     found: dict[str, Any] = {}
     for name, value in logs.items():
-        if isinstance(value, Mapping):  # of a metric with several results
+        if is_mapping(value):  # of a metric with several results
             found.update(value)
         else:
             found[name] = value.value if isinstance(value, Variable) else value
@@ -296,7 +304,7 @@ def _as_logs(logs: Any, method: Callable[..., Any]) -> dict[str, Any]:
 
 def _takes_state(model: Any, name: str) -> bool:
     """Whether a user's own step is the pure form, (self, state, data); else it is (self, data)."""
-    function = getattr(type(model), name)
+    function = _of_class(model, name)
     names = list(inspect.signature(function).parameters)[1:]
     if len(names) not in (1, 2):
         raise ArgumentError(

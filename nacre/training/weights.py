@@ -7,9 +7,9 @@ labels beside (batch, time, classes) predictions are a label for each step, not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from nacre.core import tree
 from nacre.core.errors import ArgumentError, DataError, message
 from nacre.core.indices import first_in
 from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.kinds import is_mapping, is_numpy_array
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.sources import ArraySource
@@ -182,10 +183,14 @@ class ClassWeights:
         return table[np.where(outside, high - low + 1, labels - low)]
 
 
+def _is_real(value: object) -> bool:
+    return isinstance(value, Real | np.bool_)
+
+
 def _checked_table(class_weight: Any, who: str) -> dict[int, float]:
     """class -> weight with ints and floats."""
     rule = "class_weight must be a dict: class index -> weight"
-    if not isinstance(class_weight, Mapping):
+    if not is_mapping(class_weight):
         shown = type(class_weight).__name__
         fix = "Pass {0: 1.0, 1: 2.0}"
         if isinstance(class_weight, list | tuple | np.ndarray):
@@ -193,7 +198,7 @@ def _checked_table(class_weight: Any, who: str) -> dict[int, float]:
         raise ArgumentError(message(who, rule, f"a {shown}", f"{fix}."))
     table: dict[int, float] = {}
     for key, weight in class_weight.items():
-        if not isinstance(key, Real | np.bool_) or key != np.floor(float(key)):
+        if not _is_real(key) or key != np.floor(float(key)):
             fix = ""
             if isinstance(key, str):
                 fix = "Pass {int(label): weight for label, weight in class_weight.items()}."
@@ -202,14 +207,14 @@ def _checked_table(class_weight: Any, who: str) -> dict[int, float]:
             raise ArgumentError(
                 message(who, f"{rule}; classes are whole numbers", f"the key {key!r}", fix)
             )
-        is_number = isinstance(weight, Real | np.bool_)
+        is_number = _is_real(weight)
         if not is_number or not np.isfinite(float(weight)) or float(weight) < 0:
             raise ArgumentError(
                 message(
                     who, f"{rule}; weights are numbers from 0", f"{weight!r} for class {key}"
                 )
             )  # fmt: skip
-        table[int(cast("int", key))] = float(weight)
+        table[int(key)] = float(weight)
     return table
 
 
@@ -221,7 +226,7 @@ def class_weights_for(
     Raises:
         ArgumentError: The model has several outputs, or the weights cannot be used.
     """
-    if class_weight is None or (isinstance(class_weight, Mapping) and not class_weight):
+    if class_weight is None or (is_mapping(class_weight) and not class_weight):
         return None
     outputs = trainer.outputs or []
     if len(outputs) != 1:
@@ -279,7 +284,7 @@ def with_present_inputs(x: Any, weights: Sequence[Any]) -> Any:
     Returns:
         The inputs; None where nothing is known to be absent.
     """
-    arrays = [w for w in weights if isinstance(w, np.ndarray)]
+    arrays = [w for w in weights if is_numpy_array(w)]
     if not arrays or len(arrays) < len(weights):
         return None
     absent = [np.all(w.reshape(len(w), -1) == 0, axis=1) for w in arrays]
@@ -289,7 +294,7 @@ def with_present_inputs(x: Any, weights: Sequence[Any]) -> Any:
     by_step = np.logical_and.reduce([w == 0 for w in steps]) if is_alike else by_sample
 
     def present(leaf: Any) -> Any:
-        if not isinstance(leaf, np.ndarray):
+        if not is_numpy_array(leaf):
             return leaf
         for one in (by_step, by_sample):
             if leaf.shape[: one.ndim] == one.shape and one.any() and not one.all():
@@ -302,7 +307,7 @@ def with_present_inputs(x: Any, weights: Sequence[Any]) -> Any:
 
 
 def _is_nowhere_0(weights: Any) -> bool:
-    return isinstance(weights, np.ndarray) and bool(np.all(weights.astype("float32", copy=False)))
+    return is_numpy_array(weights) and bool(np.all(weights.astype("float32", copy=False)))
 
 
 def check_weights(source: ArraySource | BatchSource, who: str) -> None:
@@ -334,7 +339,7 @@ def _check_values(sample_weight: Any, who: str, warned: bool) -> bool:
         return False
     found = False
     for path, leaf in tree.flatten_with_path(sample_weight):
-        if not isinstance(leaf, np.ndarray) or leaf.dtype.kind not in "fiu" or not leaf.size:
+        if not is_numpy_array(leaf) or leaf.dtype.kind not in "fiu" or not leaf.size:
             continue
         name = "sample_weight" + "".join(f"[{p!r}]" for p in path)
         low, high = leaf.min(), leaf.max()  # NaN when there is one

@@ -227,6 +227,7 @@ class MultiHeadAttention(ProjectedAttention):
 
     def _check_query_mask(self, mask: Any, steps: Any) -> None:
         """Raise for a mask that does not fit the query, though it changes no number here."""
+        assert self.attention_axes is not None  # since build()
         attended = (steps[0], *(steps[axis] for axis in self.attention_axes))
         if mask is None or any(
             fits_leading_axes(mask.shape, wanted) for wanted in (steps, attended)

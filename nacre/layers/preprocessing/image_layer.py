@@ -25,12 +25,13 @@ _PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
 def factor_range(layer: Layer, name: str, factor: Any, low: float, high: float) -> tuple[Any, ...]:
     """(lowest, highest) from one number (both ways as far as `low` allows) or two."""
     if isinstance(factor, list | tuple):
-        pair = tuple(factor) if len(factor) == 2 else (None,)
+        pair = tuple(factor) if len(factor) == 2 else ()
     else:
         size: Any = abs(factor) if isinstance(factor, Real) else None
-        pair = (None,) if size is None else (max(-size, low), size)
+        pair = () if size is None else (max(-size, low), size)
     if (
-        not all(isinstance(number, Real) for number in pair)
+        len(pair) != 2
+        or not all(isinstance(number, Real) for number in pair)
         or not low <= pair[0] <= pair[1] <= high
     ):
         raise ArgumentError(

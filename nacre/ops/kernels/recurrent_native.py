@@ -194,7 +194,7 @@ def _gradients_by_scan(
     units, x = weights[1].shape[0], time_major(x)
     history = tuple(map(time_major, (history, cells)[: len(states)]))
     saved = None if kind == "simple" else time_major(saved)
-    if kind == "gru":
+    if saved is not None and kind == "gru":
         saved = (
             saved[..., : 2 * units],
             saved[..., 2 * units : 3 * units],
