@@ -28,7 +28,7 @@ class Callback:
         params: `verbose`, `epochs`, `steps` of this run.
         model: The model (a `core.protocols.TrainingHost`).
         adds_logs: Names this callback adds to the logs when an epoch ends. Of one that overrides
-            `on_epoch_end` or `on_test_end` and does not say so, nobody knows: what later callbacks
+            `on_epoch_end` or `on_test_end` and does not say so, it is unknown: what later callbacks
             watch is then looked for when the first epoch ends, not before the first step.
         tolerates_nan: Whether training may go on when a loss is NaN or infinite: then
             `on_non_finite_loss` is called in place of an error. None: where it is overridden.

@@ -32,7 +32,7 @@ class EarlyStopping(MonitorCallback):
 
     Raises:
         ArgumentError: `mode` is unknown or `patience` negative.
-        MonitorError: The run does not log `monitor`, or nobody knows what is better; before the
+        MonitorError: The run does not log `monitor`, or its direction is unknown; before the
             first step, or where code of the user may log it, at the end of the first epoch.
     Example:
         >>> EarlyStopping("val_accuracy", patience=3, mode="max").more_is_better()

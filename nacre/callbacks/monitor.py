@@ -22,7 +22,7 @@ class MonitorCallback(Callback):
 
     With mode 'auto' losses are minimised, and a metric says itself what is better (its attribute
     `direction`). Names are never guessed from. Of a function of your own, of a metric without a
-    direction, and of what a callback adds nobody knows: `mode` must be given then. (Keras 3 does
+    direction, and that of what a callback adds is unknown: `mode` must be given then. (Keras 3 does
     the same, but minimises functions; tf.keras 2 guessed by parts of the name.)
 
     Args:
@@ -57,7 +57,7 @@ class MonitorCallback(Callback):
         self._was_seen = False
 
     def check_run(self, plan: RunPlan) -> None:
-        """Refuse a monitor this run will not log, or whose direction nobody knows.
+        """Refuse a monitor this run will not log, or whose direction is unknown.
 
         Raises:
             MonitorError: With the name that was probably meant, or the argument to pass.
@@ -128,7 +128,7 @@ class MonitorCallback(Callback):
         """Whether a larger value is an improvement.
 
         Raises:
-            MonitorError: Mode 'auto', and nobody knows.
+            MonitorError: Mode 'auto', and the direction is unknown.
         """
         if self.mode != "auto":
             return self.mode == "max"

@@ -213,7 +213,7 @@ class Stage:
     Args:
         display: Where it is shown.
         title: Such as `Epoch 3/10`.
-        total: Number of steps, None when nobody knows.
+        total: Number of steps, None when unknown.
         is_first: Whether programs have still to be compiled.
     """
 

@@ -37,7 +37,7 @@ class ReduceLROnPlateau(MonitorCallback):
 
     Raises:
         ArgumentError: `factor` is not below 1, or a schedule decides the learning rate.
-        MonitorError: The run does not log `monitor`, or nobody knows what is better; before the
+        MonitorError: The run does not log `monitor`, or its direction is unknown; before the
             first step, or where code of the user may log it, at the end of the first epoch.
     Example:
         >>> ReduceLROnPlateau(factor=0.5, patience=2).factor

@@ -14,8 +14,8 @@ class Log:
     """One name in the logs.
 
     Args:
-        size: How many numbers it holds; None when nobody knows.
-        direction: 'max' or 'min': what is better; None when nobody knows.
+        size: How many numbers it holds; None when unknown.
+        direction: 'max' or 'min': what is better; None when unknown.
     """
 
     size: int | None = 1
@@ -30,7 +30,7 @@ class RunPlan:
         find_logs: Gives name -> `Log` of what the steps of training report. It is only called when
             somebody asks.
         first_epoch, epochs: Epochs `first_epoch` to `epochs` - 1 are run.
-        steps: Batches of an epoch; None when nobody knows.
+        steps: Batches of an epoch; None when unknown.
         validated: The epochs (from 0) that end with validation; None where nothing is given to
             validate with.
         train_is_open, validation_is_open: Whether code of the user decides what training, or
@@ -89,7 +89,7 @@ class RunPlan:
         return name.startswith("val_") and bool(self.validated) and not self.validates(epoch)
 
     def after(self, added: Mapping[str, Log] | None) -> RunPlan:
-        """The plan for the callbacks behind one that adds these logs; None: nobody knows what."""
+        """The plan for the callbacks behind one that adds these logs; None when unknown what."""
         if added is None:
             return replace(self, epoch_is_open=True)
         return replace(self, added={**self.added, **added}) if added else self

@@ -151,7 +151,7 @@ class CallbackList:
         for callback in self.callbacks:
             added = _added_logs(callback)
             if isinstance(callback, Callback):
-                # One that adds what nobody knows may add what it watches itself.
+                # One that adds unknown logs may add the one it monitors.
                 callback.check_run(plan.after(None) if added is None else plan)
             plan = plan.after(added)
 
@@ -313,7 +313,7 @@ def _batch_hooks(callback: Any) -> set[str]:
 
 
 def _added_logs(callback: Any) -> dict[str, Log] | None:
-    """What a callback adds to the logs of an epoch; None: nobody knows."""
+    """What a callback adds to the logs of an epoch; None when unknown."""
     if not isinstance(callback, Callback):
         return None
     own = vars(callback)

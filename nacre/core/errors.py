@@ -178,7 +178,7 @@ def listed(items: Sequence[str], most: int = 10, separator: str = ", ") -> str:
 def refuse_unknown(
     who: str, unknown: Mapping[str, Any] | Iterable[str], known: Callable[..., Any] | Iterable[str]
 ) -> None:
-    """Raise when there are arguments nobody knows, with the nearest known one for each.
+    """Raise when there are unknown arguments, with the nearest known one for each.
 
     Args:
         who: What was called.

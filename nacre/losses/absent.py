@@ -40,7 +40,7 @@ def without_absent(
         mask: The mask of the predictions, or None.
         axis: The axis, or axes, that the formula goes over; the weights belong to the others, or,
             where None says that it goes over all, to the first ones.
-        is_by_sample: Leave out whole samples only, as nobody knows what further axes mean.
+        is_by_sample: Leave out whole samples only, as the meaning of further axes is unknown.
         zeros: See `with_safe_values`.
     """
     absent = _absent(mask, sample_weight, is_by_sample)
@@ -118,11 +118,11 @@ def _without_last_ones(absent: Any) -> Any:
     return absent
 
 
-def is_told_by_shape(weights: tuple[int, ...], y_pred: tuple[int, ...]) -> bool:
+def is_axis_unambiguous(weights: tuple[int, ...], y_pred: tuple[int, ...]) -> bool:
     """Whether weights can belong to the first axes of the predictions and to no others.
 
     Example:
-        >>> is_told_by_shape((4, 5), (4, 5, 3)), is_told_by_shape((4, 5), (4, 5, 5))
+        >>> is_axis_unambiguous((4, 5), (4, 5, 3)), is_axis_unambiguous((4, 5), (4, 5, 5))
         (True, False)
     """
     choices = [c for c in combinations(y_pred, len(weights)) if fits_leading_axes(weights, c)]

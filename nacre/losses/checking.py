@@ -43,7 +43,7 @@ def as_array(value: Any) -> Any:
         raise LossInputError(message("a loss or metric", rule, got[:100])) from None
 
 
-def returned_numbers(who: str, value: Any) -> Any:
+def as_returned_array(who: str, value: Any) -> Any:
     """An array from what a loss or metric returned; a forgotten `return` is told as such.
 
     Raises:
@@ -59,11 +59,11 @@ def returned_numbers(who: str, value: Any) -> Any:
 
 def as_float(value: Any) -> Any:
     """The same, as floatx when it was no float; complex numbers are refused."""
-    value = real(as_array(value))
+    value = refuse_complex(as_array(value))
     return value if jnp.issubdtype(value.dtype, jnp.floating) else value.astype(config.floatx())
 
 
-def real(value: Any) -> Any:
+def refuse_complex(value: Any) -> Any:
     """An array of real numbers, as it is.
 
     Raises:
@@ -139,7 +139,7 @@ def paired(
         >>> y_true.shape, str(y_true.dtype)
         ((2, 1), 'float32')
     """
-    y_true, y_pred = real(as_array(y_true)), as_float(y_pred)
+    y_true, y_pred = refuse_complex(as_array(y_true)), as_float(y_pred)
     given = y_true
     y_true, y_pred = same_rank(y_true, y_pred)
     if y_true.shape != y_pred.shape:
@@ -148,7 +148,7 @@ def paired(
                 who,
                 f"targets must have the predictions' shape {_batch_shape(y_pred)}",
                 describe(given),
-                _fix(given.shape, y_pred.shape, who),
+                _shape_fix(given.shape, y_pred.shape, who),
             )
         )
     if y_pred.ndim == 0:
@@ -168,11 +168,11 @@ def one_hot_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
     y_true, y_pred = as_array(y_true), as_float(y_pred)
     classes = _classes(who, y_pred, axis)
     if y_true.shape != y_pred.shape:
-        fix = _fix(y_true.shape, y_pred.shape, who)
+        fix = _shape_fix(y_true.shape, y_pred.shape, who)
         got = describe(y_true)
         if _are_indices(y_true.shape, y_pred.shape, axis):
             got += ", which look like class indices"
-            fix = f"{_use(who, 'sparse')}, or nacre.utils.to_categorical(y, {classes})."
+            fix = f"{_suggestion(who, 'sparse')}, or nacre.utils.to_categorical(y, {classes})."
         rule = f"targets must have the predictions' shape {_batch_shape(y_pred)}"
         raise LossInputError(message(who, rule, got, fix))
     return y_true.astype(y_pred.dtype), y_pred
@@ -202,10 +202,10 @@ def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
     wanted = _without_axis(y_pred.shape, axis)
     y_true = without_last_axis(y_true, len(wanted))
     if y_true.shape != wanted:
-        got, fix = describe(y_true), _fix(y_true.shape, wanted, who, y_pred.ndim)
+        got, fix = describe(y_true), _shape_fix(y_true.shape, wanted, who, y_pred.ndim)
         if y_true.shape == y_pred.shape:
             got += ", which look one-hot"
-            fix = f"{_use(who, 'one-hot')}, or give class indices: y.argmax(axis=-1)."
+            fix = f"{_suggestion(who, 'one-hot')}, or give class indices: y.argmax(axis=-1)."
         rule = f"targets must be class indices of shape {_batch_shape(wanted)}, 0…{classes - 1}"
         raise LossInputError(message(who, rule, got, fix))
     if jnp.issubdtype(y_true.dtype, jnp.floating):  # a fraction is no class
@@ -264,7 +264,7 @@ def check_labels(
     elif values.dtype.kind == "f" and np.any(values[wrong] != np.floor(values[wrong])):
         fix = "Class labels are whole numbers; for quantities use a loss such as 'mse'."
     elif classes == 1:
-        fix = f"With one output unit: {_use(who, 'binary')} and a sigmoid."
+        fix = f"With one output unit: {_suggestion(who, 'binary')} and a sigmoid."
     elif not low >= 0:
         fix = "For labels that are not to count, pass ignore_class=-1 to the loss."
     rule = f"labels must be from 0 to {classes - 1}, as the predictions have {classes} classes"
@@ -287,11 +287,11 @@ def check_given_labels(
     if labels.shape != wanted:
         return  # the function says what is wrong with the shapes
     if mask is not None:
-        weights = np.asarray(mask) if weights is None else _both(mask, weights)
+        weights = np.asarray(mask) if weights is None else _valid_labels(mask, weights)
     check_labels(who, labels, shape[axis], arguments.get("ignore_class"), weights=weights)
 
 
-def _both(mask: Any, weights: Any) -> np.ndarray:
+def _valid_labels(mask: Any, weights: Any) -> np.ndarray:
     """Where a mask and weights, each of the first axes of the values, let a label count."""
     first, second = np.asarray(mask) != 0, np.asarray(weights) != 0
     rank = max(first.ndim, second.ndim)
@@ -336,7 +336,7 @@ def _classes(who: str, y_pred: Any, axis: int) -> int:
                 who,
                 "predictions must have at least two classes",
                 f"predictions of shape {tuple(y_pred.shape)}",
-                f"With one output unit: {_use(who, 'binary')} and a sigmoid.",
+                f"With one output unit: {_suggestion(who, 'binary')} and a sigmoid.",
             )
         )
     return y_pred.shape[axis]
@@ -347,7 +347,7 @@ def _are_indices(shape: tuple[int, ...], wanted: tuple[int, ...], axis: int) -> 
     return shape == reduced or shape == reduced + (1,)
 
 
-def _use(who: str, targets: str) -> str:
+def _suggestion(who: str, targets: str) -> str:
     """Which loss or metric fits these targets, as an order."""
     metric = who.startswith("metric")
     names = {
@@ -358,7 +358,7 @@ def _use(who: str, targets: str) -> str:
     return f"Use a metric such as {names[1]}()" if metric else f"Use loss={names[0]!r}"
 
 
-def _fix(
+def _shape_fix(
     shape: tuple[int, ...], wanted: tuple[int, ...], who: str, predicted_axes: int | None = None
 ) -> str:
     """What to do about targets of one shape where another one is wanted.
@@ -376,7 +376,7 @@ def _fix(
     if shape[1:] in ((), (1,)) and len(wanted) == 2:
         return (
             "For one number per sample give the last layer 1 unit. For class indices: "
-            f"{_use(who, 'sparse')}."
+            f"{_suggestion(who, 'sparse')}."
         )
     return f"Reshape the targets to {_batch_shape(tuple(wanted))}, or change the last layer."
 

@@ -105,8 +105,8 @@ def logits_warning(loss: Any, y_pred: Any) -> str | None:
             f"they look like logits. Pass from_logits=True to the loss, or end the model with "
             f"activation='{wanted}'."
         )
-    rows = p.ndim > 1 and p.shape[-1] > 1 and bool(np.allclose(p.sum(-1), 1.0, atol=1e-3))
-    if wanted == "linear" and not outside and rows:
+    adds_up_to_one = p.ndim > 1 and p.shape[-1] > 1 and bool(np.allclose(p.sum(-1), 1.0, atol=1e-3))
+    if wanted == "linear" and not outside and adds_up_to_one:
         return (
             f"loss '{name}' takes logits (from_logits=True), but predictions are from 0 to 1 and "
             "add up to 1: they look like probabilities. Pass from_logits=False, or take the "

@@ -18,10 +18,16 @@ from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, plain_config, refuse_classes
 from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask, logits_of, set_mask
-from nacre.losses.absent import is_told_by_shape, without_absent
-from nacre.losses.checking import as_array, check_given_labels, real, returned_numbers, same_rank
+from nacre.losses.absent import is_axis_unambiguous, without_absent
+from nacre.losses.checking import (
+    as_array,
+    as_returned_array,
+    check_given_labels,
+    refuse_complex,
+    same_rank,
+)
 from nacre.losses.reduction import (
-    both_masks,
+    combined_mask,
     mask_of_sums,
     reduce_values,
     standardize_reduction,
@@ -94,14 +100,14 @@ class Loss(Versioned):
         who = f"loss '{self.name}'"
         if mask is not None and self._sums_over_samples():
             mask = mask_of_sums(mask, values.ndim)
-        mask = both_masks(who, mask, counted, values.shape)
+        mask = combined_mask(who, mask, counted, values.shape)
         return reduce_values(who, values, sample_weight, mask, self.reduction).astype(self._dtype)
 
     def _values(self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> tuple[Any, Any]:
         """What `call` gives without what stands in absent places, and which values count."""
         axis, is_known = self._axis()
         shape, weights = getattr(y_pred, "shape", ()), getattr(sample_weight, "shape", ())
-        is_by_sample = not (is_known or is_told_by_shape(weights, shape))
+        is_by_sample = not (is_known or is_axis_unambiguous(weights, shape))
         axis = axis if is_known else -1
 
         def called(zeros: bool) -> Any:
@@ -114,7 +120,7 @@ class Loss(Versioned):
                 is_by_sample=is_by_sample,
                 zeros=zeros,
             )
-            return returned_numbers(f"loss '{self.name}'", self.call(*cleaned))
+            return as_returned_array(f"loss '{self.name}'", self.call(*cleaned))
 
         zeros = self._sums_over_samples()
         values = called(zeros)
@@ -166,7 +172,7 @@ def _convert(value: Any, dtype: str | None) -> Any:
     ):
         return tree.map_structure(lambda leaf: _convert(leaf, dtype), value)
     array = as_array(value)
-    return array if dtype is None else real(array).astype(dtype)
+    return array if dtype is None else refuse_complex(array).astype(dtype)
 
 
 def function_config(function: Callable[..., Any]) -> Any:

@@ -75,7 +75,7 @@ def fit_weights(who: str, weights: Any, shape: tuple[int, ...], what: str = "sam
     return weights
 
 
-def both_masks(who: str, mask: Any, valid: Any, shape: tuple[int, ...]) -> Any:
+def combined_mask(who: str, mask: Any, valid: Any, shape: tuple[int, ...]) -> Any:
     """True where the mask and the targets let a value count; None for everywhere.
 
     Args:

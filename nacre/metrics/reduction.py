@@ -15,12 +15,12 @@ from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.scope import get_mask
-from nacre.losses.absent import is_told_by_shape, without_absent
-from nacre.losses.checking import as_array, check_given_labels, returned_numbers, same_rank
+from nacre.losses.absent import is_axis_unambiguous, without_absent
+from nacre.losses.checking import as_array, as_returned_array, check_given_labels, same_rank
 from nacre.losses.logits import activation_of_probabilities
 from nacre.losses.loss import function_config, function_from_config
 from nacre.losses.reduction import (
-    both_masks,
+    combined_mask,
     divide_or_zero,
     fit_weights,
     mask_of_sums,
@@ -249,17 +249,17 @@ class MeanMetricWrapper(Mean):
             axis=arguments.get("axis", -1),
             is_by_sample=not (
                 self._is_own_formula()
-                or is_told_by_shape(getattr(sample_weight, "shape", ()), y_pred.shape)
+                or is_axis_unambiguous(getattr(sample_weight, "shape", ()), y_pred.shape)
             ),
             zeros=_sums_over_samples(self._fn),
         )
         if not getattr(self._fn, "checks_shapes", False):
             y_true, y_pred = same_rank(y_true, y_pred)
         values = self._fn(y_true, y_pred, **arguments)
-        values = returned_numbers(self._who, values).astype(self.dtype)
+        values = as_returned_array(self._who, values).astype(self.dtype)
         if mask is not None and _sums_over_samples(self._fn):
             mask = mask_of_sums(mask, values.ndim)
-        mask = both_masks(self._who, mask, self._valid(valid_for, values.shape), values.shape)
+        mask = combined_mask(self._who, mask, self._valid(valid_for, values.shape), values.shape)
         if mask is None:
             values = _per_sample(values, sample_weight, jnp.mean)
         self._add(
@@ -269,7 +269,7 @@ class MeanMetricWrapper(Mean):
 
     @property
     def leaves_out_absent(self) -> bool:  # type: ignore[override]
-        """Whether the function gives one value a sample; of one's own nobody knows."""
+        """Whether the function gives one value a sample; of a user's function this is unknown."""
         axis = self._fn_kwargs.get("axis", -1)
         by_sample = isinstance(axis, int) and axis != 0
         return self._is_own_formula() and by_sample and not _sums_over_samples(self._fn)

@@ -20,7 +20,7 @@ class Regularizer(Versioned):
 
     Attributes:
         is_sum: Whether zeros add nothing to the penalty. As `activity_regularizer` it then gets
-            zeros for what is absent or masked; one of which nobody knows gets values that count.
+            zeros for what is absent or masked; where this is unknown, values that count.
 
     Example:
         >>> class Sum(Regularizer):

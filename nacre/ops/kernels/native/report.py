@@ -23,7 +23,7 @@ def describe() -> list[tuple[str, str]]:
         sizes = [path.stat().st_size for path in folder.glob("*-*.so")] if folder.is_dir() else []
         text = f"{folder}  {sum(sizes) / 1e6:.1f} MB in {len(sizes)} libraries"
         rows.append(("cache folder", text))
-    except (OSError, RuntimeError) as error:  # a home folder that nobody knows is the second
+    except (OSError, RuntimeError) as error:  # an unknown home folder is the second
         rows.append(("cache folder", f"none: {error} Set NACRE_CACHE to a folder."))
     refusal = machine_refusal()
     for kernel in KERNELS:
