@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import functools
 import threading
 import weakref
 from collections.abc import Callable, Generator, Hashable, Sequence
@@ -42,7 +41,6 @@ from nacre.core.tracing import is_tracer, new_primitive
 Arrays = Sequence[Any]  # arrays, tracers, or numbers that a primitive takes
 Positions = tuple[int, ...]
 
-_FEW_PRIMITIVES = 8  # a call with more of them inside keeps what its derivative needs
 _MOST_KEPT = 1024  # functions whose compiled derivatives are remembered
 
 
@@ -57,7 +55,6 @@ class Function:
         key: What tells it from others, where its derivatives are worth compiling; else None.
         reach: For each output the positions of the operands it is a differentiable function of;
             None for all.
-        size: The number of primitives inside.
     """
 
     def __init__(
@@ -65,9 +62,8 @@ class Function:
         call: Callable[..., list[Any]],
         key: Hashable = None,
         reach: tuple[frozenset[int], ...] | None = None,
-        size: int = 1,
     ) -> None:
-        self.call, self.key, self.size = call, key, size
+        self.call, self.key = call, key
         self._reach = reach
         self._made: dict[Hashable, Any] = {}
 
@@ -75,36 +71,20 @@ class Function:
         """Whether a gradient flows from an output to an operand."""
         return self._reach is None or operand in self._reach[output]
 
-    def with_pullback(
-        self, operands: Arrays, wanted: Positions, compiled: bool
-    ) -> tuple[list[Any], Any]:
+    def with_pullback(self, operands: Arrays, wanted: Positions) -> tuple[list[Any], Any]:
         """The outputs, and the function that takes gradients of the inexact ones to gradients of
         the operands at `wanted`; it holds what the derivative needs of the run."""
-        fixed = [None if i in wanted else x for i, x in enumerate(operands)]
-        run: Any = self._made.get(("pullback", wanted))
-        if run is None:
-            run = self._made.setdefault(("pullback", wanted), self._forward(wanted))
-        floats, pullback, others = (run if compiled else run.__wrapped__)(
-            [operands[i] for i in wanted], fixed
-        )
-        if compiled:
-            pullback = functools.partial(_pulled, pullback)
-        return _merged(floats, others), pullback
 
-    def _forward(self, wanted: Positions) -> Any:
-        def run(chosen: Arrays, fixed: Arrays) -> Any:
-            def floats(*values: Any) -> tuple[list[Any], list[Any]]:
-                operands = list(fixed)
-                for i, value in zip(wanted, values, strict=True):
-                    operands[i] = value
-                outputs = self.call(*operands)
-                is_float = [_is_inexact(x) for x in outputs]
-                pairs = list(zip(outputs, is_float, strict=True))
-                return [x for x, yes in pairs if yes], [None if yes else x for x, yes in pairs]
+        def floats(*values: Any) -> tuple[list[Any], list[Any]]:
+            arguments = list(operands)
+            for i, value in zip(wanted, values, strict=True):
+                arguments[i] = value
+            pairs = [(x, _is_inexact(x)) for x in self.call(*arguments)]
+            return [x for x, yes in pairs if yes], [None if yes else x for x, yes in pairs]
 
-            return jax.vjp(floats, *chosen, has_aux=True)
-
-        return jax.jit(run)
+        chosen = [operands[i] for i in wanted]
+        outputs, pullback, others = jax.vjp(floats, *chosen, has_aux=True)
+        return _merged(outputs, others), pullback
 
     def derivative(self, wanted: Positions, given: Positions) -> Function:
         """A function of the operands and of the gradients of the outputs at `given`, which gives
@@ -115,18 +95,13 @@ class Function:
             def back(*arrays: Any) -> list[Any]:
                 operands = arrays[: len(arrays) - len(given)]
                 gradients = dict(zip(given, arrays[len(operands) :], strict=True))
-                outputs, pullback = self.with_pullback(operands, wanted, False)
+                outputs, pullback = self.with_pullback(operands, wanted)
                 return pull(pullback, outputs, gradients)
 
             key = None if self.key is None else (self.key, wanted, given)
             call: Any = back if key is None else jax.jit(back)
             made = self._made.setdefault((wanted, given), Function(call, key))
         return made
-
-
-@jax.jit
-def _pulled(pullback: Any, gradients: list[Any]) -> Any:
-    return pullback(gradients)
 
 
 def pull(pullback: Any, outputs: Arrays, gradients: dict[int, Any]) -> list[Any]:
@@ -182,7 +157,7 @@ def _new_function(primitive: Any, params: dict[str, Any], key: Hashable) -> Func
     inner = params.get("jaxpr") if primitive.name in _OPENED else None
     if inner is None:
         return Function(call, key)
-    return Function(call, key, _reach_of(inner), _size_of(inner))
+    return Function(call, key, _reach_of(inner))
 
 
 # No gradient flows through these, and what is behind them counts as unconnected, as in TensorFlow.
@@ -220,14 +195,6 @@ def _reach_of(jaxpr: Any) -> tuple[frozenset[int], ...]:
                 known[output] = nothing.union(*(operands[i] for i in opened[position]))
     _reaches[jaxpr] = found = tuple(of(x) for x in jaxpr.outvars)
     return found
-
-
-def _size_of(jaxpr: Any) -> int:
-    total = 0
-    for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
-        inner = equation.params.get("jaxpr")
-        total += 1 if inner is None else _size_of(inner)
-    return total
 
 
 # ------------------------------------------------------------------ the recording itself
@@ -405,14 +372,14 @@ class Recorder(core.Trace):
     def _outputs(
         self, function: Function, operands: list[Any], wanted: Positions
     ) -> tuple[list[Any], Any]:
-        if not wanted or (
-            self.is_eager and (function.key is None or function.size <= _FEW_PRIMITIVES)
-        ):
+        # Where arrays are at hand the derivative runs the function anew, in one compiled program
+        # with its way back. Within a program that would do the work twice. (Handing over what a
+        # compiled run kept for the way back gives wrong slopes in JAX 0.12: `jax.jit` of `jax.vjp`
+        # of a convolution, a normalization and pooling.)
+        if self.is_eager or not wanted:
             return list(function.call(*operands)), None
         try:
-            return function.with_pullback(
-                [_plain(x) for x in operands], wanted, compiled=self.is_eager
-            )
+            return function.with_pullback([_plain(x) for x in operands], wanted)
         except (TypeError, ValueError, NotImplementedError):
             # It has no derivative, which matters when somebody asks for it, and is said then.
             return list(function.call(*operands)), None
