@@ -75,11 +75,22 @@ def test_what_steps_of_weight_0_hold_reaches_no_statistic_and_no_penalty(kind: s
         check_same(found, expected)
 
 
-@pytest.mark.parametrize("how", [{"run_eagerly": True}, {"steps_per_execution": 2}])
-def test_nor_in_other_ways_of_running(how: dict[str, Any]) -> None:
-    expected = trained(nested, X, Y, WEIGHTS)
-    found = trained(nested, with_holes(X, np.nan), with_holes(Y, 9.0), WEIGHTS, **how)
-    check_same(found, expected)
+def test_nor_where_the_step_is_not_compiled() -> None:
+    expected = trained(statistics, X, Y, WEIGHTS)
+    x, y = with_holes(X, np.nan), with_holes(Y, 9.0)
+    check_same(trained(statistics, x, y, WEIGHTS, run_eagerly=True), expected)
+
+
+def test_nor_in_a_fit_of_several_steps_at_once() -> None:
+    def run(hole: float) -> list[Any]:
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((5, 3)), statistics(), layers.Dense(1)])
+        model.compile("sgd", "mse", steps_per_execution=2)
+        x, y = with_holes(X, hole), with_holes(Y, hole)
+        model.fit(x, y, sample_weight=WEIGHTS, batch_size=1, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    check_same(run(50.0), run(0.5))
 
 
 def test_statistics_are_those_of_the_steps_that_count() -> None:
