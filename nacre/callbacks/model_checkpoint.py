@@ -91,7 +91,7 @@ class ModelCheckpoint(MonitorCallback):
     def _watched_logs(self, plan: RunPlan) -> Mapping[str, Log]:
         return plan.epoch_logs if self.save_freq == "epoch" else plan.batch_logs
 
-    def _may_come(self, plan: RunPlan, name: str) -> bool:
+    def _may_be_logged(self, plan: RunPlan, name: str) -> bool:
         if self.save_freq == "epoch":
             return plan.may_log(name)
         return name in plan.batch_logs or plan.train_is_open
@@ -122,7 +122,7 @@ class ModelCheckpoint(MonitorCallback):
 
     def _refuse_late_monitor(self, plan: RunPlan) -> None:
         """With batches counted, logs of the epoch's end are known too late."""
-        if self._may_come(plan, self.monitor) or not plan.may_log(self.monitor):
+        if self._may_be_logged(plan, self.monitor) or not plan.may_log(self.monitor):
             return
         raise MonitorError(
             message(
@@ -145,7 +145,7 @@ class ModelCheckpoint(MonitorCallback):
         counted = ["epoch"] if self.save_freq == "epoch" else ["epoch", "batch"]
         known = [*counted, *self._watched_logs(plan)]
         for name in self._fields:
-            if name in known or (name != "batch" and self._may_come(plan, name)):
+            if name in known or (name != "batch" and self._may_be_logged(plan, name)):
                 continue
             hint = nearest(name, known)
             fix = f"Did you mean {{{hint}}}?" if hint else "Take it out."
@@ -198,13 +198,13 @@ class ModelCheckpoint(MonitorCallback):
         self._last_batch = batch
         if self._batches >= int(self.save_freq):
             self._batches = 0
-            self._consider(self._epoch, batch, logs)
+            self._save_if_better(self._epoch, batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.save_freq == "epoch":
-            self._consider(epoch, None, logs)
+            self._save_if_better(epoch, None, logs)
 
-    def _consider(self, epoch: int, batch: int | None, logs: Logs) -> None:
+    def _save_if_better(self, epoch: int, batch: int | None, logs: Logs) -> None:
         """Write unless only the best is wanted and this is not better."""
         current = self.value(logs, epoch) if self.save_best_only else None
         if self.save_best_only and current is None:

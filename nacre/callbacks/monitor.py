@@ -66,7 +66,7 @@ class MonitorCallback(Callback):
         self._was_seen = self._was_seen and self.is_restored
         known = self._watched_logs(plan)
         log = known.get(self.monitor)
-        if log is None and not self._may_come(plan, self.monitor):
+        if log is None and not self._may_be_logged(plan, self.monitor):
             raise self._unknown(list(known), plan)
         if log is not None and log.size not in (1, None):
             raise self._not_one_number(log.size)
@@ -81,12 +81,12 @@ class MonitorCallback(Callback):
         """name -> `Log` at the moments when this callback looks."""
         return plan.epoch_logs
 
-    def _may_come(self, plan: RunPlan, name: str) -> bool:
+    def _may_be_logged(self, plan: RunPlan, name: str) -> bool:
         """Whether this name may be in those logs, if only because code of the user decides them."""
         return plan.may_log(name)
 
     def _warn_of_missing_validation(self, plan: RunPlan) -> None:
-        if self._never_validated(plan):
+        if self._has_no_validation(plan):
             warn(
                 message(
                     type(self).__name__,
@@ -97,7 +97,7 @@ class MonitorCallback(Callback):
                 )
             )
 
-    def _never_validated(self, plan: RunPlan) -> bool:
+    def _has_no_validation(self, plan: RunPlan) -> bool:
         if plan.validated is None or plan.first_epoch >= plan.epochs:
             return False
         return self.monitor.startswith("val_") and len(plan.validated) == 0
@@ -197,7 +197,7 @@ class MonitorCallback(Callback):
             return
         if plan.is_unvalidated(self.monitor, epoch):
             return
-        if self._never_validated(plan):
+        if self._has_no_validation(plan):
             return  # said before the first step
         hint = nearest(self.monitor, logs)
         fix = f"Did you mean {hint!r}?" if hint else "Set monitor to one of them."
@@ -207,7 +207,7 @@ class MonitorCallback(Callback):
                 f"monitor must be one of the logs, which were in epoch {epoch + 1}: "
                 f"{', '.join(logs)}",
                 repr(self.monitor),
-                f"{fix} A callback that adds it must stand before this one, and add it from the "
+                f"{fix} A callback that adds it must come before this one, and add it from the "
                 "first epoch on (nan where it is not known yet).",
             )
         )

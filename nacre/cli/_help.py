@@ -41,16 +41,17 @@ class HelpParser(argparse.ArgumentParser):
         close = difflib.get_close_matches(unknown[0], options, n=1)
         hint = f"Did you mean {close[0]}?" if close else ""
         self.exit(
-            2, f"{self.prog}: no argument {unknown[0]!r}. {hint}".rstrip() + f"\n{self._see()}"
+            2,
+            f"{self.prog}: no argument {unknown[0]!r}. {hint}".rstrip() + f"\n{self._help_hint()}",
         )
 
-    def _see(self) -> str:
+    def _help_hint(self) -> str:
         return f"See: {self.prog} --help\n"
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line, with the nearest known word, and leave with status 2."""
         text = _unknown_choice(self, message) or message.removeprefix("argument ") + "."
-        self.exit(2, f"{self.prog}: {text}\n{self._see()}")
+        self.exit(2, f"{self.prog}: {text}\n{self._help_hint()}")
 
     def _print_message(self, message: str, file: IO[str] | None = None) -> None:
         if message:

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Words after `nacre`; those of the process when None.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    _take_every_sign(sys.stdout)
+    _escape_unencodable(sys.stdout)
     try:
         return _parse_and_run(words)
     except BrokenPipeError:
@@ -78,7 +78,7 @@ def _parse_and_run(words: list[str]) -> int:
     return status
 
 
-def _take_every_sign(stream: TextIO) -> None:
+def _escape_unencodable(stream: TextIO) -> None:
     """Let a stream whose encoding lacks a sign write its number instead of failing."""
     if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
         stream.reconfigure(errors="backslashreplace")

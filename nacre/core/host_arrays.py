@@ -93,7 +93,7 @@ def _unmasked(array: Any, who: str) -> np.ndarray:
         raise DataError(
             message(
                 who,
-                "a masked array must have no masked values, as what stands below the mask would "
+                "a masked array must have no masked values, as the values below the mask would "
                 "be read",
                 f"{int(hidden.sum())} masked value(s), the first in row {row}",
                 "Pass x.filled(0.0), and the mask as sample_weight or through a Masking layer.",

@@ -50,7 +50,7 @@ class BatchSource:
         """The number of batches a pass, None when it is not known."""
         return number_of_batches(self.data)
 
-    def then(self, convert: Callable[[Batch], Batch]) -> None:
+    def add_conversion(self, convert: Callable[[Batch], Batch]) -> None:
         """Let each batch go through a function, after those given before."""
         self._conversions.append(convert)
         if self._begun is not None:

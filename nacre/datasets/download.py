@@ -236,7 +236,7 @@ def _unpack(archive: Path, target: Path, formats: str | list[str] | tuple[str, .
             raise FileFormatError(
                 message(
                     f"archive {archive.name!r}",
-                    "it must be whole, and its members must not stand in one another's place",
+                    "it must be complete, and no member may replace another",
                     f"{type(error).__name__}: {error}"[:200],
                     "Fetch it again with force_download=True.",
                 )

@@ -48,7 +48,7 @@ def spread_thresholds(num_thresholds: int) -> np.ndarray:
     return np.concatenate([[0.0 - epsilon()], inner, [1.0 + epsilon()]])
 
 
-def wide(dtype: str) -> str:
+def count_dtype(dtype: str) -> str:
     """The dtype counts are kept in: 16 bits cannot count beyond a few hundreds or thousands."""
     return dtype if dtype == "float64" else "float32"
 

@@ -11,7 +11,7 @@ from nacre.core import safety
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.losses.reduction import divide_or_zero
-from nacre.metrics._counts import Counts, count, select, wide
+from nacre.metrics._counts import Counts, count, count_dtype, select
 from nacre.metrics.metric import Metric
 
 
@@ -60,7 +60,7 @@ class _BestAt(Metric):
         )
         shape = (len(self.thresholds),)
         for count_name in Counts._fields:
-            variable = self.add_variable(shape, "zeros", wide(self.dtype), name=count_name)
+            variable = self.add_variable(shape, "zeros", count_dtype(self.dtype), name=count_name)
             setattr(self, count_name, variable)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -76,7 +76,7 @@ class _BestAt(Metric):
             y_true,
             y_pred,
             sample_weight,
-            wide(self.dtype),
+            count_dtype(self.dtype),
             class_id=self.class_id,
         )
         for name, value in count(*chosen, self.thresholds)._asdict().items():

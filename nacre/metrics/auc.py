@@ -12,7 +12,7 @@ from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, LossInputError, message, unknown_name
 from nacre.core.registry import register
 from nacre.losses.reduction import divide_or_zero
-from nacre.metrics._counts import Counts, count, select, spread_thresholds, wide
+from nacre.metrics._counts import Counts, count, count_dtype, select, spread_thresholds
 from nacre.metrics.metric import Metric
 
 _CURVES = ("ROC", "PR", "PRGAIN")
@@ -109,7 +109,9 @@ class AUC(Metric):
 
     def _make_variables(self, shape: tuple[int, ...]) -> None:
         for name in Counts._fields:
-            setattr(self, name, self.add_variable(shape, "zeros", wide(self.dtype), name=name))
+            setattr(
+                self, name, self.add_variable(shape, "zeros", count_dtype(self.dtype), name=name)
+            )
         self._built = True
 
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
@@ -131,7 +133,9 @@ class AUC(Metric):
             sample_weight: One weight per sample, or per value.
         """
         self.build(np.shape(y_true), np.shape(y_pred))
-        y_true, y_pred, weights = select(self._who, y_true, y_pred, sample_weight, wide(self.dtype))
+        y_true, y_pred, weights = select(
+            self._who, y_true, y_pred, sample_weight, count_dtype(self.dtype)
+        )
         self._check_labels(y_pred)
         if self.from_logits:
             y_pred = jax.nn.sigmoid(y_pred)
@@ -157,7 +161,7 @@ class AUC(Metric):
     def result(self) -> Any:
         """The area so far."""
         if not self._built:
-            return jnp.zeros((), wide(self.dtype))
+            return jnp.zeros((), count_dtype(self.dtype))
         counts = Counts(*(getattr(self, name).value for name in Counts._fields))
         if self.curve == "PR" and self.summation_method == "interpolation":
             areas = self.interpolate_pr_auc()

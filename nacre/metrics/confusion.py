@@ -6,7 +6,7 @@ from typing import Any
 
 from nacre.core.registry import register
 from nacre.losses.reduction import divide_or_zero
-from nacre.metrics._counts import Counts, count, select, threshold_list, wide
+from nacre.metrics._counts import Counts, count, count_dtype, select, threshold_list
 from nacre.metrics.metric import Metric
 
 
@@ -21,7 +21,7 @@ class _ConditionCount(Metric):
         self.init_thresholds = thresholds
         self.thresholds = threshold_list(type(self).__name__, thresholds, 0.5)
         self.accumulator = self.add_variable(
-            (len(self.thresholds),), "zeros", wide(self.dtype), name="accumulator"
+            (len(self.thresholds),), "zeros", count_dtype(self.dtype), name="accumulator"
         )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -32,7 +32,7 @@ class _ConditionCount(Metric):
             y_pred: Scores, the same shape.
             sample_weight: One weight per sample, or per value.
         """
-        chosen = select(self._who, y_true, y_pred, sample_weight, wide(self.dtype))
+        chosen = select(self._who, y_true, y_pred, sample_weight, count_dtype(self.dtype))
         counts = count(*chosen, self.thresholds)
         self.accumulator.assign_add(getattr(counts, self._condition))
 
@@ -145,7 +145,7 @@ class _Ratio(Metric):
         # With top_k everything among the k best is positive, whatever its score.
         default = 0.5 if top_k is None else -1e10
         self.thresholds = threshold_list(type(self).__name__, thresholds, default)
-        shape, dtype = (len(self.thresholds),), wide(self.dtype)
+        shape, dtype = (len(self.thresholds),), count_dtype(self.dtype)
         self.true_positives = self.add_variable(shape, "zeros", dtype, name="true_positives")
         setattr(self, self._other, self.add_variable(shape, "zeros", dtype, name=self._other))
 
@@ -162,7 +162,7 @@ class _Ratio(Metric):
             y_true,
             y_pred,
             sample_weight,
-            wide(self.dtype),
+            count_dtype(self.dtype),
             self.top_k,
             self.class_id,
         )

@@ -60,7 +60,9 @@ def update_beside(
     if kind is None or not _takes_probabilities(metric):
         metric.update_state(y_true, y_pred, sample_weight=sample_weight)
     else:
-        metric._update_from_logits(y_true, y_pred, sample_weight, kind[0], _maker(*kind))
+        metric._update_from_logits(
+            y_true, y_pred, sample_weight, kind[0], _probabilities_function(*kind)
+        )
 
 
 def sentence(name: str, metric: Metric, loss: Any, y_pred: Any) -> str | None:
@@ -129,7 +131,7 @@ def _given_thresholds(metric: Metric) -> list[float]:
     return [] if found is None else [float(t) for t in np.ravel(found)]
 
 
-def _maker(activation: str, axis: int) -> Callable[[Any], Any]:
+def _probabilities_function(activation: str, axis: int) -> Callable[[Any], Any]:
     """A function from logits to probabilities, in float32 at least; the mask goes along."""
 
     def probabilities(logits: Any) -> Any:

@@ -115,7 +115,7 @@ class IoU(Metric):
         fix += "; cast predictions that are whole numbers to int32."
         raise LossInputError(message(self._who, rule, got, fix))
 
-    def _wrong(self, y_true: Any, y_pred: Any, counts: Any) -> Any:
+    def _invalid_labels(self, y_true: Any, y_pred: Any, counts: Any) -> Any:
         """Where a value that counts is no class. An error for arrays on the host."""
         wrong = jnp.zeros((), bool)
         for values, what in ((y_true, "targets"), (y_pred, "predictions")):
@@ -149,7 +149,7 @@ class IoU(Metric):
         counts = jnp.broadcast_to(weights != 0, y_true.shape)
         if self.ignore_class is not None:
             counts &= y_true != self.ignore_class
-        wrong = self._wrong(y_true, y_pred, counts)
+        wrong = self._invalid_labels(y_true, y_pred, counts)
         known = counts & ~wrong
         weights = jnp.where(known, weights, 0.0).astype(self.dtype).reshape(-1)
         cell = y_true.astype("int32") * self.num_classes + y_pred.astype("int32")

@@ -14,7 +14,7 @@ from nacre.losses import regression as losses
 from nacre.losses.absent import without_absent
 from nacre.losses.checking import as_array, paired, require_columns
 from nacre.losses.reduction import divide_or_zero
-from nacre.metrics._counts import wide
+from nacre.metrics._counts import count_dtype
 from nacre.metrics._define import metric_function
 from nacre.metrics.metric import Metric
 from nacre.metrics.reduction import BuiltinMean, Mean, combined_weights
@@ -221,7 +221,9 @@ class R2Score(Metric):
             )
         self.class_aggregation = class_aggregation
         self.num_regressors = num_regressors
-        self.num_samples = self.add_variable((), "zeros", wide(self.dtype), name="num_samples")
+        self.num_samples = self.add_variable(
+            (), "zeros", count_dtype(self.dtype), name="num_samples"
+        )
         self._built = False
 
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
@@ -238,7 +240,7 @@ class R2Score(Metric):
         outputs = y_pred_shape[-1]
         if outputs is None:
             raise ShapeError(message(self._who, "the number of outputs must be known", "None"))
-        dtype = wide(self.dtype)
+        dtype = count_dtype(self.dtype)
         self.squared_sum = self.add_variable((outputs,), "zeros", dtype, name="squared_sum")
         self.sum = self.add_variable((outputs,), "zeros", dtype, name="sum")
         self.total_mse = self.add_variable((outputs,), "zeros", dtype, name="residual")
@@ -257,7 +259,7 @@ class R2Score(Metric):
         mask = get_mask(y_pred)
         y_true, y_pred = without_absent(as_array(y_true), as_array(y_pred), sample_weight, mask)
         y_true, y_pred = paired(self._who, y_true, y_pred)
-        dtype = wide(self.dtype)
+        dtype = count_dtype(self.dtype)
         y_true, y_pred = y_true.astype(dtype), y_pred.astype(dtype)
         weights = combined_weights(self._who, sample_weight, mask, y_pred.shape, dtype)
         weights = jnp.ones((y_pred.shape[0], 1), dtype) if weights is None else weights
@@ -270,7 +272,7 @@ class R2Score(Metric):
     def result(self) -> Any:
         """The score so far."""
         if not self._built:
-            return jnp.zeros((), wide(self.dtype))
+            return jnp.zeros((), count_dtype(self.dtype))
         mean = divide_or_zero(self.sum.value, self.count.value)
         total = self.squared_sum.value - self.sum.value * mean
         score = 1.0 - self.total_mse.value / total

@@ -144,7 +144,7 @@ class MultiOptimizer(Optimizer):
             super().build(variables)
             return
         super().build(variables)
-        self._share_out(variables)
+        self._assign_variables(variables)
         for optimizer, positions in self._parts:
             optimizer.build([self._trainable_variables[i] for i in positions])
 
@@ -154,11 +154,11 @@ class MultiOptimizer(Optimizer):
             self.build(variables)
             return
         self._trainable_variables, self._parts = list(variables), []
-        self._share_out(variables)
+        self._assign_variables(variables)
         for optimizer, positions in self._parts:
             optimizer.rebuild([self._trainable_variables[i] for i in positions])
 
-    def _share_out(self, variables: Sequence[Variable]) -> None:
+    def _assign_variables(self, variables: Sequence[Variable]) -> None:
         for position, variable in enumerate(variables):
             chosen = self._optimizer_for(variable)
             positions = next((p for o, p in self._parts if o is chosen), None)

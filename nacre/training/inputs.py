@@ -84,8 +84,8 @@ def source_of(
     _refuse_text_targets(first, who)
     stage = _stage(model, first, who, on_host)
     if stage is not None:
-        source.then(stage)
-    source.then(batch_narrower(model, who))
+        source.add_conversion(stage)
+    source.add_conversion(batch_narrower(model, who))
     return source
 
 

@@ -55,7 +55,7 @@ class Dispatch:
 
 
 @dataclass(frozen=True)
-class Spoiled:
+class NonFiniteStep:
     """What was found.
 
     Args:
@@ -151,7 +151,7 @@ class LastGood:
         """Begin anew, with a copy of the next values."""
         self._copies, self._dispatches, self._remembered_bytes = None, [], 0
 
-    def find(self, values: Values) -> Spoiled | None:
+    def find(self, values: Values) -> NonFiniteStep | None:
         """Run the steps since the last copy again, one by one, up to the one that spoils them.
 
         Args:
@@ -175,7 +175,7 @@ class LastGood:
                 after = {name: [np.array(v) for v in new[name]] for name in GUARDED_GROUPS}
                 is_spoiled = self._was_finite and not _are_finite(after["trainable"])
                 if is_loss or is_spoiled:
-                    return Spoiled(
+                    return NonFiniteStep(
                         self._on_devices(good), dispatch.epoch, dispatch.step + index, is_loss
                     )
                 good = after
@@ -197,7 +197,7 @@ def _on_device(array: np.ndarray) -> jax.Array:
 
 
 def not_finite(
-    who: str, found: Spoiled | None, epoch: int, step: int, in_data: str = "", cause: str = ""
+    who: str, found: NonFiniteStep | None, epoch: int, step: int, in_data: str = "", cause: str = ""
 ) -> NonFiniteError:
     """The error for a training that has left the numbers.
 
@@ -232,4 +232,4 @@ def not_finite(
     return NonFiniteError(message(who, rule, got, f"{kept} {fix}"))
 
 
-__all__ = ["LastGood", "Dispatch", "Spoiled", "not_finite"]
+__all__ = ["LastGood", "Dispatch", "NonFiniteStep", "not_finite"]

@@ -44,7 +44,7 @@ from nacre.training.arguments import (
 )
 from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
-from nacre.training.last_good import Dispatch, LastGood, Spoiled, not_finite
+from nacre.training.last_good import Dispatch, LastGood, NonFiniteStep, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.planning import run_plan
 from nacre.training.programs import BAD_GRADIENTS, FINE, GUARDED_GROUPS, host_logs
@@ -537,7 +537,7 @@ class TrainRun:
         """Go back to the last good values; then callbacks decide, or it is an error."""
         values = self._values()
         if self._is_guarded:  # the step went back by itself
-            found = Spoiled(values, self._epoch, step, is_loss)
+            found = NonFiniteStep(values, self._epoch, step, is_loss)
         else:
             found = self._last_good.find(values)
         if found is not None:

@@ -242,7 +242,7 @@ def check_indices(model: Any, source: Source, trainer: CompiledTraining | None =
         return batch
 
     if isinstance(source, BatchSource):
-        source.then(check)
+        source.add_conversion(check)
     elif source.convert is None:
         check(source.pack(source.leaves))
     else:

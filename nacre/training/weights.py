@@ -262,7 +262,7 @@ def with_class_weights(
     if isinstance(source, ArraySource):
         y, given = source.targets_and_weights()
         return source.with_sample_weight(weighed_batch(weights, (None, y, given), whole=True)[2])
-    source.then(lambda batch: weighed_batch(weights, batch))
+    source.add_conversion(lambda batch: weighed_batch(weights, batch))
     return source
 
 
@@ -315,7 +315,7 @@ def check_weights(source: ArraySource | BatchSource, who: str) -> None:
     if isinstance(source, ArraySource):
         _check_values(source.pack(source.leaves)[2], who, False)
     else:
-        source.then(_watched(who))
+        source.add_conversion(_watched(who))
 
 
 def _watched(who: str) -> Callable[[Any], Any]:

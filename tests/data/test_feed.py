@@ -364,7 +364,7 @@ def test_memory_that_a_source_fills_anew_for_each_batch_is_read_in_time(ahead: i
             yield memory, {"b": memory * 2}
 
     source = BatchSource(reused())
-    source.then(narrow_batch("fit"))
+    source.add_conversion(narrow_batch("fit"))
     found = list(BatchFeed(source, ahead=ahead).epoch())
     assert [int(s.arrays[0][0]) for s in found] == list(range(20))
 
@@ -378,9 +378,9 @@ def test_batches_of_other_structures_and_sizes_are_told_apart() -> None:
 
 def test_a_batch_goes_through_what_was_asked_for_in_order() -> None:
     source = BatchSource(Loader(2))
-    source.then(lambda b: (b[0] + 1, {"b": b[1]["b"] + 2}, None))
+    source.add_conversion(lambda b: (b[0] + 1, {"b": b[1]["b"] + 2}, None))
     assert source.first()[0].tolist() == [1, 1]
-    source.then(lambda b: (b[0] * 10, {"b": b[1]["b"] * 10}, None))
+    source.add_conversion(lambda b: (b[0] * 10, {"b": b[1]["b"] * 10}, None))
     assert numbers(BatchFeed(source), 2) == [[10, 20]] * 2
 
 
