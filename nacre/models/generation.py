@@ -27,6 +27,7 @@ from nacre.layers.transformer import beam_step, sample_tokens
 from nacre.layers.transformer.decoding import DecodingState, decoding
 from nacre.models import generation_graph
 from nacre.models.model import Model
+from nacre.ops.kernels.placement import inside_loop, own_program
 
 _WHO = "generate"
 
@@ -239,9 +240,14 @@ def _program(model: Any, settings: Settings) -> Callable[..., Any]:
                         outputs = call(inputs)
             return outputs if settings.from_logits else jnp.log(outputs)
 
-        return loop(_Predictor(predict, settings.use_cache), settings, tokens, lengths, key)
+        predictor = _Predictor(predict, settings.use_cache)
+        return loop(predictor, settings, tokens, lengths, key)
 
-    return run
+    def run_where_kernels_are_used(*arguments: Any) -> Any:
+        with own_program():
+            return run(*arguments)
+
+    return run_where_kernels_are_used
 
 
 def _call_model(model: Any, inputs: Any) -> Any:
@@ -309,7 +315,8 @@ def _sampling_loop(
         return position + 1, tokens, logits, cache, finished
 
     finished = jnp.zeros(tokens.shape[:1], bool)
-    return lax.while_loop(is_unfinished, step, (first, tokens, logits, cache, finished))[1]
+    with inside_loop():
+        return lax.while_loop(is_unfinished, step, (first, tokens, logits, cache, finished))[1]
 
 
 def _beam_loop(
@@ -347,7 +354,8 @@ def _beam_loop(
 
     finished, counts = jnp.zeros((batch, beams), bool), jnp.zeros((batch, beams), "int32")
     carry = (first, tokens, logits, cache, finished, scores, counts)
-    _, tokens, _, _, _, scores, counts = lax.while_loop(is_unfinished, step, carry)
+    with inside_loop():
+        _, tokens, _, _, _, scores, counts = lax.while_loop(is_unfinished, step, carry)
     best = jnp.argmax(scores / jnp.maximum(counts, 1) ** settings.length_penalty, axis=1)
     return _by_beam(tokens, beams)[jnp.arange(batch), best]
 
