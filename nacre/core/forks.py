@@ -7,6 +7,9 @@ as arrays, saving) works, and computations under way are waited for before the f
 does not use JAX, such as one that loads data with NumPy, notices nothing.
 """
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import os

@@ -8,8 +8,13 @@ of a function.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from nacre.core.program import Programs
+    from nacre.core.variable import Variable
+    from nacre.layers.base.inventory import Inventory
 
 
 @runtime_checkable
@@ -53,37 +58,68 @@ class TrainingHost(Protocol):
 
 @runtime_checkable
 class TrainedModel(Protocol):
-    """What a step of training asks of a model."""
+    """What the steps of training, and the programs they are compiled into, ask of a model.
+
+    Attributes:
+        stop_training: Set to True by a callback, training ends.
+        built: Whether it has its variables.
+    """
+
+    stop_training: bool
+    built: bool
+    _programs: Programs | None
 
     @property
-    def trainable_variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
+        """All variables."""
+        ...
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
         """What the optimizer changes."""
         ...
 
     @property
-    def non_trainable_variables(self) -> list[Any]:
+    def non_trainable_variables(self) -> list[Variable]:
         """Batch statistics, seeds and whatever else a call may change."""
         ...
 
     @property
     def metrics(self) -> list[Any]:
-        """All metrics whose variables a step changes."""
+        """All metrics whose variables a step changes; a user's own may be of any class."""
+        ...
+
+    @property
+    def losses(self) -> list[Any]:
+        """What layers add to the loss: numbers and traced values."""
         ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The predictions."""
         ...
 
-    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+    # A user's class may write the next two with fewer arguments.
+
+    @property
+    def compute_loss(self) -> Callable[..., Any]:
         """One number to make small."""
         ...
 
-    def compute_metrics(self, *args: Any, **kwargs: Any) -> Mapping[str, Any]:
+    @property
+    def compute_metrics(self) -> Callable[..., Mapping[str, Any]]:
         """Take a batch into the metrics, and report them."""
         ...
 
     def reset_metrics(self) -> None:
         """Let all metrics start afresh."""
+        ...
+
+    def _who(self) -> str:
+        """Its class and name, for messages."""
+        ...
+
+    def _inventory(self) -> Inventory:
+        """Its layers, and numbers that say whether it is the same as before."""
         ...
 
 
@@ -106,11 +142,11 @@ class TrainingOptimizer(Protocol):
         ...
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
         """Its state."""
         ...
 
-    def build(self, variables: list[Any]) -> None:
+    def build(self, variables: list[Variable]) -> None:
         """Make the state for these variables."""
         ...
 

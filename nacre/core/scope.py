@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacre.core.context import changed, current, put
+from nacre.core.kinds import is_numpy_array
 
 if TYPE_CHECKING:
     from nacre.core.absence import Absent
@@ -86,7 +87,7 @@ class StatelessScope:
     def get_current_value(self, variable: Variable) -> Any:
         """The value within the scope, or None when it has none."""
         value = self._values.get(id(variable))
-        if isinstance(value, np.ndarray):  # assigned, and read now for the first time
+        if is_numpy_array(value):  # assigned, and read now for the first time
             value = self._values[id(variable)] = _on_device(value)
         count = self._draws.get(id(variable))
         if not count:
@@ -96,7 +97,7 @@ class StatelessScope:
     def unread_value(self, variable: Variable) -> Any:
         """The same for a program: numbers that nobody read yet are still on the host."""
         value = self._values.get(id(variable))
-        return value if isinstance(value, np.ndarray) else self.get_current_value(variable)
+        return value if is_numpy_array(value) else self.get_current_value(variable)
 
     def forget_draws(self) -> None:
         """Let generators give the same keys again: what ran was a trial."""

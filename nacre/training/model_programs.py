@@ -1,5 +1,8 @@
 """The compiled programs of `fit` and `evaluate`, kept with the model under all they depend on."""
 
+# What only training asks of a model has a leading underscore, out of the way of people.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
@@ -8,6 +11,7 @@ from typing import Any, cast
 from nacre.core import tree
 from nacre.core.errors import message
 from nacre.core.program import Program, programs_of, settings_key
+from nacre.core.protocols import TrainedModel
 from nacre.core.state import State
 from nacre.core.warning import warn
 from nacre.data.feed import Stretch
@@ -25,7 +29,7 @@ _MANY_CHANGES = 10  # of attributes, from where on it is said that each is compi
 
 
 def training_programs(
-    model: Any, trainer: CompiledTraining, *, is_all_present: bool = False
+    model: TrainedModel, trainer: CompiledTraining, *, is_all_present: bool = False
 ) -> ModelPrograms:
     """The programs that train a model as it, its losses, metrics and optimizer are now.
 
@@ -36,13 +40,13 @@ def training_programs(
     return _model_programs("train", model, trainer, is_all_present)
 
 
-def evaluation_programs(model: Any, trainer: CompiledTraining) -> ModelPrograms:
+def evaluation_programs(model: TrainedModel, trainer: CompiledTraining) -> ModelPrograms:
     """The programs that evaluate it."""
     return _model_programs("test", model, trainer, False)
 
 
 def _model_programs(
-    kind: str, model: Any, trainer: CompiledTraining, is_all_present: bool
+    kind: str, model: TrainedModel, trainer: CompiledTraining, is_all_present: bool
 ) -> ModelPrograms:
     metrics = model.metrics
     token = model._inventory().lists().token
@@ -62,7 +66,7 @@ def _key(
     kind: str,
     lists_token: int,
     is_all_present: bool,
-    model: Any,
+    model: TrainedModel,
     trainer: CompiledTraining,
     metrics: list[Any],
 ) -> tuple[Hashable, ...]:
@@ -82,7 +86,11 @@ class ModelPrograms:
     """
 
     def __init__(
-        self, key: tuple[Hashable, ...], model: Any, trainer: CompiledTraining, state: State
+        self,
+        key: tuple[Hashable, ...],
+        model: TrainedModel,
+        trainer: CompiledTraining,
+        state: State,
     ) -> None:
         self.model, self.trainer, self.state = model, trainer, state
         self.custom = custom_step(model, f"{key[0]}_step") is not None
@@ -180,7 +188,7 @@ class TrainableFlags:
         model: The model.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: TrainedModel) -> None:
         self._flags = [(layer, layer.trainable) for layer in model._inventory().layers]
 
     def warn_of_changes(self, who: str) -> None:

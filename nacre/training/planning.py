@@ -14,6 +14,7 @@ import jax
 
 from nacre.callbacks.run_plan import Log, RunPlan
 from nacre.core.kinds import is_dict
+from nacre.core.protocols import TrainedModel
 from nacre.metrics.direction import direction_of
 from nacre.metrics.metric import Metric
 from nacre.training.compile import CompiledTraining
@@ -21,7 +22,7 @@ from nacre.training.step import custom_step, reports_itself
 
 
 def run_plan(
-    model: Any,
+    model: TrainedModel,
     trainer: CompiledTraining,
     *,
     first_epoch: int,
@@ -42,7 +43,7 @@ def run_plan(
     )
 
 
-def _logs(model: Any, trainer: CompiledTraining) -> Mapping[str, Log]:
+def _logs(model: TrainedModel, trainer: CompiledTraining) -> Mapping[str, Log]:
     found: dict[str, Log] = {}
     trackers = {id(metric) for metric in trainer.loss_means()}
     for name, metric in trainer.named_metrics(model):

@@ -26,6 +26,7 @@ from nacre.core import leftovers
 from nacre.core.kinds import is_dict
 from nacre.core.layout import Layout
 from nacre.core.program import Program
+from nacre.core.protocols import TrainedModel
 from nacre.core.scope import StatelessScope
 from nacre.core.state import OUTSIDE, State, Values
 from nacre.core.typed_jax import fori_loop
@@ -230,7 +231,7 @@ def _as_arrays(logs: dict[str, Any], dtype: Any = None) -> dict[str, Any]:
 
 
 def finisher(
-    model: Any, trainer: CompiledTraining, state: State, custom: bool
+    model: TrainedModel, trainer: CompiledTraining, state: State, custom: bool
 ) -> Callable[[Values], dict[str, Any]]:
     """values -> what is reported, from the metrics' variables."""
 

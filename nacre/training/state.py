@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, WeightsMismatchError, listed, message
-from nacre.core.protocols import Resumable
+from nacre.core.protocols import Resumable, TrainedModel, TrainingOptimizer
 from nacre.core.random import global_generator
 from nacre.core.state import OUTSIDE, State
 from nacre.core.variable import Variable
@@ -28,7 +28,9 @@ _HOLDERS = {"trainable": "model", "other": "model"}  # of the others the group's
 _GLOBAL_SEED = "seeds/global"
 
 
-def training_state(model: Any, optimizer: Any, metrics: list[Any]) -> State:
+def training_state(
+    model: TrainedModel, optimizer: TrainingOptimizer | None, metrics: list[Any]
+) -> State:
     """The variables of a model in training: 'trainable', 'metrics', 'other', 'optimizer'.
 
     A variable that two of them have (a learning rate that is also a layer's weight) is kept once.

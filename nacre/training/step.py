@@ -16,6 +16,7 @@ from nacre.core import scope, tree
 from nacre.core.absence import Absent
 from nacre.core.errors import ArgumentError, message
 from nacre.core.kinds import is_dict, is_mapping
+from nacre.core.protocols import TrainedModel, TrainingOptimizer
 from nacre.core.registry import is_builtin
 from nacre.core.state import OUTSIDE, State, Values
 from nacre.core.variable import Variable
@@ -71,7 +72,7 @@ def train_step(
 
 
 def test_step(
-    model: Any, trainer: CompiledTraining, state: State
+    model: TrainedModel, trainer: CompiledTraining, state: State
 ) -> Callable[[Values, Batch], StepResult]:
     """The step of evaluation: predictions, loss, metrics."""
     custom = custom_step(model, "test_step")
@@ -108,7 +109,9 @@ def _weights(model: Any, trainer: CompiledTraining, sample_weight: Any) -> list[
     return trainer.weights_that_count(sample_weight)
 
 
-def _compute_loss(model: Any, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> Any:
+def _compute_loss(
+    model: TrainedModel, x: Any, y: Any, y_pred: Any, weight: Any, training: bool
+) -> Any:
     parameters = inspect.signature(model.compute_loss).parameters
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     extra = {"training": training} if takes_all or "training" in parameters else {}
@@ -127,7 +130,13 @@ def _compute_loss(model: Any, x: Any, y: Any, y_pred: Any, weight: Any, training
 
 
 def _update_metrics(
-    model: Any, trainer: CompiledTraining, x: Any, y: Any, y_pred: Any, weight: Any, loss: Any
+    model: TrainedModel,
+    trainer: CompiledTraining,
+    x: Any,
+    y: Any,
+    y_pred: Any,
+    weight: Any,
+    loss: Any,
 ) -> dict[str, Any]:
     batch_size = next((leaf.shape[0] for leaf in tree.flatten(x) if hasattr(leaf, "shape")), 1)
     trainer.loss_tracker.update_state(jax.lax.stop_gradient(loss), sample_weight=batch_size)
@@ -156,7 +165,9 @@ def _changed(inner: scope.StatelessScope, state: State, values: Values) -> Value
     }
 
 
-def _updated(optimizer: Any, state: State, values: Values, gradients: list[Any]) -> Values:
+def _updated(
+    optimizer: TrainingOptimizer, state: State, values: Values, gradients: list[Any]
+) -> Values:
     """All values after the optimizer's step."""
     by_variable = {id(v): value for v, value in state.pairs(values)}
     own = list(optimizer.variables)
@@ -190,7 +201,7 @@ def overrides(model: Any, name: str) -> bool:
     return False
 
 
-def reports_itself(model: Any) -> bool:
+def reports_itself(model: TrainedModel) -> bool:
     """Whether the user's class says what a step reports."""
     return overrides(model, "compute_metrics") or overrides(model, "get_metrics_result")
 
