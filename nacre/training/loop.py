@@ -435,6 +435,9 @@ class TrainRun:
         if self.background is not None or programs.has_train(smaller):
             return
         arrays = (self._values(), stretch.arrays, stretch.order)
+        first = next(iter(self.values["trainable"]), None)
+        if self.state.layout is None and isinstance(first, jax.Array) and len(first.devices()) > 1:
+            return  # trained under a layout before: only the call knows where all of it lies
         shapes = jax.tree.map(spec_of if self.state.layout is None else _placed_spec_of, arrays)
         self.background = ThreadPoolExecutor(1, thread_name_prefix="nacre-compile")
         program = programs.train(smaller)

@@ -137,3 +137,12 @@ def test_predictions_in_chunks_are_those_of_one_device(monkeypatch: pytest.Monke
     expected = made.predict(x, batch_size=8, verbose=0)
     with use_layout(data_parallel(jax.devices())):
         assert_close(made.predict(x, batch_size=8, verbose=0), expected)
+
+
+def test_a_model_trained_on_eight_devices_goes_on_without_the_layout() -> None:
+    made = model()
+    with use_layout(data_parallel(jax.devices())):
+        made.fit(X, Y, batch_size=16, verbose=0)
+    before = made.evaluate(X, Y, batch_size=16, verbose=0)[0]
+    made.fit(X, Y, batch_size=16, epochs=2, verbose=0)
+    assert made.evaluate(X, Y, batch_size=16, verbose=0)[0] < before
