@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nacre.core.absence import Absent
     from nacre.core.identity import Numbers, Objects
     from nacre.core.layout import Layout
+    from nacre.core.leftovers import Leftovers
     from nacre.core.program import Program
     from nacre.core.safety import Reading
     from nacre.core.scope import CallContext, ProgramRun, StatelessScope
@@ -69,6 +70,7 @@ class _Fields:
         on_created: Told of each object that is made from a config.
         gate: The config that is being read, and whether its author is trusted.
         numbers, objects: Which layers are one object in the config that is written, or read.
+        leftovers: What traced code sets and calls, to be cleared of tensors afterwards.
     """
 
     scope: StatelessScope | None = None
@@ -94,6 +96,7 @@ class _Fields:
     gate: Reading | None = None
     numbers: Numbers | None = None
     objects: Objects | None = None
+    leftovers: Leftovers | None = None
 
 
 class Context(_Fields):
@@ -154,6 +157,7 @@ def _copy(context: Context) -> _Fields:
         context.gate,
         context.numbers,
         context.objects,
+        context.leftovers,
     )
 
 

@@ -15,18 +15,18 @@ run to find shapes, leaves nothing behind: attributes are as they were before.
 from __future__ import annotations
 
 import collections
-import threading
 from collections.abc import Generator, Iterable, MutableMapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from nacre.core import readings
+from nacre.core.context import changed, current
 from nacre.core.errors import NotThereError, TracedValueError, message
 from nacre.core.tracing import is_tracer
 
 
-class _Trace:
-    """What happened within a trace under way.
+class Leftovers:
+    """What a trace under way may leave tensors in.
 
     Attributes:
         kept: What was set: (id of owner, name) -> (owner, the value before).
@@ -40,11 +40,6 @@ class _Trace:
         self.called: dict[int, Any] = {}
 
 
-class _Local(threading.local):
-    trace: _Trace | None = None
-
-
-_local = _Local()
 MISSING = object()
 
 
@@ -77,7 +72,7 @@ class LostTensor:
         """Number of axes."""
         return len(self.shape)
 
-    def _told(self) -> str:
+    def _message(self) -> str:
         return message(
             self.where,
             "a tensor that is kept while a step is compiled has no value afterwards",
@@ -86,12 +81,12 @@ class LostTensor:
         )
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TracedValueError(self._told())
+        raise TracedValueError(self._message())
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise NotThereError(self._told())
+        raise NotThereError(self._message())
 
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self.shape))
@@ -120,14 +115,16 @@ def refuse_lost(value: Any) -> None:
 
 def note(owner: Any, name: str, before: Any) -> None:
     """An attribute is being set; `MISSING` was its value where it had none."""
-    if _local.trace is not None:
-        _local.trace.kept.setdefault((id(owner), name), (owner, before))
+    trace = current().leftovers
+    if trace is not None:
+        trace.kept.setdefault((id(owner), name), (owner, before))
 
 
 def note_called(owner: Any) -> None:
     """A layer is called, and may add tensors to lists and dicts in its attributes."""
-    if _local.trace is not None:
-        _local.trace.called[id(owner)] = owner
+    trace = current().leftovers
+    if trace is not None:
+        trace.called[id(owner)] = owner
 
 
 @contextmanager
@@ -138,17 +135,16 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[None]:
         is_trial: The attributes are set back instead, as also where the trace fails.
         root: A layer whose `call` is run without calling the layer.
     """
-    outer, _local.trace = _local.trace, _Trace()
-    trace = _local.trace
+    outer, trace = current().leftovers, Leftovers()
     if root is not None:
-        note_called(root)
+        trace.called[id(root)] = root
     try:
-        yield
+        with changed(leftovers=trace):
+            yield
     except BaseException:
         is_trial = True
         raise
     finally:
-        _local.trace = outer
         _clear_attributes(trace, is_trial)
         if outer is None:
             _clear_containers(trace.called.values(), is_trial)
@@ -156,7 +152,7 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[None]:
             outer.called |= trace.called
 
 
-def _clear_attributes(trace: _Trace, is_trial: bool) -> None:
+def _clear_attributes(trace: Leftovers, is_trial: bool) -> None:
     for (_, name), (owner, before) in trace.kept.items():
         present = vars(owner).get(name)
         if not _holds_tracers(present):

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import pytest
 
 from nacre import layers, ops
-from nacre.core import context, identity, names, registry, safety, scope
+from nacre.core import context, identity, leftovers, names, registry, safety, scope
 from nacre.core.absence import Absent
 from nacre.core.context import carried, changed, current
 from nacre.core.layout import data_parallel, use_layout
@@ -54,6 +54,7 @@ BLOCKS: dict[str, tuple[Callable[[], AbstractContextManager[Any]], set[str]]] = 
     "decomposed": (decomposed, {"decomposes_ops"}),
     "in_host_scope": (lambda: in_host_scope(Recording()), {"host_calls"}),
     "use_layout": (lambda: use_layout(data_parallel(jax.devices()[:1])), {"layout"}),
+    "leftovers.cleared": (leftovers.cleared, {"leftovers"}),
     "decoding": (lambda: decoding(DecodingState()), {"decoding"}),
 }
 
