@@ -238,7 +238,7 @@ class Trainable(Layer):
                 validation_steps=validation_steps,
                 validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
-                **kwargs,
+                old_keywords=kwargs,
             )
 
     @contextmanager

@@ -16,6 +16,7 @@ import time
 from collections.abc import Collection, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -74,11 +75,11 @@ def fit(
     validation_batch_size: WholeNumber | None,
     validation_freq: int | list[int],
     resume: TrainingState | None = None,
-    **kwargs: Any,
+    old_keywords: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:
     """Train `model`; see `Model.fit`. `resume` is what an earlier `TrainRun` has `taken`."""
     who = f"{model._who()}.fit"
-    prepare.refuse_unknown(who, kwargs, fit)
+    prepare.refuse_unknown(who, old_keywords, type(model).fit)
     trainer = prepare.require_compiled(model, "fit")
     batch_size = whole_number(batch_size, "batch_size", who, 32)
     epochs = whole_number(epochs, "epochs", who, 1, least=0)
@@ -121,7 +122,7 @@ def fit(
             shuffle=order.shuffle,
             seed=order.seed,
             by_batch=trainer.run_eagerly or is_one_step,
-            ahead=prepare.batches_ahead(kwargs, who),
+            ahead=prepare.batches_ahead(old_keywords, who),
         )
         feeds.callback(feed.close)
         run = TrainRun(model, trainer, feed, source, who, is_one_step)

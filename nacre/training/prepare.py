@@ -10,7 +10,7 @@ the optimizer gets its variables, and all that can be refused is refused here.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import jax
@@ -48,12 +48,12 @@ from nacre.training.weights import (
 _ACCEPTED_SILENTLY = frozenset(("workers", "use_multiprocessing", "max_queue_size"))
 
 
-def batches_ahead(kwargs: dict[str, Any], who: str) -> int | None:
+def batches_ahead(kwargs: Mapping[str, Any], who: str) -> int | None:
     """How many batches tf.keras 2's `max_queue_size` asks to be made ahead; None without it."""
     return whole_number(kwargs.get("max_queue_size"), "max_queue_size", who, least=0)
 
 
-def refuse_unknown(who: str, kwargs: dict[str, Any], function: Callable[..., Any]) -> None:
+def refuse_unknown(who: str, kwargs: Mapping[str, Any], function: Callable[..., Any]) -> None:
     """Raise for arguments that neither `function` nor tf.keras 2 has."""
     unknown = {k: v for k, v in kwargs.items() if k not in _ACCEPTED_SILENTLY}
     errors.refuse_unknown(who, unknown, function)

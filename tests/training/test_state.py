@@ -238,3 +238,8 @@ def test_two_processes_agree_about_the_paths() -> None:
         for seed in ("1", "2")
     ]  # fmt: skip
     assert found[0] == found[1] and "seed_generator_state" in found[0]
+
+
+def test_what_goes_on_within_has_no_public_argument_yet() -> None:
+    with pytest.raises(TypeError, match="resume"):
+        model().fit(X, Y, resume=None, verbose=0)  # type: ignore[call-arg]
