@@ -241,5 +241,5 @@ def test_two_processes_agree_about_the_paths() -> None:
 
 
 def test_what_goes_on_within_has_no_public_argument_yet() -> None:
-    with pytest.raises(TypeError, match="resume"):
-        model().fit(X, Y, resume=None, verbose=0)  # type: ignore[call-arg]
+    with pytest.raises(ArgumentError, match="resume"):
+        model().fit(X, Y, resume=None, verbose=0)
