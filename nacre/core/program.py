@@ -215,7 +215,7 @@ class CallProgram(Program):
             values = {name: [*map(_lent, group)] for name, group in self.state.groups.items()}
         updates, result = self._run_here(values, *arguments)
         if updates:
-            self.state.commit_updates(updates)
+            self.state.commit_unless_held(updates)
         return result
 
 

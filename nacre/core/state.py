@@ -122,12 +122,21 @@ class State:
 
     def placed(self, values: Values) -> Values:
         """Values that are no variable's, each where the layout has it."""
+        return self._by_place(put, values)
+
+    def settled(self, values: Values) -> Values:
+        """Within a program: the values it gives back, said to lie where the layout has them."""
+        return self._by_place(said_to_lie, values)
+
+    def _by_place(
+        self, function: Callable[[Any, jax.sharding.Sharding], jax.Array], values: Values
+    ) -> Values:
         layout = self.layout
         if layout is None:
             return values
         return {
             name: [
-                put(value, self._place_of(variable, layout))
+                function(value, self._place_of(variable, layout))
                 for variable, value in zip(self.groups[name], group)
             ]
             for name, group in values.items()
@@ -139,19 +148,6 @@ class State:
             found = self._places[id(variable)] = layout.of_variable(variable.path)
         return found
 
-    def settled(self, values: Values) -> Values:
-        """Within a program: the values it gives back, said to lie where the layout has them."""
-        layout = self.layout
-        if layout is None:
-            return values
-        return {
-            name: [
-                said_to_lie(value, self._place_of(variable, layout))
-                for variable, value in zip(self.groups[name], group)
-            ]
-            for name, group in values.items()
-        }
-
     def commit(self, values: Mapping[str, Sequence[Any]]) -> None:
         """Commit the arrays a program returned."""
         for name, group in values.items():
@@ -159,14 +155,15 @@ class State:
             for variable, value in zip(self.groups[name], group, strict=name != OUTSIDE):
                 variable.commit(value)
 
-    def commit_unless_held(self, values: Mapping[str, Sequence[Any]]) -> None:
-        """The same, but for variables of a training that is running: its own steps change them."""
-        self.commit_updates({name: dict(enumerate(group)) for name, group in values.items()})
+    def commit_unless_held(self, values: Values | Updates) -> None:
+        """The same, but for variables of a training that is running: its own steps change them.
 
-    def commit_updates(self, updates: Updates) -> None:
-        """Commit what a program changed, by group and index, unless a training holds it."""
-        for name, changed in updates.items():
-            for index, value in changed.items():
+        Args:
+            values: Of each group all, or those that changed by index.
+        """
+        for name, group in values.items():
+            pairs = group.items() if isinstance(group, dict) else enumerate(group)
+            for index, value in pairs:
                 variable = self.groups[name][index]
                 if variable.hold is None:
                     variable.commit(value)
@@ -193,8 +190,7 @@ class State:
         hold = Hold(threading.get_ident(), commit_newest)
         variables = [v for group in self.groups.values() for v in group]
         before = [v.hold for v in variables]
-        is_within_another = any(before)
-        if is_within_another:
+        if any(before):
             self._enter_another(who, hold, variables)
         for variable in variables:
             variable.hold = hold
@@ -204,13 +200,10 @@ class State:
         finally:
             self._hold = outer
             for variable in self.groups[OUTSIDE]:  # what was found meanwhile
-                variable.hold = outer if variable.hold is hold else variable.hold
-            if is_within_another:
-                for variable, earlier in zip(variables, before, strict=True):
-                    variable.hold = earlier
-            else:
-                for variable in variables:
-                    variable.hold = None
+                if variable.hold is hold:
+                    variable.hold = outer
+            for variable, earlier in zip(variables, before, strict=True):
+                variable.hold = earlier
 
     def _enter_another(self, who: str, hold: Hold, variables: list[Variable]) -> None:
         """Have a training that holds variables commit them: one of its callbacks trains here."""

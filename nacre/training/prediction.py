@@ -296,7 +296,7 @@ def _forward(
         if size != count:
             changed = _changed(state, updates)
             _refuse_padded_states(model, changed, count, size)
-        state.commit_updates(updates)
+        state.commit_unless_held(updates)
     return BatchResult(outputs, count, size, bool(updates))
 
 
