@@ -41,7 +41,7 @@ from nacre.core.tracing import is_tracer, new_primitive
 Arrays = Sequence[Any]  # arrays, tracers, or numbers that a primitive takes
 Positions = tuple[int, ...]
 
-_MOST_KEPT = 1024  # functions whose compiled derivatives are remembered
+_MAX_FUNCTIONS = 1024  # functions whose compiled derivatives are remembered
 
 
 # ------------------------------------------------------------------ what can be differentiated
@@ -140,7 +140,7 @@ def _function_of(primitive: Any, params: dict[str, Any]) -> Function:
         found = _functions.get(key)
         if found is None:
             found = _functions[key] = _new_function(primitive, params, key)
-            if len(_functions) > _MOST_KEPT:
+            if len(_functions) > _MAX_FUNCTIONS:
                 _functions.popitem(last=False)
         else:
             _functions.move_to_end(key)
@@ -542,11 +542,11 @@ def is_eager() -> bool:
 def same(x: Any) -> Any:
     """Another object for the same array, which costs nothing; gradients flow through."""
     if type(x) is ArrayImpl:
-        return _another(x)
+        return _new_object(x)
     return _same.bind(x)
 
 
-def _another(x: Any) -> Any:
+def _new_object(x: Any) -> Any:
     shards = [shard.data for shard in x.addressable_shards]
     if len(shards) == 1:
         shards = [x]
@@ -555,7 +555,7 @@ def _another(x: Any) -> Any:
 
 def _copied(x: Any) -> Any:
     if type(x) is ArrayImpl:
-        return _another(x)
+        return _new_object(x)
     # An array that waits on the host, or what is no plain array, such as keys of `jax.random`.
     return jax.device_put(x) if isinstance(x, np.ndarray) else x.copy()
 
