@@ -178,23 +178,6 @@ class Resumable(Protocol):
         ...
 
 
-@runtime_checkable
-class TrainingCallback(Protocol):
-    """The least that training calls of a callback; `nacre.callbacks.Callback` has it all."""
-
-    def set_params(self, params: dict[str, Any]) -> None:
-        """Receive what is known of the run."""
-        ...
-
-    def set_model(self, model: Any) -> None:
-        """Receive the model."""
-        ...
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """After an epoch."""
-        ...
-
-
 def speaks_for(instance: object, attribute: str, method: str) -> bool:
     """Whether what an object says under an attribute is about the method that it has.
 
@@ -227,7 +210,6 @@ def _levels(instance: object) -> Iterable[Mapping[str, Any]]:
 __all__ = [
     "Resumable",
     "TrainedModel",
-    "TrainingCallback",
     "TrainingHost",
     "TrainingOptimizer",
     "speaks_for",

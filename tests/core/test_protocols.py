@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 import nacre
 from nacre.callbacks.base import Callback
 from nacre.core import protocols
@@ -19,24 +17,7 @@ def test_built_in_classes_are_what_training_asks_for() -> None:
     scaled = nacre.optimizers.LossScaleOptimizer(nacre.optimizers.SGD())
     assert isinstance(scaled, protocols.TrainingOptimizer) and scaled.skips_non_finite_steps
     assert not model.optimizer.skips_non_finite_steps
-    assert isinstance(Callback(), protocols.TrainingCallback)
     assert isinstance(Callback(), protocols.Resumable)
-
-
-@pytest.mark.parametrize("name", nacre.optimizers.__all__)
-def test_every_optimizer_has_what_training_asks_of_one(name: str) -> None:
-    found = getattr(nacre.optimizers, name)
-    if isinstance(found, type) and issubclass(found, nacre.optimizers.Optimizer):
-        for member in ("variables", "build", "stateless_apply"):
-            assert hasattr(found, member)
-
-
-@pytest.mark.parametrize("name", nacre.callbacks.__all__)
-def test_every_callback_has_what_training_asks_of_one(name: str) -> None:
-    found = getattr(nacre.callbacks, name)
-    if isinstance(found, type) and issubclass(found, Callback):
-        assert issubclass(found, protocols.TrainingCallback)
-        assert issubclass(found, protocols.Resumable)
 
 
 def test_an_attribute_of_the_object_itself_speaks_for_it() -> None:
