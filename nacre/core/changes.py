@@ -24,14 +24,16 @@ import operator
 import types
 import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from nacre.core import leftovers, readings, scope
 from nacre.core.errors import NotThereError, ReservedNameError, message
 
+T = TypeVar("T")
+
 _version = [0]
 _tokens = itertools.count()
-MAX_STATES = 8  # states that programs are kept for, as where a callback alternates
+_MAX_STATES = 8  # of one object that are kept, as where a callback alternates
 _READINGS = (readings.Settings, readings.Members, readings.Outer)
 
 
@@ -235,13 +237,16 @@ class Snapshot:
         self.objects = list(objects)
         _snapshots.add(self)
         self._version = version()
+        self._records: dict[int, tuple[Any, frozenset[str]]] = {}  # see readings.py, by owner's id
+        self._note()
+
+    def _note(self) -> None:
         self._watched: list[tuple[Any, Any]] = []
         self._structures: list[tuple[Any, ...]] = []
-        self._records: dict[int, tuple[Any, frozenset[str]]] = {}  # see readings.py, by owner's id
         self._seen: dict[int, Any] = {}  # functions, classes and settings that are noted
-        self._attributes = [self._program_dependencies(o) for o in self.objects]
+        self._attributes = [self._noted(owner) for owner in self.objects]
 
-    def _program_dependencies(self, owner: Versioned) -> dict[str, Any]:
+    def _noted(self, owner: Versioned) -> dict[str, Any]:
         noted = {name: self._copy(value) for name, value in owner._program_dependencies().items()}
         self._structures.append(owner._structure())
         for cls in readings.classes_of(owner):
@@ -310,7 +315,7 @@ class Snapshot:
 
     def lists_are_same(self) -> bool:
         """Whether no list or dict changed in place."""
-        for now, then in self._watched:
+        for now, then in self._watched:  # a loop, as every step asks
             if not is_same(now, then):
                 return False
         return True
@@ -324,11 +329,7 @@ class Snapshot:
                     self._records[id(reading.owner)] = reading.owner, reading.records(then)
                 else:  # an attribute's list or dict, that code adds to
                     self._records[id(reading)] = reading, frozenset()
-            self._update()
-
-    def _update(self) -> None:
-        self._structures, self._watched, self._seen = [], [], {}
-        self._attributes = [self._program_dependencies(o) for o in self.objects]
+            self._note()
 
     def is_unchanged(self) -> bool:
         """Whether the attributes are still the same, whatever changed elsewhere."""
@@ -351,8 +352,27 @@ class Snapshot:
             return False
         self._version = now
         if self._watched:  # an equal list may have replaced one that was watched
-            self._update()
+            self._note()
         return True
+
+
+def present_state(kept: list[T], is_present: Callable[[T], bool], make: Callable[[], T]) -> T:
+    """The one of the states kept that something is in now; else a new one, which is kept too.
+
+    Args:
+        kept: States, the one met last first; of many the one met longest ago is forgotten.
+        is_present: Whether something is in a state.
+        make: Makes the state that it is in.
+    """
+    for index, state in enumerate(kept):
+        if is_present(state):
+            if index:
+                kept.insert(0, kept.pop(index))
+            return state
+    state = make()
+    kept.insert(0, state)
+    del kept[_MAX_STATES:]
+    return state
 
 
 class Contents:
@@ -376,16 +396,17 @@ class Contents:
 
     def token(self, roots: Sequence[Versioned]) -> int:
         """A number for the present state: the same as long as nothing differs."""
-        for index, (token, known, snapshot) in enumerate(self._states):
-            is_same = len(known) == len(roots) and all(map(operator.is_, known, roots))
-            if is_same and (snapshot.is_current() or snapshot.is_unchanged()):
-                if index:
-                    self._states.insert(0, self._states.pop(index))
-                return token
-        token = next(_tokens)
-        self._states.insert(0, (token, list(roots), Snapshot(reachable(roots))))
-        del self._states[MAX_STATES:]
-        return token
+
+        def is_present(state: tuple[int, list[Versioned], Snapshot]) -> bool:
+            _, known, snapshot = state
+            if len(known) != len(roots) or not all(map(operator.is_, known, roots)):
+                return False
+            return snapshot.is_current() or snapshot.is_unchanged()
+
+        def state_now() -> tuple[int, list[Versioned], Snapshot]:
+            return next(_tokens), list(roots), Snapshot(reachable(roots))
+
+        return present_state(self._states, is_present, state_now)[0]
 
 
 def is_same(now: Any, then: Any) -> bool:
@@ -406,9 +427,7 @@ def is_same(now: Any, then: Any) -> bool:
         )
     if isinstance(now, set):
         return isinstance(then, set | frozenset) and now == then
-    if type(now) is not type(then) or not isinstance(now, readings.PLAIN):
-        return False
-    return now == then or (now != now and then != then)
+    return readings.is_same(now, then)
 
 
 __all__ = [
@@ -416,10 +435,11 @@ __all__ = [
     "Snapshot",
     "Versioned",
     "holds_parts",
+    "is_same",
     "note_change",
+    "present_state",
     "reachable",
     "reserved_name_error",
-    "is_same",
     "tracing",
     "version",
 ]

@@ -146,7 +146,7 @@ class Outer:
 
 def _changed(names: list[str], now: list[Any], then: list[Any]) -> frozenset[str]:
     pairs = zip(names, now, then, strict=False)
-    return frozenset(name for name, new, old in pairs if not _is_same(new, old))
+    return frozenset(name for name, new, old in pairs if not is_same(new, old))
 
 
 def functions_of(cls: type) -> Iterator[types.FunctionType]:
@@ -184,13 +184,14 @@ def is_function(value: object) -> bool:
 
 
 def are_same(now: list[Any], then: list[Any]) -> bool:
-    """Whether two lists of values are the same ones: plain data by value, all else by identity."""
+    """Whether two lists hold the same values; see `is_same`."""
     return len(now) == len(then) and (
-        all(map(operator.is_, now, then)) or all(map(_is_same, now, then))
+        all(map(operator.is_, now, then)) or all(map(is_same, now, then))
     )
 
 
-def _is_same(now: Any, then: Any) -> bool:
+def is_same(now: Any, then: Any) -> bool:
+    """Whether a value is the one before: plain data and tuples by value, all else by identity."""
     if now is then:
         return True
     if type(now) is not type(then):
@@ -262,6 +263,7 @@ __all__ = [
     "classes_of",
     "functions_of",
     "is_function",
+    "is_same",
     "is_settings",
     "is_users",
 ]

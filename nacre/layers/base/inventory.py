@@ -194,14 +194,7 @@ def inventory_of(layer: Layer) -> Inventory:
     kept = layer._inventories
     if kept and kept[0].is_current():
         return kept[0]
-    for place, one in enumerate(kept):
-        if one.is_unchanged():
-            kept.insert(0, kept.pop(place))
-            return one
-    found = Inventory(layer)
-    kept.insert(0, found)
-    del kept[changes.MAX_STATES :]
-    return found
+    return changes.present_state(kept, Inventory.is_unchanged, lambda: Inventory(layer))
 
 
 __all__ = ["Inventory", "Lists", "flattened", "inventory_of", "is_layer", "parts_of"]
