@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from nacre import ops
+from nacre.core.array_types import Num
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.names import auto_name
 from nacre.core.numbers import whole_number
@@ -130,9 +131,9 @@ class GroupQueryAttention(ProjectedAttention):
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
+        query: Num[Any, "#batch query_time query_features"],
+        value: Num[Any, "#batch time value_features"],
+        key: Num[Any, "#batch time key_features"] | None = None,
         query_mask: Any = None,
         value_mask: Any = None,
         key_mask: Any = None,

@@ -7,6 +7,7 @@ import string
 from typing import Any, Unpack, cast
 
 from nacre import ops
+from nacre.core.array_types import Num
 from nacre.core.axes import axis_numbers
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import as_whole, whole_number
@@ -187,9 +188,9 @@ class MultiHeadAttention(ProjectedAttention):
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
+        query: Num[Any, "#batch *query_axes query_features"],
+        value: Num[Any, "#batch *value_axes value_features"],
+        key: Num[Any, "#batch *_ key_features"] | None = None,
         query_mask: Any = None,
         value_mask: Any = None,
         key_mask: Any = None,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from nacre import ops
 from nacre.core import random
+from nacre.core.array_types import Num
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.core.shapes import check_broadcasts, differ
@@ -96,7 +98,7 @@ class Attention(Layer):
 
     def call(
         self,
-        inputs: Any,
+        inputs: Sequence[Num[Any, "#batch *_ features"]],
         mask: Any = None,
         training: Any = False,
         return_attention_scores: bool = False,

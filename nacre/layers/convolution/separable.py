@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
-
 from nacre import constraints, initializers, ops, regularizers
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.tensors import WholeNumber
@@ -87,7 +86,7 @@ class SeparableConvolution(SlidingLayer):
         )
         return self.filters
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Num[Array, "batch ..."]) -> Float[Array, "batch ..."]:
         """Filter each channel, join the channels, add the bias, apply the activation."""
         self._check_fit(inputs.shape)
         outputs = ops.separable_conv(

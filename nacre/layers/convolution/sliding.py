@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
 import numpy as np
 
 from nacre import activations, constraints, initializers, ops, regularizers
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import is_whole
@@ -97,7 +97,7 @@ class SlidingLayer(Layer):
         """Slide `kernel` over `inputs`; override it to change the kernel or the sum."""
         raise NotImplementedError(f"{type(self).__name__} must define convolution_op")
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Num[Array, "batch ..."]) -> Float[Array, "batch ..."]:
         """Slide the kernel, add the bias, apply the activation."""
         self._check_fit(inputs.shape)
         return self._finish(self.convolution_op(inputs, self._kernel_in_use()))

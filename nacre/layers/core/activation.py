@@ -10,6 +10,7 @@ import numpy as np
 
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.activations.functions import warn_about_one_class
+from nacre.core.array_types import Array, Float, Num, Shaped
 from nacre.core.axes import axis_numbers, counted_axes
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
@@ -101,7 +102,7 @@ class ReLU(_Elementwise):
             threshold=self.threshold,
         )
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Num[Array, "*shape"]) -> Num[Array, "*shape"]:
         """The rectified inputs."""
         return activations.relu(
             inputs,
@@ -144,7 +145,7 @@ class LeakyReLU(_Elementwise):
         _not_negative(self, negative_slope=negative_slope)
         self.negative_slope = negative_slope
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The inputs, negative ones scaled."""
         return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
 
@@ -224,7 +225,7 @@ class PReLU(_Elementwise):
             )
         return {axis % rank for axis in axes}
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The inputs, negative ones scaled by their slope."""
         return _prelu(inputs, self.alpha)
 
@@ -256,7 +257,7 @@ class ELU(_Elementwise):
         super().__init__(**kwargs)
         self.alpha = alpha
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The inputs, negative ones bent towards -alpha."""
         return activations.elu(inputs, alpha=self.alpha)
 
@@ -292,7 +293,7 @@ class Softmax(_Elementwise):
         of = f"for inputs of shape {tuple(shape)}"
         counted_axes(self._who(), self.axis, len(shape), of=of, error=ShapeError)
 
-    def call(self, inputs: jax.Array, mask: Any = None) -> jax.Array:
+    def call(self, inputs: Num[Array, "*shape"], mask: Any = None) -> Float[Array, "*shape"]:
         """The normalized exponentials."""
         self._check_axes(inputs.shape)
         warn_about_one_class(inputs, self.axis)
@@ -337,6 +338,6 @@ class ThresholdedReLU(_Elementwise):
         _not_negative(self, theta=theta)
         self.theta = theta
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "*shape"]) -> Shaped[Array, "*shape"]:
         """The inputs above the threshold."""
         return ops.multiply(inputs, ops.cast(ops.greater(inputs, self.theta), inputs.dtype))

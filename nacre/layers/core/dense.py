@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
-
 from nacre import activations, constraints, initializers, regularizers
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.errors import ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
@@ -121,7 +120,9 @@ class Dense(Adaptable, Layer):
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
-    def call(self, inputs: jax.Array, training: bool | None = None) -> jax.Array:
+    def call(
+        self, inputs: Num[Array, "*batch features"], training: bool | None = None
+    ) -> Float[Array, "*batch units={self.units}"]:
         """Outputs (*batch, units) for inputs (*batch, features)."""
         return self.activation(dense(inputs, self.kernel, self.bias))
 

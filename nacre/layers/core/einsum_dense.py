@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, Unpack
 
-import jax
-
 from nacre import activations, constraints, initializers, ops, regularizers
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers.base.adapting import Adaptable
@@ -233,7 +232,9 @@ class EinsumDense(Adaptable, Layer):
             )
         self.input_spec = _input_spec(parts, kernel, len(input_shape))
 
-    def call(self, inputs: jax.Array, training: bool | None = None) -> jax.Array:
+    def call(
+        self, inputs: Num[Array, "*input_axes"], training: bool | None = None
+    ) -> Float[Array, "*output_axes"]:
         """The einsum of inputs and kernel, bias and activation applied."""
         outputs = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:

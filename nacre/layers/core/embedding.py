@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import jax
 
 from nacre import constraints, initializers, ops, regularizers
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.dtypes import is_float, standardize_dtype
 from nacre.core.errors import ShapeError, message
 from nacre.core.indices import refuse_outside, without_absent_indices
@@ -98,7 +99,9 @@ class Embedding(Adaptable, Layer):
             constraint=self.embeddings_constraint,
         )
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(
+        self, inputs: Num[Array, "*batch"]
+    ) -> Float[Array, "*batch features={self.output_dim}"]:
         """The vectors (*batch, output_dim) of the indices (*batch,)."""
         return self._look_up(self._checked_indices(inputs)).astype(self.compute_dtype)
 
@@ -210,7 +213,9 @@ class ReversibleEmbedding(Embedding):
                 initializer=self.embeddings_initializer,
             )
 
-    def call(self, inputs: jax.Array, reverse: bool = False) -> jax.Array:
+    def call(
+        self, inputs: Num[Array, "*batch_or_vectors"], reverse: bool = False
+    ) -> Float[Array, "*batch outputs"]:
         """Vectors for indices, or with `reverse` scores for vectors."""
         if not reverse:
             return super().call(inputs)

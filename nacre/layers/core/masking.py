@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
-
 from nacre import ops
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
@@ -36,7 +35,7 @@ class Masking(Layer):
         self.mask_value = mask_value
         self.supports_masking = True
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The inputs, zero where masked."""
         mask = ops.expand_dims(self.compute_mask(inputs), -1)
         return ops.cast(ops.where(mask, inputs, ops.zeros_like(inputs)), self.compute_dtype)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, Unpack
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from nacre import initializers, ops
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.axes import axis_number, counted_axis
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
@@ -178,7 +178,9 @@ class BatchNormalization(AffineNormalization):
             autocast=False,
         )
 
-    def call(self, inputs: jax.Array, training: bool | None = None, mask: Any = None) -> jax.Array:
+    def call(
+        self, inputs: Num[Array, "*shape"], training: bool | None = None, mask: Any = None
+    ) -> Float[Array, "*shape"]:
         """The normalized inputs."""
         x = without_absent(at_least_float32(inputs), mask)
         if not (training and self.trainable):

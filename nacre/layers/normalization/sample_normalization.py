@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
 import jax.numpy as jnp
 
 from nacre import ops
 from nacre.core import scope
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.axes import axis_numbers, counted_axes, counted_axis
 from nacre.core.errors import ShapeError, message
 from nacre.core.numbers import whole_number
@@ -108,7 +108,7 @@ class LayerNormalization(AffineNormalization):
         )
         self._axes = axes
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The normalized inputs."""
         x = at_least_float32(inputs)
         axes = {"axis": sorted(self._axes), "epsilon": self.epsilon}
@@ -221,7 +221,7 @@ class GroupNormalization(AffineNormalization):
         self._add_affine((channels,), self.scale, self.center)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
-    def call(self, inputs: jax.Array, mask: Any = None) -> jax.Array:
+    def call(self, inputs: Num[Array, "*shape"], mask: Any = None) -> Float[Array, "*shape"]:
         """The normalized inputs; steps a mask leaves out do not count in the statistics."""
         x = at_least_float32(inputs)
         shape, axis, groups = x.shape, self._axis, self.groups
@@ -304,7 +304,7 @@ class RMSNormalization(Layer):
         sizes = tuple(known_size(self, axis, input_shape) for axis in self._axes)
         self.scale = self.add_weight(name="scale", shape=sizes, initializer="ones", autocast=False)
 
-    def call(self, x: jax.Array) -> jax.Array:
+    def call(self, x: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The normalized inputs."""
         wide = at_least_float32(x)
         outputs = ops.rms_normalization(
@@ -340,7 +340,7 @@ class UnitNormalization(Layer):
         self.axis = list(axes) if isinstance(axis, list | tuple) else axes[0]
         self.supports_masking = True
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The inputs, of length 1."""
         axes = counted_axes(self._who(), self.axis, len(inputs.shape))
         return _unit_normalization(inputs, axis=tuple(axes)).astype(self.compute_dtype)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
-
 from nacre import ops
+from nacre.core.array_types import Array, Shaped
 from nacre.core.config import standardize_data_format
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
@@ -34,7 +33,7 @@ class AdaptivePooling(Layer):
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """Pool each window."""
         is_max = self.mode == "max"
         pool = ops.adaptive_max_pool if is_max else ops.adaptive_average_pool

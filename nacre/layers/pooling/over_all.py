@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
 import jax.numpy as jnp
 
 from nacre import ops
+from nacre.core.array_types import Array, Float, Shaped
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ShapeError, message
 from nacre.core.registry import register
@@ -67,7 +67,7 @@ class GlobalPooling(Layer):
         start = 1 if self.data_format == "channels_last" else 2
         return tuple(range(start, start + self.rank))
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """Pool all places."""
         pool = global_max_pool if self.mode == "max" else global_average_pool
         if self.mode == "max" and 0 in [inputs.shape[axis] for axis in self.pooled_axes]:
@@ -113,7 +113,9 @@ class GlobalAveragePooling1D(GlobalPooling):
         super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: jax.Array, mask: Any = None) -> jax.Array:
+    def call(
+        self, inputs: Shaped[Array, "batch _ _"], mask: Any = None
+    ) -> Float[Array, "batch ..."]:
         """The mean over the steps the mask keeps, or over all without a mask."""
         if mask is None:
             return super().call(inputs)

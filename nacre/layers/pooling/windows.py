@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
-
 from nacre import ops
+from nacre.core.array_types import Array, Shaped
 from nacre.core.config import standardize_data_format
 from nacre.core.registry import register
 from nacre.layers.base.input_spec import InputSpec
@@ -44,7 +43,7 @@ class WindowPooling(Layer):
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """Pool each window."""
         if self.padding == "valid":
             check_window(self, inputs.shape, self.pool_size, (1,) * self.rank, "window")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from nacre import activations, ops
+from nacre.core.array_types import Float, Num
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.tensors import WholeNumber
@@ -91,7 +92,9 @@ class SimpleRNNCell(RecurrentCell):
         units = self.units
         self._make_weights((input_shape[-1], units), (units, units), (units,))
 
-    def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
+    def call(
+        self, sequence: Num[Any, "*batch features"], states: Any, training: Any = False
+    ) -> tuple[Float[Any, "*batch units={self.units}"], Any]:
         """One step: the new state, as output and as state."""
         (state,) = self.states_for(sequence, states)
         x, h = self.dropped(sequence, state, training)
@@ -190,7 +193,11 @@ class LSTMCell(RecurrentCell):
         gates = 4 * units
         self._make_weights((input_shape[-1], gates), (units, gates), (gates,), bias)
 
-    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
+    def call(
+        self, inputs: Num[Any, "*batch features"], states: Any, training: Any = False
+    ) -> tuple[
+        Float[Any, "*batch units={self.units}"], list[Float[Any, "*batch units={self.units}"]]
+    ]:
         """One step: the new hidden state, and both new states."""
         h, c = self.states_for(inputs, states)
         x, h = self.dropped(inputs, h, training)
@@ -289,7 +296,9 @@ class GRUCell(RecurrentCell):
         bias = (2, gates) if self.reset_after else (gates,)
         self._make_weights((input_shape[-1], gates), (self.units, gates), bias)
 
-    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
+    def call(
+        self, inputs: Num[Any, "*batch features"], states: Any, training: Any = False
+    ) -> tuple[Float[Any, "*batch units={self.units}"], Any]:
         """One step: the new state, as output and as state."""
         (before,) = self.states_for(inputs, states)
         x, h = self.dropped(inputs, before, training)

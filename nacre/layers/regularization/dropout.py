@@ -5,9 +5,9 @@ from __future__ import annotations
 import numbers
 from typing import Any, Unpack
 
-import jax
 import jax.numpy as jnp
 
+from nacre.core.array_types import Array, Shaped
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import SeedGenerator, draw_key
@@ -122,7 +122,9 @@ class Dropout(Layer):
             )
         return tuple(noise_shape)
 
-    def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
+    def call(
+        self, inputs: Shaped[Array, "*shape"], training: bool = False
+    ) -> Shaped[Array, "*shape"]:
         """The inputs, some of them 0 in training."""
         if not training or self.rate == 0:
             return inputs
@@ -280,7 +282,9 @@ class AlphaDropout(Dropout):
         [[1.0, 1.0]]
     """
 
-    def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
+    def call(
+        self, inputs: Shaped[Array, "*shape"], training: bool = False
+    ) -> Shaped[Array, "*shape"]:
         """The inputs, some of them at selu's lowest value in training."""
         if not training or self.rate == 0:
             return inputs

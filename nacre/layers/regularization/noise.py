@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import jax
 
 from nacre import regularizers
+from nacre.core.array_types import Array, Shaped
 from nacre.core.errors import ArgumentError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
@@ -44,7 +45,9 @@ class GaussianNoise(Layer):
         self.seed_generator = SeedGenerator(seed) if stddev > 0 else None
         self.supports_masking = True
 
-    def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
+    def call(
+        self, inputs: Shaped[Array, "*shape"], training: bool = False
+    ) -> Shaped[Array, "*shape"]:
         """The inputs, with noise in training."""
         if not training or self.stddev == 0:
             return inputs
@@ -81,7 +84,9 @@ class GaussianDropout(Layer):
         self.seed_generator = SeedGenerator(seed) if rate > 0 else None
         self.supports_masking = True
 
-    def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
+    def call(
+        self, inputs: Shaped[Array, "*shape"], training: bool = False
+    ) -> Shaped[Array, "*shape"]:
         """The inputs, times noise in training."""
         if not training or self.rate == 0:
             return inputs
@@ -114,7 +119,7 @@ class ActivityRegularization(Layer):
         self.l2 = l2
         self.supports_masking = True
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "*shape"]) -> Shaped[Array, "*shape"]:
         """The inputs."""
         return inputs
 

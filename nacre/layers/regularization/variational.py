@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import jax
 import jax.numpy as jnp
 
+from nacre.core.array_types import Array, Shaped
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
@@ -76,7 +77,9 @@ class Sampling(_GaussianPair):
         self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs: Sequence[jax.Array], training: bool = False) -> jax.Array:
+    def call(
+        self, inputs: Sequence[Shaped[Array, "*shape"]], training: bool = False
+    ) -> Shaped[Array, "*shape"]:
         """One draw for each mean and variance."""
         mean, log_variance = inputs
         if not training and not self.is_random_in_inference:

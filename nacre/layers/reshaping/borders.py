@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
 import numpy as np
 
 from nacre import ops
+from nacre.core.array_types import Array, Shaped
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import is_whole
@@ -68,7 +68,7 @@ class _ZeroPadding(Layer):
         self.padding: Any = self._pairs[0] if self._rank == 1 else self._pairs
         self.input_spec = InputSpec(ndim=self._rank + 2)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """The grid with zeros around it."""
         widths = [(0, 0)] * (self._rank + 2)
         start = _first_spatial(self.data_format)
@@ -154,7 +154,7 @@ class _Cropping(Layer):
         self.cropping: Any = self._pairs[0] if self._rank == 1 else self._pairs
         self.input_spec = InputSpec(ndim=self._rank + 2)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """The grid without its borders."""
         start = _first_spatial(self.data_format)
         cuts = [slice(None)] * len(inputs.shape)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any, Unpack
 
-import jax
 import numpy as np
 
 from nacre import ops
+from nacre.core.array_types import Array, Shaped
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import is_whole, whole_number
@@ -38,7 +38,7 @@ class Flatten(Layer):
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch features"]:
         """One row of features a sample."""
         ndim = len(inputs.shape)
         if self.data_format == "channels_first" and ndim > 2:
@@ -98,7 +98,7 @@ class Reshape(Layer):
         if self.target_shape.count(-1) > 1:
             raise ArgumentError(message(who, rule, repr(target_shape)))
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """The samples in their new shape."""
         target = _resolve(self._who(), self.target_shape, tuple(inputs.shape[1:]))
         return ops.reshape(inputs, (inputs.shape[0], *target))
@@ -145,7 +145,7 @@ class Permute(Layer):
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """The samples with their axes in the new order."""
         return ops.transpose(inputs, (0, *self.dims))
 
@@ -179,7 +179,9 @@ class RepeatVector(Layer):
         self.n = whole_number(self._who(), "n", n)
         self.input_spec = InputSpec(ndim=2)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(
+        self, inputs: Shaped[Array, "batch features"]
+    ) -> Shaped[Array, "batch time={self.n} features"]:
         """The vectors, n times each."""
         batch, features = inputs.shape
         return ops.broadcast_to(ops.expand_dims(inputs, 1), (batch, self.n, features))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
 import jax.numpy as jnp
 
 from nacre import ops
+from nacre.core.array_types import Array, Shaped
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
@@ -59,7 +59,9 @@ class UpSampling1D(Layer):
         self.supports_masking = True
         self.input_spec = InputSpec(ndim=3)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(
+        self, inputs: Shaped[Array, "batch time channels"]
+    ) -> Shaped[Array, "batch {self.size}*time channels"]:
         """The steps, each `size` times."""
         return repeat_elements(inputs, (self.size,), 1)
 
@@ -103,7 +105,7 @@ class UpSampling2D(Layer):
             )
         self.input_spec = InputSpec(ndim=4)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """The larger image."""
         first = 2 if self.data_format == "channels_first" else 1
         if self.interpolation == "nearest":
@@ -137,6 +139,6 @@ class UpSampling3D(Layer):
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=5)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """The elements, repeated."""
         return repeat_elements(inputs, self.size, 2 if self.data_format == "channels_first" else 1)

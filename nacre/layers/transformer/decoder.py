@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
-
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.masking import without_absent
@@ -70,8 +69,8 @@ class TransformerDecoder(TransformerBlock):
 
     def call(
         self,
-        decoder_sequence: jax.Array,
-        encoder_sequence: Any = None,
+        decoder_sequence: Num[Array, "batch time features"],
+        encoder_sequence: Num[Any, "#batch encoder_time encoder_features"] | None = None,
         decoder_padding_mask: Any = None,
         decoder_attention_mask: Any = None,
         encoder_padding_mask: Any = None,
@@ -81,7 +80,7 @@ class TransformerDecoder(TransformerBlock):
         decoder_sequence_mask: Any = None,
         encoder_sequence_mask: Any = None,
         position_bias: Any = None,
-    ) -> jax.Array:
+    ) -> Float[Array, "batch time features"]:
         """The decoded sequence."""
         self._check_call(encoder_sequence)
         self._check_masks(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
-
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.registry import register
 from nacre.layers.base.masking import without_absent
 from nacre.layers.transformer.block import TransformerBlock, joined
@@ -56,13 +55,13 @@ class TransformerEncoder(TransformerBlock):
 
     def call(
         self,
-        inputs: jax.Array,
+        inputs: Num[Array, "batch time features"],
         padding_mask: Any = None,
         attention_mask: Any = None,
         training: bool | None = None,
         mask: Any = None,
         position_bias: Any = None,
-    ) -> jax.Array:
+    ) -> Float[Array, "batch time features"]:
         """The encoded sequence."""
         self._check_masks(
             inputs.shape, padding_mask=padding_mask, mask=mask, attention_mask=attention_mask

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
 from nacre import initializers
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
@@ -85,7 +85,9 @@ class TokenAndPositionEmbedding(Layer):
             initializer=fresh_copy(self.embeddings_initializer),
         )
 
-    def call(self, inputs: jax.Array, start_index: Any = 0, reverse: bool = False) -> jax.Array:
+    def call(
+        self, inputs: Num[Array, "*batch_or_vectors"], start_index: Any = 0, reverse: bool = False
+    ) -> Float[Array, "batch time outputs"]:
         """Vectors of tokens that begin at position `start_index`, or scores for vectors."""
         if reverse:
             return self.token_embedding(inputs, reverse=True)
@@ -161,7 +163,9 @@ class SinePositionEncoding(Layer):
         self.max_wavelength = max_wavelength
         self.supports_masking = True
 
-    def call(self, inputs: jax.Array, start_index: Any = 0) -> jax.Array:
+    def call(
+        self, inputs: Num[Array, "batch time features"], start_index: Any = 0
+    ) -> Num[Array, "batch time features"]:
         """The encoding of positions from `start_index` on."""
         features = _even(self, inputs.shape)
         positions = first_position(start_index) + jnp.arange(inputs.shape[1])
@@ -227,7 +231,9 @@ class RotaryEmbedding(Layer):
         self.max_wavelength = max_wavelength
         self.supports_masking = True
 
-    def call(self, inputs: Any, start_index: Any = 0) -> Any:
+    def call(
+        self, inputs: Num[Any, "batch time *heads head_dim"], start_index: Any = 0
+    ) -> Num[Any, "batch time *heads head_dim"]:
         """Rotated inputs, whose first step stands at `start_index`."""
         _even(self, inputs.shape)
         if inputs.ndim not in (3, 4):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any, Unpack
 
-import jax
 import jax.numpy as jnp
 
 from nacre import initializers
+from nacre.core.array_types import Array, Float, Num
 from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
@@ -85,7 +85,9 @@ class RelativePositionBias(Layer):
             initializer=self.embeddings_initializer,
         )
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(
+        self, inputs: Num[Array, "batch time *_"]
+    ) -> Float[Array, "1 heads={self.num_heads} time key_time"]:
         """The bias between all steps; of the newest step to all while tokens are generated."""
         queries = keys = inputs.shape[1]
         first: Any = 0
