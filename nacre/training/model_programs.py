@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 from nacre.core import tree
 from nacre.core.errors import message
@@ -28,6 +28,20 @@ from nacre.training.step import custom_step, reports_itself, test_step, train_st
 _MANY_CHANGES = 10  # of attributes, from where on it is said that each is compiled
 
 
+class _Kind(NamedTuple):
+    """What of all that programs depend on stays as it is while a run goes on.
+
+    Attributes:
+        step: The step they run: 'train' or 'test'.
+        lists_token: Which variables are trained.
+        is_all_present: Whether no sample weight that will come is 0.
+    """
+
+    step: str
+    lists_token: int
+    is_all_present: bool
+
+
 def training_programs(
     model: TrainedModel, trainer: CompiledTraining, *, is_all_present: bool = False
 ) -> ModelPrograms:
@@ -46,57 +60,47 @@ def evaluation_programs(model: TrainedModel, trainer: CompiledTraining) -> Model
 
 
 def _model_programs(
-    kind: str, model: TrainedModel, trainer: CompiledTraining, is_all_present: bool
+    step: str, model: TrainedModel, trainer: CompiledTraining, is_all_present: bool
 ) -> ModelPrograms:
     metrics = model.metrics
-    token = model._inventory().lists().token
-    key = _key(kind, token, is_all_present, model, trainer, metrics)
+    kind = _Kind(step, model._inventory().lists().token, is_all_present)
+    key = _key(kind, model, trainer, metrics)
+    optimizer = trainer.optimizer if step == "train" else None
     return programs_of(model).get(
         key,
-        lambda: ModelPrograms(
-            key,
-            model,
-            trainer,
-            training_state(model, trainer.optimizer if kind == "train" else None, metrics),
-        ),
+        lambda: ModelPrograms(kind, key, model, trainer, training_state(model, optimizer, metrics)),
     )
 
 
 def _key(
-    kind: str,
-    lists_token: int,
-    is_all_present: bool,
-    model: TrainedModel,
-    trainer: CompiledTraining,
-    metrics: list[Any],
-) -> tuple[Hashable, ...]:
+    kind: _Kind, model: TrainedModel, trainer: CompiledTraining, metrics: list[Any]
+) -> Hashable:
     """All that the programs of a run depend on besides the shapes of batches."""
-    attributes = (model._inventory().token, trainer.contents_token(metrics))
-    fixed = kind, lists_token, is_all_present
-    return *fixed, *attributes, settings_key(), trainer.run_eagerly
+    attributes = model._inventory().token, trainer.contents_token(metrics)
+    return kind, attributes, settings_key(), trainer.run_eagerly
 
 
 class ModelPrograms:
     """The programs of one kind of run, and the state they share.
 
     Args:
-        key: See `_key`.
+        kind, key: What they depend on; see `_key`.
         model, trainer: What they run.
         state: The variables they use.
     """
 
     def __init__(
         self,
-        key: tuple[Hashable, ...],
+        kind: _Kind,
+        key: Hashable,
         model: TrainedModel,
         trainer: CompiledTraining,
         state: State,
     ) -> None:
         self.model, self.trainer, self.state = model, trainer, state
-        self.custom = custom_step(model, f"{key[0]}_step") is not None
+        self.custom = custom_step(model, f"{kind.step}_step") is not None
         self.keeps_logs = self.custom or reports_itself(model)
-        self._key = key
-        self._is_all_present = bool(key[2])
+        self._kind, self._key = kind, key
         self.changes = 0  # since the run began, by attributes that were set
 
     def now(self) -> ModelPrograms:
@@ -104,24 +108,22 @@ class ModelPrograms:
 
         The state stays: which variables are trained is read when a run begins.
         """
-        kind, lists_token, is_all_present = cast("tuple[str, int, bool]", self._key[:3])
-        metrics = self.model.metrics
-        key = _key(kind, lists_token, is_all_present, self.model, self.trainer, metrics)
+        key = _key(self._kind, self.model, self.trainer, self.model.metrics)
         if key == self._key:
             return self
         found = programs_of(self.model).get(
-            key, lambda: ModelPrograms(key, self.model, self.trainer, self.state)
+            key, lambda: ModelPrograms(self._kind, key, self.model, self.trainer, self.state)
         )
         if found.changes == 0:
             found.changes = self.changes + 1
             if found.changes == _MANY_CHANGES:
-                self._warn_of_changes(kind)
+                self._warn_of_changes()
         return found
 
-    def _warn_of_changes(self, kind: str) -> None:
+    def _warn_of_changes(self) -> None:
         warn(
             message(
-                f"{self.model._who()}.{'fit' if kind == 'train' else 'evaluate'}",
+                f"{self.model._who()}.{'fit' if self._kind.step == 'train' else 'evaluate'}",
                 "each new value of an attribute is compiled, which takes time",
                 f"{_MANY_CHANGES} changes so far",
                 "Keep what changes in a variable: layer.beta = nacre.Variable(0.0, "
@@ -148,7 +150,7 @@ class ModelPrograms:
         """
 
         def make() -> Program:
-            step = train_step(self.model, self.trainer, self.state, self._is_all_present)
+            step = train_step(self.model, self.trainer, self.state, self._kind.is_all_present)
             finish = finisher(self.model, self.trainer, self.state, self.custom)
             parts = self.state, step, finish, _packer(stretch.structure)
             if stretch.repeats:

@@ -72,18 +72,14 @@ def loop_program(
             batch = batch_at(arrays, order, first_row + index * batch_size)
             new, loss, new_logs = step(current, batch)
             current = state.settled(_settled(new, current))
-            bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), index, bad)
+            bad = jnp.where((bad == FINE) & ~jnp.isfinite(loss), index, bad)
             return current, bad, (_as_arrays(new_logs) if keeps_logs else logs)
 
         logs: dict[str, Any] = {}
         if keeps_logs:
-            with leftovers.cleared(is_trial=True):
-                shapes = jax.eval_shape(
-                    lambda: _as_arrays(step(values, batch_at(arrays, order, 0))[2])
-                )
-            logs = jax.tree.map(_zeros_like, shapes)
+            logs = _zeros_of(lambda: _as_arrays(step(values, batch_at(arrays, order, 0))[2]))
         with placement.inside_loop():
-            carry = values, jnp.int32(-1), logs
+            carry = values, jnp.int32(FINE), logs
             values, bad, logs = fori_loop(steps or count, body, carry)
         return values, {**finish(values), **logs}, bad
 
@@ -142,13 +138,10 @@ def evaluation_program(
 
         logs: dict[str, Any] = {}
         if keeps_logs:
-            with leftovers.cleared(is_trial=True):
-                shapes = jax.eval_shape(
-                    lambda: _as_arrays(
-                        step({**fixed, **values}, batch_at(first_row))[2], jnp.float32
-                    )
-                )
-            logs = jax.tree.map(_zeros_like, shapes)
+            everything = {**fixed, **values}
+            logs = _zeros_of(
+                lambda: _as_arrays(step(everything, batch_at(first_row))[2], jnp.float32)
+            )
         if compiled:
             with placement.inside_loop():
                 values, logs = fori_loop(steps or count, body, (values, logs))
@@ -222,8 +215,11 @@ def _in_dtype_of(new: Any, old: jax.Array) -> jax.Array:
     return jnp.asarray(new, old.dtype)
 
 
-def _zeros_like(spec: jax.ShapeDtypeStruct) -> jax.Array:
-    return jnp.zeros(spec.shape, spec.dtype)
+def _zeros_of(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Zeros in the form of what a function makes, which runs as a trial."""
+    with leftovers.cleared(is_trial=True):
+        specs = jax.eval_shape(make)
+    return {name: jnp.zeros(spec.shape, spec.dtype) for name, spec in specs.items()}
 
 
 def _as_arrays(logs: dict[str, Any], dtype: Any = None) -> dict[str, Any]:

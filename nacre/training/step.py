@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -39,7 +39,7 @@ def train_step(
         is_all_present: Whether none of the weights that will come is 0.
     """
     if custom_step(model, "train_step") is not None:
-        return _custom_train_step(model, state)
+        return _custom_step(model, "train_step", state)
     optimizer = trainer.optimizer
 
     def step(values: Values, batch: Batch) -> StepResult:
@@ -57,7 +57,7 @@ def train_step(
                 loss = _compute_loss(model, x, y, y_pred, sample_weight, True)
                 logs = _update_metrics(model, trainer, x, y, y_pred, sample_weight, loss)
                 scaled = optimizer.scale_loss(loss)
-                rest = _changed(inner, state, values)
+                rest = _values_in(inner, state, CHANGING)
             return scaled, (loss, rest, logs)
 
         (_, (loss, rest, logs)), gradients = jax.value_and_grad(compute, has_aux=True)(
@@ -75,11 +75,10 @@ def test_step(
     model: TrainedModel, trainer: CompiledTraining, state: State
 ) -> Callable[[Values, Batch], StepResult]:
     """The step of evaluation: predictions, loss, metrics."""
-    custom = custom_step(model, "test_step")
+    if custom_step(model, "test_step") is not None:
+        return _custom_step(model, "test_step", state)
 
     def step(values: Values, batch: Batch) -> StepResult:
-        if custom is not None:
-            return _run_custom_test(model, state, values, batch)
         x, y, sample_weight = batch
         weights = _weights(model, trainer, sample_weight)
         x, y, absent = without_absent(x, y, weights, _narrowest_dtype(model))
@@ -90,7 +89,7 @@ def test_step(
             y_pred = model(x, training=False)
             loss = _compute_loss(model, x, y, y_pred, sample_weight, False)
             logs = _update_metrics(model, trainer, x, y, y_pred, sample_weight, loss)
-            new = {**values, **_changed(inner, state, values)}
+            new = {**values, **_values_in(inner, state, CHANGING)}
         return new, loss, logs
 
     return step
@@ -156,12 +155,11 @@ def _without_gradient(leaf: Any) -> Any:
     return stopped
 
 
-def _changed(inner: scope.StatelessScope, state: State, values: Values) -> Values:
-    """The groups that a step changes in passing, with the values that a scope has for them."""
+def _values_in(inner: scope.StatelessScope, state: State, names: Iterable[str]) -> Values:
+    """The values that a scope has for the variables of groups."""
     return {
         name: [inner.get_current_value(variable) for variable in state.groups[name]]
-        for name in CHANGING
-        if name in values
+        for name in names
     }
 
 
@@ -184,12 +182,8 @@ def _updated(
 # -------------------------------------------------------------------- overridden steps
 
 
-def custom_step(model: Any, name: str) -> Any:
-    """The user's own `train_step` or `test_step`, or None."""
-    return _of_class(model, name)
-
-
-def _of_class(model: object, name: str) -> Any:
+def custom_step(model: object, name: str) -> Any:
+    """The user's own `train_step` or `test_step`, a function of its class, or None."""
     return getattr(type(model), name, None)
 
 
@@ -206,20 +200,23 @@ def reports_itself(model: TrainedModel) -> bool:
     return overrides(model, "compute_metrics") or overrides(model, "get_metrics_result")
 
 
-def _custom_train_step(model: Any, state: State) -> Callable[[Values, Batch], StepResult]:
-    takes_state = _takes_state(model, "train_step")
+# The order of the groups in the state that a user's own step takes.
+_GROUPS = {
+    "train_step": ("trainable", "other", "optimizer", "metrics"),
+    "test_step": ("trainable", "other", "metrics"),
+}
+
+
+def _custom_step(model: Any, name: str, state: State) -> Callable[[Values, Batch], StepResult]:
+    takes_state = _takes_state(model, name)
 
     def step(values: Values, batch: Batch) -> StepResult:
-        own = _own_batch(model, batch)
+        own, method = _own_batch(model, batch), getattr(model, name)
         if takes_state:
-            return _explicit(model.train_step, _EXPLICIT, state, values, *own)
-        return _in_place(model.train_step, state, values, *own)
+            return _explicit(method, _GROUPS[name], state, values, *own)
+        return _in_place(method, state, values, *own)
 
     return step
-
-
-# The order of the groups in the state of a user's own `train_step` and `test_step`.
-_EXPLICIT = ("trainable", "other", "optimizer", "metrics")
 
 
 def _explicit(
@@ -238,11 +235,11 @@ def _explicit(
         scope.entered_call(None, absent),
     ):
         logs, new = method(given, _data(batch))
-        outside = [inner.get_current_value(variable) for variable in state.groups[OUTSIDE]]
+        outside = _values_in(inner, state, [OUTSIDE])
     logs = dict(logs)
     new_values = dict(zip(names, map(list, new), strict=True))
     loss = jnp.asarray(logs.get("loss", 0.0), jnp.float32)
-    return {**values, **new_values, OUTSIDE: outside}, loss, logs
+    return {**values, **new_values, **outside}, loss, logs
 
 
 def _own_batch(model: Any, batch: Batch) -> tuple[Batch, Absent | None]:
@@ -259,13 +256,6 @@ def _own_batch(model: Any, batch: Batch) -> tuple[Batch, Absent | None]:
     return (x, y, sample_weight), absent
 
 
-def _run_custom_test(model: Any, state: State, values: Values, batch: Batch) -> StepResult:
-    own, names = _own_batch(model, batch), ("trainable", "other", "metrics")
-    if _takes_state(model, "test_step"):
-        return _explicit(model.test_step, names, state, values, *own)
-    return _in_place(model.test_step, state, values, *own)
-
-
 def _in_place(
     method: Callable[..., Any], state: State, values: Values, batch: Batch, absent: Absent | None
 ) -> StepResult:
@@ -275,10 +265,7 @@ def _in_place(
     inner.losses_of = {}
     with inner, scope.entered_call(None, absent):
         logs = _as_logs(method(_data(batch)), method)
-        new = {
-            name: [inner.get_current_value(variable) for variable in state.groups[name]]
-            for name in values
-        }
+        new = _values_in(inner, state, values)
     loss = jnp.asarray(logs.get("loss", 0.0), jnp.float32)
     return new, loss, logs
 
@@ -315,8 +302,7 @@ def _as_logs(logs: Any, method: Callable[..., Any]) -> dict[str, Any]:
 
 def _takes_state(model: Any, name: str) -> bool:
     """Whether a user's own step is the pure form, (self, state, data); else it is (self, data)."""
-    function = _of_class(model, name)
-    names = list(inspect.signature(function).parameters)[1:]
+    names = list(inspect.signature(custom_step(model, name)).parameters)[1:]
     if len(names) not in (1, 2):
         raise ArgumentError(
             message(
