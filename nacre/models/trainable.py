@@ -15,7 +15,7 @@ from nacre.core.traceback import boundary, computing_boundary
 from nacre.core.warning import warn
 from nacre.layers.base.inventory import parts_in
 from nacre.layers.base.layer import Layer
-from nacre.training import checks, evaluation, loop, prediction
+from nacre.training import checks, evaluation, fitting, prediction
 from nacre.training.compile import CompiledTraining
 from nacre.training.compile_config import compile_config, compile_from_config
 
@@ -220,7 +220,7 @@ class Trainable(Layer):
             BusyError: Another thread is training this model.
         """
         with self._training_alone("fit"):
-            return loop.fit(
+            return fitting.fit(
                 self,
                 x,
                 y,
@@ -322,7 +322,7 @@ class Trainable(Layer):
     ) -> Any:
         """One step of training on one batch; gives the loss and the metrics so far."""
         with self._training_alone("train_on_batch"):
-            return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+            return fitting.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     @computing_boundary
     def test_on_batch(

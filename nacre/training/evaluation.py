@@ -100,7 +100,7 @@ class EvaluationRun:
         is in training, whose own they are then.
         """
         self.programs = evaluation_programs(self.model, self.trainer)
-        self.state = state = self.programs.state
+        state = self.programs.state
         self.runner = runner
         runner.on_test_begin()
         self.fixed = state.read(name for name in state.groups if name not in CHANGING)
@@ -132,32 +132,25 @@ class EvaluationRun:
         if done == 0:
             raise DataError(message(self.who, "the source must give batches", "none"))
 
-    def _run_program(self, program: Any, *arguments: Any) -> None:
+    def _run_stretch(self, stretch: Stretch) -> None:
+        hooks = self.runner.has_test_batch_hooks
+
         def keep(result: Any) -> None:
             self.values, self.logs = result
 
-        self._signals.run(keep, program, self.values, self.fixed, *arguments)
-
-    def _run_stretch(self, stretch: Stretch) -> None:
-        hooks = self.runner.has_test_batch_hooks
-        position = 0
-        while position < stretch.num_steps:
-            count = self._pace.next_count(stretch.num_steps - position)
+        for position, count in self._pace.dispatches(stretch):
             step = stretch.step + position
             if hooks:
                 self.runner.on_test_batch_begin(step)
                 self.programs = self.programs.now()  # a callback may have set an attribute
-            self._pace.start()
             row = stretch.first_row + position * stretch.batch_size
             program = self.programs.evaluate(stretch, self._pace.program_steps(count))
-            self._run_program(program, stretch.arrays, np.int32(row), np.int32(count))
+            arguments = self.fixed, stretch.arrays, np.int32(row), np.int32(count)
+            self._signals.run(keep, program, self.values, *arguments)
             self._report(step + count, hooks)
             self._pace.hold_back(self.logs)
-            if stretch.repeats:
-                if self._pace.measures(count):
-                    jax.block_until_ready(self.logs)
-                self._pace.stop(count)
-            position += count
+            if stretch.repeats and self._pace.measures(count):
+                jax.block_until_ready(self.logs)
 
     def _report(self, done: int, hooks: bool) -> None:
         if hooks:

@@ -1,4 +1,4 @@
-"""`fit`: epochs over a source of data, with callbacks around compiled programs.
+"""The loop of `fit`: epochs over a feed, with callbacks around compiled programs.
 
 A feed gives the batches of the steps to come, out of arrays on the device. Where they are rows of
 larger arrays a program runs many steps a dispatch; batches of generators run one step each. Logs
@@ -13,10 +13,9 @@ stay on the device until somebody looks.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing, contextmanager
-from types import MappingProxyType
+from contextlib import closing, contextmanager
 from typing import Any
 
 import jax
@@ -25,138 +24,24 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList, tolerates_nan
 from nacre.core.context import carried
 from nacre.core.errors import message
-from nacre.core.numbers import number
-from nacre.core.random import draw_seed
 from nacre.core.state import State
-from nacre.core.tensors import Count, WholeNumber
 from nacre.core.terminal import show
 from nacre.core.typed_jax import spec_of
 from nacre.core.variable import private_copy
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Feed, Stretch, stretch_of
-from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
-from nacre.training import checks, evaluation, inputs, pace, prepare
-from nacre.training.arguments import (
-    validation_epochs,
-    verbosity,
-    whole_number,
-)
+from nacre.training import checks, inputs, pace
 from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
 from nacre.training.last_good import Dispatch, LastGood, NonFiniteStep, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
-from nacre.training.planning import run_plan
 from nacre.training.programs import BAD_GRADIENTS, FINE, GUARDED_GROUPS, host_logs
 from nacre.training.state import TrainingState, is_in_training, variables_by_path
 from nacre.training.weights import are_all_present
 
 _MOST_GUARDED_BYTES = 64 << 20  # a step that guards itself has its old and new values at once
-
-
-def fit(
-    model: Any,
-    x: Any,
-    y: Any,
-    *,
-    batch_size: WholeNumber | None,
-    epochs: WholeNumber,
-    verbose: Any,
-    callbacks: Any,
-    validation_split: float,
-    validation_data: Any,
-    shuffle: bool,
-    class_weight: Mapping[Any, Any] | None,
-    sample_weight: Any,
-    initial_epoch: WholeNumber,
-    steps_per_epoch: Count | None,
-    validation_steps: Count | None,
-    validation_batch_size: WholeNumber | None,
-    validation_freq: int | list[int],
-    resume: TrainingState | None = None,
-    old_keywords: Mapping[str, Any] = MappingProxyType({}),
-) -> Any:
-    """Train `model`; see `Model.fit`. `resume` is what an earlier `TrainRun` has `taken`."""
-    who = f"{model._who()}.fit"
-    prepare.refuse_unknown(who, old_keywords, type(model).fit)
-    trainer = prepare.require_compiled(model, "fit")
-    batch_size = whole_number(batch_size, "batch_size", who, 32)
-    epochs = whole_number(epochs, "epochs", who, 1, least=0)
-    initial_epoch = whole_number(initial_epoch, "initial_epoch", who, 0, least=0)
-    steps = whole_number(steps_per_epoch, "steps_per_epoch", who)
-    validation_batch_size = whole_number(
-        validation_batch_size, "validation_batch_size", who, batch_size
-    )
-    validation_steps = whole_number(validation_steps, "validation_steps", who)
-    frequency = validation_epochs(validation_freq, who)
-    number(who, "validation_split", 0 if validation_split is None else validation_split)
-    verbose = verbosity(verbose, who)
-    if initial_epoch >= epochs:
-        warn(_no_epoch(who, initial_epoch, epochs))
-    prepare.require_flag(shuffle, "shuffle", who, ("batch",))
-    order = inputs.Order(bool(shuffle), draw_seed(), initial_epoch)
-    source, validation_source = inputs.sources_of_fit(
-        model,
-        x,
-        y,
-        sample_weight,
-        validation_data=validation_data,
-        validation_split=validation_split,
-        who=who,
-        order=order,
-    )
-    with ExitStack() as feeds:
-        source = prepare.prepare(
-            model, trainer, source, batch_size, training=True, who=who, class_weight=class_weight
-        )
-        is_one_step = (
-            steps in (None, 1)
-            and isinstance(source, ArraySource)
-            and source.is_one_small_batch(batch_size)
-        )
-        feed = feed_of(
-            source,
-            batch_size,
-            steps=steps,
-            shuffle=order.shuffle,
-            seed=order.seed,
-            by_batch=trainer.run_eagerly or is_one_step,
-            ahead=prepare.batches_ahead(old_keywords, who),
-        )
-        feeds.callback(feed.close)
-        run = TrainRun(model, trainer, feed, source, who, is_one_step)
-        validation = None
-        if validation_source is not None:
-            validation = evaluation.EvaluationRun(
-                model,
-                trainer,
-                validation_source,
-                validation_batch_size,
-                validation_steps,
-                f"{who}, validation",
-            )
-            feeds.callback(validation.feed.close)
-        runner = CallbackList.of(
-            callbacks, model, verbose, feed.steps, epochs=epochs, add_history=True
-        )
-        feed.overlaps = not runner.has_train_batch_hooks
-        if resume is not None:
-            initial_epoch = run.resume(resume, runner)
-        validated_epochs = _epochs_with_validation(initial_epoch, epochs, frequency)
-        runner.check_run(
-            run_plan(
-                model,
-                trainer,
-                first_epoch=initial_epoch,
-                epochs=epochs,
-                steps=feed.steps,
-                validated=None if validation is None else validated_epochs,
-            )
-        )
-        if verbose:
-            trainer.print_choices()
-        return run.run(runner, range(initial_epoch, epochs), validation, validated_epochs, verbose)
 
 
 class TrainRun:
@@ -271,7 +156,7 @@ class TrainRun:
         begun = time.perf_counter()
         with (
             self._signals,
-            _isolated(self.model, self.state),
+            isolated(self.model, self.state),
             self.state.held(self.who, self.sync) as self._hold,
         ):
             self.model.stop_training = False
@@ -376,20 +261,14 @@ class TrainRun:
 
     def _run_stretch(self, stretch: Stretch) -> None:
         """Run steps; as many a dispatch as the pace says where one program runs many."""
-        position = 0
-        while position < stretch.num_steps and not self._is_stopping():
-            left = stretch.num_steps - position
-            count = self._pace.next_count(left) if stretch.repeats else 1
+        for position, count in self._pace.dispatches(stretch):
+            if self._is_stopping():
+                break
             step = stretch.step + position
             self._begin_batch(step)
-            self._pace.start()
-            dispatch = self._dispatch(stretch, position, count)
-            self._execute(dispatch)
+            self._execute(self._dispatch(stretch, position, count))
             self._pace.hold_back(self._logs)
             self._report(step + count, wait=stretch.repeats and self._pace.measures(count))
-            if stretch.repeats:
-                self._pace.stop(count)
-            position += count
             if stretch.next_batch_size is not None:
                 # Once a first step ran nothing is traced here any more, so the program of the
                 # smaller last batch can be made beside the steps that follow.
@@ -565,7 +444,7 @@ def _placed_spec_of(array: jax.Array) -> jax.ShapeDtypeStruct:
 
 
 @contextmanager
-def _isolated(model: Any, state: State) -> Generator[None]:
+def isolated(model: Any, state: State) -> Generator[None]:
     """Keep the metrics and history of a `fit` around this one, whose callback started it."""
     if not is_in_training(state):
         yield
@@ -579,57 +458,4 @@ def _isolated(model: Any, state: State) -> Generator[None]:
         model.history, model.stop_training = history, stops
 
 
-def _no_epoch(who: str, initial_epoch: int, epochs: int) -> str:
-    return message(
-        who,
-        "epochs is the number of the last epoch, so nothing is trained",
-        f"initial_epoch={initial_epoch}, epochs={epochs}",
-        f"To train {max(epochs, 1)} more, pass epochs={initial_epoch + max(epochs, 1)}.",
-    )
-
-
-def _epochs_with_validation(
-    first: int, epochs: int, validation_freq: int | frozenset[int]
-) -> Collection[int]:
-    """The epochs (from 0) that end with validation: every so many, or those listed (from 1)."""
-    if isinstance(validation_freq, int):
-        before = first // validation_freq  # times that were due before the first epoch
-        return range((before + 1) * validation_freq - 1, epochs, validation_freq)
-    return frozenset(e - 1 for e in validation_freq if first < e <= epochs)
-
-
-def train_on_batch(
-    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
-) -> Any:
-    """One step on one batch; see `Model.train_on_batch`."""
-    who = f"{model._who()}.train_on_batch"
-    prepare.require_flag(return_dict, "return_dict", who)
-    trainer = prepare.require_compiled(model, "train_on_batch")
-    source = inputs.source_of_batch(model, x, y, sample_weight, who=who)
-    source = prepare.prepare(
-        model,
-        trainer,
-        source,
-        source.num_rows,
-        training=True,
-        who=who,
-        class_weight=class_weight,
-    )
-    assert isinstance(source, ArraySource)  # as the one of one batch is
-    stretch = stretch_of(source.batch(slice(None)), 0, who, sends=False)
-    programs = training_programs(model, trainer)
-    state = programs.state
-    logs: list[dict[str, Any]] = []
-    with _isolated(model, state), state.held(who, lambda: None), DeferredSignals() as signals:
-        model.reset_metrics()
-
-        def commit(result: Any) -> None:
-            state.commit(result[0])
-            logs.append(result[1])
-
-        arguments = (stretch.arrays, stretch.order, np.int32(0), np.int32(1))
-        signals.run(commit, programs.train(stretch), state.donate(), *arguments)
-    return evaluation.as_result(host_logs(logs[0], trainer.report_names(model)), return_dict)
-
-
-__all__ = ["TrainRun", "fit", "train_on_batch"]
+__all__ = ["TrainRun", "isolated"]

@@ -23,11 +23,13 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from collections.abc import Generator
 from typing import Any, Literal
 
 import jax
 
 from nacre.core.errors import ArgumentError, message
+from nacre.data.feed import Stretch
 from nacre.ops.kernels import placement
 
 LoopForm = Literal["counted", "fixed"]
@@ -75,7 +77,20 @@ class Pace:
         self.asked, self.seconds, self.unmeasured = asked, seconds, unmeasured
         self.step_seconds: float | None = None
         self._dispatches = 0
-        self._started = 0.0
+
+    def dispatches(self, stretch: Stretch) -> Generator[tuple[int, int]]:
+        """The position of the first step, and the number of steps, of each dispatch of a stretch.
+
+        One lasts until the next is asked for.
+        """
+        position = 0
+        while position < stretch.num_steps:
+            count = self.next_count(stretch.num_steps - position)
+            begun = time.perf_counter()
+            yield position, count
+            if stretch.repeats:
+                self.note(count, time.perf_counter() - begun)
+            position += count
 
     def next_count(self, left: int) -> int:
         """The number of steps to run now, of those that are left."""
@@ -97,13 +112,8 @@ class Pace:
         """The number of steps that a program which runs `count` is compiled for; None: any."""
         return None
 
-    def start(self) -> None:
-        """A dispatch begins."""
-        self._started = time.perf_counter()
-
-    def stop(self, count: int) -> None:
+    def note(self, count: int, elapsed: float) -> None:
         """A dispatch of `count` steps is done, or handed over where it is not measured."""
-        elapsed = time.perf_counter() - self._started
         self._dispatches += 1
         if self._dispatches > 1:  # the first one compiled
             self.step_seconds = max(elapsed / count, 1e-7)
@@ -139,9 +149,8 @@ class FixedPace(Pace):
         """The number of steps that a program which runs `count` is compiled for."""
         return count
 
-    def stop(self, count: int) -> None:
+    def note(self, count: int, elapsed: float) -> None:
         """A dispatch of `count` steps is done, or handed over where it is not measured."""
-        elapsed = time.perf_counter() - self._started
         if not self.measures(count):
             return
         if count not in self._compiled:

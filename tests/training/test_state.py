@@ -16,7 +16,7 @@ import nacre
 from nacre import callbacks, layers, ops
 from nacre.core.errors import ArgumentError, DataError, WeightsMismatchError
 from nacre.core.random import global_generator
-from nacre.training import loop
+from nacre.training import fitting, loop
 from nacre.training.state import TrainingState, training_state, variables_by_path
 
 RNG = np.random.default_rng(0)
@@ -108,8 +108,8 @@ def fit(made: nacre.Model, look: Look, x: Any = X, y: Any = Y, **changed: Any) -
         "validation_freq": 1, **changed,
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "TrainRun", Run)
-        return loop.fit(made, x, y, **options).history
+        patch.setattr(fitting, "TrainRun", Run)
+        return fitting.fit(made, x, y, **options).history
 
 
 def values(made: nacre.Model) -> dict[str, np.ndarray]:

@@ -1,0 +1,197 @@
+"""`fit` and `train_on_batch`: what the user asked for, checked and made ready for the loop."""
+
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+# Arguments are looked at whatever their types say: users run no checker.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from nacre.callbacks.runner import CallbackList
+from nacre.core.errors import message
+from nacre.core.numbers import number
+from nacre.core.random import draw_seed
+from nacre.core.tensors import Count, WholeNumber
+from nacre.core.warning import warn
+from nacre.data.feed import stretch_of
+from nacre.data.feeds import feed_of
+from nacre.data.sources import ArraySource
+from nacre.training import evaluation, inputs, prepare
+from nacre.training.arguments import (
+    validation_epochs,
+    verbosity,
+    whole_number,
+)
+from nacre.training.deferred_signals import DeferredSignals
+from nacre.training.loop import TrainRun, isolated
+from nacre.training.model_programs import training_programs
+from nacre.training.planning import run_plan
+from nacre.training.programs import host_logs
+from nacre.training.state import TrainingState
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: WholeNumber | None,
+    epochs: WholeNumber,
+    verbose: Any,
+    callbacks: Any,
+    validation_split: float,
+    validation_data: Any,
+    shuffle: bool,
+    class_weight: Mapping[Any, Any] | None,
+    sample_weight: Any,
+    initial_epoch: WholeNumber,
+    steps_per_epoch: Count | None,
+    validation_steps: Count | None,
+    validation_batch_size: WholeNumber | None,
+    validation_freq: int | list[int],
+    resume: TrainingState | None = None,
+    old_keywords: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    """Train `model`; see `Model.fit`. `resume` is what an earlier `TrainRun` has `taken`."""
+    who = f"{model._who()}.fit"
+    prepare.refuse_unknown(who, old_keywords, type(model).fit)
+    trainer = prepare.require_compiled(model, "fit")
+    batch_size = whole_number(batch_size, "batch_size", who, 32)
+    epochs = whole_number(epochs, "epochs", who, 1, least=0)
+    initial_epoch = whole_number(initial_epoch, "initial_epoch", who, 0, least=0)
+    steps = whole_number(steps_per_epoch, "steps_per_epoch", who)
+    validation_batch_size = whole_number(
+        validation_batch_size, "validation_batch_size", who, batch_size
+    )
+    validation_steps = whole_number(validation_steps, "validation_steps", who)
+    frequency = validation_epochs(validation_freq, who)
+    number(who, "validation_split", 0 if validation_split is None else validation_split)
+    verbose = verbosity(verbose, who)
+    if initial_epoch >= epochs:
+        warn(_no_epoch(who, initial_epoch, epochs))
+    prepare.require_flag(shuffle, "shuffle", who, ("batch",))
+    order = inputs.Order(bool(shuffle), draw_seed(), initial_epoch)
+    source, validation_source = inputs.sources_of_fit(
+        model,
+        x,
+        y,
+        sample_weight,
+        validation_data=validation_data,
+        validation_split=validation_split,
+        who=who,
+        order=order,
+    )
+    with ExitStack() as feeds:
+        source = prepare.prepare(
+            model, trainer, source, batch_size, training=True, who=who, class_weight=class_weight
+        )
+        is_one_step = (
+            steps in (None, 1)
+            and isinstance(source, ArraySource)
+            and source.is_one_small_batch(batch_size)
+        )
+        feed = feed_of(
+            source,
+            batch_size,
+            steps=steps,
+            shuffle=order.shuffle,
+            seed=order.seed,
+            by_batch=trainer.run_eagerly or is_one_step,
+            ahead=prepare.batches_ahead(old_keywords, who),
+        )
+        feeds.callback(feed.close)
+        run = TrainRun(model, trainer, feed, source, who, is_one_step)
+        validation = None
+        if validation_source is not None:
+            validation = evaluation.EvaluationRun(
+                model,
+                trainer,
+                validation_source,
+                validation_batch_size,
+                validation_steps,
+                f"{who}, validation",
+            )
+            feeds.callback(validation.feed.close)
+        runner = CallbackList.of(
+            callbacks, model, verbose, feed.steps, epochs=epochs, add_history=True
+        )
+        feed.overlaps = not runner.has_train_batch_hooks
+        if resume is not None:
+            initial_epoch = run.resume(resume, runner)
+        validated_epochs = _epochs_with_validation(initial_epoch, epochs, frequency)
+        runner.check_run(
+            run_plan(
+                model,
+                trainer,
+                first_epoch=initial_epoch,
+                epochs=epochs,
+                steps=feed.steps,
+                validated=None if validation is None else validated_epochs,
+            )
+        )
+        if verbose:
+            trainer.print_choices()
+        return run.run(runner, range(initial_epoch, epochs), validation, validated_epochs, verbose)
+
+
+def _no_epoch(who: str, initial_epoch: int, epochs: int) -> str:
+    return message(
+        who,
+        "epochs is the number of the last epoch, so nothing is trained",
+        f"initial_epoch={initial_epoch}, epochs={epochs}",
+        f"To train {max(epochs, 1)} more, pass epochs={initial_epoch + max(epochs, 1)}.",
+    )
+
+
+def _epochs_with_validation(
+    first: int, epochs: int, validation_freq: int | frozenset[int]
+) -> Collection[int]:
+    """The epochs (from 0) that end with validation: every so many, or those listed (from 1)."""
+    if isinstance(validation_freq, int):
+        before = first // validation_freq  # times that were due before the first epoch
+        return range((before + 1) * validation_freq - 1, epochs, validation_freq)
+    return frozenset(e - 1 for e in validation_freq if first < e <= epochs)
+
+
+def train_on_batch(
+    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
+) -> Any:
+    """One step on one batch; see `Model.train_on_batch`."""
+    who = f"{model._who()}.train_on_batch"
+    prepare.require_flag(return_dict, "return_dict", who)
+    trainer = prepare.require_compiled(model, "train_on_batch")
+    source = inputs.source_of_batch(model, x, y, sample_weight, who=who)
+    source = prepare.prepare(
+        model,
+        trainer,
+        source,
+        source.num_rows,
+        training=True,
+        who=who,
+        class_weight=class_weight,
+    )
+    assert isinstance(source, ArraySource)  # as the one of one batch is
+    stretch = stretch_of(source.batch(slice(None)), 0, who, sends=False)
+    programs = training_programs(model, trainer)
+    state = programs.state
+    logs: list[dict[str, Any]] = []
+    with isolated(model, state), state.held(who, lambda: None), DeferredSignals() as signals:
+        model.reset_metrics()
+
+        def commit(result: Any) -> None:
+            state.commit(result[0])
+            logs.append(result[1])
+
+        arguments = (stretch.arrays, stretch.order, np.int32(0), np.int32(1))
+        signals.run(commit, programs.train(stretch), state.donate(), *arguments)
+    return evaluation.as_result(host_logs(logs[0], trainer.report_names(model)), return_dict)
+
+
+__all__ = ["fit", "train_on_batch"]
