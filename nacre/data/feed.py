@@ -11,6 +11,7 @@ that is restored gives the batches it would have given had it never stopped.
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
@@ -137,11 +138,7 @@ class Feed(ABC):
     def _laid_out(self, stretch: Stretch, layout: Layout) -> Stretch:
         """The steps with their arrays on all devices, a batch by itself divided among them."""
         given = stretch.arrays, stretch.order
-        if (
-            self._sent is None
-            or self._sent[0][0] is not given[0]
-            or self._sent[0][1] is not given[1]
-        ):
+        if self._sent is None or not all(map(operator.is_, self._sent[0], given)):
             place = layout.of_batch(stretch.batch_size) if stretch.is_whole else layout.everywhere
             self._sent = given, _placed(given, place)
         arrays, order = self._sent[1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from nacre.data.batch_feed import BatchFeed
 from nacre.data.batch_source import BatchSource
-from nacre.data.feed import Feed
-from nacre.data.row_feeds import feed_of_rows
+from nacre.data.feed import Feed, RowFeed
+from nacre.data.row_feeds import BatchwiseFeed, ResidentFeed, StreamedFeed
 from nacre.data.sources import ArraySource
 
 
@@ -20,7 +20,7 @@ def feed_of(
     by_batch: bool = False,
     ahead: int | None = None,
 ) -> Feed:
-    """A feed of rows or of batches.
+    """A feed of rows or of batches. Rows are kept on the device when they fit, else sent in chunks.
 
     Args:
         source: What the user gave.
@@ -31,15 +31,10 @@ def feed_of(
     """
     if isinstance(source, BatchSource):
         return BatchFeed(source, steps=steps, continues=continues, ahead=ahead)
-    return feed_of_rows(
-        source,
-        batch_size,
-        steps=steps,
-        shuffle=shuffle,
-        seed=seed,
-        continues=continues,
-        placing="batches" if by_batch else None,
-    )
+    kind: type[RowFeed] = BatchwiseFeed
+    if not by_batch and source.convert is None:  # no batch is changed on the host
+        kind = ResidentFeed if source.fits_device() else StreamedFeed
+    return kind(source, batch_size, steps=steps, shuffle=shuffle, seed=seed, continues=continues)
 
 
 __all__ = ["feed_of"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,38 +11,6 @@ import numpy as np
 from nacre.data.feed import Position, RowFeed, Stretch, stretch_of, uploaded
 from nacre.data.resident import ResidentRows
 from nacre.data.rows import aligned_empty
-from nacre.data.sources import ArraySource
-
-Placement = Literal["resident", "streamed", "batches"]
-
-
-def feed_of_rows(
-    source: ArraySource,
-    batch_size: int,
-    *,
-    steps: int | None = None,
-    shuffle: bool = False,
-    seed: int = 0,
-    continues: bool = True,
-    placing: Placement | None = None,
-) -> RowFeed:
-    """The feed that suits the rows: kept on the device when they fit, else sent in chunks.
-
-    Args:
-        source: The rows.
-        batch_size: Samples a batch.
-        steps, shuffle, seed, continues: See `Feed`.
-        placing: Where the rows are to be, by default as they fit. "batches" sends each batch by
-            itself, for code that is not compiled, and where batches are changed on the host.
-    """
-    if source.convert is not None:
-        kind: Placement = "batches"
-    else:
-        kind = placing or ("resident" if source.fits_device() else "streamed")
-    makes = {"resident": ResidentFeed, "streamed": StreamedFeed, "batches": BatchwiseFeed}
-    return makes[kind](
-        source, batch_size, steps=steps, shuffle=shuffle, seed=seed, continues=continues
-    )
 
 
 class ResidentFeed(RowFeed):
@@ -177,4 +145,4 @@ def _lengthened(array: Any, count: int) -> Any:
     return longer
 
 
-__all__ = ["BatchwiseFeed", "ResidentFeed", "StreamedFeed", "feed_of_rows"]
+__all__ = ["BatchwiseFeed", "ResidentFeed", "StreamedFeed"]

@@ -67,24 +67,18 @@ def predict(
     **kwargs: Any,
 ) -> Any:
     """The outputs for `x` as NumPy arrays; see `Model.predict`."""
+    is_plain = (
+        steps is callbacks is None and not kwargs and (type(verbose) is int or verbose == "auto")
+    )
     repeated = model._repeated_prediction
-    if (
-        repeated is not None
-        and batch_size is steps is callbacks is None
-        and (type(verbose) is int or verbose == "auto")
-        and not kwargs
-        and repeated.fits(x)
-    ):
+    if is_plain and batch_size is None and repeated is not None and repeated.fits(x):
         return _fetched(_forward(model, x, [x], len(x), _bucket(len(x)), repeated.program))
     if (
-        type(x) is np.ndarray
+        is_plain
+        and type(x) is np.ndarray
         and x.ndim
         and (batch_size is None or (type(batch_size) is int and batch_size > 0))
         and 0 < len(x) <= (batch_size or _FEW)
-        and (type(verbose) is int or verbose == "auto")
-        and steps is None
-        and callbacks is None
-        and not kwargs
         and x.dtype.kind in "fiub"
         and model.built
         and not model._runs_eagerly()

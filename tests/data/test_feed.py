@@ -17,7 +17,8 @@ from nacre.data import PyDataset
 from nacre.data.batch_feed import BatchFeed
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Feed, Stretch, shuffled
-from nacre.data.row_feeds import feed_of_rows
+from nacre.data.feeds import feed_of
+from nacre.data.row_feeds import BatchwiseFeed, ResidentFeed, StreamedFeed
 from nacre.data.sources import ArraySource, narrow_batch
 
 N = 10  # samples; a batch of 3 leaves one of 1
@@ -34,8 +35,11 @@ def numbered(count: int = N) -> ArraySource:
     return ArraySource(np.arange(count), {"b": np.arange(count) * 2.0})
 
 
+ROW_FEEDS = {"resident": ResidentFeed, "streamed": StreamedFeed, "batches": BatchwiseFeed}
+
+
 def of_rows(placing: Any, **options: Any) -> Feed:
-    return feed_of_rows(numbered(), 3, placing=placing, **options)
+    return ROW_FEEDS[placing](numbered(), 3, **options)
 
 
 def batches_of(stretch: Stretch) -> Iterator[list[int]]:
@@ -103,7 +107,7 @@ def test_evaluation_begins_anew_and_never_begins_again(placing: Any) -> None:
 
 
 def test_few_samples_are_one_batch() -> None:
-    assert steps_of(feed_of_rows(numbered(2), 32)) == [[0, 1]]
+    assert steps_of(feed_of(numbered(2), 32)) == [[0, 1]]
 
 
 def test_a_smaller_batch_is_announced_so_that_its_program_can_be_made() -> None:
@@ -126,9 +130,7 @@ def test_chunks_have_one_shape_and_are_passing() -> None:
 
 @pytest.mark.parametrize("x", [jnp.arange(N), np.arange(N, dtype="int64").view(np.ndarray)[::1]])
 def test_arrays_on_the_device_and_others_are_shuffled_alike(x: Any) -> None:
-    feed = feed_of_rows(
-        ArraySource(x, {"b": np.arange(N) * 2.0}), 3, shuffle=True, seed=2, placing="resident"
-    )
+    feed = ResidentFeed(ArraySource(x, {"b": np.arange(N) * 2.0}), 3, shuffle=True, seed=2)
     assert list(itertools.chain(*steps_of(feed))) == shuffled(N, 2, 0).tolist()
 
 
@@ -152,7 +154,7 @@ def test_steps_begin_while_rows_are_on_their_way_and_the_epoch_ends_when_all_are
 ) -> None:
     source = numbered()
     go_on = slow(source, after=4)
-    feed = feed_of_rows(source, 3, steps=1, shuffle=shuffle, seed=3, placing="resident")
+    feed = ResidentFeed(source, 3, steps=1, shuffle=shuffle, seed=3)
     epoch = feed.epoch()
     first = next(epoch)
     expected = shuffled(N, 3, 0).tolist() if shuffle else list(range(N))
@@ -166,7 +168,7 @@ def test_steps_begin_while_rows_are_on_their_way_and_the_epoch_ends_when_all_are
 def test_all_rows_are_there_before_the_first_step_where_somebody_may_change_them() -> None:
     source = numbered()
     go_on = slow(source, after=4)
-    feed = feed_of_rows(source, 3, placing="resident")
+    feed = ResidentFeed(source, 3)
     feed.overlaps = False
     threading.Timer(0.1, go_on.set).start()
     assert next(iter(feed.epoch())).num_steps == 3 and go_on.is_set()
@@ -175,14 +177,14 @@ def test_all_rows_are_there_before_the_first_step_where_somebody_may_change_them
 def test_a_number_that_does_not_fit_is_told_in_the_thread_that_trains() -> None:
     source = ArraySource(np.array([1, 2, 3, 2**40]))
     with pytest.raises(DTypeError, match="1099511627776 in row"):
-        list(feed_of_rows(source, 1, placing="resident").epoch())
+        list(ResidentFeed(source, 1).epoch())
 
 
 @pytest.mark.parametrize("placing", ["resident", "streamed"])
 def test_leaving_early_ends_the_threads(placing: Any) -> None:
     before = set(threading.enumerate())
     source = numbered()
-    feed = feed_of_rows(source, 3, placing=placing, steps=10**6)
+    feed = ROW_FEEDS[placing](source, 3, steps=10**6)
     for _ in feed.epoch():
         break
     feed.close()
@@ -474,6 +476,6 @@ def test_a_restored_seed_is_the_seed_of_the_order() -> None:
 def test_going_on_over_other_data_is_refused() -> None:
     state = of_rows("resident").state()
     with pytest.raises(DataError, match="samples 10, batch size 3.*Got samples 9, batch size 3"):
-        feed_of_rows(numbered(9), 3).restore(state)
+        feed_of(numbered(9), 3).restore(state)
     with pytest.raises(DataError, match="Got samples 10, batch size 5"):
-        feed_of_rows(numbered(), 5).restore(state)
+        feed_of(numbered(), 5).restore(state)
