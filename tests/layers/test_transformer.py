@@ -57,6 +57,23 @@ def test_sine_encoding_is_the_formula():
         SinePositionEncoding()(X[..., :3])
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape", "rule"),
+    [
+        (SinePositionEncoding, (2, 3, 3, 4), "must have 3 axes"),
+        (SinePositionEncoding, (4, 4), "must have 3 axes"),
+        (lambda: nacre.layers.RelativePositionBias(2), (4,), "must have at least 2 axes"),
+        (lambda: TokenAndPositionEmbedding(5, 6, 4), (2, 3, 3), r"\(batch, time\)"),
+        (lambda: TokenAndPositionEmbedding(5, 6, 4), (3,), r"\(batch, time\)"),
+    ],
+)
+def test_positions_are_counted_on_the_time_axis_alone(layer, shape, rule):
+    with pytest.raises(ShapeError, match=rule):
+        layer()(nacre.ops.ones(shape))
+    with pytest.raises(ShapeError, match=rule):
+        layer()(nacre.Input(batch_shape=shape))
+
+
 def test_rotation_makes_products_depend_on_distance_alone():
     layer = RotaryEmbedding()
     q, k = rng.normal(size=(2, 1, 1, 2, 6)).astype("float32")

@@ -14,6 +14,7 @@ from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.scope import in_symbolic_scope
 from nacre.initializers.initializer import fresh_copy
+from nacre.layers.base.input_spec import InputSpec, plain_shape
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.embedding import ReversibleEmbedding
@@ -37,7 +38,7 @@ class TokenAndPositionEmbedding(Layer):
         inputs  (batch, time) ints, or (batch, time, embedding_dim) with reverse=True
         returns (batch, time, embedding_dim), or (batch, time, vocabulary_size) with reverse=True
     Raises:
-        ShapeError: There are more than `sequence_length` steps.
+        ShapeError: The tokens are not (batch, time), or more than `sequence_length` steps.
     Source:
         Vaswani et al. 2017, arXiv:1706.03762, sections 3.4 and 3.5; learned positions: Gehring et
         al. 2017, arXiv:1705.03122. Differs: no factor sqrt(embedding_dim).
@@ -91,6 +92,9 @@ class TokenAndPositionEmbedding(Layer):
         """Vectors of tokens that begin at position `start_index`, or scores for vectors."""
         if reverse:
             return self.token_embedding(inputs, reverse=True)
+        if len(inputs.shape) != 2:
+            rule, got = "inputs must be tokens (batch, time)", f"shape {plain_shape(inputs)}"
+            raise ShapeError(message(self._who(), rule, got, "A single text: tokens[None]."))
         # While shapes are found, unknown sizes may stand as numbers beyond any table.
         if not in_symbolic_scope():
             self._check_steps(inputs.shape)
@@ -147,7 +151,7 @@ class SinePositionEncoding(Layer):
     Formula:
         p[t, 2i] = sin(t / max_wavelength^(2i / features)), p[t, 2i+1] = cos(the same)
     Raises:
-        ShapeError: The number of features is odd or unknown.
+        ShapeError: Other axes than these three, or a number of features that is odd or unknown.
     Source:
         Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
     Example:
@@ -162,6 +166,7 @@ class SinePositionEncoding(Layer):
         super().__init__(**kwargs)
         self.max_wavelength = max_wavelength
         self.supports_masking = True
+        self.input_spec = InputSpec(ndim=3)
 
     def call(
         self, inputs: Num[Array, "batch time features"], start_index: Any = 0

@@ -12,6 +12,7 @@ from nacre.core.array_types import Array, Float, Num
 from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
+from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.transformer.decoding import decoding_state
@@ -66,6 +67,7 @@ class RelativePositionBias(Layer):
         self.max_distance = whole_number(self._who(), "max_distance", max_distance)
         self.bidirectional = bidirectional
         self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.input_spec = InputSpec(min_ndim=2)
         exact = self.num_buckets // (4 if bidirectional else 2)
         if not 1 <= exact < self.max_distance:
             raise ArgumentError(
