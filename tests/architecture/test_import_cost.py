@@ -46,3 +46,15 @@ def test_ops_do_not_load_pallas() -> None:
     """It takes a third of the time of everything else: 80 ms."""
     code = "import nacre.ops, sys; assert 'jax._src.pallas.core' not in sys.modules"
     assert "nacre" in loaded_after(code)
+
+
+def test_the_first_name_leaves_the_garbage_collector_as_it_was() -> None:
+    code = (
+        "import gc, nacre\n"
+        "nacre.losses; assert gc.isenabled()\n"
+        "gc.disable(); nacre.layers; assert not gc.isenabled(); gc.enable()\n"
+        "try: nacre.Modle\n"
+        "except AttributeError: pass\n"
+        "assert gc.isenabled()"
+    )
+    assert "jax" in loaded_after(code)
