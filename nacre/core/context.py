@@ -133,6 +133,7 @@ def _context(fields: _Fields) -> Context:
 
 
 def _copy(context: Context) -> _Fields:
+    # Written out: `_Fields(*_values(context))` takes half as long again.
     return _Fields(
         context.scope,
         context.call,

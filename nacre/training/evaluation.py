@@ -18,7 +18,7 @@ from nacre.core.state import State, Values
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.variable import private_copy
 from nacre.data.batch_source import BatchSource
-from nacre.data.feed import Stretch, stretch_of
+from nacre.data.feed import Stretch
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
 from nacre.training import inputs, pace, prepare
@@ -103,8 +103,7 @@ class EvaluationRun:
         state = self.programs.state
         self.runner = runner
         runner.on_test_begin()
-        self.fixed = state.read(name for name in state.groups if name not in CHANGING)
-        self.values = _initial_values(self.model, state)
+        self.values, self.fixed = _initial_values(self.model, state)
         self.logs: Any = {}
         try:
             with DeferredSignals() as self._signals:
@@ -161,19 +160,20 @@ class EvaluationRun:
         return host_logs(self.logs, self.trainer.report_names(self.model))
 
 
-def _initial_values(model: Any, state: State) -> Values:
-    """The values an evaluation starts with, for a program to overwrite; metrics are reset."""
+def _initial_values(model: Any, state: State) -> tuple[Values, Values]:
+    """The values an evaluation starts with, with metrics reset: those it changes, for programs to
+    overwrite, and all others."""
+    fixed = state.read(name for name in state.groups if name not in CHANGING)
     values = state.read(CHANGING)
     with StatelessScope(state.pairs(values)) as inner:
         model.reset_metrics()
         now = {name: [inner.unread_value(v) for v in state.groups[name]] for name in CHANGING}
     # What was not set anew is the variables' own, and stays whole.
-    return state.placed(
-        {
-            name: [b if b is not a else private_copy(a) for a, b in zip(values[name], now[name])]
-            for name in now
-        }
-    )
+    own = {
+        name: [b if b is not a else private_copy(a) for a, b in zip(values[name], now[name])]
+        for name in now
+    }
+    return state.placed(own), fixed
 
 
 def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
@@ -181,16 +181,11 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     who = f"{model._who()}.test_on_batch"
     prepare.require_flag(return_dict, "return_dict", who)
     trainer = prepare.require_compiled(model, "test_on_batch")
-    source = inputs.source_of_batch(model, x, y, sample_weight, who=who)
-    source = prepare.prepare(model, trainer, source, source.num_rows, training=False, who=who)
-    assert isinstance(source, ArraySource)  # as the one of one batch is
-    stretch = stretch_of(source.batch(slice(None)), 0, who, sends=False)
+    stretch = prepare.prepared_batch(model, trainer, x, y, sample_weight, training=False, who=who)
     programs = evaluation_programs(model, trainer)
     state = programs.state
-    fixed = state.read(name for name in state.groups if name not in CHANGING)
-    arguments = (fixed, stretch.arrays, np.int32(0), np.int32(1))
-    values, logs = programs.evaluate(stretch, pace.program_steps(1))(
-        _initial_values(model, state), *arguments
-    )
+    values, fixed = _initial_values(model, state)
+    program = programs.evaluate(stretch, pace.program_steps(1))
+    values, logs = program(values, fixed, stretch.arrays, np.int32(0), np.int32(1))
     state.commit_unless_held(values)
     return as_result(host_logs(logs, trainer.report_names(model)), return_dict)

@@ -20,7 +20,6 @@ from nacre.core.numbers import number
 from nacre.core.random import draw_seed
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.warning import warn
-from nacre.data.feed import stretch_of
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
 from nacre.training import evaluation, inputs, prepare
@@ -61,7 +60,7 @@ def fit(
 ) -> Any:
     """Train `model`; see `Model.fit`. `resume` is what an earlier `TrainRun` has `taken`."""
     who = f"{model._who()}.fit"
-    prepare.refuse_unknown(who, old_keywords, type(model).fit)
+    prepare.refuse_unknown(who, old_keywords, model.fit)
     trainer = prepare.require_compiled(model, "fit")
     batch_size = whole_number(batch_size, "batch_size", who, 32)
     epochs = whole_number(epochs, "epochs", who, 1, least=0)
@@ -167,18 +166,9 @@ def train_on_batch(
     who = f"{model._who()}.train_on_batch"
     prepare.require_flag(return_dict, "return_dict", who)
     trainer = prepare.require_compiled(model, "train_on_batch")
-    source = inputs.source_of_batch(model, x, y, sample_weight, who=who)
-    source = prepare.prepare(
-        model,
-        trainer,
-        source,
-        source.num_rows,
-        training=True,
-        who=who,
-        class_weight=class_weight,
+    stretch = prepare.prepared_batch(
+        model, trainer, x, y, sample_weight, training=True, who=who, class_weight=class_weight
     )
-    assert isinstance(source, ArraySource)  # as the one of one batch is
-    stretch = stretch_of(source.batch(slice(None)), 0, who, sends=False)
     programs = training_programs(model, trainer)
     state = programs.state
     logs: list[dict[str, Any]] = []

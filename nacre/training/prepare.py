@@ -31,11 +31,12 @@ from nacre.core.symbolic import KerasTensor
 from nacre.core.typed_jax import spec_of
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
+from nacre.data.feed import Stretch, stretch_of
 from nacre.data.sources import ArraySource, Batch, without_arrays
 from nacre.training import checks
 from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
-from nacre.training.inputs import Source, batch_specs
+from nacre.training.inputs import Source, batch_specs, source_of_batch
 from nacre.training.step import custom_step
 from nacre.training.weights import (
     check_weights,
@@ -210,6 +211,32 @@ def prepare(
             raise
     by_class = class_weights_for(trainer, class_weight, y_pred, who)
     return source if by_class is None else with_class_weights(source, by_class)
+
+
+def prepared_batch(
+    model: Any,
+    trainer: CompiledTraining,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    training: bool,
+    who: str,
+    class_weight: Any = None,
+) -> Stretch:
+    """The same for one batch of arrays, as one step."""
+    source = source_of_batch(model, x, y, sample_weight, who=who)
+    source = prepare(
+        model,
+        trainer,
+        source,
+        source.num_rows,
+        training=training,
+        who=who,
+        class_weight=class_weight,
+    )
+    assert isinstance(source, ArraySource)  # as the one of one batch is
+    return stretch_of(source.batch(slice(None)), 0, who, sends=False)
 
 
 def _is_never_called(model: Any, training: bool) -> bool:
