@@ -81,7 +81,8 @@ class MaxNorm(Constraint):
         """The allowed weight for `w`."""
         w = jnp.asarray(w)
         norm = _norm(w, self.axis)
-        return w * (jnp.clip(norm, 0, self.max_value) / (epsilon() + norm))
+        most = jnp.asarray(self.max_value, norm.dtype)  # of a variable too
+        return w * (jnp.clip(norm, 0, most) / (epsilon() + norm))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
@@ -164,7 +165,8 @@ class MinMaxNorm(Constraint):
         """The allowed weight for `w`."""
         w = jnp.asarray(w)
         norm = _norm(w, self.axis)
-        wanted = self.rate * jnp.clip(norm, self.min_value, self.max_value)
+        least, most = (jnp.asarray(v, norm.dtype) for v in (self.min_value, self.max_value))
+        wanted = self.rate * jnp.clip(norm, least, most)
         return w * ((wanted + (1 - self.rate) * norm) / (epsilon() + norm))
 
     def get_config(self) -> dict[str, Any]:

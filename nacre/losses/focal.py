@@ -11,7 +11,7 @@ from nacre.core.registry import register
 from nacre.losses._define import loss_function
 from nacre.losses.checking import one_hot_pair, paired
 from nacre.losses.loss import BuiltinLoss
-from nacre.losses.probabilistic import smooth_classes
+from nacre.losses.probabilistic import smooth_answers, smooth_classes
 from nacre.ops.cross_entropy import binary_terms, clip_probabilities
 
 
@@ -50,8 +50,7 @@ def binary_focal_crossentropy(
         0.1733
     """
     y_true, y_pred = paired("loss 'binary_focal_crossentropy'", y_true, y_pred, axis)
-    if label_smoothing:
-        y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    y_true = smooth_answers(y_true, label_smoothing)
     p = jax.nn.sigmoid(y_pred) if from_logits else y_pred
     terms = binary_terms(y_true, y_pred, from_logits)
     right = y_true * p + (1.0 - y_true) * (1.0 - p)

@@ -52,14 +52,24 @@ def binary_crossentropy(
         0.6931
     """
     y_true, y_pred = paired("loss 'binary_crossentropy'", y_true, y_pred, axis)
-    if label_smoothing:
-        y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    y_true = smooth_answers(y_true, label_smoothing)
     return jnp.mean(binary_terms(y_true, y_pred, from_logits), axis=axis)
+
+
+def _is_zero(share: Any) -> bool:
+    return isinstance(share, int | float) and not share  # a variable may become another number
+
+
+def smooth_answers(y_true: Any, label_smoothing: float) -> Any:
+    """Move `label_smoothing` of each yes or no to 1/2."""
+    if _is_zero(label_smoothing):
+        return y_true
+    return y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
 
 
 def smooth_classes(y_true: Any, label_smoothing: float, axis: int) -> Any:
     """Move `label_smoothing` of each target evenly to all classes."""
-    if not label_smoothing:
+    if _is_zero(label_smoothing):
         return y_true
     return y_true * (1.0 - label_smoothing) + label_smoothing / y_true.shape[axis]
 

@@ -11,6 +11,7 @@ import numpy as np
 from nacre.core.config import epsilon
 from nacre.core.errors import ArgumentError, LossInputError, message, unknown_name
 from nacre.core.registry import register
+from nacre.core.variable import Variable
 from nacre.losses.reduction import divide_or_zero
 from nacre.metrics._counts import Counts, count, count_dtype, select, spread_thresholds
 from nacre.metrics.metric import Metric
@@ -73,7 +74,7 @@ class AUC(Metric):
             raise unknown_name("AUC", "summation_method", summation_method, _SUMMATIONS)
         self.curve = str(curve).upper()
         self.summation_method = str(summation_method).lower()
-        self.init_thresholds = None if thresholds is None else [float(t) for t in thresholds]
+        self.init_thresholds = None if thresholds is None else _own_thresholds(thresholds)
         self._set_thresholds(num_thresholds)
         if num_labels is not None and not multi_label:
             rule = "num_labels needs multi_label=True"
@@ -214,6 +215,16 @@ class AUC(Metric):
         if self.init_thresholds is not None:
             config["thresholds"] = self.thresholds[1:-1]
         return config
+
+
+def _own_thresholds(thresholds: Any) -> list[float]:
+    given = [thresholds] if isinstance(thresholds, Variable) else list(thresholds)
+    if any(isinstance(threshold, Variable) for threshold in given):
+        # Counts of one threshold cannot be those of another, which a variable may become.
+        raise ArgumentError(
+            message("AUC", "thresholds must be numbers, not variables", repr(given))
+        )
+    return [float(threshold) for threshold in given]
 
 
 def _interpolated_pr(c: Counts) -> Any:

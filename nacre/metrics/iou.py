@@ -252,6 +252,7 @@ class BinaryIoU(IoU):
     """
 
     leaves_out_absent = True
+    _settings = frozenset(("threshold",))
 
     def __init__(
         self,

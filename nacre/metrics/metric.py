@@ -73,6 +73,9 @@ class Metric(Versioned):
     _config_class_name = "Metric"
     direction: str | None = None
     leaves_out_absent: bool = False
+    # Attributes with arguments: a variable in them, such as a threshold that a callback moves, is
+    # read and is no state, so it is neither set to zero nor saved with the metric.
+    _settings: frozenset[str] = frozenset()
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         # Without a name it has that of its class, in every fold and whatever was made before. Where
@@ -97,7 +100,8 @@ class Metric(Versioned):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in Metric.__slots__ and hasattr(self, "_variables"):
-            self._track(value)
+            if name not in self._settings:
+                self._track(value)
         super().__setattr__(name, value)
 
     def _structure(self) -> tuple[Any, ...]:
@@ -155,9 +159,9 @@ class Metric(Versioned):
     @property
     def variables(self) -> list[Variable]:
         """All variables, those of metrics within included."""
-        for value in vars(self).values():
+        for name, value in vars(self).items():
             # What a list was given after it became an attribute.
-            if isinstance(value, list | dict | set):
+            if isinstance(value, list | dict | set) and name not in self._settings:
                 self._track(value)
         found = list(self._variables)
         for metric in self._metrics:

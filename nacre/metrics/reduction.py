@@ -190,6 +190,8 @@ class MeanMetricWrapper(Mean):
         1.5
     """
 
+    _settings = frozenset(("_fn", "_fn_kwargs"))
+
     def __init__(
         self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
     ) -> None:

@@ -100,8 +100,10 @@ class Trainable(Layer):
         Args:
             optimizer: Name or object.
             loss: Name, function or object; a list or dict of them for several outputs.
-            loss_weights: Weight of each output's loss. tf.keras 2's third argument was `metrics`;
-                a list of names there is taken as such.
+            loss_weights: Weight of each output's loss. The numbers count as they are now: what is
+                written into the list or dict later is not seen, as in Keras. A variable in their
+                place is read at each step, so a callback may change it. tf.keras 2's third
+                argument was `metrics`; a list of names there is taken as such.
             metrics: Names, functions or objects; lists or dicts of them for several outputs: a list
                 as long as the outputs has one entry for each, as in Keras 3; a list of another
                 length, which Keras 3 refuses, goes to each output, as in tf.keras 2. Beside a

@@ -48,7 +48,8 @@ def update(
     shrunk = gradient + 2 * l2_shrinkage * parameter
     linear = state.linear + shrunk - growth * parameter
     quadratic = after / learning_rate + 2 * (l2 + beta / (2 * learning_rate))
-    new = (jnp.clip(linear, -l1, l1) - linear) / quadratic
+    most = l1 * jnp.ones((), linear.dtype)  # of a variable too
+    new = (jnp.clip(linear, -most, most) - linear) / quadratic
     return new, FtrlState(total, linear)
 
 

@@ -61,7 +61,13 @@ def clip_by_global_norm(gradients: Sequence[jax.Array | None], clipnorm: float) 
 
 def clip_by_value(gradients: Sequence[jax.Array | None], clipvalue: float) -> Gradients:
     """Bring every element into [-clipvalue, clipvalue]."""
-    return [None if g is None else jnp.clip(g, -clipvalue, clipvalue) for g in gradients]
+    limit = jnp.asarray(clipvalue)  # a variable too
+
+    def clipped(gradient: jax.Array) -> jax.Array:
+        most = limit.astype(gradient.dtype)
+        return jnp.clip(gradient, -most, most)
+
+    return [None if g is None else clipped(g) for g in gradients]
 
 
 def as_arrays(gradients: Sequence[Any]) -> Gradients:

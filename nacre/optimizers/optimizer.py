@@ -67,9 +67,10 @@ class Optimizer(OptimizerVariables):
     """Changes trainable variables so that the loss falls.
 
     Args:
-        learning_rate: Step size: a number, a schedule, or a function without arguments. A number
-            lives in a variable, so changing it later needs no new compilation. A function is
-            asked when a step is compiled.
+        learning_rate: Step size: a number, a variable, a schedule, or a function without
+            arguments. A number lives in a variable, so changing it later needs no new compilation.
+            A variable of your own is read at each step. A function is asked when a step is
+            compiled.
         weight_decay: Each step first takes this share, times the learning rate, off every
             variable (decoupled from the gradient).
         clipnorm: Longest norm allowed for each gradient.
@@ -204,7 +205,12 @@ class Optimizer(OptimizerVariables):
 
     @property
     def learning_rate(self) -> Variable:
-        """The step size: a variable, or a schedule's value at the present step."""
+        """The step size: a variable, or a schedule's value at the present step.
+
+        Set to a number, or to the `learning_rate` of another optimizer, it takes the value; a
+        variable of your own is kept, as one given to the constructor is, so that assigning to it
+        changes the step size (Keras copies its value once).
+        """
         if isinstance(self._learning_rate, Variable):
             return self._learning_rate
         # Of a schedule an array: it can be read as a variable can, and not be assigned to.
@@ -218,6 +224,10 @@ class Optimizer(OptimizerVariables):
                 self._variables = [v for v in self._variables if v is not current]
             self._learning_rate = learning_rate
         elif isinstance(current, Variable):
+            if _is_users_scalar(learning_rate):
+                self._variables = [learning_rate if v is current else v for v in self._variables]
+                self._learning_rate = learning_rate
+                return
             refuse_negative_rate(f"optimizer '{self.name}'", learning_rate)
             current.assign(learning_rate)
         else:
@@ -470,7 +480,11 @@ class Optimizer(OptimizerVariables):
         """The parameter less its decay: w · (1 - learning_rate · weight_decay)."""
         share = self.decay_of(variable)
         names = (variable.name, variable.path)
-        if not share or any(re.search(text, n) for text in self._exclusions for n in names):
+        if (
+            share is None
+            or _is_zero(share)
+            or any(re.search(text, n) for text in self._exclusions for n in names)
+        ):
             return parameter
         return parameter - parameter * (rate * share).astype(parameter.dtype)
 
@@ -709,3 +723,12 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     missing = len(wanted) - len(shape)
     pairs = zip(shape, wanted[max(missing, 0) :], strict=False)
     return missing >= 0 and all(n in (1, m) for n, m in pairs)
+
+
+def _is_zero(share: object) -> bool:
+    return isinstance(share, int | float) and not share  # a variable may become another number
+
+
+def _is_users_scalar(value: Any) -> bool:
+    """Whether it is a variable of the user's own: those of optimizers belong to one replica."""
+    return isinstance(value, Variable) and not value.shape and value.aggregation == "none"

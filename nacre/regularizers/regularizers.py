@@ -11,6 +11,7 @@ from nacre.core.changes import Versioned
 from nacre.core.errors import ArgumentError, ShapeError, message, refuse_unknown
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
+from nacre.core.variable import Variable
 
 
 class Regularizer(Versioned):
@@ -50,6 +51,10 @@ class Regularizer(Versioned):
 
 
 def _factor(who: str, name: str, value: Any) -> float:
+    if isinstance(value, Variable):  # a copy of its value would not follow it
+        rule = f"{name} must be a number, not a variable"
+        fix = f"Pass {name}=0.01, and for another one later set it: regularizer.{name} = 0.1."
+        raise ArgumentError(message(who, rule, repr(value), fix))
     try:
         number = 0.0 if value is None else float(value)
     except (TypeError, ValueError):

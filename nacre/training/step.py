@@ -169,9 +169,9 @@ def _updated(
     """All values after the optimizer's step."""
     by_variable = {id(v): value for v, value in state.pairs(values)}
     own = list(optimizer.variables)
-    trainable, new_own = optimizer.stateless_apply(
-        [by_variable[id(v)] for v in own], gradients, values["trainable"]
-    )
+    # A variable that became the learning rate while the state is this one is read from outside.
+    values_of_own = [by_variable[id(v)] if id(v) in by_variable else v.value for v in own]
+    trainable, new_own = optimizer.stateless_apply(values_of_own, gradients, values["trainable"])
     by_variable |= {id(v): value for v, value in zip(own, new_own, strict=True)}
     by_variable |= {
         id(v): value for v, value in zip(state.groups["trainable"], trainable, strict=True)

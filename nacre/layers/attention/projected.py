@@ -17,6 +17,7 @@ from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.core.einsum_dense import EinsumDense
+from nacre.layers.regularization.dropout import checked_rate
 
 
 class _Projection(EinsumDense):
@@ -58,7 +59,7 @@ class ProjectedAttention(Layer):
         **kwargs: Unpack[WithoutRegularizer],
     ) -> None:
         super().__init__(**kwargs)
-        self.dropout = dropout
+        self.dropout = checked_rate(self, dropout, "dropout")
         self.use_bias = use_bias
         if sliding_window is not None:
             who = self._who()

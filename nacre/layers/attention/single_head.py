@@ -18,6 +18,7 @@ from nacre.layers.attention.masks import causal_mask, dropped
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
+from nacre.layers.regularization.dropout import checked_rate
 from nacre.ops._define import composite
 
 SCORE_MODES = ("dot", "concat")
@@ -63,7 +64,7 @@ class Attention(Layer):
         super().__init__(**kwargs)
         self.use_scale = use_scale
         self.score_mode = score_mode
-        self.dropout = dropout
+        self.dropout = checked_rate(self, dropout, "dropout")
         self.seed = seed
         self.supports_masking = True
         self.scale = None

@@ -75,7 +75,7 @@ class GATConv(GraphConvolution):
         super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
         self.num_heads = whole_number(self._who(), "num_heads", num_heads)
         self.concat = concat
-        self.dropout = checked_rate(self, dropout)
+        self.dropout = checked_rate(self, dropout, "dropout")
         self.negative_slope = negative_slope
         self.add_self_loops = add_self_loops
         self.seed = seed

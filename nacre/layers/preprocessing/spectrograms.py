@@ -135,7 +135,7 @@ class MelSpectrogram(Layer):
         return matrix.astype("float32")
 
     def _decibels(self, power: jax.Array) -> jax.Array:
-        decibels = 10 * jnp.log10(jnp.maximum(power, self.min_power))
+        decibels = 10 * jnp.log10(jnp.maximum(power, jnp.asarray(self.min_power, power.dtype)))
         decibels = decibels - 10 * np.log10(max(self.ref_power, self.min_power))
         if self.top_db is None:
             return decibels

@@ -11,9 +11,10 @@ import numpy as np
 
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.core import random
-from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.errors import ShapeError, message
 from nacre.core.shapes import differ
 from nacre.layers.base.layer import Layer
+from nacre.layers.regularization.dropout import checked_rate
 
 
 class RecurrentCell(Layer):
@@ -56,20 +57,13 @@ class RecurrentCell(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.recurrent_constraint = constraints.get(recurrent_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.dropout = self._rate("dropout", dropout)
-        self.recurrent_dropout = self._rate("recurrent_dropout", recurrent_dropout)
+        self.dropout = checked_rate(self, dropout, "dropout")
+        self.recurrent_dropout = checked_rate(self, recurrent_dropout, "recurrent_dropout")
         self.seed = seed
         self.seed_generator = None
         if self.dropout or self.recurrent_dropout:
             self.seed_generator = random.SeedGenerator(seed)
         self._drawn_dropout: tuple[Any, Any] | None = None
-
-    def _rate(self, name: str, value: float) -> float:
-        if not 0 <= value <= 1:
-            raise ArgumentError(
-                message(self._who(), f"{name} must be from 0 to 1", f"{name}={value!r}")
-            )
-        return min(1.0, max(0.0, value))
 
     def _make_weights(
         self, kernel: Any, recurrent: Any, bias: Any, bias_initializer: Any = None

@@ -13,6 +13,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor
+from nacre.core.variable import Variable
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords, WithoutNameAndDtype
 from nacre.layers.base.layer import Layer
@@ -20,8 +21,8 @@ from nacre.layers.regularization.random_bits import keep_mask
 from nacre.ops._arrays import floating
 
 
-def checked_rate(layer: Layer, rate: Any) -> Any:
-    """`rate` when it is a number from 0 to 1.
+def checked_rate(layer: Layer, rate: Any, name: str = "rate") -> Any:
+    """`rate`, the argument `name`, when it is a number from 0 to 1.
 
     Raises:
         ArgumentError: It is not.
@@ -30,9 +31,12 @@ def checked_rate(layer: Layer, rate: Any) -> Any:
         raise ArgumentError(
             message(
                 f"{type(layer).__name__} '{layer.name}'",
-                "rate must be a number from 0 to 1, the share that is switched off",
+                f"{name} must be a number from 0 to 1, the share that is switched off",
                 repr(rate),
-                "Pass rate=0.5 to switch off one half.",
+                f"Pass {name}=0.5 to switch off one half."
+                if not isinstance(rate, Variable)
+                else f"Pass a number, and to change it later set the attribute: "
+                f"layer.{name} = 0.5.",
             )
         )
     return rate

@@ -109,7 +109,7 @@ class TransformerBlock(Layer):
         super().__init__(**kwargs)
         self.intermediate_dim = whole_number(self._who(), "intermediate_dim", intermediate_dim)
         self.num_heads = whole_number(self._who(), "num_heads", num_heads)
-        self.dropout = checked_rate(self, dropout)
+        self.dropout = checked_rate(self, dropout, "dropout")
         self.activation = activations.get(activation)
         self.layer_norm_epsilon = layer_norm_epsilon
         self.kernel_initializer = initializers.get(kernel_initializer)
