@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Generator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -22,11 +21,9 @@ import jax
 import numpy as np
 
 from nacre.callbacks.runner import CallbackList, tolerates_nan
-from nacre.core.context import carried
 from nacre.core.errors import message
 from nacre.core.state import State
 from nacre.core.terminal import show
-from nacre.core.typed_jax import spec_of
 from nacre.core.variable import private_copy
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
@@ -34,6 +31,7 @@ from nacre.data.feed import Feed, Stretch, stretch_of
 from nacre.data.sources import ArraySource
 from nacre.training import checks, inputs, pace
 from nacre.training.compile import CompiledTraining
+from nacre.training.compiled_ahead import CompiledAhead
 from nacre.training.deferred_signals import DeferredSignals
 from nacre.training.last_good import Dispatch, LastGood, NonFiniteStep, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
@@ -64,9 +62,7 @@ class TrainRun:
         self._flags = TrainableFlags(model)
         self.state = self._programs.state
         self.values: Any = None
-        self.background: ThreadPoolExecutor | None = None
-        # For a smaller last batch: the programs this one belongs to, its batch size, the program.
-        self._compiled_ahead: tuple[ModelPrograms, int, Future[Any]] | None = None
+        self._ahead = CompiledAhead()
         self._pending: list[tuple[int, Any]] = []
         self._epoch = 0
         self._skips_non_finite = trainer.optimizer.skips_non_finite_steps
@@ -209,8 +205,7 @@ class TrainRun:
     def _leave(self, reason: BaseException | None) -> None:
         """End the run, whatever happened: newest values in the model, callbacks ended."""
         self.sync()
-        if self.background is not None:
-            self.background.shutdown(wait=False, cancel_futures=True)
+        self._ahead.close()
         if self._has_run:
             self.trainer.optimizer.finalize_variable_values(self.state.groups["trainable"])
         self.runner.on_train_end(self._last_logs, reason=reason)
@@ -220,7 +215,7 @@ class TrainRun:
         self._last_shown = time.perf_counter()
         done = self._done
         with closing(self.feed.epoch(epoch, done)) as stretches:
-            while not self._is_stopping() and (stretch := next(stretches, None)) is not None:
+            while not self.model.stop_training and (stretch := next(stretches, None)) is not None:
                 self._run_stretch(stretch)
                 done = stretch.step + stretch.num_steps
         self._check_length(epoch, done)
@@ -262,7 +257,7 @@ class TrainRun:
     def _run_stretch(self, stretch: Stretch) -> None:
         """Run steps; as many a dispatch as the pace says where one program runs many."""
         for position, count in self._pace.dispatches(stretch):
-            if self._is_stopping():
+            if self.model.stop_training:
                 break
             step = stretch.step + position
             self._begin_batch(step)
@@ -272,7 +267,7 @@ class TrainRun:
             if stretch.next_batch_size is not None:
                 # Once a first step ran nothing is traced here any more, so the program of the
                 # smaller last batch can be made beside the steps that follow.
-                self._start_background(stretch)
+                self._ahead.begin(self._current(), stretch, self._values)
 
     def _dispatch(self, stretch: Stretch, position: int, count: int) -> Dispatch:
         def arguments_of(index: int, count: int = 1) -> tuple[Any, ...]:
@@ -280,15 +275,10 @@ class TrainRun:
             return stretch.arrays, stretch.order, np.int32(row), np.int32(count)
 
         programs, steps = self._current(), self._pace.program_steps(count)
-        program = one = programs.train(stretch, steps, self._is_guarded)
+        program = programs.train(stretch, steps, self._is_guarded)
+        one = program = self._ahead.program_for(programs, stretch, program)
         if steps is not None and steps > 1:
             one = programs.train(stretch, 1)
-        if self._compiled_ahead is not None:
-            made_for, batch_size, compiled = self._compiled_ahead
-            if not program.traced_shapes:
-                wait([compiled])  # the user's code is not traced in two threads at once
-            if not stretch.repeats and (made_for, batch_size) == (programs, stretch.batch_size):
-                program = one = compiled.result()
         return Dispatch(
             program,
             one,
@@ -304,27 +294,6 @@ class TrainRun:
         """The programs of the model as it is now: a callback may have set an attribute."""
         self._programs = self._programs.now()
         return self._programs
-
-    def _is_stopping(self) -> bool:
-        return self.model.stop_training
-
-    def _start_background(self, stretch: Stretch) -> None:
-        """Compile the program of the smaller batch that follows while full batches run."""
-        smaller = stretch.smaller()
-        programs = self._current()
-        if self.background is not None or programs.has_train(smaller):
-            return
-        arrays = (self._values(), stretch.arrays, stretch.order)
-        first = next(iter(self.values["trainable"]), None)
-        if self.state.layout is None and isinstance(first, jax.Array) and len(first.devices()) > 1:
-            return  # trained under a layout before: only the call knows where all of it lies
-        shapes = jax.tree.map(spec_of if self.state.layout is None else _placed_spec_of, arrays)
-        self.background = ThreadPoolExecutor(1, thread_name_prefix="nacre-compile")
-        program = programs.train(smaller)
-        compiled = self.background.submit(
-            carried(lambda: program.compiled_for(*shapes, np.int32(0), np.int32(1)))
-        )
-        self._compiled_ahead = programs, smaller.batch_size, compiled
 
     # ------------------------------------------------------------ values, logs, hooks
 
@@ -371,7 +340,7 @@ class TrainRun:
                 if not self._last_good.copy(values, self._is_continued):
                     self._not_finite(dispatch.step)
                     values = self._values()
-                if self._is_stopping():
+                if self.model.stop_training:
                     return
             self._is_continued = True
             self._signals.run(keep, dispatch.program, values, *dispatch.arguments)
@@ -437,10 +406,6 @@ class TrainRun:
         for callback in handlers:
             if hasattr(callback, "on_non_finite_loss"):
                 callback.on_non_finite_loss(step, {"loss": float("nan")})
-
-
-def _placed_spec_of(array: jax.Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
 
 
 @contextmanager
