@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from nacre.callbacks.base import (
     PREDICT_BATCH_HOOKS,
@@ -18,6 +18,18 @@ from nacre.callbacks.run_plan import Log, RunPlan
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.terminal import show
+
+
+class _ActsAtEpochEnd(Protocol):
+    """A callback of a class that does not derive from `Callback`."""
+
+    def on_epoch_end(self, epoch: int, logs: Any) -> Any:
+        """Act after an epoch."""
+        ...
+
+
+# What `fit`, `evaluate` and `predict` take: objects, not their classes, in lists within lists.
+Callbacks: TypeAlias = "Callback | CallbackList | _ActsAtEpochEnd | Sequence[Callbacks] | None"
 
 
 class CallbackList:
@@ -44,7 +56,7 @@ class CallbackList:
 
     def __init__(
         self,
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
         add_history: bool = False,
         add_progbar: bool = False,
         model: Any = None,
@@ -81,7 +93,7 @@ class CallbackList:
     @classmethod
     def of(
         cls,
-        callbacks: Any,
+        callbacks: Callbacks,
         model: Any,
         verbose: int,
         steps: int | None,

@@ -21,6 +21,7 @@ from nacre.training.compile_config import compile_config, compile_from_config
 
 if TYPE_CHECKING:
     from nacre.callbacks.history import History
+    from nacre.callbacks.runner import Callbacks
     from nacre.optimizers import Optimizer
 
 
@@ -155,7 +156,7 @@ class Trainable(Layer):
         batch_size: WholeNumber | None = None,
         epochs: WholeNumber = 1,
         verbose: Any = "auto",
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
@@ -270,7 +271,7 @@ class Trainable(Layer):
         verbose: Any = "auto",
         sample_weight: Any = None,
         steps: Count | None = None,
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
         return_dict: bool = False,
         **kwargs: Unpack[OldDataKeywords],
     ) -> Any:
@@ -299,7 +300,7 @@ class Trainable(Layer):
         batch_size: WholeNumber | None = None,
         verbose: Any = "auto",
         steps: Count | None = None,
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
         **kwargs: Unpack[OldDataKeywords],
     ) -> Any:
         """The outputs for data, as NumPy arrays."""

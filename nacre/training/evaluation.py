@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.callbacks.runner import CallbackList
+from nacre.callbacks.runner import CallbackList, Callbacks
 from nacre.core.errors import DataError, message
 from nacre.core.scope import StatelessScope
 from nacre.core.state import State, Values
@@ -39,7 +39,7 @@ def evaluate(
     verbose: Any,
     sample_weight: Any,
     steps: Count | None,
-    callbacks: Any,
+    callbacks: Callbacks,
     return_dict: bool,
     **kwargs: Any,
 ) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nacre.callbacks.runner import CallbackList
+from nacre.callbacks.runner import CallbackList, Callbacks
 from nacre.core.errors import message
 from nacre.core.numbers import number
 from nacre.core.random import draw_seed
@@ -44,7 +44,7 @@ def fit(
     batch_size: WholeNumber | None,
     epochs: WholeNumber,
     verbose: Any,
-    callbacks: Any,
+    callbacks: Callbacks,
     validation_split: float,
     validation_data: Any,
     shuffle: bool,

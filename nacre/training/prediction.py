@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from nacre.callbacks.runner import CallbackList
+from nacre.callbacks.runner import CallbackList, Callbacks
 from nacre.core import tree
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, ShapeError, message
@@ -63,7 +63,7 @@ def predict(
     batch_size: WholeNumber | None,
     verbose: Any,
     steps: Count | None,
-    callbacks: Any,
+    callbacks: Callbacks,
     **kwargs: Any,
 ) -> Any:
     """The outputs for `x` as NumPy arrays; see `Model.predict`."""

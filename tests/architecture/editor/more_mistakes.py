@@ -65,3 +65,7 @@ keras.config.set_floatx()  # mistake
 layers.TextVectorization(max_token=3)  # mistake
 print(m.fit(x, x).hist)  # mistake
 print(keras.activations.rellu)  # mistake
+m.fit(x, x, callbacks=keras.callbacks.TerminateOnNaN)  # mistake
+m.fit(x, x, callbacks=[keras.callbacks.TerminateOnNaN])  # mistake
+m.evaluate(x, x, callbacks="early_stopping")  # mistake
+m.predict(x, callbacks=[print])  # mistake

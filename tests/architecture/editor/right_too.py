@@ -397,3 +397,28 @@ ema = keras.callbacks.SwapEMAWeights()
 print(keras.callbacks.History().history)
 print(keras.utils.to_categorical(y_test, num_classes=10).shape)
 keras.utils.pad_sequences([[1]], maxlen=3, padding="post")
+
+
+class Quiet:
+    def on_epoch_end(self, epoch, logs=None):
+        print(epoch)
+
+
+watchers = []
+watchers.append(Stop())
+m.fit(x_train, y_train, callbacks=Stop2())
+m.fit(x_train, y_train, callbacks=watchers)
+m.fit(x_train, y_train, callbacks=(Stop(), [Stop2(), None], Quiet()))
+m.evaluate(x_test, y_test, callbacks=None)
+m.predict(x_test, callbacks=keras.callbacks.CallbackList([Stop()], model=m))
+
+# Layers on arrays of NumPy, variables and symbolic tensors, in lists and tuples.
+state = np.zeros((2, 3), "float32")
+out, states = layers.LSTMCell(3)(np.ones((2, 4)), [state, state])
+print(out.shape, states[0].shape, layers.GRUCell(3)(keras.Variable(state), state)[0].shape)
+steps = keras.Input((5, 3))
+print(
+    layers.Attention()((steps, steps)).shape, layers.Attention()([x_train, x_train, x_train]).shape
+)
+print(layers.MultiHeadAttention(2, 3)(x_train, keras.Variable(x_train), key=x_train).shape)
+print(layers.Dense(3)(keras.Variable(state)).shape, layers.Embedding(3, 4)(np.ones((2, 3))).shape)
