@@ -118,8 +118,12 @@ if not TYPE_CHECKING:  # a checker would take any name for one of the module's
         raise no_attribute("nacre", name, __all__)
 
     def _imported(module: str) -> Any:
-        """A module, imported without looking for garbage: nearly all that is made stays, and
-        Python's collector would take a tenth of the time for finding that out 300 times."""
+        """A module, imported without looking for garbage.
+
+        Nearly all that is made stays. Python's collector would take a tenth of the time for finding
+        that out 300 times, and again that much once it is over: so what there is is put where what
+        stays belongs, its oldest generation.
+        """
         import gc
         import importlib
 
@@ -129,6 +133,9 @@ if not TYPE_CHECKING:  # a checker would take any name for one of the module's
             return importlib.import_module(module)
         finally:
             if collects:
+                if not gc.get_freeze_count():  # else somebody has plans for what is frozen
+                    gc.freeze()
+                    gc.unfreeze()
                 gc.enable()
 
 
