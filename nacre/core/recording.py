@@ -23,9 +23,8 @@ from __future__ import annotations
 import collections
 import contextlib
 import threading
-import weakref
 from collections.abc import Callable, Generator, Hashable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +34,7 @@ from jax._src.array import ArrayImpl
 from jax._src.linear_util import StoreException
 from jax.interpreters import ad, batching, mlir
 
+from nacre.core import pieces
 from nacre.core.errors import ArgumentError, message
 from nacre.core.tracing import is_tracer, new_primitive
 
@@ -55,15 +55,17 @@ class Function:
         key: What tells it from others, where its derivatives are worth compiling; else None.
         reach: For each output the positions of the operands it is a differentiable function of;
             None for all.
+        parts: What it runs as, where some of its outputs are computed from others.
     """
 
     def __init__(
         self,
         call: Callable[..., list[Any]],
         key: Hashable = None,
-        reach: tuple[frozenset[int], ...] | None = None,
+        reach: pieces.Reach | None = None,
+        parts: Parts | None = None,
     ) -> None:
-        self.call, self.key = call, key
+        self.call, self.key, self.parts = call, key, parts
         self._reach = reach
         self._made: dict[Hashable, Any] = {}
 
@@ -102,6 +104,13 @@ class Function:
             call: Any = back if key is None else jax.jit(back)
             made = self._made.setdefault((wanted, given), Function(call, key))
         return made
+
+
+class Parts(NamedTuple):
+    """A call that runs piece by piece, and what runs for each."""
+
+    cut: pieces.Cut
+    functions: Sequence[Function | Parts]
 
 
 def pull(pullback: Any, outputs: Arrays, gradients: dict[int, Any]) -> list[Any]:
@@ -152,49 +161,23 @@ def _new_function(primitive: Any, params: dict[str, Any], key: Hashable) -> Func
         outputs = primitive.bind(*operands, **params)
         return list(outputs) if primitive.multiple_results else [outputs]
 
-    if primitive.name in _ENDS:
+    if primitive.name in pieces.ENDS:
         return Function(call, key, reach=(frozenset(),))
-    inner = params.get("jaxpr") if primitive.name in _OPENED else None
+    inner = params.get("jaxpr") if primitive.name in pieces.OPENED else None
     if inner is None:
         return Function(call, key)
-    return Function(call, key, _reach_of(inner))
+    return Function(call, key, pieces.reach_of(inner), _parts_of(inner))
 
 
-# No gradient flows through these, and what is behind them counts as unconnected, as in TensorFlow.
-_ENDS = frozenset({"stop_gradient", "floor", "ceil", "round"})
-# Calls that do what is inside, no more: their outputs depend on what those inside do.
-_OPENED = frozenset({"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"})
-
-_reaches: weakref.WeakKeyDictionary[Any, tuple[frozenset[int], ...]] = weakref.WeakKeyDictionary()
+def _parts_of(inner: Any) -> Parts | None:
+    cut = pieces.cut_of(inner)
+    return None if cut is None else Parts(cut, [_part(piece) for piece in cut.pieces])
 
 
-def _reach_of(jaxpr: Any) -> tuple[frozenset[int], ...]:
-    """For each output the inputs it is a differentiable function of."""
-    jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
-    if jaxpr in _reaches:
-        return _reaches[jaxpr]
-    known = {v: frozenset({i}) for i, v in enumerate(jaxpr.invars) if _is_inexact(v.aval)}
-    nothing: frozenset[int] = frozenset()
-
-    def of(atom: Any) -> frozenset[int]:
-        return nothing if hasattr(atom, "val") else known.get(atom, nothing)
-
-    for equation in jaxpr.eqns:
-        name, inner = equation.primitive.name, equation.params.get("jaxpr")
-        if name in _ENDS:
-            continue
-        operands = [of(x) for x in equation.invars]
-        opened = _reach_of(inner) if name in _OPENED and inner is not None else None
-        everything = nothing.union(*operands)
-        for position, output in enumerate(equation.outvars):
-            if not _is_inexact(output.aval):
-                continue
-            if opened is None:
-                known[output] = everything
-            else:
-                known[output] = nothing.union(*(operands[i] for i in opened[position]))
-    _reaches[jaxpr] = found = tuple(of(x) for x in jaxpr.outvars)
-    return found
+def _part(piece: pieces.Piece) -> Function | Parts:
+    if piece.cut is not None:
+        return Parts(piece.cut, [_part(inner) for inner in piece.cut.pieces])
+    return Function(jax.jit(piece.run), ("piece", piece.jaxpr), pieces.reach_of(piece.jaxpr))
 
 
 # ------------------------------------------------------------------ the recording itself
@@ -269,8 +252,34 @@ class Recorder(core.Trace):
             function = self._counted_loop(tracers, params)
         else:
             function = _function_of(primitive, params)
+        if function.parts is not None:
+            return self._run_parts(function.parts, list(tracers))
         outputs = self.run(function, list(tracers))
         return outputs if primitive.multiple_results else outputs[0]
+
+    def _run_parts(self, parts: Parts, operands: list[Any]) -> list[Any]:
+        """Run a call as several steps: what it gives back on the way may be a source."""
+        cut = parts.cut
+        known = {**cut.constants, **dict(zip(cut.inputs, operands, strict=True))}
+        for piece, function in zip(cut.pieces, parts.functions, strict=True):
+            values = self._values(piece.operands, known)
+            found = (
+                self._run_parts(function, values)
+                if isinstance(function, Parts)
+                else self.run(function, values)
+            )
+            known.update(zip(piece.outputs, found, strict=True))
+        outputs = self._values(cut.outputs, known)
+        seen = {id(x) for x in operands}
+        for i, x in enumerate(outputs):
+            if id(x) in seen:
+                outputs[i] = self.run(_AGAIN, [x])[0]
+            seen.add(id(outputs[i]))
+        return outputs
+
+    def _values(self, atoms: Sequence[Any], known: dict[Any, Any]) -> list[Any]:
+        with core.set_current_trace(self.parent):
+            return [pieces.value_of(x, known) for x in atoms]
 
     def stage_value(self, val: Any) -> Any:
         if self._is_watched([val]):
@@ -566,6 +575,8 @@ _same.def_abstract_eval(lambda x: x)
 ad.deflinear2(_same, lambda gradient, _: [gradient])
 batching.defvectorized(_same)
 mlir.register_lowering(_same, lambda _, x: [x])
+
+_AGAIN = Function(lambda x: [_same.bind(x)], "again")
 
 
 __all__ = [

@@ -44,8 +44,9 @@ class GradientTape:
 
     Trainable variables that are read within the block are watched; arrays are after
     `watch(array)`. What is watched, and everything that is computed from it within the block, may
-    be a source of gradients. Inside `jit`, `fit` and loops of `ops` the tape becomes part of the
-    one compiled program.
+    be a source of gradients: of a compiled call what it gives back, such as the feature maps that
+    a model gives beside its prediction. Inside `jit`, `fit` and loops of `ops` the tape becomes
+    part of the one compiled program.
 
     Choose it for hand-written training steps; `jax.grad` of a function gives the same numbers.
 
