@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
@@ -11,6 +11,8 @@ from nacre.core.symbolic import History, KerasTensor, Node
 from nacre.layers.base.inventory import is_own_value
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.input_layer import InputLayer
+
+T = TypeVar("T")
 
 
 def graph_of(operation: Any) -> Graph | None:
@@ -44,6 +46,7 @@ class Graph:
 
     def __init__(self, inputs: Any, outputs: Any, losses: Sequence[KerasTensor] = ()) -> None:
         self.needs_values = False
+        self._found: dict[Callable[[Graph], Any], Any] = {}
         self.input_structure = inputs
         self.output_structure = outputs
         self.inputs: list[KerasTensor] = tree.flatten(inputs)
@@ -54,6 +57,12 @@ class Graph:
         self._sort_nodes()
         self._add_loss_nodes()
         self._check_names()
+
+    def once(self, find: Callable[[Graph], T]) -> T:
+        """What a function finds in this graph, which does not change: found once and kept."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        return self._found[find]
 
     def _entries(self) -> list[InputLayer]:
         entries: list[InputLayer] = []

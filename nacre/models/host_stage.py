@@ -84,10 +84,7 @@ def _works_on_host(node: Node) -> bool:
 
 def plan_of(graph: Graph) -> HostPlan:
     """The plan of a graph, made once."""
-    found = graph.__dict__.get("_host_plan")
-    if found is None:
-        found = graph.__dict__["_host_plan"] = HostPlan(graph)
-    return found
+    return graph.once(HostPlan)
 
 
 # -------------------------------------------------------------------- recording host calls

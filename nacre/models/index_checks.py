@@ -17,18 +17,18 @@ Reader = tuple[int, Layer, int]
 
 def readers_of(graph: Graph) -> list[Reader]:
     """The layers that read an input of the graph as indices; found once."""
-    found = graph.__dict__.get("_index_readers")
-    if found is None:
-        positions = {id(tensor): i for i, tensor in enumerate(graph.inputs)}
-        found = [
-            (positions[id(tensor)], layer, limit)
-            for node in graph.nodes
-            for input_index, tensor in enumerate(node.inputs)
-            if id(tensor) in positions
-            for layer, limit in _node_readers(node, input_index)
-        ]
-        graph.__dict__["_index_readers"] = found
-    return found
+    return graph.once(_readers)
+
+
+def _readers(graph: Graph) -> list[Reader]:
+    positions = {id(tensor): i for i, tensor in enumerate(graph.inputs)}
+    return [
+        (positions[id(tensor)], layer, limit)
+        for node in graph.nodes
+        for input_index, tensor in enumerate(node.inputs)
+        if id(tensor) in positions
+        for layer, limit in _node_readers(node, input_index)
+    ]
 
 
 def _node_readers(node: Node, input_index: int) -> list[tuple[Layer, int]]:
