@@ -13,13 +13,11 @@ state: read anew at each run, and committed when the code assigns to them.
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import functools
 import os
-import threading
 from collections.abc import Callable, Hashable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -28,11 +26,10 @@ import numpy as np
 from nacre.core import changes, config, context, recording, scope
 from nacre.core.errors import message
 from nacre.core.layout import current_layout
+from nacre.core.recent import Recent
 from nacre.core.state import OUTSIDE, State, Updates, Values
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
-
-P = TypeVar("P")
 
 _MAX_PROGRAMS = 64  # programs of one model
 _MANY_SHAPES = 12  # after so many shapes the user is warned that each one is compiled
@@ -259,10 +256,8 @@ class _MoreVariables(Exception):
         self.variables = variables
 
 
-class Programs:
+class Programs(Recent):
     """The programs of one model, layer or optimizer, each under all that it depends on.
-
-    The one rule for forgetting: of more than 64 the one used longest ago goes.
 
     Example:
         >>> programs = Programs()
@@ -271,31 +266,7 @@ class Programs:
     """
 
     def __init__(self) -> None:
-        self._kept: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], P]) -> P:
-        """The program of this key, made now if there is none."""
-        with self._lock:
-            found = self._kept.get(key)
-            if found is None:
-                found = self._kept[key] = make()
-                if len(self._kept) > _MAX_PROGRAMS:
-                    self._kept.popitem(last=False)
-            else:
-                self._kept.move_to_end(key)
-            return found
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._kept
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        with self._lock:
-            self._kept.clear()
+        super().__init__(_MAX_PROGRAMS)
 
 
 class HasPrograms(Protocol):

@@ -20,7 +20,6 @@ function with derivatives of its own, `StoreException` of `jax._src.linear_util`
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import threading
 from collections.abc import Callable, Generator, Hashable, Sequence
@@ -36,6 +35,7 @@ from jax.interpreters import ad, batching, mlir
 
 from nacre.core import pieces
 from nacre.core.errors import ArgumentError, message
+from nacre.core.recent import Recent
 from nacre.core.tracing import is_tracer, new_primitive
 
 Arrays = Sequence[Any]  # arrays, tracers, or numbers that a primitive takes
@@ -135,8 +135,7 @@ def _is_inexact(x: Any) -> bool:
     return jnp.issubdtype(x.dtype, jnp.inexact)
 
 
-_functions: collections.OrderedDict[Hashable, Function] = collections.OrderedDict()
-_lock = threading.Lock()
+_functions = Recent(_MAX_FUNCTIONS)
 
 
 def _function_of(primitive: Any, params: dict[str, Any]) -> Function:
@@ -145,15 +144,7 @@ def _function_of(primitive: Any, params: dict[str, Any]) -> Function:
         hash(key)
     except TypeError:
         return _new_function(primitive, params, None)
-    with _lock:
-        found = _functions.get(key)
-        if found is None:
-            found = _functions[key] = _new_function(primitive, params, key)
-            if len(_functions) > _MAX_FUNCTIONS:
-                _functions.popitem(last=False)
-        else:
-            _functions.move_to_end(key)
-    return found
+    return _functions.get(key, lambda: _new_function(primitive, params, key))
 
 
 def _new_function(primitive: Any, params: dict[str, Any], key: Hashable) -> Function:
@@ -467,6 +458,7 @@ def _plain(x: Any) -> Any:
 # thread's own, so nothing of this can be carried into another one.
 _local = threading.local()
 recording_tapes = 0  # in all threads
+_lock = threading.Lock()
 
 
 def _count(change: int) -> None:
