@@ -154,6 +154,10 @@ class TrainingOptimizer(Protocol):
         """Go on with these variables."""
         ...
 
+    def finalize_variable_values(self, variables: list[Variable], /) -> None:
+        """Put what these variables are to be after training into them, as averages kept of them."""
+        ...
+
     def scale_loss(self, loss: Any) -> Any:
         """The loss whose gradients it takes."""
         ...

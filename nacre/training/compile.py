@@ -27,6 +27,7 @@ from nacre.core.errors import (
 from nacre.core.kinds import is_dict, is_list
 from nacre.core.names import free_name
 from nacre.core.numbers import number
+from nacre.core.protocols import TrainingOptimizer
 from nacre.core.registry import is_builtin
 from nacre.core.terminal import show
 from nacre.core.variable import Variable
@@ -74,7 +75,7 @@ class CompiledTraining:
     ) -> None:
         self.who = model._who()
         self._scales_loss = auto_scale_loss and model.dtype_policy.name == "mixed_float16"
-        self.optimizer = self._resolved(optimizer)
+        self.optimizer: TrainingOptimizer | None = self._resolved(optimizer)
         self.given = {
             "loss": loss,
             "loss_weights": loss_weights,
@@ -106,7 +107,13 @@ class CompiledTraining:
         self.settled: tuple[int, list[Any]] | None = None
         self.are_targets_checked = False  # whether the first fit warned about unlikely ones
 
-    def _resolved(self, optimizer: Any) -> Any:
+    @property
+    def optimizer_in_use(self) -> TrainingOptimizer:
+        """The optimizer, in a training: none begins without one."""
+        assert self.optimizer is not None
+        return self.optimizer
+
+    def _resolved(self, optimizer: Any) -> TrainingOptimizer | None:
         found = optimizers.get(optimizer)
         return _with_loss_scale(found) if self._scales_loss else found
 

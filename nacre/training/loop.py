@@ -65,7 +65,7 @@ class TrainRun:
         self._ahead = CompiledAhead()
         self._pending: list[tuple[int, Any]] = []
         self._epoch = 0
-        self._skips_non_finite = trainer.optimizer.skips_non_finite_steps
+        self._skips_non_finite = trainer.optimizer_in_use.skips_non_finite_steps
         self._done = 0  # steps of the epoch
         self._resumed: TrainingState | None = None  # what of it is not in the variables yet
         # A step that is all of an epoch guards itself: a copy of the weights would cost as much.
@@ -207,7 +207,7 @@ class TrainRun:
         self.sync()
         self._ahead.close()
         if self._has_run:
-            self.trainer.optimizer.finalize_variable_values(self.state.groups["trainable"])
+            self.trainer.optimizer_in_use.finalize_variable_values(self.state.groups["trainable"])
         self.runner.on_train_end(self._last_logs, reason=reason)
 
     def _one_epoch(self, epoch: int, reported: dict[str, Any]) -> dict[str, Any]:

@@ -299,7 +299,7 @@ def _warn_of_forgotten_adapt(model: Any, trainer: CompiledTraining) -> None:
 
 
 def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
-    optimizer, lists = trainer.optimizer, model._inventory().lists()
+    optimizer, lists = trainer.optimizer_in_use, model._inventory().lists()
     if trainer.settled is not None:
         token, known = trainer.settled
         if token == lists.token and known is optimizer.trained_variables:
@@ -347,7 +347,7 @@ def _continue_with(model: Any, trainer: CompiledTraining, known: list[Any], now:
             )
         )
     if not trainer.has_trained:
-        trainer.optimizer.rebuild(now)
+        trainer.optimizer_in_use.rebuild(now)
         return
     before, after = ({id(v) for v in variables} for variables in (known, now))
     added = [v.path for v in now if id(v) not in before]

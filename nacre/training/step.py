@@ -40,7 +40,7 @@ def train_step(
     """
     if custom_step(model, "train_step") is not None:
         return _custom_step(model, "train_step", state)
-    optimizer = trainer.optimizer
+    optimizer = trainer.optimizer_in_use
 
     def step(values: Values, batch: Batch) -> StepResult:
         x, y, sample_weight = batch
