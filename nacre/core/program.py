@@ -212,7 +212,7 @@ class CallProgram(Program):
             values = {name: [*map(_lent, group)] for name, group in self.state.groups.items()}
         updates, result = self._run_here(values, *arguments)
         if updates:
-            self.state.commit_unless_held(updates)
+            self.state.commit_unless_in_training(updates)
         return result
 
 

@@ -2,7 +2,7 @@
 
 A program that only reads borrows the variables' arrays; one that overwrites them is given them for
 good (XLA calls this donation) and what it returns is committed. While a training runs its newest
-values are on their way from step to step and not in the variables: it holds them, and whoever reads
+values are on their way from step to step and not in the variables. They say so, and whoever reads
 a variable meanwhile, from a callback or another thread, gets the last committed step.
 """
 
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from nacre.core.errors import BusyError, message
 from nacre.core.layout import Layout, current_layout
 from nacre.core.typed_jax import put, said_to_lie
-from nacre.core.variable import Hold, Variable
+from nacre.core.variable import RunningTraining, Variable
 
 Values = dict[str, list[Any]]
 Updates = dict[str, dict[int, Any]]
@@ -48,7 +48,7 @@ class State:
         self.layout = current_layout()  # of the devices its programs run on
         self._places: dict[int, jax.sharding.Sharding] = {}
         self._known: set[int] = set()
-        self._hold: Hold | None = None  # of the training that runs
+        self._training: RunningTraining | None = None
         self._sizes: dict[tuple[str, ...], tuple[int, int]] = {}
         for name, variables in {**groups, OUTSIDE: groups.get(OUTSIDE, ())}.items():
             self.groups[name] = []
@@ -61,13 +61,13 @@ class State:
                 self.groups[name].append(variable)
 
     def extend(self, variables: Iterable[Variable]) -> None:
-        """Take in variables that a program turned out to use; a training holds them from here."""
+        """Take in variables that a program turned out to use; a training has them from here."""
         known = len(self.groups[OUTSIDE])
         self._add(OUTSIDE, variables)
-        if self._hold is not None:
+        if self._training is not None:
             for variable in self.groups[OUTSIDE][known:]:
-                if variable.hold is None:
-                    variable.hold = self._hold
+                if variable.trained_by is None:
+                    variable.trained_by = self._training
 
     def knows(self, variable: Variable) -> bool:
         """Whether a variable is in one of the groups."""
@@ -95,12 +95,13 @@ class State:
         """The values for a program that only reads them, all of one step."""
         groups = self.groups if names is None else {name: self.groups[name] for name in names}
         self._place_groups(groups)
-        holds = {v.hold for group in groups.values() for v in group if v.hold is not None}
-        if not holds:
+        found = {v.trained_by for group in groups.values() for v in group}
+        trainings = [training for training in found if training is not None]
+        if not trainings:
             return {name: [v.borrow() for v in group] for name, group in groups.items()}
         with contextlib.ExitStack() as locks:
-            for hold in holds:
-                locks.enter_context(hold.lock)
+            for training in trainings:
+                locks.enter_context(training.lock)
             return {name: [v.borrow() for v in group] for name, group in groups.items()}
 
     def donate(self, names: Iterable[str] | None = None) -> Values:
@@ -155,7 +156,7 @@ class State:
             for variable, value in zip(self.groups[name], group, strict=name != OUTSIDE):
                 variable.commit(value)
 
-    def commit_unless_held(self, values: Values | Updates) -> None:
+    def commit_unless_in_training(self, values: Values | Updates) -> None:
         """The same, but for variables of a training that is running: its own steps change them.
 
         Args:
@@ -165,7 +166,7 @@ class State:
             pairs = group.items() if isinstance(group, dict) else enumerate(group)
             for index, value in pairs:
                 variable = self.groups[name][index]
-                if variable.hold is None:
+                if variable.trained_by is None:
                     variable.commit(value)
 
     def holds(self, values: Mapping[str, Sequence[Any]], names: Iterable[str]) -> bool:
@@ -177,8 +178,10 @@ class State:
         )
 
     @contextlib.contextmanager
-    def held(self, who: str, commit_newest: Callable[[], None]) -> Generator[Hold]:
-        """Hold all variables for a training within the block.
+    def in_training(
+        self, who: str, commit_newest: Callable[[], None]
+    ) -> Generator[RunningTraining]:
+        """A block in which all variables are those of a training.
 
         Args:
             who: Who trains, for messages.
@@ -187,27 +190,31 @@ class State:
         Raises:
             BusyError: Another thread trains one of them.
         """
-        hold = Hold(threading.get_ident(), commit_newest)
+        training = RunningTraining(threading.get_ident(), commit_newest)
         variables = [v for group in self.groups.values() for v in group]
-        before = [v.hold for v in variables]
+        before = [v.trained_by for v in variables]
         if any(before):
-            self._enter_another(who, hold, variables)
+            self._enter_another(who, training, variables)
         for variable in variables:
-            variable.hold = hold
-        outer, self._hold = self._hold, hold
+            variable.trained_by = training
+        outer, self._training = self._training, training
         try:
-            yield hold
+            yield training
         finally:
-            self._hold = outer
+            self._training = outer
             for variable in self.groups[OUTSIDE]:  # what was found meanwhile
-                if variable.hold is hold:
-                    variable.hold = outer
+                if variable.trained_by is training:
+                    variable.trained_by = outer
             for variable, earlier in zip(variables, before, strict=True):
-                variable.hold = earlier
+                variable.trained_by = earlier
 
-    def _enter_another(self, who: str, hold: Hold, variables: list[Variable]) -> None:
-        """Have a training that holds variables commit them: one of its callbacks trains here."""
-        taken = [v for v in variables if v.hold is not None and v.hold.thread != hold.thread]
+    def _enter_another(
+        self, who: str, training: RunningTraining, variables: list[Variable]
+    ) -> None:
+        """Have a training that has variables commit them: one of its callbacks trains here."""
+        trained = [(v, v.trained_by) for v in variables]
+        pairs = [(v, earlier) for v, earlier in trained if earlier is not None]
+        taken = [v for v, earlier in pairs if earlier.thread != training.thread]
         if taken:
             raise BusyError(
                 message(
@@ -217,7 +224,7 @@ class State:
                     "Wait for it to end, or train a copy: nacre.models.clone_model(model).",
                 )
             )
-        for earlier in {v.hold for v in variables if v.hold is not None}:
+        for earlier in {earlier for _, earlier in pairs}:
             earlier.commit_newest()
 
 

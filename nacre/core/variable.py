@@ -82,7 +82,7 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
     return tuple(sizes)
 
 
-class Hold:
+class RunningTraining:
     """A training that is under way: its variables' newest values may be in none of them.
 
     Args:
@@ -101,7 +101,7 @@ class Hold:
         """A variable's array as the last step left it.
 
         Args:
-            variable: One that is held.
+            variable: One that it trains.
             is_kept: Whether somebody keeps it, so that it must not be donated to later steps.
         """
         with self.lock:
@@ -194,7 +194,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         self._constraint: Callable[[Any], Any] | None = None
         self.overwrite_with_gradient = False
         self._was_read = False  # since a program last committed its array here
-        self.hold: Hold | None = None  # of the training whose variable it is just now
+        self.trained_by: RunningTraining | None = None  # just now; it may end in another thread
         record_created(self)
         if not self._is_deferred(initializer, shape, dtype):
             self._value: jax.Array | np.ndarray = self._first_value(initializer, shape, dtype)
@@ -366,9 +366,9 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         else:
             # A private copy, as in the constructor.
             own = private_copy(value) if isinstance(value, jax.Array) else value.copy()
-            if self.hold is not None:  # its newest values would come over this one
-                with self.hold.lock:
-                    self.hold.commit_newest()
+            if (training := self.trained_by) is not None:
+                with training.lock:
+                    training.commit_newest()  # it would come over this one
                     self._value = own
             else:
                 self._value = own
@@ -404,11 +404,11 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def own_value(self) -> jax.Array:
         """The array, which the caller may keep: see `donate`."""
-        # In this order: a training that begins meanwhile sets its hold, then looks for readers.
+        # In this order: a training that begins meanwhile says so here, then looks for readers.
         self._was_read = True
         value = self._value
-        if self.hold is not None:
-            value = self.hold.value_of(self)
+        if (training := self.trained_by) is not None:
+            value = training.value_of(self)
         return self._to_device(value) if isinstance(value, np.ndarray) else value
 
     def _raw_on_host(self) -> jax.Array:
@@ -429,16 +429,16 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def borrow(self) -> Any:
         """The array for a program that only reads it and keeps no reference."""
-        if self.hold is not None:
-            return self.hold.value_of(self, is_kept=False)
+        if (training := self.trained_by) is not None:
+            return training.value_of(self, is_kept=False)
         value = self._value
         return self._to_device(value) if isinstance(value, np.ndarray) else value
 
     def place(self, place: jax.sharding.Sharding) -> None:
         """Let the array lie there."""
-        if self.hold is not None:  # a training may have its array just now
-            with self.hold.lock:
-                self.hold.commit_newest()
+        if (training := self.trained_by) is not None:  # it may have its array just now
+            with training.lock:
+                training.commit_newest()
         value = self._value
         if getattr(value, "sharding", None) != place:
             self._value = jax.device_put(value, place)
@@ -455,7 +455,11 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array of its own, which may be changed."""
         value = self._value
-        if isinstance(value, np.ndarray) and self.hold is None and get_stateless_scope() is None:
+        if (
+            isinstance(value, np.ndarray)
+            and self.trained_by is None
+            and get_stateless_scope() is None
+        ):
             return value.copy()  # it has not been on a device yet
         return np.array(self._raw_on_host())
 

@@ -110,7 +110,7 @@ class EvaluationRun:
                 try:
                     self._all_steps()
                 finally:
-                    self._signals.commit(lambda: state.commit_unless_held(self.values))
+                    self._signals.commit(lambda: state.commit_unless_in_training(self.values))
             logs = self._host_logs()
         except BaseException as reason:
             runner.end_early("on_test_end", reason)
@@ -187,5 +187,5 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     values, fixed = _initial_values(model, state)
     program = programs.evaluate(stretch, pace.program_steps(1))
     values, logs = program(values, fixed, stretch.arrays, np.int32(0), np.int32(1))
-    state.commit_unless_held(values)
+    state.commit_unless_in_training(values)
     return as_result(host_logs(logs, trainer.report_names(model)), return_dict)

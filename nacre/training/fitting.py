@@ -172,7 +172,7 @@ def train_on_batch(
     programs = training_programs(model, trainer)
     state = programs.state
     logs: list[dict[str, Any]] = []
-    with isolated(model, state), state.held(who, lambda: None), DeferredSignals() as signals:
+    with isolated(model, state), state.in_training(who, lambda: None), DeferredSignals() as signals:
         model.reset_metrics()
 
         def commit(result: Any) -> None:

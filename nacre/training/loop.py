@@ -81,7 +81,7 @@ class TrainRun:
         self._has_run = False
         self._committed: Any = None  # the values committed last
         self._is_continued = False
-        self._hold: Any = None
+        self._training: Any = None
         self._logs: Any = {}
         self._last_logs: dict[str, Any] = {}  # of the last epoch
         self._last_shown = 0.0
@@ -153,7 +153,7 @@ class TrainRun:
         with (
             self._signals,
             isolated(self.model, self.state),
-            self.state.held(self.who, self.sync) as self._hold,
+            self.state.in_training(self.who, self.sync) as self._training,
         ):
             self.model.stop_training = False
             runner.on_train_begin()
@@ -309,7 +309,7 @@ class TrainRun:
 
     def sync(self) -> None:
         """Commit the newest values to the model's variables."""
-        with self._hold.lock:
+        with self._training.lock:
             if self.values is not None:
                 self._signals.commit(self._commit_values)
 
@@ -331,7 +331,7 @@ class TrainRun:
             self._pending.append((dispatch.step, bad))
             self._last_good.remember(dispatch)
 
-        with self._hold.lock:  # another thread may ask for the last committed step
+        with self._training.lock:  # another thread may ask for the last committed step
             values = self._values()
             if self._last_good.is_due(self._is_continued):
                 if self._pending:  # a loss may be spoiled where the weights are not

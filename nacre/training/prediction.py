@@ -290,7 +290,7 @@ def _forward(
         if size != count:
             changed = _changed(state, updates)
             _refuse_padded_states(model, changed, count, size)
-        state.commit_unless_held(updates)
+        state.commit_unless_in_training(updates)
     return BatchResult(outputs, count, size, bool(updates))
 
 

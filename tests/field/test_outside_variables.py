@@ -156,4 +156,4 @@ def test_what_a_loss_counts_is_counted_and_seen_alike_in_the_first_training_and_
         model.fit(*data, batch_size=2, epochs=2, validation_data=data, verbose=0, callbacks=[look])
     # Of training alone: validation leaves alone what the training around it goes on with.
     assert seen == [3.0, 6.0, 3.0, 6.0]
-    assert steps.hold is None
+    assert steps.trained_by is None
