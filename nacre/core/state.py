@@ -212,8 +212,7 @@ class State:
         self, who: str, training: RunningTraining, variables: list[Variable]
     ) -> None:
         """Have a training that has variables commit them: one of its callbacks trains here."""
-        trained = [(v, v.trained_by) for v in variables]
-        pairs = [(v, earlier) for v, earlier in trained if earlier is not None]
+        pairs = [(v, earlier) for v in variables if (earlier := v.trained_by) is not None]
         taken = [v for v, earlier in pairs if earlier.thread != training.thread]
         if taken:
             raise BusyError(

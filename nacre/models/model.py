@@ -175,7 +175,7 @@ class Model(Trainable):
         """The layers, in order."""
         if self._graph is not None:
             return cast("LayerList", self._graph.layers)
-        return cast("LayerList", [layer for layer in self._direct_layers()])
+        return cast("LayerList", self._direct_layers())
 
     def _direct_layers(self) -> list[Layer]:
         if self._graph is None:
