@@ -63,7 +63,8 @@ class Cut(NamedTuple):
 def value_of(atom: Any, known: dict[Any, Any]) -> Any:
     """The value of what an equation takes, of those of the variables."""
     if isinstance(atom, core.Literal):
-        return jnp.asarray(atom.val, atom.aval.dtype)
+        aval: Any = atom.aval
+        return jnp.asarray(atom.val, aval.dtype)
     return known[atom]
 
 

@@ -17,6 +17,7 @@ from nacre.core.scope import StatelessScope
 from nacre.core.state import State, Values
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.variable import private_copy
+from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Stretch
 from nacre.data.feeds import feed_of
@@ -81,8 +82,12 @@ class EvaluationRun:
         steps: int | None,
         who: str,
         ahead: int | None = None,
+        *,
+        of_training: bool = False,
     ) -> None:
         self.model, self.trainer, self.who = model, trainer, who
+        self._of_training, self._has_run = of_training, False
+        self.is_used_up = False  # whether a generator gave fewer batches than a run of it takes
         source = prepare.prepare(model, trainer, source, batch_size, training=False, who=who)
         self.feed = feed_of(
             source,
@@ -128,8 +133,26 @@ class EvaluationRun:
             for stretch in stretches:
                 self._run_stretch(stretch)
                 done += stretch.num_steps
-        if done == 0:
-            raise DataError(message(self.who, "the source must give batches", "none"))
+        self._check_length(done)
+        self._has_run = True
+
+    def _check_length(self, done: int) -> None:
+        steps = self.feed.steps
+        self.is_used_up = self.feed.is_one_pass and (
+            done == 0 or (steps is not None and done < steps)
+        )
+        if done and not self.is_used_up:
+            return
+        rule = f"the source should give {steps} batches" if done else "the source must give batches"
+        got = str(done) if done else "none"
+        fix = (
+            "A generator is used up after one pass: let it run for ever and give the number of "
+            "steps, or use a PyDataset."
+        )
+        if done == 0 and not self._has_run:
+            raise DataError(message(self.who, rule, got))
+        end = "; training ends here" if self._of_training else ""
+        warn(message(self.who, f"{rule}{end}", got, fix))
 
     def _run_stretch(self, stretch: Stretch) -> None:
         hooks = self.runner.has_test_batch_hooks

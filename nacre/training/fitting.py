@@ -116,6 +116,7 @@ def fit(
                 validation_batch_size,
                 validation_steps,
                 f"{who}, validation",
+                of_training=True,
             )
             feeds.callback(validation.feed.close)
         runner = CallbackList.of(

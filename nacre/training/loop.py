@@ -194,6 +194,10 @@ class TrainRun:
                 break
             if validation is not None and epoch in validated_epochs:
                 found = validation.run(runner)
+                if validation.is_used_up:
+                    model.stop_training = True
+                if not found:  # what waits for its values would wait in vain: training ends
+                    break
                 logs.update({f"val_{k}": v for k, v in found.items()})
             self._epoch, self._done = epoch + 1, 0
             runner.on_epoch_end(epoch, logs)
