@@ -205,6 +205,24 @@ def speaks_for(instance: object, attribute: str, method: str) -> bool:
     return False
 
 
+def overrides(model: object, name: str) -> bool:
+    """Whether a class that derives from `Model` brings its own method or property of this name.
+
+    Example:
+        >>> class Model:
+        ...     def fit(self): ...
+        ...     def compute_loss(self): ...
+        >>> class Own(Model):
+        ...     def compute_loss(self): ...
+        >>> overrides(Model(), "compute_loss"), overrides(Own(), "compute_loss")
+        (False, True)
+    """
+    classes = [vars(cls) for cls in type(model).__mro__]
+    base = [own for own in classes if "fit" in own][-1:]  # the class that trains
+    found = next((own[name] for own in classes if name in own), None)
+    return found is not None and all(found is not own.get(name) for own in base)
+
+
 def _levels(instance: object) -> Iterable[Mapping[str, Any]]:
     yield getattr(instance, "__dict__", {})
     for cls in type(instance).__mro__:

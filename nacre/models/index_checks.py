@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.registry import is_builtin
 from nacre.core.symbolic import Node
+from nacre.layers.base.calling import has_call_of_nacre
 from nacre.layers.base.layer import Layer
 from nacre.models.graph import Graph, graph_of
 
@@ -49,8 +49,7 @@ def _node_readers(node: Node, input_index: int) -> list[tuple[Layer, int]]:
 
 def _has_builtin_call(layer: Any) -> bool:
     """Whether `call` is nacre's: one of the user's may make the indices first, as x % buckets."""
-    own = next((base for base in type(layer).__mro__ if "call" in vars(base)), None)
-    return own is not None and is_builtin(own) and "call" not in vars(layer)
+    return has_call_of_nacre(type(layer)) and "call" not in vars(layer)
 
 
 def check_indices(graph: Graph, given: list[Any]) -> None:

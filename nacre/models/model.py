@@ -89,7 +89,7 @@ class Model(Trainable):
 
     _functional_class: type[Model]
     _takes_strings = True
-    _casts_inputs = False  # the layers within do, each for itself
+    casts_inputs = False  # the layers within do, each for itself
     _is_model = True
     _is_chain = False  # whether each of its layers is applied to what the one before it gave
     _is_of_graph = False  # whether every model of the class has a graph, or gets one

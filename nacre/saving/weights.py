@@ -17,11 +17,10 @@ from nacre.core.errors import (
     listed,
     message,
 )
+from nacre.core.protocols import speaks_for
 from nacre.core.random import SeedGenerator
-from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
-from nacre.layers.base.layer import Layer
 from nacre.optimizers import Nadam, Optimizer
 from nacre.saving import hdf5
 from nacre.saving.layout import Entry, entries
@@ -334,12 +333,9 @@ def _plan(
 
 def _has_numbered_arrays(owner: Any) -> bool:
     """Whether arrays 0, 1, ... of the file are the owner's variables in order."""
-    cls = type(owner)
-    default = (
-        cls.save_own_variables is Layer.save_own_variables
-        and cls.load_own_variables is Layer.load_own_variables
-    )
-    return default or (is_builtin(cls) and not getattr(cls, "_names_arrays", False))
+    methods = ("save_own_variables", "load_own_variables")
+    says = [speaks_for(owner, "saves_by_number", method) for method in methods]
+    return all(says) and bool(owner.saves_by_number)
 
 
 class _GroupFinder:

@@ -27,8 +27,7 @@ from nacre.core.errors import (
 from nacre.core.kinds import is_dict, is_list
 from nacre.core.names import free_name
 from nacre.core.numbers import number
-from nacre.core.protocols import TrainingOptimizer
-from nacre.core.registry import is_builtin
+from nacre.core.protocols import TrainingOptimizer, overrides
 from nacre.core.terminal import show
 from nacre.core.variable import Variable
 from nacre.losses.loss import Loss
@@ -311,7 +310,7 @@ class CompiledTraining:
 
     def named_metrics(self, model: Any) -> list[tuple[str, Metric]]:
         """(name in logs, metric), the loss first."""
-        if _own_metrics(model):  # the user's own list is all there is to report
+        if overrides(model, "metrics"):  # the user's own list is all there is to report
             return _with_free_names((m.name, m) for m in model.metrics)
         named: list[tuple[str, Metric]] = [("loss", self.loss_tracker)]
         named.extend(self._trackers())
@@ -371,12 +370,6 @@ def _build_metric(metric: Metric, y: Any, y_pred: Any) -> None:
     build = getattr(metric, "build", None)
     if build is not None and y is not None and not getattr(metric, "built", False):
         build(tuple(y.shape), tuple(y_pred.shape))
-
-
-def _own_metrics(model: Any) -> bool:
-    """Whether a subclass overrides the property `metrics`."""
-    owner = next(base for base in type(model).__mro__ if "metrics" in vars(base))
-    return not is_builtin(owner)
 
 
 def _factor(weight: Any) -> float | Variable:

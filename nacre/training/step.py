@@ -16,8 +16,7 @@ from nacre.core import scope, tree
 from nacre.core.absence import Absent
 from nacre.core.errors import ArgumentError, message
 from nacre.core.kinds import is_dict, is_mapping
-from nacre.core.protocols import TrainedModel, TrainingOptimizer
-from nacre.core.registry import is_builtin
+from nacre.core.protocols import TrainedModel, TrainingOptimizer, overrides
 from nacre.core.state import OUTSIDE, State, Values
 from nacre.core.variable import Variable
 from nacre.training.absent import without_absent
@@ -185,14 +184,6 @@ def _updated(
 def custom_step(model: object, name: str) -> Any:
     """The user's own `train_step` or `test_step`, a function of its class, or None."""
     return getattr(type(model), name, None)
-
-
-def overrides(model: Any, name: str) -> bool:
-    """Whether the user's class has its own method of this name."""
-    for base in type(model).__mro__:
-        if name in vars(base):
-            return not is_builtin(base)
-    return False
 
 
 def reports_itself(model: TrainedModel) -> bool:

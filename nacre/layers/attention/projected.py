@@ -41,6 +41,8 @@ class ProjectedAttention(Layer):
         kernel_*, bias_*, activity_regularizer: For each projection.
     """
 
+    casts_inputs = True  # its layers share its policy
+
     def __init__(
         self,
         dropout: float = 0.0,

@@ -9,7 +9,6 @@ import jax
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, NacreError, message
 from nacre.core.leftovers import refuse_lost
-from nacre.core.registry import is_builtin
 from nacre.core.strings import is_text, strings_refused
 from nacre.layers.base import calling
 from nacre.layers.base.masking import masks_of, without_absent
@@ -86,9 +85,9 @@ def without_absent_values(
 
 
 def refuse_missing_tensor(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise for a built-in layer that is called on no tensor where it needs one."""
+    """Raise for a layer with a call of nacre's on no tensor where it needs one."""
     signature = calling.signature_of(type(layer).call)
-    if not is_builtin(type(layer)) or not signature.first or layer._takes_strings:
+    if not calling.has_call_of_nacre(type(layer)) or not signature.first or layer._takes_strings:
         return
     if signature.first in signature.defaults:
         return
@@ -129,7 +128,8 @@ def _message_for_function(layer: Layer, argument: str, given: Any) -> str:
 
 
 def _check_takes_strings(layer: Layer, tensor: Any) -> None:
-    if not layer._takes_strings and is_builtin(type(layer)) and not isinstance(tensor, str):
+    takes = layer._takes_strings or not calling.has_call_of_nacre(type(layer))
+    if not takes and not isinstance(tensor, str):
         raise strings_refused(layer._who(), f"strings of shape {tuple(tensor.shape)}")
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 from nacre.core import tree
 from nacre.core.names import current_path
 from nacre.core.origins import is_own_bug
-from nacre.core.registry import is_builtin
 from nacre.core.shape_inference import infer
 from nacre.layers.base import adapting, calling
 from nacre.layers.base.weights import WeightHolder, own_scope
@@ -69,7 +68,7 @@ class Buildable(WeightHolder):
 
     def _has_nothing_to_build(self) -> bool:
         makes_something = self.has_own_build and not self._build_only_checks
-        if makes_something or self._own_variables or not is_builtin(type(self)):
+        if makes_something or self._own_variables or not calling.has_pure_calls(self):
             return False
         return not self._flatten_layers(False)
 

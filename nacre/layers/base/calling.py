@@ -171,6 +171,18 @@ def float_dtype(compute_dtype: str) -> str | None:
     return compute_dtype if is_float(compute_dtype) else None
 
 
+@functools.cache
+def has_call_of_nacre(cls: type) -> bool:
+    """Whether a class of layers has a `call` of nacre's, its own or one that it inherits."""
+    return is_builtin(next((base for base in cls.__mro__ if "call" in vars(base)), None))
+
+
+def has_pure_calls(layer: object) -> bool:
+    """Whether a call runs no Python of a user's: nacre's very classes, and those that say so."""
+    cls = type(layer)
+    return is_builtin(cls) or bool(vars(cls).get("calls_are_pure", False))
+
+
 def acts_on_steps(activation: Any) -> bool:
     """Whether an activation sees each step alone: nacre's own do, others say `is_stepwise`."""
     return bool(getattr(activation, "is_stepwise", is_builtin(activation)))

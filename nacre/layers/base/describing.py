@@ -9,7 +9,7 @@ from nacre.core.computed import Computed
 from nacre.core.context import within_layer
 from nacre.core.errors import NotThereError, message
 from nacre.core.names import name_scope
-from nacre.core.registry import is_builtin
+from nacre.core.protocols import speaks_for
 from nacre.core.shape_inference import infer
 from nacre.core.shapes import fits_leading_axes
 from nacre.core.strings import is_text
@@ -29,7 +29,8 @@ class Describable(Buildable, MaskPassing):
 
     autocast: bool
     compute_dtype: str
-    _casts_inputs: bool
+    casts_inputs: bool | None
+    traces_shapes: bool
     _needs_only_float_range: bool
     input_spec: Any
     _inbound_nodes: list[Node]
@@ -37,9 +38,9 @@ class Describable(Buildable, MaskPassing):
     def _input_cast(self) -> str | None:
         """The dtype float inputs are cast to before `call`; None where they are left as they are.
 
-        A container leaves the cast to its parts wherever it could cost digits: built-in ones say so
-        by `_casts_inputs`; a layer of the user's is one when it holds a layer that needs its inputs
-        whole (an encoding, a part with a dtype of its own).
+        A container leaves the cast to its parts wherever it could cost digits: its class says so by
+        `casts_inputs`; one that does not is one when it holds a layer that needs its inputs whole
+        (an encoding, a part with a dtype of its own).
         """
         dtype = calling.float_dtype(self.compute_dtype) if self.autocast else None
         if dtype == "float32" and setting("jax_enable_x64"):
@@ -47,8 +48,8 @@ class Describable(Buildable, MaskPassing):
             return None if any(part.compute_dtype == "float64" for part in parts) else dtype
         if dtype in (None, "float32", "float64"):
             return dtype  # from fewer bits nothing is lost
-        if is_builtin(type(self)) or not self._casts_inputs:
-            return dtype if self._casts_inputs else None
+        if self.casts_inputs is not None or len(self._inventory().layers) == 1:
+            return None if self.casts_inputs is False else dtype
         return (
             dtype
             if all(part._is_unchanged_by_cast(dtype) for part in self._direct_layers())
@@ -100,7 +101,7 @@ class Describable(Buildable, MaskPassing):
             with name_scope(self.name):
                 self._maybe_build({k: v for k, v in named.items() if not k.endswith("mask")})
         custom = type(self).compute_output_shape is not Describable.compute_output_shape
-        if custom and not is_builtin(type(self)):
+        if custom and not speaks_for(self, "traces_shapes", "compute_output_shape"):
             shapes = calling.shapes_of(args[0] if args else next(iter(kwargs.values())))
             result = self.compute_output_shape(shapes)
             return calling.tensors_for(result, self.compute_dtype)

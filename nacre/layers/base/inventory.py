@@ -15,6 +15,7 @@ from nacre.core import changes, scope
 from nacre.core.random import SeedGenerator
 from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable, trainable_flags_version
+from nacre.layers.base import calling
 from nacre.metrics.metric import Metric
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ _NOT_CALLED = ("_initializer", "_constraint", "kernel_regularizer", "bias_regula
 
 def _runs_own_code(layer: Layer) -> bool:
     """Whether what a call of this layer alone runs is nacre's own."""
-    if not (is_builtin(type(layer)) or vars(type(layer)).get("calls_are_pure", False)):
+    if not calling.has_pure_calls(layer):
         return False
     return layer._graph_is_own() and all(
         is_own_value(value) for name, value in vars(layer).items() if not name.endswith(_NOT_CALLED)

@@ -75,6 +75,19 @@ class Layer(Describable, LossHolder):
         is_stepwise: Whether each step of a sequence is computed from that step alone, so that
             `generate` may call it on one new token. It stands in the class whose `call` it is
             about: a subclass with a `call` of its own says it anew.
+        calls_are_pure: Whether a call runs no Python that should run each time: then `model(x)` may
+            compile the layer, and it is built without a call where it has nothing to build. It
+            holds for the very class that says it, and of nacre's own without saying.
+        casts_inputs: Whether float inputs are cast to the compute dtype before `call`; by default
+            they are unless a layer within needs them whole (an encoding, one with another dtype).
+        clears_masked_steps: Whether NaN and infinities at masked steps of the input are 0 before
+            `call` runs; by default they are for a `call` of nacre's, and yours gets them as they
+            are.
+        saves_by_number: Whether files hold the variables in order, under "0", "1" and so on, so
+            that loading compares their shapes first. A class with its own `save_own_variables`
+            or `load_own_variables` that keeps to this says it anew.
+        traces_shapes: Whether shapes within models are found by tracing `call` although the class
+            has a `compute_output_shape`, which then answers questions alone.
 
     Example:
         >>> import nacre
@@ -94,9 +107,11 @@ class Layer(Describable, LossHolder):
     _config_class_name = "Layer"
     _takes_strings = False  # built-in layers say so; layers of users are not asked
     _takes_empty_lists = False
-    # Layers made of layers leave the cast to those within; others take it where they are done.
-    _casts_inputs = True
     is_stepwise: bool = False
+    calls_are_pure: bool = False
+    casts_inputs: bool | None = None
+    saves_by_number: bool = True
+    traces_shapes: bool = False
     # Of uncast inputs: rounding does no harm where nothing overflows.
     _needs_only_float_range = False
 

@@ -23,6 +23,7 @@ class MaskPassing(PartHolder):
     """The part of `Layer` that propagates masks."""
 
     supports_masking: bool
+    clears_masked_steps: bool | None = None
     _mask_fix = (
         "Give later layers the mask by hand, layer(x, mask=mask), or reorder the layers; "
         "model.explain_masks() shows all masks."
@@ -67,10 +68,14 @@ class MaskPassing(PartHolder):
     def _masks_to_clear(self, first: Any) -> Any:
         """The masks of a first argument that is to be cleared of NaN before `call`, or None.
 
-        Layers whose `call` takes masks do it themselves; code of users gets its inputs unchanged.
+        Layers whose `call` takes masks do it themselves; code of users gets its inputs unchanged,
+        unless its class says `clears_masked_steps`.
         """
         masks = None if first is None else masks_of(first)
-        if masks is None or not is_builtin(type(self)):
+        if masks is None:
+            return None
+        clears = self.clears_masked_steps
+        if not (calling.has_call_of_nacre(type(self)) if clears is None else clears):
             return None
         signature = calling.signature_of(type(self).call)
         does_itself = signature.takes_mask or signature.mask_names

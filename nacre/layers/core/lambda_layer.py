@@ -76,6 +76,8 @@ class Lambda(Layer):
     def _passes_masks_itself(self) -> bool:
         return "mask" in self._extra  # the function reads it
 
+    traces_shapes = True
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for the shape of the input."""
         given = self._given_output_shape

@@ -28,7 +28,7 @@ class Masking(Layer):
         (2, 3, 4)
     """
 
-    _casts_inputs = False  # values are compared as they are
+    casts_inputs = False  # values are compared as they are
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)

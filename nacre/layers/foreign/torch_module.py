@@ -79,10 +79,9 @@ class TorchModuleWrapper(Layer):
         (2, 3)
     """
 
-    # In files arrays have the module's names, not numbers.
-    _names_arrays = True
+    saves_by_number = False  # in files arrays have the module's names
 
-    _casts_inputs = False  # PyTorch computes in the module's own dtypes
+    casts_inputs = False  # PyTorch computes in the module's own dtypes
 
     def __init__(
         self,
@@ -223,6 +222,8 @@ class TorchModuleWrapper(Layer):
             return _Specs((spec,), jax.tree.structure(0))
         flat, output_structure = jax.tree.flatten(outputs)
         return _Specs(tuple(_spec_of(tensor) for tensor in flat), output_structure)
+
+    traces_shapes = True
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """`output_shape` when it was given, else the shape the module tells."""

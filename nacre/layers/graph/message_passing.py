@@ -51,7 +51,7 @@ class MessagePassing(Layer):
         [[[0.0], [0.0], [3.0]]]
     """
 
-    _casts_inputs = False  # `read_graph` casts the features; numbers of nodes keep their value
+    casts_inputs = False  # `read_graph` casts the features; numbers of nodes keep their value
 
     def __init__(self, aggregation: str = "sum", **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)

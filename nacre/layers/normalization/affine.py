@@ -14,7 +14,7 @@ from nacre.layers.base.layer import Layer
 class AffineNormalization(Layer):
     """Base of the layers that scale and shift what they normalized."""
 
-    _casts_inputs = False  # statistics are taken in float32, of the inputs as they are
+    casts_inputs = False  # statistics are taken in float32, of the inputs as they are
     _needs_only_float_range = True
 
     def __init__(

@@ -282,7 +282,7 @@ class RMSNormalization(Layer):
         (4, 3)
     """
 
-    _casts_inputs = False  # it computes in float32
+    casts_inputs = False  # it computes in float32
     _needs_only_float_range = True
 
     @property
@@ -331,7 +331,7 @@ class UnitNormalization(Layer):
         [[0.5, 0.5, 0.5, 0.5]]
     """
 
-    _casts_inputs = False  # it computes in float32
+    casts_inputs = False  # it computes in float32
     _needs_only_float_range = True
 
     def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerKeywords]) -> None:

@@ -158,7 +158,7 @@ class CategoryEncoding(Layer):
 
     _takes_empty_lists = True  # a sample without categories
 
-    _casts_inputs = False  # indices must keep their value
+    casts_inputs = False  # indices must keep their value
 
     def __init__(
         self,
@@ -243,7 +243,7 @@ class Discretization(Layer):
         [0, 1, 2]
     """
 
-    _casts_inputs = False  # numbers are compared as they are
+    casts_inputs = False  # numbers are compared as they are
 
     def __init__(
         self,
@@ -337,7 +337,6 @@ class Discretization(Layer):
             self.bin_boundaries = list(other.bin_boundaries)
 
     adapts = True
-    _names_arrays = True
 
     def save_own_variables(self, store: Any) -> None:
         """Nothing: a config holds the boundaries, and files beside it what configs do not."""

@@ -153,7 +153,7 @@ class HostLayer(Layer):
     """A layer that runs on the host, on NumPy arrays, strings among them."""
 
     _takes_strings = True
-    _casts_inputs = False  # values are looked up as they are
+    casts_inputs = False  # values are looked up as they are
 
     def build(self, *args: Any, **kwargs: Any) -> None:
         """Nothing to make: what a host layer knows comes from `adapt`, not from a shape."""

@@ -71,7 +71,7 @@ class ImageLayer(Layer):
 
     # Whether pixels change their places, so that masks and boxes must follow.
     _moves_pixels = False
-    _casts_inputs = False  # pixels are changed in float32; labels and boxes keep their values
+    casts_inputs = False  # pixels are changed in float32; labels and boxes keep their values
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ class Pipeline(Layer):
     """
 
     _takes_strings = True  # as its first layer does
-    _casts_inputs = False  # the layers within do, each for itself
+    casts_inputs = False  # the layers within do, each for itself
 
     def __init__(self, layers: Any, name: str | None = None, **kwargs: Unpack[WithoutName]) -> None:
         super().__init__(name=name, **kwargs)

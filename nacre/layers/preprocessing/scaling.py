@@ -63,7 +63,7 @@ class Rescaling(Layer):
         [[1.5, 1.5]]
     """
 
-    _casts_inputs = False  # it computes in float32: 70000 / 255 fits float16, 70000 does not
+    casts_inputs = False  # it computes in float32: 70000 / 255 fits float16, 70000 does not
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
@@ -118,7 +118,7 @@ class Normalization(Layer):
         [[-1.0], [1.0]]
     """
 
-    _casts_inputs = False  # it computes in float32: values may leave float16's range
+    casts_inputs = False  # it computes in float32: values may leave float16's range
 
     def __init__(
         self,
@@ -327,6 +327,8 @@ class Normalization(Layer):
         """Set the statistics from arrays."""
         super().set_weights(weights)
         self._adapted = True
+
+    saves_by_number = True
 
     def load_own_variables(self, store: Any) -> None:
         """Set the statistics from a store."""

@@ -53,7 +53,7 @@ class MelSpectrogram(Layer):
         (2, 8, 11)
     """
 
-    _casts_inputs = False  # it computes in float32
+    casts_inputs = False  # it computes in float32
 
     def __init__(
         self,

@@ -264,6 +264,8 @@ class TextVectorization(HostLayer):
             return KerasTensor(shape, "int32")
         return KerasTensor((shape[0], self.output_sequence_length), "int32")
 
+    traces_shapes = True
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the outputs for the shape of the texts."""
         return self.compute_output_spec(KerasTensor(input_shape, "string")).shape
@@ -277,7 +279,6 @@ class TextVectorization(HostLayer):
         self._lookup_layer.load_assets(folder)
 
     adapts = True
-    _names_arrays = True
 
     def save_own_variables(self, store: Any) -> None:
         """Put the weights of 'tf_idf' into a store, as Keras does."""

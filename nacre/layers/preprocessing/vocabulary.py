@@ -103,7 +103,7 @@ class IndexLookup(Layer):
         the mean weight
     """
 
-    _casts_inputs = False  # values are looked up as they are
+    casts_inputs = False  # values are looked up as they are
 
     def __init__(
         self,
@@ -420,7 +420,6 @@ class IndexLookup(Layer):
             self.set_vocabulary(tokens, weights)
 
     adapts = True
-    _names_arrays = True
 
     def save_own_variables(self, store: Any) -> None:
         """Put the weights of 'tf_idf' into a store, as Keras does."""

@@ -43,7 +43,7 @@ class Bidirectional(Layer):
         (2, 5, 8)
     """
 
-    _casts_inputs = False  # the layers within do, each for itself
+    casts_inputs = False  # the layers within do, each for itself
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ class ClassicRNN(RNN):
     """A loop over one built-in cell, configured by the cell's arguments."""
 
     _absent_from_config: tuple[str, ...] = ("cell",)
-    _casts_inputs = True  # the cell is the layer's own and shares its policy
+    casts_inputs = True  # the cell is the layer's own and shares its policy
 
     def __init__(self, cell: Any, **kwargs: Any) -> None:
         super().__init__(cell, **kwargs)

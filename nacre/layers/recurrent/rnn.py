@@ -74,7 +74,7 @@ class RNN(Layer):
         (2, 5, 3)
     """
 
-    _casts_inputs = False  # the cell does, for itself
+    casts_inputs = False  # the cell does, for itself
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class StackedRNNCells(Layer):
         ([[4, 4], 3], 3)
     """
 
-    _casts_inputs = False  # the cells do, each for itself
+    casts_inputs = False  # the cells do, each for itself
 
     def __init__(self, cells: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)

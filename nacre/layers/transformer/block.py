@@ -90,6 +90,8 @@ class SequenceAttention(ProjectedAttention):
 class TransformerBlock(Layer):
     """Arguments and parts of `TransformerEncoder` and `TransformerDecoder`, which tell them."""
 
+    casts_inputs = True  # its layers share its policy
+
     def __init__(
         self,
         intermediate_dim: int,

@@ -50,6 +50,8 @@ class TokenAndPositionEmbedding(Layer):
 
     is_stepwise = True
 
+    casts_inputs = True  # its layers share its policy
+
     def __init__(
         self,
         vocabulary_size: int,

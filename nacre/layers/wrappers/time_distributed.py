@@ -150,6 +150,8 @@ class TimeDistributed(Wrapper):
             return inner
         return inner & jnp.expand_dims(mask, tuple(range(2, inner.ndim)))
 
+    traces_shapes = True
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the outputs for the shape of the inputs."""
         inner = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))

@@ -22,7 +22,7 @@ class Wrapper(Layer):
         (1, 2)
     """
 
-    _casts_inputs = False  # the layers within do, each for itself
+    casts_inputs = False  # the layers within do, each for itself
 
     def __init__(self, layer: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         if not isinstance(layer, Layer):
