@@ -8,13 +8,14 @@ from nacre.core.errors import DataError, message
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """A batch from its parts, as `fit` takes it from a source; x alone unless it is a tuple.
+    """A batch from its parts, as `fit` gives it to a `train_step(self, data)`, or takes it from a
+    source; x alone unless it is a tuple. Weights without targets are kept: (x, None, weights).
 
     Example:
         >>> pack_x_y_sample_weight(1), pack_x_y_sample_weight(1, 2), pack_x_y_sample_weight([1, 2])
         (1, (1, 2), ([1, 2],))
     """
-    if y is None:
+    if y is None and sample_weight is None:
         return (x,) if isinstance(x, list | tuple) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 

@@ -193,7 +193,7 @@ class Trainable(Layer):
             verbose: 0 silent, 1 bar, 2 one line an epoch; 'auto' is 1.
             callbacks: Callbacks.
             validation_split: Part of the rows, taken from the end, kept for validation.
-            validation_data: (x, y) or (x, y, sample_weight), or a source of batches.
+            validation_data: (x, y), (x, y, sample_weight) or (x,), or a source of batches.
             shuffle: Whether the samples of arrays, and the batches of a `PyDataset`, come in
                 another order in each epoch: a function of the epoch and of a seed drawn when `fit`
                 begins, which `set_random_seed` fixes.

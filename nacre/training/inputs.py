@@ -127,10 +127,11 @@ def sources_of_fit(
     parts = validation_data, None, None
     if (
         is_list(validation_data)
-        and 2 <= len(validation_data) <= 3
+        # One alone is the inputs, as in `(x,)`; a list of one may be a source of one batch.
+        and (2 if isinstance(validation_data, list) else 1) <= len(validation_data) <= 3
         and all(is_array_like(v) or v is None for v in validation_data)
     ):
-        parts = (*validation_data, None)[:3]
+        parts = (*validation_data, None, None)[:3]
     return source, source_of(model, *parts, who=f"{who}, validation_data")
 
 

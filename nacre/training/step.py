@@ -19,6 +19,7 @@ from nacre.core.kinds import is_dict, is_mapping
 from nacre.core.protocols import TrainedModel, TrainingOptimizer, overrides
 from nacre.core.state import OUTSIDE, State, Values
 from nacre.core.variable import Variable
+from nacre.data.batches import pack_x_y_sample_weight
 from nacre.training.absent import without_absent
 from nacre.training.compile import CompiledTraining
 from nacre.training.state import CHANGING
@@ -225,7 +226,7 @@ def _explicit(
         scope.StatelessScope(state.pairs({OUTSIDE: values[OUTSIDE]})) as inner,
         scope.entered_call(None, absent),
     ):
-        logs, new = method(given, _data(batch))
+        logs, new = method(given, pack_x_y_sample_weight(*batch))
         outside = _values_in(inner, state, [OUTSIDE])
     logs = dict(logs)
     new_values = dict(zip(names, map(list, new), strict=True))
@@ -255,7 +256,7 @@ def _in_place(
     inner = scope.StatelessScope(state.pairs(values))
     inner.losses_of = {}
     with inner, scope.entered_call(None, absent):
-        logs = _as_logs(method(_data(batch)), method)
+        logs = _as_logs(method(pack_x_y_sample_weight(*batch)), method)
         new = _values_in(inner, state, values)
     loss = jnp.asarray(logs.get("loss", 0.0), jnp.float32)
     return new, loss, logs
@@ -306,10 +307,3 @@ def _takes_state(model: Any, name: str) -> bool:
             )
         )
     return len(names) == 2
-
-
-def _data(batch: Batch) -> Any:
-    x, y, weight = batch
-    if weight is not None:
-        return x, y, weight
-    return (x, y) if y is not None else (x,)

@@ -174,7 +174,7 @@ def test_losses_that_layers_add_belong_to_the_last_call_of_each():
             return self.second(self.first(x))
 
         def train_step(self, data):
-            x = data[0]
+            x = data
             with keras.GradientTape() as tape:
                 self.first(x)
                 self.first(x)
@@ -287,3 +287,31 @@ def test_a_traced_tape_is_the_program_of_jax_grad(kind):
     assert counts[0] == counts[1]
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("given", [lambda x: (x,), lambda x: x, lambda x: (x, None)])
+def test_inputs_to_validate_with_reach_test_step_as_they_do_train_step(given):
+    """An autoencoder's `validation_data=(x,)` is `x`, as in Keras, and not a list of one input."""
+    seen = {}
+
+    class Autoencoder(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(3)
+            self.inner.build((None, 3))
+
+        def _loss_of(self, data, kind):
+            seen[kind] = data.shape
+            return {"loss": ops.mean(ops.square(self.inner(data) - data))}
+
+        def train_step(self, data):
+            return self._loss_of(data, "train")
+
+        def test_step(self, data):
+            return self._loss_of(data, "test")
+
+    x = np.ones((4, 3), "float32")
+    model = Autoencoder()
+    model.compile("sgd")
+    model.fit(x, batch_size=2, verbose=0, validation_data=given(x))
+    assert seen == {"train": (2, 3), "test": (2, 3)}
