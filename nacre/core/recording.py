@@ -373,9 +373,9 @@ class Recorder(core.Trace):
         self, function: Function, operands: list[Any], wanted: Positions
     ) -> tuple[list[Any], Any]:
         # Where arrays are at hand the derivative runs the function anew, in one compiled program
-        # with its way back. Within a program that would do the work twice. (Handing over what a
-        # compiled run kept for the way back gives wrong slopes in JAX 0.12: `jax.jit` of `jax.vjp`
-        # of a convolution, a normalization and pooling.)
+        # with its way back. Within a program that would do the work twice. (Two programs, one
+        # handing over what the other needs, may round one value differently for two of its uses,
+        # and JAX's own gradient of a maximum asks whether the two are equal.)
         if self.is_eager or not wanted:
             return list(function.call(*operands)), None
         try:

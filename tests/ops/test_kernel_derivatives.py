@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nacre import ops
 from nacre.layers.normalization import statistics
 from nacre.ops.kernels import attention, convolution, pooling, recurrent
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, push
@@ -257,6 +258,50 @@ def test_jacobians_map_over_the_compiled_kernels(
     forwards, back = compiled(lambda v: (jax.jacfwd(small)(v), jax.jacrev(small)(v)), columns)
     assert_close(forwards, back)
     assert bool(jnp.any(forwards))
+
+
+@pytest.mark.parametrize(
+    ("name", "native"), [*((name, "force") for name in KERNELS), ("max", "0"), ("convolution", "0")]
+)
+def test_the_way_back_does_not_hang_on_how_what_it_keeps_was_rounded(
+    name: str, native: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compiler may compute one value twice, and round it differently for two of its uses."""
+    monkeypatch.setenv("NACRE_NATIVE", native)
+    function, arrays = KERNELS[name]()
+    y, pull = compiled(lambda *arrays: jax.vjp(function, *arrays), *arrays)
+    gradient = random(9, *y.shape)
+    back = jax.jit(lambda pull, gradient: pull(gradient), compiler_options=QUICK)
+    whole = compiled(lambda gradient, *a: jax.vjp(function, *a)[1](gradient), gradient, *arrays)
+    assert_close(back(pull, gradient), whole)
+    kept, structure = jax.tree.flatten(pull)
+    for seed in range(3):
+        assert_close(back(structure.unflatten(_otherwise(kept, seed)), gradient), whole, 1e-4)
+
+
+def _otherwise(kept: list[Any], seed: int) -> list[Any]:
+    """Each array of floats a little larger or smaller as a whole: one rounding or two."""
+    up = np.random.default_rng(seed).choice([-3e-7, 3e-7], len(kept))
+    pairs = zip(kept, up, strict=True)
+    return [x * (1 + by) if jnp.issubdtype(x.dtype, jnp.floating) else x for x, by in pairs]
+
+
+@pytest.mark.parametrize("native", ["0", "1"])
+def test_max_pooling_of_normalized_images_has_one_gradient_in_one_program_or_two(
+    native: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """XLA computes the normalized images twice here, once with a fused multiply-add."""
+    monkeypatch.setenv("NACRE_NATIVE", native)
+
+    def forward(x: Any, kernel: Any, scale: Any) -> Any:
+        x = ops.conv(x, kernel)
+        x = ops.batch_normalization(x, *ops.moments(x, (0, 1, 2)), -1, scale * 0, scale)
+        return ops.max_pool(x, 2)
+
+    arrays = random(0, 2, 6, 6, 3), random(1, 3, 3, 3, 3), random(2, 3)
+    y, pull = jax.jit(lambda *arrays: jax.vjp(forward, *arrays))(*arrays)
+    gradient = random(3, *y.shape)
+    assert_close(pull(gradient), jax.vjp(forward, *arrays)[1](gradient))
 
 
 # --- statistics ------------------------------------------------------------------------------------

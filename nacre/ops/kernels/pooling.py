@@ -203,8 +203,7 @@ def _max_pool_forward(windows: Windows, x: Array) -> tuple[Array, Any]:
     windows = windows.in_gradients
     if windows.native == "always":
         return _max_and_winners(windows, x)
-    y = _max_pool(windows, x)
-    return y, (x, y)
+    return _max_pool(windows, x), x
 
 
 def _max_pool_backward(windows: Windows, kept: Any, dy: Array) -> tuple[Array]:
@@ -218,11 +217,11 @@ def _max_pool_tangent(windows: Windows, kept: Any, tangents: tuple[Array]) -> Ar
 
 
 def _kept_winners(windows: Windows, kept: Any) -> Array:
-    return kept if windows.native == "always" else _winners(windows, *kept)
+    return kept if windows.native == "always" else _winners(windows, kept)
 
 
 def _taken_and_winners(windows: Windows, x: Array) -> tuple[Array, Array]:
-    winners = _winners(windows, x, lax.stop_gradient(_highest_tap(windows, x)))
+    winners = _winners(windows, lax.stop_gradient(x))
     return _take_winners(windows, winners, x), winners
 
 
@@ -236,12 +235,19 @@ def _highest(windows: Windows, x: Array) -> Array:
     return pooling_native.highest(_as_depthwise(windows, x), x)
 
 
-def _winners(windows: Windows, x: Array, y: Array) -> Array:
-    """Number the first place of each window that holds its maximum."""
-    taps = _taps(windows, _padded(windows, x, _lowest(x.dtype)))
-    winners = jnp.full(y.shape, len(taps) - 1, jnp.uint8)
-    for number in reversed(range(len(taps) - 1)):
-        winners = jnp.where(taps[number] == y, jnp.uint8(number), winners)
+def _winners(windows: Windows, x: Array) -> Array:
+    """Number the first place of each window that holds its maximum.
+
+    The places are compared with one another, never with the maximum from elsewhere: a compiler may
+    compute what is pooled twice, once for the maximum and once for its gradient, and round the two
+    differently (a fused multiply-add in one). No place is then equal to the maximum.
+    """
+    highest, *others = _taps(windows, _padded(windows, x, _lowest(x.dtype)))
+    winners = jnp.zeros(highest.shape, jnp.uint8)
+    for number, tap in enumerate(others, 1):
+        higher = ~(tap <= highest)  # a NaN is higher too, and so is all that comes after it
+        winners = jnp.where(higher, jnp.uint8(number), winners)
+        highest = jnp.where(higher, tap, highest)
     return winners
 
 

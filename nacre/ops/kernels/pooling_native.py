@@ -1,6 +1,6 @@
 """Max pooling by compiled kernels (`native/pooling.cc`): float32 on one CPU device.
 
-The plain form compares every tap with the maximum again for the gradient, and pads two arrays for
+The plain form compares the taps with one another again for the gradient, and pads two arrays for
 it. The compiled one keeps the number of the winning tap, a byte for each output. ms on two AVX-512
 cores, forward and gradient, plain form against this: 5x5 of 14x14x256, batch 8: 1.40 against 0.58;
 3x3 stride 2 of 56x56x64, batch 8: 0.79 against 0.34. Tiles that do not overlap stay plain, which
