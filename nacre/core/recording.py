@@ -392,18 +392,29 @@ class Recorder(core.Trace):
     def read(self, variable: Any, value: Any) -> Any:
         """What stands for the value of a variable, an object of its own where a tape watches."""
         wanting = [tape for tape in self.tapes if tape.wants(variable)]
+        knowing = [tape for tape in self.tapes if id(value) in tape.active]
         known = self._read.get(id(variable))
         if known is not None and known[0] is value:
             own = known[1]
-        elif wanting or any(id(value) in tape.active for tape in self.tapes):
+        elif knowing:  # it stands for the variable in a scope, and was computed from what is known
+            own = self.run(_AGAIN, [value])[0]
+        elif wanting:
             with core.set_current_trace(self.parent):
                 own = same(value) if self.is_eager else _same.bind(value)
-            self._read[id(variable)] = value, own
         else:
             return value
+        self._read[id(variable)] = value, own
         for tape in wanting:
-            tape.note_read(variable, own)
+            if tape not in knowing:
+                tape.note_read(variable, own)
         return own
+
+    def apart(self, value: Any) -> Any:
+        """A value of which no tape knows what it was computed from."""
+        if not self._is_watched([value]):
+            return value
+        with core.set_current_trace(self.parent):
+            return same(value) if self.is_eager else _same.bind(value)
 
     def may_hold(self, value: Any) -> bool:
         """Whether a value was there before what the trace below is for; else it is a loop's."""
@@ -515,6 +526,12 @@ def read(variable: Any, value: Any) -> Any:
     return value
 
 
+def apart(value: Any) -> Any:
+    """What a variable is assigned: for tapes it is read anew, not computed."""
+    recorder = current_recorder()
+    return value if recorder is None else recorder.apart(value)
+
+
 @contextlib.contextmanager
 def paused() -> Generator[None]:
     """Let no tape of this trace record what runs inside."""
@@ -572,6 +589,6 @@ _AGAIN = Function(lambda x: [_same.bind(x)], "again")
 
 
 __all__ = [
-    "Function", "Recorder", "Step", "Tape", "current_recorder", "has_tape_below", "is_eager",
-    "paused", "pull", "read", "recorder_here", "same",
+    "Function", "Recorder", "Step", "Tape", "apart", "current_recorder", "has_tape_below",
+    "is_eager", "paused", "pull", "read", "recorder_here", "same",
 ]  # fmt: skip

@@ -352,7 +352,8 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                 )
             )
         if scope is not None:
-            scope.add_update((self, value))
+            own = recording.apart(value) if recording.recording_tapes else value
+            scope.add_update((self, own))
         elif is_tracer(value):
             raise ArgumentError(
                 message(

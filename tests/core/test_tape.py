@@ -531,3 +531,51 @@ def test_own_gradients_hold_within_tapes(x):
         slope = tape.gradient(y, x)
     np.testing.assert_allclose(slope, [2.0, 3.0])
     np.testing.assert_allclose(outer.gradient(slope, x), [2.0, 0.0])
+
+
+def in_scope(v, value):
+    with nacre.StatelessScope([(v, value)]):
+        return v * v
+
+
+@pytest.mark.parametrize("where", [lambda f: f, jax.jit], ids=["eagerly", "jit"])
+def test_what_stands_for_a_variable_in_a_scope_keeps_what_it_was_computed_from(where):
+    v, other = nacre.Variable(2.0), nacre.Variable(2.0)
+
+    def slopes(a):
+        with nacre.GradientTape(persistent=True) as tape:
+            tape.watch(a)
+            w = v * 3.0
+            y = in_scope(v, w)
+            z = in_scope(v, a) + in_scope(other, a)
+        return *tape.gradient(y, [v, w]), tape.gradient(z, a), tape.gradient(z, [v, other])
+
+    for_v, for_w, for_a, nothing = where(slopes)(jnp.asarray(5.0))
+    assert (float(for_v), float(for_w), float(for_a)) == (36.0, 12.0, 20.0)
+    assert nothing == [None, None]
+
+
+def test_an_inner_tape_reads_the_variable_where_an_outer_one_knows_what_stands_for_it():
+    v = nacre.Variable(2.0)
+    with nacre.GradientTape() as outer:
+        w = v * 3.0
+        with nacre.GradientTape() as inner:
+            y = in_scope(v, w) * w
+        slope = inner.gradient(y, v)  # of u -> u * u * w at u = w, whose slope is 2 * w * w
+    assert float(slope) == 72.0
+    assert float(outer.gradient(slope, v)) == 4 * 6.0 * 3.0
+
+
+@pytest.mark.parametrize("where", [lambda f: f, jax.jit], ids=["eagerly", "jit"])
+def test_an_assignment_in_a_scope_is_read_as_the_variable(where):
+    v = nacre.Variable(2.0)
+
+    def slopes(value):
+        with nacre.StatelessScope([(v, value)]), nacre.GradientTape(persistent=True) as tape:
+            w = v * 3.0
+            v.assign(w)
+            y = v * v
+        return tape.gradient(y, v), tape.gradient(y, w)
+
+    found, nothing = where(slopes)(jnp.asarray(2.0))
+    assert (float(found), nothing) == (12.0, None)
