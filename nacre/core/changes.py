@@ -197,15 +197,15 @@ def holds_parts(value: Any) -> bool:
 
 
 @contextlib.contextmanager
-def tracing() -> Generator[None]:
+def tracing() -> Generator[leftovers.Leftovers]:
     """What traced code appends to a list, or puts into a dict, is part of what was traced.
 
     Else a layer that keeps its activations in a list would make a new program at every step.
     Tensors that it left in attributes, lists and dicts are replaced (`leftovers.py`).
     """
     settled = [snapshot for snapshot in list(_snapshots) if snapshot.lists_are_same()]
-    with leftovers.cleared():
-        yield
+    with leftovers.cleared() as left:
+        yield left
     for snapshot in settled:
         snapshot.accept_lists()
 

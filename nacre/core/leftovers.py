@@ -15,7 +15,8 @@ run to find shapes, leaves nothing behind: attributes are as they were before.
 from __future__ import annotations
 
 import collections
-from collections.abc import Generator, Iterable, MutableMapping
+import copy
+from collections.abc import Callable, Generator, MutableMapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -23,6 +24,7 @@ from nacre.core import readings
 from nacre.core.context import changed, current
 from nacre.core.errors import NotThereError, TracedValueError, message
 from nacre.core.tracing import is_tracer
+from nacre.core.warning import warn
 
 
 class Leftovers:
@@ -31,11 +33,16 @@ class Leftovers:
     Attributes:
         kept: What was set: (id of owner, name) -> (owner, the value before).
         called: The layers of users that were called, by id: they may have added to lists.
+        read: The attribute of a lost tensor that was used meanwhile, or nothing.
+        is_new: Whether, once it is over, tensors stand where none of an earlier trace stood: no
+            code has met one there yet.
     """
 
-    __slots__ = ("called", "kept")
+    __slots__ = ("called", "is_new", "kept", "read")
 
     def __init__(self) -> None:
+        self.is_new = False
+        self.read = ""
         self.kept: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.called: dict[int, Any] = {}
 
@@ -81,12 +88,19 @@ class LostTensor:
         )
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        self._note_reading()
         raise TracedValueError(self._message())
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
+        self._note_reading()
         raise NotThereError(self._message())
+
+    def _note_reading(self) -> None:
+        trace = current().leftovers
+        if trace is not None:
+            trace.read = trace.read or self.where
 
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self.shape))
@@ -128,7 +142,7 @@ def note_called(owner: Any) -> None:
 
 
 @contextmanager
-def cleared(is_trial: bool = False, root: Any = None) -> Generator[None]:
+def cleared(is_trial: bool = False, root: Any = None) -> Generator[Leftovers]:
     """Around a trace: tensors it leaves in attributes are replaced when it is over.
 
     Args:
@@ -140,16 +154,17 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[None]:
         trace.called[id(root)] = root
     try:
         with changed(leftovers=trace):
-            yield
+            yield trace
     except BaseException:
         is_trial = True
         raise
     finally:
         _clear_attributes(trace, is_trial)
         if outer is None:
-            _clear_containers(trace.called.values(), is_trial)
+            _clear_containers(trace, is_trial)
         else:  # lists may hold tensors of the trace around this one
             outer.called |= trace.called
+            outer.read = outer.read or trace.read
 
 
 def _clear_attributes(trace: Leftovers, is_trial: bool) -> None:
@@ -159,6 +174,7 @@ def _clear_attributes(trace: Leftovers, is_trial: bool) -> None:
             continue
         if not is_trial:
             where = f"{_who(owner)}.{name}"
+            trace.is_new = trace.is_new or not _holds(LostTensor, before)
             object.__setattr__(owner, name, _without_tracers(present, where))
         elif before is MISSING:
             object.__delattr__(owner, name)
@@ -166,8 +182,8 @@ def _clear_attributes(trace: Leftovers, is_trial: bool) -> None:
             object.__setattr__(owner, name, before)
 
 
-def _clear_containers(owners: Iterable[Any], is_trial: bool) -> None:
-    for owner in owners:
+def _clear_containers(trace: Leftovers, is_trial: bool) -> None:
+    for owner in trace.called.values():
         if not readings.is_users(type(owner)):
             continue
         for name, value in list(vars(owner).items()):
@@ -176,6 +192,7 @@ def _clear_containers(owners: Iterable[Any], is_trial: bool) -> None:
             if is_trial:
                 _take_out(value)
             else:
+                trace.is_new = trace.is_new or not _holds(LostTensor, value)
                 _without_tracers(value, f"{_who(owner)}.{name}")
 
 
@@ -184,11 +201,46 @@ def _who(owner: Any) -> str:
 
 
 def _holds_tracers(value: Any) -> bool:
+    return _holds(None, value)
+
+
+def _holds(kind: type | None, value: Any) -> bool:
+    """Whether a value is, or holds in lists and dicts, one of a kind; None stands for tracers."""
     if isinstance(value, list | tuple | collections.deque):
-        return any(map(_holds_tracers, value))
+        return any(_holds(kind, item) for item in value)
     if isinstance(value, dict):
-        return any(map(_holds_tracers, value.values()))
-    return is_tracer(value)
+        return any(_holds(kind, item) for item in value.values())
+    return is_tracer(value) if kind is None else isinstance(value, kind)
+
+
+def warn_where_read(trace: Leftovers, run: Callable[[], object]) -> None:
+    """Warn where code that has just been traced reads what its previous call kept.
+
+    In the trace it met what stood there before, and compiled that in for all batches.
+
+    Args:
+        trace: The one that is over.
+        run: Traces it once more.
+    """
+    users = [owner for owner in trace.called.values() if readings.is_users(type(owner))]
+    held = [value for owner in users for value in vars(owner).values()]
+    before = [(v, copy.copy(v)) for v in held if isinstance(v, list | dict | collections.deque)]
+    where = ""
+    try:
+        with cleared(is_trial=True) as again:
+            try:
+                run()
+            finally:
+                where = again.read
+    except Exception:
+        pass  # of code that bears one call alone: the next trace says so, where there is one
+    for value, then in before:
+        value.clear()
+        value.update(then) if isinstance(value, dict) else value.extend(then)
+    if where:
+        rule = "what a call keeps must not be read by the next one where steps are compiled"
+        got = "code that reads it: in every batch it meets what stood there before the first"
+        warn(message(where, rule, got, FIX))
 
 
 def _without_tracers(value: Any, where: str) -> Any:
@@ -231,4 +283,5 @@ __all__ = [
     "note",
     "note_called",
     "refuse_lost",
+    "warn_where_read",
 ]

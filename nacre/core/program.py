@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import changes, config, context, recording, scope
+from nacre.core import changes, config, context, leftovers, recording, scope
 from nacre.core.errors import message
 from nacre.core.layout import current_layout
 from nacre.core.recent import Recent
@@ -119,7 +119,7 @@ class Program:
     def _trace(self, values: Values, *arguments: Any) -> Any:
         run = scope.ProgramRun(is_traced=self.compiled)
         inner = scope.StatelessScope(self.state.pairs(values))
-        with changes.tracing(), scope.running_program(run), inner:
+        with changes.tracing() as left, scope.running_program(run), inner:
             result = self._function(values, *arguments)
             unknown = [v for v in run.outside.values() if not self.state.knows(v)]
             if unknown:
@@ -132,7 +132,19 @@ class Program:
             ]
             self._numbers_read = (*self._numbers_read, *lasting_numbers)
             self._note_shapes(arguments)
+            if left.is_new:
+                leftovers.warn_where_read(left, lambda: self._trace_again(values, *arguments))
         return result
+
+    def _trace_again(self, values: Values, *arguments: Any) -> None:
+        """Trace it for what its code meets there; nothing of it stays."""
+
+        def run(values: Values, *arguments: Any) -> Any:
+            inner = scope.StatelessScope(self.state.pairs(values))
+            with scope.running_program(scope.ProgramRun(is_traced=True)), inner:
+                return self._function(values, *arguments)
+
+        jax.eval_shape(run, values, *arguments)
 
     def _run_eagerly(self, values: Values, *arguments: Any) -> Any:
         arrays = [jax.tree.map(_as_array, argument) for argument in arguments]

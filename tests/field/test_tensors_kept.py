@@ -4,6 +4,7 @@ model is called on arrays; after `fit` and `predict` an error that says whose th
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from typing import Any
@@ -126,9 +127,45 @@ def test_what_the_next_call_reads_is_an_error_of_ours_where_it_is_compiled() -> 
     np.testing.assert_array_equal(model(X), X)
     np.testing.assert_array_equal(model(X), X + 1)
     model = model_of(Remembers())
-    model.predict(X, verbose=0)
+    with pytest.warns(match=r"Remembers 'remembers.*'\.previous: .* read by the next one"):
+        model.predict(X, verbose=0)
     with pytest.raises(NacreError, match=r"Remembers 'remembers.*'\.previous"):
         model.predict(X[:2], verbose=0)
+
+
+@pytest.mark.parametrize("way", ["attribute", "list"])
+@pytest.mark.parametrize("run", RUNS)
+def test_what_the_next_batch_would_read_is_told_of_at_the_first(run: str, way: str) -> None:
+    class Before(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = layers.Dense(3)
+            self.state: Any = None
+            self.states: list[Any] = []
+
+        def call(self, inputs: Any) -> Any:
+            outputs = self.dense(inputs)
+            before = self.state if way == "attribute" else (self.states or [None])[-1]
+            if way == "attribute":
+                self.state = ops.mean(outputs)
+            else:
+                self.states.append(ops.mean(outputs))
+            return outputs if before is None else outputs + before
+
+    with pytest.warns(match=r"Before 'before.*'\.state.* must not be read by the next one"):
+        with contextlib.suppress(NacreError):  # where a second program is compiled
+            RUNS[run](model_of(Before()))
+
+
+def test_what_a_call_makes_and_reads_itself_is_no_fault() -> None:
+    class Itself(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            self.scores = ops.softmax(inputs)
+            self.seen = [self.scores]
+            return self.seen[-1] * 2.0
+
+    for run in ("fit", "predict"):
+        RUNS[run](model_of(layers.Dense(3), Itself()))
 
 
 def test_a_loss_that_keeps_its_input_is_told_of_too() -> None:
