@@ -22,6 +22,7 @@ from nacre.ops._arrays import (
     together,
 )
 from nacre.ops._define import Family
+from nacre.ops.kernels.derivatives import computed_once
 
 op = Family("numpy", masks=masks.reduction)
 
@@ -34,6 +35,12 @@ def _summable(x: Tensor) -> jax.Array:
     if x.dtype in (jnp.uint8, jnp.uint16):
         return x.astype("uint32")
     return x
+
+
+def _compared(x: Tensor) -> jax.Array:
+    """An array of `x` whose gradient of an extreme is sound: see `computed_once`."""
+    x = array(x)
+    return computed_once(x) if is_inexact(x) else x
 
 
 @op
@@ -71,7 +78,7 @@ def max(
     x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None
 ) -> jax.Array:
     """The largest element along `axis`, `initial` at least."""
-    return jnp.max(array(x), axis=axes_of(axis), keepdims=keepdims, initial=initial)
+    return jnp.max(_compared(x), axis=axes_of(axis), keepdims=keepdims, initial=initial)
 
 
 @op
@@ -79,25 +86,25 @@ def min(
     x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None
 ) -> jax.Array:
     """The smallest element along `axis`, `initial` at most."""
-    return jnp.min(array(x), axis=axes_of(axis), keepdims=keepdims, initial=initial)
+    return jnp.min(_compared(x), axis=axes_of(axis), keepdims=keepdims, initial=initial)
 
 
 @op
 def amax(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The largest element along `axis`."""
-    return jnp.max(array(x), axis=axes_of(axis), keepdims=keepdims)
+    return jnp.max(_compared(x), axis=axes_of(axis), keepdims=keepdims)
 
 
 @op
 def amin(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The smallest element along `axis`."""
-    return jnp.min(array(x), axis=axes_of(axis), keepdims=keepdims)
+    return jnp.min(_compared(x), axis=axes_of(axis), keepdims=keepdims)
 
 
 @op
 def ptp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The largest minus the smallest element along `axis`."""
-    return jnp.ptp(array(x), axis=axes_of(axis), keepdims=keepdims)
+    return jnp.ptp(_compared(x), axis=axes_of(axis), keepdims=keepdims)
 
 
 @op
@@ -216,13 +223,13 @@ def nanstd(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
 @op
 def nanmax(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The largest element along `axis` that is not NaN."""
-    return jnp.nanmax(array(x), axis=axes_of(axis), keepdims=keepdims)
+    return jnp.nanmax(_compared(x), axis=axes_of(axis), keepdims=keepdims)
 
 
 @op
 def nanmin(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The smallest element along `axis` that is not NaN."""
-    return jnp.nanmin(array(x), axis=axes_of(axis), keepdims=keepdims)
+    return jnp.nanmin(_compared(x), axis=axes_of(axis), keepdims=keepdims)
 
 
 @op

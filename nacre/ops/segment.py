@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.ops import mask_rules as masks
-from nacre.ops._arrays import Tensor, array
+from nacre.ops._arrays import Tensor, array, is_inexact
 from nacre.ops._define import Family, composite
+from nacre.ops.kernels.derivatives import computed_once
 
 op = Family("math", masks=masks.IN_SEGMENTS)
 
@@ -49,6 +50,8 @@ def _whole_form(name: str) -> Any:
 
     @composite(name=name)
     def segment(data: Tensor, segment_ids: Tensor, num_segments: int, sorted: bool) -> jax.Array:
+        if name in _COMPARED and is_inexact(data):
+            data = computed_once(data)
         flat = jnp.reshape(data, (-1, *data.shape[segment_ids.ndim :]))
         ids = jnp.ravel(segment_ids)
         return reduction(flat, ids, num_segments, indices_are_sorted=sorted)
@@ -56,6 +59,7 @@ def _whole_form(name: str) -> Any:
     return segment
 
 
+_COMPARED = ("segment_max", "segment_min")
 _NAMES = ("segment_sum", "segment_prod", "segment_max", "segment_min")
 _FORMS = {name: _whole_form(name) for name in _NAMES}
 

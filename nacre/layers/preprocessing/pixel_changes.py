@@ -18,6 +18,7 @@ from nacre import ops
 from nacre.core import safety
 from nacre.layers.preprocessing.image_layer import per_image
 from nacre.ops.boxes import mapped
+from nacre.ops.kernels.derivatives import computed_once
 
 Images: TypeAlias = jax.Array
 Numbers: TypeAlias = jax.Array
@@ -115,6 +116,7 @@ def solarized(
 
 def stretched(images: Images, low: float, high: float) -> Images:
     """Each channel of each image spread over the whole range; constant ones stay."""
+    images = computed_once(images)
     lowest = jnp.min(images, axis=(1, 2), keepdims=True)
     width = jnp.max(images, axis=(1, 2), keepdims=True) - lowest
     spread = (images - lowest) * ((high - low) / jnp.where(width > 0, width, 1)) + low

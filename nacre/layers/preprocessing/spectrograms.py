@@ -16,6 +16,7 @@ from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
+from nacre.ops.kernels.derivatives import computed_once
 
 _MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 _SMALLEST_POWER = 1e-7  # Keras's epsilon: a magnitude has a finite logarithm and gradient
@@ -139,6 +140,7 @@ class MelSpectrogram(Layer):
         decibels = decibels - 10 * np.log10(max(self.ref_power, self.min_power))
         if self.top_db is None:
             return decibels
+        decibels = computed_once(decibels)
         return jnp.maximum(decibels, jnp.max(decibels, initial=-jnp.inf) - self.top_db)
 
 

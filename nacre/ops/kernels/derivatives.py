@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad, batching, mlir
 
@@ -98,6 +99,27 @@ def derived_from(
         return run
 
     return decorate
+
+
+@jax.custom_jvp
+def computed_once(x: jax.Array) -> jax.Array:
+    """`x`; where there is a derivative, one array in memory for all that reads it.
+
+    For what JAX takes extremes of: its gradient goes to the elements equal to the extreme. A
+    compiler may compute `x` twice, once for the extreme and once for the comparison, and round the
+    two differently (a fused multiply-add in one, as XLA of JAX 0.12 does on a CPU). Then no element
+    is equal to the extreme, and the gradient is lost without a word.
+
+    Example:
+        >>> jax.grad(lambda x: jnp.max(computed_once(x)))(jnp.array([1.0, 3.0])).tolist()
+        [0.0, 1.0]
+    """
+    return x
+
+
+@computed_once.defjvp
+def _computed_once_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
+    return lax.optimization_barrier(primals[0]), tangents[0]
 
 
 def push(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
