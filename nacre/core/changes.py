@@ -2,10 +2,11 @@
 
 Setting an attribute of a `Versioned` object raises one number for the whole process. A program
 whose number is still the present one is up to date, so asking costs nothing per layer; else the
-attributes are compared with those it was made from (`Snapshot`). Lists, dicts, sets and deques
-stay the user's own and are compared each time, as they do not report changes in place; there are
-few. So is what a user's functions read from outside of them (`readings.py`).
-What cannot be seen is documented: changes inside NumPy arrays and in deeper objects.
+attributes are compared with those it was made from (`Snapshot`). Lists, dicts, sets, deques and
+arrays of NumPy of 16 items at most stay the user's own and are compared each time, as they do not
+report changes in place; there are few. So is what a user's functions read from outside of them
+(`readings.py`).
+What cannot be seen is documented: changes inside larger arrays of NumPy and in deeper objects.
 """
 
 # Values are anything; isinstance() leaves what they hold unknown, and asking in another way would
@@ -263,6 +264,8 @@ class Snapshot:
             copied = {key: self._copy(item) for key, item in value.items()}
         elif isinstance(value, set):
             copied = frozenset(value)
+        elif readings.is_small_array(value):
+            copied = readings.content_of(value)
         else:
             self._read(value)
             return value
@@ -287,7 +290,8 @@ class Snapshot:
 
     def _read_all(self, values: Iterable[Any]) -> None:
         for value in values:
-            if isinstance(value, list | tuple | dict | set | collections.deque):
+            is_container = isinstance(value, list | tuple | dict | set | collections.deque)
+            if is_container or readings.is_small_array(value):
                 self._watch(readings.Settings, value)
             else:
                 self._read(value)
@@ -425,6 +429,8 @@ def is_same(now: Any, then: Any) -> bool:
             and len(now) == len(then)
             and all(key in then and is_same(value, then[key]) for key, value in now.items())
         )
+    if readings.is_small_array(now):
+        return isinstance(then, tuple) and readings.content_of(now) == then
     if isinstance(now, set):
         return isinstance(then, set | frozenset) and now == then
     return readings.is_same(now, then)

@@ -2,9 +2,9 @@
 
 Traced code reads a global number, a variable of the function around it or an attribute of its class
 once. Where such a thing has another value later, the program is another one. Looked at are plain
-data (numbers, texts, tuples), small lists and dicts of these, functions, and the attributes of a
-user's objects of settings; of code outside of this package and of JAX and NumPy. A look costs a
-comparison by identity for each, where nothing changed.
+data (numbers, texts, tuples), arrays, small lists and dicts of these, functions, and the attributes
+of a user's objects of settings; of code outside of this package and of JAX and NumPy. A look costs
+a comparison by identity for each, where nothing changed.
 """
 
 # A leading underscore is private to the folder, not to the class.
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import dis
 import functools
 import operator
 import sys
@@ -24,15 +25,20 @@ import types
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-PLAIN = (int, float, complex, str, bytes, bool, type(None))
+import jax
+import numpy as np
+
+PLAIN = (int, float, complex, str, bytes, bool, type(None), np.generic)
 # Whose code and objects hold nothing a user changes to change what is computed.
 _LIBRARIES = frozenset(("nacre", "jax", "jaxlib", "numpy", *sys.stdlib_module_names))
 _NAMESPACES = (types.SimpleNamespace, argparse.Namespace)
-_MOST_ITEMS = 16  # of a list or dict; a longer one is data, not a setting
+_ARRAYS = (np.ndarray, jax.Array)
+_MOST_ITEMS = 16  # of a list, dict or array; a longer one is data, not a setting
 _DEPTH = 4  # of objects of settings within one another
 _CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
 _FUNCTIONS = (types.FunctionType, functools.partial, types.MethodType)
 _NOT_RUN = frozenset("__init__ __new__ build get_config from_config get_build_config".split())
+_READS_OF_MODULE = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
 _MISSING = object()
 
 
@@ -79,7 +85,7 @@ class Settings:
 
     def records(self, then: list[Any]) -> frozenset[str]:
         """Of an object none, as nobody knows which of its attributes is meant."""
-        return frozenset(("",)) if isinstance(self.owner, _CONTAINERS) else _NONE
+        return frozenset(("",)) if isinstance(self.owner, (*_CONTAINERS, np.ndarray)) else _NONE
 
 
 class Members:
@@ -201,8 +207,18 @@ def is_same(now: Any, then: Any) -> bool:
     return isinstance(now, PLAIN) and (now == then or (now != now and then != then))
 
 
+def is_small_array(value: object) -> bool:
+    """Whether a value is an array of NumPy whose numbers are looked at: others by identity."""
+    return type(value) is np.ndarray and value.size <= _MOST_ITEMS and not value.dtype.hasobject
+
+
+def content_of(array: np.ndarray) -> tuple[object, ...]:
+    """What a small array holds, to compare it with later."""
+    return array.dtype.str, array.shape, array.tobytes()
+
+
 def _is_looked_at(value: Any) -> bool:
-    if isinstance(value, PLAIN):
+    if isinstance(value, (*PLAIN, *_ARRAYS)):
         return True
     if isinstance(value, list | tuple | dict | set | collections.deque):
         items = value.values() if isinstance(value, dict) else value
@@ -221,12 +237,19 @@ def _content(cell: types.CellType) -> Any:
 def _global_names(code: types.CodeType) -> tuple[str, ...]:
     """The names a function, and those within it, may read from its module."""
     inner = [_global_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
-    return tuple(dict.fromkeys((*code.co_names, *(name for names in inner for name in names))))
+    # Not `co_names`: a script's `x` would stand for every attribute of that name.
+    own = [i.argval for i in dis.get_instructions(code) if i.opname in _READS_OF_MODULE]
+    return tuple(dict.fromkeys((*own, *(name for names in inner for name in names))))
 
 
 def _flatten(value: Any, found: list[Any], depth: int) -> None:
-    if isinstance(value, PLAIN) or is_function(value):
+    if is_small_array(value):
+        found.extend(content_of(value))
+    elif isinstance(value, PLAIN) or is_function(value):
         found.append(value)
+    elif isinstance(value, _ARRAYS):
+        if value.size <= _MOST_ITEMS:  # a larger one is data, which would be kept alive here
+            found.append(value)
     elif isinstance(value, list | tuple | set | frozenset | collections.deque):
         if len(value) <= _MOST_ITEMS:
             for item in list(value):
@@ -261,9 +284,11 @@ __all__ = [
     "Settings",
     "are_same",
     "classes_of",
+    "content_of",
     "functions_of",
     "is_function",
     "is_same",
     "is_settings",
+    "is_small_array",
     "is_users",
 ]

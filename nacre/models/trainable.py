@@ -172,11 +172,11 @@ class Trainable(Layer):
         """Train for a number of epochs and return the `History`.
 
         The step is compiled, and reads attributes of layers, losses, metrics and the optimizer, and
-        what your functions read from outside of them (global numbers, closures, attributes of
-        classes, objects of settings), as they are when `fit` begins and after each callback: where
-        one changed, the step is compiled anew. So do `evaluate` and `predict`. (In Keras they keep
-        what the first call read.) Not seen are changes in place in NumPy arrays, in global lists
-        and dicts of more than 16 items, and in layers that the model does not hold.
+        what your functions read from outside of them (global numbers and arrays, closures,
+        attributes of classes, objects of settings), as they are when `fit` begins and after each
+        callback: where one changed, the step is compiled anew. So do `evaluate` and `predict`. (In
+        Keras they keep what the first call read.) Not seen are changes in place in NumPy arrays,
+        global lists and dicts of more than 16 items, and in layers that the model does not hold.
 
         Args:
             x: Arrays (NumPy, JAX, torch), frames and columns of pandas and polars, sparse matrices

@@ -56,7 +56,7 @@ def by_settings(x: Any) -> Any:
     return x * SETTINGS.scale
 
 
-def set_global(value: float) -> None:
+def set_global(value: Any) -> None:
     globals()["SCALE"] = value
 
 
@@ -141,12 +141,52 @@ def listed() -> tuple[Any, Callable[[], None]]:
     return attribute(settings, lambda s: s.scales[0]), lambda: settings.scales.__setitem__(0, 5.0)
 
 
+def global_of(first: Any, then: Any) -> Callable[[], tuple[Any, Callable[[], None]]]:
+    def made() -> tuple[Any, Callable[[], None]]:
+        set_global(first)
+        return rescaled(by_global), lambda: set_global(then)
+
+    return made
+
+
+def number_of_numpy_in_settings() -> tuple[Any, Callable[[], None]]:
+    settings = Deep(np.float32(2.0))
+    layer = attribute(settings, lambda s: s.inner)
+    return layer, lambda: setattr(settings, "inner", np.float32(5.0))
+
+
+def array_in_settings() -> tuple[Any, Callable[[], None]]:
+    settings = Deep(np.array([2.0], "f"))
+    layer = attribute(settings, lambda s: s.inner)
+    return layer, lambda: setattr(settings, "inner", np.array([5.0], "f"))
+
+
+def closure_array_in_place() -> tuple[Any, Callable[[], None]]:
+    scales = np.array([2.0], "f")
+    return rescaled(lambda x: x * scales), lambda: scales.__setitem__(0, 5.0)
+
+
+def attribute_array_in_place() -> tuple[Any, Callable[[], None]]:
+    layer = attribute(np.array([2.0], "f"), lambda scales: scales)
+
+    def change() -> None:
+        layer.settings *= 2.5
+
+    return layer, change
+
+
 PROGRAMS: dict[str, Callable[[], tuple[Any, Callable[[], None]]]] = {
     "global": lambda: (rescaled(by_global), lambda: set_global(5.0)),
+    "global number of NumPy": global_of(np.float32(2.0), np.float32(5.0)),
+    "global array": global_of(np.array([2.0], "f"), np.array([5.0], "f")),
+    "global large array": global_of(np.full((4, 3), 2.0, "f"), np.full((4, 3), 5.0, "f")),
+    "global tensor": global_of(ops.convert_to_tensor(2.0), ops.convert_to_tensor(5.0)),
     "global of a helper": lambda: (rescaled(by_helper), lambda: set_global(5.0)),
     "global settings": lambda: (rescaled(by_settings), lambda: setattr(SETTINGS, "scale", 5.0)),
     **{f.__name__.replace("_", " "): f for f in (closure, closure_list, partial, class_attribute,
-       class_of_the_base, method_replaced, inner_function, slotted, deep, listed)},
+       class_of_the_base, method_replaced, inner_function, slotted, deep, listed,
+       number_of_numpy_in_settings, array_in_settings, closure_array_in_place,
+       attribute_array_in_place)},
 }  # fmt: skip
 
 
