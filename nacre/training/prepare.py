@@ -310,6 +310,10 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
         known = optimizer.trained_variables if trainer.has_trained else None
         if known:
             _continue_with(model, trainer, known, variables)
+        if custom_step(model, "train_step") is not None and not all(
+            part.built for part in model._flatten_layers(include_self=False)
+        ):
+            return  # its step builds them
         warn(
             message(
                 f"{model._who()}.fit",

@@ -315,3 +315,22 @@ def test_inputs_to_validate_with_reach_test_step_as_they_do_train_step(given):
     model.compile("sgd")
     model.fit(x, batch_size=2, verbose=0, validation_data=given(x))
     assert seen == {"train": (2, 3), "test": (2, 3)}
+
+
+def test_layers_that_only_a_step_of_the_users_builds_train_without_a_warning():
+    class Autoencoder(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(3)
+
+        def train_step(self, data):
+            with keras.GradientTape() as tape:
+                loss = ops.mean(ops.square(self.inner(data) - data))
+            slopes = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply_gradients(zip(slopes, self.trainable_variables, strict=True))
+            return {"loss": loss}
+
+    model = Autoencoder()
+    model.compile(keras.optimizers.Adam(0.1))
+    losses = model.fit(np.ones((4, 3), "f"), batch_size=2, epochs=3, verbose=0).history["loss"]
+    assert losses[2] < losses[1] < losses[0]
