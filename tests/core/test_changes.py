@@ -26,12 +26,12 @@ class Settings:
 
 
 def owner() -> Owner:
-    return Owner(scale=1.0, name="a", shape=(1, 2), items=[1, [2]], table={"a": [1]}, array=ARRAY,
+    return Owner(scale=1.0, name="a", shape=(1, 2), items=[1, [2]], table={"a": [1]}, array=ARRAY, small=np.zeros(2),
                  settings=Settings(), members={1},
                  last=deque([1], maxlen=3))  # fmt: skip
 
 
-ARRAY = np.zeros(2)
+ARRAY = np.zeros(20)
 CHANGES = {
     "a number": lambda o: setattr(o, "scale", 2.0),
     "an equal number of another type": lambda o: setattr(o, "scale", 1),
@@ -42,7 +42,8 @@ CHANGES = {
     "a list of the same length": lambda o: o.items.__setitem__(0, 5),
     "an item of a dict": lambda o: o.table.__setitem__("b", 1),
     "a list in a dict": lambda o: o.table["a"].append(2),
-    "another array of the same numbers": lambda o: setattr(o, "array", ARRAY.copy()),
+    "another large array of the same numbers": lambda o: setattr(o, "array", ARRAY.copy()),
+    "a number in a small array": lambda o: o.small.__iadd__(1.0),
     "an item of a set": lambda o: o.members.add(2),
     "an item of a deque": lambda o: o.last.append(2),
     "a new attribute": lambda o: setattr(o, "new", None),
