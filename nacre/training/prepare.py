@@ -192,13 +192,17 @@ def prepare(
     """
     x, y, _ = batch_specs(source, batch_size)
     if _is_never_called(model, training):
-        model.built = all(layer.built for layer in model._flatten_layers(include_self=False))
-        if training:
-            _build_optimizer(model, trainer)
-        return source
+        return _prepared_uncalled(model, trainer, source, training)
     # Code that is run step by step asks for values, and a breakpoint in it shows them.
     batch = functools.partial(_first_inputs, source, batch_size) if trainer.run_eagerly else None
-    y_pred = predictions_spec(model, x, training, batch)
+    try:
+        y_pred = predictions_spec(model, x, training, batch)
+    except Exception:
+        # The step of the user's may call the parts alone, and the model is for something else, as
+        # a generator of GANs is. If it does call the model, the same error comes from there.
+        if not _may_go_uncalled(model, trainer, training):
+            raise
+        return _prepared_uncalled(model, trainer, source, training)
     trainer.bind(model, y, y_pred)
     check_indices(model, source, trainer)
     if training:
@@ -243,6 +247,27 @@ def _is_never_called(model: Any, training: bool) -> bool:
     """Whether a step of the user's works with parts of a model that has no `call`, as GANs do."""
     own_step = custom_step(model, "train_step" if training else "test_step")
     return own_step is not None and not model._computes()
+
+
+def _prepared_uncalled(
+    model: Any, trainer: CompiledTraining, source: Source, training: bool
+) -> Source:
+    model.built = all(layer.built for layer in model._flatten_layers(include_self=False))
+    if training:
+        _build_optimizer(model, trainer)
+    return source
+
+
+def _may_go_uncalled(model: Any, trainer: CompiledTraining, training: bool) -> bool:
+    """Whether a step of the user's has all it needs though the model was not called before it."""
+    own_step = custom_step(model, "train_step" if training else "test_step")
+    parts = model._flatten_layers(include_self=False)
+    return (
+        own_step is not None
+        and all(given is None for given in trainer.given.values())
+        and bool(parts)
+        and all(part.built for part in parts)
+    )
 
 
 def check_indices(model: Any, source: Source, trainer: CompiledTraining | None = None) -> None:
