@@ -18,7 +18,7 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad, batching, mlir
 
-from nacre.core.tracing import new_primitive
+from nacre.core.tracing import is_tracer, new_primitive
 
 Arrays = Sequence[Any]  # arrays, or what stands for them in a trace
 
@@ -101,23 +101,28 @@ def derived_from(
     return decorate
 
 
-@jax.custom_jvp
-def computed_once(x: jax.Array) -> jax.Array:
+def computed_once(x: Any) -> Any:
     """`x`; where there is a derivative, one array in memory for all that reads it.
 
     For what JAX takes extremes of: its gradient goes to the elements equal to the extreme. A
     compiler may compute `x` twice, once for the extreme and once for the comparison, and round the
     two differently (a fused multiply-add in one, as XLA of JAX 0.12 does on a CPU). Then no element
-    is equal to the extreme, and the gradient is lost without a word.
+    is equal to the extreme, and the gradient is lost without a word. `jnp.maximum` has met the same
+    on GPUs: github.com/jax-ml/jax/issues/40564.
 
     Example:
         >>> jax.grad(lambda x: jnp.max(computed_once(x)))(jnp.array([1.0, 3.0])).tolist()
         [0.0, 1.0]
     """
+    return _computed_once(x) if is_tracer(x) else x  # an array at hand is computed already
+
+
+@jax.custom_jvp
+def _computed_once(x: jax.Array) -> jax.Array:
     return x
 
 
-@computed_once.defjvp
+@_computed_once.defjvp
 def _computed_once_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
     return lax.optimization_barrier(primals[0]), tangents[0]
 
