@@ -223,8 +223,9 @@ def warn_of_rounded_integers(array: np.ndarray, who: str) -> bool:
             who,
             "integers above 2**24 are rounded, as they become float32",
             f"an array of dtype {array.dtype}",
-            "Encode ids with Hashing, or IntegerLookup before the model, subtract an offset from "
-            "times; for quantities this is no harm: x.astype('float32') says so.",
+            "For ids declare Input(shape, dtype='int32'), or encode them with Hashing, or "
+            "IntegerLookup before the model; subtract an offset from times; for quantities this is "
+            "no harm: x.astype('float32') says so.",
         )
     )
     return True

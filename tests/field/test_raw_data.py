@@ -238,7 +238,7 @@ def test_a_label_of_weight_0_is_absent() -> None:
 def test_wide_integers_go_to_inputs_of_floats_as_floats(door: str, begins_with_input: bool) -> None:
     model = summing(begins_with_input)
     x = np.full((3, 4), BIG)
-    with pytest.warns(UserWarning, match=r"integers above 2\*\*24 are rounded"):
+    with pytest.warns(UserWarning, match=r"integers above 2\*\*24 are rounded.*dtype='int32'"):
         found = through(door, model, x, np.full(3, 4.0 * BIG))
     if door in ("call", "predict", "predict_on_batch"):
         np.testing.assert_allclose(found, 4.0 * BIG)
