@@ -38,7 +38,10 @@ _KINDS = {
 }
 
 
-_EAGERLY = "compile(run_eagerly=True), which is slow"
+_EAGERLY = (
+    "compile(run_eagerly=True), which is slow, and there ask nacre.ops.stop_gradient(tensor) where "
+    "gradients are taken"
+)
 _DESCRIBED = (
     "compile(run_eagerly=True) on a model without an Input (a Sequential of layers alone, or a "
     "subclass of nacre.Model with a call of its own), as a graph is described before there are "

@@ -150,3 +150,20 @@ def test_while_a_graph_is_described_the_advice_is_what_works_there() -> None:
         model.predict(x, verbose=0)
     model.compile("sgd", "mse", run_eagerly=True)
     model.fit(x, x[:, :1], verbose=0)
+
+
+def test_a_loss_that_runs_eagerly_may_ask_for_values_as_its_error_says() -> None:
+    seen: list[Any] = []
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        seen.append(float(ops.mean(asked(y_pred))))
+        return ops.mean(ops.square(y_true - y_pred))
+
+    model = nacre.Sequential([layers.Dense(1)])
+    model.compile("sgd", loss, run_eagerly=True)
+    asked: Any = ops.mean
+    with pytest.raises(TypeError, match="ops.stop_gradient"):
+        model.fit(X, Y, verbose=0)
+    asked = ops.stop_gradient
+    model.fit(X, Y, verbose=0)
+    assert len(seen) == 1
