@@ -1,5 +1,8 @@
 """FTRL-Proximal: follow the regularized leader, with weights that become exactly zero."""
 
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Unpack
