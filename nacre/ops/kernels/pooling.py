@@ -242,13 +242,18 @@ def _winners(windows: Windows, x: Array) -> Array:
     compute what is pooled twice, once for the maximum and once for its gradient, and round the two
     differently (a fused multiply-add in one). No place is then equal to the maximum.
     """
-    highest, *others = _taps(windows, _padded(windows, x, _lowest(x.dtype)))
-    winners = jnp.zeros(highest.shape, jnp.uint8)
-    for number, tap in enumerate(others, 1):
-        higher = ~(tap <= highest)  # a NaN is higher too, and so is all that comes after it
-        winners = jnp.where(higher, jnp.uint8(number), winners)
-        highest = jnp.where(higher, tap, highest)
-    return winners
+    taps = _taps(windows, _padded(windows, x, _lowest(x.dtype)))
+    best = [(tap, jnp.full(tap.shape, number, jnp.uint8)) for number, tap in enumerate(taps)]
+    while len(best) > 1:
+        # In pairs, not one after another: XLA takes minutes to compile 27 comparisons in a row.
+        pairs = itertools.zip_longest(best[::2], best[1::2])
+        best = [one if other is None else _higher(*one, *other) for one, other in pairs]
+    return best[0][1]
+
+
+def _higher(first: Array, number: Array, other: Array, its_number: Array) -> tuple[Array, Array]:
+    is_higher = ~(other <= first)  # a NaN is higher too, and so is all that comes after it
+    return jnp.where(is_higher, other, first), jnp.where(is_higher, its_number, number)
 
 
 @derived_by_hand(nondiff_argnums=(0,))
