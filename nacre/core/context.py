@@ -162,6 +162,13 @@ def _copy(context: Context) -> _Fields:
     )
 
 
+def _copy_with(context: Context, fields: dict[str, Any]) -> _Fields:
+    copy = _copy(context)
+    for name, value in fields.items():
+        setattr(copy, name, value)
+    return copy
+
+
 # Outside of all calls, programs and blocks: this very object.
 NOTHING_UNDER_WAY = _context(_Fields())
 _values = operator.attrgetter(*_Fields.__slots__)
@@ -193,10 +200,7 @@ class changed:
 
     def __enter__(self) -> None:
         self._before = before = _current.get()
-        copy = _copy(before)
-        for name, value in self._fields.items():
-            setattr(copy, name, value)
-        _current.set(_context(copy))
+        _current.set(_context(_copy_with(before, self._fields)))
 
     def __exit__(
         self,
@@ -207,15 +211,17 @@ class changed:
         _current.set(self._before)
 
 
-class within_layer:
+class within_layer(changed):
     """The block in which a layer's `call` runs: what every call of every layer changes, in one.
+
+    It sets its two fields itself, as going by their names takes half as long again.
 
     Args:
         name: The layer's name scope.
         autocast: The dtype float variables are read in.
     """
 
-    __slots__ = ("_autocast", "_before", "_name")
+    __slots__ = ("_autocast", "_name")
 
     def __init__(self, name: str, autocast: str | None) -> None:
         self._name, self._autocast = name, autocast
@@ -227,20 +233,10 @@ class within_layer:
         copy.autocast = self._autocast
         _current.set(_context(copy))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        _current.set(self._before)
-
 
 def put(**fields: Any) -> None:
     """Give fields of the context other values, from here on: for the two ends of a block."""
-    copy = _copy(_current.get())
-    for name, value in fields.items():
-        setattr(copy, name, value)
+    copy = _copy_with(_current.get(), fields)
     is_nothing = all(map(operator.is_, _values(copy), _values(NOTHING_UNDER_WAY)))
     _current.set(NOTHING_UNDER_WAY if is_nothing else _context(copy))
 
