@@ -12,7 +12,7 @@ that spoiled them. A copy is taken so rarely that copying takes about a hundredt
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ _BUDGET_BYTES = 2 << 30  # states larger than this are not copied
 _LEAST_SECONDS = 0.25  # between two copies; copying one takes at most a hundredth of it, or
 _SHARE = 0.01  # the time between grows until it does
 _BATCH_BYTES = 256 << 20  # batches that are remembered to run again
+_KEPT_BYTES = 256 << 20  # memory of copies that waits for the next run
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,38 @@ class NonFiniteStep:
     is_loss: bool
 
 
+class CopyMemory:
+    """Memory for copies, handed from one run to the next.
+
+    Memory that is new from the system can take ten times as long to fill as memory in use.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, list[np.ndarray]] | None = None
+
+    def take(self) -> dict[str, list[np.ndarray]] | None:
+        """What waits here, if anything: it is the caller's alone until given back."""
+        arrays, self._arrays = self._arrays, None
+        return arrays
+
+    def give_back(self, arrays: dict[str, list[np.ndarray]]) -> None:
+        """Keep memory for the next run; a lot of it goes back to the system instead."""
+        if sum(a.nbytes for group in arrays.values() for a in group) <= _KEPT_BYTES:
+            self._arrays = arrays
+
+
 class LastGood:
     """Copies of a state, and what ran since the last one.
 
     Args:
         state: The variables of a model in training.
+        memory: Where the copies go.
         is_wanted: False keeps nothing.
     """
 
-    def __init__(self, state: State, is_wanted: bool = True) -> None:
-        self._state = state
+    def __init__(self, state: State, memory: CopyMemory, is_wanted: bool = True) -> None:
+        self._state, self._memory = state, memory
+        self._buffers: dict[str, list[np.ndarray]] | None = None  # that the copies are in
         size = state.size_bytes(GUARDED_GROUPS)
         self.is_kept = is_wanted and size <= _BUDGET_BYTES
         self._size_bytes = size
@@ -115,16 +138,33 @@ class LastGood:
         """
         jax.block_until_ready(values)
         begun = time.perf_counter()
-        copies = {name: [np.array(v) for v in values[name]] for name in GUARDED_GROUPS}
+        present = {name: [np.asarray(v) for v in values[name]] for name in GUARDED_GROUPS}
         is_first = self._copies is None  # what it is compared with has still to come
-        is_finite = None if is_first else _are_finite(copies["trainable"])
+        is_finite = None if is_first else _are_finite(present["trainable"])
         if is_finite is False and is_continued and self._was_finite:
             return False
-        self._copies, self._is_copy_finite = copies, is_finite
+        self._copies, self._is_copy_finite = self._copied(present), is_finite
         self._dispatches, self._remembered_bytes = [], 0
         now = time.perf_counter()
         self._due = now + max(_LEAST_SECONDS, (now - begun) / _SHARE)
         return True
+
+    def _copied(self, present: dict[str, list[np.ndarray]]) -> dict[str, list[np.ndarray]]:
+        buffers = self._buffers or self._memory.take()
+        if buffers is None or _forms(buffers) != _forms(present):
+            buffers = {n: [np.empty_like(a) for a in group] for n, group in present.items()}
+        for name, arrays in present.items():
+            for buffer, array in zip(buffers[name], arrays, strict=True):
+                np.copyto(buffer, array)
+        self._buffers = buffers
+        return buffers
+
+    def close(self) -> None:
+        """End: the memory is free for the next run."""
+        self.forget()
+        if self._buffers is not None:
+            self._memory.give_back(self._buffers)
+            self._buffers = None
 
     @property
     def _was_finite(self) -> bool:
@@ -187,6 +227,10 @@ class LastGood:
         )
 
 
+def _forms(groups: dict[str, list[np.ndarray]]) -> Hashable:
+    return tuple((n, tuple((a.shape, a.dtype) for a in group)) for n, group in groups.items())
+
+
 def _are_finite(arrays: list[np.ndarray]) -> bool:
     return all(np.isfinite(a).all() for a in arrays if a.dtype.kind != "i")
 
@@ -232,4 +276,4 @@ def not_finite(
     return NonFiniteError(message(who, rule, got, f"{kept} {fix}"))
 
 
-__all__ = ["LastGood", "Dispatch", "NonFiniteStep", "not_finite"]
+__all__ = ["CopyMemory", "LastGood", "Dispatch", "NonFiniteStep", "not_finite"]

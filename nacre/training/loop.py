@@ -76,7 +76,9 @@ class TrainRun:
             and self.state.size_bytes(GUARDED_GROUPS) <= _MOST_GUARDED_BYTES
         )
         self._last_good = LastGood(
-            self.state, is_wanted=not self._skips_non_finite and not self._is_guarded
+            self.state,
+            self._programs.copy_memory,
+            is_wanted=not self._skips_non_finite and not self._is_guarded,
         )
         self._has_run = False
         self._committed: Any = None  # the values committed last
@@ -210,6 +212,7 @@ class TrainRun:
         """End the run, whatever happened: newest values in the model, callbacks ended."""
         self.sync()
         self._ahead.close()
+        self._last_good.close()
         if self._has_run:
             self.trainer.optimizer_in_use.finalize_variable_values(self.state.groups["trainable"])
         self.runner.on_train_end(self._last_logs, reason=reason)

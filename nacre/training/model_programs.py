@@ -16,6 +16,7 @@ from nacre.core.state import State
 from nacre.core.warning import warn
 from nacre.data.feed import Stretch
 from nacre.training.compile import CompiledTraining
+from nacre.training.last_good import CopyMemory
 from nacre.training.programs import (
     evaluation_program,
     finisher,
@@ -101,6 +102,7 @@ class ModelPrograms:
         self.custom = custom_step(model, f"{kind.step}_step") is not None
         self.keeps_logs = self.custom or reports_itself(model)
         self._kind, self._key = kind, key
+        self.copy_memory = CopyMemory()
         self.changes = 0  # since the run began, by attributes that were set
 
     def now(self) -> ModelPrograms:

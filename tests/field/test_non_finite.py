@@ -248,6 +248,33 @@ def test_a_model_too_large_for_a_copy_is_told_so(monkeypatch):
         train(make())
 
 
+def test_the_memory_of_copies_belongs_to_one_run_at_a_time(monkeypatch):
+    memory = last_good.CopyMemory()
+    assert memory.take() is None
+    arrays = {"trainable": [np.zeros(3, "float32")]}
+    memory.give_back(arrays)
+    assert memory.take() is arrays
+    assert memory.take() is None
+    monkeypatch.setattr(last_good, "_KEPT_BYTES", 11)
+    memory.give_back(arrays)
+    assert memory.take() is None
+
+
+def test_one_fit_copies_into_the_memory_of_the_last(monkeypatch):
+    empty_like, made = np.empty_like, []
+    monkeypatch.setattr(
+        last_good.np, "empty_like", lambda a: made.append(a.nbytes) or empty_like(a)
+    )
+    model = make()
+    train(model, X, Y)
+    first = len(made)
+    train(model, X, Y)
+    assert 0 < first == len(made)
+    with pytest.raises(NonFiniteError, match="step 6 "):
+        train(model)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
 def test_copies_are_taken_seldom(monkeypatch):
     taken = []
     copy = last_good.LastGood.copy
