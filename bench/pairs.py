@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -110,21 +111,30 @@ def ratio_with_bounds(pairs: list[tuple[float, float]]) -> tuple[float, float, f
 
 
 def measure(
-    jobs: tuple[str, ...], first: tuple[str, str], second: tuple[str, str], pairs: int, starts: int
+    jobs: Sequence[str | tuple[str, str]],
+    first: tuple[str, str],
+    second: tuple[str, str],
+    pairs: int,
+    starts: int,
 ) -> dict[str, list[tuple[float, float]]]:
-    """Pairs of seconds by job; a side is (interpreter, name)."""
-    found: dict[str, list[tuple[float, float]]] = {job: [] for job in jobs}
+    """Pairs of seconds by job; a side is (interpreter, name).
+
+    A job is one name for both sides, or what the first runs and what the second.
+    """
+    named = {job if isinstance(job, str) else job[1]: job for job in jobs}
+    found: dict[str, list[tuple[float, float]]] = {job: [] for job in named}
     for start in range(starts):
         with ExitStack() as stack:
             sides = [Side(*first), Side(*second)]
             for side in sides:
                 stack.callback(side.close)
-            for job in jobs:
-                for side in sides:
-                    side.seconds(job)  # builds and compiles
+            for job, names in named.items():
+                names = (names, names) if isinstance(names, str) else names
+                for side, name in zip(sides, names, strict=True):
+                    side.seconds(name)  # builds and compiles
                 for number in range(pairs // starts):
                     order = (0, 1) if (number + start) % 2 == 0 else (1, 0)
-                    times = {side: sides[side].seconds(job) for side in order}
+                    times = {side: sides[side].seconds(names[side]) for side in order}
                     found[job].append((times[0], times[1]))
         print(f"{start + 1} of {starts} starts done", flush=True)
     return found
