@@ -11,7 +11,8 @@ from jax import lax
 from nacre.core.registry import register
 from nacre.core.variable import Variable
 from nacre.optimizers.arguments import OldOptimizerKeywords
-from nacre.optimizers.optimizer import Optimizer, Values
+from nacre.optimizers.optimizer import Optimizer
+from nacre.optimizers.update_order import Values
 
 
 class AdamaxState(NamedTuple):

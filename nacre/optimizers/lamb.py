@@ -12,7 +12,8 @@ from nacre.core.registry import register
 from nacre.core.variable import Variable
 from nacre.optimizers.arguments import OldOptimizerKeywords
 from nacre.optimizers.gradients import norm
-from nacre.optimizers.optimizer import Optimizer, Values
+from nacre.optimizers.optimizer import Optimizer
+from nacre.optimizers.update_order import Values
 
 
 class LambState(NamedTuple):

@@ -17,7 +17,8 @@ from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.typed_jax import cond
 from nacre.core.variable import Variable
 from nacre.optimizers.arguments import OldOptimizerKeywords
-from nacre.optimizers.optimizer import COMMON_ARGUMENTS, Optimizer, Values
+from nacre.optimizers.optimizer import COMMON_ARGUMENTS, Optimizer
+from nacre.optimizers.update_order import Values
 
 
 @register("optimizers/LossScaleOptimizer")
@@ -134,7 +135,7 @@ class LossScaleOptimizer(Optimizer):
 
         def apply() -> tuple[list[Any], list[Any]]:
             local = dict(values)
-            small = self._unscaled(
+            small = self._divided(
                 gradients, lambda g, v: (g.astype(jnp.float32) / scale).astype(v.own_dtype)
             )
             new = self.inner_optimizer._advance_unscaled(local, small, parameters)

@@ -15,7 +15,8 @@ from nacre.core.errors import ArgumentError, NotThereError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
-from nacre.optimizers.optimizer import Optimizer, Values
+from nacre.optimizers.optimizer import Optimizer
+from nacre.optimizers.update_order import Values
 
 
 def _check_optimizer(who: str, value: Any) -> Optimizer:

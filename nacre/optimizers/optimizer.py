@@ -1,9 +1,9 @@
-"""The base of all optimizers: their variables, and one step as a pure function of arrays.
+"""The base of all optimizers: their arguments, and the ways to apply gradients.
 
 A built-in optimizer says three things: which state each trainable variable needs (`make_states`),
 which scalars a step needs (`prepare`, computed once, not once a variable) and the formula for one
-array (`update_array`). Everything else is here: clipping, weight decay, accumulation, averages,
-constraints. A subclass written for Keras overrides `build` and `update_step` instead.
+array (`update_array`). What happens around the formula, and in which order, is in
+`update_order.py`. A subclass written for Keras overrides `build` and `update_step` instead.
 """
 
 # JAX leaves arguments of its functions without types.
@@ -14,12 +14,10 @@ constraints. A subclass written for Keras overrides `build` and `update_step` in
 from __future__ import annotations
 
 import inspect
-import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self, Unpack, cast
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -33,7 +31,7 @@ from nacre.core.safety import reads_config
 from nacre.core.scope import StatelessScope, in_stateless_scope
 from nacre.core.state import State
 from nacre.core.tracing import is_tracer
-from nacre.core.typed_jax import cond, grad
+from nacre.core.typed_jax import grad
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers import gradients as clipping
@@ -44,10 +42,8 @@ from nacre.optimizers.arguments import (
     refuse_negative_rate,
 )
 from nacre.optimizers.schedules.base import LearningRateSchedule
-from nacre.optimizers.variables import OptimizerVariables
+from nacre.optimizers.update_order import UpdateOrder
 
-# id(variable) -> its value during one step
-Values = dict[int, Any]
 COMMON_ARGUMENTS = (
     "name",
     "learning_rate",
@@ -63,7 +59,7 @@ COMMON_ARGUMENTS = (
 )
 
 
-class Optimizer(OptimizerVariables):
+class Optimizer(UpdateOrder):
     """Changes trainable variables so that the loss falls.
 
     Args:
@@ -242,49 +238,6 @@ class Optimizer(OptimizerVariables):
 
     lr = learning_rate  # tf.keras spelling
 
-    def _rate(self, values: Values) -> jax.Array:
-        """The learning rate of this call, a float32 scalar."""
-        holder = self._learning_rate
-        if isinstance(holder, LearningRateSchedule):
-            rate = holder(self._step(values))
-        elif isinstance(holder, Variable):
-            rate = values[id(holder)]
-        else:
-            rate = holder()
-        return jnp.asarray(rate).astype(jnp.float32)
-
-    # What built-in optimizers write ---------------------------------------------------------------
-
-    def make_states(self, variables: list[Variable]) -> list[Any]:
-        """One named tuple of variables (or None) for each trainable variable."""
-        return [None] * len(variables)
-
-    def prepare(self, values: Values, step: jax.Array, learning_rate: jax.Array) -> Any:
-        """The float32 scalars of one step, any structure. `step` is 0 at the first update."""
-        return learning_rate
-
-    def update_array(
-        self, gradient: jax.Array, state: Any, parameter: jax.Array, scalars: Any
-    ) -> tuple[jax.Array, Any]:
-        """The formula for one array: the new parameter and the new state."""
-        raise NotImplementedError(
-            message(
-                type(self).__name__,
-                "an optimizer must have update_step(gradient, variable, learning_rate)",
-                fix="Write it, or derive from a built-in optimizer.",
-            )
-        )
-
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Update one variable in place. Subclasses may override it, as in Keras."""
-        values = {id(v): v.value for v in self.variables}
-        scalars = self.prepare(values, self._step(values), jnp.asarray(learning_rate))
-        state = self._states[self._index_of(variable)]
-        new = self._update_one(values, gradient, variable.value, state, scalars)
-        variable.assign(new)
-        for own in jax.tree.leaves(state) + self._variables:
-            own.assign(values[id(own)])
-
     # One step as a pure function ------------------------------------------------------------------
 
     def stateless_apply(
@@ -316,192 +269,6 @@ class Optimizer(OptimizerVariables):
     def scale_loss(self, loss: Any) -> Any:
         """The loss times `loss_scale_factor`; gradients are divided by it in `apply`."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
-
-    def _step(self, values: Values) -> jax.Array:
-        """Number of updates before this call."""
-        calls = values[id(self._iterations)]
-        steps = self.gradient_accumulation_steps
-        return calls // steps if steps else calls
-
-    def _advance(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
-        """One call: new parameters are returned, new values of own variables put in `values`."""
-        if self.loss_scale_factor is not None:
-            gradients = self._unscaled(gradients, lambda g, _: g / self.loss_scale_factor)
-        return self._advance_unscaled(values, gradients, parameters)
-
-    def _unscaled(self, gradients: list[Any], divide: Callable[[Any, Variable], Any]) -> list[Any]:
-        """Gradients without the loss scale; values to overwrite a variable with have none."""
-        pairs = zip(gradients, self._trainable_variables, strict=True)
-        return [g if g is None or v.overwrite_with_gradient else divide(g, v) for g, v in pairs]
-
-    def _advance_unscaled(
-        self, values: Values, gradients: list[Any], parameters: list[Any]
-    ) -> list[Any]:
-        gradients, parameters = self._overwrite(gradients, parameters)
-        if self.gradient_accumulation_steps:
-            parameters = self._accumulate(values, gradients, parameters)
-        else:
-            parameters = self._update(values, gradients, parameters)
-        count = values[id(self._iterations)]
-        values[id(self._iterations)] = count + jnp.ones((), count.dtype)
-        return parameters
-
-    def _overwrite(
-        self, gradients: list[Any], parameters: list[Any]
-    ) -> tuple[list[Any], list[Any]]:
-        """Variables whose "gradient" is their next value take it in every call, as it is."""
-        left, new = list(gradients), list(parameters)
-        for i, variable in enumerate(self._trainable_variables):
-            if variable.overwrite_with_gradient and gradients[i] is not None:
-                left[i], new[i] = None, gradients[i].astype(parameters[i].dtype)
-        return left, new
-
-    def _accumulate(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
-        """Add to the sums; at every n-th call update with their means and begin again."""
-        steps = self.gradient_accumulation_steps
-        pairs = zip(self._accumulators, gradients, strict=True)
-        sums = [values[id(a)] if g is None else values[id(a)] + g.astype(a.dtype) for a, g in pairs]
-        keys = list(values)
-
-        def update() -> tuple[list[Any], list[Any]]:
-            local = dict(values)
-            means = [s / steps for s in sums]
-            is_absent = [
-                None if g is not None else ~jnp.any(s) for s, g in zip(sums, gradients, strict=True)
-            ]
-            new = self._update(local, means, parameters, is_absent)
-            for accumulator, total in zip(self._accumulators, sums, strict=True):
-                local[id(accumulator)] = jnp.zeros_like(total)
-            return new, [local[key] for key in keys]
-
-        def wait() -> tuple[list[Any], list[Any]]:
-            local = dict(values)
-            for accumulator, total in zip(self._accumulators, sums, strict=True):
-                local[id(accumulator)] = total
-            return list(parameters), [local[key] for key in keys]
-
-        is_due = (values[id(self._iterations)] + 1) % steps == 0
-        new, slots = cond(is_due, update, wait)
-        values.update(zip(keys, slots, strict=True))
-        return new
-
-    def _update(
-        self,
-        values: Values,
-        gradients: list[Any],
-        parameters: list[Any],
-        is_absent: Sequence[Any] = (),
-    ) -> list[Any]:
-        """One update: clip, decay, apply the formula, average, constrain.
-
-        `is_absent` says of variables that had no gradient in the last of several calls whether
-        they had none in any of them: such a variable stays as it is, and so does its state.
-        """
-        step, old = self._step(values), dict(values)
-        new = self._applied(values, self._clip(gradients), parameters)
-        for i, absent in enumerate(is_absent):
-            if absent is not None:
-                new[i] = jnp.where(absent, parameters[i], new[i])
-                for state in map(id, jax.tree.leaves(self._states[i])):
-                    values[state] = jnp.where(absent, old[state], values[state])
-        if self.use_ema:
-            new = self._average(values, new, step)
-        pairs = zip(self._trainable_variables, new, strict=True)
-        return [p if v.constraint is None else v.constraint(p) for v, p in pairs]
-
-    def _applied(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
-        """Decay and the formula, for every array that has a gradient."""
-        rate = self._rate(values)
-        if self._has_own_update_step():
-            return self._update_by_hook(values, gradients, parameters, rate)
-        scalars = self.prepare(values, self._step(values), rate)
-        narrow: dict[Any, Any] = {}  # dtype -> scalars in it
-        new: list[Any] = []
-        for i, (gradient, parameter) in enumerate(zip(gradients, parameters, strict=True)):
-            if gradient is None:
-                new.append(parameter)
-                continue
-            dtype = parameter.dtype
-            if dtype not in narrow:
-                narrow[dtype] = jax.tree.map(operator.methodcaller("astype", dtype), scalars)
-            parameter = self._decayed(self._trainable_variables[i], parameter, rate)
-            state = self._states[i]
-            new.append(self._update_one(values, gradient, parameter, state, narrow[dtype]))
-        return new
-
-    def _update_one(
-        self, values: Values, gradient: Any, parameter: Any, state: Any, scalars: Any
-    ) -> Any:
-        def value_of(variable: Variable) -> Any:
-            return values[id(variable)]
-
-        arrays = jax.tree.map(value_of, state)
-        gradient = jnp.asarray(gradient).astype(parameter.dtype)
-        new, arrays = self.update_array(gradient, arrays, parameter, scalars)
-        variables = jax.tree.leaves(state)
-        for variable, array in zip(variables, jax.tree.leaves(arrays), strict=True):
-            values[id(variable)] = array
-        return new
-
-    def _has_own_update_step(self) -> bool:
-        """Whether a subclass brought its own rule the Keras way."""
-        return type(self).update_step is not Optimizer.update_step
-
-    def _update_by_hook(
-        self, values: Values, gradients: list[Any], parameters: list[Any], rate: jax.Array
-    ) -> list[Any]:
-        """The subclass's `update_step` for each variable, its assignments kept in a scope."""
-        own, trainable = self.variables, self._trainable_variables
-        state = [(v, values[id(v)]) for v in own]
-        with StatelessScope([*state, *zip(trainable, parameters, strict=True)]) as scope:
-            for gradient, variable in zip(gradients, trainable, strict=True):
-                if gradient is None:
-                    continue
-                variable.assign(self._decayed(variable, variable.value, rate))
-                self.update_step(gradient, variable, rate)
-            for variable in own:
-                values[id(variable)] = scope.get_current_value(variable)
-            return [scope.get_current_value(v) for v in trainable]
-
-    def _clip(self, gradients: list[Any]) -> list[Any]:
-        if self.clipnorm is not None:
-            return clipping.clip_by_norm(gradients, self.clipnorm)
-        if self.global_clipnorm is not None:
-            return clipping.clip_by_global_norm(gradients, self.global_clipnorm)
-        if self.clipvalue is not None:
-            return clipping.clip_by_value(gradients, self.clipvalue)
-        return gradients
-
-    def decay_of(self, variable: Variable) -> float | None:
-        """The weight decay of one variable, before exclusions."""
-        return self.weight_decay
-
-    def _decayed(self, variable: Variable, parameter: Any, rate: jax.Array) -> Any:
-        """The parameter less its decay: w · (1 - learning_rate · weight_decay)."""
-        share = self.decay_of(variable)
-        names = (variable.name, variable.path)
-        if (
-            share is None
-            or _is_zero(share)
-            or any(re.search(text, n) for text in self._exclusions for n in names)
-        ):
-            return parameter
-        return parameter - parameter * (rate * share).astype(parameter.dtype)
-
-    def _average(self, values: Values, parameters: list[Any], step: jax.Array) -> list[Any]:
-        """Move the averages towards the parameters; now and then put them in their place."""
-        # The first average is the first value: an average that starts at zero would be too small.
-        momentum = jnp.where(step == 0, jnp.float32(0.0), jnp.float32(self.ema_momentum))
-        averages: list[Any] = []
-        for variable, parameter in zip(self._averages, parameters, strict=True):
-            share = momentum.astype(parameter.dtype)
-            average = share * values[id(variable)] + (1 - share) * parameter
-            values[id(variable)] = average
-            averages.append(average)
-        if not self.ema_overwrite_frequency:
-            return parameters
-        is_due = (step + 1) % self.ema_overwrite_frequency == 0
-        return [jnp.where(is_due, a, p) for a, p in zip(averages, parameters, strict=True)]
 
     # The same step, in place ----------------------------------------------------------------------
 
@@ -723,10 +490,6 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     missing = len(wanted) - len(shape)
     pairs = zip(shape, wanted[max(missing, 0) :], strict=False)
     return missing >= 0 and all(n in (1, m) for n, m in pairs)
-
-
-def _is_zero(share: object) -> bool:
-    return isinstance(share, int | float) and not share  # a variable may become another number
 
 
 def _is_users_scalar(value: Any) -> bool:
