@@ -2,7 +2,7 @@
 
 How this floor works: `api` chooses a format and never touches bytes; `formats/` holds one file a
 format; `layout` and `legacy_layout` say where each array stands; `migrate` turns older configs into
-today's; `hdf5` and `archive` read and write containers with care; `atomic` replaces files whole.
+today's; `hdf5` and `archive` read and write containers with care; `core.atomic` replaces files.
 Reading never runs code from a file.
 """
 

@@ -11,17 +11,17 @@ from types import FunctionType
 from typing import Any, Literal
 
 from nacre.core import safety, tree
-from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_unknown
-from nacre.core.registry import get_registered_object, is_builtin, short_module
-from nacre.models import mask_flow
-from nacre.saving import archive, weights
-from nacre.saving.atomic import (
+from nacre.core.atomic import (
     ask_before_overwriting,
     refuse_non_file,
     target_path,
     write_file,
     write_folder,
 )
+from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_unknown
+from nacre.core.registry import get_registered_object, is_builtin, short_module
+from nacre.models import mask_flow
+from nacre.saving import archive, weights
 from nacre.saving.files import KINDS, Source
 from nacre.saving.formats import h5, native, shards, weights_h5
 from nacre.saving.weights import require_built

@@ -8,9 +8,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from nacre.core.atomic import recover
 from nacre.core.errors import FileFormatError, message, nearest
 from nacre.saving import archive, hdf5
-from nacre.saving.atomic import recover
 
 KINDS = {
     "native": "a .keras model",

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import nacre
+from nacre.core import atomic, temporary
 from nacre.core.errors import ArgumentError, FileFormatError
 from nacre.models import load_model
-from nacre.saving import atomic, temporary
 
 KINDS = ("m.keras", "m.h5", "w.weights.h5", "w.h5", "s.weights.json", "folder")
 

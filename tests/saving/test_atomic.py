@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import nacre
+from nacre.core import atomic
 from nacre.core.errors import ArgumentError, FileFormatError
-from nacre.saving import atomic, hdf5, load_model
+from nacre.saving import hdf5, load_model
 from tests.saving.helpers import small
 
 

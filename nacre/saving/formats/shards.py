@@ -22,12 +22,13 @@ from typing import Any
 import h5py
 import ml_dtypes
 
+from nacre.core import temporary
+from nacre.core.atomic import write_file
 from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.file_errors import read_json
-from nacre.saving import hdf5, temporary, weights
+from nacre.saving import hdf5, weights
 from nacre.saving.archive import refuse_link
 from nacre.saving.assets import is_plain_name
-from nacre.saving.atomic import write_file
 
 _GIGABYTE = 1024**3  # unit of max_shard_size
 

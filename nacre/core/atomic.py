@@ -8,12 +8,12 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from nacre.core import temporary
 from nacre.core.errors import ArgumentError, FileFormatError, NacreError, message
-from nacre.saving import temporary
 
 
 def target_path(filepath: Any, who: str) -> Path:
@@ -200,7 +200,7 @@ def _write_synced(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _errors_name_target(path: Path) -> Iterator[None]:
+def _errors_name_target(path: Path) -> Generator[None]:
     """Make errors of the system say what is at the target now."""
     was_there = os.path.lexists(path)
     try:

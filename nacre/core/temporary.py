@@ -72,7 +72,7 @@ def remove(path: Path) -> None:
 def _files_of_saves(path: Path, kind: str) -> list[tuple[Path, bool]]:
     """(file, whether its process lives) of all saves to `path`, in the order of their times."""
     prefix = _prefix(path)
-    found = []
+    found: list[tuple[float, Path, bool]] = []
     try:
         names = [name for name in os.listdir(path.parent) if name.startswith(prefix)]
     except OSError:
