@@ -5,22 +5,32 @@ from __future__ import annotations
 import os
 import re
 import string
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from nacre.callbacks.base import Logs
-from nacre.callbacks.monitor import MonitorCallback
-from nacre.callbacks.run_plan import Log, RunPlan
-from nacre.core.errors import ArgumentError, MonitorError, message, nearest
-from nacre.core.numbers import number, whole_number
+from nacre.callbacks.checkpoints import CheckpointCallback
+from nacre.callbacks.kept_files import KeptFiles
+from nacre.callbacks.run_plan import RunPlan
+from nacre.core.errors import ArgumentError, MonitorError, message, nearest, refuse_unknown
+from nacre.core.numbers import whole_number
 from nacre.core.warning import warn
 
 
-class ModelCheckpoint(MonitorCallback):
+class ModelCheckpointKeywords(TypedDict, total=False):
+    """What tf.keras 2 took."""
+
+    period: int
+    save_format: str | None
+    options: object
+    load_weights_on_restart: bool
+
+
+class ModelCheckpoint(CheckpointCallback):
     """Saves the model, or its weights, after epochs or every so many batches.
 
-    Files appear complete or not at all, as `model.save` writes them.
+    Files appear complete or not at all, as `model.save` writes them: where writing fails, because
+    the disk is full say, training ends with an error and the file of before is whole.
 
     Args:
         filepath: Where to write. `{epoch}`, `{batch}` and names of logs are filled in, such as
@@ -30,27 +40,42 @@ class ModelCheckpoint(MonitorCallback):
         save_best_only: Whether to write only when `monitor` improves.
         save_weights_only: Whether to write weights instead of the whole model.
         mode: 'min' or 'max': what is better; 'auto' asks the metric, see `MonitorCallback`.
-        save_freq: 'epoch', or a number of batches, counted over all epochs. Where several batches
-            run in one go (`steps_per_execution`), the file is written when the go is over in which
-            the number was reached.
+        save_freq: 'epoch', or a number of batches, counted over all epochs and over all trainings
+            of one model. Where several batches run in one go (`steps_per_execution`), the file is
+            written when the go is over in which the number was reached.
         initial_value_threshold: Only values better than this are written.
+        keep_last: How many of the newest files are kept (not in Keras). An older one is removed
+            once the next is written completely.
+        keep_best: How many of the best files are kept, by `monitor` (not in Keras). A model that is
+            not among them is not written, unless `keep_last` wants it. With both, a file stays as
+            long as it is among the last or among the best.
+        kwargs: Of tf.keras 2: `period`, the number of epochs between two files; `save_format`,
+            which the ending of the path says too; `options` and `load_weights_on_restart=False`,
+            which mean nothing here.
 
     What cannot be written is refused before the first step: a path that `model.save` does not take,
     a monitor or a name in the path that is never logged when files are written. Settings with which
     this training will write nothing are warned of.
 
+    Of the files in the folder only those are ever removed that this object wrote, or the one whose
+    state it was given to go on from, and that nobody has replaced since. What it wrote is known on
+    in the next training of the same model; with another model it begins anew, and the files of the
+    one before stay.
+
     Raises:
-        ArgumentError: `save_freq` is neither 'epoch' nor a positive int.
+        ArgumentError: `save_freq` is neither 'epoch' nor a positive int, or more than one file is
+            to be kept under one name.
         FileFormatError: The path has an ending `model.save` does not take.
         MonitorError: The run does not log `monitor` or a name in `filepath`; before the first step,
             or where code of the user may log it, when the first file should be written.
     Example:
         >>> ModelCheckpoint("best.keras", monitor="val_accuracy", save_best_only=True).mode
         'auto'
+        >>> ModelCheckpoint("run-{epoch:03d}.keras", keep_last=3).keep_last
+        3
     """
 
-    adds_logs = ()
-    remembers = (*MonitorCallback.remembers, "_epoch", "_batches", "_last_batch")
+    remembers = (*CheckpointCallback.remembers, "_files_written")
 
     def __init__(
         self,
@@ -62,84 +87,55 @@ class ModelCheckpoint(MonitorCallback):
         mode: str = "auto",
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
+        *,
+        keep_last: int | None = None,
+        keep_best: int | None = None,
+        **kwargs: Unpack[ModelCheckpointKeywords],
     ) -> None:
-        super().__init__(monitor, mode)
         who = type(self).__name__
-        self.save_freq = _save_freq(who, save_freq)
         if not isinstance(filepath, str | os.PathLike):
             rule = "filepath must be a path"
             raise ArgumentError(message(who, rule, repr(filepath)[:100], "Pass 'best.keras'."))
         self.filepath = os.fspath(filepath)
         self._fields = _fields(who, self.filepath)
-        self.verbose = verbose
-        self.save_best_only = save_best_only
+        self.keep_last = _kept(who, "keep_last", keep_last, self._fields, self.filepath)
+        self.keep_best = _kept(who, "keep_best", keep_best, self._fields, self.filepath)
+        self._kept_files = KeptFiles(who, self.keep_last, self.keep_best, self.is_better)
         self.save_weights_only = save_weights_only
-        self.initial_value_threshold = initial_value_threshold
-        if initial_value_threshold is not None:
-            number(who, "initial_value_threshold", initial_value_threshold)
-        self.best = initial_value_threshold
-        self._epoch = 0
-        self._batches = 0  # since the last file
-        self._last_batch = -1
+        period = kwargs.pop("period", 1)
+        _refuse_old_arguments(who, self.filepath, kwargs)
+        super().__init__(
+            monitor,
+            verbose,
+            save_best_only,
+            mode,
+            save_freq,
+            initial_value_threshold,
+            period,
+        )
 
-    def batch_hooks(self) -> set[str]:
-        """`on_train_batch_end` only where batches are counted."""
-        hooks = super().batch_hooks()
-        is_own = type(self).on_train_batch_end is ModelCheckpoint.on_train_batch_end
-        return hooks - {"on_train_batch_end"} if self.save_freq == "epoch" and is_own else hooks
+    def _start_anew(self) -> None:
+        super()._start_anew()
+        self._kept_files.files = []
 
-    def _watched_logs(self, plan: RunPlan) -> Mapping[str, Log]:
-        return plan.epoch_logs if self.save_freq == "epoch" else plan.batch_logs
+    @property
+    def _files_written(self) -> list[list[Any]]:
+        return self._kept_files.as_plain()
 
-    def _may_be_logged(self, plan: RunPlan, name: str) -> bool:
-        if self.save_freq == "epoch":
-            return plan.may_log(name)
-        return name in plan.batch_logs or plan.train_is_open
+    @_files_written.setter
+    def _files_written(self, files: list[list[Any]]) -> None:
+        self._kept_files.restore(files)
 
-    def check_run(self, plan: RunPlan) -> None:
-        """Refuse what can never be written; warn of what this training will not write."""
-        who = type(self).__name__
-        if self.save_best_only:
-            self._refuse_late_monitor(plan)
-            super().check_run(plan)
-            self._refuse_unbeatable()
-        elif self.initial_value_threshold is not None:
-            rule = (
-                "initial_value_threshold counts only with save_best_only=True, so it does nothing"
-            )
-            warn(message(who, rule, "save_best_only=False", "Pass save_best_only=True."))
-        self._plan = plan
+    @property
+    def _compares(self) -> bool:
+        return self.save_best_only or self.keep_best is not None
+
+    def _check_target(self, plan: RunPlan) -> None:
         self._check_fields(plan)
         self.model.check_save_path(self._example_path(), weights_only=self.save_weights_only)
         folder = Path(self.filepath).parent
-        if not _fields(who, str(folder)):  # what cannot be made is better known now
+        if not _fields(type(self).__name__, str(folder)):  # what cannot be made is better known now
             folder.mkdir(parents=True, exist_ok=True)
-        batches = (plan.steps or 0) * (plan.epochs - plan.first_epoch)
-        if self.save_freq != "epoch" and 0 < batches < int(self.save_freq):
-            rule = "save_freq must be at most the number of batches, or nothing is written"
-            got = f"save_freq={self.save_freq}, {batches} batches in this training"
-            warn(message(who, rule, got, "Pass save_freq='epoch', or a smaller number."))
-
-    def _refuse_late_monitor(self, plan: RunPlan) -> None:
-        """With batches counted, logs of the epoch's end are known too late."""
-        if self._may_be_logged(plan, self.monitor) or not plan.may_log(self.monitor):
-            return
-        raise MonitorError(
-            message(
-                type(self).__name__,
-                f"with save_freq={self.save_freq} (batches) the monitor must be a log of batches: "
-                f"{', '.join(plan.batch_logs)}",
-                f"{self.monitor!r}, which is only known when an epoch ends",
-                f"Pass save_freq='epoch', or monitor={self.monitor.removeprefix('val_')!r}.",
-            )
-        )
-
-    def _refuse_unbeatable(self) -> None:
-        limit = float("inf") if self.more_is_better() else float("-inf")
-        if self.initial_value_threshold == limit:
-            rule = "some value must be better than initial_value_threshold"
-            got = f"{limit} with mode={'max' if limit > 0 else 'min'!r}"
-            raise ArgumentError(message(type(self).__name__, rule, got, "Leave it out."))
 
     def _check_fields(self, plan: RunPlan) -> None:
         counted = ["epoch"] if self.save_freq == "epoch" else ["epoch", "batch"]
@@ -176,51 +172,33 @@ class ModelCheckpoint(MonitorCallback):
         values: dict[str, Any] = {name: 0.5 for name in self._fields}
         return self._formatted({**values, "epoch": 1, "batch": 1})
 
-    def set_model(self, model: Any) -> None:
-        """Receive the model. `best` is kept for a model that trains on, or going on would overwrite
-        a better file; for another model, as in the next fold, it starts anew."""
-        if self.model is not None and self.model is not model and not self.is_restored:
-            self.best = self.initial_value_threshold
-        super().set_model(model)
+    def _is_wanted(self, current: float) -> bool:
+        if self.save_best_only:
+            return self.is_better(current, self.best)
+        threshold = self.initial_value_threshold
+        if threshold is not None and not self.is_better(current, threshold):
+            return False
+        return self._kept_files.has_room(current)
 
-    def on_train_begin(self, logs: Logs = None) -> None:
-        if not self.is_restored:
-            self._batches, self._last_batch = 0, -1
-
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self._epoch, self._last_batch = epoch, -1
-
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if self.save_freq == "epoch":
-            return
-        # Several batches may have run since the last call.
-        self._batches += batch - self._last_batch
-        self._last_batch = batch
-        if self._batches >= int(self.save_freq):
-            self._batches = 0
-            self._save_if_better(self._epoch, batch, logs)
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if self.save_freq == "epoch":
-            self._save_if_better(epoch, None, logs)
-
-    def _save_if_better(self, epoch: int, batch: int | None, logs: Logs) -> None:
-        """Write unless only the best is wanted and this is not better."""
-        current = self.value(logs, epoch) if self.save_best_only else None
-        if self.save_best_only and current is None:
-            return
-        if current is not None and not self.is_better(current, self.best):
-            if self.verbose:
-                self.say(f"Epoch {epoch + 1}: {self.monitor} {current:.4f} is not better.")
-            return
+    def _write(
+        self, epoch: int, batch: int | None, logs: Logs, current: float | None
+    ) -> str | None:
         path = self._path(epoch, batch, logs)
         if path is None:
-            return
-        if current is None:
-            self._write(path, f"Epoch {epoch + 1}: saved {path}.")
-            return
-        self._write(path, f"Epoch {epoch + 1}: {self.monitor} {current:.4f} is best, saved {path}.")
-        self.best = current  # only now: a write that failed is tried again
+            return None
+        better = self._kept_files.would_spoil(path, current)
+        if better is not None:
+            rule = "a file that is kept as one of the best is not overwritten by a worse model"
+            got = f"{self.monitor} {current} for {path!r}, which has {better.value}"
+            fix = f"Put {{epoch}} and {{{self.monitor}}} into filepath."
+            warn(message(type(self).__name__, rule, got, fix))
+            return None
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write = self.model.save_weights if self.save_weights_only else self.model.save
+        write(path, overwrite=True)
+        if self.keep_last is not None or self.keep_best is not None:
+            self._kept_files.add(path, current)
+        return path
 
     def _path(self, epoch: int, batch: int | None, logs: Logs) -> str | None:
         """The file's name; None in an epoch that was not validated, whose logs its name needs."""
@@ -256,19 +234,50 @@ class ModelCheckpoint(MonitorCallback):
                 )
             ) from None
 
-    def _write(self, path: str, text: str) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write = self.model.save_weights if self.save_weights_only else self.model.save
-        write(path, overwrite=True)
-        if self.verbose:
-            self.say(text)
+
+def _kept(who: str, name: str, value: Any, fields: list[str], filepath: str) -> int | None:
+    """How many files are kept; several need names that differ."""
+    if value is None:
+        return None
+    found = whole_number(who, name, value, or_else=" or None")
+    if found > 1 and not fields:
+        raise ArgumentError(
+            message(
+                who,
+                f"with {name} above 1, the names of the files must differ",
+                f"{name}={found}, filepath={filepath!r}",
+                "Put {epoch} into the name, such as 'model-{epoch:03d}.keras'.",
+            )
+        )
+    return found
 
 
-def _save_freq(who: str, save_freq: Any) -> str | int:
-    if isinstance(save_freq, str) and save_freq == "epoch":
-        return save_freq
-    fix = "Pass save_freq='epoch'."
-    return whole_number(who, "save_freq", save_freq, or_else=" (batches) or 'epoch'", fix=fix)
+_ENDINGS = {"h5": ".h5", "hdf5": ".h5", "keras": ".keras"}
+
+
+def _refuse_old_arguments(who: str, filepath: str, kwargs: Any) -> None:
+    """What tf.keras 2 took and means something that is not done here."""
+    kwargs.pop("options", None)
+    if kwargs.pop("load_weights_on_restart", False):
+        raise ArgumentError(
+            message(
+                who,
+                "weights are not loaded by a callback",
+                "load_weights_on_restart=True",
+                f"Call model.load_weights({filepath!r}) before fit.",
+            )
+        )
+    save_format = kwargs.pop("save_format", None)
+    if save_format is not None and not filepath.endswith(_ENDINGS.get(save_format, "\0")):
+        raise ArgumentError(
+            message(
+                who,
+                "the ending of filepath says the format",
+                f"save_format={save_format!r}, filepath={filepath!r}",
+                "Let the path end in .keras or .h5, and leave save_format out.",
+            )
+        )
+    refuse_unknown(who, kwargs, ModelCheckpoint)
 
 
 def _fields(who: str, filepath: str) -> list[str]:

@@ -66,13 +66,19 @@ class MonitorCallback(Callback):
         self._was_seen = self._was_seen and self.is_restored
         known = self._watched_logs(plan)
         log = known.get(self.monitor)
-        if log is None and not self._may_be_logged(plan, self.monitor):
-            raise self._unknown(list(known), plan)
-        if log is not None and log.size not in (1, None):
-            raise self._not_one_number(log.size)
+        if not self._finds_it_itself:
+            if log is None and not self._may_be_logged(plan, self.monitor):
+                raise self._unknown(list(known), plan)
+            if log is not None and log.size not in (1, None):
+                raise self._not_one_number(log.size)
         self._direction_found = None if log is None else log.direction
         self.more_is_better()
         self._warn_of_missing_validation(plan)
+
+    @property
+    def _finds_it_itself(self) -> bool:
+        """Whether a subclass takes the quantity from somewhere else than these logs."""
+        return type(self).get_monitor_value is not MonitorCallback.get_monitor_value
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_plan": None}  # which holds functions of the run
@@ -165,8 +171,19 @@ class MonitorCallback(Callback):
             return False
         if reference is None:
             return True
-        gain = value - reference if self.more_is_better() else reference - value
-        return gain > self.min_delta
+        if self.more_is_better():
+            return value - self.min_delta > reference
+        return value + self.min_delta < reference
+
+    def get_monitor_value(self, logs: dict[str, Any] | None) -> float | None:
+        """The watched quantity in these logs; None where it is missing. A subclass may take it from
+        somewhere else."""
+        found = (logs or {}).get(self.monitor)
+        if found is None:
+            return None
+        if np.size(found) != 1:
+            raise self._not_one_number(np.size(found))
+        return float(np.reshape(found, ())) if np.ndim(found) else float(found)
 
     def value(self, logs: dict[str, Any] | None, epoch: int | None = None) -> float | None:
         """The watched quantity in these logs; None where it is missing.
@@ -179,16 +196,12 @@ class MonitorCallback(Callback):
         Raises:
             MonitorError: It is missing, or is not one number.
         """
-        logs = logs or {}
-        found = logs.get(self.monitor)
-        if found is None:
-            if epoch is not None and not self._was_seen:
-                self._refuse_missing(logs, epoch)
-            return None
-        self._was_seen = True
-        if np.size(found) != 1:
-            raise self._not_one_number(np.size(found))
-        return float(np.reshape(found, ())) if np.ndim(found) else float(found)
+        found = self.get_monitor_value(logs)
+        if found is not None:
+            self._was_seen = True
+        elif epoch is not None and not self._was_seen and not self._finds_it_itself:
+            self._refuse_missing(logs or {}, epoch)
+        return found
 
     def _refuse_missing(self, logs: Iterable[str], epoch: int) -> None:
         """What could not be known before the first step is refused when the first epoch ends."""

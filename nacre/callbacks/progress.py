@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from nacre.callbacks import layout
 from nacre.callbacks.base import Callback, Logs
 from nacre.callbacks.layout import Piece
 from nacre.core.config import is_interactive_logging_enabled
+from nacre.core.errors import refuse_unknown
 from nacre.core.interop import loaded
 from nacre.core.terminal import encodable, show
 
@@ -311,17 +312,32 @@ class Stage:
         return [Piece(filled, "bar", 60), Piece(rest, "rest", 60)]
 
 
+class ProgbarLoggerKeywords(TypedDict, total=False):
+    """What tf.keras 2 took."""
+
+    count_mode: str
+    stateful_metrics: Any
+
+
+_FORMER_ARGUMENTS = set(ProgbarLoggerKeywords.__annotations__)
+
+
 class ProgbarLogger(Callback):
     """Shows progress; `fit`, `evaluate` and `predict` add it unless `verbose=0`.
 
     In a terminal or notebook a live line is redrawn at most ten times a second, and one line an
     epoch stays. Anywhere else, and with `verbose=2`, each epoch prints exactly one line without
     control characters.
+
+    Args:
+        kwargs: `count_mode` and `stateful_metrics` of tf.keras 2: steps are counted here, and
+            metrics say themselves what they report.
     """
 
     adds_logs = ()
 
-    def __init__(self) -> None:
+    def __init__(self, **kwargs: Unpack[ProgbarLoggerKeywords]) -> None:
+        refuse_unknown("ProgbarLogger", set(kwargs) - _FORMER_ARGUMENTS, _FORMER_ARGUMENTS)
         self._stage: Stage | None = None
         self._display: Display | None = None
         self._total: int | None = None

@@ -21,7 +21,10 @@ from nacre.core.terminal import show
 
 
 class _ActsAtEpochEnd(Protocol):
-    """A callback of a class that does not derive from `Callback`."""
+    """A callback of a class that does not derive from `Callback`, such as Keras's own.
+
+    It is called at the hooks it has; `set_params` and `set_model` too, where it has them.
+    """
 
     def on_epoch_end(self, epoch: int, logs: Any) -> Any:
         """Act after an epoch."""
@@ -30,6 +33,10 @@ class _ActsAtEpochEnd(Protocol):
 
 # What `fit`, `evaluate` and `predict` take: objects, not their classes, in lists within lists.
 Callbacks: TypeAlias = "Callback | CallbackList | _ActsAtEpochEnd | Sequence[Callbacks] | None"
+
+
+_HOOKS = [name for name in vars(Callback) if name.startswith("on_")]
+_FORMER_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
 class CallbackList:
@@ -82,10 +89,14 @@ class CallbackList:
                 callback._messages = self._messages
         self.params: dict[str, Any] = {}
         self.model: Any = None
-        hooks = {name for callback in self.callbacks for name in _batch_hooks(callback)}
-        self._has_train = bool(hooks & set(TRAIN_BATCH_HOOKS))
-        self._has_test = bool(hooks & set(TEST_BATCH_HOOKS))
-        self._has_predict = bool(hooks & set(PREDICT_BATCH_HOOKS))
+        # Who has nothing to do at a batch costs nothing there.
+        self._at_batches: dict[str, list[Any]] = {}
+        for callback in self.callbacks:
+            for name in _called_at(_batch_hooks(callback)):
+                self._at_batches.setdefault(name, []).append(callback)
+        self._has_train = any(name in self._at_batches for name in TRAIN_BATCH_HOOKS)
+        self._has_test = any(name in self._at_batches for name in TEST_BATCH_HOOKS)
+        self._has_predict = any(name in self._at_batches for name in PREDICT_BATCH_HOOKS)
         self.set_params(params)
         if model is not None:
             self.set_model(model)
@@ -136,16 +147,14 @@ class CallbackList:
     def set_params(self, params: dict[str, Any]) -> None:
         """Tell all callbacks what is known of the run."""
         self.params = dict(params)
-        for callback in self.callbacks:
-            callback.set_params(self.params)
+        self._call("set_params", self.params)
 
     def set_model(self, model: Any) -> None:
         """Tell all callbacks the model."""
         self.model = model
         if self._history is not None:
             model.history = self._history
-        for callback in self.callbacks:
-            callback.set_model(model)
+        self._call("set_model", model)
 
     def append(self, callback: Any) -> None:
         """Add a callback, before history and progress bar."""
@@ -183,7 +192,11 @@ class CallbackList:
 
     def _call(self, hook: str, *arguments: Any) -> None:
         for callback in self.callbacks:
-            getattr(callback, hook)(*arguments)
+            _call(callback, hook, *arguments)
+
+    def _call_at_batch(self, hook: str, batch: int, logs: Logs) -> None:
+        for callback in self._at_batches.get(hook, ()):
+            _call(callback, hook, batch, logs or {})
 
     def _flush(self) -> None:
         if self._messages and self._bar is not None:
@@ -196,7 +209,7 @@ class CallbackList:
         """Before training. When one callback fails here, those before it end."""
         for index, callback in enumerate(self.callbacks):
             try:
-                callback.on_train_begin(logs or {})
+                _call(callback, "on_train_begin", logs or {})
             except BaseException as reason:
                 self._end(self.callbacks[:index], "on_train_end", {}, reason)
                 raise
@@ -213,11 +226,13 @@ class CallbackList:
         """
         if self._bar is not None:
             self._bar.clear()
-        self._end(self.callbacks, "on_train_end", logs, reason)
-        self._flush()
-        for callback in self.callbacks:
-            if isinstance(callback, Callback):
-                callback._messages, callback.is_restored = None, False
+        try:
+            self._end(self.callbacks, "on_train_end", logs, reason)
+        finally:
+            self._flush()
+            for callback in self.callbacks:
+                if isinstance(callback, Callback):
+                    callback._messages, callback.is_restored = None, False
 
     def end_early(self, hook: str, reason: BaseException) -> None:
         """Call `on_test_end` or `on_predict_end` of a run that an error or Ctrl-C ended.
@@ -231,17 +246,24 @@ class CallbackList:
     def _end(
         self, callbacks: list[Any], hook: str, logs: Logs, reason: BaseException | None
     ) -> None:
-        errors: list[Exception] = []
+        """Let each have its turn, whatever the others raise: there are weights to restore and
+        files to close. Only a second Ctrl-C leaves at once."""
+        raised: BaseException | None = None
         for callback in callbacks:
             try:
-                getattr(callback, hook)(logs or {})
-            except Exception as error:  # the others still have weights to restore, files to close
-                errors.append(error)
-                if reason is not None:
+                _call(callback, hook, logs or {})
+            except BaseException as error:
+                first = reason or raised
+                is_pressed = isinstance(error, KeyboardInterrupt)
+                if is_pressed and isinstance(first, KeyboardInterrupt):
+                    raise
+                if first is None or (is_pressed and reason is None):
+                    raised = error
+                if first is not None:
                     text = f"{type(callback).__name__}.{hook} failed too: {error!r}"
-                    reason.add_note(text)
-        if errors and reason is None:
-            raise errors[0]
+                    first.add_note(text)
+        if raised is not None and reason is None:
+            raise raised
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Before an epoch."""
@@ -257,14 +279,12 @@ class CallbackList:
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Before a training batch."""
-        if self._has_train:
-            self._call("on_train_batch_begin", batch, logs or {})
+        self._call_at_batch("on_train_batch_begin", batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After a training batch."""
-        if self._has_train:
-            self._call("on_train_batch_end", batch, logs or {})
-            self._flush()
+        self._call_at_batch("on_train_batch_end", batch, logs)
+        self._flush()
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """The same as `on_train_batch_begin`."""
@@ -284,13 +304,11 @@ class CallbackList:
 
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Before an evaluation batch."""
-        if self._has_test:
-            self._call("on_test_batch_begin", batch, logs or {})
+        self._call_at_batch("on_test_batch_begin", batch, logs)
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After an evaluation batch."""
-        if self._has_test:
-            self._call("on_test_batch_end", batch, logs or {})
+        self._call_at_batch("on_test_batch_end", batch, logs)
 
     def on_predict_begin(self, logs: Logs = None) -> None:
         """Before prediction."""
@@ -302,13 +320,11 @@ class CallbackList:
 
     def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Before a prediction batch."""
-        if self._has_predict:
-            self._call("on_predict_batch_begin", batch, logs or {})
+        self._call_at_batch("on_predict_batch_begin", batch, logs)
 
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After a prediction batch."""
-        if self._has_predict:
-            self._call("on_predict_batch_end", batch, logs or {})
+        self._call_at_batch("on_predict_batch_end", batch, logs)
 
 
 def tolerates_nan(callback: Any) -> bool:
@@ -320,8 +336,37 @@ def tolerates_nan(callback: Any) -> bool:
     return getattr(hook, "__func__", None) is not Callback.on_non_finite_loss
 
 
+def _call(callback: Any, hook: str, *arguments: Any) -> None:
+    """Call a hook; of a class that does not derive from `Callback`, where it has it."""
+    if isinstance(callback, Callback):
+        getattr(callback, hook)(*arguments)
+        return
+    method = getattr(callback, hook, None) or getattr(callback, _FORMER_NAMES.get(hook, ""), None)
+    if method is not None:
+        method(*arguments)
+
+
 def _batch_hooks(callback: Any) -> set[str]:
-    return callback.batch_hooks() if isinstance(callback, Callback) else set(TRAIN_BATCH_HOOKS)
+    """The batch hooks that a callback has something to do at."""
+    if isinstance(callback, Callback):
+        return callback.batch_hooks()
+    names = (*TRAIN_BATCH_HOOKS, *TEST_BATCH_HOOKS, *PREDICT_BATCH_HOOKS)
+    # In a library of callbacks the class that has every hook is the one whose hooks do nothing.
+    kind = type(callback)
+    base = [c for c in kind.__mro__ if all(name in vars(c) for name in names)][-1:]
+    if base in ([], [kind]):
+        return {name for name in names if callable(getattr(callback, name, None))}
+    return {
+        name
+        for name in names
+        if name in vars(callback) or getattr(kind, name) is not getattr(base[0], name)
+    }
+
+
+def _called_at(hooks: set[str]) -> set[str]:
+    """The hooks to call for these: those of training call their former names themselves."""
+    names = {former: name for name, former in _FORMER_NAMES.items()}
+    return {names.get(name, name) for name in hooks}
 
 
 def _added_logs(callback: Any) -> dict[str, Log] | None:
@@ -349,7 +394,7 @@ def _check(callback: Any) -> None:
                 f"Call it: {callback.__name__}().",
             )
         )
-    if not isinstance(callback, Callback) and not hasattr(callback, "on_epoch_end"):
+    if not isinstance(callback, Callback) and not any(hasattr(callback, hook) for hook in _HOOKS):
         raise ArgumentError(
             message(
                 "callbacks",

@@ -291,3 +291,17 @@ def test_an_added_array_of_one_number_is_a_number():
         on_epoch_end=lambda epoch, logs: logs.update(one=np.ones(1))
     )
     assert watch([adds, EarlyStopping("one", mode="max")]).best == 1.0
+
+
+def test_a_subclass_may_take_what_it_watches_from_somewhere_else():
+    class Ratio(EarlyStopping):
+        def get_monitor_value(self, logs):
+            return logs["loss"] / logs["mae"]
+
+    stops = Ratio("ratio", mode="min", patience=9)
+    model = dense(metrics=["mae"])
+    history = model.fit(X, X, epochs=2, verbose=0, callbacks=[stops]).history
+    ratios = [a / b for a, b in zip(history["loss"], history["mae"], strict=True)]
+    assert stops.best == pytest.approx(min(ratios))
+    assert stops.get_monitor_value({"loss": 3.0, "mae": 2.0}) == 1.5
+    assert EarlyStopping("loss").get_monitor_value({"loss": 3.0}) == 3.0
