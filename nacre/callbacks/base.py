@@ -34,6 +34,7 @@ class Callback:
             `on_non_finite_loss` is called in place of an error. None: where it is overridden.
         remembers: Names of the attributes that hold what it remembers of a training; `state` and
             `restore` go by them.
+        writes: Whether it writes files or sends data: `fit(fast_dev_run=True)` leaves it out.
         is_restored: True from `restore` until the training that goes on has begun. An
             `on_train_begin` that starts afresh leaves that out then.
 
@@ -50,6 +51,7 @@ class Callback:
     adds_logs: tuple[str, ...] = ()
     tolerates_nan: bool | None = None
     remembers: tuple[str, ...] = ()
+    writes: bool = False
     is_restored: bool = False
     _messages: list[str] | None = None
 

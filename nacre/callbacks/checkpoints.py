@@ -29,6 +29,7 @@ class CheckpointCallback(MonitorCallback):
     """
 
     adds_logs = ()
+    writes = True
     remembers = (*MonitorCallback.remembers, "_epoch", "_batches", "_last_batch", "_epochs")
 
     def __init__(

@@ -30,6 +30,7 @@ class CSVLogger(Callback):
     """
 
     adds_logs = ()
+    writes = True
     remembers = ("_names", "_position")
 
     def __init__(

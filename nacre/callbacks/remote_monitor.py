@@ -27,6 +27,7 @@ class RemoteMonitor(Callback):
     """
 
     adds_logs = ()
+    writes = True
 
     def __init__(
         self,

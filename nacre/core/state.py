@@ -19,12 +19,29 @@ import jax.numpy as jnp
 from nacre.core.errors import BusyError, message
 from nacre.core.layout import Layout, current_layout
 from nacre.core.typed_jax import put, said_to_lie
-from nacre.core.variable import RunningTraining, Variable
+from nacre.core.variable import RunningTraining, Variable, private_copy
 
 Values = dict[str, list[Any]]
 Updates = dict[str, dict[int, Any]]
 
 OUTSIDE = "outside"  # what code uses that no layer, metric or optimizer holds
+
+
+class Copies:
+    """Copies of the values of variables, to put back after a trial."""
+
+    def __init__(self) -> None:
+        self._values: dict[int, tuple[Variable, Any]] = {}
+
+    def add(self, variable: Variable) -> None:
+        """Copy a variable, unless it was copied before."""
+        if id(variable) not in self._values:
+            self._values[id(variable)] = variable, private_copy(variable.borrow())
+
+    def put_back(self) -> None:
+        """Give all variables the values they had."""
+        for variable, value in self._values.values():
+            variable.commit(value)
 
 
 class State:
@@ -50,6 +67,7 @@ class State:
         self._known: set[int] = set()
         self._training: RunningTraining | None = None
         self._sizes: dict[tuple[str, ...], tuple[int, int]] = {}
+        self._copies: Copies | None = None  # of what every variable was, in a trial
         for name, variables in {**groups, OUTSIDE: groups.get(OUTSIDE, ())}.items():
             self.groups[name] = []
             self._add(name, variables)
@@ -59,6 +77,8 @@ class State:
             if id(variable) not in self._known:
                 self._known.add(id(variable))
                 self.groups[name].append(variable)
+                if self._copies is not None:
+                    self._copies.add(variable)
 
     def extend(self, variables: Iterable[Variable]) -> None:
         """Take in variables that a program turned out to use; a training has them from here."""
@@ -68,6 +88,19 @@ class State:
             for variable in self.groups[OUTSIDE][known:]:
                 if variable.trained_by is None:
                     variable.trained_by = self._training
+
+    @contextlib.contextmanager
+    def copied(self, copies: Copies) -> Generator[None]:
+        """A block at whose beginning all variables are copied; those that a program turns out to
+        use meanwhile are copied when they are found, before it runs."""
+        outer, self._copies = self._copies, copies
+        for group in self.groups.values():
+            for variable in group:
+                copies.add(variable)
+        try:
+            yield
+        finally:
+            self._copies = outer
 
     def knows(self, variable: Variable) -> bool:
         """Whether a variable is in one of the groups."""
@@ -227,4 +260,4 @@ class State:
             earlier.commit_newest()
 
 
-__all__ = ["OUTSIDE", "State", "Updates", "Values"]
+__all__ = ["OUTSIDE", "Copies", "State", "Updates", "Values"]

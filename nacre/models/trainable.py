@@ -15,7 +15,7 @@ from nacre.core.traceback import boundary, computing_boundary
 from nacre.core.warning import warn
 from nacre.layers.base.inventory import parts_in
 from nacre.layers.base.layer import Layer
-from nacre.training import checks, evaluation, fitting, prediction
+from nacre.training import checks, evaluation, fitting, prediction, rate_search
 from nacre.training.compile import CompiledTraining
 from nacre.training.compile_config import compile_config, compile_from_config
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nacre.callbacks.history import History
     from nacre.callbacks.runner import Callbacks
     from nacre.optimizers import Optimizer
+    from nacre.training.rate_search import RateSearch
 
 
 class OldCompileKeywords(TypedDict, total=False):
@@ -167,6 +168,9 @@ class Trainable(Layer):
         validation_steps: Count | None = None,
         validation_batch_size: WholeNumber | None = None,
         validation_freq: int | list[int] = 1,
+        *,
+        fast_dev_run: bool | WholeNumber = False,
+        overfit_batches: float = 0,
         **kwargs: Unpack[OldDataKeywords],
     ) -> History:
         """Train for a number of epochs and return the `History`.
@@ -211,6 +215,14 @@ class Trainable(Layer):
             steps_per_epoch: Steps an epoch; needed for sources without end. More than the data has
                 go on with it from its beginning; a generator that is used up ends training.
             validation_steps, validation_batch_size, validation_freq: The same for validation.
+            fast_dev_run: Try everything out first: one batch of training and one of validation, or
+                as many as this number, in one epoch. Model, optimizer, metrics, seeds, history and
+                the generators of Python and NumPy are as before then. Callbacks that write
+                (`Callback.writes`) are not called, only asked whether they could. The history of
+                the trial is returned. Batches of a generator are used up.
+            overfit_batches: Train on so many first batches (or a share below 1) in each epoch,
+                unshuffled, and validate on as many of the validation data: a model that cannot
+                learn these by heart has a fault. (PyTorch Lightning's two flags.)
 
         Raises:
             NotCompiledError: `compile` was not called.
@@ -241,7 +253,70 @@ class Trainable(Layer):
                 validation_steps=validation_steps,
                 validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
+                fast_dev_run=fast_dev_run,
+                overfit_batches=overfit_batches,
                 old_keywords=kwargs,
+            )
+
+    @computing_boundary
+    def lr_find(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: WholeNumber | None = None,
+        *,
+        sample_weight: Any = None,
+        class_weight: Mapping[Any, Any] | None = None,
+        min_lr: float = 1e-7,
+        max_lr: float = 10.0,
+        steps: WholeNumber = 100,
+        smoothing: float = 0.98,
+        stop_factor: float = 4.0,
+    ) -> RateSearch:
+        """Find a learning rate: train some steps, each at a higher rate, and look at the losses.
+
+        However it ends, by Ctrl-C or an error too, the model's weights, statistics and seeds, its
+        optimizer, metrics and history, and the generators of Python and NumPy are as before; only
+        batches taken from a generator are gone, and a model that was not built is built.
+
+        Args:
+            x, y, batch_size, sample_weight, class_weight: As for `fit`.
+            min_lr, max_lr: The first and the last rate; those between grow by one factor. A
+                schedule is left aside meanwhile. Where an optimizer holds several with rates of
+                their own, these keep their ratios and the largest counts.
+            steps: The number of rates; each is used for one update.
+            smoothing: Share of the past in the running average of the losses.
+            stop_factor: It ends when the average is so many times the lowest so far (for losses
+                near or below 0: above it by as many times of what it fell), or not finite.
+
+        Raises:
+            NotCompiledError: `compile` was not called.
+            ArgumentError: The loss is not finite from the beginning; or an argument is wrong.
+        Source:
+            Smith 2017, "Cyclical learning rates for training neural networks", arXiv:1506.01186,
+            section 3.3; the debiased average and the stop are fastai's. Differs: suggestions are
+            read off straight lines through the losses around each rate, which noise moves less.
+        Example:
+            >>> import nacre, numpy as np
+            >>> model = nacre.Sequential([nacre.Input((2,)), nacre.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> x = np.random.default_rng(0).normal(size=(64, 2))
+            >>> 0.001 < model.lr_find(x, x.sum(axis=1)).suggestion < 1
+            True
+        """
+        with self._training_alone("lr_find"):
+            return rate_search.lr_find(
+                self,
+                x,
+                y,
+                batch_size=batch_size,
+                sample_weight=sample_weight,
+                class_weight=class_weight,
+                min_lr=min_lr,
+                max_lr=max_lr,
+                steps=steps,
+                smoothing=smoothing,
+                stop_factor=stop_factor,
             )
 
     @contextmanager

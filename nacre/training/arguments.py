@@ -42,7 +42,7 @@ def verbosity(value: Any, who: str) -> int:
     Raises:
         ArgumentError: It is something else.
     """
-    if value is None or _is_truth(value):
+    if value is None or is_truth(value):
         return int(bool(value))
     if isinstance(value, str) and value == "auto":
         return 1
@@ -71,7 +71,8 @@ def validation_epochs(value: Any, who: str) -> int | frozenset[int]:
     raise ArgumentError(message(who, rule, repr(value)[:100], fix if value == 0 else ""))
 
 
-def _is_truth(value: object) -> bool:
+def is_truth(value: object) -> bool:
+    """Whether a value is True or False, Python's or NumPy's."""
     return isinstance(value, bool | np.bool_)
 
 
@@ -79,4 +80,4 @@ def _is_collection(value: object) -> bool:
     return isinstance(value, list | tuple | set | frozenset | range | np.ndarray)
 
 
-__all__ = ["validation_epochs", "verbosity", "whole_number"]
+__all__ = ["is_truth", "validation_epochs", "verbosity", "whole_number"]

@@ -26,6 +26,7 @@ from nacre.training import inputs, pace, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
+from nacre.training.few_batches import first_batches
 from nacre.training.model_programs import evaluation_programs
 from nacre.training.programs import host_logs
 from nacre.training.state import CHANGING
@@ -84,11 +85,14 @@ class EvaluationRun:
         ahead: int | None = None,
         *,
         of_training: bool = False,
+        first: float = 0,
     ) -> None:
         self.model, self.trainer, self.who = model, trainer, who
         self._of_training, self._has_run = of_training, False
         self.is_used_up = False  # whether a generator gave fewer batches than a run of it takes
         source = prepare.prepare(model, trainer, source, batch_size, training=False, who=who)
+        if first:  # of the batches, where a training takes no more
+            source, steps = first_batches(source, first, batch_size, who), None
         self.feed = feed_of(
             source,
             batch_size,

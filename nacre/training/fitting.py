@@ -19,6 +19,7 @@ from nacre.core.errors import message
 from nacre.core.numbers import number
 from nacre.core.random import draw_seed
 from nacre.core.tensors import Count, WholeNumber
+from nacre.core.terminal import show
 from nacre.core.warning import warn
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
@@ -29,11 +30,13 @@ from nacre.training.arguments import (
     whole_number,
 )
 from nacre.training.deferred_signals import DeferredSignals
+from nacre.training.few_batches import first_batches, overfit_share, trial_batches
 from nacre.training.loop import TrainRun, isolated
-from nacre.training.model_programs import training_programs
+from nacre.training.model_programs import evaluation_programs, training_programs
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
 from nacre.training.state import TrainingState
+from nacre.training.trials import Trial, check_writers, without_writers
 
 
 def fit(
@@ -55,10 +58,18 @@ def fit(
     validation_steps: Count | None,
     validation_batch_size: WholeNumber | None,
     validation_freq: int | list[int],
+    fast_dev_run: bool | WholeNumber = False,
+    overfit_batches: float = 0,
+    is_trial: bool = False,
     resume: TrainingState | None = None,
     old_keywords: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:
-    """Train `model`; see `Model.fit`. `resume` is what an earlier `TrainRun` has `taken`."""
+    """Train `model`; see `Model.fit`.
+
+    Args:
+        is_trial: Whether everything is to be as before afterwards; see `trials.py`.
+        resume: What an earlier `TrainRun` has `taken`.
+    """
     who = f"{model._who()}.fit"
     prepare.refuse_unknown(who, old_keywords, model.fit)
     trainer = prepare.require_compiled(model, "fit")
@@ -76,21 +87,28 @@ def fit(
     if initial_epoch >= epochs:
         warn(_no_epoch(who, initial_epoch, epochs))
     prepare.require_flag(shuffle, "shuffle", who, ("batch",))
-    order = inputs.Order(bool(shuffle), draw_seed(), initial_epoch)
-    source, validation_source = inputs.sources_of_fit(
-        model,
-        x,
-        y,
-        sample_weight,
-        validation_data=validation_data,
-        validation_split=validation_split,
-        who=who,
-        order=order,
-    )
+    num_tried = trial_batches(fast_dev_run, who)
+    first = num_tried or overfit_share(overfit_batches, who)
+    is_trial = is_trial or num_tried > 0
     with ExitStack() as feeds:
+        trial = feeds.enter_context(Trial(model, trainer)) if is_trial else None
+        order = inputs.Order(bool(shuffle) and not overfit_batches, draw_seed(), initial_epoch)
+        source, validation_source = inputs.sources_of_fit(
+            model,
+            x,
+            y,
+            sample_weight,
+            validation_data=validation_data,
+            validation_split=validation_split,
+            who=who,
+            order=order,
+        )
         source = prepare.prepare(
             model, trainer, source, batch_size, training=True, who=who, class_weight=class_weight
         )
+        if first:
+            source = first_batches(source, first, batch_size, who)
+            steps = None
         is_one_step = (
             steps in (None, 1)
             and isinstance(source, ArraySource)
@@ -106,7 +124,7 @@ def fit(
             ahead=prepare.batches_ahead(old_keywords, who),
         )
         feeds.callback(feed.close)
-        run = TrainRun(model, trainer, feed, source, who, is_one_step)
+        run = TrainRun(model, trainer, feed, source, who, is_one_step, may_repeat=is_trial)
         validation = None
         if validation_source is not None:
             validation = evaluation.EvaluationRun(
@@ -117,8 +135,12 @@ def fit(
                 validation_steps,
                 f"{who}, validation",
                 of_training=True,
+                first=first,
             )
             feeds.callback(validation.feed.close)
+        left_out: list[Any] = []
+        if num_tried:
+            callbacks, left_out = without_writers(callbacks)
         runner = CallbackList.of(
             callbacks, model, verbose, feed.steps, epochs=epochs, add_history=True
         )
@@ -126,19 +148,42 @@ def fit(
         if resume is not None:
             initial_epoch = run.resume(resume, runner)
         validated_epochs = _epochs_with_validation(initial_epoch, epochs, frequency)
-        runner.check_run(
-            run_plan(
-                model,
-                trainer,
-                first_epoch=initial_epoch,
-                epochs=epochs,
-                steps=feed.steps,
-                validated=None if validation is None else validated_epochs,
-            )
+        plan = run_plan(
+            model,
+            trainer,
+            first_epoch=initial_epoch,
+            epochs=epochs,
+            steps=None if num_tried else feed.steps,
+            validated=None if validation is None else validated_epochs,
         )
+        runner.check_run(plan)
+        check_writers(left_out, model, plan)
         if verbose:
             trainer.print_choices()
-        return run.run(runner, range(initial_epoch, epochs), validation, validated_epochs, verbose)
+        epoch_numbers = range(initial_epoch, epochs)
+        if num_tried:
+            epoch_numbers, validated_epochs = epoch_numbers[:1], epoch_numbers
+        if trial is not None:
+            of_validation = (
+                [] if validation is None else [evaluation_programs(model, trainer).state]
+            )
+            trial.begin(run.state, *of_validation)
+        history = run.run(runner, epoch_numbers, validation, validated_epochs, verbose)
+    if num_tried and verbose:
+        show(_tried(who, feed.steps, validation, left_out))
+    return history
+
+
+def _tried(who: str, steps: int | None, validation: Any, left_out: list[Any]) -> str:
+    """What a trial did."""
+    done = f"{steps} batch{'es' if steps != 1 else ''} of training"
+    if validation is not None:
+        done += f" and {validation.feed.steps} of validation"
+    names = ", ".join(type(callback).__name__ for callback in left_out)
+    return (
+        f"{who}, fast_dev_run: {done} ran. Model, optimizer, metrics, seeds and history are as "
+        "before" + (f"; left out, as they write: {names}." if names else ".")
+    )
 
 
 def _no_epoch(who: str, initial_epoch: int, epochs: int) -> str:

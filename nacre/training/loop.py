@@ -53,10 +53,11 @@ class TrainRun:
         source: ArraySource | BatchSource,
         who: str,
         is_one_step: bool = False,
+        may_repeat: bool = False,
     ) -> None:
         self.model, self.trainer, self.who = model, trainer, who
         self.feed, self.source = feed, source
-        self._warned_of_repeated_data = False
+        self._warned_of_repeated_data = may_repeat  # it is no surprise then
         present = are_all_present(source)
         self._programs = training_programs(model, trainer, is_all_present=present)
         self._flags = TrainableFlags(model)
