@@ -4,6 +4,8 @@ Each file holds one update rule: the state of one array as a named tuple, `updat
 function of arrays, and a class with Keras's arguments. What all share is in `optimizer.py`.
 """
 
+from nacre.optimizers import experimental as experimental
+from nacre.optimizers import legacy as legacy
 from nacre.optimizers import schedules as schedules
 from nacre.optimizers.adadelta import Adadelta as Adadelta
 from nacre.optimizers.adafactor import Adafactor as Adafactor
@@ -49,7 +51,9 @@ __all__ = [
     "SGD",
     "ScheduleFreeAdamW",
     "deserialize",
+    "experimental",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

@@ -19,6 +19,14 @@ class OldOptimizerKeywords(TypedDict, total=False):
     is_legacy_optimizer: bool
 
 
+class OldApplyKeywords(TypedDict, total=False):
+    """What tf.keras 2 takes in `apply_gradients`; none of it changes the update."""
+
+    name: str | None
+    skip_gradients_aggregation: bool
+    experimental_aggregate_gradients: bool
+
+
 # They say nothing about the update.
 _WITHOUT_MEANING = ("jit_compile", "is_legacy_optimizer")
 

@@ -16,6 +16,7 @@ from nacre.core.names import name_scope
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.typed_jax import cond
 from nacre.core.variable import Variable
+from nacre.core.warning import warn
 from nacre.optimizers.arguments import OldOptimizerKeywords
 from nacre.optimizers.optimizer import COMMON_ARGUMENTS, Optimizer
 from nacre.optimizers.update_order import Values
@@ -33,6 +34,12 @@ class LossScaleOptimizer(Optimizer):
         dynamic_growth_steps: The scale doubles after so many finite steps in a row.
         name: Name of the optimizer.
 
+    In a loop or `train_step` of your own take the gradients of `optimizer.scale_loss(loss)` and
+    give them to `apply_gradients`, as in Keras 3; or, as in tf.keras 2, those of
+    `optimizer.get_scaled_loss(loss)`, and give it `optimizer.get_unscaled_gradients(gradients)`.
+    Gradients of a loss that was never scaled are taken as they are, which is told. (Keras divides
+    them by the scale all the same, and the model hardly learns.)
+
     Formula:
         any gradient not finite: the step is left out, scale ← scale / 2
         else: gradients / scale go to the inner optimizer
@@ -47,6 +54,7 @@ class LossScaleOptimizer(Optimizer):
     """
 
     skips_non_finite_steps = True
+    __slots__ = ("_has_scaled_loss", "_has_unscaled_gradients", "_has_warned", "_is_applying")
 
     def __init__(
         self,
@@ -56,11 +64,16 @@ class LossScaleOptimizer(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[OldOptimizerKeywords],
     ) -> None:
-        for key, value in kwargs.items():
+        old: dict[str, Any] = dict(kwargs)
+        if not old.pop("dynamic", True):
+            rule = "the scale is always a dynamic one"
+            fix = "For a fixed one: inner_optimizer=Adam(loss_scale_factor=1024.0), without this."
+            raise ArgumentError(message("LossScaleOptimizer", rule, "dynamic=False", fix))
+        for key, value in old.items():
             if key in COMMON_ARGUMENTS and value not in (None, False):
                 rule = f"{key} must be set on the inner optimizer"
                 raise ArgumentError(message("LossScaleOptimizer", rule, f"{key}={value!r}"))
-        rest = {key: value for key, value in kwargs.items() if key not in COMMON_ARGUMENTS}
+        rest = {key: value for key, value in old.items() if key not in COMMON_ARGUMENTS}
         super().__init__(0.0, name=name, **cast("OldOptimizerKeywords", rest))
         if isinstance(inner_optimizer, dict):
             inner_optimizer = deserialize_keras_object(inner_optimizer)
@@ -70,6 +83,8 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer = inner_optimizer
         self.initial_scale = initial_scale
         self.dynamic_growth_steps = dynamic_growth_steps
+        self._has_scaled_loss = self._has_unscaled_gradients = False
+        self._is_applying = self._has_warned = False
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the state of both optimizers."""
@@ -77,7 +92,7 @@ class LossScaleOptimizer(Optimizer):
             with name_scope(self.name):
                 self.step_counter = self._own_scalar(0, "int32", "step_counter")
                 scale = self._own_scalar(self.initial_scale, "float32", "dynamic_scale")
-                self.dynamic_scale = scale
+                self._dynamic_scale = scale
         super().build(variables)
         self.inner_optimizer.build(variables)
 
@@ -105,8 +120,8 @@ class LossScaleOptimizer(Optimizer):
         return self.inner_optimizer.iterations
 
     @iterations.setter
-    def iterations(self, variable: Variable) -> None:
-        self.inner_optimizer.iterations = variable
+    def iterations(self, value: Any) -> None:
+        self.inner_optimizer.iterations = value
 
     @property
     def learning_rate(self) -> Any:
@@ -119,35 +134,98 @@ class LossScaleOptimizer(Optimizer):
 
     lr = learning_rate
 
+    @property
+    def dynamic_scale(self) -> Variable:
+        """The variable that holds the present scale; there is one once the optimizer is built."""
+        self._has_scaled_loss = True  # by who reads it
+        return self._dynamic_scale
+
+    @property
+    def loss_scale(self) -> Any:
+        """The present scale, a float32 scalar (tf.keras 2)."""
+        self._has_scaled_loss = True
+        return self._dynamic_scale.value if self.built else np.float32(self.initial_scale)
+
     def scale_loss(self, loss: Any) -> Any:
         """The loss times the present scale."""
-        return loss * (self.dynamic_scale.value if self.built else np.float32(self.initial_scale))
+        return loss * self.loss_scale
+
+    def get_scaled_loss(self, loss: Any) -> Any:
+        """The loss times the present scale (tf.keras 2).
+
+        Args:
+            loss: The loss, or a function without arguments that gives it: then such a function is
+                given back.
+        """
+        if callable(loss):
+            return lambda: self.scale_loss(loss())
+        return self.scale_loss(loss)
+
+    def get_unscaled_gradients(self, grads: Sequence[Any]) -> list[Any]:
+        """Gradients of a scaled loss divided by the present scale (tf.keras 2).
+
+        From the first call on `apply_gradients` takes gradients as they are, as there.
+        """
+        scale = self.loss_scale
+        self._has_unscaled_gradients = True
+
+        def unscaled(gradient: Any) -> Any:
+            array = jnp.asarray(gradient)
+            return (array.astype(jnp.float32) / scale).astype(array.dtype)
+
+        return [None if g is None else unscaled(g) for g in grads]
+
+    def apply(
+        self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None
+    ) -> None:
+        """Update variables in place, unless a gradient is not finite; see `Optimizer.apply`."""
+        self._is_applying = True
+        if not self._has_scaled_loss and not self._has_warned:
+            self._has_warned = True
+            warn(
+                message(
+                    f"optimizer '{self.name}'",
+                    "the loss should be scaled, or small float16 gradients are lost; these "
+                    "gradients are taken as they are",
+                    "gradients before the first call of scale_loss",
+                    "Take the gradients of optimizer.scale_loss(loss).",
+                )
+            )
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            self._is_applying = False
+
+    def _takes_unscaled(self) -> bool:
+        is_unscaled = self._has_unscaled_gradients or not self._has_scaled_loss
+        return self._is_applying and is_unscaled
 
     def stateless_scale_loss(self, optimizer_variables: Sequence[Any], loss: Any) -> Any:
         """`scale_loss` as a pure function of the values of `variables`."""
-        position = next(i for i, v in enumerate(self.variables) if v is self.dynamic_scale)
+        position = next(i for i, v in enumerate(self.variables) if v is self._dynamic_scale)
         return loss * optimizer_variables[position].astype(jnp.result_type(loss))
 
     def _advance(self, values: Values, gradients: list[Any], parameters: list[Any]) -> list[Any]:
-        scale, counter = values[id(self.dynamic_scale)], values[id(self.step_counter)]
+        scale, counter = values[id(self._dynamic_scale)], values[id(self.step_counter)]
         finite = [jnp.all(jnp.isfinite(g)) for g in gradients if g is not None]
         keys = list(values)
 
         def apply() -> tuple[list[Any], list[Any]]:
             local = dict(values)
+            divisor = jnp.float32(1.0) if self._takes_unscaled() else scale
             small = self._divided(
-                gradients, lambda g, v: (g.astype(jnp.float32) / scale).astype(v.own_dtype)
+                gradients, lambda g, v: (g.astype(jnp.float32) / divisor).astype(v.own_dtype)
             )
             new = self.inner_optimizer._advance_unscaled(local, small, parameters)
             is_calm = counter + 1 >= self.dynamic_growth_steps
             local[id(self.step_counter)] = jnp.where(is_calm, 0, counter + 1).astype(counter.dtype)
-            local[id(self.dynamic_scale)] = jnp.where(is_calm, scale * 2.0, scale)
+            local[id(self._dynamic_scale)] = jnp.where(is_calm, scale * 2.0, scale)
             return new, [local[key] for key in keys]
 
         def skip() -> tuple[list[Any], list[Any]]:
             local = dict(values)
             local[id(self.step_counter)] = jnp.zeros_like(counter)
-            local[id(self.dynamic_scale)] = scale / 2.0
+            local[id(self._dynamic_scale)] = scale / 2.0
             return list(parameters), [local[key] for key in keys]
 
         new, slots = cond(jnp.all(jnp.stack(finite)), apply, skip)

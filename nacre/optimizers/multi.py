@@ -181,12 +181,12 @@ class MultiOptimizer(Optimizer):
         return jnp.max(jnp.asarray([jnp.asarray(o.iterations) for o in self.optimizers]))
 
     @iterations.setter
-    def iterations(self, variable: Variable) -> None:
+    def iterations(self, value: Any) -> None:
         raise NotThereError(
             message(
                 f"optimizer '{self.name}'",
                 "iterations must be set on one of its optimizers",
-                fix="Use optimizer.optimizers[0].iterations = variable.",
+                fix="Use optimizer.optimizers[0].iterations = 0.",
             )
         )
 

@@ -56,12 +56,14 @@ class Nadam(Optimizer):
         beta_1: Share of the old mean of gradients in the new one.
         beta_2: The same for the mean of squares.
         epsilon: Added to the root.
+        schedule_decay: How fast the share of momentum grows: factor of t in 0.96^t. It is 0.004 in
+            Keras 1, and in `keras.optimizers.legacy` of tf.keras 2.
         weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
             ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name: See
             `Optimizer`.
 
     Formula:
-        u_t = beta_1 · (1 - 0.5 · 0.96^t), U_t = u_1 · … · u_t
+        u_t = beta_1 · (1 - 0.5 · 0.96^(t · schedule_decay)), U_t = u_1 · … · u_t
         m, v as in Adam
         step = u_{t+1} · m / (1 - U_{t+1}) + (1 - u_t) · g / (1 - U_t)
         w ← w - learning_rate · step / (sqrt(v / (1 - beta_2^t)) + epsilon)
@@ -88,6 +90,8 @@ class Nadam(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        *,
+        schedule_decay: float = 1.0,
         **kwargs: Unpack[OldOptimizerKeywords],
     ) -> None:
         super().__init__(
@@ -107,6 +111,18 @@ class Nadam(Optimizer):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.schedule_decay = schedule_decay
+
+    def momentum_share(self, time: Any) -> Any:
+        """u of the formula at update `time`, counted from 1; of an array for each."""
+        return self.beta_1 * (1.0 - 0.5 * 0.96 ** (time * self.schedule_decay))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as plain data; Keras's alone where nothing else was set."""
+        config = super().get_config()
+        if self.schedule_decay == 1.0:
+            del config["schedule_decay"]
+        return config
 
     def make_states(self, variables: list[Variable]) -> list[NadamState]:
         pairs = zip(*self.add_optimizer_variables(variables, ["momentum", "velocity"]), strict=True)
@@ -118,10 +134,7 @@ class Nadam(Optimizer):
     def prepare(self, values: Values, step: jax.Array, learning_rate: jax.Array) -> NadamScalars:
         count = (step + 1).astype(jnp.float32)
 
-        def share(time: jax.Array) -> jax.Array:
-            return self.beta_1 * (1.0 - 0.5 * jnp.power(jnp.float32(0.96), time))
-
-        now, following = share(count), share(count + 1.0)
+        now, following = self.momentum_share(count), self.momentum_share(count + 1.0)
         product = values[id(self._product)] * now
         values[id(self._product)] = product
         return NadamScalars(

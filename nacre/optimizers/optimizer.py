@@ -23,8 +23,9 @@ import numpy as np
 
 from nacre.core.changes import Contents
 from nacre.core.config import floatx
-from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.errors import ArgumentError, NotBuiltError, message, refuse_unknown
 from nacre.core.names import auto_name, name_scope
+from nacre.core.numbers import whole_number
 from nacre.core.program import CallProgram, Programs
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.safety import reads_config
@@ -36,6 +37,7 @@ from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers import gradients as clipping
 from nacre.optimizers.arguments import (
+    OldApplyKeywords,
     OldOptimizerKeywords,
     check_common,
     learning_rate_of,
@@ -192,12 +194,23 @@ class Optimizer(UpdateOrder):
         return self._iterations if not steps else self._iterations.value // steps
 
     @iterations.setter
-    def iterations(self, variable: Variable) -> None:
+    def iterations(self, value: Any) -> None:
+        """Set the number of updates, also in the middle of a training: schedules and bias
+        corrections go on from there, and what was accumulated is dropped. A variable in its place
+        is possible before the first update alone."""
+        who = f"optimizer '{self.name}'"
+        if not isinstance(value, Variable):
+            updates = whole_number(who, "iterations", value, 0)
+            self._iterations.assign(updates * (self.gradient_accumulation_steps or 1))
+            for accumulator in self._accumulators:
+                accumulator.assign(np.zeros(accumulator.shape))
+            return
         if self.built:
-            rule = "iterations must be set before the variables are made"
-            raise ArgumentError(message(f"optimizer '{self.name}'", rule))
-        self._variables[self._variables.index(self._iterations)] = variable
-        self._iterations = variable
+            rule = "a variable must be set as iterations before the optimizer's variables are made"
+            fix = "Set the number: optimizer.iterations = int(variable)."
+            raise ArgumentError(message(who, rule, value.path, fix))
+        self._variables = [value if v is self._iterations else v for v in self._variables]
+        self._iterations = value
 
     @property
     def learning_rate(self) -> Variable:
@@ -272,17 +285,43 @@ class Optimizer(UpdateOrder):
 
     # The same step, in place ----------------------------------------------------------------------
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]], **kwargs: Any) -> Any:
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Any, Variable]], **kwargs: Unpack[OldApplyKeywords]
+    ) -> Any:
         """Update variables from pairs (gradient, variable); gives the step counter.
 
+        A variable that is there twice with the same gradient, as where two models share a layer, is
+        updated once (Keras makes both updates); with two gradients their sum is taken.
+
         Args:
-            grads_and_vars: The pairs.
+            grads_and_vars: The pairs: a list, a zip, a generator. A gradient may be None: its
+                variable stays as it is, which is told. Without any pair nothing happens.
             kwargs: `name`, `skip_gradients_aggregation` and `experimental_aggregate_gradients` of
                 tf.keras are accepted and change nothing.
+
+        Raises:
+            ArgumentError: See `apply`.
         """
-        pairs = list(grads_and_vars)
+        known = OldApplyKeywords.__annotations__
+        unknown = {key: value for key, value in kwargs.items() if key not in known}
+        refuse_unknown(f"optimizer '{self.name}'.apply_gradients", unknown, self.apply_gradients)
+        pairs = [tuple(pair) for pair in grads_and_vars]
+        for pair in pairs:
+            if len(pair) != 2 or not isinstance(pair[1], Variable):
+                raise ArgumentError(
+                    message(
+                        f"optimizer '{self.name}'",
+                        "apply_gradients takes pairs of a gradient and its variable",
+                        f"({', '.join(type(item).__name__ for item in pair)})",
+                        "optimizer.apply_gradients(zip(gradients, variables))",
+                    )
+                )
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
         return self._iterations
+
+    def aggregate_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> list[Any]:
+        """The pairs as they are (tf.keras 2): gradients are those of all devices already."""
+        return list(grads_and_vars)
 
     def apply(
         self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None
@@ -304,6 +343,8 @@ class Optimizer(UpdateOrder):
             variables = self._trainable_variables
         else:
             variables = list(trainable_variables)
+            if not given and not variables:
+                return
             self.build(variables)
         if len(given) != len(variables):
             got = f"{len(given)} gradients for {len(variables)} variables"
@@ -312,8 +353,15 @@ class Optimizer(UpdateOrder):
         self._check_missing(given, variables)
         self._check_shapes(given, variables)
         gradients: list[Any] = [None] * len(self._trainable_variables)
+        seen: set[tuple[int, int]] = set()
         for gradient, variable in zip(given, variables, strict=True):
-            gradients[self._index_of(variable)] = gradient
+            index = self._index_of(variable)
+            earlier, pair = gradients[index], (index, id(gradient))
+            if earlier is None:
+                gradients[index] = gradient
+            elif gradient is not None and pair not in seen:
+                gradients[index] = jnp.asarray(earlier) + jnp.asarray(gradient)
+            seen.add(pair)
         self._apply_in_place(clipping.as_arrays(gradients))
 
     def _check_missing(self, gradients: list[Any], variables: list[Variable]) -> None:
@@ -357,7 +405,8 @@ class Optimizer(UpdateOrder):
     def _apply_in_place(self, gradients: list[Any]) -> None:
         is_traced = in_stateless_scope() or any(map(is_tracer, gradients))
         # A function as learning rate may ask for the time of day: it runs at every step.
-        is_fixed = isinstance(self._learning_rate, Variable | LearningRateSchedule)
+        rate = self._learning_rate
+        is_fixed = not callable(rate) or isinstance(rate, LearningRateSchedule)
         if is_traced or not is_fixed or self._has_own_update_step():
             self._assign_step(gradients)
             return
@@ -374,12 +423,17 @@ class Optimizer(UpdateOrder):
             if value is not variable.raw_value:
                 variable.assign(value)
 
+    def _takes_unscaled(self) -> bool:
+        """Whether the gradients given to `apply` at the moment are those of a loss that was not
+        scaled, though the optimizer scales it."""
+        return False
+
     def _program(self, is_missing: list[bool]) -> Any:
         """The compiled step in place for this pattern of gradients."""
         if self._programs is None:
             self._programs = Programs(), Contents()
         programs, contents = self._programs
-        key = (contents.token([self]), tuple(is_missing))
+        key = (contents.token([self]), tuple(is_missing), self._takes_unscaled())
         return programs.get(key, lambda: _in_place(self, is_missing))
 
     def minimize(
@@ -391,13 +445,30 @@ class Optimizer(UpdateOrder):
         """Compute gradients of `loss` and apply them (tf.keras 2).
 
         Args:
-            loss: A function without arguments that gives the loss, or its value with `tape`.
+            loss: A function without arguments that gives the loss, or its value with `tape`. It is
+                the loss itself: a loss scale of the optimizer is put on here.
             var_list: The variables to change.
             tape: The gradient tape that saw `loss`.
         """
-        variables: list[Variable] = list(var_list() if callable(var_list) else var_list)
+        return self.apply_gradients(self.compute_gradients(loss, var_list, tape))
+
+    def compute_gradients(
+        self,
+        loss: Any,
+        var_list: Sequence[Variable] | Callable[[], Sequence[Variable]],
+        tape: Any = None,
+    ) -> list[tuple[Any, Variable]]:
+        """The pairs for `apply_gradients` that `minimize` takes (tf.keras 2).
+
+        Args:
+            loss, var_list, tape: See `minimize`.
+        """
+        found: Any = var_list() if callable(var_list) else var_list
+        variables: list[Variable] = [found] if isinstance(found, Variable) else list(found)
         if tape is not None:
-            return self.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            scale = self.scale_loss(jnp.ones_like(jnp.asarray(loss)))
+            gradients = tape.gradient(loss, variables, output_gradients=scale)
+            return list(zip(gradients, variables, strict=True))
         if not callable(loss):
             raise ArgumentError(
                 message(
@@ -411,10 +482,10 @@ class Optimizer(UpdateOrder):
 
         def value(arrays: list[Any]) -> Any:
             with StatelessScope(zip(variables, arrays, strict=True)):
-                return jnp.sum(jnp.asarray(loss()))
+                return self.scale_loss(jnp.sum(jnp.asarray(loss())))
 
-        gradients: list[Any] = grad(value)([v.value for v in variables])
-        return self.apply_gradients(zip(gradients, variables, strict=True))
+        arrays: list[Any] = grad(value)([v.value for v in variables])
+        return list(zip(arrays, variables, strict=True))
 
     # Averages and decay ---------------------------------------------------------------------------
 

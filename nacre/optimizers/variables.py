@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core.changes import Contents, Versioned
+from nacre.core.changes import Contents, Versioned, bookkeeping
 from nacre.core.errors import ArgumentError, NotBuiltError, WeightsMismatchError, message
 from nacre.core.kinds import is_list
 from nacre.core.names import name_scope
@@ -67,7 +67,8 @@ class OptimizerVariables(Versioned):
         return (*self._variables, *self._trainable_variables, *constraints)
 
     def __getstate__(self) -> dict[str, Any]:
-        slots = {name: getattr(self, name) for name in OptimizerVariables.__slots__}
+        names = bookkeeping(type(self)) - {"__dict__", "__weakref__"}
+        slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return {**vars(self), **slots, "_programs": None}  # compiled programs cannot be copied
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -79,7 +80,10 @@ class OptimizerVariables(Versioned):
         """All own variables: step, learning rate, averages, sums, then the states."""
         return list(self._variables)
 
-    weights = variables  # tf.keras 2 spelling
+    @property
+    def weights(self) -> list[Variable]:
+        """The same (tf.keras 2 spelling)."""
+        return self.variables
 
     @property
     def trained_variables(self) -> list[Variable]:
@@ -101,7 +105,7 @@ class OptimizerVariables(Versioned):
         Raises:
             ArgumentError: Already built for other variables.
         """
-        variables = list(variables)
+        variables = list({id(v): v for v in variables}.values())  # each once
         if self.built:
             for variable in variables:
                 self._index_of(variable)

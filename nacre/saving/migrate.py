@@ -457,6 +457,11 @@ def _lambda(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def _nadam(config: dict[str, Any]) -> dict[str, Any]:
+    """Its `decay` was that of the momentum; Keras 2.11 and later have no such number."""
+    return _optimizer({"schedule_decay" if k == "decay" else k: v for k, v in config.items()})
+
+
 def _optimizer(config: dict[str, Any]) -> dict[str, Any]:
     config = {k: v for k, v in config.items() if k not in _OLD_KEYS}
     for old, new in (("lr", "learning_rate"), ("beta1", "beta_1"), ("beta2", "beta_2")):
@@ -506,8 +511,7 @@ _BY_CLASS: dict[str, _Change] = {
         _optimizer,
     ),
     "LossScaleOptimizer": lambda config: {k: v for k, v in config.items() if k != "dynamic"},
-    # Its `decay` was that of the momentum.
-    "Nadam": lambda config: _optimizer({k: v for k, v in config.items() if k != "decay"}),
+    "Nadam": _nadam,
 }  # fmt: skip
 
 

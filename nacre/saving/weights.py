@@ -513,11 +513,10 @@ def optimizer_steps(
 def _product_of_momenta(optimizer: Any, steps: int) -> float:
     """Nadam's running product of momentum factors after `steps`, which Keras 2 did not save.
 
-    Formula:
-        prod over t of beta_1 * (1 - 0.5 * 0.96^t)      Dozat 2016, section 3
+    Source:
+        Dozat 2016, section 3
     """
-    t = np.arange(1, steps + 1, dtype="float64")
-    return float(np.prod(optimizer.beta_1 * (1.0 - 0.5 * 0.96**t)))
+    return float(np.prod(optimizer.momentum_share(np.arange(1, steps + 1, dtype="float64"))))
 
 
 def require_built(model: Any, who: str) -> None:

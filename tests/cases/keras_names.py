@@ -3,15 +3,13 @@
 Keys are names as a user types them; one ending in `.*` covers all names below it.
 """
 
-_ONLY_REFUSED_THERE = "Keras 3 keeps the name only to refuse it: use keras.optimizers"
+_ONLY_REFUSED_THERE = "Keras 3 keeps the name only to refuse it; here it is that of tf.keras 2"
 _INTERNAL = "Keras's own insides, public by accident"
 _OLD_FORMS = "forms of before Keras 3, under keras.saving since"
 
 # Not here for good.
 REFUSALS: dict[str, str] = {
     "keras.layers.TFSMLayer": "runs a SavedModel, whose graph only TensorFlow can run",
-    "keras.optimizers.legacy": _ONLY_REFUSED_THERE,
-    "keras.optimizers.legacy.*": _ONLY_REFUSED_THERE,
     "keras.utils.legacy": _OLD_FORMS,
     "keras.utils.legacy.*": _OLD_FORMS,
     "keras.legacy": _INTERNAL,
@@ -69,6 +67,10 @@ _POOL_SIZE = "tf.keras 2's default of pool_size is kept"
 SIGNATURES: dict[str, str] = {
     **{f"keras.layers.AveragePooling{n}D": _POOL_SIZE for n in (1, 2, 3)},
     **{f"keras.layers.AvgPool{n}D": _POOL_SIZE for n in (1, 2, 3)},
+    **{
+        f"keras.optimizers.legacy.{name}": _ONLY_REFUSED_THERE
+        for name in "Adagrad Adam Ftrl Optimizer RMSprop SGD".split()
+    },
     "keras.Variable": "layout belongs to keras.distribution, which is not here yet",
     "keras.name_scope": "the further arguments are for Keras's own calls",
 }

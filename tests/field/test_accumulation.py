@@ -192,6 +192,7 @@ def test_averages_are_not_put_in_place_before_there_are_any(skipped):
     gradient = GRADIENTS[0]
     if skipped:  # every step of a loss scale that is too large is left out
         optimizer = optimizers.LossScaleOptimizer(optimizers.SGD(0.1, use_ema=True))
+        optimizer.scale_loss(1.0)
         gradient = np.full((2, 3), np.nan, "float32")
     optimizer.apply([gradient], [own])
     optimizer.finalize_variable_values([own])
@@ -207,6 +208,7 @@ def test_a_variable_that_takes_its_gradient_as_value_takes_it_in_every_call_as_i
     )
     if scaled:
         optimizer = optimizers.LossScaleOptimizer(optimizers.SGD(0.1, global_clipnorm=1.0), 4.0)
+    assert optimizer.scale_loss(1.0) == 4.0
     small = np.full((2, 3), 0.01, "float32")
     for value in ([5.0, 6.0], [7.0, 8.0]):
         optimizer.apply([small * 4.0, np.array(value, "float32")], [own, amax])
