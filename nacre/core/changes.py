@@ -35,6 +35,7 @@ T = TypeVar("T")
 _version = [0]
 _tokens = itertools.count()
 _MAX_STATES = 8  # of one object that are kept, as where a callback alternates
+_SEQUENCES = (list, tuple, collections.deque)
 _READINGS = (readings.Settings, readings.Members, readings.Outer)
 
 
@@ -311,7 +312,7 @@ class Snapshot:
 
     def is_current(self) -> bool:
         """Whether no attribute has changed since, and no list or dict."""
-        return self._version == version() and self.lists_are_same()
+        return self._version == _version[0] and self.lists_are_same()
 
     def is_current_while_tracing(self) -> bool:
         """The same while code is traced: its own changes of lists are part of it."""
@@ -417,12 +418,12 @@ def is_same(now: Any, then: Any) -> bool:
     """Whether a value is the one in a snapshot: plain data by value, lists by content."""
     if now is then:
         return True
-    if isinstance(now, _READINGS):
-        return readings.are_same(now.now(), then)
-    if isinstance(now, list | tuple | collections.deque):
+    if isinstance(now, _SEQUENCES):  # first, as every call of a Sequential asks of its layers
         if not isinstance(then, list | tuple) or len(now) != len(then):
             return False
         return all(map(operator.is_, now, then)) or all(map(is_same, now, then))
+    if isinstance(now, _READINGS):
+        return readings.are_same(now.now(), then)
     if isinstance(now, dict):
         return (
             isinstance(then, dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from pathlib import Path
 
@@ -119,10 +120,10 @@ def disable_traceback_filtering() -> None:
 
 def settings_of_traces() -> tuple[object, ...]:
     """The settings that code reads while it is traced."""
-    return tuple(map(_settings.get, _READ_IN_TRACES))
+    return _of_traces(_settings)
 
 
-_READ_IN_TRACES = ("floatx", "epsilon", "image_data_format", "flash_attention")
+_of_traces = operator.itemgetter("floatx", "epsilon", "image_data_format", "flash_attention")
 
 
 def backend() -> str:

@@ -13,7 +13,6 @@ state: read anew at each run, and committed when the code assigns to them.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 from collections.abc import Callable, Hashable
@@ -72,11 +71,14 @@ class Program:
 
     def __call__(self, values: Values, *arguments: Any) -> Any:
         """Run it. Where it turns out to use more variables, their values are added to `values`."""
-        with recording.paused() if recording.recording_tapes else contextlib.nullcontext():
-            return self._run_here(values, *arguments)
+        if recording.recording_tapes:
+            with recording.paused():
+                return self._run_here(values, *arguments)
+        return self._run_here(values, *arguments)
 
     def _run_here(self, values: Values, *arguments: Any) -> Any:
-        self._drop_outdated()
+        if self._numbers_read:
+            self._drop_outdated()
         try:
             return self._run(self._complete(values), *arguments)
         except _MoreVariables as found:
@@ -296,7 +298,14 @@ def programs_of(owner: HasPrograms) -> Programs:
 
 def settings_key() -> tuple[Hashable, ...]:
     """Settings of the process that code reads while it is traced."""
-    return *config.settings_of_traces(), os.environ.get("NACRE_KERNELS"), current_layout()
+    return config.settings_of_traces(), _environment.get(_KERNELS), current_layout()
+
+
+# The dict behind `os.environ`, where it is one: to ask that one for a name that is not set takes
+# ten times as long, and every call of a model asks.
+_data: dict[Any, str] | None = getattr(os.environ, "_data", None)
+_environment: Any = os.environ if _data is None else _data
+_KERNELS: Any = "NACRE_KERNELS" if _data is None else os.environ.encodekey("NACRE_KERNELS")
 
 
 __all__ = [

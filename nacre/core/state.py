@@ -6,6 +6,9 @@ values are on their way from step to step and not in the variables. They say so,
 a variable meanwhile, from a callback or another thread, gets the last committed step.
 """
 
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import contextlib
@@ -15,6 +18,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.core.errors import BusyError, message
 from nacre.core.layout import Layout, current_layout
@@ -128,13 +132,24 @@ class State:
         """The values for a program that only reads them, all of one step."""
         groups = self.groups if names is None else {name: self.groups[name] for name in names}
         self._place_groups(groups)
-        found = {v.trained_by for group in groups.values() for v in group}
-        trainings = [training for training in found if training is not None]
-        if not trainings:
-            return {name: [v.borrow() for v in group] for name, group in groups.items()}
+        values: Values = {}
+        for name, group in groups.items():
+            found: list[Any] = []
+            values[name] = found
+            for variable in group:  # written out, as every call of a model comes here
+                value = variable._value
+                if variable.trained_by is not None or type(value) is np.ndarray:
+                    return self._borrowed(groups)
+                found.append(value)
+        return values
+
+    def _borrowed(self, groups: Mapping[str, list[Variable]]) -> Values:
+        """The same where some have to be waited for, or sent to the device."""
+        trainings = {v.trained_by for group in groups.values() for v in group}
         with contextlib.ExitStack() as locks:
             for training in trainings:
-                locks.enter_context(training.lock)
+                if training is not None:
+                    locks.enter_context(training.lock)
             return {name: [v.borrow() for v in group] for name, group in groups.items()}
 
     def donate(self, names: Iterable[str] | None = None) -> Values:

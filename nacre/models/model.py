@@ -55,7 +55,7 @@ from nacre.models.host_stage import has_late_strings, replay, stage_for, staged_
 from nacre.models.index_checks import check_indices, readers_of
 from nacre.models.summary import print_summary
 from nacre.models.trainable import Trainable
-from nacre.training.repeated import Repeated
+from nacre.training.repeated import Repeated, wait_briefly
 
 if TYPE_CHECKING:
     from nacre.core.protocols import TrainedModel
@@ -277,7 +277,7 @@ class Model(Trainable):
         """Apply the model: to arrays compiled and cached, to symbolic tensors as a layer."""
         repeated = self._repeated_call
         if repeated is not None and len(args) == 1 and not kwargs and repeated.fits(args[0]):
-            return run_program(self, repeated.program, [args[0]])
+            return wait_briefly(run_program(self, repeated.program, [args[0]]))
         if args and isinstance(args[0], Staged):
             return replay(self.__call__, args, kwargs)
         if args and scope.call_context() is None:

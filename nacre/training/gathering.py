@@ -33,10 +33,12 @@ def start_fetching(outputs: Any) -> None:
 
 def own_rows(leaf: Any, count: int, padded: int) -> np.ndarray:
     """An output of one batch as an array of the user's own, without the rows of padding."""
-    array = fetched(leaf)
+    array = np.array(leaf)
+    if array.dtype.kind == "V":  # bfloat16
+        array = fetched(leaf)
     if padded != count and array.ndim and array.shape[0] == padded:
-        array = array[:count]
-    return np.array(array)
+        return np.array(array[:count])
+    return array
 
 
 class Gathered:

@@ -34,7 +34,7 @@ from nacre.training import inputs, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.gathering import Gathered, own_rows, start_fetching
 from nacre.training.prediction_loop import ChunkedPrediction
-from nacre.training.repeated import Repeated
+from nacre.training.repeated import Repeated, wait_briefly
 
 _FEW = 32  # samples that `predict` takes as one batch when nobody says how many
 IN_FLIGHT = 4  # batches whose results are not fetched yet
@@ -67,24 +67,15 @@ def predict(
     **kwargs: Any,
 ) -> Any:
     """The outputs for `x` as NumPy arrays; see `Model.predict`."""
-    is_plain = (
-        steps is callbacks is None and not kwargs and (type(verbose) is int or verbose == "auto")
-    )
-    repeated = model._repeated_prediction
-    if is_plain and batch_size is None and repeated is not None and repeated.fits(x):
-        return _fetched(_forward(model, x, [x], len(x), _bucket(len(x)), repeated.program))
-    if (
-        is_plain
-        and type(x) is np.ndarray
-        and x.ndim
-        and (batch_size is None or (type(batch_size) is int and batch_size > 0))
-        and 0 < len(x) <= (batch_size or _FEW)
-        and x.dtype.kind in "fiub"
-        and model.built
-        and not model._runs_eagerly()
-        and model._host_stage(x, f"{model._who()}.predict") is None
-    ):
-        return _small(model, x)
+    if steps is callbacks is None and not kwargs and (type(verbose) is int or verbose == "auto"):
+        repeated = model._repeated_prediction
+        if batch_size is None and repeated is not None and repeated.fits(x):
+            count = len(x)
+            result = _forward(model, x, [x], count, _bucket(count), repeated.program)
+            wait_briefly(result.outputs)
+            return _fetched(result)
+        if _is_small(model, x, batch_size):
+            return _small(model, x)
     who = f"{model._who()}.predict"
     prepare.refuse_unknown(who, kwargs, predict)
     batch_size = whole_number(batch_size, "batch_size", who, 32)
@@ -200,6 +191,20 @@ def _all_chunks(
         runner.progress(step, dict)
     if waiting is not None:
         _add(gathered, waiting)
+
+
+def _is_small(model: Any, x: Any, batch_size: WholeNumber | None) -> bool:
+    """Whether `x` is one array that makes one batch and needs nothing done before."""
+    return (
+        type(x) is np.ndarray
+        and x.ndim > 0
+        and (batch_size is None or (type(batch_size) is int and batch_size > 0))
+        and 0 < len(x) <= (batch_size or _FEW)
+        and x.dtype.kind in "fiub"
+        and model.built
+        and not model._runs_eagerly()
+        and model._host_stage(x, f"{model._who()}.predict") is None
+    )
 
 
 def _small(model: Any, x: np.ndarray) -> Any:

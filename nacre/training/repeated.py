@@ -7,6 +7,8 @@ under way and these few things are the same.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -15,8 +17,13 @@ from nacre.core import context
 from nacre.core.forks import PROCESS
 from nacre.core.program import CallProgram, settings_key
 from nacre.core.tracing import is_bare
+from nacre.ops.kernels.placement import platform
+
+# Some 25 microseconds: what two threads take to wake one another.
+_LOOKS = 300 if (os.cpu_count() or 1) > 1 else 0
 
 P = TypeVar("P", bound=CallProgram)
+T = TypeVar("T")
 
 
 class Repeated(Generic[P]):
@@ -50,13 +57,7 @@ class Repeated(Generic[P]):
     @staticmethod
     def can_be(model: Any, x: Any) -> bool:
         """Whether there can be one for calls of a model on arrays like `x`, made here and now."""
-        return (
-            type(x) is np.ndarray
-            and x.ndim > 0
-            and context.current() is context.NOTHING_UNDER_WAY
-            and is_bare()
-            and model._takes_unseen(x)
-        )
+        return type(x) is np.ndarray and x.ndim > 0 and _is_free() and model._takes_unseen(x)
 
     def fits(self, x: Any) -> bool:
         """Whether the program is what a call on `x` alone would run now."""
@@ -64,15 +65,36 @@ class Repeated(Generic[P]):
             type(x) is np.ndarray
             and x.shape == self._shape
             and x.dtype == self._dtype
-            and context.current() is context.NOTHING_UNDER_WAY
-            and is_bare()
-            and self._inventory.is_current()
+            and _is_free()
+            and self._inventory.snapshot.is_current()
             and self._inventory.lists() is self._lists
             and self._model._graph is self._graph
             and self._model._trainer is self._trainer
             and settings_key() == self._settings
-            and not PROCESS.parent
         )
 
 
-__all__ = ["Repeated"]
+def _is_free() -> bool:
+    """Whether nothing is under way here that a call could depend on."""
+    nothing = context.current() is context.NOTHING_UNDER_WAY
+    return nothing and is_bare() and not PROCESS.parent
+
+
+def wait_briefly(outputs: T) -> T:
+    """Wait for the output of a small program by looking, as long as falling asleep would take.
+
+    A thread that sleeps is woken by the system. That takes longer than such a program, and long
+    enough for XLA's own thread to fall asleep too, which the next call then has to wake.
+
+    Returns:
+        The outputs; those of a larger program may still be on their way.
+    """
+    is_ready: Callable[[], bool] | None = getattr(outputs, "is_ready", None)
+    if is_ready is not None and platform() == "cpu":
+        for _ in range(_LOOKS):
+            if is_ready():
+                break
+    return outputs
+
+
+__all__ = ["Repeated", "wait_briefly"]

@@ -12,7 +12,7 @@ import pytest
 
 import nacre
 from nacre import layers, ops
-from nacre.training.repeated import Repeated
+from nacre.training.repeated import Repeated, wait_briefly
 
 ROW = np.linspace(-1.0, 1.0, 6, dtype="float32").reshape(1, 6)
 
@@ -198,3 +198,33 @@ def test_a_callback_of_fit_sees_the_last_committed_step() -> None:
             np.testing.assert_allclose(predicted(model, ROW), plainly(model, ROW), atol=1e-5)
 
     model.fit(np.tile(ROW, (8, 1)), np.ones((8, 3)), epochs=3, verbose=0, callbacks=[Looks()])
+
+
+def test_an_output_that_takes_long_is_looked_at_a_limited_number_of_times() -> None:
+    class Late:
+        looks = 0
+
+        def is_ready(self) -> bool:
+            self.looks += 1
+            return False
+
+    late = Late()
+    assert wait_briefly(late) is late
+    assert late.looks < 1000
+    model = make()
+    for _ in range(3):
+        assert isinstance(model(ROW), jax.Array)
+
+
+def test_several_outputs_are_repeated_too() -> None:
+    inputs = nacre.Input((6,))
+    model = nacre.Model(inputs, {"one": layers.Dense(2)(inputs), "two": layers.Dense(3)(inputs)})
+    wanted = {name: np.asarray(y) for name, y in model(ROW).items()}
+    for _ in range(3):
+        for found in (model(ROW), model.predict(ROW, verbose=0)):
+            assert {name: np.shape(y) for name, y in found.items()} == {
+                "one": (1, 2),
+                "two": (1, 3),
+            }
+            for name, y in found.items():
+                np.testing.assert_allclose(y, wanted[name], rtol=1e-6)

@@ -125,7 +125,7 @@ def run_program(layer: Layer, program: CallProgram, arrays: list[Any]) -> Any:
         layer._clear_losses()
     if losses:
         layer._keep_losses(losses)
-    if any(mask is not None for mask in masks):
+    if masks:
         for leaf, mask in zip(tree.flatten(outputs), masks, strict=True):
             if mask is not None:
                 scope.set_mask(leaf, mask)
@@ -145,7 +145,8 @@ def _program(
         with scope.entered_call(scope.CallContext(layer, kwargs.get("training"))), own_program():
             outputs = call(*args, **kwargs)
             masks = [scope.get_mask(leaf) for leaf in tree.flatten(outputs)]
-        return outputs, masks, list(inner.losses)
+        has_masks = any(mask is not None for mask in masks)
+        return outputs, masks if has_masks else [], list(inner.losses)
 
     state = State({"layer": layer.variables})
     return CallProgram(run, state, name=f"{layer._who()}(x)")

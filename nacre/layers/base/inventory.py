@@ -105,6 +105,7 @@ class Inventory:
         metrics: Metrics set as attributes.
         is_own: Whether all code that a call runs is nacre's own: exact classes, no function of a
             user's among the attributes, no method replaced.
+        snapshot: The attributes of all of them.
     """
 
     def __init__(self, root: Layer) -> None:
@@ -115,7 +116,7 @@ class Inventory:
                 id(p): p for layer in self.layers for p in parts_of(layer) if isinstance(p, Metric)
             }.values()
         )
-        self._snapshot = changes.Snapshot(changes.reachable(self.layers))
+        self.snapshot = changes.Snapshot(changes.reachable(self.layers))
         self.is_own = all(map(_runs_own_code, self.layers))
         self._lists: dict[tuple[Any, ...], Lists] = {}
         self._current: Lists | None = None
@@ -125,12 +126,12 @@ class Inventory:
     def is_current(self) -> bool:
         """Whether nothing changed since, seen at no cost a layer."""
         if scope.is_tracing_program():
-            return self._snapshot.is_current_while_tracing()
-        return self._snapshot.is_current()
+            return self.snapshot.is_current_while_tracing()
+        return self.snapshot.is_current()
 
     def is_unchanged(self) -> bool:
         """Whether what changed since was something else."""
-        return self._snapshot.is_unchanged()
+        return self.snapshot.is_unchanged()
 
     def lists(self) -> Lists:
         """The variables, by the present `trainable` flags."""
