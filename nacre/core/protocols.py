@@ -218,7 +218,8 @@ def overrides(model: object, name: str) -> bool:
         (False, True)
     """
     classes = [vars(cls) for cls in type(model).__mro__]
-    base = [own for own in classes if "fit" in own][-1:]  # the class that trains
+    trains = [level for level, own in enumerate(classes) if "fit" in own]
+    base = classes[trains[-1] :] if trains else []  # the class that trains, and those it is made of
     found = next((own[name] for own in classes if name in own), None)
     return found is not None and all(found is not own.get(name) for own in base)
 

@@ -357,6 +357,11 @@ class _Iteration:
         self._body.found.update({id(v): v for v in self._scope.assigned() if id(v) not in known})
 
 
+def variables_in_scopes() -> list[Variable]:
+    """The variables that have a value in the scopes around."""
+    return list({id(v): v for scope in _scopes() for v in scope.assigned()}.values())
+
+
 def _scopes() -> list[StatelessScope]:
     found: list[StatelessScope] = []
     scope = current().scope

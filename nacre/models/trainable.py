@@ -14,7 +14,7 @@ from nacre.core.tensors import Count, WholeNumber
 from nacre.core.traceback import boundary, computing_boundary
 from nacre.core.warning import warn
 from nacre.layers.base.inventory import parts_in
-from nacre.layers.base.layer import Layer
+from nacre.models.stepping import Stepping
 from nacre.training import checks, evaluation, fitting, prediction, rate_search
 from nacre.training.compile import CompiledTraining
 from nacre.training.compile_config import compile_config, compile_from_config
@@ -35,7 +35,7 @@ class OldCompileKeywords(TypedDict, total=False):
     autotune_steps_per_execution: bool
 
 
-class Trainable(Layer):
+class Trainable(Stepping):
     """A layer that can be trained as a whole: what `Model` has over `Layer` for that."""
 
     _training_attributes = frozenset(("loss", "optimizer"))
@@ -427,7 +427,10 @@ class Trainable(Layer):
 
         Override it for a loss of your own; it is traced into the compiled step.
         """
-        return self._compiled().compute_loss(self, y, y_pred, sample_weight)
+        trainer = self._compiled()
+        trainer.note_targets(y)
+        trainer.bind_to(self, y, y_pred)
+        return trainer.compute_loss(self, y, y_pred, sample_weight)
 
     @any_arguments
     def compute_metrics(
@@ -435,6 +438,7 @@ class Trainable(Layer):
     ) -> dict[str, Any]:
         """Take a batch into the compiled metrics; gives what is reported so far."""
         trainer = self._compiled()
+        trainer.bind_to(self, y, y_pred)
         trainer.update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
@@ -473,6 +477,17 @@ class Trainable(Layer):
     def run_eagerly(self, value: bool) -> None:
         if self._trainer is not None:
             self._trainer.run_eagerly = bool(value)
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether steps are compiled: what `compile` was told, True for 'auto'."""
+        given = "auto" if self._trainer is None else self._trainer.jit_compile
+        return True if given == "auto" else bool(given)
+
+    @jit_compile.setter
+    def jit_compile(self, value: bool) -> None:
+        if self._trainer is not None:
+            self._trainer.jit_compile = bool(value)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """The arguments of `compile`, as plain data."""

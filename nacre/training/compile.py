@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+import operator
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import Any, cast
 
 import jax.numpy as jnp
@@ -98,6 +100,10 @@ class CompiledTraining:
         self.jit_compile = jit_compile
         self.loss_tracker: Metric = _mean("loss")
         self.outputs: list[Output] | None = None
+        self._bound_form: Any = None  # of the targets they were bound to
+        self._given_targets: list[Any] | None = None  # see `own_step_given`
+        self._hands_on: bool | None = None  # whether the user's step hands on the targets as given
+        self._refusal: LossInputError | None = None  # of targets, until that is known
         self._named_by_dict = False
         self.choices: list[str] = []
         self._contents = Contents()
@@ -185,7 +191,24 @@ class CompiledTraining:
             if len(names) > 1 and output.loss is not None:
                 output.tracker = _mean(f"{name}_loss")
             outputs.append(output)
-        self.outputs = outputs
+        self.outputs, self._bound_form = outputs, _form(y)
+
+    def needs_binding(self, y: Any) -> bool:
+        """Whether outputs must be bound to targets like these, which a step of the user's may have
+        made: not yet bound, or with metrics that were chosen by the shape of other ones."""
+        if self.outputs is None:
+            return True
+        return y is not None and self._chooses_by_shape() and _form(y) != self._bound_form
+
+    def _chooses_by_shape(self) -> bool:
+        given = tree.flatten([self.given["metrics"], self.given["weighted_metrics"]])
+        return any(isinstance(m, str) and m.lower() in _CHOSEN_BY_SHAPE for m in given)
+
+    def bind_to(self, model: Any, y: Any, y_pred: Any) -> None:
+        """`bind`, also where outputs are bound to targets of another form."""
+        if self.needs_binding(y):
+            self.outputs = None
+            self.bind(model, y, y_pred)
 
     def _as_metric(
         self, entry: Any, y: Any, y_pred: Any, loss: Any, output: str
@@ -218,6 +241,43 @@ class CompiledTraining:
         metric.name = label
         return metric, label
 
+    # ------------------------------------------------------------ steps of the user's
+
+    @contextmanager
+    def own_step_given(self, y: Any) -> Generator[None]:
+        """The block in which a step of the user's runs, which is given the targets `y`.
+
+        Targets that the losses cannot take are refused only where the step hands them on: it may
+        turn labels into one-hot vectors, or count classes from 0.
+        """
+        self._given_targets = tree.flatten(y)
+        try:
+            yield
+        finally:
+            self._given_targets = None
+
+    def note_targets(self, y: Any) -> None:
+        """Take note of the targets that the step under way computes losses of.
+
+        Raises:
+            LossInputError: They are what it was given, and what was found wrong.
+        """
+        given, self._given_targets = self._given_targets, None
+        if given is None:
+            return
+        now = tree.flatten(y)
+        self._hands_on = len(now) == len(given) and all(map(operator.is_, now, given))
+        error, self._refusal = self._refusal, None
+        if error is not None and self._hands_on:
+            raise error
+
+    def refuse_if_handed_on(self, error: LossInputError) -> None:
+        """Raise an error about targets now, or where a step of the user's hands them on."""
+        if self._hands_on is None:
+            self._refusal = error
+        elif self._hands_on:
+            raise error
+
     # ------------------------------------------------------------ used inside the step
 
     def split(self, y: Any, y_pred: Any, sample_weight: Any) -> list[tuple[Output, Any, Any, Any]]:
@@ -236,8 +296,15 @@ class CompiledTraining:
         pairs = zip(outputs, weights, strict=True)
         return [w for output, w in pairs if output.loss is not None or output.metrics]
 
-    def compute_loss(self, model: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
-        """The total of the outputs' losses and of what layers added."""
+    def compute_loss(
+        self,
+        model: Any,
+        y: Any,
+        y_pred: Any,
+        sample_weight: Any,
+        added: Iterable[Any] | None = None,
+    ) -> Any:
+        """The total of the outputs' losses and of `added`, by default what layers added."""
         if self.outputs is None:
             self.bind(model, y, y_pred)
         terms: list[Any] = []
@@ -254,7 +321,8 @@ class CompiledTraining:
             elif output.weight != 1.0:
                 value = value * output.weight
             terms.append(value)
-        terms.extend(jnp.sum(jnp.asarray(loss, jnp.float32)) for loss in model.losses)
+        others = model.losses if added is None else added
+        terms.extend(jnp.sum(jnp.asarray(loss, jnp.float32)) for loss in others)
         if not terms:
             raise LossInputError(
                 message(
@@ -345,6 +413,15 @@ def _with_free_names(named: Iterable[tuple[str, Metric]]) -> list[tuple[str, Met
     for name, metric in named:
         apart[free_name(name, apart)] = metric
     return list(apart.items())
+
+
+def _form(y: Any) -> Any:
+    """The axes and sizes of targets besides the batch, by name."""
+    return tree.map_structure(_sizes_of_one, y)
+
+
+def _sizes_of_one(leaf: Any) -> tuple[Any, ...]:
+    return tuple(getattr(leaf, "shape", ())[1:])
 
 
 def _no_targets(what: str, name: str, y: Any) -> LossInputError:

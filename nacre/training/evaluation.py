@@ -216,3 +216,18 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     values, logs = program(values, fixed, stretch.arrays, np.int32(0), np.int32(1))
     state.commit_unless_in_training(values)
     return as_result(host_logs(logs, trainer.report_names(model)), return_dict)
+
+
+def test_one_step(
+    model: Any, trainer: CompiledTraining, batch: tuple[Any, Any, Any], who: str
+) -> dict[str, Any]:
+    """The built-in step on a batch, metrics going on; see `Model.test_step`."""
+    stretch = prepare.prepared_batch(model, trainer, *batch, training=False, who=who)
+    programs = evaluation_programs(model, trainer, is_base=True)
+    state = programs.state
+    values = {name: [*map(private_copy, group)] for name, group in state.read(CHANGING).items()}
+    fixed = state.read(name for name in state.groups if name not in CHANGING)
+    program = programs.evaluate(stretch, pace.program_steps(1))
+    values, logs = program(values, fixed, stretch.arrays, np.int32(0), np.int32(1))
+    state.commit_unless_in_training(values)
+    return {name: logs[name] for name in trainer.report_names(model) if name in logs}

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +21,7 @@ from nacre.core.random import draw_seed
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.terminal import show
 from nacre.core.warning import warn
+from nacre.data.feed import Stretch
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
 from nacre.training import evaluation, inputs, prepare
@@ -29,10 +30,15 @@ from nacre.training.arguments import (
     verbosity,
     whole_number,
 )
+from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
 from nacre.training.few_batches import first_batches, overfit_share, trial_batches
 from nacre.training.loop import TrainRun, isolated
-from nacre.training.model_programs import evaluation_programs, training_programs
+from nacre.training.model_programs import (
+    ModelPrograms,
+    evaluation_programs,
+    training_programs,
+)
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
 from nacre.training.state import TrainingState
@@ -216,18 +222,44 @@ def train_on_batch(
         model, trainer, x, y, sample_weight, training=True, who=who, class_weight=class_weight
     )
     programs = training_programs(model, trainer)
+    with isolated(model, programs.state):
+        logs = _one_step(programs, stretch, who, model.reset_metrics)
+    return evaluation.as_result(host_logs(logs, trainer.report_names(model)), return_dict)
+
+
+def _one_step(
+    programs: ModelPrograms, stretch: Stretch, who: str, begin: Callable[[], None]
+) -> dict[str, Any]:
+    """Run a step and commit what it gives; returns its logs, on the device.
+
+    Args:
+        programs, stretch: The programs, and the batch.
+        who: For messages.
+        begin: Called first, when the variables are those of this step.
+    """
     state = programs.state
     logs: list[dict[str, Any]] = []
-    with isolated(model, state), state.in_training(who, lambda: None), DeferredSignals() as signals:
-        model.reset_metrics()
 
-        def commit(result: Any) -> None:
-            state.commit(result[0])
-            logs.append(result[1])
+    def commit(result: Any) -> None:
+        state.commit(result[0])
+        logs.append(result[1])
 
+    with state.in_training(who, lambda: None), DeferredSignals() as signals:
+        begin()
         arguments = (stretch.arrays, stretch.order, np.int32(0), np.int32(1))
         signals.run(commit, programs.train(stretch), state.donate(), *arguments)
-    return evaluation.as_result(host_logs(logs[0], trainer.report_names(model)), return_dict)
+    return logs[0]
 
 
-__all__ = ["fit", "train_on_batch"]
+def train_one_step(
+    model: Any, trainer: CompiledTraining, batch: tuple[Any, Any, Any], who: str
+) -> dict[str, Any]:
+    """The built-in step on a batch, metrics going on; see `Model.train_step`."""
+    prepare.require_compiled(model, "fit")
+    stretch = prepare.prepared_batch(model, trainer, *batch, training=True, who=who)
+    programs = training_programs(model, trainer, is_base=True)
+    logs = _one_step(programs, stretch, who, lambda: None)
+    return {name: logs[name] for name in trainer.report_names(model) if name in logs}
+
+
+__all__ = ["fit", "train_on_batch", "train_one_step"]

@@ -17,14 +17,16 @@ from nacre.core.warning import warn
 from nacre.data.feed import Stretch
 from nacre.training.compile import CompiledTraining
 from nacre.training.last_good import CopyMemory
+from nacre.training.own_steps import StepName, custom_step, own_step, reports_itself
 from nacre.training.programs import (
+    Step,
     evaluation_program,
     finisher,
     loop_program,
     single_program,
 )
 from nacre.training.state import training_state
-from nacre.training.step import custom_step, reports_itself, test_step, train_step
+from nacre.training.step import test_step, train_step
 
 _MANY_CHANGES = 10  # of attributes, from where on it is said that each is compiled
 
@@ -33,40 +35,54 @@ class _Kind(NamedTuple):
     """What of all that programs depend on stays as it is while a run goes on.
 
     Attributes:
-        step: The step they run: 'train' or 'test'.
+        step: The step they run.
         lists_token: Which variables are trained.
         is_all_present: Whether no sample weight that will come is 0.
+        is_custom: Whether the step is the user's own.
     """
 
-    step: str
+    step: StepName
     lists_token: int
     is_all_present: bool
+    is_custom: bool
 
 
 def training_programs(
-    model: TrainedModel, trainer: CompiledTraining, *, is_all_present: bool = False
+    model: TrainedModel,
+    trainer: CompiledTraining,
+    *,
+    is_all_present: bool = False,
+    is_base: bool = False,
 ) -> ModelPrograms:
     """The programs that train a model as it, its losses, metrics and optimizer are now.
 
     Args:
         model, trainer: What they run.
         is_all_present: Whether no sample weight that will come is 0, so that no step has to look.
+        is_base: Whether they run the built-in step also where the user's class has its own.
     """
-    return _model_programs("train", model, trainer, is_all_present)
+    return _model_programs("train_step", model, trainer, is_all_present, is_base)
 
 
-def evaluation_programs(model: TrainedModel, trainer: CompiledTraining) -> ModelPrograms:
+def evaluation_programs(
+    model: TrainedModel, trainer: CompiledTraining, *, is_base: bool = False
+) -> ModelPrograms:
     """The programs that evaluate it."""
-    return _model_programs("test", model, trainer, False)
+    return _model_programs("test_step", model, trainer, False, is_base)
 
 
 def _model_programs(
-    step: str, model: TrainedModel, trainer: CompiledTraining, is_all_present: bool
+    step: StepName,
+    model: TrainedModel,
+    trainer: CompiledTraining,
+    is_all_present: bool,
+    is_base: bool,
 ) -> ModelPrograms:
     metrics = model.metrics
-    kind = _Kind(step, model._inventory().lists().token, is_all_present)
+    is_custom = not is_base and custom_step(model, step) is not None
+    kind = _Kind(step, model._inventory().lists().token, is_all_present, is_custom)
     key = _key(kind, model, trainer, metrics)
-    optimizer = trainer.optimizer if step == "train" else None
+    optimizer = trainer.optimizer if step == "train_step" else None
     return programs_of(model).get(
         key,
         lambda: ModelPrograms(kind, key, model, trainer, training_state(model, optimizer, metrics)),
@@ -99,7 +115,7 @@ class ModelPrograms:
         state: State,
     ) -> None:
         self.model, self.trainer, self.state = model, trainer, state
-        self.custom = custom_step(model, f"{kind.step}_step") is not None
+        self.custom = kind.is_custom
         self.keeps_logs = self.custom or reports_itself(model)
         self._kind, self._key = kind, key
         self.copy_memory = CopyMemory()
@@ -125,7 +141,7 @@ class ModelPrograms:
     def _warn_of_changes(self) -> None:
         warn(
             message(
-                f"{self.model._who()}.{'fit' if self._kind.step == 'train' else 'evaluate'}",
+                f"{self.model._who()}.{'fit' if self._kind.step == 'train_step' else 'evaluate'}",
                 "each new value of an attribute is compiled, which takes time",
                 f"{_MANY_CHANGES} changes so far",
                 "Keep what changes in a variable: layer.beta = nacre.Variable(0.0, "
@@ -152,7 +168,7 @@ class ModelPrograms:
         """
 
         def make() -> Program:
-            step = train_step(self.model, self.trainer, self.state, self._kind.is_all_present)
+            step = self._step()
             finish = finisher(self.model, self.trainer, self.state, self.custom)
             parts = self.state, step, finish, _packer(stretch.structure)
             if stretch.repeats:
@@ -168,13 +184,22 @@ class ModelPrograms:
 
         return self._get(_train_key(stretch, steps, is_guarded), make)
 
+    def _step(self) -> Step:
+        """The step they run, as a pure function."""
+        method = custom_step(self.model, self._kind.step) if self.custom else None
+        if method is not None:
+            return own_step(self.model, self.trainer, self._kind.step, method, self.state)
+        if self._kind.step == "test_step":
+            return test_step(self.model, self.trainer, self.state)
+        return train_step(self.model, self.trainer, self.state, self._kind.is_all_present)
+
     def evaluate(self, stretch: Stretch, steps: int | None) -> Program:
         """The program that evaluates such batches: (values, fixed, arrays, first row, count) ->"""
         return self._get(
             ("evaluate", *_form(stretch), steps),
             lambda: evaluation_program(
                 self.state,
-                test_step(self.model, self.trainer, self.state),
+                self._step(),
                 finisher(self.model, self.trainer, self.state, self.custom),
                 _packer(stretch.structure),
                 _size(stretch),

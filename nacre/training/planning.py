@@ -18,7 +18,7 @@ from nacre.core.protocols import TrainedModel
 from nacre.metrics.direction import direction_of
 from nacre.metrics.metric import Metric
 from nacre.training.compile import CompiledTraining
-from nacre.training.step import custom_step, reports_itself
+from nacre.training.own_steps import custom_step, reports_itself
 
 
 def run_plan(

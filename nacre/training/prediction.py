@@ -33,6 +33,7 @@ from nacre.ops.kernels.placement import own_program
 from nacre.training import inputs, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.gathering import Gathered, own_rows, start_fetching
+from nacre.training.own_steps import batch_for_prediction, custom_step, prediction_of
 from nacre.training.prediction_loop import ChunkedPrediction
 from nacre.training.repeated import Repeated, wait_briefly
 
@@ -83,7 +84,7 @@ def predict(
     verbose = verbosity(verbose, who)
     is_eager = model._runs_eagerly()
     source = inputs.source_of(model, x, who=who, on_host=not is_eager)
-    if not is_eager:
+    if not is_eager and custom_step(model, "predict_step") is None:
         prepare.predictions_spec(model, inputs.batch_specs(source, batch_size)[0], False)
     prepare.check_indices(model, source)
     feed = feed_of(
@@ -153,7 +154,7 @@ def _add(gathered: Gathered, result: BatchResult) -> Any:
 
 def _predict_batch(model: Any, stretch: Stretch, batch_size: int, is_first: bool) -> BatchResult:
     """The outputs for a batch, which may be padded to the batch size or a power of two."""
-    x = tree.pack_sequence_as(stretch.structure, stretch.arrays)[0]
+    x = batch_for_prediction(model, tree.pack_sequence_as(stretch.structure, stretch.arrays))
     count = stretch.batch_size
     if count <= batch_size and not is_first:
         size = batch_size
@@ -209,7 +210,8 @@ def _is_small(model: Any, x: Any, batch_size: WholeNumber | None) -> bool:
 
 def _small(model: Any, x: np.ndarray) -> Any:
     """One small array: no callbacks, no sources, one dispatch."""
-    _refuse_wrong_shape(model, x)
+    if custom_step(model, "predict_step") is None:
+        _refuse_wrong_shape(model, x)
     model._check_indices_of(x)
     count = len(x)
     if x.dtype.kind in "iu" and x.dtype.itemsize > 2:
@@ -220,7 +222,8 @@ def _small(model: Any, x: np.ndarray) -> Any:
     try:
         result = _forward(model, x, [x], count, _bucket(count), program)
     except Exception:
-        if _bucket(count) != count:  # the same mistake, reported with the shape the user gave
+        if _bucket(count) != count and custom_step(model, "predict_step") is None:
+            # the same mistake, reported with the shape the user gave
             _refuse_for(model, x)
         raise
     if count <= _FEW and Repeated.can_be(model, x):
@@ -273,7 +276,7 @@ def _forward(
 ) -> BatchResult:
     if program is None:
         if model._runs_eagerly():
-            return BatchResult(model(x, training=False), count, count)
+            return BatchResult(prediction_of(model)(x), count, count)
         program = _program(model, x)
     state = program.state
     if size != count and program.mixes_samples():
@@ -375,11 +378,12 @@ def _program(model: Any, x: Any) -> PredictionProgram:
 
 def _prediction_program(model: Any, x: Any) -> PredictionProgram:
     structure, state = without_arrays(x), State({"model": model.variables})
+    step = prediction_of(model)
 
     def run(leaves: list[Any]) -> Any:
         leaves = leaves if state.layout is None else state.layout.divided(leaves)
         with own_program():
-            return model(tree.pack_sequence_as(structure, leaves), training=False)
+            return step(tree.pack_sequence_as(structure, leaves))
 
     return PredictionProgram(run, state, name="predict")
 
@@ -394,11 +398,9 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     x, _, _ = inputs.batch_narrower(model, who)((x, None, None))
     leaves = tree.flatten(x)
     count = next(len(leaf) for leaf in leaves if leaf is not None)
-    prepare.predictions_spec(
-        model,
-        tree.map_structure(_spec_or_none, x),
-        False,
-    )
+    if custom_step(model, "predict_step") is None:
+        prepare.predictions_spec(model, tree.map_structure(_spec_or_none, x), False)
+    x = batch_for_prediction(model, (x, None, None))
     return _fetched(_forward(model, x, leaves, count, count))
 
 

@@ -27,6 +27,7 @@ from nacre.data.row_feeds import StreamedFeed
 from nacre.data.sources import CHUNK_BYTES, ArraySource
 from nacre.layers.base.compiled import call_key
 from nacre.ops.kernels.placement import inside_loop
+from nacre.training.own_steps import batch_for_prediction, prediction_of
 from nacre.training.pace import program_steps
 from nacre.training.programs import batch_leaves
 
@@ -89,7 +90,7 @@ class ChunkedPrediction:
     def _made(self, structure: Any) -> CallProgram:
         # Only what it needs: a kept program must not hold on to the data.
         model, size, batches = self._model, self._size, self._batches
-        state = State({"model": model.variables})
+        state, step = State({"model": model.variables}), prediction_of(model)
         forms = [((batches * size, *leaf.shape[1:]), leaf.dtype) for leaf in self._leaves]
         steps = program_steps(batches)  # of the last chunk, which is shorter, some are for nothing
 
@@ -97,8 +98,8 @@ class ChunkedPrediction:
             def body(index: Any, filled: list[Any]) -> list[Any]:
                 row = index * size
                 leaves = batch_leaves(arrays, None, row, size, state.layout)
-                x = tree.pack_sequence_as(structure, leaves)[0]
-                made = tree.flatten(model(x, training=False))
+                batch = tree.pack_sequence_as(structure, leaves)
+                made = tree.flatten(step(batch_for_prediction(model, batch)))
                 return [
                     jax.lax.dynamic_update_slice_in_dim(whole, jnp.asarray(part), row, 0)
                     for whole, part in zip(filled, made, strict=True)

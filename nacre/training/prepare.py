@@ -37,7 +37,7 @@ from nacre.training import checks
 from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.inputs import Source, batch_specs, source_of_batch
-from nacre.training.step import custom_step
+from nacre.training.own_steps import custom_step
 from nacre.training.weights import (
     check_weights,
     class_weights_for,
@@ -203,16 +203,23 @@ def prepare(
         if not _may_go_uncalled(model, trainer, training):
             raise
         return _prepared_uncalled(model, trainer, source, training)
-    trainer.bind(model, y, y_pred)
+    has_own_step = custom_step(model, "train_step" if training else "test_step") is not None
+    try:
+        trainer.bind(model, y, y_pred)
+    except LossInputError:
+        if not has_own_step:
+            raise  # else the step may make targets, and what it makes is bound
     check_indices(model, source, trainer)
     if training:
         _build_optimizer(model, trainer)
         _warn_about_targets(model, trainer, source, y_pred)
     try:
         check_targets(trainer, source, y_pred, who)
-    except LossInputError:  # of labels at masked steps, which nobody reads, only the step knows
-        if not _called_once(model, x, training, batch)[1]:
-            raise
+    except LossInputError as error:
+        if has_own_step:
+            trainer.refuse_if_handed_on(error)
+        elif not _called_once(model, x, training, batch)[1]:
+            raise  # of labels at masked steps, which nobody reads, only the step knows
     by_class = class_weights_for(trainer, class_weight, y_pred, who)
     return source if by_class is None else with_class_weights(source, by_class)
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,15 +12,13 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core import scope, tree
-from nacre.core.absence import Absent
 from nacre.core.errors import ArgumentError, message
-from nacre.core.kinds import is_dict, is_mapping
+from nacre.core.kinds import is_dict
 from nacre.core.protocols import TrainedModel, TrainingOptimizer, overrides
-from nacre.core.state import OUTSIDE, State, Values
-from nacre.core.variable import Variable
-from nacre.data.batches import pack_x_y_sample_weight
+from nacre.core.state import State, Values
 from nacre.training.absent import without_absent
 from nacre.training.compile import CompiledTraining
+from nacre.training.pure_losses import loss_of
 from nacre.training.state import CHANGING
 
 Batch = tuple[Any, Any, Any]
@@ -38,14 +35,12 @@ def train_step(
         state: The variables.
         is_all_present: Whether none of the weights that will come is 0.
     """
-    if custom_step(model, "train_step") is not None:
-        return _custom_step(model, "train_step", state)
     optimizer = trainer.optimizer_in_use
 
     def step(values: Values, batch: Batch) -> StepResult:
         x, y, sample_weight = batch
         weights = [] if is_all_present else _weights(model, trainer, sample_weight)
-        x, y, absent = without_absent(x, y, weights, _narrowest_dtype(model))
+        x, y, absent = without_absent(x, y, weights, narrowest_dtype(model))
 
         def compute(trainable: list[Any]) -> tuple[Any, Any]:
             current = {**values, "trainable": trainable}
@@ -57,7 +52,7 @@ def train_step(
                 loss = _compute_loss(model, x, y, y_pred, sample_weight, True)
                 logs = _update_metrics(model, trainer, x, y, y_pred, sample_weight, loss)
                 scaled = optimizer.scale_loss(loss)
-                rest = _values_in(inner, state, CHANGING)
+                rest = values_in(inner, state, CHANGING)
             return scaled, (loss, rest, logs)
 
         (_, (loss, rest, logs)), gradients = jax.value_and_grad(compute, has_aux=True)(
@@ -75,13 +70,11 @@ def test_step(
     model: TrainedModel, trainer: CompiledTraining, state: State
 ) -> Callable[[Values, Batch], StepResult]:
     """The step of evaluation: predictions, loss, metrics."""
-    if custom_step(model, "test_step") is not None:
-        return _custom_step(model, "test_step", state)
 
     def step(values: Values, batch: Batch) -> StepResult:
         x, y, sample_weight = batch
         weights = _weights(model, trainer, sample_weight)
-        x, y, absent = without_absent(x, y, weights, _narrowest_dtype(model))
+        x, y, absent = without_absent(x, y, weights, narrowest_dtype(model))
         with (
             scope.StatelessScope(state.pairs(values), collect_losses=True) as inner,
             scope.entered_call(scope.CallContext(model, False), absent),
@@ -89,13 +82,13 @@ def test_step(
             y_pred = model(x, training=False)
             loss = _compute_loss(model, x, y, y_pred, sample_weight, False)
             logs = _update_metrics(model, trainer, x, y, y_pred, sample_weight, loss)
-            new = {**values, **_values_in(inner, state, CHANGING)}
+            new = {**values, **values_in(inner, state, CHANGING)}
         return new, loss, logs
 
     return step
 
 
-def _narrowest_dtype(model: Any) -> str | None:
+def narrowest_dtype(model: Any) -> str | None:
     """float16 where a layer computes in it, whose numbers end at 65504; else None."""
     dtypes = {layer.compute_dtype for layer in model._inventory().layers}
     return "float16" if "float16" in dtypes else None
@@ -111,11 +104,7 @@ def _weights(model: Any, trainer: CompiledTraining, sample_weight: Any) -> list[
 def _compute_loss(
     model: TrainedModel, x: Any, y: Any, y_pred: Any, weight: Any, training: bool
 ) -> Any:
-    parameters = inspect.signature(model.compute_loss).parameters
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    extra = {"training": training} if takes_all or "training" in parameters else {}
-    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weight, **extra)
-    loss = jnp.asarray(loss)
+    loss = jnp.asarray(loss_of(model, x, y, y_pred, weight, training))
     if loss.ndim != 0:
         raise ArgumentError(
             message(
@@ -155,7 +144,7 @@ def _without_gradient(leaf: Any) -> Any:
     return stopped
 
 
-def _values_in(inner: scope.StatelessScope, state: State, names: Iterable[str]) -> Values:
+def values_in(inner: scope.StatelessScope, state: State, names: Iterable[str]) -> Values:
     """The values that a scope has for the variables of groups."""
     return {
         name: [inner.get_current_value(variable) for variable in state.groups[name]]
@@ -177,133 +166,3 @@ def _updated(
         id(v): value for v, value in zip(state.groups["trainable"], trainable, strict=True)
     }
     return {name: [by_variable[id(v)] for v in state.groups[name]] for name in values}
-
-
-# -------------------------------------------------------------------- overridden steps
-
-
-def custom_step(model: object, name: str) -> Any:
-    """The user's own `train_step` or `test_step`, a function of its class, or None."""
-    return getattr(type(model), name, None)
-
-
-def reports_itself(model: TrainedModel) -> bool:
-    """Whether the user's class says what a step reports."""
-    return overrides(model, "compute_metrics") or overrides(model, "get_metrics_result")
-
-
-# The order of the groups in the state that a user's own step takes.
-_GROUPS = {
-    "train_step": ("trainable", "other", "optimizer", "metrics"),
-    "test_step": ("trainable", "other", "metrics"),
-}
-
-
-def _custom_step(model: Any, name: str, state: State) -> Callable[[Values, Batch], StepResult]:
-    takes_state = _takes_state(model, name)
-
-    def step(values: Values, batch: Batch) -> StepResult:
-        own, method = _own_batch(model, batch), getattr(model, name)
-        if takes_state:
-            return _explicit(method, _GROUPS[name], state, values, *own)
-        return _in_place(method, state, values, *own)
-
-    return step
-
-
-def _explicit(
-    method: Callable[..., Any],
-    names: tuple[str, ...],
-    state: State,
-    values: Values,
-    batch: Batch,
-    absent: Absent | None,
-) -> StepResult:
-    """A user's own step, which is given the state and returns the new one."""
-    given = tuple(values[name] for name in names)
-    # What the step does not name, as the global random generator, goes on in a scope around it.
-    with (
-        scope.StatelessScope(state.pairs({OUTSIDE: values[OUTSIDE]})) as inner,
-        scope.entered_call(None, absent),
-    ):
-        logs, new = method(given, pack_x_y_sample_weight(*batch))
-        outside = _values_in(inner, state, [OUTSIDE])
-    logs = dict(logs)
-    new_values = dict(zip(names, map(list, new), strict=True))
-    loss = jnp.asarray(logs.get("loss", 0.0), jnp.float32)
-    return {**values, **new_values, **outside}, loss, logs
-
-
-def _own_batch(model: Any, batch: Batch) -> tuple[Batch, Absent | None]:
-    """A batch for a user's own step, cleaned like any other, and what is absent from it.
-
-    A third part of whole numbers may be anything there, as labels of a second kind, whose 0 says
-    nothing of a sample.
-    """
-    x, y, sample_weight = batch
-    weights = tree.flatten(sample_weight)
-    if any(jnp.issubdtype(w.dtype, jnp.integer) for w in weights if w is not None):
-        return batch, None
-    x, y, absent = without_absent(x, y, weights, _narrowest_dtype(model))
-    return (x, y, sample_weight), absent
-
-
-def _in_place(
-    method: Callable[..., Any], state: State, values: Values, batch: Batch, absent: Absent | None
-) -> StepResult:
-    """A user's own step as in tf.keras, which reads and assigns variables: with a gradient tape and
-    `optimizer.apply_gradients`."""
-    inner = scope.StatelessScope(state.pairs(values))
-    inner.losses_of = {}
-    with inner, scope.entered_call(None, absent):
-        logs = _as_logs(method(pack_x_y_sample_weight(*batch)), method)
-        new = _values_in(inner, state, values)
-    loss = jnp.asarray(logs.get("loss", 0.0), jnp.float32)
-    return new, loss, logs
-
-
-def _as_logs(logs: Any, method: Callable[..., Any]) -> dict[str, Any]:
-    """What a step reports, one number a name."""
-    if not is_mapping(logs):
-        raise ArgumentError(
-            message(
-                method.__qualname__,
-                "it must return what is to be reported, a dict of names and numbers",
-                "None" if logs is None else type(logs).__name__,
-                "return {m.name: m.result() for m in self.metrics}",
-            )
-        )
-    found: dict[str, Any] = {}
-    for name, value in logs.items():
-        if is_mapping(value):  # of a metric with several results
-            found.update(value)
-        else:
-            found[name] = value.value if isinstance(value, Variable) else value
-    for name, value in found.items():
-        if jnp.size(value) != 1:
-            raise ArgumentError(
-                message(
-                    method.__qualname__,
-                    "what it reports must be numbers",
-                    f"'{name}' of shape {jnp.shape(value)}",
-                    f"Report its mean: nacre.ops.mean({name}).",
-                )
-            )
-    return {name: jnp.reshape(jnp.asarray(value), ()) for name, value in found.items()}
-
-
-def _takes_state(model: Any, name: str) -> bool:
-    """Whether a user's own step is the pure form, (self, state, data); else it is (self, data)."""
-    names = list(inspect.signature(custom_step(model, name)).parameters)[1:]
-    if len(names) not in (1, 2):
-        raise ArgumentError(
-            message(
-                f"{type(model).__name__}.{name}",
-                "it must take (self, data), and assign to variables, or (self, state, data) and "
-                "return (logs, state)",
-                f"(self, {', '.join(names)})",
-                "state is (trainable_variables, non_trainable_variables, optimizer_variables, "
-                "metrics_variables).",
-            )
-        )
-    return len(names) == 2

@@ -76,6 +76,7 @@ SIGNATURES: dict[str, str] = {
 }
 
 _STEPS = "a subclass may define it; the base class trains without one"
+_FORMS = "takes (state, data) as Keras does on JAX, and (data) as it does on TensorFlow"
 _QUANTIZED = "quantized forms replace `call` of the layer, not a method beside it"
 _RAGGED = "there are no ragged tensors in JAX"
 _BY_NAME = "takes the same arguments, by position and by name"
@@ -90,15 +91,10 @@ MEMBERS: dict[str, str] = {
     "keras.Model.compile": "steps_per_execution=None leaves the number to fit; results are equal",
     "keras.Model.export": "export is not here yet",
     "keras.Model.get_quantization_layer_structure": _QUANTIZED,
-    "keras.Model.get_state_tree": "variables as a tree are not here yet",
-    "keras.Model.set_state_tree": "variables as a tree are not here yet",
-    "keras.Model.jit_compile": "a setting of compile(), not an attribute",
+    **{f"keras.Model.{step}": _FORMS for step in ("train_step", "test_step", "predict_step")},
     **{
         f"keras.Model.{name}": _STEPS
-        for name in (
-            "compute_loss_and_updates jax_state_sync make_predict_function make_test_function "
-            "make_train_function predict_step stateless_compute_loss test_step train_step"
-        ).split()
+        for name in "make_predict_function make_test_function make_train_function".split()
     },
     "keras.Sequential.call": "further arguments reach no layer in Keras either",
     "keras.Sequential.compute_output_shape": _BY_NAME,
