@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nacre import random as random
     from nacre import regularizers as regularizers
     from nacre import saving as saving
+    from nacre import summary as summary
     from nacre import tree as tree
     from nacre import utils as utils
     from nacre.core.names import name_scope as name_scope
@@ -71,6 +72,7 @@ _NAMESPACES = (
     "random",
     "regularizers",
     "saving",
+    "summary",
     "tree",
     "utils",
 )

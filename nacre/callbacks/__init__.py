@@ -10,6 +10,7 @@ from nacre.callbacks.base import Callback as Callback
 from nacre.callbacks.csv_logger import CSVLogger as CSVLogger
 from nacre.callbacks.early_stopping import EarlyStopping as EarlyStopping
 from nacre.callbacks.history import History as History
+from nacre.callbacks.hparams_callback import HParamsCallback as HParamsCallback
 from nacre.callbacks.lambda_callback import LambdaCallback as LambdaCallback
 from nacre.callbacks.learning_rate_scheduler import LearningRateScheduler as LearningRateScheduler
 from nacre.callbacks.model_checkpoint import ModelCheckpoint as ModelCheckpoint
@@ -18,6 +19,7 @@ from nacre.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau as ReduceLROn
 from nacre.callbacks.remote_monitor import RemoteMonitor as RemoteMonitor
 from nacre.callbacks.runner import CallbackList as CallbackList
 from nacre.callbacks.swap_ema_weights import SwapEMAWeights as SwapEMAWeights
+from nacre.callbacks.tensorboard import TensorBoard as TensorBoard
 from nacre.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN
 from nacre.core.not_yet import no_attribute
 
@@ -26,6 +28,7 @@ __all__ = [
     "CallbackList",
     "CSVLogger",
     "EarlyStopping",
+    "HParamsCallback",
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
@@ -34,6 +37,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "RemoteMonitor",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
 

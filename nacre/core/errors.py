@@ -83,6 +83,10 @@ class BusyError(NacreError, RuntimeError):
     """Something that does one thing at a time was asked for a second one by another thread."""
 
 
+class ClosedError(NacreError, RuntimeError, ValueError):
+    """Something is used after it was closed."""
+
+
 class ForkedProcessError(NacreError, RuntimeError):
     """A computation was asked for in a process forked after JAX had started."""
 

@@ -49,7 +49,6 @@ NOT_YET: dict[str, str] = {
     "keras.wrappers.*": "estimators of scikit-learn are not here yet",
     "keras.callbacks.BackupAndRestore": "resuming after an interruption is not here yet",
     "keras.callbacks.OrbaxCheckpoint": "checkpoints of Orbax are not here yet",
-    "keras.callbacks.TensorBoard": "TensorBoard's files are not here yet",
     "keras.config.*max_epochs": "caps on runs of fit are not here yet",
     "keras.config.*max_steps_per_epoch": "caps on runs of fit are not here yet",
     "keras.remat": _REMAT,

@@ -14,6 +14,7 @@ from tests.callbacks.host import Host, train
 MAKERS: dict[str, Callable[..., Callback]] = {
     "CSVLogger": lambda folder: callbacks.CSVLogger(folder / "log.csv"),
     "EarlyStopping": lambda folder: callbacks.EarlyStopping(patience=1, restore_best_weights=True),
+    "HParamsCallback": lambda folder: callbacks.HParamsCallback(folder, {"units": 8}),
     "History": lambda folder: callbacks.History(),
     "LambdaCallback": lambda folder: callbacks.LambdaCallback(on_epoch_end=lambda e, logs: None),
     "LearningRateScheduler": lambda folder: callbacks.LearningRateScheduler(
@@ -26,6 +27,7 @@ MAKERS: dict[str, Callable[..., Callback]] = {
     "ReduceLROnPlateau": lambda folder: callbacks.ReduceLROnPlateau(patience=1),
     "RemoteMonitor": lambda folder: callbacks.RemoteMonitor("http://127.0.0.1:9"),
     "SwapEMAWeights": lambda folder: callbacks.SwapEMAWeights(),
+    "TensorBoard": lambda folder: callbacks.TensorBoard(folder),
     "TerminateOnNaN": lambda folder: callbacks.TerminateOnNaN(),
 }
 ALL = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)

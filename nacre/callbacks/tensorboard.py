@@ -1,0 +1,364 @@
+"""Write what the viewer TensorBoard shows of a training; TensorFlow is not needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nacre.callbacks.base import TRAIN_BATCH_HOOKS, Callback, Logs
+from nacre.callbacks.hparams_callback import Session
+from nacre.callbacks.run_plan import RunPlan
+from nacre.callbacks.tensorboard_graph import graph_config, graph_def
+from nacre.callbacks.tensorboard_profile import Profile, profiled_batches
+from nacre.callbacks.tensorboard_projector import Projector
+from nacre.callbacks.tensorboard_weights import picture
+from nacre.core.errors import SerializationError, message, refuse_unknown
+from nacre.core.numbers import whole_number
+from nacre.core.warning import warn
+from nacre.summary.event_file import EventFile
+from nacre.summary.hparams import checked
+from nacre.summary.messages import metadata, strings, summary_value
+from nacre.summary.recording import Recording, begin_writer, put, recording
+from nacre.summary.values import histogram_tensor, image_tensor, scalar_tensor
+from nacre.summary.writer import FileWriter, local_folder
+
+_WHO = "TensorBoard"
+_SCALARS, _HISTOGRAMS, _IMAGES = (metadata(name) for name in ("scalars", "histograms", "images"))
+# tensorboard/plugins/graph/metadata.py: the plugin of models' configs, and its version.
+_GRAPH = metadata("graph_keras_model", b"1")
+# What tf.keras took, and 2 already left out.
+_WITHOUT_EFFECT = ("write_grads", "batch_size", "embeddings_layer_names", "embeddings_data")
+
+
+class TensorBoard(Callback):
+    """Writes event files that TensorBoard shows: `tensorboard --logdir logs`.
+
+    Training goes to the folder `train`, validation to `validation`, below `log_dir`: the charts
+    `epoch_loss`, `epoch_<metric>`, `epoch_learning_rate` over the epochs (from 0), and
+    `evaluation_<name>_vs_iterations` over the optimizer's steps. Files are complete on disk when an
+    epoch ends, and when training ends, however it ends. Each training adds a file.
+
+    While it trains, `nacre.summary.scalar(...)` and its like write to these folders too, where they
+    are called in other callbacks without a writer of their own: with the batch as their step, or
+    with the epoch where `update_freq` is "epoch".
+
+    Args:
+        log_dir: The run's folder. The viewer compares runs that lie in one folder: give each a name
+            of its own.
+        histogram_freq: Every how many epochs the weights are written as histograms; 0 for never.
+        write_graph: Whether the graph of layers is written.
+        write_images: Whether weights are written as pictures, with their histograms.
+        write_steps_per_second: Whether the pace is written.
+        update_freq: "epoch"; or "batch", or a number of batches, to write the logs of batches too,
+            as `batch_loss`. The loop then goes one batch at a time, as for every callback that is
+            called in each; with "epoch" it costs nothing a step.
+        profile_batch: A batch, or the first and the last one, counted from 1, whose computations
+            are profiled by JAX; 0 for none. The viewer shows it with its plugin for profiles; the
+            loop goes one batch at a time.
+        embeddings_freq: Every how many epochs the tables of Embedding layers are written for the
+            projector; 0 for never. They are written at the end, too.
+        embeddings_metadata: Path, relative to `log_dir`, of a file with a label a row of the
+            tables; or a dict of such paths by the layer's name.
+        hparams: Hyper-parameters of the run by name, for the page that compares runs.
+        kwargs: What tf.keras 1 took (`write_grads`, `batch_size`, `embeddings_layer_names`,
+            `embeddings_data`) has no effect, and is told.
+
+    Raises:
+        ArgumentError: An argument is none of the above.
+        OSError: `log_dir` may not be written to, or the disk is full: before the first step, or
+            when an epoch ends. The model then has what it learnt.
+    Source:
+        Keras 3.15, the same names, tags and steps. Differs: with a number as `update_freq` the
+        charts of epochs are written all the same, where Keras leaves out those of epochs that
+        do not end with such a batch; with `steps_per_execution` batches are counted, not their
+        groups; embeddings are written as text, which the viewer reads without TensorFlow; pictures
+        are scaled to show all values. As in Keras, batches are counted anew in each training, but
+        for one that is resumed.
+    Example:
+        >>> TensorBoard("logs/run1", histogram_freq=1).histogram_freq
+        1
+    """
+
+    adds_logs = ()
+    remembers = ("_step",)
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: int | str = "epoch",
+        profile_batch: int | str | tuple[int, int] | list[int] = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: str | Mapping[str, str] | None = None,
+        *,
+        hparams: Mapping[Any, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        old = [name for name in kwargs if name in _WITHOUT_EFFECT]
+        refuse_unknown(_WHO, {k: v for k, v in kwargs.items() if k not in old}, TensorBoard)
+        if old:
+            rule = "arguments of tf.keras 1 have no effect"
+            warn(message(_WHO, rule, ", ".join(old), "Leave them out."))
+        self.log_dir = local_folder(_WHO, "log_dir", log_dir)
+        self.histogram_freq = whole_number(_WHO, "histogram_freq", histogram_freq or 0, 0)
+        self.write_graph, self.write_images = bool(write_graph), bool(write_images)
+        self.write_steps_per_second = bool(write_steps_per_second)
+        self.update_freq = _update_freq(update_freq)
+        self.profile_batch = profile_batch
+        self._profiled = profiled_batches(profile_batch)
+        self.embeddings_freq = whole_number(_WHO, "embeddings_freq", embeddings_freq or 0, 0)
+        self.embeddings_metadata = embeddings_metadata
+        self.hparams = None if hparams is None else checked(_WHO, hparams)
+        self._step = 0  # batches of this training
+        self._epoch, self._last_batch, self._at_once = 0, -1, 1
+        self._batch_began, self._epoch_began, self._updates_before = 0.0, 0.0, 0
+        self._told: set[str] = set()  # logs that are no numbers
+        self._forget()
+
+    def _forget(self) -> None:
+        """What belongs to a training that is under way."""
+        self._writers: dict[str, FileWriter] = {}
+        self._before: list[Recording] = []
+        self._is_training = False
+        self._profile: Profile | None = None
+        self._projector: Projector | None = None
+        self._session: Session | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what belongs to a training that is under way: files of this process."""
+        own = ("_writers", "_before", "_is_training", "_profile", "_projector", "_session")
+        return {name: value for name, value in vars(self).items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def batch_hooks(self) -> set[str]:
+        """The batch hooks it needs: none where only epochs are written."""
+        hooks = super().batch_hooks()
+        if self.update_freq == "epoch" and self._profiled is None:
+            own = vars(TensorBoard)
+            hooks -= {h for h in TRAIN_BATCH_HOOKS if getattr(type(self), h) is own.get(h)}
+        return hooks
+
+    def check_run(self, plan: RunPlan) -> None:
+        batches = (plan.steps or 0) * (plan.epochs - plan.first_epoch)
+        if self._profiled is not None and 0 < batches < self._profiled[0]:
+            rule = "profile_batch must be a batch of this training, or nothing is profiled"
+            warn(message(_WHO, rule, f"{self.profile_batch!r}, {batches} batches in all"))
+
+    # ------------------------------------------------------------ a training
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        if not self.is_restored:
+            self._step = 0
+        self._end_training()  # of a run that had no end
+        self._is_training = True
+        try:
+            self._begin_training()
+        except BaseException:
+            self._end_training()
+            raise
+
+    def _begin_training(self) -> None:
+        writer = self._writer("train")
+        if self.write_graph:
+            self._write_graph(writer)
+        if self.embeddings_freq:
+            folder = Path(self.log_dir)
+            self._projector = Projector(folder, self.model, self.embeddings_metadata)
+            self._projector.write_config()
+            self._writer("")  # the viewer looks for that in folders with event files
+        if self._profiled is not None:
+            self._profile = Profile(str(Path(self.log_dir, "train")), self._profiled)
+        if self.hparams is not None:
+            self._session = Session(self._writer(""), self.hparams)
+        writer.flush()
+        self._push(writer)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        try:
+            if self._projector is not None:
+                self._projector.write_tables()
+        finally:
+            self._end_training()
+
+    def _end_training(self) -> None:
+        """Undo and close all, whatever of it fails."""
+        with ExitStack() as ends:
+            for writer in self._writers.values():
+                ends.callback(writer.close)
+            if self._session is not None:
+                ends.callback(self._session.end)
+            if self._profile is not None:
+                ends.callback(self._profile.stop)
+            while self._before:
+                self._pop()
+            self._forget()
+
+    def _writer(self, run: str) -> FileWriter:
+        """The writer of a folder below the run's, which gets its file when it is first needed."""
+        if run not in self._writers:
+            folder = str(Path(self.log_dir, run))
+            self._writers[run] = FileWriter(EventFile(folder, _WHO, ".v2"))
+        return self._writers[run]
+
+    # ------------------------------------------------------------ where callbacks write
+
+    def _push(self, writer: FileWriter) -> None:
+        """Let other callbacks write beside this one.
+
+        Where only epochs are written, a writer that the user has made the default stays it.
+        """
+        before = recording()
+        self._before.append(before)
+        is_users = before.writer is not None and not before.is_of_callbacks
+        if self.update_freq == "epoch" and is_users:
+            return
+        step = self._step_now if before.step is None else before.step
+        begin_writer(writer, step, is_of_callbacks=True)
+
+    def _pop(self) -> None:
+        before = self._before.pop()
+        put(writer=before.writer, is_of_callbacks=before.is_of_callbacks)
+        if recording().step == self._step_now:  # else a callback has set another one
+            put(step=before.step)
+
+    def _step_now(self) -> int:
+        return self._epoch if self.update_freq == "epoch" else self._step
+
+    # ------------------------------------------------------------ batches
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        self._batch_began = time.perf_counter()
+        if self._profile is not None:
+            first = self._step + 1
+            self._profile.begin_batch(first, self._at_once)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        # Several batches may have run since the last call.
+        self._at_once = max(batch - self._last_batch, 1)
+        self._last_batch = batch
+        before, self._step = self._step, self._step + self._at_once
+        if self._profile is not None:
+            self._profile.end_batch(self._step)
+        if self.update_freq == "epoch":
+            return
+        every = 1 if self.update_freq == "batch" else int(self.update_freq)
+        if self._step // every > before // every:
+            values = dict(logs or {})
+            if self.write_steps_per_second:
+                seconds = max(time.perf_counter() - self._batch_began, 1e-9)
+                values["steps_per_second"] = self._at_once / seconds
+            self._write_scalars("train", "batch_{}", values, self._step)
+
+    # ------------------------------------------------------------ epochs
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._epoch, self._last_batch, self._at_once = epoch, -1, 1
+        self._epoch_began, self._updates_before = time.perf_counter(), self._updates()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        logs = logs or {}
+        train = {name: value for name, value in logs.items() if not name.startswith("val_")}
+        held_out = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
+        rate = getattr(self.model.optimizer, "learning_rate", None)
+        if rate is not None:
+            train["learning_rate"] = rate
+        if self.write_steps_per_second:
+            seconds = max(time.perf_counter() - self._epoch_began, 1e-9)
+            train["steps_per_second"] = self._steps_of_epoch() / seconds
+        self._write_scalars("train", "epoch_{}", train, epoch)
+        if held_out:
+            self._write_scalars("validation", "epoch_{}", held_out, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            self._write_weights(epoch)
+        if self._projector is not None and epoch % self.embeddings_freq == 0:
+            self._projector.write_tables()
+        for writer in self._writers.values():
+            writer.flush()
+
+    def _steps_of_epoch(self) -> int:
+        steps = (self.params or {}).get("steps")
+        return self._last_batch + 1 or steps or self._updates() - self._updates_before
+
+    def _updates(self) -> int:
+        """The optimizer's steps."""
+        iterations = getattr(self.model.optimizer, "iterations", None)
+        return self._step if iterations is None else int(iterations)
+
+    # ------------------------------------------------------------ evaluation
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        self._push(self._writer("validation"))
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        tag = "evaluation_{}_vs_iterations"
+        self._write_scalars("validation", tag, logs or {}, self._updates())
+        if self._before:
+            self._pop()
+        if not self._is_training:  # closed when this object is, or when the process ends
+            self._writer("validation").flush()
+
+    # ------------------------------------------------------------ what is written
+
+    def _write_scalars(self, run: str, tag: str, values: Mapping[str, Any], step: int) -> None:
+        for name, value in values.items():
+            array = np.asarray(value)
+            if array.ndim or (array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16"):
+                self._tell(name, value)
+                continue
+            tensor = scalar_tensor(_WHO, array)
+            self._writer(run).add(step, summary_value(tag.format(name), tensor, _SCALARS))
+
+    def _tell(self, name: str, value: Any) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            rule = "charts are of numbers; what else is in the logs is left out"
+            warn(message(_WHO, rule, f"{name}={repr(value)[:60]}"))
+
+    def _write_graph(self, writer: FileWriter) -> None:
+        try:
+            config = graph_config(self.model)
+        except SerializationError as error:
+            rule = "the graph of the model is left out, as it has no config"
+            fix = "Pass write_graph=False, or give its layers a get_config."
+            warn(message(_WHO, rule, str(error), fix))
+            return
+        if config is not None:
+            text = json.dumps(config).encode("utf-8", "replace")
+            writer.add(0, summary_value("keras", strings([text], ()), _GRAPH))
+            writer.add_graph(graph_def(config))
+
+    def _write_weights(self, epoch: int) -> None:
+        writer = self._writer("train")
+        for weight in getattr(self.model, "weights", ()):
+            values = np.asarray(weight)
+            if values.dtype.kind in "OUS":  # of layers that work with strings
+                continue
+            path = weight.path
+            told = histogram_tensor(f"{_WHO}: {path}", values)
+            writer.add(epoch, summary_value(f"{path}/histogram", told, _HISTOGRAMS))
+            pictures = picture(values) if self.write_images else None
+            if pictures is not None:
+                shown = image_tensor(_WHO, pictures)
+                writer.add(epoch, summary_value(f"{path}/image", shown, _IMAGES))
+
+
+def _update_freq(value: Any) -> int | str:
+    if isinstance(value, str) and value in ("epoch", "batch"):
+        return value
+    return whole_number(_WHO, "update_freq", value, or_else=" (batches), 'epoch' or 'batch'")
+
+
+__all__ = ["TensorBoard"]

@@ -1,0 +1,51 @@
+"""Summaries for TensorBoard, as scripts of `tf.summary` write them; TensorFlow is not needed.
+
+    writer = nacre.summary.create_file_writer("logs/run1")
+    with writer.as_default():
+        for step in range(100):
+            nacre.summary.scalar("loss", loss, step=step)
+
+The files are read by the viewer (`pip install tensorboard`, then `tensorboard --logdir logs`).
+"""
+
+from typing import TYPE_CHECKING
+
+from nacre.core.not_yet import no_attribute
+from nacre.summary import experimental as experimental
+from nacre.summary.recording import record_if as record_if
+from nacre.summary.recording import should_record_summaries as should_record_summaries
+from nacre.summary.values import audio as audio
+from nacre.summary.values import histogram as histogram
+from nacre.summary.values import image as image
+from nacre.summary.values import scalar as scalar
+from nacre.summary.values import text as text
+from nacre.summary.values import write as write
+from nacre.summary.writer import SummaryWriter as SummaryWriter
+from nacre.summary.writer import create_file_writer as create_file_writer
+from nacre.summary.writer import create_noop_writer as create_noop_writer
+from nacre.summary.writer import flush as flush
+
+__all__ = [
+    "SummaryWriter",
+    "audio",
+    "create_file_writer",
+    "create_noop_writer",
+    "experimental",
+    "flush",
+    "histogram",
+    "image",
+    "record_if",
+    "scalar",
+    "should_record_summaries",
+    "text",
+    "write",
+]
+
+if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute("nacre.summary", name, __all__)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -1,0 +1,222 @@
+"""Where summaries go just now: the default writer, the default step, and whether they are kept.
+
+As with `tf.summary`, each thread has its own (and each task of asyncio).
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nacre.core.context import current
+from nacre.core.errors import ArgumentError, TracedValueError, message
+from nacre.core.numbers import as_whole
+from nacre.core.scope import is_tracing_program
+from nacre.core.symbolic import is_symbolic
+from nacre.core.tracing import is_tracer
+from nacre.core.warning import warn
+
+if TYPE_CHECKING:
+    from nacre.summary.writer import SummaryWriter
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is in force.
+
+    Attributes:
+        writer: Takes what is not given a writer of its own.
+        step: For what is not given one: a number, a variable, or a function that gives it.
+        condition: Whether anything is recorded.
+        is_of_callbacks: Whether the writer is a callback's, which lets the other callbacks write
+            beside it. What a compiled step says is then left out with a warning: nobody asked for
+            it.
+    """
+
+    writer: SummaryWriter | None = None
+    step: Any = None
+    condition: Any = True
+    is_of_callbacks: bool = False
+
+
+_NOTHING = Recording()
+_recording: contextvars.ContextVar[Recording] = contextvars.ContextVar(
+    "nacre.summary", default=_NOTHING
+)
+# Names that compiled code had for summaries, while there was no writer to ask for them.
+_unheard: dict[str, None] = {}
+
+
+def recording() -> Recording:
+    """What is in force."""
+    return _recording.get()
+
+
+def put(**fields: Any) -> None:
+    """Change what is in force, from here on."""
+    _recording.set(replace(_recording.get(), **fields))
+
+
+@contextmanager
+def default_writer(writer: SummaryWriter, step: Any = None) -> Generator[SummaryWriter]:
+    """The block of `SummaryWriter.as_default`."""
+    before = recording()
+    begin_writer(writer, step)
+    try:
+        yield writer
+    finally:
+        put(writer=before.writer, is_of_callbacks=before.is_of_callbacks)
+        if step is not None:
+            put(step=before.step)
+
+
+def begin_writer(writer: SummaryWriter, step: Any = None, is_of_callbacks: bool = False) -> None:
+    """Make a writer the default, and tell what compiled code would have given it."""
+    put(writer=writer, is_of_callbacks=is_of_callbacks)
+    if step is not None:
+        put(step=step)
+    if _unheard and not is_of_callbacks:
+        names, fix = ", ".join(map(repr, _unheard)), _fix()
+        _unheard.clear()
+        warn(message("nacre.summary", "what compiled code summarises is not written", names, fix))
+
+
+def is_due(who: str, name: str, *values: Any) -> bool:
+    """Whether a summary is to be written now.
+
+    Args:
+        who: The function asked, for messages.
+        name: The summary's name.
+        values: What it was given; values that are being traced cannot be written.
+
+    Raises:
+        TracedValueError: There is a writer, and this is compiled code.
+    """
+    if current().finds_shapes or any(map(is_symbolic, values)):
+        return False  # there are no values yet
+    now = recording()
+    is_compiled = is_tracing_program() or any(map(is_tracer, values))
+    if now.writer is None or now.writer.is_noop:
+        if is_compiled:
+            _unheard[name] = None
+        return False
+    if not is_compiled:
+        return should_record_summaries()
+    rule = "values are written where they are known, and compiled code runs later, and many times"
+    text = message(who, rule, f"{name!r} within a compiled step", _fix())
+    if not now.is_of_callbacks:
+        raise TracedValueError(text)
+    _unheard.pop(name, None)
+    warn(f"{text} It is left out.")
+    return False
+
+
+def _fix() -> str:
+    return (
+        "Return it from train_step, or from the compiled function, and write it outside: logs of a "
+        "train_step get into TensorBoard's charts by themselves. Or compile(run_eagerly=True)."
+    )
+
+
+def should_record_summaries() -> bool:
+    """Whether a summary given now would be written.
+
+    Returns:
+        False without a default writer, and where `record_if` says so.
+    Example:
+        >>> should_record_summaries()
+        False
+    """
+    now = recording()
+    if now.writer is None or now.writer.is_noop:
+        return False
+    condition = now.condition() if callable(now.condition) else now.condition
+    return bool(np.asarray(condition))
+
+
+@contextmanager
+def record_if(condition: bool | Callable[[], Any]) -> Generator[None]:
+    """A block in which summaries are written only where a condition holds.
+
+    Args:
+        condition: True or False, or a function that is asked at each summary.
+
+    Example:
+        >>> import tempfile
+        >>> from nacre import summary
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with summary.create_file_writer(folder).as_default(), summary.record_if(False):
+        ...         summary.scalar("loss", 0.5, step=1)
+        False
+    """
+    before = recording().condition
+    put(condition=condition)
+    try:
+        yield
+    finally:
+        put(condition=before)
+
+
+def get_step() -> Any:
+    """The default step: what `set_step` or `as_default(step=...)` gave; None without one."""
+    step = recording().step
+    return step() if callable(step) else step
+
+
+def set_step(step: Any) -> None:
+    """Give the default step, for summaries that are given none.
+
+    Args:
+        step: A whole number, or a `Variable` such as `optimizer.iterations`, which is read anew at
+            each summary; None takes the default away.
+
+    Example:
+        >>> set_step(3)
+        >>> get_step()
+        3
+        >>> set_step(None)
+    """
+    if step is not None:
+        _whole("nacre.summary.experimental.set_step", step)
+    put(step=step)
+
+
+def step_of(who: str, step: Any) -> int:
+    """The step of a summary as a number.
+
+    Raises:
+        ArgumentError: There is none, or it is no whole number.
+    """
+    found = get_step() if step is None else step
+    if found is None:
+        rule = "a summary must have a step"
+        fix = "Pass step=..., or call nacre.summary.experimental.set_step(...) before."
+        raise ArgumentError(message(who, rule, "none", fix))
+    return _whole(who, found)
+
+
+def _whole(who: str, step: Any) -> int:
+    found = as_whole(step.numpy() if hasattr(step, "numpy") else step)
+    if found is None or not -(1 << 63) <= found < 1 << 63:
+        raise ArgumentError(message(who, "step must be a whole number", repr(step)[:100]))
+    return found
+
+
+__all__ = [
+    "Recording",
+    "begin_writer",
+    "default_writer",
+    "get_step",
+    "is_due",
+    "put",
+    "record_if",
+    "recording",
+    "set_step",
+    "should_record_summaries",
+    "step_of",
+]
