@@ -51,18 +51,23 @@ class SwapEMAWeights(Callback):
             )
         return averages
 
+    def _averaged(self) -> list[Any]:
+        """The variables of the averages: all that are trained, unless the optimizer tells."""
+        found = getattr(self.model.optimizer, "averaged_variables", None)
+        return self.model.trainable_variables if found is None else found
+
     def _show_averages(self) -> None:
         averages = self._averages()
         # Before the first update there are no averages yet, only zeros.
         if self._trained is None and int(self.model.optimizer.iterations) > 0:
-            variables = self.model.trainable_variables
+            variables = self._averaged()
             self._trained = [variable.value for variable in variables]
             for variable, average in zip(variables, averages, strict=True):
                 variable.assign(average.value)
 
     def _show_trained(self) -> None:
         if self._trained is not None:
-            for variable, value in zip(self.model.trainable_variables, self._trained, strict=True):
+            for variable, value in zip(self._averaged(), self._trained, strict=True):
                 variable.assign(value)
         self._trained = None
 

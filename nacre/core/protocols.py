@@ -146,6 +146,10 @@ class TrainingOptimizer(Protocol):
         """Its state."""
         ...
 
+    def know_paths(self, paths: Mapping[int, tuple[str, ...]]) -> None:
+        """Learn under which paths the variables of a model, known by their ids, lie in it."""
+        ...
+
     def build(self, variables: list[Variable]) -> None:
         """Make the state for these variables."""
         ...

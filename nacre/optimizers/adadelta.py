@@ -9,7 +9,7 @@ from jax import lax
 
 from nacre.core.registry import register
 from nacre.core.variable import Variable
-from nacre.optimizers.arguments import OldOptimizerKeywords, check_range
+from nacre.optimizers.arguments import OptimizerKeywords, check_range
 from nacre.optimizers.optimizer import Optimizer
 
 
@@ -77,7 +77,7 @@ class Adadelta(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Unpack[OldOptimizerKeywords],
+        **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,

@@ -14,7 +14,7 @@ from jax import lax
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.core.variable import Variable
-from nacre.optimizers.arguments import OldOptimizerKeywords
+from nacre.optimizers.arguments import OptimizerKeywords
 from nacre.optimizers.optimizer import Optimizer
 from nacre.optimizers.update_order import Values
 
@@ -107,7 +107,7 @@ class Adam(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Unpack[OldOptimizerKeywords],
+        **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,
@@ -186,7 +186,7 @@ class AdamW(Adam):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Unpack[OldOptimizerKeywords],
+        **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,

@@ -1,18 +1,25 @@
 """What the constructors of all optimizers share: checks, old spellings, default values."""
 
+# Arguments are looked at whatever their types say: users run no checker.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
 from nacre.core.errors import ArgumentError, message, refuse_unknown
 from nacre.core.kinds import is_number
 from nacre.core.numbers import whole_number
+from nacre.optimizers.by_path import Key, check_key
 from nacre.optimizers.schedules.decay import InverseTimeDecay
 
 
-class OldOptimizerKeywords(TypedDict, total=False):
-    """What tf.keras 2 takes, or writes into configs, besides the arguments of today."""
+class OptimizerKeywords(TypedDict, total=False):
+    """What all optimizers take besides Keras's arguments: `learning_rate_multipliers`, and what
+    tf.keras 2 takes or writes into configs."""
 
+    learning_rate_multipliers: Mapping[Any, float] | None
     lr: Any
     decay: float
     jit_compile: bool
@@ -27,11 +34,11 @@ class OldApplyKeywords(TypedDict, total=False):
     experimental_aggregate_gradients: bool
 
 
-# They say nothing about the update.
-_WITHOUT_MEANING = ("jit_compile", "is_legacy_optimizer")
+# They say nothing about the learning rate.
+_ELSEWHERE = ("jit_compile", "is_legacy_optimizer", "learning_rate_multipliers")
 
 
-def learning_rate_of(optimizer: object, learning_rate: Any, old: OldOptimizerKeywords) -> Any:
+def learning_rate_of(optimizer: object, learning_rate: Any, old: OptimizerKeywords) -> Any:
     """The learning rate after `lr` and `decay`, the spellings of tf.keras, are understood.
 
     `decay` means learning_rate / (1 + decay · step), as it did there.
@@ -39,7 +46,7 @@ def learning_rate_of(optimizer: object, learning_rate: Any, old: OldOptimizerKey
     Raises:
         ArgumentError: An argument is unknown.
     """
-    kwargs = {key: value for key, value in old.items() if key not in _WITHOUT_MEANING}
+    kwargs = {key: value for key, value in old.items() if key not in _ELSEWHERE}
     if "lr" in kwargs:
         learning_rate = kwargs.pop("lr")
     decay = kwargs.pop("decay", None)
@@ -57,6 +64,26 @@ def learning_rate_of(optimizer: object, learning_rate: Any, old: OldOptimizerKey
         )
     rate = float(cast("float", decay))
     return InverseTimeDecay(float(learning_rate), decay_steps=1, decay_rate=rate)
+
+
+def multipliers_of(who: str, given: Mapping[Any, float] | None) -> dict[Key, float] | None:
+    """`learning_rate_multipliers`, checked.
+
+    Raises:
+        ArgumentError: A key is neither an expression nor a layer, or a value no number from 0.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        rule = "learning_rate_multipliers must be a mapping from paths or layers to numbers"
+        fix = "Pass for example {'encoder/.*': 0.1}."
+        raise ArgumentError(message(who, rule, repr(given)[:100], fix))
+    for key, value in given.items():
+        check_key(who, key)
+        if not is_number(value) or not 0 <= float(value) < float("inf"):
+            rule = "each of learning_rate_multipliers must be a finite number from 0"
+            raise ArgumentError(message(who, rule, repr(value)[:100]))
+    return {key: float(value) for key, value in given.items()}
 
 
 def refuse_negative_rate(who: str, rate: object) -> None:

@@ -12,7 +12,7 @@ from nacre.optimizers.adadelta import Adadelta as Adadelta
 from nacre.optimizers.adagrad import Adagrad as Adagrad
 from nacre.optimizers.adam import Adam as Adam
 from nacre.optimizers.adamax import Adamax as Adamax
-from nacre.optimizers.arguments import OldOptimizerKeywords
+from nacre.optimizers.arguments import OptimizerKeywords
 from nacre.optimizers.ftrl import Ftrl as Ftrl
 from nacre.optimizers.nadam import Nadam as _Nadam
 from nacre.optimizers.optimizer import Optimizer as Optimizer
@@ -42,7 +42,7 @@ class Nadam(_Nadam):
         name: str | None = None,
         *,
         schedule_decay: float = 0.004,
-        **kwargs: Unpack[OldOptimizerKeywords],
+        **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate,

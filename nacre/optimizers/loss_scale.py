@@ -17,7 +17,8 @@ from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.typed_jax import cond
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
-from nacre.optimizers.arguments import OldOptimizerKeywords
+from nacre.optimizers.arguments import OptimizerKeywords
+from nacre.optimizers.by_path import Paths
 from nacre.optimizers.optimizer import COMMON_ARGUMENTS, Optimizer
 from nacre.optimizers.update_order import Values
 
@@ -62,7 +63,7 @@ class LossScaleOptimizer(Optimizer):
         initial_scale: float = 32768.0,
         dynamic_growth_steps: int = 2000,
         name: str | None = None,
-        **kwargs: Unpack[OldOptimizerKeywords],
+        **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         old: dict[str, Any] = dict(kwargs)
         if not old.pop("dynamic", True):
@@ -70,11 +71,14 @@ class LossScaleOptimizer(Optimizer):
             fix = "For a fixed one: inner_optimizer=Adam(loss_scale_factor=1024.0), without this."
             raise ArgumentError(message("LossScaleOptimizer", rule, "dynamic=False", fix))
         for key, value in old.items():
-            if key in COMMON_ARGUMENTS and value not in (None, False):
+            if key in (*COMMON_ARGUMENTS, "learning_rate_multipliers") and value not in (
+                None,
+                False,
+            ):
                 rule = f"{key} must be set on the inner optimizer"
                 raise ArgumentError(message("LossScaleOptimizer", rule, f"{key}={value!r}"))
         rest = {key: value for key, value in old.items() if key not in COMMON_ARGUMENTS}
-        super().__init__(0.0, name=name, **cast("OldOptimizerKeywords", rest))
+        super().__init__(0.0, name=name, **cast("OptimizerKeywords", rest))
         if isinstance(inner_optimizer, dict):
             inner_optimizer = deserialize_keras_object(inner_optimizer)
         if not isinstance(inner_optimizer, Optimizer):
@@ -113,6 +117,15 @@ class LossScaleOptimizer(Optimizer):
     def moving_averages(self) -> list[Variable]:
         """The inner optimizer's averages."""
         return self.inner_optimizer.moving_averages
+
+    @property
+    def averaged_variables(self) -> list[Variable]:
+        """The variables of which it keeps averages."""
+        return self.inner_optimizer.averaged_variables
+
+    def know_paths(self, paths: Paths) -> None:
+        """Tell the inner optimizer under which paths variables lie in a model."""
+        self.inner_optimizer.know_paths(paths)
 
     @property
     def iterations(self) -> Any:

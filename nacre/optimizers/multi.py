@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,6 +14,7 @@ from nacre.core.errors import ArgumentError, NotThereError, message
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
+from nacre.optimizers.by_path import Key, as_expression, check_key, find_key, matching, the_only
 from nacre.optimizers.optimizer import Optimizer
 from nacre.optimizers.update_order import Values
 
@@ -37,15 +37,16 @@ def _check_optimizer(who: str, value: Any) -> Optimizer:
 
 
 @register("optimizers/OptimizerMap")
-class OptimizerMap(MutableMapping[str, Optimizer]):
-    """Regular expressions for variable paths, with the optimizer for each.
+class OptimizerMap(MutableMapping[Any, Optimizer]):
+    """Parts of a model, with the optimizer for each.
 
     Args:
-        default_optimizer: For paths that no expression matches.
-        optimizer_map: expression -> optimizer. An expression must match the whole path.
+        default_optimizer: For variables that no key holds for.
+        optimizer_map: part -> optimizer. A part is a regular expression that must match the whole
+            path of a variable, or (not in Keras) a layer or model.
 
     Raises:
-        ArgumentError: A value is no optimizer, or two expressions match one path.
+        ArgumentError: A key or a value is neither, or two keys hold for one variable.
     Example:
         >>> from nacre.optimizers import SGD, Adam
         >>> chosen = OptimizerMap(SGD(), {"encoder/.*": Adam()})
@@ -55,33 +56,45 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
 
     def __init__(self, default_optimizer: Any, optimizer_map: dict[str, Any] | None = None) -> None:
         self.default_optimizer = _check_optimizer("OptimizerMap", default_optimizer)
-        self._by_expression: dict[str, Optimizer] = {}
+        self._by_key: dict[Key, Optimizer] = {}
         self.update(optimizer_map or {})
 
-    def __getitem__(self, key: str) -> Optimizer:
-        if key in self._by_expression:
-            return self._by_expression[key]
-        matches = [text for text in self._by_expression if re.fullmatch(text, key)]
-        if len(matches) > 1:
-            rule = f"only one expression may match '{key}'"
-            raise ArgumentError(message("OptimizerMap", rule, ", ".join(matches)))
-        return self._by_expression[matches[0]] if matches else self.default_optimizer
+    def __getitem__(self, key: Any) -> Optimizer:
+        """The optimizer of a key, or for a path."""
+        if key in self._by_key:
+            return self._by_key[key]
+        found = matching(self._by_key, key)
+        if not found:
+            return self.default_optimizer
+        return self._by_key[the_only("OptimizerMap", found, key)]
 
-    def __setitem__(self, key: str, optimizer: Any) -> None:
-        self._by_expression[key] = _check_optimizer("OptimizerMap", optimizer)
+    def optimizer_for(self, variable: Variable, paths: Iterable[str] = ()) -> Optimizer:
+        """The optimizer for a variable.
 
-    def __delitem__(self, key: str) -> None:
-        del self._by_expression[key]
+        Args:
+            variable: The variable.
+            paths: Other paths of it than its own.
+        """
+        key = find_key("OptimizerMap", self._by_key, variable, paths)
+        return self.default_optimizer if key is None else self._by_key[key]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_expression)
+    def __setitem__(self, key: Any, optimizer: Any) -> None:
+        checked = _check_optimizer("OptimizerMap", optimizer)
+        self._by_key[check_key("OptimizerMap", key)] = checked
+
+    def __delitem__(self, key: Any) -> None:
+        del self._by_key[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._by_key)
 
     def __len__(self) -> int:
-        return len(self._by_expression)
+        return len(self._by_key)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
-        table = {key: plain_config(value) for key, value in self._by_expression.items()}
+        pairs = self._by_key.items()
+        table = {as_expression("OptimizerMap", k): plain_config(value) for k, value in pairs}
         default = plain_config(self.default_optimizer)
         return {"default_optimizer": default, "optimizer_map": table}
 
@@ -128,6 +141,7 @@ class MultiOptimizer(Optimizer):
             raise ArgumentError(message("MultiOptimizer", rule, repr(optimizer_map)))
         self.optimizer_map = optimizer_map
         self._parts: list[tuple[Optimizer, list[int]]] = []  # with positions of its variables
+        self._excluded: tuple[Any, Any] | None = None
 
     @property
     def optimizers(self) -> list[Optimizer]:
@@ -136,7 +150,7 @@ class MultiOptimizer(Optimizer):
 
     def _optimizer_for(self, variable: Variable) -> Optimizer:
         if isinstance(self.optimizer_map, OptimizerMap):
-            return self.optimizer_map[variable.path]
+            return self.optimizer_map.optimizer_for(variable, self._paths.get(id(variable), ()))
         return _check_optimizer("MultiOptimizer", self.optimizer_map(variable))
 
     def build(self, variables: Sequence[Variable]) -> None:
@@ -145,7 +159,7 @@ class MultiOptimizer(Optimizer):
             super().build(variables)
             return
         super().build(variables)
-        self._assign_variables(variables)
+        self._assign_variables(self._trainable_variables)
         for optimizer, positions in self._parts:
             optimizer.build([self._trainable_variables[i] for i in positions])
 
@@ -167,11 +181,28 @@ class MultiOptimizer(Optimizer):
                 positions = list[int]()
                 self._parts.append((chosen, positions))
             positions.append(position)
+        for optimizer in self.optimizers:
+            optimizer.know_paths(self._paths)
+            if self._excluded is not None:
+                optimizer.exclude_from_weight_decay(*self._excluded)
+
+    def _keys(self) -> list[Key]:
+        return list(self.optimizer_map) if isinstance(self.optimizer_map, OptimizerMap) else []
 
     @property
     def variables(self) -> list[Variable]:
         """Own variables, then those of the optimizers in use."""
         return self._variables + [v for optimizer in self.optimizers for v in optimizer.variables]
+
+    @property
+    def moving_averages(self) -> list[Variable]:
+        """The averages of those of its optimizers that keep any."""
+        return [average for optimizer in self.optimizers for average in optimizer.moving_averages]
+
+    @property
+    def averaged_variables(self) -> list[Variable]:
+        """The variables of which averages are kept."""
+        return [v for optimizer in self.optimizers for v in optimizer.averaged_variables]
 
     @property
     def iterations(self) -> Any:
@@ -238,6 +269,7 @@ class MultiOptimizer(Optimizer):
         var_names: Sequence[str] | None = None,
     ) -> None:
         """Leave variables out of the weight decay of all optimizers."""
+        self._excluded = var_list, var_names
         for optimizer in self.optimizers:
             optimizer.exclude_from_weight_decay(var_list, var_names)
 

@@ -11,7 +11,7 @@ import jax
 from nacre.core.registry import register
 from nacre.core.variable import Variable
 from nacre.optimizers import adam
-from nacre.optimizers.arguments import OldOptimizerKeywords
+from nacre.optimizers.arguments import OptimizerKeywords
 from nacre.optimizers.gradients import norm
 from nacre.optimizers.optimizer import Optimizer
 from nacre.optimizers.update_order import Values
@@ -126,7 +126,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
-        **kwargs: Unpack[OldOptimizerKeywords],
+        **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,

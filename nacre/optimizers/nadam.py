@@ -10,7 +10,7 @@ from jax import lax
 
 from nacre.core.registry import register
 from nacre.core.variable import Variable
-from nacre.optimizers.arguments import OldOptimizerKeywords
+from nacre.optimizers.arguments import OptimizerKeywords
 from nacre.optimizers.optimizer import Optimizer
 from nacre.optimizers.update_order import Values
 
@@ -92,7 +92,7 @@ class Nadam(Optimizer):
         name: str | None = None,
         *,
         schedule_decay: float = 1.0,
-        **kwargs: Unpack[OldOptimizerKeywords],
+        **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,

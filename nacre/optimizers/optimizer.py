@@ -38,11 +38,13 @@ from nacre.core.warning import warn
 from nacre.optimizers import gradients as clipping
 from nacre.optimizers.arguments import (
     OldApplyKeywords,
-    OldOptimizerKeywords,
+    OptimizerKeywords,
     check_common,
     learning_rate_of,
+    multipliers_of,
     refuse_negative_rate,
 )
+from nacre.optimizers.by_path import as_expression
 from nacre.optimizers.schedules.base import LearningRateSchedule
 from nacre.optimizers.update_order import UpdateOrder
 
@@ -85,6 +87,12 @@ class Optimizer(UpdateOrder):
             from one epoch, and from one `fit`, to the next, and are saved with the optimizer; a
             last group that is not complete waits there.
         name: Name of the optimizer, first part of its variables' paths.
+        kwargs: `learning_rate_multipliers`, which Keras has not: a mapping from parts of a model to
+            what the learning rate, and with it the decay, of their variables is multiplied by, as
+            parameter groups of PyTorch do. A part is a layer, or a regular expression for the whole
+            path of a variable, such as `"encoder/.*"`. What no key holds for has the learning rate
+            itself. Files keep it; Keras refuses such a file unless it opens it with
+            `compile=False`. Further `lr` and `decay`, spellings of tf.keras 2.
 
     Attributes:
         skips_non_finite_steps: Whether it leaves out a step whose gradients are not finite, as one
@@ -121,9 +129,10 @@ class Optimizer(UpdateOrder):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Unpack[OldOptimizerKeywords],
+        **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         rate = learning_rate_of(self, learning_rate, kwargs)
+        multipliers = multipliers_of(type(self).__name__, kwargs.get("learning_rate_multipliers"))
         check_common(
             type(self).__name__,
             clipnorm,
@@ -135,6 +144,7 @@ class Optimizer(UpdateOrder):
             gradient_accumulation_steps,
         )
         super().__init__(name or auto_name(type(self).__name__))
+        self.learning_rate_multipliers = multipliers
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
@@ -494,7 +504,7 @@ class Optimizer(UpdateOrder):
         var_list: Sequence[Variable] | None = None,
         var_names: Sequence[str] | None = None,
     ) -> None:
-        """Leave variables out of weight decay.
+        """Leave variables out of weight decay. Files keep it (in Keras they do not).
 
         Args:
             var_list: The variables.
@@ -525,6 +535,11 @@ class Optimizer(UpdateOrder):
         for name in list(inspect.signature(type(self).__init__).parameters)[1:]:
             if name not in config and name != "kwargs" and hasattr(self, name):
                 config[name] = plain_config(getattr(self, name))
+        if self.learning_rate_multipliers is not None:
+            pairs = self.learning_rate_multipliers.items()
+            config["learning_rate_multipliers"] = {as_expression(self.name, k): v for k, v in pairs}
+        if self._exclusions:
+            config["exclude_from_weight_decay"] = list(self._exclusions)
         return config
 
     @classmethod
@@ -537,7 +552,11 @@ class Optimizer(UpdateOrder):
         rate = config.get("learning_rate")
         if isinstance(rate, dict):
             config["learning_rate"] = deserialize_keras_object(rate, custom_objects=custom_objects)
-        return cls(**config)
+        excluded = config.pop("exclude_from_weight_decay", None)
+        made = cls(**config)
+        if excluded:
+            made.exclude_from_weight_decay(var_names=excluded)
+        return made
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

@@ -10,7 +10,7 @@ from jax import lax
 
 from nacre.core.registry import register
 from nacre.core.variable import Variable
-from nacre.optimizers.arguments import OldOptimizerKeywords
+from nacre.optimizers.arguments import OptimizerKeywords
 from nacre.optimizers.optimizer import Optimizer
 from nacre.optimizers.update_order import Values
 
@@ -93,7 +93,7 @@ class ScheduleFreeAdamW(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Unpack[OldOptimizerKeywords],
+        **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,

@@ -8,7 +8,7 @@ import jax
 
 from nacre.core.registry import register
 from nacre.core.variable import Variable
-from nacre.optimizers.arguments import OldOptimizerKeywords, check_range
+from nacre.optimizers.arguments import OptimizerKeywords, check_range
 from nacre.optimizers.optimizer import Optimizer
 
 
@@ -76,7 +76,7 @@ class SGD(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Unpack[OldOptimizerKeywords],
+        **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,

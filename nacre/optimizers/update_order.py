@@ -25,6 +25,7 @@ from nacre.core.scope import StatelessScope
 from nacre.core.typed_jax import cond
 from nacre.core.variable import Variable
 from nacre.optimizers import gradients as clipping
+from nacre.optimizers.by_path import Key, find_key
 from nacre.optimizers.schedules.base import LearningRateSchedule
 from nacre.optimizers.variables import OptimizerVariables
 
@@ -49,6 +50,7 @@ class UpdateOrder(OptimizerVariables):
     loss_scale_factor: float | None
     _iterations: Variable  # counts calls
     _learning_rate: Any  # a variable, a schedule or a function
+    learning_rate_multipliers: dict[Key, float] | None
     _exclusions: list[str]
 
     # The order ------------------------------------------------------------------------------------
@@ -104,6 +106,18 @@ class UpdateOrder(OptimizerVariables):
         else:
             rate = holder()
         return jnp.asarray(rate).astype(jnp.float32)
+
+    def _multiplier_of(self, variable: Variable) -> float:
+        """What the learning rate of one variable is multiplied by."""
+        multipliers = self.learning_rate_multipliers
+        if not multipliers:
+            return 1.0
+        paths = self._paths.get(id(variable), ())
+        key = find_key(f"optimizer '{self.name}'", multipliers, variable, paths)
+        return 1.0 if key is None else multipliers[key]
+
+    def _keys(self) -> list[Key]:
+        return list(self.learning_rate_multipliers or ())
 
     def _unscale(self, gradients: list[Any]) -> list[Any]:
         factor = self.loss_scale_factor
@@ -169,13 +183,14 @@ class UpdateOrder(OptimizerVariables):
 
     def _decayed(self, variable: Variable, parameter: Any, rate: jax.Array) -> Any:
         share = self.decay_of(variable)
-        names = (variable.name, variable.path)
+        names = (variable.name, variable.path, *self._paths.get(id(variable), ()))
         if (
             share is None
             or _is_zero(share)
             or any(re.search(text, n) for text in self._exclusions for n in names)
         ):
             return parameter
+        rate = _times(rate, self._multiplier_of(variable))
         return parameter - parameter * (rate * share).astype(parameter.dtype)
 
     def _apply_rule(
@@ -189,17 +204,22 @@ class UpdateOrder(OptimizerVariables):
         """The formula, for every array that has a gradient."""
         if self._has_own_update_step():
             return self._update_by_hook(values, gradients, parameters, rate)
-        scalars = self.prepare(values, step, rate)
-        narrow: dict[Any, Any] = {}  # dtype -> scalars in it
-        new: list[Any] = []
-        for gradient, state, parameter in zip(gradients, self._states, parameters, strict=True):
+        before, new = dict(values), list(parameters)
+        scalars = {1.0: self.prepare(values, step, rate)}  # multiplier -> scalars
+        narrow: dict[Any, Any] = {}  # (multiplier, dtype) -> them in this dtype
+        for i, (gradient, variable) in enumerate(
+            zip(gradients, self._trainable_variables, strict=True)
+        ):
             if gradient is None:
-                new.append(parameter)
                 continue
-            dtype = parameter.dtype
-            if dtype not in narrow:
-                narrow[dtype] = jax.tree.map(operator.methodcaller("astype", dtype), scalars)
-            new.append(self._update_one(values, gradient, parameter, state, narrow[dtype]))
+            factor, dtype = self._multiplier_of(variable), parameters[i].dtype
+            if factor not in scalars:  # what else it changes is the same for all
+                scalars[factor] = self.prepare(dict(before), step, _times(rate, factor))
+            if (factor, dtype) not in narrow:
+                cast = operator.methodcaller("astype", dtype)
+                narrow[factor, dtype] = jax.tree.map(cast, scalars[factor])
+            used = narrow[factor, dtype]
+            new[i] = self._update_one(values, gradient, parameters[i], self._states[i], used)
         return new
 
     def _update_one(
@@ -229,7 +249,8 @@ class UpdateOrder(OptimizerVariables):
         with StatelessScope([*state, *zip(trainable, parameters, strict=True)]) as scope:
             for gradient, variable in zip(gradients, trainable, strict=True):
                 if gradient is not None:
-                    self.update_step(gradient, variable, rate)
+                    own_rate = _times(rate, self._multiplier_of(variable))
+                    self.update_step(gradient, variable, own_rate)
             for variable in own:
                 values[id(variable)] = scope.get_current_value(variable)
             return [scope.get_current_value(v) for v in trainable]
@@ -308,6 +329,10 @@ class UpdateOrder(OptimizerVariables):
         variable.assign(new)
         for own in jax.tree.leaves(state) + self._variables:
             own.assign(values[id(own)])
+
+
+def _times(rate: jax.Array, factor: float) -> jax.Array:
+    return rate if factor == 1.0 else rate * factor
 
 
 def _is_zero(share: object) -> bool:

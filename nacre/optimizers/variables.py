@@ -14,6 +14,7 @@ from nacre.core.kinds import is_list
 from nacre.core.names import name_scope
 from nacre.core.program import Programs
 from nacre.core.variable import Variable
+from nacre.optimizers.by_path import Key, Paths, warn_of_unused
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -41,7 +42,9 @@ class OptimizerVariables(Versioned):
     __slots__ = (
         "_accumulators",
         "_averages",
+        "_has_told_of_paths",
         "_number_before_build",
+        "_paths",
         "_programs",
         "_states",
         "_trainable_variables",
@@ -58,6 +61,8 @@ class OptimizerVariables(Versioned):
         self._accumulators: list[Variable] = []
         self._states: list[Any] = []
         self._number_before_build = 0
+        self._paths: Paths = {}
+        self._has_told_of_paths = False
 
     use_ema: bool = False
     gradient_accumulation_steps: int | None = None
@@ -92,8 +97,13 @@ class OptimizerVariables(Versioned):
 
     @property
     def moving_averages(self) -> list[Variable]:
-        """The averages kept with `use_ema`, one for each trainable variable."""
+        """The averages kept with `use_ema`, one for each of `averaged_variables`."""
         return list(self._averages)
+
+    @property
+    def averaged_variables(self) -> list[Variable]:
+        """The variables of which averages are kept."""
+        return list(self._trainable_variables) if self._averages else []
 
     def make_states(self, variables: list[Variable]) -> list[Any]:
         """The state of each trainable variable; optimizers override it."""
@@ -119,6 +129,25 @@ class OptimizerVariables(Versioned):
             if self.gradient_accumulation_steps:
                 self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
             self._states = self.make_states(variables)
+
+    def know_paths(self, paths: Paths) -> None:
+        """Learn under which paths variables lie in a model, before `build`.
+
+        A variable's own path depends on where its layer was called first: `encoder/dense/kernel`
+        may be `model/encoder/dense/kernel`, and `dense/kernel` after opening a file. Expressions
+        are looked for in the model's names too. Those that match nothing in it are told, once.
+
+        Args:
+            paths: id(variable) -> its paths, of all variables of the model.
+        """
+        self._paths = paths
+        if not self._has_told_of_paths:
+            self._has_told_of_paths = True
+            warn_of_unused(f"optimizer '{self.name}'", self._keys(), paths)
+
+    def _keys(self) -> list[Key]:
+        """The expressions and layers that say something of single variables."""
+        return []
 
     def rebuild(self, variables: Sequence[Variable]) -> None:
         """Go on with other trainable variables, as after freezing or unfreezing layers.

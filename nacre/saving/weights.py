@@ -25,6 +25,7 @@ from nacre.optimizers import Nadam, Optimizer
 from nacre.saving import hdf5
 from nacre.saving.layout import Entry, entries
 from nacre.saving.optimizer_state import fit_state
+from nacre.training.state import tell_paths
 
 # What Keras 2.11 and 2.12 called the group of a model's layers.
 _OLD_LAYERS = "_layer_checkpoint_dependencies"
@@ -443,6 +444,7 @@ def optimizer_and_state(
     if not isinstance(optimizer, Optimizer) or group is None:
         return None
     if not optimizer.built:
+        tell_paths(model, optimizer)
         optimizer.build(model.trainable_variables)
     return optimizer, group
 

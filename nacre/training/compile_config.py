@@ -13,6 +13,7 @@ from nacre.core.lambdas import is_lambda
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.variable import Variable
 from nacre.training.compile import CompiledTraining
+from nacre.training.state import tell_paths
 
 
 def compile_config(trainer: CompiledTraining) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def compile_from_config(model: Any, config: dict[str, Any]) -> None:
     ).split()
     model.compile(**{k: arguments[k] for k in known if k in arguments})
     if model.built and model.optimizer is not None:
+        tell_paths(model, model.optimizer)
         model.optimizer.build(model.trainable_variables)
         model._trainer.has_trained = True
 

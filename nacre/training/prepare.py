@@ -38,6 +38,7 @@ from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.inputs import Source, batch_specs, source_of_batch
 from nacre.training.own_steps import custom_step
+from nacre.training.state import tell_paths
 from nacre.training.weights import (
     check_weights,
     class_weights_for,
@@ -355,6 +356,7 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
             )
         )
         return
+    tell_paths(model, optimizer)
     if not optimizer.built:
         optimizer.build(variables)
     else:

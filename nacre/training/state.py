@@ -59,7 +59,7 @@ def variables_by_path(model: Any, state: State) -> dict[str, Variable]:
         model: Whose layers say where variables lie that have no path of their own.
         state: The variables.
     """
-    owned = {id(variable): path for path, variable in _owned(model, "", set())}
+    owned = _paths_by_owner(model)
     shared = global_generator().state
     found = {_GLOBAL_SEED: shared}
     for group, variables in state.groups.items():
@@ -76,6 +76,17 @@ def variables_by_path(model: Any, state: State) -> dict[str, Variable]:
                 path = f"{base}_{number}"
             found[path] = variable
     return found
+
+
+def tell_paths(model: Any, optimizer: TrainingOptimizer) -> None:
+    """Let an optimizer know where variables lie in a model, with the model's name and without."""
+    pairs = _paths_by_owner(model).items()
+    optimizer.know_paths({key: (path, f"{model.name}/{path}") for key, path in pairs})
+
+
+def _paths_by_owner(model: Any) -> dict[int, str]:
+    """id(variable) -> the names of the layers it lies in, and its own."""
+    return {id(variable): path for path, variable in _owned(model, "", set())}
 
 
 def _owned(owner: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Variable]]:
@@ -202,6 +213,7 @@ __all__ = [
     "CHANGING",
     "TrainingState",
     "is_in_training",
+    "tell_paths",
     "training_state",
     "variables_by_path",
 ]

@@ -93,7 +93,7 @@ def test_multi_optimizer_config_and_conflicts():
     again = deserialize_keras_object(serialize_keras_object(both))
     assert again.get_config() == both.get_config()
     table = OptimizerMap(SGD(), {"k.*": Adam(), ".*l": Adam()})
-    with pytest.raises(ArgumentError, match="only one expression may match 'kernel'"):
+    with pytest.raises(ArgumentError, match="only one key may hold for 'kernel'"):
         _ = table["kernel"]
     with pytest.raises(ArgumentError, match="OptimizerMap or a function"):
         MultiOptimizer(3)
