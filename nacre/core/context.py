@@ -35,6 +35,25 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class MixedTargets(Protocol):
+    """The targets of one of the samples that each sample of a batch is mixed of."""
+
+    @property
+    def y(self) -> Any:
+        """The targets."""
+        ...
+
+    @property
+    def weight(self) -> Any:
+        """Their sample weights."""
+        ...
+
+    @property
+    def share(self) -> Any:
+        """How much of each sample it is, (batch,)."""
+        ...
+
+
 class HostCalls(Protocol):
     """Who answers the layers that work on the host while a model with some is compiled."""
 
@@ -50,6 +69,7 @@ class _Fields:
     Attributes:
         scope: The innermost scope that variables have their values in.
         call: What the layer calls under way share.
+        mixed: The targets that mixed samples of a training's step have, with their shares.
         absent: What is absent from the arrays that layers are called with, in a training's step.
         names: The name scopes around, outermost first.
         autocast: The dtype float variables are read in; None for their own.
@@ -75,6 +95,7 @@ class _Fields:
 
     scope: StatelessScope | None = None
     call: CallContext | None = None
+    mixed: tuple[MixedTargets, ...] = ()
     absent: Absent | None = None
     names: tuple[str, ...] = ()
     autocast: str | None = None
@@ -137,6 +158,7 @@ def _copy(context: Context) -> _Fields:
     return _Fields(
         context.scope,
         context.call,
+        context.mixed,
         context.absent,
         context.names,
         context.autocast,
@@ -272,6 +294,7 @@ __all__ = [
     "NOTHING_UNDER_WAY",
     "Context",
     "HostCalls",
+    "MixedTargets",
     "carried",
     "changed",
     "current",

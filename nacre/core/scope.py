@@ -23,6 +23,7 @@ from nacre.core.kinds import is_numpy_array
 
 if TYPE_CHECKING:
     from nacre.core.absence import Absent
+    from nacre.core.context import MixedTargets
     from nacre.core.variable import Variable
 
 
@@ -437,6 +438,16 @@ def absent_from_call() -> Absent | None:
 def absent_here(absent: Absent | None) -> changed:
     """Set what is absent from the arrays that layers inside are called with."""
     return changed(absent=absent)
+
+
+def mixed_here(mixed: tuple[MixedTargets, ...]) -> changed:
+    """Say of which targets the samples are mixed that losses inside are computed for."""
+    return changed(mixed=mixed)
+
+
+def mixed_targets() -> tuple[MixedTargets, ...]:
+    """The targets that the samples of the step under way are mixed of; none where they are not."""
+    return current().mixed
 
 
 def entered_call(call: CallContext | None, absent: Absent | None = None) -> changed:

@@ -171,6 +171,7 @@ class Trainable(Stepping):
         *,
         fast_dev_run: bool | WholeNumber = False,
         overfit_batches: float = 0,
+        augment: Any = None,
         **kwargs: Unpack[OldDataKeywords],
     ) -> History:
         """Train for a number of epochs and return the `History`.
@@ -223,6 +224,17 @@ class Trainable(Stepping):
             overfit_batches: Train on so many first batches (or a share below 1) in each epoch,
                 unshuffled, and validate on as many of the validation data: a model that cannot
                 learn these by heart has a fault. (PyTorch Lightning's two flags.)
+            augment: Layers and functions that change each batch of training, and nothing else: not
+                validation, not predictions, not the saved model. They run in the compiled step, on
+                all kinds of data; of several inputs name the one: `{"image": [RandomFlip()]}`. A
+                function takes and returns `x`, `(x, y)` or `(x, y, sample_weight)` of a batch.
+                Targets, and weights of pixels, with the images' height and width are moved as
+                the pixels are, as are boxes (a dict with 'boxes' among the targets). `MixUp` and
+                `CutMix` mix targets exactly, also indices of classes: the loss is that of both
+                images' targets, weighed by their shares; metrics see the larger share. Samples of
+                weight 0 are not mixed. A `train_step` or `compute_loss` of your own gets mixed
+                targets, which must be floats. Layers draw from their seeds, which are part of the
+                training's state.
 
         Raises:
             NotCompiledError: `compile` was not called.
@@ -255,6 +267,7 @@ class Trainable(Stepping):
                 validation_freq=validation_freq,
                 fast_dev_run=fast_dev_run,
                 overfit_batches=overfit_batches,
+                augment=augment,
                 old_keywords=kwargs,
             )
 
@@ -267,6 +280,7 @@ class Trainable(Stepping):
         *,
         sample_weight: Any = None,
         class_weight: Mapping[Any, Any] | None = None,
+        augment: Any = None,
         min_lr: float = 1e-7,
         max_lr: float = 10.0,
         steps: WholeNumber = 100,
@@ -280,7 +294,7 @@ class Trainable(Stepping):
         batches taken from a generator are gone, and a model that was not built is built.
 
         Args:
-            x, y, batch_size, sample_weight, class_weight: As for `fit`.
+            x, y, batch_size, sample_weight, class_weight, augment: As for `fit`.
             min_lr, max_lr: The first and the last rate; those between grow by one factor. A
                 schedule is left aside meanwhile. Where an optimizer holds several with rates of
                 their own, these keep their ratios and the largest counts.
@@ -312,6 +326,7 @@ class Trainable(Stepping):
                 batch_size=batch_size,
                 sample_weight=sample_weight,
                 class_weight=class_weight,
+                augment=augment,
                 min_lr=min_lr,
                 max_lr=max_lr,
                 steps=steps,

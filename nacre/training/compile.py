@@ -18,7 +18,7 @@ from typing import Any, cast
 import jax.numpy as jnp
 
 from nacre import losses, metrics, optimizers
-from nacre.core import tree
+from nacre.core import scope, tree
 from nacre.core.changes import Contents, Versioned
 from nacre.core.errors import (
     ArgumentError,
@@ -37,6 +37,7 @@ from nacre.metrics import from_logits
 from nacre.metrics.metric import Metric, name_apart
 from nacre.metrics.own_state import with_own_state
 from nacre.training.arguments import whole_number
+from nacre.training.mixed_losses import mixed_loss
 
 
 class Output:
@@ -107,6 +108,9 @@ class CompiledTraining:
         self._named_by_dict = False
         self.choices: list[str] = []
         self._contents = Contents()
+        self.augmentation: Versioned | None = None  # of the training under way
+        self.last_augmentation: Versioned | None = None  # for another training with the same
+        self._augmentations = Contents()
         self.has_trained = False  # whether the optimizer's variables are settled
         # For which variables of the model, and the optimizer's own list of them.
         self.settled: tuple[int, list[Any]] | None = None
@@ -133,6 +137,10 @@ class CompiledTraining:
         """A number for the present attributes of the losses, these metrics and the optimizer."""
         given = [output.loss for output in self.outputs or ()] + metrics + [self.optimizer]
         return self._contents.token([part for part in given if isinstance(part, Versioned)])
+
+    def augmentation_token(self) -> int:
+        """A number for the present attributes of what augments a training, -1 for nothing."""
+        return -1 if self.augmentation is None else self._augmentations.token([self.augmentation])
 
     # ------------------------------------------------------------ binding to outputs
 
@@ -308,12 +316,19 @@ class CompiledTraining:
         if self.outputs is None:
             self.bind(model, y, y_pred)
         terms: list[Any] = []
-        for output, target, prediction, weight in self.split(y, y_pred, sample_weight):
+        mixed = [
+            (part.share, self.split(part.y, y_pred, part.weight)) for part in scope.mixed_targets()
+        ]
+        for place, given in enumerate(self.split(y, y_pred, sample_weight)):
+            output, target, prediction, weight = given
             if output.loss is None:
                 continue
             if target is None:
                 raise _no_targets("loss", output.name, y)
-            value = output.loss(target, prediction, sample_weight=weight)
+            if mixed:
+                value = mixed_loss(output.loss, [(share, *s[place][1:]) for share, s in mixed])
+            else:
+                value = output.loss(target, prediction, sample_weight=weight)
             if output.tracker is not None:
                 output.tracker.update_state(value, sample_weight=_batch_size(prediction))
             if isinstance(output.weight, Variable):

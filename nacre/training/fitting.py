@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -30,6 +30,7 @@ from nacre.training.arguments import (
     verbosity,
     whole_number,
 )
+from nacre.training.augmentation import Augmentation
 from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
 from nacre.training.few_batches import first_batches, overfit_share, trial_batches
@@ -66,6 +67,7 @@ def fit(
     validation_freq: int | list[int],
     fast_dev_run: bool | WholeNumber = False,
     overfit_batches: float = 0,
+    augment: Any = None,
     is_trial: bool = False,
     resume: TrainingState | None = None,
     old_keywords: Mapping[str, Any] = MappingProxyType({}),
@@ -130,6 +132,7 @@ def fit(
             ahead=prepare.batches_ahead(old_keywords, who),
         )
         feeds.callback(feed.close)
+        feeds.enter_context(_augmenting(model, trainer, augment, who))
         run = TrainRun(model, trainer, feed, source, who, is_one_step, may_repeat=is_trial)
         validation = None
         if validation_source is not None:
@@ -178,6 +181,22 @@ def fit(
     if num_tried and verbose:
         show(_tried(who, feed.steps, validation, left_out))
     return history
+
+
+@contextmanager
+def _augmenting(model: Any, trainer: CompiledTraining, augment: Any, who: str) -> Generator[None]:
+    """A block in which batches of training are augmented."""
+    outer, known = trainer.augmentation, trainer.last_augmentation
+    found = None
+    if augment is not None:
+        found = known if isinstance(known, Augmentation) and known.is_of(augment) else None
+        found = found or Augmentation(augment, model, who)
+        trainer.last_augmentation = found
+    trainer.augmentation = found
+    try:
+        yield
+    finally:
+        trainer.augmentation = outer
 
 
 def _tried(who: str, steps: int | None, validation: Any, left_out: list[Any]) -> str:

@@ -26,7 +26,7 @@ from nacre.training.programs import (
     single_program,
 )
 from nacre.training.state import training_state
-from nacre.training.step import test_step, train_step
+from nacre.training.step import augmented, test_step, train_step
 
 _MANY_CHANGES = 10  # of attributes, from where on it is said that each is compiled
 
@@ -94,7 +94,8 @@ def _key(
 ) -> Hashable:
     """All that the programs of a run depend on besides the shapes of batches."""
     attributes = model._inventory().token, trainer.contents_token(metrics)
-    return kind, attributes, settings_key(), trainer.run_eagerly
+    augmentation = trainer.augmentation_token() if kind.step == "train_step" else -1
+    return kind, attributes, augmentation, settings_key(), trainer.run_eagerly
 
 
 class ModelPrograms:
@@ -188,7 +189,10 @@ class ModelPrograms:
         """The step they run, as a pure function."""
         method = custom_step(self.model, self._kind.step) if self.custom else None
         if method is not None:
-            return own_step(self.model, self.trainer, self._kind.step, method, self.state)
+            own = own_step(self.model, self.trainer, self._kind.step, method, self.state)
+            if self._kind.step == "train_step":
+                return augmented(self.model, self.trainer, self.state, own)
+            return own
         if self._kind.step == "test_step":
             return test_step(self.model, self.trainer, self.state)
         return train_step(self.model, self.trainer, self.state, self._kind.is_all_present)

@@ -148,6 +148,7 @@ def lr_find(
     batch_size: WholeNumber | None,
     sample_weight: Any,
     class_weight: Mapping[Any, Any] | None,
+    augment: Any,
     min_lr: float,
     max_lr: float,
     steps: WholeNumber,
@@ -189,6 +190,7 @@ def lr_find(
         validation_steps=None,
         validation_batch_size=None,
         validation_freq=1,
+        augment=augment,
         is_trial=True,
     )
     return search.found()

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from nacre.core.kinds import is_dict
 from nacre.core.protocols import TrainedModel, TrainingOptimizer, overrides
 from nacre.core.state import State, Values
 from nacre.training.absent import without_absent
+from nacre.training.augmentation import Augmentation, Part, main_targets, mixed_targets
 from nacre.training.compile import CompiledTraining
 from nacre.training.pure_losses import loss_of
 from nacre.training.state import CHANGING
@@ -35,12 +36,19 @@ def train_step(
         state: The variables.
         is_all_present: Whether none of the weights that will come is 0.
     """
+    augmentation = cast("Augmentation | None", trainer.augmentation)
     optimizer = trainer.optimizer_in_use
+    has_own_loss = overrides(model, "compute_loss")
 
     def step(values: Values, batch: Batch) -> StepResult:
         x, y, sample_weight = batch
+        parts: list[Part] = []
+        if augmentation is not None:
+            values, x, parts = augmentation.apply(model, state, values, batch)
+            y, sample_weight = _targets(parts, has_own_loss, augmentation.who)
         weights = [] if is_all_present else _weights(model, trainer, sample_weight)
         x, y, absent = without_absent(x, y, weights, narrowest_dtype(model))
+        mixed = tuple(parts) if len(parts) > 1 and not has_own_loss else ()
 
         def compute(trainable: list[Any]) -> tuple[Any, Any]:
             current = {**values, "trainable": trainable}
@@ -49,7 +57,8 @@ def train_step(
                 scope.entered_call(scope.CallContext(model, True), absent),
             ):
                 y_pred = model(x, training=True)
-                loss = _compute_loss(model, x, y, y_pred, sample_weight, True)
+                with scope.mixed_here(mixed):
+                    loss = _compute_loss(model, x, y, y_pred, sample_weight, True)
                 logs = _update_metrics(model, trainer, x, y, y_pred, sample_weight, loss)
                 scaled = optimizer.scale_loss(loss)
                 rest = values_in(inner, state, CHANGING)
@@ -64,6 +73,28 @@ def train_step(
         return new, loss, logs
 
     return step
+
+
+def _targets(parts: list[Part], are_mixed: bool, who: str) -> tuple[Any, Any]:
+    return mixed_targets(parts, who) if are_mixed else main_targets(parts)
+
+
+def augmented(
+    model: Any,
+    trainer: CompiledTraining,
+    state: State,
+    step: Callable[[Values, Batch], StepResult],
+) -> Callable[[Values, Batch], StepResult]:
+    """A user's own step of training, on augmented batches where that is asked for."""
+    augmentation = cast("Augmentation | None", trainer.augmentation)
+    if augmentation is None:
+        return step
+
+    def run(values: Values, batch: Batch) -> StepResult:
+        values, x, parts = augmentation.apply(model, state, values, batch)
+        return step(values, (x, *mixed_targets(parts, augmentation.who)))
+
+    return run
 
 
 def test_step(

@@ -71,6 +71,8 @@ class ImageLayer(Layer):
 
     # Whether pixels change their places, so that masks and boxes must follow.
     _moves_pixels = False
+    # Whether each image is mixed with another one of the batch, so that labels are mixed too.
+    mixes_samples = False
     casts_inputs = False  # pixels are changed in float32; labels and boxes keep their values
 
     def __init__(
