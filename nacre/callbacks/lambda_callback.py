@@ -29,6 +29,8 @@ class LambdaCallback(Callback):
         3
     """
 
+    remembers = ()
+
     def __init__(
         self,
         on_epoch_begin: Callable[..., Any] | None = None,

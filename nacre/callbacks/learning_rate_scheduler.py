@@ -28,6 +28,7 @@ class LearningRateScheduler(Callback):
     """
 
     adds_logs = ("learning_rate",)
+    remembers = ()
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if not callable(schedule):

@@ -335,6 +335,7 @@ class ProgbarLogger(Callback):
     """
 
     adds_logs = ()
+    remembers = ()
 
     def __init__(self, **kwargs: Unpack[ProgbarLoggerKeywords]) -> None:
         refuse_unknown("ProgbarLogger", set(kwargs) - _FORMER_ARGUMENTS, _FORMER_ARGUMENTS)

@@ -27,6 +27,7 @@ class RemoteMonitor(Callback):
     """
 
     adds_logs = ()
+    remembers = ()
     writes = True
 
     def __init__(

@@ -26,6 +26,7 @@ class TerminateOnNaN(Callback):
     """
 
     adds_logs = ()
+    remembers = ()
     tolerates_nan = True
 
     def __init__(self, raise_error: bool = False) -> None:

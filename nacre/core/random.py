@@ -71,6 +71,11 @@ def set_random_seed(seed: int) -> None:
         _global_generator[0]._start(seed)
 
 
+def user_seed() -> int | None:
+    """The seed that `set_random_seed` was given last; None where it was not called."""
+    return _user_seed[0]
+
+
 def global_generator() -> SeedGenerator:
     """The generator used where no seed is given."""
     if _global_generator[0] is None:
@@ -216,4 +221,5 @@ __all__ = [
     "host_generator",
     "make_default_seed",
     "set_random_seed",
+    "user_seed",
 ]

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from typing import Any, TypeAlias
 
+from nacre.core.host_random import are_same, host_random_state
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Feed, Position, Stretch, stretch_of
 from nacre.data.sources import Batch
+
+# A step, the place after it, whether the data had begun again before it, and its random numbers.
+_Made: TypeAlias = tuple[Position, bool, Stretch, dict[str, Any] | None]
 
 AHEAD = 2  # batches made and sent before they are used
 
@@ -43,30 +48,47 @@ class BatchFeed(Feed):
         self._items: Iterator[Batch] | None = None  # of the pass under way
         self._end: Position | None = None
         self._to_skip = 0  # batches of a generator that were used before a state was taken
+        self._goes_on = False  # whether the next pass begins where a state says, not at a batch
 
-    def restore(self, state: Mapping[str, int]) -> None:
+    def data_state(self) -> Any:
+        """Where the data says itself that it is; None where it does not."""
+        return self.source.state(self._items is None)
+
+    def restore(self, state: Mapping[str, int], data: Any = None) -> None:
         """Go on where a state was taken; see `Feed.restore`."""
         super().restore(state)
         self.source.seed = self.seed
         self._forget_pass()
-        if self.is_one_pass:
+        has_state = self.source.has_state
+        if has_state or not self.is_one_pass:
+            self.source.restore(data, state["step"] > 0)
+            self._goes_on = has_state and not self.source.is_indexed
+        else:
             self._to_skip = state["batch"]
+
+    def be_resumable(self) -> None:
+        """Keep what a state needs; see `Feed.be_resumable`."""
+        self._notes_random = True
+        if self.source.has_state:
+            self._ahead = 0  # it is to say where the steps are, not where a thread is
 
     def _stretches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
         self.source.begin_epoch()
         done = first_step
         with closing(self._prefetch(self._batches(begin, first_step), self._ahead)) as ready:
-            for place, is_longer, stretch in ready:
+            for place, is_longer, stretch, random in ready:
                 self.has_repeated = self.has_repeated or is_longer
+                self.host_random = random
                 done += 1
                 yield place, stretch
-        self._next = self._end
+        self._next, self.host_random = self._end, None
         if self.steps is None and self.continues:
             self.steps = done
         self.source.end_epoch()
 
-    def _batches(self, begin: Position, step: int) -> Iterator[tuple[Position, bool, Stretch]]:
-        """The steps of an epoch, and whether the data had to begin again within it."""
+    def _batches(self, begin: Position, step: int) -> Iterator[_Made]:
+        """The steps of an epoch, each with the place after it, whether the data had to begin again
+        before it, and its random numbers (see `_next_of`)."""
         number, batch = begin
         if self.num_batches and not self.is_one_pass:
             passes, batch = divmod(batch, self.num_batches)
@@ -78,10 +100,11 @@ class BatchFeed(Feed):
             while self.steps is None or step < self.steps:
                 if self._items is None:
                     self._items = self._pass(number, batch)
-                item = next(self._items, None)
+                item, random = self._next_of(self._items)
                 if item is not None:
                     batch += 1
-                    yield Position(number, batch), is_longer, stretch_of(item, step, self.who)
+                    stretch = stretch_of(item, step, self.who)
+                    yield Position(number, batch), is_longer, stretch, random
                     step += 1
                     continue
                 self._items = None
@@ -97,11 +120,30 @@ class BatchFeed(Feed):
                 self._forget_pass()
         self._end = Position(number, batch)
 
+    def _next_of(self, items: Iterator[Batch]) -> tuple[Batch | None, dict[str, Any] | None]:
+        """The next batch, and where Python's and NumPy's generators are after it.
+
+        The latter where making it drew from them ahead of the steps: then that, not where they are
+        when a state is taken, is where the next batch begins.
+        """
+        if not self._notes_random or self._ahead == 0:
+            return next(items, None), None
+        before = host_random_state()
+        item = next(items, None)
+        after = host_random_state()
+        return item, None if are_same(before, after) else after
+
     def _pass(self, number: int, batch: int) -> Iterator[Batch]:
+        if self._goes_on:
+            self._goes_on = False
+            return self.source.batches(number)
         if not self.is_one_pass:
             return self.source.batches(number, batch)
         skip, self._to_skip = self._to_skip, 0
         return self.source.batches(number, skip)
+
+    def _fingerprint(self) -> dict[str, int]:
+        return {} if self.num_batches is None else {"batches": self.num_batches}
 
     def _forget_pass(self) -> None:
         items, self._items = self._items, None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from nacre.core.errors import DataError, message
+from nacre.data import seeking
 from nacre.data.feed import shuffled
 from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
 from nacre.data.sources import Batch, standard_batch
@@ -44,6 +45,8 @@ class BatchSource:
         self._conversions: list[Callable[[Batch], Batch]] = []
         self._begun: tuple[int, Batch, Iterator[Any]] | None = None  # pass, first batch, the rest
         self._epoch_has_begun = False
+        self._walked: Iterator[Any] | None = None  # what gives the raw batches of the pass
+        self._own: tuple[Any] | None = None  # where a pass that is walked goes on, see `restore`
 
     @property
     def num_batches(self) -> int | None:
@@ -112,12 +115,66 @@ class BatchSource:
         """One pass over what the source gives."""
         self.begin_epoch()
         if not self.is_indexed:
-            return itertools.islice(iter(self.data), skip, None) if skip else iter(self.data)
+            own, self._own = self._own, None
+            if own is not None:
+                return self._walk_on(own[0])
+            self._walked = iter(self.data)
+            return itertools.islice(self._walked, skip, None) if skip else self._walked
         count = number_of_batches(self.data)
         order: Any = None
         if count is not None and self.shuffle:
             order = shuffled(count, self.seed, pass_number).tolist()
         return indexed_batches(self.data, order, skip)
+
+    def _walk_on(self, state: Any) -> Iterator[Any]:
+        """The rest of a pass that said where it was; all of the next one where it was over."""
+        if seeking.has_state(self.data):
+            seeking.restore(self.data, state)
+            self._walked = iter(self.data)
+        else:
+            self._walked = iter(self.data)
+            if state is not None:
+                seeking.restore(self._walked, state)
+        item = next(self._walked, _NOTHING)
+        if item is _NOTHING:
+            self._walked = iter(self.data)
+            return self._walked
+        return itertools.chain([item], self._walked)
+
+    # ------------------------------------------------------------ what a run goes on from
+
+    @property
+    def iterator(self) -> Iterator[Any] | None:
+        """What gives the raw batches of the pass under way."""
+        return self._walked
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the data says itself where it is."""
+        return seeking.has_state(self.data) or seeking.has_state(self._walked)
+
+    def state(self, is_between_passes: bool) -> Any:
+        """Where the data says it is; None where it does not say it, or begins anew."""
+        if seeking.has_state(self.data):
+            return seeking.state_of(self.data)
+        if is_between_passes or not seeking.has_state(self._walked):
+            return None
+        return seeking.state_of(self._walked)
+
+    def restore(self, state: Any, in_epoch: bool) -> None:
+        """Go on from a state, with the next pass that is asked for.
+
+        Args:
+            state: What `state` gave.
+            in_epoch: Whether an epoch had begun, so that the data is not told so again.
+        """
+        self.close()
+        self._epoch_has_begun = in_epoch
+        if self.is_indexed:
+            if seeking.has_state(self.data):
+                seeking.restore(self.data, state)
+        elif self.has_state:
+            self._own = (state,)
 
     def _converted(self, item: Any) -> Batch:
         batch = standard_batch(item, self.who)

@@ -110,6 +110,10 @@ class Feed(ABC):
     _sent: tuple[tuple[Any, Any], tuple[Any, Any]] | None = None  # arrays and order, laid out
     _running: Prefetched[Any] | None = None
     has_repeated = False  # whether an epoch was longer than the data
+    # Where Python's and NumPy's generators are after the batches given out so far, where a thread
+    # that makes them ahead draws from these; None: where they are now.
+    host_random: dict[str, Any] | None = None
+    _notes_random = False
 
     def __init__(self, who: str, steps: int | None, seed: int, continues: bool) -> None:
         self.who, self.steps, self.seed, self.continues = who, steps, seed, continues
@@ -130,6 +134,8 @@ class Feed(ABC):
         if self._next is None or not (self.continues or self.is_one_pass):
             self._next = Position(epoch if self.continues else 0, 0)
         self._epoch, self._step, self._last = epoch, first_step, None
+        if self.steps is not None and first_step >= self.steps:  # all were run before
+            return
         for place, stretch in self._stretches(self._next, first_step):
             self._last = self._next, stretch.step
             self._next, self._step = place, stretch.step + stretch.num_steps
@@ -178,17 +184,31 @@ class Feed(ABC):
             **self._fingerprint(),
         }
 
-    def restore(self, state: Mapping[str, int]) -> None:
+    def be_resumable(self) -> None:
+        """Keep what a state needs and batches that are made ahead would hide."""
+        self._notes_random = True
+
+    def data_state(self) -> Any:
+        """Where the data says itself that it is; None where it does not."""
+        return None
+
+    def restore(self, state: Mapping[str, int], data: Any = None) -> None:
         """Go on where a state was taken, over the same data.
 
         The next call is `epoch(state["epoch"], state["step"])`. A generator must stand at its
         beginning: the batches that were used are taken from it and thrown away.
 
+        Args:
+            state: What `state` gave.
+            data: What `data_state` gave.
+
         Raises:
-            DataError: The numbers of samples differ, or the batch sizes.
+            DataError: The numbers of samples differ, or the batch sizes, or the steps an epoch.
         """
         own = self._fingerprint()
-        given = {name: state.get(name) for name in own}
+        if self.steps is not None:
+            own["steps"] = self.steps
+        given = {name: state.get(name, own[name]) for name in own}
         if own != given:
             raise DataError(
                 message(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from nacre.models.stepping import Stepping
 from nacre.training import checks, evaluation, fitting, prediction, rate_search
 from nacre.training.compile import CompiledTraining
 from nacre.training.compile_config import compile_config, compile_from_config
+from nacre.training.keeper import keeping
 
 if TYPE_CHECKING:
     from nacre.callbacks.history import History
@@ -172,6 +174,9 @@ class Trainable(Stepping):
         fast_dev_run: bool | WholeNumber = False,
         overfit_batches: float = 0,
         augment: Any = None,
+        resume: str | os.PathLike[str] | None = None,
+        resume_every_steps: WholeNumber | None = None,
+        resume_every_seconds: float | None = None,
         **kwargs: Unpack[OldDataKeywords],
     ) -> History:
         """Train for a number of epochs and return the `History`.
@@ -235,6 +240,19 @@ class Trainable(Stepping):
                 weight 0 are not mixed. A `train_step` or `compute_loss` of your own gets mixed
                 targets, which must be floats. Layers draw from their seeds, which are part of the
                 training's state.
+            resume: A folder to keep the training in. Killed at any moment, Ctrl-C and errors among
+                the ways, the same call goes on where it was, and ends with the same bits as a
+                training that never stopped: weights, optimizer, seeds (Python's and NumPy's too),
+                epoch and step, the order of the data, what metrics, history and callbacks remember.
+                The newest two states are kept, each written whole or not at all, and a manifest of
+                what trained (`nacre.utils.run_manifest`). Another model, compile, data or seed is
+                refused. A training that is over gives its history back; with more `epochs` it goes
+                on. Data must be able to go on in the middle: arrays, a `PyDataset` (with `state()`
+                and `restore(state)` where it changes between epochs), a loader with
+                `state_dict()` and `load_state_dict(state)`; a generator cannot. A callback of your
+                own names in `remembers` what it remembers, or has `get_state` and `set_state`.
+            resume_every_steps, resume_every_seconds: How often a state is written: every 30
+                seconds without both. It is copied between two steps and written in a thread.
 
         Raises:
             NotCompiledError: `compile` was not called.
@@ -244,7 +262,9 @@ class Trainable(Stepping):
                 from before that step. A callback with `on_non_finite_loss` decides otherwise.
             KeyboardInterrupt: On Ctrl-C, whatever `verbose`, when the last whole step is in the
                 model and callbacks have ended; the epochs so far are in `model.history`.
-            BusyError: Another thread is training this model.
+            BusyError: Another thread is training this model, or another process into this folder.
+            OSError: The folder of `resume` may not be written to. Where a write fails later, that
+                is warned of and tried again.
         """
         with self._training_alone("fit"):
             return fitting.fit(
@@ -268,6 +288,9 @@ class Trainable(Stepping):
                 fast_dev_run=fast_dev_run,
                 overfit_batches=overfit_batches,
                 augment=augment,
+                resume=keeping(
+                    resume, resume_every_steps, resume_every_seconds, f"{self._who()}.fit"
+                ),
                 old_keywords=kwargs,
             )
 

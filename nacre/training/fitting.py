@@ -8,12 +8,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from nacre.callbacks.keeping import Keeping
 from nacre.callbacks.runner import CallbackList, Callbacks
 from nacre.core.errors import message
 from nacre.core.numbers import number
@@ -34,6 +35,7 @@ from nacre.training.augmentation import Augmentation
 from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
 from nacre.training.few_batches import first_batches, overfit_share, trial_batches
+from nacre.training.keeper import check_seekable, keeping_of, opened
 from nacre.training.loop import TrainRun, isolated
 from nacre.training.model_programs import (
     ModelPrograms,
@@ -42,6 +44,7 @@ from nacre.training.model_programs import (
 )
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
+from nacre.training.run_settings import run_settings
 from nacre.training.state import TrainingState
 from nacre.training.trials import Trial, check_writers, without_writers
 
@@ -69,14 +72,16 @@ def fit(
     overfit_batches: float = 0,
     augment: Any = None,
     is_trial: bool = False,
-    resume: TrainingState | None = None,
+    resume: Keeping | None = None,
+    state: TrainingState | None = None,
     old_keywords: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:
     """Train `model`; see `Model.fit`.
 
     Args:
         is_trial: Whether everything is to be as before afterwards; see `trials.py`.
-        resume: What an earlier `TrainRun` has `taken`.
+        resume: Where the run is kept, so that a later process goes on with it.
+        state: What an earlier `TrainRun` has `taken`.
     """
     who = f"{model._who()}.fit"
     prepare.refuse_unknown(who, old_keywords, model.fit)
@@ -111,6 +116,9 @@ def fit(
             who=who,
             order=order,
         )
+        keeping = None if is_trial else resume or keeping_of(callbacks, who)
+        if keeping is not None:
+            check_seekable(keeping, source, validation_source, who)
         source = prepare.prepare(
             model, trainer, source, batch_size, training=True, who=who, class_weight=class_weight
         )
@@ -154,8 +162,23 @@ def fit(
             callbacks, model, verbose, feed.steps, epochs=epochs, add_history=True
         )
         feed.overlaps = not runner.has_train_batch_hooks
-        if resume is not None:
-            initial_epoch = run.resume(resume, runner)
+        keeper = None
+        if keeping is not None:
+            keeper = feeds.enter_context(opened(keeping, who))
+            settings = run_settings(
+                model, trainer, source, shuffle=order.shuffle, class_weight=class_weight
+            )
+            keeper.begin(settings, feed, runner)
+            run.be_kept(keeper, runner)
+            state = None if keeper.kept is None else keeper.kept.state
+        if state is not None:
+            initial_epoch = run.resume(state, runner)
+        if keeper is not None and keeper.kept is not None:
+            if keeper.kept.is_over(epochs):
+                warn(keeper.over(epochs))
+                return run.give_back(keeper.kept, runner)
+            if verbose:
+                show(keeper.going_on(epochs))
         validated_epochs = _epochs_with_validation(initial_epoch, epochs, frequency)
         plan = run_plan(
             model,
@@ -177,7 +200,8 @@ def fit(
                 [] if validation is None else [evaluation_programs(model, trainer).state]
             )
             trial.begin(run.state, *of_validation)
-        history = run.run(runner, epoch_numbers, validation, validated_epochs, verbose)
+        with nullcontext() if keeper is None else keeper.watching_sigterm():
+            history = run.run(runner, epoch_numbers, validation, validated_epochs, verbose)
     if num_tried and verbose:
         show(_tried(who, feed.steps, validation, left_out))
     return history

@@ -13,15 +13,18 @@ stay on the device until somebody looks.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
 import jax
 import numpy as np
 
+from nacre.callbacks import memory
+from nacre.callbacks.memory import Remembered, Undeclared
 from nacre.callbacks.runner import CallbackList, tolerates_nan
-from nacre.core.errors import message
+from nacre.core.errors import listed, message
+from nacre.core.host_random import host_random_state, set_host_random_state
 from nacre.core.state import State
 from nacre.core.terminal import show
 from nacre.core.variable import private_copy
@@ -33,10 +36,17 @@ from nacre.training import checks, inputs, pace
 from nacre.training.compile import CompiledTraining
 from nacre.training.compiled_ahead import CompiledAhead
 from nacre.training.deferred_signals import DeferredSignals
+from nacre.training.keeper import Keeper, KeptRun
 from nacre.training.last_good import Dispatch, LastGood, NonFiniteStep, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.programs import BAD_GRADIENTS, FINE, GUARDED_GROUPS, host_logs
-from nacre.training.state import TrainingState, is_in_training, variables_by_path
+from nacre.training.state import (
+    TrainingState,
+    arrays_by_path,
+    is_in_training,
+    spoiled_paths,
+    variables_by_path,
+)
 from nacre.training.weights import are_all_present
 
 _MOST_GUARDED_BYTES = 64 << 20  # a step that guards itself has its old and new values at once
@@ -68,7 +78,14 @@ class TrainRun:
         self._epoch = 0
         self._skips_non_finite = trainer.optimizer_in_use.skips_non_finite_steps
         self._done = 0  # steps of the epoch
-        self._resumed: TrainingState | None = None  # what of it is not in the variables yet
+        self._resumed: TrainingState | None = None  # until its first epoch has begun
+        self.keeper: Keeper | None = None  # who keeps the run on disk, if anybody
+        # Whether a run could go on from just here: not while callbacks are being called.
+        self._is_exact = self._is_batch_open = False
+        # What callbacks remembered, and random numbers, before the validation of the epoch.
+        self._before_validation: tuple[Remembered, Mapping[str, Any]] | None = None
+        self._undeclared: Undeclared | None = None
+        self._spoiled_from_the_beginning: set[str] = set()
         # A step that is all of an epoch guards itself: a copy of the weights would cost as much.
         self._is_guarded = (
             is_one_step
@@ -98,13 +115,22 @@ class TrainRun:
         self.sync()
         # At the beginning of an epoch the data is where the one before left it.
         position = self.feed.state(self._done or None) | {"epoch": self._epoch, "step": self._done}
-        logs = self._host_logs() if self._done and self._logs else {}
-        return TrainingState.taken(self.model, self.state, position, logs, self.runner.callbacks)
+        before = self._before_validation
+        return TrainingState(
+            arrays_by_path(self.model, self.state),
+            position,
+            self._host_logs() if self._done and self._logs else {},
+            before[0] if before else memory.remembered(self.runner.callbacks),
+            before[1] if before else self.feed.host_random or host_random_state(),
+            self.feed.data_state(),
+            self._is_batch_open,
+            {} if self._undeclared is None else self._undeclared.changed(),
+        )
 
     def resume(self, state: TrainingState, runner: CallbackList) -> int:
         """Go on from a state instead of from the beginning; returns the epoch.
 
-        The variables get their values when the first epoch has begun: until then a refusal leaves
+        The variables get their values when callbacks have begun: until then a refusal leaves
         everything as it was.
         """
         variables = variables_by_path(self.model, self.state)
@@ -112,10 +138,20 @@ class TrainRun:
             self._find_outside()
             variables = variables_by_path(self.model, self.state)
         state.check(variables, self.who)
-        self.feed.restore(state.position)
-        state.restore_callbacks(runner.callbacks, self.who)
+        memory.check(runner.callbacks, state.callbacks, self.who)
+        self.feed.restore(state.position, state.data)
+        memory.give_back(runner.callbacks, state.callbacks)
         self._resumed = state
+        if state.undeclared:
+            warn(_forgotten(self.who, state.undeclared))
         return state.epoch
+
+    def be_kept(self, keeper: Keeper, runner: CallbackList) -> None:
+        """Keep this run on disk while it runs."""
+        self.keeper = keeper
+        self.feed.be_resumable()
+        self._undeclared = Undeclared(runner.callbacks)
+        self._spoiled_from_the_beginning = spoiled_paths(arrays_by_path(self.model, self.state))
 
     def _find_outside(self) -> None:
         """Let the state take in what a step uses that nothing holds, by tracing one."""
@@ -129,11 +165,51 @@ class TrainRun:
             zeros = [None if a is None else np.zeros(a.shape, a.dtype) for a in stretch.arrays]
             program(self.state.read(), zeros, None, *scalars)
 
-    def _restore(self, state: TrainingState) -> dict[str, Any]:
-        """Give the variables their values; what the epoch under way has reported so far."""
+    def _restore(self, state: TrainingState, is_begun: bool = True) -> None:
+        """Give variables, callbacks and generators what they had.
+
+        Args:
+            state: The state.
+            is_begun: Whether callbacks were told that training begins.
+        """
         state.assign(variables_by_path(self.model, self.state))
-        self._resumed, self._done = None, state.step
-        return dict(state.logs)
+        memory.give_back(self.runner.callbacks, state.callbacks, is_begun)
+        set_host_random_state(state.random)
+
+    def give_back(self, kept: KeptRun, runner: CallbackList) -> Any:
+        """What a run that is over ended with: model, optimizer and seeds get it, and the history
+        is returned."""
+        self.runner, self._resumed = runner, None
+        self._restore(kept.state)
+        variables = variables_by_path(self.model, self.state)
+        for path, array in kept.final.items():
+            variables[path].assign(array)
+        return self.model.history
+
+    def _keep_if_due(self, steps: int) -> None:
+        """Keep the run on disk, if that is wanted and it is time, after so many more steps."""
+        if self.keeper is not None and self.keeper.is_due(steps):
+            self._keep(self.keeper)
+
+    def _keep(self, keeper: Keeper) -> None:
+        """Keep all that this run would go on from, unless no run should go on from here."""
+        if not self._is_exact or self.model.stop_training or not self._has_run:
+            return
+        begun = time.perf_counter()
+        if not self._skips_non_finite:  # what a bad step gave is about to be found
+            if any(int(bad) != FINE for bad in jax.device_get([bad for _, bad in self._pending])):
+                return
+        state = self.taken()
+        if spoiled_paths(state.arrays) <= self._spoiled_from_the_beginning:
+            keeper.keep(state, begun)
+
+    def _keep_at_the_end(self, keeper: Keeper, reason: BaseException) -> None:
+        """Keep what an error or Ctrl-C left, where a run can go on from it."""
+        try:
+            self._keep(keeper)
+            keeper.wait()
+        except Exception as error:  # the reason is what the user is to see
+            reason.add_note(f"{self.who}: the state could not be kept: {error!r}")
 
     # ------------------------------------------------------------ epochs
 
@@ -159,10 +235,14 @@ class TrainRun:
             self.state.in_training(self.who, self.sync) as self._training,
         ):
             self.model.stop_training = False
+            if self._resumed is not None:
+                self._restore(self._resumed, is_begun=False)
             runner.on_train_begin()
             try:
                 self._run_epochs(epochs, validation, validated_epochs)
             except BaseException as reason:
+                if self.keeper is not None:
+                    self._keep_at_the_end(self.keeper, reason)
                 if isinstance(reason, KeyboardInterrupt) and verbose:
                     seconds = time.perf_counter() - begun
                     show(
@@ -171,23 +251,43 @@ class TrainRun:
                     )
                 self._leave(reason)
                 raise
-            self._leave(None)
+            if self.keeper is None:
+                self._leave(None)
+            else:
+                self._finish(self.keeper)
             return self.model.history
+
+    def _finish(self, keeper: Keeper) -> None:
+        """End a run that is kept: what it would go on from, and what it ends with."""
+        state, is_stopped = self.taken(), self.model.stop_training
+        self._leave(None)
+        if keeper.keeping.is_deleted:
+            keeper.delete()
+            return
+        last = arrays_by_path(self.model, self.state)
+        final = {p: a for p, a in last.items() if not _is_same(a, state.arrays.get(p))}
+        keeper.wait()
+        begun = time.perf_counter()
+        keeper.keep(state, begun, is_finished=True, is_stopped=is_stopped, final=final)
+        keeper.wait()
 
     def _run_epochs(
         self, epochs: range, validation: Any, validated_epochs: Collection[int]
     ) -> None:
         model, runner = self.model, self.runner
         for epoch in epochs:
-            self._epoch, self._done = epoch, 0
+            self._epoch, self._done, self._is_exact = epoch, 0, False
+            resumed, self._resumed = self._resumed, None
+            if resumed is not None:
+                self._restore(resumed)
             model.reset_metrics()
             runner.on_epoch_begin(epoch)
-            self._flags.warn_of_changes(self.who)
             reported: dict[str, Any] = {}
-            if self._resumed is not None:
-                reported = self._restore(self._resumed)
-                if self._done == 0:
-                    model.reset_metrics()
+            if resumed is not None and resumed.step > 0:
+                self._restore(resumed)  # the epoch had begun
+                self._done, reported = resumed.step, dict(resumed.logs)
+                self._is_batch_open = resumed.is_batch_open
+            self._flags.warn_of_changes(self.who)
             self._last_logs = logs = self._one_epoch(epoch, reported)
             if epoch == epochs[-1]:
                 self._check_last_weights()
@@ -196,18 +296,26 @@ class TrainRun:
             if not logs:  # the source had nothing left: there was no epoch
                 break
             if validation is not None and epoch in validated_epochs:
+                if self.keeper is not None:
+                    states = memory.remembered(runner.callbacks)
+                    self._before_validation = states, host_random_state()
                 found = validation.run(runner)
                 if validation.is_used_up:
                     model.stop_training = True
                 if not found:  # what waits for its values would wait in vain: training ends
                     break
                 logs.update({f"val_{k}": v for k, v in found.items()})
-            self._epoch, self._done = epoch + 1, 0
+            self._epoch, self._done, self._is_exact = epoch + 1, 0, False
+            self._before_validation = None
             runner.on_epoch_end(epoch, logs)
+            self._is_exact = True
             if model.stop_training:
                 break
+            if self.keeper is not None and self.keeper.is_due_at_epoch():
+                self._keep(self.keeper)
         if self._resumed is not None:  # nothing was left to train
             self._restore(self._resumed)
+            self._epoch, self._done = self._resumed.epoch, self._resumed.step
 
     def _leave(self, reason: BaseException | None) -> None:
         """End the run, whatever happened: newest values in the model, callbacks ended."""
@@ -222,6 +330,11 @@ class TrainRun:
         self._pending, self._logs = [], reported
         self._last_shown = time.perf_counter()
         done = self._done
+        if done:
+            self.runner.progress(done, self._host_logs)
+            if self._is_batch_open:
+                self._report(done)
+        self._is_exact = True
         with closing(self.feed.epoch(epoch, done)) as stretches:
             while not self.model.stop_training and (stretch := next(stretches, None)) is not None:
                 self._run_stretch(stretch)
@@ -272,6 +385,7 @@ class TrainRun:
             self._execute(self._dispatch(stretch, position, count))
             self._pace.hold_back(self._logs)
             self._report(step + count, wait=stretch.repeats and self._pace.measures(count))
+            self._keep_if_due(count)
             if stretch.next_batch_size is not None:
                 # Once a first step ran nothing is traced here any more, so the program of the
                 # smaller last batch can be made beside the steps that follow.
@@ -328,6 +442,7 @@ class TrainRun:
     def _begin_batch(self, step: int) -> None:
         if self.runner.has_train_batch_hooks:
             self.sync()
+            self._is_exact = False
             self.runner.on_train_batch_begin(step)
 
     def _execute(self, dispatch: Dispatch) -> None:
@@ -336,6 +451,7 @@ class TrainRun:
         def keep(result: Any) -> None:
             self.values, self._logs, bad = result
             self._has_run, self._done = True, dispatch.step + dispatch.count
+            self._is_exact, self._is_batch_open = True, self.runner.has_train_batch_hooks
             self._pending.append((dispatch.step, bad))
             self._last_good.remember(dispatch)
 
@@ -366,7 +482,9 @@ class TrainRun:
         if hooks:
             logs = self._host_logs()
             self.sync()
+            self._is_exact = self._is_batch_open = False
             self.runner.on_train_batch_end(done - 1, logs)
+            self._is_exact = True
         if now - self._last_shown >= pace.SEEN_SECONDS or done == self.feed.steps:
             self._last_shown = now
             self.runner.progress(done, self._host_logs)
@@ -395,6 +513,7 @@ class TrainRun:
 
     def _not_finite(self, step: int, is_loss: bool = True) -> None:
         """Go back to the last good values; then callbacks decide, or it is an error."""
+        self._is_exact = False
         values = self._values()
         if self._is_guarded:  # the step went back by itself
             found = NonFiniteStep(values, self._epoch, step, is_loss)
@@ -414,6 +533,23 @@ class TrainRun:
         for callback in handlers:
             if hasattr(callback, "on_non_finite_loss"):
                 callback.on_non_finite_loss(step, {"loss": float("nan")})
+        self._is_exact = True
+
+
+def _is_same(array: np.ndarray, other: np.ndarray | None) -> bool:
+    return other is not None and array.tobytes() == other.tobytes()
+
+
+def _forgotten(who: str, undeclared: Mapping[str, Sequence[str]]) -> str:
+    """That callbacks begin anew."""
+    names = [f"{name}.{attribute}" for name, found in undeclared.items() for attribute in found]
+    return message(
+        who,
+        "callbacks go on with what they say that they remember; others begin anew",
+        f"what had changed and is not remembered: {listed(names)}",
+        "List such attributes in the class, remembers = ('best', 'wait'); where nothing is to be "
+        "remembered, remembers = ().",
+    )
 
 
 @contextmanager

@@ -8,14 +8,15 @@ agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import ArgumentError, WeightsMismatchError, listed, message
-from nacre.core.protocols import Resumable, TrainedModel, TrainingOptimizer
+from nacre.callbacks.memory import Remembered
+from nacre.core.errors import WeightsMismatchError, listed, message
+from nacre.core.protocols import TrainedModel, TrainingOptimizer
 from nacre.core.random import global_generator
 from nacre.core.state import OUTSIDE, State
 from nacre.core.variable import Variable
@@ -43,6 +44,23 @@ def training_state(
             "optimizer": [] if optimizer is None else optimizer.variables,
         }
     )
+
+
+def arrays_by_path(model: Any, state: State) -> dict[str, np.ndarray]:
+    """Path -> a copy of what the variable holds; see `variables_by_path`."""
+    variables = variables_by_path(model, state)
+    return {path: np.array(variable.borrow()) for path, variable in variables.items()}
+
+
+def spoiled_paths(arrays: Mapping[str, np.ndarray]) -> set[str]:
+    """The weights and statistics of a model that are not finite."""
+    return {p for p, array in arrays.items() if p.startswith("model/") and not _is_finite(array)}
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    if array.dtype.kind in "iub":
+        return True
+    return bool(np.isfinite(array if array.dtype.kind in "fc" else array.astype(np.float32)).all())
 
 
 def is_in_training(state: State) -> bool:
@@ -109,27 +127,32 @@ class TrainingState:
         position: Where the data is, as `Feed.state` gives it: the next step to run and its epoch.
         logs: What the epoch under way has reported.
         callbacks: (name of the class, state) of each callback that remembers something.
+        random: Where Python's and NumPy's own generators are; see `core.host_random`.
+        data: Where the data says itself that it is; see `Feed.data_state`.
+        is_batch_open: Whether callbacks are still to be told of the end of the last step.
+        undeclared: What callbacks changed and do not remember; see `callbacks.memory`.
     """
 
     arrays: Mapping[str, np.ndarray]
     position: Mapping[str, int]
     logs: Mapping[str, Any]
-    callbacks: Sequence[tuple[str, Mapping[str, Any]]]
+    callbacks: Remembered
+    random: Mapping[str, Any]
+    data: Any = None
+    is_batch_open: bool = False
+    undeclared: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
     @classmethod
-    def taken(
-        cls,
-        model: Any,
-        state: State,
-        position: Mapping[str, int],
-        logs: Mapping[str, Any],
-        callbacks: Iterable[Any],
-    ) -> TrainingState:
-        """The state of a training between two steps, when the model has the newest values."""
-        variables = variables_by_path(model, state)
-        arrays = {path: np.array(variable.borrow()) for path, variable in variables.items()}
-        remembered = [(type(c).__name__, c.state()) for c in callbacks if isinstance(c, Resumable)]
-        return cls(arrays, dict(position), dict(logs), remembered)
+    def from_file(cls, arrays: Mapping[str, np.ndarray], data: Mapping[str, Any]) -> TrainingState:
+        """The state in a file; see `as_file`."""
+        names = [part.name for part in fields(cls) if part.name != "arrays"]
+        return cls(arrays, **{name: data[name] for name in names})
+
+    def as_file(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The arrays, and the rest as plain data."""
+        rest = {part.name: getattr(self, part.name) for part in fields(self)}
+        del rest["arrays"]
+        return dict(self.arrays), rest
 
     def as_dict(self) -> dict[str, np.ndarray]:
         """Path -> array."""
@@ -185,25 +208,6 @@ class TrainingState:
         for path, variable in variables.items():
             variable.assign(self.arrays[path])
 
-    def restore_callbacks(self, callbacks: Iterable[Any], who: str) -> None:
-        """Let callbacks go on from what they remembered.
-
-        Raises:
-            ArgumentError: They are not those of the training.
-        """
-        resumable = [c for c in callbacks if isinstance(c, Resumable)]
-        names, wanted = [type(c).__name__ for c in resumable], [name for name, _ in self.callbacks]
-        if names != wanted:
-            raise ArgumentError(
-                message(
-                    who,
-                    f"a training continues with its callbacks: {', '.join(wanted) or 'none'}",
-                    ", ".join(names) or "none",
-                )
-            )
-        for callback, (_, remembered) in zip(resumable, self.callbacks, strict=True):
-            callback.restore(remembered)
-
 
 def _form(value: Any) -> str:
     return f"{tuple(value.shape)} {value.dtype}"
@@ -212,7 +216,9 @@ def _form(value: Any) -> str:
 __all__ = [
     "CHANGING",
     "TrainingState",
+    "arrays_by_path",
     "is_in_training",
+    "spoiled_paths",
     "tell_paths",
     "training_state",
     "variables_by_path",

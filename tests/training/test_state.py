@@ -149,7 +149,7 @@ def test_a_training_taken_up_by_a_new_model_gives_the_same_bits(
     expected, states = unbroken(source, form)
     nacre.utils.set_random_seed(2)
     made, look = model(), Look()
-    history = fit(made, look, *SOURCES[source](), resume=states[at])
+    history = fit(made, look, *SOURCES[source](), state=states[at])
     assert (history, look.seen) == expected[:2]
     for path, value in values(made).items():
         np.testing.assert_array_equal(value, expected[2][path], err_msg=path)
@@ -188,7 +188,7 @@ def test_everything_that_does_not_fit_is_listed_and_nothing_is_changed() -> None
     other.train_on_batch(X, Y)
     before = values(other)
     with pytest.raises(WeightsMismatchError) as raised:
-        fit(other, Look(), resume=taken())
+        fit(other, Look(), state=taken())
     text = str(raised.value)
     assert "2 missing in the state: metrics/mean_squared_error/count" in text
     assert "not in the model: metrics/mean_absolute_error/count" in text and " more" in text
@@ -212,7 +212,7 @@ def test_other_data_and_other_callbacks_are_refused_before_anything_changes(
     other = model()
     before = other.get_weights()
     with pytest.raises(error, match=text):
-        fit(other, Look(), resume=taken(), **changed)
+        fit(other, Look(), state=taken(), **changed)
     for one, value in zip(other.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, value)
 
@@ -222,7 +222,7 @@ def test_a_variable_from_outside_that_is_gone_is_refused_before_a_step_runs() ->
     other.compile(nacre.optimizers.Adam(0.01), "mse", metrics=["mae"])
     before = other.get_weights()
     with pytest.raises(WeightsMismatchError, match="1 not in the model: outside/scale"):
-        fit(other, Look(), resume=taken())
+        fit(other, Look(), state=taken())
     for one, value in zip(other.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, value)
 
@@ -238,8 +238,3 @@ def test_two_processes_agree_about_the_paths() -> None:
         for seed in ("1", "2")
     ]  # fmt: skip
     assert found[0] == found[1] and "seed_generator_state" in found[0]
-
-
-def test_what_goes_on_within_has_no_public_argument_yet() -> None:
-    with pytest.raises(ArgumentError, match="resume"):
-        model().fit(X, Y, resume=None, verbose=0)

@@ -1,0 +1,341 @@
+"""Keeps a training on disk while it runs, and knows what an earlier process kept.
+
+The arrays are copied between two steps; a thread makes the file of them and writes it. Where that
+fails, because the disk is full say, training goes on: it is warned of, and tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from nacre.callbacks import memory
+from nacre.callbacks.keeping import DEFAULT_SECONDS, Keeping
+from nacre.callbacks.runner import CallbackList, Callbacks
+from nacre.core import tree
+from nacre.core.errors import ArgumentError, DataError, message
+from nacre.core.numbers import number
+from nacre.core.warning import warn
+from nacre.data import seeking
+from nacre.data.batch_source import BatchSource
+from nacre.data.feed import Feed
+from nacre.training import state_file
+from nacre.training.arguments import whole_number
+from nacre.training.inputs import Source
+from nacre.training.manifest import decisive_differences, differences, run_manifest
+from nacre.training.run_folder import RunFolder
+from nacre.training.run_settings import learning_rate, with_learning_rate
+from nacre.training.state import TrainingState
+
+_SHARE = 0.01  # of the time, for copying, where nobody said how often
+_FINAL = "final/"
+_RATE = "optimizer/learning_rate"
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """What an earlier process kept.
+
+    Args:
+        state: What to go on from.
+        settings: What the run was of; see `run_settings`.
+        manifest: What it was made with.
+        is_finished: Whether it came to its end.
+        is_stopped: Whether something stopped it before its last epoch.
+        final: Path -> what a variable held after the end, where that is not what training goes on
+            from: best weights, averages.
+    """
+
+    state: TrainingState
+    settings: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    is_finished: bool
+    is_stopped: bool
+    final: Mapping[str, np.ndarray]
+
+    def is_over(self, epochs: int) -> bool:
+        """Whether there is nothing left to train."""
+        return self.is_finished and (self.is_stopped or self.state.epoch >= epochs)
+
+
+def keeping(folder: Any, every_steps: Any, every_seconds: Any, who: str) -> Keeping | None:
+    """What `fit(resume=folder, resume_every_steps=..., resume_every_seconds=...)` asks for.
+
+    Raises:
+        ArgumentError: An argument is wrong.
+    """
+    steps = whole_number(every_steps, "resume_every_steps", who)
+    if every_seconds is not None and not number(who, "resume_every_seconds", every_seconds) > 0:
+        rule = "resume_every_seconds must be a positive number"
+        raise ArgumentError(message(who, rule, repr(every_seconds)))
+    if folder is not None:
+        return Keeping(folder, steps, None if every_seconds is None else float(every_seconds))
+    if every_steps is not None or every_seconds is not None:
+        rule = "resume_every_steps and resume_every_seconds say how often the folder is written to"
+        raise ArgumentError(message(who, rule, "no folder", "Pass resume='runs/1' too."))
+    return None
+
+
+class Keeper:
+    """The folder of a run, its thread, and when a state is due.
+
+    Args:
+        keeping: Where and how often.
+        who: The method that was called, for messages.
+
+    Raises:
+        BusyError, ArgumentError, OSError: See `RunFolder`.
+        FileFormatError: What is in the folder is damaged.
+    """
+
+    def __init__(self, keeping: Keeping, who: str) -> None:
+        self.keeping, self.who = keeping, who
+        self.folder = RunFolder(keeping.folder, who)
+        try:
+            self.kept = _kept(self.folder)
+        except BaseException:
+            self.folder.release()
+            raise
+        self._settings: Mapping[str, Any] = {}
+        self._manifest: Mapping[str, Any] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="nacre-resume")
+        self._writing: Future[None] | None = None
+        self._steps = 0  # since the last state
+        self._due = time.perf_counter() + self._seconds
+        self._is_written = False  # whether this process has written a state
+        self._was_told = False  # whether a write that failed was warned of
+
+    @property
+    def _seconds(self) -> float:
+        keeping = self.keeping
+        if keeping.every_seconds is not None:
+            return keeping.every_seconds
+        is_said = keeping.every_steps is not None or keeping.every_epoch
+        return float("inf") if is_said else DEFAULT_SECONDS
+
+    # ------------------------------------------------------------ before the first step
+
+    def begin(self, settings: Mapping[str, Any], feed: Feed, runner: CallbackList) -> None:
+        """Compare what this run is of with what was kept, if anything.
+
+        Args:
+            settings: What it is of; see `run_settings`.
+            feed, runner: Its data and callbacks, which must remember what a file can hold.
+
+        Raises:
+            ArgumentError: It is another run.
+            SerializationError: What is remembered is no plain data.
+        """
+        states = memory.remembered(runner.callbacks)
+        state_file.packed({}, {"callbacks": states, "data": feed.data_state()})
+        self._settings, self._manifest = settings, run_manifest()
+        if self.kept is None:
+            self.folder.note_manifest(dict(self._manifest), is_resumed=False)
+            return
+        self._compare(self.kept, settings)
+        wrong = decisive_differences(self.kept.manifest, self._manifest)
+        if wrong:
+            rule = (
+                "a training gives the same bits on the same machine with the same versions; this "
+                "one goes on with others, so its last bits may be others"
+            )
+            warn(message(self.who, rule, "; ".join(wrong)))
+        self.folder.note_manifest(dict(self._manifest), is_resumed=True)
+
+    def _compare(self, kept: KeptRun, settings: Mapping[str, Any]) -> None:
+        rate, now = kept.state.arrays.get(_RATE), learning_rate(settings)
+        then = kept.settings
+        if rate is not None and now is not None and np.float32(now) == np.float32(rate):
+            # The optimizer is the one that was trained, in the same process.
+            settings = with_learning_rate(settings, learning_rate(then) or now)
+        wrong = differences(then, settings)
+        if then.get("seed") is None or settings.get("seed") is None:
+            wrong = [text for text in wrong if not text.startswith("seed ")]
+        if not wrong:
+            return
+        rule = f"the folder '{self.folder.name}' keeps another training"
+        got = "; ".join(wrong[:10])
+        if self.keeping.is_exact:
+            fix = "Give what it was begun with, or another folder to begin anew."
+            raise ArgumentError(message(self.who, rule, got, fix))
+        warn(message(self.who, f"{rule}; this one goes on from its weights", got))
+
+    def over(self, epochs: int) -> str:
+        """That there is nothing left to train."""
+        assert self.kept is not None
+        epoch = self.kept.state.epoch
+        how = "was stopped by a callback" if self.kept.is_stopped else "came to its end"
+        return message(
+            self.who,
+            f"the training in '{self.folder.name}' {how} in epoch {epoch}, so nothing is trained; "
+            "the model has the weights it ended with",
+            f"epochs={epochs}",
+            "Take another folder to train anew.",
+        )
+
+    def going_on(self, epochs: int) -> str:
+        """Where it goes on."""
+        assert self.kept is not None
+        state = self.kept.state
+        place = f"epoch {state.epoch + 1}/{epochs}"
+        place += f", after step {state.step}" if state.step else ""
+        return f"Going on with the training in '{self.folder.name}': {place}."
+
+    # ------------------------------------------------------------ while it runs
+
+    def is_due(self, steps: int) -> bool:
+        """Whether it is time for a state, after so many more steps."""
+        self._steps += steps
+        every = self.keeping.every_steps
+        is_due = (every is not None and self._steps >= every) or time.perf_counter() >= self._due
+        return is_due and not self._is_writing
+
+    def is_due_at_epoch(self) -> bool:
+        """The same when an epoch is over."""
+        return (self.keeping.every_epoch or self.is_due(0)) and not self._is_writing
+
+    @property
+    def _is_writing(self) -> bool:
+        return self._writing is not None and not self._writing.done()
+
+    def keep(self, state: TrainingState, begun: float, **end: Any) -> None:
+        """Write a state, in the thread.
+
+        Args:
+            state: The state.
+            begun: When it was begun to be copied, by `time.perf_counter`.
+            end: `is_finished`, `is_stopped` and `final` of a run that is over; see `KeptRun`.
+        """
+        self._collect()
+        now = time.perf_counter()
+        least = (now - begun) / _SHARE if self.keeping.every_seconds is None else 0.0
+        self._steps, self._due = 0, now + max(self._seconds, least)
+        arrays, data = state.as_file()
+        final: Mapping[str, np.ndarray] = end.pop("final", {})
+        arrays |= {f"{_FINAL}{path}": array for path, array in final.items()}
+        data |= {"settings": self._settings, "manifest": self._manifest, "end": end}
+        self._writing = self._thread.submit(self._write, arrays, data)
+
+    def _write(self, arrays: dict[str, np.ndarray], data: dict[str, Any]) -> None:
+        self.folder.write(state_file.packed(arrays, data))
+
+    def wait(self) -> None:
+        """Wait for the thread to write what it has; warn where it could not."""
+        if self._writing is not None:
+            with contextlib.suppress(OSError):
+                self._writing.result()
+        self._collect()
+
+    def _collect(self) -> None:
+        """See how the last write went."""
+        if self._writing is None:
+            return
+        writing, self._writing = self._writing, None
+        try:
+            writing.result()
+            self._is_written, self._was_told = True, False
+        except OSError as error:
+            if not self._was_told:
+                self._was_told = True
+                rule = (
+                    "states of the training should be written; it goes on without, and tries again"
+                )
+                warn(message(self.who, rule, f"{error.strerror or error}"))
+
+    def close(self) -> None:
+        """Let go of the folder, when what is being written is written."""
+        self._thread.shutdown()
+        self.folder.release()
+
+    def delete(self) -> None:
+        """Delete what was kept, as training is over."""
+        self.wait()
+        self.folder.delete()
+
+    @contextlib.contextmanager
+    def watching_sigterm(self) -> Generator[None]:
+        """A block in which SIGTERM raises `SystemExit`, where that was asked for."""
+        is_main = threading.current_thread() is threading.main_thread()
+        if not self.keeping.ends_on_sigterm or not is_main:
+            yield
+            return
+        before = signal.signal(signal.SIGTERM, _exit)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def keeping_of(callbacks: Callbacks, who: str) -> Keeping | None:
+    """What a callback asks for that has a run kept, as `BackupAndRestore` does.
+
+    Raises:
+        ArgumentError: Two of them do.
+    """
+    given: list[Any] = tree.flatten(getattr(callbacks, "callbacks", callbacks))
+    found = [k for c in given if isinstance(k := getattr(c, "keeping", None), Keeping)]
+    if len(found) > 1:
+        rule = "one folder keeps a run: one BackupAndRestore is enough"
+        folders = ", ".join(repr(str(keeping.folder)) for keeping in found)
+        raise ArgumentError(message(who, rule, folders))
+    return found[0] if found else None
+
+
+def check_seekable(keeping: Keeping, source: Source, validation: Source | None, who: str) -> None:
+    """Refuse data that cannot go on in the middle, or warn of it where that was not promised.
+
+    Raises:
+        DataError: It cannot.
+    """
+    for name, given in (("x", source), ("validation_data", validation)):
+        if isinstance(given, BatchSource):
+            try:
+                seeking.refuse_unseekable(given, who, name)
+            except DataError as error:
+                if keeping.is_exact:
+                    raise
+                warn(f"{error} Training that goes on later sees other batches.")
+
+
+@contextlib.contextmanager
+def opened(keeping: Keeping, who: str) -> Generator[Keeper]:
+    """A block in which a run is kept; see `Keeper`."""
+    keeper = Keeper(keeping, who)
+    try:
+        yield keeper
+    finally:
+        keeper.close()
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)  # as shells report it
+
+
+def _kept(folder: RunFolder) -> KeptRun | None:
+    found = folder.newest()
+    if found is None:
+        return None
+    arrays, data = found
+    final = {k.removeprefix(_FINAL): v for k, v in arrays.items() if k.startswith(_FINAL)}
+    arrays = {k: v for k, v in arrays.items() if not k.startswith(_FINAL)}
+    end = data["end"]
+    return KeptRun(
+        TrainingState.from_file(arrays, data),
+        data["settings"],
+        data["manifest"],
+        bool(end.get("is_finished")),
+        bool(end.get("is_stopped")),
+        final,
+    )
+
+
+__all__ = ["Keeper", "KeptRun", "check_seekable", "keeping", "keeping_of", "opened"]

@@ -1,0 +1,27 @@
+"""A training killed at random moments, also while it saves, ends with the bits of an unbroken one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with signals")
+@pytest.mark.parametrize(
+    ("kills", "seed"), [(3, 1), pytest.param(20, 2, marks=pytest.mark.slow)], ids=str
+)
+def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
+    tmp_path: Path, kills: int, seed: int
+) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "tests.training.killed", str(tmp_path), str(kills), str(seed)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    result = json.loads(found.stdout)
+    assert result["kills"] >= kills
+    assert set(result["ends"]) == {result["whole"]}
