@@ -17,6 +17,8 @@ from nacre.core.warning import warn
 from nacre.layers.base.inventory import parts_in
 from nacre.models.stepping import Stepping
 from nacre.training import checks, evaluation, fitting, prediction, rate_search
+from nacre.training import explain_nan as explaining
+from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.compile_config import compile_config, compile_from_config
 from nacre.training.keeper import keeping
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from nacre.callbacks.history import History
     from nacre.callbacks.runner import Callbacks
     from nacre.optimizers import Optimizer
+    from nacre.training.explain_nan import NanReport
     from nacre.training.rate_search import RateSearch
 
 
@@ -356,6 +359,52 @@ class Trainable(Stepping):
                 smoothing=smoothing,
                 stop_factor=stop_factor,
             )
+
+    @computing_boundary
+    def explain_nan(
+        self,
+        x: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        batch_size: WholeNumber = 32,
+        steps: Count | None = None,
+    ) -> NanReport:
+        """Find where NaN or infinite numbers come from: the first layer, forward or backward.
+
+        Steps of training run on the data as it stands, batch after batch, layer by layer and so
+        slowly, until one is found; pass the data that gives them. The data itself is looked at
+        first, then weights and the optimizer's state, outputs of layers, the loss, gradients, and
+        the weights the optimizer would make. Nothing of the model changes, as in `lr_find`.
+
+        Of a model with a `train_step` of its own the call of the model is looked into, with the
+        loss of `compile` where there is one.
+
+        Args:
+            x, y, sample_weight: As for `fit`.
+            batch_size: Samples a batch.
+            steps: The most batches to look at; all by default.
+
+        Returns:
+            A report: true where something was found, with `where`, `layer`, `op` and `variable`;
+            printed, it says so in words.
+
+        Raises:
+            NotCompiledError: `compile` was not called.
+        Example:
+            >>> import nacre, numpy as np
+            >>> x = nacre.Input((2,))
+            >>> h = nacre.layers.Lambda(nacre.ops.log, name="logarithm")(x)
+            >>> model = nacre.Model(x, nacre.layers.Dense(1)(h))
+            >>> model.compile("sgd", "mse")
+            >>> found = model.explain_nan(np.array([[0.0, 1.0]]), np.ones((1, 1)))
+            >>> found.where, found.layer
+            ('forward', 'logarithm')
+        """
+        with self._training_alone("explain_nan"):
+            size = whole_number(batch_size, "batch_size", f"{self._who()}.explain_nan", 32)
+            most = whole_number(steps, "steps", f"{self._who()}.explain_nan")
+            return explaining.explain_nan(self, x, y, sample_weight, size, most)
 
     @contextmanager
     def _training_alone(self, method: str) -> Iterator[None]:

@@ -263,7 +263,8 @@ def not_finite(
     got += f"; {in_data}" if in_data else ""
     fix = (
         "Lower the learning rate, clip gradients (clipnorm=1.0), look for NaN in the data; "
-        "callbacks.TerminateOnNaN() stops without an error."
+        "callbacks.TerminateOnNaN() stops without an error. model.explain_nan(x, y) names the "
+        "first layer."
     )
     if in_data:
         fix = (
