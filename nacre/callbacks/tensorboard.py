@@ -25,7 +25,7 @@ from nacre.core.warning import warn
 from nacre.summary.event_file import EventFile
 from nacre.summary.hparams import checked
 from nacre.summary.messages import metadata, strings, summary_value
-from nacre.summary.recording import Recording, begin_writer, put, recording
+from nacre.summary.recording import Lent, recording
 from nacre.summary.values import histogram_tensor, image_tensor, scalar_tensor
 from nacre.summary.writer import FileWriter, local_folder
 
@@ -128,7 +128,7 @@ class TensorBoard(Callback):
     def _forget(self) -> None:
         """What belongs to a training that is under way."""
         self._writers: dict[str, FileWriter] = {}
-        self._before: list[Recording] = []
+        self._lent: dict[str, Lent] = {}
         self._is_training = False
         self._profile: Profile | None = None
         self._projector: Projector | None = None
@@ -136,7 +136,7 @@ class TensorBoard(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what belongs to a training that is under way: files of this process."""
-        own = ("_writers", "_before", "_is_training", "_profile", "_projector", "_session")
+        own = ("_writers", "_lent", "_is_training", "_profile", "_projector", "_session")
         return {name: value for name, value in vars(self).items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -184,7 +184,7 @@ class TensorBoard(Callback):
         if self.hparams is not None:
             self._session = Session(self._writer(""), self.hparams)
         writer.flush()
-        self._push(writer)
+        self._lend("train")
 
     def on_train_end(self, logs: Logs = None) -> None:
         try:
@@ -202,8 +202,8 @@ class TensorBoard(Callback):
                 ends.callback(self._session.end)
             if self._profile is not None:
                 ends.callback(self._profile.stop)
-            while self._before:
-                self._pop()
+            for run in list(self._lent):
+                self._take_back(run)
             self._forget()
 
     def _writer(self, run: str) -> FileWriter:
@@ -215,24 +215,21 @@ class TensorBoard(Callback):
 
     # ------------------------------------------------------------ where callbacks write
 
-    def _push(self, writer: FileWriter) -> None:
+    def _lend(self, run: str) -> None:
         """Let other callbacks write beside this one.
 
         Where only epochs are written, a writer that the user has made the default stays it.
         """
-        before = recording()
-        self._before.append(before)
-        is_users = before.writer is not None and not before.is_of_callbacks
-        if self.update_freq == "epoch" and is_users:
-            return
-        step = self._step_now if before.step is None else before.step
-        begin_writer(writer, step, is_of_callbacks=True)
+        writer, now = self._writer(run), recording()
+        is_users = now.writer is not None and now.lent is None
+        if not (self.update_freq == "epoch" and is_users):
+            self._take_back(run)
+            self._lent[run] = Lent(writer, self._step_now)
 
-    def _pop(self) -> None:
-        before = self._before.pop()
-        put(writer=before.writer, is_of_callbacks=before.is_of_callbacks)
-        if recording().step == self._step_now:  # else a callback has set another one
-            put(step=before.step)
+    def _take_back(self, run: str) -> None:
+        lent = self._lent.pop(run, None)
+        if lent is not None:
+            lent.end()
 
     def _step_now(self) -> int:
         return self._epoch if self.update_freq == "epoch" else self._step
@@ -300,13 +297,12 @@ class TensorBoard(Callback):
     # ------------------------------------------------------------ evaluation
 
     def on_test_begin(self, logs: Logs = None) -> None:
-        self._push(self._writer("validation"))
+        self._lend("validation")
 
     def on_test_end(self, logs: Logs = None) -> None:
         tag = "evaluation_{}_vs_iterations"
         self._write_scalars("validation", tag, logs or {}, self._updates())
-        if self._before:
-            self._pop()
+        self._take_back("validation")
         if not self._is_training:  # closed when this object is, or when the process ends
             self._writer("validation").flush()
 

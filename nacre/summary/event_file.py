@@ -78,6 +78,7 @@ class EventFile:
             self.flush()
         except OSError:
             self.close()
+            self.path.unlink(missing_ok=True)
             raise
 
     @property

@@ -33,15 +33,14 @@ class Recording:
         writer: Takes what is not given a writer of its own.
         step: For what is not given one: a number, a variable, or a function that gives it.
         condition: Whether anything is recorded.
-        is_of_callbacks: Whether the writer is a callback's, which lets the other callbacks write
-            beside it. What a compiled step says is then left out with a warning: nobody asked for
-            it.
+        lent: Who lends the writer, where it is a callback's, which lets the others write beside it.
+            What a compiled step says is then left out with a warning: nobody asked for it.
     """
 
     writer: SummaryWriter | None = None
     step: Any = None
     condition: Any = True
-    is_of_callbacks: bool = False
+    lent: Lent | None = None
 
 
 _NOTHING = Recording()
@@ -70,20 +69,48 @@ def default_writer(writer: SummaryWriter, step: Any = None) -> Generator[Summary
     try:
         yield writer
     finally:
-        put(writer=before.writer, is_of_callbacks=before.is_of_callbacks)
+        put(writer=before.writer, lent=before.lent)
         if step is not None:
             put(step=before.step)
 
 
-def begin_writer(writer: SummaryWriter, step: Any = None, is_of_callbacks: bool = False) -> None:
+def begin_writer(writer: SummaryWriter, step: Any = None) -> None:
     """Make a writer the default, and tell what compiled code would have given it."""
-    put(writer=writer, is_of_callbacks=is_of_callbacks)
+    put(writer=writer, lent=None)
     if step is not None:
         put(step=step)
-    if _unheard and not is_of_callbacks:
+    if _unheard:
         names, fix = ", ".join(map(repr, _unheard)), _fix()
         _unheard.clear()
         warn(message("nacre.summary", "what compiled code summarises is not written", names, fix))
+
+
+class Lent:
+    """A callback's writer as the default one, until `end`.
+
+    Several callbacks may lend theirs; the one that began last has it, and they may end in any
+    order.
+
+    Args:
+        writer: The writer.
+        step: Gives the default step, where there is none.
+    """
+
+    def __init__(self, writer: SummaryWriter, step: Callable[[], int]) -> None:
+        self.before, self.step, self.is_over = recording(), step, False
+        put(writer=writer, lent=self)
+        if self.before.step is None:
+            put(step=step)
+
+    def end(self) -> None:
+        """Put back what was there before, or before those that have ended meanwhile."""
+        self.is_over, now = True, recording()
+        writer, step, lent = now.writer, now.step, now.lent
+        while lent is not None and lent.is_over:
+            if step == lent.step:  # else somebody has set another one
+                step = lent.before.step
+            writer, lent = lent.before.writer, lent.before.lent
+        put(writer=writer, step=step, lent=lent)
 
 
 def is_due(who: str, name: str, *values: Any) -> bool:
@@ -109,7 +136,7 @@ def is_due(who: str, name: str, *values: Any) -> bool:
         return should_record_summaries()
     rule = "values are written where they are known, and compiled code runs later, and many times"
     text = message(who, rule, f"{name!r} within a compiled step", _fix())
-    if not now.is_of_callbacks:
+    if now.lent is None:
         raise TracedValueError(text)
     _unheard.pop(name, None)
     warn(f"{text} It is left out.")
@@ -208,6 +235,7 @@ def _whole(who: str, step: Any) -> int:
 
 
 __all__ = [
+    "Lent",
     "Recording",
     "begin_writer",
     "default_writer",
