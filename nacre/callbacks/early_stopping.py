@@ -101,8 +101,8 @@ class EarlyStopping(MonitorCallback):
             self._remember(epoch)  # also if nothing ever improves, as with NaN
         self.wait += 1
         if self.is_better(current, self.best):
-            self.best = current
             self._remember(epoch)
+            self.best = current
             if self.baseline is None or self.is_better(current, self.baseline):
                 self.wait = 0
         elif self.wait >= self.patience and epoch > 0:
@@ -110,9 +110,9 @@ class EarlyStopping(MonitorCallback):
             self.model.stop_training = True
 
     def _remember(self, epoch: int) -> None:
-        self.best_epoch = epoch
         if self.restore_best_weights:
             self.best_weights = self.model.get_weights()
+        self.best_epoch = epoch
 
     def on_train_end(self, logs: Logs = None) -> None:
         if self.verbose and self.stopped_epoch:

@@ -3,11 +3,16 @@
 A compiled step takes the arrays of the model and gives back new ones. A `KeyboardInterrupt` that
 Python raises between the two would leave the model without either: its arrays are deleted and the
 new ones lost. Here a signal that comes then waits for the few moments until they are in place;
-one that comes at any other time, as while a program is compiled, acts at once.
+one that comes at any other time, as while a program is compiled, acts at once. Two more wait: one
+that comes while a run ends, until callbacks have restored weights and closed files; and one that
+meets nacre's own bookkeeping, such as a block of the context that is being left, until the next
+step has ended. Such code takes microseconds; what takes long (a compiler, a wait for data, a user's
+code) is elsewhere. A second signal acts at once.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -17,6 +22,16 @@ from typing import Any
 import jax
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # those whose handlers commonly raise
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_BOOKKEEPING = tuple(
+    f"{_PACKAGE}{folder}{os.sep}"
+    for folder in ("callbacks", "core", "data", "metrics", "optimizers", "training")
+)
+# Also while these call JAX or Python's own library.
+_VALUES = tuple(
+    os.path.join(_PACKAGE, "core", f"{name}.py")
+    for name in ("context", "scope", "state", "variable")
+)
 
 
 class DeferredSignals:
@@ -35,7 +50,8 @@ class DeferredSignals:
         self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
         self._donated: Any = None  # what the running program was given
         self._is_committing = False
-        self._pending: tuple[int, FrameType | None] | None = None
+        self._is_ending = False
+        self._pending: int | None = None  # a signal that waits
 
     def __enter__(self) -> DeferredSignals:
         if threading.current_thread() is threading.main_thread():
@@ -55,11 +71,17 @@ class DeferredSignals:
         for number, handler in self._handlers.items():
             if signal.getsignal(number) == self._on_signal:  # a callback may have set its own
                 signal.signal(number, handler)
+        if not isinstance(error, KeyboardInterrupt):
+            self._is_ending = False
+            self.deliver()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._is_committing or (self._donated is not None and _is_donated(self._donated)):
-            self._pending = (number, frame)
+            self._pending = number
+        elif self._pending is None and (self._is_ending or _is_in_bookkeeping(frame)):
+            self._pending = number
         else:
+            self._pending = None
             self._handlers[number](number, frame)
 
     def run(
@@ -80,7 +102,7 @@ class DeferredSignals:
             keep(program(values, *arguments))
         finally:
             self._donated = None
-        self._deliver()
+        self.deliver()
 
     def commit(self, assign: Callable[[], None]) -> None:
         """Call `assign`, which commits values to variables; signals wait until it is done."""
@@ -89,12 +111,33 @@ class DeferredSignals:
             assign()
         finally:
             self._is_committing = False
-        self._deliver()
+        self.deliver()
 
-    def _deliver(self) -> None:
-        if self._pending is not None:
-            (number, frame), self._pending = self._pending, None
-            self._handlers[number](number, frame)
+    def begin_ending(self) -> None:
+        """Let the first signal that comes from now on wait until `end`."""
+        self._is_ending = True
+
+    def end(self) -> None:
+        """Deliver a signal that came since `begin_ending`."""
+        self._is_ending = False
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Call the handler of a signal that waits, at a moment when nothing is half done."""
+        if self._pending is not None and not self._is_ending:
+            number, self._pending = self._pending, None
+            self._handlers[number](number, None)
+
+
+def _is_in_bookkeeping(frame: FrameType | None) -> bool:
+    """Whether nacre's own code is interrupted, rather than a user's, JAX's or a wait."""
+    is_innermost = True
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(_PACKAGE):
+            return name.startswith(_BOOKKEEPING) if is_innermost else name in _VALUES
+        frame, is_innermost = frame.f_back, False
+    return False
 
 
 def _is_donated(values: Any) -> bool:

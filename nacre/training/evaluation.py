@@ -108,6 +108,10 @@ class EvaluationRun:
         Metrics and statistics are those of this run alone: they end in the model, unless the model
         is in training, whose own they are then.
         """
+        with DeferredSignals() as self._signals:
+            return self._run(runner)
+
+    def _run(self, runner: CallbackList) -> dict[str, Any]:
         self.programs = evaluation_programs(self.model, self.trainer)
         state = self.programs.state
         self.runner = runner
@@ -115,11 +119,10 @@ class EvaluationRun:
         self.values, self.fixed = _initial_values(self.model, state)
         self.logs: Any = {}
         try:
-            with DeferredSignals() as self._signals:
-                try:
-                    self._all_steps()
-                finally:
-                    self._signals.commit(lambda: state.commit_unless_in_training(self.values))
+            try:
+                self._all_steps()
+            finally:
+                self._signals.commit(lambda: state.commit_unless_in_training(self.values))
             logs = self._host_logs()
         except BaseException as reason:
             runner.end_early("on_test_end", reason)
@@ -211,7 +214,8 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     stretch = prepare.prepared_batch(model, trainer, x, y, sample_weight, training=False, who=who)
     programs = evaluation_programs(model, trainer)
     state = programs.state
-    values, fixed = _initial_values(model, state)
+    with DeferredSignals():
+        values, fixed = _initial_values(model, state)
     program = programs.evaluate(stretch, pace.program_steps(1))
     values, logs = program(values, fixed, stretch.arrays, np.int32(0), np.int32(1))
     state.commit_unless_in_training(values)

@@ -104,6 +104,7 @@ def fit(
     first = num_tried or overfit_share(overfit_batches, who)
     is_trial = is_trial or num_tried > 0
     with ExitStack() as feeds:
+        signals = feeds.enter_context(DeferredSignals())
         trial = feeds.enter_context(Trial(model, trainer)) if is_trial else None
         order = inputs.Order(bool(shuffle) and not overfit_batches, draw_seed(), initial_epoch)
         source, validation_source = inputs.sources_of_fit(
@@ -200,6 +201,7 @@ def fit(
                 [] if validation is None else [evaluation_programs(model, trainer).state]
             )
             trial.begin(run.state, *of_validation)
+        signals.deliver()
         with nullcontext() if keeper is None else keeper.watching_sigterm():
             history = run.run(runner, epoch_numbers, validation, validated_epochs, verbose)
     if num_tried and verbose:
@@ -287,7 +289,7 @@ def _one_step(
         state.commit(result[0])
         logs.append(result[1])
 
-    with state.in_training(who, lambda: None), DeferredSignals() as signals:
+    with DeferredSignals() as signals, state.in_training(who, lambda: None):
         begin()
         arguments = (stretch.arrays, stretch.order, np.int32(0), np.int32(1))
         signals.run(commit, programs.train(stretch), state.donate(), *arguments)

@@ -240,6 +240,7 @@ class TrainRun:
             runner.on_train_begin()
             try:
                 self._run_epochs(epochs, validation, validated_epochs)
+                self._signals.begin_ending()
             except BaseException as reason:
                 if self.keeper is not None:
                     self._keep_at_the_end(self.keeper, reason)
@@ -318,13 +319,22 @@ class TrainRun:
             self._epoch, self._done = self._resumed.epoch, self._resumed.step
 
     def _leave(self, reason: BaseException | None) -> None:
-        """End the run, whatever happened: newest values in the model, callbacks ended."""
-        self.sync()
-        self._ahead.close()
-        self._last_good.close()
-        if self._has_run:
-            self.trainer.optimizer_in_use.finalize_variable_values(self.state.groups["trainable"])
-        self.runner.on_train_end(self._last_logs, reason=reason)
+        """End the run, whatever happened: newest values in the model, callbacks ended.
+
+        Ctrl-C waits for that, unless it is what ended the run.
+        """
+        if not isinstance(reason, KeyboardInterrupt):
+            self._signals.begin_ending()
+        try:
+            self.sync()
+            self._ahead.close()
+            self._last_good.close()
+            if self._has_run:
+                variables = self.state.groups["trainable"]
+                self.trainer.optimizer_in_use.finalize_variable_values(variables)
+            self.runner.on_train_end(self._last_logs, reason=reason)
+        finally:
+            self._signals.end()
 
     def _one_epoch(self, epoch: int, reported: dict[str, Any]) -> dict[str, Any]:
         self._pending, self._logs = [], reported
