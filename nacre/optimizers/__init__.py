@@ -24,6 +24,7 @@ from nacre.optimizers.multi import MultiOptimizer as MultiOptimizer
 from nacre.optimizers.multi import OptimizerMap as OptimizerMap
 from nacre.optimizers.muon import Muon as Muon
 from nacre.optimizers.nadam import Nadam as Nadam
+from nacre.optimizers.optax_optimizer import OptaxOptimizer as OptaxOptimizer
 from nacre.optimizers.optimizer import Optimizer as Optimizer
 from nacre.optimizers.rmsprop import RMSprop as RMSprop
 from nacre.optimizers.schedule_free_adamw import ScheduleFreeAdamW as ScheduleFreeAdamW
@@ -46,6 +47,7 @@ __all__ = [
     "MultiOptimizer",
     "Muon",
     "Nadam",
+    "OptaxOptimizer",
     "OptimizerMap",
     "RMSprop",
     "SGD",

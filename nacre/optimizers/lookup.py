@@ -16,6 +16,7 @@ from nacre.core.registry import (
     get_registered_object,
     plain_config,
 )
+from nacre.optimizers.optax_optimizer import as_optimizer
 from nacre.optimizers.optimizer import Optimizer
 
 # name in lower case -> module:Class
@@ -33,6 +34,7 @@ BUILT_IN = {
     "multioptimizer": "multi:MultiOptimizer",
     "muon": "muon:Muon",
     "nadam": "nadam:Nadam",
+    "optaxoptimizer": "optax_optimizer:OptaxOptimizer",
     "optimizer": "optimizer:Optimizer",
     "rmsprop": "rmsprop:RMSprop",
     "schedulefreeadamw": "schedule_free_adamw:ScheduleFreeAdamW",
@@ -92,7 +94,8 @@ def get(identifier: Any) -> Any:
     """The optimizer for a name, a config, a class or an optimizer; None stays None.
 
     Args:
-        identifier: Such as 'adam', a config, or an optimizer, which is given back as it is.
+        identifier: Such as 'adam', a config, or an optimizer, which is given back as it is. A
+            transformation of optax becomes an `OptaxOptimizer`.
 
     Raises:
         UnknownNameError: A name that names nothing.
@@ -100,6 +103,7 @@ def get(identifier: Any) -> Any:
         >>> get("adam").name[:4]
         'adam'
     """
+    identifier = as_optimizer(identifier)
     if identifier is None or isinstance(identifier, Optimizer):
         return identifier
     if is_dict(identifier):

@@ -19,6 +19,7 @@ from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers.arguments import OptimizerKeywords
 from nacre.optimizers.by_path import Paths
+from nacre.optimizers.optax_optimizer import as_optimizer
 from nacre.optimizers.optimizer import COMMON_ARGUMENTS, Optimizer
 from nacre.optimizers.update_order import Values
 
@@ -81,6 +82,7 @@ class LossScaleOptimizer(Optimizer):
         super().__init__(0.0, name=name, **cast("OptimizerKeywords", rest))
         if isinstance(inner_optimizer, dict):
             inner_optimizer = deserialize_keras_object(inner_optimizer)
+        inner_optimizer = as_optimizer(inner_optimizer)
         if not isinstance(inner_optimizer, Optimizer):
             rule = "inner_optimizer must be an optimizer"
             raise ArgumentError(message("LossScaleOptimizer", rule, repr(inner_optimizer)))

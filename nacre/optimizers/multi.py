@@ -15,6 +15,7 @@ from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
 from nacre.optimizers.by_path import Key, as_expression, check_key, find_key, matching, the_only
+from nacre.optimizers.optax_optimizer import as_optimizer
 from nacre.optimizers.optimizer import Optimizer
 from nacre.optimizers.update_order import Values
 
@@ -22,6 +23,7 @@ from nacre.optimizers.update_order import Values
 def _check_optimizer(who: str, value: Any) -> Optimizer:
     if isinstance(value, dict):
         value = deserialize_keras_object(value)
+    value = as_optimizer(value)
     if not isinstance(value, Optimizer):
         raise ArgumentError(message(who, "every value must be an optimizer", repr(value)))
     if type(value).scale_loss is not Optimizer.scale_loss:

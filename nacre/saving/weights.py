@@ -21,7 +21,7 @@ from nacre.core.protocols import speaks_for
 from nacre.core.random import SeedGenerator
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
-from nacre.optimizers import Nadam, Optimizer
+from nacre.optimizers import Nadam, OptaxOptimizer, Optimizer
 from nacre.saving import hdf5
 from nacre.saving.layout import Entry, entries
 from nacre.saving.optimizer_state import fit_state
@@ -483,6 +483,8 @@ def optimizer_steps(
         who: The file, for errors.
         names: What the variables were called, where `keys` tell it.
     """
+    if isinstance(optimizer, OptaxOptimizer) and not optimizer.built:
+        return [LoadStep(lambda: [arrays.numbers(key) for key in keys], optimizer.keep_state)]
     shapes = [arrays.shape(key) for key in keys]
     order = fit_state(optimizer, shapes, names)
     if order is None:

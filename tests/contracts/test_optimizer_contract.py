@@ -59,7 +59,7 @@ def train(optimizer, own, steps, noise=0.0):
 
 
 def test_every_public_optimizer_is_here():
-    wrappers = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer"}
+    wrappers = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptaxOptimizer"}
     public = {
         name
         for name in optimizers.__all__
