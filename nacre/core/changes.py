@@ -5,7 +5,8 @@ whose number is still the present one is up to date, so asking costs nothing per
 attributes are compared with those it was made from (`Snapshot`). Lists, dicts, sets, deques and
 arrays of NumPy of 16 items at most stay the user's own and are compared each time, as they do not
 report changes in place; there are few. So is what a user's functions read from outside of them
-(`readings.py`).
+(`readings.py`). Books that a script keeps on its objects, which no program reads, do not count
+(`attribute_reads.py`).
 What cannot be seen is documented: changes inside larger arrays of NumPy and in deeper objects.
 """
 
@@ -27,7 +28,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from nacre.core import leftovers, readings, scope
+from nacre.core import attribute_reads, leftovers, readings, scope
 from nacre.core.errors import NotThereError, ReservedNameError, message
 
 T = TypeVar("T")
@@ -83,6 +84,10 @@ class Versioned:
     # What only programs of a training depend on; their keys name it.
     _training_attributes: frozenset[str] = frozenset()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        attribute_reads.add_class(cls)
+
     def _program_dependencies(self) -> dict[str, Any]:
         """The attributes that programs depend on."""
         skipped = self._training_attributes | getattr(self, "_set_in_trace", frozenset())
@@ -107,7 +112,7 @@ class Versioned:
 
     def __delattr__(self, name: str) -> None:
         if name not in bookkeeping(type(self)):
-            self._record_change(name, vars(self).get(name, leftovers.MISSING), None)
+            self._record_change(name, vars(self).get(name, leftovers.MISSING), leftovers.MISSING)
         object.__delattr__(self, name)
 
     def _structure(self) -> tuple[Any, ...]:
@@ -127,7 +132,8 @@ class Versioned:
             self._traced_names().add(name)
         else:
             self._traced_names().discard(name)
-            note_change()
+            if not attribute_reads.is_unread(self, name, before, value):
+                note_change()
 
     def _traced_names(self) -> set[str]:
         try:
@@ -336,6 +342,12 @@ class Snapshot:
                     self._records[id(reading)] = reading, frozenset()
             self._note()
 
+    def take_present_value(self, cls: type, name: str) -> None:
+        """Note what an attribute of the objects of a class is now."""
+        for owner, noted in zip(self.objects, self._attributes, strict=False):
+            if type(owner) is cls and name in noted and name in vars(owner):
+                noted[name] = self._copy(vars(owner)[name])
+
     def is_unchanged(self) -> bool:
         """Whether the attributes are still the same, whatever changed elsewhere."""
         now = version()
@@ -348,10 +360,11 @@ class Snapshot:
             then = {k: v for k, v in noted.items() if k not in skipped} if skipped else noted
             if len(present) != len(then):
                 return False
-            if not all(
-                is_same(present.get(name, leftovers.MISSING), value) for name, value in then.items()
-            ):
-                return False
+            for name, value in then.items():
+                is_now = present.get(name, leftovers.MISSING)
+                if not is_same(is_now, value):
+                    if not attribute_reads.is_unread(owner, name, value, is_now):
+                        return False
         read = [pair for pair in self._watched if isinstance(pair[0], _READINGS)]
         if not all(is_same(is_now, then) for is_now, then in read):
             return False
@@ -359,6 +372,18 @@ class Snapshot:
         if self._watched:  # an equal list may have replaced one that was watched
             self._note()
         return True
+
+
+def _note_first_read(reader: Versioned, name: str) -> None:
+    """Have programs depend on an attribute that was set unseen, as nothing read it until now.
+
+    Those made before did not read it, whatever its value was: so all take the present one for it.
+    """
+    for snapshot in list(_snapshots):
+        snapshot.take_present_value(type(reader), name)
+
+
+attribute_reads.watch(Versioned, _note_first_read)
 
 
 def present_state(kept: list[T], is_present: Callable[[T], bool], make: Callable[[], T]) -> T:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Generator, MutableMapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from nacre.core import readings
+from nacre.core import attribute_reads, readings
 from nacre.core.context import changed, current
 from nacre.core.errors import NotThereError, TracedValueError, message
 from nacre.core.tracing import is_tracer
@@ -153,7 +153,7 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[Leftovers]:
     if root is not None:
         trace.called[id(root)] = root
     try:
-        with changed(leftovers=trace):
+        with attribute_reads.noted(), changed(leftovers=trace):
             yield trace
     except BaseException:
         is_trial = True

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core import errors, leftovers, scope, tree
+from nacre.core import attribute_reads, errors, leftovers, scope, tree
 from nacre.core.errors import (
     ArgumentError,
     DataError,
@@ -142,7 +142,7 @@ def _called_once(
             result = jax.eval_shape(forward, tree.flatten(x))
     else:
         leaves = map(_on_device, tree.flatten(batch()), tree.flatten(x))
-        with jax.disable_jit():
+        with jax.disable_jit(), attribute_reads.noted():
             result = forward(list(leaves))
         result = jax.tree.map(spec_of, result)
     return result, any(are_masked)

@@ -19,6 +19,9 @@ class Owner(changes.Versioned):
         for name, value in attributes.items():
             setattr(self, name, value)
 
+    def __getattribute__(self, name: str) -> Any:
+        return super().__getattribute__(name)  # what is read is not seen: all counts as read
+
 
 class Settings:
     def __init__(self) -> None:
