@@ -21,6 +21,7 @@ from nacre.callbacks.runner import CallbackList as CallbackList
 from nacre.callbacks.swap_ema_weights import SwapEMAWeights as SwapEMAWeights
 from nacre.callbacks.tensorboard import TensorBoard as TensorBoard
 from nacre.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN
+from nacre.callbacks.trainable_schedule import TrainableSchedule as TrainableSchedule
 from nacre.core.not_yet import no_attribute
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
+    "TrainableSchedule",
 ]
 
 

@@ -32,6 +32,9 @@ class Callback:
             watch is then looked for when the first epoch ends, not before the first step.
         tolerates_nan: Whether training may go on when a loss is NaN or infinite: then
             `on_non_finite_loss` is called in place of an error. None: where it is overridden.
+        changes_trainable: Whether it sets `trainable` of layers in `on_epoch_begin`, and training
+            goes on with what is trainable then. Changes by other callbacks hold from the next
+            `compile` on, which is told.
         remembers: Names of the attributes that hold what it remembers of a training; `state` and
             `restore` go by them.
         writes: Whether it writes files or sends data: `fit(fast_dev_run=True)` leaves it out.
@@ -50,6 +53,7 @@ class Callback:
     model: Any = None
     adds_logs: tuple[str, ...] = ()
     tolerates_nan: bool | None = None
+    changes_trainable: bool = False
     remembers: tuple[str, ...] = ()
     writes: bool = False
     is_restored: bool = False

@@ -336,6 +336,11 @@ def tolerates_nan(callback: Any) -> bool:
     return getattr(hook, "__func__", None) is not Callback.on_non_finite_loss
 
 
+def changes_trainable(callback: Any) -> bool:
+    """Whether training goes on with the layers that this callback made trainable, or froze."""
+    return bool(getattr(callback, "changes_trainable", False))
+
+
 def _call(callback: Any, hook: str, *arguments: Any) -> None:
     """Call a hook; of a class that does not derive from `Callback`, where it has it."""
     if isinstance(callback, Callback):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import jax
@@ -22,7 +22,7 @@ import numpy as np
 
 from nacre.callbacks import memory
 from nacre.callbacks.memory import Remembered, Undeclared
-from nacre.callbacks.runner import CallbackList, tolerates_nan
+from nacre.callbacks.runner import CallbackList, changes_trainable, tolerates_nan
 from nacre.core.errors import listed, message
 from nacre.core.host_random import host_random_state, set_host_random_state
 from nacre.core.state import State
@@ -32,7 +32,7 @@ from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Feed, Stretch, stretch_of
 from nacre.data.sources import ArraySource
-from nacre.training import checks, inputs, pace
+from nacre.training import checks, inputs, pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.compiled_ahead import CompiledAhead
 from nacre.training.deferred_signals import DeferredSignals
@@ -68,8 +68,8 @@ class TrainRun:
         self.model, self.trainer, self.who = model, trainer, who
         self.feed, self.source = feed, source
         self._warned_of_repeated_data = may_repeat  # it is no surprise then
-        present = are_all_present(source)
-        self._programs = training_programs(model, trainer, is_all_present=present)
+        self._is_all_present = are_all_present(source)
+        self._programs = training_programs(model, trainer, is_all_present=self._is_all_present)
         self._flags = TrainableFlags(model)
         self.state = self._programs.state
         self.values: Any = None
@@ -93,11 +93,7 @@ class TrainRun:
             and not trainer.run_eagerly
             and self.state.size_bytes(GUARDED_GROUPS) <= _MOST_GUARDED_BYTES
         )
-        self._last_good = LastGood(
-            self.state,
-            self._programs.copy_memory,
-            is_wanted=not self._skips_non_finite and not self._is_guarded,
-        )
+        self._last_good = self._new_last_good()
         self._has_run = False
         self._committed: Any = None  # the values committed last
         self._is_continued = False
@@ -107,6 +103,10 @@ class TrainRun:
         self._last_shown = 0.0
         self._signals = DeferredSignals()
         self._warn_of_repeated_data()
+
+    def _new_last_good(self) -> LastGood:
+        is_wanted = not self._skips_non_finite and not self._is_guarded
+        return LastGood(self.state, self._programs.copy_memory, is_wanted=is_wanted)
 
     # ------------------------------------------------------------ what a run goes on from
 
@@ -233,6 +233,7 @@ class TrainRun:
             self._signals,
             isolated(self.model, self.state),
             self.state.in_training(self.who, self.sync) as self._training,
+            ExitStack() as self._later_blocks,
         ):
             self.model.stop_training = False
             if self._resumed is not None:
@@ -288,6 +289,8 @@ class TrainRun:
                 self._restore(resumed)  # the epoch had begun
                 self._done, reported = resumed.step, dict(resumed.logs)
                 self._is_batch_open = resumed.is_batch_open
+            if self._flags.changed() and any(map(changes_trainable, runner.callbacks)):
+                self._take_flags()
             self._flags.warn_of_changes(self.who)
             self._last_logs = logs = self._one_epoch(epoch, reported)
             if epoch == epochs[-1]:
@@ -317,6 +320,24 @@ class TrainRun:
         if self._resumed is not None:  # nothing was left to train
             self._restore(self._resumed)
             self._epoch, self._done = self._resumed.epoch, self._resumed.step
+
+    def _take_flags(self) -> None:
+        """Go on with the variables that are trainable now, as a callback of this run has set it.
+
+        Those that stay trainable keep their optimizer state, as after another `compile`.
+        """
+        self.sync()
+        self._ahead.close()
+        self._last_good.close()
+        prepare.settle_optimizer(self.model, self.trainer)
+        self._programs = training_programs(
+            self.model, self.trainer, is_all_present=self._is_all_present
+        )
+        self.state, self._committed = self._programs.state, None
+        self._ahead, self._flags = CompiledAhead(), TrainableFlags(self.model)
+        self._last_good = self._new_last_good()
+        block = self.state.in_training(self.who, self.sync)
+        self._training = self._later_blocks.enter_context(block)
 
     def _leave(self, reason: BaseException | None) -> None:
         """End the run, whatever happened: newest values in the model, callbacks ended.

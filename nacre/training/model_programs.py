@@ -224,9 +224,13 @@ class TrainableFlags:
     def __init__(self, model: TrainedModel) -> None:
         self._flags = [(layer, layer.trainable) for layer in model._inventory().layers]
 
+    def changed(self) -> list[str]:
+        """The names of layers whose flag was changed since."""
+        return [layer.name for layer, flag in self._flags if layer.trainable != flag]
+
     def warn_of_changes(self, who: str) -> None:
         """Warn, once, when a flag was changed since."""
-        changed = [layer.name for layer, flag in self._flags if layer.trainable != flag]
+        changed = self.changed()
         if not changed:
             return
         self._flags = []
@@ -235,8 +239,8 @@ class TrainableFlags:
                 who,
                 "`trainable` is read when fit begins",
                 f"changed while it runs: {', '.join(changed[:10])}",
-                "It holds from the next compile() and fit() on: train in two parts, "
-                "fit(epochs=5), then compile() and fit(initial_epoch=5, epochs=10).",
+                "It holds from the next compile() and fit() on. Within one fit flags are set by "
+                "the callback TrainableSchedule({5: {layer: True}}).",
             )
         )
 

@@ -367,6 +367,15 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
     trainer.settled = lists.token, optimizer.trained_variables
 
 
+def settle_optimizer(model: Any, trainer: CompiledTraining) -> None:
+    """Let the optimizer go on with the variables that are trainable now, in the middle of a run."""
+    optimizer, lists = trainer.optimizer_in_use, model._inventory().lists()
+    tell_paths(model, optimizer)
+    optimizer.rebuild(model.trainable_variables)
+    trainer.has_trained = True
+    trainer.settled = lists.token, optimizer.trained_variables
+
+
 def _continue_with(model: Any, trainer: CompiledTraining, known: list[Any], now: list[Any]) -> None:
     """Let an optimizer go on with other variables of the model, where `compile` was called again.
 
