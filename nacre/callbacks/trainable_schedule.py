@@ -13,7 +13,6 @@ from nacre.callbacks.base import Callback, Logs
 from nacre.callbacks.run_plan import RunPlan
 from nacre.core.errors import ArgumentError, message, nearest
 from nacre.core.numbers import is_whole
-from nacre.core.warning import warn
 
 
 class TrainableSchedule(Callback):
@@ -63,14 +62,10 @@ class TrainableSchedule(Callback):
         self._begun = -1  # the last epoch whose changes were made
 
     def check_run(self, plan: RunPlan) -> None:
-        """Refuse names that no layer has; warn of epochs that do not come."""
+        """Refuse names that no layer has."""
         for flags in self.schedule.values():
             for layer in flags:
                 self._layers(layer)
-        late = [epoch for epoch in self.schedule if epoch >= plan.epochs]
-        if late:
-            rule = "epochs are counted from 0, and changes at later ones are not made"
-            warn(message("TrainableSchedule", rule, f"{late[0]} of {plan.epochs} epochs"))
 
     def on_train_begin(self, logs: Logs = None) -> None:
         if not self.is_restored:

@@ -29,6 +29,7 @@ MAKERS: dict[str, Callable[..., Callback]] = {
     "SwapEMAWeights": lambda folder: callbacks.SwapEMAWeights(),
     "TensorBoard": lambda folder: callbacks.TensorBoard(folder),
     "TerminateOnNaN": lambda folder: callbacks.TerminateOnNaN(),
+    "TrainableSchedule": lambda folder: callbacks.TrainableSchedule({}),
 }
 ALL = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 VALUES = [3.0, 2.0, 4.0, 5.0, 6.0]
