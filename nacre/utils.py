@@ -41,6 +41,7 @@ from nacre.ops import boxes as bounding_boxes
 
 if TYPE_CHECKING:
     from nacre.models.feature_space import FeatureSpace as FeatureSpace
+    from nacre.training.manifest import run_manifest as run_manifest
 
 # `import nacre.utils.bounding_boxes` works too, as `import os.path` does.
 sys.modules[f"{__name__}.bounding_boxes"] = bounding_boxes
@@ -71,6 +72,7 @@ __all__ = [
     "pad_graphs",
     "pad_sequences",
     "register_keras_serializable",
+    "run_manifest",
     "serialize_keras_object",
     "set_random_seed",
     "to_categorical",
@@ -82,6 +84,8 @@ if not TYPE_CHECKING:  # a checker would take any name for one of the module's
     def __getattr__(name: str) -> Any:
         if name == "FeatureSpace":  # only when asked for: it brings all layers and models
             return importlib.import_module("nacre.models.feature_space").FeatureSpace
+        if name == "run_manifest":
+            return importlib.import_module("nacre.training.manifest").run_manifest
         raise no_attribute("nacre.utils", name)
 
 

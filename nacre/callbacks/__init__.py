@@ -6,6 +6,7 @@ with those methods can run them; `runner.CallbackList` calls them and keeps the 
 
 from typing import TYPE_CHECKING
 
+from nacre.callbacks.backup_and_restore import BackupAndRestore as BackupAndRestore
 from nacre.callbacks.base import Callback as Callback
 from nacre.callbacks.csv_logger import CSVLogger as CSVLogger
 from nacre.callbacks.early_stopping import EarlyStopping as EarlyStopping
@@ -25,6 +26,7 @@ from nacre.callbacks.trainable_schedule import TrainableSchedule as TrainableSch
 from nacre.core.not_yet import no_attribute
 
 __all__ = [
+    "BackupAndRestore",
     "Callback",
     "CallbackList",
     "CSVLogger",

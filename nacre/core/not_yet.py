@@ -22,8 +22,6 @@ NOT_YET: dict[str, str] = {
     "export": "Export is not here yet: model.save('model.keras') keeps the model.",
     "distribution": "Training on several devices is not here yet.",
     "wrappers": "Estimators of scikit-learn are not here yet: fit in a loop over KFold's indices.",
-    "callbacks.BackupAndRestore": "Resuming after an interruption is not here yet: "
-    "ModelCheckpoint(path) keeps the model of each epoch.",
     "utils.plot_model": _DRAWING,
     "utils.model_to_dot": _DRAWING,
     "utils.load_img": _PICTURES,

@@ -114,6 +114,7 @@ class Feed(ABC):
     # that makes them ahead draws from these; None: where they are now.
     host_random: dict[str, Any] | None = None
     _notes_random = False
+    _is_over = False  # whether the epoch's data was gone over, and was told so
 
     def __init__(self, who: str, steps: int | None, seed: int, continues: bool) -> None:
         self.who, self.steps, self.seed, self.continues = who, steps, seed, continues
@@ -134,12 +135,12 @@ class Feed(ABC):
         if self._next is None or not (self.continues or self.is_one_pass):
             self._next = Position(epoch if self.continues else 0, 0)
         self._epoch, self._step, self._last = epoch, first_step, None
-        if self.steps is not None and first_step >= self.steps:  # all were run before
-            return
-        for place, stretch in self._stretches(self._next, first_step):
+        is_over, self._is_over = self._is_over and first_step > 0, False
+        for place, stretch in () if is_over else self._stretches(self._next, first_step):
             self._last = self._next, stretch.step
             self._next, self._step = place, stretch.step + stretch.num_steps
             yield stretch if self.layout is None else self._laid_out(stretch, self.layout)
+        self._is_over = True
 
     def _laid_out(self, stretch: Stretch, layout: Layout) -> Stretch:
         """The steps with their arrays on all devices, a batch by itself divided among them."""
@@ -167,7 +168,8 @@ class Feed(ABC):
         Returns:
             `epoch` and `step`, at which to go on; `seed`; and the place of the next batch: `pass`,
             and `batch`, the batches of this pass that were used. Of a generator these are all that
-            were taken from it. `steps` are those of an epoch, once they are known.
+            were taken from it. `steps` are those of an epoch, once they are known; `is_over` stands
+            there when all of an epoch were run.
         """
         place, step = self._next or Position(self._epoch, 0), self._step if step is None else step
         if step != self._step:
@@ -181,6 +183,7 @@ class Feed(ABC):
             "pass": place.pass_number,
             "batch": place.batch,
             **({} if self.steps is None else {"steps": self.steps}),
+            **({"is_over": 1} if self._is_over and step == self._step else {}),
             **self._fingerprint(),
         }
 
@@ -220,6 +223,7 @@ class Feed(ABC):
             )
         self.seed, self._epoch, self._step = state["seed"], state["epoch"], state["step"]
         self._next, self._last = Position(state["pass"], state["batch"]), None
+        self._is_over = bool(state.get("is_over"))
         if self.steps is None:
             self.steps = state.get("steps")
 

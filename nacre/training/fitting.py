@@ -175,6 +175,7 @@ def fit(
         if state is not None:
             initial_epoch = run.resume(state, runner)
         if keeper is not None and keeper.kept is not None:
+            keeper.warn_of_differences()
             if keeper.kept.is_over(epochs):
                 warn(keeper.over(epochs))
                 return run.give_back(keeper.kept, runner)

@@ -7,6 +7,7 @@ fails, because the disk is full say, training goes on: it is warned of, and trie
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -111,7 +112,7 @@ class Keeper:
         self._writing: Future[None] | None = None
         self._steps = 0  # since the last state
         self._due = time.perf_counter() + self._seconds
-        self._is_written = False  # whether this process has written a state
+        self._is_other_run, self._other_run = False, ""
         self._was_told = False  # whether a write that failed was warned of
 
     @property
@@ -141,7 +142,23 @@ class Keeper:
         if self.kept is None:
             self.folder.note_manifest(dict(self._manifest), is_resumed=False)
             return
-        self._compare(self.kept, settings)
+        differences = self._differences(self.kept, settings)
+        self._other_run = message(
+            self.who,
+            f"the folder '{self.folder.name}' keeps another training",
+            "; ".join(differences[:10]),
+            "Give what it was begun with, or another folder to begin anew.",
+        )
+        if differences and self.keeping.is_exact:
+            raise ArgumentError(self._other_run)
+        self._is_other_run = bool(differences)
+        self.folder.note_manifest(dict(self._manifest), is_resumed=True)
+
+    def warn_of_differences(self) -> None:
+        """Warn of what may make the bits others than those of a training that never stopped."""
+        assert self.kept is not None
+        if self._is_other_run:
+            warn(f"{self._other_run} This one goes on from its weights.")
         wrong = decisive_differences(self.kept.manifest, self._manifest)
         if wrong:
             rule = (
@@ -149,9 +166,8 @@ class Keeper:
                 "one goes on with others, so its last bits may be others"
             )
             warn(message(self.who, rule, "; ".join(wrong)))
-        self.folder.note_manifest(dict(self._manifest), is_resumed=True)
 
-    def _compare(self, kept: KeptRun, settings: Mapping[str, Any]) -> None:
+    def _differences(self, kept: KeptRun, settings: Mapping[str, Any]) -> list[str]:
         rate, now = kept.state.arrays.get(_RATE), learning_rate(settings)
         then = kept.settings
         if rate is not None and now is not None and np.float32(now) == np.float32(rate):
@@ -160,14 +176,7 @@ class Keeper:
         wrong = differences(then, settings)
         if then.get("seed") is None or settings.get("seed") is None:
             wrong = [text for text in wrong if not text.startswith("seed ")]
-        if not wrong:
-            return
-        rule = f"the folder '{self.folder.name}' keeps another training"
-        got = "; ".join(wrong[:10])
-        if self.keeping.is_exact:
-            fix = "Give what it was begun with, or another folder to begin anew."
-            raise ArgumentError(message(self.who, rule, got, fix))
-        warn(message(self.who, f"{rule}; this one goes on from its weights", got))
+        return wrong
 
     def over(self, epochs: int) -> str:
         """That there is nothing left to train."""
@@ -242,14 +251,15 @@ class Keeper:
         writing, self._writing = self._writing, None
         try:
             writing.result()
-            self._is_written, self._was_told = True, False
+            self._was_told = False
         except OSError as error:
             if not self._was_told:
                 self._was_told = True
                 rule = (
                     "states of the training should be written; it goes on without, and tries again"
                 )
-                warn(message(self.who, rule, f"{error.strerror or error}"))
+                why = str(error) if error.errno is None else os.strerror(error.errno)
+                warn(message(self.who, rule, f"'{self.folder.name}': {why}"))
 
     def close(self) -> None:
         """Let go of the folder, when what is being written is written."""

@@ -118,7 +118,7 @@ def differences(then: Any, now: Any, path: str = "") -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = "none" if value is None else str(value)
+    text = "none" if value is None else f"{value:.7g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

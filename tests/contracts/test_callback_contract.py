@@ -12,6 +12,7 @@ from nacre.optimizers import SGD
 from tests.callbacks.host import Host, train
 
 MAKERS: dict[str, Callable[..., Callback]] = {
+    "BackupAndRestore": lambda folder: callbacks.BackupAndRestore(folder / "backup"),
     "CSVLogger": lambda folder: callbacks.CSVLogger(folder / "log.csv"),
     "EarlyStopping": lambda folder: callbacks.EarlyStopping(patience=1, restore_best_weights=True),
     "HParamsCallback": lambda folder: callbacks.HParamsCallback(folder, {"units": 8}),

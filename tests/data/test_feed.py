@@ -459,7 +459,7 @@ def test_the_state_is_plain_numbers_and_says_how_much_a_generator_gave() -> None
     feed = of_batches(Taken(None), steps=4)
     numbers(feed, 2)
     assert feed.state() == {
-        "seed": 0, "epoch": 1, "step": 4, "pass": 0, "batch": 8, "steps": 4,
+        "seed": 0, "epoch": 1, "step": 4, "pass": 0, "batch": 8, "steps": 4, "is_over": 1,
     }  # fmt: skip
     rows = of_rows("resident", shuffle=True, seed=4)
     steps_of(rows)

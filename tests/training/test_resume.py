@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import functools
+import errno
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,187 +13,44 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre import callbacks, layers
-from nacre.training import evaluation, loop
-from nacre.training.state import arrays_by_path, training_state, variables_by_path
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(22, 4)).astype("float32")  # batches of 4: 5, and one of 2
-Y = X.sum(axis=1, keepdims=True)
-
-
-class Killed(BaseException):
-    """What ends a run without a last word; see `killed`."""
-
-
-class Kill(callbacks.Callback):
-    """Ends the run at a place: after a batch, or at 'validation' or 'end' of an epoch."""
-
-    remembers = ()
-
-    def __init__(self, epoch: int, place: Any = None) -> None:
-        self.at = epoch, place
-
-    def batch_hooks(self) -> set[str]:
-        return {"on_train_batch_end"} if isinstance(self.at[1], int) else set()
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._end(batch)
-
-    def on_test_begin(self, logs: Any = None) -> None:
-        self._end("validation")
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._end("end")
-
-    def _end(self, place: Any) -> None:
-        if (self.epoch, place) == self.at:
-            raise Killed
+from nacre import callbacks
+from nacre.core import atomic
+from nacre.core.errors import (
+    ArgumentError,
+    BusyError,
+    DataError,
+    FileFormatError,
+    NonFiniteError,
+)
+from nacre.core.folder_lock import FolderLock
+from nacre.training import evaluation, keeper, loop, state_file
+from tests.training.resuming import (
+    SOURCES,
+    Count,
+    Kill,
+    Killed,
+    Shuffled,
+    X,
+    Y,
+    fit,
+    model,
+    new,
+    same,
+    shared,
+    unbroken,
+    values,
+)
 
 
-class Count(callbacks.Callback):
-    """Remembers by `get_state` and `set_state` which batches it was told of."""
+def write_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each state that is due be written before training goes on, however slow the disk is."""
+    keep = keeper.Keeper.keep
 
-    def __init__(self) -> None:
-        self.told: list[tuple[int, int]] = []
+    def keep_now(self: keeper.Keeper, *arguments: Any, **end: Any) -> None:
+        keep(self, *arguments, **end)
+        self.wait()
 
-    def get_state(self) -> Any:
-        return {"told": self.told}
-
-    def set_state(self, state: Any) -> None:
-        self.told = list(state["told"])
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.told.append((self.epoch, batch))
-
-
-class Augmented(nacre.utils.PyDataset):
-    """Draws from NumPy's own generator for each batch, made in a thread ahead of the steps."""
-
-    def __len__(self) -> int:
-        return 6
-
-    def __getitem__(self, index: int) -> Any:
-        rows = slice(4 * index, 4 * index + 4)
-        noise = np.random.normal(size=X[rows].shape).astype("float32")
-        return X[rows] + 0.1 * noise, Y[rows]
-
-
-class Shuffled(nacre.utils.PyDataset):
-    """Keeps its own order, and tells it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.order = np.arange(6)
-
-    def __len__(self) -> int:
-        return 6
-
-    def __getitem__(self, index: int) -> Any:
-        rows = slice(4 * self.order[index], 4 * self.order[index] + 4)
-        return X[rows], Y[rows]
-
-    def on_epoch_end(self) -> None:
-        np.random.shuffle(self.order)
-
-    def state(self) -> Any:
-        return {"order": self.order.copy()}
-
-    def restore(self, state: Any) -> None:
-        self.order = state["order"]
-
-
-class Loader:
-    """Walks over batches in an order of its own, as loaders with workers do."""
-
-    def __init__(self) -> None:
-        self.passes, self.given = 0, 0
-
-    def __iter__(self) -> Any:
-        order = np.random.default_rng(self.passes).permutation(5)
-        while self.given < 5:
-            index = order[self.given]
-            self.given += 1
-            yield X[4 * index : 4 * index + 4], Y[4 * index : 4 * index + 4]
-        self.passes, self.given = self.passes + 1, 0
-
-    def state_dict(self) -> dict[str, int]:
-        return {"passes": self.passes, "given": self.given}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.passes, self.given = state["passes"], state["given"]
-
-
-SOURCES: dict[str, Any] = {
-    "arrays": lambda: (X, Y),
-    "augmented": lambda: (Augmented(), None),
-    "shuffled": lambda: (Shuffled(), None),
-    "loader": lambda: (Loader(), None),
-}
-
-
-@functools.cache
-def shared() -> tuple[nacre.Model, dict[str, np.ndarray]]:
-    """A model whose programs are compiled once for all tests, and what it begins with."""
-    nacre.utils.clear_session()
-    nacre.utils.set_random_seed(1)
-    made = new()
-    made.optimizer.build(made.trainable_variables)
-    return made, values(made)
-
-
-def new(width: int = 3, optimizer: Any = None, loss: Any = "mse") -> nacre.Model:
-    parts = [nacre.Input((4,)), layers.Dense(width), layers.Dropout(0.2), layers.Dense(1)]
-    made = nacre.Sequential(parts)
-    made.compile(optimizer or nacre.optimizers.Adam(0.01), loss, metrics=["mae"])
-    return made
-
-
-def model() -> nacre.Model:
-    """The shared model as in a process that has just made it."""
-    made, beginning = shared()
-    nacre.utils.set_random_seed(1)
-    state = training_state(made, made.optimizer, made.metrics)
-    for path, variable in variables_by_path(made, state).items():
-        if path in beginning:
-            variable.assign(beginning[path])
-    return made
-
-
-def fit(
-    made: nacre.Model, folder: Any, listed: Any = (), data: Any = (X, Y), **changed: Any
-) -> Any:
-    options: dict[str, Any] = {
-        "batch_size": 4, "epochs": 4, "verbose": 0, "validation_data": (X[:5], Y[:5]), **changed,
-    }  # fmt: skip
-    if folder is not None:
-        options = {"resume_every_steps": 1, **options}
-    decay = callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.8)
-    return made.fit(*data, callbacks=[decay, *listed], resume=folder, **options)
-
-
-def values(made: nacre.Model) -> dict[str, np.ndarray]:
-    return arrays_by_path(made, training_state(made, made.optimizer, made.metrics))
-
-
-@functools.cache
-def unbroken(source: str = "arrays", epochs: int = 4) -> tuple[Any, ...]:
-    """What a run ends with that was never stopped; history, a random number, values."""
-    made, count = model(), Count()
-    history = fit(made, None, [count], SOURCES[source](), epochs=epochs)
-    return history.history, history.epoch, np.random.random(), count.told, values(made)
-
-
-def same(made: nacre.Model, history: Any, wanted: tuple[Any, ...]) -> None:
-    assert (history.history, history.epoch) == wanted[:2]
-    for path, value in values(made).items():
-        np.testing.assert_array_equal(value, wanted[-1][path], err_msg=path)
+    monkeypatch.setattr(keeper.Keeper, "keep", keep_now)
 
 
 @pytest.fixture
@@ -198,6 +58,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Any:
     """fit that ends in the middle as if the process were gone: nothing is kept at its end."""
 
     def run(folder: Path, kill: Kill, listed: Any = (), made: Any = None, **options: Any) -> None:
+        write_at_once(monkeypatch)
         monkeypatch.setattr(loop.TrainRun, "_keep_at_the_end", lambda *_: None)
         with pytest.raises(Killed):
             fit(made or model(), folder, [*listed, kill], **options)
@@ -251,3 +112,281 @@ def test_ctrl_c_keeps_the_last_step_and_callbacks_are_told_of_each_batch_once(
     made, told = model(), Count()
     same(made, fit(made, tmp_path, [told]), wanted)
     assert told.told == wanted[3]
+
+
+def test_a_run_that_is_over_gives_its_history_back_and_goes_on_with_more_epochs(
+    tmp_path: Path,
+) -> None:
+    best = callbacks.EarlyStopping("mae", mode="min", patience=9, restore_best_weights=True)
+    made = model()
+    history = fit(made, tmp_path, [best, Count()])
+    ended = values(made)
+    again = model()
+    with pytest.warns(UserWarning, match=r"came to its end in epoch 4.*Got epochs=4"):
+        same(again, fit(again, tmp_path, [best, Count()]), (history.history, history.epoch, ended))
+    assert again.history.epoch == [0, 1, 2, 3]
+    longer, told = model(), Count()
+    history = fit(longer, tmp_path, [best, told], epochs=6)
+    whole, count = model(), Count()
+    wanted = fit(whole, None, [best, count], epochs=6)
+    assert (history.history, history.epoch) == (wanted.history, wanted.epoch)
+    assert told.told == count.told
+
+
+def test_a_run_that_a_callback_stopped_is_over_whatever_epochs_says(tmp_path: Path) -> None:
+    stop = callbacks.EarlyStopping("mae", mode="min", min_delta=9, restore_best_weights=True)
+    made = model()
+    history = fit(made, tmp_path, [stop])
+    assert history.epoch == [0, 1]
+    ended, again = values(made), model()
+    with pytest.warns(UserWarning, match=r"stopped by a callback in epoch 2.*Got epochs=9"):
+        found = fit(again, tmp_path, [stop], epochs=9)
+    same(again, found, (history.history, history.epoch, ended))
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "batch size": ({"batch_size": 5}, "batch size 4"),
+    "fewer samples": ({"data": (X[:21], Y[:21])}, "data.rows"),
+    "other order": ({"data": (X[::-1], Y[::-1])}, "data.rows"),
+    "shuffle": ({"shuffle": False}, "data.shuffle True, now False"),
+    "steps": ({"steps_per_epoch": 3}, "steps 6.*Got.*steps 3"),
+    "callbacks": ({"listed": [Count(), callbacks.EarlyStopping()]}, "EarlyStopping"),
+}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that was ended in its second epoch."""
+    folder = tmp_path_factory.mktemp("kept")
+    with pytest.raises(Killed):
+        fit(model(), folder, [Count(), Kill(1, "end")])
+    return folder
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_another_run_is_refused_and_what_differs_is_named(kept: Path, case: str) -> None:
+    changed, text = REFUSED[case]
+    made = model()
+    before, files = made.get_weights(), sorted(kept.glob("state-*"))
+    with pytest.raises((ArgumentError, DataError), match=text):
+        fit(made, kept, **{"listed": [Count()], **changed})
+    for ours, theirs in zip(made.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert sorted(kept.glob("state-*")) == files
+
+
+MODELS: dict[str, tuple[dict[str, Any], str]] = {
+    "shapes": ({"width": 5}, r"layers\[1\].config.units 3, now 5"),
+    "optimizer": ({"optimizer": "sgd"}, "compile.optimizer.class_name Adam, now SGD"),
+    "rate": ({"optimizer": nacre.optimizers.Adam(0.1)}, "learning_rate 0.01, now 0.1"),
+    "loss": ({"loss": "mae"}, "compile.loss mse, now mae"),
+    "own loss": ({"loss": lambda y, p: (y - p) ** 2}, "compile.loss"),
+}
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_another_model_or_compile_is_refused(kept: Path, case: str) -> None:
+    changed, text = MODELS[case]
+    shared()
+    nacre.utils.clear_session()
+    nacre.utils.set_random_seed(1)
+    with pytest.raises(ArgumentError, match=f"keeps another training.*{text}"):
+        fit(new(**changed), kept, [Count()])
+
+
+def test_another_seed_is_refused(kept: Path) -> None:
+    made = model()
+    nacre.utils.set_random_seed(2)
+    with pytest.raises(ArgumentError, match="seed 1, now 2"):
+        fit(made, kept, [Count()])
+
+
+@pytest.mark.parametrize("spoil", ["cut", "one bit"])
+def test_a_state_that_is_not_whole_is_never_taken(tmp_path: Path, killed: Any, spoil: str) -> None:
+    killed(tmp_path, Kill(1, 3), [Count()])
+    _, newest = sorted(tmp_path.glob("state-*"))
+
+    def damage(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content[:-1] if spoil == "cut" else content)
+
+    damage(newest)
+    made, told = model(), Count()
+    with pytest.warns(UserWarning, match=f"the one before it is taken.*{newest.name} "):
+        same(made, fit(made, tmp_path, [told]), unbroken())
+    assert told.told == unbroken()[3]
+    for path in tmp_path.glob("state-*"):
+        damage(path)
+    with pytest.raises(FileFormatError, match="must be whole.*Delete them to begin anew"):
+        fit(model(), tmp_path, [Count()])
+
+
+def test_a_full_disk_is_warned_of_and_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    real = atomic._write_synced
+
+    def write(path: Path, content: bytes) -> None:
+        if "state" in path.name:
+            written.append(len(content))
+            if len(written) in (2, 3):
+                path.write_bytes(content[:100])
+                raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr(atomic, "_write_synced", write)
+    write_at_once(monkeypatch)
+    made = model()
+    with pytest.warns(UserWarning, match="tries again. Got '.*': No space left") as told:
+        same(made, fit(made, tmp_path), unbroken()[:2] + unbroken()[-1:])
+    assert len(told) == 1 and len(written) > 4
+    assert sorted(path.name[:5] for path in tmp_path.iterdir()) == [
+        "lock",
+        "manif",
+        "state",
+        "state",
+    ]
+
+
+def test_a_folder_that_cannot_be_written_to_is_an_error_before_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    made = model()
+    with pytest.raises(ArgumentError, match="'.*file', a file"):
+        fit(made, tmp_path / "file")
+    with pytest.raises(OSError, match="must be written to the folder. Got '.*file/runs'"):
+        fit(made, tmp_path / "file" / "runs")
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(atomic, "_write_synced", refuse)
+    with pytest.raises(PermissionError, match=r"folder.*Got '.*': Permission denied"):
+        fit(made, tmp_path / "runs")
+    assert int(made.optimizer.iterations) == 0
+
+
+def test_one_process_at_a_time_keeps_a_run_in_a_folder(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, sys; from nacre.core.folder_lock import FolderLock;"
+        "lock = FolderLock(pathlib.Path(sys.argv[1]), 'fit'); print('held', flush=True); input()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        with pytest.raises(BusyError, match=f"process {other.pid} on .*, since"):
+            fit(model(), tmp_path)
+    finally:
+        other.kill()
+        other.communicate()
+
+    class Again(callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            with pytest.raises(BusyError, match="which is this one"):
+                FolderLock(tmp_path, "fit")
+
+    fit(model(), tmp_path, [Again()], epochs=1)
+
+
+def test_a_bad_batch_is_the_same_error_after_a_resume_and_never_kept(tmp_path: Path) -> None:
+    spoiled = X.copy()
+    spoiled[13] = np.nan
+    for _ in range(2):
+        with pytest.raises(NonFiniteError, match="step 4 of the epoch, epoch 1; x holds nan"):
+            fit(model(), tmp_path, data=(spoiled, Y), shuffle=False)
+    arrays, data = state_file.read(sorted(tmp_path.glob("state-*"))[-1])
+    assert data["position"]["step"] <= 3
+    assert all(np.isfinite(array).all() for array in arrays.values() if array.dtype.kind == "f")
+
+
+def generator() -> Any:
+    yield X[:4], Y[:4]
+
+
+class Forgetful(Shuffled):
+    state = restore = None
+
+
+SEEKLESS: dict[str, tuple[Any, str]] = {
+    "generator": (generator, "generator as x.*Give arrays, or batches by index in a PyDataset"),
+    "iterable": (lambda: Repeated(), "Repeated as x.*state_dict"),
+    "own order": (Forgetful, "Forgetful as x: it changes at on_epoch_end.*Give it state"),
+}
+
+
+class Repeated:
+    def __iter__(self) -> Any:
+        return generator()
+
+
+@pytest.mark.parametrize("case", SEEKLESS)
+def test_data_that_cannot_go_on_in_the_middle_says_so_before_the_first_step(
+    tmp_path: Path, case: str
+) -> None:
+    make, text = SEEKLESS[case]
+    made = model()
+    with pytest.raises(DataError, match=text):
+        fit(made, tmp_path / "runs", data=(make(), None))
+    with pytest.raises(DataError, match=text.replace(" as x", " as validation_data")):
+        fit(made, tmp_path / "runs", validation_data=make())
+    assert int(made.optimizer.iterations) == 0 and not (tmp_path / "runs").exists()
+
+
+def test_what_callbacks_change_and_do_not_remember_is_named(tmp_path: Path, killed: Any) -> None:
+    class Patience(callbacks.Callback):
+        def __init__(self) -> None:
+            self.best, self.limit = None, 3
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.best = logs["loss"]
+
+    killed(tmp_path, Kill(1, "end"), [Patience()])
+    with pytest.warns(UserWarning, match=r"not remembered: Patience.best. List such"):
+        fit(model(), tmp_path, [Patience()])
+
+
+def test_other_versions_or_another_processor_are_warned_of(
+    tmp_path: Path, killed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(tmp_path, Kill(1, "end"), [Count()])
+    now = keeper.run_manifest()
+    older = {**now, "processor": "one with feathers", "date": "long ago", "cores": 3}
+    monkeypatch.setattr(keeper, "run_manifest", lambda: older)
+    with pytest.warns(
+        UserWarning, match=r"may be others. Got processor .*, now one with feathers.$"
+    ):
+        fit(model(), tmp_path, [Count()])
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["versions"] == now["versions"]
+    assert [run["cores"] for run in manifest["resumed"]] == [3]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"resume_every_steps": 0}, "resume_every_steps must be a positive int"),
+        ({"resume_every_seconds": 0}, "resume_every_seconds must be a positive number"),
+        ({"resume": None, "resume_every_steps": 5}, "Pass resume='runs/1' too"),
+        ({"resume": 7}, "resume must be the path of a folder. Got int"),
+    ],
+)
+def test_arguments_are_checked(tmp_path: Path, options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ArgumentError, match=text):
+        model().fit(X, Y, verbose=0, **{"resume": tmp_path, **options})
+
+
+def test_where_it_goes_on_is_said_and_the_bar_counts_from_there(
+    tmp_path: Path, killed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed(tmp_path, Kill(1, 3))
+    capsys.readouterr()
+    fit(model(), tmp_path, verbose=2, epochs=2)
+    said = capsys.readouterr().out
+    assert f"Going on with the training in '{tmp_path}': epoch 2/2, after step 3." in said
+    assert "Epoch 2/2" in said and "Epoch 1/2" not in said
