@@ -61,11 +61,11 @@ def local_settings() -> list[tuple[Any, Any]]:
 
     Such are `jax.default_matmul_precision`, `jax.default_device`, `jax.enable_x64` and the mesh in
     use. Used: `jax._src.config.config_states`, `Config.get_local` and `Config.swap_local`, as JAX
-    has no public way into another thread.
+    has no public way into another thread, and the meshes: JAX 0.12 has two of them in `mesh`.
     """
-    from jax._src import config
+    from jax._src import config, mesh
 
-    meshes = (getattr(config, name, None) for name in _MESHES)
+    meshes = (getattr(mesh, name, getattr(config, name, None)) for name in _MESHES)
     states = [*config.config_states.values(), *(m for m in meshes if m is not None)]
     unset = config.config_ext.unset
     return [(s, local) for s in states if (local := s.get_local()) is not unset]

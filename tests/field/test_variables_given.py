@@ -143,7 +143,9 @@ def test_a_variable_that_becomes_the_learning_rate_within_fit_holds() -> None:
     callback = nacre.callbacks.LambdaCallback(on_epoch_begin=begin)
     found = model.fit(X, Y, epochs=4, batch_size=6, verbose=0, callbacks=[callback])
     first, second, third, fourth = found.history["loss"]
-    assert first == second > third == fourth
+    assert first == pytest.approx(second, rel=1e-6)  # the rows come in another order
+    assert third == pytest.approx(fourth, rel=1e-6)
+    assert third < 0.999 * second
 
 
 def test_an_optimizer_with_variables_is_saved_with_their_values(tmp_path: Any) -> None:

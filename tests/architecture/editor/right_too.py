@@ -1,6 +1,7 @@
 """More of what people write, to be looked at and not run: it needs files, and time."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -198,7 +199,7 @@ for f in [32, 64]:
     x = residual(x, f)
 x = residual(x, filters=x.shape[-1] * 2)
 z = Flatten()(x)
-h = Dense(np.prod(x_train.shape[1:]) // 2, activation=lambda t: ops.maximum(t, 0.1 * t))(z)
+h = Dense(np.int64(math.prod(x_train.shape[1:])) // 2, activation=lambda t: ops.maximum(t, 0.1 * t))(z)
 h = layers.Lambda(lambda t: t**2)(h)
 h = layers.Reshape((-1, 2))(h)
 h1, state = layers.GRU(4, return_state=True, return_sequences=True)(h)
