@@ -29,11 +29,16 @@ def iteration_of_a_loop() -> Iterator[None]:
         yield
 
 
+class Mixed:
+    y = share = None
+
+
 # What enters each block -> the fields it changes.
 BLOCKS: dict[str, tuple[Callable[[], AbstractContextManager[Any]], set[str]]] = {
     "StatelessScope": (scope.StatelessScope, {"scope"}),
     "entered_call": (lambda: scope.entered_call(scope.CallContext(None, True)), {"call"}),
     "absent_here": (lambda: scope.absent_here(Absent(jnp.array([True]))), {"absent"}),
+    "mixed_here": (lambda: scope.mixed_here((Mixed(),)), {"mixed"}),
     "running_program": (lambda: scope.running_program(scope.ProgramRun(True)), {"program"}),
     "autocast": (lambda: scope.autocast("float16"), {"autocast"}),
     "symbolic_scope": (scope.symbolic_scope, {"finds_shapes"}),

@@ -199,7 +199,9 @@ for f in [32, 64]:
     x = residual(x, f)
 x = residual(x, filters=x.shape[-1] * 2)
 z = Flatten()(x)
-h = Dense(np.int64(math.prod(x_train.shape[1:])) // 2, activation=lambda t: ops.maximum(t, 0.1 * t))(z)
+h = Dense(
+    np.int64(math.prod(x_train.shape[1:])) // 2, activation=lambda t: ops.maximum(t, 0.1 * t)
+)(z)
 h = layers.Lambda(lambda t: t**2)(h)
 h = layers.Reshape((-1, 2))(h)
 h1, state = layers.GRU(4, return_state=True, return_sequences=True)(h)
