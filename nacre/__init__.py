@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nacre import config as config
     from nacre import constraints as constraints
     from nacre import datasets as datasets
+    from nacre import distillation as distillation
     from nacre import dtype_policies as dtype_policies
     from nacre import initializers as initializers
     from nacre import layers as layers
@@ -59,6 +60,7 @@ _NAMESPACES = (
     "config",
     "constraints",
     "datasets",
+    "distillation",
     "dtype_policies",
     "initializers",
     "layers",

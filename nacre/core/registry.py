@@ -44,6 +44,7 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras.dtype_policies": ("nacre.core.policies",),
     "keras.quantizers": ("nacre.quantizers",),
     "keras.ops": ("nacre.ops",),
+    "keras.distillation": ("nacre.distillation",),
     "keras.utils": ("nacre.models.feature_space",),
     "keras.src.layers.preprocessing.feature_space": ("nacre.models.feature_space",),
     # What Keras does not have carries this module in configs, so that nobody looks for it there.
@@ -76,6 +77,7 @@ _LONG_MODULES = {
     "keras.src.dtype_policies": "keras.dtype_policies",
     "keras.src.quantizers": "keras.quantizers",
     "keras.src.ops": "keras.ops",
+    "keras.src.distillation": "keras.distillation",
     "keras.src.random": "keras.random",
     "keras.src.backend.common.keras_tensor": "keras",
 }

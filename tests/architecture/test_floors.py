@@ -74,7 +74,7 @@ FLOORS = (
     {"layers", "data", "callbacks", "datasets"},
     {"training"},
     {"models"},
-    {"saving", "export", "applications"},
+    {"saving", "export", "applications", "distillation"},
     {"testing", "serving", "compat"},
     {"cli"},
 )

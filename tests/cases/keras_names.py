@@ -28,8 +28,6 @@ NOT_YET: dict[str, str] = {
     "keras.distribution": _DEVICES,
     "keras.distribution.*": _DEVICES,
     "keras.device": _DEVICES,
-    "keras.distillation": "distillation is not here yet",
-    "keras.distillation.*": "distillation is not here yet",
     "keras.export": "export is not here yet",
     "keras.export.*": "export is not here yet",
     "keras.visualization": _PICTURES,
