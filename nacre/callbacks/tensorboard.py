@@ -120,7 +120,7 @@ class TensorBoard(Callback):
         self.embeddings_metadata = embeddings_metadata
         self.hparams = None if hparams is None else checked(_WHO, hparams)
         self._step = 0  # batches of this training
-        self._epoch, self._last_batch, self._at_once = 0, -1, 1
+        self._epoch, self._first_batch, self._at_once = 0, 0, 1
         self._batch_began, self._epoch_began, self._updates_before = 0.0, 0.0, 0
         self._told: set[str] = set()  # logs that are no numbers
         self._forget()
@@ -237,15 +237,14 @@ class TensorBoard(Callback):
     # ------------------------------------------------------------ batches
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        self._batch_began = time.perf_counter()
+        self._batch_began, self._first_batch = time.perf_counter(), batch
         if self._profile is not None:
-            first = self._step + 1
-            self._profile.begin_batch(first, self._at_once)
+            self._profile.begin_batch(self._step + 1, self._at_once)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        # Several batches may have run since the last call.
-        self._at_once = max(batch - self._last_batch, 1)
-        self._last_batch = batch
+        # Several batches may have run together.
+        self._at_once = max(batch - self._first_batch, 0) + 1
+        self._first_batch = batch + 1
         before, self._step = self._step, self._step + self._at_once
         if self._profile is not None:
             self._profile.end_batch(self._step)
@@ -262,14 +261,14 @@ class TensorBoard(Callback):
     # ------------------------------------------------------------ epochs
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self._epoch, self._last_batch, self._at_once = epoch, -1, 1
+        self._epoch, self._first_batch, self._at_once = epoch, 0, 1
         self._epoch_began, self._updates_before = time.perf_counter(), self._updates()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
         train = {name: value for name, value in logs.items() if not name.startswith("val_")}
         held_out = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
-        rate = getattr(self.model.optimizer, "learning_rate", None)
+        rate = self._of_optimizer("learning_rate")
         if rate is not None:
             train["learning_rate"] = rate
         if self.write_steps_per_second:
@@ -287,12 +286,16 @@ class TensorBoard(Callback):
 
     def _steps_of_epoch(self) -> int:
         steps = (self.params or {}).get("steps")
-        return self._last_batch + 1 or steps or self._updates() - self._updates_before
+        return self._first_batch or steps or self._updates() - self._updates_before
 
     def _updates(self) -> int:
         """The optimizer's steps."""
-        iterations = getattr(self.model.optimizer, "iterations", None)
+        iterations = self._of_optimizer("iterations")
         return self._step if iterations is None else int(iterations)
+
+    def _of_optimizer(self, name: str) -> Any:
+        """What the optimizer has under a name; None where there is none, as in loops by hand."""
+        return getattr(getattr(self.model, "optimizer", None), name, None)
 
     # ------------------------------------------------------------ evaluation
 
