@@ -38,6 +38,7 @@ class HParamsCallback(Callback):
     """
 
     adds_logs = ()
+    writes = True
 
     def __init__(
         self,

@@ -87,6 +87,7 @@ class TensorBoard(Callback):
     """
 
     adds_logs = ()
+    writes = True
     remembers = ("_step",)
 
     def __init__(

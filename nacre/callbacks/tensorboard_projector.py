@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nacre.core.atomic import write_file
 from nacre.core.errors import ArgumentError, message, nearest
 
 _FOLDER = "embeddings"
@@ -89,13 +89,7 @@ def _quoted(text: str) -> str:
 def _replace(path: Path, text: str) -> None:
     """Write a file in one step: a viewer reads the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        written.write_text(text, encoding="utf-8")
-        written.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            written.unlink(missing_ok=True)
+    write_file(path, text.encode("utf-8", "replace"), check=lambda written: None)
 
 
 __all__ = ["Projector"]

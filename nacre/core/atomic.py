@@ -209,14 +209,18 @@ def _errors_name_target(path: Path) -> Generator[None]:
         if isinstance(error, NacreError) or error.errno is None:
             raise
         state = "is as it was before" if was_there else "was not made"
-        fix = _FIXES.get(error.errno, "Look at the disk and the folder, or save elsewhere.")
         text = message(
             f"saving '{path.name}'",
             f"the file must be written completely; '{path.name}' {state}",
             os.strerror(error.errno),
-            fix,
+            writing_fix(error),
         )
         raise OSError(error.errno, text, str(path)) from error
+
+
+def writing_fix(error: OSError) -> str:
+    """What to do where a file could not be written."""
+    return _FIXES.get(error.errno or 0, "Look at the disk and the folder, or save elsewhere.")
 
 
 _FIXES = {
@@ -225,6 +229,8 @@ _FIXES = {
     errno.EROFS: "Save to a folder that can be written to.",
     errno.EACCES: "Save to a folder that you may write to.",
     errno.EPERM: "Save to a folder that you may write to.",
+    errno.ENOTDIR: "A part of the path is a file: save to another folder.",
+    errno.EEXIST: "A file has this name: save to another folder.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
 }
 

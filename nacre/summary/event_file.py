@@ -12,21 +12,12 @@ import time
 from pathlib import Path
 from typing import IO
 
+from nacre.core.atomic import writing_fix
 from nacre.core.errors import ArgumentError, message
 from nacre.core.wire.records import record
 from nacre.summary.messages import file_version, timed
 
 _numbers = itertools.count()  # files of this process, whose names would else be one in one second
-_FIXES = {
-    errno.ENOSPC: "Make room on the disk, or write elsewhere.",
-    errno.EDQUOT: "Make room within your quota, or write elsewhere.",
-    errno.EROFS: "Choose a folder that can be written to.",
-    errno.EACCES: "Choose a folder that you may write to.",
-    errno.EPERM: "Choose a folder that you may write to.",
-    errno.EEXIST: "A file has this name: choose another folder.",
-    errno.ENOTDIR: "A part of the path is a file: choose another folder.",
-    errno.ENAMETOOLONG: "Choose a shorter name.",
-}
 
 
 class EventFile:
@@ -153,8 +144,7 @@ class EventFile:
         rule = "the event file must be written; what stood in it before is whole"
         if self._file is None:
             rule = "an event file must be made in this folder"
-        fix = _FIXES.get(number, "Look at the disk and the folder, or write elsewhere.")
-        text = message(self._who, rule, os.strerror(number), fix)
+        text = message(self._who, rule, os.strerror(number), writing_fix(error))
         return OSError(number, text, str(self.path))
 
 
