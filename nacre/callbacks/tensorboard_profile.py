@@ -49,6 +49,7 @@ class Profile:
         self._folder = folder
         self._first, self._last = batches
         self._is_running = self._is_done = False
+        self._marker: Any = None
 
     def begin_batch(self, batch: int, at_once: int) -> None:
         """Start where its time has come.
@@ -57,8 +58,13 @@ class Profile:
             batch: The number of the batch that begins.
             at_once: How many are expected to run together.
         """
-        if self._is_running or self._is_done or batch + at_once <= self._first:
-            return
+        if not self._is_running and not self._is_done and batch + at_once > self._first:
+            self._start()
+        if self._is_running:  # the viewer counts time by these marks
+            self._marker = jax.profiler.StepTraceAnnotation("train", step_num=batch)
+            self._marker.__enter__()
+
+    def _start(self) -> None:
         try:
             jax.profiler.start_trace(self._folder)
             self._is_running = True
@@ -72,14 +78,21 @@ class Profile:
 
     def end_batch(self, batch: int) -> None:
         """Stop where the last batch is done."""
+        self._end_marker()
         if batch >= self._last:
             self.stop()
 
     def stop(self) -> None:
         """Stop if it runs, and write it."""
+        self._end_marker()
         if self._is_running:
             self._is_running, self._is_done = False, True
             jax.profiler.stop_trace()
+
+    def _end_marker(self) -> None:
+        marker, self._marker = self._marker, None
+        if marker is not None:
+            marker.__exit__(None, None, None)
 
 
 __all__ = ["Profile", "profiled_batches"]
