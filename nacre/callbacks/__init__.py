@@ -23,6 +23,9 @@ from nacre.callbacks.swap_ema_weights import SwapEMAWeights as SwapEMAWeights
 from nacre.callbacks.tensorboard import TensorBoard as TensorBoard
 from nacre.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN
 from nacre.callbacks.trainable_schedule import TrainableSchedule as TrainableSchedule
+from nacre.callbacks.weight_averaging import (
+    StochasticWeightAveraging as StochasticWeightAveraging,
+)
 from nacre.core.not_yet import no_attribute
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
+    "StochasticWeightAveraging",
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",

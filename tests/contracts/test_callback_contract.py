@@ -27,6 +27,7 @@ MAKERS: dict[str, Callable[..., Callback]] = {
     "ProgbarLogger": lambda folder: callbacks.ProgbarLogger(),
     "ReduceLROnPlateau": lambda folder: callbacks.ReduceLROnPlateau(patience=1),
     "RemoteMonitor": lambda folder: callbacks.RemoteMonitor("http://127.0.0.1:9"),
+    "StochasticWeightAveraging": lambda folder: callbacks.StochasticWeightAveraging(1, 0.05),
     "SwapEMAWeights": lambda folder: callbacks.SwapEMAWeights(),
     "TensorBoard": lambda folder: callbacks.TensorBoard(folder),
     "TerminateOnNaN": lambda folder: callbacks.TerminateOnNaN(),
