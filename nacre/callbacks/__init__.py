@@ -15,6 +15,7 @@ from nacre.callbacks.hparams_callback import HParamsCallback as HParamsCallback
 from nacre.callbacks.lambda_callback import LambdaCallback as LambdaCallback
 from nacre.callbacks.learning_rate_scheduler import LearningRateScheduler as LearningRateScheduler
 from nacre.callbacks.model_checkpoint import ModelCheckpoint as ModelCheckpoint
+from nacre.callbacks.orbax_checkpoint import OrbaxCheckpoint as OrbaxCheckpoint
 from nacre.callbacks.progress import ProgbarLogger as ProgbarLogger
 from nacre.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from nacre.callbacks.remote_monitor import RemoteMonitor as RemoteMonitor
@@ -39,6 +40,7 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "OrbaxCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",

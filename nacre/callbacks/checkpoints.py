@@ -59,6 +59,7 @@ class CheckpointCallback(MonitorCallback):
         """Forget what belongs to the model trained before."""
         self.best = self.initial_value_threshold
         self._batches = 0  # since the last writing
+        self._batches_seen = 0
         self._epochs = 0  # since one was last due
 
     @property
@@ -145,6 +146,7 @@ class CheckpointCallback(MonitorCallback):
             return
         # Several batches may have run since the last call.
         self._batches += batch - self._last_batch
+        self._batches_seen += batch - self._last_batch
         self._last_batch = batch
         if self._batches >= int(self.save_freq):
             self._batches = 0

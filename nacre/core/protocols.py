@@ -43,6 +43,14 @@ class TrainingHost(Protocol):
         """Set all weights."""
         ...
 
+    def get_state_tree(self, value_format: Any = "backend_tensor") -> dict[str, dict[str, Any]]:
+        """The values of all variables as nested dicts, by kind and path."""
+        ...
+
+    def to_json(self) -> str:
+        """The config, and how it was compiled, as text."""
+        ...
+
     def check_save_path(self, filepath: Any, *, weights_only: bool = False) -> None:
         """Raise for a path that `save`, or `save_weights`, would refuse."""
         ...

@@ -23,7 +23,7 @@ from nacre.core.registry import get_registered_object, is_builtin, short_module
 from nacre.models import mask_flow
 from nacre.saving import archive, weights
 from nacre.saving.files import KINDS, Source
-from nacre.saving.formats import h5, native, shards, weights_h5
+from nacre.saving.formats import h5, native, orbax_model, shards, weights_h5
 from nacre.saving.weights import require_built
 
 _H5 = (".h5", ".hdf5", ".hdf")
@@ -153,7 +153,8 @@ def load_model(
     and when it is saved again; a warning says where that makes a difference.
 
     Args:
-        filepath: Path, bytes or binary file object of a `.keras` or `.h5` model.
+        filepath: Path, bytes or binary file object of a `.keras` or `.h5` model; or a folder that
+            `OrbaxCheckpoint` wrote, whose newest model is opened.
         custom_objects: name -> class or function for names that are not built in.
         compile: Whether the model is compiled as it was, and the optimizer's state restored.
         safe_mode: False allows Python code stored in the file (lambdas, modules of PyTorch). Only
@@ -188,6 +189,9 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
             assert source.path is not None
             files = native.read_folder(source.path)
         return native.load(files, source.who, custom_objects, compile)
+    if source.kind == "orbax":
+        assert source.path is not None
+        return orbax_model.load(source.path, source.who, custom_objects, compile)
     raise FileFormatError(
         message(
             "load_model",
@@ -287,6 +291,9 @@ def _save_shards(model: Any, path: Path, size: Any, overwrite: bool, who: str) -
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
     """Set a model's weights from a `.weights.h5`, `.h5` or `.keras` file of any Keras.
 
+    Of a folder that `OrbaxCheckpoint` wrote, the newest weights; the optimizer's state comes with
+    them where the model is compiled.
+
     Args:
         model: A built model.
         filepath: Path, bytes or binary file object.
@@ -302,6 +309,10 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     refuse_unknown(who, kwargs, load_weights)
     source = Source(filepath, who)
     require_built(model, who)
+    if source.kind == "orbax":
+        assert source.path is not None
+        orbax_model.load_weights(model, source.path, source.who, bool(skip_mismatch))
+        return
     weights_h5.load(model, source, by_name, bool(skip_mismatch))
 
 

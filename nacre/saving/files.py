@@ -10,7 +10,7 @@ from typing import Any
 
 from nacre.core.atomic import recover
 from nacre.core.errors import FileFormatError, message, nearest
-from nacre.saving import archive, hdf5
+from nacre.saving import archive, hdf5, orbax
 
 KINDS = {
     "native": "a .keras model",
@@ -19,6 +19,7 @@ KINDS = {
     "legacy_weights": "an .h5 file of weights",
     "weights": "a Keras 3 file of weights",
     "sharded_weights": "a list of weight shards",
+    "orbax": "a checkpoint of Orbax",
 }
 
 
@@ -119,6 +120,8 @@ class Source:
         names = set(os.listdir(self.path))
         if archive.CONFIG in names and archive.WEIGHTS in names:
             return "native_folder"
+        if orbax.newest(self.path) is not None:
+            return "orbax"
         if "saved_model.pb" in names or "saved_model.pbtxt" in names:
             raise FileFormatError(
                 message(

@@ -36,6 +36,13 @@ class Host:
         for variable, value in zip(self.trainable_variables, weights, strict=True):
             variable.assign(value)
 
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, dict[str, Any]]:
+        weights = {"weight": self.get_weights()[0]}
+        return {"trainable_variables": weights, "non_trainable_variables": {}}
+
+    def to_json(self) -> str:
+        return "{}"
+
     def check_save_path(self, filepath: Any, *, weights_only: bool = False) -> None:
         self.checked = str(filepath)
 

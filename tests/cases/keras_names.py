@@ -45,7 +45,6 @@ NOT_YET: dict[str, str] = {
     "keras.utils.split_dataset": _FOLDERS,
     "keras.wrappers": "estimators of scikit-learn are not here yet",
     "keras.wrappers.*": "estimators of scikit-learn are not here yet",
-    "keras.callbacks.OrbaxCheckpoint": "checkpoints of Orbax are not here yet",
     "keras.config.*max_epochs": "caps on runs of fit are not here yet",
     "keras.config.*max_steps_per_epoch": "caps on runs of fit are not here yet",
     "keras.remat": _REMAT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,12 @@ from nacre import callbacks
 from nacre.callbacks import Callback
 from nacre.optimizers import SGD
 from tests.callbacks.host import Host, train
+
+
+def orbax_checkpoint(folder: Path) -> Callback:
+    pytest.importorskip("orbax.checkpoint")
+    return callbacks.OrbaxCheckpoint(folder, save_on_background=False)
+
 
 MAKERS: dict[str, Callable[..., Callback]] = {
     "BackupAndRestore": lambda folder: callbacks.BackupAndRestore(folder / "backup"),
@@ -24,6 +31,7 @@ MAKERS: dict[str, Callable[..., Callback]] = {
     "ModelCheckpoint": lambda folder: callbacks.ModelCheckpoint(
         folder / "{epoch}.keras", save_best_only=True
     ),
+    "OrbaxCheckpoint": lambda folder: orbax_checkpoint(folder),
     "ProgbarLogger": lambda folder: callbacks.ProgbarLogger(),
     "ReduceLROnPlateau": lambda folder: callbacks.ReduceLROnPlateau(patience=1),
     "RemoteMonitor": lambda folder: callbacks.RemoteMonitor("http://127.0.0.1:9"),
