@@ -50,7 +50,7 @@ class _Watch:
         note_first: Told of an instance and of a name that was set unseen, before its first read.
         classes: Those of users.
         traces: How many are under way, in all threads.
-        asked_for: The number of nacre's modules, and what their functions ask for by name.
+        asked_for: The number of loaded modules, and what nacre's functions ask for by name.
     """
 
     root: type = object
@@ -95,11 +95,12 @@ def is_unread(owner: object, name: str, before: object, value: object) -> bool:
     """Whether no program depends on which of two values an attribute has."""
     cls = type(owner)
     names = _Watch.classes.get(cls)
-    if names is None or name in names.read or not (_is_data(before) and _is_data(value)):
+    if names is None or not (_is_data(before) and _is_data(value)):
         return False
     _learn_code(cls, names)
-    if name in names.spoken_of or _EVERYTHING in names.spoken_of or _EVERYTHING in names.read:
-        return False
+    for some in (names.read, names.spoken_of, _asked_for()):
+        if name in some or _EVERYTHING in some:
+            return False
     names.unseen.add(name)
     return True
 
@@ -168,7 +169,7 @@ def _learn_code(cls: type, names: _Names) -> None:
 
 
 def _spoken_of(members: list[tuple[str, Any]], bases: list[type]) -> frozenset[str]:
-    found = _asked_for().union(*map(_spoken_of_by_own, bases))
+    found = frozenset[str]().union(*map(_spoken_of_by_own, bases))
     defined: dict[str, list[Any]] = {}
     for name, member in members:
         defined.setdefault(name, []).append(member)
@@ -192,8 +193,8 @@ def _spoken_of_by_own(cls: type) -> frozenset[str]:
 
 def _asked_for() -> frozenset[str]:
     """Names that nacre's functions ask any object for: `getattr(layer, "stateful", False)`."""
-    modules = [m for name, m in list(sys.modules.items()) if name.startswith("nacre.")]
-    if len(modules) != _Watch.asked_for[0]:
+    if len(sys.modules) != _Watch.asked_for[0]:  # some are loaded late
+        modules = [m for name, m in list(sys.modules.items()) if name.startswith("nacre.")]
         found: set[str] = set()
         for module in modules:
             made_here = [
@@ -204,7 +205,7 @@ def _asked_for() -> frozenset[str]:
             inner = [m for c in made_here if isinstance(c, type) for m in vars(c).values()]
             for code in _codes_of([*made_here, *inner]):
                 found.update(_names_asked_for(code))
-        _Watch.asked_for = len(modules), frozenset(found)
+        _Watch.asked_for = len(sys.modules), frozenset(found)
     return _Watch.asked_for[1]
 
 
