@@ -8,6 +8,7 @@ of a function.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -229,11 +230,14 @@ def overrides(model: object, name: str) -> bool:
         >>> overrides(Model(), "compute_loss"), overrides(Own(), "compute_loss")
         (False, True)
     """
-    classes = [vars(cls) for cls in type(model).__mro__]
-    trains = [level for level, own in enumerate(classes) if "fit" in own]
-    base = classes[trains[-1] :] if trains else []  # the class that trains, and those it is made of
-    found = next((own[name] for own in classes if name in own), None)
-    return found is not None and all(found is not own.get(name) for own in base)
+    found, base = getattr(type(model), name, None), _class_that_trains(type(model))
+    return found is not None and (base is None or found is not getattr(base, name, None))
+
+
+@functools.cache
+def _class_that_trains(cls: type) -> type | None:
+    trains = [base for base in cls.__mro__ if "fit" in vars(base)]
+    return trains[-1] if trains else None
 
 
 def _levels(instance: object) -> Iterable[Mapping[str, Any]]:

@@ -156,7 +156,11 @@ class State:
         """The values for a program that overwrites them."""
         groups = self.groups if names is None else {name: self.groups[name] for name in names}
         self._place_groups(groups)
-        return {name: [v.donate() for v in group] for name, group in groups.items()}
+        # What `Variable.donate` does for nearly all of them is written out: each step comes here.
+        return {
+            name: [v.donate() if v._was_read else v._value for v in group]
+            for name, group in groups.items()
+        }
 
     def _place_groups(self, groups: Mapping[str, Sequence[Variable]]) -> None:
         if self.layout is not None:
@@ -202,7 +206,7 @@ class State:
         for name, group in values.items():
             # A program that fails may have found more variables from outside than were handed in.
             for variable, value in zip(self.groups[name], group, strict=name != OUTSIDE):
-                variable.commit(value)
+                variable._value, variable._was_read = value, False  # `Variable.commit`, written out
 
     def commit_unless_in_training(self, values: Values | Updates) -> None:
         """The same, but for variables of a training that is running: its own steps change them.
@@ -241,7 +245,8 @@ class State:
         training = RunningTraining(threading.get_ident(), commit_newest)
         variables = [v for group in self.groups.values() for v in group]
         before = [v.trained_by for v in variables]
-        if any(before):
+        is_inner = any(before)
+        if is_inner:
             self._enter_another(who, training, variables)
         for variable in variables:
             variable.trained_by = training
@@ -253,8 +258,12 @@ class State:
             for variable in self.groups[OUTSIDE]:  # what was found meanwhile
                 if variable.trained_by is training:
                     variable.trained_by = outer
-            for variable, earlier in zip(variables, before, strict=True):
-                variable.trained_by = earlier
+            if is_inner:
+                for variable, earlier in zip(variables, before, strict=True):
+                    variable.trained_by = earlier
+            else:
+                for variable in variables:
+                    variable.trained_by = None
 
     def _enter_another(
         self, who: str, training: RunningTraining, variables: list[Variable]

@@ -127,6 +127,9 @@ def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
         {'a': 1, 'b': [2]}
     """
     values = list(flat_sequence)
+    if type(structure) is tuple and len(structure) == len(values):
+        if not any(map(is_nested, structure)):
+            return tuple(values)
     count = len(flatten(structure))
     if count != len(values):
         raise ArgumentError(

@@ -32,6 +32,7 @@ from nacre.core.state import OUTSIDE, State, Values
 from nacre.core.typed_jax import fori_loop
 from nacre.ops.kernels import placement
 from nacre.training.compile import CompiledTraining
+from nacre.training.gathering import start_fetching
 from nacre.training.step import Batch, StepResult
 
 Step = Callable[[Values, Batch], StepResult]
@@ -245,7 +246,8 @@ def host_logs(logs: dict[str, Any], order: list[str]) -> dict[str, Any]:
 
     A compiled program gives dicts back sorted by key; `order` puts the loss first again.
     """
-    fetched = jax.device_get(logs)
+    start_fetching(logs)
+    fetched = jax.tree.map(np.asarray, logs)
     names = [n for n in order if n in fetched]
     names += [n for n in fetched if n not in names]
     return {n: float(fetched[n]) if np.ndim(fetched[n]) == 0 else fetched[n] for n in names}
