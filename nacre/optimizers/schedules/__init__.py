@@ -11,8 +11,10 @@ from nacre.optimizers.schedules.cosine import CosineDecay as CosineDecay
 from nacre.optimizers.schedules.cosine import CosineDecayRestarts as CosineDecayRestarts
 from nacre.optimizers.schedules.decay import ExponentialDecay as ExponentialDecay
 from nacre.optimizers.schedules.decay import InverseTimeDecay as InverseTimeDecay
+from nacre.optimizers.schedules.one_cycle import OneCycle as OneCycle
 from nacre.optimizers.schedules.piecewise import PiecewiseConstantDecay as PiecewiseConstantDecay
 from nacre.optimizers.schedules.polynomial import PolynomialDecay as PolynomialDecay
+from nacre.optimizers.schedules.warm_up import WarmUp as WarmUp
 
 LEGACY_NAMES = {
     "PiecewiseConstant": "PiecewiseConstantDecay",
@@ -25,8 +27,10 @@ __all__ = [
     "CosineDecayRestarts",
     "ExponentialDecay",
     "InverseTimeDecay",
+    "OneCycle",
     "PiecewiseConstantDecay",
     "PolynomialDecay",
+    "WarmUp",
     "deserialize",
     "serialize",
 ]

@@ -83,7 +83,8 @@ class CosineDecayRestarts(LearningRateSchedule):
     Args:
         initial_learning_rate: Rate at step 0.
         first_decay_steps: Length of the first period.
-        t_mul: Each period is this many times as long as the one before.
+        t_mul: Each period is this many times as long as the one before. Below 1 they come to an
+            end, and the rate stays at `alpha` of the first from there on (NaN in Keras).
         m_mul: Each period starts at this share of the start of the one before.
         alpha: The end rate of a period as a share of `initial_learning_rate`, before `m_mul`.
         name: Kept in the config.
@@ -118,15 +119,18 @@ class CosineDecayRestarts(LearningRateSchedule):
 
     def __call__(self, step: Any) -> jax.Array:
         time = as_float(step) / self.first_decay_steps
+        left = 1.0 - time * (1.0 - self.t_mul)
         if self.t_mul == 1.0:
             period = jnp.floor(time)
             fraction = time - period
         else:
-            logarithm = jnp.log(1.0 - time * (1.0 - self.t_mul)) / math.log(self.t_mul)
+            logarithm = jnp.log(jnp.maximum(left, 1e-6)) / math.log(self.t_mul)
             period = jnp.floor(logarithm)
             length = jnp.power(jnp.float32(self.t_mul), period)
             start = (1.0 - length) / (1.0 - self.t_mul)
             fraction = (time - start) / length
         height = jnp.power(jnp.float32(self.m_mul), period)
         factor = (1.0 - self.alpha) * 0.5 * height * (1.0 + jnp.cos(math.pi * fraction))
+        if self.t_mul < 1.0:
+            factor = jnp.where(left > 1e-6, factor, 0.0)
         return self.initial_learning_rate * (factor + self.alpha)
