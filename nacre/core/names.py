@@ -35,6 +35,18 @@ def auto_name(prefix: str) -> str:
     return prefix if number == 0 else f"{prefix}_{number}"
 
 
+def called_name(function: object) -> str:
+    """What a function is called in logs: by its own name, else by that of its class.
+
+    Example:
+        >>> from functools import partial
+        >>> called_name(len), called_name(lambda y: y), called_name(partial(len))
+        ('len', 'lambda', 'partial')
+    """
+    name = getattr(function, "__name__", None) or getattr(function, "name", None)
+    return str(name).strip("<>") if name else to_snake_case(type(function).__name__)
+
+
 def free_name(base: str, taken: Collection[str]) -> str:
     """`base`, or the first of `base_1`, `base_2` ... that is not taken.
 

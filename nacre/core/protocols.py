@@ -151,6 +151,11 @@ class TrainingOptimizer(Protocol):
         ...
 
     @property
+    def iterations(self) -> Variable:
+        """How many updates were made."""
+        ...
+
+    @property
     def variables(self) -> list[Variable]:
         """Its state."""
         ...

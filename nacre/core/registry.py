@@ -193,6 +193,16 @@ def get_registered_name(obj: Any) -> str:
             return _GLOBAL_NAMES[obj]
     except TypeError:
         pass
+    if not hasattr(obj, "__name__"):  # a functools.partial, say, whose arguments no name tells
+        raise SerializationError(
+            message(
+                f"serialize_keras_object({type(obj).__name__})",
+                "a function in a file must have a name",
+                repr(obj)[:100],
+                "Write it as a named function and register it with "
+                "@nacre.saving.register_keras_serializable().",
+            )
+        )
     return obj.__name__
 
 

@@ -99,11 +99,13 @@ def input_names(model: Model) -> list[str]:
 
 
 def output_names(model: Model) -> list[str]:
-    """The names of the outputs, in flat order; repeated ones get a number."""
+    """The names of the outputs, in flat order: their keys where they are in one dict, else those
+    of the layers they come from; repeated ones get a number."""
     names: list[str] = []
-    for path, tensor in tree.flatten_with_path(model._nested_outputs):
-        history = tensor._keras_history
-        name = str(path[-1]) if isinstance(model._nested_outputs, dict) else history.operation.name
+    outputs = tree.flatten_with_path(model._nested_outputs)
+    are_keys = isinstance(model._nested_outputs, dict) and all(len(p) == 1 for p, _ in outputs)
+    for path, tensor in outputs:
+        name = str(path[0]) if are_keys else tensor._keras_history.operation.name
         base, count = name, 1
         while name in names:
             name, count = f"{base}_{count}", count + 1

@@ -22,6 +22,7 @@ from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.compile_config import compile_config, compile_from_config
 from nacre.training.keeper import keeping
+from nacre.training.loss_weights import is_weight_function
 
 if TYPE_CHECKING:
     from nacre.callbacks.history import History
@@ -106,11 +107,15 @@ class Trainable(Stepping):
 
         Args:
             optimizer: Name or object.
-            loss: Name, function or object; a list or dict of them for several outputs.
-            loss_weights: Weight of each output's loss. The numbers count as they are now: what is
-                written into the list or dict later is not seen, as in Keras. A variable in their
-                place is read at each step, so a callback may change it. tf.keras 2's third
-                argument was `metrics`; a list of names there is taken as such.
+            loss: Name, function or object. For several outputs the same in the structure of the
+                outputs, in a flat list, or in a dict by name; one alone is for each output. Outputs
+                with None, or that a dict leaves out, have no loss and need no targets.
+            loss_weights: Weight of each output's loss, in the same forms. The numbers count as they
+                are now: what is written into the list or dict later is not seen, as in Keras. A
+                variable in their place is read at each step, so a callback may change it; a
+                schedule counts the optimizer's updates; a function without arguments is computed in
+                each step. tf.keras 2's third argument was `metrics`; a list of names there is taken
+                as such.
             metrics: Names, functions or objects; lists or dicts of them for several outputs: a list
                 as long as the outputs has one entry for each, as in Keras 3; a list of another
                 length, which Keras 3 refuses, goes to each output, as in tf.keras 2. Beside a
@@ -121,10 +126,16 @@ class Trainable(Stepping):
                 Sample weights do not count here, but samples and steps of weight 0 are absent for
                 this package's metrics (Keras counts them); functions and classes of your own see
                 all samples, see `Metric.leaves_out_absent`.
+                Logs, history and dicts of results are sorted by name, lists of results are in the
+                order of `metrics_names`: the loss, the metrics, the losses of the outputs, as in
+                Keras. A direction to improve in is a metric's own, see `Metric.direction`.
             weighted_metrics: The same, weighted by sample weights.
             run_eagerly: Run step by step without compiling, for debugging.
             steps_per_execution: Steps per dispatch; chosen by itself when None.
-            jit_compile: Accepted for compatibility; nacre always compiles.
+            jit_compile: Accepted, kept and saved. False says in Keras that a step is not compiled
+                by XLA; there is nothing else to compile it by here, so steps are programs of XLA
+                whatever it says, with the same numbers. To run Python at every step pass
+                `run_eagerly=True`.
             auto_scale_loss: With 'mixed_float16', scale the loss automatically.
         """
         if _looks_like_metrics(loss_weights) and metrics is None:
@@ -517,7 +528,7 @@ class Trainable(Stepping):
         trainer = self._compiled()
         trainer.note_targets(y)
         trainer.bind_to(self, y, y_pred)
-        return trainer.compute_loss(self, y, y_pred, sample_weight)
+        return trainer.compute_loss(self, y, y_pred, sample_weight, training=training)
 
     @any_arguments
     def compute_metrics(
@@ -545,7 +556,9 @@ class Trainable(Stepping):
 
     @property
     def metrics(self) -> list[Any]:
-        """The loss's mean, the compiled metrics, and metrics set as attributes."""
+        """The loss's mean, the compiled metrics, the means of the outputs' losses, and metrics set
+        as attributes: in Keras's order, each by itself (Keras has the compiled ones in one object,
+        `compile_metrics`)."""
         found = [] if self._trainer is None else self._trainer.metrics()
         known = {id(m) for m in found}
         return found + [m for m in super().metrics if id(m) not in known]
@@ -608,5 +621,8 @@ def _looks_like_metrics(value: Any) -> bool:
     if value is None or isinstance(value, int | float):
         return False
     return all(  # of an empty list too: no metrics
-        isinstance(v, str) or callable(v) or hasattr(v, "update_state") for v in tree.flatten(value)
+        isinstance(v, str)
+        or hasattr(v, "update_state")
+        or (callable(v) and not is_weight_function(v))
+        for v in tree.flatten(value)
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -24,10 +24,9 @@ from nacre.core.errors import (
     ArgumentError,
     LossInputError,
     message,
-    nearest,
 )
 from nacre.core.kinds import is_dict, is_list
-from nacre.core.names import free_name
+from nacre.core.names import called_name, free_name
 from nacre.core.numbers import number
 from nacre.core.protocols import TrainingOptimizer, overrides
 from nacre.core.terminal import show
@@ -37,7 +36,9 @@ from nacre.metrics import from_logits
 from nacre.metrics.metric import Metric, name_apart
 from nacre.metrics.own_state import with_own_state
 from nacre.training.arguments import whole_number
+from nacre.training.loss_weights import WeightFunction, is_weight_function
 from nacre.training.mixed_losses import mixed_loss
+from nacre.training.outputs import Outputs, is_config
 
 
 class Output:
@@ -46,11 +47,12 @@ class Output:
     Attributes:
         name: The output's name.
         loss: Function (y_true, y_pred, sample_weight) -> scalar, or None.
-        weight: Factor of the loss in the total; a variable's value at each step.
+        weight: Factor of the loss in the total; of a variable or a function its value at a step.
         metrics: (name in logs, metric, whether sample weights apply).
+        tracker: The mean of its loss, where several outputs have one; else the total says it.
     """
 
-    def __init__(self, name: str, loss: Any, weight: float | Variable) -> None:
+    def __init__(self, name: str, loss: Any, weight: float | Variable | WeightFunction) -> None:
         self.name = name
         self.loss = loss
         self.weight = weight
@@ -90,12 +92,15 @@ class CompiledTraining:
             steps_per_execution = None  # chosen by measuring, as without it
         steps_per_execution = whole_number(steps_per_execution, "steps_per_execution", who)
         for weight in tree.flatten(loss_weights):
-            if weight is not None:
+            if weight is not None and not is_weight_function(weight):
                 number(who, "each of loss_weights", weight)
         for name, value in (("run_eagerly", run_eagerly), ("auto_scale_loss", auto_scale_loss)):
             if isinstance(value, str):  # "False" would be true
                 rule = f"{name} must be True or False"
                 raise ArgumentError(message(who, rule, repr(value)[:100]))
+        if jit_compile not in (True, False, None, "auto"):
+            rule = "jit_compile must be True, False or 'auto'"
+            raise ArgumentError(message(who, rule, repr(jit_compile)[:100]))
         self.run_eagerly = bool(run_eagerly)
         self.steps_per_execution = steps_per_execution
         self.jit_compile = jit_compile
@@ -105,7 +110,8 @@ class CompiledTraining:
         self._given_targets: list[Any] | None = None  # see `own_step_given`
         self._hands_on: bool | None = None  # whether the user's step hands on the targets as given
         self._refusal: LossInputError | None = None  # of targets, until that is known
-        self._named_by_dict = False
+        self._named: Outputs | None = None  # the outputs' names and structure, when they are known
+        self._losses_in_order: list[Output] = []
         self.choices: list[str] = []
         self._contents = Contents()
         self.augmentation: Versioned | None = None  # of the training under way
@@ -135,7 +141,9 @@ class CompiledTraining:
 
     def contents_token(self, metrics: list[Metric]) -> int:
         """A number for the present attributes of the losses, these metrics and the optimizer."""
-        given = [output.loss for output in self.outputs or ()] + metrics + [self.optimizer]
+        outputs = self.outputs or ()
+        given = [part for output in outputs for part in (output.loss, output.weight)]
+        given += [*metrics, self.optimizer]
         return self._contents.token([part for part in given if isinstance(part, Versioned)])
 
     def augmentation_token(self) -> int:
@@ -151,15 +159,14 @@ class CompiledTraining:
         """
         if self.outputs is not None:
             return
-        names, predictions = named_outputs(model, y_pred)
-        self._named_by_dict = is_dict(y_pred)
-        targets = _targets_by_output(y, names, y_pred, self.who)
-        loss_list = _per_output(self.given["loss"], names, "loss", self.who)
-        weight_list = _per_output(self.given["loss_weights"], names, "loss_weights", self.who)
-        metric_list = _metrics_per_output(self.given["metrics"], names, "metrics", self.who)
-        weighted = _metrics_per_output(
-            self.given["weighted_metrics"], names, "weighted_metrics", self.who
-        )
+        named = Outputs(model, y_pred)
+        names, predictions = named.names, tree.flatten(y_pred)
+        given_losses = named.losses(self.given["loss"])
+        weight_list = named.loss_weights(self.given["loss_weights"])
+        metric_list = named.metrics(self.given["metrics"], "metrics")
+        weighted = named.metrics(self.given["weighted_metrics"], "weighted_metrics")
+        loss_list = [_as_loss(spec) for spec in given_losses]
+        targets = named.targets(y, _needing_targets(loss_list, metric_list, weighted))
         self.choices = []
         given_list = self.given["metrics"]
         if (
@@ -174,32 +181,34 @@ class CompiledTraining:
         name_apart(m for m in (*given, *model.metrics) if isinstance(m, Metric))
         outputs: list[Output] = []
         for i, name in enumerate(names):
-            output = Output(
-                name,
-                _as_loss(loss_list[i]),
-                _factor(weight_list[i]),
-            )
+            output = Output(name, loss_list[i], _factor(weight_list[i]))
+            prefix = named.places[i].prefix if len(names) > 1 else None
             for entries, uses_weights in ((metric_list[i], False), (weighted[i], True)):
                 for entry in entries:
-                    metric, label = self._as_metric(
-                        entry, targets[i], predictions[i], output.loss, name
-                    )
+                    metric, label = self._as_metric(entry, targets[i], predictions[i], output, y)
                     if any(metric is m for o in (*outputs, output) for _, m, _ in o.metrics):
                         metric = with_own_state(metric)
                     _build_metric(metric, targets[i], predictions[i])
-                    shown = label if len(names) == 1 else f"{name}_{label}"
+                    shown = label if prefix is None else f"{prefix}_{label}"
                     taken = [m[0] for o in (*outputs, output) for m in o.metrics]
                     if shown in taken and uses_weights:  # the same metric, with and without
-                        weighted_label = f"weighted_{label}"
-                        shown = weighted_label if len(names) == 1 else f"{name}_{weighted_label}"
+                        shown = f"weighted_{label}"
+                        shown = shown if prefix is None else f"{prefix}_{shown}"
                     shown = free_name(shown, taken)
                     output.metrics.append((shown, metric, uses_weights))
                     sentence = from_logits.sentence(shown, metric, output.loss, predictions[i])
                     self.choices.extend([sentence] if sentence else [])
-            if len(names) > 1 and output.loss is not None:
-                output.tracker = _mean(f"{name}_loss")
             outputs.append(output)
-        self.outputs, self._bound_form = outputs, _form(y)
+        in_order = [outputs[i] for i in named.in_order_of(self.given["loss"])]
+        self._losses_in_order = [output for output in in_order if output.loss is not None]
+        if len(self._losses_in_order) > 1:
+            taken: list[str] = []
+            for i, output in enumerate(outputs):
+                if output.loss is not None:
+                    label = named.places[i].loss_name(_loss_label(given_losses[i], output.loss))
+                    taken.append(free_name(label, taken))
+                    output.tracker = _mean(taken[-1])
+        self.outputs, self._named, self._bound_form = outputs, named, _form(y)
 
     def needs_binding(self, y: Any) -> bool:
         """Whether outputs must be bound to targets like these, which a step of the user's may have
@@ -219,7 +228,7 @@ class CompiledTraining:
             self.bind(model, y, y_pred)
 
     def _as_metric(
-        self, entry: Any, y: Any, y_pred: Any, loss: Any, output: str
+        self, entry: Any, y: Any, y_pred: Any, output: Output, given_y: Any
     ) -> tuple[Metric, str]:
         if isinstance(entry, Metric):
             return entry, entry.name
@@ -228,9 +237,9 @@ class CompiledTraining:
             return metric, metric.name
         if isinstance(entry, str) and entry.lower() in _CHOSEN_BY_SHAPE:
             if y is None:
-                raise _no_targets(f"metric '{entry}'", output, None)
+                raise _no_targets(f"metric '{entry}'", output.name, given_y)
             metric, reason = metrics.resolve_accuracy(
-                entry, getattr(y, "shape", None), y_pred.shape, loss
+                entry, getattr(y, "shape", None), y_pred.shape, output.loss
             )
             metric.name = entry
             chosen, _, why = reason.partition(": ")
@@ -242,10 +251,8 @@ class CompiledTraining:
         elif isinstance(found, type):
             metric = found()
         else:
-            # A function has a `__name__`, a loss a `name`.
-            name = getattr(found, "__name__", None) or getattr(found, "name", None)
-            metric = metrics.MeanMetricWrapper(found, name=name)
-        label = entry if isinstance(entry, str) else metric.name.strip("<>")
+            metric = metrics.MeanMetricWrapper(found, name=called_name(found))
+        label = entry if isinstance(entry, str) else metric.name
         metric.name = label
         return metric, label
 
@@ -291,17 +298,25 @@ class CompiledTraining:
     def split(self, y: Any, y_pred: Any, sample_weight: Any) -> list[tuple[Output, Any, Any, Any]]:
         """(output, target, prediction, weights) for each output."""
         assert self.outputs is not None
-        names = [o.name for o in self.outputs]
-        predictions = tree.flatten(y_pred)
-        targets = _targets_by_output(y, names, y_pred, self.who)
-        weights = _weights_by_output(sample_weight, names, self.who)
-        return list(zip(self.outputs, targets, predictions, weights, strict=True))
+        targets, weights = self.targets_and_weights(y, sample_weight)
+        return list(zip(self.outputs, targets, tree.flatten(y_pred), weights, strict=True))
+
+    def targets_and_weights(self, y: Any, sample_weight: Any) -> tuple[list[Any], list[Any]]:
+        """The targets and the sample weights of each output, None where there are none."""
+        assert self.outputs is not None and self._named is not None
+        needed = [i for i, o in enumerate(self.outputs) if o.loss is not None or o.metrics]
+        return self._named.targets(y, needed), self._named.sample_weights(sample_weight)
+
+    def by_class(self, class_weight: Any) -> list[Any]:
+        """What weights of classes there are for each output, None where there are none."""
+        assert self._named is not None
+        return self._named.by_class(class_weight)
 
     def weights_that_count(self, sample_weight: Any) -> list[Any]:
         """The weights of each output that has a loss or metrics; None where it has no weights."""
-        outputs = self.outputs or []
-        weights = _weights_by_output(sample_weight, [o.name for o in outputs], self.who)
-        pairs = zip(outputs, weights, strict=True)
+        if self.outputs is None or self._named is None:
+            return []
+        pairs = zip(self.outputs, self._named.sample_weights(sample_weight), strict=True)
         return [w for output, w in pairs if output.loss is not None or output.metrics]
 
     def compute_loss(
@@ -311,8 +326,13 @@ class CompiledTraining:
         y_pred: Any,
         sample_weight: Any,
         added: Iterable[Any] | None = None,
+        training: bool = True,
     ) -> Any:
-        """The total of the outputs' losses and of `added`, by default what layers added."""
+        """The total of the outputs' losses and of `added`, by default what layers added.
+
+        Raises:
+            LossInputError: There is none, and this is training, or there are no metrics either.
+        """
         if self.outputs is None:
             self.bind(model, y, y_pred)
         terms: list[Any] = []
@@ -325,13 +345,16 @@ class CompiledTraining:
                 continue
             if target is None:
                 raise _no_targets("loss", output.name, y)
-            if mixed:
-                value = mixed_loss(output.loss, [(share, *s[place][1:]) for share, s in mixed])
-            else:
-                value = output.loss(target, prediction, sample_weight=weight)
+            with self._said_of(output):
+                if mixed:
+                    value = mixed_loss(output.loss, [(share, *s[place][1:]) for share, s in mixed])
+                else:
+                    value = output.loss(target, prediction, sample_weight=weight)
             if output.tracker is not None:
                 output.tracker.update_state(value, sample_weight=_batch_size(prediction))
-            if isinstance(output.weight, Variable):
+            if isinstance(output.weight, WeightFunction):
+                value = value * output.weight.value(self.optimizer)
+            elif isinstance(output.weight, Variable):
                 value = value * output.weight.value
             elif output.weight != 1.0:
                 value = value * output.weight
@@ -339,6 +362,8 @@ class CompiledTraining:
         others = model.losses if added is None else added
         terms.extend(jnp.sum(jnp.asarray(loss, jnp.float32)) for loss in others)
         if not terms:
+            if not training and any(output.metrics for output in self.outputs or ()):
+                return jnp.zeros((), jnp.float32)  # the metrics are what is asked for
             raise LossInputError(
                 message(
                     f"{self.who}.compile",
@@ -355,12 +380,23 @@ class CompiledTraining:
     def update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         """Take a batch into every metric."""
         for output, target, prediction, weight in self.split(y, y_pred, sample_weight):
-            for _, metric, uses_weights in output.metrics:
-                if target is None:
-                    continue
-                from_logits.update_beside(
-                    metric, output.loss, target, prediction, weight, uses_weights=uses_weights
-                )
+            for name, metric, uses_weights in output.metrics:
+                if target is None:  # the metric would say 0
+                    raise _no_targets(f"metric '{name}'", output.name, y)
+                with self._said_of(output):
+                    from_logits.update_beside(
+                        metric, output.loss, target, prediction, weight, uses_weights=uses_weights
+                    )
+
+    @contextmanager
+    def _said_of(self, output: Output) -> Generator[None]:
+        """Let an error about targets, predictions or weights name the output, if there are some."""
+        try:
+            yield
+        except LossInputError as error:
+            if self.outputs is None or len(self.outputs) == 1:
+                raise
+            raise LossInputError(f"output '{output.name}', {error}") from error
 
     # ------------------------------------------------------------ reporting
 
@@ -371,34 +407,31 @@ class CompiledTraining:
         self.choices = []
 
     def metrics(self) -> list[Metric]:
-        """All metrics compile made or was given."""
-        found = self.loss_means()
-        for output in self.outputs or ():
-            found.extend(metric for _, metric, _ in output.metrics)
-        return found
+        """All metrics compile made or was given, in Keras's order: the mean of the loss, the
+        metrics, the means of the outputs' losses."""
+        return [self.loss_tracker, *(m for _, m in self._asked_for()), *self._trackers()]
 
-    def _trackers(self) -> list[tuple[str, Metric]]:
-        """(name in logs, tracker) of the outputs' losses; for outputs in a dict in the order in
-        which the losses were named, as in Keras."""
-        outputs = [o for o in self.outputs or () if o.tracker is not None]
-        loss = self.given["loss"]
-        if self._named_by_dict and is_dict(loss):
-            places = {name: place for place, name in enumerate(loss)}
-            outputs.sort(key=lambda o: places.get(o.name, len(places)))
-        return [(f"{o.name}_loss", o.tracker) for o in outputs if o.tracker is not None]
+    def _asked_for(self) -> list[tuple[str, Metric]]:
+        """(name in logs, metric) of `metrics` and then of `weighted_metrics`."""
+        asked = [entry for output in self.outputs or () for entry in output.metrics]
+        return [
+            (name, m) for uses in (False, True) for name, m, weighted in asked if weighted is uses
+        ]
+
+    def _trackers(self) -> list[Metric]:
+        return [o.tracker for o in self._losses_in_order if o.tracker is not None]
 
     def loss_means(self) -> list[Metric]:
         """The means of the total loss and of the outputs' losses."""
-        return [self.loss_tracker, *(tracker for _, tracker in self._trackers())]
+        return [self.loss_tracker, *self._trackers()]
 
     def named_metrics(self, model: Any) -> list[tuple[str, Metric]]:
-        """(name in logs, metric), the loss first."""
+        """(name in logs, metric), in the order of `metrics`."""
         if overrides(model, "metrics"):  # the user's own list is all there is to report
             return _with_free_names((m.name, m) for m in model.metrics)
         named: list[tuple[str, Metric]] = [("loss", self.loss_tracker)]
-        named.extend(self._trackers())
-        for output in self.outputs or ():
-            named.extend((name, metric) for name, metric, _ in output.metrics)
+        named.extend(self._asked_for())
+        named.extend((tracker.name, tracker) for tracker in self._trackers())
         known = {id(m) for _, m in named}
         named.extend((m.name, m) for m in model.metrics if id(m) not in known)
         return _with_free_names(named)
@@ -464,8 +497,10 @@ def _build_metric(metric: Metric, y: Any, y_pred: Any) -> None:
         build(tuple(y.shape), tuple(y_pred.shape))
 
 
-def _factor(weight: Any) -> float | Variable:
+def _factor(weight: Any) -> float | Variable | WeightFunction:
     """One of `loss_weights`. A variable, which a callback may change, is kept as it is."""
+    if is_weight_function(weight):
+        return WeightFunction(weight)
     if isinstance(weight, Variable):
         return weight
     return 1.0 if weight is None else float(weight)
@@ -487,19 +522,24 @@ def _with_loss_scale(optimizer: Any) -> Any:
 
 def _check_names(loss: Any, *metric_specs: Any) -> None:
     """Refuse misspelt losses and metrics when they are given, not when training starts."""
-    for leaf in tree.flatten(loss):
-        if isinstance(leaf, str):
-            losses.get(leaf)
-    for entry in _as_list(loss):
-        if isinstance(entry, int | float):  # what can never be one; callables are looked at later
+    # Numbers can never be one; callables are looked at later.
+    for entry in _entries(loss):
+        if isinstance(entry, str | int | float):
             losses.get(entry)
-    for spec in metric_specs:
-        for entry in _as_list(spec):
-            if isinstance(entry, int | float):
-                metrics.get(entry)
-        for leaf in tree.flatten(spec):
-            if isinstance(leaf, str) and leaf.lower() not in _CHOSEN_BY_SHAPE:
-                metrics.get(leaf)
+    for entry in _entries(metric_specs):
+        if isinstance(entry, int | float):
+            metrics.get(entry)
+        if isinstance(entry, str) and entry.lower() not in _CHOSEN_BY_SHAPE:
+            metrics.get(entry)
+
+
+def _entries(spec: Any) -> Iterator[Any]:
+    """What a structure of losses or metrics holds; configs are not looked into."""
+    if is_list(spec) or (is_dict(spec) and not is_config(spec)):
+        for item in spec.values() if is_dict(spec) else spec:
+            yield from _entries(item)
+    else:
+        yield spec
 
 
 def _is_class(value: object) -> bool:
@@ -514,136 +554,15 @@ def _as_loss(spec: object) -> Any:
         return found
     if _is_class(found):
         return found()
-    return losses.LossFunctionWrapper(found, name=getattr(found, "__name__", None))
+    return losses.LossFunctionWrapper(found, name=called_name(found))
 
 
-def named_outputs(model: Any, y_pred: Any) -> tuple[list[str], list[Any]]:
-    """Names and values of the outputs, flat."""
-    if is_dict(y_pred):
-        paths = tree.flatten_with_path(y_pred)
-        return ["_".join(str(p) for p in path) for path, _ in paths], [leaf for _, leaf in paths]
-    leaves = tree.flatten(y_pred)
-    if not leaves or any(leaf is None for leaf in leaves):
-        raise LossInputError(
-            message(
-                f"{model._who()}.call",
-                "a model with a loss must return tensors",
-                repr(y_pred)[:60],
-                "Is its `return` missing?",
-            )
-        )
-    names = list(getattr(model, "output_names", ()) or ())
-    if len(names) != len(leaves):
-        names = ["output"] if len(leaves) == 1 else [f"output_{i + 1}" for i in range(len(leaves))]
-    return list[str](names), leaves
+def _loss_label(spec: object, loss: Loss) -> str:
+    """A loss's name in logs: the word it was asked for by where that is a function's."""
+    return spec if isinstance(spec, str) and type(loss) is losses.LossFunctionWrapper else loss.name
 
 
-def _targets_by_output(y: Any, names: list[str], y_pred: Any, who: str) -> list[Any]:
-    if y is None:
-        return [None] * len(names)
-    if is_dict(y):
-        if len(names) == 1 and len(y) == 1 and not is_dict(y_pred):
-            return list(y.values())
-        return _by_name(y, names, "y", who)
-    leaves = tree.flatten(y)
-    if len(leaves) != len(names):
-        raise LossInputError(
-            message(
-                who,
-                f"y must have one array an output: {names}",
-                f"{len(leaves)} array(s)",
-                "Pass a list in this order, or a dict by name.",
-            )
-        )
-    return leaves
-
-
-def _by_name(given: dict[str, Any], names: list[str], what: str, who: str) -> list[Any]:
-    """What a dict holds for each output, None where it is silent; other keys are refused."""
-    unknown = [key for key in given if key not in names]
-    if unknown:
-        hints = [f"{u!r} -> {nearest(u, names)!r}" for u in unknown if nearest(u, names)]
-        raise LossInputError(
-            message(
-                who,
-                f"keys of {what} must be names of outputs: {names}",
-                f"{list(given)}; unknown: {unknown}",
-                f"Did you mean {', '.join(hints)}?" if hints else "",
-            )
-        )
-    return [given.get(name) for name in names]
-
-
-def _weights_by_output(sample_weight: Any, names: list[str], who: str) -> list[Any]:
-    """The sample weights of each output: by name, by position, or one for all.
-
-    An output that is not named in a dict counts 1 a sample, as in tf.keras 2; Keras 3 wants all.
-    """
-    if sample_weight is None:
-        return [None] * len(names)
-    if is_dict(sample_weight):
-        if len(names) == 1 and len(sample_weight) == 1:  # as for y
-            return list(sample_weight.values())
-        return _by_name(sample_weight, names, "sample_weight", who)
-    leaves = tree.flatten(sample_weight)
-    if len(leaves) == len(names):
-        return leaves
-    if len(leaves) == 1:
-        return leaves * len(names)
-    raise LossInputError(
-        message(
-            who,
-            f"sample_weight must be one array for all outputs, or one an output: {names}",
-            f"{len(leaves)} arrays",
-            "Pass a list in this order, with None for outputs without weights, or a dict by name.",
-        )
-    )
-
-
-def _per_output(spec: Any, names: list[str], what: str, who: str) -> list[Any]:
-    """One entry for each output from a single value, a list or a dict."""
-    if is_dict(spec) and not ("class_name" in spec and "config" in spec):
-        unknown = [k for k in spec if k not in names]
-        if unknown:
-            hint = nearest(unknown[0], names)
-            raise ArgumentError(
-                message(
-                    f"{who}.compile",
-                    f"keys of {what} must be names of outputs: {names}",
-                    f"{unknown}",
-                    f"Did you mean {hint!r}?" if hint else "",
-                )
-            )
-        return [spec.get(n) for n in names]
-    if is_list(spec):
-        if len(spec) != len(names):
-            raise ArgumentError(
-                message(
-                    f"{who}.compile",
-                    f"{what} must have one entry an output: {names}",
-                    f"{len(spec)} entries",
-                )
-            )
-        return list(spec)
-    return [spec] * len(names)
-
-
-def _metrics_per_output(spec: Any, names: list[str], what: str, who: str) -> list[list[Any]]:
-    if spec is None:
-        return [[] for _ in names]
-    if is_dict(spec) and not ("class_name" in spec and "config" in spec):
-        return [_as_list(entry) for entry in _per_output(spec, names, what, who)]
-    entries = _as_list(spec)
-    if len(names) == 1:
-        flat = [item for entry in entries for item in _as_list(entry)]
-        return [flat]
-    if len(entries) == len(names):  # one an output, as Keras 3 reads it
-        return [_as_list(entry) for entry in entries]
-    # Other lengths, which Keras 3 refuses: each entry for each output, as in tf.keras 2.
-    return [list(entries) for _ in names]
-
-
-def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if is_list(value) else [value]
+def _needing_targets(loss_list: list[Any], *metric_lists: list[list[Any]]) -> list[int]:
+    """The outputs that have a loss or a metric."""
+    asked = zip(loss_list, *metric_lists, strict=True)
+    return [i for i, (loss, *entries) in enumerate(asked) if loss is not None or any(entries)]

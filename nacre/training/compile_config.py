@@ -37,12 +37,14 @@ def _plain(spec: Any) -> Any:
         return [_plain(v) for v in spec]
     if isinstance(spec, Variable):  # in a file it is the number that it holds now
         return float(spec)
+    if isinstance(spec, type):
+        spec = spec()  # a class stands for an object of it, and its name may be another one's too
     if is_lambda(spec):
         # A model whose layers hold no code stays one that opens everywhere.
         raise SerializationError(
             message(
                 "compile",
-                "losses and metrics in a file must have names",
+                "losses, metrics and weights of losses in a file must have names",
                 "a lambda",
                 "Write it as a named function and register it with "
                 "@nacre.saving.register_keras_serializable().",

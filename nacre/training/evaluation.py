@@ -60,14 +60,16 @@ def evaluate(
         runner = CallbackList.of(callbacks, model, verbose, run.feed.steps)
         if verbose:
             trainer.print_choices()
-        return as_result(run.run(runner), return_dict)
+        return as_result(run.run(runner), trainer.report_names(model), return_dict)
 
 
-def as_result(logs: dict[str, Any], return_dict: bool) -> Any:
-    """Logs as Keras returns them: a dict, a list in order, or one number."""
+def as_result(logs: dict[str, Any], order: list[str], return_dict: bool) -> Any:
+    """Logs as Keras returns them: a dict sorted by name, a list in the order of the metrics, or
+    one number."""
     if return_dict:
         return logs
-    values = list(logs.values())
+    names = [name for name in order if name in logs]
+    values = [logs[name] for name in names + [name for name in logs if name not in names]]
     return values[0] if len(values) == 1 else values
 
 
@@ -187,7 +189,7 @@ class EvaluationRun:
         self.runner.progress(done, self._host_logs)
 
     def _host_logs(self) -> dict[str, Any]:
-        return host_logs(self.logs, self.trainer.report_names(self.model))
+        return host_logs(self.logs)
 
 
 def _initial_values(model: Any, state: State) -> tuple[Values, Values]:
@@ -219,7 +221,7 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     program = programs.evaluate(stretch, pace.program_steps(1))
     values, logs = program(values, fixed, stretch.arrays, np.int32(0), np.int32(1))
     state.commit_unless_in_training(values)
-    return as_result(host_logs(logs, trainer.report_names(model)), return_dict)
+    return as_result(host_logs(logs), trainer.report_names(model), return_dict)
 
 
 def test_one_step(

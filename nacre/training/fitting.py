@@ -270,7 +270,7 @@ def train_on_batch(
     programs = training_programs(model, trainer)
     with isolated(model, programs.state):
         logs = _one_step(programs, stretch, who, model.reset_metrics)
-    return evaluation.as_result(host_logs(logs, trainer.report_names(model)), return_dict)
+    return evaluation.as_result(host_logs(logs), trainer.report_names(model), return_dict)
 
 
 def _one_step(

@@ -521,7 +521,7 @@ class TrainRun:
             self.runner.progress(done, self._host_logs)
 
     def _host_logs(self) -> dict[str, Any]:
-        return host_logs(self._logs, self.trainer.report_names(self.model))
+        return host_logs(self._logs)
 
     def _check_losses(self) -> None:
         pending, self._pending = self._pending, []

@@ -241,16 +241,14 @@ def finisher(
     return finish
 
 
-def host_logs(logs: dict[str, Any], order: list[str]) -> dict[str, Any]:
+def host_logs(logs: dict[str, Any]) -> dict[str, Any]:
     """Logs fetched from the device: Python floats, arrays where there are several numbers.
 
-    A compiled program gives dicts back sorted by key; `order` puts the loss first again.
+    They are sorted by name, as in Keras: in the history, in what callbacks see, in `evaluate`.
     """
     start_fetching(logs)
-    fetched = jax.tree.map(np.asarray, logs)
-    names = [n for n in order if n in fetched]
-    names += [n for n in fetched if n not in names]
-    return {n: float(fetched[n]) if np.ndim(fetched[n]) == 0 else fetched[n] for n in names}
+    fetched = {name: np.asarray(value) for name, value in sorted(logs.items())}
+    return {n: float(v) if np.ndim(v) == 0 else v for n, v in fetched.items()}
 
 
 __all__ = [

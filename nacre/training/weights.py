@@ -17,7 +17,7 @@ from nacre.core import tree
 from nacre.core.errors import ArgumentError, DataError, message
 from nacre.core.indices import first_in
 from nacre.core.interop import to_numpy_if_foreign
-from nacre.core.kinds import is_mapping, is_numpy_array
+from nacre.core.kinds import is_list, is_mapping, is_numpy_array
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.sources import ArraySource
@@ -220,49 +220,86 @@ def _checked_table(class_weight: Any, who: str) -> dict[int, float]:
 
 def class_weights_for(
     trainer: CompiledTraining, class_weight: Any, y_pred: Any, who: str
-) -> ClassWeights | None:
-    """What `class_weight` means for a model with one output; None when none were given.
+) -> WeightsByClass | None:
+    """What `class_weight` means for a model; None when none were given.
+
+    Args:
+        trainer: Its outputs and losses.
+        class_weight: class -> weight for a model with one output; for each output by name, or in a
+            list with None for outputs without.
+        y_pred: Anything with the shapes of the predictions.
+        who: Who asks, for messages.
 
     Raises:
-        ArgumentError: The model has several outputs, or the weights cannot be used.
+        ArgumentError: They are for no output, or cannot be used.
     """
     if class_weight is None or (is_mapping(class_weight) and not class_weight):
         return None
     outputs = trainer.outputs or []
-    if len(outputs) != 1:
-        names = ", ".join(f"'{o.name}': ..." for o in outputs)
+    entries = list(class_weight.values()) if is_mapping(class_weight) else class_weight
+    is_by_output = is_list(entries) and any(is_mapping(entry) for entry in entries)
+    if not is_by_output and len(outputs) != 1:
+        names = ", ".join(f"'{o.name}': {{0: ..., 1: ...}}" for o in outputs)
         raise ArgumentError(
             message(
                 who,
-                "class_weight works for models with one output",
-                f"{len(outputs)} outputs",
-                f"Pass sample_weight={{{names}}} with a weight for every label.",
+                "class_weight of a model with several outputs must say which output it is for",
+                f"{type(class_weight).__name__} for {len(outputs)} outputs",
+                f"Pass class_weight={{{names}}}, or sample_weight with a weight for every label.",
             )
         )
-    shape = tuple(tree.flatten(y_pred)[0].shape)
-    return ClassWeights(class_weight, who, outputs[0].loss, shape)
+    each = trainer.by_class(class_weight) if is_by_output else [class_weight]
+    found: list[ClassWeights | None] = []
+    for output, given, prediction in zip(outputs, each, tree.flatten(y_pred), strict=True):
+        asks = who if len(outputs) == 1 else f"{who}, output '{output.name}'"
+        shape = tuple(prediction.shape)
+        is_silent = given is None or (is_mapping(given) and not given)
+        found.append(None if is_silent else ClassWeights(given, asks, output.loss, shape))
+    return WeightsByClass(trainer, found, who)
 
 
-def weighed_batch(weights: ClassWeights, batch: Any, whole: bool = False) -> Any:
-    """(x, y, sample_weight) with the weights of the classes among the sample weights."""
-    x, y, sample_weight = batch
-    targets = [leaf for leaf in tree.flatten(y) if leaf is not None]
-    given = [leaf for leaf in tree.flatten(sample_weight) if leaf is not None]
-    if len(targets) != 1 or len(given) > 1:
-        got = f"{len(targets)} arrays of targets, {len(given)} of weights"
-        rule = "class_weight needs one array of targets, and at most one of sample weights"
-        raise DataError(message(weights.who, rule, got))
-    return x, y, weights.weigh(targets[0], given[0] if given else None, whole)
+class WeightsByClass:
+    """Weights of classes for the outputs of a model.
+
+    Args:
+        trainer: It tells which targets and weights are whose.
+        each: Those of each output, None where it has none.
+        who: Who asks, for messages.
+    """
+
+    def __init__(
+        self, trainer: CompiledTraining, each: Sequence[ClassWeights | None], who: str
+    ) -> None:
+        self.trainer, self.each, self.who = trainer, each, who
+
+    def weighed(self, batch: Any, whole: bool = False) -> Any:
+        """(x, y, sample_weight) with the weights of the classes among the sample weights.
+
+        Raises:
+            DataError: An output has weights of classes and no targets.
+        """
+        x, y, sample_weight = batch
+        targets, given = self.trainer.targets_and_weights(y, sample_weight)
+        found: list[Any] = []
+        for weights, target, own in zip(self.each, targets, given, strict=True):
+            if weights is None:
+                found.append(own)
+            elif target is None:
+                rule = "class_weight needs one array of targets for each output it is for"
+                raise DataError(message(weights.who, rule, "none"))
+            else:
+                found.append(weights.weigh(target, own, whole))
+        return x, y, found[0] if len(found) == 1 else found
 
 
 def with_class_weights(
-    source: ArraySource | BatchSource, weights: ClassWeights
+    source: ArraySource | BatchSource, weights: WeightsByClass
 ) -> ArraySource | BatchSource:
     """The source with weights of classes: at once for arrays, else batch by batch."""
     if isinstance(source, ArraySource):
         y, given = source.targets_and_weights()
-        return source.with_sample_weight(weighed_batch(weights, (None, y, given), whole=True)[2])
-    source.add_conversion(lambda batch: weighed_batch(weights, batch))
+        return source.with_sample_weight(weights.weighed((None, y, given), whole=True)[2])
+    source.add_conversion(weights.weighed)
     return source
 
 
@@ -363,10 +400,10 @@ def _check_values(sample_weight: Any, who: str, warned: bool) -> bool:
 
 __all__ = [
     "ClassWeights",
+    "WeightsByClass",
     "are_all_present",
     "check_weights",
     "class_weights_for",
-    "weighed_batch",
     "with_class_weights",
     "with_present_inputs",
 ]

@@ -197,10 +197,38 @@ def test_targets_that_are_no_labels_are_refused_with_their_row() -> None:
         loss_of(softmax(), X, np.zeros((6, 2), int), class_weight={0: 2.0})
 
 
-def test_class_weights_of_several_outputs_are_refused_with_what_to_pass() -> None:
+def test_class_weights_of_several_outputs_must_say_whose_they_are() -> None:
     y = LABELS[:, None].astype("float32")
-    with pytest.raises(ArgumentError, match=r"one output. Got 2 outputs.*\{'a': ..., 'bb': ...\}"):
+    with pytest.raises(ArgumentError, match=r"which output.*\{'a': \{0: ..., 1: ...\}, 'bb'"):
         loss_of(two_outputs(), X, [y, y], class_weight={0: 2.0})
+    with pytest.raises(ArgumentError, match=r"keys of class_weight.*unknown: \['b'\]"):
+        loss_of(two_outputs(), X, [y, y], class_weight={"b": {0: 2.0}})
+
+
+def test_each_output_gets_the_weights_of_its_classes() -> None:
+    y, given = LABELS[:, None].astype("float32"), np.arange(6.0)
+    by_class = {0: 2.0, 2: 5.0}
+    alone = still(1, None, "mse")
+    weighed = loss_of(alone, X, y, class_weight=by_class)
+    both = loss_of(alone, X, y, class_weight=by_class, sample_weight=given)
+    plain = loss_of(alone, X, y)
+    for weights in ({"bb": by_class}, [None, by_class], {"a": None, "bb": by_class}):
+        found = loss_of(two_outputs(), X, [y, y], class_weight=weights)
+        assert found == pytest.approx(plain + weighed)
+    several = two_outputs()
+    found = several.train_on_batch(
+        X, {"a": y, "bb": y}, [None, given], class_weight={"a": by_class, "bb": by_class}
+    )
+    assert found[0] == pytest.approx(weighed + both)
+
+
+def test_batches_are_weighed_by_the_classes_of_each_output() -> None:
+    y = LABELS[:, None].astype("float32")
+    by_class = {0: 2.0, 2: 5.0}
+    expected = loss_of(two_outputs(), X, [y, y], class_weight={"a": by_class})
+    batches = iter([(X, {"a": y, "bb": y})])
+    found = loss_of(two_outputs(), batches, class_weight={"a": by_class}, batch_size=None)
+    assert found == pytest.approx(expected)
 
 
 # -------------------------------------------------------------------- sample weights by output

@@ -227,7 +227,7 @@ def test_several_outputs_report_each_loss_and_metric():
         loss_weights={"a": 0.5, "b": 2.0}, metrics={"b": ["accuracy"]},
     )  # fmt: skip
     logs = model.evaluate(X, {"a": X[:, :1], "b": Y}, return_dict=True, verbose=0)
-    assert list(logs) == ["loss", "a_loss", "b_loss", "b_accuracy"]
+    assert list(logs) == ["a_loss", "b_accuracy", "b_loss", "loss"]
     assert logs["loss"] == pytest.approx(0.5 * logs["a_loss"] + 2 * logs["b_loss"], rel=1e-5)
 
 
