@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -29,12 +29,22 @@ from nacre.summary.recording import Lent, recording
 from nacre.summary.values import histogram_tensor, image_tensor, scalar_tensor
 from nacre.summary.writer import FileWriter, local_folder
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 _WHO = "TensorBoard"
 _SCALARS, _HISTOGRAMS, _IMAGES = (metadata(name) for name in ("scalars", "histograms", "images"))
 # tensorboard/plugins/graph/metadata.py: the plugin of models' configs, and its version.
 _GRAPH = metadata("graph_keras_model", b"1")
-# What tf.keras took, and 2 already left out.
-_WITHOUT_EFFECT = ("write_grads", "batch_size", "embeddings_layer_names", "embeddings_data")
+
+
+class OldKeywords(TypedDict, total=False):
+    """What tf.keras 1 took, and 2 already left out."""
+
+    write_grads: bool
+    batch_size: int
+    embeddings_layer_names: Any
+    embeddings_data: Any
 
 
 class TensorBoard(Callback):
@@ -103,13 +113,13 @@ class TensorBoard(Callback):
         embeddings_metadata: str | Mapping[str, str] | None = None,
         *,
         hparams: Mapping[Any, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldKeywords],
     ) -> None:
-        old = [name for name in kwargs if name in _WITHOUT_EFFECT]
-        refuse_unknown(_WHO, {k: v for k, v in kwargs.items() if k not in old}, TensorBoard)
-        if old:
+        unknown = {k: v for k, v in kwargs.items() if k not in OldKeywords.__annotations__}
+        refuse_unknown(_WHO, unknown, TensorBoard)
+        if kwargs:
             rule = "arguments of tf.keras 1 have no effect"
-            warn(message(_WHO, rule, ", ".join(old), "Leave them out."))
+            warn(message(_WHO, rule, ", ".join(kwargs), "Leave them out."))
         self.log_dir = local_folder(_WHO, "log_dir", log_dir)
         self.histogram_freq = whole_number(_WHO, "histogram_freq", histogram_freq or 0, 0)
         self.write_graph, self.write_images = bool(write_graph), bool(write_images)
@@ -153,6 +163,12 @@ class TensorBoard(Callback):
         return hooks
 
     def check_run(self, plan: RunPlan) -> None:
+        if self.write_images and not self.histogram_freq:
+            rule = "pictures of weights are written with their histograms"
+            warn(message(_WHO, rule, "write_images=True alone", "Pass histogram_freq=1."))
+        if self.embeddings_metadata is not None and not self.embeddings_freq:
+            rule = "labels are for embeddings, which are not written"
+            warn(message(_WHO, rule, "embeddings_metadata alone", "Pass embeddings_freq=1."))
         batches = (plan.steps or 0) * (plan.epochs - plan.first_epoch)
         if self._profiled is not None and 0 < batches < self._profiled[0]:
             rule = "profile_batch must be a batch of this training, or nothing is profiled"
@@ -161,6 +177,7 @@ class TensorBoard(Callback):
     # ------------------------------------------------------------ a training
 
     def on_train_begin(self, logs: Logs = None) -> None:
+        self._epoch = 0
         if not self.is_restored:
             self._step = 0
         self._end_training()  # of a run that had no end

@@ -14,6 +14,11 @@ _PICTURES = (
 )
 _DRAWING = "Drawing models is not here yet: model.summary() shows the layers."
 
+_TRACES = (
+    "Graphs of TensorFlow are not here: nacre.callbacks.TensorBoard writes the graph of a model, "
+    "and with profile_batch a profile; in a loop by hand jax.profiler.trace(folder) does."
+)
+
 NOT_YET: dict[str, str] = {
     "applications": "Ready-made models are not here yet: open the .keras or .h5 file of one that "
     "Keras saved, with nacre.models.load_model(path).",
@@ -22,6 +27,11 @@ NOT_YET: dict[str, str] = {
     "export": "Export is not here yet: model.save('model.keras') keeps the model.",
     "distribution": "Training on several devices is not here yet.",
     "wrappers": "Estimators of scikit-learn are not here yet: fit in a loop over KFold's indices.",
+    "summary.trace_on": _TRACES,
+    "summary.trace_off": _TRACES,
+    "summary.trace_export": _TRACES,
+    "summary.graph": "nacre.callbacks.TensorBoard(log_dir, write_graph=True) writes the graph of a "
+    "model.",
     "utils.plot_model": _DRAWING,
     "utils.model_to_dot": _DRAWING,
     "utils.load_img": _PICTURES,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nacre.core.not_yet import no_attribute
 from nacre.summary import experimental as experimental
+from nacre.summary import hparams as hparams
 from nacre.summary.recording import record_if as record_if
 from nacre.summary.recording import should_record_summaries as should_record_summaries
 from nacre.summary.values import audio as audio
@@ -33,6 +34,7 @@ __all__ = [
     "experimental",
     "flush",
     "histogram",
+    "hparams",
     "image",
     "record_if",
     "scalar",

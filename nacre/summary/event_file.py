@@ -96,7 +96,7 @@ class EventFile:
         """Write what waits.
 
         Raises:
-            OSError: The disk is full. What waited is lost, what was written before is not.
+            OSError: The disk is full. What waited goes on waiting.
         """
         with self._lock:
             waiting, self._waiting = self._waiting, []
@@ -109,6 +109,7 @@ class EventFile:
                 while done < len(data):
                     done += self._file.write(data[done:]) or 0
             except BaseException as error:
+                self._waiting[:0] = waiting  # they are written by the next flush that can
                 with contextlib.suppress(OSError):
                     self._file.truncate(self._num_bytes)
                     self._file.seek(self._num_bytes)

@@ -237,6 +237,18 @@ def test_old_arguments_are_taken_and_told():
         TensorBoard("logs", 1, True, write_grads=True, batch_size=32)
 
 
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"write_images": True}, "write_images=True alone.*histogram_freq=1"),
+        ({"embeddings_metadata": "labels.tsv"}, "embeddings_metadata alone.*embeddings_freq=1"),
+    ],
+)
+def test_settings_that_do_nothing_are_told(settings, text, tmp_path):
+    with pytest.warns(UserWarning, match=text):
+        train(TensorBoard(tmp_path, **settings), [1.0])
+
+
 def test_a_batch_that_never_comes_is_told(tmp_path):
     with pytest.warns(
         UserWarning, match="profile_batch must be a batch of this training.*10 batches"

@@ -167,3 +167,16 @@ def test_name_scopes_go_before_names(writer, tmp_path):
 def scalars_named(writer, tmp_path):
     writer.flush()
     return scalars(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("trace_on", "jax.profiler.trace"),
+        ("graph", "write_graph"),
+        ("scalr", "Did you mean 'scalar'"),
+    ],
+)
+def test_names_that_are_not_here_say_what_is(name, text):
+    with pytest.raises(AttributeError, match=text):
+        getattr(summary, name)

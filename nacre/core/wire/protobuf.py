@@ -13,6 +13,9 @@ import struct
 _VARINT, _FIXED64, _LENGTH = 0, 1, 2  # kinds ("wire types") of the encoding
 
 
+_SMALL = [bytes([value]) for value in range(128)]
+
+
 def varint(value: int) -> bytes:
     """A whole number in groups of seven bits, the lowest first; a negative one as its 64 bits.
 
@@ -20,6 +23,8 @@ def varint(value: int) -> bytes:
         >>> varint(1), varint(300), len(varint(-1))
         (b'\\x01', b'\\xac\\x02', 10)
     """
+    if 0 <= value < 128:
+        return _SMALL[value]  # by far the most: lengths, kinds, numbers of fields
     value &= (1 << 64) - 1
     parts = bytearray()
     while value > 0x7F:
