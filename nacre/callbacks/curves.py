@@ -33,7 +33,7 @@ def curves_of(
     logged_in: Mapping[str, Sequence[int]],
     names: Sequence[str] | None = None,
 ) -> list[Curve]:
-    """The metrics of a history that are single numbers, in their order.
+    """The metrics of a history that are single numbers, the loss first.
 
     Args:
         history: Name -> values.
@@ -48,6 +48,7 @@ def curves_of(
         rule = "there must be an epoch to show"
         raise ArgumentError(message("History", rule, "none", "Train first: model.fit(...)."))
     known = list(dict.fromkeys(name.removeprefix("val_") for name in history))
+    known.sort(key=lambda name: name != "loss")
     for name in names or ():
         if name not in known:
             hint = nearest(name, known)

@@ -615,6 +615,60 @@ class Model(Trainable):
             self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs
         )
 
+    @boundary
+    def report(
+        self,
+        path: Any,
+        x: Any = None,
+        y: Any = None,
+        *,
+        history: Any = None,
+        class_names: Any = None,
+        title: str | None = None,
+        batch_size: int = 32,
+        most_samples: int = 10_000,
+    ) -> Any:
+        """Write the run on one page of HTML: curves, what the model says of data, times, layers.
+
+        The page needs no server and nothing from elsewhere, is readable in dark and light, and
+        escapes all text that comes from names or data. With data it has a confusion matrix with
+        precision and recall of each class, or residuals, as the loss says; and what the data is
+        like. Nothing of the model changes.
+
+        Args:
+            path: Where to write it, such as 'run.html'. Folders are made.
+            x, y: Data to judge the model by, best what it was not trained on; arrays, or a source
+                of batches.
+            history: A `History`; by default that of the last `fit`.
+            class_names: Names of the classes, in the order of their numbers.
+            title: The page's heading.
+            batch_size: Samples predicted at once.
+            most_samples: At most so many are looked at, the first ones.
+
+        Returns:
+            The path.
+        Raises:
+            ArgumentError: `path` is no path, or names of classes are missing.
+        Example:
+            >>> import nacre, pathlib, tempfile
+            >>> model = nacre.Sequential([nacre.Input((2,)), nacre.layers.Dense(1)])
+            >>> model.report(pathlib.Path(tempfile.mkdtemp()) / "run.html").name
+            'run.html'
+        """
+        from nacre.models.report.page import write_report
+
+        return write_report(
+            self,
+            path,
+            x,
+            y,
+            history=history,
+            class_names=class_names,
+            title=title,
+            batch_size=batch_size,
+            most_samples=most_samples,
+        )
+
     def check_save_path(self, filepath: Any, *, weights_only: bool = False) -> None:
         """Raise for a path that `save`, or `save_weights`, would refuse; nothing is written."""
         doors.check_save_path(self, filepath, weights_only=weights_only)

@@ -185,6 +185,26 @@ def _sources(model: Model, layer: Layer) -> str:
     return ", ".join(names) if names else "-"
 
 
+def layer_facts(model: Model) -> list[tuple[str, str, str, str, str]]:
+    """(name, class, output shapes, parameters, whether it is trained) of each layer."""
+    return [
+        (
+            layer.name,
+            type(layer).__name__,
+            _shape_text(layer),
+            _count_text(layer),
+            ("yes" if layer.trainable else "no") if layer.weights else "",
+        )
+        for layer in model.layers
+    ]
+
+
+def parameter_counts(model: Model) -> tuple[int, int]:
+    """(all parameters, those that are trained)."""
+    trained = sum(v.size for v in model.trainable_variables)
+    return trained + sum(v.size for v in model.non_trainable_weights), trained
+
+
 def _totals(model: Model) -> list[str]:
     def total(variables: list[Any]) -> tuple[int, int]:
         count = sum(v.size for v in variables)
