@@ -34,7 +34,7 @@ class Callback:
             `on_non_finite_loss` is called in place of an error. None: where it is overridden.
         changes_trainable: Whether it sets `trainable` of layers in `on_epoch_begin`, and training
             goes on with what is trainable then. Changes by other callbacks hold from the next
-            `compile` on, which is told.
+            `compile` on, which is told. A training that is resumed asks for `catch_up`.
         remembers: Names of the attributes that hold what it remembers of a training; `state` and
             `restore` go by them.
         writes: Whether it writes files or sends data: `fit(fast_dev_run=True)` leaves it out.
@@ -121,6 +121,10 @@ class Callback:
 
     def on_progress(self, step: int, logs: dict[str, Any]) -> None:
         """Called now and then during an epoch, at most ten times a second, with running logs."""
+
+    def catch_up(self, epochs: int) -> None:
+        """Set `trainable` of layers as it is after so many epochs have begun; see
+        `changes_trainable`."""
 
     def say(self, text: str) -> None:
         """Tell the user something, at a moment when it does not disturb the progress bar."""

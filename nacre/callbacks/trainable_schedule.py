@@ -71,11 +71,14 @@ class TrainableSchedule(Callback):
         if not self.is_restored:
             self._begun = -1
 
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+    def catch_up(self, epochs: int) -> None:
         for due in sorted(self.schedule):
-            if self._begun < due <= epoch:
-                self._set(epoch, self.schedule[due])
-        self._begun = epoch
+            if self._begun < due < epochs:
+                self._set(due, self.schedule[due])
+        self._begun = epochs - 1
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self.catch_up(epoch + 1)
 
     def _set(self, epoch: int, flags: Mapping[Any, bool]) -> None:
         for given, flag in flags.items():

@@ -124,6 +124,8 @@ def get(identifier: Any) -> Any:
             "optimizers.get",
             "an optimizer must be given by name, config or instance",
             f"{type(identifier).__name__} {identifier!r}"[:200],
-            "Pass optimizer='adam', or an object of nacre.optimizers.",
+            f"Call it: {identifier.__name__}(...)."
+            if inspect.isfunction(identifier)
+            else "Pass optimizer='adam', or an object of nacre.optimizers.",
         )
     )

@@ -167,9 +167,23 @@ class OptaxOptimizer(Optimizer):
             first = self._used.init(dict(zip(self._names, parameters, strict=True)))
             self._own_state = _State(first, self._names, self._new_variable)
         self._learning_rate = self._own_state.hyperparameter(_RATE)
+        self._refuse_more_than_gradients(parameters)
         kept, self._kept = self._kept, None
         if kept is not None:
             self._load(kept)
+
+    def _refuse_more_than_gradients(self, parameters: list[Any]) -> None:
+        """Trace an update, to see before the first step whether it needs the loss as well."""
+        assert self._own_state is not None
+        shapes = dict(zip(self._names, parameters, strict=True))
+        state = self._own_state.read({id(v): v.value for v in self._own_state.variables})
+        try:
+            jax.eval_shape(self._used.update, shapes, state, shapes)
+        except TypeError as error:
+            if "required keyword-only argument" not in str(error):
+                raise
+            rule = "a transformation must need no more than gradients and parameters"
+            raise ArgumentError(message("OptaxOptimizer", rule, str(error))) from None
 
     def _new_variable(self, value: Any, name: str) -> Variable:
         array = np.asarray(value)

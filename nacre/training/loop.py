@@ -133,6 +133,7 @@ class TrainRun:
         The variables get their values when callbacks have begun: until then a refusal leaves
         everything as it was.
         """
+        self._catch_up(state, runner)
         variables = variables_by_path(self.model, self.state)
         if state.arrays.keys() - variables.keys():
             self._find_outside()
@@ -152,6 +153,14 @@ class TrainRun:
         self.feed.be_resumable()
         self._undeclared = Undeclared(runner.callbacks)
         self._spoiled_from_the_beginning = spoiled_paths(arrays_by_path(self.model, self.state))
+
+    def _catch_up(self, state: TrainingState, runner: CallbackList) -> None:
+        """Have the layers trainable that a callback of the run had set so by then."""
+        begun = state.epoch + (state.step > 0)
+        for callback in filter(changes_trainable, runner.callbacks):
+            callback.catch_up(begun)
+        if self._flags.changed():
+            self._use_flags()
 
     def _find_outside(self) -> None:
         """Let the state take in what a step uses that nothing holds, by tracing one."""
@@ -179,6 +188,7 @@ class TrainRun:
     def give_back(self, kept: KeptRun, runner: CallbackList) -> Any:
         """What a run that is over ended with: model, optimizer and seeds get it, and the history
         is returned."""
+        self._catch_up(kept.state, runner)
         self.runner, self._resumed = runner, None
         self._restore(kept.state)
         variables = variables_by_path(self.model, self.state)
@@ -329,6 +339,11 @@ class TrainRun:
         self.sync()
         self._ahead.close()
         self._last_good.close()
+        self._use_flags()
+        block = self.state.in_training(self.who, self.sync)
+        self._training = self._later_blocks.enter_context(block)
+
+    def _use_flags(self) -> None:
         prepare.settle_optimizer(self.model, self.trainer)
         self._programs = training_programs(
             self.model, self.trainer, is_all_present=self._is_all_present
@@ -336,8 +351,6 @@ class TrainRun:
         self.state, self._committed = self._programs.state, None
         self._ahead, self._flags = CompiledAhead(), TrainableFlags(self.model)
         self._last_good = self._new_last_good()
-        block = self.state.in_training(self.who, self.sync)
-        self._training = self._later_blocks.enter_context(block)
 
     def _leave(self, reason: BaseException | None) -> None:
         """End the run, whatever happened: newest values in the model, callbacks ended.

@@ -165,3 +165,42 @@ def test_unknown_layers_are_refused_before_the_first_step():
     with pytest.raises(ArgumentError, match="one of the model's.*stranger"):
         fit(model, epochs=2, callbacks=[TrainableSchedule({1: {other: True}})])
     assert int(model.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize("stop", [(1, None), (2, 1), (3, None)])
+def test_a_training_that_is_resumed_has_the_layers_that_were_trained(stop, tmp_path):
+    """Stopped at the end of an epoch, and within one, before the change and after it."""
+
+    class Stop(nacre.callbacks.Callback):
+        remembers = ()
+
+        def on_epoch_end(self, epoch, logs=None):
+            if (epoch, None) == stop:
+                raise KeyboardInterrupt
+
+    class StopWithin(Stop):
+        def on_train_batch_end(self, batch, logs=None):
+            if (self.epoch, batch) == stop:
+                raise KeyboardInterrupt
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+    def run(*callbacks, **arguments):
+        nacre.utils.clear_session()  # as in a process of its own
+        model = make()
+        model.compile(optimizers.Adam(0.01), "mse")
+        schedule = TrainableSchedule({0: {"base": False}, 2: {"base": True}})
+        fit(model, epochs=4, callbacks=[schedule, *callbacks], **arguments)
+        return model.get_weights()
+
+    whole = run()
+    stopper = Stop() if stop[1] is None else StopWithin()
+    with pytest.raises(KeyboardInterrupt):
+        run(stopper, resume=tmp_path, resume_every_steps=1)
+    resumed = run(resume=tmp_path)
+    with pytest.warns(UserWarning, match="came to its end"):
+        again = run(resume=tmp_path)
+    for a, b, c in zip(whole, resumed, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, c)

@@ -242,6 +242,14 @@ def test_a_variable_without_gradient_stays():
     assert own[0].numpy()[0] < 1.0 and own[1].numpy()[0] == 1.0
 
 
+def test_what_needs_the_loss_or_a_call_is_refused():
+    own = Variable(np.ones(2, "float32"), name="own")
+    with pytest.raises(ArgumentError, match=r"no more than gradients.*'value_fn'"):
+        get(optax.lbfgs()).build([own])
+    with pytest.raises(ArgumentError, match=r"Call it: adam\(\.\.\.\)"):
+        get(optax.adam)
+
+
 def test_copies_and_configs():
     own, optimizer = Variable(np.ones(2, "float32"), name="own"), get(optax.adam(0.1))
     optimizer.apply([np.ones(2, "float32")], [own])
