@@ -20,7 +20,9 @@ from nacre.callbacks.tensorboard_profile import Profile, profiled_batches
 from nacre.callbacks.tensorboard_projector import Projector
 from nacre.callbacks.tensorboard_weights import picture
 from nacre.core.errors import SerializationError, message, refuse_unknown
+from nacre.core.names import free_name
 from nacre.core.numbers import whole_number
+from nacre.core.origins import passed_users_code
 from nacre.core.warning import warn
 from nacre.summary.event_file import EventFile
 from nacre.summary.hparams import checked
@@ -347,10 +349,12 @@ class TensorBoard(Callback):
     def _write_graph(self, writer: FileWriter) -> None:
         try:
             config = graph_config(self.model)
-        except SerializationError as error:
+        except Exception as error:
+            if not isinstance(error, SerializationError) and not passed_users_code(error):
+                raise
             rule = "the graph of the model is left out, as it has no config"
             fix = "Pass write_graph=False, or give its layers a get_config."
-            warn(message(_WHO, rule, str(error), fix))
+            warn(message(_WHO, rule, str(error) or repr(error), fix))
             return
         if config is not None:
             text = json.dumps(config).encode("utf-8", "replace")
@@ -359,11 +363,13 @@ class TensorBoard(Callback):
 
     def _write_weights(self, epoch: int) -> None:
         writer = self._writer("train")
+        paths: set[str] = set()  # parts of two models within may be called the same
         for weight in getattr(self.model, "weights", ()):
             values = np.asarray(weight)
             if values.dtype.kind in "OUS":  # of layers that work with strings
                 continue
-            path = weight.path
+            path = free_name(weight.path, paths)
+            paths.add(path)
             told = histogram_tensor(f"{_WHO}: {path}", values)
             writer.add(epoch, summary_value(f"{path}/histogram", told, _HISTOGRAMS))
             pictures = picture(values) if self.write_images else None

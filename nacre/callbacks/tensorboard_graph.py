@@ -31,6 +31,8 @@ def graph_config(model: Any) -> dict[str, Any] | None:
 def _readable(layer: dict[str, Any]) -> dict[str, Any]:
     """The config of a layer or a model in the form that the viewer reads."""
     config = {name: value for name, value in layer["config"].items() if name not in _LEARNT}
+    # A config that a user's class wrote may lack the name, which the model's has then.
+    config.setdefault("name", layer.get("name", layer["class_name"]))
     if is_list(config.get("layers")):
         config["layers"] = [_readable(inner) for inner in config["layers"]]
     for name in ("input_layers", "output_layers"):

@@ -13,6 +13,7 @@ import numpy as np
 
 from nacre.core.atomic import write_file
 from nacre.core.errors import ArgumentError, message, nearest
+from nacre.core.names import free_name
 
 _FOLDER = "embeddings"
 
@@ -35,7 +36,9 @@ class Projector:
 
     def __init__(self, folder: Path, model: Any, labels: str | Mapping[str, Any] | None) -> None:
         self._folder = folder
-        self._tables = {layer.name: layer for layer in _embeddings(model)}
+        self._tables: dict[str, Any] = {}
+        for layer in _embeddings(model):  # those of two models within may be called the same
+            self._tables[free_name(layer.name, self._tables)] = layer
         by_layer = dict(labels) if isinstance(labels, Mapping) else {}
         unknown = [name for name in by_layer if name not in self._tables]
         if unknown:

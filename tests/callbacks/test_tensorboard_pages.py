@@ -90,6 +90,56 @@ def test_models_without_a_graph_train_without_one(tmp_path):
     assert {written.tag for written in read(tmp_path)} == {"epoch_loss", "epoch_learning_rate"}
 
 
+class Nameless(layers.Layer):
+    """One whose config lacks what a layer's has."""
+
+    def call(self, x):
+        return x
+
+    def get_config(self):
+        return {"units": 3}
+
+
+class Refusing(Nameless):
+    def get_config(self):
+        raise NotImplementedError("no config")
+
+
+def test_a_config_without_a_name_is_no_hindrance(tmp_path):
+    inputs = layers.Input((4,), name="x")
+    functional = nacre.Model(inputs, Nameless(name="own")(inputs), name="f")
+    assert nodes(functional) == {
+        "f/x": ("InputLayer", []),
+        "f/own": ("Nameless", ["f/x"]),
+    }
+    assert list(nodes(nacre.Sequential([inputs, Nameless()], name="s"))) == ["s/x", "s/Nameless"]
+
+
+def test_a_layer_that_refuses_its_config_is_told_and_training_goes_on(tmp_path):
+    model = nacre.Sequential([layers.Input((2,)), Refusing(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="the graph of the model is left out.*no config"):
+        model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0, callbacks=[TensorBoard(tmp_path)])
+    assert {written.tag for written in read(tmp_path)} == {"epoch_loss", "epoch_learning_rate"}
+
+
+def test_parts_of_one_name_have_charts_and_tables_of_their_own(tmp_path):
+    def part(name):
+        inputs = layers.Input((3,))
+        outputs = layers.Flatten()(layers.Embedding(5, 1, name="table")(inputs))
+        return nacre.Model(inputs, outputs, name=name)
+
+    inputs = layers.Input((3,))
+    model = nacre.Model(inputs, part("first")(inputs) + part("second")(inputs))
+    model.compile("sgd", "mse")
+    board = TensorBoard(tmp_path, histogram_freq=1, embeddings_freq=1)
+    model.fit(np.ones((4, 3), int), np.ones((4, 3)), verbose=0, callbacks=[board])
+    tags = [written.tag for written in read(tmp_path) if written.plugin == "histograms"]
+    assert tags == ["table/embeddings/histogram", "table/embeddings_1/histogram"]
+    tables = sorted(path.name for path in (tmp_path / "embeddings").iterdir())
+    assert tables == ["table.tsv", "table_1.tsv"]
+
+
 # ------------------------------------------------------------ embeddings
 
 
