@@ -14,13 +14,20 @@ from nacre.core.dtypes import standardize_dtype as standardize_dtype
 from nacre.core.names import get_uid as get_uid
 from nacre.core.session import clear_session as clear_session
 from nacre.core.symbolic import is_symbolic as is_keras_tensor
+from nacre.core.values import batch_get_value as batch_get_value
+from nacre.core.values import batch_set_value as batch_set_value
+from nacre.core.values import get_value as get_value
+from nacre.core.values import set_value as set_value
 
 __all__ = [
     "backend",
+    "batch_get_value",
+    "batch_set_value",
     "clear_session",
     "epsilon",
     "floatx",
     "get_uid",
+    "get_value",
     "image_data_format",
     "is_float_dtype",
     "is_int_dtype",
@@ -29,6 +36,7 @@ __all__ = [
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_value",
     "standardize_dtype",
 ]
 
