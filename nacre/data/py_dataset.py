@@ -9,13 +9,19 @@ from typing import Any
 
 from nacre.core.context import carried
 from nacre.core.errors import ArgumentError, DataError, message
+from nacre.core.host_random import are_same, host_random_state
+from nacre.core.random import user_seed
+from nacre.core.warning import warn
 
 
 class PyDataset:
     """A source of batches by index. Subclass it and define `__len__` and `__getitem__`.
 
     Args:
-        workers: Threads that make batches ahead; 1 makes them in one thread beside the loop.
+        workers: Threads that make batches ahead; 1 makes them in one thread beside the loop. The
+            batches come in order whatever their number; where `__getitem__` draws random numbers,
+            several draw from `random` and `np.random` in no fixed order, so make a generator of
+            each batch's own: `np.random.default_rng([seed, index])`.
         use_multiprocessing: Accepted for compatibility; threads are used.
         max_queue_size: Batches kept ready.
 
@@ -132,6 +138,8 @@ def indexed_batches(
     from collections import deque
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    # Who gave a seed wants the same numbers again.
+    random = None if user_seed() is None else host_random_state()
     item = carried(source.__getitem__)
     ahead = max(workers, getattr(source, "max_queue_size", 10))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="nacre-batches")
@@ -140,6 +148,9 @@ def indexed_batches(
         waiting: deque[Future[Any]] = deque(pool.submit(item, i) for i in first)
         while waiting:
             batch = waiting.popleft().result()
+            if random is not None and not are_same(random, host_random_state()):
+                warn(_random_order(source, workers))
+            random = None
             following = next(remaining, None)
             if following is not None:
                 waiting.append(pool.submit(item, following))
@@ -147,3 +158,14 @@ def indexed_batches(
     finally:
         # After an error, or when the reader leaves early, batches not begun are not made.
         pool.shutdown(cancel_futures=True)
+
+
+def _random_order(source: Any, workers: int) -> str:
+    return message(
+        type(source).__name__,
+        "several workers draw from the generators of Python and NumPy in no fixed order, so that "
+        "a run with the same seed gets other batches",
+        f"workers={workers}",
+        "Draw from a generator of the batch's own, np.random.default_rng([seed, index]), or pass "
+        "workers=1.",
+    )

@@ -167,8 +167,9 @@ def fit(
         if keeping is not None:
             keeper = feeds.enter_context(opened(keeping, who))
             settings = run_settings(
-                model, trainer, source, shuffle=order.shuffle, class_weight=class_weight
-            )
+                model, trainer, source, shuffle=order.shuffle,
+                class_weight=class_weight, augment=augment,
+            )  # fmt: skip
             keeper.begin(settings, feed, runner)
             run.be_kept(keeper, runner)
             state = None if keeper.kept is None else keeper.kept.state

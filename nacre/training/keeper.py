@@ -147,7 +147,7 @@ class Keeper:
             self.who,
             f"the folder '{self.folder.name}' keeps another training",
             "; ".join(differences[:10]),
-            "Give what it was begun with, or another folder to begin anew.",
+            _what_to_do(differences),
         )
         if differences and self.keeping.is_exact:
             raise ArgumentError(self._other_run)
@@ -283,6 +283,15 @@ class Keeper:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def _what_to_do(differences: list[str]) -> str:
+    if differences and all(".name " in text for text in differences):
+        return (
+            "Automatic names count on in a process that made other models before: "
+            "nacre.utils.clear_session() before the model is made lets them begin anew."
+        )
+    return "Give what it was begun with, or another folder to begin anew."
 
 
 def keeping_of(callbacks: Callbacks, who: str) -> Keeping | None:

@@ -151,6 +151,7 @@ class RunFolder:
             for path in leftovers(self.path / name):
                 remove(path)
         remove(self.path / MANIFEST)
+        self.release()  # some systems delete no file that is open
         remove(self.path / "lock")
         with contextlib.suppress(OSError):  # something else is in it
             self.path.rmdir()

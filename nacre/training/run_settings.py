@@ -30,6 +30,7 @@ def run_settings(
     *,
     shuffle: bool,
     class_weight: Mapping[Any, Any] | None,
+    augment: Any = None,
 ) -> dict[str, Any]:
     """What a run is of, as plain data: seed, data, model and compile.
 
@@ -40,6 +41,7 @@ def run_settings(
         "seed": user_seed(),
         "data": {"shuffle": shuffle, "rows": content},
         "class_weight": class_weight,
+        "augment": _or_else(lambda: plain_config(augment), lambda: _named(augment)),
         "compile": _compile(trainer),
         "model": _or_else(
             lambda: plain_config(model.get_config()), lambda: type(model).__qualname__

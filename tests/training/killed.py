@@ -1,4 +1,5 @@
-"""A training that is killed again and again, and run again each time; see `test_killed.py`.
+"""A training that is killed or interrupted again and again, and run again each time; see
+`test_killed.py`.
 
 Run as a script: one process loads everything and starts children by fork, before JAX has started
 in it, so that a child costs no more than its own training. Prints, as JSON, what the training ended
@@ -23,6 +24,7 @@ from nacre import callbacks, layers
 from nacre.training.state import arrays_by_path, training_state
 
 EPOCHS, ROWS, BATCH = 6, 90, 8
+INTERRUPTED = 3  # exit status
 X = np.random.default_rng(0).normal(size=(ROWS, 4)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
 
@@ -86,6 +88,8 @@ def child(folder: Path | None, result: Path, log: Path) -> int:
                 os.dup2(file.fileno(), 2)
             train(folder, result)
             status = 0
+        except KeyboardInterrupt:
+            status = INTERRUPTED
         except BaseException:
             import traceback
 
@@ -121,11 +125,12 @@ def main(place: Path, kills: int, seed: int) -> None:
             process = child(folder, result, log)
             if done < kills and wait_for_state(folder, process, set(_states(folder))):
                 time.sleep(moments.random() * 0.12)
-                os.kill(process, signal.SIGKILL)
+                # Every third time Ctrl-C: then the state of the last step is kept.
+                os.kill(process, signal.SIGINT if done % 3 == 2 else signal.SIGKILL)
                 done += not result.exists()
-            if done >= kills or not _is_gone(process):
+            if not _is_gone(process):
                 _, status = os.waitpid(process, 0)
-                if status not in (0, signal.SIGKILL):
+                if status not in (0, signal.SIGKILL, INTERRUPTED << 8):
                     raise RuntimeError(log.read_text())
         ends.append(result.read_text())
         if done >= kills:
