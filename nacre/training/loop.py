@@ -538,7 +538,7 @@ class TrainRun:
 
     def _check_losses(self) -> None:
         pending, self._pending = self._pending, []
-        flags = jax.device_get([bad for _, bad in pending])
+        flags = [np.asarray(bad) for _, bad in pending]
         if self._skips_non_finite:
             return  # a loss scale that is too large is found and lowered by the optimizer
         for (step, _), bad in zip(pending, flags, strict=True):

@@ -7,6 +7,7 @@ under way and these few things are the same.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -20,7 +21,7 @@ from nacre.core.tracing import is_bare
 from nacre.ops.kernels.placement import platform
 
 # Some 25 microseconds: what two threads take to wake one another.
-_LOOKS = 300 if (os.cpu_count() or 1) > 1 else 0
+_LOOKS = 300
 
 P = TypeVar("P", bound=CallProgram)
 T = TypeVar("T")
@@ -80,6 +81,12 @@ def _is_free() -> bool:
     return nothing and is_bare() and not PROCESS.parent
 
 
+@functools.cache
+def _has_two_processors() -> bool:
+    usable = getattr(os, "sched_getaffinity", None)  # not on every system
+    return (len(usable(0)) if usable else os.cpu_count() or 1) > 1
+
+
 def wait_briefly(outputs: T) -> T:
     """Wait for the output of a small program by looking, as long as falling asleep would take.
 
@@ -90,7 +97,7 @@ def wait_briefly(outputs: T) -> T:
         The outputs; those of a larger program may still be on their way.
     """
     is_ready: Callable[[], bool] | None = getattr(outputs, "is_ready", None)
-    if is_ready is not None and platform() == "cpu":
+    if is_ready is not None and _has_two_processors() and platform() == "cpu":
         for _ in range(_LOOKS):
             if is_ready():
                 break
