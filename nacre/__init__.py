@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from nacre.optimizers import Optimizer as Optimizer
     from nacre.quantizers import Quantizer as Quantizer
     from nacre.regularizers import Regularizer as Regularizer
+    from nacre.training.function import function as function
 
 __version__ = "0.1.0"
 
@@ -98,6 +99,7 @@ _NAMES = {
     "StatelessScope": "nacre.core.scope",
     "Variable": "nacre.core.variable",
     "custom_gradient": "nacre.ops",
+    "function": "nacre.training.function",
     "name_scope": "nacre.core.names",
 }
 __all__ = ["__version__", "version", *_NAMESPACES, *_NAMES]

@@ -282,6 +282,7 @@ class Snapshot:
 
     def _read(self, value: Any) -> None:
         """Note what a user's function reads, or what is in an object of settings."""
+        value = readings.uncompiled(value)
         is_function = readings.is_function(value)
         if id(value) in self._seen or not (is_function or readings.is_settings(value)):
             return

@@ -187,6 +187,9 @@ def _clear_containers(trace: Leftovers, is_trial: bool) -> None:
         if not readings.is_users(type(owner)):
             continue
         for name, value in list(vars(owner).items()):
+            if is_tracer(value):  # of an object that does not tell what is set
+                vars(owner)[name] = LostTensor(f"{_who(owner)}.{name}", value)
+                continue
             if not isinstance(value, list | dict | collections.deque) or not _holds_tracers(value):
                 continue
             if is_trial:

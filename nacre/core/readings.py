@@ -158,7 +158,7 @@ def _changed(names: list[str], now: list[Any], then: list[Any]) -> frozenset[str
 def functions_of(cls: type) -> Iterator[types.FunctionType]:
     """The functions of a class that a call may run."""
     for name, member in vars(cls).items():
-        found = getattr(member, "fget", getattr(member, "__func__", member))
+        found = uncompiled(getattr(member, "fget", getattr(member, "__func__", member)))
         if isinstance(found, types.FunctionType) and name not in _NOT_RUN:
             yield found
 
@@ -173,6 +173,11 @@ def is_users(thing: Any) -> bool:
     return (getattr(thing, "__module__", None) or "").partition(".")[0] not in _LIBRARIES
 
 
+def is_users_module(module: types.ModuleType) -> bool:
+    """Whether a module is of a user's code, or of a library that may be one's."""
+    return module.__name__.partition(".")[0] not in _LIBRARIES
+
+
 def is_settings(value: object) -> bool:
     """Whether a value is a user's own object with attributes, such as a dataclass of settings."""
     return (
@@ -182,6 +187,11 @@ def is_settings(value: object) -> bool:
         and (is_users(type(value)) or isinstance(value, _NAMESPACES))
         and (hasattr(value, "__dict__") or hasattr(type(value), "__slots__"))
     )
+
+
+def uncompiled(value: Any) -> Any:
+    """The Python function behind a compiled one; anything else as it is."""
+    return getattr(value, "python_function", value)
 
 
 def is_function(value: object) -> bool:
@@ -218,6 +228,7 @@ def content_of(array: np.ndarray) -> tuple[object, ...]:
 
 
 def _is_looked_at(value: Any) -> bool:
+    value = uncompiled(value)
     if isinstance(value, (*PLAIN, *_ARRAYS)):
         return True
     if isinstance(value, list | tuple | dict | set | collections.deque):
@@ -291,4 +302,6 @@ __all__ = [
     "is_settings",
     "is_small_array",
     "is_users",
+    "is_users_module",
+    "uncompiled",
 ]

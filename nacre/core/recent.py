@@ -27,7 +27,7 @@ class Recent:
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # what makes one may ask for another
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of this key, made now if there is none."""
@@ -46,6 +46,11 @@ class Recent:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def values(self) -> list[Any]:
+        """All that is kept now."""
+        with self._lock:
+            return list(self._kept.values())
 
     def clear(self) -> None:
         """Forget all of them."""

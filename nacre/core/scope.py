@@ -64,6 +64,9 @@ class StatelessScope:
         self._variables: dict[int, Variable] = {}  # keeps the ids alive
         self._draws: dict[int, int] = {}  # keys given out, by the id of the generator's state
         self._made: set[int] = set()  # ids of the variables that were made within
+        # Of the outputs of calls that ended within, as in `CallContext`.
+        self._masks: dict[int, tuple[Any, Any]] = {}
+        self._logits: dict[int, tuple[Any, Any]] = {}
         for variable, value in state_mapping or ():
             self._values[id(variable)] = value
             self._variables[id(variable)] = variable
@@ -506,6 +509,10 @@ def get_mask(tensor: Any) -> Any:
         found = call.masks.get(id(tensor))
         if found is not None:
             return found[1]
+    for around in _scopes():
+        found = around._masks.get(id(tensor))
+        if found is not None:
+            return found[1]
     return None
 
 
@@ -518,8 +525,22 @@ def set_mask(tensor: Any, mask: Any) -> None:
     try:
         tensor._keras_mask = mask
     except AttributeError:
-        if (call := current().call) is not None:
-            call.masks[id(tensor)] = (tensor, mask)
+        context = current()
+        if (place := context.call or context.scope) is not None:
+            masks = place.masks if isinstance(place, CallContext) else place._masks
+            masks[id(tensor)] = (tensor, mask)
+
+
+def keep_findings(call: CallContext, outputs: Iterable[Any]) -> None:
+    """Keep what a call found about tensors that it gives, for losses and further calls, where they
+    cannot carry it: in a step of the user's that is traced, say."""
+    around = current().scope
+    if around is None:
+        return
+    for tensor in outputs:
+        for kept, found in ((around._masks, call.masks), (around._logits, call.logits)):
+            if id(tensor) in found:
+                kept[id(tensor)] = found[id(tensor)]
 
 
 def note_logits(probabilities: Any, logits: Any) -> None:
@@ -536,4 +557,6 @@ def logits_of(probabilities: Any) -> Any:
     """The logits these very probabilities were made of in this call, or None."""
     call = current().call
     found = None if call is None else call.logits.get(id(probabilities))
+    for around in () if found is not None else _scopes():
+        found = found or around._logits.get(id(probabilities))
     return None if found is None else found[1]

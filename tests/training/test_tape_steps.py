@@ -334,3 +334,37 @@ def test_layers_that_only_a_step_of_the_users_builds_train_without_a_warning():
     model.compile(keras.optimizers.Adam(0.1))
     losses = model.fit(np.ones((4, 3), "f"), batch_size=2, epochs=3, verbose=0).history["loss"]
     assert losses[2] < losses[1] < losses[0]
+
+
+def test_masks_and_logits_reach_the_loss_of_a_step_by_hand():
+    """They are found in the call of the model; the loss is computed after it."""
+
+    def ends():
+        keras.utils.set_random_seed(1)
+        entry = keras.Input((5,), dtype="int32")
+        x = layers.Embedding(10, 4, mask_zero=True)(entry)
+        return entry, layers.TimeDistributed(layers.Dense(3, activation="softmax"))(x)
+
+    ids = np.array([[1, 2, 0, 0, 0], [3, 0, 0, 0, 0]] * 4)
+    labels = RNG.integers(0, 3, size=(8, 5))
+    found = []
+    for model in (keras.Model(*ends()), ByHand(*ends())):
+        model.compile(keras.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+        history = model.fit(ids, labels, batch_size=8, epochs=2, shuffle=False, verbose=0).history
+        found.append(history["loss"])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+
+    class Sure(keras.Model):
+        """Of probabilities as far apart as these the loss would be infinite, or cut off."""
+
+        def call(self, x):
+            return ops.softmax(1e3 * x, axis=-1)
+
+        def test_step(self, data):
+            x, y = data
+            return {"loss": self.compute_loss(y=y, y_pred=self(x))}
+
+    sure = Sure()
+    sure.compile("sgd", "categorical_crossentropy")
+    one, other = np.eye(2, dtype="float32")[:, None]
+    np.testing.assert_allclose(sure.evaluate(one, other, verbose=0), 1000.0)

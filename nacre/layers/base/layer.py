@@ -271,8 +271,12 @@ class Layer(Describable, LossHolder):
         if context is None:
             training = kwargs.get("training")
             self._clear_losses()
-            with changed(call=scope.CallContext(self, training)):
-                return self._call_arrays(args, kwargs)
+            call = scope.CallContext(self, training)
+            with changed(call=call):
+                outputs = self._call_arrays(args, kwargs)
+            if call.masks or call.logits:
+                scope.keep_findings(call, tree.flatten(outputs))
+            return outputs
         recorder = context.recorder
         if recorder is not None:
             return recorder.layer_called(self, args, kwargs)

@@ -1,0 +1,251 @@
+"""The program of one kind of call of a `nacre.function`.
+
+Which variables the code reads, and which of them it changes, is found by a trial trace. Those that
+change are donated, as in `fit`, so that an update needs no second copy of the weights; the others
+are only read.
+"""
+
+# JAX leaves arguments of its functions without types.
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core import changes, leftovers, recording, scope, tree
+from nacre.core.errors import ArgumentError, message
+from nacre.core.leftovers import LostTensor
+from nacre.core.program import CallProgram, Program
+from nacre.core.state import State, Updates, Values
+from nacre.core.tracing import is_tracer
+from nacre.core.variable import Variable
+from nacre.ops.kernels.placement import own_program
+from nacre.training.deferred_signals import DeferredSignals
+
+_CHANGED, _READ = "changed", "read"
+
+
+class FunctionProgram:
+    """A Python function of arrays that reads and assigns variables, compiled.
+
+    Args:
+        call: The function, of a list of arrays.
+        who: For messages.
+        objects: Users' own objects that it may keep tensors in.
+    """
+
+    def __init__(self, call: Callable[[list[Any]], Any], who: str, objects: list[object]) -> None:
+        self._who, self._objects = who, objects
+
+        def run(arrays: list[Any]) -> tuple[list[Any], Kept]:
+            for owner in objects:
+                leftovers.note_called(owner)
+            inner = scope.get_stateless_scope()
+            assert inner is not None
+            inner.losses_of = {}
+            with scope.entered_call(None), own_program():
+                return _outcome(call(arrays), who)
+
+        self._call = run
+        self._program: Program | None = None
+        self._state = self._changing = State({})
+        self._recorded: CallProgram | None = None
+
+    @property
+    def num_traces(self) -> int:
+        """How often it was traced for new shapes."""
+        programs = [p for p in (self._program, self._recorded) if p is not None]
+        return sum(len(program.traced_shapes) for program in programs)
+
+    def run(self, arrays: list[Any]) -> Any:
+        """Run it on the variables' present values, and commit what it changes."""
+        if self._program is None:
+            self._program = self._made(arrays)
+        if recording.recording_tapes:  # which see through it, and keep what it is given
+            if self._recorded is None:
+                self._recorded = CallProgram(self._call, self._state, name=self._who)
+            leaves, kept = self._recorded.run(arrays)
+        elif not self._state.groups[_CHANGED]:
+            leaves, kept = self._run(self._program, arrays)
+        else:
+            found: list[Any] = []
+
+            def commit(result: Any) -> None:
+                self._commit(*result[:2])
+                found.extend(result[2])
+
+            with (
+                self._changing.in_training(self._who, lambda: None),
+                DeferredSignals() as signals,
+            ):
+                donated = self._state.donate([_CHANGED])
+                read = self._state.read([_READ])
+                signals.run(commit, self._program, donated, read, arrays)
+            leaves, kept = found
+        return _unpacked(kept.value, leaves)
+
+    def _run(self, program: Program, arrays: list[Any]) -> tuple[list[Any], Kept]:
+        new, updates, outcome = program({_CHANGED: []}, self._state.read([_READ]), arrays)
+        self._commit(new, updates)
+        return outcome
+
+    def _commit(self, new: Values, updates: Updates) -> None:
+        self._state.commit(new)
+        if updates:
+            self._state.commit_unless_in_training(updates)
+
+    def trace(self, arrays: list[Any]) -> jax.stages.Traced:
+        """The program for arrays, or shapes, like these, to look at or to lower."""
+        if self._program is None:
+            self._program = self._made(arrays)
+        return self._program.trace(
+            self._state.donate([_CHANGED]), self._state.read([_READ]), arrays
+        )
+
+    def _made(self, arrays: list[Any]) -> Program:
+        read, changed = self._variables(arrays)
+        state = self._state = State({_CHANGED: changed, _READ: read})
+        self._changing = State({_CHANGED: changed})
+
+        def run(values: Values, read: Values, arrays: list[Any]) -> Any:
+            inner = scope.get_stateless_scope()
+            assert inner is not None
+            for variable, value in state.pairs(read):
+                inner.add_update((variable, value))
+            outcome = self._call(arrays)
+            new = {
+                name: [inner.get_current_value(v) for v in state.groups[name]] for name in values
+            }
+            return state.settled(new), _updates(state, inner, read), outcome
+
+        return Program(run, state, donates=True, name=self._who)
+
+    def _variables(self, arrays: list[Any]) -> tuple[list[Variable], list[Variable]]:
+        """The variables that the code only reads, and those it changes, by tracing it once."""
+        run = scope.ProgramRun(is_traced=True)
+        found: list[tuple[list[Variable], list[Variable]]] = []
+
+        def trial(arrays: list[Any]) -> list[Any]:
+            inner = scope.StatelessScope()
+            with scope.running_program(run), inner:
+                leaves, _ = self._call(arrays)
+                used = list(run.outside.values())
+                changed = [v for v in used if inner.get_current_value(v) is not None]
+            known = {id(v) for v in changed}
+            found.append(([v for v in used if id(v) not in known], changed))
+            return leaves
+
+        before = [(owner, dict(vars(owner))) for owner in self._objects]
+        with changes.tracing(), leftovers.cleared(is_trial=True):
+            jax.eval_shape(trial, arrays)
+        for owner, attributes in before:
+            _set_back(owner, attributes)
+        return found[-1]
+
+
+def _set_back(owner: object, before: dict[str, Any]) -> None:
+    """Take tensors of a trial out of a user's object, where nothing tells of attributes set."""
+    present = vars(owner)
+    for name in [name for name, value in present.items() if isinstance(value, LostTensor)]:
+        if name in before:
+            present[name] = before[name]
+        else:
+            del present[name]
+
+
+def _updates(state: State, inner: scope.StatelessScope, values: Values) -> Updates:
+    """New values of variables that the trial only read: of other shapes code may do more."""
+    found: Updates = {}
+    for name, group in values.items():
+        for index, (variable, old) in enumerate(zip(state.groups[name], group, strict=True)):
+            new = inner.get_current_value(variable)
+            if new is not old:
+                found.setdefault(name, {})[index] = new
+    return found
+
+
+# -------------------------------------------------------------------- what it returns
+
+
+class Kept:
+    """Something that a compiled function gives back besides arrays: it is the same at every run.
+
+    Args:
+        value: What.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+jax.tree_util.register_pytree_node(Kept, lambda kept: ((), kept), lambda kept, _: kept)
+
+
+class _Array:
+    """Stands for an array in the structure of arguments and results."""
+
+    def __repr__(self) -> str:
+        return "array"
+
+
+ARRAY = _Array()
+
+
+def _outcome(result: Any, who: str) -> tuple[list[Any], Kept]:
+    leaves: list[Any] = []
+
+    def take(leaf: Any) -> Any:
+        if isinstance(leaf, Variable):
+            leaf = leaf.value
+        if isinstance(leaf, jax.Array | np.ndarray):
+            mask = scope.get_mask(leaf)
+            leaves.append(jnp.asarray(leaf))
+            if mask is None:
+                return ARRAY
+            leaves.append(mask)
+            return _Masked()
+        _refuse_hidden_tensors(leaf, who)
+        return Kept(leaf)
+
+    return leaves, Kept(tree.map_structure(take, result))
+
+
+class _Masked:
+    """Stands for an array that has a mask."""
+
+
+def _unpacked(structure: Any, leaves: list[Any]) -> Any:
+    stream = iter(leaves)
+
+    def give(place: Any) -> Any:
+        if place is ARRAY:
+            return next(stream)
+        if isinstance(place, _Masked):
+            array, mask = next(stream), next(stream)
+            scope.set_mask(array, mask)
+            return array
+        return place.value
+
+    return tree.map_structure(give, structure)
+
+
+def _refuse_hidden_tensors(leaf: Any, who: str) -> None:
+    if leaf is not None and any(map(is_tracer, getattr(leaf, "__dict__", {}).values())):
+        raise ArgumentError(
+            message(
+                who,
+                "it must return tensors, or lists, tuples and dicts of them",
+                f"a {type(leaf).__name__} that holds some",
+                "Return what it holds, and make the object outside.",
+            )
+        )
+
+
+__all__ = ["ARRAY", "FunctionProgram", "Kept"]
