@@ -291,20 +291,25 @@ class _ById:
         return id(self.thing)
 
 
+def _class_of(value: object) -> type[object]:
+    # Asked of the class, isinstance() leaves a checker in doubt of what an array holds.
+    return type(value)
+
+
 def _identity(value: Any) -> Hashable:
     """What tells an argument that is no array from others: its value, or which object it is."""
-    kind: type[Any] = type(value)
+    kind = _class_of(value)
     if not issubclass(kind, readings.PLAIN):
         return _ById(value)
-    # As text -0.0 is not 0.0, and NaN is itself.
-    return kind, repr(value) if issubclass(kind, float | complex) else value
+    # As text -0.0 is not 0.0, NaN is itself, and True is not 1.
+    return value if issubclass(kind, str | bytes) else f"{kind.__name__} {value!r}"
 
 
 def _as_array(leaf: Any, who: str) -> Any:
     """An argument as an array; None for what is none."""
     if isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
         return leaf
-    kind: type[Any] = type(leaf)
+    kind = _class_of(leaf)
     if issubclass(kind, np.ndarray | np.generic):
         # A copy, as the program may still read it when its owner writes to it.
         array: np.ndarray = np.array(leaf)
@@ -331,7 +336,7 @@ def _as_array(leaf: Any, who: str) -> Any:
 
 def _as_spec(leaf: Any) -> Any:
     """A leaf of `get_concrete_function`: what says a shape and a dtype alone as JAX has it."""
-    is_value = isinstance(leaf, jax.Array | np.ndarray | np.generic | Variable | Versioned)
+    is_value = issubclass(_class_of(leaf), (jax.Array, np.ndarray, np.generic, Variable, Versioned))
     if not is_value and hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
         return jax.ShapeDtypeStruct(tuple(leaf.shape), jnp.dtype(str(np.dtype(leaf.dtype))))
     return leaf
