@@ -123,13 +123,13 @@ class TensorBoard(Callback):
             rule = "arguments of tf.keras 1 have no effect"
             warn(message(_WHO, rule, ", ".join(kwargs), "Leave them out."))
         self.log_dir = local_folder(_WHO, "log_dir", log_dir)
-        self.histogram_freq = whole_number(_WHO, "histogram_freq", histogram_freq or 0, 0)
+        self.histogram_freq = _every("histogram_freq", histogram_freq)
         self.write_graph, self.write_images = bool(write_graph), bool(write_images)
         self.write_steps_per_second = bool(write_steps_per_second)
         self.update_freq = _update_freq(update_freq)
         self.profile_batch = profile_batch
         self._profiled = profiled_batches(profile_batch)
-        self.embeddings_freq = whole_number(_WHO, "embeddings_freq", embeddings_freq or 0, 0)
+        self.embeddings_freq = _every("embeddings_freq", embeddings_freq)
         self.embeddings_metadata = embeddings_metadata
         self.hparams = None if hparams is None else checked(_WHO, hparams)
         self._step = 0  # batches of this training
@@ -376,6 +376,11 @@ class TensorBoard(Callback):
             if pictures is not None:
                 shown = image_tensor(_WHO, pictures)
                 writer.add(epoch, summary_value(f"{path}/image", shown, _IMAGES))
+
+
+def _every(name: str, value: Any) -> int:
+    """Every how many epochs; True stands for 1, as in Python, and None for 0."""
+    return whole_number(_WHO, name, 1 if value is True else value or 0, 0)
 
 
 def _update_freq(value: Any) -> int | str:

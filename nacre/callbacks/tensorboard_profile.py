@@ -49,6 +49,7 @@ class Profile:
         self._folder = folder
         self._first, self._last = batches
         self._is_running = self._is_done = False
+        self._begun = 0  # the first batch it was told of; a resumed training begins later
         self._marker: Any = None
 
     def begin_batch(self, batch: int, at_once: int) -> None:
@@ -58,7 +59,9 @@ class Profile:
             batch: The number of the batch that begins.
             at_once: How many are expected to run together.
         """
-        if not self._is_running and not self._is_done and batch + at_once > self._first:
+        self._begun = self._begun or batch
+        is_due = self._begun <= self._last and batch + at_once > self._first
+        if is_due and not self._is_running and not self._is_done:
             self._start()
         if self._is_running:  # the viewer counts time by these marks
             self._marker = jax.profiler.StepTraceAnnotation("train", step_num=batch)

@@ -232,6 +232,11 @@ def test_settings_that_cannot_work_are_refused(settings, text):
         TensorBoard(**settings)
 
 
+def test_true_and_none_mean_what_they_mean_in_python():
+    board = TensorBoard(histogram_freq=True, embeddings_freq=None)
+    assert (board.histogram_freq, board.embeddings_freq) == (1, 0)
+
+
 def test_old_arguments_are_taken_and_told():
     with pytest.warns(UserWarning, match="write_grads, batch_size"):
         TensorBoard("logs", 1, True, write_grads=True, batch_size=32)

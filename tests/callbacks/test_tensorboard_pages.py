@@ -206,6 +206,22 @@ def test_profiles_lie_where_the_plugin_looks_also_one_cut_short(tmp_path):
         assert b"step_num" in profile.read_bytes()  # what the viewer counts steps by
 
 
+def test_a_resumed_training_profiles_nothing_that_is_past(tmp_path):
+    board = TensorBoard(tmp_path, profile_batch=(1, 2))
+    board.restore({"_step": 40})
+    train(board, [1.0])
+    assert not profiles(tmp_path)
+
+
+def test_a_batch_within_others_that_run_at_once_is_profiled_with_the_next(tmp_path):
+    model = embedded()
+    model.compile("sgd", "mse", steps_per_execution=2)
+    x, y = np.ones((6, 3), int), np.ones((6, 1))
+    board = TensorBoard(tmp_path, profile_batch=2)
+    model.fit(x, y, batch_size=1, verbose=0, callbacks=[board])
+    assert len(profiles(tmp_path)) == 1
+
+
 def test_a_second_profile_at_one_time_is_left_out(tmp_path):
     with jax.profiler.trace(str(tmp_path / "mine")):
         with pytest.warns(UserWarning, match="one profile is taken at a time"):
