@@ -177,7 +177,7 @@ class Trainable(Stepping):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: Mapping[Any, Any] | None = None,
+        class_weight: Mapping[Any, Any] | list[Any] | None = None,
         sample_weight: Any = None,
         initial_epoch: WholeNumber = 0,
         steps_per_epoch: Count | None = None,
@@ -211,7 +211,8 @@ class Trainable(Stepping):
                 batch is taken that is not used, so that it can be used further (tf.keras 2's
                 `max_queue_size` asks for batches to be made ahead); of all other sources the next
                 batches are made in a thread while steps run.
-            y: Targets, when `x` is arrays.
+            y: Targets, when `x` is arrays: in the structure of the outputs, in a flat list, or in a
+                dict by name. Outputs without loss and metrics need none, and may be left out.
             batch_size: Samples a step; 32 by default.
             epochs: The number of the last epoch.
             verbose: 0 silent, 1 bar, 2 one line an epoch; 'auto' is 1.
@@ -221,9 +222,10 @@ class Trainable(Stepping):
             shuffle: Whether the samples of arrays, and the batches of a `PyDataset`, come in
                 another order in each epoch: a function of the epoch and of a seed drawn when `fit`
                 begins, which `set_random_seed` fixes.
-            class_weight: Class index -> weight; classes left out count 1. For models with one
-                output. Each label gets its class's weight, also where labels have an axis of steps;
-                sample weights multiply. Validation is not weighed. (Keras refuses steps, and both
+            class_weight: Class index -> weight; classes left out count 1. For models with several
+                outputs a dict of these by name, or a list with one (or None) an output. Each label
+                gets its class's weight, also where labels have an axis of steps; sample weights
+                multiply. Validation is not weighed. (Keras refuses several outputs, steps, and both
                 kinds of weights together.)
             sample_weight: One weight a row, or one for each of its labels; for several outputs
                 one array for all, a list with one (or None) an output, or a dict by name, where
@@ -316,7 +318,7 @@ class Trainable(Stepping):
         batch_size: WholeNumber | None = None,
         *,
         sample_weight: Any = None,
-        class_weight: Mapping[Any, Any] | None = None,
+        class_weight: Mapping[Any, Any] | list[Any] | None = None,
         augment: Any = None,
         min_lr: float = 1e-7,
         max_lr: float = 10.0,

@@ -62,9 +62,7 @@ def _metrics(spec: Any, names: list[str], model: Any) -> Any:
         return None
     is_by_output = isinstance(spec, list) and any(isinstance(item, list) for item in spec)
     if not is_by_output:
-        if isinstance(spec, dict) and "class_name" not in spec:
-            return {k: _metrics(v, [k], model) for k, v in spec.items()}
-        return [_metric(m, names) for m in spec] if isinstance(spec, list) else _metric(spec, names)
+        return _in_structure(spec, names)
     groups = [[_metric(m, names) for m in _listed(item)] for item in spec]
     if len(groups) == 1:
         return groups[0]
@@ -72,6 +70,14 @@ def _metrics(spec: Any, names: list[str], model: Any) -> Any:
         # tf.keras 2 keeps outputs in a dict sorted by key.
         return dict(zip(sorted(names), groups, strict=False))
     return groups
+
+
+def _in_structure(spec: Any, names: list[str]) -> Any:
+    if isinstance(spec, dict) and "class_name" not in spec:
+        return {key: _in_structure(part, [key]) for key, part in spec.items()}
+    if isinstance(spec, list):
+        return [_in_structure(part, names) for part in spec]
+    return None if spec is None else _metric(spec, names)
 
 
 def _placed(data: dict[str, Any], module: str) -> dict[str, Any]:

@@ -473,7 +473,9 @@ def _sizes_of_one(leaf: Any) -> tuple[Any, ...]:
 
 
 def _no_targets(what: str, name: str, y: Any) -> LossInputError:
-    got = f"y with the keys {list(y)}" if is_dict(y) else "y=None"
+    got = "y=None" if y is None else f"None for '{name}'"
+    if is_dict(y):
+        got = f"y with the keys {list(y)}"
     fix = (
         f"Add y[{name!r}]"
         if is_dict(y)
@@ -507,7 +509,10 @@ def _factor(weight: Any) -> float | Variable | WeightFunction:
 
 
 def _mean(name: str) -> Metric:
-    return metrics.Mean(name=name)
+    """The mean of a loss, of which less is better."""
+    mean = metrics.Mean(name=name)
+    mean.direction = "min"
+    return mean
 
 
 def _batch_size(prediction: Any) -> Any:

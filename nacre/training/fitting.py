@@ -61,7 +61,7 @@ def fit(
     validation_split: float,
     validation_data: Any,
     shuffle: bool,
-    class_weight: Mapping[Any, Any] | None,
+    class_weight: Mapping[Any, Any] | list[Any] | None,
     sample_weight: Any,
     initial_epoch: WholeNumber,
     steps_per_epoch: Count | None,

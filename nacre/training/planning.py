@@ -45,9 +45,8 @@ def run_plan(
 
 def _logs(model: TrainedModel, trainer: CompiledTraining) -> Mapping[str, Log]:
     found: dict[str, Log] = {}
-    trackers = {id(metric) for metric in trainer.loss_means()}
     for name, metric in trainer.named_metrics(model):
-        direction = "min" if id(metric) in trackers else direction_of(metric)
+        direction = direction_of(metric)
         # Without a compiled step a metric's Python may need real values: it is not run for this.
         result = None if trainer.run_eagerly else _result_spec(metric)
         if is_dict(result):

@@ -147,7 +147,7 @@ def lr_find(
     *,
     batch_size: WholeNumber | None,
     sample_weight: Any,
-    class_weight: Mapping[Any, Any] | None,
+    class_weight: Mapping[Any, Any] | list[Any] | None,
     augment: Any,
     min_lr: float,
     max_lr: float,

@@ -29,7 +29,7 @@ def run_settings(
     source: Source,
     *,
     shuffle: bool,
-    class_weight: Mapping[Any, Any] | None,
+    class_weight: Mapping[Any, Any] | list[Any] | None,
     augment: Any = None,
 ) -> dict[str, Any]:
     """What a run is of, as plain data: seed, data, model and compile.

@@ -174,6 +174,19 @@ def test_a_form_comes_back_from_its_config(name: str) -> None:
     assert reported(again, form) == reported(model, form)
 
 
+@pytest.mark.parametrize("name", ["metrics dict of lists, deeper", "loss list of dicts, part"])
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_structures_come_back_from_files(name: str, ending: str, tmp_path: Path) -> None:
+    form = FORMS[name]
+    model = model_of(nacre, form.structure)
+    model.compile("sgd", **form.given(nacre))
+    expected = reported(model, form)
+    model.save(tmp_path / f"model.{ending}")
+    with nacre.saving.custom_object_scope({"squared_gap": squared(nacre)}):
+        again = nacre.models.load_model(tmp_path / f"model.{ending}")
+    assert reported(again, form) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("name", ["loss one partial", "metrics one callable object"])
 def test_what_has_no_name_is_left_out_of_files_with_a_warning(name: str) -> None:
     model = model_of(nacre, "one")
