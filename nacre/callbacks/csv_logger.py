@@ -9,6 +9,7 @@ from typing import Any
 
 from nacre.callbacks.base import Callback, Logs
 from nacre.core.errors import ArgumentError, message
+from nacre.core.warning import warn
 
 
 class CSVLogger(Callback):
@@ -20,10 +21,13 @@ class CSVLogger(Callback):
     Args:
         filename: The file.
         separator: Sign between values.
-        append: Whether to add to an existing file instead of replacing it.
+        append: Whether to add to an existing file instead of replacing it. Its columns are filled
+            then: what they do not name is left out, with a warning (Keras writes it into the
+            columns of other logs).
 
     Raises:
-        ArgumentError: `filename` is no path, or `separator` not one character.
+        ArgumentError: `filename` is no path, `separator` not one character, or the file to add to
+            no log with that separator.
     Example:
         >>> CSVLogger("log.csv", separator=";").append
         False
@@ -48,21 +52,46 @@ class CSVLogger(Callback):
         self._file: Any = None
         self._writer: Any = None
         self._names: list[str] = []
+        self._has_warned = False
         self._position = 0  # bytes of the file that are complete rows
 
     def on_train_begin(self, logs: Logs = None) -> None:
         path = Path(self.filename)
+        self._has_warned = False
         if self.is_restored and self._position:
             self._reopen(path)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._has_header = self.append and path.exists() and path.stat().st_size > 0
+        self._names = self._columns_of(path) if self.append else []
         self._file = path.open("a" if self.append else "w", encoding="utf-8", newline="")
         self._writer = None
+        if self._names:
+            self._writer = self._new_writer()
+            if not path.read_bytes().endswith(b"\n"):  # a row that was never finished
+                self._file.write("\n")
+
+    def _columns_of(self, path: Path) -> list[str]:
+        """The logs that a file to add to has columns for; none where there is no such file."""
+        if not path.exists() or path.stat().st_size == 0:
+            return []
+        with path.open(encoding="utf-8", newline="") as file:
+            header = next(csv.reader(file, delimiter=self.separator), [])
+        if header[:1] != ["epoch"] or len(header) < 2:
+            raise ArgumentError(
+                message(
+                    "CSVLogger",
+                    f"with append=True the file must begin with a row of names, epoch first, "
+                    f"between them {self.separator!r}",
+                    f"{path} with {self.separator.join(header)[:100]!r}",
+                    "Pass the separator it was written with, or another filename.",
+                )
+            )
+        return header[1:]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
         writer = self._writer or self._start(logs)
+        self._warn_of_names_left_out(logs)
         row = {"epoch": epoch, **{name: _cell(logs.get(name)) for name in self._names}}
         writer.writerow(row)
         self._file.flush()
@@ -86,6 +115,20 @@ class CSVLogger(Callback):
         self._file.truncate()
         self._writer = self._new_writer()
 
+    def _warn_of_names_left_out(self, logs: dict[str, Any]) -> None:
+        left_out = [name for name in logs if name not in self._names]
+        if left_out and not self._has_warned:
+            self._has_warned = True
+            warn(
+                message(
+                    "CSVLogger",
+                    f"columns are those that {self.filename!r} began with: "
+                    f"{', '.join(self._names)}",
+                    f"also {', '.join(left_out)}, which are left out",
+                    "Log them from the first epoch on, or write another file.",
+                )
+            )
+
     def _new_writer(self) -> Any:
         columns = ["epoch", *self._names]
         return csv.DictWriter(self._file, columns, delimiter=self.separator, lineterminator="\n")
@@ -95,8 +138,7 @@ class CSVLogger(Callback):
         if not any(name.startswith("val_") for name in self._names):
             self._names += [f"val_{name}" for name in self._names if name != "learning_rate"]
         writer = self._new_writer()
-        if not self._has_header:
-            writer.writeheader()
+        writer.writeheader()
         self._writer = writer
         return writer
 

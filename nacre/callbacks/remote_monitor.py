@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
 from nacre.callbacks.base import Callback, Logs
 from nacre.core.warning import warn
 
@@ -50,7 +52,7 @@ class RemoteMonitor(Callback):
         from urllib.request import Request, urlopen
 
         data: dict[str, Any] = {"epoch": epoch}
-        data.update({name: float(value) for name, value in (logs or {}).items()})
+        data.update({name: _plain(value) for name, value in (logs or {}).items()})
         body, kind = json.dumps(data), "application/json"
         if not self.send_as_json:
             body, kind = urlencode({self.field: body}), "application/x-www-form-urlencoded"
@@ -64,3 +66,13 @@ class RemoteMonitor(Callback):
                 f"RemoteMonitor: {address} did not take the logs of epoch {epoch + 1} ({error}); "
                 "training goes on. Start the listener, or remove the callback.",
             )
+
+
+def _plain(value: Any) -> Any:
+    """A log as JSON can hold it: a number, a list of an array, else its text."""
+    if isinstance(value, str | bool | int | float) or value is None:
+        return value
+    try:
+        return np.asarray(value, float).tolist()
+    except (TypeError, ValueError):
+        return str(value)

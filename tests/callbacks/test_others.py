@@ -35,7 +35,7 @@ def test_csv_has_a_row_an_epoch(tmp_path):
     train(CSVLogger(path), [{"loss": 1.0, "acc": np.float32(2)}, {"loss": 0.5, "val_loss": 3}])
     assert path.read_text() == "epoch,acc,loss,val_acc,val_loss\n0,2.0,1.0,NA,NA\n1,NA,0.5,NA,3.0\n"
     train(CSVLogger(path, append=True), [{"loss": 1.0, "val_loss": 2.0}])
-    assert path.read_text().splitlines()[3:] == ["0,1.0,2.0"]
+    assert path.read_text().splitlines()[3:] == ["0,NA,1.0,NA,2.0"]
     train(CSVLogger(path, separator=";"), [{"loss": 1.0, "val_loss": 2.0}])
     assert path.read_text() == "epoch;loss;val_loss\n0;1.0;2.0\n"
 
@@ -115,3 +115,51 @@ def test_remote_monitor_posts_and_survives_silence():
     assert json.loads(urllib.parse.parse_qs(received[1])["data"][0]) == expected
     with pytest.warns(UserWarning, match="did not take the logs of epoch 1"):
         train(RemoteMonitor(address), [2.0])
+
+
+def test_csv_is_added_to_by_its_own_columns(tmp_path):
+    path = tmp_path / "log.csv"
+    train(CSVLogger(path), [{"loss": 1.0, "val_loss": 2.0}])
+    with pytest.warns(UserWarning, match="also mae, which are left out"):
+        train(CSVLogger(path, append=True), [{"loss": 3.0, "mae": 4.0}])
+    train(CSVLogger(path, append=True), [{"loss": 5.0, "val_loss": 6.0}])
+    rows = ["epoch,loss,val_loss", "0,1.0,2.0", "0,3.0,NA", "0,5.0,6.0"]
+    assert path.read_text().splitlines() == rows
+
+
+def test_csv_does_not_write_on_behind_half_a_row(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss\n0,1.0\n1,0.")
+    train(CSVLogger(path, append=True), [{"loss": 5.0}])
+    assert path.read_text().splitlines()[2:] == ["1,0.", "0,5.0"]
+
+
+@pytest.mark.parametrize("content", ["a;b\n1;2\n", "epoch;loss\n0;1\n", "hello\n"])
+def test_csv_refuses_to_add_to_what_is_no_log(content, tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(content)
+    with pytest.raises(ArgumentError, match="separator it was written with"):
+        train(CSVLogger(path, append=True), [{"loss": 5.0}])
+    assert path.read_text() == content
+
+
+def test_csv_tells_of_a_log_that_comes_later(tmp_path):
+    with pytest.warns(UserWarning, match="also late, which are left out"):
+        train(CSVLogger(tmp_path / "log.csv"), [{"loss": 1.0}, {"loss": 1.0, "late": 2.0}])
+
+
+def test_remote_monitor_posts_arrays_and_texts(monkeypatch):
+    sent = []
+
+    class Answer:
+        def close(self):
+            pass
+
+    def urlopen(request, timeout):
+        sent.append(json.loads(request.data))
+        return Answer()
+
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    remote = RemoteMonitor(send_as_json=True)
+    remote.on_epoch_end(2, {"loss": np.float32(0.5), "table": np.ones((1, 2)), "name": "a"})
+    assert sent == [{"epoch": 2, "loss": 0.5, "table": [[1.0, 1.0]], "name": "a"}]
