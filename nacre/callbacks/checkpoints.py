@@ -145,6 +145,8 @@ class CheckpointCallback(MonitorCallback):
         if self.save_freq == "epoch":
             return
         # Several batches may have run since the last call.
+        if self._compares:
+            self.value(logs, self._epoch)  # whether it comes is known now
         self._batches += batch - self._last_batch
         self._batches_seen += batch - self._last_batch
         self._last_batch = batch
@@ -155,6 +157,8 @@ class CheckpointCallback(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.save_freq != "epoch":
             return
+        if self._compares:
+            self.value(logs, epoch)  # whether it comes is known now
         self._epochs += 1
         if self._epochs >= self.period:
             self._epochs = 0

@@ -118,6 +118,8 @@ class CallbackList:
         A progress bar is only added where `verbose` is not 0.
         """
         if isinstance(callbacks, CallbackList):
+            known = {"verbose": verbose, "epochs": epochs, "steps": steps}
+            callbacks._complete(model, known, add_history)
             return callbacks
         return cls(
             callbacks,
@@ -128,6 +130,15 @@ class CallbackList:
             epochs=epochs,
             steps=steps,
         )
+
+    def _complete(self, model: Any, params: dict[str, Any], add_history: bool) -> None:
+        """Give a list that a user made what it lacks for a run of this model."""
+        if add_history and self._history is None:
+            self._history = History()
+            at = len(self.callbacks) - (self._bar is not None)
+            self.callbacks.insert(at, self._history)
+        self.set_params({**params, **self.params})
+        self.set_model(model)
 
     @property
     def has_train_batch_hooks(self) -> bool:

@@ -15,7 +15,7 @@ import pytest
 import nacre as keras
 from nacre import backend, callbacks, layers
 from nacre.callbacks import Callback, CallbackList, EarlyStopping, History, LambdaCallback
-from nacre.core.errors import ArgumentError
+from nacre.core.errors import ArgumentError, MonitorError
 from tests.contracts.test_callback_contract import MAKERS
 
 X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
@@ -182,3 +182,26 @@ def test_a_list_of_callbacks_serves_a_loop_of_the_users_own() -> None:
     listed.on_train_end(logs)
     assert [batch for batch, _ in seen] == [0, 1]
     assert made.history.history["loss"] == [seen[-1][1]]
+
+
+def test_a_list_that_a_user_made_is_given_what_it_lacks() -> None:
+    made, stops = model(), EarlyStopping("loss")
+    earlier = fit(made)
+    listed = CallbackList([stops])
+    history = made.fit(X, Y, epochs=2, verbose=0, callbacks=listed)
+    assert stops.model is made and history is not earlier and history.epoch == [0, 1]
+    assert stops.params == {"verbose": 0, "epochs": 2, "steps": 1}
+
+
+def test_a_monitor_that_nothing_logs_is_refused_when_the_first_epoch_ends(tmp_path: Path) -> None:
+    class Open(Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            ended.append(epoch)
+
+    ended: list[int] = []
+    watch: dict[str, Any] = {"monitor": "val_f1", "mode": "max", "save_best_only": True}
+    for counted in ({"period": 3}, {}):
+        checkpoint = callbacks.ModelCheckpoint(tmp_path / "a.keras", **watch, **counted)
+        with pytest.raises(MonitorError, match="monitor must be one of the logs"):
+            fit(model(), Open(), checkpoint, epochs=5)
+    assert ended == [0, 0]
