@@ -22,7 +22,6 @@ from nacre.callbacks.run_plan import RunPlan
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import number, whole_number
-from nacre.core.warning import warn
 
 
 class StochasticWeightAveraging(Callback):
@@ -100,12 +99,8 @@ class StochasticWeightAveraging(Callback):
         self._means: list[Any] = []
 
     def check_run(self, plan: RunPlan) -> None:
-        """Refuse batch statistics without data, and a schedule that decides the learning rate; warn
-        where training ends before weights are averaged."""
+        """Refuse batch statistics without data, and a schedule that decides the learning rate."""
         who = type(self).__name__
-        if plan.epochs < self.start_epoch + self.cycle_epochs:
-            rule = f"weights are averaged from epoch {self.start_epoch} (from 0) on"
-            warn(message(who, rule, f"a training of {plan.epochs} epochs"))
         if self.data is None and (layers := self._with_statistics()):
             raise ArgumentError(
                 message(
@@ -144,15 +139,16 @@ class StochasticWeightAveraging(Callback):
         begun = epoch - self.start_epoch
         if begun < 0 or (begun + 1) % self.cycle_epochs:
             return
-        values = [variable.value for variable in self.model.trainable_variables]
+        values = [variable.value for variable in self._parameters()]
         self._means = _moved(self._means or values, values, self._count)
         self._count += 1
 
     def on_train_end(self, logs: Logs = None) -> None:
         if not self._count:
-            self.say("No weights were averaged: training ended before.")
+            first = self.start_epoch + self.cycle_epochs
+            self.say(f"No weights were averaged: training ended before its epoch {first} did.")
             return
-        pairs = zip(self.model.trainable_variables, self._means, strict=True)
+        pairs = zip(self._parameters(), self._means, strict=True)
         for variable, mean in pairs:
             variable.assign(mean)
         layers = self._with_statistics()
@@ -161,6 +157,11 @@ class StochasticWeightAveraging(Callback):
         if self.verbose:
             self.say(f"The weights are the mean of {self._count} epochs.")
         self._means = []
+
+    def _parameters(self) -> list[Any]:
+        """What training can change, frozen or not: that may be another at the next epoch."""
+        variables = getattr(self.model, "variables", self.model.trainable_variables)
+        return [variable for variable in variables if variable.trainable]
 
     # ------------------------------------------------------------ batch statistics
 

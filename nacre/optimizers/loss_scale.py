@@ -56,7 +56,13 @@ class LossScaleOptimizer(Optimizer):
     """
 
     skips_non_finite_steps = True
-    __slots__ = ("_has_scaled_loss", "_has_unscaled_gradients", "_has_warned", "_is_applying")
+    __slots__ = (
+        "_has_scaled_by_hand",
+        "_has_scaled_loss",
+        "_has_unscaled_gradients",
+        "_has_warned",
+        "_is_applying",
+    )
 
     def __init__(
         self,
@@ -89,7 +95,8 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer = inner_optimizer
         self.initial_scale = initial_scale
         self.dynamic_growth_steps = dynamic_growth_steps
-        self._has_scaled_loss = self._has_unscaled_gradients = False
+        self._has_scaled_loss = False  # since the last update
+        self._has_scaled_by_hand = self._has_unscaled_gradients = False
         self._is_applying = self._has_warned = False
 
     def build(self, variables: Sequence[Variable]) -> None:
@@ -195,7 +202,8 @@ class LossScaleOptimizer(Optimizer):
     ) -> None:
         """Update variables in place, unless a gradient is not finite; see `Optimizer.apply`."""
         self._is_applying = True
-        if not self._has_scaled_loss and not self._has_warned:
+        self._has_scaled_by_hand = self._has_scaled_by_hand or self._has_scaled_loss
+        if not self._has_scaled_by_hand and not self._has_warned:
             self._has_warned = True
             warn(
                 message(
@@ -211,8 +219,20 @@ class LossScaleOptimizer(Optimizer):
         finally:
             self._is_applying = False
 
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+    ) -> tuple[list[Any], list[Any]]:
+        """One update as a pure function, of gradients of a scaled loss; see
+        `Optimizer.stateless_apply`."""
+        if not self._is_applying:  # a loss that `fit` scaled says nothing of those given to apply
+            self._has_scaled_loss = False
+        return super().stateless_apply(optimizer_variables, grads, trainable_variables)
+
     def _takes_unscaled(self) -> bool:
-        is_unscaled = self._has_unscaled_gradients or not self._has_scaled_loss
+        is_unscaled = self._has_unscaled_gradients or not self._has_scaled_by_hand
         return self._is_applying and is_unscaled
 
     def stateless_scale_loss(self, optimizer_variables: Sequence[Any], loss: Any) -> Any:

@@ -132,10 +132,10 @@ def test_what_cannot_work_is_refused_before_the_first_step():
         StochasticWeightAveraging(1, 0.1, final_learning_rate=0.01)
 
 
-def test_a_training_that_ends_before_is_told_and_keeps_its_weights():
+def test_a_training_that_ends_before_is_told_and_keeps_its_weights(capsys):
     model, noted = plain(), Noted()
-    with pytest.warns(UserWarning, match=r"from epoch 7 .*a training of 2 epochs"):
-        fit(model, noted, StochasticWeightAveraging(7), epochs=2)
+    fit(model, noted, StochasticWeightAveraging(7), epochs=2)
+    assert "training ended before its epoch 8 did" in capsys.readouterr().out
     np.testing.assert_array_equal(model.get_weights()[0], noted.weights[-1][0])
 
 
@@ -157,3 +157,34 @@ def test_a_training_that_goes_on_averages_over_both_parts():
     mean = np.mean([w[0] for w in noted.weights], axis=0)
     assert len(noted.weights) == 4
     np.testing.assert_allclose(model.get_weights()[0], mean, rtol=1e-5, atol=1e-7)
+
+
+def test_layers_that_are_freed_meanwhile_are_averaged_over_all_epochs():
+    model, noted = normalized(), Noted()
+    schedule = nacre.callbacks.TrainableSchedule({0: {"first": False}, 2: {"first": True}})
+    fit(model, schedule, noted, StochasticWeightAveraging(1, data=X), epochs=4)
+    mean = np.mean([w[0] for w in noted.weights[1:]], axis=0)
+    np.testing.assert_allclose(model.get_weights()[0], mean, rtol=1e-5, atol=1e-7)
+
+
+def test_inputs_in_a_dict_and_a_stop_by_ctrl_c():
+    a, b = nacre.Input((3,), name="a"), nacre.Input((3,), name="b")
+    hidden = layers.BatchNormalization()(layers.Concatenate()([a, b]))
+    model, noted = nacre.Model({"a": a, "b": b}, layers.Dense(1)(hidden)), Noted()
+    model.compile("sgd", "mse")
+
+    class Stop(nacre.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    data = {"a": X, "b": 2 * X}
+    swa = StochasticWeightAveraging(1, data=data)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(data, Y, epochs=9, verbose=0, callbacks=[noted, swa, Stop()])
+    kernel = next(i for i, w in enumerate(model.get_weights()) if w.shape == (6, 1))
+    mean = np.mean([w[kernel] for w in noted.weights[1:]], axis=0)
+    np.testing.assert_allclose(model.get_weights()[kernel], mean, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        model.layers[-2].moving_mean.numpy()[:3], X.mean(axis=0), rtol=1e-4, atol=1e-6
+    )

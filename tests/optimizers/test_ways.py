@@ -167,6 +167,20 @@ def test_a_step_by_hand_that_leaves_the_loss_unscaled_trains_all_the_same():
         np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+def test_a_loop_by_hand_after_a_fit_that_scaled_its_loss_is_told_too():
+    x, y = np.ones((4, 2), "float32"), np.zeros((4, 1), "float32")
+    model = nacre.Sequential([nacre.Input((2,)), layers.Dense(1, kernel_initializer="ones")])
+    model.compile(LossScaleOptimizer(SGD(0.0)), "mse")
+    model.fit(x, y, verbose=0)
+    model.optimizer.learning_rate = 0.125
+    with nacre.GradientTape() as tape:
+        loss = nacre.ops.mean((model(x) - y) ** 2)
+    own = model.trainable_variables
+    with pytest.warns(UserWarning, match="the loss should be scaled"):
+        model.optimizer.apply_gradients(zip(tape.gradient(loss, own), own))
+    np.testing.assert_allclose(own[0].numpy(), 0.5)
+
+
 def test_old_arguments_and_attributes_of_a_loss_scale():
     optimizer = LossScaleOptimizer(SGD(), dynamic=True, initial_scale=8.0)
     assert float(optimizer.loss_scale) == float(optimizer.get_scaled_loss(lambda: 1.0)()) == 8.0
