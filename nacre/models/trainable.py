@@ -240,8 +240,8 @@ class Trainable(Stepping):
             fast_dev_run: Try everything out first: one batch of training and one of validation, or
                 as many as this number, in one epoch. Model, optimizer, metrics, seeds, history and
                 the generators of Python and NumPy are as before then. Callbacks that write
-                (`Callback.writes`) are not called, only asked whether they could. The history of
-                the trial is returned. Batches of a generator are used up.
+                (`Callback.writes`) or freeze layers are not called, only asked whether they could.
+                The history of the trial is returned. Batches of a generator are used up.
             overfit_batches: Train on so many first batches (or a share below 1) in each epoch,
                 unshuffled, and validate on as many of the validation data: a model that cannot
                 learn these by heart has a fault. (PyTorch Lightning's two flags.)
@@ -404,6 +404,8 @@ class Trainable(Stepping):
 
         Raises:
             NotCompiledError: `compile` was not called.
+            ArgumentError: The model is never called itself, as a class that holds the parts of a
+                GAN is not.
         Example:
             >>> import nacre, numpy as np
             >>> x = nacre.Input((2,))

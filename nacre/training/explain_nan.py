@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import scope, tree
+from nacre.core.errors import ArgumentError, message
 from nacre.core.state import State, Values
 from nacre.data.feed import stretch_of
 from nacre.data.sources import ArraySource
@@ -82,6 +83,16 @@ def explain_nan(
         found = _in_variables(model, state)
         if found is not None:
             return found
+        if not model._computes():
+            raise ArgumentError(
+                message(
+                    who,
+                    "it looks into a call of the model, whose weights are finite",
+                    f"{type(model).__name__}, a class that only holds parts",
+                    "Compile the part that is trained with a loss, and ask it: "
+                    "model.generator.explain_nan(x, y).",
+                )
+            )
         batches: Iterable[Any]
         if isinstance(source, ArraySource):
             starts = range(0, source.num_rows, batch_size)

@@ -46,7 +46,7 @@ from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
 from nacre.training.run_settings import run_settings
 from nacre.training.state import TrainingState
-from nacre.training.trials import Trial, check_writers, without_writers
+from nacre.training.trials import Trial, check_left_out, without_lasting
 
 
 def fit(
@@ -158,7 +158,7 @@ def fit(
             feeds.callback(validation.feed.close)
         left_out: list[Any] = []
         if num_tried:
-            callbacks, left_out = without_writers(callbacks)
+            callbacks, left_out = without_lasting(callbacks)
         runner = CallbackList.of(
             callbacks, model, verbose, feed.steps, epochs=epochs, add_history=True
         )
@@ -192,7 +192,7 @@ def fit(
             validated=None if validation is None else validated_epochs,
         )
         runner.check_run(plan)
-        check_writers(left_out, model, plan)
+        check_left_out(left_out, model, plan)
         if verbose:
             trainer.print_choices()
         epoch_numbers = range(initial_epoch, epochs)
@@ -235,7 +235,7 @@ def _tried(who: str, steps: int | None, validation: Any, left_out: list[Any]) ->
     names = ", ".join(type(callback).__name__ for callback in left_out)
     return (
         f"{who}, fast_dev_run: {done} ran. Model, optimizer, metrics, seeds and history are as "
-        "before" + (f"; left out, as they write: {names}." if names else ".")
+        "before" + (f"; left out, as they write or freeze: {names}." if names else ".")
     )
 
 

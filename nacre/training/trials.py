@@ -19,6 +19,7 @@ import numpy as np
 
 from nacre.callbacks.base import Callback
 from nacre.callbacks.run_plan import RunPlan
+from nacre.callbacks.runner import changes_trainable
 from nacre.core import tree
 from nacre.core.random import global_generator, seeds_drawn
 from nacre.core.state import Copies, State
@@ -45,6 +46,7 @@ class Trial:
         self._python, self._seeds_drawn = random.getstate(), seeds_drawn()
         self._numpy = np.random.get_state()
         self._of_model = model.history, model.stop_training
+        self._flags = [(layer, layer.trainable) for layer in model._inventory().layers]
         self._of_trainer = trainer.has_trained, trainer.settled
         return self
 
@@ -71,25 +73,28 @@ class Trial:
         random.setstate(self._python)
         np.random.set_state(self._numpy)
         self._model.history, self._model.stop_training = self._of_model
+        for layer, flag in self._flags:  # containers first, which set those within
+            if layer.trainable != flag:
+                layer.trainable = flag
         self._trainer.has_trained, self._trainer.settled = self._of_trainer
 
 
-def without_writers(callbacks: Any) -> tuple[list[Any], list[Any]]:
-    """(callbacks that write nothing, those that do); the latter are told by `Callback.writes`."""
+def without_lasting(callbacks: Any) -> tuple[list[Any], list[Any]]:
+    """(callbacks whose effects can be undone, those that write or freeze layers)."""
     given = [c for c in tree.flatten(getattr(callbacks, "callbacks", callbacks)) if c is not None]
-    writers = [c for c in given if getattr(c, "writes", False) is True]
-    return [c for c in given if c not in writers], writers
+    lasting = [c for c in given if getattr(c, "writes", False) is True or changes_trainable(c)]
+    return [c for c in given if not any(c is one for one in lasting)], lasting
 
 
-def check_writers(writers: list[Any], model: Any, plan: RunPlan) -> None:
+def check_left_out(callbacks: list[Any], model: Any, plan: RunPlan) -> None:
     """Let callbacks that are left out refuse the training they are meant for.
 
     Args:
-        writers: The callbacks.
+        callbacks: They.
         model: The model.
         plan: What is known of the whole training.
     """
-    for callback in writers:
+    for callback in callbacks:
         if isinstance(callback, Callback):
             before, callback.model = callback.model, model
             try:
@@ -98,4 +103,4 @@ def check_writers(writers: list[Any], model: Any, plan: RunPlan) -> None:
                 callback.model = before
 
 
-__all__ = ["Trial", "check_writers", "without_writers"]
+__all__ = ["Trial", "check_left_out", "without_lasting"]

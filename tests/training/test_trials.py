@@ -166,7 +166,7 @@ def test_fast_dev_run_runs_as_many_batches_and_says_what_it_did(trained, capsys,
     assert len(history.history["val_loss"]) == 1 and history is not trained.history
     out = capsys.readouterr().out
     assert "3 batches of training and 1 of validation" in out
-    assert "left out, as they write: CSVLogger, ModelCheckpoint" in out
+    assert "left out, as they write or freeze: CSVLogger, ModelCheckpoint" in out
     assert list(tmp_path.iterdir()) == []
 
 
@@ -174,6 +174,23 @@ def test_fast_dev_run_lets_writing_callbacks_refuse_what_they_could_not_do(train
     wrong = ModelCheckpoint(tmp_path / "m.keras", monitor="val_acuracy", save_best_only=True)
     with pytest.raises(MonitorError, match="val_accuracy"):
         trained.fit(X, Y, validation_split=0.2, callbacks=[wrong], fast_dev_run=True, verbose=0)
+
+
+def test_fast_dev_run_freezes_nothing():
+    model = nacre.Sequential([nacre.Input((3,)), layers.Dense(2, name="first"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0)
+    before = [(id(v), v.numpy().tolist()) for v in model.optimizer.variables]
+
+    class Freezes(Callback):
+        def on_train_end(self, logs=None):
+            self.model.layers[1].trainable = False
+
+    schedule = nacre.callbacks.TrainableSchedule({0: {"first": False}})
+    model.fit(X, Y, callbacks=[schedule, Freezes()], fast_dev_run=True, verbose=0)
+    assert all(layer.trainable for layer in model.layers)
+    assert [(id(v), v.numpy().tolist()) for v in model.optimizer.variables] == before
+    model.fit(X, Y, verbose=0)
 
 
 def test_fast_dev_run_looks_at_all_labels(trained):
