@@ -67,6 +67,8 @@ def curves_of(
 def _points(values: Sequence[Any], epochs: Sequence[int]) -> tuple[list[int], list[float]]:
     if not values or any(np.ndim(value) for value in values):
         return [], []
+    if len(epochs) != len(values):  # a history that was written by hand
+        epochs = range(len(values))
     numbers = [float(value) for value in values]
     return [epoch + 1 for epoch in epochs], [n if np.isfinite(n) else np.nan for n in numbers]
 

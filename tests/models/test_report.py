@@ -191,6 +191,13 @@ def test_a_model_of_many_classes_has_its_worst_confusions(tmp_path):
     assert page.table("true class")[0] == ["true class", "said", "samples", "of the class"]
 
 
+def test_a_history_may_be_a_plain_dict(classifier, tmp_path):
+    page = page_of(classifier, tmp_path, history={"loss": [1.0, 0.5], "val_loss": [1.0]})
+    assert [row[:2] for row in page.table("epoch")[1:]] == [["1", "1"], ["2", "0.5"]]
+    with pytest.raises(ArgumentError, match="what fit"):
+        classifier.report(tmp_path / "a.html", history=[1.0])
+
+
 def test_nothing_of_the_model_changes(classifier, tmp_path):
     state = [*classifier.variables, *classifier.optimizer.variables]
     before, history = [v.numpy().tolist() for v in state], classifier.history

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nacre.callbacks.curves import Curve, curves_of
+from nacre.callbacks.history import History
 from nacre.core.errors import ArgumentError, message
 from nacre.models.report import facts
 from nacre.models.report.charts import bar_chart, curve_chart, point_chart
@@ -47,7 +48,7 @@ def write_report(
     who = f"{model._who()}.report"
     if not isinstance(path, str | os.PathLike):
         raise ArgumentError(message(who, "the first argument must be a path", repr(path)[:60]))
-    history = model.history if history is None else history
+    history = _history(model.history if history is None else history, who)
     of_data: list[str] = []
     of_answers: list[str] = []
     if x is not None:
@@ -79,6 +80,23 @@ def write_report(
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(page, encoding="utf-8")
     return target
+
+
+def _history(given: Any, who: str) -> Any:
+    """A `History`, also for what its attribute of that name holds; None where there is none.
+
+    Raises:
+        ArgumentError: It is something else.
+    """
+    if isinstance(given, Mapping):
+        record = History()
+        record.history = dict(given)
+        record.epoch = list(range(max(map(len, given.values()), default=0)))
+        return record
+    if given is None or isinstance(given, History):
+        return given
+    rule = "history must be what fit() returned"
+    raise ArgumentError(message(who, rule, type(given).__name__, "history = model.fit(...)"))
 
 
 def _head(model: Any, title: str, curves: Sequence[Curve], history: Any) -> str:
