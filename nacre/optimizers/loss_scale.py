@@ -159,18 +159,27 @@ class LossScaleOptimizer(Optimizer):
     @property
     def dynamic_scale(self) -> Variable:
         """The variable that holds the present scale; there is one once the optimizer is built."""
-        self._has_scaled_loss = True  # by who reads it
+        self._note_reading()
         return self._dynamic_scale
 
     @property
     def loss_scale(self) -> Any:
         """The present scale, a float32 scalar (tf.keras 2)."""
-        self._has_scaled_loss = True
+        self._note_reading()
+        return self._scale()
+
+    def _scale(self) -> Any:
         return self._dynamic_scale.value if self.built else np.float32(self.initial_scale)
+
+    def _note_reading(self) -> None:
+        # Who reads the scale multiplies a loss by it; but for a log, after a step without it.
+        if not self._has_warned:
+            self._has_scaled_loss = True
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss times the present scale."""
-        return loss * self.loss_scale
+        self._has_scaled_loss = True
+        return loss * self._scale()
 
     def get_scaled_loss(self, loss: Any) -> Any:
         """The loss times the present scale (tf.keras 2).
@@ -188,7 +197,7 @@ class LossScaleOptimizer(Optimizer):
 
         From the first call on `apply_gradients` takes gradients as they are, as there.
         """
-        scale = self.loss_scale
+        scale = self._scale()
         self._has_unscaled_gradients = True
 
         def unscaled(gradient: Any) -> Any:

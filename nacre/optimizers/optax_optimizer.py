@@ -29,6 +29,7 @@ from nacre.core.registry import (
     plain_config,
     register,
 )
+from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers.optimizer import Optimizer
@@ -269,6 +270,7 @@ class OptaxOptimizer(Optimizer):
         }
 
     @classmethod
+    @reads_config
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> OptaxOptimizer:

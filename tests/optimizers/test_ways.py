@@ -131,8 +131,13 @@ def test_gradients_of_a_loss_that_was_never_scaled_are_taken_as_they_are():
     with pytest.warns(UserWarning, match=r"the loss should be scaled.*optimizer\.scale_loss\(loss"):
         optimizer.apply_gradients(zip(tape.gradient(loss, [own]), [own]))
     np.testing.assert_array_equal(own.numpy(), 0.5 * ONES)
-    optimizer.apply_gradients(zip(keras_3(optimizer, own), [own]))  # it is scaled from here on
+    assert float(optimizer.dynamic_scale) == float(optimizer.loss_scale) == 2.0**15  # for a log
+    with nacre.GradientTape() as tape:
+        loss = square(own)()
+    optimizer.apply_gradients(zip(tape.gradient(loss, [own]), [own]))
     np.testing.assert_array_equal(own.numpy(), 0.25 * ONES)
+    optimizer.apply_gradients(zip(keras_3(optimizer, own), [own]))  # it is scaled from here on
+    np.testing.assert_array_equal(own.numpy(), 0.125 * ONES)
 
 
 class Steps(nacre.Model):
