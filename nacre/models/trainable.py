@@ -131,7 +131,10 @@ class Trainable(Stepping):
                 Keras. A direction to improve in is a metric's own, see `Metric.direction`.
             weighted_metrics: The same, weighted by sample weights.
             run_eagerly: Run step by step without compiling, for debugging.
-            steps_per_execution: Steps per dispatch; chosen by itself when None.
+            steps_per_execution: Steps per dispatch; chosen by itself when None. Callbacks see so
+                many batches as one: the hook before it is given the number of the first, the hook
+                after it that of the last, as in tf.keras 2. (Keras 3 counts beyond the last batch
+                where there are fewer.)
             jit_compile: Accepted, kept and saved. False says in Keras that a step is not compiled
                 by XLA; there is nothing else to compile it by here, so steps are programs of XLA
                 whatever it says, with the same numbers. To run Python at every step pass

@@ -136,12 +136,16 @@ class EvaluationRun:
         done = 0
         hooks = self.runner.has_test_batch_hooks
         self.feed.overlaps = not hooks
-        fixed = 1 if hooks else self.trainer.steps_per_execution
+        asked = self.trainer.steps_per_execution
+        self._steps_a_batch, self._is_batch_open = asked or 1, False
+        fixed = (asked or 1) if hooks else asked
         self._pace = pace.pace_of(fixed, pace.UNSEEN_SECONDS, unmeasured=64)
         with closing(self.feed.epoch()) as stretches:
             for stretch in stretches:
                 self._run_stretch(stretch)
                 done += stretch.num_steps
+        if self._is_batch_open:  # of several steps, which the source ended
+            self.runner.on_test_batch_end(done - 1, self._host_logs())
         self._check_length(done)
         self._has_run = True
 
@@ -171,8 +175,9 @@ class EvaluationRun:
 
         for position, count in self._pace.dispatches(stretch):
             step = stretch.step + position
-            if hooks:
+            if hooks and not self._is_batch_open:
                 self.runner.on_test_batch_begin(step)
+                self._is_batch_open = True
                 self.programs = self.programs.now()  # a callback may have set an attribute
             row = stretch.first_row + position * stretch.batch_size
             program = self.programs.evaluate(stretch, self._pace.program_steps(count))
@@ -184,7 +189,9 @@ class EvaluationRun:
                 jax.block_until_ready(self.logs)
 
     def _report(self, done: int, hooks: bool) -> None:
-        if hooks:
+        ends = done % self._steps_a_batch == 0 or done == self.feed.steps
+        if hooks and ends:  # callbacks see `steps_per_execution` steps as one
+            self._is_batch_open = False
             self.runner.on_test_batch_end(done - 1, self._host_logs())
         self.runner.progress(done, self._host_logs)
 

@@ -302,7 +302,7 @@ def _identity(value: Any) -> Hashable:
     if not issubclass(kind, readings.PLAIN):
         return _ById(value)
     # As text -0.0 is not 0.0, NaN is itself, and True is not 1.
-    return value if issubclass(kind, str | bytes) else f"{kind.__name__} {value!r}"
+    return (value,) if issubclass(kind, str | bytes) else f"{kind.__name__} {value!r}"
 
 
 def _as_array(leaf: Any, who: str) -> Any:

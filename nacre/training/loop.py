@@ -233,6 +233,7 @@ class TrainRun:
     ) -> Any:
         """Run the epochs and return the history; the model ends with the newest values."""
         self.runner = runner
+        self._steps_a_batch = self.trainer.steps_per_execution or 1
         fixed = 1 if runner.has_train_batch_hooks else None
         self._pace = pace.pace_of(
             self.trainer.steps_per_execution or fixed,
@@ -384,6 +385,8 @@ class TrainRun:
                 self._run_stretch(stretch)
                 done = stretch.step + stretch.num_steps
         self._check_length(epoch, done)
+        if self._is_batch_open:  # of several steps, which the source ended
+            self._report(self._done, force=True)
         self._report(0, force=True)
         return self._host_logs() if self._logs else {}
 
@@ -484,7 +487,8 @@ class TrainRun:
         self._committed, self.values = self.values, None
 
     def _begin_batch(self, step: int) -> None:
-        if self.runner.has_train_batch_hooks:
+        begins = not self._is_batch_open or step % self._steps_a_batch == 0
+        if begins and self.runner.has_train_batch_hooks:
             self.sync()
             self._is_exact = False
             self.runner.on_train_batch_begin(step)
@@ -516,6 +520,8 @@ class TrainRun:
     def _report(self, done: int, wait: bool = False, force: bool = False) -> None:
         """Check for losses that are not finite; update callbacks and the progress bar."""
         hooks = self.runner.has_train_batch_hooks
+        if hooks and not force and done % self._steps_a_batch:
+            hooks = done == self.feed.steps  # callbacks see `steps_per_execution` steps as one
         now = time.perf_counter()
         due = force or hooks or wait or now - self._last_shown >= pace.SEEN_SECONDS
         if not due:

@@ -126,10 +126,11 @@ def _all_batches(
 ) -> None:
     hooks = runner.has_predict_batch_hooks
     waiting: deque[BatchResult] = deque()
-    outputs: Any = None
+    shown: list[Any] = []  # outputs that callbacks see as one, of `steps_per_execution` steps
+    steps_a_batch = 1 if model._trainer is None else model._trainer.steps_per_execution or 1
     step = 0
     for stretch in feed.epoch():
-        if hooks:
+        if hooks and not shown:
             runner.on_predict_batch_begin(step)
         result = _predict_batch(model, stretch, batch_size, is_first=step == 0)
         start_fetching(result.outputs)
@@ -137,8 +138,10 @@ def _all_batches(
         step += 1
         while len(waiting) > (0 if hooks else IN_FLIGHT):
             outputs = _add(gathered, waiting.popleft())
-        if hooks:
-            runner.on_predict_batch_end(step - 1, {"outputs": outputs})
+            shown += [outputs] if hooks else []
+        if hooks and (step % steps_a_batch == 0 or step == feed.steps):
+            runner.on_predict_batch_end(step - 1, {"outputs": _joined(shown)})
+            shown = []
         runner.progress(step, dict)
         if step == 1 and not hooks and (chunks := _chunks(model, feed, result)):
             _add(gathered, waiting.popleft())
@@ -146,6 +149,19 @@ def _all_batches(
             return
     for result in waiting:
         _add(gathered, result)
+    if shown:
+        runner.on_predict_batch_end(step - 1, {"outputs": _joined(shown)})
+
+
+def _joined(outputs: list[Any]) -> Any:
+    """The outputs of several batches as of one."""
+    if len(outputs) == 1:
+        return outputs[0]
+
+    def join(*leaves: Any) -> np.ndarray:
+        return np.concatenate([np.atleast_1d(leaf) for leaf in leaves])
+
+    return tree.map_structure(join, *outputs)
 
 
 def _add(gathered: Gathered, result: BatchResult) -> Any:
