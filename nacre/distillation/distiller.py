@@ -14,6 +14,7 @@ from nacre.core.keywords import any_arguments
 from nacre.core.numbers import number
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
+from nacre.core.warning import warn
 from nacre.distillation.transfer import DistillationLoss
 from nacre.models import Model
 
@@ -109,6 +110,20 @@ class Distiller(Model):
             fix = "Pass loss=..., or student_loss_weight=0.0 to learn from the teacher alone."
             raise ArgumentError(message(f"{self._who()}.compile", rule, "loss=None", fix))
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with what `get_compile_config` gave; files of Keras hold nothing of it."""
+        if config.get("loss") is None and self.student_loss_weight:
+            warn(
+                message(
+                    f"{self._who()}, from a file",
+                    "what compile() was given should be in the file, which Keras leaves out",
+                    "a distiller that is not compiled",
+                    "Call compile() again; predictions need none.",
+                )
+            )
+            return
+        super().compile_from_config(config)
 
     @any_arguments
     def call(self, inputs: Any, training: Any = None, **kwargs: Any) -> Any:

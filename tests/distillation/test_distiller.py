@@ -151,6 +151,19 @@ def test_it_is_the_student_when_called_and_comes_back_from_a_file(tmp_path):
     )
 
 
+def test_a_file_of_keras_opens_and_is_to_be_compiled_again():
+    path = pathlib.Path(__file__).parents[1] / "reference" / "files" / "distiller.keras"
+    with pytest.warns(UserWarning, match=r"Call compile\(\) again"):
+        distiller = nacre.models.load_model(path)
+    for part, one in (("end", distiller.student), ("teacher", distiller.teacher)):
+        for now, then in zip(one.get_weights(), known(f"both/{part}"), strict=True):
+            np.testing.assert_array_equal(now, then)
+    assert distiller.student_loss_weight == 0.3 and not distiller.compiled
+    assert distiller.distillation_loss_weights == [0.7, 2.0]
+    distiller.compile("adam", CROSS_ENTROPY)
+    distiller.fit(X, Y, verbose=0)
+
+
 def test_a_loss_of_ones_own_and_no_labels_are_taken():
     class Distance(distillation.DistillationLoss):
         def compute_loss(self, teacher_outputs, student_outputs, **kwargs):
