@@ -163,8 +163,9 @@ class OptaxOptimizer(Optimizer):
         for variable in self._trainable_variables:
             paths = self._paths.get(id(variable), (variable.path,))
             self._names.append(free_name(paths[0], self._names))
-        parameters = [variable.value for variable in self._trainable_variables]
-        with name_scope(self.name):
+        # Numbers also where a program is traced; see `present_value`.
+        parameters = [jnp.asarray(variable.own_value()) for variable in self._trainable_variables]
+        with name_scope(self.name), jax.ensure_compile_time_eval():
             first = self._used.init(dict(zip(self._names, parameters, strict=True)))
             self._own_state = _State(first, self._names, self._new_variable)
         self._learning_rate = self._own_state.hyperparameter(_RATE)

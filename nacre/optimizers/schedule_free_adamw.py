@@ -13,6 +13,7 @@ from nacre.core.variable import Variable
 from nacre.optimizers.arguments import OptimizerKeywords
 from nacre.optimizers.optimizer import Optimizer
 from nacre.optimizers.update_order import Values
+from nacre.optimizers.variables import present_value
 
 
 class ScheduleFreeState(NamedTuple):
@@ -115,11 +116,14 @@ class ScheduleFreeAdamW(Optimizer):
         self.warmup_steps = warmup_steps
 
     def make_states(self, variables: list[Variable]) -> list[ScheduleFreeState]:
-        slots = self.add_optimizer_variables(variables, ["momentum", "velocity"])
-        states = [ScheduleFreeState(*pair) for pair in zip(*slots, strict=True)]
-        for state, variable in zip(states, variables, strict=True):
-            state.momentum.assign(variable.value)  # z starts where the weights are
-        return states
+        return [
+            ScheduleFreeState(
+                # z starts where the weights are.
+                self.add_variable_from_reference(v, "momentum", present_value(v)),
+                self.add_variable_from_reference(v, "velocity"),
+            )
+            for v in variables
+        ]
 
     def prepare(
         self, values: Values, step: jax.Array, learning_rate: jax.Array

@@ -29,6 +29,20 @@ def _ones(shape: tuple[int, ...], dtype: str | None = None) -> np.ndarray:
     return np.ones(shape, dtype)
 
 
+def present_value(variable: Variable) -> Callable[..., np.ndarray]:
+    """An initializer that gives a variable's value at the moment.
+
+    A number also where a program is traced: an assignment there would be part of the program, which
+    may be traced again when the state is made already.
+    """
+    value = np.asarray(variable.own_value())
+
+    def initializer(shape: tuple[int, ...], dtype: str | None = None) -> np.ndarray:
+        return value
+
+    return initializer
+
+
 _FIRST_VALUES: dict[str, Callable[..., np.ndarray]] = {"zeros": _zeros, "ones": _ones}
 
 

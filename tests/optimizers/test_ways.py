@@ -10,6 +10,7 @@ from nacre import layers, optimizers
 from nacre.core.errors import ArgumentError
 from nacre.core.variable import Variable
 from nacre.optimizers import SGD, Adam, LossScaleOptimizer, MultiOptimizer, OptimizerMap
+from tests.contracts.test_optimizer_contract import MAKERS
 
 ONES = np.ones(2, "float32")
 
@@ -111,7 +112,7 @@ def test_a_tape_loop_with_a_loss_scale_is_the_loop_without(gradients, is_compile
     def step():
         optimizer.apply_gradients(zip(gradients(optimizer, own), [own]))
 
-    step = nacre.function(step) if is_compiled and hasattr(nacre, "function") else step
+    step = nacre.function(step) if is_compiled else step
     seen = []
     for _ in range(4):
         step()
@@ -184,6 +185,30 @@ def test_a_loop_by_hand_after_a_fit_that_scaled_its_loss_is_told_too():
     with pytest.warns(UserWarning, match="the loss should be scaled"):
         model.optimizer.apply_gradients(zip(tape.gradient(loss, own), own))
     np.testing.assert_allclose(own[0].numpy(), 0.5)
+
+
+def test_state_made_within_a_compiled_loop_is_that_made_before_it():
+    optax, found = pytest.importorskip("optax"), []
+    for is_built in (True, False):
+        made = [make(use_ema=True) for make in MAKERS.values()]
+        made.append(optimizers.get(optax.contrib.schedule_free_sgd(0.1)))
+        own = [Variable(np.array([[1.0, -2.0]], "float32"), name="weight") for _ in made]
+        if is_built:
+            for optimizer, variable in zip(made, own):
+                optimizer.build([variable])
+
+        @nacre.function
+        def step(own=own, made=made):
+            with nacre.GradientTape() as tape:
+                loss = sum(square(variable)() for variable in own)
+            for optimizer, variable, slope in zip(made, own, tape.gradient(loss, own)):
+                optimizer.apply_gradients([(slope, variable)])
+
+        step(), step()
+        states = [v for optimizer in made for v in optimizer.variables]
+        found.append([v.numpy() for v in (*own, *states)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
 def test_old_arguments_and_attributes_of_a_loss_scale():
