@@ -56,6 +56,18 @@ def is_tracer(value: Any) -> bool:
     return isinstance(value, Tracer)
 
 
+def current_trace() -> Any:
+    """What traces the code that runs now. Used: `jax._src.core.trace_ctx.trace`."""
+    from jax._src import core
+
+    return core.trace_ctx.trace
+
+
+def trace_of(tracer: Any) -> Any:
+    """What a value is traced by. Used: `jax._src.core.Tracer._trace`."""
+    return tracer._trace
+
+
 def local_settings() -> list[tuple[Any, Any]]:
     """JAX's settings that blocks around this code have given, which hold for this thread alone.
 

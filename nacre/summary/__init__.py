@@ -6,10 +6,11 @@
             nacre.summary.scalar("loss", loss, step=step)
 
 Summaries are written where values are known: in loops by hand, in callbacks, in layers that run
-eagerly. Compiled code (a step of `fit`, `nacre.function`, `jax.jit`) runs later and many times, in
-an order of its own; a summary within it is refused where there is a writer for it, and else told
-when there is one. Return the value, and write it outside; what a `train_step` returns is in the
-charts of the `TensorBoard` callback anyway.
+eagerly, and in a `nacre.function`, whose program gives them back. Within other compiled code (a
+step of `fit`, `jax.jit`, a loop of `nacre.ops`) a summary is refused where there is a writer for
+it, and else told when there is one: such code runs later and many times, in an order of its own.
+Return the value, and write it outside; what a `train_step` returns is in the charts of the
+`TensorBoard` callback anyway.
 
 The files are read by the viewer (`pip install tensorboard`, then `tensorboard --logdir logs`).
 """

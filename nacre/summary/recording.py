@@ -145,8 +145,9 @@ def is_due(who: str, name: str, *values: Any) -> bool:
 
 def _fix() -> str:
     return (
-        "Return it from train_step, or from the compiled function, and write it outside: logs of a "
-        "train_step get into TensorBoard's charts by themselves. Or compile(run_eagerly=True)."
+        "Return it from train_step, or from the loop or the compiled function, and write it "
+        "outside: logs of a train_step get into TensorBoard's charts by themselves. Or "
+        "compile(run_eagerly=True)."
     )
 
 
@@ -160,10 +161,13 @@ def should_record_summaries() -> bool:
         False
     """
     now = recording()
-    if now.writer is None or now.writer.is_noop:
-        return False
-    condition = now.condition() if callable(now.condition) else now.condition
-    return bool(np.asarray(condition))
+    return now.writer is not None and not now.writer.is_noop and is_recorded()
+
+
+def is_recorded(condition: Any = None) -> bool:
+    """Whether a condition holds; None for the one in force."""
+    condition = recording().condition if condition is None else condition
+    return bool(np.asarray(condition() if callable(condition) else condition))
 
 
 @contextmanager
@@ -241,6 +245,7 @@ __all__ = [
     "default_writer",
     "get_step",
     "is_due",
+    "is_recorded",
     "put",
     "record_if",
     "recording",

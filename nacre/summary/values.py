@@ -1,8 +1,9 @@
 """Summaries: what `tf.summary` writes, by the same names and in the same form.
 
 Each returns whether it wrote: not without a default writer, nor where `record_if` says no. All run
-where values are known: in loops by hand, in callbacks, in layers that run eagerly. Within a
-compiled step they are refused (see `recording.is_due`).
+where values are known: in loops by hand, in callbacks, in layers that run eagerly; and in a
+`nacre.function`, which gives its values back (see `compiled`). Within other compiled code they are
+refused (see `recording.is_due`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from nacre.core.numbers import whole_number
 from nacre.core.strings import is_text
 from nacre.core.warning import warn
 from nacre.core.wire.protobuf import whole
+from nacre.summary.compiled import taken
 from nacre.summary.messages import metadata, numbers, strings, summary_value
 from nacre.summary.pictures import png, wav
 from nacre.summary.recording import is_due, recording, step_of
@@ -41,7 +43,7 @@ def scalar(name: str, data: Any, step: Any = None, description: str | None = Non
         Whether it was written.
     Raises:
         ArgumentError: `data` is not one number, or there is no step.
-        TracedValueError: Within a compiled step.
+        TracedValueError: Within compiled code other than a `nacre.function`.
     Precision:
         It is kept in float32.
     Example:
@@ -54,7 +56,7 @@ def scalar(name: str, data: Any, step: Any = None, description: str | None = Non
     """
     who = "nacre.summary.scalar"
 
-    def value() -> bytes:
+    def value(data: Any) -> bytes:
         return scalar_tensor(who, data)
 
     return _write(who, name, step, data, value, metadata("scalars", description=description))
@@ -95,7 +97,7 @@ def histogram(
     Returns:
         Whether it was written.
     Raises:
-        TracedValueError: Within a compiled step.
+        TracedValueError: Within compiled code other than a `nacre.function`.
     Example:
         >>> import tempfile
         >>> from nacre import summary
@@ -106,7 +108,7 @@ def histogram(
     """
     who = "nacre.summary.histogram"
 
-    def value() -> bytes:
+    def value(data: Any) -> bytes:
         count = _BUCKETS if buckets is None else whole_number(who, "buckets", buckets, 0)
         return histogram_tensor(f"{who}: {name}", _array(who, data), count)
 
@@ -163,7 +165,7 @@ def image(
     Raises:
         ShapeError: `data` is of another shape.
         ArgumentError: A whole number is not from 0 to 255.
-        TracedValueError: Within a compiled step.
+        TracedValueError: Within compiled code other than a `nacre.function`.
     Source:
         tf.summary.image. Differs: whole numbers of all dtypes run from 0 to 255, where TensorFlow
         takes 255 in int32 for black.
@@ -178,7 +180,7 @@ def image(
     """
     who = "nacre.summary.image"
 
-    def value() -> bytes:
+    def value(data: Any) -> bytes:
         most = whole_number(who, "max_outputs", max_outputs, 0)
         return image_tensor(who, _array(who, data), most)
 
@@ -248,7 +250,7 @@ def audio(
     Raises:
         ShapeError: `data` is of another shape.
         DTypeError: `data` is not of floats.
-        TracedValueError: Within a compiled step.
+        TracedValueError: Within compiled code other than a `nacre.function`.
     Example:
         >>> import tempfile
         >>> import numpy as np
@@ -262,7 +264,7 @@ def audio(
     if encoding not in (None, "wav"):
         raise ArgumentError(message(who, "encoding must be 'wav' or None", repr(encoding)))
 
-    def value() -> bytes:
+    def value(data: Any) -> bytes:
         array = _array(who, data)
         if array.ndim != 3:
             rule = "data must be (batch, time, channels)"
@@ -292,7 +294,7 @@ def text(name: str, data: Any, step: Any = None, description: str | None = None)
         Whether it was written.
     Raises:
         DTypeError: `data` holds something else.
-        TracedValueError: Within a compiled step.
+        TracedValueError: Within compiled code other than a `nacre.function`.
     Example:
         >>> import tempfile
         >>> from nacre import summary
@@ -303,7 +305,7 @@ def text(name: str, data: Any, step: Any = None, description: str | None = None)
     """
     who = "nacre.summary.text"
 
-    def value() -> bytes:
+    def value(data: Any) -> bytes:
         return text_tensor(who, data)
 
     return _write(who, name, step, data, value, metadata("text", description=description))
@@ -343,7 +345,7 @@ def write(
         Whether it was written.
     Raises:
         DTypeError: Event files know no such dtype.
-        TracedValueError: Within a compiled step.
+        TracedValueError: Within compiled code other than a `nacre.function`.
     Example:
         >>> import tempfile
         >>> from nacre import summary
@@ -358,8 +360,8 @@ def write(
         rule = "metadata must be a SummaryMetadata, or its bytes"
         raise ArgumentError(message(who, rule, repr(metadata)[:100]))
 
-    def value() -> bytes:
-        data = tensor() if callable(tensor) else tensor
+    def value(data: Any) -> bytes:
+        data = data() if callable(data) else data
         is_strings = is_text(np.asarray(data) if is_list(data) else data)
         return text_tensor(who, data) if is_strings else numbers(_array(who, data))
 
@@ -367,18 +369,20 @@ def write(
 
 
 def _write(
-    who: str, name: Any, step: Any, data: Any, value: Callable[[], bytes], metadata: bytes
+    who: str, name: Any, step: Any, data: Any, value: Callable[[Any], bytes], metadata: bytes
 ) -> bool:
     if not isinstance(name, str) or not name:
         fix = f"The arguments are name, data, step: {who.split('.')[-1]}('loss', loss, step=step)."
         raise ArgumentError(message(who, "name must be a string", repr(name)[:100], fix))
     tag = f"{current_path()}/{name}".lstrip("/")
+    if taken(who, tag, data, step, value, metadata):
+        return True
     if not is_due(who, tag, data, step):
         return False
     number = step_of(who, step)
     writer = recording().writer
     if writer is not None:
-        writer.add(number, summary_value(tag, value(), metadata))
+        writer.add(number, summary_value(tag, value(data), metadata))
     return True
 
 

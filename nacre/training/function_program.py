@@ -25,6 +25,7 @@ from nacre.core.state import State, Updates, Values
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 from nacre.ops.kernels.placement import own_program
+from nacre.summary.compiled import compiling, write_found
 from nacre.training.deferred_signals import DeferredSignals
 
 _CHANGED, _READ = "changed", "read"
@@ -48,8 +49,8 @@ class FunctionProgram:
             inner = scope.get_stateless_scope()
             assert inner is not None
             inner.losses_of = {}
-            with scope.entered_call(None), own_program():
-                return _outcome(call(arrays), who)
+            with scope.entered_call(None), own_program(), compiling() as summaries:
+                return _outcome((call(arrays), summaries.found), who)
 
         self._call = run
         self._program: Program | None = None
@@ -87,7 +88,9 @@ class FunctionProgram:
                 read = self._state.read([_READ])
                 signals.run(commit, self._program, donated, read, arrays)
             leaves, kept = found
-        return _unpacked(kept.value, leaves)
+        result, summaries = _unpacked(kept.value, leaves)
+        write_found(summaries)
+        return result
 
     def _run(self, program: Program, arrays: list[Any]) -> tuple[list[Any], Kept]:
         new, updates, outcome = program({_CHANGED: []}, self._state.read([_READ]), arrays)
