@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import NacreError
-from nacre.core.kinds import is_dict, is_number, is_numpy_array, is_numpy_scalar
+from nacre.core.kinds import is_dict, is_list, is_number, is_numpy_array, is_numpy_scalar
 from nacre.core.random import user_seed
 from nacre.core.registry import plain_config
 from nacre.data.sources import ArraySource
@@ -47,7 +47,7 @@ def run_settings(
             lambda: plain_config(model.get_config()), lambda: type(model).__qualname__
         ),
     }
-    return json.loads(json.dumps(settings, default=_name))
+    return _without_code(json.loads(json.dumps(settings, default=_name)))
 
 
 def learning_rate(settings: Mapping[str, Any]) -> Any:
@@ -66,6 +66,17 @@ def with_learning_rate(settings: Mapping[str, Any], rate: float) -> dict[str, An
         place = place[name]
     place[_LEARNING_RATE[-1]] = rate
     return copied
+
+
+def _without_code(config: Any) -> Any:
+    """The same without the code of lambdas, which says where in its file each line stands."""
+    if is_list(config):
+        return [_without_code(item) for item in config]
+    if not is_dict(config):
+        return config
+    if config.get("class_name") == "__lambda__":
+        return "<lambda>"
+    return {name: _without_code(value) for name, value in config.items()}
 
 
 def _compile(trainer: CompiledTraining) -> Any:

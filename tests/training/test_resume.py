@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre import callbacks
+from nacre import callbacks, layers
 from nacre.core import atomic
 from nacre.core.errors import (
     ArgumentError,
@@ -195,6 +195,20 @@ def test_another_model_or_compile_is_refused(kept: Path, case: str) -> None:
         new()
     with pytest.raises(ArgumentError, match=f"keeps another training.*{text}"):
         fit(new(**changed), kept, [Count()])
+
+
+def test_code_that_moved_within_its_file_is_no_difference(tmp_path: Path) -> None:
+    def made(code: str) -> nacre.Model:
+        nacre.utils.clear_session()
+        nacre.utils.set_random_seed(1)
+        parts = [nacre.Input((4,)), layers.Lambda(eval(code)), layers.Dense(1)]
+        made = nacre.Sequential(parts)
+        made.compile("sgd", "mse")
+        return made
+
+    with pytest.raises(Killed):
+        fit(made("lambda x: 2.0 * x"), tmp_path, [Kill(1, "end")])
+    fit(made("(\n\nlambda x: 2.0 * x)"), tmp_path)
 
 
 def test_another_seed_is_refused(kept: Path) -> None:
