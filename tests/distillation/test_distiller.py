@@ -152,7 +152,13 @@ def test_it_is_the_student_when_called_and_comes_back_from_a_file(tmp_path):
 
 
 def test_a_file_of_keras_opens_and_is_to_be_compiled_again():
-    path = pathlib.Path(__file__).parents[1] / "reference" / "files" / "distiller.keras"
+    path = (
+        pathlib.Path(__file__).parents[1]
+        / "reference"
+        / "files"
+        / "distillation"
+        / "distiller.keras"
+    )
     with pytest.warns(UserWarning, match=r"Call compile\(\) again"):
         distiller = nacre.models.load_model(path)
     for part, one in (("end", distiller.student), ("teacher", distiller.teacher)):

@@ -1,6 +1,6 @@
 """Numbers of real Keras for distillation; see tests/distillation/test_distiller.py.
 
-Written by Keras 3.15 on JAX; run it to write distillation.npz, and files/distiller.keras, anew. Losses of probabilities are left
+Written by Keras 3.15 on JAX; run it to write distillation.npz, and files/distillation/distiller.keras, anew. Losses of probabilities are left
 out, as they are meant otherwise here, and sample weights, which do nothing there.
 """
 
@@ -68,6 +68,8 @@ for name, (losses, loss_weights, share) in CASES.items():
     keep(f"{name}/logs", **history)
     keep(f"{name}/end", **{f"w{i}": w for i, w in enumerate(student.get_weights())})
     if name == "both":
-        distiller.save(pathlib.Path(__file__).with_name("files") / "distiller.keras")
+        distiller.save(
+            pathlib.Path(__file__).with_name("files") / "distillation" / "distiller.keras"
+        )
 
 np.savez_compressed(pathlib.Path(__file__).with_name("distillation.npz"), **found)
