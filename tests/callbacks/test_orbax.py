@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from nacre.core.errors import (
 )
 
 pytest.importorskip("orbax.checkpoint")
+REFERENCE = Path(__file__).parents[1] / "reference" / "orbax.zip"
 X = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
 Y = X[:, :1]
 
@@ -179,3 +181,16 @@ def test_a_file_where_the_folder_should_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ArgumentError, match="a file"):
         fit(model(), OrbaxCheckpoint(tmp_path / "file"))
+
+
+def test_a_checkpoint_of_keras_opens_with_its_weights_and_its_optimizer(tmp_path: Path) -> None:
+    shutil.unpack_archive(REFERENCE, tmp_path)
+    with np.load(tmp_path / "values.npz") as values:
+        wanted = dict(values)
+    opened = keras.models.load_model(tmp_path / "saved")
+    for i, weight in enumerate(opened.get_weights()):
+        np.testing.assert_array_equal(weight, wanted[f"weight_{i}"])
+    for i, variable in enumerate(opened.optimizer.variables):
+        np.testing.assert_array_equal(variable.numpy(), wanted[f"optimizer_{i}"])
+    x = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
+    np.testing.assert_allclose(opened.predict(x, verbose=0), wanted["predicted"], atol=1e-6)
