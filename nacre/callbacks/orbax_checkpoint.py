@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.interop import optional_import
 from nacre.core.numbers import whole_number
+
+WEIGHTS = ("trainable_variables", "non_trainable_variables")
 
 
 class OrbaxCheckpoint(CheckpointCallback):
@@ -105,16 +109,15 @@ class OrbaxCheckpoint(CheckpointCallback):
         number = number if latest is None else max(number, latest + 1)
         values = self.model.get_state_tree("numpy_array")
         if self.save_weights_only:
-            names = ("trainable_variables", "non_trainable_variables")
-            values = {name: values[name] for name in names}
+            values = {name: values[name] for name in WEIGHTS}
         # Copies: the next step overwrites what the arrays may be views of.
         items = {"pytree": orbax.args.PyTreeSave(tree.map_structure(np.array, values))}
+        # Orbax sorts names; nacre's are in the order of the layers.
+        order = {name: [list(path) for path in _paths(group)] for name, group in values.items()}
+        note = {"version": sys.modules["nacre"].__version__, "order": json.dumps(order)}
+        items["nacre"] = orbax.args.PyTreeSave({**note, "form": np.int32(1)})
         if not self.save_weights_only:
-            config = {
-                "config": self.model.to_json(),
-                "nacre_version": sys.modules["nacre"].__version__,
-                "form": np.int32(1),
-            }
+            config = {"config": self.model.to_json(), "form": np.int32(1)}
             items["model_config"] = orbax.args.PyTreeSave(config)
         manager.save(number, args=orbax.args.Composite(**items), force=True)
         return os.path.join(self.directory, str(number))
@@ -140,6 +143,14 @@ class OrbaxCheckpoint(CheckpointCallback):
             manager.wait_until_finished()
         finally:
             manager.close()
+
+
+def _paths(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _paths(value, (*path, name))
+        else:
+            yield (*path, name)
 
 
 def _orbax(callback: OrbaxCheckpoint) -> Any:

@@ -194,3 +194,21 @@ def test_a_checkpoint_of_keras_opens_with_its_weights_and_its_optimizer(tmp_path
         np.testing.assert_array_equal(variable.numpy(), wanted[f"optimizer_{i}"])
     x = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
     np.testing.assert_allclose(opened.predict(x, verbose=0), wanted["predicted"], atol=1e-6)
+
+
+def test_nested_models_shared_layers_and_wrapped_optimizers_come_back(tmp_path: Path) -> None:
+    inputs = keras.Input((3,))
+    encoder = keras.Sequential([layers.Dense(3, name="same")], name="encoder")
+    decoder = keras.Sequential([layers.Dense(3, name="same")], name="decoder")
+    shared = layers.Dense(3)
+    outputs = layers.Dense(1)(shared(shared(decoder(layers.Dropout(0.1)(encoder(inputs))))))
+    made = keras.Model(inputs, outputs)
+    inner = keras.optimizers.Adam(0.01, use_ema=True)
+    made.compile(keras.optimizers.LossScaleOptimizer(inner, initial_scale=2.0), "mse")
+    fit(made, OrbaxCheckpoint(tmp_path))
+    opened = keras.models.load_model(tmp_path)
+    for a, b in zip(made.optimizer.variables, opened.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    fresh = keras.models.clone_model(made)
+    fresh.load_weights(tmp_path)
+    assert_same(fresh.get_weights(), opened.get_weights())

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from nacre.callbacks.orbax_checkpoint import WEIGHTS
 from nacre.core.errors import FileFormatError, message
 from nacre.core.file_errors import naming, read_json
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object
@@ -20,7 +21,6 @@ from nacre.saving.formats import native
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.weights import Differences, mismatch
 
-_WEIGHTS = ("trainable_variables", "non_trainable_variables")
 _OPTIMIZER = "optimizer_variables"
 _Names: TypeAlias = tuple[str, ...]  # of a variable: the names above it, and its own
 _SEEDS = "seed_generator"  # what Keras calls them, with a number that depends on the process
@@ -52,15 +52,17 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
             native.require_model(model)
         if compile and compile_config:
             native.compile_model(model, compile_config, who)
-    _assign(model, values, who, is_new=True)
-    if "nacre_version" not in described:
+    order = _order(newest, who)
+    _assign(model, values, order, who, is_new=True)
+    if order is None:  # written by Keras
         mask_flow.set_end_at_ops(model, True)
     return model
 
 
 def load_weights(model: Any, folder: Path, who: str, skip_mismatch: bool) -> None:
     """Give a model the newest weights in a folder."""
-    _assign(model, _values(_newest(folder), who), who, skip_mismatch)
+    newest = _newest(folder)
+    _assign(model, _values(newest, who), _order(newest, who), who, skip_mismatch)
 
 
 def _newest(folder: Path) -> Path:
@@ -71,16 +73,27 @@ def _newest(folder: Path) -> Path:
 
 def _values(folder: Path, who: str) -> dict[str, Any]:
     values = orbax.read(folder, "pytree", who)
-    if values is None or not any(isinstance(values.get(name), dict) for name in _WEIGHTS):
+    if values is None or not any(isinstance(values.get(name), dict) for name in WEIGHTS):
         raise FileFormatError(
             message(who, "the checkpoint must hold variables", f"{folder.name} without any")
         )
     return values
 
 
+def _order(folder: Path, who: str) -> dict[str, list[_Names]] | None:
+    """The paths of the variables in the order of the layers; None where Keras wrote the folder."""
+    note = orbax.read(folder, "nacre", who)
+    if note is None:
+        return None
+    order = read_json(str(note.get("order")), "the order of the weights", who)
+    with naming(who, "nacre"):
+        return {name: [tuple(path) for path in paths] for name, paths in order.items()}
+
+
 def _assign(
     model: Any,
     values: Mapping[str, Any],
+    order: dict[str, list[_Names]] | None,
     who: str,
     skip_mismatch: bool = False,
     is_new: bool = False,
@@ -94,14 +107,16 @@ def _assign(
     there = {name: dict(_flat(group)) for name, group in values.items()}
     # One for both kinds of weights: what is frozen here may not have been.
     weights, saved = (
-        {k: v for name in _WEIGHTS for k, v in side[name].items()} for side in (here, there)
+        {k: v for name in WEIGHTS for k, v in side[name].items()} for side in (here, there)
     )
     differences = Differences()
-    pairs = _pairs(weights, saved)
+    pairs = _pairs_by_order(here, there, order, WEIGHTS) or _pairs(weights, saved)
     found = _fitting(weights, saved, pairs, differences)
-    trees = {name: {k: found[k] for k in here[name] if k in found} for name in _WEIGHTS}
+    trees = {name: {k: found[k] for k in here[name] if k in found} for name in WEIGHTS}
     if has_optimizer:
-        pairs = _optimizer_pairs(here[_OPTIMIZER], there[_OPTIMIZER], pairs)
+        pairs = _pairs_by_order(here, there, order, [_OPTIMIZER]) or _optimizer_pairs(
+            here[_OPTIMIZER], there[_OPTIMIZER], pairs
+        )
         trees[_OPTIMIZER] = _fitting(here[_OPTIMIZER], there[_OPTIMIZER], pairs, differences)
     if differences:
         error = mismatch(who, model, differences, is_new)
@@ -129,6 +144,34 @@ def _fitting(
     taken = set(pairs.values())
     differences.extra += ["/".join(path) for path in there if path not in taken]
     return found
+
+
+def _pairs_by_order(
+    here: Mapping[str, Mapping[_Names, Any]],
+    there: Mapping[str, Mapping[_Names, Any]],
+    order: Mapping[str, list[_Names]] | None,
+    groups: Iterable[str],
+) -> dict[_Names, _Names]:
+    """Path here -> path there, one after the other where both have as many of the same kinds.
+
+    None of them where the order is not known.
+    """
+    pairs: dict[_Names, _Names] = {}
+    for name in groups:
+        mine = list(here[name])
+        if here[name].keys() == there[name].keys():
+            pairs.update({path: path for path in mine})
+            continue
+        theirs = [] if order is None else order.get(name, [])
+        if set(theirs) != there[name].keys() or list(map(_kind, mine)) != list(map(_kind, theirs)):
+            return {}
+        pairs.update(zip(mine, theirs, strict=True))
+    return pairs
+
+
+def _kind(path: _Names) -> str:
+    """The last word of a variable's name: `kernel`, and `momentum` of its state."""
+    return _base(path[-1]).rpartition("_")[2]
 
 
 def _pairs(here: Iterable[_Names], there: Iterable[_Names]) -> dict[_Names, _Names]:
@@ -189,14 +232,17 @@ def _optimizer_pairs(
     """The same for an optimizer, whose state is named by the paths of the weights: that of
     `sequential/dense/kernel` is `adam/sequential_dense_kernel_momentum`."""
     renamed = {"_".join(other): "_".join(path) for path, other in weights.items()}
-    by_name: dict[_Names, _Names] = {}
+    heads = [_by_place([path[:1] for path in paths], 0) for paths in (here, there)]
+    places = [{path[0]: place for place, path in side.items()} for side in heads]
+    by_name: dict[tuple[Any, ...], _Names] = {}
     for path in there:
         last = path[-1]
         weight = max((w for w in renamed if last.startswith(f"{w}_")), key=len, default=None)
         if weight is not None:
             last = renamed[weight] + last[len(weight) :]
-        by_name[(*path[1:-1], last)] = path
-    return {path: by_name[path[1:]] for path in here if path[1:] in by_name}
+        by_name[(places[1][path[0]], *path[1:-1], last)] = path
+    named = {path: (places[0][path[0]], *path[1:]) for path in here}
+    return {path: by_name[name] for path, name in named.items() if name in by_name}
 
 
 def _is_seed(path: _Names) -> bool:
