@@ -239,7 +239,10 @@ class MeanMetricWrapper(Mean):
         mask = get_mask(y_pred)
         if reads_labels(self):
             check_given_labels(self._who, y_true, y_pred, arguments, mask, sample_weight)
-        y_true, y_pred = as_array(y_true), as_array(y_pred)
+        y_pred = as_array(y_pred)
+        has_targets = y_true is not None or self._is_own_formula()
+        # A function of the user's may be one of the predictions alone.
+        y_true = as_array(y_true) if has_targets else y_pred
         if sample_weight is not None:
             sample_weight = as_array(sample_weight)
         valid_for = y_true
@@ -257,7 +260,7 @@ class MeanMetricWrapper(Mean):
         )
         if not getattr(self._fn, "checks_shapes", False):
             y_true, y_pred = same_rank(y_true, y_pred)
-        values = self._fn(y_true, y_pred, **arguments)
+        values = self._fn(y_true if has_targets else None, y_pred, **arguments)
         values = as_returned_array(self._who, values).astype(self.dtype)
         if mask is not None and _sums_over_samples(self._fn):
             mask = mask_of_sums(mask, values.ndim)

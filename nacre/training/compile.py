@@ -29,6 +29,7 @@ from nacre.core.kinds import is_dict, is_list
 from nacre.core.names import called_name, free_name
 from nacre.core.numbers import number
 from nacre.core.protocols import TrainingOptimizer, overrides
+from nacre.core.registry import is_builtin
 from nacre.core.terminal import show
 from nacre.core.variable import Variable
 from nacre.losses.loss import Loss
@@ -166,7 +167,8 @@ class CompiledTraining:
         metric_list = named.metrics(self.given["metrics"], "metrics")
         weighted = named.metrics(self.given["weighted_metrics"], "weighted_metrics")
         loss_list = [_as_loss(spec) for spec in given_losses]
-        targets = named.targets(y, _needing_targets(loss_list, metric_list, weighted))
+        needed = _needing_targets(loss_list, metric_list, weighted)
+        targets = named.targets(y, needed, is_by_name=self._names_losses())
         self.choices = []
         given_list = self.given["metrics"]
         if (
@@ -305,7 +307,11 @@ class CompiledTraining:
         """The targets and the sample weights of each output, None where there are none."""
         assert self.outputs is not None and self._named is not None
         needed = [i for i, o in enumerate(self.outputs) if o.loss is not None or o.metrics]
-        return self._named.targets(y, needed), self._named.sample_weights(sample_weight)
+        targets = self._named.targets(y, needed, is_by_name=self._names_losses())
+        return targets, self._named.sample_weights(sample_weight)
+
+    def _names_losses(self) -> bool:
+        return is_dict(self.given["loss"])
 
     def by_class(self, class_weight: Any) -> list[Any]:
         """What weights of classes there are for each output, None where there are none."""
@@ -381,7 +387,8 @@ class CompiledTraining:
         """Take a batch into every metric."""
         for output, target, prediction, weight in self.split(y, y_pred, sample_weight):
             for name, metric, uses_weights in output.metrics:
-                if target is None:  # the metric would say 0
+                # Without targets the metric would say 0.
+                if target is None and (y is not None or not _may_need_no_targets(metric)):
                     raise _no_targets(f"metric '{name}'", output.name, y)
                 with self._said_of(output):
                     from_logits.update_beside(
@@ -489,6 +496,13 @@ def _no_targets(what: str, name: str, y: Any) -> LossInputError:
             f"{fix}, or compile without a {what.partition(' ')[0]} for this output.",
         )
     )
+
+
+def _may_need_no_targets(metric: Metric) -> bool:
+    """Whether a metric is code of the user's, which may look at predictions alone."""
+    if isinstance(metric, metrics.MeanMetricWrapper):
+        return not metric._is_own_formula()
+    return not is_builtin(type(metric))
 
 
 def _build_metric(metric: Metric, y: Any, y_pred: Any) -> None:

@@ -116,19 +116,22 @@ class Outputs:
 
     # ------------------------------------------------------------ what comes with each batch
 
-    def targets(self, y: Any, needed: Collection[int]) -> list[Any]:
+    def targets(self, y: Any, needed: Collection[int], *, is_by_name: bool) -> list[Any]:
         """The targets of each output, None where there are none.
 
         Args:
             y: Targets in the structure of the outputs, flat, or by name; also of those outputs
                 alone that need them.
             needed: Which outputs need targets, as they have a loss or a metric.
+            is_by_name: Whether losses were given by name: then nobody knows the order in which a
+                list for some of the outputs is meant.
 
         Raises:
             LossInputError: They fit no output, or it cannot be told which.
         """
         count = len(tree.flatten(y))
-        if not is_dict(y) and count != len(self) and count == len(needed) > 0:
+        is_clear = count == 1 or not is_by_name
+        if not is_dict(y) and is_clear and count != len(self) and count == len(needed):
             given = dict(zip(sorted(needed), tree.flatten(y), strict=True))
             return [given.get(place) for place in range(len(self))]
         return self._each(y, _Asked("y", self.who, spreads=False))

@@ -149,6 +149,29 @@ def test_outputs_without_a_loss_need_no_targets() -> None:
         assert model.fit(X, y, verbose=0).history == {"loss": pytest.approx(expected)}
 
 
+def test_a_metric_of_predictions_alone_needs_no_targets() -> None:
+    class Alone(nacre.Model):
+        def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
+            return nacre.ops.mean(y_pred)
+
+    x = nacre.Input((3,))
+    model = Alone(x, nacre.layers.Dense(1, kernel_initializer="ones")(x))
+    model.compile("sgd", metrics=[lambda y_true, y_pred: nacre.ops.mean(y_pred, axis=-1)])
+    logs = model.evaluate(X, verbose=0, return_dict=True)
+    assert logs["lambda"] == pytest.approx(logs["loss"])
+    model.compile("sgd", metrics=["mae"])
+    with pytest.raises(NacreError, match="metric 'mae' of output 'dense.*': targets must be given"):
+        model.evaluate(X, verbose=0)
+
+
+def test_a_list_for_some_outputs_follows_their_order_and_is_refused_beside_names() -> None:
+    short = Form("three", lambda keras: {"loss": ["mse", None, "mse"]}, ["a", "c"])
+    assert result_at_once(short).keys() == {"loss", "a_loss", "c_loss"}
+    named = Form("three", lambda keras: {"loss": {"c": "mse", "a": "mse"}}, ["a", "c"])
+    with pytest.raises(NacreError, match=r"y must have one array an output.*dict by name"):
+        result_at_once(named)
+
+
 # -------------------------------------------------------------------- in files
 
 
