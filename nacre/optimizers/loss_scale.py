@@ -56,6 +56,7 @@ class LossScaleOptimizer(Optimizer):
     """
 
     skips_non_finite_steps = True
+    is_plain_apply = True
     __slots__ = (
         "_has_scaled_by_hand",
         "_has_scaled_loss",
@@ -260,7 +261,7 @@ class LossScaleOptimizer(Optimizer):
             small = self._divided(
                 gradients, lambda g, v: (g.astype(jnp.float32) / divisor).astype(v.own_dtype)
             )
-            new = self.inner_optimizer._advance_unscaled(local, small, parameters)
+            new = self.inner_optimizer._advance_as_part(local, small, parameters)
             is_calm = counter + 1 >= self.dynamic_growth_steps
             local[id(self.step_counter)] = jnp.where(is_calm, 0, counter + 1).astype(counter.dtype)
             local[id(self._dynamic_scale)] = jnp.where(is_calm, scale * 2.0, scale)

@@ -252,7 +252,7 @@ class MultiOptimizer(Optimizer):
             if all(gradient is None for gradient in own):
                 continue
             own_parameters = [parameters[i] for i in positions]
-            results = optimizer._advance_unscaled(values, own, own_parameters)
+            results = optimizer._advance_as_part(values, own, own_parameters)
             for position, result in zip(positions, results, strict=True):
                 new[position] = result
         values[id(self._iterations)] = values[id(self._iterations)] + 1

@@ -80,6 +80,7 @@ class OptaxOptimizer(Optimizer):
         array([0.75], dtype=float32)
     """
 
+    is_plain_apply = True
     __slots__ = ("_kept", "_names", "_own_state", "_used", "transformation")
 
     def __init__(

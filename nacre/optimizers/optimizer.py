@@ -27,6 +27,7 @@ from nacre.core.errors import ArgumentError, NotBuiltError, message, refuse_unkn
 from nacre.core.names import auto_name, name_scope
 from nacre.core.numbers import whole_number
 from nacre.core.program import CallProgram, Programs
+from nacre.core.protocols import speaks_for
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.safety import reads_config
 from nacre.core.scope import StatelessScope, in_stateless_scope
@@ -46,7 +47,7 @@ from nacre.optimizers.arguments import (
 )
 from nacre.optimizers.by_path import as_expression
 from nacre.optimizers.schedules.base import LearningRateSchedule
-from nacre.optimizers.update_order import UpdateOrder
+from nacre.optimizers.update_order import UpdateOrder, Values
 
 COMMON_ARGUMENTS = (
     "name",
@@ -98,6 +99,8 @@ class Optimizer(UpdateOrder):
         skips_non_finite_steps: Whether it leaves out a step whose gradients are not finite, as one
             that searches for a loss scale does. Else `fit` ends with an error where a loss or
             gradient stops being a number.
+        is_plain_apply: Said by a class whose `apply` and `apply_gradients` change nothing about the
+            update. Those of a subclass that does not say it are called in `fit` too.
 
     Formula:
         g ← mean of k calls of (gradient / loss scale)
@@ -115,6 +118,7 @@ class Optimizer(UpdateOrder):
     _config_module = "keras.optimizers"
     _config_class_name = "Optimizer"
     skips_non_finite_steps: bool = False
+    is_plain_apply: bool = True
 
     def __init__(
         self,
@@ -282,8 +286,34 @@ class Optimizer(UpdateOrder):
         own = self.variables
         self._check_lengths(own, optimizer_variables, grads, trainable_variables)
         values = {id(v): x for v, x in zip(own, optimizer_variables, strict=True)}
-        new = self._advance(values, clipping.as_arrays(grads), list(trainable_variables))
+        advance = self._advance_by_hand if self._has_own_way() else self._advance
+        new = advance(values, clipping.as_arrays(grads), list(trainable_variables))
         return new, [values[id(v)] for v in own]
+
+    def _has_own_way(self) -> bool:
+        """Whether a subclass of the user's overrides `apply` or `apply_gradients`."""
+        return not all(
+            speaks_for(self, "is_plain_apply", method) for method in ("apply", "apply_gradients")
+        )
+
+    def _advance_by_hand(
+        self, values: Values, gradients: list[Any], parameters: list[Any]
+    ) -> list[Any]:
+        """One call through the methods of a subclass, its assignments kept in a scope."""
+        own, trainable = self.variables, self._trainable_variables
+        state = [(v, values[id(v)]) for v in own]
+        with StatelessScope([*state, *zip(trainable, parameters, strict=True)]) as scope:
+            self.apply_gradients(zip(gradients, trainable, strict=True))
+            for variable in own:
+                values[id(variable)] = scope.get_current_value(variable)
+            return [scope.get_current_value(v) for v in trainable]
+
+    def _advance_as_part(
+        self, values: Values, gradients: list[Any], parameters: list[Any]
+    ) -> list[Any]:
+        """One call of an optimizer that is within another one, which has unscaled the gradients."""
+        advance = self._advance_by_hand if self._has_own_way() else self._advance_unscaled
+        return advance(values, gradients, parameters)
 
     def stateless_scale_loss(self, optimizer_variables: Sequence[Any], loss: Any) -> Any:
         """`scale_loss` as a pure function of the values of `variables`."""
@@ -426,9 +456,9 @@ class Optimizer(UpdateOrder):
     def _assign_step(self, gradients: list[Any]) -> None:
         """Apply gradients by assigning to the variables."""
         own, trainable = self.variables, self._trainable_variables
-        new, state = self.stateless_apply(
-            [v.raw_value for v in own], gradients, [v.raw_value for v in trainable]
-        )
+        values = {id(v): v.raw_value for v in own}
+        new = self._advance(values, gradients, [v.raw_value for v in trainable])
+        state = [values[id(v)] for v in own]
         for variable, value in zip(own + trainable, state + new, strict=True):
             if value is not variable.raw_value:
                 variable.assign(value)

@@ -302,3 +302,42 @@ def test_legacy_and_experimental_names_are_all_here():
     assert set(optimizers.experimental.__all__) == set(LEGACY) | {"Optimizer", "AdamW", "Adafactor"}
     again = optimizers.deserialize(optimizers.serialize(optimizers.legacy.Nadam(0.1)))
     assert again.schedule_decay == 0.004
+
+
+class HalvedInApply(SGD):
+    def apply(self, grads, trainable_variables=None):
+        super().apply([g * 0.5 for g in grads], trainable_variables)
+
+
+class HalvedInPairs(SGD):
+    def apply_gradients(self, grads_and_vars, **kwargs):
+        return super().apply_gradients([(g * 0.5, v) for g, v in grads_and_vars], **kwargs)
+
+
+class Both(HalvedInApply):
+    def apply_gradients(self, grads_and_vars, **kwargs):
+        return super().apply_gradients([(g * 2.0, v) for g, v in grads_and_vars], **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("own", "share"), [(HalvedInApply, 0.5), (HalvedInPairs, 0.5), (Both, 1.0)]
+)
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda inner: inner,
+        lambda inner: LossScaleOptimizer(inner, initial_scale=4.0),
+        lambda inner: MultiOptimizer(OptimizerMap(inner)),
+    ],
+)
+def test_what_a_subclass_does_in_apply_it_does_in_fit_too(own, share, around):
+    """A loss linear in the weight, so that a step is the share of the gradient that is left."""
+    model = nacre.Sequential([nacre.Input((1,)), layers.Dense(1, use_bias=False)])
+    model.set_weights([np.zeros((1, 1), "float32")])
+    model.compile(around(own(1.0)), lambda y_true, y_pred: nacre.ops.mean(y_pred))
+    x = np.ones((4, 1), "float32")
+    model.fit(x, x, batch_size=1, verbose=0)
+    assert model.get_weights()[0].item() == -4 * share
+    weight_by_hand = weight()
+    own(1.0).apply_gradients([(ONES, weight_by_hand)])
+    np.testing.assert_array_equal(weight_by_hand.numpy(), ONES - share)
