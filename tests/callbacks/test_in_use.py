@@ -205,3 +205,36 @@ def test_a_monitor_that_nothing_logs_is_refused_when_the_first_epoch_ends(tmp_pa
         with pytest.raises(MonitorError, match="monitor must be one of the logs"):
             fit(model(), Open(), checkpoint, epochs=5)
     assert ended == [0, 0]
+
+
+@pytest.mark.parametrize("way", ["patience", "last epoch", "another callback", "within an epoch"])
+def test_the_best_weights_are_left_on_every_way_out(way: str) -> None:
+    scores = [2.0, 1.0, 3.0, 4.0, 5.0]
+    kept: list[Any] = []
+
+    class Score(Callback):
+        adds_logs = ("score",)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            logs["score"] = scores[epoch]
+            kept.append(self.model.get_weights())
+            if way == "another callback" and epoch == 2:
+                self.model.stop_training = True
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if way == "within an epoch" and len(kept) == 3:
+                self.model.stop_training = True
+
+    patience = 2 if way == "patience" else 9
+    stops = EarlyStopping("score", mode="min", patience=patience, restore_best_weights=True)
+    made = model(optimizer="sgd")
+    history = fit(made, Score(), stops, epochs=5)
+    ended = {"patience": 4, "last epoch": 5, "another callback": 3, "within an epoch": 4}[way]
+    assert len(history.epoch) == ended and stops.best_epoch == 1
+    for weight, best in zip(made.get_weights(), kept[1], strict=True):
+        np.testing.assert_array_equal(weight, best)
+
+
+def test_epochs_before_the_start_are_not_watched() -> None:
+    late = EarlyStopping("loss", mode="min", patience=0, start_from_epoch=3, min_delta=9)
+    assert fit(model(), late, epochs=9).epoch == [0, 1, 2, 3, 4]
