@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from nacre.callbacks.arguments import make_folder
 from nacre.callbacks.base import Callback, Logs
 from nacre.core.errors import ArgumentError, message
 from nacre.core.warning import warn
@@ -61,7 +62,7 @@ class CSVLogger(Callback):
         if self.is_restored and self._position:
             self._reopen(path)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder("CSVLogger", path.parent)
         self._names = self._columns_of(path) if self.append else []
         self._file = path.open("a" if self.append else "w", encoding="utf-8", newline="")
         self._writer = None

@@ -8,6 +8,7 @@ import string
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from nacre.callbacks.arguments import make_folder
 from nacre.callbacks.base import Logs
 from nacre.callbacks.checkpoints import CheckpointCallback
 from nacre.callbacks.kept_files import KeptFiles
@@ -135,7 +136,7 @@ class ModelCheckpoint(CheckpointCallback):
         self.model.check_save_path(self._example_path(), weights_only=self.save_weights_only)
         folder = Path(self.filepath).parent
         if not _fields(type(self).__name__, str(folder)):  # what cannot be made is better known now
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(type(self).__name__, folder)
 
     def _check_fields(self, plan: RunPlan) -> None:
         counted = ["epoch"] if self.save_freq == "epoch" else ["epoch", "batch"]
@@ -193,7 +194,7 @@ class ModelCheckpoint(CheckpointCallback):
             fix = f"Put {{epoch}} and {{{self.monitor}}} into filepath."
             warn(message(type(self).__name__, rule, got, fix))
             return None
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(type(self).__name__, Path(path).parent)
         write = self.model.save_weights if self.save_weights_only else self.model.save
         write(path, overwrite=True)
         if self.keep_last is not None or self.keep_best is not None:

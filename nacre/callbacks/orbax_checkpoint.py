@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nacre.callbacks.arguments import make_folder
 from nacre.callbacks.base import Logs
 from nacre.callbacks.checkpoints import CheckpointCallback
 from nacre.callbacks.run_plan import RunPlan
@@ -97,7 +99,7 @@ class OrbaxCheckpoint(CheckpointCallback):
         if folder.exists() and not folder.is_dir():
             rule = "directory must be a folder, or free"
             raise ArgumentError(message(type(self).__name__, rule, f"{self.directory!r}, a file"))
-        folder.mkdir(parents=True, exist_ok=True)  # what cannot be made is better known now
+        make_folder(type(self).__name__, folder)  # what cannot be made is better known now
 
     def _write(
         self, epoch: int, batch: int | None, logs: Logs, current: float | None
@@ -119,7 +121,8 @@ class OrbaxCheckpoint(CheckpointCallback):
         if not self.save_weights_only:
             config = {"config": self.model.to_json(), "form": np.int32(1)}
             items["model_config"] = orbax.args.PyTreeSave(config)
-        manager.save(number, args=orbax.args.Composite(**items), force=True)
+        with self._told():
+            manager.save(number, args=orbax.args.Composite(**items), force=True)
         return os.path.join(self.directory, str(number))
 
     def _opened(self) -> Any:
@@ -131,18 +134,35 @@ class OrbaxCheckpoint(CheckpointCallback):
         return orbax.CheckpointManager(os.path.abspath(self.directory), options=options)
 
     def wait_until_finished(self) -> None:
-        """Return when everything is written; raises what went wrong in the background."""
+        """Return when everything is written.
+
+        Raises:
+            OSError: Something could not be written, on a full disk say.
+        """
         if self._manager is not None:
-            self._manager.wait_until_finished()
+            with self._told():
+                self._manager.wait_until_finished()
 
     def on_train_end(self, logs: Logs = None) -> None:
         manager, self._manager = self._manager, None
         if manager is None:
             return
+        with self._told():
+            try:
+                manager.wait_until_finished()
+            finally:
+                manager.close()
+
+    @contextlib.contextmanager
+    def _told(self) -> Generator[None]:
+        """Errors of writing, here or in the background, as one of ours."""
         try:
-            manager.wait_until_finished()
-        finally:
-            manager.close()
+            yield
+        except (OSError, ValueError) as error:  # ValueError is what TensorStore makes of both
+            reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+            rule = "a checkpoint must be written completely; the folders with a number are whole"
+            fix = "Look at the room on the disk and at the folder's permissions."
+            raise OSError(message(type(self).__name__, rule, reason, fix)) from error
 
 
 def _paths(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nacre.callbacks import ModelCheckpoint
+from nacre.callbacks import CSVLogger, ModelCheckpoint, OrbaxCheckpoint
 from nacre.core.errors import ArgumentError
 from tests.callbacks.host import Host, train
 
@@ -185,3 +185,16 @@ def test_arguments_that_would_change_something_are_refused(former, words):
 def test_a_period_longer_than_the_training_is_warned_of(tmp_path):
     with pytest.warns(UserWarning, match="period must be at most"):
         train(ModelCheckpoint(tmp_path / "a", period=3), [1.0], host=Writer())
+
+
+@pytest.mark.parametrize("kind", ["ModelCheckpoint", "CSVLogger", "OrbaxCheckpoint"])
+def test_a_folder_that_cannot_be_made_is_told_of_before_the_first_step(kind, tmp_path):
+    (tmp_path / "file").touch()
+    if kind == "OrbaxCheckpoint":
+        pytest.importorskip("orbax.checkpoint")
+    path = tmp_path / "file" / ("a.keras" if kind == "ModelCheckpoint" else "a")
+    made = {"ModelCheckpoint": ModelCheckpoint, "CSVLogger": CSVLogger}.get(kind, OrbaxCheckpoint)
+    host = Writer()
+    with pytest.raises(OSError, match=f"{kind}: the folder to write into must be there"):
+        train(made(path), [1.0], host=host)
+    assert host.weight == 0

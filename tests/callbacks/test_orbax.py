@@ -212,3 +212,24 @@ def test_nested_models_shared_layers_and_wrapped_optimizers_come_back(tmp_path: 
     fresh = keras.models.clone_model(made)
     fresh.load_weights(tmp_path)
     assert_same(fresh.get_weights(), opened.get_weights())
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_what_cannot_be_written_is_told_of_and_earlier_folders_stay_whole(
+    background: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import orbax.checkpoint as orbax
+
+    made = model()
+    fit(made, OrbaxCheckpoint(tmp_path, max_to_keep=5), epochs=1)
+    wanted = state(made)
+    name = "wait_until_finished" if background else "save"
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise ValueError("OUT_OF_RANGE: No space left on device")
+
+    monkeypatch.setattr(orbax.CheckpointManager, name, fails)
+    with pytest.raises(OSError, match=r"OrbaxCheckpoint.*No space left.*room on the disk"):
+        fit(made, OrbaxCheckpoint(tmp_path, max_to_keep=5), epochs=1)
+    monkeypatch.undo()
+    assert_same(state(keras.models.load_model(tmp_path / "0")), wanted)
