@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nacre.core.policies import DTypePolicy as DTypePolicy
     from nacre.core.policies import FloatDTypePolicy as FloatDTypePolicy
     from nacre.core.scope import StatelessScope as StatelessScope
+    from nacre.core.scope import SymbolicScope as SymbolicScope
     from nacre.core.symbolic import KerasTensor as KerasTensor
     from nacre.core.tape import GradientTape as GradientTape
     from nacre.core.variable import Variable as Variable
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from nacre.layers import Input as Input
     from nacre.layers import InputSpec as InputSpec
     from nacre.layers import Layer as Layer
+    from nacre.layers.base.remat import RematScope as RematScope
+    from nacre.layers.base.remat import remat as remat
     from nacre.losses import Loss as Loss
     from nacre.metrics import Metric as Metric
     from nacre.models import Functional as Functional
@@ -95,12 +98,15 @@ _NAMES = {
     "Optimizer": "nacre.optimizers",
     "Quantizer": "nacre.quantizers",
     "Regularizer": "nacre.regularizers",
+    "RematScope": "nacre.layers.base.remat",
     "Sequential": "nacre.models",
     "StatelessScope": "nacre.core.scope",
+    "SymbolicScope": "nacre.core.scope",
     "Variable": "nacre.core.variable",
     "custom_gradient": "nacre.ops",
     "function": "nacre.training.function",
     "name_scope": "nacre.core.names",
+    "remat": "nacre.layers.base.remat",
 }
 __all__ = ["__version__", "version", *_NAMESPACES, *_NAMES]
 

@@ -90,6 +90,7 @@ class _Fields:
         on_created: Told of each object that is made from a config.
         gate: The config that is being read, and whether its author is trusted.
         numbers, objects: Which layers are one object in the config that is written, or read.
+        remat: Which layers made here are recomputed for the gradient.
         leftovers: What traced code sets and calls, to be cleared of tensors afterwards.
     """
 
@@ -117,6 +118,7 @@ class _Fields:
     gate: Reading | None = None
     numbers: Numbers | None = None
     objects: Objects | None = None
+    remat: object | None = None
     leftovers: Leftovers | None = None
 
 
@@ -180,6 +182,7 @@ def _copy(context: Context) -> _Fields:
         context.gate,
         context.numbers,
         context.objects,
+        context.remat,
         context.leftovers,
     )
 

@@ -478,6 +478,26 @@ def in_symbolic_scope() -> bool:
     return current().finds_shapes
 
 
+class SymbolicScope:
+    """A block in which only shapes are found, and no real values exist.
+
+    Example:
+        >>> with SymbolicScope():
+        ...     in_symbolic_scope()
+        True
+        >>> in_symbolic_scope()
+        False
+    """
+
+    def __enter__(self) -> SymbolicScope:
+        self._before = current().finds_shapes
+        put(finds_shapes=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        put(finds_shapes=self._before)
+
+
 def symbolic_scope() -> changed:
     """Mark that only shapes are being found."""
     return changed(finds_shapes=True)

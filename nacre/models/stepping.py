@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from nacre.core.computed import Computed
@@ -13,6 +13,7 @@ from nacre.training import pure_losses
 from nacre.training import state_tree as state_trees
 from nacre.training.base_steps import base_step
 from nacre.training.compiled_faces import CompiledLoss, CompiledMetrics
+from nacre.training.own_steps import StepName, step_on_variables
 
 if TYPE_CHECKING:
     from nacre.training.compile import CompiledTraining
@@ -99,6 +100,43 @@ class Stepping(Layer):
             The outputs.
         """
         return base_step(self, "predict_step", state, data)
+
+    train_function: Any = None
+    test_function: Any = None
+    predict_function: Any = None
+
+    @any_arguments
+    def make_train_function(self, force: bool = False) -> Callable[[Iterator[Any]], Any]:
+        """The function that runs a step of training on the next batch of an iterator.
+
+        A subclass may override it and give a function of its own, which `fit` then compiles in the
+        place of `train_step`; it calls it with an iterator over one batch. `fit` has no use for
+        this one.
+
+        Args:
+            force: Whether to make it anew where `self.train_function` is one already.
+        """
+        return self._step_function("train_step", force)
+
+    @any_arguments
+    def make_test_function(self, force: bool = False) -> Callable[[Iterator[Any]], Any]:
+        """The same for `evaluate` and `test_step`: `self.test_function`."""
+        return self._step_function("test_step", force)
+
+    @any_arguments
+    def make_predict_function(self, force: bool = False) -> Callable[[Iterator[Any]], Any]:
+        """The same for `predict` and `predict_step`: `self.predict_function`."""
+        return self._step_function("predict_step", force)
+
+    def _step_function(self, name: StepName, force: bool) -> Callable[[Iterator[Any]], Any]:
+        attribute = f"{name.removesuffix('step')}function"
+        if force or getattr(self, attribute) is None:
+
+            def run(iterator: Iterator[Any]) -> Any:
+                return step_on_variables(self, name, next(iterator))
+
+            setattr(self, attribute, run)
+        return getattr(self, attribute)
 
     # ---------------------------------------------------------------- losses
 

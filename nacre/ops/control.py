@@ -200,7 +200,7 @@ def scan(
         (_, values, state), ys = jax.lax.scan(step, carry, xs, length, reverse, unroll)
         return (state, ys), values
 
-    return _with_effects(run)
+    return with_effects(run)
 
 
 @op(tensors=("elems",))
@@ -262,7 +262,7 @@ def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
             )
         return result, values
 
-    return _with_effects(run)
+    return with_effects(run)
 
 
 @op
@@ -275,7 +275,7 @@ def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) 
     def run(body: Body, values: list[Any]) -> tuple[Any, list[Any]]:
         return jax.lax.cond(is_true, *(_branch(body, values, f) for f in (true_fn, false_fn)))
 
-    return _with_effects(run)
+    return with_effects(run)
 
 
 def _branch(body: Body, values: list[Any], function: Callable[..., Any]) -> Callable[..., Any]:
@@ -289,7 +289,7 @@ def _branch(body: Body, values: list[Any], function: Callable[..., Any]) -> Call
     return branch
 
 
-def _with_effects(run: Callable[[Body, list[Any]], tuple[Any, list[Any]]]) -> Any:
+def with_effects(run: Callable[[Body, list[Any]], tuple[Any, list[Any]]]) -> Any:
     """The result of a loop or a choice whose body may assign to variables and draw numbers.
 
     Args:
@@ -326,7 +326,7 @@ def _switch(
         ready = [_branch(body, values, branch) for branch in branches]
         return jax.lax.switch(array(index), ready, *operands)
 
-    return _with_effects(run)
+    return with_effects(run)
 
 
 @op.function
@@ -364,7 +364,7 @@ def while_loop(
         _, values, state = jax.lax.while_loop(holds, iteration, (jnp.int32(0), values, start))
         return state, values
 
-    values = _with_effects(run)
+    values = with_effects(run)
     if not is_sequence:
         return values[0]
     return list(values) if isinstance(loop_vars, list) else values
@@ -385,7 +385,7 @@ def fori_loop(lower: Tensor, upper: Tensor, body_fun: Callable[..., Any], init_v
         values, state = jax.lax.fori_loop(lower, upper, iteration, (values, init_val))
         return state, values
 
-    return _with_effects(run)
+    return with_effects(run)
 
 
 @op.function(keras="numpy")

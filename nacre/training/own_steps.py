@@ -45,10 +45,71 @@ _IN_WORDS = {
 
 
 def custom_step(model: object, name: StepName) -> Callable[..., Any] | None:
-    """The step that the user's class, or the object itself, has in place of the built-in one."""
+    """The step that the user's class, or the object itself, has in place of the built-in one.
+
+    Where a class makes the function that runs steps itself, that function is it.
+    """
+    if overrides(model, f"make_{name.removesuffix('step')}function"):
+        return _StepOfFunction(model, name)
     if name in vars(model) or overrides(model, name):
         return getattr(model, name)
     return None
+
+
+class _StepOfFunction:
+    """A step, (data), by the function of an iterator that a user's class makes.
+
+    Args:
+        model: The model.
+        name: Which of the steps.
+    """
+
+    def __init__(self, model: Any, name: StepName) -> None:
+        self._model, self._kind = model, name.removesuffix("step")
+        self.__qualname__ = f"{type(model).__name__}.make_{self._kind}function"
+
+    def __call__(self, data: Any) -> Any:
+        """What the function gives for an iterator over this one batch."""
+        made = getattr(self._model, f"make_{self._kind}function")()
+        function = made if callable(made) else getattr(self._model, f"{self._kind}function", None)
+        if not callable(function):
+            rule = f"it must return a function of an iterator, or set self.{self._kind}function"
+            raise ArgumentError(message(self.__qualname__, rule, "neither"))
+        try:
+            return function(iter([data]))
+        except StopIteration:
+            rule, got = "its function takes one batch in each call", "a second next(iterator)"
+            fix = "Give larger batches, and cut them: x[:half], x[half:]."
+            raise ArgumentError(message(self.__qualname__, rule, got, fix)) from None
+
+
+def step_on_variables(model: Any, name: StepName, data: Any) -> Any:
+    """Run the step of a model, in whichever form it has, on its variables.
+
+    Args:
+        model, name: Whose step, and which.
+        data: The batch.
+    """
+    method = getattr(model, name)
+    is_own = name in vars(model) or overrides(model, name)
+    if not is_own or not takes_state_first(model, name, method):
+        return method(data)
+    held = {
+        "trainable": model.trainable_variables,
+        "other": model.non_trainable_variables,
+        "optimizer": getattr(getattr(model, "optimizer", None), "variables", []),
+        "metrics": model.metrics_variables,
+    }
+    if name == "predict_step":
+        return prediction_by(model, method)(data)
+    groups = [held[group] for group in GROUPS[name]]
+    values = tuple([v.raw_value for v in group] for group in groups)
+    result, new = method(values, data)
+    for variables, old, group in zip(groups, values, new, strict=True):
+        for variable, before, value in zip(variables, old, group, strict=True):
+            if value is not before:
+                variable.assign(value)
+    return result
 
 
 def reports_itself(model: TrainedModel) -> bool:
@@ -201,6 +262,11 @@ def prediction_of(model: Any) -> Callable[[Any], Any]:
     method = custom_step(model, "predict_step")
     if method is None:
         return lambda x: model(x, training=False)
+    return prediction_by(model, method)
+
+
+def prediction_by(model: Any, method: Callable[..., Any]) -> Callable[[Any], Any]:
+    """A `predict_step` of either form as a function of the batch."""
     if not takes_state_first(model, "predict_step", method):
         return method
 

@@ -19,7 +19,6 @@ REFUSALS: dict[str, str] = {
 _DEVICES = "training on several devices is not here yet"
 _PICTURES = "reading and drawing pictures is not here yet"
 _FOLDERS = "data sets read from folders and time series are not here yet"
-_REMAT = "recomputing activations in the backward pass is not here yet"
 
 # Not here yet.
 NOT_YET: dict[str, str] = {
@@ -47,11 +46,8 @@ NOT_YET: dict[str, str] = {
     "keras.wrappers.*": "estimators of scikit-learn are not here yet",
     "keras.config.*max_epochs": "caps on runs of fit are not here yet",
     "keras.config.*max_steps_per_epoch": "caps on runs of fit are not here yet",
-    "keras.remat": _REMAT,
-    "keras.RematScope": _REMAT,
     "keras.Function": "graphs of ops without a model are not here yet",
     "keras.Operation": "ops as objects are not here yet",
-    "keras.SymbolicScope": "the scope of shape inference is not public yet",
     "keras.saving.KerasFileEditor": "editing files of weights is not here yet",
     "keras.utils.Progbar": "the progress bar is not public yet",
 }
@@ -70,7 +66,6 @@ SIGNATURES: dict[str, str] = {
     "keras.name_scope": "the further arguments are for Keras's own calls",
 }
 
-_STEPS = "a subclass may define it; the base class trains without one"
 _FORMS = "takes (state, data) as Keras does on JAX, and (data) as it does on TensorFlow"
 _QUANTIZED = "quantized forms replace `call` of the layer, not a method beside it"
 _RAGGED = "there are no ragged tensors in JAX"
@@ -82,15 +77,10 @@ MEMBERS: dict[str, str] = {
     "keras.layers.Layer.build": _BY_NAME,
     "keras.layers.Layer.quantized_build": _QUANTIZED,
     "keras.layers.Layer.quantized_call": _QUANTIZED,
-    "keras.layers.Layer.rematerialized_call": _REMAT,
     "keras.Model.compile": "steps_per_execution=None leaves the number to fit; results are equal",
     "keras.Model.export": "export is not here yet",
     "keras.Model.get_quantization_layer_structure": _QUANTIZED,
     **{f"keras.Model.{step}": _FORMS for step in ("train_step", "test_step", "predict_step")},
-    **{
-        f"keras.Model.{name}": _STEPS
-        for name in "make_predict_function make_test_function make_train_function".split()
-    },
     "keras.Sequential.call": "further arguments reach no layer in Keras either",
     "keras.Sequential.compute_output_shape": _BY_NAME,
     "keras.Sequential.compute_output_spec": _BY_NAME,

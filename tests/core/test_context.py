@@ -17,6 +17,7 @@ from nacre.core import context, identity, leftovers, names, registry, safety, sc
 from nacre.core.absence import Absent
 from nacre.core.context import carried, changed, current
 from nacre.core.layout import data_parallel, use_layout
+from nacre.layers.base.remat import RematScope
 from nacre.layers.preprocessing.host_layer import Recording, in_host_scope
 from nacre.layers.transformer.decoding import DecodingState, decoding
 from nacre.ops._op import decomposed
@@ -60,6 +61,8 @@ BLOCKS: dict[str, tuple[Callable[[], AbstractContextManager[Any]], set[str]]] = 
     "in_host_scope": (lambda: in_host_scope(Recording()), {"host_calls"}),
     "use_layout": (lambda: use_layout(data_parallel(jax.devices()[:1])), {"layout"}),
     "leftovers.cleared": (leftovers.cleared, {"leftovers"}),
+    "RematScope": (RematScope, {"remat"}),
+    "SymbolicScope": (scope.SymbolicScope, {"finds_shapes"}),
     "decoding": (lambda: decoding(DecodingState()), {"decoding"}),
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from nacre.core import changes
+from nacre.core.context import current
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.random import SeedGenerator
 from nacre.core.symbolic import Node
@@ -48,6 +49,7 @@ class PartHolder(changes.Versioned):
         "_own_variables",
         "_path",
         "_programs",
+        "_remat",
         "_trainable",
         "_warned_mask",
         "_warned_random",
@@ -86,6 +88,7 @@ class PartHolder(changes.Versioned):
         self._own_variables = []
         self._programs: Any = None
         self._path = ""
+        self._remat: Any = current().remat  # the `RematScope` it is made in
         self._trainable = True
         self._warned_untracked = False
         self._warned_mask = False

@@ -9,7 +9,7 @@ in the file of its name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast, overload
 
 import jax
@@ -39,7 +39,7 @@ from nacre.core.tensors import Tensor, TensorLike
 from nacre.core.traceback import boundary
 from nacre.core.variable import Variable, standardize_shape
 from nacre.core.warning import warn
-from nacre.layers.base import adapting, arguments, calling, configuring
+from nacre.layers.base import adapting, arguments, calling, configuring, remat
 from nacre.layers.base.call_types import HasCall, Untyped
 from nacre.layers.base.compiled import call_compiled, part_runs_compiled
 from nacre.layers.base.describing import Describable
@@ -309,7 +309,10 @@ class Layer(Describable, LossHolder):
             if (masks := self._masks_to_clear(first)) is not None:
                 args, kwargs = arguments.without_absent_values(self, args, kwargs, masks)
             with within_layer(self.name, self._variable_cast()), watched(self):
-                outputs = self.call(*args, **kwargs)
+                if self._remat is not None and remat.is_recomputed(self, args):
+                    outputs = remat.recomputed(self.call, args, kwargs, self)
+                else:
+                    outputs = self.call(*args, **kwargs)
         except Exception as error:
             arguments.explain(self, error, tensors)
             raise
@@ -359,6 +362,20 @@ class Layer(Describable, LossHolder):
                 f"Make it in __init__ or build: self.{self.name} = {type(self).__name__}(...).",
             ),
         )
+
+    def rematerialized_call(
+        self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Callable[..., Any]:
+        """A function like `layer_call` that the `RematScope` this layer was made in has recomputed.
+
+        Args:
+            layer_call: A function of tensors, such as `self.call`.
+            args, kwargs: What it is going to be called with; sizes decide in one of the modes.
+        """
+        shape = getattr(args[0], "shape", None) if args else None
+        if self._remat is None or not self._remat.covers(self, shape):
+            return layer_call
+        return remat.remat(layer_call)
 
     def stateless_call(
         self,
