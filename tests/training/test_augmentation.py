@@ -251,6 +251,22 @@ def test_the_same_layers_are_compiled_once_and_their_attributes_are_seen():
     assert len(traced) > count
 
 
+def test_what_a_function_reads_from_outside_is_seen_when_it_changes():
+    settings = {"factor": 1.0}
+    augment = [lambda x: x * settings["factor"]]
+    found = []
+    for factor in (1.0, 3.0, 1.0):
+        settings["factor"] = factor
+        model = classifier()
+        model.fit(IMAGES, LABELS, shuffle=False, augment=augment, verbose=0)
+        found.append(model.get_weights()[0])
+    assert np.array_equal(found[0], found[2]) and not np.array_equal(found[0], found[1])
+    settings["factor"] = 3.0
+    model.set_weights(classifier().get_weights())
+    model.fit(IMAGES, LABELS, shuffle=False, augment=augment, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], found[1], rtol=1e-6)
+
+
 # -------------------------------------------------------------------- inputs, functions, mistakes
 
 

@@ -146,3 +146,26 @@ def test_a_model_trained_on_eight_devices_goes_on_without_the_layout() -> None:
     before = made.evaluate(X, Y, batch_size=16, verbose=0)[0]
     made.fit(X, Y, batch_size=16, epochs=2, verbose=0)
     assert made.evaluate(X, Y, batch_size=16, verbose=0)[0] < before
+
+
+def test_augmented_training_and_trials_give_what_they_give_on_one_device() -> None:
+    images, labels = RNG.random((40, 4, 4, 1)).astype("float32"), RNG.integers(0, 3, 40)
+
+    def found(layout: Layout | None) -> tuple[Any, ...]:
+        nacre.utils.set_random_seed(0)
+        nacre.utils.clear_session()
+        made = nacre.Sequential(
+            [nacre.Input((4, 4, 1)), layers.Flatten(), layers.Dense(3, activation="softmax")]
+        )
+        made.compile(nacre.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+        augment = [layers.RandomFlip(seed=1), layers.CutMix(seed=2)]
+        with nullcontext() if layout is None else use_layout(layout):
+            made.fit(images, labels, batch_size=16, augment=augment, verbose=0)
+            searched = made.lr_find(images, labels, batch_size=16, steps=8)
+            assert not made.explain_nan(images[:16], labels[:16])
+        return made.get_weights(), searched.losses
+
+    one, eight = found(None), found(data_parallel(jax.devices()))
+    for a, b in zip(one[0], eight[0], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(one[1], eight[1], rtol=1e-5, atol=1e-5)
