@@ -38,6 +38,7 @@ class HParamsCallback(Callback):
     """
 
     adds_logs = ()
+    remembers = ()
     writes = True
 
     def __init__(

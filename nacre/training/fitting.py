@@ -170,7 +170,8 @@ def fit(
                 model, trainer, source, shuffle=order.shuffle,
                 class_weight=class_weight, augment=augment,
             )  # fmt: skip
-            keeper.begin(settings, feed, runner)
+            keeper.begin(settings, feed, runner, trainer.optimizer)
+            feeds.callback(keeper.note_end, trainer.optimizer)
             run.be_kept(keeper, runner)
             state = None if keeper.kept is None else keeper.kept.state
         if state is not None:

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import numpy as np
 
 from nacre.callbacks import memory
 from nacre.callbacks.keeping import DEFAULT_SECONDS, Keeping
-from nacre.callbacks.runner import CallbackList, Callbacks
+from nacre.callbacks.runner import CallbackList, Callbacks, changes_trainable
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, DataError, message
 from nacre.core.numbers import number
@@ -40,6 +41,8 @@ from nacre.training.state import TrainingState
 _SHARE = 0.01  # of the time, for copying, where nobody said how often
 _FINAL = "final/"
 _RATE = "optimizer/learning_rate"
+# The learning rate that an optimizer had when a run that is kept ended, however it did.
+_rates_left: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -125,12 +128,15 @@ class Keeper:
 
     # ------------------------------------------------------------ before the first step
 
-    def begin(self, settings: Mapping[str, Any], feed: Feed, runner: CallbackList) -> None:
+    def begin(
+        self, settings: Mapping[str, Any], feed: Feed, runner: CallbackList, optimizer: Any
+    ) -> None:
         """Compare what this run is of with what was kept, if anything.
 
         Args:
             settings: What it is of; see `run_settings`.
             feed, runner: Its data and callbacks, which must remember what a file can hold.
+            optimizer: Its optimizer.
 
         Raises:
             ArgumentError: It is another run.
@@ -142,7 +148,9 @@ class Keeper:
         if self.kept is None:
             self.folder.note_manifest(dict(self._manifest), is_resumed=False)
             return
-        differences = self._differences(self.kept, settings)
+        differences = self._differences(self.kept, settings, _rates_left.get(optimizer))
+        if any(map(changes_trainable, runner.callbacks)):  # which did so before, in this process
+            differences = [text for text in differences if ".trainable " not in text]
         self._other_run = message(
             self.who,
             f"the folder '{self.folder.name}' keeps another training",
@@ -167,11 +175,14 @@ class Keeper:
             )
             warn(message(self.who, rule, "; ".join(wrong)))
 
-    def _differences(self, kept: KeptRun, settings: Mapping[str, Any]) -> list[str]:
+    def _differences(
+        self, kept: KeptRun, settings: Mapping[str, Any], rate_left: float | None
+    ) -> list[str]:
         rate, now = kept.state.arrays.get(_RATE), learning_rate(settings)
         then = kept.settings
-        if rate is not None and now is not None and np.float32(now) == np.float32(rate):
-            # The optimizer is the one that was trained, in the same process.
+        known = [np.float32(value) for value in (rate, rate_left) if value is not None]
+        if now is not None and np.float32(now) in known:
+            # The optimizer is the one that was trained, in the same process, and not changed since.
             settings = with_learning_rate(settings, learning_rate(then) or now)
         wrong = differences(then, settings)
         if then.get("seed") is None or settings.get("seed") is None:
@@ -260,6 +271,11 @@ class Keeper:
                 )
                 why = str(error) if error.errno is None else os.strerror(error.errno)
                 warn(message(self.who, rule, f"'{self.folder.name}': {why}"))
+
+    def note_end(self, optimizer: Any) -> None:
+        """Note what a run leaves, so that the next one knows what was changed in between."""
+        with contextlib.suppress(TypeError, ValueError, AttributeError):
+            _rates_left[optimizer] = float(optimizer.learning_rate)
 
     def close(self) -> None:
         """Let go of the folder, when what is being written is written."""

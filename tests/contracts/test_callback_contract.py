@@ -104,3 +104,11 @@ def test_works_beside_the_progress_bar_without_slowing_the_loop(make, tmp_path, 
     outcome(callback, verbose=1)
     shown = capsys.readouterr().out.splitlines()
     assert sum(row.startswith("Epoch ") and " - " in row for row in shown) >= 3
+
+
+@ALL
+def test_it_says_what_it_remembers_be_it_nothing(
+    make: Callable[..., Callback], tmp_path: Path
+) -> None:
+    kinds = type(make(tmp_path)).__mro__
+    assert any("remembers" in vars(kind) for kind in kinds if kind is not Callback)

@@ -407,3 +407,20 @@ def test_where_it_goes_on_is_said_and_the_bar_counts_from_there(
     said = capsys.readouterr().out
     assert f"Going on with the training in '{tmp_path}': epoch 2/2, after step 3." in said
     assert "Epoch 2/2" in said and "Epoch 1/2" not in said
+
+
+def test_the_same_model_goes_on_after_an_error_whatever_the_run_had_set(
+    tmp_path: Path, killed: Any
+) -> None:
+    lower = callbacks.ReduceLROnPlateau("loss", patience=0, min_delta=10, factor=0.5)
+    unfreeze = callbacks.TrainableSchedule({0: {"dense": False}, 2: {"dense": True}})
+    made = model()
+    # The rate and the flag were set after the last state.
+    killed(tmp_path, Kill(2, "end"), [unfreeze, lower], made)
+    assert fit(made, tmp_path, [unfreeze, lower]).epoch == [0, 1, 2, 3]
+    made.layers[0].trainable = True
+    other = model()
+    fit(other, tmp_path / "other", epochs=1)
+    other.optimizer.learning_rate = 0.5  # by the user, which is not to be lost in silence
+    with pytest.raises(ArgumentError, match="learning_rate 0.01, now 0.5"):
+        fit(other, tmp_path / "other")
