@@ -14,6 +14,7 @@ from nacre import layers, optimizers
 from nacre.core.variable import Variable
 from tests.contracts.test_optimizer_contract import MAKERS
 from tests.optimizers import plain
+from tests.tiers import first_of_each_is_quick
 
 
 @dataclass
@@ -146,7 +147,7 @@ def test_every_optimizer_has_a_variant():
     assert {variant.name for variant in VARIANTS.values()} == set(MAKERS)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", first_of_each_is_quick(VARIANTS, lambda n: VARIANTS[n].name))
 def test_every_combination_of_options_is_plain_arithmetic(name):
     variant, seed = VARIANTS[name], list(VARIANTS).index(name)
     for is_scheduled, options in combinations(seed):

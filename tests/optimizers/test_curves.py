@@ -12,11 +12,14 @@ from nacre.core.variable import Variable
 from tests.cases.optimizer_curves import CURVES, NUM_STEPS, STORED_STEPS, gradients, problem
 from tests.cases.reading import load_reference
 from tests.cases.spec import Spec, build
+from tests.tiers import first_of_each_is_quick
 
 LIBRARY = SimpleNamespace(optimizers=optimizers)
 
 
-@pytest.mark.parametrize("case", CURVES, ids=lambda case: case.id)
+@pytest.mark.parametrize(
+    "case", first_of_each_is_quick(CURVES, lambda case: case.optimizer), ids=lambda case: case.id
+)
 def test_fifty_steps_are_those_of_keras(case):
     stored, (first, x, y) = load_reference("optimizer_curves")[case.id], problem()
     optimizer = build(Spec(case.optimizer, case.kwargs, namespace="optimizers"), LIBRARY)
