@@ -393,3 +393,37 @@ def test_a_concrete_function_is_traced_before_it_is_called():
     assert count == 2
     assert concrete(np.ones(3, "float32")).tolist() == [2.0, 2.0, 2.0]
     assert len(traced) == count
+
+
+def test_what_was_read_before_an_update_stays_as_it_was():
+    v = keras.Variable([1.0, 2.0])
+    held = v.value
+
+    @keras.function
+    def step():
+        old = v.value
+        v.assign_add([1.0, 1.0])
+        return old, v.value
+
+    first, second = step(), step()
+    assert held.tolist() == first[0].tolist() == [1.0, 2.0]
+    assert first[1].tolist() == second[0].tolist() == [2.0, 3.0]
+    assert v.numpy().tolist() == [3.0, 4.0]
+
+
+def test_flags_toggled_at_each_step_are_compiled_once_each():
+    traced = []
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+
+    @keras.function
+    def count(x):
+        traced.append(1)
+        return len(model.trainable_variables)
+
+    found = []
+    for _ in range(3):
+        for flag in (True, False):
+            model.trainable = flag
+            found.append(count(X))
+    assert found == [2, 0] * 3
+    assert len(traced) == 4  # each found its variables first

@@ -259,3 +259,38 @@ def test_a_step_of_other_arguments_is_refused():
         Wrong(*stack()).predict(X, verbose=0)
     with pytest.raises(ArgumentError, match="it takes a batch. Got no argument"):
         made(Plain).train_step()
+
+
+def test_a_step_of_two_built_in_ones_is_two_steps():
+    class Twice(keras.Model):
+        def train_step(self, data):
+            super().train_step(data)
+            return super().train_step(data)
+
+    once, twice = made(Plain), made(Twice)
+    for _ in range(2):
+        once.train_step((X[:8], Y[:8]))
+    twice.fit(X[:8], Y[:8], shuffle=False, verbose=0)
+    assert int(twice.optimizer.iterations) == 2
+    for a, b in zip(once.get_weights(), twice.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_steps_called_by_themselves_build_the_model(wrap):
+    class Late(InPlace):
+        def __init__(self):
+            super().__init__()
+            self.out = layers.Dense(1)
+
+        def call(self, x):
+            return self.out(x)
+
+    model = Late()
+    model.compile("adam", "mse", metrics=["mae"])
+    step = keras.function(model.train_step) if wrap else model.train_step
+    assert set(step((X, Y))) == {"loss", "mae", "one"}
+    first = model.get_weights()[0]
+    step((X, Y))
+    assert int(model.optimizer.iterations) == 2
+    assert not np.array_equal(first, model.get_weights()[0])
