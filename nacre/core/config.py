@@ -88,6 +88,75 @@ def standardize_data_format(data_format: str | None) -> str:
     return text
 
 
+def max_epochs() -> int | None:
+    """At most so many epochs are trained by any `fit`, whatever it asks for; None: no limit.
+
+    Example:
+        >>> max_epochs() is None
+        True
+    """
+    return _limit("max_epochs")
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Limit the epochs of every `fit`, to try a script out; None lifts it.
+
+    Args:
+        max_epochs: The limit, at least 1. The variable `KERAS_MAX_EPOCHS` of the environment sets
+            it too.
+
+    Raises:
+        ArgumentError: It is no whole number above 0.
+    """
+    _set_limit("max_epochs", max_epochs)
+
+
+def max_steps_per_epoch() -> int | None:
+    """At most so many batches are taken by an epoch of `fit`, by `evaluate` and by `predict`; None:
+    no limit.
+
+    Example:
+        >>> max_steps_per_epoch() is None
+        True
+    """
+    return _limit("max_steps_per_epoch")
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Limit the batches of an epoch of every `fit`, `evaluate` and `predict`, to try a script out;
+    None lifts it. `predict` then gives the predictions of those batches alone.
+
+    Args:
+        max_steps_per_epoch: The limit, at least 1. The variable `KERAS_MAX_STEPS_PER_EPOCH` of the
+            environment sets it too.
+
+    Raises:
+        ArgumentError: It is no whole number above 0.
+    """
+    _set_limit("max_steps_per_epoch", max_steps_per_epoch)
+
+
+def _limit(name: str) -> int | None:
+    if name not in _settings:
+        variable = f"KERAS_{name.upper()}"
+        text = os.environ.get(variable)
+        if text and not (text.isdecimal() and int(text)):
+            rule = "it must be a whole number above 0"
+            raise ArgumentError(message(f"environment variable {variable}", rule, repr(text)))
+        _settings[name] = int(text) if text else None
+    limit = _settings[name]
+    assert limit is None or isinstance(limit, int)
+    return limit
+
+
+def _set_limit(name: str, value: int | None) -> None:
+    if value is not None:
+        from nacre.core.numbers import whole_number  # loads NumPy, which `import nacre` does not
+
+        value = whole_number(f"set_{name}", name, value, 1, or_else=" or None")
+    _settings[name] = value
+
+
 def is_interactive_logging_enabled() -> bool:
     """Whether progress goes to stdout (True) or to `logging` (False)."""
     return bool(_settings["interactive_logging"])

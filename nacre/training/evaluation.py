@@ -26,7 +26,7 @@ from nacre.training import inputs, pace, prepare
 from nacre.training.arguments import verbosity, whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
-from nacre.training.few_batches import first_batches
+from nacre.training.few_batches import first_batches, limited_steps
 from nacre.training.model_programs import evaluation_programs
 from nacre.training.programs import host_logs
 from nacre.training.state import CHANGING
@@ -98,7 +98,7 @@ class EvaluationRun:
         self.feed = feed_of(
             source,
             batch_size,
-            steps=steps,
+            steps=limited_steps(steps, source, batch_size, who),
             continues=False,
             by_batch=trainer.run_eagerly,
             ahead=ahead,

@@ -34,7 +34,13 @@ from nacre.training.arguments import (
 from nacre.training.augmentation import Augmentation
 from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
-from nacre.training.few_batches import first_batches, overfit_share, trial_batches
+from nacre.training.few_batches import (
+    first_batches,
+    limited_epochs,
+    limited_steps,
+    overfit_share,
+    trial_batches,
+)
 from nacre.training.keeper import check_seekable, keeping_of, opened
 from nacre.training.loop import TrainRun, isolated
 from nacre.training.model_programs import (
@@ -87,7 +93,7 @@ def fit(
     prepare.refuse_unknown(who, old_keywords, model.fit)
     trainer = prepare.require_compiled(model, "fit")
     batch_size = whole_number(batch_size, "batch_size", who, 32)
-    epochs = whole_number(epochs, "epochs", who, 1, least=0)
+    epochs = limited_epochs(whole_number(epochs, "epochs", who, 1, least=0), who)
     initial_epoch = whole_number(initial_epoch, "initial_epoch", who, 0, least=0)
     steps = whole_number(steps_per_epoch, "steps_per_epoch", who)
     validation_batch_size = whole_number(
@@ -126,6 +132,7 @@ def fit(
         if first:
             source = first_batches(source, first, batch_size, who)
             steps = None
+        steps = limited_steps(steps, source, batch_size, who)
         is_one_step = (
             steps in (None, 1)
             and isinstance(source, ArraySource)

@@ -32,6 +32,7 @@ from nacre.layers.base.compiled import call_key
 from nacre.ops.kernels.placement import own_program
 from nacre.training import inputs, prepare
 from nacre.training.arguments import verbosity, whole_number
+from nacre.training.few_batches import limited_steps
 from nacre.training.gathering import Gathered, own_rows, start_fetching
 from nacre.training.own_steps import batch_for_prediction, custom_step, prediction_of
 from nacre.training.prediction_loop import ChunkedPrediction
@@ -90,7 +91,7 @@ def predict(
     feed = feed_of(
         source,
         batch_size,
-        steps=steps,
+        steps=limited_steps(steps, source, batch_size, who),
         continues=False,
         by_batch=True,
         ahead=prepare.batches_ahead(kwargs, who),
