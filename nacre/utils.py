@@ -40,6 +40,7 @@ from nacre.datasets.download import get_file as get_file
 from nacre.ops import boxes as bounding_boxes
 
 if TYPE_CHECKING:
+    from nacre.callbacks.progbar import Progbar as Progbar
     from nacre.models.feature_space import FeatureSpace as FeatureSpace
     from nacre.training.manifest import run_manifest as run_manifest
 
@@ -54,6 +55,7 @@ __all__ = [
     "unpack_x_y_sample_weight",
     "CustomObjectScope",
     "FeatureSpace",
+    "Progbar",
     "PyDataset",
     "Sequence",
     "bounding_boxes",
@@ -80,12 +82,16 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+    # Only when asked for: they bring layers, models and training.
+    _LATE = {
+        "FeatureSpace": "nacre.models.feature_space",
+        "Progbar": "nacre.callbacks.progbar",
+        "run_manifest": "nacre.training.manifest",
+    }
 
     def __getattr__(name: str) -> Any:
-        if name == "FeatureSpace":  # only when asked for: it brings all layers and models
-            return importlib.import_module("nacre.models.feature_space").FeatureSpace
-        if name == "run_manifest":
-            return importlib.import_module("nacre.training.manifest").run_manifest
+        if name in _LATE:
+            return getattr(importlib.import_module(_LATE[name]), name)
         raise no_attribute("nacre.utils", name)
 
 

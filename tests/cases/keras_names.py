@@ -47,7 +47,6 @@ NOT_YET: dict[str, str] = {
     "keras.Function": "graphs of ops without a model are not here yet",
     "keras.Operation": "ops as objects are not here yet",
     "keras.saving.KerasFileEditor": "editing files of weights is not here yet",
-    "keras.utils.Progbar": "the progress bar is not public yet",
 }
 
 _POOL_SIZE = "tf.keras 2's default of pool_size is kept"
