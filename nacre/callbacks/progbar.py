@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nacre.callbacks.progress import Display, Stage
 from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import number, whole_number
 
-Values = Iterable[tuple[str, Any]] | Mapping[str, Any]
+Values = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 
 class Progbar:
