@@ -389,12 +389,13 @@ class Trainable(Stepping):
         """Find where NaN or infinite numbers come from: the first layer, forward or backward.
 
         Steps of training run on the data as it stands, batch after batch, layer by layer and so
-        slowly, until one is found; pass the data that gives them. The data itself is looked at
+        slowly, until one is found; pass the data that gives them. Each goes on from the weights of
+        the one before, so that a training which diverges is found too. The data itself is looked at
         first, then weights and the optimizer's state, outputs of layers, the loss, gradients, and
-        the weights the optimizer would make. Nothing of the model changes, as in `lr_find`.
+        the weights the optimizer makes. Nothing of the model is changed then, as after `lr_find`.
 
         Of a model with a `train_step` of its own the call of the model is looked into, with the
-        loss of `compile` where there is one.
+        loss of `compile` where there is one; its weights stay.
 
         Args:
             x, y, sample_weight: As for `fit`.

@@ -100,12 +100,14 @@ def explain_nan(
         else:
             batches = source.batches(0)
         number = 0
+        values = state.read()
         for number, batch in enumerate(itertools.islice(batches, most_batches), 1):
-            leaves = stretch_of(batch, 0, who).arrays
-            step = _Step(model, trainer, state, tree.pack_sequence_as(batch, leaves), number - 1)
+            leaves = tree.pack_sequence_as(batch, stretch_of(batch, 0, who).arrays)
+            step = _Step(model, trainer, state, values, leaves, number - 1)
             found = step.explained()
             if found is not None:
                 return found
+            values = step.after  # numbers that grow with each update are found only so
     return NanReport(None, text=_nothing(number, custom_step(model, "train_step") is not None))
 
 
@@ -211,15 +213,22 @@ class _Recorder:
 
 
 class _Step:
-    """One step of training on one batch."""
+    """One step of training on one batch.
 
-    def __init__(self, model: Any, trainer: Any, state: State, batch: Any, number: int) -> None:
+    Attributes:
+        after: The values after its update; those before it until then, and where a `train_step` of
+            the user's own makes the updates.
+    """
+
+    def __init__(
+        self, model: Any, trainer: Any, state: State, values: Values, batch: Any, number: int
+    ) -> None:
         self.model, self.trainer, self.state = model, trainer, state
+        self.values = self.after = values
         self.number = number
         x, y, self.weight = batch
         weights = [] if self.weight is None else tree.flatten(self.weight)
         self.x, self.y, self.absent = without_absent(x, y, weights, narrowest_dtype(model))
-        self.values: Values = state.read()
 
     def explained(self) -> NanReport | None:
         """What is wrong in this step, if anything."""
@@ -269,7 +278,8 @@ class _Step:
         if index is None and not kind:
             text = (
                 f"The loss is the first number that is not finite in batch {self.number + 1}: the "
-                "predictions are. Look for a logarithm or a division by 0 in the loss."
+                f"predictions are{_largest(_floats(y_pred))}. Look for a logarithm or a division "
+                "by 0 in the loss; where they are so large, lower the learning rate."
             )
             return NanReport("loss", batch=self.number, text=text)
         if index is None:
@@ -351,14 +361,20 @@ class _Step:
         own = [by_id.get(id(v), v.value) for v in optimizer.variables]
         scale = optimizer.scale_loss(jnp.float32(1))
         scaled = [slope * scale.astype(slope.dtype) for slope in slopes]
-        new = optimizer.stateless_apply(own, scaled, self.values["trainable"])[0]
-        for variable, value in zip(self.state.groups["trainable"], new, strict=True):
+        new, new_own = optimizer.stateless_apply(own, scaled, self.values["trainable"])
+        trainable = self.state.groups["trainable"]
+        for variable, value in zip(trainable, new, strict=True):
             if kind := _kinds([value]):
                 text = (
                     f"{kind} arises in the update of '{variable.path}' by the optimizer, batch "
                     f"{self.number + 1}: its gradient is finite. Lower the learning rate."
                 )
                 return NanReport("update", variable=variable.path, batch=self.number, text=text)
+        if custom_step(self.model, "train_step") is None:
+            pairs = zip([*trainable, *optimizer.variables], [*new, *new_own], strict=True)
+            by_id |= {id(variable): value for variable, value in pairs}
+            groups = self.state.groups.items()
+            self.after = {name: [by_id[id(v)] for v in variables] for name, variables in groups}
         return None
 
 

@@ -118,6 +118,21 @@ def test_an_update_that_leaves_the_numbers_is_named():
     assert found.where == "update" and "learning rate" in str(found)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_training_that_diverges_is_found_by_the_steps_that_go_on(optimizer):
+    model = stacked(layers.ReLU())
+    model.compile(nacre.optimizers.get(optimizer), "mse")
+    model.optimizer.learning_rate = 1e20
+    before = model.get_weights()
+    found = model.explain_nan(X, Y, batch_size=2)
+    assert found.batch > 0, found
+    assert found.where in ("forward", "loss", "backward", "update")
+    assert not model.explain_nan(X, Y, batch_size=2, steps=1)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not any(np.any(v) for v in model.optimizer.variables if v.path.endswith("velocity"))
+
+
 def test_where_all_is_finite_it_says_so_and_changes_nothing():
     model = nacre.Sequential(
         [nacre.Input((4,)), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(1)]
