@@ -11,7 +11,9 @@ from nacre.core.errors import ArgumentError, UnknownNameError, message, nearest
 from nacre.core.numbers import number
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
+from nacre.core.warning import warn
 from nacre.losses.loss import Loss
+from nacre.training.last_activation import last_activations
 
 
 class DistillationLoss(Versioned):
@@ -166,11 +168,27 @@ class LogitsDistillation(DistillationLoss):
         who = type(self).__name__
         return _compared(self.loss, teacher_outputs, student_outputs, who, self._softened)
 
+    def validate_model_compatibility(self, teacher: Any, student: Any) -> None:
+        """Warn of models whose outputs are probabilities: softened once more they say little."""
+        of_classes = [
+            _wants(function) in ("softmax", "linear") for function in tree.flatten(self.loss)
+        ]
+        for role, model in (("teacher", teacher), ("student", student)):
+            graph = model._graph
+            found = [] if graph is None else last_activations(model, len(graph.outputs))
+            asked = of_classes if len(of_classes) == len(found) else of_classes[:1] * len(found)
+            for last, is_of_classes in zip(found, asked, strict=True):
+                if is_of_classes and last is not None and last.name in ("softmax", "sigmoid"):
+                    rule = (
+                        "the outputs of both models must be logits, which it gives a softmax itself"
+                    )
+                    got = f"{role} '{model.name}', whose layer '{last.layer}' applies {last.name}"
+                    fix = "Leave the activation out, and give the student's loss from_logits=True."
+                    warn(message(type(self).__name__, rule, got, fix))
+
     def _softened(self, loss: Any, taught: Any, learnt: Any) -> tuple[Any, Any, float]:
         taught, learnt = taught / self.temperature, learnt / self.temperature
-        wanted = losses.expected_activation(loss)
-        if isinstance(loss, losses.KLDivergence) or loss is losses.kl_divergence:
-            wanted = "softmax"
+        wanted = _wants(loss)
         if wanted == "softmax":
             return ops.softmax(taught), ops.softmax(learnt), self.temperature**2
         if wanted == "linear":  # a cross-entropy that takes logits of the student
@@ -180,6 +198,13 @@ class LogitsDistillation(DistillationLoss):
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
         return {"temperature": self.temperature, "loss": _config_of(self.loss)}
+
+
+def _wants(loss: Any) -> str | None:
+    """What a loss takes: see `losses.expected_activation`."""
+    if isinstance(loss, losses.KLDivergence) or loss is losses.kl_divergence:
+        return "softmax"
+    return losses.expected_activation(loss)
 
 
 @register("distillation/FeatureDistillation", module="keras.distillation")

@@ -16,6 +16,7 @@ from nacre.core.kinds import is_numpy_array
 from nacre.core.warning import warn
 from nacre.layers.core.embedding import Embedding
 from nacre.losses.checking import without_last_axis
+from nacre.training.last_activation import last_activations
 
 # More labels than this are not looked at in full: the check would cost more than it saves.
 _MOST_LABELS = 20_000_000
@@ -160,18 +161,17 @@ def small_tables(model: Any) -> str:
 
 def warn_about_logits(model: Any, outputs: list[Any]) -> None:
     """Warn when the last layer's activation and the loss contradict each other."""
-    layers = _output_layers(model, len(outputs))
-    for output, layer in zip(outputs, layers, strict=True):
+    activations = last_activations(model, len(outputs))
+    for output, last in zip(outputs, activations, strict=True):
         wanted = losses.expected_activation(output.loss)
-        if wanted is None or layer is None or not hasattr(layer, "activation"):
+        if wanted is None or last is None:
             continue
-        activation = getattr(layer.activation, "__name__", "")
-        found = _contradiction(wanted, activation, layer.name)
+        found = _contradiction(wanted, last.name, last.layer)
         if found is not None:
             rule, fix = found
-            if wanted == "softmax" and getattr(layer, "units", None) == 1:  # it would always give 1
+            if wanted == "softmax" and last.units == 1:  # it would always give 1
                 fix = "For yes or no in one unit use loss='binary_crossentropy' and a sigmoid."
-            shown = "None" if activation == "linear" else repr(activation)
+            shown = "None" if last.name == "linear" else repr(last.name)
             who = f"loss '{loss_name(output.loss)}' of output '{output.name}'"
             warn(message(who, rule, f"activation={shown}", fix))
 
@@ -205,13 +205,6 @@ def _contradiction(wanted: str, activation: str, layer: str) -> tuple[str, str] 
             "loss='binary_crossentropy'.",
         )
     return None
-
-
-def _output_layers(model: Any, count: int) -> list[Any]:
-    graph = model._graph
-    if graph is not None and len(graph.outputs) == count:
-        return [t._keras_history.operation for t in graph.outputs]
-    return [None] * count
 
 
 def describe(leaves: Any) -> str:

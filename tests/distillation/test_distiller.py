@@ -247,3 +247,12 @@ def test_features_of_other_sizes_are_refused_with_the_way_out():
     distiller.compile("sgd", CROSS_ENTROPY)
     with pytest.raises(ArgumentError, match="projects to the teacher's features"):
         distiller.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("role", ["teacher", "student"])
+def test_probabilities_where_logits_are_softened_are_told(role):
+    parts = {"teacher": model(), "student": model()}
+    parts[role] = nacre.Sequential([parts[role], layers.Softmax()])
+    with pytest.warns(UserWarning, match=f"must be logits.*{role}.*softmax.*from_logits=True"):
+        Distiller(parts["teacher"], parts["student"], LogitsDistillation())
+    Distiller(parts["teacher"], parts["student"], LogitsDistillation(loss="mse"))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre import layers
+from nacre import layers, ops
 from nacre.core.errors import (
     ArgumentError,
     LossInputError,
@@ -105,6 +105,30 @@ def test_an_activation_that_fits_the_loss_is_not_remarked_on(activation, loss):
     model = dense(3, activation, loss)
     y = np.zeros((4,), "int32") if loss == SPARSE else np.zeros((4, 3))
     assert warned(lambda: model.fit(X, y, verbose=0)) == []
+
+
+def outputs(kind):
+    x = nacre.Input((4,))
+    logits = layers.Dense(3)(x)
+    return x, {
+        "layer": lambda: layers.Softmax()(logits),
+        "op": lambda: ops.softmax(logits),
+        "nested": lambda: nacre.Sequential([layers.Dense(3, "softmax")])(logits),
+        "with a dtype": lambda: layers.Activation("linear", dtype="float32")(
+            layers.Dense(3, "softmax")(x)
+        ),
+        "reshaped": lambda: layers.Reshape((3,))(layers.Dense(3, "softmax")(x)),
+    }[kind]()
+
+
+@pytest.mark.parametrize("kind", ["layer", "op", "nested", "with a dtype", "reshaped"])
+def test_a_softmax_is_seen_wherever_it_stands(kind):
+    model = nacre.Model(*outputs(kind))
+    model.compile("sgd", nacre.losses.SparseCategoricalCrossentropy(from_logits=True))
+    (told,) = warned(lambda: model.fit(X, np.zeros((4,), "int32"), verbose=0))
+    assert "already applies softmax" in told
+    model.compile("sgd", SPARSE)
+    assert warned(lambda: model.fit(X, np.zeros((4,), "int32"), verbose=0)) == []
 
 
 def test_one_sigmoid_unit_with_sparse_cross_entropy_is_told_the_binary_loss():
