@@ -23,11 +23,14 @@ class Progbar:
         verbose: 0 shows nothing, 1 a live line where that is possible, 2 one line at the end.
         interval: Seconds between two drawings at least.
         stateful_metrics: Names of values that are shown as given. Of all others the mean is shown.
+        stateless_metrics: The other way round: names of those whose mean is shown.
         unit_name: What a step is called.
 
+    Raises:
+        ArgumentError: Both lists of names, or a number that is none.
     Source:
-        tf.keras 2.15, utils.Progbar. Differs: where stdout is no terminal, one line at the end.
-        (Keras 3.15 shows the last value of each, whatever it says of means.)
+        Keras 3.15, utils.Progbar. Differs: where stdout is no terminal, one line at the end; means
+        are shown as its documentation says (it shows the last values, tf.keras 2 means).
     Example:
         >>> bar = Progbar(3)
         >>> for step in range(3):
@@ -42,13 +45,18 @@ class Progbar:
         verbose: int = 1,
         interval: float = 0.05,
         stateful_metrics: Iterable[str] | None = None,
+        stateless_metrics: Iterable[str] | None = None,
         unit_name: str = "step",
     ) -> None:
         self.target = None if target is None else whole_number("Progbar", "target", target, 0)
         self.width, self.unit_name = width, unit_name
         self.interval = number("Progbar", "interval", interval)
         self.verbose = whole_number("Progbar", "verbose", verbose, 0)
+        if stateful_metrics is not None and stateless_metrics is not None:
+            rule = "it takes stateful_metrics or stateless_metrics"
+            raise ArgumentError(message("Progbar", rule, "both", "Leave one of them out."))
         self.stateful_metrics = frozenset(stateful_metrics or ())
+        self.stateless_metrics = None if stateless_metrics is None else frozenset(stateless_metrics)
         self._begin()
 
     def _begin(self) -> None:
@@ -84,7 +92,7 @@ class Progbar:
                 rule = "values must be pairs of a name and a number"
                 raise ArgumentError(message("Progbar.update", rule, f"{name}: {value!r}")) from None
             total, count = self._sums.get(name, (0.0, 0))
-            if name in self.stateful_metrics:
+            if self._is_shown_as_given(name):
                 self._sums[name] = given, 1
             else:
                 self._sums[name] = total + weight * given, count + weight
@@ -93,6 +101,11 @@ class Progbar:
             finalize = self.target is not None and current >= self.target
         self._show(finalize)
         self._is_over = finalize
+
+    def _is_shown_as_given(self, name: str) -> bool:
+        if self.stateless_metrics is not None:
+            return name not in self.stateless_metrics
+        return name in self.stateful_metrics
 
     def add(self, n: int, values: Values | None = None) -> None:
         """Say that `n` more steps are done; see `update`."""

@@ -16,12 +16,10 @@ from nacre.core.traceback import boundary, computing_boundary
 from nacre.core.warning import warn
 from nacre.layers.base.inventory import parts_in
 from nacre.models.stepping import Stepping
-from nacre.training import checks, evaluation, fitting, prediction, rate_search
-from nacre.training import explain_nan as explaining
-from nacre.training.arguments import whole_number
+from nacre.training import checks, evaluation, fitting, prediction
+from nacre.training.arguments import keeping, whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.compile_config import compile_config, compile_from_config
-from nacre.training.keeper import keeping
 from nacre.training.loss_weights import is_weight_function
 
 if TYPE_CHECKING:
@@ -361,6 +359,8 @@ class Trainable(Stepping):
             True
         """
         with self._training_alone("lr_find"):
+            from nacre.training import rate_search  # seldom needed
+
             return rate_search.lr_find(
                 self,
                 x,
@@ -423,7 +423,9 @@ class Trainable(Stepping):
         with self._training_alone("explain_nan"):
             size = whole_number(batch_size, "batch_size", f"{self._who()}.explain_nan", 32)
             most = whole_number(steps, "steps", f"{self._who()}.explain_nan")
-            return explaining.explain_nan(self, x, y, sample_weight, size, most)
+            from nacre.training.explain_nan import explain_nan  # seldom needed
+
+            return explain_nan(self, x, y, sample_weight, size, most)
 
     @contextmanager
     def _training_alone(self, method: str) -> Iterator[None]:

@@ -10,7 +10,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from nacre.core import numbers
+from nacre.callbacks.keeping import Keeping
+from nacre.callbacks.runner import Callbacks
+from nacre.core import numbers, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.kinds import is_numpy_array
 
@@ -80,4 +82,40 @@ def _is_collection(value: object) -> bool:
     return isinstance(value, list | tuple | set | frozenset | range | np.ndarray)
 
 
-__all__ = ["is_truth", "validation_epochs", "verbosity", "whole_number"]
+def keeping(folder: Any, every_steps: Any, every_seconds: Any, who: str) -> Keeping | None:
+    """What `fit(resume=folder, resume_every_steps=..., resume_every_seconds=...)` asks for.
+
+    Raises:
+        ArgumentError: An argument is wrong.
+    """
+    steps = whole_number(every_steps, "resume_every_steps", who)
+    if (
+        every_seconds is not None
+        and not numbers.number(who, "resume_every_seconds", every_seconds) > 0
+    ):
+        rule = "resume_every_seconds must be a positive number"
+        raise ArgumentError(message(who, rule, repr(every_seconds)))
+    if folder is not None:
+        return Keeping(folder, steps, None if every_seconds is None else float(every_seconds))
+    if every_steps is not None or every_seconds is not None:
+        rule = "resume_every_steps and resume_every_seconds say how often the folder is written to"
+        raise ArgumentError(message(who, rule, "no folder", "Pass resume='runs/1' too."))
+    return None
+
+
+def keeping_of(callbacks: Callbacks, who: str) -> Keeping | None:
+    """What a callback asks for that has a run kept, as `BackupAndRestore` does.
+
+    Raises:
+        ArgumentError: Two of them do.
+    """
+    given: list[Any] = tree.flatten(getattr(callbacks, "callbacks", callbacks))
+    found = [k for c in given if isinstance(k := getattr(c, "keeping", None), Keeping)]
+    if len(found) > 1:
+        rule = "one folder keeps a run: one BackupAndRestore is enough"
+        folders = ", ".join(repr(str(keeping.folder)) for keeping in found)
+        raise ArgumentError(message(who, rule, folders))
+    return found[0] if found else None
+
+
+__all__ = ["is_truth", "keeping", "keeping_of", "validation_epochs", "verbosity", "whole_number"]

@@ -27,6 +27,7 @@ from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
 from nacre.training import evaluation, inputs, prepare
 from nacre.training.arguments import (
+    keeping_of,
     validation_epochs,
     verbosity,
     whole_number,
@@ -41,7 +42,6 @@ from nacre.training.few_batches import (
     overfit_share,
     trial_batches,
 )
-from nacre.training.keeper import check_seekable, keeping_of, opened
 from nacre.training.loop import TrainRun, isolated
 from nacre.training.model_programs import (
     ModelPrograms,
@@ -50,7 +50,6 @@ from nacre.training.model_programs import (
 )
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
-from nacre.training.run_settings import run_settings
 from nacre.training.state import TrainingState
 from nacre.training.trials import Trial, check_left_out, without_lasting
 
@@ -125,6 +124,8 @@ def fit(
         )
         keeping = None if is_trial else resume or keeping_of(callbacks, who)
         if keeping is not None:
+            from nacre.training.keeper import check_seekable  # seldom needed
+
             check_seekable(keeping, source, validation_source, who)
         source = prepare.prepare(
             model, trainer, source, batch_size, training=True, who=who, class_weight=class_weight
@@ -172,6 +173,9 @@ def fit(
         feed.overlaps = not runner.has_train_batch_hooks
         keeper = None
         if keeping is not None:
+            from nacre.training.keeper import opened
+            from nacre.training.run_settings import run_settings
+
             keeper = feeds.enter_context(opened(keeping, who))
             settings = run_settings(
                 model, trainer, source, shuffle=order.shuffle,

@@ -22,16 +22,13 @@ import numpy as np
 
 from nacre.callbacks import memory
 from nacre.callbacks.keeping import DEFAULT_SECONDS, Keeping
-from nacre.callbacks.runner import CallbackList, Callbacks, changes_trainable
-from nacre.core import tree
+from nacre.callbacks.runner import CallbackList, changes_trainable
 from nacre.core.errors import ArgumentError, DataError, message
-from nacre.core.numbers import number
 from nacre.core.warning import warn
 from nacre.data import seeking
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Feed
 from nacre.training import state_file
-from nacre.training.arguments import whole_number
 from nacre.training.inputs import Source
 from nacre.training.manifest import decisive_differences, differences, run_manifest
 from nacre.training.run_folder import RunFolder
@@ -69,24 +66,6 @@ class KeptRun:
     def is_over(self, epochs: int) -> bool:
         """Whether there is nothing left to train."""
         return self.is_finished and (self.is_stopped or self.state.epoch >= epochs)
-
-
-def keeping(folder: Any, every_steps: Any, every_seconds: Any, who: str) -> Keeping | None:
-    """What `fit(resume=folder, resume_every_steps=..., resume_every_seconds=...)` asks for.
-
-    Raises:
-        ArgumentError: An argument is wrong.
-    """
-    steps = whole_number(every_steps, "resume_every_steps", who)
-    if every_seconds is not None and not number(who, "resume_every_seconds", every_seconds) > 0:
-        rule = "resume_every_seconds must be a positive number"
-        raise ArgumentError(message(who, rule, repr(every_seconds)))
-    if folder is not None:
-        return Keeping(folder, steps, None if every_seconds is None else float(every_seconds))
-    if every_steps is not None or every_seconds is not None:
-        rule = "resume_every_steps and resume_every_seconds say how often the folder is written to"
-        raise ArgumentError(message(who, rule, "no folder", "Pass resume='runs/1' too."))
-    return None
 
 
 class Keeper:
@@ -310,21 +289,6 @@ def _what_to_do(differences: list[str]) -> str:
     return "Give what it was begun with, or another folder to begin anew."
 
 
-def keeping_of(callbacks: Callbacks, who: str) -> Keeping | None:
-    """What a callback asks for that has a run kept, as `BackupAndRestore` does.
-
-    Raises:
-        ArgumentError: Two of them do.
-    """
-    given: list[Any] = tree.flatten(getattr(callbacks, "callbacks", callbacks))
-    found = [k for c in given if isinstance(k := getattr(c, "keeping", None), Keeping)]
-    if len(found) > 1:
-        rule = "one folder keeps a run: one BackupAndRestore is enough"
-        folders = ", ".join(repr(str(keeping.folder)) for keeping in found)
-        raise ArgumentError(message(who, rule, folders))
-    return found[0] if found else None
-
-
 def check_seekable(keeping: Keeping, source: Source, validation: Source | None, who: str) -> None:
     """Refuse data that cannot go on in the middle, or warn of it where that was not promised.
 
@@ -373,4 +337,4 @@ def _kept(folder: RunFolder) -> KeptRun | None:
     )
 
 
-__all__ = ["Keeper", "KeptRun", "check_seekable", "keeping", "keeping_of", "opened"]
+__all__ = ["Keeper", "KeptRun", "check_seekable", "opened"]

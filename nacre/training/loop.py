@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -36,7 +36,6 @@ from nacre.training import checks, inputs, pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.compiled_ahead import CompiledAhead
 from nacre.training.deferred_signals import DeferredSignals
-from nacre.training.keeper import Keeper, KeptRun
 from nacre.training.last_good import Dispatch, LastGood, NonFiniteStep, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.programs import BAD_GRADIENTS, FINE, GUARDED_GROUPS, host_logs
@@ -48,6 +47,9 @@ from nacre.training.state import (
     variables_by_path,
 )
 from nacre.training.weights import are_all_present
+
+if TYPE_CHECKING:
+    from nacre.training.keeper import Keeper, KeptRun
 
 _MOST_GUARDED_BYTES = 64 << 20  # a step that guards itself has its old and new values at once
 

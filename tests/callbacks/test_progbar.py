@@ -27,6 +27,15 @@ def test_a_loop_prints_one_line_with_the_means_of_its_steps(capsys: Any) -> None
     assert printed(capsys) == ["4/4 steps - loss: 2.0000 - rate: 0.3000", ""]
 
 
+def test_the_means_may_be_named_instead(capsys: Any) -> None:
+    bar = Progbar(2, stateless_metrics=["loss"])
+    bar.update(1, {"loss": 1.0, "rate": 0.2})
+    bar.update(2, {"loss": 2.0, "rate": 0.1})
+    assert printed(capsys) == ["2/2 steps - loss: 1.5000 - rate: 0.1000", ""]
+    with pytest.raises(ArgumentError, match="both"):
+        Progbar(2, stateful_metrics=["rate"], stateless_metrics=["loss"])
+
+
 def test_steps_weigh_as_many_as_they_are_and_a_second_look_counts_once(capsys: Any) -> None:
     bar = Progbar(6, unit_name="image")
     bar.update(2, {"loss": 1.0})
