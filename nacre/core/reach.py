@@ -42,10 +42,11 @@ class Reach:
         >>> class Penalty(Versioned):
         ...     pass
         >>> penalty = Penalty()
-        >>> reach = Reach([lambda x: x * penalty.weight])
+        >>> read = [penalty]
+        >>> reach = Reach([read])
         >>> reach.parts == [penalty], reach.is_same()
         (True, True)
-        >>> penalty = Penalty()
+        >>> read[0] = Penalty()
         >>> reach.is_same()
         False
     """
