@@ -132,15 +132,10 @@ def _run(
     return new, logs
 
 
-def _train(model: Any, trainer: CompiledTraining, state: State) -> Callable[..., StepResult]:
-    return train_step(model, trainer, state)
-
-
-def _test(model: Any, trainer: CompiledTraining, state: State) -> Callable[..., StepResult]:
-    return test_step(model, trainer, state)
-
-
-_STEPS = {"train_step": _train, "test_step": _test}
+_STEPS: dict[str, Callable[[Any, CompiledTraining, State], Callable[..., StepResult]]] = {
+    "train_step": train_step,
+    "test_step": test_step,
+}
 
 
 def _assign(state: State, old: Values, new: Values, groups: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from nacre.core import changes, leftovers, recording, scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.leftovers import LostTensor
-from nacre.core.program import CallProgram, Program
+from nacre.core.program import CallProgram, Program, changed_in_scope
 from nacre.core.state import State, Updates, Values
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
@@ -124,7 +124,8 @@ class FunctionProgram:
             new = {
                 name: [inner.get_current_value(v) for v in state.groups[name]] for name in values
             }
-            return state.settled(new), _updates(state, inner, read), outcome
+            # What the trial only read: of other shapes code may do more.
+            return state.settled(new), changed_in_scope(state, read), outcome
 
         return Program(run, state, donates=True, name=self._who)
 
@@ -159,17 +160,6 @@ def _set_back(owner: object, before: dict[str, Any]) -> None:
             present[name] = before[name]
         else:
             del present[name]
-
-
-def _updates(state: State, inner: scope.StatelessScope, values: Values) -> Updates:
-    """New values of variables that the trial only read: of other shapes code may do more."""
-    found: Updates = {}
-    for name, group in values.items():
-        for index, (variable, old) in enumerate(zip(state.groups[name], group, strict=True)):
-            new = inner.get_current_value(variable)
-            if new is not old:
-                found.setdefault(name, {})[index] = new
-    return found
 
 
 # -------------------------------------------------------------------- what it returns
