@@ -68,14 +68,9 @@ class Applying(UpdateOrder):
     def _advance_by_hand(
         self, values: Values, gradients: list[Any], parameters: list[Any]
     ) -> list[Any]:
-        """One call through the methods of a subclass, its assignments kept in a scope."""
-        own, trainable = self.variables, self._trainable_variables
-        state = [(v, values[id(v)]) for v in own]
-        with StatelessScope([*state, *zip(trainable, parameters, strict=True)]) as scope:
-            self.apply_gradients(zip(gradients, trainable, strict=True))
-            for variable in own:
-                values[id(variable)] = scope.get_current_value(variable)
-            return [scope.get_current_value(v) for v in trainable]
+        """One call through the methods of a subclass."""
+        pairs = zip(gradients, self._trainable_variables, strict=True)
+        return self._assigned_by(lambda: self.apply_gradients(pairs), values, parameters)
 
     def _advance_as_part(
         self, values: Values, gradients: list[Any], parameters: list[Any]

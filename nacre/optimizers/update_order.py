@@ -243,14 +243,25 @@ class UpdateOrder(OptimizerVariables):
     def _update_by_hook(
         self, values: Values, gradients: list[Any], parameters: list[Any], rate: jax.Array
     ) -> list[Any]:
-        """The subclass's `update_step` for each variable, its assignments kept in a scope."""
-        own, trainable = self.variables, self._trainable_variables
-        state = [(v, values[id(v)]) for v in own]
-        with StatelessScope([*state, *zip(trainable, parameters, strict=True)]) as scope:
-            for gradient, variable in zip(gradients, trainable, strict=True):
+        """The subclass's `update_step` for each variable."""
+
+        def act() -> None:
+            for gradient, variable in zip(gradients, self._trainable_variables, strict=True):
                 if gradient is not None:
                     own_rate = _times(rate, self._multiplier_of(variable))
                     self.update_step(gradient, variable, own_rate)
+
+        return self._assigned_by(act, values, parameters)
+
+    def _assigned_by(
+        self, act: Callable[[], Any], values: Values, parameters: list[Any]
+    ) -> list[Any]:
+        """What a subclass's code assigns, kept in a scope: new parameters are returned, new values
+        of own variables put in `values`."""
+        own, trainable = self.variables, self._trainable_variables
+        state = [(v, values[id(v)]) for v in own]
+        with StatelessScope([*state, *zip(trainable, parameters, strict=True)]) as scope:
+            act()
             for variable in own:
                 values[id(variable)] = scope.get_current_value(variable)
             return [scope.get_current_value(v) for v in trainable]

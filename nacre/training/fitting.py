@@ -314,7 +314,6 @@ def train_one_step(
     model: Any, trainer: CompiledTraining, batch: tuple[Any, Any, Any], who: str
 ) -> dict[str, Any]:
     """The built-in step on a batch, metrics going on; see `Model.train_step`."""
-    prepare.require_compiled(model, "fit")
     stretch = prepare.prepared_batch(model, trainer, *batch, training=True, who=who)
     programs = training_programs(model, trainer, is_base=True)
     logs = _one_step(programs, stretch, who, lambda: None)
