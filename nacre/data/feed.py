@@ -232,7 +232,10 @@ class Feed(ABC):
         return {}
 
     def _prefetch(self, items: Iterator[T], ahead: int) -> Generator[T]:
-        """The items, made ahead in a thread until the feed is closed."""
+        """The items, made ahead in a thread until the feed is closed; with 0 without one."""
+        if ahead == 0:
+            yield from items
+            return
         self._running = Prefetched(items, ahead)
         with closing(self._running) as ready:
             yield from ready

@@ -150,7 +150,7 @@ def fit(
         )
         feeds.callback(feed.close)
         feeds.enter_context(_augmenting(model, trainer, augment, who))
-        run = TrainRun(model, trainer, feed, source, who, is_one_step, may_repeat=is_trial)
+        run = TrainRun(model, trainer, feed, source, who, signals, is_one_step, may_repeat=is_trial)
         validation = None
         if validation_source is not None:
             validation = evaluation.EvaluationRun(

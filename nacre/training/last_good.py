@@ -140,7 +140,7 @@ class LastGood:
         begun = time.perf_counter()
         present = {name: [np.asarray(v) for v in values[name]] for name in GUARDED_GROUPS}
         is_first = self._copies is None  # what it is compared with has still to come
-        is_finite = None if is_first else _are_finite(present["trainable"])
+        is_finite = None if is_first else are_finite(present["trainable"])
         if is_finite is False and is_continued and self._was_finite:
             return False
         self._copies, self._is_copy_finite = self._copied(present), is_finite
@@ -172,7 +172,7 @@ class LastGood:
         if self._copies is None:
             return False
         if self._is_copy_finite is None:
-            self._is_copy_finite = _are_finite(self._copies["trainable"])
+            self._is_copy_finite = are_finite(self._copies["trainable"])
         return self._is_copy_finite
 
     def remember(self, dispatch: Dispatch) -> None:
@@ -183,7 +183,7 @@ class LastGood:
 
     def ends_well(self, values: Values) -> bool:
         """Whether weights that were finite at the last copy still are."""
-        if self._copies is None or _are_finite([np.asarray(v) for v in values["trainable"]]):
+        if self._copies is None or are_finite([np.asarray(v) for v in values["trainable"]]):
             return True
         return not self._was_finite
 
@@ -213,7 +213,7 @@ class LastGood:
                 new, _, bad = dispatch.one(donated, *dispatch.arguments_of(index))
                 is_loss = int(bad) >= 0
                 after = {name: [np.array(v) for v in new[name]] for name in GUARDED_GROUPS}
-                is_spoiled = self._was_finite and not _are_finite(after["trainable"])
+                is_spoiled = self._was_finite and not are_finite(after["trainable"])
                 if is_loss or is_spoiled:
                     return NonFiniteStep(
                         self._on_devices(good), dispatch.epoch, dispatch.step + index, is_loss
@@ -231,7 +231,8 @@ def _forms(groups: dict[str, list[np.ndarray]]) -> Hashable:
     return tuple((n, tuple((a.shape, a.dtype) for a in group)) for n, group in groups.items())
 
 
-def _are_finite(arrays: list[np.ndarray]) -> bool:
+def are_finite(arrays: list[np.ndarray]) -> bool:
+    """Whether all numbers of all arrays are finite."""
     return all(np.isfinite(a).all() for a in arrays if a.dtype.kind != "i")
 
 
@@ -277,4 +278,4 @@ def not_finite(
     return NonFiniteError(message(who, rule, got, f"{kept} {fix}"))
 
 
-__all__ = ["CopyMemory", "LastGood", "Dispatch", "NonFiniteStep", "not_finite"]
+__all__ = ["CopyMemory", "Dispatch", "LastGood", "NonFiniteStep", "are_finite", "not_finite"]

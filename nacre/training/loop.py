@@ -25,7 +25,7 @@ from nacre.callbacks.memory import Remembered, Undeclared
 from nacre.callbacks.runner import CallbackList, changes_trainable, tolerates_nan
 from nacre.core.errors import listed, message
 from nacre.core.host_random import host_random_state, set_host_random_state
-from nacre.core.state import State
+from nacre.core.state import State, Values
 from nacre.core.terminal import show
 from nacre.core.variable import private_copy
 from nacre.core.warning import warn
@@ -36,7 +36,7 @@ from nacre.training import checks, inputs, pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.compiled_ahead import CompiledAhead
 from nacre.training.deferred_signals import DeferredSignals
-from nacre.training.last_good import Dispatch, LastGood, NonFiniteStep, not_finite
+from nacre.training.last_good import Dispatch, LastGood, NonFiniteStep, are_finite, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.programs import BAD_GRADIENTS, FINE, GUARDED_GROUPS, host_logs
 from nacre.training.state import (
@@ -51,11 +51,20 @@ from nacre.training.weights import are_all_present
 if TYPE_CHECKING:
     from nacre.training.keeper import Keeper, KeptRun
 
-_MOST_GUARDED_BYTES = 64 << 20  # a step that guards itself has its old and new values at once
+_MOST_GUARDED_BYTES = 64 << 20  # a guarded step has its old and new values at once
 
 
 class TrainRun:
-    """One call of `fit`."""
+    """One call of `fit`.
+
+    Args:
+        model, trainer: What is trained.
+        feed, source: The batches, and what they are made of.
+        who: Who trains, for messages.
+        signals: Those that wait while arrays are between a program and the variables.
+        is_one_step: Whether an epoch is one small step.
+        may_repeat: Whether an epoch that goes over its data again is no surprise.
+    """
 
     def __init__(
         self,
@@ -64,6 +73,7 @@ class TrainRun:
         feed: Feed,
         source: ArraySource | BatchSource,
         who: str,
+        signals: DeferredSignals,
         is_one_step: bool = False,
         may_repeat: bool = False,
     ) -> None:
@@ -88,7 +98,7 @@ class TrainRun:
         self._before_validation: tuple[Remembered, Mapping[str, Any]] | None = None
         self._undeclared: Undeclared | None = None
         self._spoiled_from_the_beginning: set[str] = set()
-        # A step that is all of an epoch guards itself: a copy of the weights would cost as much.
+        # A step that is all of an epoch overwrites nothing: a copy of the weights would cost more.
         self._is_guarded = (
             is_one_step
             and not self._skips_non_finite
@@ -96,6 +106,7 @@ class TrainRun:
             and self.state.size_bytes(GUARDED_GROUPS) <= _MOST_GUARDED_BYTES
         )
         self._last_good = self._new_last_good()
+        self._before: Values | None = None  # what the last guarded step was given
         self._has_run = False
         self._committed: Any = None  # the values committed last
         self._is_continued = False
@@ -103,7 +114,7 @@ class TrainRun:
         self._logs: Any = {}
         self._last_logs: dict[str, Any] = {}  # of the last epoch
         self._last_shown = 0.0
-        self._signals = DeferredSignals()
+        self._signals = signals
         self._warn_of_repeated_data()
 
     def _new_last_good(self) -> LastGood:
@@ -209,7 +220,7 @@ class TrainRun:
             return
         begun = time.perf_counter()
         if not self._skips_non_finite:  # what a bad step gave is about to be found
-            if any(int(bad) != FINE for bad in jax.device_get([bad for _, bad in self._pending])):
+            if any(map(self._is_spoiled, jax.device_get([bad for _, bad in self._pending]))):
                 return
         state = self.taken()
         if spoiled_paths(state.arrays) <= self._spoiled_from_the_beginning:
@@ -243,7 +254,6 @@ class TrainRun:
         )
         begun = time.perf_counter()
         with (
-            self._signals,
             isolated(self.model, self.state),
             self.state.in_training(self.who, self.sync) as self._training,
             ExitStack() as self._later_blocks,
@@ -517,6 +527,7 @@ class TrainRun:
                 if self.model.stop_training:
                     return
             self._is_continued = True
+            self._before = values if self._is_guarded else None
             self._signals.run(keep, dispatch.program, values, *dispatch.arguments)
 
     def _report(self, done: int, wait: bool = False, force: bool = False) -> None:
@@ -550,9 +561,15 @@ class TrainRun:
         if self._skips_non_finite:
             return  # a loss scale that is too large is found and lowered by the optimizer
         for (step, _), bad in zip(pending, flags, strict=True):
-            if int(bad) != FINE:
+            if self._is_spoiled(bad):
                 self._not_finite(step + max(int(bad), 0), is_loss=int(bad) != BAD_GRADIENTS)
                 return
+
+    def _is_spoiled(self, bad: Any) -> bool:
+        """Whether steps left the numbers: what was not finite before them does not count."""
+        if int(bad) == BAD_GRADIENTS and self._before is not None:
+            return are_finite([np.asarray(v) for v in self._before["trainable"]])
+        return int(bad) != FINE
 
     def _check_last_weights(self) -> None:
         """What the last steps spoiled no later loss would show."""
@@ -567,8 +584,9 @@ class TrainRun:
         """Go back to the last good values; then callbacks decide, or it is an error."""
         self._is_exact = False
         values = self._values()
-        if self._is_guarded:  # the step went back by itself
-            found = NonFiniteStep(values, self._epoch, step, is_loss)
+        if self._before is not None:
+            before = {name: self._before[name] for name in GUARDED_GROUPS}
+            found = NonFiniteStep(before, self._epoch, step, is_loss)
         else:
             found = self._last_good.find(values)
         if found is not None:

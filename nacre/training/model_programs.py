@@ -13,6 +13,7 @@ from nacre.core.errors import message
 from nacre.core.program import Program, programs_of, settings_key
 from nacre.core.protocols import TrainedModel
 from nacre.core.state import State
+from nacre.core.variable import trainable_flags_version
 from nacre.core.warning import warn
 from nacre.data.feed import Stretch
 from nacre.training.compile import CompiledTraining
@@ -165,7 +166,7 @@ class ModelPrograms:
         Args:
             stretch: The steps.
             steps: How many it runs where they repeat; None: as many as its last argument says.
-            is_guarded: Whether the step goes back by itself; see `single_program`.
+            is_guarded: Whether what it was given can be gone back to; see `single_program`.
         """
 
         def make() -> Program:
@@ -222,11 +223,14 @@ class TrainableFlags:
     """
 
     def __init__(self, model: TrainedModel) -> None:
-        self._flags = [(layer, layer.trainable) for layer in model._inventory().layers]
+        self._version = trainable_flags_version()
+        self._flags = [(layer, layer._trainable) for layer in model._inventory().layers]
 
     def changed(self) -> list[str]:
         """The names of layers whose flag was changed since."""
-        return [layer.name for layer, flag in self._flags if layer.trainable != flag]
+        if self._version == trainable_flags_version():  # of no layer at all
+            return []
+        return [layer.name for layer, flag in self._flags if layer._trainable != flag]
 
     def warn_of_changes(self, who: str) -> None:
         """Warn, once, when a flag was changed since."""
