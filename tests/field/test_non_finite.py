@@ -120,6 +120,33 @@ def test_an_epoch_of_one_step_can_be_let_go_without_the_step():
     assert model.optimizer.iterations.numpy() == 3
 
 
+def _with_a_weight_that_no_step_reads():
+    class Keeps(layers.Layer):
+        def build(self, shape):
+            self.used = self.add_weight(shape=(), initializer="ones")
+            self.aside = self.add_weight(shape=(2,), initializer="zeros")
+
+        def call(self, x):
+            return x * self.used
+
+    model = keras.Sequential([keras.Input((3,)), Keeps(), layers.Dense(1)])
+    model.compile("sgd", own_loss)
+    return model, model.layers[0].aside
+
+
+@pytest.mark.parametrize("rows", [5, 10])  # an epoch of one step, and of two
+def test_what_was_not_finite_before_a_step_is_not_its_fault(rows):
+    model, aside = _with_a_weight_that_no_step_reads()
+    aside.assign([np.nan, 1.0])
+    before = model.layers[1].kernel.numpy()
+    train(model, X[:rows], Y[:rows], epochs=3)
+    assert not np.allclose(model.layers[1].kernel.numpy(), before)
+    y = Y[:rows].copy()
+    y[3] = np.inf
+    with pytest.raises(NonFiniteError, match="the loss must stay"):
+        train(model, X[:rows], y)
+
+
 def test_one_small_batch_is_trained_on_as_it_is_at_each_fit():
     x, y = X[:5].copy(), Y[:5].copy()
     model, other = make("sgd"), make("sgd")
