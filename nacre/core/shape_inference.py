@@ -11,6 +11,7 @@ the function may be a user's and do more than compute: three runs are the most i
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -25,6 +26,7 @@ from nacre.core.errors import SerializationError, TracedValueError
 from nacre.core.scope import StatelessScope, symbolic_scope
 from nacre.core.strings import strings_refused
 from nacre.core.symbolic import KerasTensor
+from nacre.core.typed_jax import setting
 from nacre.core.variable import Variable
 
 # Sizes tried for the batch and for other axes. Two differ, so that what follows them is seen.
@@ -55,10 +57,10 @@ def infer(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     axes = sorted({axis for t in symbolic for axis, n in enumerate(t.shape) if n is None})
 
     def shapes_for(sizes: dict[int, Any]) -> Any:
+        is_wide = setting("jax_enable_x64")
         specs = [
-            jax.ShapeDtypeStruct(
-                tuple(sizes[a] if n is None else n for a, n in enumerate(t.shape)),
-                jnp.dtype(t.dtype),
+            _spec(
+                tuple(sizes[a] if n is None else n for a, n in enumerate(t.shape)), t.dtype, is_wide
             )
             for t in symbolic
         ]
@@ -200,10 +202,32 @@ def _common_multiple(numbers: Iterable[int]) -> int:
 
 def _named_sizes(axes: list[int]) -> dict[int, Any]:
     """A symbol for each axis of unknown size."""
-    scope = export.SymbolicScope()
-    return {
-        axis: export.symbolic_shape(f"d{axis}" if axis else "b", scope=scope)[0] for axis in axes
-    }
+    return {axis: _named_size(axis) for axis in axes}
+
+
+@functools.lru_cache(maxsize=1024)
+def _spec(shape: tuple[Any, ...], dtype: str, is_wide: bool) -> Any:
+    """A shape and a dtype as JAX has them.
+
+    Kept, as JAX asks of a symbol whether it is a number: the exception of that holds all frames
+    under way and itself, so that a model would stay in memory until Python looks for cycles.
+    """
+    return jax.typeof(jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)))
+
+
+@functools.lru_cache(maxsize=64)
+def _named_size(axis: int) -> Any:
+    return export.symbolic_shape(f"d{axis}" if axis else "b", scope=_symbols())[0]
+
+
+@functools.cache
+def _symbols() -> export.SymbolicScope:
+    """One for the process: sizes of two of them are never equal.
+
+    JAX keeps what it traced (each op of ours, each function of `jax.numpy`) under the sizes it was
+    traced for, so with symbols of its own every model would add to what is kept.
+    """
+    return export.SymbolicScope()
 
 
 def _has_shape(value: Any) -> bool:

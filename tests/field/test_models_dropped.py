@@ -1,0 +1,98 @@
+"""Models made in a loop and dropped leave nothing behind, in nacre's caches and in JAX's."""
+
+from __future__ import annotations
+
+import collections
+import gc
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre import layers
+
+X, Y = np.ones((8, 4), "float32"), np.ones((8, 1), "float32")
+
+
+def small() -> nacre.Sequential:
+    return nacre.Sequential(
+        [nacre.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(1)]
+    )
+
+
+def compiled() -> nacre.Sequential:
+    model = small()
+    model.compile("adam", "mse")
+    return model
+
+
+class OwnStep(nacre.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = layers.Dense(1)
+
+    def call(self, x):
+        return self.out(x)
+
+    def train_step(self, data):
+        x, y = data
+        with nacre.GradientTape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+def own_step() -> None:
+    model = OwnStep()
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+
+
+def of_sequences() -> None:
+    inputs = nacre.Input((None,), dtype="int32")
+    hidden = layers.Embedding(9, 4, mask_zero=True)(inputs)
+    hidden = layers.LayerNormalization()(layers.MultiHeadAttention(2, 2)(hidden, hidden))
+    nacre.Model(inputs, layers.LSTM(2)(hidden))
+
+
+KINDS: dict[str, Callable[[], object]] = {
+    "fit": lambda: compiled().fit(X, Y, verbose=0),
+    "train_on_batch": lambda: compiled().train_on_batch(X, Y),
+    "evaluate": lambda: compiled().evaluate(X, Y, verbose=0),
+    "predict": lambda: small().predict(X, verbose=0),
+    "call": lambda: small()(X),
+    "own step": own_step,
+    "sequences": of_sequences,
+    "clone": lambda: nacre.models.clone_model(small()),
+    "config": lambda: nacre.Sequential.from_config(small().get_config()),
+}
+
+
+def count_of_objects() -> collections.Counter[str]:
+    gc.collect()
+    return collections.Counter(type(o).__qualname__ for o in gc.get_objects())
+
+
+def check(run: Callable[[], object], times: int = 3) -> None:
+    """Of three rounds one leaves nothing: what is used for the first time may stay."""
+    run()
+    for _ in range(3):
+        before = count_of_objects()
+        for _ in range(times):
+            run()
+        left = count_of_objects() - before
+        if all(count < times for count in left.values()):
+            return
+    pytest.fail(f"left behind by {times}: {left.most_common(10)}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_that_are_dropped_leave_no_objects(kind):
+    check(KINDS[kind])
+
+
+def test_models_that_are_loaded_and_dropped_leave_no_objects(tmp_path):
+    compiled().save(tmp_path / "model.keras")
+    check(lambda: nacre.saving.load_model(tmp_path / "model.keras"))
