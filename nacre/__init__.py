@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     from nacre.models import Functional as Functional
     from nacre.models import Model as Model
     from nacre.models import Sequential as Sequential
+    from nacre.models.functional import Function as Function
     from nacre.ops import custom_gradient as custom_gradient
+    from nacre.ops.operation import Operation as Operation
     from nacre.optimizers import Optimizer as Optimizer
     from nacre.quantizers import Quantizer as Quantizer
     from nacre.regularizers import Regularizer as Regularizer
@@ -85,6 +87,7 @@ _NAMESPACES = (
 _NAMES = {
     "DTypePolicy": "nacre.core.policies",
     "FloatDTypePolicy": "nacre.core.policies",
+    "Function": "nacre.models.functional",
     "Functional": "nacre.models",
     "GradientTape": "nacre.core.tape",
     "Initializer": "nacre.initializers",
@@ -95,6 +98,7 @@ _NAMES = {
     "Loss": "nacre.losses",
     "Metric": "nacre.metrics",
     "Model": "nacre.models",
+    "Operation": "nacre.ops.operation",
     "Optimizer": "nacre.optimizers",
     "Quantizer": "nacre.quantizers",
     "Regularizer": "nacre.regularizers",

@@ -24,8 +24,6 @@ NOT_YET: dict[str, str] = {
     "Keras saved, with nacre.models.load_model(path).",
     "preprocessing": "This namespace is not here yet: nacre.utils.pad_sequences and the layers "
     "TextVectorization, Rescaling, RandomFlip ... are.",
-    "Function": "Graphs without a model are not here yet: nacre.Model(inputs, outputs) is one.",
-    "Operation": "Ops as objects are not here yet: a class derived from nacre.Layer does the same.",
     "export": "Export is not here yet: model.save('model.keras') keeps the model.",
     "distribution": "Training on several devices is not here yet.",
     "wrappers": "Estimators of scikit-learn are not here yet: fit in a loop over KFold's indices.",

@@ -17,6 +17,7 @@ from nacre.models.functional import Functional
 from nacre.models.model import Model
 from nacre.models.sequential import Sequential
 from nacre.ops._calls import OpCall
+from nacre.ops.operation import Operation
 
 
 def clone_model(
@@ -108,6 +109,8 @@ class _Cloner:
     def _make_clone(self, operation: Any) -> Any:
         if isinstance(operation, OpCall):
             return OpCall(operation.op, operation.name, operation.attributes)
+        if not isinstance(operation, Layer):
+            return _operation_from_own_config(operation)
         number = self._numbers.of(operation)
         known = self._objects.find(number, operation.name)
         if known is not None:
@@ -163,6 +166,12 @@ class _Cloner:
 def _from_own_config(layer: Layer) -> Any:
     twin: Any = type(layer).from_config(layer.get_config())
     _copy_adapted(twin, layer)
+    return twin
+
+
+def _operation_from_own_config(operation: Operation) -> Operation:
+    twin = type(operation).from_config(operation.get_config())
+    twin.name = operation.name  # which not each constructor takes
     return twin
 
 

@@ -266,9 +266,8 @@ class _Recorder:
             action = "ends"
         note = "" if why is None else why + (_OP_FIX if action == "stops" else "")
         path = "/".join([*context.path[1:], op.name])
-        self.rows.append(
-            MaskRow(path, f"ops.{op.name}", _shapes(masks), action, _shapes(found), note)
-        )
+        kind = f"ops.{op.name}" if op.kind is None else op.kind
+        self.rows.append(MaskRow(path, kind, _shapes(masks), action, _shapes(found), note))
 
 
 def _no_steps_left(why: str) -> bool:

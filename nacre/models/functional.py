@@ -16,10 +16,51 @@ from nacre.models.graph_calls import MASKS_END_AT_OPS
 from nacre.models.model import Model
 from nacre.models.old_graphs import calls as old_calls
 from nacre.ops._calls import OpCall
+from nacre.ops.operation import Operation
 
 
 @register("Functional", module="keras.src.models.functional", class_name="Functional")
-class Functional(Model):
+class Function(Model):
+    """What turns some symbolic tensors into others, as a function that can be called.
+
+    Choose it for a part of a graph: features halfway through a model, a step that several models
+    share. It is a model that need not be compiled, so what is in it belongs to whoever holds it: in
+    a model that calls it, or a layer with it as an attribute, its layers are trained, saved and
+    copied. (In Keras 3.15 a `Function` is no model: layers within are not found, stay as they were
+    initialized without a word, and no file can hold it.) Files write it as a functional model,
+    which Keras opens too.
+
+    Inputs are matched, cast and checked as those of a model; more than Keras's are taken (a list of
+    one, a dict by name).
+
+    Args:
+        inputs: Symbolic tensors: an `Input`, what a layer or op gave, or a list or dict of them.
+        outputs: A symbolic tensor, or a list or dict of them.
+        name: Name; automatic by default.
+        kwargs: What models take, as `trainable`.
+
+    Raises:
+        ArgumentError: `inputs` or `outputs` are no symbolic tensors, or the outputs do not follow
+            from the inputs.
+        ShapeError: It is called on other inputs than it was made from.
+
+    Example:
+        >>> import nacre
+        >>> x = nacre.Input((3,), name="x")
+        >>> function = nacre.Function(x, {"sum": nacre.ops.sum(x, -1), "twice": 2 * x})
+        >>> {name: shape for name, shape in function.compute_output_shape((5, 3)).items()}
+        {'sum': (5,), 'twice': (5, 3)}
+        >>> [operation.name for operation in function.operations][0]
+        'x'
+    """
+
+    _config_registered_name = "Functional"  # as Keras writes it
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+
+
+class Functional(Function):
     """A model described by symbolic tensors; `Model(inputs, outputs)` makes one.
 
     Args:
@@ -34,11 +75,6 @@ class Functional(Model):
         >>> model.output_shape
         (None, 2)
     """
-
-    _config_registered_name = "Functional"  # as Keras writes it
-
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
-        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
 
 
 # -------------------------------------------------------------------- configs
@@ -244,23 +280,26 @@ def _make_operation(data: dict[str, Any], custom_objects: dict[str, Any] | None)
     if data.get("class_name") in (*old_calls.CLASSES, *old_calls.REFUSED):
         return old_calls.TensorflowFunction(data)
     module = str(data.get("module") or "")
-    if ".ops" in module or data.get("class_name") in ("GetItem", "ConvertToTensor"):
+    is_kerass = module.partition(".")[0] in ("keras", "nacre")  # a user's file may be ops.py too
+    if (is_kerass and ".ops" in module) or data.get("class_name") in ("GetItem", "ConvertToTensor"):
         data = _as_known_op(data)
         call = OpCall.from_config_data(data)
         if call is not None:
             return call
     kept = {k: data[k] for k in data if k not in ("inbound_nodes", "name", "build_config")}
     operation = deserialize_keras_object(kept, custom_objects)
-    if not isinstance(operation, Layer):
+    if not isinstance(operation, Operation):
         # What else a config can name is called with the file's arguments nowhere.
         raise SerializationError(
             message(
                 f"graph entry '{data.get('name')}'",
-                "a graph must be made of layers and ops",
+                "a graph must be made of layers and operations",
                 f"{data.get('class_name')!r} of module {data.get('module')!r}",
                 "Do not open files of this kind from people you do not trust.",
             )
         )
+    if not isinstance(operation, Layer):
+        return operation
     build_config = data.get("build_config")
     if build_config and not operation.built and operation.has_own_build:
         # Others are built by their call, which tells more than shapes: strings, whole numbers.

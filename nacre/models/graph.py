@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import History, KerasTensor, Node
-from nacre.layers.base.inventory import is_own_value
+from nacre.layers.base.calling import has_pure_calls
+from nacre.layers.base.inventory import is_own_value, parts_in
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.input_layer import InputLayer
+from nacre.ops.operation import Operation
 
 T = TypeVar("T")
 
@@ -41,7 +43,8 @@ class Graph:
             `ops.nonzero`: found when the graph is compiled, and it runs op by op from then on.
 
     Raises:
-        ArgumentError: An output or a loss does not depend on the inputs given.
+        ArgumentError: An output or a loss does not depend on the inputs given, a name stands twice,
+            or an operation that is no layer holds what only layers may.
     """
 
     def __init__(self, inputs: Any, outputs: Any, losses: Sequence[KerasTensor] = ()) -> None:
@@ -57,6 +60,7 @@ class Graph:
         self._sort_nodes()
         self._add_loss_nodes()
         self._check_names()
+        self._check_operations()
 
     def once(self, find: Callable[[Graph], T]) -> T:
         """What a function finds in this graph, which does not change: found once and kept."""
@@ -178,12 +182,31 @@ class Graph:
                 )
             )
 
+    def _check_operations(self) -> None:
+        """Refuse operations whose weights or random states nobody would find."""
+        for operation in self.users_operations:
+            for name, value in vars(operation).items():
+                part = next(parts_in(value), None)
+                if part is not None:
+                    raise ArgumentError(
+                        message(
+                            operation._who(),
+                            "what is no layer holds no layers, variables, metrics or random states "
+                            "in a model: they would be neither trained nor saved",
+                            f"a {type(part).__name__} in self.{name}",
+                            "Derive the class from nacre.Layer; its call() may stay as it is.",
+                        )
+                    )
+
+    @property
+    def users_operations(self) -> list[Operation]:
+        """Operations that are no layers and run a user's Python."""
+        return self.once(_users_operations)
+
     @property
     def is_own(self) -> bool:
         """Whether no op in it runs a function of the user's."""
-        calls = [op for op in self.operations if not isinstance(op, Layer)]
-        own = all(is_own_value(op.attributes) for op in calls)
-        return own and all(
+        return not self.users_operations and all(
             is_own_value(tree.flatten((node.args, node.kwargs)))
             for node in self.nodes
             if not isinstance(node.operation, Layer)
@@ -230,6 +253,14 @@ class Graph:
             for loss in self.losses:
                 add_loss(known[id(loss)])
         return tree.map_structure(lambda t: known[id(t)], self.output_structure)
+
+
+def _users_operations(graph: Graph) -> list[Operation]:
+    return [
+        op
+        for op in graph.operations
+        if not isinstance(op, Layer) and not (has_pure_calls(op) and is_own_value(vars(op)))
+    ]
 
 
 def _input_layer_name(tensor: KerasTensor) -> str:

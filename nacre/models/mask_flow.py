@@ -27,7 +27,6 @@ from nacre.layers.merging.merge import Merge
 from nacre.models.explain_masks import _masks_of, _tensors_of, _uses
 from nacre.models.model import Model
 from nacre.models.sequential import Sequential
-from nacre.ops._calls import OpCall
 
 _LOSS = "the loss"
 
@@ -121,7 +120,7 @@ def _may_differ(model: Model) -> bool:
         or (
             isinstance(part, Model)
             and part._graph is not None
-            and any(isinstance(node.operation, OpCall) for node in part._graph.nodes)
+            and any(not isinstance(node.operation, Layer) for node in part._graph.nodes)
         )
         for part in parts
     )

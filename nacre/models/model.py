@@ -64,7 +64,15 @@ if TYPE_CHECKING:
 _NOT_GIVEN = object()
 # What a model with a graph computes from it, and a subclassed model may set as it likes.
 _OF_THE_GRAPH = frozenset(
-    ("inputs", "outputs", "input_shape", "output_shape", "input_names", "output_names")
+    (
+        "inputs",
+        "outputs",
+        "input_shape",
+        "output_shape",
+        "input_names",
+        "output_names",
+        "operations",
+    )
 )
 
 
@@ -125,6 +133,10 @@ class Model(Trainable):
 
     def _structure(self) -> tuple[Any, ...]:
         return (*super()._structure(), self._graph, self._masks_end_at_ops)
+
+    def _other_parts(self) -> list[Any]:
+        operations = [] if self._graph is None else self._graph.users_operations
+        return [*super()._other_parts(), *operations]
 
     def _graph_is_own(self) -> bool:
         return self._graph is None or self._graph.is_own
@@ -242,6 +254,11 @@ class Model(Trainable):
     def outputs(self) -> Any:
         """The symbolic outputs, flat; None for a subclassed model, which may keep its own here."""
         return None if self._graph is None else self._graph.outputs
+
+    @Computed
+    def operations(self) -> Any:
+        """Layers and calls of ops, inputs first; None for a subclassed model, as `inputs` is."""
+        return None if self._graph is None else list(self._graph.operations)
 
     @property
     def input(self) -> Any:

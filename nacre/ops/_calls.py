@@ -15,41 +15,50 @@ from nacre.core.shape_inference import infer
 from nacre.core.symbolic import Node, any_symbolic
 from nacre.ops import mask_propagation
 from nacre.ops._op import Op
+from nacre.ops.operation import Operation
 
 # All ops, by name.
 REGISTRY: dict[str, Op] = {}
 
 
-class OpCall:
+class OpCall(Operation):
     """One place in a model's graph where an op is called.
 
     Args:
         op: The op.
         name: Name within the model, automatic by default.
+        attributes: The arguments that are no tensors, by name.
     """
 
-    def __init__(self, op: Op, name: str | None = None, attributes: dict[str, Any] | None = None):
+    def __init__(
+        self, op: Op, name: str | None = None, attributes: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(name or auto_name(op.name))
         self.op = op
-        self.name = name or auto_name(op.name)
         self.attributes = attributes or {}
-        self._inbound_nodes: list[Node] = []
-        self._outbound_nodes: list[Node] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run or record the op again, with other tensors and the same attributes."""
         if any_symbolic(args, kwargs):
-            return self.record(args, kwargs)
+            return self.symbolic_call(*args, **kwargs)
         return self.op.call(*args, **kwargs, **self.attributes)
 
-    def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the op on arrays."""
+        return self.op.run(*args, **kwargs, **self.attributes)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """Add a node for symbolic arguments and return the symbolic result."""
-        rule = self.op.shape_rule
-        outputs = None if rule is None else rule(*args, **kwargs, **self.attributes)
-        if outputs is None:
-            outputs = self._infer(args, kwargs)
+        outputs = self.compute_output_spec(*args, **kwargs)
         Node(self, args, kwargs, outputs)
         mask_propagation.propagate(self.op, args, {**kwargs, **self.attributes}, outputs)
         return outputs
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic result for symbolic arguments."""
+        rule = self.op.shape_rule
+        outputs = None if rule is None else rule(*args, **kwargs, **self.attributes)
+        return self._infer(args, kwargs) if outputs is None else outputs
 
     def _infer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
@@ -63,18 +72,6 @@ class OpCall:
                     "Give the size as an argument, or call it in the call() of a layer.",
                 )
             ) from error
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input of the first call."""
-        inputs = self._inbound_nodes[0].inputs
-        return inputs[0] if len(inputs) == 1 else inputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output of the first call."""
-        outputs = self._inbound_nodes[0].outputs
-        return outputs[0] if len(outputs) == 1 else outputs
 
     def get_config(self) -> dict[str, Any]:
         """The name and the attributes, as plain data."""

@@ -263,7 +263,7 @@ def _callable(info: Op) -> Callable[..., Any]:
         if any_symbolic(args, kwargs):
             tensors_given, attributes = info.split(args, kwargs)
             positional, named = info.leading(tensors_given)
-            return OpCall(info, attributes=attributes).record(positional, named)
+            return OpCall(info, attributes=attributes).symbolic_call(*positional, **named)
         context = current().call
         if context is None or not context.propagates:
             return info.run(*args, **kwargs)

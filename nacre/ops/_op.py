@@ -78,6 +78,8 @@ class Op:
         converts: Whether it takes whole numbers of 64 bits as they are, to make floats of them.
     """
 
+    kind = None  # it is the op of its name: see mask_propagation.Masked
+
     def __init__(
         self,
         function: Callable[..., Any],

@@ -6,7 +6,8 @@ a model or of a layer made of layers. XLA removes masks that nothing uses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import inspect
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -15,20 +16,47 @@ from nacre.core import scope
 from nacre.core.shape_inference import infer
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
-from nacre.ops.mask_rules import MaskDropped, MaskedCall, MaskFunction, covers_leading_axes
-
-if TYPE_CHECKING:
-    from nacre.ops._op import Op
-
+from nacre.ops.mask_rules import (
+    MaskDropped,
+    MaskedCall,
+    MaskFunction,
+    Rule,
+    covers_leading_axes,
+)
 
 # The reason given where a model keeps Keras's rule for masks.
 AS_IN_KERAS = "masks end at ops in this model, as in Keras, which wrote its file"
 
 
-def propagate(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+class Masked(Protocol):
+    """What is asked of an op.
+
+    Attributes:
+        name: For reports.
+        kind: What it is, where it is not the op of that name.
+        signature: Its arguments.
+        masks: The rule by which masks propagate (`mask_rules`), or the reason why they do not.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str | None: ...
+    @property
+    def signature(self) -> inspect.Signature: ...
+    @property
+    def masks(self) -> Rule | str: ...
+
+
+def propagate(
+    op: Masked, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any
+) -> str | None:
     """Give the results of an op the masks that its rule makes of those of its arguments.
 
     Without masks this only looks at each argument.
+
+    Returns:
+        Why a mask of the arguments is lost, or None.
     """
     context = scope.call_context()
     recorder = None if context is None else context.recorder
@@ -36,13 +64,13 @@ def propagate(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: An
     if not found:
         if recorder is not None:
             recorder.op_called(op, args, kwargs, outputs, [], None)
-        return
+        return None
     if scope.masks_end_at_ops():
         if recorder is not None:
             given = [scope.get_mask(leaf) for leaf in _leaves((*args, *kwargs.values()))]
             masks = [mask for mask in given if mask is not None]
             recorder.op_called(op, args, kwargs, outputs, masks, AS_IN_KERAS)
-        return
+        return AS_IN_KERAS
     tensors, masks, call = _described(op, args, kwargs, outputs)
     why = None
     try:
@@ -61,6 +89,7 @@ def propagate(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: An
         why = str(reason)
     if recorder is not None:
         recorder.op_called(op, args, kwargs, outputs, [m for m in masks if m is not None], why)
+    return why
 
 
 def _has_mask(values: Any) -> bool:
@@ -68,13 +97,16 @@ def _has_mask(values: Any) -> bool:
         if isinstance(value, list | tuple):
             if _has_mask(value):
                 return True
+        elif isinstance(value, dict):
+            if _has_mask(value.values()):
+                return True
         elif isinstance(value, jax.Array | KerasTensor) and scope.get_mask(value) is not None:
             return True
     return False
 
 
 def _described(
-    op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any
+    op: Masked, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any
 ) -> tuple[list[Any], list[Any], MaskedCall]:
     """The tensors among the arguments, their masks, and what a rule may look at."""
     bound = op.signature.bind(*args, **kwargs)
@@ -99,6 +131,8 @@ def _described(
 def _leaves(value: Any) -> list[Any]:
     if isinstance(value, list | tuple):
         return [leaf for item in value for leaf in _leaves(item)]
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
     if isinstance(value, Variable):
         return [value.value]
     return [value] if isinstance(value, jax.Array | KerasTensor | np.ndarray) else []

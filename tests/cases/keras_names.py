@@ -44,8 +44,6 @@ NOT_YET: dict[str, str] = {
     "keras.utils.split_dataset": _FOLDERS,
     "keras.wrappers": "estimators of scikit-learn are not here yet",
     "keras.wrappers.*": "estimators of scikit-learn are not here yet",
-    "keras.Function": "graphs of ops without a model are not here yet",
-    "keras.Operation": "ops as objects are not here yet",
     "keras.saving.KerasFileEditor": "editing files of weights is not here yet",
 }
 

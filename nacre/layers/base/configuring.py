@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from typing import TYPE_CHECKING, Any
 
-from nacre.core.errors import NacreError, SerializationError, message
+from nacre.core.constructor import (
+    accepted,
+    given_arguments,
+    object_from,
+    own_arguments,
+    parameters_of,
+)
+from nacre.core.errors import NacreError
 from nacre.core.registry import deserialize_keras_object, is_builtin, plain_config
 from nacre.layers.base.adapting import policy_of_parts
 
 if TYPE_CHECKING:
     from nacre.layers.base.layer import Layer
 
-Parameter = inspect.Parameter
 # Arguments every layer's constructor takes.
 BASE_KEYS = ("name", "trainable", "dtype")
 
@@ -32,8 +37,10 @@ def config_of(layer: Layer, is_own_config: bool) -> dict[str, Any]:
     """
     config: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable}
     config["dtype"] = plain_config(policy_for_config(layer))
-    given = _given_arguments(layer)
-    own = {} if is_builtin(type(layer)) else _own_arguments(layer)
+    given = given_arguments(type(layer), layer._init_arguments)
+    own: dict[str, Any] = {}
+    if not is_builtin(type(layer)):
+        own = own_arguments(type(layer), layer._init_arguments, layer._who())
     for name in constructor_names(type(layer)):
         if name in config:
             continue
@@ -75,8 +82,8 @@ def from_config(cls: type, config: dict[str, Any]) -> Any:
     config = dict(config)
     if isinstance(config.get("dtype"), dict):
         config["dtype"] = deserialize_keras_object(config["dtype"])
-    config = {key: _object_from(value) for key, value in config.items()}
-    return cls(**_accepted(cls, config))
+    config = {key: object_from(value) for key, value in config.items()}
+    return cls(**accepted(cls, config, BASE_KEYS))
 
 
 @functools.cache
@@ -88,7 +95,7 @@ def constructor_names(cls: type) -> tuple[str, ...]:
             break
         if "__init__" not in vars(base):
             continue
-        parameters = _parameters(base)
+        parameters = parameters_of(base)
         names += [
             p.name
             for p in parameters
@@ -97,63 +104,3 @@ def constructor_names(cls: type) -> tuple[str, ...]:
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     return tuple(names)
-
-
-def _parameters(cls: type) -> list[Parameter]:
-    """The constructor's parameters after the object itself, whatever that one is called."""
-    return list(inspect.signature(cls.__init__).parameters.values())[1:]
-
-
-def _own_arguments(layer: Layer) -> dict[str, Any]:
-    """What the class's own constructor was called with, defaults included."""
-    args, kwargs = layer._init_arguments
-    parameters = _parameters(type(layer))
-    try:
-        bound = inspect.Signature(parameters).bind(*args, **kwargs)
-    except TypeError:
-        return {}
-    bound.apply_defaults()
-    if any(bound.arguments[p.name] for p in parameters if p.kind is p.VAR_POSITIONAL):
-        raise SerializationError(
-            message(
-                f"{layer._who()}.get_config",
-                "a constructor with *args needs a get_config() of its own",
-                f"{type(layer).__name__}{args}",
-                "Write get_config(), or give the arguments names.",
-            )
-        )
-    fixed = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-    return {p.name: bound.arguments[p.name] for p in parameters if p.kind in fixed}
-
-
-def _given_arguments(layer: Layer) -> dict[str, Any]:
-    """What the constructor was called with, arguments through **kwargs among the others."""
-    args, kwargs = layer._init_arguments
-    parameters = _parameters(type(layer))
-    try:
-        given = inspect.Signature(parameters).bind_partial(*args, **kwargs).arguments
-    except TypeError:
-        return dict(kwargs)
-    loose = {p.name for p in parameters if p.kind is p.VAR_KEYWORD}
-    flat = {name: value for name, value in given.items() if name not in loose}
-    for name in loose & set(given):
-        flat |= given[name]
-    return flat
-
-
-def _accepted(cls: type, config: dict[str, Any]) -> dict[str, Any]:
-    """A config without base keys that a custom constructor does not take."""
-    parameters = _parameters(cls)
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return config
-    names = {p.name for p in parameters}
-    return {k: v for k, v in config.items() if k in names or k not in BASE_KEYS}
-
-
-def _object_from(value: Any) -> Any:
-    """Configs of layers, initializers and the like become objects; all else stays."""
-    if isinstance(value, dict) and "class_name" in value and "config" in value:
-        return deserialize_keras_object(value)
-    if isinstance(value, list):
-        return [_object_from(v) for v in value]
-    return value

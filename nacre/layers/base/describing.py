@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 from nacre.core import leftovers, scope, tree
 from nacre.core.computed import Computed
 from nacre.core.context import within_layer
-from nacre.core.errors import NotThereError, message
 from nacre.core.names import name_scope
 from nacre.core.protocols import speaks_for
 from nacre.core.shape_inference import infer
@@ -33,7 +32,6 @@ class Describable(Buildable, MaskPassing):
     traces_shapes: bool
     _needs_only_float_range: bool
     input_spec: Any
-    _inbound_nodes: list[Node]
 
     def _input_cast(self) -> str | None:
         """The dtype float inputs are cast to before `call`; None where they are left as they are.
@@ -144,16 +142,6 @@ class Describable(Buildable, MaskPassing):
         """Call with symbolic tensors."""
         return self._call_symbolic(args, kwargs)
 
-    @property
-    def input(self) -> Any:
-        """The symbolic input of the first call."""
-        return self._node_view("inputs")
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output of the first call."""
-        return self._node_view("outputs")
-
     @Computed
     def input_shape(self) -> Any:
         """The shape of the symbolic input (tf.keras 2 spelling); a layer may keep its own here."""
@@ -163,18 +151,6 @@ class Describable(Buildable, MaskPassing):
     def output_shape(self) -> Any:
         """The shape of the symbolic output (tf.keras 2 spelling); a layer may keep its own here."""
         return calling.shapes_of(self.output)
-
-    def _node_view(self, side: str) -> Any:
-        if not self._inbound_nodes:
-            raise NotThereError(
-                message(
-                    self._who(),
-                    f"it has no {side} before it was called with a symbolic tensor",
-                    "a layer outside any model",
-                )
-            )
-        tensors = getattr(self._inbound_nodes[0], side)
-        return tensors[0] if len(tensors) == 1 else tensors
 
 
 def _as_given(

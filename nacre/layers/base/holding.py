@@ -6,16 +6,16 @@ what its parts are found in, and what compiled programs depend on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from nacre.core import changes
 from nacre.core.context import current
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.random import SeedGenerator
-from nacre.core.symbolic import Node
 from nacre.core.variable import Variable, note_trainable_change
 from nacre.layers.base.inventory import Inventory, inventory_of, is_layer, parts_in, parts_of
 from nacre.metrics.metric import Metric
+from nacre.ops.operation import Operation
 
 if TYPE_CHECKING:
     from nacre.layers.base.adapting import Adapter
@@ -28,7 +28,7 @@ _OF_PARTS = frozenset(("_adapter", "_graph_layers", "_init_arguments", "_own_var
 _SETTABLE = frozenset(("built", "dtype_policy", "run_eagerly", "trainable"))
 
 
-class PartHolder(changes.Versioned):
+class PartHolder(Operation):
     """The part of `Layer` that finds what is in it."""
 
     __slots__ = (
@@ -39,40 +39,29 @@ class PartHolder(changes.Versioned):
         "_built",
         "_built_path",
         "_eager_calls",
-        "_inbound_nodes",
-        "_init_arguments",
         "_initial_weights",
         "_inventories",
         "_is_ready",
         "_losses",
-        "_outbound_nodes",
         "_own_variables",
         "_path",
         "_programs",
         "_remat",
         "_trainable",
-        "_warned_mask",
         "_warned_random",
         "_warned_untracked",
     )
 
-    name: str
     _adapter: Adapter | None
-    _init_arguments: tuple[tuple[Any, ...], dict[str, Any]]
     _inventories: list[Inventory]
     _own_variables: list[Variable]
     _path: str
     _trainable: bool
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        instance = object.__new__(cls)
-        instance._init_slots(args, kwargs)
-        return instance
-
     def _init_slots(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Fill the slots of a new layer, before its constructor runs."""
         object.__setattr__(self, "_is_ready", False)  # until the constructor of `Layer` has run
-        self._init_arguments = (args, kwargs)
+        super()._init_slots(args, kwargs)
         self._adapter = None
         self._batch_input_shape: tuple[int | None, ...] | None = None
         self._build_shapes: dict[str, Any] | None = None
@@ -80,8 +69,6 @@ class PartHolder(changes.Versioned):
         self._built = False
         self._built_path: str | None = None
         self._eager_calls = 0  # as a part of another layer
-        self._inbound_nodes: list[Node] = []
-        self._outbound_nodes: list[Node] = []
         self._initial_weights: list[Any] | None = None
         self._inventories = []
         self._losses: list[Any] = []
@@ -91,7 +78,6 @@ class PartHolder(changes.Versioned):
         self._remat: Any = current().remat  # the `RematScope` it is made in
         self._trainable = True
         self._warned_untracked = False
-        self._warned_mask = False
         self._warned_random = False
 
     def _who(self) -> str:
@@ -137,7 +123,7 @@ class PartHolder(changes.Versioned):
         functions = [f for v in self._own_variables for f in (v.regularizer, v.constraint)]
         return (self._adapter, *self._own_variables, *functions)
 
-    def _other_parts(self) -> list[Layer]:
+    def _other_parts(self) -> list[Any]:
         return self._direct_layers()
 
     def _graph_is_own(self) -> bool:
