@@ -19,8 +19,8 @@ from nacre.core.errors import (
 )
 
 
-@nacre.saving.register_keras_serializable("operations")
-class Scale(nacre.Operation):
+@nacre.saving.register_keras_serializable("test_operation")
+class MultiplyBy(nacre.Operation):
     def __init__(self, factor=2.0, name=None):
         super().__init__(name=name)
         self.factor = factor
@@ -51,17 +51,17 @@ def test_layers_and_calls_of_ops_are_operations() -> None:
 
 
 def test_it_gets_arrays_as_they_are() -> None:
-    assert type(Scale(2.0)(np.ones(3, "float64"))) is np.ndarray
-    assert Scale(2.0)(np.ones(3, "float64")).dtype == "float64"
+    assert type(MultiplyBy(2.0)(np.ones(3, "float64"))) is np.ndarray
+    assert MultiplyBy(2.0)(np.ones(3, "float64")).dtype == "float64"
     nacre.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        assert Scale(2.0)(ops.ones(3)).dtype == "float32"
+        assert MultiplyBy(2.0)(ops.ones(3)).dtype == "float32"
     finally:
         nacre.mixed_precision.set_global_policy("float32")
 
 
 def test_symbolic_tensors_make_it_part_of_a_graph() -> None:
-    scale, x = Scale(3.0, name="thrice"), nacre.Input((3,))
+    scale, x = MultiplyBy(3.0, name="thrice"), nacre.Input((3,))
     y = scale(x)
     assert (y.shape, y.dtype) == ((None, 3), "float32")
     assert scale.input is x and scale.output is y
@@ -101,7 +101,7 @@ def test_a_spec_that_is_the_input_leaves_the_input_what_it_is() -> None:
 
 
 def test_a_model_with_one_trains_saves_loads_copies_and_pickles(tmp_path) -> None:
-    model = _model(Scale(0.1, name="tenth"))
+    model = _model(MultiplyBy(0.1, name="tenth"))
     model.compile("sgd", "mse")
     before = model.layers[-1].get_weights()[0]
     model.fit(DATA, TARGETS, epochs=1, verbose=0)
@@ -121,7 +121,7 @@ def test_a_model_with_one_trains_saves_loads_copies_and_pickles(tmp_path) -> Non
 
 
 def test_a_file_with_an_unknown_one_says_how_to_name_it(tmp_path) -> None:
-    class Unregistered(Scale):
+    class Unregistered(MultiplyBy):
         pass
 
     x = nacre.Input((3,))
@@ -146,7 +146,7 @@ def test_a_class_in_a_file_called_ops_is_not_taken_for_an_op_of_its_name(tmp_pat
 
 
 def test_an_attribute_that_changes_reaches_compiled_programs() -> None:
-    operation = Scale(1.0)
+    operation = MultiplyBy(1.0)
     x = nacre.Input((3,))
     model = nacre.Model(x, operation(x))
     model.compile("sgd", "mse")
@@ -189,14 +189,14 @@ def test_what_only_layers_may_hold_is_refused_in_a_model() -> None:
 
 
 def test_gradients_go_through_it() -> None:
-    scale, x = Scale(3.0), nacre.Variable(np.ones(2, "float32"))
+    scale, x = MultiplyBy(3.0), nacre.Variable(np.ones(2, "float32"))
     with nacre.GradientTape() as tape:
         y = ops.sum(scale(x.value) ** 2)
     np.testing.assert_allclose(tape.gradient(y, x), [18.0, 18.0])
 
 
 def test_masks_pass_where_the_class_says_so_and_end_with_a_warning_else() -> None:
-    class Kept(Scale):
+    class Kept(MultiplyBy):
         supports_masking = True
 
     tokens = np.array([[1, 2, 0, 0]])
@@ -210,14 +210,14 @@ def test_masks_pass_where_the_class_says_so_and_end_with_a_warning_else() -> Non
     mask, model = mask_after(Kept(1.0, name="kept"))
     np.testing.assert_array_equal(mask, tokens != 0)
     assert "kept (Kept)" in str(model.explain_masks())
-    with pytest.warns(UserWarning, match="Scale 'lost': the mask.*supports_masking = True"):
-        mask, model = mask_after(Scale(1.0, name="lost"))
+    with pytest.warns(UserWarning, match="MultiplyBy 'lost': the mask.*supports_masking = True"):
+        mask, model = mask_after(MultiplyBy(1.0, name="lost"))
     assert mask is None
-    assert [row.kind for row in model.explain_masks().stops] == ["Scale"]
+    assert [row.kind for row in model.explain_masks().stops] == ["MultiplyBy"]
 
 
 def test_configs_come_from_the_constructor() -> None:
-    class Shifted(Scale):
+    class Shifted(MultiplyBy):
         def __init__(self, shift, **kwargs):
             super().__init__(**kwargs)
             self.shift = shift
@@ -245,7 +245,7 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(NotImplementedError, match="must have a call"):
         nacre.Operation()(DATA)
     with pytest.raises(NotThereError, match="no inputs before it was called"):
-        _ = Scale().input
+        _ = MultiplyBy().input
     with pytest.raises(ArgumentError, match="name must be a string. Got 3"):
         nacre.Operation(name=3)
 
