@@ -4,7 +4,11 @@
 loads neither JAX nor NumPy.
 """
 
+import gc
+import importlib
 from typing import TYPE_CHECKING, Any
+
+from nacre.core.late_names import late_names
 
 if TYPE_CHECKING:
     from nacre import activations as activations
@@ -120,40 +124,26 @@ def version() -> str:
     return __version__
 
 
+def _imported(module: str) -> Any:
+    """A module, imported without looking for garbage.
+
+    Nearly all that is made stays. Python's collector would take a tenth of the time for finding
+    that out 300 times, and again that much once it is over: so what there is is put where what
+    stays belongs, its oldest generation.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        if collects:
+            if not gc.get_freeze_count():  # else somebody has plans for what is frozen
+                gc.freeze()
+                gc.unfreeze()
+            gc.enable()
+
+
 if not TYPE_CHECKING:  # a checker would take any name for one of the module's
-
-    def __getattr__(name: str) -> Any:
-        if name in _NAMESPACES:
-            return _imported(f"nacre.{name}")
-        if name in _NAMES:
-            value = getattr(_imported(_NAMES[name]), name)
-            globals()[name] = value
-            return value
-        from nacre.core.not_yet import no_attribute
-
-        raise no_attribute("nacre", name, __all__)
-
-    def _imported(module: str) -> Any:
-        """A module, imported without looking for garbage.
-
-        Nearly all that is made stays. Python's collector would take a tenth of the time for finding
-        that out 300 times, and again that much once it is over: so what there is is put where what
-        stays belongs, its oldest generation.
-        """
-        import gc
-        import importlib
-
-        collects = gc.isenabled()
-        gc.disable()
-        try:
-            return importlib.import_module(module)
-        finally:
-            if collects:
-                if not gc.get_freeze_count():  # else somebody has plans for what is frozen
-                    gc.freeze()
-                    gc.unfreeze()
-                gc.enable()
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    __getattr__, __dir__ = late_names(
+        __name__, {**{name: f"nacre.{name}" for name in _NAMESPACES}, **_NAMES}, _imported
+    )

@@ -1,8 +1,7 @@
 """`keras.utils`: names that scripts find there. A face; each lives on the floor it belongs to."""
 
-import importlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nacre.core.config import (
     disable_interactive_logging as disable_interactive_logging,
@@ -14,7 +13,7 @@ from nacre.core.config import (
     is_interactive_logging_enabled as is_interactive_logging_enabled,
 )
 from nacre.core.dtypes import standardize_dtype as standardize_dtype
-from nacre.core.not_yet import no_attribute
+from nacre.core.late_names import late_names
 from nacre.core.random import set_random_seed as set_random_seed
 from nacre.core.registry import CustomObjectScope as CustomObjectScope
 from nacre.core.registry import custom_object_scope as custom_object_scope
@@ -80,20 +79,12 @@ __all__ = [
     "to_categorical",
 ]
 
-
-if not TYPE_CHECKING:  # a checker would take any name for one of the module's
-    # Only when asked for: they bring layers, models and training.
-    _LATE = {
-        "FeatureSpace": "nacre.models.feature_space",
-        "Progbar": "nacre.callbacks.progbar",
-        "run_manifest": "nacre.training.manifest",
-    }
-
-    def __getattr__(name: str) -> Any:
-        if name in _LATE:
-            return getattr(importlib.import_module(_LATE[name]), name)
-        raise no_attribute("nacre.utils", name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)  # what tab completion offers
+if not TYPE_CHECKING:  # they bring layers, models and training
+    __getattr__, __dir__ = late_names(
+        __name__,
+        {
+            "FeatureSpace": "nacre.models.feature_space",
+            "Progbar": "nacre.callbacks.progbar",
+            "run_manifest": "nacre.training.manifest",
+        },
+    )

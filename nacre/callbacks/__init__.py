@@ -4,10 +4,9 @@ One callback a file. They act on the model only through `core.protocols.Training
 with those methods can run them; `runner.CallbackList` calls them and keeps the progress bar.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
-from nacre.core.not_yet import no_attribute
+from nacre.core.late_names import late_names
 
 if TYPE_CHECKING:
     from nacre.callbacks.backup_and_restore import BackupAndRestore as BackupAndRestore
@@ -34,40 +33,50 @@ if TYPE_CHECKING:
         StochasticWeightAveraging as StochasticWeightAveraging,
     )
 
-# Each is imported when it is first asked for: a training needs few of them.
-_MODULES = {
-    "BackupAndRestore": "backup_and_restore",
-    "CSVLogger": "csv_logger",
-    "Callback": "base",
-    "CallbackList": "runner",
-    "EarlyStopping": "early_stopping",
-    "HParamsCallback": "hparams_callback",
-    "History": "history",
-    "LambdaCallback": "lambda_callback",
-    "LearningRateScheduler": "learning_rate_scheduler",
-    "ModelCheckpoint": "model_checkpoint",
-    "OrbaxCheckpoint": "orbax_checkpoint",
-    "ProgbarLogger": "progress",
-    "ReduceLROnPlateau": "reduce_lr_on_plateau",
-    "RemoteMonitor": "remote_monitor",
-    "StochasticWeightAveraging": "weight_averaging",
-    "SwapEMAWeights": "swap_ema_weights",
-    "TensorBoard": "tensorboard",
-    "TerminateOnNaN": "terminate_on_nan",
-    "TrainableSchedule": "trainable_schedule",
-}
-__all__ = [*_MODULES]
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "HParamsCallback",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "OrbaxCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "StochasticWeightAveraging",
+    "SwapEMAWeights",
+    "TensorBoard",
+    "TerminateOnNaN",
+    "TrainableSchedule",
+]
 
-
-if not TYPE_CHECKING:  # a checker would take any name for one of the module's
-
-    def __getattr__(name: str) -> object:
-        if name in _MODULES:
-            module = importlib.import_module(f"nacre.callbacks.{_MODULES[name]}")
-            globals()[name] = getattr(module, name)
-            return globals()[name]
-        raise no_attribute("nacre.callbacks", name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)  # what tab completion offers
+if not TYPE_CHECKING:  # a training needs few of them
+    __getattr__, __dir__ = late_names(
+        __name__,
+        {
+            "BackupAndRestore": "nacre.callbacks.backup_and_restore",
+            "CSVLogger": "nacre.callbacks.csv_logger",
+            "Callback": "nacre.callbacks.base",
+            "CallbackList": "nacre.callbacks.runner",
+            "EarlyStopping": "nacre.callbacks.early_stopping",
+            "HParamsCallback": "nacre.callbacks.hparams_callback",
+            "History": "nacre.callbacks.history",
+            "LambdaCallback": "nacre.callbacks.lambda_callback",
+            "LearningRateScheduler": "nacre.callbacks.learning_rate_scheduler",
+            "ModelCheckpoint": "nacre.callbacks.model_checkpoint",
+            "OrbaxCheckpoint": "nacre.callbacks.orbax_checkpoint",
+            "ProgbarLogger": "nacre.callbacks.progress",
+            "ReduceLROnPlateau": "nacre.callbacks.reduce_lr_on_plateau",
+            "RemoteMonitor": "nacre.callbacks.remote_monitor",
+            "StochasticWeightAveraging": "nacre.callbacks.weight_averaging",
+            "SwapEMAWeights": "nacre.callbacks.swap_ema_weights",
+            "TensorBoard": "nacre.callbacks.tensorboard",
+            "TerminateOnNaN": "nacre.callbacks.terminate_on_nan",
+            "TrainableSchedule": "nacre.callbacks.trainable_schedule",
+        },
+    )

@@ -4,9 +4,9 @@ Each folder is one family; `base` is what all of them stand on. `LEGACY_NAMES` m
 to names; they can be read as attributes too.
 """
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nacre.core.late_names import late_names
 from nacre.layers import adapters as _adapters  # they register themselves
 from nacre.layers.attention import LEGACY_NAMES as _attention_names
 from nacre.layers.attention import AdditiveAttention as AdditiveAttention
@@ -228,29 +228,6 @@ LEGACY_NAMES: dict[str, str] = {
     "SyncBatchNormalization": "BatchNormalization",
 }
 
-
-# Layers of Keras that nacre does not have, and why.
-NOT_HERE: dict[str, str] = {
-    "TFSMLayer": "It runs a TensorFlow SavedModel, whose graph only TensorFlow can run. Open the "
-    "model's .keras or .h5 file with nacre.models.load_model, or build the model in code and "
-    "load its weights.",
-}
-
-
-if not TYPE_CHECKING:  # a checker would take any name for one of the module's
-
-    def __getattr__(name: str) -> Any:
-        """A layer by an old spelling."""
-        if name in LEGACY_NAMES:
-            return globals()[LEGACY_NAMES[name]]
-        reason = f" {NOT_HERE[name]}" if name in NOT_HERE else ""
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}.{reason}",
-            name=name,
-            obj=sys.modules[__name__],  # so that Python can say which name is near
-        )
-
-
 __all__ = [
     "Activation",
     "ActivityRegularization",
@@ -426,6 +403,7 @@ __all__ = [
     "subtract",
 ]
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)  # what tab completion offers
+if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+    __getattr__, __dir__ = late_names(
+        __name__, {old: f"{__name__}:{name}" for old, name in LEGACY_NAMES.items()}
+    )

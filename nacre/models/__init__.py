@@ -8,7 +8,8 @@ between symbolic inputs and outputs; `compiled_call.py` makes `model(x)` one cac
 from typing import TYPE_CHECKING
 
 from nacre.core.compile_cache import enable as _enable_compile_cache
-from nacre.core.not_yet import no_attribute
+from nacre.core.late_names import late_names
+from nacre.models import doors as _doors
 from nacre.models.clone import clone_model as clone_model
 from nacre.models.clone import model_from_config as model_from_config
 from nacre.models.clone import model_from_json as model_from_json
@@ -33,19 +34,10 @@ __all__ = [
     "save_model",
 ]
 
-
 if not TYPE_CHECKING:  # a checker would take any name for one of the module's
-
-    def __getattr__(name: str):
-        if name in ("load_model", "save_model"):
-            from nacre.models import doors
-
-            return doors.from_saving(name)
-        raise no_attribute("nacre.models", name)
+    __getattr__, __dir__ = late_names(
+        __name__, dict.fromkeys(("load_model", "save_model"), "nacre.saving"), _doors.imported
+    )
 
 
 _enable_compile_cache()
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)  # what tab completion offers

@@ -6,6 +6,8 @@ to a higher floor that knows models. Every such call passes through here.
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,11 +80,9 @@ def rebuild_from_bytes(data: bytes) -> Model:
     return model_from_bytes(data)
 
 
-def from_saving(name: str) -> Any:
-    """A public function of `nacre.saving`, for the namespace `nacre.models`."""
-    from nacre import saving
-
-    return getattr(saving, name)
+def imported(module: str) -> ModuleType:
+    """A higher module, for names that people look for in `nacre.models`."""
+    return importlib.import_module(module)
 
 
 def migrated(config: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ The files are read by the viewer (`pip install tensorboard`, then `tensorboard -
 
 from typing import TYPE_CHECKING
 
-from nacre.core.not_yet import no_attribute
+from nacre.core.late_names import late_names
 from nacre.summary import experimental as experimental
 from nacre.summary import hparams as hparams
 from nacre.summary.recording import record_if as record_if
@@ -51,10 +51,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a checker would take any name for one of the module's
-
-    def __getattr__(name: str) -> object:
-        raise no_attribute("nacre.summary", name, __all__)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)  # what tab completion offers
+    __getattr__, __dir__ = late_names(__name__)

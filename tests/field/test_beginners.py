@@ -362,7 +362,7 @@ def test_names_that_are_not_here_yet_say_so_and_what_to_do(path):
 def test_a_misspelt_name_of_nacre_is_still_answered_with_the_nearest():
     with pytest.raises(AttributeError, match="Did you mean 'Sequential'"):
         nacre.sequential  # noqa: B018
-    with pytest.raises(AttributeError, match="has no attribute 'Earlystopping'"):
+    with pytest.raises(AttributeError, match="'Earlystopping'. Did you mean 'EarlyStopping'"):
         nacre.callbacks.Earlystopping  # noqa: B018
 
 
