@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from nacre.callbacks.run_plan import RunPlan
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.interop import optional_import
+from nacre.core.nested_dicts import values_by_path
 from nacre.core.numbers import whole_number
 
 WEIGHTS = ("trainable_variables", "non_trainable_variables")
@@ -115,7 +116,9 @@ class OrbaxCheckpoint(CheckpointCallback):
         # Copies: the next step overwrites what the arrays may be views of.
         items = {"pytree": orbax.args.PyTreeSave(tree.map_structure(np.array, values))}
         # Orbax sorts names; nacre's are in the order of the layers.
-        order = {name: [list(path) for path in _paths(group)] for name, group in values.items()}
+        order = {
+            name: [list(path) for path in values_by_path(group)] for name, group in values.items()
+        }
         note = {"version": sys.modules["nacre"].__version__, "order": json.dumps(order)}
         items["nacre"] = orbax.args.PyTreeSave({**note, "form": np.int32(1)})
         if not self.save_weights_only:
@@ -163,14 +166,6 @@ class OrbaxCheckpoint(CheckpointCallback):
             rule = "a checkpoint must be written completely; the folders with a number are whole"
             fix = "Look at the room on the disk and at the folder's permissions."
             raise OSError(message(type(self).__name__, rule, reason, fix)) from error
-
-
-def _paths(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _paths(value, (*path, name))
-        else:
-            yield (*path, name)
 
 
 def _orbax(callback: OrbaxCheckpoint) -> Any:

@@ -8,7 +8,6 @@ Keys are the parts of a variable's path, as in `tree["trainable_variables"]["enc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, ShapeError, listed, message, nearest
 from nacre.core.kinds import is_mapping
 from nacre.core.names import free_name
+from nacre.core.nested_dicts import nested, values_by_path
 from nacre.core.variable import Variable
 
 FORMATS = ("backend_tensor", "numpy_array")
@@ -32,16 +32,15 @@ def get_state_tree(model: Any, value_format: str) -> dict[str, dict[str, Any]]:
             )
         )
     as_array = value_format == "numpy_array"
-    found: dict[str, dict[str, Any]] = {}
-    for group, variables in _groups(model).items():
-        found[group] = {}
-        for path, variable in _by_path(variables).items():
-            *outer, last = path
-            here = found[group]
-            for name in outer:
-                here = here.setdefault(name, {})
-            here[last] = variable.numpy() if as_array else variable.value
-    return found
+    return {
+        group: nested(
+            {
+                path: variable.numpy() if as_array else variable.value
+                for path, variable in _by_path(variables).items()
+            }
+        )
+        for group, variables in _groups(model).items()
+    }
 
 
 def set_state_tree(model: Any, state_tree: Any) -> None:
@@ -69,7 +68,7 @@ def set_state_tree(model: Any, state_tree: Any) -> None:
         if group == "optimizer_variables":
             known = _without_owner(known)
             values = {name: v for owned in values.values() for name, v in owned.items()}
-        for path, value in _leaves(values):
+        for path, value in values_by_path(values).items():
             if path in known:
                 pairs.append((known[path], value))
             elif not _is_made_later(model, group):
@@ -121,14 +120,6 @@ def _without_owner(
 ) -> dict[tuple[str, ...], Variable]:
     """Paths without their first part: the name of an optimizer, which is mostly a made-up one."""
     return {path[1:]: variable for path, variable in variables.items()}
-
-
-def _leaves(values: Any, outer: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    if not is_mapping(values):
-        yield outer, values
-        return
-    for name, value in values.items():
-        yield from _leaves(value, (*outer, str(name)))
 
 
 def _check_shapes(who: str, pairs: list[tuple[Variable, Any]]) -> None:

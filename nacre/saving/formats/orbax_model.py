@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,6 +13,7 @@ import numpy as np
 from nacre.callbacks.orbax_checkpoint import WEIGHTS
 from nacre.core.errors import FileFormatError, message
 from nacre.core.file_errors import naming, read_json
+from nacre.core.nested_dicts import nested, values_by_path
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object
 from nacre.core.warning import warn
 from nacre.models import mask_flow
@@ -103,8 +104,10 @@ def _assign(
     has_optimizer = bool(values.get(_OPTIMIZER)) and optimizer is not None
     if optimizer is not None and has_optimizer and not optimizer.built:
         optimizer.build(model.trainable_variables)
-    here = {name: dict(_flat(group)) for name, group in model.get_state_tree("numpy_array").items()}
-    there = {name: dict(_flat(group)) for name, group in values.items()}
+    present = model.get_state_tree("numpy_array")
+    here, there = (
+        {name: values_by_path(group) for name, group in side.items()} for side in (present, values)
+    )
     # One for both kinds of weights: what is frozen here may not have been.
     weights, saved = (
         {k: v for name in WEIGHTS for k, v in side[name].items()} for side in (here, there)
@@ -123,7 +126,7 @@ def _assign(
         if not skip_mismatch:
             raise error
         warn(f"{error} What fits is set.")
-    model.set_state_tree({name: _nested(paths) for name, paths in trees.items()})
+    model.set_state_tree({name: nested(paths) for name, paths in trees.items()})
 
 
 def _fitting(
@@ -247,24 +250,6 @@ def _optimizer_pairs(
 
 def _is_seed(path: _Names) -> bool:
     return path[-1] == f"{_SEEDS}_state"
-
-
-def _flat(values: Mapping[str, Any], path: _Names = ()) -> Iterator[tuple[Any, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, (*path, name))
-        else:
-            yield (*path, name), value
-
-
-def _nested(paths: Mapping[_Names, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for (*outer, last), value in paths.items():
-        here = made
-        for name in outer:
-            here = here.setdefault(name, {})
-        here[last] = value
-    return made
 
 
 __all__ = ["load", "load_weights"]
