@@ -535,19 +535,14 @@ class Trainable(Stepping):
 
         Override it for a loss of your own; it is traced into the compiled step.
         """
-        trainer = self._compiled()
-        trainer.note_targets(y)
-        trainer.bind_to(self, y, y_pred)
-        return trainer.compute_loss(self, y, y_pred, sample_weight, training=training)
+        return self._compiled().compute_loss(self, y, y_pred, sample_weight, training=training)
 
     @any_arguments
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         """Take a batch into the compiled metrics; gives what is reported so far."""
-        trainer = self._compiled()
-        trainer.bind_to(self, y, y_pred)
-        trainer.update_metrics(y, y_pred, sample_weight)
+        self._compiled().update_metrics(self, y, y_pred, sample_weight)
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:

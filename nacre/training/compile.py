@@ -339,8 +339,8 @@ class CompiledTraining:
         Raises:
             LossInputError: There is none, and this is training, or there are no metrics either.
         """
-        if self.outputs is None:
-            self.bind(model, y, y_pred)
+        self.note_targets(y)
+        self.bind_to(model, y, y_pred)
         terms: list[Any] = []
         mixed = [
             (part.share, self.split(part.y, y_pred, part.weight)) for part in scope.mixed_targets()
@@ -383,8 +383,9 @@ class CompiledTraining:
             total = total + term
         return total
 
-    def update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+    def update_metrics(self, model: Any, y: Any, y_pred: Any, sample_weight: Any) -> None:
         """Take a batch into every metric."""
+        self.bind_to(model, y, y_pred)
         for output, target, prediction, weight in self.split(y, y_pred, sample_weight):
             for name, metric, uses_weights in output.metrics:
                 # Without targets the metric would say 0.

@@ -39,8 +39,6 @@ class CompiledLoss:
             regularization_losses: What to add, `model.losses`.
         """
         model, trainer = self._model, self._model._compiled()
-        trainer.note_targets(y_true)
-        trainer.bind_to(model, y_true, y_pred)
         added = list(regularization_losses or ())
         loss = trainer.compute_loss(model, y_true, y_pred, sample_weight, added)
         sizes = [jnp.shape(leaf)[0] for leaf in tree.flatten(y_pred) if jnp.ndim(leaf)]
@@ -72,9 +70,8 @@ class CompiledMetrics:
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch. Only weighted metrics take its weights."""
-        trainer = self._model._compiled()
-        trainer.bind_to(self._model, y_true, y_pred)
-        trainer.update_metrics(y_true, y_pred, sample_weight)
+        model = self._model
+        model._compiled().update_metrics(model, y_true, y_pred, sample_weight)
 
     @property
     def metrics(self) -> list[Metric]:
