@@ -70,7 +70,7 @@ def _with_state(
 ) -> tuple[dict[str, Any], tuple[list[Any], ...]]:
     """(logs, new values), a pure function of values."""
     values = _checked(given, GROUPS[name], who)
-    trainer.note_targets(batch[1])
+    trainer.targets_of_step.note(batch[1])
     _make_ready(model, trainer, name, batch)
     state = _state_here(model, trainer, name)
     for group, own in values.items():
@@ -103,7 +103,7 @@ def _in_scope(
     model: Any, trainer: CompiledTraining, name: StepName, batch: Batch
 ) -> dict[str, Any]:
     """On the values that variables have here, which it sets anew; gives the logs."""
-    trainer.note_targets(batch[1])
+    trainer.targets_of_step.note(batch[1])
     _make_ready(model, trainer, name, batch)
     state = _state_here(model, trainer, name)
     groups = GROUPS[name]

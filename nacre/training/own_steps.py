@@ -135,7 +135,7 @@ def own_step(
 
     def step(values: Values, batch: Batch) -> StepResult:
         own, absent = _own_batch(model, batch)
-        with trainer.own_step_given(own[1]):
+        with trainer.targets_of_step.given(own[1]):
             if takes_state:
                 return _explicit(method, GROUPS[name], state, values, own, absent)
             return _in_place(method, state, values, own, absent)

@@ -218,7 +218,7 @@ def prepare(
         check_targets(trainer, source, y_pred, who)
     except LossInputError as error:
         if has_own_step:
-            trainer.refuse_if_handed_on(error)
+            trainer.targets_of_step.refuse_if_handed_on(error)
         elif not _called_once(model, x, training, batch)[1]:
             raise  # of labels at masked steps, which nobody reads, only the step knows
     by_class = class_weights_for(trainer, class_weight, y_pred, who)
