@@ -125,6 +125,7 @@ class SeedGenerator:
             autocast=False,
             name="seed_generator_state",
         )
+        self.state.is_seed = True
         if is_fresh and scope.is_tracing_program() and scope.in_stateless_scope():
             scope.begin_with_key(self.state, global_generator().next())
 

@@ -164,6 +164,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     _is_part = True  # see core/changes.py
     is_view = False  # whether it reads like a variable, but other variables are behind it
+    is_seed = False  # whether it is where a random generator is
 
     def __init__(
         self,

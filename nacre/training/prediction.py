@@ -312,9 +312,12 @@ def _forward(
     if size != count and program.mixes_samples(given, outputs, count, size):
         return _forward(model, x, given, count, count, program)
     if updates:
-        if size != count:
-            changed = _changed(state, updates)
+        changed = [v for v in _changed(state, updates) if not v.is_seed]
+        if size != count and changed:
             _refuse_padded_states(model, changed, count, size)
+            # A metric or a sum that `call` keeps counts the samples that were given, and no others.
+            program.take_no_padding()
+            return _forward(model, x, given, count, count, program)
         state.commit_unless_in_training(updates)
     return BatchResult(outputs, count, size, bool(updates))
 
@@ -343,6 +346,10 @@ class PredictionProgram(CallProgram):
     """The forward pass; it may be given a padded batch where no sample sees another one."""
 
     _found: tuple[int, bool] | None = None  # compilations at that time, whether samples mix
+
+    def take_no_padding(self) -> None:
+        """Run batches as they are from now on."""
+        self._found = (len(self.traced_shapes), True)
 
     def mixes_samples(
         self, given: list[Any] | None = None, outputs: Any = None, count: int = 0, size: int = 0
