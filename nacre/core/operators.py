@@ -136,7 +136,7 @@ class Operators(Generic[R]):
 class ElementwiseEquality(Generic[R]):
     """`x == 1` for each element, and a hash of its own nevertheless.
 
-    Symbolic tensors have no such equality: graphs look for them in lists.
+    Symbolic tensors have one that also tells which tensor is which: graphs look for them in lists.
     """
 
     def __eq__(self, other: Operand, /) -> R:  # type: ignore[override]  # an array, as NumPy's

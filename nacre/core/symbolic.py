@@ -131,12 +131,65 @@ class KerasTensor(Operators["KerasTensor"]):
             )
         )
 
+    def __eq__(self, other: Any, /) -> Any:
+        return _compared("eq", self, other)
+
+    def __ne__(self, other: Any, /) -> Any:
+        return _compared("ne", self, other)
+
     def __hash__(self) -> int:
         return id(self)
 
     def __repr__(self) -> str:
         name = printable(self.name)
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={name}>"
+
+
+class Comparison(KerasTensor):
+    """`x == y` or `x != y`: the op of that name, which is recorded once it is used as a tensor.
+
+    Where Python asks for its truth, as when it looks for a symbolic tensor in a list, it says
+    whether the two are the same tensor.
+
+    Args:
+        operator: 'eq' or 'ne'.
+        left, right: What is compared; `left` is symbolic.
+
+    Example:
+        >>> x, y = KerasTensor((None, 3)), KerasTensor((None, 3))
+        >>> (x == y).shape, (x != 0).dtype, y in [x, y], [x, y].index(y)
+        ((None, 3), 'bool', True, 1)
+    """
+
+    def __init__(self, operator: str, left: KerasTensor, right: Any) -> None:
+        self._compares = (operator, left, right)
+
+    def __getattr__(self, name: str) -> Any:
+        if "_compares" in vars(self) and "shape" not in vars(self) and not name.startswith("__"):
+            self._record()
+            if name in vars(self):
+                return vars(self)[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def _record(self) -> None:
+        operator, left, right = self._compares
+        made = OPERATIONS[operator](left, right)
+        vars(self).update({**vars(made), **vars(self)})
+        history = made._keras_history
+        # The graph knows tensors by their identity, and the one made here goes no further.
+        history.operation._inbound_nodes[history.node_index].outputs[history.tensor_index] = self
+
+    def __bool__(self) -> bool:
+        operator, left, right = self._compares
+        return (left is right) == (operator == "eq")
+
+    __hash__ = KerasTensor.__hash__
+
+
+def _compared(operator: str, left: KerasTensor, right: Any) -> Any:
+    if right is None or isinstance(right, str):
+        return NotImplemented
+    return Comparison(operator, left, right)
 
 
 class Node:
