@@ -27,7 +27,7 @@ def model_of(compare: Any) -> nacre.Model:
     [
         (lambda x: x == 0, X == 0),
         (lambda x: x != 0, X != 0),
-        (lambda x: 0 == x, X == 0),  # noqa: SIM300
+        (lambda x: 0 == x, X == 0),
         (lambda x: x == x[:, ::-1], X == X[:, ::-1]),
         (lambda x: x != np.float32(3), X != 3),
         (lambda x: np.array([1, 0, 0], "float32") == x, X == np.array([1, 0, 0])),

@@ -6,6 +6,7 @@ what its parts are found in, and what compiled programs depend on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nacre.core import changes
@@ -42,6 +43,7 @@ class PartHolder(Operation):
         "_initial_weights",
         "_inventories",
         "_is_ready",
+        "_loss_functions",
         "_losses",
         "_own_variables",
         "_path",
@@ -72,6 +74,7 @@ class PartHolder(Operation):
         self._initial_weights: list[Any] | None = None
         self._inventories = []
         self._losses: list[Any] = []
+        self._loss_functions: list[Callable[[], Any]] = []
         self._own_variables = []
         self._programs: Any = None
         self._path = ""
@@ -121,7 +124,7 @@ class PartHolder(Operation):
     def _structure(self) -> tuple[Any, ...]:
         """What of the bookkeeping programs depend on."""
         functions = [f for v in self._own_variables for f in (v.regularizer, v.constraint)]
-        return (self._adapter, *self._own_variables, *functions)
+        return (self._adapter, *self._own_variables, *functions, *self._loss_functions)
 
     def _other_parts(self) -> list[Any]:
         return self._direct_layers()

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from nacre.core import scope, tree
 from nacre.core.absence import with_safe_values
+from nacre.core.changes import note_change
 from nacre.core.errors import ArgumentError, message
 from nacre.core.shapes import fits_leading_axes
 from nacre.layers.base import calling
@@ -21,12 +22,25 @@ _with_losses: weakref.WeakSet[LossHolder] = weakref.WeakSet()
 class LossHolder(PartHolder):
     """The part of `Layer` that collects losses."""
 
+    _built: bool
     activity_regularizer: Any
 
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar (or several) to the loss that training minimises. Call it within `call`."""
+        """Add a scalar (or several) to the loss that training minimises.
+
+        Within `call`, give what was computed there. Elsewhere give functions without arguments, as
+        in tf.keras: they are asked whenever the losses are, in each step of a training, so that
+        `layer.add_loss(lambda: ops.sum(layer.kernel))` is about the weights as they are then. They
+        belong to this object: copies and files of it are without them.
+        """
         for item in tree.flatten(loss):
-            value = item() if callable(item) and not calling.is_tensor(item) else item
+            value = item
+            if callable(item) and not calling.is_tensor(item):
+                if not self._built or scope.call_context() is None:
+                    self._loss_functions.append(item)
+                    note_change()
+                    continue
+                value = item()
             current = scope.get_stateless_scope()
             if current is None:
                 self._keep_losses([value])
@@ -67,7 +81,8 @@ class LossHolder(PartHolder):
 
     @property
     def losses(self) -> list[Any]:
-        """What `add_loss` collected in the last call, and the penalties of regularizers."""
+        """What `add_loss` collected in the last call, its functions' values, and the penalties of
+        regularizers."""
         current = scope.get_stateless_scope()
         found = list(current.losses) if current is not None and current.collect_losses else []
         if current is None:
@@ -79,7 +94,8 @@ class LossHolder(PartHolder):
                 for layer in self._flatten_layers()
                 for loss in kept.get(id(layer), ((), ()))[1]
             ]
-        return found + self._regularization_losses()
+        functions = [f for layer in self._flatten_layers() for f in layer._loss_functions]
+        return found + [function() for function in functions] + self._regularization_losses()
 
     def _regularization_losses(self) -> list[Any]:
         return [
