@@ -42,6 +42,7 @@ class FunctionProgram:
 
     def __init__(self, call: Callable[[list[Any]], Any], who: str, objects: list[object]) -> None:
         self._who, self._objects = who, objects
+        self._kept = kept = list[Any]()  # what its traces gave besides arrays
 
         def run(arrays: list[Any]) -> tuple[list[Any], Kept]:
             for owner in objects:
@@ -50,7 +51,9 @@ class FunctionProgram:
             assert inner is not None
             inner.losses_of = {}
             with scope.entered_call(None), own_program(), compiling() as summaries:
-                return _outcome((call(arrays), summaries.found), who)
+                leaves, structure = _outcome((call(arrays), summaries.found), who)
+            kept.append(structure)
+            return leaves, Kept(len(kept) - 1)
 
         self._call = run
         self._program: Program | None = None
@@ -88,7 +91,7 @@ class FunctionProgram:
                 read = self._state.read([_READ])
                 signals.run(commit, self._program, donated, read, arrays)
             leaves, kept = found
-        result, summaries = _unpacked(kept.value, leaves)
+        result, summaries = _unpacked(self._kept[kept.number], leaves)
         write_found(summaries)
         return result
 
@@ -166,16 +169,24 @@ def _set_back(owner: object, before: dict[str, Any]) -> None:
 
 
 class Kept:
-    """Something that a compiled function gives back besides arrays: it is the same at every run.
+    """What a compiled function gives back besides arrays, which is the same at every run.
+
+    Only its number is part of what JAX compiles: JAX remembers the structure of results for good.
 
     Args:
-        value: What.
+        number: Which it is of all that the traces of the function gave.
     """
 
-    __slots__ = ("value",)
+    __slots__ = ("number",)
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Kept) and self.number == other.number
+
+    def __hash__(self) -> int:
+        return hash(self.number)
 
 
 jax.tree_util.register_pytree_node(Kept, lambda kept: ((), kept), lambda kept, _: kept)
@@ -191,7 +202,8 @@ class _Array:
 ARRAY = _Array()
 
 
-def _outcome(result: Any, who: str) -> tuple[list[Any], Kept]:
+def _outcome(result: Any, who: str) -> tuple[list[Any], Any]:
+    """The arrays of a result, and its structure with all else."""
     leaves: list[Any] = []
 
     def take(leaf: Any) -> Any:
@@ -205,13 +217,22 @@ def _outcome(result: Any, who: str) -> tuple[list[Any], Kept]:
             leaves.append(mask)
             return _Masked()
         _refuse_hidden_tensors(leaf, who)
-        return Kept(leaf)
+        return _Other(leaf)
 
-    return leaves, Kept(tree.map_structure(take, result))
+    return leaves, tree.map_structure(take, result)
 
 
 class _Masked:
     """Stands for an array that has a mask."""
+
+
+class _Other:
+    """Something that is no array, in its place."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 def _unpacked(structure: Any, leaves: list[Any]) -> Any:
