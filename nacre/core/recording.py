@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable, Generator, Hashable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -31,6 +32,7 @@ import numpy as np
 from jax._src import core
 from jax._src.array import ArrayImpl
 from jax._src.linear_util import StoreException
+from jax.extend.core import ClosedJaxpr, Jaxpr
 from jax.interpreters import ad, batching, mlir
 
 from nacre.core import pieces
@@ -76,34 +78,40 @@ class Function:
     def with_pullback(self, operands: Arrays, wanted: Positions) -> tuple[list[Any], Any]:
         """The outputs, and the function that takes gradients of the inexact ones to gradients of
         the operands at `wanted`; it holds what the derivative needs of the run."""
-
-        def floats(*values: Any) -> tuple[list[Any], list[Any]]:
-            arguments = list(operands)
-            for i, value in zip(wanted, values, strict=True):
-                arguments[i] = value
-            pairs = [(x, _is_inexact(x)) for x in self.call(*arguments)]
-            return [x for x, yes in pairs if yes], [None if yes else x for x, yes in pairs]
-
-        chosen = [operands[i] for i in wanted]
-        outputs, pullback, others = jax.vjp(floats, *chosen, has_aux=True)
-        return _merged(outputs, others), pullback
+        return _with_pullback(self.call, operands, wanted)
 
     def derivative(self, wanted: Positions, given: Positions) -> Function:
         """A function of the operands and of the gradients of the outputs at `given`, which gives
         those of the operands at `wanted`. It runs this function anew."""
         made = self._made.get((wanted, given))
         if made is None:
+            run = self.call  # not this object, which keeps what is made here
 
             def back(*arrays: Any) -> list[Any]:
                 operands = arrays[: len(arrays) - len(given)]
                 gradients = dict(zip(given, arrays[len(operands) :], strict=True))
-                outputs, pullback = self.with_pullback(operands, wanted)
+                outputs, pullback = _with_pullback(run, operands, wanted)
                 return pull(pullback, outputs, gradients)
 
             key = None if self.key is None else (self.key, wanted, given)
             call: Any = back if key is None else jax.jit(back)
             made = self._made.setdefault((wanted, given), Function(call, key))
         return made
+
+
+def _with_pullback(
+    call: Callable[..., list[Any]], operands: Arrays, wanted: Positions
+) -> tuple[list[Any], Any]:
+    def floats(*values: Any) -> tuple[list[Any], list[Any]]:
+        arguments = list(operands)
+        for i, value in zip(wanted, values, strict=True):
+            arguments[i] = value
+        pairs = [(x, _is_inexact(x)) for x in call(*arguments)]
+        return [x for x, yes in pairs if yes], [None if yes else x for x, yes in pairs]
+
+    chosen = [operands[i] for i in wanted]
+    outputs, pullback, others = jax.vjp(floats, *chosen, has_aux=True)
+    return _merged(outputs, others), pullback
 
 
 class Parts(NamedTuple):
@@ -136,20 +144,33 @@ def _is_inexact(x: Any) -> bool:
 
 
 _functions = Recent(_MAX_FUNCTIONS)
+# Of primitives that run a program, by the program: with a model its own and their derivatives go.
+_functions_of_programs: weakref.WeakKeyDictionary[Any, Recent] = weakref.WeakKeyDictionary()
 
 
 def _function_of(primitive: Any, params: dict[str, Any]) -> Function:
-    key: Hashable = (primitive, tuple(sorted(params.items())))
+    lent, programs = _lent(params)
+    key: Hashable = (primitive, tuple(sorted(lent.items())))
     try:
         hash(key)
     except TypeError:
-        return _new_function(primitive, params, None)
-    return _functions.get(key, lambda: _new_function(primitive, params, key))
+        return _new_function(primitive, params, params, None)
+    kept = _functions
+    if programs:
+        found = _functions_of_programs.get(programs[0])
+        if found is None:
+            found = _functions_of_programs.setdefault(programs[0], Recent(_MAX_FUNCTIONS))
+        kept = found
+    return kept.get(key, lambda: _new_function(primitive, params, lent, key))
 
 
-def _new_function(primitive: Any, params: dict[str, Any], key: Hashable) -> Function:
+def _new_function(
+    primitive: Any, params: dict[str, Any], lent: dict[str, Any], key: Hashable
+) -> Function:
+    """Args: see `_function_of`; `lent` are the parameters as the function keeps them."""
+
     def call(*operands: Any) -> list[Any]:
-        outputs = primitive.bind(*operands, **params)
+        outputs = primitive.bind(*operands, **_given_back(lent))
         return list(outputs) if primitive.multiple_results else [outputs]
 
     if primitive.name in pieces.ENDS:
@@ -158,6 +179,52 @@ def _new_function(primitive: Any, params: dict[str, Any], key: Hashable) -> Func
     if inner is None:
         return Function(call, key)
     return Function(call, key, pieces.reach_of(inner), _parts_of(inner))
+
+
+class _Lent:
+    """Programs among parameters, which somebody else keeps.
+
+    Args:
+        programs: Those of one parameter.
+        is_one: Whether the parameter is the program; else it is a tuple of them.
+    """
+
+    __slots__ = ("is_one", "programs")
+
+    def __init__(self, programs: Sequence[Any], is_one: bool) -> None:
+        self.programs = tuple(map(weakref.ref, programs))
+        self.is_one = is_one
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Lent) and self.programs == other.programs
+
+    def __hash__(self) -> int:
+        return hash(self.programs)
+
+    def given_back(self) -> Any:
+        found = tuple([program() for program in self.programs])
+        return found[0] if self.is_one else found
+
+
+def _lent(params: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """Parameters of a primitive that keep no program alive, and the programs."""
+    lent, programs = params, list[Any]()
+    for name, value in params.items():
+        is_one = isinstance(value, _PROGRAMS)
+        if is_one or (type(value) is tuple and value and isinstance(value[0], _PROGRAMS)):
+            if lent is params:
+                lent = dict(params)
+            own = [value] if is_one else list(value)
+            lent[name] = _Lent(own, is_one)
+            programs += own
+    return lent, programs
+
+
+def _given_back(lent: dict[str, Any]) -> dict[str, Any]:
+    return {n: v.given_back() if type(v) is _Lent else v for n, v in lent.items()}
+
+
+_PROGRAMS = (Jaxpr, ClosedJaxpr)
 
 
 def _parts_of(inner: Any) -> Parts | None:
@@ -183,9 +250,10 @@ class Step:
         outputs: What came out.
         wanted: The positions of the operands that some tape watches.
         pullback: See `Function.with_pullback`; None where the derivative runs the function anew.
+        held: What the function needs to run anew, and does not keep itself.
     """
 
-    __slots__ = ("function", "operands", "outputs", "pullback", "wanted")
+    __slots__ = ("function", "held", "operands", "outputs", "pullback", "wanted")
 
     def __init__(
         self,
@@ -194,9 +262,10 @@ class Step:
         outputs: list[Any],
         wanted: Positions,
         pullback: Any,
+        held: Any = None,
     ) -> None:
         self.function, self.operands, self.outputs = function, operands, outputs
-        self.wanted, self.pullback = wanted, pullback
+        self.wanted, self.pullback, self.held = wanted, pullback, held
 
 
 class Tape(Protocol):
@@ -245,7 +314,7 @@ class Recorder(core.Trace):
             function = _function_of(primitive, params)
         if function.parts is not None:
             return self._run_parts(function.parts, list(tracers))
-        outputs = self.run(function, list(tracers))
+        outputs = self.run(function, list(tracers), params)
         return outputs if primitive.multiple_results else outputs[0]
 
     def _run_parts(self, parts: Parts, operands: list[Any]) -> list[Any]:
@@ -351,8 +420,8 @@ class Recorder(core.Trace):
 
         return Function(call)
 
-    def run(self, function: Function, operands: list[Any]) -> list[Any]:
-        """Run something, for the tapes that watch an operand to take in."""
+    def run(self, function: Function, operands: list[Any], held: Any = None) -> list[Any]:
+        """Run something, for the tapes that watch an operand to take in; for `held` see `Step`."""
         tapes = [t for t in self.tapes if any(id(x) in t.active for x in operands)]
         wanted = tuple(
             i for i, x in enumerate(operands) if any(id(x) in tape.active for tape in tapes)
@@ -364,7 +433,7 @@ class Recorder(core.Trace):
                 if id(x) in seen:
                     outputs[i] = same(x)
                 seen.add(id(outputs[i]))
-        step = Step(function, [_plain(x) for x in operands], outputs, wanted, pullback)
+        step = Step(function, [_plain(x) for x in operands], outputs, wanted, pullback, held)
         for tape in tapes:
             tape.add(step)
         return outputs

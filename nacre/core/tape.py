@@ -446,7 +446,9 @@ class _Walk:
         function = step.function.derivative(wanted, tuple(given))
         operands = [*step.operands, *given.values()]
         recorder = recording.current_recorder()
-        return function.call(*operands) if recorder is None else recorder.run(function, operands)
+        if recorder is None:
+            return function.call(*operands)
+        return recorder.run(function, operands, step.held)
 
     def rows(self, basis: Any, at_once: bool) -> list[Any]:
         """The gradients for each row of `basis` as the target's, stacked."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import collections
 import gc
+import weakref
 from collections.abc import Callable
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -57,6 +60,25 @@ def of_sequences() -> None:
     nacre.Model(inputs, layers.LSTM(2)(hidden))
 
 
+def tape_by_hand() -> None:
+    model = small()
+    optimizer = nacre.optimizers.SGD()
+    with nacre.GradientTape() as tape:
+        loss = nacre.ops.mean(model(X) ** 2)
+    variables = model.trainable_variables
+    optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+
+def function() -> None:
+    model = small()
+
+    @nacre.function
+    def run(x):
+        return {"outputs": model(x), "name": model.name}
+
+    run(X)
+
+
 KINDS: dict[str, Callable[[], object]] = {
     "fit": lambda: compiled().fit(X, Y, verbose=0),
     "train_on_batch": lambda: compiled().train_on_batch(X, Y),
@@ -64,6 +86,8 @@ KINDS: dict[str, Callable[[], object]] = {
     "predict": lambda: small().predict(X, verbose=0),
     "call": lambda: small()(X),
     "own step": own_step,
+    "tape by hand": tape_by_hand,
+    "function": function,
     "sequences": of_sequences,
     "clone": lambda: nacre.models.clone_model(small()),
     "config": lambda: nacre.Sequential.from_config(small().get_config()),
@@ -96,3 +120,34 @@ def test_models_that_are_dropped_leave_no_objects(kind):
 def test_models_that_are_loaded_and_dropped_leave_no_objects(tmp_path):
     compiled().save(tmp_path / "model.keras")
     check(lambda: nacre.saving.load_model(tmp_path / "model.keras"))
+
+
+def test_what_a_function_returned_goes_with_it():
+    class Result:
+        pass
+
+    def made() -> tuple[weakref.ref[Result], weakref.ref[Result]]:
+        first, second = Result(), Result()
+        run = nacre.function(lambda x: (x + 1, first))
+        both = nacre.function(lambda x: [second, x * 2])
+        assert run(X)[1] is first and both(X)[0] is second
+        assert run(X)[1] is first  # each its own, though the structure is the same to JAX
+        return weakref.ref(first), weakref.ref(second)
+
+    first, second = made()
+    gc.collect()
+    assert first() is None and second() is None
+
+
+def test_a_derivative_is_there_though_the_model_is_gone():
+    def made() -> tuple[nacre.GradientTape, Any, Any]:
+        x, model = jnp.asarray(X), small()
+        with nacre.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = model(x)
+        return tape, y, x
+
+    tape, y, x = made()
+    gc.collect()
+    assert tape.gradient(y, x).shape == X.shape
+    assert tape.batch_jacobian(y, x).shape == (8, 1, 4)
