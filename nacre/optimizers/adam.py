@@ -12,8 +12,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from nacre.core.errors import ArgumentError, message
+from nacre.core.protocols import speaks_for
 from nacre.core.registry import register
 from nacre.core.variable import Variable
+from nacre.ops.kernels import adam_native
+from nacre.ops.kernels.adam_native import Arrays
+from nacre.ops.kernels.native.table import AdamWork
 from nacre.optimizers.arguments import OptimizerKeywords
 from nacre.optimizers.optimizer import Optimizer
 from nacre.optimizers.update_order import Values
@@ -83,12 +87,17 @@ class Adam(Optimizer):
         w ← w - learning_rate · sqrt(1 - beta_2^t) / (1 - beta_1^t) · m / (sqrt(v) + epsilon)
     Source:
         Kingma & Ba 2014, arXiv:1412.6980; amsgrad: Reddi et al. 2018, arXiv:1904.09237.
+    Attributes:
+        is_plain_update: Said by a class whose `update_array` is this formula, so that a compiled
+            kernel may run it.
     Example:
         >>> weight = Variable([1.0], name="weight")
         >>> _ = Adam(0.1).apply_gradients([([5.0], weight)])
         >>> weight.numpy().round(4)
         array([0.9], dtype=float32)
     """
+
+    is_plain_update: bool = True
 
     def __init__(
         self,
@@ -142,6 +151,38 @@ class Adam(Optimizer):
         self, gradient: jax.Array, state: Any, parameter: jax.Array, scalars: Any
     ) -> tuple[jax.Array, Any]:
         return update(gradient, state, parameter, scalars, self.beta_1, self.beta_2, self.epsilon)
+
+    def _update_arrays(
+        self,
+        gradients: list[jax.Array],
+        states: list[Any],
+        parameters: list[jax.Array],
+        decays: list[Any],
+        scalars: Any,
+    ) -> list[tuple[jax.Array, Any]]:
+        by_array = super()._update_arrays
+        constants = self.beta_1, self.beta_2, self.epsilon
+        is_classic = (
+            not self.amsgrad
+            and speaks_for(self, "is_plain_update", "update_array")
+            and all(isinstance(constant, int | float) for constant in constants)
+        )
+        means = list(zip(*states, strict=True)) if is_classic else [(), ()]
+        work = AdamWork(parameters, means[0], means[1], gradients, is_classic)
+        if not adam_native.is_used(work):
+            return by_array(gradients, states, parameters, decays, scalars)
+
+        def formula(
+            rate: jax.Array, decays: list[Any], *arrays: Arrays
+        ) -> tuple[Arrays, Arrays, Arrays]:
+            parameters, momentums, velocities, gradients = map(list, arrays)
+            states = [AdamState(*means) for means in zip(momentums, velocities, strict=True)]
+            new = by_array(gradients, states, parameters, decays, rate)
+            momentums, velocities = ([state[i] for _, state in new] for i in range(2))
+            return [parameter for parameter, _ in new], momentums, velocities
+
+        new = adam_native.update(formula, constants, scalars, decays, work)
+        return [(parameter, AdamState(*means)) for parameter, *means in zip(*new, strict=True)]
 
 
 @register("optimizers/AdamW")

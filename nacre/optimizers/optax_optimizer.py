@@ -33,7 +33,7 @@ from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers.optimizer import Optimizer
-from nacre.optimizers.update_order import Values
+from nacre.optimizers.update_order import Values, decayed
 
 _RATE = "learning_rate"
 _AGAIN = "model.compile(model.optimizer.with_transformation(optax.adamw(1e-3)), loss=...)"
@@ -205,11 +205,13 @@ class OptaxOptimizer(Optimizer):
         values: Values,
         gradients: list[Any],
         parameters: list[Any],
+        decays: list[Any],
         step: jax.Array,
         rate: jax.Array,
     ) -> list[Any]:
         """Where a variable has no gradient, the transformation sees zeros and it stays."""
         assert self._own_state is not None
+        parameters = decayed(parameters, decays)
         pairs = zip(gradients, parameters, strict=True)
         full = [jnp.zeros_like(p) if g is None else g.astype(p.dtype) for g, p in pairs]
         updates, state = self._used.update(

@@ -82,8 +82,8 @@ class UpdateOrder(OptimizerVariables):
         """One update. `is_absent`: see `_leave_absent`."""
         step, rate, before = self._step(values), self._rate(values), dict(values)
         gradients = self._clip(gradients)
-        new = self._decay(gradients, parameters, rate)
-        new = self._apply_rule(values, gradients, new, step, rate)
+        decays = self._decays(gradients, rate)
+        new = self._apply_rule(values, gradients, parameters, decays, step, rate)
         new = self._leave_absent(values, before, new, parameters, is_absent)
         new = self._average(values, new, step)
         return self._constrain(new)
@@ -176,12 +176,12 @@ class UpdateOrder(OptimizerVariables):
             return clipping.clip_by_value(gradients, self.clipvalue)
         return gradients
 
-    def _decay(self, gradients: list[Any], parameters: list[Any], rate: jax.Array) -> list[Any]:
-        """Parameters that have a gradient less their decay: w · (1 - learning_rate · share)."""
-        triples = zip(gradients, parameters, self._trainable_variables, strict=True)
-        return [p if g is None else self._decayed(v, p, rate) for g, p, v in triples]
+    def _decays(self, gradients: list[Any], rate: jax.Array) -> list[Any]:
+        """Learning rate · share for parameters that have a gradient and a decay, else None."""
+        pairs = zip(gradients, self._trainable_variables, strict=True)
+        return [None if g is None else self._decay(v, rate) for g, v in pairs]
 
-    def _decayed(self, variable: Variable, parameter: Any, rate: jax.Array) -> Any:
+    def _decay(self, variable: Variable, rate: jax.Array) -> Any:
         share = self.decay_of(variable)
         names = (variable.name, variable.path, *self._paths.get(id(variable), ()))
         if (
@@ -189,52 +189,78 @@ class UpdateOrder(OptimizerVariables):
             or _is_zero(share)
             or any(re.search(text, n) for text in self._exclusions for n in names)
         ):
-            return parameter
-        rate = _times(rate, self._multiplier_of(variable))
-        return parameter - parameter * (rate * share).astype(parameter.dtype)
+            return None
+        return _times(rate, self._multiplier_of(variable)) * share
 
     def _apply_rule(
         self,
         values: Values,
         gradients: list[Any],
         parameters: list[Any],
+        decays: list[Any],
         step: jax.Array,
         rate: jax.Array,
     ) -> list[Any]:
-        """The formula, for every array that has a gradient."""
+        """Decay and the formula, for every array that has a gradient."""
         if self._has_own_update_step():
-            return self._update_by_hook(values, gradients, parameters, rate)
+            return self._update_by_hook(values, gradients, decayed(parameters, decays), rate)
         before, new = dict(values), list(parameters)
         scalars = {1.0: self.prepare(values, step, rate)}  # multiplier -> scalars
-        narrow: dict[Any, Any] = {}  # (multiplier, dtype) -> them in this dtype
-        for i, (gradient, variable) in enumerate(
-            zip(gradients, self._trainable_variables, strict=True)
-        ):
-            if gradient is None:
-                continue
-            factor, dtype = self._multiplier_of(variable), parameters[i].dtype
+        groups: dict[tuple[float, Any], list[int]] = {}  # variables whose scalars are the same
+        for i, variable in enumerate(self._trainable_variables):
+            if gradients[i] is not None:
+                key = self._multiplier_of(variable), parameters[i].dtype
+                groups.setdefault(key, []).append(i)
+        for (factor, dtype), group in groups.items():
             if factor not in scalars:  # what else it changes is the same for all
                 scalars[factor] = self.prepare(dict(before), step, _times(rate, factor))
-            if (factor, dtype) not in narrow:
-                cast = operator.methodcaller("astype", dtype)
-                narrow[factor, dtype] = jax.tree.map(cast, scalars[factor])
-            used = narrow[factor, dtype]
-            new[i] = self._update_one(values, gradient, parameters[i], self._states[i], used)
+            narrow = jax.tree.map(operator.methodcaller("astype", dtype), scalars[factor])
+            updated = self._update_group(
+                values,
+                [gradients[i] for i in group],
+                [parameters[i] for i in group],
+                [self._states[i] for i in group],
+                [decays[i] for i in group],
+                narrow,
+            )
+            for i, parameter in zip(group, updated, strict=True):
+                new[i] = parameter
         return new
 
-    def _update_one(
-        self, values: Values, gradient: Any, parameter: Any, state: Any, scalars: Any
-    ) -> Any:
+    def _update_group(
+        self,
+        values: Values,
+        gradients: list[Any],
+        parameters: list[Any],
+        states: list[Any],
+        decays: list[Any],
+        scalars: Any,
+    ) -> list[Any]:
+        """New parameters; new states are put in `values`."""
+
         def value_of(variable: Variable) -> Any:
             return values[id(variable)]
 
-        arrays = jax.tree.map(value_of, state)
-        gradient = jnp.asarray(gradient).astype(parameter.dtype)
-        new, arrays = self.update_array(gradient, arrays, parameter, scalars)
-        variables = jax.tree.leaves(state)
-        for variable, array in zip(variables, jax.tree.leaves(arrays), strict=True):
+        arrays = jax.tree.map(value_of, states)
+        pairs = zip(gradients, parameters, strict=True)
+        gradients = [jnp.asarray(g).astype(p.dtype) for g, p in pairs]
+        updated = self._update_arrays(gradients, arrays, parameters, decays, scalars)
+        new_arrays = jax.tree.leaves([new_state for _, new_state in updated])
+        for variable, array in zip(jax.tree.leaves(states), new_arrays, strict=True):
             values[id(variable)] = array
-        return new
+        return [parameter for parameter, _ in updated]
+
+    def _update_arrays(
+        self,
+        gradients: list[jax.Array],
+        states: list[Any],
+        parameters: list[jax.Array],
+        decays: list[Any],
+        scalars: Any,
+    ) -> list[tuple[jax.Array, Any]]:
+        """Decay and `update_array` for each of several arrays with the same scalars."""
+        triples = zip(gradients, states, decayed(parameters, decays), strict=True)
+        return [self.update_array(*triple, scalars) for triple in triples]
 
     def _has_own_update_step(self) -> bool:
         """Whether a subclass brought its own rule the Keras way."""
@@ -336,10 +362,17 @@ class UpdateOrder(OptimizerVariables):
         values = {id(v): v.value for v in self.variables}
         scalars = self.prepare(values, self._step(values), jnp.asarray(learning_rate))
         state = self._states[self._index_of(variable)]
-        new = self._update_one(values, gradient, variable.value, state, scalars)
+        one = [gradient], [variable.value], [state], [None]
+        (new,) = self._update_group(values, *one, scalars)
         variable.assign(new)
         for own in jax.tree.leaves(state) + self._variables:
             own.assign(values[id(own)])
+
+
+def decayed(parameters: list[Any], decays: list[Any]) -> list[Any]:
+    """Parameters less their decay: w - w · decay; None is no decay."""
+    pairs = zip(parameters, decays, strict=True)
+    return [p if decay is None else p - p * decay.astype(p.dtype) for p, decay in pairs]
 
 
 def _times(rate: jax.Array, factor: float) -> jax.Array:
@@ -350,4 +383,4 @@ def _is_zero(share: object) -> bool:
     return isinstance(share, int | float) and not share  # a variable may become another number
 
 
-__all__ = ["UpdateOrder", "Values"]
+__all__ = ["UpdateOrder", "Values", "decayed"]

@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from nacre.core.variable import Variable
 from nacre.ops.kernels import attention, convolution, pooling, recurrent
 from nacre.ops.kernels.native import library
+from nacre.ops.kernels.placement import own_program
+from nacre.optimizers import Adam
 from tests.ops.test_kernels import assert_close, random
 
 pytestmark = pytest.mark.eight_devices
@@ -24,7 +27,18 @@ def square(function, *arrays):
     return (functools.partial(function, strides=(1, 1), padding="same"), *arrays)
 
 
+def one_step_of_adam(gradient):
+    """The new parameter: zeros before."""
+    optimizer = Adam()
+    variable = Variable(np.zeros(gradient.shape), name="weight")
+    optimizer.build([variable])
+    own = [v.value for v in optimizer.variables]
+    with own_program():
+        return optimizer.stateless_apply(own, [gradient], [variable.value])[0][0]
+
+
 FAMILIES = {
+    "adam": (one_step_of_adam, random(0, BATCH, 1024)),
     "convolution": square(
         convolution.convolution, random(0, BATCH, 6, 6, 4), random(1, 3, 3, 4, 8)
     ),

@@ -31,6 +31,11 @@ def pooling(channels=16, taps=9, tiles=False):
     return table.PoolingWork(sized(2, 8, 8, channels), taps, tiles)
 
 
+def adam(*shape, dtype="float32", gradient=None, is_classic=True):
+    arrays = [[sized(*shape, dtype=dtype)] for _ in range(3)]
+    return table.AdamWork(*arrays, [gradient or arrays[0][0]], is_classic)
+
+
 (SYMBOL,) = jax.export.symbolic_shape("b")
 # A kernel, work it takes, and work that each of its conditions refuses, in their order.
 ROWS = [
@@ -78,6 +83,17 @@ ROWS = [
             table.PoolingWork(sized(2, 8, 8, 16, dtype="bfloat16"), 9, False),
             pooling(taps=81),
             pooling(tiles=True, taps=4),
+        ],
+    ),
+    (
+        table.ADAM,
+        adam(128, 128),
+        [
+            adam(128, 128, is_classic=False),
+            adam(128, 0),
+            adam(128, 128, dtype="bfloat16"),
+            adam(128, 128, gradient=sized(128)),
+            adam(128, 127),
         ],
     ),
 ]

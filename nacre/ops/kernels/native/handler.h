@@ -56,6 +56,13 @@ class Call {
     if (axis >= found->rank) throw Mismatch(numbered("argument", argument) + " has fewer axes");
     return found->dims[axis];
   }
+  // How many numbers an argument has.
+  int64_t count(int argument) const {
+    const XLA_FFI_Buffer* found = given(argument);
+    int64_t numbers = 1;
+    for (int64_t axis = 0; axis < found->rank; ++axis) numbers *= found->dims[axis];
+    return numbers;
+  }
   // An attribute given as numpy.int64.
   int64_t attribute(const char* name) const {
     for (int64_t i = 0; i < frame_->attrs.size; ++i) {

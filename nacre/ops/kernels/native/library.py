@@ -37,17 +37,27 @@ class Library:
         """Whether there is a library or can be, and in words; nothing is built for it."""
         return build.availability(self.name, self.sources, self.handlers)
 
-    def call(self, handler: str, results: Any) -> Callable[..., Any]:
+    def call(
+        self, handler: str, results: Any, *, in_place: Mapping[int, int] | None = None
+    ) -> Callable[..., Any]:
         """A function of arrays and attributes (`numpy.int64`) that runs a handler.
 
         Args:
             results: Shape and dtype of the result, or of each.
+            in_place: argument -> the result that may lie in its memory. What is still to be read
+                there is copied by XLA before.
         """
         # Whoever calls has found targets before: a switch thrown in between changes nothing here.
         target = self.outcome().targets[handler]
-        return jax.ffi.ffi_call(target, results, vmap_method="sequential")
+        return jax.ffi.ffi_call(
+            target,
+            results,
+            vmap_method="sequential",
+            input_output_aliases=None if in_place is None else dict(in_place),
+        )
 
 
+ADAM = Library("adam", ("adam.cc", "handler.h"), ("adam_update",))
 ATTENTION = Library(
     "attention",
     ("attention.cc", "products.h", "handler.h"),
@@ -66,4 +76,4 @@ RECURRENT = Library(
     ("recurrent.cc", "products.h", "handler.h"),
     tuple(f"{kind}_{way}" for kind in ("lstm", "gru", "simple") for way in ("forward", "backward")),
 )
-LIBRARIES = (ATTENTION, CONVOLUTION, POOLING, RECURRENT)
+LIBRARIES = (ADAM, ATTENTION, CONVOLUTION, POOLING, RECURRENT)

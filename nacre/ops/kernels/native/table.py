@@ -9,7 +9,7 @@ gradients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -34,6 +34,7 @@ FEW_SEQUENCES, SMALL_UNITS = 4, 256
 VECTOR = 16  # vectors lie along the channels
 MAX_TAPS = 64  # a larger window would make a program of that many slices; plain XLA takes it
 LARGE_TILE = 9  # smaller tiles are as fast in plain JAX
+FEWEST_NUMBERS = 2**14  # of all parameters together; a smaller step costs less than it saves
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,26 @@ class PoolingWork:
     tiles: bool
 
 
+@dataclass(frozen=True)
+class AdamWork:
+    """Arrays of one step, in the order of the parameters.
+
+    Args:
+        is_classic: The formula is the one of the paper, without `amsgrad`, with numbers as betas.
+    """
+
+    parameters: Sequence[Array]
+    momentums: Sequence[Array]
+    velocities: Sequence[Array]
+    gradients: Sequence[Array]
+    is_classic: bool
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All of them."""
+        return (*self.parameters, *self.momentums, *self.velocities, *self.gradients)
+
+
 # --- rules ----------------------------------------------------------------------------------------
 
 
@@ -167,6 +188,11 @@ def _attention_fits(work: AttentionWork) -> bool:
         return False
     whole = (batch, heads, targets, sources)[4 - mask.ndim :]
     return all(size in (1, full) for size, full in zip(mask.shape, whole, strict=True))
+
+
+def _adam_fits(work: AdamWork) -> bool:
+    shapes = [array.shape for array in work.arrays]
+    return shapes == [parameter.shape for parameter in work.parameters] * 4
 
 
 _KNOWN = "sizes known while tracing, none of them 0"
@@ -252,10 +278,26 @@ AVERAGE_POOLING: Kernel[PoolingWork] = Kernel(
         ),
     ),
 )
+ADAM: Kernel[AdamWork] = Kernel(
+    "adam",
+    "Adam, AdamW",
+    library.ADAM,
+    (
+        Condition("no amsgrad, numbers as betas and epsilon", lambda w: w.is_classic),
+        Condition(_KNOWN, lambda w: _are_known(*w.arrays)),
+        Condition("float32", lambda w: _are_float32(*w.arrays)),
+        Condition("gradients of their parameters' shapes", _adam_fits),
+        Condition(
+            f"{FEWEST_NUMBERS} parameters or more in all",
+            lambda w: sum(array.size for array in w.parameters) >= FEWEST_NUMBERS,
+        ),
+    ),
+)
 KERNELS = (
     ATTENTION,
     RECURRENT,
     CONVOLUTION,
     MAX_POOLING,
     AVERAGE_POOLING,
+    ADAM,
 )
