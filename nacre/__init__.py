@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nacre import callbacks as callbacks
     from nacre import config as config
     from nacre import constraints as constraints
+    from nacre import data as data
     from nacre import datasets as datasets
     from nacre import distillation as distillation
     from nacre import dtype_policies as dtype_policies
@@ -69,6 +70,7 @@ _NAMESPACES = (
     "callbacks",
     "config",
     "constraints",
+    "data",
     "datasets",
     "distillation",
     "dtype_policies",

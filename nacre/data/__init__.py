@@ -3,15 +3,30 @@
 `sources.py` and `batch_source.py` hold what the user gave, rows of arrays or batches; a feed
 (`feed.py`; `feeds.py` chooses which) gives the steps their batches out of it. `rows.py` makes,
 picks and sends rows; `prefetch.py` makes things ahead in a thread; `py_dataset.py` is the public
-base class for batches by index.
+base class for batches by index. `dataset/` is `Dataset`, the names and the meaning of tf.data.
 """
 
 from nacre.data.batch_source import BatchSource as BatchSource
+from nacre.data.dataset import AUTOTUNE as AUTOTUNE
+from nacre.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
+from nacre.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
+from nacre.data.dataset import Dataset as Dataset
+from nacre.data.dataset import DatasetIterator as DatasetIterator
+from nacre.data.dataset import DatasetSpec as DatasetSpec
+from nacre.data.dataset import HostTensor as HostTensor
+from nacre.data.dataset import Options as Options
+from nacre.data.dataset import Ragged as Ragged
+from nacre.data.dataset import RaggedSpec as RaggedSpec
+from nacre.data.dataset import TensorSpec as TensorSpec
 from nacre.data.prefetch import Prefetched as Prefetched
 from nacre.data.py_dataset import PyDataset as PyDataset
 from nacre.data.sources import ArraySource as ArraySource
 
-__all__ = ["ArraySource", "BatchSource", "Prefetched", "PyDataset"]
+__all__ = [
+    "AUTOTUNE", "ArraySource", "BatchSource", "Dataset", "DatasetIterator", "DatasetSpec",
+    "HostTensor", "INFINITE_CARDINALITY", "Options", "Prefetched", "PyDataset", "Ragged",
+    "RaggedSpec", "TensorSpec", "UNKNOWN_CARDINALITY",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any, TypeAlias
 
+from nacre.core.errors import DataError, message
 from nacre.core.host_random import are_same, host_random_state
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Feed, Position, Stretch, stretch_of
@@ -39,6 +40,16 @@ class BatchFeed(Feed):
         continues: bool = True,
         ahead: int | None = None,
     ) -> None:
+        if steps is None and source.is_endless:
+            raise DataError(
+                message(
+                    source.who,
+                    "data without end needs a number of batches",
+                    f"a {type(source.data).__name__} that repeats without end, and no steps",
+                    "Pass steps_per_epoch to fit (steps to evaluate and predict, validation_steps "
+                    "for validation data), or leave repeat() out: fit begins anew each epoch.",
+                )
+            )
         self.source, self.num_batches = source, source.num_batches
         self.is_one_pass = source.is_one_pass
         super().__init__(

@@ -53,6 +53,15 @@ class BatchSource:
         """The number of batches a pass, None when it is not known."""
         return number_of_batches(self.data)
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether the data says itself that it never ends, as `repeat()` of a `Dataset` does."""
+        cardinality: Any = getattr(self.data, "cardinality", None)
+        if not callable(cardinality) or self.num_batches is not None:
+            return False
+        count: Any = cardinality()
+        return int(count) == -1
+
     def add_conversion(self, convert: Callable[[Batch], Batch]) -> None:
         """Let each batch go through a function, after those given before."""
         self._conversions.append(convert)
@@ -157,7 +166,9 @@ class BatchSource:
         """Where the data says it is; None where it does not say it, or begins anew."""
         if seeking.has_state(self.data):
             return seeking.state_of(self.data)
-        if is_between_passes or not seeking.has_state(self._walked):
+        if not seeking.has_state(self._walked):
+            return None
+        if is_between_passes and not getattr(self._walked, "tells_pass", False):
             return None
         return seeking.state_of(self._walked)
 

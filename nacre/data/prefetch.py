@@ -9,7 +9,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from nacre.core.context import carried
 
@@ -126,7 +126,7 @@ class Prefetched(Iterator[T]):
             self._thread = threading.Thread(
                 target=carried(self._shared.make), name="nacre-prefetch", daemon=True
             )
-            _running[self._shared] = self._thread
+            stopped_at_exit(self._shared, self._thread)
             self._thread.start()
 
     def take_ready(self) -> list[T]:
@@ -150,12 +150,25 @@ class Prefetched(Iterator[T]):
         self._shared.stop()
 
 
-_running: weakref.WeakKeyDictionary[_Shared, threading.Thread] = weakref.WeakKeyDictionary()
+class Stoppable(Protocol):
+    """What threads share, and what they are told to stop by."""
+
+    def stop(self) -> None:
+        """Let the threads end; waits for nobody."""
+        ...
+
+
+_running: weakref.WeakKeyDictionary[threading.Thread, Stoppable] = weakref.WeakKeyDictionary()
+
+
+def stopped_at_exit(shared: Stoppable, thread: threading.Thread) -> None:
+    """Let a thread be stopped when Python ends."""
+    _running[thread] = shared
 
 
 @atexit.register
 def _stop_all() -> None:
-    threads = list(_running.items())
+    threads = [(shared, thread) for thread, shared in list(_running.items()) if thread.is_alive()]
     for shared, _ in threads:
         shared.stop()
     end = time.monotonic() + _SECONDS_AT_EXIT
@@ -163,4 +176,4 @@ def _stop_all() -> None:
         thread.join(max(0.0, end - time.monotonic()))
 
 
-__all__ = ["Prefetched"]
+__all__ = ["Prefetched", "stopped_at_exit"]

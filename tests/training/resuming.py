@@ -9,6 +9,7 @@ import numpy as np
 
 import nacre
 from nacre import callbacks, layers
+from nacre.data import Dataset
 from nacre.training.state import arrays_by_path, training_state, variables_by_path
 
 RNG = np.random.default_rng(0)
@@ -124,11 +125,28 @@ class Loader:
         self.passes, self.given = state["passes"], state["given"]
 
 
+def dataset(is_ahead: bool) -> Dataset:
+    """Draws an order for each epoch, and from NumPy's own generator for each sample, or is made
+    ahead by a thread."""
+    nacre.utils.set_random_seed(1)  # as `model` does: a seed of its own goes together with it
+    rows = Dataset.from_tensor_slices((X, Y)).shuffle(9, seed=3)
+    if is_ahead:
+        rows = rows.filter(lambda x, y: True)  # nobody knows how many batches there are
+        return rows.batch(4).map(lambda x, y: (x + 1, y), num_parallel_calls=2).prefetch(2)
+
+    def augment(x: Any, y: Any) -> Any:
+        return x + 0.1 * np.random.normal(size=x.shape).astype("float32"), y
+
+    return rows.map(augment).batch(4)
+
+
 SOURCES: dict[str, Any] = {
     "arrays": lambda: (X, Y),
     "augmented": lambda: (Augmented(), None),
     "shuffled": lambda: (Shuffled(), None),
     "loader": lambda: (Loader(), None),
+    "dataset": lambda: (dataset(False), None),
+    "dataset ahead": lambda: (dataset(True), None),
 }
 
 

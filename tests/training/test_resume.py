@@ -73,7 +73,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Any:
         *[("arrays", place) for place in (1, 5, "validation", "end")],
         *[
             (source, place)
-            for source in ("augmented", "shuffled", "loader")
+            for source in ("augmented", "shuffled", "loader", "dataset", "dataset ahead")
             for place in (1, "end")
         ],
     ],

@@ -1,0 +1,489 @@
+"""Elements together and apart: batch, padded_batch, ragged_batch, unbatch, rebatch."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from nacre.core.errors import ArgumentError, DataError, message
+from nacre.data.dataset import elements as el
+from nacre.data.dataset.host_tensor import HostTensor
+from nacre.data.dataset.node import NOT_KNOWN, UNKNOWN, Cursor, Node, Opening
+from nacre.data.dataset.ordering import OneCursor, OneInput
+from nacre.data.dataset.ragged import Ragged
+from nacre.data.dataset.spec import (
+    RaggedSpec,
+    Shape,
+    TensorSpec,
+    as_shape,
+    batched,
+    is_fixed,
+    unbatched,
+)
+from nacre.data.rows import aligned_empty
+
+
+class Batch(OneInput):
+    """Elements stacked, so many at a time."""
+
+    name = "Dataset.batch"
+
+    def __init__(self, node: Node, batch_size: int, drop_remainder: bool) -> None:
+        super().__init__(node)
+        self.batch_size, self.drop_remainder = batch_size, drop_remainder
+        self._spec_checked = False
+
+    def make_cursor(self, opening: Opening) -> Cursor:
+        return BatchCursor(self.input.open(opening), self)
+
+    def make_spec(self) -> Any:
+        return batched(self.input.spec(), self._size())
+
+    def _size(self) -> int | None:
+        return self.batch_size if self.drop_remainder else None
+
+    def cardinality(self) -> int:
+        available = self.input.cardinality()
+        if available < 0:
+            return available
+        if self.drop_remainder:
+            return available // self.batch_size
+        return -(-available // self.batch_size)
+
+    def together(self, items: list[Any]) -> Any:
+        """Elements as a batch."""
+        return el.stacked(items, self.name)
+
+
+class BatchCursor(OneCursor):
+    """See `Batch`; between two batches nothing is kept. Of rows whole batches are gathered."""
+
+    picks_rows = False
+
+    def __init__(self, up: Cursor, node: Batch) -> None:
+        super().__init__(up)
+        self._node = node
+        self._gathers = type(node) is Batch
+        self._is_over = False
+
+    def __next__(self) -> Any:
+        node = self._node
+        size = node.batch_size
+        if self._is_over:
+            raise StopIteration
+        rows = self._up.rows if self._gathers else None
+        if rows is not None:
+            positions = self._up.positions(size)
+            count = len(positions)
+        else:
+            items = list(itertools.islice(self._up, size))
+            count = len(items)
+        if count < size:
+            self._is_over = True
+            if count == 0 or node.drop_remainder:
+                raise StopIteration
+        return node.together(items) if rows is None else rows.gather(positions)
+
+    def state(self) -> Any:
+        return {"up": self._up.state(), "is_over": self._is_over}
+
+    def restore(self, state: Any) -> None:
+        self._up.restore(state["up"])
+        self._is_over = state["is_over"]
+
+
+class PaddedBatch(Batch):
+    """Elements stacked, filled up behind to the size of the largest."""
+
+    name = "Dataset.padded_batch"
+
+    def __init__(
+        self, node: Node, batch_size: int, drop_remainder: bool, shapes: Any, values: Any
+    ) -> None:
+        super().__init__(node, batch_size, drop_remainder)
+        self.shapes, self.values = shapes, values
+        known = node.known_spec()
+        if known is not NOT_KNOWN:
+            self._check(known)
+
+    def _check(self, spec: Any) -> None:
+        """Refuse shapes and values that do not have the structure of elements."""
+        self._padded(spec, self.shapes, self.values, lambda leaf, shape, value, where: None)
+
+    def _padded(
+        self, element: Any, shapes: Any, values: Any, function: Any, where: str = ""
+    ) -> Any:
+        """A function over the leaves, each with its shape and value."""
+        if element is None:
+            return None
+        if not el.is_structure(element):
+            shape = None if shapes is None else self._shape(shapes, where)
+            return function(element, shape, values, where)
+        parts: list[Any] = []
+        for key, value in el.children(element):
+            path = f"{where}[{key!r}]"
+            its_shape = None if shapes is None else self._child(shapes, key, path, "padded_shapes")
+            its_value = values
+            if el.is_structure(values) or isinstance(values, list):
+                its_value = self._child(values, key, path, "padding_values")
+            parts.append(self._padded(value, its_shape, its_value, function, path))
+        return el.rebuilt(element, parts)
+
+    def _child(self, structure: Any, key: Any, where: str, name: str) -> Any:
+        try:
+            if isinstance(structure, list) and isinstance(key, int):
+                return structure[key]
+            return el.child(structure, key)
+        except (KeyError, IndexError, AttributeError, TypeError):
+            raise ArgumentError(
+                message(
+                    self.name,
+                    f"{name} must have the structure of the elements",
+                    f"{structure!r}"[:80] + f", without {where}",
+                    "Leave it out to fill all sizes up to the largest.",
+                )
+            ) from None
+
+    def _shape(self, shape: Any, where: str) -> Shape:
+        try:
+            return as_shape(shape)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                message(self.name, f"padded_shapes{where} must be a shape", f"{shape!r}"[:80])
+            ) from None
+
+    def make_spec(self) -> Any:
+        size = self._size()
+
+        def spec(leaf: Any, shape: Shape, value: Any, where: str) -> Any:
+            wanted = shape if shape is not None else leaf.shape
+            if wanted is None:
+                return TensorSpec(None, leaf.dtype)
+            return TensorSpec((size, *wanted), leaf.dtype)
+
+        return self._padded(self.input.spec(), self.shapes, self.values, spec)
+
+    def together(self, items: list[Any]) -> Any:
+        """Elements as a batch."""
+
+        def pad(first: Any, shape: Shape, value: Any, where: str) -> Any:
+            return None
+
+        first = items[0]
+        if type(first) is HostTensor:
+            shape = None if self.shapes is None else self._shape(self.shapes, "")
+            return self._pad(items, shape, self.values, "")
+        columns: list[tuple[Any, ...]] = []
+        self._padded(first, self.shapes, self.values, lambda *facts: columns.append(facts))
+        flat = [el.leaves(item) for item in items]
+        if any(len(row) != len(columns) for row in flat):
+            return el.stacked(items, self.name)  # tells what differs
+        padded = iter(
+            self._pad([row[place] for row in flat], shape, value, where)
+            for place, (_, shape, value, where) in enumerate(columns)
+        )
+        return el.mapped(lambda leaf: next(padded), first)
+
+    def _pad(self, items: list[Any], shape: Shape, value: Any, where: str) -> HostTensor:
+        first = items[0]
+        at = f" at {where}" if where else ""
+        if any(type(item) is not HostTensor for item in items):
+            return el.stacked(items, self.name, where)
+        ranks = {item.ndim for item in items}
+        if len(ranks) > 1 or (shape is not None and len(shape) != first.ndim):
+            sizes = sorted({str(item.shape) for item in items})
+            raise DataError(
+                message(
+                    self.name,
+                    f"elements{at} must have as many axes"
+                    + (" as padded_shapes" if len(ranks) == 1 else " as each other"),
+                    ", ".join(sizes[:4]) + (f" with {shape}" if shape is not None else ""),
+                )
+            )
+        largest = tuple(max(sizes) for sizes in zip(*(item.shape for item in items), strict=True))
+        wanted = tuple(
+            n if shape is None or (w := shape[axis]) is None else w
+            for axis, n in enumerate(largest)
+        )
+        if any(n > w for n, w in zip(largest, wanted, strict=True)):
+            index = next(
+                i
+                for i, item in enumerate(items)
+                if any(n > w for n, w in zip(item.shape, wanted, strict=True))
+            )
+            raise DataError(
+                message(
+                    self.name,
+                    f"elements{at} must not be larger than padded_shapes, {wanted}",
+                    f"{items[index].shape} in element {index} of the batch",
+                    "Pass None for a size that is to be that of the largest.",
+                )
+            )
+        dtype = first.dtype
+        if any(item.dtype != dtype for item in items):
+            return el.stack_leaves(items, self.name, where)  # tells which
+        fill = self._fill(value, dtype)
+        full = (len(items), *wanted)
+        out = np.empty(full, dtype) if dtype.kind == "O" else aligned_empty(full, dtype)
+        is_ragged = any(item.shape != wanted for item in items)
+        if is_ragged:
+            out[...] = fill
+        for index, item in enumerate(items):
+            if dtype.kind == "O" and item.ndim == 0:
+                out[index] = item.item()
+            else:
+                out[(index, *map(slice, item.shape))] = item
+        return el.sealed(out)
+
+    def _fill(self, value: Any, dtype: np.dtype) -> Any:
+        if value is None:
+            return b"" if dtype.kind == "O" else np.zeros((), dtype)[()]
+        if dtype.kind == "O":
+            return el.tensor(value, self.name).item()
+        plain = np.asarray(value)
+        with np.errstate(all="ignore"):
+            cast = plain.astype(dtype)
+        if plain.shape != () or (plain != cast and not (plain != plain and dtype.kind == "f")):
+            is_close = dtype.kind == "f" and np.isclose(float(plain), float(cast))
+            if plain.shape != () or not is_close:
+                raise ArgumentError(
+                    message(
+                        self.name, f"a padding value must be a number of dtype {dtype}",
+                        f"{value!r}"[:60],
+                    )
+                )  # fmt: skip
+        return cast[()]
+
+
+class RaggedBatch(Batch):
+    """Rows of different lengths together. Tensors whose size the source fixes are stacked."""
+
+    name = "Dataset.ragged_batch"
+
+    def __init__(
+        self, node: Node, batch_size: int, drop_remainder: bool, row_splits_dtype: Any
+    ) -> None:
+        super().__init__(node, batch_size, drop_remainder)
+        self.row_splits_dtype = np.dtype(row_splits_dtype)
+        known = node.known_spec()
+        self._is_fixed = known is not NOT_KNOWN and is_fixed(known)
+        self._known = known
+
+    def _is_dense(self, leaf: Any, known: Any) -> bool:
+        return leaf.shape == () or (known is not NOT_KNOWN and is_fixed(known))
+
+    def make_spec(self) -> Any:
+        size = self._size()
+
+        def spec(leaf: Any, known: Any) -> Any:
+            if self._is_dense(leaf, known):
+                return TensorSpec((size, *leaf.shape), leaf.dtype)
+            inner = () if leaf.shape is None else leaf.shape[1:]
+            return RaggedSpec((size, None, *inner), leaf.dtype, self.row_splits_dtype)
+
+        given = self.input.spec()
+        known = el.mapped(lambda leaf: NOT_KNOWN, given)
+        if self._known is not NOT_KNOWN:
+            known = self._known
+        return el.mapped(spec, given, known)
+
+    def together(self, items: list[Any]) -> Any:
+        """Elements as a batch."""
+        first = items[0]
+        known = el.mapped(lambda leaf: NOT_KNOWN, first)
+        if self._known is not NOT_KNOWN:
+            known = self._known
+        flat, facts = [el.leaves(item) for item in items], el.leaves(known)
+        if any(len(row) != len(facts) for row in flat):
+            return el.stacked(items, self.name)  # tells what differs
+        columns = zip(*flat, strict=True)
+
+        def together(column: Any, fact: Any) -> Any:
+            if self._is_dense(column[0], fact):
+                return el.stack_leaves(column, self.name, "")
+            return Ragged.of_rows(column, self.row_splits_dtype, self.name)
+
+        made = iter([together(c, fact) for c, fact in zip(columns, facts, strict=True)])
+        return el.mapped(lambda leaf: next(made), first)
+
+
+class Unbatch(OneInput):
+    """The rows of elements, one an element."""
+
+    name = "Dataset.unbatch"
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        if node.known_spec() is not NOT_KNOWN:
+            self.spec()  # refuses what has no rows, now
+
+    def make_cursor(self, opening: Opening) -> Cursor:
+        return UnbatchCursor(self.input.open(opening))
+
+    def make_spec(self) -> Any:
+        return unbatched(self.input.spec(), self.name)
+
+    def cardinality(self) -> int:
+        return UNKNOWN
+
+
+class UnbatchCursor(OneCursor):
+    """See `Unbatch`."""
+
+    picks_rows = False
+
+    def __init__(self, up: Cursor) -> None:
+        super().__init__(up)
+        self._element, self._count, self._at = None, 0, 0
+
+    def __next__(self) -> Any:
+        while self._at >= self._count:
+            self._element = next(self._up)
+            self._count, self._at = number_of_rows(self._element, Unbatch.name), 0
+        self._at += 1
+        at = self._at - 1
+        return el.mapped(lambda leaf: _row(leaf, at), self._element)
+
+    def state(self) -> Any:
+        is_used = self._at >= self._count
+        return {
+            "up": self._up.state(),
+            "element": None if is_used else {"is": el.packed(self._element)},
+            "at": 0 if is_used else self._at,
+        }
+
+    def restore(self, state: Any) -> None:
+        self._up.restore(state["up"])
+        self._element, self._count, self._at = None, 0, 0
+        if state["element"] is not None:
+            self._element, self._at = el.unpacked(state["element"]["is"]), state["at"]
+            self._count = number_of_rows(self._element, Unbatch.name)
+
+
+def _row(leaf: Any, at: int) -> HostTensor:
+    return leaf[at] if isinstance(leaf, Ragged) else _item(leaf, (at, ...))
+
+
+_item: Any = np.ndarray.__getitem__  # faster by far than the method of the class
+
+
+def number_of_rows(element: Any, who: str) -> int:
+    """The rows of an element, the same for all its tensors.
+
+    Raises:
+        DataError: They differ, or there are none.
+    """
+    sizes = [len(leaf) if leaf.shape else None for leaf in el.leaves(element)]
+    if not sizes or None in sizes or len(set(sizes)) > 1:
+        raise DataError(
+            message(
+                who,
+                "all tensors of an element must have the same number of rows",
+                ", ".join("a number" if n is None else f"{n} rows" for n in sizes) or "no tensors",
+            )
+        )
+    return int(sizes[0] or 0)
+
+
+class Rebatch(OneInput):
+    """Batches of other sizes out of batches; of a list of sizes in turn."""
+
+    name = "Dataset.rebatch"
+
+    def __init__(self, node: Node, sizes: list[int], drop_remainder: bool) -> None:
+        super().__init__(node)
+        self.sizes, self.drop_remainder = sizes, drop_remainder
+        if node.known_spec() is not NOT_KNOWN:
+            self.spec()
+
+    def make_cursor(self, opening: Opening) -> Cursor:
+        return RebatchCursor(self.input.open(opening), self)
+
+    def make_spec(self) -> Any:
+        is_one = self.drop_remainder and len(set(self.sizes)) == 1
+        rows = unbatched(self.input.spec(), self.name)
+        return batched(rows, self.sizes[0] if is_one else None)
+
+    def cardinality(self) -> int:
+        return UNKNOWN
+
+
+class RebatchCursor(OneCursor):
+    """See `Rebatch`."""
+
+    picks_rows = False
+
+    def __init__(self, up: Cursor, node: Rebatch) -> None:
+        super().__init__(up)
+        self._node, self._turn = node, 0
+        self._parts: list[Any] = []  # rows that were read and not given
+        self._available, self._is_over = 0, False
+
+    def __next__(self) -> Any:
+        size = self._node.sizes[self._turn % len(self._node.sizes)]
+        while self._available < size and not self._is_over:
+            try:
+                element = next(self._up)
+            except StopIteration:
+                self._is_over = True
+                break
+            count = number_of_rows(element, Rebatch.name)
+            if count:
+                self._parts.append(element)
+                self._available += count
+        if not self._available or (self._available < size and self._node.drop_remainder):
+            raise StopIteration
+        self._turn += 1
+        return self._taken(min(size, self._available))
+
+    def _taken(self, count: int) -> Any:
+        used: list[Any] = []
+        self._available -= count
+        while count:
+            part = self._parts[0]
+            rows = number_of_rows(part, Rebatch.name)
+            if rows <= count:
+                used.append(self._parts.pop(0))
+                count -= rows
+            else:
+                used.append(_cut(part, slice(0, count)))
+                self._parts[0] = _cut(part, slice(count, rows))
+                count = 0
+        if len(used) == 1:
+            return used[0]
+        return el.mapped(lambda *leaves: _joined(leaves), *used)
+
+    def state(self) -> Any:
+        return {
+            "up": self._up.state(),
+            "parts": [el.packed(part) for part in self._parts],
+            "turn": self._turn,
+        }
+
+    def restore(self, state: Any) -> None:
+        self._up.restore(state["up"])
+        self._parts, self._turn = [el.unpacked(part) for part in state["parts"]], state["turn"]
+        self._available = sum(number_of_rows(part, Rebatch.name) for part in self._parts)
+        self._is_over = False
+
+
+def _cut(element: Any, rows: slice) -> Any:
+    def cut(leaf: Any) -> Any:
+        if isinstance(leaf, Ragged):
+            splits = leaf.row_splits.view(np.ndarray)[rows.start : rows.stop + 1]
+            return Ragged(leaf.values[splits[0] : splits[-1]], splits - splits[0])
+        return leaf[rows]
+
+    return el.mapped(cut, element)
+
+
+def _joined(leaves: tuple[Any, ...]) -> Any:
+    if isinstance(leaves[0], Ragged):
+        rows = [row for leaf in leaves for row in leaf]
+        return Ragged.of_rows(rows, leaves[0].row_splits.dtype, Rebatch.name)
+    return el.sealed(np.concatenate(leaves))
+
+
+__all__ = ["Batch", "PaddedBatch", "RaggedBatch", "Rebatch", "Unbatch", "number_of_rows"]

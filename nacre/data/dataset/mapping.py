@@ -1,0 +1,463 @@
+"""Functions over elements: map, filter, flat_map, interleave, scan."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from nacre.core.errors import DataError, message
+from nacre.data.dataset import elements as el
+from nacre.data.dataset.calls import call, call_predicate, dataset_of, failed, made
+from nacre.data.dataset.node import (
+    AUTOTUNE,
+    NOT_KNOWN,
+    UNKNOWN,
+    Cursor,
+    Node,
+    Opening,
+    spec_by_examples,
+)
+from nacre.data.dataset.ordering import OneCursor, OneInput
+from nacre.data.dataset.spec import spec_of
+from nacre.data.dataset.threads import Task, Workers
+
+# A task for a thread should take about this long, as handing one over takes some 50 microseconds;
+# so quick functions get many elements at once.
+_TASK_SECONDS = 0.002
+_MOST_AT_ONCE = 256
+
+
+class Map(OneInput):
+    """What a function makes of each element."""
+
+    name = "Dataset.map"
+
+    def __init__(
+        self, node: Node, function: Callable[..., Any], threads: int, is_ordered: bool
+    ) -> None:
+        super().__init__(node)
+        self.function, self.threads, self.is_ordered = function, threads, is_ordered
+
+    def make_cursor(self, opening: Opening) -> Cursor:
+        up = self.input.open(opening)
+        if self.threads <= 1 or opening.is_peek:
+            return MapCursor(up, self.function)
+        return ParallelMapCursor(up, self.function, self.threads, self.is_ordered)
+
+    def known_spec(self) -> Any:
+        return NOT_KNOWN
+
+    def make_spec(self) -> Any:
+        return spec_by_examples(
+            self.input, lambda element: made(call(self.function, element, self.name, 0), self.name)
+        )
+
+
+def threads_of(num_parallel_calls: int | None) -> int:
+    """How many threads `num_parallel_calls` asks for; one is the reader's own."""
+    if num_parallel_calls is None:
+        return 1
+    return (os.cpu_count() or 2) if num_parallel_calls == AUTOTUNE else num_parallel_calls
+
+
+class MapCursor(OneCursor):
+    """A function over one element after another, called by who reads."""
+
+    picks_rows = False
+
+    def __init__(self, up: Cursor, function: Callable[..., Any]) -> None:
+        super().__init__(up)
+        self._function, self._seen = function, 0
+
+    def __next__(self) -> Any:
+        element = next(self._up)
+        self._seen += 1
+        try:
+            if type(element) is tuple:
+                result = self._function(*element)
+            else:
+                result = self._function(element)
+        except Exception as error:
+            raise failed(self._function, error, Map.name, self._seen - 1) from error
+        if type(result) is list:
+            result = tuple(result)
+        return el.to_element(result, Map.name)
+
+    def state(self) -> Any:
+        return {"up": self._up.state(), "seen": self._seen}
+
+    def restore(self, state: Any) -> None:
+        self._up.restore(state["up"])
+        self._seen = state["seen"]
+
+
+class _Failure:
+    """Stands in the place of an element that could not be made."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _call_all(
+    function: Callable[..., Any], elements: list[Any], first: int
+) -> tuple[list[Any], float]:
+    """What a function makes of some elements, and the seconds each took."""
+    begin = time.perf_counter()
+    results: list[Any] = []
+    for place, element in enumerate(elements):
+        try:
+            results.append(made(call(function, element, Map.name, first + place), Map.name))
+        except Exception as error:
+            results.append(_Failure(error))
+    return results, (time.perf_counter() - begin) / len(elements)
+
+
+class ParallelMapCursor(OneCursor):
+    """A function called by several threads. What they were given and is not handed out yet stands
+    in the state, so that it is given to them again."""
+
+    picks_rows = False
+
+    def __init__(
+        self, up: Cursor, function: Callable[..., Any], threads: int, is_ordered: bool
+    ) -> None:
+        super().__init__(up)
+        self._function, self._is_ordered, self._ahead = function, is_ordered, 2 * threads
+        self._workers = Workers(threads)
+        self._waiting: deque[tuple[list[Any], Task]] = deque()
+        self._given: deque[Any] = deque()  # the elements that the results below are made of
+        self._results: deque[Any] = deque()
+        self._again: list[Any] = []  # elements that a state held
+        self._error: BaseException | None = None  # of the input, for after what came before it
+        self._seen, self._at_once, self._is_over = 0, 1, False
+
+    def _fill(self) -> None:
+        while len(self._waiting) < self._ahead and not self._is_over and self._error is None:
+            elements = self._read(self._at_once)
+            if elements:
+                task = self._workers.submit(_call_all, self._function, elements, self._seen)
+                self._seen += len(elements)
+                self._waiting.append((elements, task))
+
+    def _read(self, count: int) -> list[Any]:
+        if self._again:
+            elements, self._again = self._again[:count], self._again[count:]
+            return elements
+        elements = []
+        try:
+            while len(elements) < count:
+                elements.append(next(self._up))
+        except StopIteration:
+            self._is_over = True
+        except Exception as error:
+            self._error = error
+        return elements
+
+    def __next__(self) -> Any:
+        while not self._results:
+            self._fill()
+            if not self._waiting:
+                error, self._error = self._error, None
+                if error is not None:
+                    raise error
+                raise StopIteration
+            self._take()
+        self._given.popleft()
+        result = self._results.popleft()
+        if type(result) is _Failure:
+            raise result.error
+        return result
+
+    def _take(self) -> None:
+        """The results of the next task, or of the first that is done where order is no matter."""
+        waiting = self._waiting
+        if self._is_ordered:
+            place, task = 0, waiting[0][1]
+            if not task.is_done:
+                self._workers.wait(lambda: task.is_done)
+        else:
+            self._workers.wait(lambda: any(task.is_done for _, task in waiting))
+            place = next(i for i, (_, task) in enumerate(waiting) if task.is_done)
+        elements, task = waiting[place]
+        del waiting[place]
+        if task.error is not None:
+            raise task.error
+        results, seconds = task.value  # type: ignore[misc]
+        self._given.extend(elements)
+        self._results.extend(results)
+        wanted = max(1, min(_MOST_AT_ONCE, int(_TASK_SECONDS / max(seconds, 1e-7))))
+        self._at_once = min(wanted, 2 * self._at_once)
+
+    def state(self) -> Any:
+        given = [*self._given, *(e for elements, _ in self._waiting for e in elements)]
+        given += self._again
+        return {
+            "up": self._up.state(),
+            "given": [el.packed(element) for element in given],
+            "seen": self._seen - len(given) + len(self._again),
+        }
+
+    def restore(self, state: Any) -> None:
+        self._waiting.clear()
+        self._given.clear()
+        self._results.clear()
+        self._up.restore(state["up"])
+        self._again = [el.unpacked(element) for element in state["given"]]
+        self._seen, self._is_over, self._error = state["seen"], False, None
+
+    def close(self) -> None:
+        self._workers.stop()
+        self._waiting.clear()
+        self._is_over = True
+        super().close()
+
+
+class Filter(OneInput):
+    """The elements that fit."""
+
+    name = "Dataset.filter"
+
+    def __init__(self, node: Node, predicate: Callable[..., Any]) -> None:
+        super().__init__(node)
+        self.predicate = predicate
+
+    def make_cursor(self, opening: Opening) -> Cursor:
+        return FilterCursor(self.input.open(opening), self.predicate)
+
+    def cardinality(self) -> int:
+        return UNKNOWN
+
+
+class FilterCursor(OneCursor):
+    """See `Filter`."""
+
+    picks_rows = False
+
+    def __init__(self, up: Cursor, predicate: Callable[..., Any]) -> None:
+        super().__init__(up)
+        self._predicate, self._seen = predicate, 0
+
+    def __next__(self) -> Any:
+        while True:
+            element = next(self._up)
+            self._seen += 1
+            if call_predicate(self._predicate, element, Filter.name, self._seen - 1):
+                return element
+
+    def state(self) -> Any:
+        return {"up": self._up.state(), "seen": self._seen}
+
+    def restore(self, state: Any) -> None:
+        self._up.restore(state["up"])
+        self._seen = state["seen"]
+
+
+class Interleave(OneInput):
+    """Elements of the data sets that a function makes of each element, several at a time in turn;
+    of one at a time for flat_map."""
+
+    def __init__(
+        self,
+        node: Node,
+        function: Callable[..., Any],
+        cycle_length: int,
+        block_length: int,
+        threads: int,
+        name: str,
+    ) -> None:
+        super().__init__(node)
+        self.function, self.name = function, name
+        self.cycle_length, self.block_length, self.threads = cycle_length, block_length, threads
+
+    def make_cursor(self, opening: Opening) -> Cursor:
+        return InterleaveCursor(self, self.input.open(opening), opening)
+
+    def known_spec(self) -> Any:
+        return NOT_KNOWN
+
+    def make_spec(self) -> Any:
+        from nacre.data.dataset.ordering import checked_merge
+
+        spec: Any = NOT_KNOWN
+        for element in self.input.examples():
+            inner = self.made(element, 0).spec()
+            spec = inner if spec is NOT_KNOWN else checked_merge(spec, inner, self.name)
+        if spec is NOT_KNOWN:
+            raise DataError(
+                message(
+                    "Dataset.element_spec", f"what {self.name} gives is seen from an element",
+                    "no elements",
+                )
+            )  # fmt: skip
+        return spec
+
+    def cardinality(self) -> int:
+        return UNKNOWN
+
+    def made(self, element: Any, number: int) -> Node:
+        """The data set of an element."""
+        return dataset_of(call(self.function, element, self.name, number), self.name)
+
+
+class _Slot:
+    """A data set under way: the element it was made of, its cursor, and how much of a block of it
+    was given."""
+
+    def __init__(self, element: Any, number: int, cursor: Cursor) -> None:
+        self.element, self.number, self.cursor = element, number, cursor
+
+
+class InterleaveCursor(OneCursor):
+    """See `Interleave`. Threads, where asked for, read the blocks of the data sets ahead."""
+
+    picks_rows = False
+
+    def __init__(self, node: Interleave, up: Cursor, opening: Opening) -> None:
+        super().__init__(up)
+        self._node, self._opening = node, opening
+        self._slots: list[_Slot | None] = [None] * node.cycle_length
+        self._turn, self._given, self._seen, self._is_over = 0, 0, 0, False
+
+    def _opened(self, element: Any, number: int) -> _Slot:
+        return _Slot(element, number, self._node.made(element, number).open(self._opening))
+
+    def __next__(self) -> Any:
+        slots, block = self._slots, self._node.block_length
+        empty = 0  # turns one after another that had nothing to give
+        while True:
+            slot = slots[self._turn]
+            if slot is None:
+                slot = self._begin()
+                if slot is None:
+                    empty += 1
+                    if empty >= len(slots):
+                        raise StopIteration
+                    self._next_turn()
+                    continue
+                slots[self._turn] = slot
+            if self._given >= block:
+                self._next_turn()
+                continue
+            empty = 0
+            try:
+                item = next(slot.cursor)
+            except StopIteration:
+                slot.cursor.close()
+                slots[self._turn] = None
+                self._next_turn()
+                continue
+            self._given += 1
+            return item
+
+    def _begin(self) -> _Slot | None:
+        if self._is_over:
+            return None
+        try:
+            element = next(self._up)
+        except StopIteration:
+            self._is_over = True
+            return None
+        self._seen += 1
+        return self._opened(element, self._seen - 1)
+
+    def _next_turn(self) -> None:
+        self._turn, self._given = (self._turn + 1) % len(self._slots), 0
+
+    def state(self) -> Any:
+        slots = [
+            None
+            if slot is None
+            else {
+                "element": el.packed(slot.element),
+                "number": slot.number,
+                "at": slot.cursor.state(),
+            }
+            for slot in self._slots
+        ]
+        return {
+            "up": self._up.state(),
+            "slots": slots,
+            "turn": self._turn,
+            "given": self._given,
+            "seen": self._seen,
+            "is_over": self._is_over,
+        }
+
+    def restore(self, state: Any) -> None:
+        self._up.restore(state["up"])
+        self._turn, self._given = state["turn"], state["given"]
+        self._seen, self._is_over = state["seen"], state["is_over"]
+        for place, its in enumerate(state["slots"]):
+            slot = None
+            if its is not None:
+                slot = self._opened(el.unpacked(its["element"]), its["number"])
+                slot.cursor.restore(its["at"])
+            self._slots[place] = slot
+
+    def close(self) -> None:
+        for slot in self._slots:
+            if slot is not None:
+                slot.cursor.close()
+        super().close()
+
+
+class Scan(OneInput):
+    """What a function makes of each element and of what it kept of those before."""
+
+    name = "Dataset.scan"
+
+    def __init__(self, node: Node, initial: Any, function: Callable[..., Any]) -> None:
+        super().__init__(node)
+        self.initial, self.function = initial, function
+
+    def make_cursor(self, opening: Opening) -> Cursor:
+        return ScanCursor(self, self.input.open(opening))
+
+    def known_spec(self) -> Any:
+        return NOT_KNOWN
+
+    def make_spec(self) -> Any:
+        return spec_by_examples(self.input, lambda element: self.step(self.initial, element, 0)[1])
+
+    def step(self, kept: Any, element: Any, number: int) -> tuple[Any, Any]:
+        """(what is kept, what is given)."""
+        result = made(call(self.function, (kept, element), self.name, number), self.name)
+        if type(result) is not tuple or len(result) != 2:
+            raise DataError(
+                message(
+                    self.name,
+                    "the function must return (new_state, output)",
+                    f"{type(result).__name__}",
+                )
+            )
+        return result
+
+
+class ScanCursor(OneCursor):
+    """See `Scan`."""
+
+    picks_rows = False
+
+    def __init__(self, node: Scan, up: Cursor) -> None:
+        super().__init__(up)
+        self._node, self._kept, self._seen = node, node.initial, 0
+        self._spec = spec_of(node.initial)
+
+    def __next__(self) -> Any:
+        element = next(self._up)
+        self._seen += 1
+        self._kept, item = self._node.step(self._kept, element, self._seen - 1)
+        return item
+
+    def state(self) -> Any:
+        return {"up": self._up.state(), "kept": el.packed(self._kept), "seen": self._seen}
+
+    def restore(self, state: Any) -> None:
+        self._up.restore(state["up"])
+        self._kept, self._seen = el.unpacked(state["kept"]), state["seen"]
+
+
+__all__ = ["Filter", "Interleave", "Map", "Scan", "threads_of"]

@@ -1,0 +1,150 @@
+"""prefetch: the next elements are made in a thread while the present one is used."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Any
+
+from nacre.core.context import carried
+from nacre.data.dataset import elements as el
+from nacre.data.dataset.node import AUTOTUNE, Cursor, Node, Opening
+from nacre.data.dataset.ordering import OneCursor, OneInput
+from nacre.data.dataset.threads import WAIT_SECONDS
+from nacre.data.prefetch import stopped_at_exit
+
+_BY_DEFAULT = 4  # with AUTOTUNE; more than two even out elements that take longer than others
+
+
+class Prefetch(OneInput):
+    """Elements made ahead by a thread."""
+
+    name = "Dataset.prefetch"
+
+    def __init__(self, node: Node, buffer_size: int) -> None:
+        super().__init__(node)
+        self.buffer_size = _BY_DEFAULT if buffer_size == AUTOTUNE else buffer_size
+
+    def make_cursor(self, opening: Opening) -> Cursor:
+        up = self.input.open(opening)
+        is_plain = opening.is_peek or self.buffer_size == 0
+        return up if is_plain else AheadCursor(up, self.buffer_size)
+
+
+class _Shared:
+    """What reader and thread share; the reader may be dropped, which ends the thread."""
+
+    def __init__(self, up: Cursor, ahead: int) -> None:
+        self.up, self.ahead = up, ahead
+        self.turn = threading.Lock()  # held while the input is asked; free: it stands still
+        self.changed = threading.Condition()
+        self.ready: deque[Any] = deque()
+        self.is_stopped = self.is_over = False
+
+    def work(self) -> None:
+        while self._has_room():
+            with self.turn:
+                if self.is_stopped:
+                    break
+                try:
+                    item: Any = next(self.up)
+                except StopIteration:
+                    item = None
+                    self.is_over = True
+                except BaseException as error:  # handed over to the reader
+                    item = _Failure(error)
+                if not self.is_over:
+                    self.ready.append(item)
+                del item
+            with self.changed:
+                self.changed.notify_all()
+            if self.is_over:
+                break
+        if self.is_stopped:
+            self.up.close()
+
+    def _has_room(self) -> bool:
+        with self.changed:
+            while len(self.ready) >= self.ahead and not self.is_stopped:
+                self.changed.wait()
+            return not self.is_stopped
+
+    def stop(self) -> None:
+        with self.changed:
+            self.is_stopped = True
+            self.changed.notify_all()
+
+
+class _Failure:
+    """Stands in the place of an element that could not be made."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class AheadCursor(OneCursor):
+    """A cursor whose elements a thread makes ahead; those that are ready stand in its state."""
+
+    picks_rows = False
+
+    def __init__(self, up: Cursor, ahead: int) -> None:
+        super().__init__(up)
+        self._shared = _Shared(up, ahead)
+        self._thread: threading.Thread | None = None
+        self._again: deque[Any] = deque()  # elements that a state held
+        self._is_closed = False
+
+    def __next__(self) -> Any:
+        if self._again:
+            return self._again.popleft()
+        if self._is_closed:
+            raise StopIteration
+        self._start()
+        shared = self._shared
+        with shared.changed:
+            while not shared.ready and not shared.is_over:
+                shared.changed.wait(WAIT_SECONDS)
+            if not shared.ready:
+                raise StopIteration
+            item = shared.ready.popleft()
+            shared.changed.notify_all()
+        if type(item) is _Failure:
+            try:
+                raise item.error
+            finally:
+                del item  # its traceback holds this frame
+        return item
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=carried(self._shared.work), name="nacre-dataset-prefetch", daemon=True
+            )
+            stopped_at_exit(self._shared, self._thread)
+            self._thread.start()
+
+    def state(self) -> Any:
+        shared = self._shared
+        with shared.turn:  # the thread is between two elements
+            ready = [item for item in shared.ready if type(item) is not _Failure]
+            return {
+                "up": shared.up.state(),
+                "ready": [el.packed(item) for item in (*self._again, *ready)],
+            }
+
+    def restore(self, state: Any) -> None:
+        assert self._thread is None, "a cursor is restored before it is used"
+        self._up.restore(state["up"])
+        self._again = deque(el.unpacked(item) for item in state["ready"])
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._shared.stop()
+        if self._thread is None:
+            super().close()
+
+    def __del__(self) -> None:
+        self._shared.stop()
+
+
+__all__ = ["AheadCursor", "Prefetch"]

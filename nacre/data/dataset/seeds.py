@@ -1,0 +1,121 @@
+"""Seeds of what is drawn: one for each transformation, and a number for each pass over it.
+
+The numbers follow from a seed, the number of the pass and their place alone, so a position is a few
+whole numbers. They are not TensorFlow's: the same seed gives another order there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import as_whole
+from nacre.core.random import make_default_seed, user_seed
+
+_BLOCK = 1024  # random numbers that are drawn at once
+
+
+def seed_of(seed: Any, who: str) -> int:
+    """The seed of a transformation: its own, together with that of `set_random_seed`.
+
+    Without one of its own it is drawn from Python's generator, which `set_random_seed` fixes.
+
+    Raises:
+        ArgumentError: It is no whole number.
+    """
+    if seed is None:
+        return make_default_seed()
+    found = as_whole(seed)
+    if found is None:
+        raise ArgumentError(message(who, "seed must be a whole number or None", repr(seed)[:60]))
+    both = [abs(found), int(found < 0), user_seed() or 0]
+    return int(np.random.SeedSequence(both).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class Passes:
+    """The seed of a transformation, and how many passes over it were begun.
+
+    Args:
+        seed: The seed.
+        varies: Whether each pass draws other numbers.
+    """
+
+    def __init__(self, seed: Any, varies: bool = True, who: str = "Dataset") -> None:
+        self.seed, self.varies, self.count = seed_of(seed, who), varies, 0
+
+    def begin(self, is_peek: bool) -> int:
+        """The number of a new pass; one that only looks does not count."""
+        number = self.count if self.varies else 0
+        if not is_peek and self.varies:
+            self.count += 1
+        return number
+
+    def draws(self, number: int) -> Draws:
+        """The numbers of a pass."""
+        return Draws(self.seed, number)
+
+    def resume(self, seed: int, number: int) -> Draws:
+        """The numbers of a pass that was begun elsewhere; those after it follow on from it."""
+        self.seed, self.count = int(seed), int(number) + 1 if self.varies else 0
+        return self.draws(int(number))
+
+
+class Draws:
+    """Random numbers from 0 to 1, by their place.
+
+    Args:
+        seed: A seed.
+        number: The number of the pass.
+
+    Example:
+        >>> Draws(1, 0).at(5) == Draws(1, 0).at(5) != Draws(1, 1).at(5)
+        True
+    """
+
+    def __init__(self, seed: int, number: int) -> None:
+        self.seed, self.number = seed, number
+        self._block, self._numbers = -1, []
+
+    def generator(self, stream: int) -> np.random.Generator:
+        """A generator of its own for something else that is drawn."""
+        key = np.array([self.seed, self.number], dtype=np.uint64)
+        return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, stream, 1]))
+
+    def block(self, number: int) -> list[float]:
+        """The random numbers from `number * 1024` on."""
+        if number != self._block:
+            self._block, self._numbers = number, self.generator(number).random(_BLOCK).tolist()
+        return self._numbers
+
+    def at(self, place: int) -> float:
+        """The random number at a place."""
+        return self.block(place // _BLOCK)[place % _BLOCK]
+
+    def permutation(self, count: int) -> np.ndarray:
+        """The numbers up to `count` in an order of their own."""
+        return self.generator(2**40).permutation(count)
+
+
+def probabilities(weights: Any, count: int, who: str) -> list[float]:
+    """Weights as what they add up to from the first on, ending at 1.
+
+    Raises:
+        ArgumentError: They are not one non-negative number for each of `count`.
+    """
+    values = np.asarray(weights, np.float64).reshape(-1)
+    is_right = len(values) == count and (values >= 0).all() and 0 < values.sum() < math.inf
+    if not is_right:
+        raise ArgumentError(
+            message(
+                who,
+                f"weights must be {count} numbers from 0 on, not all 0",
+                f"{values.tolist()}"[:80],
+            )
+        )
+    return (np.cumsum(values) / values.sum()).tolist()
+
+
+__all__ = ["Draws", "Passes", "probabilities", "seed_of"]

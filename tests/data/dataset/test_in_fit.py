@@ -1,0 +1,72 @@
+"""A `Dataset` goes into fit, evaluate, predict and adapt. (`training/test_resume.py`: goes on later.)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nacre import layers, models
+from nacre.core.errors import DataError
+from nacre.data import Dataset
+
+X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
+Y = (X.sum(1) > 0).astype("int64")
+
+
+def model() -> Any:
+    """One with a weight each input."""
+    made = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+    made.compile("sgd", "mse")
+    return made
+
+
+def data(seed: int | None = None) -> Dataset:
+    """Batches in random order."""
+    rows = Dataset.from_tensor_slices((X, Y)).shuffle(24, seed=seed)
+    return rows.batch(8).map(lambda x, y: (x * 2, y)).prefetch(2)
+
+
+def test_fit_takes_batches_as_they_come() -> None:
+    trained = model()
+    history = trained.fit(data(), epochs=2, validation_data=data().take(2), verbose=0)
+    assert len(history.history["val_loss"]) == 2 and trained.optimizer.iterations == 6
+    loss = trained.evaluate(data(), verbose=0)
+    assert np.isclose(loss, trained.evaluate(X * 2, Y, verbose=0), rtol=1e-5)
+    assert trained.predict(data().map(lambda x, y: x), verbose=0).shape == (24, 1)
+    trained.fit(data().repeat(), steps_per_epoch=2, epochs=2, verbose=0)
+    assert trained.optimizer.iterations == 10
+
+
+def test_each_epoch_has_an_order_of_its_own() -> None:
+    seen: list[list[int]] = []
+    rows = Dataset.from_tensor_slices((np.arange(24.0).reshape(24, 1), Y)).shuffle(24, seed=1)
+
+    def note(x: Any, y: Any) -> Any:
+        seen.append(x[:, 0].astype(int).tolist())
+        return np.repeat(x, 3, axis=1), y
+
+    model().fit(rows.batch(24).map(note), epochs=3, verbose=0)
+    assert len(seen) == 3 and all(sorted(order) == list(range(24)) for order in seen)
+    assert seen[0] != seen[1] != seen[2]
+
+
+def test_data_without_end_needs_a_number_of_steps() -> None:
+    with pytest.raises(DataError, match="fit: data without end needs a number of batches"):
+        model().fit(data().repeat(), verbose=0)
+
+
+def test_adapt_takes_a_dataset() -> None:
+    normalized = layers.Normalization()
+    normalized.adapt(Dataset.from_tensor_slices(X).batch(5))
+    np.testing.assert_allclose(np.ravel(normalized.mean), X.mean(0), rtol=1e-4, atol=1e-6)
+    texts = Dataset.from_tensor_slices(["a b", "a c", "ä"]).batch(2)
+    vectors = layers.TextVectorization()
+    vectors.adapt(texts)
+    assert vectors.get_vocabulary()[2] == "a" and "ä" in vectors.get_vocabulary()
+    assert next(iter(texts.map(lambda t: vectors(t)))).tolist() == [[2, 5], [2, 4]]
+    lookup = layers.StringLookup()
+    lookup.adapt(Dataset.from_tensor_slices(["x", "y", "x"]).batch(2))
+    assert lookup.get_vocabulary() == ["[UNK]", "x", "y"]
+    assert int(np.asarray(lookup(next(iter(Dataset.from_tensors("y")))))) == 2

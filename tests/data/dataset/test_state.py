@@ -1,0 +1,139 @@
+"""A `Dataset` knows its position exactly: what is left after `restore` is what was left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nacre.core import random
+from nacre.data import AUTOTUNE, Dataset
+from nacre.training.state_file import packed, unpacked
+
+
+def slices(count: int = 10) -> Dataset:
+    """Rows of arrays."""
+    return Dataset.from_tensor_slices(
+        {"x": np.arange(2 * count).reshape(count, 2), "n": [str(i) for i in range(count)]}
+    )
+
+
+def uneven() -> Dataset:
+    """Tensors of different lengths."""
+    return Dataset.range(1, 8).map(lambda n: np.full(n, n))
+
+
+PIPELINES: dict[str, Callable[[], Dataset]] = {
+    "slices": slices,
+    "range": lambda: Dataset.range(2, 20, 3),
+    "counter": lambda: Dataset.counter(5).take(7),
+    "generator": lambda: Dataset.from_generator(lambda: iter(range(7))),
+    "random": lambda: Dataset.random().take(6),
+    "map": lambda: slices().map(lambda d: (d["x"] * 2, d["n"])),
+    "threads": lambda: Dataset.range(20).map(lambda x: x * x, num_parallel_calls=3),
+    "threads twice": lambda: Dataset.range(20).shuffle(6).map(lambda x: (x, x), num_parallel_calls=2).map(lambda a, b: a + b, num_parallel_calls=AUTOTUNE),
+    "filter": lambda: Dataset.range(12).filter(lambda x: x % 3 != 0),
+    "flat_map": lambda: Dataset.range(5).flat_map(Dataset.range),
+    "flat_map in flat_map": lambda: Dataset.range(4).flat_map(lambda n: Dataset.range(n).flat_map(Dataset.range)),
+    "interleave": lambda: Dataset.range(6).interleave(lambda n: Dataset.range(n).map(lambda x: x * 10 + n), cycle_length=3, block_length=2),
+    "interleave with threads": lambda: Dataset.range(6).interleave(lambda n: Dataset.range(n), cycle_length=3, num_parallel_calls=2),
+    "batch": lambda: slices().batch(3),
+    "batch of what is no row": lambda: slices().map(lambda d: d["x"]).batch(4, drop_remainder=True),
+    "padded_batch": lambda: uneven().padded_batch(3),
+    "ragged_batch": lambda: uneven().ragged_batch(2).prefetch(2),
+    "unbatch": lambda: slices().batch(4).unbatch(),
+    "rebatch": lambda: slices().batch(4).rebatch([3, 1]),
+    "shuffle of rows, whole": lambda: slices().shuffle(20),
+    "shuffle of rows, part": lambda: slices().shuffle(4),
+    "shuffle of elements": lambda: slices().map(lambda d: (d["x"], d["n"])).shuffle(4),
+    "shuffle of shuffle": lambda: Dataset.range(30).shuffle(5).shuffle(7).batch(4),
+    "shuffle, repeat, batch": lambda: slices().shuffle(20).repeat(3).batch(4),
+    "repeat, shuffle, batch": lambda: slices().repeat(3).shuffle(8).batch(4),
+    "shuffle with one order": lambda: slices().shuffle(20, reshuffle_each_iteration=False).repeat(2),
+    "take, skip, shard": lambda: Dataset.range(40).skip(3).take(30).shard(3, 1).batch(2),
+    "take_while": lambda: Dataset.range(9).take_while(lambda x: x < 5).repeat(2),
+    "concatenate": lambda: Dataset.range(5).concatenate(Dataset.range(3).shuffle(3)),
+    "zip": lambda: Dataset.zip(Dataset.range(9).shuffle(9), slices().map(lambda d: d["n"])),
+    "enumerate": lambda: slices().shuffle(5).enumerate(3),
+    "cache": lambda: Dataset.range(8).shuffle(8).map(lambda x: x + 1).cache().repeat(3),
+    "shuffle of cache": lambda: Dataset.range(8).map(lambda x: x + 1).cache().shuffle(8).repeat(2).batch(3),
+    "prefetch": lambda: slices().shuffle(4).batch(2).prefetch(2),
+    "scan": lambda: Dataset.range(8).scan(np.int64(0), lambda total, x: (total + x, total * 2)),
+}  # fmt: skip
+
+
+def plain(elements: Any) -> list[Any]:
+    """Elements as nested lists that compare."""
+    return [repr(element) for element in elements]
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_restored_iterator_gives_what_was_left(name: str) -> None:
+    make = PIPELINES[name]
+    count = len(list(make()))
+    for cut in sorted({0, 1, 2, count // 2, count - 1, count}):
+        random.set_random_seed(1)
+        first = iter(make())
+        for _ in range(cut):
+            next(first)
+        state = unpacked(packed({}, {"data": first.state()}), "file")[1]["data"]
+        left = plain(first)
+        assert len(left) == count - cut
+        random.set_random_seed(2)  # seeds are part of the state
+        second = iter(make())
+        second.restore(state)
+        assert plain(second) == left, (cut, state)
+
+
+@pytest.mark.parametrize("name", ["shuffle, repeat, batch", "cache", "threads", "interleave"])
+def test_a_state_of_a_restored_iterator_is_as_good(name: str) -> None:
+    make = PIPELINES[name]
+    first = iter(make())
+    expected = plain(first)
+    data = make()
+    second, found = iter(data), []
+    second.restore(iter_state(first, make))
+    while True:
+        try:
+            found.append(repr(next(second)))
+        except StopIteration:
+            break
+        state = second.state()
+        second.close()
+        second = iter(make())
+        second.restore(state)
+    assert len(found) == len(expected)
+
+
+def iter_state(used: Any, make: Callable[[], Dataset]) -> Any:
+    """The state of an iterator at the beginning."""
+    iterator = iter(make())
+    state = iterator.state()
+    iterator.close()
+    return state
+
+
+def test_passes_after_a_restored_one_go_on_as_they_would_have() -> None:
+    def make() -> Dataset:
+        return Dataset.range(6).shuffle(6)
+
+    random.set_random_seed(1)
+    data = make()
+    list(data)
+    iterator = iter(data)
+    next(iterator)
+    state, left, later = iterator.state(), plain(iterator), plain(data)
+    random.set_random_seed(2)
+    data = make()
+    iterator = iter(data)
+    iterator.restore(state)
+    assert (plain(iterator), plain(data)) == (left, later)
+
+
+def test_a_state_is_no_more_than_what_lies_in_between() -> None:
+    data = Dataset.from_tensor_slices(np.zeros((1000, 100))).shuffle(1000).repeat().batch(32)
+    iterator = iter(data)
+    next(iterator)
+    assert len(packed({}, {"data": iterator.state()})) < 1000
