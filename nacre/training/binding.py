@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from nacre import losses, metrics
 from nacre.core import tree
@@ -22,6 +22,7 @@ from nacre.metrics.own_state import with_own_state
 from nacre.training.loss_weights import WeightFunction, is_weight_function
 from nacre.training.outputs import Outputs
 
+_Kind = TypeVar("_Kind", Loss, Metric)
 _CHOSEN_BY_SHAPE = frozenset(("accuracy", "acc", "crossentropy", "ce"))
 
 
@@ -154,16 +155,18 @@ def _as_metric(entry: Any, y: Any, y_pred: Any, output: Output) -> tuple[Metric,
         metric.name = entry
         chosen, _, why = reason.partition(": ")
         return metric, entry, f"{entry} = {chosen} ({why.rstrip('.')})"
-    found: Any = metrics.get(entry)
-    metric: Metric
-    if isinstance(found, Metric):
-        metric = found
-    elif _is_class(found):
-        metric = found()
-    else:
-        metric = metrics.MeanMetricWrapper(found, name=called_name(found))
+    metric = _made(cast(object, metrics.get(entry)), Metric, metrics.MeanMetricWrapper)
     metric.name = entry if isinstance(entry, str) else metric.name
     return metric, metric.name, None
+
+
+def _made(found: object, kind: type[_Kind], wrapper: Callable[..., _Kind]) -> _Kind:
+    """A loss or a metric, of an object, a class or a function."""
+    if isinstance(found, kind):
+        return found
+    if isinstance(found, type):
+        return found()
+    return wrapper(found, name=called_name(found))
 
 
 def _name_in_logs(prefix: str, label: str, taken: list[str], uses_weights: bool) -> str:
@@ -206,19 +209,8 @@ def _factor(weight: Any) -> float | Variable | WeightFunction:
     return 1.0 if weight is None else float(weight)
 
 
-def _is_class(value: object) -> bool:
-    return isinstance(value, type)
-
-
-def _as_loss(spec: object) -> Any:
-    if spec is None:
-        return None
-    found: Any = losses.get(spec)
-    if isinstance(found, Loss):
-        return found
-    if _is_class(found):
-        return found()
-    return losses.LossFunctionWrapper(found, name=called_name(found))
+def _as_loss(spec: object) -> Loss | None:
+    return None if spec is None else _made(losses.get(spec), Loss, losses.LossFunctionWrapper)
 
 
 def _loss_label(spec: object, loss: Loss) -> str:
