@@ -21,6 +21,7 @@ import numpy as np
 
 from nacre.core.errors import FileFormatError, SerializationError, message
 from nacre.core.kinds import is_dict, is_list, is_mapping, is_numpy_array, is_numpy_scalar
+from nacre.core.names import free_name
 
 FORMAT = "nacre training state"
 VERSION = 1
@@ -135,7 +136,8 @@ def _array(entry: dict[str, Any], buffer: memoryview, other: str | None) -> np.n
 
 # Plain data as JSON. Where it is more than JSON has, a dict with one of these keys stands for it.
 _ARRAY, _BYTES, _PAIRS, _TUPLE = "__array__", "__bytes__", "__pairs__", "__tuple__"
-_MARKS = frozenset((_ARRAY, _BYTES, _PAIRS, _TUPLE))
+_NUMBER = "__number__"  # of NumPy's: [dtype, its bytes in hexadecimal digits]
+_MARKS = frozenset((_ARRAY, _BYTES, _PAIRS, _TUPLE, _NUMBER))
 
 
 def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -143,7 +145,7 @@ def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if is_numpy_scalar(value):
-        return _without_arrays(value.item(), path, arrays)
+        return {_NUMBER: [value.dtype.name, value.tobytes().hex()]}
     if is_mapping(value):
         if all(isinstance(key, str) for key in value) and not _MARKS & value.keys():
             return {k: _without_arrays(v, f"{path}/{k}", arrays) for k, v in value.items()}
@@ -159,8 +161,9 @@ def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any
         rule = "what is remembered must be numbers, strings, lists, dicts and arrays"
         got = f"{type(value).__name__} at {path.removeprefix('data/')}"
         raise SerializationError(message("the state of a training", rule, got))
-    arrays[path] = value
-    return {mark: path}
+    name = free_name(path, arrays)  # there may be both a/b and, in a, b
+    arrays[name] = value
+    return {mark: name}
 
 
 def _with_arrays(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
@@ -173,6 +176,9 @@ def _with_arrays(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
             return arrays[content]
         if mark == _BYTES:
             return arrays[content].tobytes()
+        if mark == _NUMBER:
+            dtype, digits = content
+            return np.frombuffer(bytes.fromhex(digits), jax.numpy.dtype(dtype))[0]
         if mark == _TUPLE:
             return tuple(_with_arrays(content, arrays))
         if mark == _PAIRS:
