@@ -20,7 +20,7 @@ Source: Zhang et al. 2018, arXiv:1710.09412 (MixUp); Yun et al. 2019, arXiv:1905
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,22 +67,17 @@ class Augmentation(Versioned):
 
     def __init__(self, given: Any, model: Any, who: str) -> None:
         self.who = who
-        self.steps: list[tuple[str | None, Any]] = []
-        for name, listed in given.items() if is_dict(given) else [(None, given)]:
+        self.steps = _steps(given)
+        for name, step in self.steps:
             if name is not None:
                 _check_name(name, model, who)
-            for step in _flat(listed):
-                self.steps.append((name, _checked(step, who)))
+            _check_step(step, who)
 
     def is_of(self, given: Any) -> bool:
         """Whether it is made of these very layers and functions."""
-        pairs = [
-            (name, step)
-            for name, listed in (given.items() if is_dict(given) else [(None, given)])
-            for step in _flat(listed)
-        ]
-        return len(pairs) == len(self.steps) and all(
-            a == b and one is other for (a, one), (b, other) in zip(pairs, self.steps, strict=True)
+        steps = _steps(given)
+        return len(steps) == len(self.steps) and all(
+            a == b and one is other for (a, one), (b, other) in zip(steps, self.steps, strict=True)
         )
 
     def apply(
@@ -136,7 +131,7 @@ class Augmentation(Versioned):
         return tree.pack_sequence_as(x, leaves), parts
 
     def _by_function(self, step: Any, x: Any, parts: list[Part]) -> tuple[Any, list[Part]]:
-        count = _count_arguments(step)
+        count = _count_arguments(step, self.who)
         if count == 1:
             return step(x), parts
         who = f"{self.who}, augment: {_name(step)}"
@@ -327,21 +322,12 @@ def _with_boxes(y: Any, boxes: Any, new: Any) -> Any:
 
 def main_targets(parts: Sequence[Part]) -> tuple[Any, Any]:
     """The targets and weights of the part with the largest share, for each sample."""
-    if len(parts) == 1:
-        return parts[0].y, parts[0].weight
-    best = jnp.argmax(jnp.stack([part.share for part in parts]), axis=0)  # (batch,)
 
-    def chosen(*leaves: Any) -> Any:
-        first = leaves[0]
-        if first is None or all(leaf is first for leaf in leaves):
-            return first
-        place = best.reshape(-1, *[1] * (first.ndim - 1))
-        return jnp.select([place == k for k in range(len(leaves))], list(leaves), first)
+    def chosen(leaves: Sequence[Any], shares: Any) -> Any:
+        best = jnp.argmax(shares, axis=0)  # (batch, 1 ...)
+        return jnp.select([best == k for k in range(len(leaves))], list(leaves), leaves[0])
 
-    structures = [(part.y, part.weight) for part in parts]
-    leaves = zip(*map(tree.flatten, structures), strict=True)
-    y, weight = tree.pack_sequence_as(structures[0], [chosen(*group) for group in leaves])
-    return y, weight
+    return _combined(parts, chosen)
 
 
 def mixed_targets(parts: Sequence[Part], who: str) -> tuple[Any, Any]:
@@ -350,13 +336,9 @@ def mixed_targets(parts: Sequence[Part], who: str) -> tuple[Any, Any]:
     Raises:
         ArgumentError: There are whole numbers among the targets.
     """
-    if len(parts) == 1:
-        return parts[0].y, parts[0].weight
 
-    def mixed(*leaves: Any) -> Any:
+    def mixed(leaves: Sequence[Any], shares: Any) -> Any:
         first = leaves[0]
-        if first is None or all(leaf is first for leaf in leaves):
-            return first
         if not jnp.issubdtype(first.dtype, jnp.floating):
             raise ArgumentError(
                 message(
@@ -366,16 +348,40 @@ def mixed_targets(parts: Sequence[Part], who: str) -> tuple[Any, Any]:
                     "Pass y = nacre.utils.to_categorical(y), and use a loss of one-hot labels.",
                 )
             )
-        axes = [1] * (first.ndim - 1)
-        return sum(p.share.reshape(-1, *axes) * leaf for p, leaf in zip(parts, leaves, strict=True))
+        return sum(share * leaf for share, leaf in zip(shares, leaves, strict=True))
 
-    structures = [(part.y, part.weight) for part in parts]
-    leaves = zip(*map(tree.flatten, structures), strict=True)
-    y, weight = tree.pack_sequence_as(structures[0], [mixed(*group) for group in leaves])
-    return y, weight
+    return _combined(parts, mixed)
+
+
+def _combined(
+    parts: Sequence[Part], combine: Callable[[Sequence[Any], Any], Any]
+) -> tuple[Any, Any]:
+    """Targets and weights made of those of all parts.
+
+    Args:
+        parts: The parts.
+        combine: Makes one array of those of the parts and their shares (part, batch, 1 ...).
+    """
+    if len(parts) == 1:
+        return parts[0].y, parts[0].weight
+    shares = jnp.stack([part.share for part in parts])
+
+    def one(*leaves: Any) -> Any:
+        first = leaves[0]
+        if first is None or all(leaf is first for leaf in leaves):
+            return first
+        return combine(leaves, shares.reshape(*shares.shape, *[1] * (first.ndim - 1)))
+
+    return tree.map_structure(one, *[(part.y, part.weight) for part in parts])
 
 
 # -------------------------------------------------------------------- arguments
+
+
+def _steps(given: Any) -> list[tuple[str | None, Any]]:
+    """(name of the input or None, layer or function) of all that was given, in order."""
+    named = given.items() if is_dict(given) else [(None, given)]
+    return [(name, step) for name, listed in named for step in _flat(listed)]
 
 
 def _flat(listed: Any) -> list[Any]:
@@ -388,29 +394,28 @@ def _flat(listed: Any) -> list[Any]:
     return found
 
 
-def _checked(step: Any, who: str) -> Any:
+def _check_step(step: Any, who: str) -> None:
     if isinstance(step, type) or not callable(step):
         name = step.__name__ if isinstance(step, type) else repr(step)[:60]
         fix = f"Call it: {name}()." if isinstance(step, type) else "Pass augment=[RandomFlip()]."
         rule = "augment must be layers or functions"
         raise ArgumentError(message(f"{who}, augment", rule, name, fix))
     if not isinstance(step, Layer):
-        _count_arguments(step)
-    return step
+        _count_arguments(step, who)
 
 
-def _count_arguments(step: Any) -> int:
+def _count_arguments(step: Any, who: str) -> int:
     """1 for a function of the inputs, 2 for one of the targets too, 3 for one of the weights."""
     try:
-        parameters = inspect.signature(step).parameters.values()
+        parameters = [*inspect.signature(step).parameters.values()]
     except (TypeError, ValueError):  # of a compiled function
         return 1
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     needed = [p for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
-    if (not 1 <= len(needed) <= 3 and len(list(parameters)) == 0) or len(needed) > 3:
+    if not parameters or len(needed) > 3:
         rule = "a function of augment must take (x), (x, y) or (x, y, sample_weight)"
         got = f"{_name(step)}({', '.join(p.name for p in parameters)})"
-        raise ArgumentError(message("augment", rule, got))
+        raise ArgumentError(message(f"{who}, augment", rule, got))
     return max(1, len(needed))
 
 
