@@ -92,7 +92,7 @@ def _quoted(text: str) -> str:
 def _replace(path: Path, text: str) -> None:
     """Write a file in one step: a viewer reads the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, text.encode("utf-8", "replace"), check=lambda written: None)
+    write_file(path, text.encode("utf-8", "replace"))
 
 
 __all__ = ["Projector"]

@@ -92,15 +92,18 @@ def ask_before_overwriting(path: Path, who: str) -> None:
 
 
 def write_file(
-    path: Path, content: bytes, check: Callable[[Path], None], part_of: Path | None = None
+    path: Path,
+    content: bytes,
+    check: Callable[[Path], None] | None = None,
+    part_of: Path | None = None,
 ) -> None:
-    """Write beside the target, read back and compare, then rename.
+    """Write beside the target, check what was written, then rename.
 
     Args:
         path: Target.
         content: What to write.
         check: Called with the written file before it takes the target's place; raises when it is
-            not what was meant.
+            not what was meant. None where what was written needs no look.
         part_of: The file that this one belongs to, whose next save takes away what is left of it.
 
     Raises:
@@ -115,7 +118,8 @@ def write_file(
             if mode is not None:
                 with contextlib.suppress(OSError):  # a file system without permissions
                     os.chmod(temporary_path, mode)
-            check(temporary_path)
+            if check is not None:
+                check(temporary_path)
             os.replace(temporary_path, path)
         except BaseException:
             temporary.remove(temporary_path)

@@ -645,7 +645,7 @@ class Model(Trainable):
         batch_size: int = 32,
         most_samples: int = 10_000,
     ) -> Any:
-        """Write the run on one page of HTML: curves, what the model says of data, times, layers.
+        """Write the run on one page of HTML: curves, predictions beside targets, times, layers.
 
         The page needs no server and nothing from elsewhere, is readable in dark and light, and
         escapes all text that comes from names or data. With data it has a confusion matrix with
@@ -665,7 +665,8 @@ class Model(Trainable):
         Returns:
             The path.
         Raises:
-            ArgumentError: `path` is no path, or names of classes are missing.
+            ArgumentError: `path` is no path of a file, or names of classes are missing.
+            OSError: It could not be written; a page that was there before is as it was.
         Example:
             >>> import nacre, pathlib, tempfile
             >>> model = nacre.Sequential([nacre.Input((2,)), nacre.layers.Dense(1)])

@@ -123,7 +123,7 @@ class RunFolder:
         number = states[-1][0] + 1 if states else 1
         path = self.path / f"state-{number:06d}{state_file.ENDING}"
         # One name for all that is unfinished: what a killed process left is deleted by the next.
-        atomic.write_file(path, content, lambda _: None, part_of=self.path / "state")
+        atomic.write_file(path, content, part_of=self.path / "state")
         for _, old in [*states, (number, path)][:-_KEPT]:
             old.unlink(missing_ok=True)
 
@@ -139,7 +139,7 @@ class RunFolder:
             whole = {**whole, "resumed": [*(before if is_list(before) else []), manifest]}
         content = json.dumps(whole, indent=2).encode()
         with self._errors_name_folder():
-            atomic.write_file(path, content, lambda _: None)
+            atomic.write_file(path, content)
 
     # ------------------------------------------------------------ the end
 

@@ -82,7 +82,7 @@ def page_of(model, tmp_path, *data, **more):
 def test_the_confusion_matrix_has_the_counts_and_shares_of_each_class(classifier, tmp_path):
     page = page_of(classifier, tmp_path, X, LABELS, class_names=["a", "b", "c"])
     said = classifier.predict(X, verbose=0).argmax(axis=1)
-    rows = page.table("true \\ said")
+    rows = page.table("true \\ predicted")
     assert rows[0][1:] == ["a", "b", "c"]
     for true, row in enumerate(rows[1:]):
         for found, cell in enumerate(row[1:]):
@@ -188,7 +188,7 @@ def test_a_model_of_many_classes_has_its_worst_confusions(tmp_path):
     model = nacre.Sequential([nacre.Input((4,)), layers.Dense(40, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
     page = page_of(model, tmp_path, X, np.arange(60) % 40)
-    assert page.table("true class")[0] == ["true class", "said", "samples", "of the class"]
+    assert page.table("true class")[0] == ["true class", "predicted", "samples", "of the class"]
 
 
 def test_a_history_may_be_a_plain_dict(classifier, tmp_path):
@@ -210,6 +210,8 @@ def test_mistakes_are_told(classifier, tmp_path):
         classifier.report(tmp_path / "a.html", X, LABELS, class_names=["a", "b"])
     with pytest.raises(ArgumentError, match="path"):
         classifier.report(X, LABELS)
+    with pytest.raises(ArgumentError, match="free or a file's"):
+        classifier.report(tmp_path)
     assert not (tmp_path / "a.html").exists()
 
 

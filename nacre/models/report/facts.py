@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
 from nacre.data.batch_source import BatchSource
-from nacre.models.summary import layer_facts
+from nacre.losses import expected_activation
 from nacre.training import checks, inputs
 
 
 @dataclass(frozen=True)
 class Column:
-    """A number an array of the data is described by: see `describe`."""
+    """An array of the data: shape, dtype, range, and how many of its numbers are not finite."""
 
     name: str
     shape: tuple[int, ...]
@@ -32,19 +32,20 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a model says of samples, and what is true, for one output.
+class Predictions:
+    """What a model predicts of samples, and what is true, for one output.
 
     Attributes:
         name: The output's name.
         kind: 'classes', 'labels' (each yes or no) or 'quantities'.
-        truth, found: Indices of classes (samples,); bools (samples, labels); or numbers (samples,).
+        true, predicted: Indices of classes (samples,); bools (samples, labels); or numbers
+            (samples,).
     """
 
     name: str
-    kind: str
-    truth: np.ndarray
-    found: np.ndarray
+    kind: Literal["classes", "labels", "quantities"]
+    true: np.ndarray
+    predicted: np.ndarray
 
 
 def samples(model: Any, x: Any, y: Any, most: int, who: str) -> tuple[Any, Any]:
@@ -90,34 +91,25 @@ def describe(structure: Any, role: str) -> list[Column]:
     return found
 
 
-def answers_of(model: Any, x: Any, y: Any, batch_size: int) -> list[Answers]:
-    """What the model says of samples beside what is true, for each output with targets."""
+def predictions_of(model: Any, x: Any, y: Any, batch_size: int) -> list[Predictions]:
+    """What the model predicts of samples beside what is true, for each output with targets."""
     predicted = tree.flatten(model.predict(x, batch_size=batch_size, verbose=0))
     trainer = model._trainer
     if trainer is not None and trainer.outputs is not None:
-        rows = [
-            (o.name, o.loss, t, p)
-            for o, t, p, _ in trainer.split(y, _like_outputs(model, predicted), None)
-        ]
+        rows = [(o.name, o.loss, t, p) for o, t, p, _ in trainer.split(y, predicted, None)]
     else:
         targets = tree.flatten(y)
         rows = [
             (f"output {i + 1}" if len(targets) > 1 else "output", None, t, p)
             for i, (t, p) in enumerate(zip(targets, predicted, strict=False))
         ]
-    return [_answers(*row) for row in rows if row[2] is not None]
+    return [_predictions(*row) for row in rows if row[2] is not None]
 
 
-def _like_outputs(model: Any, leaves: list[Any]) -> Any:
-    """Predictions in the structure of the model's outputs, as far as one is known."""
-    nested = getattr(model, "_nested_outputs", None)
-    if nested is None or len(tree.flatten(nested)) != len(leaves):
-        return leaves if len(leaves) > 1 else leaves[0]
-    return tree.pack_sequence_as(nested, leaves)
-
-
-def _answers(name: str, loss: Any, truth: Any, found: Any) -> Answers:
-    truth, found = np.asarray(truth), np.asarray(found, "float64")
+def _predictions(name: str, loss: Any, given: Any, found: Any) -> Predictions:
+    """Targets and outputs read as classes, labels or quantities: as the loss says, and without one
+    as they look."""
+    truth, found = np.asarray(given), np.asarray(found, "float64")
     kind = checks.loss_name(loss) if loss is not None else ""
     is_whole = truth.dtype.kind in "iub" or (truth.size and np.all(truth == np.round(truth)))
     classes = found.shape[-1] if found.ndim > 1 else 1
@@ -129,41 +121,34 @@ def _answers(name: str, loss: Any, truth: Any, found: Any) -> Answers:
         return _of_classes(name, truth.argmax(axis=-1).reshape(-1), found)
     zeros_and_ones = truth.size > 0 and bool(np.all((truth == 0) | (truth == 1)))
     if "binary" in kind or (not kind and zeros_and_ones and truth.size == found.size):
-        threshold = 0.0 if _takes_logits(loss) else 0.5
-        said = (found > threshold).reshape(len(found), -1)
+        threshold = 0.0 if expected_activation(loss) == "linear" else 0.5
+        predicted = (found > threshold).reshape(len(found), -1)
         true = (truth > 0.5).reshape(len(truth), -1)
-        if said.shape[1] == 1:
-            return Answers(name, "classes", true[:, 0].astype(int), said[:, 0].astype(int))
-        return Answers(name, "labels", true, said)
+        if predicted.shape[1] == 1:
+            classes = true[:, 0].astype(int), predicted[:, 0].astype(int)
+            return Predictions(name, "classes", *classes)
+        return Predictions(name, "labels", true, predicted)
     count = min(truth.size, found.size)
-    return Answers(
-        name, "quantities", truth.reshape(-1)[:count].astype("float64"), found.reshape(-1)[:count]
-    )
+    quantities = truth.reshape(-1)[:count].astype("float64"), found.reshape(-1)[:count]
+    return Predictions(name, "quantities", *quantities)
 
 
-def _of_classes(name: str, truth: np.ndarray, found: np.ndarray) -> Answers:
-    said = found.argmax(axis=-1).reshape(-1)
+def _of_classes(name: str, truth: np.ndarray, found: np.ndarray) -> Predictions:
+    predicted = found.argmax(axis=-1).reshape(-1)
     keep = (truth >= 0) & (truth < found.shape[-1])  # labels that are ignored lie outside
-    return Answers(name, "classes", truth[keep].astype(int), said[keep])
+    return Predictions(name, "classes", truth[keep].astype(int), predicted[keep])
 
 
-def _takes_logits(loss: Any) -> bool:
-    from_logits = getattr(loss, "from_logits", None)
-    if from_logits is None:
-        from_logits = getattr(loss, "_fn_kwargs", {}).get("from_logits", False)
-    return bool(from_logits)
-
-
-def confusion(truth: np.ndarray, found: np.ndarray, count: int) -> np.ndarray:
+def confusion(true: np.ndarray, predicted: np.ndarray, count: int) -> np.ndarray:
     """How often (row) is taken for (column), (count, count)."""
-    return np.bincount(truth * count + found, minlength=count * count).reshape(count, count)
+    return np.bincount(true * count + predicted, minlength=count * count).reshape(count, count)
 
 
 def named_classes(given: Sequence[Any] | None, count: int, who: str) -> list[str]:
     """Names of classes: those given, or their numbers.
 
     Raises:
-        ArgumentError: There are more or fewer names than classes.
+        ArgumentError: There are fewer names than classes.
     """
     if given is None:
         return [str(index) for index in range(count)]
@@ -175,12 +160,11 @@ def named_classes(given: Sequence[Any] | None, count: int, who: str) -> list[str
 
 
 __all__ = [
-    "Answers",
     "Column",
-    "answers_of",
+    "Predictions",
     "confusion",
     "describe",
-    "layer_facts",
     "named_classes",
+    "predictions_of",
     "samples",
 ]

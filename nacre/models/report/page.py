@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from nacre.callbacks.arguments import make_folder
 from nacre.callbacks.curves import Curve, curves_of
 from nacre.callbacks.history import History
+from nacre.core.atomic import refuse_non_file, target_path, write_file
 from nacre.core.errors import ArgumentError, message
 from nacre.models.report import facts
 from nacre.models.report.charts import bar_chart, curve_chart, point_chart
@@ -50,12 +52,12 @@ def write_report(
         raise ArgumentError(message(who, "the first argument must be a path", repr(path)[:60]))
     history = _history(model.history if history is None else history, who)
     of_data: list[str] = []
-    of_answers: list[str] = []
+    of_predictions: list[str] = []
     if x is not None:
         given, targets = facts.samples(model, x, y, most_samples, who)
-        answers = [] if targets is None else facts.answers_of(model, given, targets, batch_size)
-        of_answers = [_answers(one, class_names, len(answers) > 1, who) for one in answers]
-        of_data = [_data(given, targets, answers, class_names, who)]
+        found = [] if targets is None else facts.predictions_of(model, given, targets, batch_size)
+        of_predictions = [_predictions(one, class_names, len(found) > 1, who) for one in found]
+        of_data = [_data(given, targets, found, class_names, who)]
     curves = (
         []
         if history is None or not history.history
@@ -64,7 +66,7 @@ def write_report(
     parts = [
         _head(model, title or f"Training of {model.name}", curves, history),
         _curves(curves),
-        *of_answers,
+        *of_predictions,
         _times(history),
         _model(model),
         *of_data,
@@ -76,10 +78,11 @@ def write_report(
         f"<title>{text(title or f'Training of {model.name}')}</title><style>{STYLE}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page, encoding="utf-8")
-    return target
+    make_folder(who, Path(path).parent)
+    target = target_path(path, who)
+    refuse_non_file(target, who)
+    write_file(target, page.encode())
+    return Path(path)
 
 
 def _history(given: Any, who: str) -> Any:
@@ -147,31 +150,31 @@ def _curves(curves: Sequence[Curve]) -> str:
     )
 
 
-# -------------------------------------------------------------------- what it says of samples
+# -------------------------------------------------------------------- what it predicts of samples
 
 
-def _answers(answers: facts.Answers, names: Any, is_one_of_many: bool, who: str) -> str:
-    of = f" of {answers.name}" if is_one_of_many else ""
-    if not answers.truth.size:
+def _predictions(found: facts.Predictions, names: Any, is_one_of_many: bool, who: str) -> str:
+    of = f" of {found.name}" if is_one_of_many else ""
+    if not found.true.size:
         return section(f"Predictions{of}", note("There is no sample with a target."))
-    if answers.kind == "classes":
-        return section(f"Confusion matrix{of}", *_matrix(answers, names, who))
-    if answers.kind == "labels":
-        return section(f"Labels{of}", _labels(answers, names, who))
-    return section(f"Residuals{of}", *_residuals(answers))
+    if found.kind == "classes":
+        return section(f"Confusion matrix{of}", *_matrix(found, names, who))
+    if found.kind == "labels":
+        return section(f"Labels{of}", _labels(found, names, who))
+    return section(f"Residuals{of}", *_residuals(found))
 
 
-def _matrix(answers: facts.Answers, given: Any, who: str) -> list[str]:
-    count = int(max(answers.truth.max(), answers.found.max())) + 1
+def _matrix(found: facts.Predictions, given: Any, who: str) -> list[str]:
+    count = int(max(found.true.max(), found.predicted.max())) + 1
     if given is not None:
         count = max(count, len(given))
     count = max(count, 2)
     names = facts.named_classes(given, count, who)
-    matrix = facts.confusion(answers.truth, answers.found, count)
+    matrix = facts.confusion(found.true, found.predicted, count)
     right = int(np.trace(matrix))
     total = int(matrix.sum())
     parts = [note(f"{right:,} of {total:,} samples are right: {right / total:.1%}.")]
-    said, of_class = matrix.sum(axis=0), matrix.sum(axis=1)
+    predicted, of_class = matrix.sum(axis=0), matrix.sum(axis=1)
     shares = matrix / np.maximum(of_class, 1)[:, None]
     if count <= _MOST_CLASSES:
         parts.append(_shaded(matrix, shares, names))
@@ -179,16 +182,18 @@ def _matrix(answers: facts.Answers, given: Any, who: str) -> list[str]:
     worst = sorted(pairs, key=lambda pair: -pair[0])[:10]
     if count > _MOST_CLASSES and worst:
         rows = [[names[a], names[b], n, f"{shares[a, b]:.1%}"] for n, a, b in worst]
-        heads = ["true class", "said", "samples", "of the class"]
+        heads = ["true class", "predicted", "samples", "of the class"]
         parts.append(table("Most frequent confusions", heads, rows, right=(2, 3)))
     rows = [
-        [names[i], *_scores(int(matrix[i, i]), int(said[i]), int(of_class[i]))]
+        [names[i], *_scores(int(matrix[i, i]), int(predicted[i]), int(of_class[i]))]
         for i in range(count)
     ]
+    caption = "Each class"
     if count > _MOST_CLASSES:
+        caption = f"The {_MOST_CLASSES} classes with the lowest F1"
         rows = sorted(rows, key=lambda row: str(row[3]))[:_MOST_CLASSES]
     heads = ["class", "precision", "recall", "F1", "samples"]
-    parts.append(table("Each class", heads, rows, right=range(1, 5)))
+    parts.append(table(caption, heads, rows, right=range(1, 5)))
     return parts
 
 
@@ -205,14 +210,14 @@ def _shaded(matrix: np.ndarray, shares: np.ndarray, names: list[str]) -> str:
         styles.append(
             ["", *(shade.format(0.65 * share) if count else "" for count, share in pairs)]
         )
-    caption = "Share, and number, of each true class (row) by what the model says (column)"
-    heads = ["true \\ said", *names[: len(matrix)]]
+    caption = "Share, and number, of each true class (row) by the predicted one (column)"
+    heads = ["true \\ predicted", *names[: len(matrix)]]
     return table(caption, heads, rows, right=range(1, len(heads)), styles=styles)
 
 
-def _scores(hits: int, said: int, true: int) -> list[str]:
-    precision, recall = (hits / n if n else float("nan") for n in (said, true))
-    both = said + true
+def _scores(hits: int, predicted: int, true: int) -> list[str]:
+    precision, recall = (hits / n if n else float("nan") for n in (predicted, true))
+    both = predicted + true
     shown = lambda share: "-" if share != share else f"{share:.3f}"
     return [
         shown(precision),
@@ -222,25 +227,24 @@ def _scores(hits: int, said: int, true: int) -> list[str]:
     ]
 
 
-def _labels(answers: facts.Answers, given: Any, who: str) -> str:
-    names = facts.named_classes(given, answers.truth.shape[1], who)
+def _labels(found: facts.Predictions, given: Any, who: str) -> str:
+    names = facts.named_classes(given, found.true.shape[1], who)
     rows = [
         [names[i], *_scores(int((t & f).sum()), int(f.sum()), int(t.sum()))]
-        for i, (t, f) in enumerate(zip(answers.truth.T, answers.found.T, strict=True))
+        for i, (t, f) in enumerate(zip(found.true.T, found.predicted.T, strict=True))
     ]
     return table(
         "Each label", ["label", "precision", "recall", "F1", "samples"], rows, right=range(1, 5)
     )
 
 
-def _residuals(answers: facts.Answers) -> list[str]:
-    truth, found = answers.truth, answers.found
-    keep = np.isfinite(truth) & np.isfinite(found)
-    truth, found = truth[keep], found[keep]
-    if not truth.size:
+def _residuals(found: facts.Predictions) -> list[str]:
+    keep = np.isfinite(found.true) & np.isfinite(found.predicted)
+    true, predicted = found.true[keep], found.predicted[keep]
+    if not true.size:
         return [note("No prediction is a finite number.")]
-    errors = found - truth
-    spread = float(np.sum((truth - truth.mean()) ** 2))
+    errors = predicted - true
+    spread = float(np.sum((true - true.mean()) ** 2))
     figures = [
         ("mean absolute error", number(float(np.abs(errors).mean()))),
         ("root mean square error", number(float(np.sqrt((errors**2).mean())))),
@@ -248,12 +252,11 @@ def _residuals(answers: facts.Answers) -> list[str]:
     ]
     if spread > 0:
         figures.append(("R²", number(1 - float((errors**2).sum()) / spread)))
-    step = -(-truth.size // _MOST_POINTS)
-    points = point_chart(
-        "Said against true", "true", "said", truth[::step].tolist(), found[::step].tolist()
-    )
+    step = -(-true.size // _MOST_POINTS)
+    pairs = true[::step].tolist(), predicted[::step].tolist()
+    points = point_chart("Predicted against true", "true", "predicted", *pairs)
     counts, edges = np.histogram(errors, bins=min(30, max(5, int(np.sqrt(errors.size)))))
-    bars = bar_chart("Errors (said - true)", "error", edges.tolist(), counts.tolist())
+    bars = bar_chart("Errors (predicted - true)", "error", edges.tolist(), counts.tolist())
     return [tiles(figures), f'<div class="charts">{points}{bars}</div>']
 
 
@@ -291,7 +294,7 @@ def _model(model: Any) -> str:
     return section("Model", note(sentence), table("Layers", heads, rows, right=(3,)))
 
 
-def _data(x: Any, y: Any, answers: Sequence[facts.Answers], given: Any, who: str) -> str:
+def _data(x: Any, y: Any, found: Sequence[facts.Predictions], given: Any, who: str) -> str:
     columns = [*facts.describe(x, "x"), *facts.describe(y, "y")]
     optional = lambda value: "" if value is None else number(value)
     rows = [
@@ -300,10 +303,10 @@ def _data(x: Any, y: Any, answers: Sequence[facts.Answers], given: Any, who: str
     ]
     heads = ["array", "shape", "dtype", "lowest", "mean", "highest", "missing"]
     parts = [table("Arrays", heads, rows, right=range(3, 7))]
-    for one in answers:
-        if one.kind != "classes" or not one.truth.size:
+    for one in found:
+        if one.kind != "classes" or not one.true.size:
             continue
-        counts = np.bincount(one.truth, minlength=2)
+        counts = np.bincount(one.true, minlength=2)
         names = facts.named_classes(given, len(counts), who)
         order = (
             range(len(counts))
@@ -311,7 +314,7 @@ def _data(x: Any, y: Any, answers: Sequence[facts.Answers], given: Any, who: str
             else np.argsort(-counts)[:_MOST_CLASSES]
         )
         rows = [[names[i], f"{counts[i]:,}", f"{counts[i] / counts.sum():.1%}"] for i in order]
-        of = f" of {one.name}" if len(answers) > 1 else ""
+        of = f" of {one.name}" if len(found) > 1 else ""
         parts.append(table(f"Classes{of}", ["class", "samples", "share"], rows, right=(1, 2)))
     return section("Data of this report", *parts)
 
