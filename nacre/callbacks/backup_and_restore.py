@@ -25,7 +25,8 @@ class BackupAndRestore(Callback):
     with the first epoch. (Keras keeps weights and the epoch: seeds, the order of the data, the
     history and what other callbacks remember begin anew.) Unlike there, what cannot go on exactly
     (a generator, other data or settings) is warned of instead of refused; of a generator the
-    batches that were used are taken and thrown away.
+    batches that were used are taken and thrown away. Automatic names may have other numbers, as
+    where a notebook's cell runs again.
 
     When training comes to its end the backup is deleted. Other files in the folder stay.
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Hashable, Sequence
 from itertools import count
+from typing import TypeVar
 
 from nacre.core.context import current, put
+
+Name = TypeVar("Name", bound=Hashable)
 
 _lock = threading.Lock()
 _counts: dict[str, int] = {}
@@ -33,6 +36,40 @@ def auto_name(prefix: str) -> str:
         number = _counts.get(prefix, 0)
         _counts[prefix] = number + 1
     return prefix if number == 0 else f"{prefix}_{number}"
+
+
+def without_numbers(path: str) -> str:
+    """A name, or a path of them, without the numbers that automatic names get.
+
+    Example:
+        >>> without_numbers("sequential_1/dense_12/kernel"), without_numbers("dense_1_kernel")
+        ('sequential/dense/kernel', 'dense_kernel')
+    """
+    return re.sub(r"_\d+(?=[_/]|$)", "", path)
+
+
+def paired_in_order(
+    mine: Sequence[Name], theirs: Sequence[Name], kind: Callable[[Name], str]
+) -> dict[Name, Name] | None:
+    """Name here -> name there, of two sides in one order.
+
+    A name is its own partner where both sides have the same names. Else they are paired one after
+    the other, where both sides have as many of the same kinds: a process that made the model before
+    gives automatic names other numbers. None where neither holds.
+
+    Args:
+        mine, theirs: The names.
+        kind: What must be alike of two that are paired.
+
+    Example:
+        >>> paired_in_order(["dense_2", "dense_3"], ["dense", "dense_1"], without_numbers)
+        {'dense_2': 'dense', 'dense_3': 'dense_1'}
+    """
+    if set(mine) == set(theirs):
+        return {name: name for name in mine}
+    if list(map(kind, mine)) != list(map(kind, theirs)):
+        return None
+    return dict(zip(mine, theirs, strict=True))
 
 
 def called_name(function: object) -> str:

@@ -263,7 +263,12 @@ class Trainable(Stepping):
                 epoch and step, the order of the data, what metrics, history and callbacks remember.
                 The newest two states are kept, each written whole or not at all, and a manifest of
                 what trained (`nacre.utils.run_manifest`). Another model, compile, data or seed is
-                refused. A training that is over gives its history back; with more `epochs` it goes
+                refused; automatic names may have other numbers, as where a notebook's cell runs
+                again, and the history then has those of now. An error, or Ctrl-C, between two steps
+                leaves the state of that moment; one in a method of a callback, as `on_epoch_end`,
+                leaves the state written last, as nobody knows how much of it the callback had done:
+                what was trained since then is trained again, the end of that epoch told again. A
+                training that is over gives its history back; with more `epochs` it goes
                 on. Data must be able to go on in the middle: arrays, a `PyDataset` (with `state()`
                 and `restore(state)` where it changes between epochs), a loader with
                 `state_dict()` and `load_state_dict(state)`; a generator cannot. A callback of your

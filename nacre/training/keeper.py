@@ -32,7 +32,7 @@ from nacre.training import state_file
 from nacre.training.inputs import Source
 from nacre.training.manifest import decisive_differences, differences, run_manifest
 from nacre.training.run_folder import RunFolder
-from nacre.training.run_settings import learning_rate, with_learning_rate
+from nacre.training.run_settings import learning_rate, renamed_since, with_learning_rate
 from nacre.training.state import TrainingState
 
 _SHARE = 0.01  # of the time, for copying, where nobody said how often
@@ -88,6 +88,7 @@ class Keeper:
         except BaseException:
             self.folder.release()
             raise
+        self.names: Mapping[str, str] = {}  # name in what was kept -> name now
         self._settings: Mapping[str, Any] = {}
         self._manifest: Mapping[str, Any] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nacre-resume")
@@ -134,7 +135,7 @@ class Keeper:
             self.who,
             f"the folder '{self.folder.name}' keeps another training",
             "; ".join(differences[:10]),
-            _what_to_do(differences),
+            "Give what it was begun with, or another folder to begin anew.",
         )
         if differences and self.keeping.is_exact:
             raise ArgumentError(self._other_run)
@@ -163,7 +164,8 @@ class Keeper:
         if now is not None and np.float32(now) in known:
             # The optimizer is the one that was trained, in the same process, and not changed since.
             settings = with_learning_rate(settings, learning_rate(then) or now)
-        wrong = differences(then, settings)
+        self.names = renamed_since(then, settings)
+        wrong = differences(then, settings, names=self.names)
         if then.get("seed") is None or settings.get("seed") is None:
             wrong = [text for text in wrong if not text.startswith("seed ")]
         return wrong
@@ -278,15 +280,6 @@ class Keeper:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
-
-
-def _what_to_do(differences: list[str]) -> str:
-    if differences and all(".name " in text for text in differences):
-        return (
-            "Automatic names count on in a process that made other models before: "
-            "nacre.utils.clear_session() before the model is made lets them begin anew."
-        )
-    return "Give what it was begun with, or another folder to begin anew."
 
 
 def check_seekable(keeping: Keeping, source: Source, validation: Source | None, who: str) -> None:

@@ -151,6 +151,7 @@ class TrainRun:
         if state.arrays.keys() - variables.keys():
             self._find_outside()
             variables = variables_by_path(self.model, self.state)
+        state = state.renamed(variables, {} if self.keeper is None else self.keeper.names)
         state.check(variables, self.who)
         memory.check(runner.callbacks, state.callbacks, self.who)
         self.feed.restore(state.position, state.data)
@@ -202,11 +203,13 @@ class TrainRun:
         """What a run that is over ended with: model, optimizer and seeds get it, and the history
         is returned."""
         self._catch_up(kept.state, runner)
-        self.runner, self._resumed = runner, None
-        self._restore(kept.state)
+        assert self._resumed is not None
+        self.runner, state, self._resumed = runner, self._resumed, None
+        self._restore(state)
         variables = variables_by_path(self.model, self.state)
-        for path, array in kept.final.items():
-            variables[path].assign(array)
+        for path, old in kept.state.paths_of(variables).items():
+            if old in kept.final:
+                variables[path].assign(kept.final[old])
         return self.model.history
 
     def _keep_if_due(self, steps: int) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -101,20 +102,37 @@ def decisive_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> lis
     )
 
 
-def differences(then: Any, now: Any, path: str = "") -> list[str]:
+def differences(
+    then: Any, now: Any, path: str = "", names: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
     """In what two pieces of plain data differ, as texts such as 'settings.floatx float32, now
-    float16'; what only one of them has stands as 'none'."""
+    float16'; what only one of them has stands as 'none'.
+
+    Args:
+        then, now: The two.
+        path: Where they stand, for the texts.
+        names: Name then -> name now, of what is the same under another name.
+    """
     if is_mapping(then) and is_mapping(now):
-        names: list[str] = [*then, *(name for name in now if name not in then)]
+        keys = {key: names[key] for key in then if names.get(key) in now}
+        others = set(keys.values())
+        both: list[str] = [*then, *(key for key in now if key not in then and key not in others)]
         return [
             text
-            for name in names
-            for text in differences(then.get(name), now.get(name), f"{path}.{name}".lstrip("."))
+            for key in both
+            for text in differences(
+                then.get(key), now.get(keys.get(key, key)), f"{path}.{key}".lstrip("."), names
+            )
         ]
     if is_list(then) and is_list(now) and len(then) == len(now):
         pairs = enumerate(zip(then, now, strict=True))
-        return [text for i, (a, b) in pairs for text in differences(a, b, f"{path}[{i}]")]
-    return [] if then == now else [f"{path} {_short(then)}, now {_short(now)}"]
+        return [text for i, (a, b) in pairs for text in differences(a, b, f"{path}[{i}]", names)]
+    if isinstance(then, str) and names.get(then) == now:
+        return []
+    is_other = isinstance(then, str) and then in names and now in names.values()
+    if then == now and not is_other:  # else it is the name of another one now
+        return []
+    return [f"{path} {_short(then)}, now {_short(now)}"]
 
 
 def _short(value: Any) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from nacre.core.errors import NacreError
 from nacre.core.kinds import is_dict, is_list, is_number, is_numpy_array, is_numpy_scalar
+from nacre.core.names import without_numbers
 from nacre.core.random import user_seed
 from nacre.core.registry import plain_config
 from nacre.data.sources import ArraySource
@@ -66,6 +67,41 @@ def with_learning_rate(settings: Mapping[str, Any], rate: float) -> dict[str, An
         place = place[name]
     place[_LEARNING_RATE[-1]] = rate
     return copied
+
+
+def renamed_since(then: Any, now: Any) -> dict[str, str]:
+    """Name then -> name now, of layers, models and metrics that have other automatic names.
+
+    A process that made the model before, as a notebook in which a cell ran twice, counts on:
+    `dense` is now `dense_1`. What stands at the same place under the same name but for its number
+    is the same. Where that is not unique, as when two layers changed places, nothing is renamed.
+
+    Args:
+        then, now: Settings of two runs.
+    Example:
+        >>> renamed_since({"layers": [{"name": "dense"}]}, {"layers": [{"name": "dense_1"}]})
+        {'dense': 'dense_1'}
+    """
+    pairs = {pair for pair in _names_at_one_place(then, now) if _is_renumbered(*pair)}
+    olds, news = {old for old, _ in pairs}, {new for _, new in pairs}
+    is_unique = len(olds) == len(news) == len(pairs)
+    return {old: new for old, new in pairs if old != new} if is_unique and olds != news else {}
+
+
+def _names_at_one_place(then: Any, now: Any) -> Iterator[tuple[str, str]]:
+    if is_dict(then) and is_dict(now):
+        for key, value in then.items():
+            other = now.get(key)
+            if key == "name" and isinstance(value, str) and isinstance(other, str):
+                yield value, other
+            yield from _names_at_one_place(value, other)
+    elif is_list(then) and is_list(now) and len(then) == len(now):
+        for value, other in zip(then, now, strict=True):
+            yield from _names_at_one_place(value, other)
+
+
+def _is_renumbered(old: str, new: str) -> bool:
+    return without_numbers(old) == without_numbers(new)
 
 
 def _without_code(config: Any) -> Any:
@@ -125,4 +161,4 @@ def _bytes(array: np.ndarray) -> bytes:
     return head + (repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes())
 
 
-__all__ = ["learning_rate", "run_settings", "with_learning_rate"]
+__all__ = ["learning_rate", "renamed_since", "run_settings", "with_learning_rate"]

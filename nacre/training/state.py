@@ -9,13 +9,15 @@ agree.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
 from nacre.callbacks.memory import Remembered
 from nacre.core.errors import WeightsMismatchError, listed, message
+from nacre.core.kinds import is_dict, is_list, is_mapping
+from nacre.core.names import paired_in_order, without_numbers
 from nacre.core.protocols import TrainedModel, TrainingOptimizer
 from nacre.core.random import global_generator
 from nacre.core.state import OUTSIDE, State
@@ -168,6 +170,39 @@ class TrainingState:
         """The next step of that epoch, from 0."""
         return self.position["step"]
 
+    def renamed(self, variables: Mapping[str, Variable], names: Mapping[str, str]) -> TrainingState:
+        """The same, by the names that a model with other automatic names has.
+
+        Args:
+            variables: Path -> variable.
+            names: Name then -> name now, of what has no variables too.
+        """
+        paths = self.paths_of(variables)
+        if all(path == old for path, old in paths.items()):
+            return self
+        known = {
+            old: new
+            for path, other in paths.items()
+            for new, old in zip(path.split("/"), other.split("/"), strict=True)
+            if old != new
+        }
+        known.update(names)
+        logs = {name: _renamed_log(name, known) for name in _logged(self.logs, self.callbacks)}
+        return replace(
+            self,
+            arrays={path: self.arrays[old] for path, old in paths.items()},
+            logs=_with_names(self.logs, logs),
+            callbacks=[(name, _with_names(state, logs)) for name, state in self.callbacks],
+        )
+
+    def paths_of(self, variables: Mapping[str, Variable]) -> dict[str, str]:
+        """Path -> the path that the variable has here; nothing where they are not of one model.
+
+        Args:
+            variables: Path -> variable.
+        """
+        return paired_in_order(list(variables), list(self.arrays), without_numbers) or {}
+
     def check(self, variables: Mapping[str, Variable], who: str) -> None:
         """Raise where the arrays are not those of these variables.
 
@@ -194,8 +229,7 @@ class TrainingState:
                     who,
                     "a training continues with the model, optimizer and metrics it began with",
                     "; ".join(wrong),
-                    "Make them as they were, with the same names; where the process made other "
-                    "models before, nacre.utils.clear_session() lets automatic names begin anew.",
+                    "Make them as they were, with the same names.",
                 )
             )
 
@@ -207,6 +241,40 @@ class TrainingState:
         """
         for path, variable in variables.items():
             variable.assign(self.arrays[path])
+
+
+def _renamed_log(name: str, names: Mapping[str, str]) -> str:
+    """The name of a logged value when layers and metrics have other names now.
+
+    Example:
+        >>> _renamed_log("val_dense_auc", {"dense": "dense_2", "auc": "auc_1"})
+        'val_dense_2_auc_1'
+    """
+    if name in names:
+        return names[name]
+    if name.startswith("val_"):
+        return f"val_{_renamed_log(name.removeprefix('val_'), names)}"
+    for output in sorted(names, key=len, reverse=True):  # `dense_1_loss` is none of `dense`
+        if name.startswith(f"{output}_"):
+            metric = name.removeprefix(f"{output}_")
+            return f"{names[output]}_{names.get(metric, metric)}"
+    return name
+
+
+def _logged(logs: Mapping[str, Any], callbacks: Remembered) -> set[str]:
+    """The names of all that was logged."""
+    histories = (state.get("history") for _, state in callbacks)
+    return {*logs, *(name for history in histories if is_dict(history) for name in history)}
+
+
+def _with_names(value: Any, names: Mapping[str, str]) -> Any:
+    """Plain data, with other names among the keys of dicts and the items of lists."""
+    if is_mapping(value):
+        return {_with_names(k, names): _with_names(v, names) for k, v in value.items()}
+    if is_list(value):
+        items = [_with_names(item, names) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _form(value: Any) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from nacre.callbacks.orbax_checkpoint import WEIGHTS
 from nacre.core.errors import FileFormatError, message
 from nacre.core.file_errors import naming, read_json
+from nacre.core.names import paired_in_order
 from nacre.core.nested_dicts import nested, values_by_path
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object
 from nacre.core.warning import warn
@@ -161,19 +162,24 @@ def _pairs_by_order(
     """
     pairs: dict[_Names, _Names] = {}
     for name in groups:
-        mine = list(here[name])
-        if here[name].keys() == there[name].keys():
-            pairs.update({path: path for path in mine})
-            continue
-        theirs = [] if order is None else order.get(name, [])
-        if set(theirs) != there[name].keys() or list(map(_kind, mine)) != list(map(_kind, theirs)):
+        theirs = list(there[name])
+        if order is not None and set(order.get(name, [])) == there[name].keys():
+            theirs = order[name]
+        elif here[name].keys() != there[name].keys():
             return {}
-        pairs.update(zip(mine, theirs, strict=True))
+        found = paired_in_order(list(here[name]), theirs, _kind)
+        if found is None:
+            return {}
+        pairs.update(found)
     return pairs
 
 
 def _kind(path: _Names) -> str:
-    """The last word of a variable's name: `kernel`, and `momentum` of its state."""
+    """The last word of a variable's name: `kernel`, and `momentum` of its state.
+
+    The names above it may be others: the path of a layer in several models is that of the model
+    that was built first.
+    """
     return _base(path[-1]).rpartition("_")[2]
 
 
