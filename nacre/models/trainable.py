@@ -268,11 +268,11 @@ class Trainable(Stepping):
                 leaves the state of that moment; one in a method of a callback, as `on_epoch_end`,
                 leaves the state written last, as nobody knows how much of it the callback had done:
                 what was trained since then is trained again, the end of that epoch told again. A
-                training that is over gives its history back; with more `epochs` it goes
-                on. Data must be able to go on in the middle: arrays, a `PyDataset` (with `state()`
-                and `restore(state)` where it changes between epochs), a loader with
-                `state_dict()` and `load_state_dict(state)`; a generator cannot. A callback of your
-                own names in `remembers` what it remembers, or has `get_state` and `set_state`.
+                training that is over gives its history back; with more `epochs` it goes on. Data
+                must be able to go on in the middle: arrays, a `PyDataset` (with `state()` and
+                `restore(state)` where it changes between epochs), a loader with `state_dict()` and
+                `load_state_dict(state)`; a generator cannot. A callback of your own names in
+                `remembers` what it remembers, or has `get_state` and `set_state`.
             resume_every_steps, resume_every_seconds: How often a state is written: every 30
                 seconds without both. It is copied between two steps and written in a thread.
 
