@@ -357,6 +357,17 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
         )
         return
     tell_paths(model, optimizer)
+    if not trainer.has_trained and lists.whole_numbers:
+        paths = listed([variable.path for variable in lists.whole_numbers])
+        warn(
+            message(
+                f"{model._who()}.fit",
+                "what is trained must hold floats; whole numbers have no gradient, and the "
+                "optimizer leaves them alone",
+                f"trainable variables of whole numbers: {paths}",
+                "Give them trainable=False, or dtype='float32' where they are to be learnt.",
+            )
+        )
     if not optimizer.built:
         optimizer.build(variables)
     else:

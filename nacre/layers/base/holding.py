@@ -167,7 +167,11 @@ class PartHolder(Operation):
 
     @property
     def trainable_variables(self) -> list[Variable]:
-        """The variables the optimizer changes."""
+        """The variables the optimizer changes.
+
+        Variables of integers are not among them, whatever their `trainable` says, as they have no
+        gradient (Keras lists them, and fails in `fit` on JAX).
+        """
         return list(self._inventory().lists().trainable)
 
     trainable_weights = trainable_variables

@@ -59,7 +59,9 @@ class Lists:
 
     Attributes:
         token: A number no other lists have.
-        trainable, non_trainable: As Keras orders them; seed generators' states are in the second.
+        trainable, non_trainable: As Keras orders them; seed generators' states are in the second,
+            and so are whole numbers, which have no gradient, whatever their flag says.
+        whole_numbers: Those that their flag calls trainable.
         weights: Without seed generators.
         variables: With them.
     """
@@ -70,7 +72,9 @@ class Lists:
         self.variables = _unique(
             v for layer in layers for v in layer._direct_variables() + layer._seed_states()
         )
-        self.trainable = _trainable_of(layers[0])
+        flagged = _trainable_of(layers[0])
+        self.trainable = [v for v in flagged if _has_gradient(v)]
+        self.whole_numbers = [v for v in flagged if not _has_gradient(v)]
         chosen = {id(v) for v in self.trainable}
         self.non_trainable = [v for v in self.variables if id(v) not in chosen]
         self.non_trainable_weights = [v for v in self.weights if id(v) not in chosen]
@@ -78,6 +82,10 @@ class Lists:
 
 def _unique(items: Iterator[Variable]) -> list[Variable]:
     return list({id(item): item for item in items}.values())
+
+
+def _has_gradient(variable: Variable) -> bool:
+    return variable.own_dtype.startswith(("float", "bfloat", "complex"))
 
 
 def _trainable_of(root: Layer) -> list[Variable]:
