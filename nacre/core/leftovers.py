@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import collections
 import copy
-from collections.abc import Callable, Generator, MutableMapping
+from collections.abc import Callable, Generator, Iterable, MutableMapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -56,6 +56,10 @@ FIX = (
     "call; or call the model on arrays, model(x), which runs without compiling and keeps real "
     "values."
 )
+FIX_OF_METRICS = (
+    "Keep it in a variable: self.total = self.add_variable((), 'zeros') in __init__ and "
+    "self.total.assign_add(x) in update_state; or compile(run_eagerly=True), which is slow."
+)
 
 
 class LostTensor:
@@ -64,14 +68,15 @@ class LostTensor:
     Args:
         where: The attribute, for messages.
         like: The tensor.
+        fix: What to do instead.
     """
 
     _is_part = False
     _is_layer = False
     __array_priority__ = 200
 
-    def __init__(self, where: str, like: Any) -> None:
-        self.where = where
+    def __init__(self, where: str, like: Any, fix: str = FIX) -> None:
+        self.where, self.fix = where, fix
         self.shape, self.dtype = tuple(like.shape), str(like.dtype)
 
     @property
@@ -84,7 +89,7 @@ class LostTensor:
             self.where,
             "a tensor that is kept while a step is compiled has no value afterwards",
             f"{self!r}, used again",
-            FIX,
+            self.fix,
         )
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
@@ -170,7 +175,7 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[Leftovers]:
 def _clear_attributes(trace: Leftovers, is_trial: bool) -> None:
     for (_, name), (owner, before) in trace.kept.items():
         present = vars(owner).get(name)
-        if not _holds_tracers(present):
+        if not _holds_tracers(present) and not (is_trial and _holds(LostTensor, present)):
             continue
         if not is_trial:
             where = f"{_who(owner)}.{name}"
@@ -246,18 +251,34 @@ def warn_where_read(trace: Leftovers, run: Callable[[], object]) -> None:
         warn(message(where, rule, got, FIX))
 
 
-def _without_tracers(value: Any, where: str) -> Any:
+def lose(owners: Iterable[Any], fix: str) -> None:
+    """Replace the tensors that objects of the user's keep while a trace goes on, for what comes
+    next is computed apart from them: the result of a metric, once, after many updates.
+
+    Args:
+        owners: The objects.
+        fix: What to do instead, for messages.
+    """
+    for owner in owners:
+        if readings.is_users(type(owner)):
+            for name, value in list(vars(owner).items()):
+                if _holds_tracers(value):
+                    where = f"{_who(owner)}.{name}"
+                    object.__setattr__(owner, name, _without_tracers(value, where, fix))
+
+
+def _without_tracers(value: Any, where: str, fix: str = FIX) -> Any:
     """The value with lost tensors in the place of tracers; lists and dicts are changed in place."""
     if is_tracer(value):
-        return LostTensor(where, value)
+        return LostTensor(where, value, fix)
     if type(value) is tuple:
-        return tuple(_without_tracers(v, f"{where}[{i}]") for i, v in enumerate(value))
+        return tuple(_without_tracers(v, f"{where}[{i}]", fix) for i, v in enumerate(value))
     if isinstance(value, list | collections.deque):
         for index, item in enumerate(value):
-            value[index] = _without_tracers(item, f"{where}[{index}]")
+            value[index] = _without_tracers(item, f"{where}[{index}]", fix)
     elif isinstance(value, dict):
         for key, item in value.items():
-            value[key] = _without_tracers(item, f"{where}[{key!r}]")
+            value[key] = _without_tracers(item, f"{where}[{key!r}]", fix)
     return value
 
 
@@ -279,9 +300,11 @@ def lost(who: str) -> TracedValueError:
 
 __all__ = [
     "FIX",
+    "FIX_OF_METRICS",
     "MISSING",
     "LostTensor",
     "cleared",
+    "lose",
     "lost",
     "note",
     "note_called",

@@ -233,6 +233,8 @@ def finisher(
     def finish(values: Values) -> dict[str, Any]:
         if custom:
             return {}
+        metrics = (metric for _, metric in trainer.named_metrics(model))
+        leftovers.lose(metrics, leftovers.FIX_OF_METRICS)
         with StatelessScope(state.pairs(values)):
             return {k: jnp.asarray(v) for k, v in trainer.results(model).items()}
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre import layers, losses, metrics, ops
+from nacre import layers, losses, metrics, ops, optimizers
 from nacre.core.errors import NacreError
 
 X, Y = np.ones((4, 3), "float32"), np.zeros((4, 3), "float32")
@@ -207,3 +207,40 @@ def test_a_callback_that_calls_the_model_makes_no_new_program() -> None:
     model.fit(X, Y, epochs=3, verbose=0, callbacks=[look])
     assert len(calls) == before + 3  # the calls on arrays alone
     np.testing.assert_array_equal(part.last, model(X))
+
+
+class Lists(metrics.Metric):
+    """Keeps every batch, as a metric of scikit-learn's would want them."""
+
+    def __init__(self) -> None:
+        super().__init__(name="lists")
+        self.batches: list[Any] = []
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self.batches.append(y_pred)
+
+    def result(self) -> Any:
+        return ops.mean(ops.concatenate(self.batches))
+
+    def reset_state(self) -> None:
+        self.batches = []
+
+
+class LastOne(Lists):
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self.batches = ops.expand_dims(y_pred, 0)
+
+    def result(self) -> Any:
+        return ops.mean(self.batches)
+
+
+@pytest.mark.parametrize("kind", [Lists, LastOne])
+@pytest.mark.parametrize("run", ["fit", "evaluate", "train_on_batch"])
+def test_a_metric_that_keeps_tensors_for_its_result_is_told_of(run: str, kind: Any) -> None:
+    model = model_of(layers.Dense(3, kernel_initializer="ones"))
+    model.compile(optimizers.SGD(0.0), "mse", metrics=[kind()])
+    with pytest.raises(NacreError, match=r"'lists'\.batches.*add_variable.*run_eagerly=True"):
+        RUNS[run](model)
+    model.compile(optimizers.SGD(0.0), "mse", metrics=[kind()], run_eagerly=True)
+    RUNS[run](model)
+    assert model.evaluate(X, Y, verbose=0, return_dict=True)["lists"] == 3.0
