@@ -28,6 +28,7 @@ from nacre.core.dtypes import host_dtype, is_float, standardize_dtype, use_64_bi
 from nacre.core.errors import (
     ArgumentError,
     ShapeError,
+    TracedValueError,
     message,
     printable,
     refuse_unknown,
@@ -416,7 +417,9 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
     def _raw_on_host(self) -> jax.Array:
         """The same as numbers, also where only shapes are computed."""
         self._materialized()
-        return self._raw(notes=False)
+        value = self._raw(notes=False)
+        self._refuse_traced(value, "numpy(), get_weights() or a function of NumPy")
+        return value
 
     def donate(self) -> Any:
         """The array for a program that overwrites it.
@@ -464,6 +467,19 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         ):
             return value.copy()  # it has not been on a device yet
         return np.array(self._raw_on_host())
+
+    def _refuse_traced(self, value: Any, use: str) -> None:
+        """Raise where code that is compiled asks for the number, which is not known there."""
+        if is_tracer(value):
+            raise TracedValueError(
+                message(
+                    f"Variable '{self.path}'",
+                    "code that is compiled cannot ask a variable for its value",
+                    use,
+                    "Compute with it by functions of nacre.ops, and change it by assign(), as in "
+                    "`old.assign(new)`; or compile(run_eagerly=True), which is slow.",
+                )
+            )
 
     @property
     def dtype(self) -> str:
@@ -514,19 +530,24 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         """Slices along the first axis. Indices alone would never end: JAX takes the last again."""
         return iter(self.value)
 
+    def _number(self, use: str) -> jax.Array:
+        value = self._raw(notes=False)
+        self._refuse_traced(value, use)
+        return value
+
     def __float__(self) -> float:
-        return float(self._raw(notes=False))
+        return float(self._number("float()"))
 
     def __int__(self) -> int:
-        return int(self._raw(notes=False))
+        return int(self._number("int(), or an index of Python's"))
 
     def __bool__(self) -> bool:
-        return bool(self._raw(notes=False))
+        return bool(self._number("an `if`, `while`, `and`, `or` or `not` on it"))
 
     def __repr__(self) -> str:
         try:
             value = f", value={np.array2string(self.numpy(), threshold=10)}"
-        except (jax.errors.JAXTypeError, RuntimeError):  # traced, or its array was donated
+        except (TracedValueError, jax.errors.JAXTypeError, RuntimeError):  # or it was donated
             value = ""
         path = printable(self.path)
         return f"<Variable path={path}, shape={self._shape}, dtype={self._dtype}{value}>"

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from nacre.core.dtypes import device_dtype
-from nacre.core.errors import DataError, message
+from nacre.core.errors import DataError, TracedValueError, message
 from nacre.core.host_arrays import plain_array
 from nacre.core.indices import check_width
 from nacre.core.interop import (
@@ -19,6 +19,7 @@ from nacre.core.interop import (
     is_sparse_matrix,
     to_numpy_if_foreign,
 )
+from nacre.core.tracing import is_tracer
 
 SMALL_BYTES = 1 << 20  # copying less is not worth thinking about
 MAPPED_STRETCH_BYTES = 32 << 20  # of a mapped file, read before its pages are let go of
@@ -128,8 +129,19 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
 
     Raises:
         DataError: It has no rows, or holds something else than numbers or strings.
+        TracedValueError: It is a tensor of code that is compiled.
     """
     who = f"{who}, {where}" if where else who
+    if is_tracer(value):
+        raise TracedValueError(
+            message(
+                who,
+                "it goes over data, which code that is compiled has none of",
+                "a tensor of a compiled step",
+                "Call the model there, as in `self(x, training=False)`; for a loss and its "
+                "gradients see compute_loss() and GradientTape.",
+            )
+        )
     if isinstance(value, SparseRows | jax.Array):
         rows = value
     elif is_sparse_matrix(value):

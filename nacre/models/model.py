@@ -14,6 +14,7 @@ from nacre.core.computed import Computed
 from nacre.core.errors import (
     ArgumentError,
     NotBuiltError,
+    TracedValueError,
     UnknownNameError,
     message,
     nearest,
@@ -315,7 +316,7 @@ class Model(Trainable):
                 if len(args) == 1 and not kwargs and Repeated.can_be(self, args[0]):
                     self._repeated_call = Repeated(self, args[0], program)
                 return outputs
-            except jax.errors.JAXTypeError:  # something asked a traced array for its value
+            except (TracedValueError, jax.errors.JAXTypeError):  # something needs a value
                 if self._graph is None:
                     raise
                 self._graph.needs_values = True

@@ -14,10 +14,11 @@ import numpy as np
 
 from nacre.core import interop, tree
 from nacre.core.dtypes import standardize_dtype
-from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.errors import ArgumentError, ShapeError, TracedValueError, message
 from nacre.core.scope import Body
 from nacre.core.strings import HostString, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
+from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import DType, Tensor, array, converted, dtype_of
@@ -107,6 +108,15 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     """A NumPy array of the values."""
     if isinstance(x, Variable):
         return x.numpy()
+    if is_tracer(x):
+        raise TracedValueError(
+            message(
+                "convert_to_numpy",
+                "code that is compiled cannot ask a tensor for its value",
+                f"a traced tensor of shape {tuple(x.shape)}",
+                "Use functions of nacre.ops; or compile(run_eagerly=True), which is slow.",
+            )
+        )
     return np.asarray(interop.to_numpy_if_foreign(x))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import nacre
 from nacre import layers, ops
+from nacre.core.errors import TracedValueError
 
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
 Y = X.sum(1, keepdims=True)
@@ -167,3 +168,71 @@ def test_a_loss_that_runs_eagerly_may_ask_for_values_as_its_error_says() -> None
     asked = ops.stop_gradient
     model.fit(X, Y, verbose=0)
     assert len(seen) == 1
+
+
+class Target(nacre.Model):
+    """A network and a slower one beside it, whose step does one thing more."""
+
+    def __init__(self, also: Any) -> None:
+        super().__init__()
+        self.now, self.slow = layers.Dense(1), layers.Dense(1, trainable=False)
+        self.also = also
+
+    def build(self, input_shape: Any) -> None:
+        self.now.build(input_shape), self.slow.build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        return self.now(inputs)
+
+    def train_step(self, data: Any) -> Any:
+        self.also(self, *data)
+        return super().train_step(data)
+
+
+def copied(model: Target, x: Any, y: Any) -> None:
+    model.slow.set_weights(model.now.get_weights())
+
+
+ASKS: dict[str, Any] = {
+    "get_weights": copied,
+    "numpy": lambda m, x, y: m.now.kernel.numpy(),
+    "np.asarray": lambda m, x, y: np.asarray(m.now.kernel),
+    "float": lambda m, x, y: float(m.optimizer.learning_rate),
+    "int": lambda m, x, y: int(m.optimizer.iterations),
+    "if": lambda m, x, y: 1 if m.now.bias else 2,
+    "convert_to_numpy": lambda m, x, y: ops.convert_to_numpy(x),
+    "save_weights": lambda m, x, y: m.save_weights("never.weights.h5"),
+}
+
+
+@pytest.mark.parametrize("ask", ASKS)
+def test_a_variable_asked_for_numbers_in_a_compiled_step_says_what_to_do(ask: str) -> None:
+    model = Target(ASKS[ask])
+    model.compile("sgd", "mse")
+    rule = r"compiled cannot ask a (variable|tensor) for its value\. .*run_eagerly=True"
+    with pytest.raises(TracedValueError, match=rule):
+        model.fit(X, Y, verbose=0)
+
+
+def test_where_the_step_is_not_compiled_it_has_them() -> None:
+    model = Target(copied)
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(X, Y, verbose=0, batch_size=6)
+    model.also(model, X, Y)
+    np.testing.assert_array_equal(model.slow.kernel, model.now.kernel)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda m, x, y: m.predict(x, verbose=0),
+        lambda m, x, y: m.predict_on_batch(x),
+        lambda m, x, y: m.evaluate(x, y, verbose=0),
+        lambda m, x, y: m.train_on_batch(x, y),
+    ],
+)
+def test_a_run_over_data_within_a_compiled_step_is_told_to_call_the_model(run: Any) -> None:
+    model = Target(run)
+    model.compile("sgd", "mse")
+    with pytest.raises(TracedValueError, match=r"self\(x, training=False\)"):
+        model.fit(X, Y, verbose=0)
