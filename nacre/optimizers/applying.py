@@ -159,7 +159,7 @@ class Applying(UpdateOrder):
         gradients: list[Any] = [None] * len(self._trainable_variables)
         seen: set[tuple[int, int]] = set()
         for gradient, variable in zip(given, variables, strict=True):
-            index = self._index_of(variable)
+            index = self._get_variable_index(variable)
             earlier, pair = gradients[index], (index, id(gradient))
             if earlier is None:
                 gradients[index] = gradient

@@ -14,9 +14,9 @@ import numpy as np
 from nacre.core.errors import ArgumentError, message
 from nacre.core.names import name_scope
 from nacre.core.registry import deserialize_keras_object, plain_config, register
-from nacre.core.typed_jax import cond
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
+from nacre.ops.control import cond
 from nacre.optimizers.arguments import OptimizerKeywords
 from nacre.optimizers.by_path import Paths
 from nacre.optimizers.optax_optimizer import as_optimizer

@@ -22,7 +22,7 @@ from typing import Any, Self, Unpack, cast
 import numpy as np
 
 from nacre.core.config import floatx
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, NotThereError, message
 from nacre.core.names import auto_name, name_scope
 from nacre.core.numbers import whole_number
 from nacre.core.registry import deserialize_keras_object, plain_config
@@ -276,7 +276,7 @@ class Optimizer(Applying):
         """
         if self.use_ema and int(self._iterations.value) >= (self.gradient_accumulation_steps or 1):
             for variable in var_list:
-                variable.assign(self._averages[self._index_of(variable)].value)
+                variable.assign(self._averages[self._get_variable_index(variable)].value)
 
     # Config ---------------------------------------------------------------------------------------
 
@@ -314,8 +314,29 @@ class Optimizer(Applying):
             made.exclude_from_weight_decay(var_names=excluded)
         return made
 
+    def __getattr__(self, name: str) -> Any:
+        if name in _OF_TF_KERAS_2:
+            rule = f"`{name}`, of optimizers written for tf.keras 2, is not here"
+            raise NotThereError(message(type(self).__name__, rule, fix=_OF_TF_KERAS_2[name]))
+        return object.__getattribute__(self, name)  # raises Python's error, or a property's
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+_INDEX = "self._get_variable_index(variable) is the place of a variable's state in a list."
+_RULE = (
+    "Make the state in build(variables), with add_variable_from_reference, and write the rule in "
+    "update_step(gradient, variable, learning_rate)."
+)
+_OF_TF_KERAS_2 = {
+    "_build_learning_rate": "Pass it on: super().__init__(learning_rate=learning_rate, ...).",
+    "_index_dict": _INDEX,
+    "_var_key": _INDEX,
+    **dict.fromkeys(
+        ("add_slot", "get_slot", "_create_slots", "_set_hyper", "_get_hyper", "_decayed_lr"), _RULE
+    ),
+}
 
 
 def _is_users_scalar(value: Any) -> bool:

@@ -12,6 +12,7 @@ every n-th one with `gradient_accumulation_steps=n`. Schedules, bias corrections
 
 from __future__ import annotations
 
+import inspect
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -20,10 +21,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from nacre.core.errors import message
+from nacre.core.errors import ArgumentError, message
 from nacre.core.scope import StatelessScope
-from nacre.core.typed_jax import cond
 from nacre.core.variable import Variable
+from nacre.ops.control import cond
 from nacre.optimizers import gradients as clipping
 from nacre.optimizers.by_path import Key, find_key
 from nacre.optimizers.schedules.base import LearningRateSchedule
@@ -269,7 +270,18 @@ class UpdateOrder(OptimizerVariables):
     def _update_by_hook(
         self, values: Values, gradients: list[Any], parameters: list[Any], rate: jax.Array
     ) -> list[Any]:
-        """The subclass's `update_step` for each variable."""
+        """The subclass's `update_step` for each variable.
+
+        Raises:
+            ArgumentError: It takes other arguments, as rules of tf.keras 2 do.
+        """
+        signature = inspect.signature(self.update_step)
+        try:
+            signature.bind(None, None, None)
+        except TypeError:
+            rule = "update_step must take (gradient, variable, learning_rate)"
+            fix = "Use learning_rate in the place of self.learning_rate."
+            raise ArgumentError(message(type(self).__name__, rule, f"{signature}", fix)) from None
 
         def act() -> None:
             for gradient, variable in zip(gradients, self._trainable_variables, strict=True):
@@ -283,14 +295,21 @@ class UpdateOrder(OptimizerVariables):
         self, act: Callable[[], Any], values: Values, parameters: list[Any]
     ) -> list[Any]:
         """What a subclass's code assigns, kept in a scope: new parameters are returned, new values
-        of own variables put in `values`."""
+        of own variables put in `values`. Other variables, such as those of an optimizer that it
+        wraps, are assigned."""
         own, trainable = self.variables, self._trainable_variables
         state = [(v, values[id(v)]) for v in own]
         with StatelessScope([*state, *zip(trainable, parameters, strict=True)]) as scope:
+            known = {id(v) for v in scope.assigned()}
             act()
             for variable in own:
                 values[id(variable)] = scope.get_current_value(variable)
-            return [scope.get_current_value(v) for v in trainable]
+            new = [scope.get_current_value(v) for v in trainable]
+            others = [(v, scope.get_current_value(v)) for v in scope.assigned()]
+        for variable, value in others:
+            if id(variable) not in known:
+                variable.assign(value)
+        return new
 
     def _leave_absent(
         self,
@@ -361,7 +380,7 @@ class UpdateOrder(OptimizerVariables):
         """Update one variable in place. Subclasses may override it, as in Keras."""
         values = {id(v): v.value for v in self.variables}
         scalars = self.prepare(values, self._step(values), jnp.asarray(learning_rate))
-        state = self._states[self._index_of(variable)]
+        state = self._states[self._get_variable_index(variable)]
         one = [gradient], [variable.value], [state], [None]
         (new,) = self._update_group(values, *one, scalars)
         variable.assign(new)

@@ -96,8 +96,13 @@ class OptimizerVariables(Versioned):
 
     @property
     def variables(self) -> list[Variable]:
-        """All own variables: step, learning rate, averages, sums, then the states."""
-        return list(self._variables)
+        """All own variables: step, learning rate, averages, sums, then the states; then those of
+        optimizers that a subclass wraps and keeps as attributes (Keras leaves those out)."""
+        found = {id(v): v for v in self._variables}
+        for value in vars(self).values():
+            if isinstance(value, OptimizerVariables) and value is not self:
+                found |= {id(v): v for v in value.variables}
+        return list(found.values())
 
     @property
     def weights(self) -> list[Variable]:
@@ -132,7 +137,7 @@ class OptimizerVariables(Versioned):
         variables = list({id(v): v for v in variables}.values())  # each once
         if self.built:
             for variable in variables:
-                self._index_of(variable)
+                self._get_variable_index(variable)
             return
         self._trainable_variables = variables
         self._number_before_build = len(self._variables)
@@ -288,7 +293,11 @@ class OptimizerVariables(Versioned):
         """Subtract from a variable."""
         variable.assign_sub(value)
 
-    def _index_of(self, variable: Variable) -> int:
+    def _get_variable_index(self, variable: Variable) -> int:
+        """The place of a trainable variable, and of its state, among those it was built for.
+
+        Keras's name: optimizers that users write after its own ones call it.
+        """
         for index, known in enumerate(self._trainable_variables):
             if known is variable:
                 return index

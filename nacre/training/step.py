@@ -187,11 +187,17 @@ def _updated(
     optimizer: TrainingOptimizer, state: State, values: Values, gradients: list[Any]
 ) -> Values:
     """All values after the optimizer's step."""
-    by_variable = {id(v): value for v, value in state.pairs(values)}
     own = list(optimizer.variables)
-    # A variable that became the learning rate while the state is this one is read from outside.
-    values_of_own = [by_variable[id(v)] if id(v) in by_variable else v.value for v in own]
-    trainable, new_own = optimizer.stateless_apply(values_of_own, gradients, values["trainable"])
+    with scope.StatelessScope(state.pairs(values)) as inner:
+        by_variable = {id(v): value for v, value in state.pairs(values)}
+        # A variable that became the learning rate while the state is this one is read from outside.
+        values_of_own = [by_variable[id(v)] if id(v) in by_variable else v.value for v in own]
+        trainable, new_own = optimizer.stateless_apply(
+            values_of_own, gradients, values["trainable"]
+        )
+        # What a rule of the user's assigns besides, as to an optimizer that it wraps.
+        others = values_in(inner, state, [name for name in CHANGING if name in values])
+    by_variable |= {id(v): value for v, value in state.pairs(others)}
     by_variable |= {id(v): value for v, value in zip(own, new_own, strict=True)}
     by_variable |= {
         id(v): value for v, value in zip(state.groups["trainable"], trainable, strict=True)

@@ -242,7 +242,7 @@ class Plain(Optimizer):
         self.sums = [self.add_variable_from_reference(v, "sum") for v in variables]
 
     def update_step(self, gradient, variable, learning_rate):
-        total = self.sums[self._index_of(variable)]
+        total = self.sums[self._get_variable_index(variable)]
         self.assign_add(total, gradient)
         self.assign_sub(variable, learning_rate * total.value)
 
