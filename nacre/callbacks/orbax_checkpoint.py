@@ -124,7 +124,7 @@ class OrbaxCheckpoint(CheckpointCallback):
         if not self.save_weights_only:
             config = {"config": self.model.to_json(), "form": np.int32(1)}
             items["model_config"] = orbax.args.PyTreeSave(config)
-        with self._told():
+        with self._errors_say_what_to_do():
             manager.save(number, args=orbax.args.Composite(**items), force=True)
         return os.path.join(self.directory, str(number))
 
@@ -143,22 +143,22 @@ class OrbaxCheckpoint(CheckpointCallback):
             OSError: Something could not be written, on a full disk say.
         """
         if self._manager is not None:
-            with self._told():
+            with self._errors_say_what_to_do():
                 self._manager.wait_until_finished()
 
     def on_train_end(self, logs: Logs = None) -> None:
         manager, self._manager = self._manager, None
         if manager is None:
             return
-        with self._told():
+        with self._errors_say_what_to_do():
             try:
                 manager.wait_until_finished()
             finally:
                 manager.close()
 
     @contextlib.contextmanager
-    def _told(self) -> Generator[None]:
-        """Errors of writing, here or in the background, as one of ours."""
+    def _errors_say_what_to_do(self) -> Generator[None]:
+        """A block whose errors of writing, here or in the background, say what is whole."""
         try:
             yield
         except (OSError, ValueError) as error:  # ValueError is what TensorStore makes of both

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -27,7 +28,7 @@ from nacre.core.warning import warn
 from nacre.summary.event_file import EventFile
 from nacre.summary.hparams import checked
 from nacre.summary.messages import metadata, strings, summary_value
-from nacre.summary.recording import Lent, recording
+from nacre.summary.recording import SharedWriter, recording
 from nacre.summary.values import histogram_tensor, image_tensor, scalar_tensor
 from nacre.summary.writer import FileWriter, local_folder
 
@@ -47,6 +48,25 @@ class OldKeywords(TypedDict, total=False):
     batch_size: int
     embeddings_layer_names: Any
     embeddings_data: Any
+
+
+@dataclass
+class _Run:
+    """What belongs to a training, or an evaluation, that is under way.
+
+    Attributes:
+        is_training: Whether it is a training.
+        writers: By the folder below the run's.
+        shared: Those of them that other callbacks write to as well.
+        profile, projector, session: Where they were asked for.
+    """
+
+    is_training: bool = False
+    writers: dict[str, FileWriter] = field(default_factory=dict[str, FileWriter])
+    shared: dict[str, SharedWriter] = field(default_factory=dict[str, SharedWriter])
+    profile: Profile | None = None
+    projector: Projector | None = None
+    session: Session | None = None
 
 
 class TensorBoard(Callback):
@@ -135,26 +155,12 @@ class TensorBoard(Callback):
         self._step = 0  # batches of this training
         self._epoch, self._first_batch, self._at_once = 0, 0, 1
         self._batch_began, self._epoch_began, self._updates_before = 0.0, 0.0, 0
-        self._told: set[str] = set()  # logs that are no numbers
-        self._forget()
-
-    def _forget(self) -> None:
-        """What belongs to a training that is under way."""
-        self._writers: dict[str, FileWriter] = {}
-        self._lent: dict[str, Lent] = {}
-        self._is_training = False
-        self._profile: Profile | None = None
-        self._projector: Projector | None = None
-        self._session: Session | None = None
+        self._left_out: set[str] = set()  # logs that are no numbers, of which was warned
+        self._run = _Run()
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what belongs to a training that is under way: files of this process."""
-        own = ("_writers", "_lent", "_is_training", "_profile", "_projector", "_session")
-        return {name: value for name, value in vars(self).items() if name not in own}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._forget()
+        return {**vars(self), "_run": _Run()}
 
     def batch_hooks(self) -> set[str]:
         """The batch hooks it needs: none where only epochs are written."""
@@ -183,7 +189,7 @@ class TensorBoard(Callback):
         if not self.is_restored:
             self._step = 0
         self._end_training()  # of a run that had no end
-        self._is_training = True
+        self._run.is_training = True
         try:
             self._begin_training()
         except BaseException:
@@ -196,60 +202,61 @@ class TensorBoard(Callback):
             self._write_graph(writer)
         if self.embeddings_freq:
             folder = Path(self.log_dir)
-            self._projector = Projector(folder, self.model, self.embeddings_metadata)
-            self._projector.write_config()
+            self._run.projector = Projector(folder, self.model, self.embeddings_metadata)
+            self._run.projector.write_config()
             self._writer("")  # the viewer looks for that in folders with event files
         if self._profiled is not None:
-            self._profile = Profile(str(Path(self.log_dir, "train")), self._profiled)
+            self._run.profile = Profile(str(Path(self.log_dir, "train")), self._profiled)
         if self.hparams is not None:
-            self._session = Session(self._writer(""), self.hparams)
+            self._run.session = Session(self._writer(""), self.hparams)
         writer.flush()
-        self._lend("train")
+        self._share("train")
 
     def on_train_end(self, logs: Logs = None) -> None:
         try:
-            if self._projector is not None:
-                self._projector.write_tables()
+            if self._run.projector is not None:
+                self._run.projector.write_tables()
         finally:
             self._end_training()
 
     def _end_training(self) -> None:
         """Undo and close all, whatever of it fails."""
+        run, self._run = self._run, _Run()
         with ExitStack() as ends:
-            for writer in self._writers.values():
+            for writer in run.writers.values():
                 ends.callback(writer.close)
-            if self._session is not None:
-                ends.callback(self._session.end)
-            if self._profile is not None:
-                ends.callback(self._profile.stop)
-            for run in list(self._lent):
-                self._take_back(run)
-            self._forget()
+            if run.session is not None:
+                ends.callback(run.session.end)
+            if run.profile is not None:
+                ends.callback(run.profile.stop)
+            for shared in run.shared.values():
+                shared.end()
 
-    def _writer(self, run: str) -> FileWriter:
+    def _writer(self, name: str) -> FileWriter:
         """The writer of a folder below the run's, which gets its file when it is first needed."""
-        if run not in self._writers:
-            folder = str(Path(self.log_dir, run))
-            self._writers[run] = FileWriter(EventFile(folder, _WHO, ".v2"))
-        return self._writers[run]
+        writers = self._run.writers
+        if name not in writers:
+            folder = str(Path(self.log_dir, name))
+            writers[name] = FileWriter(EventFile(folder, _WHO, ".v2"))
+        return writers[name]
 
     # ------------------------------------------------------------ where callbacks write
 
-    def _lend(self, run: str) -> None:
+    def _share(self, name: str) -> None:
         """Let other callbacks write beside this one.
 
         Where only epochs are written, a writer that the user has made the default stays it.
         """
-        writer, now = self._writer(run), recording()
-        is_users = now.writer is not None and now.lent is None
+        writer, now = self._writer(name), recording()
+        is_users = now.writer is not None and now.shared is None
         if not (self.update_freq == "epoch" and is_users):
-            self._take_back(run)
-            self._lent[run] = Lent(writer, self._step_now)
+            self._stop_sharing(name)
+            self._run.shared[name] = SharedWriter(writer, self._step_now)
 
-    def _take_back(self, run: str) -> None:
-        lent = self._lent.pop(run, None)
-        if lent is not None:
-            lent.end()
+    def _stop_sharing(self, name: str) -> None:
+        shared = self._run.shared.pop(name, None)
+        if shared is not None:
+            shared.end()
 
     def _step_now(self) -> int:
         return self._epoch if self.update_freq == "epoch" else self._step
@@ -258,16 +265,16 @@ class TensorBoard(Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         self._batch_began, self._first_batch = time.perf_counter(), batch
-        if self._profile is not None:
-            self._profile.begin_batch(self._step + 1, self._at_once)
+        if self._run.profile is not None:
+            self._run.profile.begin_batch(self._step + 1, self._at_once)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         # Several batches may have run together.
         self._at_once = max(batch - self._first_batch, 0) + 1
         self._first_batch = batch + 1
         before, self._step = self._step, self._step + self._at_once
-        if self._profile is not None:
-            self._profile.end_batch(self._step)
+        if self._run.profile is not None:
+            self._run.profile.end_batch(self._step)
         if self.update_freq == "epoch":
             return
         every = 1 if self.update_freq == "batch" else int(self.update_freq)
@@ -299,9 +306,9 @@ class TensorBoard(Callback):
             self._write_scalars("validation", "epoch_{}", held_out, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._write_weights(epoch)
-        if self._projector is not None and epoch % self.embeddings_freq == 0:
-            self._projector.write_tables()
-        for writer in self._writers.values():
+        if self._run.projector is not None and epoch % self.embeddings_freq == 0:
+            self._run.projector.write_tables()
+        for writer in self._run.writers.values():
             writer.flush()
 
     def _steps_of_epoch(self) -> int:
@@ -320,29 +327,29 @@ class TensorBoard(Callback):
     # ------------------------------------------------------------ evaluation
 
     def on_test_begin(self, logs: Logs = None) -> None:
-        self._lend("validation")
+        self._share("validation")
 
     def on_test_end(self, logs: Logs = None) -> None:
         tag = "evaluation_{}_vs_iterations"
         self._write_scalars("validation", tag, logs or {}, self._updates())
-        self._take_back("validation")
-        if not self._is_training:  # closed when this object is, or when the process ends
+        self._stop_sharing("validation")
+        if not self._run.is_training:  # closed when this object is, or when the process ends
             self._writer("validation").flush()
 
     # ------------------------------------------------------------ what is written
 
-    def _write_scalars(self, run: str, tag: str, values: Mapping[str, Any], step: int) -> None:
+    def _write_scalars(self, folder: str, tag: str, values: Mapping[str, Any], step: int) -> None:
         for name, value in values.items():
             array = np.asarray(value)
             if array.ndim or (array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16"):
-                self._tell(name, value)
+                self._warn_once(name, value)
                 continue
             tensor = scalar_tensor(_WHO, array)
-            self._writer(run).add(step, summary_value(tag.format(name), tensor, _SCALARS))
+            self._writer(folder).add(step, summary_value(tag.format(name), tensor, _SCALARS))
 
-    def _tell(self, name: str, value: Any) -> None:
-        if name not in self._told:
-            self._told.add(name)
+    def _warn_once(self, name: str, value: Any) -> None:
+        if name not in self._left_out:
+            self._left_out.add(name)
             rule = "charts are of numbers; what else is in the logs is left out"
             warn(message(_WHO, rule, f"{name}={repr(value)[:60]}"))
 
@@ -370,8 +377,8 @@ class TensorBoard(Callback):
                 continue
             path = free_name(weight.path, paths)
             paths.add(path)
-            told = histogram_tensor(f"{_WHO}: {path}", values)
-            writer.add(epoch, summary_value(f"{path}/histogram", told, _HISTOGRAMS))
+            counts = histogram_tensor(f"{_WHO}: {path}", values)
+            writer.add(epoch, summary_value(f"{path}/histogram", counts, _HISTOGRAMS))
             pictures = picture(values) if self.write_images else None
             if pictures is not None:
                 shown = image_tensor(_WHO, pictures)

@@ -64,7 +64,7 @@ class Summaries:
         self.found: list[tuple[_Summary, Any, Any]] = []
         self._outside, self._trace = recording(), current_trace()
 
-    def takes(self, values: Any) -> bool:
+    def can_give_back(self, values: Any) -> bool:
         """Whether these values can be given back: they are not of a loop or the like within."""
         return all(trace_of(v) is self._trace for v in tree.flatten(values) if is_tracer(v))
 
@@ -105,14 +105,14 @@ def compiling() -> Generator[Summaries]:
         _compiling.reset(token)
 
 
-def taken(
+def capture(
     who: str, tag: str, data: Any, step: Any, value: Callable[[Any], bytes], metadata: bytes
 ) -> bool:
-    """Take a summary of code that is being compiled, where its values can be given back."""
+    """Whether a summary is of code that is being compiled, whose program gives its values back."""
     summaries = _compiling.get()
     if summaries is not None and callable(data) and not isinstance(data, Variable):
         data = data()
-    if summaries is None or current().finds_shapes or not summaries.takes((data, step)):
+    if summaries is None or current().finds_shapes or not summaries.can_give_back((data, step)):
         return False
     summaries.add(who, tag, data, step, value, metadata)
     return True
@@ -131,4 +131,4 @@ def write_found(found: Iterable[tuple[_Summary, Any, Any]]) -> None:
             writer.flush()
 
 
-__all__ = ["compiling", "taken", "write_found"]
+__all__ = ["compiling", "capture", "write_found"]

@@ -62,7 +62,7 @@ class EventFile:
             os.makedirs(folder, exist_ok=True)
             self._file = self.path.open("xb", buffering=0)
         except OSError as error:
-            raise self._told(error) from error
+            raise self._error_of_file(error) from error
         self._flushed = time.monotonic()
         self._waiting.append(record(timed(now, file_version())))
         try:
@@ -114,7 +114,7 @@ class EventFile:
                     self._file.truncate(self._num_bytes)
                     self._file.seek(self._num_bytes)
                 if isinstance(error, OSError):
-                    raise self._told(error) from error
+                    raise self._error_of_file(error) from error
                 raise
             self._num_bytes += done
 
@@ -140,7 +140,8 @@ class EventFile:
                 )
             )
 
-    def _told(self, error: OSError) -> OSError:
+    def _error_of_file(self, error: OSError) -> OSError:
+        """The same error, which says what is there and what to do."""
         number = error.errno or errno.EIO
         rule = "the event file must be written; what stood in it before is whole"
         if self._file is None:

@@ -33,14 +33,14 @@ class Recording:
         writer: Takes what is not given a writer of its own.
         step: For what is not given one: a number, a variable, or a function that gives it.
         condition: Whether anything is recorded.
-        lent: Who lends the writer, where it is a callback's, which lets the others write beside it.
-            What a compiled step says is then left out with a warning: nobody asked for it.
+        shared: Set where the writer is a callback's, which lets the others write beside it. What a
+            compiled step summarises is then left out with a warning: nobody asked for it.
     """
 
     writer: SummaryWriter | None = None
     step: Any = None
     condition: Any = True
-    lent: Lent | None = None
+    shared: SharedWriter | None = None
 
 
 _NOTHING = Recording()
@@ -69,14 +69,14 @@ def default_writer(writer: SummaryWriter, step: Any = None) -> Generator[Summary
     try:
         yield writer
     finally:
-        put(writer=before.writer, lent=before.lent)
+        put(writer=before.writer, shared=before.shared)
         if step is not None:
             put(step=before.step)
 
 
 def begin_writer(writer: SummaryWriter, step: Any = None) -> None:
     """Make a writer the default, and tell what compiled code would have given it."""
-    put(writer=writer, lent=None)
+    put(writer=writer, shared=None)
     if step is not None:
         put(step=step)
     if _unheard:
@@ -85,11 +85,11 @@ def begin_writer(writer: SummaryWriter, step: Any = None) -> None:
         warn(message("nacre.summary", "what compiled code summarises is not written", names, fix))
 
 
-class Lent:
+class SharedWriter:
     """A callback's writer as the default one, until `end`.
 
-    Several callbacks may lend theirs; the one that began last has it, and they may end in any
-    order.
+    Several callbacks may share theirs; that of the one that began last is in use, and they may end
+    in any order.
 
     Args:
         writer: The writer.
@@ -98,19 +98,19 @@ class Lent:
 
     def __init__(self, writer: SummaryWriter, step: Callable[[], int]) -> None:
         self.before, self.step, self.is_over = recording(), step, False
-        put(writer=writer, lent=self)
+        put(writer=writer, shared=self)
         if self.before.step is None:
             put(step=step)
 
     def end(self) -> None:
         """Put back what was there before, or before those that have ended meanwhile."""
         self.is_over, now = True, recording()
-        writer, step, lent = now.writer, now.step, now.lent
-        while lent is not None and lent.is_over:
-            if step == lent.step:  # else somebody has set another one
-                step = lent.before.step
-            writer, lent = lent.before.writer, lent.before.lent
-        put(writer=writer, step=step, lent=lent)
+        writer, step, shared = now.writer, now.step, now.shared
+        while shared is not None and shared.is_over:
+            if step == shared.step:  # else somebody has set another one
+                step = shared.before.step
+            writer, shared = shared.before.writer, shared.before.shared
+        put(writer=writer, step=step, shared=shared)
 
 
 def is_due(who: str, name: str, *values: Any) -> bool:
@@ -136,7 +136,7 @@ def is_due(who: str, name: str, *values: Any) -> bool:
         return should_record_summaries()
     rule = "values are written where they are known, and compiled code runs later, and many times"
     text = message(who, rule, f"{name!r} within a compiled step", _fix())
-    if now.lent is None:
+    if now.shared is None:
         raise TracedValueError(text)
     _unheard.pop(name, None)
     warn(f"{text} It is left out.")
@@ -239,8 +239,8 @@ def _whole(who: str, step: Any) -> int:
 
 
 __all__ = [
-    "Lent",
     "Recording",
+    "SharedWriter",
     "begin_writer",
     "default_writer",
     "get_step",

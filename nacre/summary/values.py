@@ -20,7 +20,7 @@ from nacre.core.numbers import whole_number
 from nacre.core.strings import is_text
 from nacre.core.warning import warn
 from nacre.core.wire.protobuf import whole
-from nacre.summary.compiled import taken
+from nacre.summary.compiled import capture
 from nacre.summary.messages import metadata, numbers, strings, summary_value
 from nacre.summary.pictures import png, wav
 from nacre.summary.recording import is_due, recording, step_of
@@ -355,8 +355,9 @@ def write(
         True
     """
     who = "nacre.summary.write"
-    told = metadata.SerializeToString() if hasattr(metadata, "SerializeToString") else metadata
-    if not isinstance(told, bytes | None):
+    is_message = hasattr(metadata, "SerializeToString")  # of Protocol Buffers, not imported here
+    content = metadata.SerializeToString() if is_message else metadata
+    if not isinstance(content, bytes | None):
         rule = "metadata must be a SummaryMetadata, or its bytes"
         raise ArgumentError(message(who, rule, repr(metadata)[:100]))
 
@@ -365,7 +366,7 @@ def write(
         is_strings = is_text(np.asarray(data) if is_list(data) else data)
         return text_tensor(who, data) if is_strings else numbers(_array(who, data))
 
-    return _write(who, tag, step, tensor, value, told or b"")
+    return _write(who, tag, step, tensor, value, content or b"")
 
 
 def _write(
@@ -375,7 +376,7 @@ def _write(
         fix = f"The arguments are name, data, step: {who.split('.')[-1]}('loss', loss, step=step)."
         raise ArgumentError(message(who, "name must be a string", repr(name)[:100], fix))
     tag = f"{current_path()}/{name}".lstrip("/")
-    if taken(who, tag, data, step, value, metadata):
+    if capture(who, tag, data, step, value, metadata):
         return True
     if not is_due(who, tag, data, step):
         return False

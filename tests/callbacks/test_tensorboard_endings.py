@@ -48,7 +48,7 @@ def test_whatever_ends_a_training_the_files_are_whole_and_closed(error, tmp_path
     with pytest.raises(error):
         model.fit(X, Y, epochs=5, verbose=0, callbacks=[board, Ends(error())])
     assert [step for step, _ in scalars(tmp_path, "train")["epoch_loss"]] == [0, 1]
-    assert not board._writers and not summary.should_record_summaries()
+    assert not board._run.writers and not summary.should_record_summaries()
     model.fit(X, Y, epochs=1, verbose=0, callbacks=[board])
     assert len(event_files(tmp_path)) == 2
 
