@@ -305,6 +305,11 @@ class CallbackList:
         """The same as `on_train_batch_end`."""
         self.on_train_batch_end(batch, logs)
 
+    def on_non_finite_loss(self, step: int, logs: Logs = None) -> None:
+        """In place of an error where a loss is not finite: for those that tolerate it."""
+        for callback in filter(tolerates_nan, self.callbacks):
+            _call(callback, "on_non_finite_loss", step, logs or {})
+
     def on_test_begin(self, logs: Logs = None) -> None:
         """Before evaluation or validation."""
         self._call("on_test_begin", logs or {})

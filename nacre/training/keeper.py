@@ -96,7 +96,7 @@ class Keeper:
         self._steps = 0  # since the last state
         self._due = time.perf_counter() + self._seconds
         self._is_other_run, self._other_run = False, ""
-        self._was_told = False  # whether a write that failed was warned of
+        self._has_warned = False  # whether a write that failed was warned of
 
     @property
     def _seconds(self) -> float:
@@ -208,20 +208,31 @@ class Keeper:
     def _is_writing(self) -> bool:
         return self._writing is not None and not self._writing.done()
 
-    def keep(self, state: TrainingState, begun: float, **end: Any) -> None:
+    def keep(self, state: TrainingState, begun: float) -> None:
         """Write a state, in the thread.
 
         Args:
             state: The state.
             begun: When it was begun to be copied, by `time.perf_counter`.
-            end: `is_finished`, `is_stopped` and `final` of a run that is over; see `KeptRun`.
         """
         self._collect()
         now = time.perf_counter()
         least = (now - begun) / _SHARE if self.keeping.every_seconds is None else 0.0
         self._steps, self._due = 0, now + max(self._seconds, least)
+        self._begin_to_write(state, {}, {})
+
+    def keep_end(
+        self, state: TrainingState, is_stopped: bool, final: Mapping[str, np.ndarray]
+    ) -> None:
+        """Write what a run that is over would go on from, and what it ended with; see `KeptRun`."""
+        self.wait()
+        self._begin_to_write(state, {"is_finished": True, "is_stopped": is_stopped}, final)
+        self.wait()
+
+    def _begin_to_write(
+        self, state: TrainingState, end: dict[str, bool], final: Mapping[str, np.ndarray]
+    ) -> None:
         arrays, data = state.as_file()
-        final: Mapping[str, np.ndarray] = end.pop("final", {})
         arrays |= {f"{_FINAL}{path}": array for path, array in final.items()}
         data |= {"settings": self._settings, "manifest": self._manifest, "end": end}
         self._writing = self._thread.submit(self._write, arrays, data)
@@ -243,10 +254,10 @@ class Keeper:
         writing, self._writing = self._writing, None
         try:
             writing.result()
-            self._was_told = False
+            self._has_warned = False
         except OSError as error:
-            if not self._was_told:
-                self._was_told = True
+            if not self._has_warned:
+                self._has_warned = True
                 rule = (
                     "states of the training should be written; it goes on without, and tries again"
                 )

@@ -294,10 +294,7 @@ class TrainRun:
             return
         last = arrays_by_path(self.model, self.state)
         final = {p: a for p, a in last.items() if not _is_same(a, state.arrays.get(p))}
-        keeper.wait()
-        begun = time.perf_counter()
-        keeper.keep(state, begun, is_finished=True, is_stopped=is_stopped, final=final)
-        keeper.wait()
+        keeper.keep_end(state, is_stopped, final)
 
     def _run_epochs(
         self, epochs: range, validation: Any, validated_epochs: Collection[int]
@@ -596,16 +593,12 @@ class TrainRun:
             step = found.step
             self.values = {**values, **found.values}
         self._last_good.forget()
-        handlers = [c for c in self.runner.callbacks if tolerates_nan(c)]
-        if not handlers:
-            self.sync()
+        self.sync()
+        if not any(map(tolerates_nan, self.runner.callbacks)):
             in_data = self.source.non_finite() if isinstance(self.source, ArraySource) else ""
             cause = checks.small_tables(self.model)
             raise not_finite(self.who, found, self._epoch, step, in_data, cause)
-        self.sync()
-        for callback in handlers:
-            if hasattr(callback, "on_non_finite_loss"):
-                callback.on_non_finite_loss(step, {"loss": float("nan")})
+        self.runner.on_non_finite_loss(step, {"loss": float("nan")})
         self._is_exact = True
 
 
