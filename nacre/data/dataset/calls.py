@@ -12,7 +12,7 @@ from nacre.core.numbers import as_whole
 from nacre.data.dataset import elements as el
 
 
-def call(function: Callable[..., Any], element: Any, who: str, number: int) -> Any:
+def call(function: Callable[..., Any], element: Any, who: str, number: int | None) -> Any:
     """What a function makes of an element, as it returns it; a tuple is handed over as arguments.
 
     Raises:

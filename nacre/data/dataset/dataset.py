@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, ClosedError, DataError, message, refuse_unknown
-from nacre.data.dataset import batching, generators, mapping, ordering, sources
+from nacre.data.dataset import (
+    batching,
+    combining,
+    filtering,
+    generators,
+    grouping,
+    mapping,
+    ordering,
+    sources,
+)
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.caching import Cache
 from nacre.data.dataset.calls import call, made, whole_argument
@@ -719,6 +728,227 @@ class Dataset:
         first = whole_argument("Dataset.enumerate", "start", start)
         return self._then(ordering.Enumerate(self._dataset_node, first))
 
+    def unique(self, name: str | None = None) -> Dataset:
+        """Each element once, where it comes first.
+
+        Args:
+            name: Accepted for compatibility.
+
+        Example:
+            >>> [int(x) for x in Dataset.from_tensor_slices([1, 2, 1]).unique()]
+            [1, 2]
+        """
+        return self._then(filtering.Unique(self._dataset_node))
+
+    def ignore_errors(self, log_warning: bool = False, name: str | None = None) -> Dataset:
+        """The elements that can be made; those of which a function fails are left out.
+
+        Args:
+            log_warning: Whether a warning tells of each.
+            name: Accepted for compatibility.
+
+        Example:
+            >>> data = Dataset.range(-1, 2).map(lambda x: 2 // int(x)).ignore_errors()
+            >>> [int(x) for x in data]
+            [-2, 2]
+        """
+        return self._then(filtering.IgnoreErrors(self._dataset_node, bool(log_warning)))
+
+    @staticmethod
+    def choose_from_datasets(
+        datasets: Any, choice_dataset: Dataset, stop_on_empty_dataset: bool = True
+    ) -> Dataset:
+        """Elements of the data sets whose numbers another one gives.
+
+        Args:
+            datasets: A list of data sets.
+            choice_dataset: Gives whole numbers.
+            stop_on_empty_dataset: Whether all is over when the first of them is; else those that
+                are over are passed by.
+
+        Example:
+            >>> a, b = Dataset.range(3), Dataset.range(10, 13)
+            >>> choice = Dataset.from_tensor_slices([0, 1, 1])
+            >>> [int(x) for x in Dataset.choose_from_datasets([a, b], choice)]
+            [0, 10, 11]
+        """
+        who = "Dataset.choose_from_datasets"
+        nodes = _nodes_of(datasets, who)
+        choice = _node_of(choice_dataset, who)
+        return Dataset(combining.Choose(nodes, choice, bool(stop_on_empty_dataset)))
+
+    @staticmethod
+    def sample_from_datasets(
+        datasets: Any,
+        weights: Any = None,
+        seed: int | None = None,
+        stop_on_empty_dataset: bool = False,
+        rerandomize_each_iteration: bool | None = None,
+    ) -> Dataset:
+        """Elements of data sets that are drawn at random.
+
+        Args:
+            datasets: A list of data sets.
+            weights: How often each is drawn, also a data set of such weights; alike by default.
+            seed: What is drawn follows from it; see `shuffle`.
+            stop_on_empty_dataset: Whether all is over when the first of them is; else the others go
+                on.
+            rerandomize_each_iteration: Whether each pass draws anew.
+
+        Example:
+            >>> a, b = Dataset.range(2), Dataset.range(10, 12)
+            >>> sorted(int(x) for x in Dataset.sample_from_datasets([a, b], seed=1))
+            [0, 1, 10, 11]
+        """
+        who = "Dataset.sample_from_datasets"
+        nodes = _nodes_of(datasets, who)
+        each = weights._dataset_node if isinstance(weights, Dataset) else None
+        given = None if each is not None else weights
+        passes = Passes(seed, bool(rerandomize_each_iteration), who)
+        return Dataset(combining.Sample(nodes, given, passes, bool(stop_on_empty_dataset), each))
+
+    def rejection_resample(
+        self,
+        class_func: Callable[..., Any],
+        target_dist: Any,
+        initial_dist: Any = None,
+        seed: int | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """Pairs (class, element), elements left out so that classes come as a distribution says.
+
+        Args:
+            class_func: Element -> its class, from 0.
+            target_dist: The share of each class that is wanted.
+            initial_dist: The share that each has; by default what was seen so far.
+            seed: What is left out follows from it; see `shuffle`.
+            name: Accepted for compatibility.
+
+        Example:
+            >>> data = Dataset.range(1000).rejection_resample(
+            ...     lambda x: int(x % 4 == 0), [0.5, 0.5], [0.75, 0.25], seed=1)
+            >>> classes = [int(c) for c, x in data]
+            >>> classes.count(1) == 250, 200 < classes.count(0) < 300
+            (True, True)
+        """
+        who = "Dataset.rejection_resample"
+        _refuse_uncallable(class_func, who, "class_func")
+        passes = Passes(seed, True, who)
+        return self._then(
+            combining.Resample(self._dataset_node, class_func, target_dist, initial_dist, passes)
+        )
+
+    # -------------------------------------------------------------------- groups
+
+    def window(
+        self,
+        size: int,
+        shift: int | None = None,
+        stride: int = 1,
+        drop_remainder: bool = False,
+        name: str | None = None,
+    ) -> Dataset:
+        """Elements together as data sets; of a tuple each part is a data set of its own.
+
+        Args:
+            size: How many elements a window has.
+            shift: How far windows are apart; `size` by default, so that they follow one another.
+            stride: How far the elements of a window are apart.
+            drop_remainder: Whether windows with fewer elements are left out.
+            name: Accepted for compatibility.
+
+        Example:
+            >>> windows = Dataset.range(5).window(3, shift=1, drop_remainder=True)
+            >>> [x.tolist() for x in windows.flat_map(lambda w: w.batch(3))]
+            [[0, 1, 2], [1, 2, 3], [2, 3, 4]]
+        """
+        who = "Dataset.window"
+        width = whole_argument(who, "size", size, 1)
+        by = width if shift is None else whole_argument(who, "shift", shift, 1)
+        apart = whole_argument(who, "stride", stride, 1)
+        return self._then(
+            grouping.Window(self._dataset_node, width, by, apart, bool(drop_remainder))
+        )
+
+    def group_by_window(
+        self,
+        key_func: Callable[..., Any],
+        reduce_func: Callable[..., Any],
+        window_size: int | None = None,
+        window_size_func: Callable[..., Any] | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """Elements of one key together, and what a function makes of each such window.
+
+        Args:
+            key_func: Element -> its key, a whole number.
+            reduce_func: (key, `Dataset` of the window) -> `Dataset`.
+            window_size: How many elements of a key make a window.
+            window_size_func: Key -> this number.
+            name: Accepted for compatibility.
+
+        Example:
+            >>> data = Dataset.range(6).group_by_window(
+            ...     lambda x: x % 2, lambda key, window: window.batch(2), window_size=2)
+            >>> [x.tolist() for x in data]
+            [[0, 2], [1, 3], [4], [5]]
+        """
+        who = "Dataset.group_by_window"
+        _refuse_uncallable(key_func, who, "key_func")
+        _refuse_uncallable(reduce_func, who, "reduce_func")
+        size = grouping.window_size_of(window_size, window_size_func, who)
+        return self._then(
+            grouping.GroupByWindow(self._dataset_node, key_func, reduce_func, size, who)
+        )
+
+    def bucket_by_sequence_length(
+        self,
+        element_length_func: Callable[..., Any],
+        bucket_boundaries: Any,
+        bucket_batch_sizes: Any,
+        padded_shapes: Any = None,
+        padding_values: Any = None,
+        pad_to_bucket_boundary: bool = False,
+        no_padding: bool = False,
+        drop_remainder: bool = False,
+        name: str | None = None,
+    ) -> Dataset:
+        """Batches of elements of like length, padded.
+
+        Args:
+            element_length_func: Element -> its length.
+            bucket_boundaries: Where each bucket ends and the next begins.
+            bucket_batch_sizes: The batch size of each bucket, one more than boundaries.
+            padded_shapes, padding_values: See `padded_batch`.
+            pad_to_bucket_boundary: Whether batches are filled up to the longest that their bucket
+                holds: in the axes that have the length of each element.
+            no_padding: Whether elements are stacked as they are.
+            drop_remainder: Whether smaller last batches are left out.
+            name: Accepted for compatibility.
+
+        Example:
+            >>> data = Dataset.range(1, 5).map(lambda n: np.full(n, n))
+            >>> data = data.bucket_by_sequence_length(len, [3], [2, 2])
+            >>> [x.tolist() for x in data]
+            [[[1, 0], [2, 2]], [[3, 3, 3, 0], [4, 4, 4, 4]]]
+        """
+        who = "Dataset.bucket_by_sequence_length"
+        _refuse_uncallable(element_length_func, who, "element_length_func")
+        options = {"padded_shapes": padded_shapes, "padding_values": padding_values}
+        buckets = grouping.Buckets(
+            element_length_func,
+            bucket_boundaries,
+            bucket_batch_sizes,
+            None if no_padding else options,
+            bool(pad_to_bucket_boundary),
+            bool(drop_remainder),
+        )
+        return self._then(
+            grouping.GroupByWindow(
+                self._dataset_node, buckets.key, buckets.batch, buckets.size, who
+            )
+        )
+
     # -------------------------------------------------------------------- speed
 
     def cache(self, filename: str = "", name: str | None = None) -> Dataset:
@@ -909,6 +1139,13 @@ def _node_of(value: Any, who: str) -> Node:
     if not isinstance(value, Dataset):
         raise ArgumentError(message(who, "it takes a Dataset", type(value).__name__))
     return value._dataset_node
+
+
+def _nodes_of(values: Any, who: str) -> list[Node]:
+    nodes = [_node_of(value, who) for value in values]
+    if not nodes:
+        raise ArgumentError(message(who, "there must be at least one data set", "none"))
+    return nodes
 
 
 __all__ = ["Dataset", "DatasetIterator"]

@@ -20,7 +20,7 @@ from nacre.data.dataset.node import (
     Opening,
     spec_by_examples,
 )
-from nacre.data.dataset.ordering import OneCursor, OneInput
+from nacre.data.dataset.ordering import OneCursor, OneInput, checked_merge
 from nacre.data.dataset.spec import spec_of
 from nacre.data.dataset.threads import Task, Workers
 
@@ -279,8 +279,6 @@ class Interleave(OneInput):
         return NOT_KNOWN
 
     def make_spec(self) -> Any:
-        from nacre.data.dataset.ordering import checked_merge
-
         spec: Any = NOT_KNOWN
         for element in self.input.examples():
             inner = self.made(element, 0).spec()
