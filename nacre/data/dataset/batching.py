@@ -10,7 +10,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DataError, message
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.host_tensor import HostTensor
-from nacre.data.dataset.node import NOT_KNOWN, UNKNOWN, Cursor, Node, Opening
+from nacre.data.dataset.node import INFINITE, NOT_KNOWN, UNKNOWN, Cursor, Node, Opening
 from nacre.data.dataset.ordering import OneCursor, OneInput
 from nacre.data.dataset.ragged import Ragged
 from nacre.data.dataset.spec import (
@@ -326,7 +326,18 @@ class Unbatch(OneInput):
         return unbatched(self.input.spec(), self.name)
 
     def cardinality(self) -> int:
-        return UNKNOWN
+        size, available = _fixed_rows(self.input.known_spec()), self.input.cardinality()
+        if available == INFINITE and size:
+            return INFINITE
+        return UNKNOWN if size is None or available < 0 else available * size
+
+
+def _fixed_rows(given: Any) -> int | None:
+    """How many rows each element has, where a spec tells it."""
+    if given is NOT_KNOWN:
+        return None
+    sizes = {(spec.shape or (None,))[0] for spec in el.leaves(given) if type(spec) is TensorSpec}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 class UnbatchCursor(OneCursor):
@@ -402,9 +413,11 @@ class Rebatch(OneInput):
         return RebatchCursor(self.input.open(opening), self)
 
     def make_spec(self) -> Any:
-        is_one = self.drop_remainder and len(set(self.sizes)) == 1
         rows = unbatched(self.input.spec(), self.name)
-        return batched(rows, self.sizes[0] if is_one else None)
+        given = _fixed_rows(self.input.spec())
+        size = self.sizes[0]
+        is_one = self.drop_remainder or (given is not None and given % size == 0)
+        return batched(rows, size if is_one and len(set(self.sizes)) == 1 else None)
 
     def cardinality(self) -> int:
         return UNKNOWN

@@ -12,7 +12,15 @@ from nacre.core.errors import ArgumentError, DataError, message
 from nacre.core.numbers import as_whole
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.calls import call, dataset_of, whole_argument
-from nacre.data.dataset.node import NOT_KNOWN, UNKNOWN, Cursor, Node, Opening, as_dataset
+from nacre.data.dataset.node import (
+    NOT_KNOWN,
+    UNKNOWN,
+    Cursor,
+    Node,
+    Opening,
+    as_dataset,
+    without_zeros,
+)
 from nacre.data.dataset.ordering import OneCursor, OneInput, checked_merge
 from nacre.data.dataset.sources import Kept
 from nacre.data.dataset.spec import DatasetSpec, as_shape
@@ -116,18 +124,11 @@ class GroupByWindow(OneInput):
 
     def make_spec(self) -> Any:
         spec: Any = NOT_KNOWN
-        examples = self.input.examples()
-        for group in [examples, *([e] for e in examples)] if examples else []:
+        examples = self.input.examples_or_zeros()
+        for group in (examples, *([example] for example in examples)):
             inner = self.reduced(self.key_of(group[0], 0), group).spec()
+            inner = el.mapped(without_zeros, inner)
             spec = inner if spec is NOT_KNOWN else checked_merge(spec, inner, self.name)
-        if spec is NOT_KNOWN:
-            raise DataError(
-                message(
-                    "Dataset.element_spec",
-                    f"what {self.name} gives is seen from elements",
-                    "no elements",
-                )
-            )
         return spec
 
     def cardinality(self) -> int:

@@ -19,6 +19,7 @@ from nacre.data.dataset.node import (
     Node,
     Opening,
     spec_by_examples,
+    without_zeros,
 )
 from nacre.data.dataset.ordering import OneCursor, OneInput, checked_merge
 from nacre.data.dataset.spec import spec_of
@@ -280,16 +281,9 @@ class Interleave(OneInput):
 
     def make_spec(self) -> Any:
         spec: Any = NOT_KNOWN
-        for element in self.input.examples():
-            inner = self.made(element, 0).spec()
+        for element in self.input.examples_or_zeros():
+            inner = el.mapped(without_zeros, self.made(element, 0).spec())
             spec = inner if spec is NOT_KNOWN else checked_merge(spec, inner, self.name)
-        if spec is NOT_KNOWN:
-            raise DataError(
-                message(
-                    "Dataset.element_spec", f"what {self.name} gives is seen from an element",
-                    "no elements",
-                )
-            )  # fmt: skip
         return spec
 
     def cardinality(self) -> int:

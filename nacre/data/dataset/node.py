@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import DataError, message
+from nacre.core.errors import DataError, NacreError, message
 from nacre.core.host_random import host_random_state, set_host_random_state
 from nacre.data.dataset.elements import mapped
 from nacre.data.dataset.spec import TensorSpec, merged, spec_of, zeros
@@ -155,6 +155,16 @@ class Node(ABC):
             cursor.close()
         return found
 
+    def examples_or_zeros(self) -> list[Any]:
+        """The first elements; where there are none, or they cannot be made, one of zeros."""
+        try:
+            found = self.examples()
+        except NacreError:
+            found = []
+        if found:
+            return found
+        return [zeros(self.spec())]
+
     def kept(self) -> list[Any]:
         """The elements of a data set that is an element itself, for a state."""
         raise DataError(
@@ -187,21 +197,10 @@ def spec_by_examples(node: Node, made: Any, given: Any = None) -> Any:
         given: The spec of the function's elements; that of the node by default.
 
     Raises:
-        DataError: There are no elements, and the function does not take zeros.
+        DataError: The function failed; or there are no elements, and it does not take zeros.
     """
     given = node.spec() if given is None else given
-    found = node.examples()
-    if not found:
-        try:
-            return _varied(given, spec_of(made(zeros(given))), made, zeros(given))
-        except Exception as error:
-            raise DataError(
-                message(
-                    "Dataset.element_spec",
-                    "what a function makes is seen from elements, or from zeros",
-                    f"no elements, and with zeros {type(error).__name__}: {error}"[:200],
-                )
-            ) from error
+    found = node.examples_or_zeros()
     spec = spec_of(made(found[0]))
     for element in found[1:]:
         try:
@@ -213,7 +212,16 @@ def spec_by_examples(node: Node, made: Any, given: Any = None) -> Any:
                     f"{error}", "Convert what it returns: np.asarray(value, 'float32').",
                 )
             ) from None  # fmt: skip
+    # Nothing has a size that is 0 for good.
+    spec = mapped(without_zeros, spec)
     return _varied(given, spec, made, found[0])
+
+
+def without_zeros(leaf: Any) -> Any:
+    """The spec of a leaf that was seen, its sizes of 0 not known."""
+    if type(leaf) is not TensorSpec or 0 not in (leaf.shape or ()):
+        return leaf
+    return TensorSpec(tuple(n or None for n in leaf.shape or ()), leaf.dtype)
 
 
 def _varied(given: Any, spec: Any, made: Any, element: Any) -> Any:
@@ -283,5 +291,5 @@ def times(first: int, count: int) -> int:
 
 __all__ = [
     "AUTOTUNE", "INFINITE", "NOT_KNOWN", "UNKNOWN", "Cursor", "Node", "Opening", "Rows",
-    "as_dataset", "set_dataset_class", "spec_by_examples", "times",
+    "as_dataset", "set_dataset_class", "spec_by_examples", "times", "without_zeros",
 ]  # fmt: skip

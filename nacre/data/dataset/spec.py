@@ -9,7 +9,15 @@ import jax
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DataError, message
-from nacre.data.dataset.elements import child, children, is_structure, mapped, rebuilt, sealed
+from nacre.data.dataset.elements import (
+    child,
+    children,
+    dataset_of_kept,
+    is_structure,
+    mapped,
+    rebuilt,
+    sealed,
+)
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.ragged import Ragged
 
@@ -242,8 +250,11 @@ def zeros(spec: Any, unknown: int = 1) -> Any:
     """An element as a spec says, of zeros and empty strings."""
 
     def make(leaf: Any) -> Any:
-        if type(leaf) is not TensorSpec:
-            raise ValueError("there are no zeros of data sets and ragged rows")
+        if isinstance(leaf, DatasetSpec):
+            return dataset_of_kept[0]([zeros(leaf.element_spec)])
+        if isinstance(leaf, RaggedSpec):
+            inner = zeros(TensorSpec((None, *(leaf.shape or ())[2:]), leaf.dtype))
+            return Ragged(inner, np.array([0, 1], leaf.row_splits_dtype))
         shape = tuple(unknown if n is None else n for n in leaf.shape or ())
         dtype = host_dtype(leaf.dtype)
         return sealed(np.full(shape, b"" if dtype.kind == "O" else 0, dtype))

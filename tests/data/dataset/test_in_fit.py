@@ -9,7 +9,8 @@ import pytest
 
 from nacre import layers, models
 from nacre.core.errors import DataError
-from nacre.data import Dataset
+from nacre.data import BatchSource, Dataset
+from nacre.data.batch_feed import BatchFeed
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
 Y = (X.sum(1) > 0).astype("int64")
@@ -70,3 +71,21 @@ def test_adapt_takes_a_dataset() -> None:
     lookup.adapt(Dataset.from_tensor_slices(["x", "y", "x"]).batch(2))
     assert lookup.get_vocabulary() == ["[UNK]", "x", "y"]
     assert int(np.asarray(lookup(next(iter(Dataset.from_tensors("y")))))) == 2
+
+
+def test_a_pass_after_a_state_at_the_end_of_one_has_the_next_order() -> None:
+    def feed() -> BatchFeed:
+        rows = Dataset.range(12).shuffle(12, seed=3).filter(lambda x: True)
+        return BatchFeed(BatchSource(rows.batch(4)), ahead=0)
+
+    def order(epoch: int, of: BatchFeed) -> list[int]:
+        return [int(n) for stretch in of.epoch(epoch) for n in stretch.arrays[0]]
+
+    first, second = feed(), feed()
+    begun = order(0, first)
+    state, data = first.state(), first.data_state()
+    later = order(1, first)
+    second.source.first()
+    second.restore(state, data)
+    list(second.epoch(0, state["step"]))
+    assert order(1, second) == later != begun
