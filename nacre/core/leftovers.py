@@ -3,7 +3,9 @@
 While a step is traced such a tensor stands for a value; afterwards it stands for nothing, and JAX
 only says so, in words about its insides, to who asks. When a trace is over, what it left behind in
 attributes is replaced by a `LostTensor`, which says whose it is and what to do instead. A trial,
-run to find shapes, leaves nothing behind: attributes are as they were before.
+run to find shapes, leaves nothing behind: attributes are as they were before. The same is done for
+lists, dicts and names outside of the functions that were traced, of the script or of a function
+around them; of what is deeper in there, JAX's own error tells.
 """
 
 # A leading underscore is private to the folder, not to the class.
@@ -16,7 +18,9 @@ from __future__ import annotations
 
 import collections
 import copy
-from collections.abc import Callable, Generator, Iterable, MutableMapping
+import functools
+import types
+from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -33,18 +37,20 @@ class Leftovers:
     Attributes:
         kept: What was set: (id of owner, name) -> (owner, the value before).
         called: The layers of users that were called, by id: they may have added to lists.
+        outside: What functions of users may keep tensors in, by the functions' ids.
         read: The attribute of a lost tensor that was used meanwhile, or nothing.
         is_new: Whether, once it is over, tensors stand where none of an earlier trace stood: no
             code has met one there yet.
     """
 
-    __slots__ = ("called", "is_new", "kept", "read")
+    __slots__ = ("called", "is_new", "kept", "outside", "read")
 
     def __init__(self) -> None:
         self.is_new = False
         self.read = ""
         self.kept: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.called: dict[int, Any] = {}
+        self.outside: dict[int, Outside] = {}
 
 
 MISSING = object()
@@ -59,6 +65,13 @@ FIX = (
 FIX_OF_METRICS = (
     "Keep it in a variable: self.total = self.add_variable((), 'zeros') in __init__ and "
     "self.total.assign_add(x) in update_state; or compile(run_eagerly=True), which is slow."
+)
+
+
+_OUTSIDE_FIX = (
+    "Return it as an output of what is compiled; or keep it in a variable made before, "
+    "kept.assign(x); or run it uncompiled, where tensors have values: compile(run_eagerly=True), "
+    "or python_function of a nacre.function."
 )
 
 
@@ -142,8 +155,76 @@ def note(owner: Any, name: str, before: Any) -> None:
 def note_called(owner: Any) -> None:
     """A layer is called, and may add tensors to lists and dicts in its attributes."""
     trace = current().leftovers
-    if trace is not None:
+    if trace is not None and id(owner) not in trace.called:
         trace.called[id(owner)] = owner
+        for cls in readings.classes_of(owner):
+            for function in readings.functions_of(cls):
+                note_function(function)
+
+
+def note_function(function: types.FunctionType) -> None:
+    """A function of a user's is traced, and may keep tensors in what it reads from outside."""
+    trace = current().leftovers
+    if trace is not None and id(function) not in trace.outside:
+        trace.outside[id(function)] = Outside(function)
+
+
+_MOST_ITEMS = 1000  # of a list or dict outside; a longer one is data
+_DEPTH = 4  # of those within one another
+_KEEPING = (list, dict, collections.deque)
+
+
+class Outside:
+    """Names, lists and dicts outside of a function that it may keep tensors in.
+
+    Args:
+        function: The function, before it is traced: a trial sets all back to what it is now.
+    """
+
+    def __init__(self, function: types.FunctionType) -> None:
+        self.function = function
+        code = function.__code__
+        self.cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+        read = readings.global_names(code)
+        self.names = {*read, *readings.global_names(code, readings.WRITES_OF_MODULE)}
+        self._before = {key: (value, _copy(value)) for key, value, _ in self._places()}
+
+    def _places(self) -> Iterator[tuple[str, Any, Callable[[Any], None]]]:
+        """(where, value, what sets it) of each name."""
+        known = self.function.__globals__
+        for name in self.names:
+            if name in known:
+                yield name, known[name], functools.partial(known.__setitem__, name)
+        for name, cell in self.cells.items():
+            try:
+                value = cell.cell_contents
+            except ValueError:  # nothing was assigned yet
+                continue
+            yield name, value, functools.partial(setattr, cell, "cell_contents")
+
+    def clear(self, is_trial: bool) -> bool:
+        """Replace tensors of a trace that is over; whether some stand where none stood before."""
+        is_new = False
+        for name, value, put in list(self._places()):
+            is_list = isinstance(value, _KEEPING)
+            if not (is_tracer(value) or (is_list and _holds(None, value, _DEPTH, _MOST_ITEMS))):
+                continue
+            before, content = self._before.get(name, (MISSING, None))
+            is_new = is_new or not _holds(LostTensor, before if content is None else content)
+            if not is_trial or before is MISSING:
+                put(_without_tracers(value, f"'{name}'", _OUTSIDE_FIX, _DEPTH))
+            elif is_list and before is value and content is not None:
+                value.clear()
+                value.update(content) if isinstance(value, dict) else value.extend(content)
+            else:
+                put(before)
+        return is_new
+
+
+def _copy(value: Any) -> Any:
+    """What is in a list or dict that is small enough to be kept track of."""
+    is_kept = isinstance(value, _KEEPING) and len(value) <= _MOST_ITEMS
+    return copy.copy(value) if is_kept else None
 
 
 @contextmanager
@@ -155,16 +236,21 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[Leftovers]:
         root: A layer whose `call` is run without calling the layer.
     """
     outer, trace = current().leftovers, Leftovers()
-    if root is not None:
-        trace.called[id(root)] = root
     try:
         with attribute_reads.noted(), changed(leftovers=trace):
+            if root is not None:
+                note_called(root)
             yield trace
     except BaseException:
         is_trial = True
         raise
     finally:
         _clear_attributes(trace, is_trial)
+        if outer is None or is_trial:
+            for outside in trace.outside.values():
+                trace.is_new = outside.clear(is_trial) or trace.is_new
+        if outer is not None:
+            outer.outside = {**trace.outside, **outer.outside}
         if outer is None:
             _clear_containers(trace, is_trial)
         else:  # lists may hold tensors of the trace around this one
@@ -212,12 +298,18 @@ def _holds_tracers(value: Any) -> bool:
     return _holds(None, value)
 
 
-def _holds(kind: type | None, value: Any) -> bool:
-    """Whether a value is, or holds in lists and dicts, one of a kind; None stands for tracers."""
-    if isinstance(value, list | tuple | collections.deque):
-        return any(_holds(kind, item) for item in value)
-    if isinstance(value, dict):
-        return any(_holds(kind, item) for item in value.values())
+def _holds(kind: type | None, value: Any, depth: int = 100, most: float = float("inf")) -> bool:
+    """Whether a value is, or holds in lists and dicts, one of a kind; None stands for tracers.
+
+    Args:
+        kind, value: The two.
+        depth, most: Lists deeper within one another, and those of more items, are left out.
+    """
+    if isinstance(value, list | tuple | dict | collections.deque):
+        if not depth or len(value) > most:
+            return False
+        items = list(value.values() if isinstance(value, dict) else value)
+        return any(_holds(kind, item, depth - 1, most) for item in items)
     return is_tracer(value) if kind is None else isinstance(value, kind)
 
 
@@ -267,19 +359,25 @@ def lose(owners: Iterable[Any], fix: str) -> None:
                     object.__setattr__(owner, name, _without_tracers(value, where, fix))
 
 
-def _without_tracers(value: Any, where: str, fix: str = FIX) -> Any:
+def _without_tracers(value: Any, where: str, fix: str = FIX, depth: int = 100) -> Any:
     """The value with lost tensors in the place of tracers; lists and dicts are changed in place."""
     if is_tracer(value):
         return LostTensor(where, value, fix)
+    if not depth:
+        return value
     if type(value) is tuple:
-        return tuple(_without_tracers(v, f"{where}[{i}]", fix) for i, v in enumerate(value))
-    if isinstance(value, list | collections.deque):
-        for index, item in enumerate(value):
-            value[index] = _without_tracers(item, f"{where}[{index}]", fix)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            value[key] = _without_tracers(item, f"{where}[{key!r}]", fix)
+        items = enumerate(value)
+        return tuple(_without_tracers(v, f"{where}[{i}]", fix, depth - 1) for i, v in items)
+    if isinstance(value, list | dict | collections.deque):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        # Those of this one first: a list may hold itself.
+        for key, item in sorted(items, key=_is_held_deeper):
+            value[key] = _without_tracers(item, f"{where}[{key!r}]", fix, depth - 1)
     return value
+
+
+def _is_held_deeper(entry: tuple[Any, Any]) -> bool:
+    return not is_tracer(entry[1])
 
 
 def _take_out(value: list[Any] | collections.deque[Any] | MutableMapping[Any, Any]) -> None:
@@ -308,6 +406,7 @@ __all__ = [
     "lost",
     "note",
     "note_called",
+    "note_function",
     "refuse_lost",
     "warn_where_read",
 ]

@@ -37,6 +37,7 @@ class Reach:
     Attributes:
         parts: Layers, losses, metrics, optimizers; not those within them.
         objects: The user's own objects among them, whose attributes code may set.
+        functions: The user's functions among them.
 
     Example:
         >>> class Penalty(Versioned):
@@ -54,6 +55,7 @@ class Reach:
     def __init__(self, roots: Iterable[object]) -> None:
         self.parts: list[Versioned] = []
         self.objects: list[object] = []
+        self.functions: list[types.FunctionType] = []
         self._seen: dict[int, object] = {}
         self._places: list[tuple[Callable[[], tuple[object, ...]], tuple[object, ...]]] = []
         for root in roots:
@@ -81,6 +83,7 @@ class Reach:
             self._visit(getattr(value, "python_function", None))
         elif isinstance(value, types.FunctionType):
             if readings.is_users(value):
+                self.functions.append(value)
                 self._visit_function(value)
         elif isinstance(value, types.MethodType):
             self._visit(value.__func__)
@@ -113,7 +116,7 @@ class Reach:
 
     def _visit_function(self, function: types.FunctionType) -> None:
         known = function.__globals__
-        names = [n for n in readings._global_names(function.__code__) if n in known]
+        names = [n for n in readings.global_names(function.__code__) if n in known]
         self._watch(functools.partial(_named, known, names))
         if function.__closure__:
             self._watch(functools.partial(_contents, function.__closure__))

@@ -39,6 +39,7 @@ _CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
 _FUNCTIONS = (types.FunctionType, functools.partial, types.MethodType)
 _NOT_RUN = frozenset("__init__ __new__ build get_config from_config get_build_config".split())
 _READS_OF_MODULE = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
+WRITES_OF_MODULE = frozenset(("STORE_GLOBAL",))
 _MISSING = object()
 
 
@@ -125,7 +126,7 @@ class Outer:
 
     def __init__(self, owner: types.FunctionType, records: frozenset[str] = _NONE) -> None:
         self.owner, self.known = owner, records
-        names, known = _global_names(owner.__code__), owner.__globals__
+        names, known = global_names(owner.__code__), owner.__globals__
         self.names = [
             n for n in names if n not in records and n in known and _is_looked_at(known[n])
         ]
@@ -245,11 +246,19 @@ def _content(cell: types.CellType) -> Any:
 
 
 @functools.lru_cache(4096)
-def _global_names(code: types.CodeType) -> tuple[str, ...]:
-    """The names a function, and those within it, may read from its module."""
-    inner = [_global_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+def global_names(
+    code: types.CodeType, instructions: frozenset[str] = _READS_OF_MODULE
+) -> tuple[str, ...]:
+    """The names a function, and those within it, may read from its module.
+
+    Args:
+        code: The function's code.
+        instructions: What Python does with the names; also `WRITES_OF_MODULE`.
+    """
+    codes = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    inner = [global_names(c, instructions) for c in codes]
     # Not `co_names`: a script's `x` would stand for every attribute of that name.
-    own = [i.argval for i in dis.get_instructions(code) if i.opname in _READS_OF_MODULE]
+    own = [i.argval for i in dis.get_instructions(code) if i.opname in instructions]
     return tuple(dict.fromkeys((*own, *(name for names in inner for name in names))))
 
 
@@ -289,6 +298,7 @@ def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
 
 __all__ = [
     "PLAIN",
+    "WRITES_OF_MODULE",
     "Members",
     "Outer",
     "Reading",
@@ -297,6 +307,7 @@ __all__ = [
     "classes_of",
     "content_of",
     "functions_of",
+    "global_names",
     "is_function",
     "is_same",
     "is_settings",

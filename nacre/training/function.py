@@ -263,7 +263,7 @@ class _Kind:
             args, kwargs = tree.map_structure(fill, self._structure)
             return self._function(*args, **kwargs)
 
-        return FunctionProgram(call, who, self._reach.objects)
+        return FunctionProgram(call, who, self._reach)
 
 
 def _extra_token(part: Any) -> Hashable:

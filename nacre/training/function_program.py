@@ -21,6 +21,7 @@ from nacre.core import changes, leftovers, recording, scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.leftovers import LostTensor
 from nacre.core.program import CallProgram, Program, changed_in_scope
+from nacre.core.reach import Reach
 from nacre.core.state import State, Updates, Values
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
@@ -37,16 +38,18 @@ class FunctionProgram:
     Args:
         call: The function, of a list of arrays.
         who: For messages.
-        objects: Users' own objects that it may keep tensors in.
+        reach: What it leads to: users' own objects and functions may keep tensors.
     """
 
-    def __init__(self, call: Callable[[list[Any]], Any], who: str, objects: list[object]) -> None:
-        self._who, self._objects = who, objects
+    def __init__(self, call: Callable[[list[Any]], Any], who: str, reach: Reach) -> None:
+        self._who, self._objects = who, reach.objects
         self._kept = kept = list[Any]()  # what its traces gave besides arrays
 
         def run(arrays: list[Any]) -> tuple[list[Any], Kept]:
-            for owner in objects:
+            for owner in reach.objects:
                 leftovers.note_called(owner)
+            for traced in reach.functions:
+                leftovers.note_function(traced)
             inner = scope.get_stateless_scope()
             assert inner is not None
             inner.losses_of = {}

@@ -250,7 +250,7 @@ def test_numbers_are_compiled_in_and_arrays_are_not():
     assert traced == [2, 2, 3, 3]
     del traced[:]
     assert [float(power(np.float32(2.0), np.float32(n))) for n in (2, 3)] == [4.0, 6.0]
-    assert len(traced) == 2
+    assert len(traced) == 1  # what a trial appended is taken out again
     with pytest.warns(UserWarning, match=r"each new value of a Python number.*np.float32"):
         [power(np.float32(2.0), 0.5 + n) for n in range(12)]
 
