@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests import devices, tiers
+from tests import compiled, devices, tiers
 
 # Before anything imports JAX.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
+compiled.keep()
+
+# Else every process that a test starts compiles nacre's files anew, and every worker the tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# What is collected stays until the end: looking for garbage in it takes a quarter of the time.
+gc.disable()
 
 
 # Scripts that make reference numbers run where real Keras is installed; an editor looks at others.
@@ -32,11 +42,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--measure-tiers"):
         config.pluginmanager.register(tiers.Measuring())
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
+        compiled.delete_oldest()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tiers.mark_costly(items)
     devices.skip_where_one(items)
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # nor does a test look in it
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,7 @@ def no_attribute(module: str, name: str, names: list[str] | None = None) -> Attr
         names: The module's public names, for a hint; else Python gives one when it prints.
     """
     reason = NOT_YET.get(f"{module}.{name}".removeprefix("nacre."), "")
-    if not reason and names:
+    if not reason and names and not name.startswith("_"):  # tools ask for those, of every object
         close = get_close_matches(name, names, n=1)
         reason = f"Did you mean {close[0]!r}?" if close else ""
     text = f"module {module!r} has no attribute {name!r}"
