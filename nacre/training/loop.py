@@ -2,7 +2,7 @@
 
 A feed gives the batches of the steps to come, out of arrays on the device. Where they are rows of
 larger arrays a program runs many steps a dispatch; batches of generators run one step each. Logs
-stay on the device until somebody looks.
+stay on the device until somebody looks. What another run goes on from is `resumable_run.py`'s.
 """
 
 # JAX leaves arguments of its functions without types.
@@ -13,48 +13,38 @@ stay on the device until somebody looks.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import jax
 import numpy as np
 
-from nacre.callbacks import memory
-from nacre.callbacks.memory import Remembered, Undeclared
 from nacre.callbacks.runner import CallbackList, changes_trainable, tolerates_nan
-from nacre.core.errors import listed, message
-from nacre.core.host_random import host_random_state, set_host_random_state
+from nacre.core.errors import message
 from nacre.core.state import State, Values
 from nacre.core.terminal import show
 from nacre.core.variable import private_copy
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
-from nacre.data.feed import Feed, Stretch, stretch_of
+from nacre.data.feed import Feed, Stretch
 from nacre.data.sources import ArraySource
-from nacre.training import checks, inputs, pace, prepare
+from nacre.training import checks, pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.compiled_ahead import CompiledAhead
 from nacre.training.deferred_signals import DeferredSignals
 from nacre.training.last_good import Dispatch, LastGood, NonFiniteStep, are_finite, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.programs import BAD_GRADIENTS, FINE, GUARDED_GROUPS, host_logs
+from nacre.training.resumable_run import ResumableRun
 from nacre.training.state import (
-    TrainingState,
-    arrays_by_path,
     is_in_training,
-    spoiled_paths,
-    variables_by_path,
 )
 from nacre.training.weights import are_all_present
-
-if TYPE_CHECKING:
-    from nacre.training.keeper import Keeper, KeptRun
 
 _MOST_GUARDED_BYTES = 64 << 20  # a guarded step has its old and new values at once
 
 
-class TrainRun:
+class TrainRun(ResumableRun):
     """One call of `fit`.
 
     Args:
@@ -77,6 +67,7 @@ class TrainRun:
         is_one_step: bool = False,
         may_repeat: bool = False,
     ) -> None:
+        super().__init__()
         self.model, self.trainer, self.who = model, trainer, who
         self.feed, self.source = feed, source
         self._warned_of_repeated_data = may_repeat  # it is no surprise then
@@ -90,14 +81,6 @@ class TrainRun:
         self._epoch = 0
         self._skips_non_finite = trainer.optimizer_in_use.skips_non_finite_steps
         self._done = 0  # steps of the epoch
-        self._resumed: TrainingState | None = None  # until its first epoch has begun
-        self.keeper: Keeper | None = None  # who keeps the run on disk, if anybody
-        # Whether a run could go on from just here: not while callbacks are being called.
-        self._is_exact = self._is_batch_open = False
-        # What callbacks remembered, and random numbers, before the validation of the epoch.
-        self._before_validation: tuple[Remembered, Mapping[str, Any]] | None = None
-        self._undeclared: Undeclared | None = None
-        self._spoiled_from_the_beginning: set[str] = set()
         # A step that is all of an epoch overwrites nothing: a copy of the weights would cost more.
         self._is_guarded = (
             is_one_step
@@ -120,122 +103,6 @@ class TrainRun:
     def _new_last_good(self) -> LastGood:
         is_wanted = not self._skips_non_finite and not self._is_guarded
         return LastGood(self.state, self._programs.copy_memory, is_wanted=is_wanted)
-
-    # ------------------------------------------------------------ what a run goes on from
-
-    def taken(self) -> TrainingState:
-        """All that this run would go on from now, between two steps or two epochs."""
-        self.sync()
-        # At the beginning of an epoch the data is where the one before left it.
-        position = self.feed.state(self._done or None) | {"epoch": self._epoch, "step": self._done}
-        before = self._before_validation
-        return TrainingState(
-            arrays_by_path(self.model, self.state),
-            position,
-            self._host_logs() if self._done and self._logs else {},
-            before[0] if before else memory.remembered(self.runner.callbacks),
-            before[1] if before else self.feed.host_random or host_random_state(),
-            self.feed.data_state(),
-            self._is_batch_open,
-            {} if self._undeclared is None else self._undeclared.changed(),
-        )
-
-    def resume(self, state: TrainingState, runner: CallbackList) -> int:
-        """Go on from a state instead of from the beginning; returns the epoch.
-
-        The variables get their values when callbacks have begun: until then a refusal leaves
-        everything as it was.
-        """
-        self._catch_up(state, runner)
-        variables = variables_by_path(self.model, self.state)
-        if state.arrays.keys() - variables.keys():
-            self._find_outside()
-            variables = variables_by_path(self.model, self.state)
-        state = state.renamed(variables, {} if self.keeper is None else self.keeper.names)
-        state.check(variables, self.who)
-        memory.check(runner.callbacks, state.callbacks, self.who)
-        self.feed.restore(state.position, state.data)
-        memory.give_back(runner.callbacks, state.callbacks)
-        self._resumed = state
-        if state.undeclared:
-            warn(_forgotten(self.who, state.undeclared))
-        return state.epoch
-
-    def be_kept(self, keeper: Keeper, runner: CallbackList) -> None:
-        """Keep this run on disk while it runs."""
-        self.keeper = keeper
-        self.feed.be_resumable()
-        self._undeclared = Undeclared(runner.callbacks)
-        self._spoiled_from_the_beginning = spoiled_paths(arrays_by_path(self.model, self.state))
-
-    def _catch_up(self, state: TrainingState, runner: CallbackList) -> None:
-        """Have the layers trainable that a callback of the run had set so by then."""
-        begun = state.epoch + (state.step > 0)
-        for callback in filter(changes_trainable, runner.callbacks):
-            callback.catch_up(begun)
-        if self._flags.changed():
-            self._use_flags()
-
-    def _find_outside(self) -> None:
-        """Let the state take in what a step uses that nothing holds, by tracing one."""
-        specs = inputs.batch_specs(self.source, self.feed.batch_size or 1)
-        stretch = stretch_of(specs, 0, self.who, sends=False)
-        program = self._programs.train(stretch)
-        scalars = np.int32(0), np.int32(1)
-        if program.compiled:
-            program.trace(self.state.read(), stretch.arrays, None, *scalars)
-        else:
-            zeros = [None if a is None else np.zeros(a.shape, a.dtype) for a in stretch.arrays]
-            program(self.state.read(), zeros, None, *scalars)
-
-    def _restore(self, state: TrainingState, is_begun: bool = True) -> None:
-        """Give variables, callbacks and generators what they had.
-
-        Args:
-            state: The state.
-            is_begun: Whether callbacks were told that training begins.
-        """
-        state.assign(variables_by_path(self.model, self.state))
-        memory.give_back(self.runner.callbacks, state.callbacks, is_begun)
-        set_host_random_state(state.random)
-
-    def give_back(self, kept: KeptRun, runner: CallbackList) -> Any:
-        """What a run that is over ended with: model, optimizer and seeds get it, and the history
-        is returned."""
-        self._catch_up(kept.state, runner)
-        assert self._resumed is not None
-        self.runner, state, self._resumed = runner, self._resumed, None
-        self._restore(state)
-        variables = variables_by_path(self.model, self.state)
-        for path, old in kept.state.paths_of(variables).items():
-            if old in kept.final:
-                variables[path].assign(kept.final[old])
-        return self.model.history
-
-    def _keep_if_due(self, steps: int) -> None:
-        """Keep the run on disk, if that is wanted and it is time, after so many more steps."""
-        if self.keeper is not None and self.keeper.is_due(steps):
-            self._keep(self.keeper)
-
-    def _keep(self, keeper: Keeper) -> None:
-        """Keep all that this run would go on from, unless no run should go on from here."""
-        if not self._is_exact or self.model.stop_training or not self._has_run:
-            return
-        begun = time.perf_counter()
-        if not self._skips_non_finite:  # what a bad step gave is about to be found
-            if any(map(self._is_spoiled, jax.device_get([bad for _, bad in self._pending]))):
-                return
-        state = self.taken()
-        if spoiled_paths(state.arrays) <= self._spoiled_from_the_beginning:
-            keeper.keep(state, begun)
-
-    def _keep_at_the_end(self, keeper: Keeper, reason: BaseException) -> None:
-        """Keep what an error or Ctrl-C left, where a run can go on from it."""
-        try:
-            self._keep(keeper)
-            keeper.wait()
-        except Exception as error:  # the reason is what the user is to see
-            reason.add_note(f"{self.who}: the state could not be kept: {error!r}")
 
     # ------------------------------------------------------------ epochs
 
@@ -285,17 +152,6 @@ class TrainRun:
                 self._finish(self.keeper)
             return self.model.history
 
-    def _finish(self, keeper: Keeper) -> None:
-        """End a run that is kept: what it would go on from, and what it ends with."""
-        state, is_stopped = self.taken(), self.model.stop_training
-        self._leave(None)
-        if keeper.keeping.is_deleted:
-            keeper.delete()
-            return
-        last = arrays_by_path(self.model, self.state)
-        final = {p: a for p, a in last.items() if not _is_same(a, state.arrays.get(p))}
-        keeper.keep_end(state, is_stopped, final)
-
     def _run_epochs(
         self, epochs: range, validation: Any, validated_epochs: Collection[int]
     ) -> None:
@@ -323,9 +179,7 @@ class TrainRun:
             if not logs:  # the source had nothing left: there was no epoch
                 break
             if validation is not None and epoch in validated_epochs:
-                if self.keeper is not None:
-                    states = memory.remembered(runner.callbacks)
-                    self._before_validation = states, host_random_state()
+                self._begin_validation()
                 found = validation.run(runner)
                 if validation.is_used_up:
                     model.stop_training = True
@@ -600,22 +454,6 @@ class TrainRun:
             raise not_finite(self.who, found, self._epoch, step, in_data, cause)
         self.runner.on_non_finite_loss(step, {"loss": float("nan")})
         self._is_exact = True
-
-
-def _is_same(array: np.ndarray, other: np.ndarray | None) -> bool:
-    return other is not None and array.tobytes() == other.tobytes()
-
-
-def _forgotten(who: str, undeclared: Mapping[str, Sequence[str]]) -> str:
-    """That callbacks begin anew."""
-    names = [f"{name}.{attribute}" for name, found in undeclared.items() for attribute in found]
-    return message(
-        who,
-        "callbacks go on with what they say that they remember; others begin anew",
-        f"what had changed and is not remembered: {listed(names)}",
-        "List such attributes in the class, remembers = ('best', 'wait'); where nothing is to be "
-        "remembered, remembers = ().",
-    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -161,7 +162,7 @@ def test_once_the_pace_is_found_nothing_is_waited_for_between_two_looks(
     monkeypatch.setattr(pace, "SEEN_SECONDS", 100.0)
     monkeypatch.setattr(last_good, "_LEAST_SECONDS", 100.0)  # copying the weights is a look
     fetches: list[int] = []
-    get = nacre.training.loop.jax.device_get
+    get = jax.device_get
     monkeypatch.setattr("jax.device_get", lambda value: (fetches.append(1), get(value))[1])
     made = model()
     made.fit(X, Y, batch_size=4, epochs=1, verbose=0)
