@@ -283,12 +283,15 @@ class Snapshot:
     def _read(self, value: Any) -> None:
         """Note what a user's function reads, or what is in an object of settings."""
         value = readings.uncompiled(value)
+        if readings.is_class_of_settings(value):
+            self._read_class(value)
+            return
         is_function = readings.is_function(value)
         if id(value) in self._seen or not (is_function or readings.is_settings(value)):
             return
         self._seen[id(value)] = value
         if not is_function:
-            self._watch(readings.Settings, value)
+            self._read_functions(self._watch(readings.Settings, value))
         elif isinstance(value, functools.partial):
             self._read_all([value.func, *value.args, value.keywords])
         elif isinstance(value, types.MethodType):
@@ -298,10 +301,17 @@ class Snapshot:
 
     def _read_all(self, values: Iterable[Any]) -> None:
         for value in values:
-            is_container = isinstance(value, list | tuple | dict | set | collections.deque)
-            if is_container or readings.is_small_array(value):
-                self._watch(readings.Settings, value)
+            if readings.is_container(value) or readings.is_small_array(value):
+                if id(value) not in self._seen:
+                    self._seen[id(value)] = value
+                    self._read_functions(self._watch(readings.Settings, value))
             else:
+                self._read(value)
+
+    def _read_functions(self, found: Iterable[Any]) -> None:
+        """Note what functions within settings read, and the classes of objects in them."""
+        for value in found:
+            if readings.is_function(value) or isinstance(value, type):
                 self._read(value)
 
     def _read_class(self, cls: type) -> None:
@@ -309,6 +319,8 @@ class Snapshot:
             self._seen[id(cls)] = cls
             self._watch(readings.Members, cls)
             self._read_all(readings.functions_of(cls))
+            data = [v for name, v in list(vars(cls).items()) if not name.startswith("__")]
+            self._read_all(value for value in data if not readings.is_function(value))
 
     def _watch(self, kind: Callable[..., readings.Reading], owner: Any) -> list[Any]:
         _, records = self._records.get(id(owner), (owner, frozenset[str]()))

@@ -3,8 +3,8 @@
 Traced code reads a global number, a variable of the function around it or an attribute of its class
 once. Where such a thing has another value later, the program is another one. Looked at are plain
 data (numbers, texts, tuples), arrays, small lists and dicts of these, functions, and the attributes
-of a user's objects of settings; of code outside of this package and of JAX and NumPy. A look costs
-a comparison by identity for each, where nothing changed.
+of a user's objects and classes of settings, callable ones among them; of code outside of this
+package and of JAX and NumPy. A look costs a comparison by identity for each, where nothing changed.
 """
 
 # A leading underscore is private to the folder, not to the class.
@@ -22,7 +22,7 @@ import functools
 import operator
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import jax
@@ -37,7 +37,10 @@ _MOST_ITEMS = 16  # of a list, dict or array; a longer one is data, not a settin
 _DEPTH = 4  # of objects of settings within one another
 _CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
 _FUNCTIONS = (types.FunctionType, functools.partial, types.MethodType)
-_NOT_RUN = frozenset("__init__ __new__ build get_config from_config get_build_config".split())
+_NOT_RUN = frozenset(
+    "__init__ __new__ __post_init__ __repr__ __str__ __reduce__ __getstate__ __setstate__ build "
+    "get_config from_config get_build_config".split()
+)
 _READS_OF_MODULE = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
 WRITES_OF_MODULE = frozenset(("STORE_GLOBAL",))
 _MISSING = object()
@@ -115,14 +118,15 @@ class Members:
 
 
 class Outer:
-    """What a function reads from outside: global names, the function around it, its defaults.
+    """What a function reads from outside: global names, the function around it, its defaults, and
+    attributes of modules of the script's.
 
     Args:
         owner: The function.
         records: Names left out.
     """
 
-    __slots__ = ("cells", "known", "names", "owner")
+    __slots__ = ("cells", "known", "names", "owner", "places")
 
     def __init__(self, owner: types.FunctionType, records: frozenset[str] = _NONE) -> None:
         self.owner, self.known = owner, records
@@ -136,19 +140,29 @@ class Outer:
             for name, cell in around
             if name not in records and _is_looked_at(_content(cell))
         }
+        modules = [known[n] for n in names if isinstance(known.get(n), types.ModuleType)]
+        modules += [m for c in self.owner.__closure__ or () if _is_module(m := _content(c))]
+        self.places = {
+            label: place
+            for label, place in _of_modules(modules, _attribute_names(owner.__code__))
+            if label not in records
+        }
 
     def now(self) -> list[Any]:
         """The values."""
         read = self.owner.__globals__.get
         found: list[Any] = [read(name, _MISSING) for name in self.names]
-        found += map(_content, self.cells.values())
+        if self.cells:
+            found += map(_content, self.cells.values())
+        if self.places:
+            found += [held.get(name, _MISSING) for held, name in self.places.values()]
         found.append(self.owner.__code__)
         found += self.owner.__defaults__ or ()
         return found
 
     def records(self, then: list[Any]) -> frozenset[str]:
         """Names whose value changed."""
-        return self.known | _changed([*self.names, *self.cells], self.now(), then)
+        return self.known | _changed([*self.names, *self.cells, *self.places], self.now(), then)
 
 
 def _changed(names: list[str], now: list[Any], then: list[Any]) -> frozenset[str]:
@@ -180,14 +194,31 @@ def is_users_module(module: types.ModuleType) -> bool:
 
 
 def is_settings(value: object) -> bool:
-    """Whether a value is a user's own object with attributes, such as a dataclass of settings."""
+    """Whether a value is a user's own object with attributes, such as a dataclass of settings, or
+    an activation that is called."""
     return (
-        not isinstance(value, type | types.ModuleType)
-        and not callable(value)
+        not isinstance(value, (type, types.ModuleType, *_FUNCTIONS))
         and not getattr(value, "_is_part", False)
         and (is_users(type(value)) or isinstance(value, _NAMESPACES))
         and (hasattr(value, "__dict__") or hasattr(type(value), "__slots__"))
     )
+
+
+def is_class_of_settings(value: object) -> bool:
+    """Whether a value is a class of a script, as `class Config: rate = 0.1`. Those of installed
+    packages hold nothing that a user sets."""
+    return isinstance(value, type) and is_users(value) and _is_of_a_script(value.__module__)
+
+
+@functools.lru_cache(1024)
+def _is_of_a_script(module: str) -> bool:
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return file is None or "-packages" not in file
+
+
+def is_container(value: object) -> bool:
+    """Whether a value is a list or dict, whose items may be looked at."""
+    return isinstance(value, _CONTAINERS)
 
 
 def uncompiled(value: Any) -> Any:
@@ -235,7 +266,11 @@ def _is_looked_at(value: Any) -> bool:
     if isinstance(value, list | tuple | dict | set | collections.deque):
         items = value.values() if isinstance(value, dict) else value
         return len(value) <= _MOST_ITEMS and all(isinstance(item, PLAIN) for item in items)
-    return (is_function(value) and is_users(value)) or is_settings(value)
+    return (
+        (is_function(value) and is_users(value))
+        or is_settings(value)
+        or is_class_of_settings(value)
+    )
 
 
 def _content(cell: types.CellType) -> Any:
@@ -262,6 +297,32 @@ def global_names(
     return tuple(dict.fromkeys((*own, *(name for names in inner for name in names))))
 
 
+@functools.lru_cache(4096)
+def _attribute_names(code: types.CodeType) -> frozenset[str]:
+    """The names of attributes that a function, and those within it, may read."""
+    inner = [_attribute_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    return frozenset(code.co_names).union(*inner)
+
+
+def _is_module(value: object) -> bool:
+    return isinstance(value, types.ModuleType)
+
+
+def _of_modules(
+    modules: Iterable[types.ModuleType], names: frozenset[str], depth: int = 3
+) -> Iterator[tuple[str, tuple[dict[str, Any], str]]]:
+    """(label, (where it is held, name)) of what code may read of modules of the script's."""
+    for module in modules:
+        if not is_users_module(module) or not _is_of_a_script(module.__name__):
+            continue
+        held = vars(module)
+        for name in sorted(names & held.keys()):
+            if _is_looked_at(held[name]):
+                yield f"{module.__name__}.{name}", (held, name)
+            elif depth and _is_module(held[name]):
+                yield from _of_modules([held[name]], names, depth - 1)
+
+
 def _flatten(value: Any, found: list[Any], depth: int) -> None:
     if is_small_array(value):
         found.extend(content_of(value))
@@ -281,7 +342,10 @@ def _flatten(value: Any, found: list[Any], depth: int) -> None:
                 found.append(key)
                 _flatten(item, found, depth)
             found.append(len(value))
+    elif is_class_of_settings(value):
+        found.append(value)
     elif depth and is_settings(value):
+        found.append(type(value))
         for name, item in _attributes(value):
             found.append(name)
             _flatten(item, found, depth - 1)
@@ -308,6 +372,8 @@ __all__ = [
     "content_of",
     "functions_of",
     "global_names",
+    "is_class_of_settings",
+    "is_container",
     "is_function",
     "is_same",
     "is_settings",

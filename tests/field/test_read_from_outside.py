@@ -7,7 +7,9 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import sys
 import types
+import typing
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -175,6 +177,78 @@ def attribute_array_in_place() -> tuple[Any, Callable[[], None]]:
     return layer, change
 
 
+class Config:
+    """As scripts keep their settings."""
+
+    scale = 2.0
+    scales: typing.ClassVar[list[float]] = [2.0]
+
+    class Inner:
+        scale = 2.0
+
+
+class Factor:
+    """An activation with a parameter of its own."""
+
+    def __init__(self) -> None:
+        self.scale = 2.0
+
+    def __call__(self, x: Any) -> Any:
+        return x * self.scale
+
+    def get(self) -> float:
+        return self.scale
+
+    def __getitem__(self, index: int) -> float:
+        return self.scale
+
+
+FACTOR = Factor()
+
+
+def set_of(owner: Any) -> Callable[[], None]:
+    return lambda: setattr(owner, "scale", 5.0)
+
+
+def scale_of_module() -> tuple[Any, Callable[[], None]]:
+    module = types.ModuleType("settings_of_a_script")
+    exec("scale = 2.0\ndef get(): return scale", vars(module))
+    sys.modules[module.__name__] = module
+    return rescaled(lambda x: x * (module.scale + module.get()) / 2), set_of(module)
+
+
+def called(factor: Factor) -> tuple[Any, Callable[[], None]]:
+    return attribute(factor, lambda f: f(1.0)), set_of(factor)
+
+
+def activation() -> tuple[Any, Callable[[], None]]:
+    factor = Factor()
+    return layers.Activation(factor), set_of(factor)
+
+
+def bound_method() -> tuple[Any, Callable[[], None]]:
+    factor = Factor()
+    return attribute(factor.get, lambda get: get()), set_of(factor)
+
+
+def function_in_settings() -> tuple[Any, Callable[[], None]]:
+    held = {"scale": 2.0}
+    settings = types.SimpleNamespace(get=lambda: held["scale"])
+    return attribute(settings, lambda s: s.get()), lambda: held.update(scale=5.0)
+
+
+def callable_in_settings() -> tuple[Any, Callable[[], None]]:
+    factor = Factor()
+    return attribute(types.SimpleNamespace(f=factor), lambda s: s.f(1.0)), set_of(factor)
+
+
+def class_of_settings_object() -> tuple[Any, Callable[[], None]]:
+    class Own:
+        scale = 2.0
+
+    return attribute(Own(), lambda s: s.scale), set_of(Own)
+
+
 PROGRAMS: dict[str, Callable[[], tuple[Any, Callable[[], None]]]] = {
     "global": lambda: (rescaled(by_global), lambda: set_global(5.0)),
     "global number of NumPy": global_of(np.float32(2.0), np.float32(5.0)),
@@ -186,7 +260,19 @@ PROGRAMS: dict[str, Callable[[], tuple[Any, Callable[[], None]]]] = {
     **{f.__name__.replace("_", " "): f for f in (closure, closure_list, partial, class_attribute,
        class_of_the_base, method_replaced, inner_function, slotted, deep, listed,
        number_of_numpy_in_settings, array_in_settings, closure_array_in_place,
-       attribute_array_in_place)},
+       attribute_array_in_place, scale_of_module, activation, bound_method, function_in_settings,
+       callable_in_settings, class_of_settings_object)},
+    "class of settings": lambda: (rescaled(lambda x: x * Config.scale), set_of(Config)),
+    "class within": lambda: (rescaled(lambda x: x * Config.Inner.scale), set_of(Config.Inner)),
+    "list of a class": lambda: (
+        rescaled(lambda x: x * Config.scales[0]), lambda: Config.scales.__setitem__(0, 5.0)
+    ),
+    "class held": lambda: (attribute(Config, lambda c: c.scale), set_of(Config)),
+    "callable": lambda: called(Factor()),
+    "callable that is indexed": lambda: (
+        attribute(FACTOR, lambda f: f[0]), set_of(FACTOR)
+    ),
+    "global callable": lambda: (rescaled(lambda x: FACTOR(x)), set_of(FACTOR)),
 }  # fmt: skip
 
 
@@ -194,7 +280,8 @@ PROGRAMS: dict[str, Callable[[], tuple[Any, Callable[[], None]]]] = {
 def restored() -> Any:
     yield
     set_global(2.0)
-    SETTINGS.scale = 2.0
+    SETTINGS.scale = Config.scale = Config.Inner.scale = FACTOR.scale = Config.scales[0] = 2.0
+    sys.modules.pop("settings_of_a_script", None)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -300,3 +387,21 @@ def test_a_loss_that_is_set_after_compile_is_said_to_change_nothing() -> None:
         model.loss = "mse"
         model.compile("sgd")
         model.loss = lambda y_true, y_pred: ops.mean(y_pred)  # for a train_step of the user's
+
+
+def test_a_callable_that_counts_its_calls_makes_no_new_programs() -> None:
+    class Counts(Factor):
+        calls = 0
+
+        def __call__(self, x: Any) -> Any:
+            self.calls += 1
+            return super().__call__(x)
+
+    factor = Counts()
+    model = nacre.Sequential([nacre.Input((3,)), layers.Activation(factor)])
+    for _ in range(2):
+        model.predict(X, verbose=0)
+    before = factor.calls
+    for _ in range(3):
+        model.predict(X, verbose=0)
+    assert factor.calls == before
