@@ -113,6 +113,8 @@ def bind(given: Mapping[str, Any], model: Any, y: Any, y_pred: Any) -> Bound:
                     metric = with_own_state(metric)
                 _build_metric(metric, targets[i], predictions[i])
                 shown = _name_in_logs(prefix, label, [name for name, _, _ in taken], uses_weights)
+                if metric is not entry:  # steps by hand report `{m.name: m.result() ...}`
+                    metric.name = shown
                 output.metrics.append((shown, metric, uses_weights))
                 sentence = from_logits.sentence(shown, metric, output.loss, predictions[i])
                 choices += [said for said in (choice, sentence) if said]

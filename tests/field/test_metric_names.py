@@ -144,3 +144,33 @@ def test_a_compiled_part_adds_no_logs_to_the_whole():
     whole.compile("sgd", "mse", metrics=[metrics.Precision()])
     names(part)
     assert names(whole) == ["precision"]
+
+
+class ByHand(keras.Model):
+    """The idiom of tf.keras 2: what is reported is keyed by the metrics' own names."""
+
+    def train_step(self, data):
+        x, y, weights = data
+        with keras.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compiled_loss(y, y_pred, sample_weight=weights)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        self.compiled_metrics.update_state(y, y_pred, sample_weight=weights)
+        return {m.name: m.result() for m in self.metrics}
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_step_by_hand_reports_every_metric_under_its_name_in_logs(outputs):
+    histories = []
+    for cls in (keras.Model, ByHand):
+        x = keras.Input((1,))
+        ends = [layers.Dense(1, name=n, kernel_initializer="ones")(x) for n in "ab"[:outputs]]
+        model = cls(x, ends)
+        listed = [["mae", "mse"]] * outputs
+        model.compile("sgd", "mse", metrics=listed, weighted_metrics=listed)
+        targets = [Y, Y + 1][:outputs]
+        history = model.fit(X, targets, sample_weight=X[:, 0], batch_size=8, verbose=0).history
+        histories.append({name: values[-1] for name, values in history.items()})
+    assert len(histories[0]) == {1: 5, 2: 11}[outputs]
+    assert histories[1] == pytest.approx(histories[0], rel=1e-5)
