@@ -34,6 +34,7 @@ import jax
 import numpy as np
 
 from nacre.core import readings
+from nacre.core.context import current
 from nacre.core.tracing import is_tracer
 
 _EVERYTHING = "*"
@@ -138,8 +139,12 @@ def noted() -> Generator[None]:
 
 def _noting(self: Any, name: str) -> Any:
     names = _Watch.classes.get(type(self))
-    if names is not None and name not in names.read:
-        _note(self, name, names)
+    if names is not None:
+        if name not in names.read:
+            _note(self, name, names)
+        trace = current().leftovers
+        if trace is not None:
+            trace.note_read(self, name)
     return super(_Watch.root, self).__getattribute__(name)
 
 

@@ -17,8 +17,10 @@ around them; of what is deeper in there, JAX's own error tells.
 from __future__ import annotations
 
 import collections
+import contextlib
 import copy
 import functools
+import itertools
 import types
 from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -41,19 +43,67 @@ class Leftovers:
         read: The attribute of a lost tensor that was used meanwhile, or nothing.
         is_new: Whether, once it is over, tensors stand where none of an earlier trace stood: no
             code has met one there yet.
+        moved: Numbers that code reads, changes and decides by: (owner, name).
     """
 
-    __slots__ = ("called", "is_new", "kept", "outside", "read")
+    __slots__ = (
+        "_reads",
+        "_values",
+        "_was_read_first",
+        "called",
+        "is_new",
+        "kept",
+        "moved",
+        "outside",
+        "read",
+    )
 
     def __init__(self) -> None:
         self.is_new = False
+        self.moved: list[tuple[Any, str]] = []
+        self._reads: dict[tuple[int, str], int] = {}
+        self._was_read_first: dict[tuple[int, str], bool] = {}
+        self._values: dict[tuple[int, str], list[Any]] = {}  # numbers, before each setting
         self.read = ""
         self.kept: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.called: dict[int, Any] = {}
         self.outside: dict[int, Outside] = {}
 
+    def note_read(self, owner: Any, name: str) -> None:
+        """An attribute of a user's object is read."""
+        key = id(owner), name
+        self._reads[key] = self._reads.get(key, 0) + 1
+
+    def note_set(self, owner: Any, name: str, before: Any) -> None:
+        """An attribute is set; `before` was its value."""
+        key = id(owner), name
+        if key not in self.kept:
+            self.kept[key] = owner, before
+            self._was_read_first[key] = key in self._reads
+        if self._was_read_first[key] and _is_number(before):
+            self._values.setdefault(key, []).append(before)
+
+    def note_moved(self) -> None:
+        """Find out, once it is over, which numbers it read and changed.
+
+        One that is only added to, as where a script counts how often its code is traced, decides
+        nothing.
+        """
+        for (key, name), values in self._values.items():
+            owner, _ = self.kept[key, name]
+            now = vars(owner).get(name)
+            if not _is_number(now) or now == values[0]:
+                continue
+            is_sum = all(a < b for a, b in itertools.pairwise([*values, now]))
+            if not (is_sum and self._reads[key, name] <= len(values)):
+                self.moved.append((owner, name))
+
 
 MISSING = object()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 FIX = (
@@ -149,7 +199,7 @@ def note(owner: Any, name: str, before: Any) -> None:
     """An attribute is being set; `MISSING` was its value where it had none."""
     trace = current().leftovers
     if trace is not None:
-        trace.kept.setdefault((id(owner), name), (owner, before))
+        trace.note_set(owner, name, before)
 
 
 def note_called(owner: Any) -> None:
@@ -245,6 +295,7 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[Leftovers]:
         is_trial = True
         raise
     finally:
+        trace.note_moved()
         _clear_attributes(trace, is_trial)
         if outer is None or is_trial:
             for outside in trace.outside.values():
@@ -256,6 +307,7 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[Leftovers]:
         else:  # lists may hold tensors of the trace around this one
             outer.called |= trace.called
             outer.read = outer.read or trace.read
+            outer.moved += trace.moved
 
 
 def _clear_attributes(trace: Leftovers, is_trial: bool) -> None:
@@ -359,6 +411,36 @@ def lose(owners: Iterable[Any], fix: str) -> None:
                     object.__setattr__(owner, name, _without_tracers(value, where, fix))
 
 
+def warn_where_counted(trace: Leftovers, run: Callable[[], object]) -> None:
+    """Warn of numbers that code changes whenever it runs: a trace runs it, a step does not.
+
+    One that only remembers something of its inputs, as their size, is the same after each run.
+
+    Args:
+        trace: The one that is over.
+        run: Traces it once more.
+    """
+    found = {(id(owner), name): (owner, vars(owner).get(name)) for owner, name in trace.moved}
+    with cleared(is_trial=True) as again, contextlib.suppress(Exception):
+        run()
+    moved_again = {(id(owner), name) for owner, name in again.moved}
+    for (key, name), (owner, value) in found.items():
+        object.__setattr__(owner, name, value)
+        if (key, name) in moved_again:
+            rule = (
+                "a number that code changes whenever it runs stands still where steps are compiled"
+            )
+            got = "code that reads and sets it: it runs when a step is compiled, not in each step"
+            warn(message(f"{_who(owner)}.{name}", rule, got, _COUNT))
+
+
+_COUNT = (
+    "Keep it in a variable, self.count = self.add_weight(shape=(), dtype='int32', "
+    "trainable=False), with self.count.assign_add(1), and choose by nacre.ops.cond; or "
+    "compile(run_eagerly=True), where it runs in each step."
+)
+
+
 def _without_tracers(value: Any, where: str, fix: str = FIX, depth: int = 100) -> Any:
     """The value with lost tensors in the place of tracers; lists and dicts are changed in place."""
     if is_tracer(value):
@@ -408,5 +490,6 @@ __all__ = [
     "note_called",
     "note_function",
     "refuse_lost",
+    "warn_where_counted",
     "warn_where_read",
 ]

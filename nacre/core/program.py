@@ -136,6 +136,8 @@ class Program:
             self._note_shapes(arguments)
             if left.is_new:
                 leftovers.warn_where_read(left, lambda: self._trace_again(values, *arguments))
+            if left.moved:
+                leftovers.warn_where_counted(left, lambda: self._trace_again(values, *arguments))
         return result
 
     def _trace_again(self, values: Values, *arguments: Any) -> None:
