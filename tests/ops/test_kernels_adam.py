@@ -220,3 +220,11 @@ def test_fit_and_a_step_by_itself_use_it(monkeypatch):
     seen.clear()
     model.train_on_batch(x, y)
     assert seen
+
+
+def test_a_decay_takes_no_pass_of_its_own():
+    optimizer = AdamW()
+    values = built(optimizer, [(128, 128)])
+    steps = jax.make_jaxpr(lambda *v: step(optimizer, *v))(*values).eqns
+    large = [e for e in steps if any(result.aval.shape == (128, 128) for result in e.outvars)]
+    assert len(large) == 1  # the kernel

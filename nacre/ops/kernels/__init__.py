@@ -1,4 +1,4 @@
-"""Fast paths behind `nacre.ops.nn`: pure JAX, the lowering chosen per platform, shape and place.
+"""Fast paths behind `nacre.ops.nn` and Adam: pure JAX, each lowering chosen by platform and shape.
 
 Every function here gives the numbers of its plain XLA form; only the speed differs. On a GPU or a
 TPU, and with `NACRE_KERNELS=xla` in the environment, everything runs in the plain form. On a CPU
