@@ -95,8 +95,12 @@ class _Column:
         self._whole: np.ndarray | None = None
         self._filled = 0
         self._parts: list[np.ndarray] = []
+        self._is_none = False
 
-    def add(self, leaf: Any, count: int, padded: int) -> np.ndarray:
+    def add(self, leaf: Any, count: int, padded: int) -> np.ndarray | None:
+        if leaf is None:
+            self._is_none = True
+            return None
         array = fetched(leaf)
         has_rows = array.ndim > 0 and array.shape[0] == padded
         if has_rows and padded != count:
@@ -126,7 +130,9 @@ class _Column:
         if self._whole is not None:
             self._parts, self._whole = [self._whole[: self._filled]], None
 
-    def result(self) -> np.ndarray:
+    def result(self) -> np.ndarray | None:
+        if self._is_none:
+            return None
         if self._whole is not None:
             return self._whole[: self._filled]
         if len(self._parts) == 1:

@@ -26,6 +26,7 @@ from nacre.core.errors import (
     message,
 )
 from nacre.core.program import programs_of, settings_key
+from nacre.core.reach import Reach
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.typed_jax import spec_of
@@ -33,6 +34,7 @@ from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Stretch, stretch_of
 from nacre.data.sources import ArraySource, Batch, without_arrays
+from nacre.layers.base.inventory import is_layer
 from nacre.training import checks
 from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
@@ -331,6 +333,27 @@ def _warn_of_forgotten_adapt(model: Any, trainer: CompiledTraining) -> None:
             )
 
 
+def _warn_of_weights_in_lambdas(model: Any, trainer: CompiledTraining) -> None:
+    """Say which weights a Lambda's function uses that nothing in the model holds."""
+    if trainer.has_trained:
+        return
+    known = {id(variable) for variable in model.weights}
+    for layer in model._flatten_layers():
+        parts = Reach(layer._bare_functions()).parts
+        outside = {id(v): v.path for p in parts if is_layer(p) for v in p.trainable_variables}
+        paths = [path for key, path in outside.items() if key not in known]
+        if paths:
+            warn(
+                message(
+                    layer._who(),
+                    "weights that its function uses are neither trained nor saved with the model",
+                    listed(paths),
+                    "Call their layer in the place of the Lambda, or in a layer of your own that "
+                    "holds it; where they are to stay as they are, set its trainable = False.",
+                )
+            )
+
+
 def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
     optimizer, lists = trainer.optimizer_in_use, model._inventory().lists()
     if trainer.settled is not None:
@@ -339,6 +362,7 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
             return
     variables = model.trainable_variables
     _warn_of_forgotten_adapt(model, trainer)
+    _warn_of_weights_in_lambdas(model, trainer)
     if not variables:
         known = optimizer.trained_variables if trainer.has_trained else None
         if known:

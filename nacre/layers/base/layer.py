@@ -333,6 +333,10 @@ class Layer(Describable, LossHolder):
         """Whether it gives back what it gets, as its `adapt` was forgotten."""
         return False
 
+    def _bare_functions(self) -> tuple[Any, ...]:
+        """Functions of the user's that a call runs, and whose layers it does not hold."""
+        return ()
+
     def _take_adapted(self, other: Any) -> None:
         """Have what `adapt` found in another layer of this class, unless it knows something."""
 

@@ -59,6 +59,9 @@ class Lambda(Layer):
         parameters = inspect.signature(function).parameters
         self._extra = [name for name in ("mask", "training") if name in parameters]
 
+    def _bare_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
+
     _mask_fix = "Pass Lambda(function, mask=lambda x, mask: mask) if each step stays what it is."
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
