@@ -6,6 +6,7 @@ picks and sends rows; `prefetch.py` makes things ahead in a thread; `py_dataset.
 base class for batches by index. `dataset/` is `Dataset`, the names and the meaning of tf.data.
 """
 
+from nacre.data import experimental as experimental
 from nacre.data.batch_source import BatchSource as BatchSource
 from nacre.data.dataset import AUTOTUNE as AUTOTUNE
 from nacre.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
@@ -15,6 +16,7 @@ from nacre.data.dataset import DatasetIterator as DatasetIterator
 from nacre.data.dataset import DatasetSpec as DatasetSpec
 from nacre.data.dataset import HostTensor as HostTensor
 from nacre.data.dataset import Options as Options
+from nacre.data.dataset import Profile as Profile
 from nacre.data.dataset import Ragged as Ragged
 from nacre.data.dataset import RaggedSpec as RaggedSpec
 from nacre.data.dataset import TensorSpec as TensorSpec
@@ -24,8 +26,8 @@ from nacre.data.sources import ArraySource as ArraySource
 
 __all__ = [
     "AUTOTUNE", "ArraySource", "BatchSource", "Dataset", "DatasetIterator", "DatasetSpec",
-    "HostTensor", "INFINITE_CARDINALITY", "Options", "Prefetched", "PyDataset", "Ragged",
-    "RaggedSpec", "TensorSpec", "UNKNOWN_CARDINALITY",
+    "HostTensor", "INFINITE_CARDINALITY", "Options", "Prefetched", "Profile", "PyDataset", "Ragged",
+    "RaggedSpec", "TensorSpec", "UNKNOWN_CARDINALITY", "experimental",
 ]  # fmt: skip
 
 

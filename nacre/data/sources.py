@@ -19,6 +19,7 @@ from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
 from nacre.core.indices import first_in
 from nacre.core.memory import CPU_BUDGET_BYTES, device_budget
 from nacre.core.strings import Staged, is_text
+from nacre.data.dataset.ragged import padded
 from nacre.data.rows import (
     SMALL_BYTES,
     SparseRows,
@@ -283,7 +284,7 @@ def standard_batch(item: Any, who: str) -> Batch:
                 "Put several inputs into a list or a dict: ((a, b), y) or ({'a': a, 'b': b}, y).",
             )
         )
-    parts = tuple(arrays_of_lists(part) for part in (*item, None, None)[:3])
+    parts = tuple(arrays_of_lists(part) for part in padded(*(*item, None, None)[:3]))
     leaves = []
     for path, leaf in tree.flatten_with_path(parts):
         rows = None if leaf is None else as_rows(leaf, who, _label(path))

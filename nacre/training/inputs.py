@@ -27,8 +27,10 @@ from nacre.core.strings import is_text
 from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
+from nacre.data.dataset import Dataset, holds_ragged_inputs
 from nacre.data.rows import is_array_like
 from nacre.data.sources import ArraySource, Batch, narrow_batch
+from nacre.layers.core.masking import Masking
 from nacre.training import checks
 
 Source = ArraySource | BatchSource
@@ -77,6 +79,7 @@ def source_of(
         _warn_of_other_order(x, y, who)
         return _staged_rows(model, ArraySource(x, y, sample_weight, who), who, on_host)
     _refuse_no_source(x, y, sample_weight, who)
+    _warn_of_ragged(model, x, who)
     source = BatchSource(
         x, who, shuffle=order.shuffle, seed=order.seed, first_pass=order.first_pass
     )
@@ -143,6 +146,25 @@ def _warn_of_other_order(x: Any, y: Any, who: str) -> None:
                 "rows of x and y are paired by position, never by index",
                 "the same index in another order",
                 "Shuffle both alike, as y.loc[x.index] does.",
+            )
+        )
+
+
+def _warn_of_ragged(model: Any, x: Any, who: str) -> None:
+    """Tell of inputs that will be padded where no layer passes over what is filled in."""
+    if not isinstance(x, Dataset) or not holds_ragged_inputs(x):
+        return
+    makes = any(
+        getattr(layer, "mask_zero", False) or isinstance(layer, Masking)
+        for layer in model._flatten_layers()
+    )
+    if not makes:
+        warn(
+            message(
+                who,
+                "ragged inputs are filled up with 0, which no layer of the model passes over",
+                "no Embedding(mask_zero=True) and no Masking layer",
+                "Put one of them first.",
             )
         )
 

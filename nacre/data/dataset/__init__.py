@@ -13,11 +13,13 @@ StringDType can hold what is no text, such as the content of a file.
 
 from nacre.data.dataset.dataset import Dataset as Dataset
 from nacre.data.dataset.dataset import DatasetIterator as DatasetIterator
+from nacre.data.dataset.dataset import holds_ragged_inputs as holds_ragged_inputs
 from nacre.data.dataset.host_tensor import HostTensor as HostTensor
 from nacre.data.dataset.node import AUTOTUNE as AUTOTUNE
 from nacre.data.dataset.node import INFINITE as INFINITE_CARDINALITY
 from nacre.data.dataset.node import UNKNOWN as UNKNOWN_CARDINALITY
 from nacre.data.dataset.options import Options as Options
+from nacre.data.dataset.profiling import Profile as Profile
 from nacre.data.dataset.ragged import Ragged as Ragged
 from nacre.data.dataset.spec import DatasetSpec as DatasetSpec
 from nacre.data.dataset.spec import RaggedSpec as RaggedSpec
@@ -25,5 +27,5 @@ from nacre.data.dataset.spec import TensorSpec as TensorSpec
 
 __all__ = [
     "AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Dataset", "DatasetIterator",
-    "DatasetSpec", "HostTensor", "Options", "Ragged", "RaggedSpec", "TensorSpec",
+    "DatasetSpec", "HostTensor", "Options", "Profile", "Ragged", "RaggedSpec", "TensorSpec",
 ]  # fmt: skip

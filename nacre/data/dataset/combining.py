@@ -132,7 +132,7 @@ class SampleCursor(Cursor):
     def __init__(self, node: Sample, opening: Opening) -> None:
         self._node = node
         self.inputs = tuple(one.open(opening) for one in node.inputs)
-        self._draws = node.passes.draws(node.passes.begin(opening.is_peek))
+        self._draws = node.passes.draws(node.passes.begin(opening.leaves_no_trace))
         self._over = [False] * len(node.choices())
         self._is_over, self._drawn = False, 0
         self._bounds: list[float] | None = None
@@ -240,7 +240,7 @@ class ResampleCursor(OneCursor):
     def __init__(self, node: Resample, up: Cursor, opening: Opening) -> None:
         super().__init__(up)
         self._node = node
-        self._draws = node.passes.draws(node.passes.begin(opening.is_peek))
+        self._draws = node.passes.draws(node.passes.begin(opening.leaves_no_trace))
         self._seen = np.zeros(len(node.target), np.int64)
 
     def __next__(self) -> Any:

@@ -7,6 +7,7 @@ length.
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,9 +40,10 @@ from nacre.data.dataset.node import (
 )
 from nacre.data.dataset.options import Options
 from nacre.data.dataset.prefetching import Prefetch
+from nacre.data.dataset.profiling import Measuring, Profile, profile_of
 from nacre.data.dataset.seeds import Passes
 from nacre.data.dataset.shuffling import Shuffle
-from nacre.data.dataset.spec import dtype_name, host_dtype
+from nacre.data.dataset.spec import RaggedSpec, dtype_name, host_dtype
 
 
 class DatasetIterator(Iterator[Any]):
@@ -981,6 +983,35 @@ class Dataset:
         size = whole_argument(who, "buffer_size", size, -1)
         return self._then(Prefetch(self._dataset_node, size))
 
+    def profile(self, max_elements: int | None = None, max_seconds: float = 5.0) -> Profile:
+        """Go over the elements, and tell where the time goes: which stage is the brake.
+
+        Args:
+            max_elements: How many elements at most.
+            max_seconds: How long at most.
+
+        Example:
+            >>> def slow(x):
+            ...     time.sleep(0.001)
+            ...     return x
+            >>> found = Dataset.range(50).map(slow).batch(5).profile()
+            >>> found.elements, found.brake.name
+            (10, 'map slow')
+        """
+        measuring = Measuring()
+        iterator = DatasetIterator(self._dataset_node, measuring.watch)
+        begin, count = time.perf_counter(), 0
+        try:
+            while count != max_elements and time.perf_counter() - begin < max_seconds:
+                next(iterator)
+                count += 1
+        except StopIteration:
+            pass
+        finally:
+            seconds = time.perf_counter() - begin
+            iterator.close()
+        return profile_of(measuring, self._dataset_node, count, seconds)
+
     def options(self) -> Options:
         """The options; see `with_options`."""
         return copy.deepcopy(self._options)
@@ -1110,6 +1141,19 @@ class Dataset:
 set_dataset_class(Dataset)
 
 
+def holds_ragged_inputs(dataset: Dataset) -> bool:
+    """Whether the inputs of a data set of batches are ragged."""
+    waiting: list[Node] = [dataset._dataset_node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, batching.RaggedBatch):
+            spec = dataset.element_spec
+            inputs = spec[0] if isinstance(spec, tuple) and spec else spec
+            return any(isinstance(leaf, RaggedSpec) for leaf in el.leaves(inputs))
+        waiting.extend(node.inputs)
+    return False
+
+
 def _zipped(structure: Any, nodes: list[Node]) -> Node:
     """Data sets side by side; rows of arrays of one length are rows of a structure of arrays."""
     if all(type(node) is sources.Slices for node in nodes):
@@ -1148,4 +1192,4 @@ def _nodes_of(values: Any, who: str) -> list[Node]:
     return nodes
 
 
-__all__ = ["Dataset", "DatasetIterator"]
+__all__ = ["Dataset", "DatasetIterator", "holds_ragged_inputs"]

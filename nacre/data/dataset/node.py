@@ -41,6 +41,11 @@ class Opening:
     is_peek: bool = False
     watch: Any = None
 
+    @property
+    def leaves_no_trace(self) -> bool:
+        """Whether the passes after it have the orders they would have had without it."""
+        return self.is_peek or self.watch is not None
+
 
 class Rows(ABC):
     """Rows that can be picked by their numbers."""

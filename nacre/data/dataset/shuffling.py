@@ -24,7 +24,7 @@ class Shuffle(OneInput):
         self.buffer_size, self.passes = buffer_size, passes
 
     def make_cursor(self, opening: Opening) -> Cursor:
-        number = self.passes.begin(opening.is_peek)
+        number = self.passes.begin(opening.leaves_no_trace)
         return ShuffleCursor(self.input.open(opening), self.buffer_size, self.passes, number)
 
 

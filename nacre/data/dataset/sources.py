@@ -161,18 +161,25 @@ class RowsCursor(Cursor):
         self._at = int(state)
 
 
+_BLOCK = 1024
+
+
 class RangeRows(Rows):
     """The numbers of a range, which are counted and not kept."""
 
     def __init__(self, numbers: range, dtype: np.dtype) -> None:
         self._numbers, self._dtype = numbers, dtype
+        self._first, self._block = -1, None  # numbers that were counted together
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def row(self, position: int) -> Any:
         """One number."""
-        return el.sealed(np.array(self._numbers[position], self._dtype))
+        first = position - position % _BLOCK
+        if first != self._first:
+            self._first, self._block = first, self.gather(np.arange(first, first + _BLOCK))
+        return _row(self._block, (position - first, ...))
 
     def gather(self, positions: np.ndarray) -> Any:
         """Some numbers."""
@@ -302,7 +309,7 @@ class Random(Node):
         self.passes = Passes(seed, rerandomize)
 
     def make_cursor(self, opening: Opening) -> Cursor:
-        return RandomCursor(self.passes, self.passes.begin(opening.is_peek))
+        return RandomCursor(self.passes, self.passes.begin(opening.leaves_no_trace))
 
     def make_spec(self) -> Any:
         return TensorSpec((), "int64")

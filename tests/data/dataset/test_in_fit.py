@@ -89,3 +89,33 @@ def test_a_pass_after_a_state_at_the_end_of_one_has_the_next_order() -> None:
     second.restore(state, data)
     list(second.epoch(0, state["step"]))
     assert order(1, second) == later != begun
+
+
+def ragged() -> Dataset:
+    """Sequences of numbers from 1, with a target for each step."""
+    rows = Dataset.range(1, 5).map(lambda n: (np.arange(1, n + 1), np.full((n, 1), n, "float32")))
+    return rows.ragged_batch(2)
+
+
+def test_ragged_batches_are_padded_and_padding_counts_nowhere() -> None:
+    parts = [layers.Input((None,)), layers.Embedding(6, 2, mask_zero=True), layers.LSTM(3, return_sequences=True), layers.Dense(1)]  # fmt: skip
+    made = models.Sequential(parts)
+    made.compile("sgd", "mse")
+    loss = made.evaluate(ragged(), verbose=0)
+    means = []
+    for x, y in ragged():
+        rows = [
+            (made.predict(row[None], verbose=0)[0] - t) ** 2 for row, t in zip(x, y, strict=True)
+        ]
+        means.append(np.concatenate(rows).mean())  # of the steps that are there
+    assert np.isclose(loss, np.mean(means), rtol=1e-4)
+    made.fit(ragged(), verbose=0)
+
+
+def test_ragged_inputs_that_nothing_masks_are_told() -> None:
+    made = models.Sequential([layers.Input((None,)), layers.Embedding(6, 2), layers.Dense(1)])
+    made.compile("sgd", "mse")
+    with pytest.warns(
+        UserWarning, match="filled up with 0, which no layer of the model passes over"
+    ):
+        made.evaluate(ragged(), verbose=0)

@@ -15,7 +15,16 @@ import pytest
 
 from nacre.core import random
 from nacre.core.errors import ArgumentError, DataError
-from nacre.data import AUTOTUNE, Dataset, DatasetSpec, Options, Ragged, RaggedSpec, TensorSpec
+from nacre.data import (
+    AUTOTUNE,
+    Dataset,
+    DatasetSpec,
+    Options,
+    Ragged,
+    RaggedSpec,
+    TensorSpec,
+    experimental,
+)
 
 R = Dataset.range
 
@@ -327,3 +336,85 @@ def test_a_cache_makes_elements_once_after_a_whole_pass() -> None:
     list(data.take(2))
     assert values(data) == values(data) == [0, 1, 2, 3]
     assert made == [0, 1, 0, 1, 2, 3]
+
+
+# ------------------------------------------------------------------ several at a time, and apart
+
+
+def test_what_is_chosen_and_drawn_comes_from_the_data_sets_named() -> None:
+    parts = [R(3), R(10, 12)]
+    choice = Dataset.from_tensor_slices([1, 1, 1, 0, 0])
+    assert values(Dataset.choose_from_datasets(parts, choice)) == [10, 11]
+    assert values(Dataset.choose_from_datasets(parts, choice, False)) == [10, 11, 0, 1]
+    with pytest.raises(DataError, match="whole numbers from 0 to 1. Got 2 at element 0"):
+        list(Dataset.choose_from_datasets(parts, R(2, 3)))
+    assert values(Dataset.sample_from_datasets(parts, [0.0, 1.0], seed=1)) == [10, 11]
+    assert values(Dataset.sample_from_datasets(parts, [0.0, 1.0], seed=1, stop_on_empty_dataset=True)) == [10, 11]  # fmt: skip
+    drawn = Dataset.sample_from_datasets([R(1).repeat(), R(1, 2).repeat()], [0.2, 0.8], seed=1)
+    assert 750 < sum(values(drawn.take(1000))) < 850 and int(drawn.cardinality()) == -1
+    with pytest.raises(ArgumentError, match="weights must be 2 numbers"):
+        Dataset.sample_from_datasets(parts, [1.0])
+
+
+def test_classes_come_as_often_as_wanted_whether_their_shares_are_told_or_not() -> None:
+    data = R(4000).map(lambda x: (x, int(x % 10 == 0)))
+    for initial in ([0.9, 0.1], None):
+        found = [int(c) for c, _ in data.rejection_resample(lambda x, c: c, [0.5, 0.5], initial, seed=1)]  # fmt: skip
+        assert 0.4 < np.mean(found) < 0.6 and len(found) > 600
+
+
+def test_windows_of_tuples_are_tuples_of_data_sets() -> None:
+    data = Dataset.zip(R(4), Dataset.from_tensor_slices(["a", "b", "c", "d"])).window(2, shift=1)
+    first, second = next(iter(data))
+    assert values(first) == [0, 1] and values(second) == [b"a", b"b"] and len(first) == 2
+    assert data.element_spec == (DatasetSpec(TensorSpec((), "int64")), DatasetSpec(TensorSpec((), "string")))  # fmt: skip
+
+
+def test_buckets_hold_like_lengths_and_reach_to_their_boundary_where_asked() -> None:
+    data = R(1, 5).map(lambda n: (np.full((n, 2), n), n))
+
+    def length(x: Any, n: Any) -> Any:
+        return n
+
+    shapes = [x.shape for x, _ in data.bucket_by_sequence_length(length, [3, 6], [2, 2, 1])]
+    assert shapes == [(2, 2, 2), (2, 4, 2)]
+    shapes = [x.shape for x, _ in data.bucket_by_sequence_length(length, [3, 6], [2, 2, 1], pad_to_bucket_boundary=True)]  # fmt: skip
+    assert shapes == [(2, 2, 2), (2, 5, 2)]
+    with pytest.raises(DataError, match="no element may reach the last boundary"):
+        list(data.bucket_by_sequence_length(length, [3], [1, 1], pad_to_bucket_boundary=True))
+    with pytest.raises(ArgumentError, match="one batch size more than boundaries"):
+        data.bucket_by_sequence_length(length, [3], [1])
+
+
+def test_a_number_of_elements_that_was_told_is_checked() -> None:
+    told = R(4).filter(lambda x: x < 3).apply(experimental.assert_cardinality(3))
+    assert len(told) == len(list(told)) == 3
+    for wrong in (2, 4, -1):
+        with pytest.raises(DataError, match="assert_cardinality: the data set must have"):
+            list(R(3).apply(experimental.assert_cardinality(wrong)))
+
+
+def test_a_profile_names_the_brake_and_leaves_orders_as_they_were() -> None:
+    def slow(x: Any) -> Any:
+        time.sleep(0.001)
+        return x
+
+    def make() -> Dataset:
+        return R(30).shuffle(30, seed=1).map(slow, num_parallel_calls=2).batch(5).prefetch(2)
+
+    expected, data = values(make()), make()
+    profile = data.profile()
+    assert profile.brake.name == "map slow" and profile.elements == 6
+    assert "map slow" in str(profile) and "<- the brake" in str(profile)
+    assert [stage.name for stage in profile.stages] == ["range", "shuffle", "map slow", "batch", "prefetch"]  # fmt: skip
+    assert values(data) == expected
+
+
+def test_each_element_once_and_errors_left_out() -> None:
+    pairs = Dataset.from_tensor_slices(([1, 2, 1, 1], ["a", "b", "a", "c"]))
+    assert [(int(n), t.numpy()) for n, t in pairs.unique()] == [(1, b"a"), (2, b"b"), (1, b"c")]
+    failing = R(4).map(lambda x: 6 // int(x))
+    assert values(failing.ignore_errors()) == [6, 3, 2]
+    assert values(failing.map(lambda x: x, num_parallel_calls=2).prefetch(2).ignore_errors()) == [6, 3, 2]  # fmt: skip
+    with pytest.warns(UserWarning, match="an element is left out. Got Dataset.map: the function"):
+        list(failing.ignore_errors(log_warning=True))
