@@ -162,7 +162,7 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
                 "arrays must have rows on a first axis",
                 f"the string {str(rows)[:40]!r}" if text else f"the number {rows}",
                 "Put a single sample into a batch of one: np.array([value]); a generator yields "
-                "whole batches.",
+                "whole batches, and a Dataset gives them after .batch(32).",
             )
         )
     return rows
