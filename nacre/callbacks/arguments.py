@@ -1,4 +1,4 @@
-"""Checking the numbers and folders that callbacks are given."""
+"""Checking what callbacks are given: numbers, folders, and whether a rate can be set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from nacre.core.errors import message
+from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import as_number, whole_number
 
 
@@ -19,6 +19,22 @@ def count(who: str, name: str, value: Any) -> int | float:
     """
     found = as_number(value)
     return found if found == math.inf else whole_number(who, name, value, 0)
+
+
+def refuse_scheduled_rate(who: str, optimizer: Any, fix: str) -> None:
+    """Raise where the learning rate cannot be set. (A number is held by a variable.)
+
+    Args:
+        who: Who would set it, for messages.
+        optimizer: The optimizer.
+        fix: What to do.
+
+    Raises:
+        ArgumentError: A schedule decides it.
+    """
+    if not hasattr(optimizer.learning_rate, "assign"):
+        rule = "the learning rate cannot be set where a schedule decides it"
+        raise ArgumentError(message(who, rule, "an optimizer with a schedule", fix))
 
 
 def make_folder(who: str, folder: Path) -> None:

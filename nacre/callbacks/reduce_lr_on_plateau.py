@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict, Unpack
 
-from nacre.callbacks.arguments import count
+from nacre.callbacks.arguments import count, refuse_scheduled_rate
 from nacre.callbacks.base import Logs
 from nacre.callbacks.monitor import MonitorCallback
 from nacre.callbacks.run_plan import RunPlan
@@ -77,21 +77,14 @@ class ReduceLROnPlateau(MonitorCallback):
     def check_run(self, plan: RunPlan) -> None:
         """Refuse an unknown monitor and a schedule; warn where there is nothing to lower."""
         super().check_run(plan)
-        rate = self.model.optimizer.learning_rate
-        if not hasattr(rate, "assign"):  # a schedule's value; a number is held by a variable
-            raise ArgumentError(
-                message(
-                    type(self).__name__,
-                    "the learning rate cannot be set where a schedule decides it",
-                    "an optimizer with a schedule",
-                    "Make the optimizer with a number, such as learning_rate=0.01, or leave the "
-                    "callback out.",
-                )
-            )
+        optimizer, who = self.model.optimizer, type(self).__name__
+        with_number = "Make the optimizer with a number, such as learning_rate=0.01"
+        refuse_scheduled_rate(who, optimizer, f"{with_number}, or leave the callback out.")
+        rate = optimizer.learning_rate
         if float(rate) <= self.min_lr:
             warn(
                 message(
-                    type(self).__name__,
+                    who,
                     "min_lr must be below the learning rate, or there is nothing to lower",
                     f"min_lr={self.min_lr:g}, a learning rate of {float(rate):g}",
                 )

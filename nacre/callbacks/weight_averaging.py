@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.callbacks.arguments import refuse_scheduled_rate
 from nacre.callbacks.base import Callback, Logs
 from nacre.callbacks.run_plan import RunPlan
 from nacre.core import tree
@@ -110,17 +111,9 @@ class StochasticWeightAveraging(Callback):
                     "Pass the training inputs: StochasticWeightAveraging(..., data=x_train).",
                 )
             )
-        if self.learning_rate is not None and not hasattr(
-            self.model.optimizer.learning_rate, "assign"
-        ):  # a schedule's value; a number is held by a variable
-            raise ArgumentError(
-                message(
-                    who,
-                    "the learning rate cannot be set where a schedule decides it",
-                    "an optimizer with a schedule",
-                    "Leave learning_rate out, or make the optimizer with a number.",
-                )
-            )
+        if self.learning_rate is not None:
+            fix = "Leave learning_rate out, or make the optimizer with a number."
+            refuse_scheduled_rate(who, self.model.optimizer, fix)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         if not self.is_restored:

@@ -54,7 +54,7 @@ class Discrete:
         self.values = sorted(set(found))
         self.dtype = dtype or type(found[0])
 
-    def message(self) -> bytes:
+    def as_fields(self) -> bytes:
         """The fields that describe it."""
         values = b"".join(block(1, _value(value)) for value in self.values)
         return whole(4, _kind(self.values[0])) + block(5, values)
@@ -87,7 +87,7 @@ class RealInterval:
             raise ArgumentError(message(who, rule, f"{min_value}, {max_value}"))
         self.min_value, self.max_value = self.dtype(least), self.dtype(most)
 
-    def message(self) -> bytes:
+    def as_fields(self) -> bytes:
         """The fields that describe it."""
         ends = double(1, self.min_value) + double(2, self.max_value)
         return whole(4, _FLOAT) + block(6, ends)
@@ -137,11 +137,11 @@ class HParam:
         self.name, self.domain = name, domain
         self.display_name, self.description = display_name, description
 
-    def message(self) -> bytes:
+    def as_fields(self) -> bytes:
         """Its description in the experiment's."""
         parts = block(1, self.name) + block(2, self.display_name or "")
         parts += block(3, self.description or "")
-        return parts + (b"" if self.domain is None else self.domain.message())
+        return parts + (b"" if self.domain is None else self.domain.as_fields())
 
     def __repr__(self) -> str:
         return f"HParam({self.name!r}, {self.domain})"
@@ -182,7 +182,7 @@ class Metric:
         self.display_name, self.description = display_name, description
         self.dataset_type = dataset_type
 
-    def message(self) -> bytes:
+    def as_fields(self) -> bytes:
         """Its description in the experiment's."""
         name = block(1, self.group or "") + block(2, self.tag)
         parts = block(1, name) + block(3, self.display_name or "")
@@ -219,8 +219,8 @@ def hparams_config(
     """
     created = time.time() if time_created_secs is None else time_created_secs
     parts = [double(3, created)]
-    parts += [block(4, (p if isinstance(p, HParam) else HParam(p)).message()) for p in hparams]
-    parts += [block(5, (m if isinstance(m, Metric) else Metric(m)).message()) for m in metrics]
+    parts += [block(4, (p if isinstance(p, HParam) else HParam(p)).as_fields()) for p in hparams]
+    parts += [block(5, (m if isinstance(m, Metric) else Metric(m)).as_fields()) for m in metrics]
     writer = _due_writer("hparams_config")
     if writer is not None:
         _write(writer, "experiment", 2, b"".join(parts))

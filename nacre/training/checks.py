@@ -218,5 +218,7 @@ __all__ = [
     "loss_name",
     "not_compiled",
     "require_data",
+    "small_tables",
+    "warn_about_accuracy",
     "warn_about_logits",
 ]

@@ -304,7 +304,9 @@ __all__ = [
     "batch_for_prediction",
     "custom_step",
     "own_step",
+    "prediction_by",
     "prediction_of",
     "reports_itself",
+    "step_on_variables",
     "takes_state_first",
 ]

@@ -211,13 +211,15 @@ class _Search(Callback):
         self.smoothed: list[float] = []
         self.has_diverged = False
         self._sum = 0.0  # of the batches of one update
+        self._optimizer_rates: _Rates | None = None  # during the training
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self._held = _Rates(self.who, self.model.optimizer)
+        self._optimizer_rates = _Rates(self.who, self.model.optimizer)
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         self.model.reset_metrics()  # the logs are this batch's alone then
-        self._held.set(self.rates[batch // self.every])
+        assert self._optimizer_rates is not None
+        self._optimizer_rates.set(self.rates[batch // self.every])
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if self.has_diverged:
@@ -253,8 +255,8 @@ class _Search(Callback):
         self.has_diverged = self.model.stop_training = True
 
     def on_train_end(self, logs: Logs = None) -> None:
-        if hasattr(self, "_held"):
-            self._held.put_back()
+        if self._optimizer_rates is not None:
+            self._optimizer_rates.put_back()
 
     def found(self) -> RateSearch:
         """What was noted.

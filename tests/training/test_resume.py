@@ -46,8 +46,8 @@ def write_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each state that is due be written before training goes on, however slow the disk is."""
     keep = keeper.Keeper.keep
 
-    def keep_now(self: keeper.Keeper, *arguments: Any, **end: Any) -> None:
-        keep(self, *arguments, **end)
+    def keep_now(self: keeper.Keeper, *arguments: Any) -> None:
+        keep(self, *arguments)
         self.wait()
 
     monkeypatch.setattr(keeper.Keeper, "keep", keep_now)

@@ -137,9 +137,7 @@ def keeps_its_bits(
         keep = keeper.Keeper.keep
         with patch.context() as killing:
             killing.setattr(loop.TrainRun, "_keep_at_the_end", lambda *_: None)
-            killing.setattr(
-                keeper.Keeper, "keep", lambda self, *a, **b: (keep(self, *a, **b), self.wait())
-            )
+            killing.setattr(keeper.Keeper, "keep", lambda self, *a: (keep(self, *a), self.wait()))
             with pytest.raises(Killed):
                 run(kind, folder, folder / "kept", Kill(1, kind.place))
         assert run(kind, folder, folder / "kept") == whole
