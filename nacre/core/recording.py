@@ -149,8 +149,8 @@ _functions_of_programs: weakref.WeakKeyDictionary[Any, Recent] = weakref.WeakKey
 
 
 def _function_of(primitive: Any, params: dict[str, Any]) -> Function:
-    lent, programs = _lent(params)
-    key: Hashable = (primitive, tuple(sorted(lent.items())))
+    weak, programs = _weakened(params)
+    key: Hashable = (primitive, tuple(sorted(weak.items())))
     try:
         hash(key)
     except TypeError:
@@ -161,16 +161,17 @@ def _function_of(primitive: Any, params: dict[str, Any]) -> Function:
         if found is None:
             found = _functions_of_programs.setdefault(programs[0], Recent(_MAX_FUNCTIONS))
         kept = found
-    return kept.get(key, lambda: _new_function(primitive, params, lent, key))
+    return kept.get(key, lambda: _new_function(primitive, params, weak, key))
 
 
 def _new_function(
-    primitive: Any, params: dict[str, Any], lent: dict[str, Any], key: Hashable
+    primitive: Any, params: dict[str, Any], weak: dict[str, Any], key: Hashable
 ) -> Function:
-    """Args: see `_function_of`; `lent` are the parameters as the function keeps them."""
+    """Args: see `_function_of`; `weak` are the parameters as the function keeps them: without
+    keeping programs alive."""
 
     def call(*operands: Any) -> list[Any]:
-        outputs = primitive.bind(*operands, **_given_back(lent))
+        outputs = primitive.bind(*operands, **_with_programs(weak))
         return list(outputs) if primitive.multiple_results else [outputs]
 
     if primitive.name in pieces.ENDS:
@@ -181,8 +182,8 @@ def _new_function(
     return Function(call, key, pieces.reach_of(inner), _parts_of(inner))
 
 
-class _Lent:
-    """Programs among parameters, which somebody else keeps.
+class _WeakPrograms:
+    """Weak references to programs among parameters, which somebody else keeps.
 
     Args:
         programs: Those of one parameter.
@@ -196,32 +197,32 @@ class _Lent:
         self.is_one = is_one
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Lent) and self.programs == other.programs
+        return isinstance(other, _WeakPrograms) and self.programs == other.programs
 
     def __hash__(self) -> int:
         return hash(self.programs)
 
-    def given_back(self) -> Any:
+    def value(self) -> Any:
         found = tuple([program() for program in self.programs])
         return found[0] if self.is_one else found
 
 
-def _lent(params: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-    """Parameters of a primitive that keep no program alive, and the programs."""
-    lent, programs = params, list[Any]()
+def _weakened(params: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """Parameters of a primitive with weak references to programs, and the programs."""
+    weak, programs = params, list[Any]()
     for name, value in params.items():
         is_one = isinstance(value, _PROGRAMS)
         if is_one or (type(value) is tuple and value and isinstance(value[0], _PROGRAMS)):
-            if lent is params:
-                lent = dict(params)
+            if weak is params:
+                weak = dict(params)
             own = [value] if is_one else list(value)
-            lent[name] = _Lent(own, is_one)
+            weak[name] = _WeakPrograms(own, is_one)
             programs += own
-    return lent, programs
+    return weak, programs
 
 
-def _given_back(lent: dict[str, Any]) -> dict[str, Any]:
-    return {n: v.given_back() if type(v) is _Lent else v for n, v in lent.items()}
+def _with_programs(weak: dict[str, Any]) -> dict[str, Any]:
+    return {n: v.value() if type(v) is _WeakPrograms else v for n, v in weak.items()}
 
 
 _PROGRAMS = (Jaxpr, ClosedJaxpr)
