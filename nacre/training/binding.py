@@ -14,6 +14,7 @@ from nacre.core import tree
 from nacre.core.errors import LossInputError, message
 from nacre.core.kinds import is_dict, is_list
 from nacre.core.names import called_name, free_name
+from nacre.core.protocols import TrainingOptimizer
 from nacre.core.variable import Variable
 from nacre.losses.loss import Loss
 from nacre.metrics import from_logits
@@ -48,6 +49,19 @@ class Output:
     def needs_targets(self) -> bool:
         """Whether it has a loss or a metric."""
         return self.loss is not None or bool(self.metrics)
+
+    def weighted(self, loss: Any, optimizer: TrainingOptimizer | None) -> Any:
+        """What a value of its loss adds to the total.
+
+        Args:
+            loss: The value.
+            optimizer: Which counts the steps that a function as weight is given.
+        """
+        if isinstance(self.weight, WeightFunction):
+            return loss * self.weight.value(optimizer)
+        if isinstance(self.weight, Variable):
+            return loss * self.weight.value
+        return loss if self.weight == 1.0 else loss * self.weight
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,11 @@ from nacre.core.numbers import number
 from nacre.core.protocols import TrainingOptimizer, overrides
 from nacre.core.registry import is_builtin
 from nacre.core.terminal import show
-from nacre.core.variable import Variable
 from nacre.metrics import from_logits
 from nacre.metrics.metric import Metric
 from nacre.training.arguments import whole_number
 from nacre.training.binding import Bound, Output, bind, is_chosen_by_shape, mean_of_loss, no_targets
-from nacre.training.loss_weights import WeightFunction, is_weight_function
+from nacre.training.loss_weights import is_weight_function
 from nacre.training.mixed_losses import mixed_loss
 from nacre.training.outputs import is_config
 from nacre.training.targets_of_step import TargetsOfStep
@@ -72,16 +71,8 @@ class CompiledTraining:
         if isinstance(steps_per_execution, str) and steps_per_execution == "auto":
             steps_per_execution = None  # chosen by measuring, as without it
         steps_per_execution = whole_number(steps_per_execution, "steps_per_execution", who)
-        for weight in tree.flatten(loss_weights):
-            if weight is not None and not is_weight_function(weight):
-                number(who, "each of loss_weights", weight)
-        for name, value in (("run_eagerly", run_eagerly), ("auto_scale_loss", auto_scale_loss)):
-            if isinstance(value, str):  # "False" would be true
-                rule = f"{name} must be True or False"
-                raise ArgumentError(message(who, rule, repr(value)[:100]))
-        if jit_compile not in (True, False, None, "auto"):
-            rule = "jit_compile must be True, False or 'auto'"
-            raise ArgumentError(message(who, rule, repr(jit_compile)[:100]))
+        _check_numbers(loss_weights, who)
+        _check_flags(who, jit_compile, run_eagerly=run_eagerly, auto_scale_loss=auto_scale_loss)
         self.run_eagerly = bool(run_eagerly)
         self.steps_per_execution = steps_per_execution
         self.jit_compile = jit_compile
@@ -206,26 +197,20 @@ class CompiledTraining:
         mixed = [
             (part.share, self.split(part.y, y_pred, part.weight)) for part in scope.mixed_targets()
         ]
-        for place, given in enumerate(self.split(y, y_pred, sample_weight)):
-            output, target, prediction, weight = given
+        split = self.split(y, y_pred, sample_weight)
+        for place, (output, target, prediction, weight) in enumerate(split):
             if output.loss is None:
                 continue
             if target is None:
                 raise no_targets("loss", output.name, y)
-            with self._said_of(output):
+            with self._errors_name(output):
                 if mixed:
                     value = mixed_loss(output.loss, [(share, *s[place][1:]) for share, s in mixed])
                 else:
                     value = output.loss(target, prediction, sample_weight=weight)
             if output.tracker is not None:
                 output.tracker.update_state(value, sample_weight=_batch_size(prediction))
-            if isinstance(output.weight, WeightFunction):
-                value = value * output.weight.value(self.optimizer)
-            elif isinstance(output.weight, Variable):
-                value = value * output.weight.value
-            elif output.weight != 1.0:
-                value = value * output.weight
-            terms.append(value)
+            terms.append(output.weighted(value, self.optimizer))
         others = model.losses if added is None else added
         terms.extend(jnp.sum(jnp.asarray(loss, jnp.float32)) for loss in others)
         if not terms:
@@ -252,13 +237,13 @@ class CompiledTraining:
                 # Without targets the metric would say 0.
                 if target is None and (y is not None or not _may_need_no_targets(metric)):
                     raise no_targets(f"metric '{name}'", output.name, y)
-                with self._said_of(output):
+                with self._errors_name(output):
                     from_logits.update_beside(
                         metric, output.loss, target, prediction, weight, uses_weights=uses_weights
                     )
 
     @contextmanager
-    def _said_of(self, output: Output) -> Generator[None]:
+    def _errors_name(self, output: Output) -> Generator[None]:
         """Let an error about targets, predictions or weights name the output, if there are some."""
         try:
             yield
@@ -367,6 +352,22 @@ def _check_names(loss: Any, *metric_specs: Any) -> None:
             metrics.get(entry)
         if isinstance(entry, str) and not is_chosen_by_shape(entry):
             metrics.get(entry)
+
+
+def _check_numbers(loss_weights: Any, who: str) -> None:
+    for weight in tree.flatten(loss_weights):
+        if weight is not None and not is_weight_function(weight):
+            number(who, "each of loss_weights", weight)
+
+
+def _check_flags(who: str, jit_compile: Any, **flags: Any) -> None:
+    for name, value in flags.items():
+        if isinstance(value, str):  # "False" would be true
+            rule = f"{name} must be True or False"
+            raise ArgumentError(message(who, rule, repr(value)[:100]))
+    if jit_compile not in (True, False, None, "auto"):
+        rule = "jit_compile must be True, False or 'auto'"
+        raise ArgumentError(message(who, rule, repr(jit_compile)[:100]))
 
 
 def _entries(spec: Any) -> Iterator[Any]:
