@@ -32,7 +32,6 @@ import numpy as np
 from jax._src import core
 from jax._src.array import ArrayImpl
 from jax._src.linear_util import StoreException
-from jax.extend.core import ClosedJaxpr, Jaxpr
 from jax.interpreters import ad, batching, mlir
 
 from nacre.core import pieces
@@ -225,7 +224,7 @@ def _with_programs(weak: dict[str, Any]) -> dict[str, Any]:
     return {n: v.value() if type(v) is _WeakPrograms else v for n, v in weak.items()}
 
 
-_PROGRAMS = (Jaxpr, ClosedJaxpr)
+_PROGRAMS = (core.Jaxpr, core.ClosedJaxpr)  # `jax.extend` imports Pallas: 80 ms of every start
 
 
 def _parts_of(inner: Any) -> Parts | None:
