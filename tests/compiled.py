@@ -22,8 +22,8 @@ def keep() -> None:
         return
     try:
         folder = make_private_folder(cache_home() / "tests")
-    except OSError:
-        return  # a home that cannot be written to
+    except (OSError, RuntimeError):
+        return  # a home that is unknown or cannot be written to
     os.environ |= {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

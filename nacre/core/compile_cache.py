@@ -48,12 +48,13 @@ def _prune(folder: Path, most_bytes: int) -> None:
 
     JAX's own bound needs another package and a lock; looking once a process is enough here.
     """
+    entries: list[tuple[os.stat_result, str]] = []
     try:
-        found = list(os.scandir(folder))
-        for entry in found:
-            if not is_private_file(entry) and not entry.is_dir(follow_symlinks=False):
+        for entry in os.scandir(folder):
+            if is_private_file(entry):
+                entries.append((entry.stat(follow_symlinks=False), entry.path))
+            elif not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)  # a link, or put there while others could write to it
-        entries = [(e.stat(), e.path) for e in found if os.path.isfile(e.path)]
     except OSError:
         return
     total = sum(stat.st_size for stat, _ in entries)
