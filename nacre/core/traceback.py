@@ -22,7 +22,7 @@ from nacre.core.origins import (
     is_unforeseen,
     is_while_described,
 )
-from nacre.core.traced_values import asks_for_a_value, explained
+from nacre.core.traced_values import asks_for_a_value, explained, without_gradient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,7 +61,11 @@ def _entrance(function: Callable[P, R], computes: bool) -> Callable[P, R]:
                 refuse_after_fork(f"{type(args[0]).__name__}.{function.__name__}()")
             return function(*args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
-            if not is_traceback_filtering_enabled() or is_own_bug(error) or is_unforeseen(error):
+            if not is_traceback_filtering_enabled():
+                raise
+            if (loop := without_gradient(error)) is not None:
+                raise loop.with_traceback(shortened(error)) from None
+            if is_own_bug(error) or is_unforeseen(error):
                 raise
             by_user = is_asked_by_user(error.__traceback__)
             full = error.__traceback__

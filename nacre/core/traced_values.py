@@ -9,7 +9,7 @@ from __future__ import annotations
 import linecache
 from types import TracebackType
 
-from nacre.core.errors import TracedValueError, message
+from nacre.core.errors import ArgumentError, TracedValueError, message
 from nacre.core.leftovers import lost
 from nacre.core.tracing import is_tracer
 
@@ -47,6 +47,8 @@ _DESCRIBED = (
     "subclass of nacre.Model with a call of its own), as a graph is described before there are "
     "values"
 )
+
+_LOOP_WITHOUT_GRADIENT = "Reverse-mode differentiation does not work for lax.while_loop"
 
 # What other libraries' tensors have to give their values out.
 _VALUE_ATTRIBUTES = frozenset(("numpy", "eval", "detach", "cpu"))
@@ -123,4 +125,19 @@ def explained(
     )
 
 
-__all__ = ["asks_for_a_value", "explained"]
+def without_gradient(error: BaseException) -> ArgumentError | None:
+    """What to raise for a `while_loop` without gradient in the place of JAX's error, else None."""
+    if not isinstance(error, ValueError) or not str(error).startswith(_LOOP_WITHOUT_GRADIENT):
+        return None
+    return ArgumentError(
+        message(
+            "while_loop",
+            "a loop whose number of steps is known only when it runs has no gradient",
+            "a gradient through such a loop",
+            "Use nacre.ops.fori_loop or nacre.ops.scan with a fixed number of steps; or put "
+            "nacre.ops.stop_gradient around what the loop is given, where none is needed.",
+        )
+    )
+
+
+__all__ = ["asks_for_a_value", "explained", "without_gradient"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import nacre
 import nacre.ops as ops
-from nacre.core.errors import DTypeError
+from nacre import layers
+from nacre.core.errors import ArgumentError, DTypeError
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 
@@ -172,3 +176,16 @@ def test_questions_about_symbolic_tensors() -> None:
 def test_an_unknown_reduction_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match="reduction must be one of"):
         ops.scatter_update(np.zeros(3), [[0]], [1.0], reduction="mean")
+
+
+def test_training_through_a_loop_of_unknown_length_is_told_what_has_a_gradient() -> None:
+    def grown(x: Any) -> Any:
+        return ops.while_loop(lambda a: ops.max(a) < 9, lambda a: (a * 2,), (x,))[0]
+
+    dense = layers.Dense(2, kernel_initializer="ones")
+    model = nacre.Sequential([nacre.Input((2,)), dense, layers.Lambda(grown)])
+    model.compile("sgd", "mse")
+    x = np.ones((2, 2), "float32")
+    assert model.predict(x * 9, verbose=0).shape == (2, 2)
+    with pytest.raises(ArgumentError, match=r"^while_loop: .* no gradient.*fori_loop"):
+        model.fit(x, x, verbose=0)
