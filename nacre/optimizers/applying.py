@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.changes import Contents
-from nacre.core.errors import ArgumentError, NotBuiltError, message, refuse_unknown
+from nacre.core.errors import ArgumentError, NotBuiltError, listed, message, refuse_unknown
 from nacre.core.program import CallProgram, Programs
 from nacre.core.protocols import speaks_for
 from nacre.core.scope import StatelessScope, in_stateless_scope
@@ -182,9 +182,9 @@ class Applying(UpdateOrder):
                     "Compute the loss from the model's output, inside the tape.",
                 )
             )
-        shown = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
         warn(
-            f"{who}: {len(missing)} variables have no gradient and stay as they are: {shown}. "
+            f"{who}: {len(missing)} variables have no gradient and stay as they are: "
+            f"{listed(missing)}. "
             "The loss does not depend on them; set trainable=False on their layers if that is "
             "meant.",
         )
@@ -201,7 +201,7 @@ class Applying(UpdateOrder):
                 message(
                     f"optimizer '{self.name}'",
                     rule,
-                    "; ".join(wrong[:10]),
+                    listed(wrong, separator="; "),
                     "Give the pairs in one order: zip(gradients, variables).",
                 )
             )

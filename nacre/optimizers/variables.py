@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from nacre.core.changes import Contents, Versioned, bookkeeping
-from nacre.core.errors import ArgumentError, NotBuiltError, WeightsMismatchError, message
+from nacre.core.errors import ArgumentError, NotBuiltError, WeightsMismatchError, listed, message
 from nacre.core.kinds import is_list
 from nacre.core.names import name_scope
 from nacre.core.program import Programs
@@ -362,7 +362,7 @@ class OptimizerVariables(Versioned):
             if tuple(np.shape(x)) != v.shape
         ]
         if wrong:
-            shown = "; ".join(wrong[:10])
+            shown = listed(wrong, separator="; ")
             raise WeightsMismatchError(
                 message(who, "saved shapes must be those of the variables", shown)
             )

@@ -23,7 +23,7 @@ import numpy as np
 from nacre.callbacks import memory
 from nacre.callbacks.keeping import DEFAULT_SECONDS, Keeping
 from nacre.callbacks.runner import CallbackList, changes_trainable
-from nacre.core.errors import ArgumentError, DataError, message
+from nacre.core.errors import ArgumentError, DataError, listed, message
 from nacre.core.warning import warn
 from nacre.data import seeking
 from nacre.data.batch_source import BatchSource
@@ -134,7 +134,7 @@ class Keeper:
         self._other_run = message(
             self.who,
             f"the folder '{self.folder.name}' keeps another training",
-            "; ".join(differences[:10]),
+            listed(differences, separator="; "),
             "Give what it was begun with, or another folder to begin anew.",
         )
         if differences and self.keeping.is_exact:

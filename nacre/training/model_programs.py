@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from nacre.core import tree
-from nacre.core.errors import message
+from nacre.core.errors import listed, message
 from nacre.core.program import Program, programs_of, settings_key
 from nacre.core.protocols import TrainedModel
 from nacre.core.state import State
@@ -242,7 +242,7 @@ class TrainableFlags:
             message(
                 who,
                 "`trainable` is read when fit begins",
-                f"changed while it runs: {', '.join(changed[:10])}",
+                f"changed while it runs: {listed(changed)}",
                 "It holds from the next compile() and fit() on. Within one fit flags are set by "
                 "the callback TrainableSchedule({5: {layer: True}}).",
             )
