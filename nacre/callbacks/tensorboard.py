@@ -79,7 +79,8 @@ class TensorBoard(Callback):
 
     While it trains, `nacre.summary.scalar(...)` and its like write to these folders too, where they
     are called in other callbacks without a writer of their own: with the batch as their step, or
-    with the epoch where `update_freq` is "epoch".
+    with the epoch where `update_freq` is "epoch". Where it is not, they do in a `train_step` too,
+    as often as batches are written.
 
     Args:
         log_dir: The run's folder. The viewer compares runs that lie in one folder: give each a name
@@ -251,12 +252,19 @@ class TensorBoard(Callback):
         is_users = now.writer is not None and now.shared is None
         if not (self.update_freq == "epoch" and is_users):
             self._stop_sharing(name)
-            self._run.shared[name] = SharedWriter(writer, self._step_now)
+            self._run.shared[name] = SharedWriter(writer, self._step_now, self._every)
 
     def _stop_sharing(self, name: str) -> None:
         shared = self._run.shared.pop(name, None)
         if shared is not None:
             shared.end()
+
+    @property
+    def _every(self) -> int | None:
+        """Every how many batches something is written; None where only epochs are."""
+        if self.update_freq == "epoch":
+            return None
+        return 1 if self.update_freq == "batch" else int(self.update_freq)
 
     def _step_now(self) -> int:
         return self._epoch if self.update_freq == "epoch" else self._step
@@ -275,10 +283,8 @@ class TensorBoard(Callback):
         before, self._step = self._step, self._step + self._at_once
         if self._run.profile is not None:
             self._run.profile.end_batch(self._step)
-        if self.update_freq == "epoch":
-            return
-        every = 1 if self.update_freq == "batch" else int(self.update_freq)
-        if self._step // every > before // every:
+        every = self._every
+        if every is not None and self._step // every > before // every:
             values = dict(logs or {})
             if self.write_steps_per_second:
                 seconds = max(time.perf_counter() - self._batch_began, 1e-9)

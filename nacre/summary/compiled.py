@@ -1,16 +1,22 @@
-"""Summaries within a `nacre.function`: its program gives their values back to be written.
+"""Summaries within a `nacre.function`, or a `train_step`: its program gives their values back.
 
 So they are written once a run, in the order of the code, under the step of that run. Values within
-a loop, a condition or a gradient of JAX's own, which only exist there, cannot be given back.
+a loop, a condition or a gradient of JAX's own, which only exist there, cannot be given back. The
+program of a `train_step` gives them back among its logs, where there is a writer for them.
 """
 
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Generator, Iterable
+import itertools
+import weakref
+from collections.abc import Callable, Generator, Hashable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
 
 from nacre.core import tree
 from nacre.core.context import current
@@ -56,17 +62,23 @@ class _Fixed:
 class Summaries:
     """The summaries of code that is being compiled.
 
+    Args:
+        given: What the code is given.
+
     Attributes:
         found: (what is known of it, its data, its step or None) of each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, given: Any = ()) -> None:
         self.found: list[tuple[_Summary, Any, Any]] = []
-        self._outside, self._trace = recording(), current_trace()
+        self._outside = recording()
+        # What comes from further outside is known here too.
+        self._traces = [current_trace(), *map(trace_of, filter(is_tracer, tree.flatten(given)))]
 
     def can_give_back(self, values: Any) -> bool:
         """Whether these values can be given back: they are not of a loop or the like within."""
-        return all(trace_of(v) is self._trace for v in tree.flatten(values) if is_tracer(v))
+        traces = [trace_of(v) for v in tree.flatten(values) if is_tracer(v)]
+        return all(any(trace is known for known in self._traces) for trace in traces)
 
     def add(
         self,
@@ -95,9 +107,13 @@ _compiling: contextvars.ContextVar[Summaries | None] = contextvars.ContextVar(
 
 
 @contextmanager
-def compiling() -> Generator[Summaries]:
-    """The code within is compiled, and gives back what `found` holds in the end."""
-    summaries = Summaries()
+def compiling(given: Any = ()) -> Generator[Summaries]:
+    """The code within is compiled, and gives back what `found` holds in the end.
+
+    Args:
+        given: What the code is given.
+    """
+    summaries = Summaries(given)
     token = _compiling.set(summaries)
     try:
         yield summaries
@@ -112,23 +128,113 @@ def capture(
     summaries = _compiling.get()
     if summaries is not None and callable(data) and not isinstance(data, Variable):
         data = data()
-    if summaries is None or current().finds_shapes or not summaries.can_give_back((data, step)):
+    if summaries is None or current().finds_shapes:
+        return False
+    data, step = tree.map_structure(_value_now, (data, step))
+    if not summaries.can_give_back((data, step)):
         return False
     summaries.add(who, tag, data, step, value, metadata)
     return True
 
 
-def write_found(found: Iterable[tuple[_Summary, Any, Any]]) -> None:
-    """Write the summaries of a run, with the data and steps that it gave back."""
+def _value_now(leaf: Any) -> Any:
+    """What a variable holds where it is summarised; the code may change it after that."""
+    return leaf.value if isinstance(leaf, Variable) else leaf
+
+
+def write_found(found: Iterable[tuple[_Summary, Any, Any]], is_of_fit: bool = False) -> None:
+    """Write the summaries of a run, with the data and steps that it gave back.
+
+    Args:
+        found: The summaries.
+        is_of_fit: Whether it was a step of `fit`, of which a callback may take only some.
+    """
+    shared = recording().shared
+    every = shared.every if is_of_fit and shared is not None else 1
     for summary, data, step in found:
         writer = summary.writer or recording().writer
         if writer is None or writer.is_noop or not is_recorded(summary.condition):
             continue
         number = step_of(summary.who, step)
+        if summary.writer is None and (every is None or number % every):
+            continue
         data = data.data if isinstance(data, _Fixed) else data
         writer.add(number, summary_value(summary.tag, summary.value(data), summary.metadata))
         if summary.writer is not None:  # whose block ends in the code
             writer.flush()
 
 
-__all__ = ["compiling", "capture", "write_found"]
+_CARRIED = "\0summary"  # begins the name of a value among logs; no name of a user's does
+
+
+# By number, as long as a program has them.
+_of_steps: weakref.WeakValueDictionary[int, StepSummaries] = weakref.WeakValueDictionary()
+_numbers = itertools.count()
+
+
+class StepSummaries:
+    """The summaries of a user's step of training in one program, among its logs until it ran."""
+
+    def __init__(self) -> None:
+        self._number = next(_numbers)
+        _of_steps[self._number] = self
+        # Of each trace what is known of the summaries; a trial and the trace after it are one.
+        self._known: dict[Hashable, list[Any]] = {}
+
+    def carried(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """A step, (...) -> (values, loss, logs), whose logs carry its summaries."""
+
+        def run(*args: Any) -> Any:
+            with compiling(args) as summaries:
+                values, loss, logs = step(*args)
+            shapes = [tuple(leaf.shape) for leaf in tree.flatten(args) if leaf is not None]
+            return values, loss, {**logs, **self._as_logs(summaries.found, tuple(shapes))}
+
+        return run
+
+    def _as_logs(self, found: list[tuple[_Summary, Any, Any]], shapes: Hashable) -> dict[str, Any]:
+        arrays: list[Any] = []
+
+        def take(leaf: Any) -> Any:
+            if not isinstance(leaf, jax.Array):
+                return leaf
+            arrays.append(leaf)
+            return _Place(len(arrays) - 1)
+
+        known = [(summary, *tree.map_structure(take, part)) for summary, *part in found]
+        if known and not arrays:  # texts alone are to be written too
+            arrays.append(jnp.int32(0))
+        kind = shapes, tuple((s.who, s.tag) for s, _, _ in known), len(arrays)
+        self._known[kind] = known
+        head = f"{_CARRIED}/{self._number}/{list(self._known).index(kind)}"
+        return {f"{head}/{i}": array for i, array in enumerate(arrays)}
+
+    def found(self, trace: int, arrays: list[Any]) -> list[tuple[_Summary, Any, Any]]:
+        """The summaries of a step that ran, with their data and steps."""
+
+        def give(leaf: Any) -> Any:
+            return arrays[leaf.index] if isinstance(leaf, _Place) else leaf
+
+        known = list(self._known.values())[trace]
+        return [(summary, *tree.map_structure(give, part)) for summary, *part in known]
+
+
+def write_carried(logs: dict[str, Any]) -> dict[str, Any]:
+    """The logs of a step that are reported, when the summaries that they carry are written."""
+    carried = [name for name in logs if name.startswith(_CARRIED)]
+    if not carried:
+        return logs
+    _, program, trace, _ = carried[0].split("/")
+    arrays = [logs[f"{_CARRIED}/{program}/{trace}/{i}"] for i in range(len(carried))]
+    write_found(_of_steps[int(program)].found(int(trace), arrays), is_of_fit=True)
+    return {name: value for name, value in logs.items() if name not in carried}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Stands for an array among the data and the step of a summary."""
+
+    index: int
+
+
+__all__ = ["StepSummaries", "capture", "compiling", "write_carried", "write_found"]

@@ -94,10 +94,14 @@ class SharedWriter:
     Args:
         writer: The writer.
         step: Gives the default step, where there is none.
+        every: Every how many steps of `fit` it takes what they summarise; None for never.
     """
 
-    def __init__(self, writer: SummaryWriter, step: Callable[[], int]) -> None:
+    def __init__(
+        self, writer: SummaryWriter, step: Callable[[], int], every: int | None = None
+    ) -> None:
         self.before, self.step, self.is_over = recording(), step, False
+        self.every = every
         put(writer=writer, shared=self)
         if self.before.step is None:
             put(step=step)
@@ -111,6 +115,29 @@ class SharedWriter:
                 step = shared.before.step
             writer, shared = shared.before.writer, shared.before.shared
         put(writer=writer, step=step, shared=shared)
+
+
+def takes_steps() -> bool:
+    """Whether there is a writer for what the steps of `fit` summarise."""
+    now = recording()
+    if now.writer is None or now.writer.is_noop:
+        return False
+    return now.shared is None or now.shared.every is not None
+
+
+_is_made_anew: contextvars.ContextVar[bool] = contextvars.ContextVar(
+    "nacre.summary.is_made_anew", default=False
+)
+
+
+@contextmanager
+def made_anew() -> Generator[None]:
+    """Compiled code that is compiled anew when there is a writer: nothing to tell until then."""
+    token = _is_made_anew.set(True)
+    try:
+        yield
+    finally:
+        _is_made_anew.reset(token)
 
 
 def is_due(who: str, name: str, *values: Any) -> bool:
@@ -129,7 +156,7 @@ def is_due(who: str, name: str, *values: Any) -> bool:
     now = recording()
     is_compiled = is_tracing_program() or any(map(is_tracer, values))
     if now.writer is None or now.writer.is_noop:
-        if is_compiled:
+        if is_compiled and not _is_made_anew.get():
             _unheard[name] = None
         return False
     if not is_compiled:
@@ -145,9 +172,9 @@ def is_due(who: str, name: str, *values: Any) -> bool:
 
 def _fix() -> str:
     return (
-        "Return it from train_step, or from the loop or the compiled function, and write it "
-        "outside: logs of a train_step get into TensorBoard's charts by themselves. Or "
-        "compile(run_eagerly=True)."
+        "Summarise it in a train_step of your own, with TensorBoard(update_freq='batch') or a "
+        "writer of yours as the default; or return it from the loop or the compiled function, and "
+        "write it outside. Or compile(run_eagerly=True)."
     )
 
 
@@ -246,10 +273,12 @@ __all__ = [
     "get_step",
     "is_due",
     "is_recorded",
+    "made_anew",
     "put",
     "record_if",
     "recording",
     "set_step",
     "should_record_summaries",
     "step_of",
+    "takes_steps",
 ]

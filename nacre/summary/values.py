@@ -2,8 +2,8 @@
 
 Each returns whether it wrote: not without a default writer, nor where `record_if` says no. All run
 where values are known: in loops by hand, in callbacks, in layers that run eagerly; and in a
-`nacre.function`, which gives its values back (see `compiled`). Within other compiled code they are
-refused (see `recording.is_due`).
+`nacre.function` or a `train_step`, which give their values back (see `compiled`). Within other
+compiled code they are refused (see `recording.is_due`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def scalar(name: str, data: Any, step: Any = None, description: str | None = Non
         Whether it was written.
     Raises:
         ArgumentError: `data` is not one number, or there is no step.
-        TracedValueError: Within compiled code other than a `nacre.function`.
+        TracedValueError: Within compiled code other than a `nacre.function` or a `train_step`.
     Precision:
         It is kept in float32.
     Example:
@@ -97,7 +97,7 @@ def histogram(
     Returns:
         Whether it was written.
     Raises:
-        TracedValueError: Within compiled code other than a `nacre.function`.
+        TracedValueError: Within compiled code other than a `nacre.function` or a `train_step`.
     Example:
         >>> import tempfile
         >>> from nacre import summary
@@ -165,7 +165,7 @@ def image(
     Raises:
         ShapeError: `data` is of another shape.
         ArgumentError: A whole number is not from 0 to 255.
-        TracedValueError: Within compiled code other than a `nacre.function`.
+        TracedValueError: Within compiled code other than a `nacre.function` or a `train_step`.
     Source:
         tf.summary.image. Differs: whole numbers of all dtypes run from 0 to 255, where TensorFlow
         takes 255 in int32 for black.
@@ -250,7 +250,7 @@ def audio(
     Raises:
         ShapeError: `data` is of another shape.
         DTypeError: `data` is not of floats.
-        TracedValueError: Within compiled code other than a `nacre.function`.
+        TracedValueError: Within compiled code other than a `nacre.function` or a `train_step`.
     Example:
         >>> import tempfile
         >>> import numpy as np
@@ -294,7 +294,7 @@ def text(name: str, data: Any, step: Any = None, description: str | None = None)
         Whether it was written.
     Raises:
         DTypeError: `data` holds something else.
-        TracedValueError: Within compiled code other than a `nacre.function`.
+        TracedValueError: Within compiled code other than a `nacre.function` or a `train_step`.
     Example:
         >>> import tempfile
         >>> from nacre import summary
@@ -345,7 +345,7 @@ def write(
         Whether it was written.
     Raises:
         DTypeError: Event files know no such dtype.
-        TracedValueError: Within compiled code other than a `nacre.function`.
+        TracedValueError: Within compiled code other than a `nacre.function` or a `train_step`.
     Example:
         >>> import tempfile
         >>> from nacre import summary

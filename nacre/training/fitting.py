@@ -307,7 +307,7 @@ def _one_step(
         begin()
         arguments = (stretch.arrays, stretch.order, np.int32(0), np.int32(1))
         signals.run(commit, programs.train(stretch), state.donate(), *arguments)
-    return logs[0]
+    return programs.written(logs[0])
 
 
 def train_one_step(

@@ -117,11 +117,6 @@ class TrainRun(ResumableRun):
         """Run the epochs and return the history; the model ends with the newest values."""
         self.runner = runner
         self._steps_a_batch = self.trainer.steps_per_execution or 1
-        fixed = 1 if runner.has_train_batch_hooks else None
-        self._pace = pace.pace_of(
-            self.trainer.steps_per_execution or fixed,
-            pace.SEEN_SECONDS if verbose == 1 else pace.UNSEEN_SECONDS,
-        )
         begun = time.perf_counter()
         with (
             isolated(self.model, self.state),
@@ -132,6 +127,7 @@ class TrainRun(ResumableRun):
             if self._resumed is not None:
                 self._restore(self._resumed, is_begun=False)
             runner.on_train_begin()
+            self._pace = self._pace_of(runner, verbose)
             try:
                 self._run_epochs(epochs, validation, validated_epochs)
                 self._signals.begin_ending()
@@ -151,6 +147,14 @@ class TrainRun(ResumableRun):
             else:
                 self._finish(self.keeper)
             return self.model.history
+
+    def _pace_of(self, runner: CallbackList, verbose: int) -> pace.Pace:
+        """How many steps a dispatch runs; a step with summaries alone, as it gives its own back."""
+        fixed = 1 if runner.has_train_batch_hooks else None
+        asked = self.trainer.steps_per_execution or fixed
+        if self._current().carries_summaries:
+            asked = 1
+        return pace.pace_of(asked, pace.SEEN_SECONDS if verbose == 1 else pace.UNSEEN_SECONDS)
 
     def _run_epochs(
         self, epochs: range, validation: Any, validated_epochs: Collection[int]
@@ -296,6 +300,7 @@ class TrainRun(ResumableRun):
             step = stretch.step + position
             self._begin_batch(step)
             self._execute(self._dispatch(stretch, position, count))
+            self._logs = self._programs.written(self._logs)
             self._pace.hold_back(self._logs)
             self._report(step + count, wait=stretch.repeats and self._pace.measures(count))
             self._keep_if_due(count)

@@ -12,10 +12,12 @@ from nacre.core import tree
 from nacre.core.errors import listed, message
 from nacre.core.program import Program, programs_of, settings_key
 from nacre.core.protocols import TrainedModel
-from nacre.core.state import State
+from nacre.core.state import State, Values
 from nacre.core.variable import trainable_flags_version
 from nacre.core.warning import warn
 from nacre.data.feed import Stretch
+from nacre.summary.compiled import StepSummaries, write_carried
+from nacre.summary.recording import made_anew, takes_steps
 from nacre.training.compile import CompiledTraining
 from nacre.training.last_good import CopyMemory
 from nacre.training.own_steps import StepName, custom_step, own_step, reports_itself
@@ -27,7 +29,7 @@ from nacre.training.programs import (
     single_program,
 )
 from nacre.training.state import training_state
-from nacre.training.step import augmented, test_step, train_step
+from nacre.training.step import Batch, StepResult, augmented, test_step, train_step
 
 _MANY_CHANGES = 10  # of attributes, from where on it is said that each is compiled
 
@@ -96,7 +98,14 @@ def _key(
     """All that the programs of a run depend on besides the shapes of batches."""
     attributes = model._inventory().token, trainer.contents_token(metrics)
     augmentation = trainer.augmentation_token() if kind.step == "train_step" else -1
-    return kind, attributes, augmentation, settings_key(), trainer.run_eagerly
+    summarised = _carries_summaries(kind, trainer)
+    return kind, attributes, augmentation, settings_key(), trainer.run_eagerly, summarised
+
+
+def _carries_summaries(kind: _Kind, trainer: CompiledTraining) -> bool:
+    """Whether the programs give back what a user's step summarises."""
+    is_own = kind.is_custom and kind.step == "train_step" and not trainer.run_eagerly
+    return is_own and takes_steps()
 
 
 class ModelPrograms:
@@ -120,6 +129,8 @@ class ModelPrograms:
         self.custom = kind.is_custom
         self.keeps_logs = self.custom or reports_itself(model)
         self._kind, self._key = kind, key
+        # Whether they give back what the step summarises, as there is a writer for it.
+        self.carries_summaries = _carries_summaries(kind, trainer)
         self.copy_memory = CopyMemory()
         self.changes = 0  # since the run began, by attributes that were set
 
@@ -192,11 +203,29 @@ class ModelPrograms:
         if method is not None:
             own = own_step(self.model, self.trainer, self._kind.step, method, self.state)
             if self._kind.step == "train_step":
-                return augmented(self.model, self.trainer, self.state, own)
+                step = augmented(self.model, self.trainer, self.state, own)
+                return self._with_summaries(step)
             return own
         if self._kind.step == "test_step":
             return test_step(self.model, self.trainer, self.state)
         return train_step(self.model, self.trainer, self.state, self._kind.is_all_present)
+
+    def _with_summaries(self, step: Step) -> Step:
+        """A user's step whose logs carry what it summarises, where there is a writer for it."""
+        if self.trainer.run_eagerly:
+            return step
+        if self.carries_summaries:
+            return StepSummaries().carried(step)
+
+        def run(values: Values, batch: Batch) -> StepResult:
+            with made_anew():
+                return step(values, batch)
+
+        return run
+
+    def written(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """The logs of a step that are reported, when what it summarised is written."""
+        return write_carried(logs) if self.carries_summaries else logs
 
     def evaluate(self, stretch: Stretch, steps: int | None) -> Program:
         """The program that evaluates such batches: (values, fixed, arrays, first row, count) ->"""
