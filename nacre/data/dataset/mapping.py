@@ -22,6 +22,7 @@ from nacre.data.dataset.node import (
     without_zeros,
 )
 from nacre.data.dataset.ordering import OneCursor, OneInput, checked_merge
+from nacre.data.dataset.prefetching import AheadCursor
 from nacre.data.dataset.spec import spec_of
 from nacre.data.dataset.threads import Task, Workers
 
@@ -303,7 +304,7 @@ class _Slot:
 
 
 class InterleaveCursor(OneCursor):
-    """See `Interleave`. Threads, where asked for, read the blocks of the data sets ahead."""
+    """See `Interleave`. Where threads are asked for, one for each open data set reads ahead."""
 
     picks_rows = False
 
@@ -314,7 +315,10 @@ class InterleaveCursor(OneCursor):
         self._turn, self._given, self._seen, self._is_over = 0, 0, 0, False
 
     def _opened(self, element: Any, number: int) -> _Slot:
-        return _Slot(element, number, self._node.made(element, number).open(self._opening))
+        cursor = self._node.made(element, number).open(self._opening)
+        if self._node.threads > 1 and not self._opening.is_peek:
+            cursor = AheadCursor(cursor, max(2, self._node.block_length))
+        return _Slot(element, number, cursor)
 
     def __next__(self) -> Any:
         slots, block = self._slots, self._node.block_length

@@ -7,6 +7,7 @@ from collections import deque
 from typing import Any
 
 from nacre.core.context import carried
+from nacre.core.host_random import are_same, host_random_state, set_host_random_state
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.node import AUTOTUNE, Cursor, Node, Opening
 from nacre.data.dataset.ordering import OneCursor, OneInput
@@ -40,12 +41,15 @@ class _Shared:
         self.changed = threading.Condition()
         self.ready: deque[Any] = deque()
         self.is_stopped = self.is_over = False
+        self.draws = False  # whether making elements draws from Python's or NumPy's generator
 
     def work(self) -> None:
+        looks = 4  # whether random numbers of Python and NumPy are drawn shows at once
         while self._has_room():
             with self.turn:
                 if self.is_stopped:
                     break
+                looks, before = looks - 1, host_random_state() if looks > 0 else None
                 try:
                     item: Any = next(self.up)
                 except StopIteration:
@@ -53,6 +57,8 @@ class _Shared:
                     self.is_over = True
                 except BaseException as error:  # handed over to the reader
                     item = _Failure(error)
+                if before is not None and not are_same(before, host_random_state()):
+                    self.draws = True
                 if not self.is_over:
                     self.ready.append(item)
                 del item
@@ -130,12 +136,17 @@ class AheadCursor(OneCursor):
             return {
                 "up": shared.up.state(),
                 "ready": [el.packed(item) for item in (*self._again, *ready)],
+                # Where the elements after those begin to draw; another thread goes on at once.
+                "random": host_random_state() if shared.draws else None,
             }
 
     def restore(self, state: Any) -> None:
         assert self._thread is None, "a cursor is restored before it is used"
         self._up.restore(state["up"])
         self._again = deque(el.unpacked(item) for item in state["ready"])
+        if state["random"] is not None:
+            self._shared.draws = True
+            set_host_random_state(state["random"])
 
     def close(self) -> None:
         self._is_closed = True

@@ -94,9 +94,9 @@ class Draws:
         """The random number at a place."""
         return self.block(place // _BLOCK)[place % _BLOCK]
 
-    def permutation(self, count: int) -> np.ndarray:
-        """The numbers up to `count` in an order of their own."""
-        return self.generator(2**40).permutation(count)
+    def permuted(self, values: np.ndarray) -> np.ndarray:
+        """Values in an order of their own."""
+        return self.generator(2**40).permutation(values)
 
 
 def probabilities(weights: Any, count: int, who: str) -> list[float]:

@@ -67,7 +67,7 @@ class ShuffleCursor(OneCursor):
         if len(more):
             self._buffer, self._incoming = first.tolist(), more.tolist()
         else:
-            self._whole, self._is_over = first[self._draws.permutation(len(first))], True
+            self._whole, self._is_over = self._draws.permuted(first), True
 
     def _next_row(self) -> int | None:
         if not self._incoming:

@@ -141,6 +141,7 @@ class RowsCursor(Cursor):
     def __init__(self, rows: Rows) -> None:
         self.rows: Rows = rows
         self._count, self._at = len(rows), 0
+        self._dtype = np.int32 if self._count < 2**31 else np.int64  # many are held in a shuffle
 
     def __next__(self) -> Any:
         at = self._at
@@ -152,7 +153,7 @@ class RowsCursor(Cursor):
     def positions(self, count: int) -> np.ndarray:
         first = self._at
         self._at = min(self._count, first + count)
-        return np.arange(first, self._at)
+        return np.arange(first, self._at, dtype=self._dtype)
 
     def state(self) -> Any:
         return self._at
@@ -183,7 +184,7 @@ class RangeRows(Rows):
 
     def gather(self, positions: np.ndarray) -> Any:
         """Some numbers."""
-        numbers = self._numbers.start + self._numbers.step * positions
+        numbers = self._numbers.start + self._numbers.step * positions.astype(np.int64)
         return el.sealed(numbers.astype(self._dtype))
 
 
