@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import ArgumentError, ClosedError, DataError, message, refuse_unknown
+from nacre.core.errors import (
+    ArgumentError,
+    ClosedError,
+    DataError,
+    UnsupportedError,
+    message,
+    refuse_unknown,
+)
 from nacre.data.dataset import (
     batching,
     combining,
@@ -595,7 +602,7 @@ class Dataset:
             >>> [x.tolist() for x in Dataset.range(6).batch(4).rebatch([2, 1])]
             [[0, 1], [2], [3, 4], [5]]
         """
-        given = batch_size if np.ndim(batch_size) else [batch_size]
+        given = batch_size if np.ndim(batch_size) and len(batch_size) else [batch_size]
         sizes = [whole_argument("Dataset.rebatch", "batch_size", size, 1) for size in given]
         return self._then(batching.Rebatch(self._dataset_node, sizes, bool(drop_remainder)))
 
@@ -960,11 +967,22 @@ class Dataset:
             filename: Empty, for memory.
             name: Accepted for compatibility.
 
+        Raises:
+            UnsupportedError: A file is named.
         Example:
             >>> data = Dataset.range(3).map(lambda x: np.random.random()).cache()
             >>> list(data.as_numpy_iterator()) == list(data.as_numpy_iterator())
             True
         """
+        if filename:
+            raise UnsupportedError(
+                message(
+                    "Dataset.cache",
+                    "elements are kept in memory",
+                    f"filename={filename!r}",
+                    "Call cache() where they fit into it.",
+                )
+            )
         return self._then(Cache(self._dataset_node))
 
     def prefetch(self, buffer_size: int, name: str | None = None) -> Dataset:

@@ -72,12 +72,12 @@ class GeneratedCursor(Cursor):
         self._items: Iterator[Any] | None = None
 
     def __next__(self) -> Any:
-        if self._items is None:
-            self._items = iter(self._node.function(*self._node.args))
-            for _ in itertools.islice(self._items, self._to_skip):
-                pass
-            self._to_skip = 0
         try:
+            if self._items is None:
+                self._items = iter(self._node.function(*self._node.args))
+                for _ in itertools.islice(self._items, self._to_skip):
+                    pass
+                self._to_skip = 0
             value = next(self._items)
         except StopIteration:
             raise

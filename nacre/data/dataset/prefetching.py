@@ -151,8 +151,8 @@ class AheadCursor(OneCursor):
     def close(self) -> None:
         self._is_closed = True
         self._shared.stop()
-        if self._thread is None:
-            super().close()
+        if self._thread is None or not self._thread.is_alive():
+            super().close()  # else the thread does, after the element it is making
 
     def __del__(self) -> None:
         self._shared.stop()

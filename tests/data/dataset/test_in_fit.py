@@ -58,6 +58,11 @@ def test_data_without_end_needs_a_number_of_steps() -> None:
         model().fit(data().repeat(), verbose=0)
 
 
+def test_windows_in_the_place_of_batches_are_told() -> None:
+    with pytest.raises(DataError, match="x: batches must hold arrays. Got a Dataset. Take the el"):
+        model().fit(Dataset.from_tensor_slices(X).window(4), verbose=0)
+
+
 def test_adapt_takes_a_dataset() -> None:
     normalized = layers.Normalization()
     normalized.adapt(Dataset.from_tensor_slices(X).batch(5))

@@ -268,7 +268,8 @@ def test_cardinality(data: Dataset, count: int) -> None:
      (lambda: R(2.5), "stop must be a whole number"), (lambda: R(3).prefetch(-2), "buffer_size"),
      (lambda: Dataset.from_generator([1, 2]), "begins a new one each time"),
      (lambda: Dataset(3), "made by its methods"), (lambda: R(3).shuffle(3, seed=1.5), "seed must be"),
-     (lambda: R(3).map(len, num_parallel_calls=0), "num_parallel_calls must be")],
+     (lambda: R(3).map(len, num_parallel_calls=0), "num_parallel_calls must be"),
+     (lambda: R(3).window(2, 0), "shift must be"), (lambda: R(3).rebatch([]), "batch_size")],
 )  # fmt: skip
 def test_arguments_that_make_no_sense_are_told(call: Any, rule: str) -> None:
     with pytest.raises(ArgumentError, match=rule):
