@@ -19,6 +19,7 @@ from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DTypeError, LossInputError, TracedValueError, message
 from nacre.core.indices import check_width, first_in
 from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.kinds import is_dict
 from nacre.core.variable import Variable
 
 
@@ -47,8 +48,16 @@ def as_returned_array(who: str, value: Any) -> Any:
     """An array from what a loss or metric returned; a forgotten `return` is told as such.
 
     Raises:
-        LossInputError: It is nothing, or no numbers.
+        LossInputError: It is nothing, no numbers, or several things (Keras takes the mean of those
+            in a tuple).
     """
+    if is_dict(value) or (isinstance(value, tuple) and len(value) > 1):
+        fix = (
+            "Return one tensor: of a loss the sum of its parts. Several metrics are several "
+            "functions, or a class derived from nacre.metrics.Metric whose result() gives a dict."
+        )
+        got = f"a {type(value).__name__} of {len(value)}"
+        raise LossInputError(message(who, "it must return one tensor", got, fix))
     if value is None or isinstance(value, str | bytes):
         fix = "Is a `return` missing in the function?" if value is None else ""
         raise LossInputError(

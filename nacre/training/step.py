@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import jax
-import jax.numpy as jnp
 
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.kinds import is_dict
 from nacre.core.protocols import TrainedModel, TrainingOptimizer, overrides
 from nacre.core.state import State, Values
+from nacre.losses.checking import as_returned_array
 from nacre.training.absent import without_absent
 from nacre.training.augmentation import Augmentation, Part, main_targets, mixed_targets
 from nacre.training.compile import CompiledTraining
@@ -135,7 +135,8 @@ def _weights(model: Any, trainer: CompiledTraining, sample_weight: Any) -> list[
 def _compute_loss(
     model: TrainedModel, x: Any, y: Any, y_pred: Any, weight: Any, training: bool
 ) -> Any:
-    loss = jnp.asarray(loss_of(model, x, y, y_pred, weight, training))
+    loss = loss_of(model, x, y, y_pred, weight, training)
+    loss = as_returned_array(f"{type(model).__name__}.compute_loss", loss)
     if loss.ndim != 0:
         raise ArgumentError(
             message(

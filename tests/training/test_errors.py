@@ -175,3 +175,28 @@ def test_right_data_raises_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         classifier(metrics=["accuracy"]).fit(X, Y, verbose=0)
+
+
+SEVERAL = {
+    "dict": lambda y_true, y_pred: {"a": keras.ops.mean(y_pred), "b": keras.ops.mean(y_true)},
+    "pair": lambda y_true, y_pred: (keras.ops.mean(y_pred), keras.ops.mean(y_true)),
+}
+
+
+@pytest.mark.parametrize("what", ["loss", "metric", "compute_loss"])
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_a_function_that_returns_several_things_is_told_to_return_one_tensor(what, kind):
+    function = SEVERAL[kind]
+
+    class Own(keras.Model):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return function(y, y_pred)
+
+    x = keras.Input((2,))
+    model = (Own if what == "compute_loss" else keras.Model)(x, layers.Dense(1)(x))
+    listed = [function] if what == "metric" else None
+    model.compile("sgd", function if what == "loss" else "mse", metrics=listed)
+    with pytest.raises(
+        errors.LossInputError, match=r"must return one tensor\. Got a (dict|tuple) of 2"
+    ):
+        model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
