@@ -83,7 +83,8 @@ class Callback:
         """
 
     def state(self) -> dict[str, Any]:
-        """What it remembers of a training, to go on from later: data JSON can hold, and arrays.
+        """What it remembers of a training, to go on from later: data JSON can hold, and numbers
+        and arrays of NumPy.
 
         Taken when an epoch ends, after this callback was called, it belongs to that epoch's end.
         The model, its optimizer and what callbacks wrote are not part of it.
@@ -211,13 +212,14 @@ class Callback:
 
 
 def _plain(value: Any) -> Any:
-    """A copy that later epochs leave alone: numbers of NumPy and JAX as Python's, arrays as
-    NumPy's."""
+    """A copy that later epochs leave alone: arrays and numbers of JAX as NumPy's, of their dtype,
+    so that what is computed from them has the same bits."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        array = np.array(value)
-        return array if array.ndim else array.item()
+        return np.array(value)[()]
     return value

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -155,3 +156,18 @@ def test_a_callback_of_ones_own_says_that_it_bears_nan() -> None:
     made.fit(X * np.nan, Y, epochs=2, verbose=0, callbacks=[bears])
     assert bears.state() == {"epochs": 2}
     assert np.isfinite(made.get_weights()[0]).all()
+
+
+def test_what_a_callback_remembers_keeps_its_dtypes_and_tuples() -> None:
+    class Average(keras.callbacks.Callback):
+        remembers = ("mean", "seen", "last")
+        mean: Any = np.float32(0)
+        seen: Any = ()
+        last: Any = None
+
+    first, second = Average(), Average()
+    first.mean, first.seen, first.last = np.float32(0.1), (1, [np.int8(2)]), jnp.float16(0.1)
+    second.restore(first.state())
+    assert type(second.mean) is np.float32 and second.mean * 0.9 == first.mean * 0.9
+    assert second.seen == first.seen and type(second.seen[1][0]) is np.int8
+    assert second.last == first.last and second.last.dtype == "float16"
