@@ -33,6 +33,10 @@ from nacre.data.arrays import to_categorical as to_categorical
 from nacre.data.batches import pack_x_y_sample_weight as pack_x_y_sample_weight
 from nacre.data.batches import unpack_x_y_sample_weight as unpack_x_y_sample_weight
 from nacre.data.graphs import pad_graphs as pad_graphs
+from nacre.data.images import array_to_img as array_to_img
+from nacre.data.images import img_to_array as img_to_array
+from nacre.data.images import load_img as load_img
+from nacre.data.images import save_img as save_img
 from nacre.data.py_dataset import PyDataset as PyDataset
 from nacre.data.py_dataset import PyDataset as Sequence
 from nacre.datasets.download import get_file as get_file
@@ -57,6 +61,7 @@ __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "bounding_boxes",
     "clear_session",
     "custom_object_scope",
@@ -67,13 +72,16 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "load_img",
     "normalize",
     "pad_graphs",
     "pad_sequences",
     "register_keras_serializable",
     "run_manifest",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "to_categorical",

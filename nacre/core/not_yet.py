@@ -9,9 +9,6 @@ _FOLDERS = (
     "Data sets read from folders are not here yet: read the files into one NumPy array, or give "
     "them batch by batch from a nacre.utils.PyDataset."
 )
-_PICTURES = (
-    "Reading and writing pictures is not here yet: use Pillow, np.asarray(Image.open(path))."
-)
 _DRAWING = "Drawing models is not here yet: model.summary() shows the layers."
 
 _TRACES = (
@@ -37,10 +34,6 @@ NOT_YET: dict[str, str] = {
     "model.",
     "utils.plot_model": _DRAWING,
     "utils.model_to_dot": _DRAWING,
-    "utils.load_img": _PICTURES,
-    "utils.save_img": _PICTURES,
-    "utils.array_to_img": _PICTURES,
-    "utils.img_to_array": _PICTURES,
     "utils.image_dataset_from_directory": _FOLDERS,
     "utils.text_dataset_from_directory": _FOLDERS,
     "utils.audio_dataset_from_directory": _FOLDERS,

@@ -224,7 +224,9 @@ def _with_programs(weak: dict[str, Any]) -> dict[str, Any]:
     return {n: v.value() if type(v) is _WeakPrograms else v for n, v in weak.items()}
 
 
-_PROGRAMS = (core.Jaxpr, core.ClosedJaxpr)  # `jax.extend` imports Pallas: 80 ms of every start
+# `jax.extend.core`, the public place of both, imports Pallas: see core/tracing.py.
+# From JAX 0.12 on they are one class.
+_PROGRAMS = (core.Jaxpr, getattr(core, "ClosedJaxpr", core.Jaxpr))
 
 
 def _parts_of(inner: Any) -> Parts | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Sequence
-from typing import Any, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 import numpy as np
 
@@ -314,11 +314,13 @@ class Optimizer(Applying):
             made.exclude_from_weight_decay(var_names=excluded)
         return made
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _OF_TF_KERAS_2:
-            rule = f"`{name}`, of optimizers written for tf.keras 2, is not here"
-            raise NotThereError(message(type(self).__name__, rule, fix=_OF_TF_KERAS_2[name]))
-        return object.__getattribute__(self, name)  # raises Python's error, or a property's
+    if not TYPE_CHECKING:  # a checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _OF_TF_KERAS_2:
+                rule = f"`{name}`, of optimizers written for tf.keras 2, is not here"
+                raise NotThereError(message(type(self).__name__, rule, fix=_OF_TF_KERAS_2[name]))
+            return object.__getattribute__(self, name)  # raises Python's error, or a property's
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

@@ -17,7 +17,7 @@ REFUSALS: dict[str, str] = {
 }
 
 _DEVICES = "training on several devices is not here yet"
-_PICTURES = "reading and drawing pictures is not here yet"
+_PICTURES = "drawing models and predictions is not here yet"
 _FOLDERS = "data sets read from folders and time series are not here yet"
 
 # Not here yet.
@@ -31,10 +31,6 @@ NOT_YET: dict[str, str] = {
     "keras.export.*": "export is not here yet",
     "keras.visualization": _PICTURES,
     "keras.visualization.*": _PICTURES,
-    "keras.utils.array_to_img": _PICTURES,
-    "keras.utils.img_to_array": _PICTURES,
-    "keras.utils.load_img": _PICTURES,
-    "keras.utils.save_img": _PICTURES,
     "keras.utils.model_to_dot": _PICTURES,
     "keras.utils.plot_model": _PICTURES,
     "keras.preprocessing": _FOLDERS,
