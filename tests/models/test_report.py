@@ -12,6 +12,7 @@ import nacre
 from nacre import layers
 from nacre.core.errors import ArgumentError
 from nacre.models.report.charts import ticks
+from nacre.models.report.elements import number
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype("float32")
@@ -213,6 +214,15 @@ def test_mistakes_are_told(classifier, tmp_path):
     with pytest.raises(ArgumentError, match="free or a file's"):
         classifier.report(tmp_path)
     assert not (tmp_path / "a.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(250_000.0, "250,000"), (43_210.4, "43,210"), (9_999.6, "10,000"), (12.3456, "12.35")]
+    + [(0.00012345, "0.0001234"), (2.5e6, "2.500e+06"), (7, "7"), (float("nan"), "NaN")],
+)
+def test_numbers_are_shown_without_powers_of_ten_below_a_million(value, shown):
+    assert number(value) == shown
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1e-9), (-3, 7.5), (1e6, 2e6), (0.1, 0.1001)])

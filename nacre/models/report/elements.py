@@ -15,13 +15,15 @@ def text(value: Any) -> str:
 
 
 def number(value: Any) -> str:
-    """A number with few digits; whole numbers with commas."""
+    """A number with few digits, a comma between thousands; whole ones with all their digits."""
     if isinstance(value, int):
         return f"{value:,}"
     value = float(value)
     if value != value:
         return "NaN"
-    return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.3e}"
+    if abs(value) >= 1e6:
+        return f"{value:.3e}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def table(
