@@ -89,7 +89,7 @@ class Outputs:
         """The loss of each output, None where it has none.
 
         Raises:
-            LossInputError: Keys or lengths that are not those of the outputs.
+            ArgumentError: Keys or lengths that are not those of the outputs.
         """
         return self._each(given, _Asked("loss", f"{self.who}.compile"))
 
