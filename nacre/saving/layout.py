@@ -43,7 +43,7 @@ _MIRRORS = frozenset(
 )
 
 # Classes that Keras calls otherwise than it exports them; groups and `.h5` configs have this name.
-INNER_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
+INNER_NAMES = {"GroupQueryAttention": "GroupedQueryAttention", "Function": "Functional"}
 
 
 @dataclass(frozen=True)

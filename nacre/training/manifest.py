@@ -22,7 +22,7 @@ import jax
 import numpy as np
 
 from nacre.core import config
-from nacre.core.kinds import is_list, is_mapping
+from nacre.core.kinds import is_dict, is_list, is_mapping
 from nacre.core.policies import dtype_policy
 from nacre.core.random import user_seed
 from nacre.core.typed_jax import setting
@@ -136,6 +136,8 @@ def differences(
 
 
 def _short(value: Any) -> str:
+    if is_list(value) and value and all(is_dict(v) and "class_name" in v for v in value):
+        value = ", ".join(str(item["class_name"]) for item in value)  # layers, metrics
     text = "none" if value is None else f"{value:.7g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 

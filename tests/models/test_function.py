@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
+import h5py
 import numpy as np
 import pytest
 
@@ -114,3 +118,13 @@ def test_outputs_that_do_not_follow_are_refused() -> None:
         nacre.Function(nacre.Input((3,)), x * 2)
     with pytest.raises(ArgumentError, match="Function: inputs must be symbolic tensors"):
         nacre.Function(X, x * 2)
+
+
+def test_its_weights_lie_in_a_file_where_keras_looks_for_those_of_a_model(tmp_path) -> None:
+    x = nacre.Input((3,))
+    model = _holding_by_call(nacre.Function(x, nacre.layers.Dense(2)(x)))
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        weights = io.BytesIO(archive.read("model.weights.h5"))
+    with h5py.File(weights) as file:
+        assert "layers/functional/layers/dense/vars/0" in file

@@ -109,6 +109,12 @@ def test_another_model_is_refused_by_what_differs(tmp_path: Path, changed: Any, 
         cell((), tmp_path, **changed)
 
 
+def test_layers_more_or_fewer_are_named_by_their_classes() -> None:
+    then = {"layers": [{"class_name": "Dense", "config": {"units": 3}}]}
+    now = {"layers": [*then["layers"], {"class_name": "Dropout", "config": {}}]}
+    assert differences(then, now) == ["layers Dense, now Dense, Dropout"]
+
+
 def test_names_that_changed_places_are_no_automatic_ones() -> None:
     def of(*names: str) -> Any:
         return {"layers": [{"name": name} for name in names]}
