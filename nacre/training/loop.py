@@ -294,6 +294,8 @@ class TrainRun(ResumableRun):
 
     def _run_stretch(self, stretch: Stretch) -> None:
         """Run steps; as many a dispatch as the pace says where one program runs many."""
+        if stretch.repeats:
+            self._pace.go_on_with(self._current().measured(stretch))
         for position, count in self._pace.dispatches(stretch):
             if self.model.stop_training:
                 break

@@ -21,6 +21,7 @@ from nacre.summary.recording import made_anew, takes_steps
 from nacre.training.compile import CompiledTraining
 from nacre.training.last_good import CopyMemory
 from nacre.training.own_steps import StepName, custom_step, own_step, reports_itself
+from nacre.training.pace import Measured
 from nacre.training.programs import (
     Step,
     evaluation_program,
@@ -132,6 +133,7 @@ class ModelPrograms:
         # Whether they give back what the step summarises, as there is a writer for it.
         self.carries_summaries = _carries_summaries(kind, trainer)
         self.copy_memory = CopyMemory()
+        self._measured: dict[Hashable, Measured] = {}
         self.changes = 0  # since the run began, by attributes that were set
 
     def now(self) -> ModelPrograms:
@@ -168,6 +170,12 @@ class ModelPrograms:
     def has_train(self, stretch: Stretch) -> bool:
         """Whether the program for steps like these was made before."""
         return (self._key, _train_key(stretch, None)) in programs_of(self.model)
+
+    def measured(self, stretch: Stretch) -> Measured:
+        """What dispatches of such steps took, in this run and in earlier ones."""
+        forms = [None if a is None else (a.shape[1:], a.dtype) for a in stretch.arrays]
+        key = stretch.batch_size, stretch.order is None, tuple(forms)
+        return self._measured.setdefault(key, Measured())
 
     def train(
         self, stretch: Stretch, steps: int | None = None, is_guarded: bool = False

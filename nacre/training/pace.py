@@ -2,7 +2,10 @@
 
 Long dispatches cost nothing but patience: the progress bar and Ctrl-C wait for them. The number is
 found by measuring: one step while everything compiles, a few more, then as many as fill the time
-somebody is willing to wait.
+somebody is willing to wait. Beginning a dispatch is not free: the memory a program works in comes
+from the system, which clears it. 100 MB take 40 ms on a CPU, as long as half a step of a small
+transformer. So where that would count, dispatches last longer, and a later run of the same programs
+goes on with what an earlier one measured.
 
 On a CPU one program runs any number of steps: the number is an argument. On a GPU a loop of unknown
 length is expected to fetch its condition to the host at every turn, and to keep CUDA graphs away.
@@ -36,11 +39,14 @@ LoopForm = Literal["counted", "fixed"]
 
 SEEN_SECONDS = 0.1  # a bar that is watched moves ten times a second
 UNSEEN_SECONDS = 0.5  # the longest that Ctrl-C waits
+LONGEST_SECONDS = 2.0, 1.0  # where a dispatch is dear to begin: unseen, and watched
+BEGINNING_SHARE = 0.02  # of the time of a dispatch that its beginning may take
 FIRST_COUNTS = (1, 4)
 # Steps of programs of fixed length. With factors of 8 at most seven dispatches of each number are
 # left over, and four programs are compiled for the fastest step, two for a slow one.
 FIXED_COUNTS = (1, 2, 16, 128)
-# A dispatch costs the host 0.1 to 0.2 ms: of one that takes so long about a hundredth.
+# A dispatch costs the host 0.1 to 0.2 ms: of one that takes so long about a hundredth. Shorter ones
+# work in little memory.
 ENOUGH_SECONDS = 0.01
 IN_FLIGHT = 4  # dispatches of fixed length that are handed over before they are waited for
 
@@ -64,6 +70,48 @@ def program_steps(count: int) -> int | None:
     return count if loop_form() == "fixed" else None
 
 
+class Measured:
+    """What dispatches of one program took.
+
+    What beginning one takes is told by processor time, which other programs do not change much.
+
+    Example:
+        >>> measured = Measured()
+        >>> measured.note(1, 0.2, 0.12), measured.note(5, 0.5, 0.44)
+        (None, None)
+        >>> measured.step_seconds, measured.wanted_count()
+        (0.1, 25)
+    """
+
+    def __init__(self) -> None:
+        self.step_seconds: float | None = None  # of the last one, its beginning included
+        self._one: float | None = None  # processor time of one step, at best
+        self._several = 0, 0.0  # steps of the last dispatch of some, and its processor time
+
+    def note(self, count: int, elapsed: float, processor: float) -> None:
+        """A dispatch of `count` steps is done, after some time and processor time."""
+        self.step_seconds = max(elapsed / count, 1e-7)
+        if count == 1:
+            self._one = processor if self._one is None else min(processor, self._one)
+        elif count >= FIRST_COUNTS[1]:
+            self._several = count, processor
+
+    def asks_for_one(self) -> bool:
+        """Whether a dispatch of one step would tell what a beginning takes, which may be much."""
+        is_slow = self.step_seconds is not None and self.step_seconds > ENOUGH_SECONDS / 4
+        return is_slow and self._one is None
+
+    def wanted_count(self) -> int:
+        """The steps of a dispatch whose beginning takes little of its time, as far as is known."""
+        count, processor = self._several
+        if self._one is None or not count:
+            return 1
+        step = (processor - self._one) / (count - 1)
+        if not 0 < step < self._one:
+            return 1
+        return round((self._one - step) / (BEGINNING_SHARE * step))
+
+
 class Pace:
     """Chooses the number of steps of the next dispatch, where one program runs any number.
 
@@ -75,8 +123,17 @@ class Pace:
 
     def __init__(self, asked: int | None, seconds: float, unmeasured: int = 0) -> None:
         self.asked, self.seconds, self.unmeasured = asked, seconds, unmeasured
-        self.step_seconds: float | None = None
+        self._measured = Measured()
         self._dispatches = 0
+
+    def go_on_with(self, measured: Measured) -> None:
+        """Go on with what earlier runs of the same program took, and note there what this takes.
+
+        Not where the number is given: then the time of callbacks is in it.
+        """
+        if self.asked is None and measured is not self._measured:
+            self._measured = measured
+            self._dispatches = 0 if measured.step_seconds is None else len(FIRST_COUNTS)
 
     def dispatches(self, stretch: Stretch) -> Generator[tuple[int, int]]:
         """The position of the first step, and the number of steps, of each dispatch of a stretch.
@@ -86,10 +143,10 @@ class Pace:
         position = 0
         while position < stretch.num_steps:
             count = self.next_count(stretch.num_steps - position)
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), time.process_time()
             yield position, count
             if stretch.repeats:
-                self.note(count, time.perf_counter() - begun)
+                self.note(count, time.perf_counter() - begun, time.process_time() - used)
             position += count
 
     def next_count(self, left: int) -> int:
@@ -100,9 +157,14 @@ class Pace:
             return left
         if self._dispatches < len(FIRST_COUNTS):
             return min(FIRST_COUNTS[self._dispatches], left)
-        if not self.step_seconds:
+        measured = self._measured
+        if not measured.step_seconds:
             return min(16, left)
-        return min(max(1, int(self.seconds / self.step_seconds)), left)
+        if measured.asks_for_one():
+            return 1
+        longest = LONGEST_SECONDS[self.seconds < UNSEEN_SECONDS]
+        least, most = (int(s / measured.step_seconds) for s in (self.seconds, longest))
+        return min(max(1, least, min(measured.wanted_count(), most)), left)
 
     def measures(self, count: int) -> bool:
         """Whether a dispatch of `count` steps is to be waited for, as its time is needed."""
@@ -112,11 +174,11 @@ class Pace:
         """The number of steps that a program which runs `count` is compiled for; None: any."""
         return None
 
-    def note(self, count: int, elapsed: float) -> None:
+    def note(self, count: int, elapsed: float, processor: float) -> None:
         """A dispatch of `count` steps is done, or handed over where it is not measured."""
         self._dispatches += 1
         if self._dispatches > 1:  # the first one compiled
-            self.step_seconds = max(elapsed / count, 1e-7)
+            self._measured.note(count, elapsed, processor)
 
     def hold_back(self, result: Any) -> None:
         """Wait until few dispatches are under way, of which `result` is the newest's."""
@@ -130,6 +192,7 @@ class FixedPace(Pace):
 
     def __init__(self, asked: int | None, seconds: float) -> None:
         super().__init__(asked, seconds)
+        self.step_seconds: float | None = None
         self._level = 1
         self._is_settled = asked is not None
         self._compiled: set[int] = set()
@@ -149,7 +212,7 @@ class FixedPace(Pace):
         """The number of steps that a program which runs `count` is compiled for."""
         return count
 
-    def note(self, count: int, elapsed: float) -> None:
+    def note(self, count: int, elapsed: float, processor: float) -> None:
         """A dispatch of `count` steps is done, or handed over where it is not measured."""
         if not self.measures(count):
             return
