@@ -11,7 +11,8 @@ variables and returns the new ones, as in Keras on JAX.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -22,7 +23,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.kinds import is_mapping
 from nacre.core.protocols import TrainedModel, overrides
 from nacre.core.state import OUTSIDE, State, Values
-from nacre.core.variable import Variable
+from nacre.core.variable import Variable, note_trainable_change, trainable_flags_version
 from nacre.data.batches import pack_x_y_sample_weight
 from nacre.training.absent import without_absent
 from nacre.training.compile import CompiledTraining
@@ -135,12 +136,27 @@ def own_step(
 
     def step(values: Values, batch: Batch) -> StepResult:
         own, absent = _own_batch(model, batch)
-        with trainer.targets_of_step.given(own[1]):
+        with trainer.targets_of_step.given(own[1]), _flags_of_one_step(model):
             if takes_state:
                 return _explicit(method, GROUPS[name], state, values, own, absent)
             return _in_place(method, state, values, own, absent)
 
     return step
+
+
+@contextmanager
+def _flags_of_one_step(model: Any) -> Generator[None]:
+    """What a step sets `trainable` to holds within it, as in a GAN that freezes one part for the
+    gradient of the other; each step begins with the flags that the training has."""
+    version = trainable_flags_version()
+    flags = [(layer, layer._trainable) for layer in model._inventory().layers]
+    try:
+        yield
+    finally:
+        if trainable_flags_version() != version:
+            for layer, flag in flags:
+                layer._trainable = flag
+            note_trainable_change()
 
 
 def _explicit(

@@ -204,8 +204,9 @@ class PartHolder(Operation):
         """Whether the optimizer changes this layer's variables; setting it reaches all within.
 
         It is read when `fit` begins. Where an optimizer has trained already, call `compile` again
-        after changing it (see `Model.compile`); else `fit` is refused. A frozen
-        BatchNormalization normalizes by its moving statistics and leaves them as they are.
+        after changing it (see `Model.compile`); else `fit` is refused. What a `train_step` sets
+        holds within that step. A frozen BatchNormalization normalizes by its moving statistics and
+        leaves them as they are.
         """
         return self._trainable
 
