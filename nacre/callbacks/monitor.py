@@ -117,6 +117,9 @@ class MonitorCallback(Callback):
         else:
             hint = nearest(self.monitor, names)
             fix = f"Did you mean {hint!r}?" if hint else "Set monitor to one of them."
+            if plan.added_behind:
+                adders = " and ".join(plan.added_behind)
+                fix += f" What {adders} may add comes too late: callbacks are called in order."
         rule = f"monitor must be one of this run's logs: {', '.join(names)}"
         return MonitorError(message(type(self).__name__, rule, f"{self.monitor!r}{why}", fix))
 

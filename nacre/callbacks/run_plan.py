@@ -38,6 +38,8 @@ class RunPlan:
             known.
         added: What callbacks that are called earlier add at the end of an epoch.
         epoch_is_open: Whether one of them may add more.
+        added_behind: Classes of callbacks that are called later and may add unknown logs, too late
+            for the one that is asked.
 
     Example:
         >>> plan = RunPlan(lambda: {"loss": Log(1, "min")}, 0, 5, 100, validated=range(5))
@@ -54,6 +56,7 @@ class RunPlan:
     validation_is_open: bool = False
     added: Mapping[str, Log] = field(default_factory=dict)
     epoch_is_open: bool = False
+    added_behind: tuple[str, ...] = ()
 
     @cached_property
     def batch_logs(self) -> Mapping[str, Log]:

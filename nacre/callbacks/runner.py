@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
 from nacre.callbacks.base import (
@@ -180,11 +181,14 @@ class CallbackList:
         Raises:
             MonitorError: With the name that was probably meant.
         """
-        for callback in self.callbacks:
-            added = _added_logs(callback)
+        added_by = [_added_logs(callback) for callback in self.callbacks]
+        for place, (callback, added) in enumerate(zip(self.callbacks, added_by, strict=True)):
             if isinstance(callback, Callback):
+                behind = zip(self.callbacks[place + 1 :], added_by[place + 1 :], strict=True)
+                adders = tuple(type(c).__name__ for c, logs in behind if logs is None)
                 # One that adds unknown logs may add the one it monitors.
-                callback.check_run(plan.after(None) if added is None else plan)
+                own = plan.after(None) if added is None else plan
+                callback.check_run(replace(own, added_behind=adders))
             plan = plan.after(added)
 
     def progress(self, step: int, logs: dict[str, Any] | Callable[[], dict[str, Any]]) -> None:

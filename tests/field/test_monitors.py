@@ -305,3 +305,14 @@ def test_a_subclass_may_take_what_it_watches_from_somewhere_else():
     assert stops.best == pytest.approx(min(ratios))
     assert stops.get_monitor_value({"loss": 3.0, "mae": 2.0}) == 1.5
     assert EarlyStopping("loss").get_monitor_value({"loss": 3.0}) == 3.0
+
+
+def test_a_log_that_a_later_callback_adds_is_told_to_come_too_late():
+    class AddsLog(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            assert logs is not None
+            logs["total"] = logs["loss"] + logs["val_loss"]
+
+    watch([AddsLog(), EarlyStopping("total", mode="min")])
+    with pytest.raises(MonitorError, match=r"'total'.*What AddsLog may add comes too late"):
+        watch([EarlyStopping("total", mode="min"), AddsLog()])
