@@ -9,7 +9,8 @@ Summaries are written where values are known: in loops by hand, in callbacks, in
 eagerly; and in a `nacre.function` and a `train_step`, whose programs give them back. Steps of `fit`
 are written by a default writer around it, `with writer.as_default(): model.fit(...)`, or by
 `TensorBoard(update_freq="batch")`, every so many with a number; one that writes epochs alone takes
-none, as in tf.keras, and says so. They then run one at a time, as with a callback for each batch.
+none, as in tf.keras, and says so. Steps that summarise something run one at a time, as with a
+callback for each batch.
 
 Within other compiled code (a layer in the built-in step of `fit`, `jax.jit`, a loop of `nacre.ops`)
 a summary is refused where there is a writer for it, and else told when there is one: such code runs

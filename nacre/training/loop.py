@@ -97,6 +97,7 @@ class TrainRun(ResumableRun):
         self._logs: Any = {}
         self._last_logs: dict[str, Any] = {}  # of the last epoch
         self._last_shown = 0.0
+        self._has_summaries: bool | None = None  # whether the step summarises anything
         self._signals = signals
         self._warn_of_repeated_data()
 
@@ -115,7 +116,7 @@ class TrainRun(ResumableRun):
         verbose: int,
     ) -> Any:
         """Run the epochs and return the history; the model ends with the newest values."""
-        self.runner = runner
+        self.runner, self._verbose = runner, verbose
         self._steps_a_batch = self.trainer.steps_per_execution or 1
         begun = time.perf_counter()
         with (
@@ -127,7 +128,7 @@ class TrainRun(ResumableRun):
             if self._resumed is not None:
                 self._restore(self._resumed, is_begun=False)
             runner.on_train_begin()
-            self._pace = self._pace_of(runner, verbose)
+            self._pace = self._pace_of(runner)
             try:
                 self._run_epochs(epochs, validation, validated_epochs)
                 self._signals.begin_ending()
@@ -148,13 +149,23 @@ class TrainRun(ResumableRun):
                 self._finish(self.keeper)
             return self.model.history
 
-    def _pace_of(self, runner: CallbackList, verbose: int) -> pace.Pace:
+    def _pace_of(self, runner: CallbackList) -> pace.Pace:
         """How many steps a dispatch runs; a step with summaries alone, as it gives its own back."""
         fixed = 1 if runner.has_train_batch_hooks else None
         asked = self.trainer.steps_per_execution or fixed
-        if self._current().carries_summaries:
+        if self._current().carries_summaries and self._has_summaries is not False:
             asked = 1
-        return pace.pace_of(asked, pace.SEEN_SECONDS if verbose == 1 else pace.UNSEEN_SECONDS)
+        seconds = pace.SEEN_SECONDS if self._verbose == 1 else pace.UNSEEN_SECONDS
+        return pace.pace_of(asked, seconds)
+
+    def _write_summaries(self) -> None:
+        """Write what the step that ran summarised, if anything."""
+        if not self._programs.carries_summaries:
+            return
+        carried = self._logs
+        self._logs = self._programs.written(carried)
+        if self._has_summaries is None:
+            self._has_summaries = len(carried) > len(self._logs)
 
     def _run_epochs(
         self, epochs: range, validation: Any, validated_epochs: Collection[int]
@@ -166,6 +177,8 @@ class TrainRun(ResumableRun):
             if resumed is not None:
                 self._restore(resumed)
             model.reset_metrics()
+            if self._has_summaries is False and epoch == epochs[0] + 1:  # known since a step ran
+                self._pace = self._pace_of(runner)
             runner.on_epoch_begin(epoch)
             reported: dict[str, Any] = {}
             if resumed is not None and resumed.step > 0:
@@ -302,7 +315,7 @@ class TrainRun(ResumableRun):
             step = stretch.step + position
             self._begin_batch(step)
             self._execute(self._dispatch(stretch, position, count))
-            self._logs = self._programs.written(self._logs)
+            self._write_summaries()
             self._pace.hold_back(self._logs)
             self._report(step + count, wait=stretch.repeats and self._pace.measures(count))
             self._keep_if_due(count)

@@ -11,6 +11,7 @@ import pytest
 import nacre
 from nacre import callbacks, layers, ops, summary
 from nacre.summary.recording import put
+from nacre.training.loop import TrainRun
 from tests.summary.event_files import read, scalars
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
@@ -92,6 +93,25 @@ def test_without_a_writer_nothing_is_written_told_or_slowed(tmp_path: Any) -> No
             logs = model.train_on_batch(X, Y, return_dict=True)
     assert list(logs) == ["loss"]
     assert [step for step, _ in scalars(tmp_path)["loss_before"]] == [4, 5, 6, 7, 8]
+
+
+class Silent(AddsOne):
+    def train_step(self, data: Any) -> Any:
+        return nacre.Model.train_step(self, data)
+
+
+def test_a_step_without_any_is_slowed_for_one_epoch_alone(tmp_path: Any, monkeypatch: Any) -> None:
+    counts: list[int] = []
+    execute = TrainRun._execute
+
+    def counted(self: Any, dispatch: Any) -> None:
+        counts.append(dispatch.count)
+        execute(self, dispatch)
+
+    monkeypatch.setattr(TrainRun, "_execute", counted)
+    with summary.create_file_writer(tmp_path).as_default():
+        _compiled(Silent).fit(X, Y, batch_size=5, epochs=4, verbose=0)
+    assert counts[:4] == [1, 1, 1, 1] and max(counts[4:]) > 1 and sum(counts) == 16
 
 
 @pytest.mark.parametrize(("frequency", "steps"), [("batch", [0, 1, 2, 3]), (2, [0, 2])])
