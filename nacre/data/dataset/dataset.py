@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,7 @@ class DatasetIterator(Iterator[Any]):
         try:
             return next(self._cursor)
         except StopIteration:
-            self._end = self._cursor.state()
+            self._end = self.state()
             raise
 
     def get_next(self) -> Any:
@@ -100,7 +100,7 @@ class DatasetIterator(Iterator[Any]):
     def state(self) -> Any:
         """Where it is. Elements that were made ahead, or lie in a buffer, are part of it."""
         if self._cursor is not None:
-            return self._cursor.state()
+            return {"pipeline": self._node.describe(), "at": self._cursor.state()}
         if self._end is None:
             raise ClosedError(
                 message("DatasetIterator.state", "the iterator must be open", "a closed one")
@@ -108,11 +108,22 @@ class DatasetIterator(Iterator[Any]):
         return self._end
 
     def restore(self, state: Any) -> None:
-        """Go on where `state` was taken, over the same pipeline."""
+        """Go on where `state` was taken, over the same pipeline.
+
+        Raises:
+            DataError: It was taken of another one.
+        """
+        own = self._node.describe()
+        given = state.get("pipeline") if isinstance(state, Mapping) else None
+        if given != own:
+            shown = f"one of {given}" if given else f"{type(state).__name__}"
+            raise DataError(
+                message("DatasetIterator.restore", f"the state must be one of {own}", shown)
+            )
         if self._cursor is not None:
             self._cursor.close()
         self._cursor = self._node.open(self._opening)
-        self._cursor.restore(copy.deepcopy(state))
+        self._cursor.restore(copy.deepcopy(state["at"]))
 
     def close(self) -> None:
         """End its threads; there are no more elements."""

@@ -189,14 +189,10 @@ def _of_list(values: list[Any], who: str) -> HostTensor:
         first = first[0]
     if isinstance(first, str | bytes):
         return _leaf(_objects(values, who), who, 99)
-    is_python = isinstance(first, bool | int | float | complex) and not isinstance(
-        first, np.generic
-    )
     if isinstance(first, list | tuple):  # an empty one
         return _sealed(np.zeros(np.shape(values), np.float32))
-    if not is_python:
-        items = [tensor(item, who) for item in values]
-        return stack_leaves(items, who, "of the list")
+    if not _is_python(values):
+        return stack_leaves(_like_one_another(values, who), who, "of the list")
     try:
         array = np.array(values)
     except ValueError:
@@ -219,6 +215,32 @@ def _of_list(values: list[Any], who: str) -> HostTensor:
     elif array.dtype == np.complex128:
         array = array.astype(np.complex64)
     return _sealed(array)
+
+
+def _is_python(values: Any) -> bool:
+    """Whether lists hold Python's numbers alone, whose dtype is ours to choose."""
+    for value in values:
+        if isinstance(value, list | tuple):
+            if not _is_python(value):
+                return False
+        elif type(value) not in (int, float, bool, complex):
+            return False
+    return True
+
+
+def _like_one_another(values: list[Any], who: str) -> list[HostTensor]:
+    """Items of a list as tensors, Python's numbers in the dtype of the arrays among them."""
+    numbers = (int, float, bool, complex)
+    items = [None if type(v) in numbers else tensor(v, who) for v in values]
+    dtype = next((item.dtype for item in items if item is not None), None)
+    made: list[HostTensor] = []
+    for value, item in zip(values, items, strict=True):
+        if item is None:
+            item = tensor(value, who)
+            if dtype is not None and dtype.kind != "O" and item.astype(dtype) == value:
+                item = _sealed(item.astype(dtype))
+        made.append(item)
+    return made
 
 
 def _objects(values: list[Any], who: str) -> np.ndarray:

@@ -147,6 +147,11 @@ class Node(ABC):
                 set_host_random_state(before)
         return self._spec[0]
 
+    def describe(self) -> str:
+        """What it is made of, in words."""
+        parts = ", ".join(node.describe() for node in self.inputs)
+        return self.name.removeprefix("Dataset.") + (f"({parts})" if parts else "")
+
     def examples(self, most: int = EXAMPLES) -> list[Any]:
         """The first elements, to find out what there is to know of them."""
         cursor = self.open(Opening(is_peek=True))

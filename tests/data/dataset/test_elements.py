@@ -54,6 +54,7 @@ def test_values_become_tensors_as_for_tf_data(
 @pytest.mark.parametrize(
     ("given", "dtype", "shape"),
     [([1, 2], "int32", (2,)), ([[1, 2.5]], "float32", (1, 2)), (["a", "b"], "object", (2,)),
+     ([np.int64(1), 2], "int64", (2,)), ([1, np.int64(2)], "int64", (2,)),
      ([], "float32", (0,)), ([np.ones(2), np.ones(2)], "float64", (2, 2)), ([2**40], "int64", (1,))],
 )  # fmt: skip
 def test_a_list_is_one_tensor(given: Any, dtype: str, shape: Any) -> None:

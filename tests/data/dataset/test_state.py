@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nacre.core import random
+from nacre.core.errors import DataError
 from nacre.data import AUTOTUNE, Dataset
 from nacre.training.state_file import packed, unpacked
 
@@ -141,6 +142,16 @@ def test_passes_after_a_restored_one_go_on_as_they_would_have() -> None:
     iterator = iter(data)
     iterator.restore(state)
     assert (plain(iterator), plain(data)) == (left, later)
+
+
+def test_a_state_of_another_pipeline_is_told() -> None:
+    state = iter(Dataset.range(3).batch(2)).state()
+    with pytest.raises(
+        DataError, match=r"must be one of shuffle\(range\). Got one of batch\(range\)"
+    ):
+        iter(Dataset.range(3).shuffle(2)).restore(state)
+    with pytest.raises(DataError, match="must be one of range. Got int"):
+        iter(Dataset.range(3)).restore(3)
 
 
 def test_a_state_is_no_more_than_what_lies_in_between() -> None:
