@@ -370,6 +370,9 @@ def _calibrated() -> tuple[int, int, int]:
     view = np.empty(4)[1:]
     base = view.base
     count_base = sys.getrefcount(base)
+    held = alone
+    if enter(alone) <= count_alone or held is not alone:
+        return 0, 0, 0  # counts tell nothing here: all is copied
     return count_alone, count_inside, count_base
 
 

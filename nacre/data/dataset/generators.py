@@ -11,7 +11,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DataError, message
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.host_tensor import HostTensor
-from nacre.data.dataset.node import UNKNOWN, Cursor, Node, Opening
+from nacre.data.dataset.node import NOT_KNOWN, UNKNOWN, Cursor, Node, Opening
 from nacre.data.dataset.spec import (
     TensorSpec,
     as_shape,
@@ -44,6 +44,9 @@ class Generated(Node):
 
     def make_cursor(self, opening: Opening) -> Cursor:
         return GeneratedCursor(self)
+
+    def known_spec(self) -> Any:
+        return NOT_KNOWN if self.signature is None else self.signature
 
     def make_spec(self) -> Any:
         if self.signature is not None:
