@@ -195,9 +195,11 @@ def is_users_module(module: types.ModuleType) -> bool:
 
 def is_settings(value: object) -> bool:
     """Whether a value is a user's own object with attributes, such as a dataclass of settings, or
-    an activation that is called."""
+    an activation that is called. What is called and comes from an installed package, as a tokenizer
+    or a network of another library, is no setting, and large."""
     return (
         not isinstance(value, (type, types.ModuleType, *_FUNCTIONS))
+        and (not callable(value) or _is_of_a_script(type(value).__module__))
         and not getattr(value, "_is_part", False)
         and (is_users(type(value)) or isinstance(value, _NAMESPACES))
         and (hasattr(value, "__dict__") or hasattr(type(value), "__slots__"))
