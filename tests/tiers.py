@@ -1,8 +1,9 @@
 """Which tests the quick tier leaves out: further rows of heavy tables, and all that were measured
 to cost much. The whole suite runs all.
 
-`python -m pytest -n 2 -m "not network" --measure-tiers` runs the suite, takes the processor time of
-every test and writes those above `COSTLY_SECONDS` to `costly.txt`.
+`NACRE_COMPILE_CACHE=0 python -m pytest -n 2 -m "not network" --measure-tiers` runs the suite, takes
+the processor time of every test and writes those above `COSTLY_SECONDS` to `costly.txt`: each with
+all that it compiles, whether or not another test has left it behind (see `compiled.py`).
 """
 
 from __future__ import annotations
