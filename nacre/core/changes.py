@@ -176,23 +176,25 @@ def _fixed(cls: type) -> frozenset[str]:
 def reachable(roots: Iterable[Versioned]) -> list[Versioned]:
     """These objects and those among their attributes, lists and dicts included, each once."""
     found: dict[int, Versioned] = {}
-
-    def visit(value: Any) -> None:
-        if isinstance(value, Versioned):
-            if id(value) not in found:
-                found[id(value)] = value
-                skipped = value._training_attributes
-                visit([v for name, v in vars(value).items() if name not in skipped])
-                visit(value._other_parts())
-        elif isinstance(value, list | tuple):
-            for item in value:
-                visit(item)
-        elif isinstance(value, Mapping):
-            for item in value.values():
-                visit(item)
-
-    visit(list(roots))
+    _add_reachable(list(roots), found)
     return list(found.values())
+
+
+# No function within the other: it would refer to itself, and so keep what it found until Python
+# looks for cycles.
+def _add_reachable(value: Any, found: dict[int, Versioned]) -> None:
+    if isinstance(value, Versioned):
+        if id(value) not in found:
+            found[id(value)] = value
+            skipped = value._training_attributes
+            _add_reachable([v for name, v in vars(value).items() if name not in skipped], found)
+            _add_reachable(value._other_parts(), found)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _add_reachable(item, found)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            _add_reachable(item, found)
 
 
 def holds_parts(value: Any) -> bool:

@@ -14,7 +14,9 @@ state: read anew at each run, and committed when the code assigns to them.
 from __future__ import annotations
 
 import functools
+import gc
 import os
+import weakref
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
@@ -31,6 +33,7 @@ from nacre.core.variable import Variable
 from nacre.core.warning import warn
 
 _MAX_PROGRAMS = 64  # programs of one model
+_FEW_PROGRAMS = 32  # in the process: so many may wait for Python to look for cycles
 _MANY_SHAPES = 12  # after so many shapes the user is warned that each one is compiled
 
 
@@ -68,6 +71,8 @@ class Program:
         self._numbers_read: tuple[tuple[Variable, Any], ...] = ()
         self._options: dict[str, Any] = {"donate_argnums": 0} if donates else {}
         self._run: Any = self._jitted() if compiled else self._run_eagerly
+        if compiled:
+            _note_made(self)
 
     def __call__(self, values: Values, *arguments: Any) -> Any:
         """Run it. Where it turns out to use more variables, their values are added to `values`."""
@@ -191,6 +196,23 @@ class Program:
             return compiled(self._complete(values), *arguments)
 
         return run
+
+
+_alive: weakref.WeakSet[Program] = weakref.WeakSet()
+_alive_at_most = [_FEW_PROGRAMS]
+
+
+def _note_made(program: Program) -> None:
+    """Have Python look for cycles, where models that were dropped may still hold programs.
+
+    A model and its programs refer to each other, and Python counts objects, not the megabytes of
+    machine code behind a few hundred of them: a search for a good model would fill the memory. It
+    looks when there are twice as many as the last time; while none is dropped that is seldom.
+    """
+    if len(_alive) >= _alive_at_most[0] and gc.isenabled():
+        gc.collect()
+        _alive_at_most[0] = max(_FEW_PROGRAMS, 2 * len(_alive))
+    _alive.add(program)
 
 
 class CallProgram(Program):

@@ -14,6 +14,7 @@ import pytest
 
 import nacre
 from nacre import layers
+from nacre.core import program
 
 X, Y = np.ones((8, 4), "float32"), np.ones((8, 1), "float32")
 
@@ -151,3 +152,21 @@ def test_a_derivative_is_there_though_the_model_is_gone():
     gc.collect()
     assert tape.gradient(y, x).shape == X.shape
     assert tape.batch_jacobian(y, x).shape == (8, 1, 4)
+
+
+def test_models_that_are_dropped_do_not_pile_up_until_python_looks_for_them(monkeypatch):
+    models: list[weakref.ref[nacre.Sequential]] = []
+    gc.collect()
+    most = len(program._alive) + 4
+    monkeypatch.setattr(program, "_FEW_PROGRAMS", most)
+    monkeypatch.setattr(program, "_alive_at_most", [most])
+    before = gc.get_threshold()
+    gc.set_threshold(0)  # Python itself looks for none
+    try:
+        for _ in range(3 * most):
+            model = small()
+            model(X[:1])
+            models.append(weakref.ref(model))
+            assert sum(model() is not None for model in models) <= 2 * most
+    finally:
+        gc.set_threshold(*before)

@@ -90,18 +90,19 @@ def _has_gradient(variable: Variable) -> bool:
 
 def _trainable_of(root: Layer) -> list[Variable]:
     found: dict[int, Variable] = {}
-    seen: set[int] = set()
-
-    def visit(layer: Layer) -> None:
-        if id(layer) in seen or not layer._trainable:
-            return  # a frozen layer freezes all within it
-        seen.add(id(layer))
-        found.update({id(v): v for v in layer._direct_variables() if v.trainable})
-        for child in layer._direct_layers():
-            visit(child)
-
-    visit(root)
+    _add_trainable(root, found, set())
     return list(found.values())
+
+
+# A function of its own, as one that is made here would refer to itself, and so keep what it found
+# until Python looks for cycles; so are the others that walk.
+def _add_trainable(layer: Layer, found: dict[int, Variable], seen: set[int]) -> None:
+    if id(layer) in seen or not layer._trainable:
+        return  # a frozen layer freezes all within it
+    seen.add(id(layer))
+    found.update({id(v): v for v in layer._direct_variables() if v.trainable})
+    for child in layer._direct_layers():
+        _add_trainable(child, found, seen)
 
 
 class Inventory:
@@ -160,15 +161,15 @@ class Inventory:
 def flattened(root: Layer) -> list[Layer]:
     """A layer and those within it, depth first, each once."""
     found: dict[int, Layer] = {}
-
-    def visit(layer: Layer) -> None:
-        if id(layer) not in found:
-            found[id(layer)] = layer
-            for child in layer._direct_layers():
-                visit(child)
-
-    visit(root)
+    _add_layers(root, found)
     return list(found.values())
+
+
+def _add_layers(layer: Layer, found: dict[int, Layer]) -> None:
+    if id(layer) not in found:
+        found[id(layer)] = layer
+        for child in layer._direct_layers():
+            _add_layers(child, found)
 
 
 # Attributes of nacre's own layers whose functions no call runs: they make, or penalise, weights.
