@@ -149,7 +149,7 @@ class Dataset:
 
     What differs from tf.data: functions are not traced, so they may do anything, and `element_spec`
     is found by looking at the first elements; the same seed shuffles into another order; arrays
-    that are given are not copied, so they must not be written to afterwards.
+    of more than 256 MB are not copied, so they must not be written to afterwards.
 
     Source: tf.data of TensorFlow 2.21, whose behaviour was compared.
     Example:
@@ -184,6 +184,7 @@ class Dataset:
         Args:
             tensors: Arrays with rows on their first axis, nested; also pandas, SciPy's sparse
                 matrices and memory-mapped files, whose rows are read when they are asked for.
+                Arrays of up to 256 MB are copied, larger ones looked at.
             name: Accepted for compatibility.
 
         Raises:

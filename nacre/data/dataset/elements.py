@@ -311,10 +311,16 @@ def _sealed(array: np.ndarray) -> HostTensor:
 sealed = _sealed
 
 
+_COPIED_BYTES = 256 << 20  # takes 50 ms
+
+
 def whole(array: np.ndarray, who: str) -> HostTensor:
-    """An array of the user's as it is: not copied, as it may fill the memory."""
+    """An array of the user's: copied, so that it may be filled anew, where it is not so large that
+    there may be no room for two."""
     if isinstance(array, np.ma.MaskedArray):
         array = plain_array(array, who)
+    if array.flags.writeable and array.dtype.kind in "fiubc" and array.nbytes <= _COPIED_BYTES:
+        array = np.array(array)
     return _leaf(array, who, 99)
 
 

@@ -9,8 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from nacre.core.errors import DataError, message
+from nacre.core.host_random import are_same, host_random_state
+from nacre.core.random import user_seed
+from nacre.core.warning import warn
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.calls import call, call_predicate, dataset_of, failed, made
+from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.node import (
     AUTOTUNE,
     NOT_KNOWN,
@@ -30,6 +34,8 @@ from nacre.data.dataset.threads import Task, Workers
 # so quick functions get many elements at once.
 _TASK_SECONDS = 0.002
 _MOST_AT_ONCE = 256
+_LOOKS = 4  # at whether a function draws random numbers
+_BYTES_AT_ONCE = 4 << 20  # two tasks a thread are made ahead
 
 
 class Map(OneInput):
@@ -62,7 +68,14 @@ def threads_of(num_parallel_calls: int | None) -> int:
     """How many threads `num_parallel_calls` asks for; one is the reader's own."""
     if num_parallel_calls is None:
         return 1
-    return (os.cpu_count() or 2) if num_parallel_calls == AUTOTUNE else num_parallel_calls
+    return _processors() if num_parallel_calls == AUTOTUNE else num_parallel_calls
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 2
 
 
 class MapCursor(OneCursor):
@@ -104,9 +117,11 @@ class _Failure:
 
 
 def _call_all(
-    function: Callable[..., Any], elements: list[Any], first: int
-) -> tuple[list[Any], float]:
-    """What a function makes of some elements, and the seconds each took."""
+    function: Callable[..., Any], elements: list[Any], first: int, looks: bool
+) -> tuple[list[Any], float, bool]:
+    """What a function makes of some elements, the seconds each took, and, where that is asked for,
+    whether random numbers of Python or NumPy were drawn."""
+    random = host_random_state() if looks else None
     begin = time.perf_counter()
     results: list[Any] = []
     for place, element in enumerate(elements):
@@ -114,7 +129,29 @@ def _call_all(
             results.append(made(call(function, element, Map.name, first + place), Map.name))
         except Exception as error:
             results.append(_Failure(error))
-    return results, (time.perf_counter() - begin) / len(elements)
+    seconds = (time.perf_counter() - begin) / len(elements)
+    return results, seconds, random is not None and not are_same(random, host_random_state())
+
+
+def _size_bytes(element: Any) -> int:
+    if type(element) is _Failure:
+        return 0
+    return sum(leaf.nbytes for leaf in el.leaves(element) if type(leaf) is HostTensor)
+
+
+def _warn_of_drawing(function: Any) -> None:
+    """Tell that a seed was given in vain, where threads draw random numbers in no fixed order."""
+    name = getattr(function, "__name__", type(function).__name__)
+    warn(
+        message(
+            Map.name,
+            "several threads draw from the generators of Python and NumPy in no fixed order, so "
+            "that a run with the same seed gets other elements",
+            f"the function {name!r}, which draws, and num_parallel_calls",
+            "Leave num_parallel_calls out, or give each element its own generator: "
+            "np.random.default_rng([seed, number]) with the number of ds.enumerate().",
+        )
+    )
 
 
 class ParallelMapCursor(OneCursor):
@@ -135,12 +172,15 @@ class ParallelMapCursor(OneCursor):
         self._again: list[Any] = []  # elements that a state held
         self._error: BaseException | None = None  # of the input, for after what came before it
         self._seen, self._at_once, self._is_over = 0, 1, False
+        # Who gave a seed wants the same numbers again. Others draw too, but not each time.
+        self._looks, self._draws = 0 if user_seed() is None else _LOOKS, 0
 
     def _fill(self) -> None:
         while len(self._waiting) < self._ahead and not self._is_over and self._error is None:
             elements = self._read(self._at_once)
             if elements:
-                task = self._workers.submit(_call_all, self._function, elements, self._seen)
+                looks, self._looks = self._looks > 0, self._looks - 1
+                task = self._workers.submit(_call_all, self._function, elements, self._seen, looks)
                 self._seen += len(elements)
                 self._waiting.append((elements, task))
 
@@ -187,10 +227,15 @@ class ParallelMapCursor(OneCursor):
         del waiting[place]
         if task.error is not None:
             raise task.error
-        results, seconds = task.value  # type: ignore[misc]
+        results, seconds, draws = task.value  # type: ignore[misc]
+        self._draws = self._draws + 1 if draws else 0
+        if self._draws == _LOOKS:
+            _warn_of_drawing(self._function)
         self._given.extend(elements)
         self._results.extend(results)
-        wanted = max(1, min(_MOST_AT_ONCE, int(_TASK_SECONDS / max(seconds, 1e-7))))
+        size_bytes = _size_bytes(elements[0]) + _size_bytes(results[0])
+        most = min(_MOST_AT_ONCE, _BYTES_AT_ONCE // max(1, size_bytes))
+        wanted = max(1, min(most, int(_TASK_SECONDS / max(seconds, 1e-7))))
         self._at_once = min(wanted, 2 * self._at_once)
 
     def state(self) -> Any:

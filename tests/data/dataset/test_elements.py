@@ -138,6 +138,16 @@ def test_nobody_writes_into_what_a_dataset_holds() -> None:
     assert not given.any()
 
 
+def test_an_array_that_is_filled_anew_does_not_change_data_made_of_it() -> None:
+    buffer, parts = np.zeros(2), []
+    for number in range(2):
+        buffer[:] = number
+        parts.append(Dataset.from_tensor_slices((buffer, {"a": buffer})))
+        parts.append(Dataset.from_tensors(buffer).unbatch().map(lambda x: (x, {"a": x})))
+    buffer[:] = 9
+    assert [[float(x) for x, _ in part] for part in parts] == [[0, 0], [0, 0], [1, 1], [1, 1]]
+
+
 def test_a_buffer_that_a_function_fills_anew_is_copied() -> None:
     buffer = np.zeros(3)
 

@@ -128,6 +128,15 @@ def test_threads_keep_the_order_unless_told_otherwise() -> None:
     assert sorted(values(R(30).with_options(options).map(slow, num_parallel_calls=AUTOTUNE))) == list(range(30))  # fmt: skip
 
 
+def test_threads_that_draw_random_numbers_in_spite_of_a_seed_are_told() -> None:
+    def noisy(x: Any) -> Any:
+        return x + np.random.normal()
+
+    with pytest.warns(UserWarning, match="threads draw from the generators.*'noisy'"):
+        list(R(9).map(noisy, num_parallel_calls=2))
+    list(R(9).map(noisy))
+
+
 @pytest.mark.parametrize("threads", [None, 2])
 def test_a_function_that_fails_is_told_with_its_own_traceback(threads: Any) -> None:
     def parse(x: Any) -> Any:
