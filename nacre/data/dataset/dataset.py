@@ -86,6 +86,7 @@ class DatasetIterator(Iterator[Any]):
             return next(self._cursor)
         except StopIteration:
             self._end = self.state()
+            self.close()  # its threads have nothing to do any more
             raise
 
     def get_next(self) -> Any:

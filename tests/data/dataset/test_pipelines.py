@@ -319,6 +319,9 @@ def soon(is_true: Any) -> bool:
 def test_threads_end_with_the_iterator_and_when_it_is_dropped() -> None:
     data = R(10**9).map(lambda x: x, num_parallel_calls=2).batch(2).prefetch(2)
     before = running()
+    over = iter(data.take(1))
+    list(over)
+    assert soon(lambda: running() == before)
     closed, dropped = iter(data), iter(data)
     next(closed), next(dropped)
     assert running() > before
