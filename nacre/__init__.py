@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nacre import models as models
     from nacre import ops as ops
     from nacre import optimizers as optimizers
+    from nacre import preprocessing as preprocessing
     from nacre import quantizers as quantizers
     from nacre import random as random
     from nacre import regularizers as regularizers
@@ -82,6 +83,7 @@ _NAMESPACES = (
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "quantizers",
     "random",
     "regularizers",

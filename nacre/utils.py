@@ -44,6 +44,12 @@ from nacre.ops import boxes as bounding_boxes
 
 if TYPE_CHECKING:
     from nacre.callbacks.progbar import Progbar as Progbar
+    from nacre.data.directories import (
+        image_dataset_from_directory as image_dataset_from_directory,
+    )
+    from nacre.data.directories import (
+        text_dataset_from_directory as text_dataset_from_directory,
+    )
     from nacre.models.feature_space import FeatureSpace as FeatureSpace
     from nacre.training.manifest import run_manifest as run_manifest
 
@@ -84,6 +90,7 @@ __all__ = [
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "text_dataset_from_directory",
     "to_categorical",
 ]
 
@@ -93,6 +100,8 @@ if not TYPE_CHECKING:  # they bring layers, models and training
         {
             "FeatureSpace": "nacre.models.feature_space",
             "Progbar": "nacre.callbacks.progbar",
+            "image_dataset_from_directory": "nacre.data.directories",
             "run_manifest": "nacre.training.manifest",
+            "text_dataset_from_directory": "nacre.data.directories",
         },
     )

@@ -19,8 +19,6 @@ _TRACES = (
 NOT_YET: dict[str, str] = {
     "applications": "Ready-made models are not here yet: open the .keras or .h5 file of one that "
     "Keras saved, with nacre.models.load_model(path).",
-    "preprocessing": "This namespace is not here yet: nacre.utils.pad_sequences and the layers "
-    "TextVectorization, Rescaling, RandomFlip ... are.",
     "export": "Export is not here yet: model.save('model.keras') keeps the model.",
     "distribution": "Training on several devices is not here yet.",
     "wrappers": "Estimators of scikit-learn are not here yet: fit in a loop over KFold's indices.",
@@ -34,8 +32,6 @@ NOT_YET: dict[str, str] = {
     "model.",
     "utils.plot_model": _DRAWING,
     "utils.model_to_dot": _DRAWING,
-    "utils.image_dataset_from_directory": _FOLDERS,
-    "utils.text_dataset_from_directory": _FOLDERS,
     "utils.audio_dataset_from_directory": _FOLDERS,
     "utils.timeseries_dataset_from_array": "Data sets of time series are not here yet: cut the "
     "windows with np.lib.stride_tricks.sliding_window_view(series, length, axis=0).",

@@ -72,7 +72,7 @@ def load_img(
     if not isinstance(path, str | os.PathLike | io.BytesIO):
         rule = "path must be the name of a file, or a BytesIO"
         raise ArgumentError(message(who, rule, type(path).__name__))
-    image = _opened(path, pil_image)
+    image = opened(path, pil_image, who)
     if not (color_mode == "grayscale" and image.mode in _WIDE_GREYS):
         image = _with_mode(image, _MODES[color_mode])
     if size is None or (image.height, image.width) == size:
@@ -82,7 +82,12 @@ def load_img(
     return image.resize((size[1], size[0]), resample, box=box)
 
 
-def _opened(path: str | os.PathLike[str] | io.BytesIO, pil_image: Any) -> Image.Image:
+def opened(path: str | os.PathLike[str] | io.BytesIO, pil_image: Any, who: str) -> Image.Image:
+    """A picture as its file has it, read whole.
+
+    Raises:
+        ArgumentError: It is no picture; the file is named.
+    """
     if isinstance(path, io.BytesIO):
         name, data = "its bytes", path.getvalue()
     else:
@@ -95,7 +100,7 @@ def _opened(path: str | os.PathLike[str] | io.BytesIO, pil_image: Any) -> Image.
     except (OSError, SyntaxError, ValueError, pil_image.DecompressionBombError) as error:
         raise ArgumentError(
             message(
-                "load_img",
+                who,
                 "the file must hold a whole picture of a kind that Pillow reads",
                 f"{name}: {error}",
             )
@@ -279,4 +284,12 @@ def _require(who: str, name: str, given: Any, allowed: tuple[str, ...]) -> None:
         )
 
 
-__all__ = ["INTERPOLATIONS", "array_to_img", "image_size", "img_to_array", "load_img", "save_img"]
+__all__ = [
+    "INTERPOLATIONS",
+    "array_to_img",
+    "image_size",
+    "img_to_array",
+    "load_img",
+    "opened",
+    "save_img",
+]

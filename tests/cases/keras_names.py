@@ -33,9 +33,8 @@ NOT_YET: dict[str, str] = {
     "keras.visualization.*": _PICTURES,
     "keras.utils.model_to_dot": _PICTURES,
     "keras.utils.plot_model": _PICTURES,
-    "keras.preprocessing": _FOLDERS,
-    "keras.preprocessing.*": _FOLDERS,
-    "keras.utils.*_from_directory": _FOLDERS,
+    "keras.preprocessing.timeseries_dataset_from_array": _FOLDERS,
+    "keras.utils.audio_dataset_from_directory": _FOLDERS,
     "keras.utils.timeseries_dataset_from_array": _FOLDERS,
     "keras.utils.split_dataset": _FOLDERS,
     "keras.wrappers": "estimators of scikit-learn are not here yet",
@@ -55,6 +54,7 @@ SIGNATURES: dict[str, str] = {
     },
     "keras.Variable": "layout belongs to keras.distribution, which is not here yet",
     "keras.name_scope": "the further arguments are for Keras's own calls",
+    "keras.preprocessing.image.smart_resize": "the further arguments are for Keras's own calls",
 }
 
 _FORMS = "takes (state, data) as Keras does on JAX, and (data) as it does on TensorFlow"

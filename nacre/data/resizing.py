@@ -1,0 +1,218 @@
+"""Images of any size to one size, on the host: tf.image's rules without antialiasing, in NumPy.
+
+Files of a folder have a thousand sizes, and a compiled program for each of them would take longer
+than training. Each axis is resized on its own: a value of the result is a weighted sum of a few
+neighbours, and the table of these (`_taps`) follows from two sizes alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from nacre.core.config import standardize_data_format
+from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.data.images import image_size
+
+Array = np.ndarray[Any, Any]
+Taps = tuple[Array, Array]
+
+# As `image_dataset_from_directory` names them.
+INTERPOLATIONS = (
+    "bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic",
+)  # fmt: skip
+_CUBIC_TABLE = 1024  # TensorFlow looks the cubic's weights up in a table of so many steps
+_SMOOTHING = ("gaussian", "mitchellcubic")  # also along an axis whose length stays
+
+
+def smart_resize(
+    x: Any,
+    size: Any,
+    interpolation: str = "bilinear",
+    data_format: str | None = "channels_last",
+) -> Array:
+    """Resize images without changing their shape: what does not fit is cut off at the edges.
+
+    The largest part around the centre that has the shape of `size` is taken, and resized without
+    antialiasing, on the host.
+
+    Args:
+        x: One image or a batch of them, an array of 3 or 4 axes.
+        size: (height, width), or one number for both.
+        interpolation: 'bilinear', 'nearest', 'bicubic', 'area', 'lanczos3', 'lanczos5', 'gaussian'
+            or 'mitchellcubic'.
+        data_format: Whether channels are the last axis, or the first of an image.
+
+    Shapes:
+        x        (*batch, height, width, channels)
+        returns  (*batch, size[0], size[1], channels), float32; the dtype of `x` for 'nearest'
+
+    Raises:
+        ShapeError: `x` has another number of axes.
+        ArgumentError: An argument is none of these.
+
+    Example:
+        >>> import numpy as np
+        >>> smart_resize(np.zeros((4, 8, 3)), (2, 2)).shape
+        (2, 2, 3)
+    """
+    who = "smart_resize"
+    require_interpolation(who, interpolation)
+    target = image_size(who, "size", size)
+    is_first = standardize_data_format(data_format) == "channels_first"
+    images = np.asarray(x)
+    if images.ndim not in (3, 4):
+        rule = "x must be an image (height, width, channels), or a batch of them"
+        raise ShapeError(message(who, rule, f"shape {images.shape}"))
+    if is_first:
+        images = np.moveaxis(images, -3, -1)
+    resized = resize_cropped(images, target, interpolation)
+    return np.moveaxis(resized, -1, -3) if is_first else resized
+
+
+def require_interpolation(who: str, interpolation: Any) -> None:
+    """Refuse a name that is none of `INTERPOLATIONS`."""
+    if interpolation not in INTERPOLATIONS:
+        rule = f"interpolation must be one of {', '.join(INTERPOLATIONS)}"
+        raise ArgumentError(message(who, rule, repr(interpolation)[:60]))
+
+
+def central_part(images: Array, size: tuple[int, int]) -> Array:
+    """The largest part around the centre with the shape of `size`: (*batch, h, w, channels)."""
+    height, width = images.shape[-3:-1]
+    part_height = min(height, int(width * size[0] / size[1])) or 1
+    part_width = min(width, int(height * size[1] / size[0])) or 1
+    top, left = (height - part_height) // 2, (width - part_width) // 2
+    return images[..., top : top + part_height, left : left + part_width, :]
+
+
+def resize_with_pad(image: Array, size: tuple[int, int], interpolation: str) -> Array:
+    """The whole image as large as fits, in the middle of zeros: (h, w, channels).
+
+    Sizes are computed as by tf.image.resize_with_pad, in float32, so that they are the same.
+    """
+    old, new = np.asarray(image.shape[:2], np.float32), np.asarray(size, np.float32)
+    exact = old / (old / new).max()
+    height, width = (int(length) or 1 for length in exact)
+    top, left = (int(space) for space in (new - exact) / 2)
+    inner = resize(image, (height, width), interpolation)
+    around = np.zeros((*size, image.shape[2]), inner.dtype)
+    around[top : top + height, left : left + width] = inner
+    return around
+
+
+def resize_cropped(image: Array, size: tuple[int, int], interpolation: str) -> Array:
+    """The largest part around the centre that has the shape of `size`, resized."""
+    return resize(central_part(image, size), size, interpolation)
+
+
+def resize(images: Array, size: tuple[int, int], interpolation: str) -> Array:
+    """Images in another size, float32; 'nearest' keeps their dtype.
+
+    Values of the cubic and Lanczos rules may leave the range of pixels.
+
+    Args:
+        images: (*batch, height, width, channels).
+        size: (height, width).
+        interpolation: One of `INTERPOLATIONS`.
+    """
+    smooths = interpolation in _SMOOTHING
+    for axis, length in ((-3, size[0]), (-2, size[1])):
+        if images.shape[axis] != length or smooths:
+            images = _along(images, axis, *_taps(interpolation, images.shape[axis], length))
+    if interpolation == "nearest":  # no sums: pixels stay what they are, as there
+        return images
+    return images.astype(np.float32, copy=False)
+
+
+def _along(images: Array, axis: int, places: Array, weights: Array) -> Array:
+    """One axis resized by its table: (length, taps)."""
+    shape = [1] * images.ndim
+    shape[axis] = len(places)
+    if places.shape[1] == 1:
+        return images.take(places[:, 0], axis=axis)
+    total: Any = 0.0
+    for place, weight in zip(places.T, weights.T, strict=True):
+        total = total + images.take(place, axis=axis) * weight.reshape(shape)
+    return total
+
+
+@lru_cache(maxsize=4096)
+def _taps(interpolation: str, old: int, new: int) -> Taps:
+    """Which old values each new one is made of, and their weights: both (new, taps)."""
+    scale = np.float32(old) / np.float32(new)  # in float32, so that ties fall as they do there
+    half = np.float32(0.5)
+    middle = (np.arange(new, dtype=np.float32) + half) * scale
+    if interpolation == "nearest":
+        return np.minimum(np.floor(middle).astype(np.int64), old - 1)[:, None], np.ones((new, 1))
+    if interpolation == "area":
+        return _area_taps(old, new)
+    if interpolation == "bilinear":
+        first = np.floor(middle - half)
+        share = (middle - half) - first
+        places = np.stack([first, first + 1], axis=1).astype(np.int64).clip(0, old - 1)
+        return places, np.stack([1 - share, share], axis=1, dtype=np.float32)
+    kernel, radius = _KERNELS[interpolation]
+    if interpolation == "bicubic":
+        # Positions are rounded to the table's steps, as there.
+        begin = np.floor(middle - half)
+        steps = np.rint((middle - half - begin) * _CUBIC_TABLE) / _CUBIC_TABLE
+        centre = begin + steps
+    else:
+        centre = (middle - half).astype(np.float64)
+        begin = np.floor(centre)
+    places = begin[:, None].astype(np.int64) + np.arange(1 - radius, radius + 1)
+    weights = kernel(np.abs(centre[:, None] - places))
+    weights = np.where((places >= 0) & (places < old), weights, 0.0)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    return places.clip(0, old - 1), weights.astype(np.float32)
+
+
+def _area_taps(old: int, new: int) -> Taps:
+    """Means of the old values that a new one covers, by how much of each it covers."""
+    edges = np.arange(new + 1) * (old / new)
+    begin = np.floor(edges[:-1]).astype(np.int64)
+    count = math.ceil(old / new) + 1
+    places = begin[:, None] + np.arange(count)
+    covered = np.minimum(places + 1, edges[1:, None]) - np.maximum(places, edges[:-1, None])
+    weights = np.clip(covered, 0, None) * (places < old)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    return places.clip(0, old - 1), weights.astype(np.float32)
+
+
+def _lanczos(radius: int) -> Callable[[Array], Array]:
+    return lambda x: np.where(x <= radius, np.sinc(x) * np.sinc(x / radius), 0.0)
+
+
+def _cubic(x: Array, b: float, c: float) -> Array:
+    """Mitchell and Netravali 1988, 'Reconstruction filters in computer graphics', equation 8."""
+    inner = (12 - 9 * b - 6 * c) * x**3 + (-18 + 12 * b + 6 * c) * x**2 + (6 - 2 * b)
+    outer = (-b - 6 * c) * x**3 + (6 * b + 30 * c) * x**2 + (-12 * b - 48 * c) * x + 8 * b + 24 * c
+    return np.where(x < 1, inner, np.where(x < 2, outer, 0.0)) / 6
+
+
+def _gaussian(x: Array) -> Array:
+    return np.where(x < 1.5, np.exp(-(x**2) / (2 * 0.5**2)), 0.0)  # tf.image: radius 1.5, σ 0.5
+
+
+_KERNELS: dict[str, tuple[Callable[[Array], Array], int]] = {
+    "bicubic": (lambda x: _cubic(x, 0.0, 0.5), 2),
+    "lanczos3": (_lanczos(3), 3),
+    "lanczos5": (_lanczos(5), 5),
+    "gaussian": (_gaussian, 2),
+    "mitchellcubic": (lambda x: _cubic(x, 1 / 3, 1 / 3), 2),
+}
+
+__all__ = [
+    "INTERPOLATIONS",
+    "central_part",
+    "require_interpolation",
+    "resize",
+    "resize_cropped",
+    "resize_with_pad",
+    "smart_resize",
+]
