@@ -3,7 +3,8 @@
 `sources.py` and `batch_source.py` hold what the user gave, rows of arrays or batches; a feed
 (`feed.py`; `feeds.py` chooses which) gives the steps their batches out of it. `rows.py` makes,
 picks and sends rows; `prefetch.py` makes things ahead in a thread; `py_dataset.py` is the public
-base class for batches by index. `dataset/` is `Dataset`, the names and the meaning of tf.data.
+base class for batches by index. `dataset/` is `Dataset`, the names and the meaning of tf.data;
+`files/` has those of files.
 """
 
 from nacre.data import experimental as experimental
@@ -20,14 +21,27 @@ from nacre.data.dataset import Profile as Profile
 from nacre.data.dataset import Ragged as Ragged
 from nacre.data.dataset import RaggedSpec as RaggedSpec
 from nacre.data.dataset import TensorSpec as TensorSpec
+from nacre.data.files import Example as Example
+from nacre.data.files import FixedLenFeature as FixedLenFeature
+from nacre.data.files import FixedLenSequenceFeature as FixedLenSequenceFeature
+from nacre.data.files import SequenceExample as SequenceExample
+from nacre.data.files import TFRecordDataset as TFRecordDataset
+from nacre.data.files import TFRecordWriter as TFRecordWriter
+from nacre.data.files import VarLenFeature as VarLenFeature
+from nacre.data.files import parse_example as parse_example
+from nacre.data.files import parse_single_example as parse_single_example
+from nacre.data.files import parse_single_sequence_example as parse_single_sequence_example
 from nacre.data.prefetch import Prefetched as Prefetched
 from nacre.data.py_dataset import PyDataset as PyDataset
 from nacre.data.sources import ArraySource as ArraySource
 
 __all__ = [
-    "AUTOTUNE", "ArraySource", "BatchSource", "Dataset", "DatasetIterator", "DatasetSpec",
-    "HostTensor", "INFINITE_CARDINALITY", "Options", "Prefetched", "Profile", "PyDataset", "Ragged",
-    "RaggedSpec", "TensorSpec", "UNKNOWN_CARDINALITY", "experimental",
+    "ArraySource", "AUTOTUNE", "BatchSource", "Dataset", "DatasetIterator", "DatasetSpec",
+    "Example", "experimental", "FixedLenFeature", "FixedLenSequenceFeature", "HostTensor",
+    "INFINITE_CARDINALITY", "Options", "parse_example", "parse_single_example",
+    "parse_single_sequence_example", "Prefetched", "Profile", "PyDataset", "Ragged", "RaggedSpec",
+    "SequenceExample", "TensorSpec", "TFRecordDataset", "TFRecordWriter", "UNKNOWN_CARDINALITY",
+    "VarLenFeature",
 ]  # fmt: skip
 
 

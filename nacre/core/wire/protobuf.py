@@ -9,8 +9,9 @@ Source: protobuf.dev, *Encoding*: a field is a varint of `number << 3 | kind`, t
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
-_VARINT, _FIXED64, _LENGTH = 0, 1, 2  # kinds ("wire types") of the encoding
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # kinds ("wire types") of the encoding
 
 
 _SMALL = [bytes([value]) for value in range(128)]
@@ -60,4 +61,51 @@ def block(number: int, content: bytes | str) -> bytes:
     return varint(number << 3 | _LENGTH) + varint(len(data)) + data
 
 
-__all__ = ["block", "double", "varint", "whole"]
+def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """The number and the value of each field of a message.
+
+    A value is a whole number from 0 to 2**64 - 1, or the bytes of anything else; nothing is copied.
+
+    Raises:
+        ValueError: It is no message; says at which byte.
+    Example:
+        >>> list(fields(memoryview(whole(1, 7) + whole(2, 300))))
+        [(1, 7), (2, 300)]
+    """
+    at, end = 0, len(data)
+    while at < end:
+        begin = at
+        tag, at = read_varint(data, at)
+        number, kind = tag >> 3, tag & 7
+        if kind == _VARINT:
+            value, at = read_varint(data, at)
+            yield number, value
+            continue
+        if kind == _LENGTH:
+            size, at = read_varint(data, at)
+        elif kind in (_FIXED64, _FIXED32):
+            size = 8 if kind == _FIXED64 else 4
+        else:
+            raise ValueError(f"a field of unknown kind {kind} at byte {begin}")
+        if number == 0 or size > end - at:
+            raise ValueError(f"a field at byte {begin} that goes beyond the end")
+        yield number, data[at : at + size]
+        at += size
+
+
+def read_varint(data: memoryview, at: int) -> tuple[int, int]:
+    """A whole number as `varint` wrote it, and where it ends.
+
+    Raises:
+        ValueError: It does not end, or has more than 64 bits.
+    """
+    value = 0
+    for place in range(min(10, len(data) - at)):
+        byte = data[at + place]
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return value & (1 << 64) - 1, at + place + 1
+    raise ValueError(f"a number at byte {at} that does not end")
+
+
+__all__ = ["block", "double", "fields", "read_varint", "varint", "whole"]

@@ -1,0 +1,23 @@
+"""Data sets of files, and what stands in their records.
+
+`streams.py` reads bytes, unpacked where they are compressed; `reading.py` goes over the records of
+files, whichever format they have; `records.py` knows TFRecord files, `example.py` and `parsing.py`
+what they mostly hold.
+"""
+
+from nacre.data.files.example import Example as Example
+from nacre.data.files.example import SequenceExample as SequenceExample
+from nacre.data.files.parsing import FixedLenFeature as FixedLenFeature
+from nacre.data.files.parsing import FixedLenSequenceFeature as FixedLenSequenceFeature
+from nacre.data.files.parsing import VarLenFeature as VarLenFeature
+from nacre.data.files.parsing import parse_example as parse_example
+from nacre.data.files.parsing import parse_single_example as parse_single_example
+from nacre.data.files.parsing import parse_single_sequence_example as parse_single_sequence_example
+from nacre.data.files.records import TFRecordDataset as TFRecordDataset
+from nacre.data.files.records import TFRecordWriter as TFRecordWriter
+
+__all__ = [
+    "Example", "FixedLenFeature", "FixedLenSequenceFeature", "SequenceExample", "TFRecordDataset",
+    "TFRecordWriter", "VarLenFeature", "parse_example", "parse_single_example",
+    "parse_single_sequence_example",
+]  # fmt: skip
