@@ -26,6 +26,7 @@ def outcomes():
     return damage.outcomes(list(damage.READERS), 0, CASES)
 
 
+@pytest.mark.slow  # the fixture takes ten seconds
 @pytest.mark.parametrize("reader", damage.READERS)
 def test_mutated_files_are_refused_by_name_or_open(reader, outcomes):
     found = {seed: text for (kind, seed), text in outcomes.items() if kind == reader}

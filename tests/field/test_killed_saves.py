@@ -111,6 +111,7 @@ def killed(tmp_path_factory):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.slow  # the fixture takes seven seconds
 @pytest.mark.parametrize("kind", [*KINDS, "folder without exchange"])
 def test_a_save_killed_at_any_step_leaves_the_old_or_the_new_model(kind, killed):
     found = [line[1:] for line in killed if line[0] == kind]

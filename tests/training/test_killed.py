@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with signals")
 @pytest.mark.parametrize(
     ("kills", "seed"), [(2, 1), pytest.param(20, 2, marks=pytest.mark.slow)], ids=str
