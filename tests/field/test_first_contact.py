@@ -203,7 +203,6 @@ def outputs(notebook, cell):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_fit_in_a_notebook_has_one_live_output_and_needs_no_widget(notebook):
     drawn = [o for o in outputs(notebook, 1) if o["output_type"] == "display_data"]
     printed = [o for o in outputs(notebook, 1) if o["output_type"] == "stream"]

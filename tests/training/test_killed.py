@@ -12,9 +12,7 @@ import pytest
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with signals")
-@pytest.mark.parametrize(
-    ("kills", "seed"), [(2, 1), pytest.param(20, 2, marks=pytest.mark.slow)], ids=str
-)
+@pytest.mark.parametrize(("kills", "seed"), [(2, 1), (20, 2)], ids=str)
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
     tmp_path: Path, kills: int, seed: int
 ) -> None:
