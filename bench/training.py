@@ -32,7 +32,7 @@ GOALS: dict[str, tuple[str, str, float]] = {
 }
 GROWTH_MB = 5.0  # of 50 models that were built, trained and dropped
 _GROWTH = """
-import gc, resource, sys
+import resource
 import numpy as np
 import nacre
 from nacre import layers
@@ -48,10 +48,8 @@ def resident_mb():
         return int(file.read().split()[1]) * resource.getpagesize() / 1e6
 
 def times(number):
-    for index in range(number):
+    for _ in range(number):
         once()
-        if sys.argv[1] == "collected" and index % 5 == 4:
-            gc.collect()
     return resident_mb()
 
 before = times(10)
@@ -59,14 +57,9 @@ print(times(50) - before)
 """
 
 
-def growth_mb(collected: bool = True) -> float:
-    """Growth of memory over 50 times build, fit and delete, after 10 to warm up.
-
-    Args:
-        collected: Whether Python looks for cycles now and then. Else models that were dropped wait
-            for it, as each is in cycles; it looks when the objects have become a quarter more.
-    """
-    command = [HERE[0], "-c", _GROWTH, "collected" if collected else "waiting"]
+def growth_mb() -> float:
+    """Growth of memory over 50 times build, fit and delete, after 10 to warm up."""
+    command = [HERE[0], "-c", _GROWTH]
     out = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return float(out)
 
@@ -94,8 +87,7 @@ def main() -> None:
             table.append({**row, "said": f"{other} of {side}; goal {goal}: {met}"})
     write("What training costs", "training", table, ("peer", "nacre"), max(loads))
     if "growth" in only:
-        print(f"50 models built, trained and dropped: {growth_mb():+.1f} MB (goal {GROWTH_MB}),")
-        print(f"{growth_mb(collected=False):+.1f} MB with those that wait for Python's collection")
+        print(f"50 models built, trained and dropped: {growth_mb():+.1f} MB (goal {GROWTH_MB})")
 
 
 if __name__ == "__main__":

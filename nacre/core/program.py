@@ -33,7 +33,7 @@ from nacre.core.variable import Variable
 from nacre.core.warning import warn
 
 _MAX_PROGRAMS = 64  # programs of one model
-_FEW_PROGRAMS = 32  # in the process: so many may wait for Python to look for cycles
+_FEW_PROGRAMS = 8  # in the process: so many may wait for Python to look for cycles
 _MANY_SHAPES = 12  # after so many shapes the user is warned that each one is compiled
 
 
