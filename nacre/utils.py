@@ -50,6 +50,10 @@ if TYPE_CHECKING:
     from nacre.data.directories import (
         text_dataset_from_directory as text_dataset_from_directory,
     )
+    from nacre.data.splitting import split_dataset as split_dataset
+    from nacre.data.timeseries import (
+        timeseries_dataset_from_array as timeseries_dataset_from_array,
+    )
     from nacre.models.feature_space import FeatureSpace as FeatureSpace
     from nacre.training.manifest import run_manifest as run_manifest
 
@@ -90,7 +94,9 @@ __all__ = [
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
     "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
 ]
 
@@ -102,6 +108,8 @@ if not TYPE_CHECKING:  # they bring layers, models and training
             "Progbar": "nacre.callbacks.progbar",
             "image_dataset_from_directory": "nacre.data.directories",
             "run_manifest": "nacre.training.manifest",
+            "split_dataset": "nacre.data.splitting",
             "text_dataset_from_directory": "nacre.data.directories",
+            "timeseries_dataset_from_array": "nacre.data.timeseries",
         },
     )

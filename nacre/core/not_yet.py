@@ -33,10 +33,6 @@ NOT_YET: dict[str, str] = {
     "utils.plot_model": _DRAWING,
     "utils.model_to_dot": _DRAWING,
     "utils.audio_dataset_from_directory": _FOLDERS,
-    "utils.timeseries_dataset_from_array": "Data sets of time series are not here yet: cut the "
-    "windows with np.lib.stride_tricks.sliding_window_view(series, length, axis=0).",
-    "utils.split_dataset": "Splitting data sets is not here yet: slice the arrays, or pass "
-    "validation_split to fit().",
 }
 
 

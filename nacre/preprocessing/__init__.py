@@ -6,6 +6,9 @@ from nacre.data.directories import (
 from nacre.data.directories import (
     text_dataset_from_directory as text_dataset_from_directory,
 )
+from nacre.data.timeseries import (
+    timeseries_dataset_from_array as timeseries_dataset_from_array,
+)
 from nacre.preprocessing import image as image
 from nacre.preprocessing import sequence as sequence
 
@@ -14,4 +17,5 @@ __all__ = [
     "image_dataset_from_directory",
     "sequence",
     "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
 ]

@@ -18,7 +18,7 @@ REFUSALS: dict[str, str] = {
 
 _DEVICES = "training on several devices is not here yet"
 _PICTURES = "drawing models and predictions is not here yet"
-_FOLDERS = "data sets read from folders and time series are not here yet"
+_FOLDERS = "data sets of sound files are not here yet"
 
 # Not here yet.
 NOT_YET: dict[str, str] = {
@@ -33,10 +33,7 @@ NOT_YET: dict[str, str] = {
     "keras.visualization.*": _PICTURES,
     "keras.utils.model_to_dot": _PICTURES,
     "keras.utils.plot_model": _PICTURES,
-    "keras.preprocessing.timeseries_dataset_from_array": _FOLDERS,
     "keras.utils.audio_dataset_from_directory": _FOLDERS,
-    "keras.utils.timeseries_dataset_from_array": _FOLDERS,
-    "keras.utils.split_dataset": _FOLDERS,
     "keras.wrappers": "estimators of scikit-learn are not here yet",
     "keras.wrappers.*": "estimators of scikit-learn are not here yet",
     "keras.saving.KerasFileEditor": "editing files of weights is not here yet",
