@@ -23,8 +23,10 @@ from nacre.data.dataset import RaggedSpec as RaggedSpec
 from nacre.data.dataset import TensorSpec as TensorSpec
 from nacre.data.files import Example as Example
 from nacre.data.files import FixedLenFeature as FixedLenFeature
+from nacre.data.files import FixedLengthRecordDataset as FixedLengthRecordDataset
 from nacre.data.files import FixedLenSequenceFeature as FixedLenSequenceFeature
 from nacre.data.files import SequenceExample as SequenceExample
+from nacre.data.files import TextLineDataset as TextLineDataset
 from nacre.data.files import TFRecordDataset as TFRecordDataset
 from nacre.data.files import TFRecordWriter as TFRecordWriter
 from nacre.data.files import VarLenFeature as VarLenFeature
@@ -37,11 +39,11 @@ from nacre.data.sources import ArraySource as ArraySource
 
 __all__ = [
     "ArraySource", "AUTOTUNE", "BatchSource", "Dataset", "DatasetIterator", "DatasetSpec",
-    "Example", "experimental", "FixedLenFeature", "FixedLenSequenceFeature", "HostTensor",
-    "INFINITE_CARDINALITY", "Options", "parse_example", "parse_single_example",
-    "parse_single_sequence_example", "Prefetched", "Profile", "PyDataset", "Ragged", "RaggedSpec",
-    "SequenceExample", "TensorSpec", "TFRecordDataset", "TFRecordWriter", "UNKNOWN_CARDINALITY",
-    "VarLenFeature",
+    "Example", "experimental", "FixedLenFeature", "FixedLengthRecordDataset",
+    "FixedLenSequenceFeature", "HostTensor", "INFINITE_CARDINALITY", "Options", "parse_example",
+    "parse_single_example", "parse_single_sequence_example", "Prefetched", "Profile", "PyDataset",
+    "Ragged", "RaggedSpec", "SequenceExample", "TensorSpec", "TextLineDataset", "TFRecordDataset",
+    "TFRecordWriter", "UNKNOWN_CARDINALITY", "VarLenFeature",
 ]  # fmt: skip
 
 

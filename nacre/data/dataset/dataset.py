@@ -35,6 +35,7 @@ from nacre.data.dataset import elements as el
 from nacre.data.dataset.caching import Cache
 from nacre.data.dataset.calls import call, made, whole_argument
 from nacre.data.dataset.host_tensor import HostTensor
+from nacre.data.dataset.listing import matching_files
 from nacre.data.dataset.node import (
     AUTOTUNE,
     INFINITE,
@@ -307,6 +308,40 @@ class Dataset:
             True
         """
         return Dataset(sources.Random(seed, bool(rerandomize_each_iteration)))
+
+    @staticmethod
+    def list_files(
+        file_pattern: Any,
+        shuffle: bool | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """The paths of the files that match a pattern.
+
+        Args:
+            file_pattern: A pattern such as 'data/*/part-?.txt', or a list of them. Files whose
+                names begin with a dot match only where the pattern has it.
+            shuffle: Whether they come in random order, another in each pass; True by default. Else
+                they are sorted.
+            seed: What the order follows from; see `shuffle`.
+            name: Accepted for compatibility.
+
+        Raises:
+            DataError: No file matches.
+        Example:
+            >>> import pathlib, tempfile
+            >>> folder = pathlib.Path(tempfile.mkdtemp())
+            >>> for name in "ab":
+            ...     (folder / name).touch()
+            >>> files = Dataset.list_files(f"{folder}/*", shuffle=False)
+            >>> [pathlib.Path(path.item().decode()).name for path in files]
+            ['a', 'b']
+        """
+        who = "Dataset.list_files"
+        node = sources.Slices(matching_files(file_pattern, who))
+        if shuffle is False:
+            return Dataset(node)
+        return Dataset(Shuffle(node, node.count, Passes(seed, True, who)))
 
     @staticmethod
     def zip(*args: Any, datasets: Any = None, name: str | None = None) -> Dataset:

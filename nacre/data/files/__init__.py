@@ -2,11 +2,13 @@
 
 `streams.py` reads bytes, unpacked where they are compressed; `reading.py` goes over the records of
 files, whichever format they have; `records.py` knows TFRecord files, `example.py` and `parsing.py`
-what they mostly hold.
+what they mostly hold; `lines.py` knows lines of text and records of one size.
 """
 
 from nacre.data.files.example import Example as Example
 from nacre.data.files.example import SequenceExample as SequenceExample
+from nacre.data.files.lines import FixedLengthRecordDataset as FixedLengthRecordDataset
+from nacre.data.files.lines import TextLineDataset as TextLineDataset
 from nacre.data.files.parsing import FixedLenFeature as FixedLenFeature
 from nacre.data.files.parsing import FixedLenSequenceFeature as FixedLenSequenceFeature
 from nacre.data.files.parsing import VarLenFeature as VarLenFeature
@@ -17,7 +19,7 @@ from nacre.data.files.records import TFRecordDataset as TFRecordDataset
 from nacre.data.files.records import TFRecordWriter as TFRecordWriter
 
 __all__ = [
-    "Example", "FixedLenFeature", "FixedLenSequenceFeature", "SequenceExample", "TFRecordDataset",
-    "TFRecordWriter", "VarLenFeature", "parse_example", "parse_single_example",
-    "parse_single_sequence_example",
+    "Example", "FixedLenFeature", "FixedLenSequenceFeature", "FixedLengthRecordDataset",
+    "SequenceExample", "TFRecordDataset", "TFRecordWriter", "TextLineDataset", "VarLenFeature",
+    "parse_example", "parse_single_example", "parse_single_sequence_example",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.calls import whole_argument
 from nacre.data.dataset.dataset import Dataset
-from nacre.data.dataset.host_tensor import HostTensor
+from nacre.data.dataset.listing import as_paths
 from nacre.data.dataset.mapping import Interleave
 from nacre.data.dataset.node import AUTOTUNE, NOT_KNOWN, UNKNOWN, Cursor, Node, Opening, as_dataset
 from nacre.data.dataset.sources import Slices
@@ -39,7 +39,11 @@ class Format:
 
     @abstractmethod
     def next_record(self, stream: Stream) -> Any:
-        """The next record as an element; None at the end."""
+        """The next record; None at the end. Where it fails, the file is over."""
+
+    def element(self, record: Any, stream: Stream) -> Any:
+        """A record as an element. Where it fails, the records after it can still be read."""
+        return bytes_element(record)
 
 
 class Files(Interleave):
@@ -111,15 +115,15 @@ class FileCursor(Cursor):
             raise StopIteration
         try:
             stream = self._stream or self._opened()
-            element = self._node.files.format.next_record(stream)
+            record = self._node.files.format.next_record(stream)
         except BaseException:
             self._end()
             raise
-        if element is None:
+        if record is None:
             self._end()
             raise StopIteration
         self._at = stream.at
-        return element
+        return self._node.files.format.element(record, stream)
 
     def _opened(self) -> Stream:
         node, files = self._node, self._node.files
@@ -150,6 +154,13 @@ class FileCursor(Cursor):
             self.close()
 
 
+def bytes_element(data: bytes) -> Any:
+    """Bytes as an element."""
+    array = np.empty((), object)
+    array[()] = data
+    return el.sealed(array)
+
+
 def filenames_node(filenames: Any, who: str) -> Node:
     """Paths, one or several or a data set of them, as a node.
 
@@ -167,28 +178,4 @@ def filenames_node(filenames: Any, who: str) -> Node:
     return Slices(as_paths(filenames, who))
 
 
-def as_paths(filenames: Any, who: str) -> HostTensor:
-    """Paths, one or several, as a tensor of one axis."""
-    if isinstance(filenames, np.ndarray):
-        filenames = np.ravel(filenames).tolist()
-    elif hasattr(filenames, "numpy"):
-        filenames = np.ravel(np.asarray(filenames.numpy(), object)).tolist()
-    if isinstance(filenames, str | bytes | os.PathLike):
-        filenames = [filenames]
-    given = list(filenames) if isinstance(filenames, list | tuple | set) else None
-    if given is None or not all(isinstance(name, str | bytes | os.PathLike) for name in given):
-        raise ArgumentError(
-            message(
-                who, "filenames must be paths, a list of them, or a Dataset of them",
-                f"{type(filenames).__name__} {str(filenames)[:60]}",
-                "Pass sorted(glob.glob('data/*.tfrecord')).",
-            )
-        )  # fmt: skip
-    if isinstance(filenames, set):
-        given.sort(key=os.fsencode)
-    paths = np.empty(len(given), object)
-    paths[:] = [os.fsencode(name) for name in given]
-    return el.sealed(paths)
-
-
-__all__ = ["FileCursor", "Files", "Format", "OneFile", "as_paths", "filenames_node"]
+__all__ = ["FileCursor", "Files", "Format", "OneFile", "bytes_element", "filenames_node"]

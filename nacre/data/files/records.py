@@ -10,7 +10,6 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, ClosedError, message
 from nacre.core.wire.records import read_record, record
-from nacre.data.dataset import elements as el
 from nacre.data.dataset.dataset import Dataset
 from nacre.data.files.reading import Files, Format
 from nacre.data.files.streams import Deflated, Stream, compression_of
@@ -25,7 +24,7 @@ class Records(Format):
     def next_record(self, stream: Stream) -> Any:
         begin = stream.at
         try:
-            data = read_record(stream.read)
+            return read_record(stream.read)
         except ValueError as error:
             if type(error) is not ValueError:  # an error of the stream, which says more
                 raise
@@ -36,14 +35,6 @@ class Records(Format):
                 "write it again, or pass compression_type='GZIP'. ignore_errors() goes on with the "
                 "next file.",
             ) from None
-        return None if data is None else bytes_element(data)
-
-
-def bytes_element(data: bytes) -> Any:
-    """Bytes as an element."""
-    array = np.empty((), object)
-    array[()] = data
-    return el.sealed(array)
 
 
 class TFRecordDataset(Dataset):
@@ -176,4 +167,4 @@ def as_bytes(value: Any, who: str) -> bytes:
     )
 
 
-__all__ = ["TFRecordDataset", "TFRecordWriter", "as_bytes", "bytes_element"]
+__all__ = ["TFRecordDataset", "TFRecordWriter", "as_bytes"]

@@ -52,7 +52,8 @@ class Stream:
     def __init__(
         self, path: str, compression: str, at: int, buffer_bytes: int | None, who: str
     ) -> None:
-        self.path, self.at, self._who = path, at, who
+        self.path, self.compression, self.at, self._who = path, compression, at, who
+        self._again = b""  # bytes that were read and given back
         size = buffer_bytes if buffer_bytes and buffer_bytes > 1 else 256 << 10
         try:
             self._file: BinaryIO = open(path, "rb", buffering=size)
@@ -85,6 +86,10 @@ class Stream:
 
     def read(self, count: int) -> bytes:
         """The next bytes; fewer at the end alone. Room is made only for what there is."""
+        if self._again:
+            again, self._again = self._again[:count], self._again[count:]
+            self.at += len(again)
+            return again + self.read(count - len(again))
         if count <= _PART_BYTES:
             data = self._file.read(count)
         else:
@@ -95,6 +100,11 @@ class Stream:
             data = b"".join(parts)
         self.at += len(data)
         return data
+
+    def unread(self, data: bytes) -> None:
+        """Give the last bytes back, to be read again."""
+        self._again = data + self._again
+        self.at -= len(data)
 
     def readline(self) -> bytes:
         """The next bytes up to and with a line feed; none at the end."""
