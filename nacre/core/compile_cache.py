@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nacre.core import whole_programs
 from nacre.core.config import cache_home
 from nacre.core.private import is_private_file, make_private_folder
 from nacre.core.typed_jax import change_setting, setting
@@ -39,6 +40,7 @@ def enable() -> str | None:
     change_setting("jax_persistent_cache_min_entry_size_bytes", 0)
     # What XLA keeps beside it holds paths of this machine; only the programs themselves are kept.
     change_setting("jax_persistent_cache_enable_xla_caches", "none")
+    whole_programs.use_in(str(folder))
     _prune(folder, MAX_BYTES)
     return str(folder)
 

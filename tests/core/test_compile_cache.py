@@ -12,6 +12,7 @@ import jax
 import pytest
 
 from nacre.core import compile_cache
+from nacre.core.whole_programs import WholeFiles
 
 OPTIONS = (
     "jax_compilation_cache_dir",
@@ -84,3 +85,51 @@ def test_a_second_process_finds_the_programs_of_the_first(tmp_path: Path) -> Non
         for _ in range(2)
     ]  # fmt: skip
     assert runs[0] == runs[1] and "lambda" in runs[0]
+
+
+_ONE_PROGRAM = """
+import nacre, jax, jax.numpy as jnp
+nacre.models
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+print(jax.jit(lambda x: jnp.sin(x) * 3)(jnp.ones(3))[0])
+"""
+
+
+def test_a_file_that_was_cut_off_is_told_of_once_and_replaced(tmp_path: Path) -> None:
+    def run() -> subprocess.CompletedProcess[str]:
+        chosen = {k: v for k, v in os.environ.items() if "COMPIL" not in k and "PERSIST" not in k}
+        return subprocess.run(
+            [sys.executable, "-c", _ONE_PROGRAM],
+            env={**chosen, "NACRE_CACHE": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+    first = run()
+    files = list((tmp_path / "compiled").glob("*-cache"))
+    assert files and not list((tmp_path / "compiled").glob("*.tmp"))
+    sizes = {file: file.stat().st_size for file in files}
+    for file in files:
+        file.write_bytes(file.read_bytes()[:40])
+    cut, healed = run(), run()
+    assert first.stdout == cut.stdout == healed.stdout
+    assert "Error reading" in cut.stderr and "Error" not in healed.stderr
+    assert {file: file.stat().st_size for file in files}.keys() == sizes.keys()
+    assert all(file.stat().st_size > 40 for file in files)
+
+
+def test_a_program_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch
+) -> None:
+    kept = WholeFiles(tmp_path)
+    kept.put("program", b"old")
+    monkeypatch.setattr(os, "replace", _fails)
+    with pytest.raises(OSError, match="full"):
+        kept.put("program", b"new")
+    assert kept.get("program") == b"old" and kept.get("other") is None
+    assert [file.name for file in tmp_path.iterdir()] == ["program-cache"]
+
+
+def _fails(*_: object) -> None:
+    raise OSError("the disk is full")
