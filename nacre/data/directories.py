@@ -142,7 +142,10 @@ class Folder:
             ends = ", ".join(self.endings)
             where = "" if found.labels is None else " in a folder for each class"
             rule = f"the folder must hold {self.kind} files ({ends}){where}"
-            raise DataError(message(self.who, rule, f"none in {folder!r}", "Check the path."))
+            fix = "Check the path."
+            if found.labels is not None and any(self._walk(folder)):
+                fix = "Files right in the folder are of no class: give labels=None, or [...]."
+            raise DataError(message(self.who, rule, f"none in {folder!r}", fix))
         return found
 
     def _walk(self, folder: str) -> Iterator[str]:
@@ -263,13 +266,16 @@ def _folder(who: str, kind: str, endings: tuple[str, ...], form: str, arguments:
         refuse("format must be 'tf', which gives a nacre.data.Dataset", form)
     if mode not in _LABEL_MODES:
         refuse("label_mode must be 'int', 'categorical', 'binary' or None", mode)
-    is_array = isinstance(labels, list | tuple | np.ndarray)
-    if labels is not None and not is_array and labels != "inferred":
+    is_array = not (labels is None or isinstance(labels, str))
+    if isinstance(labels, str) and labels != "inferred":
         refuse("labels must be 'inferred', None, or one number for each file", labels)
     if is_array:
-        numbers = np.asarray(labels)
-        if numbers.ndim != 1 or numbers.dtype.kind not in "iuf":
-            got = f"an array of shape {numbers.shape} and dtype {numbers.dtype}"
+        try:
+            numbers = np.asarray(labels)
+        except ValueError:  # rows of several lengths
+            numbers = np.asarray(None)
+        if numbers.ndim != 1 or numbers.dtype.kind not in "biuf":
+            got = f"{labels!r}"[:80]
             refuse("labels must be a flat list of numbers", got, "Number the classes from 0 on.")
         given["labels"] = numbers.tolist()
     if names is not None:
@@ -278,7 +284,8 @@ def _folder(who: str, kind: str, endings: tuple[str, ...], form: str, arguments:
         if not isinstance(names, Sequence) or isinstance(names, str):
             refuse("class_names must be a list of folders' names", names)
     subset, split = given["subset"], given["validation_split"]
-    if split is not None and not 0 <= split < 1:
+    is_share = isinstance(split, int | float | np.number) and 0 <= split < 1
+    if split is not None and not is_share:
         refuse("validation_split must be from 0 to 1, and less than 1", split)
     if bool(split) != (subset is not None):
         got = f"validation_split={split} and subset={subset!r}"
@@ -327,6 +334,8 @@ class _ReadImage:
         image = opened(path, pil_image, self.who)
         if image.mode.startswith("I"):  # grey of 16 bits, of which the upper 8 are kept
             image = pil_image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.mode == "P" and "transparency" in image.info:  # else Pillow warns
+            image = image.convert("RGBA")
         if image.mode != _MODES[self.color_mode]:
             image = image.convert(_MODES[self.color_mode])
         pixels = np.asarray(image)
@@ -442,6 +451,7 @@ def image_dataset_from_directory(
 
 
 def _size(who: str, given: Any) -> tuple[int, int]:
+    given = given.tolist() if isinstance(given, np.ndarray) else given
     return image_size(who, "image_size", given)
 
 

@@ -131,14 +131,23 @@ def resize(images: Array, size: tuple[int, int], interpolation: str) -> Array:
 
 def _along(images: Array, axis: int, places: Array, weights: Array) -> Array:
     """One axis resized by its table: (length, taps)."""
-    shape = [1] * images.ndim
-    shape[axis] = len(places)
     if places.shape[1] == 1:
-        return images.take(places[:, 0], axis=axis)
-    total: Any = 0.0
+        return images.take(places[:, 0], axis=axis, mode="clip")
+    total: Any = None
     for place, weight in zip(places.T, weights.T, strict=True):
-        total = total + images.take(place, axis=axis) * weight.reshape(shape)
-    return total
+        part = images.take(place, axis=axis, mode="clip")
+        # Rows of numbers, as NumPy is slow where the last axis is as short as channels are.
+        rows = part.reshape(*part.shape[:-2], -1)
+        if axis == -2:
+            weight = weight.repeat(images.shape[-1])
+        else:
+            weight = weight[:, None]
+        if total is None:
+            total = rows * weight
+            shape = part.shape
+        else:
+            total += rows * weight
+    return total.reshape(shape)
 
 
 @lru_cache(maxsize=4096)

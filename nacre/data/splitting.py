@@ -129,10 +129,11 @@ def _positions(
         )
     left, right = _size("left_size", left_size, count), _size("right_size", right_size, count)
     if left is not None and right is not None:
-        are_shares = isinstance(left_size, float) and isinstance(right_size, float)
-        if are_shares and left_size + right_size <= 1 + 1e-9:
+        shares = [size for size in (left_size, right_size) if isinstance(size, float)]
+        is_too_much = len(shares) == 2 and sum(shares) > 1 + 1e-9
+        if len(shares) == 2 and not is_too_much:
             right = min(right, count - left)
-        if left + right > count or (are_shares and left_size + right_size > 1 + 1e-9):
+        if left + right > count or is_too_much:
             rule = f"left_size and right_size must not be more than all {count} samples together"
             raise ArgumentError(message(_WHO, rule, f"{left_size} and {right_size}"))
     if left is None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -118,6 +119,9 @@ def test_labels_may_be_given_for_each_file(folder):
     assert data.class_names == [str(number) for number in given]
     data = load(folder, labels=[1.5] * 15)
     assert next(iter(data))[1].dtype == "float32"
+    booleans = pd.Series([True, False, False] * 5)
+    data = load(folder, labels=booleans, label_mode="binary")
+    assert next(iter(data))[1].reshape(-1).tolist() == booleans.tolist()
 
 
 @pytest.mark.parametrize(
@@ -126,6 +130,7 @@ def test_labels_may_be_given_for_each_file(folder):
         ({"labels": [1, 2]}, "one number for each file.*2 labels for 15 files"),
         ({"labels": "inferred?"}, "labels must be 'inferred', None"),
         ({"labels": ["a"] * 15}, "flat list of numbers"),
+        ({"labels": [[1], [1, 2]]}, "flat list of numbers"),
         ({"labels": [1, 2, 2] * 5, "label_mode": "categorical"}, "class numbers from 0 to 1"),
         ({"labels": [0] * 15, "class_names": ["a"]}, "class_names needs labels='inferred'"),
         ({"labels": None, "class_names": ["dogs"]}, "class_names needs labels='inferred'"),
@@ -142,6 +147,7 @@ def test_labels_may_be_given_for_each_file(folder):
         ({"validation_split": 0.2}, "given together"),
         ({"subset": "training"}, "given together"),
         ({"validation_split": 1.5, "subset": "training"}, "from 0 to 1"),
+        ({"validation_split": "0.2", "subset": "training"}, "from 0 to 1"),
         ({"validation_split": 0.2, "subset": "test"}, "subset must be"),
         ({"validation_split": 0.2, "subset": "training", "shuffle": True}, "needs a seed"),
         ({"format": "grain"}, "format must be 'tf'"),
@@ -158,6 +164,8 @@ def test_a_subset_or_a_folder_without_files_is_refused(folder, tmp_path):
         load(folder, validation_split=0.01, subset="validation")
     with pytest.raises(DataError, match="must hold image files"):
         load(os.path.join(folder, "empty"))
+    with pytest.raises(DataError, match="of no class: give labels=None"):
+        load(os.path.join(folder, "dogs"))
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "nowhere")
 
@@ -211,5 +219,8 @@ def test_a_tutorial_trains_on_its_folder(tmp_path):
 def test_kinds_that_keras_refuses_are_read(tmp_path):
     folder = write_kinds(tmp_path / "k")
     Image.fromarray(np.zeros((5, 5, 3), np.uint8)).convert("CMYK").save(f"{folder}/c.jpg")
+    palette = Image.open(f"{folder}/palette.png")
+    palette.save(f"{folder}/clear.png", transparency=bytes(range(256)))  # Pillow would warn
     (batch,) = load(folder, labels=None, color_mode="rgba")
-    assert batch.shape == (10, 6, 4, 4)
+    assert batch.shape == (11, 6, 4, 4)
+    list(load(folder, labels=None))
