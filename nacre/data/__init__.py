@@ -21,6 +21,7 @@ from nacre.data.dataset import Profile as Profile
 from nacre.data.dataset import Ragged as Ragged
 from nacre.data.dataset import RaggedSpec as RaggedSpec
 from nacre.data.dataset import TensorSpec as TensorSpec
+from nacre.data.files import CsvDataset as CsvDataset
 from nacre.data.files import Example as Example
 from nacre.data.files import FixedLenFeature as FixedLenFeature
 from nacre.data.files import FixedLengthRecordDataset as FixedLengthRecordDataset
@@ -30,6 +31,7 @@ from nacre.data.files import TextLineDataset as TextLineDataset
 from nacre.data.files import TFRecordDataset as TFRecordDataset
 from nacre.data.files import TFRecordWriter as TFRecordWriter
 from nacre.data.files import VarLenFeature as VarLenFeature
+from nacre.data.files import make_csv_dataset as make_csv_dataset
 from nacre.data.files import parse_example as parse_example
 from nacre.data.files import parse_single_example as parse_single_example
 from nacre.data.files import parse_single_sequence_example as parse_single_sequence_example
@@ -38,12 +40,12 @@ from nacre.data.py_dataset import PyDataset as PyDataset
 from nacre.data.sources import ArraySource as ArraySource
 
 __all__ = [
-    "ArraySource", "AUTOTUNE", "BatchSource", "Dataset", "DatasetIterator", "DatasetSpec",
-    "Example", "experimental", "FixedLenFeature", "FixedLengthRecordDataset",
-    "FixedLenSequenceFeature", "HostTensor", "INFINITE_CARDINALITY", "Options", "parse_example",
-    "parse_single_example", "parse_single_sequence_example", "Prefetched", "Profile", "PyDataset",
-    "Ragged", "RaggedSpec", "SequenceExample", "TensorSpec", "TextLineDataset", "TFRecordDataset",
-    "TFRecordWriter", "UNKNOWN_CARDINALITY", "VarLenFeature",
+    "ArraySource", "AUTOTUNE", "BatchSource", "CsvDataset", "Dataset", "DatasetIterator",
+    "DatasetSpec", "Example", "experimental", "FixedLenFeature", "FixedLengthRecordDataset",
+    "FixedLenSequenceFeature", "HostTensor", "INFINITE_CARDINALITY", "make_csv_dataset", "Options",
+    "parse_example", "parse_single_example", "parse_single_sequence_example", "Prefetched",
+    "Profile", "PyDataset", "Ragged", "RaggedSpec", "SequenceExample", "TensorSpec",
+    "TextLineDataset", "TFRecordDataset", "TFRecordWriter", "UNKNOWN_CARDINALITY", "VarLenFeature",
 ]  # fmt: skip
 
 

@@ -89,7 +89,7 @@ class Stream:
         if self._again:
             again, self._again = self._again[:count], self._again[count:]
             self.at += len(again)
-            return again + self.read(count - len(again))
+            return again if len(again) == count else again + self.read(count - len(again))
         if count <= _PART_BYTES:
             data = self._file.read(count)
         else:
@@ -108,6 +108,10 @@ class Stream:
 
     def readline(self) -> bytes:
         """The next bytes up to and with a line feed; none at the end."""
+        if self._again:
+            end = self._again.find(b"\n") + 1
+            again = self.read(end or len(self._again))
+            return again if end else again + self.readline()
         line = self._file.readline()
         self.at += len(line)
         return line

@@ -10,6 +10,7 @@ import pytest
 
 from nacre.core.errors import DataError
 from nacre.data import Dataset, FixedLengthRecordDataset, TextLineDataset
+from nacre.data.files.streams import Stream
 
 
 def test_lines_have_no_ends(tmp_path):
@@ -92,3 +93,12 @@ def test_files_are_listed_sorted_or_in_an_order_of_each_pass(tmp_path):
     assert len(drawn) == 5
     with pytest.raises(DataError, match=r"\*\.zip"):
         Dataset.list_files(f"{tmp_path}/*.zip")
+
+
+def test_bytes_that_were_given_back_are_read_again(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc\ndefg\nh")
+    stream = Stream(str(tmp_path / "a"), "", 0, None, "test")
+    stream.unread(stream.read(7))
+    assert (stream.at, stream.read(2), stream.at) == (0, b"ab", 2)
+    assert [stream.readline() for _ in range(4)] == [b"c\n", b"defg\n", b"h", b""]
+    stream.close()
