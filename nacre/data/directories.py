@@ -411,7 +411,8 @@ def image_dataset_from_directory(
     Source: Keras 3.15, whose files, splits and shapes were compared. Order and split for a seed are
     Keras's; the further shuffling in each pass is over all files and in another order. Differs:
     class names given twice, a subset without files, and labels that are out of range for their
-    `label_mode` are refused; CMYK and palette files are read in every color mode.
+    `label_mode` are refused; files of all kinds are read in every color mode, where 'rgba' makes
+    what has no transparency opaque.
 
     Example:
         >>> import os, tempfile, numpy as np, nacre

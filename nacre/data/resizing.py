@@ -172,7 +172,9 @@ def _taps(interpolation: str, old: int, new: int) -> Taps:
         steps = np.rint((middle - half - begin) * _CUBIC_TABLE) / _CUBIC_TABLE
         centre = begin + steps
     else:
-        centre = (middle - half).astype(np.float64)
+        # Its own division, as there: at the edge of a kernel the last bit decides.
+        back = np.float32(1) / (np.float32(new) / np.float32(old))
+        centre = ((np.arange(new, dtype=np.float32) + half) * back - half).astype(np.float64)
         begin = np.floor(centre)
     places = begin[:, None].astype(np.int64) + np.arange(1 - radius, radius + 1)
     weights = kernel(np.abs(centre[:, None] - places))

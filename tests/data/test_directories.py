@@ -37,8 +37,8 @@ def test_folders_are_read_as_by_keras(tmp_path):
         assert array.shape == expected.shape, name
         assert array.dtype.kind == expected.dtype.kind, name
         if name.startswith(("resized", "grayscale")):
-            # Greys of colours are rounded otherwise; gaussian weighs ties at its edge otherwise.
-            bound = 1 if name.startswith("grayscale") else 2.5 if "gaussian" in name else 0.01
+            # Greys of colours are rounded otherwise.
+            bound = 1 if name.startswith("grayscale") else 0.01
             np.testing.assert_allclose(array * 1.0, expected, atol=bound, err_msg=name)
         else:
             np.testing.assert_array_equal(array, expected, err_msg=name)
