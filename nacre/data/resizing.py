@@ -26,6 +26,9 @@ INTERPOLATIONS = (
     "bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic",
 )  # fmt: skip
 _CUBIC_TABLE = 1024  # TensorFlow looks the cubic's weights up in a table of so many steps
+# What is made at once: larger pieces are asked of the system, and given back, each time anew, which
+# took twice the time of the sums (375 x 500 to 180 x 180 pixels, 1.6 ms for 0.6 ms).
+_BLOCK_BYTES = 1 << 18
 _SMOOTHING = ("gaussian", "mitchellcubic")  # also along an axis whose length stays
 
 
@@ -120,17 +123,26 @@ def resize(images: Array, size: tuple[int, int], interpolation: str) -> Array:
         size: (height, width).
         interpolation: One of `INTERPOLATIONS`.
     """
+    height, width, channels = images.shape[-3:]
     smooths = interpolation in _SMOOTHING
-    for axis, length in ((-3, size[0]), (-2, size[1])):
-        if images.shape[axis] != length or smooths:
-            images = _along(images, axis, *_taps(interpolation, images.shape[axis], length))
-    if interpolation == "nearest":  # no sums: pixels stay what they are, as there
-        return images
-    return images.astype(np.float32, copy=False)
+    rows = _taps(interpolation, height, size[0]) if smooths or height != size[0] else None
+    columns = _taps(interpolation, width, size[1]) if smooths or width != size[1] else None
+    kind = images.dtype if interpolation == "nearest" else np.dtype(np.float32)
+    resized = np.empty((*images.shape[:-3], *size, channels), kind)
+    row_bytes = 4 * math.prod(images.shape[:-3]) * max(width, size[1]) * channels
+    step = max(_BLOCK_BYTES // max(row_bytes, 1), 1)
+    for begin in range(0, size[0], step):
+        block = slice(begin, begin + step)
+        part = images[..., block, :, :] if rows is None else _along(images, -3, rows, block)
+        if columns is not None:
+            part = _along(part, -2, columns, slice(None))
+        resized[..., block, :, :] = part
+    return resized
 
 
-def _along(images: Array, axis: int, places: Array, weights: Array) -> Array:
-    """One axis resized by its table: (length, taps)."""
+def _along(images: Array, axis: int, taps: Taps, block: slice) -> Array:
+    """Some places of one axis that is resized."""
+    places, weights = (table[block] for table in taps)
     if places.shape[1] == 1:
         return images.take(places[:, 0], axis=axis, mode="clip")
     total: Any = None
