@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from difflib import get_close_matches
 
-_FOLDERS = (
-    "Data sets read from folders are not here yet: read the files into one NumPy array, or give "
-    "them batch by batch from a nacre.utils.PyDataset."
+_GENERATORS = (
+    "It is not here yet: take nacre.utils.image_dataset_from_directory, and layers such as "
+    "RandomFlip and RandomRotation in the model or in the data set's map."
+)
+_OLD_TEXTS = (
+    "It is not here yet: the layer TextVectorization makes numbers of texts, and "
+    "nacre.utils.text_dataset_from_directory reads them."
 )
 _DRAWING = "Drawing models is not here yet: model.summary() shows the layers."
 
@@ -32,7 +36,14 @@ NOT_YET: dict[str, str] = {
     "model.",
     "utils.plot_model": _DRAWING,
     "utils.model_to_dot": _DRAWING,
-    "utils.audio_dataset_from_directory": _FOLDERS,
+    "utils.audio_dataset_from_directory": "Data sets of sound files are not here yet: read them "
+    "in the map of a nacre.data.Dataset of their paths.",
+    "preprocessing.image.ImageDataGenerator": _GENERATORS,
+    "preprocessing.image.DirectoryIterator": _GENERATORS,
+    "preprocessing.image.NumpyArrayIterator": _GENERATORS,
+    "preprocessing.text": _OLD_TEXTS,
+    "preprocessing.sequence.TimeseriesGenerator": "It is not here yet: take "
+    "nacre.utils.timeseries_dataset_from_array.",
 }
 
 

@@ -1,5 +1,8 @@
 """`keras.preprocessing`: names that scripts find there. A face; they live on floor 3, `data`."""
 
+from typing import TYPE_CHECKING
+
+from nacre.core.late_names import late_names
 from nacre.data.directories import (
     image_dataset_from_directory as image_dataset_from_directory,
 )
@@ -19,3 +22,6 @@ __all__ = [
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
 ]
+
+if not TYPE_CHECKING:  # names that are not here yet are told
+    __getattr__, __dir__ = late_names(__name__)
