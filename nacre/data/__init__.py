@@ -4,7 +4,7 @@
 (`feed.py`; `feeds.py` chooses which) gives the steps their batches out of it. `rows.py` makes,
 picks and sends rows; `prefetch.py` makes things ahead in a thread; `py_dataset.py` is the public
 base class for batches by index. `dataset/` is `Dataset`, the names and the meaning of tf.data;
-`files/` has those of files.
+`files/` has those of files, whose bytes `streams.py` reads.
 """
 
 from nacre.data import experimental as experimental

@@ -2,8 +2,8 @@
 
 `node.py` says what a data set is made of: nodes, which describe, and cursors, which go over them
 and tell their position. Nodes are by family: `sources.py`, `generators.py`, `mapping.py`,
-`batching.py`, `ordering.py`, `shuffling.py`, `caching.py`, `prefetching.py`. `elements.py` makes
-elements of anything, `spec.py` says what is known of them.
+`batching.py`, `ordering.py`, `shuffling.py`, `caching.py`, `saving.py`, `prefetching.py`.
+`elements.py` makes elements of anything, `spec.py` says what is known of them.
 
 Strings have one representation on the host: arrays of dtype object that hold `bytes`, as tf.data's
 `numpy()` gives them. str is encoded as UTF-8. NumPy's own strings do not do: 'U' and 'S' give each

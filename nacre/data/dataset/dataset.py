@@ -29,6 +29,7 @@ from nacre.data.dataset import (
     grouping,
     mapping,
     ordering,
+    saving,
     sources,
 )
 from nacre.data.dataset import elements as el
@@ -51,7 +52,7 @@ from nacre.data.dataset.prefetching import Prefetch
 from nacre.data.dataset.profiling import Measuring, Profile, profile_of
 from nacre.data.dataset.seeds import Passes
 from nacre.data.dataset.shuffling import Shuffle
-from nacre.data.dataset.spec import RaggedSpec, dtype_name, host_dtype
+from nacre.data.dataset.spec import RaggedSpec, dtype_name, host_dtype, merged
 
 
 class DatasetIterator(Iterator[Any]):
@@ -1009,29 +1010,123 @@ class Dataset:
     # -------------------------------------------------------------------- speed
 
     def cache(self, filename: str = "", name: str | None = None) -> Dataset:
-        """Elements kept in memory from the first whole pass on.
+        """Elements kept from the first whole pass on, in memory or in a file.
 
         Args:
-            filename: Empty, for memory.
+            filename: Empty, for memory. Else elements are written to the folder `filename` +
+                '.cache', and read from there also by later processes; delete it where what makes
+                the elements has changed. A pass that ends early keeps nothing.
             name: Accepted for compatibility.
 
         Raises:
-            UnsupportedError: A file is named.
+            DataError: The file was written by a pipeline of other stages.
         Example:
             >>> data = Dataset.range(3).map(lambda x: np.random.random()).cache()
             >>> list(data.as_numpy_iterator()) == list(data.as_numpy_iterator())
             True
         """
-        if filename:
-            raise UnsupportedError(
-                message(
-                    "Dataset.cache",
-                    "elements are kept in memory",
-                    f"filename={filename!r}",
-                    "Call cache() where they fit into it.",
-                )
-            )
-        return self._then(Cache(self._dataset_node))
+        who = "Dataset.cache"
+        if isinstance(filename, str) and not filename:
+            return self._then(Cache(self._dataset_node))
+        path = saving.folder_path(filename, who)
+        folder = path.with_name(path.name + ".cache")
+        return self._then(saving.FileCache(self._dataset_node, folder, False, who))
+
+    def snapshot(
+        self,
+        path: str,
+        compression: str | None = "AUTO",
+        reader_func: Callable[..., Any] | None = None,
+        shard_func: Callable[..., Any] | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """Elements written to a folder in the first whole pass, and read from there by later ones.
+
+        Args:
+            path: The folder; see `cache`.
+            compression: 'AUTO' or 'GZIP' compress each element; None does not.
+            reader_func: Makes the data set of a `Dataset` of the data sets that were written, of
+                which there is one.
+            shard_func: Accepted for compatibility: there is one file.
+            name: Accepted for compatibility.
+
+        Raises:
+            DataError: The folder was written by a pipeline of other stages.
+        Example:
+            >>> import tempfile
+            >>> data = Dataset.range(3).snapshot(tempfile.mkdtemp() + "/range")
+            >>> [int(x) for x in data], [int(x) for x in data]
+            ([0, 1, 2], [0, 1, 2])
+        """
+        who = "Dataset.snapshot"
+        folder, packs = saving.folder_path(path, who), saving.is_compressed(compression, who)
+        data = self._then(saving.FileCache(self._dataset_node, folder, packs, who))
+        return data if reader_func is None else _read_by(reader_func, data, who)
+
+    def save(
+        self,
+        path: str,
+        compression: str | None = None,
+        shard_func: Callable[..., Any] | None = None,
+        checkpoint_args: Any = None,
+    ) -> None:
+        """Write all elements to a folder, for `load`. What it held is replaced when all are there.
+
+        Args:
+            path: The folder; it is made.
+            compression: 'GZIP' compresses each element.
+            shard_func: Accepted for compatibility: there is one file, in the order of the elements.
+            checkpoint_args: Not supported.
+
+        Raises:
+            UnsupportedError: `checkpoint_args` are given.
+        Source:
+            tf.data.Dataset.save of TensorFlow 2.21, whose format is another one: neither reads the
+            other's. `TFRecordWriter` writes what both read.
+        Example:
+            >>> import tempfile
+            >>> path = tempfile.mkdtemp() + "/range"
+            >>> Dataset.range(3).save(path)
+            >>> [int(x) for x in Dataset.load(path)]
+            [0, 1, 2]
+        """
+        who = "Dataset.save"
+        if checkpoint_args is not None:
+            rule, fix = "elements are written in one go", "Leave checkpoint_args out."
+            raise UnsupportedError(message(who, rule, "checkpoint_args", fix))
+        saving.save(self._dataset_node, path, compression, who)
+
+    @staticmethod
+    def load(
+        path: str,
+        element_spec: Any = None,
+        compression: str | None = None,
+        reader_func: Callable[..., Any] | None = None,
+        wait: bool = False,
+    ) -> Dataset:
+        """The elements that `save` wrote.
+
+        Args:
+            path: The folder.
+            element_spec: What they must be, where that is to be checked.
+            compression: Accepted for compatibility: the file says it.
+            reader_func: See `snapshot`.
+            wait: Accepted for compatibility: a folder that is there is whole.
+
+        Raises:
+            DataError: There is nothing, or it has another spec.
+            FileFormatError: It is damaged.
+        """
+        who = "Dataset.load"
+        node = saving.Saved(saving.folder_path(path, who) / saving.FILE, who)
+        if element_spec is not None:
+            try:
+                merged(element_spec, node.spec())
+            except ValueError as error:
+                rule = f"its elements must be {element_spec}"
+                raise DataError(message(who, rule, f"{node.spec()}: {error}")) from None
+        data = Dataset(node)
+        return data if reader_func is None else _read_by(reader_func, data, who)
 
     def prefetch(self, buffer_size: int, name: str | None = None) -> Dataset:
         """Elements made ahead by a thread.
@@ -1228,6 +1323,15 @@ def _zipped(structure: Any, nodes: list[Node]) -> Node:
             arrays = [node.arrays for node in slices]
             return sources.Slices(ordering.placed(structure, arrays))
     return ordering.Zip(structure, *nodes)
+
+
+def _read_by(function: Callable[..., Any], data: Dataset, who: str) -> Dataset:
+    _refuse_uncallable(function, who, "reader_func")
+    result = function(Dataset(sources.Kept([data])))
+    if not isinstance(result, Dataset):
+        rule = "reader_func must return a Dataset"
+        raise DataError(message(who, rule, type(result).__name__))
+    return result
 
 
 def _refuse_uncallable(function: Any, who: str, name: str) -> None:

@@ -1,6 +1,6 @@
 """Data sets of files, and what stands in their records.
 
-`streams.py` reads bytes, unpacked where they are compressed; `reading.py` goes over the records of
+`data.streams` reads bytes, unpacked where compressed; `reading.py` goes over the records of
 files, whichever format they have; `records.py` knows TFRecord files, `example.py` and `parsing.py`
 what they mostly hold; `lines.py` knows lines of text and records of one size,
 `csv.py` rows of values.

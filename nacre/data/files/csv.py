@@ -16,7 +16,7 @@ from nacre.data.dataset.listing import as_paths, matching_files
 from nacre.data.dataset.node import AUTOTUNE
 from nacre.data.dataset.spec import TensorSpec, dtype_name, host_dtype
 from nacre.data.files.reading import Files, Format
-from nacre.data.files.streams import Stream, compression_of
+from nacre.data.streams import Stream, compression_of
 
 _DTYPES = ("float32", "float64", "int32", "int64", "string")
 # Strings that can only be meant as dtypes, and not as a default.

@@ -8,7 +8,7 @@ from typing import Any
 from nacre.data.dataset.calls import whole_argument
 from nacre.data.dataset.dataset import Dataset
 from nacre.data.files.reading import Files, Format
-from nacre.data.files.streams import Stream
+from nacre.data.streams import Stream
 
 
 class Lines(Format):

@@ -21,7 +21,7 @@ from nacre.data.dataset.mapping import Interleave
 from nacre.data.dataset.node import AUTOTUNE, NOT_KNOWN, UNKNOWN, Cursor, Node, Opening, as_dataset
 from nacre.data.dataset.sources import Slices
 from nacre.data.dataset.spec import TensorSpec
-from nacre.data.files.streams import Stream, compression_of
+from nacre.data.streams import Stream, compression_of
 
 
 class Format:

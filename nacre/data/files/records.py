@@ -12,7 +12,7 @@ from nacre.core.errors import ArgumentError, ClosedError, message
 from nacre.core.wire.records import read_record, record
 from nacre.data.dataset.dataset import Dataset
 from nacre.data.files.reading import Files, Format
-from nacre.data.files.streams import Deflated, Stream, compression_of
+from nacre.data.streams import Deflated, Stream, compression_of
 
 
 class Records(Format):

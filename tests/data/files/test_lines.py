@@ -10,7 +10,7 @@ import pytest
 
 from nacre.core.errors import DataError
 from nacre.data import Dataset, FixedLengthRecordDataset, TextLineDataset
-from nacre.data.files.streams import Stream
+from nacre.data.streams import Stream
 
 
 def test_lines_have_no_ends(tmp_path):

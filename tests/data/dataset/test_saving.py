@@ -1,0 +1,141 @@
+"""save, load, snapshot and cache with a file: whole or not at all, the same elements, positions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from nacre.core.errors import ArgumentError, DataError, FileFormatError, UnsupportedError
+from nacre.data import Dataset, Ragged, TensorSpec
+
+
+class Pair(NamedTuple):
+    """An element of a class."""
+
+    x: Any
+    y: Any
+
+
+DATA = {
+    "numbers": lambda: Dataset.range(5).map(
+        lambda n: {"n": n, "x": np.full((2, n), 0.5), "s": "ä"}
+    ),
+    "strings": lambda: Dataset.from_tensor_slices([[b"a\x00", b""], [b"c", b"\xff"]]),
+    "ragged": lambda: Dataset.range(1, 6).map(lambda n: np.full(n, n)).ragged_batch(2),
+    "pairs": lambda: Dataset.range(3).map(lambda n: Pair(n, (n * 2, None, n > 1))),
+    "windows": lambda: Dataset.range(5).window(2),
+    "none": lambda: Dataset.from_tensor_slices(np.zeros((0, 3), np.float16)),
+}
+
+
+def plain(data: Any) -> list[Any]:
+    """Elements as what compares."""
+
+    def of(value: Any) -> Any:
+        if isinstance(value, Dataset):
+            return plain(value)
+        if isinstance(value, Ragged):
+            return value.to_list()
+        if isinstance(value, dict):
+            return {key: of(item) for key, item in value.items()}
+        if isinstance(value, tuple):
+            return (
+                type(value)(*map(of, value)) if hasattr(value, "_fields") else tuple(map(of, value))
+            )
+        return None if value is None else (value.dtype, value.tolist())
+
+    return [of(element) for element in data]
+
+
+@pytest.mark.parametrize("compression", [None, "GZIP"])
+@pytest.mark.parametrize("name", DATA)
+def test_what_is_saved_is_loaded(tmp_path, name, compression):
+    data = DATA[name]()
+    data.save(tmp_path / "folder" / "saved", compression)
+    loaded = Dataset.load(str(tmp_path / "folder" / "saved"))
+    assert plain(loaded) == plain(data)
+    assert loaded.element_spec == data.element_spec
+    assert len(loaded) == len(plain(data))
+
+
+def test_a_save_that_fails_leaves_what_was_there(tmp_path):
+    def failing(n):
+        if n == 2:
+            raise RuntimeError("no more")
+        return n
+
+    Dataset.range(3).save(tmp_path / "a")
+    with pytest.raises(DataError, match="no more"):
+        Dataset.range(5).map(failing).save(tmp_path / "a")
+    assert len(Dataset.load(tmp_path / "a")) == 3
+    assert len(list((tmp_path / "a").iterdir())) == 1
+
+
+def test_what_is_damaged_is_told(tmp_path):
+    Dataset.range(9).save(tmp_path)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    for content, error in [
+        (whole[:-5], "whole file"),
+        (whole[:-30] + b"?" + whole[-29:], "element 8"),
+        (b"", "whole file"),
+        (whole[30:], "whole file"),
+    ]:
+        file.write_bytes(content)
+        with pytest.raises((DataError, FileFormatError), match=error):
+            list(Dataset.load(tmp_path))
+    file.write_bytes(whole)
+    with pytest.raises(DataError, match="must be TensorSpec"):
+        Dataset.load(tmp_path, TensorSpec((), "float32"))
+    with pytest.raises(DataError, match=r"dataset\.save"):
+        Dataset.load(tmp_path / "nowhere")
+    with pytest.raises(ArgumentError, match="a folder"):
+        Dataset.range(3).save(file)
+    with pytest.raises(UnsupportedError):
+        Dataset.range(3).save(tmp_path, checkpoint_args={})
+
+
+@pytest.mark.parametrize("keep", ["cache", "snapshot"])
+def test_a_file_is_written_in_the_first_whole_pass_and_read_then(tmp_path, keep):
+    calls = []
+
+    def made(n):
+        calls.append(n)
+        return n, np.random.random()
+
+    def data() -> Dataset:
+        return getattr(Dataset.range(5).map(made), keep)(str(tmp_path / "kept"))
+
+    first = data()
+    first.element_spec, list(first.take(2))
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+    elements = plain(first)
+    count = len(calls)
+    assert plain(first) == plain(data()) == elements
+    assert len(calls) == count
+    with pytest.raises(DataError, match="another one"):
+        list(getattr(Dataset.range(9).batch(2), keep)(str(tmp_path / "kept")))
+
+
+def test_positions_are_kept_while_it_is_written_and_after(tmp_path):
+    def data(folder: Path) -> Dataset:
+        return Dataset.range(6).shuffle(6, seed=3).cache(str(folder / "a")).repeat(2)
+
+    everything = plain(data(tmp_path / "0"))
+    iterator = iter(data(tmp_path / "1"))
+    for begun in range(13):
+        state = iterator.state()
+        for folder in (f"new{begun}", "1"):
+            other = iter(data(tmp_path / folder))
+            other.restore(state)
+            assert plain(other) == everything[begun:]
+        next(iterator, None)
+
+
+def test_a_reader_function_gets_the_data_sets_that_were_written(tmp_path):
+    Dataset.range(4).save(tmp_path)
+    data = Dataset.load(tmp_path, reader_func=lambda sets: sets.flat_map(lambda one: one.take(2)))
+    assert [int(x) for x in data] == [0, 1]
