@@ -97,15 +97,16 @@ def opened(path: str | os.PathLike[str] | io.BytesIO, pil_image: Any, who: str) 
     try:
         image = pil_image.open(io.BytesIO(data))
         image.load()  # now, where the file can be named
+    except pil_image.UnidentifiedImageError:  # its words name an object of ours, not the file
+        raise ArgumentError(_not_a_picture(who, f"{name}, which is of no such kind")) from None
     except (OSError, SyntaxError, ValueError, pil_image.DecompressionBombError) as error:
-        raise ArgumentError(
-            message(
-                who,
-                "the file must hold a whole picture of a kind that Pillow reads",
-                f"{name}: {error}",
-            )
-        ) from None
+        raise ArgumentError(_not_a_picture(who, f"{name}: {error}")) from None
     return image
+
+
+def _not_a_picture(who: str, got: str) -> str:
+    rule = "the file must hold a whole picture of a kind that Pillow reads"
+    return message(who, rule, got)
 
 
 def _with_mode(image: Image.Image, mode: str) -> Image.Image:

@@ -357,7 +357,10 @@ def shape_message(who: str, wanted: tuple[Any, ...], shown: tuple[Any, ...]) -> 
     fix = ""
     if len(shown) == len(wanted) - 1 and wanted[0] is None:
         if _shapes_match(shown, wanted[1:]):
-            fix = "A single sample needs a batch axis: x[None]."
+            fix = (
+                "A single sample needs a batch axis: x[None]. A Dataset of samples needs "
+                ".batch(32)."
+            )
         elif _shapes_match(shown, wanted[:-1]):
             fix = (
                 f"Add the last axis: x[..., None] gives {wanted[-1]} channel(s)."

@@ -59,6 +59,7 @@ def test_what_a_network_draws_becomes_a_picture():
         (lambda p: utils.load_img(p / "rgb.png", color_mode="l"), "color_mode must be one of.*'l'"),
         (lambda p: utils.load_img(p / "rgb.png", interpolation="area"), "interpolation.*'area'"),
         (lambda p: utils.load_img(p / "rgb.png", target_size=(0, 3)), "target_size.*whole.*0, 3"),
+        (lambda p: utils.load_img(__file__), r"test_images.py', which is of no such kind\.$"),
         (lambda p: utils.load_img(3), "path must be.*int"),
         (lambda p: utils.array_to_img(np.ones((5, 4))), r"height, width, channels.*x\[\.\.\., None"),
         (lambda p: utils.array_to_img(np.ones((5, 4, 2))), "1, 3 or 4 channels.*2 of shape"),

@@ -1290,6 +1290,17 @@ class Dataset:
             )
         )  # fmt: skip
 
+    @property
+    def _holds_batches(self) -> bool:
+        """Whether elements are batched somewhere: then a first axis may be that of samples."""
+        waiting: list[Node] = [self._dataset_node]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, batching.Batch):
+                return True
+            waiting.extend(node.inputs)
+        return False
+
     def __bool__(self) -> bool:
         return True
 

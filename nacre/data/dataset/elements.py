@@ -458,7 +458,7 @@ def stack_leaves(items: Sequence[Any], who: str, where: str) -> HostTensor:
             message(
                 who,
                 f"elements{_of(where)} must have one shape",
-                f"{first.shape} first and {items[index].shape} {index} later",
+                f"{first.shape} first and {items[index].shape} {index} element(s) later",
                 "Pass them through padded_batch(batch_size) in the place of batch, or bring them "
                 "to one shape with map.",
             )
@@ -469,7 +469,7 @@ def stack_leaves(items: Sequence[Any], who: str, where: str) -> HostTensor:
             message(
                 who,
                 f"elements{_of(where)} must have one dtype",
-                f"{first.dtype} first and {items[index].dtype} {index} later",
+                f"{first.dtype} first and {items[index].dtype} {index} element(s) later",
                 "Convert in map: np.asarray(value, 'float32').",
             )
         )

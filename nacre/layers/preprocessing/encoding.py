@@ -428,12 +428,30 @@ def batches_of(layer: Layer, data: Any, steps: int | None = None) -> Any:
                 "Of a table pass one column at a time.",
             )
         )
+    if steps is None and _is_endless(data):
+        raise DataError(
+            message(
+                layer._who(),
+                "adapt must come to an end of its data",
+                f"a {type(data).__name__} that repeats without end, and no steps",
+                "Call adapt before repeat(), or pass adapt(data, steps=...).",
+            )
+        )
     for index, batch in enumerate(data):
         if steps is not None and index >= steps:
             return
         if isinstance(batch, list | tuple):
             batch = batch[0]  # (inputs, targets)
         yield host_array(layer, batch)
+
+
+def _is_endless(data: Any) -> bool:
+    """Whether a Dataset, which lives on a floor beside this one, says that it has no end."""
+    cardinality: Any = getattr(data, "cardinality", None)
+    if not callable(cardinality):
+        return False
+    count: Any = cardinality()
+    return int(count) == -1
 
 
 def _are_uneven_arrays(data: Any) -> bool:

@@ -14,10 +14,14 @@ from nacre.core import config
 from nacre.core.axes import axis_numbers
 from nacre.core.errors import ArgumentError, DataError, NotBuiltError, ShapeError, message
 from nacre.core.registry import register
+from nacre.core.warning import warn
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import batches_of, numbers_to_adapt
+
+_ADAPTED_AT_ONCE = 128  # samples of a Dataset that was not batched
+_FLOAT32_STEP = 2.0**-24  # half of what neighbours differ by, as a share of their size
 
 
 def _one_array(layer: Layer, inputs: Any) -> Any:
@@ -216,8 +220,12 @@ class Normalization(Layer):
         """Measure mean and variance.
 
         Args:
-            data: Array, or batches of arrays.
+            data: Array, or batches of arrays. The elements of a Dataset that was not batched are
+                samples, as in Keras.
             steps: Number of batches to look at.
+
+        Warns of values that lie too close together for float32 (times in milliseconds): they
+        would all become 0.
         """
         if self.input_mean is not None:
             raise ArgumentError(
@@ -228,7 +236,7 @@ class Normalization(Layer):
                 )
             )
         total = None
-        for batch in batches_of(self, data, steps):
+        for batch in batches_of(self, _in_batches(data), steps):
             batch = numbers_to_adapt(self, batch)
             if batch.ndim == 1 and self.axis:
                 batch = batch[:, None]  # one feature
@@ -241,9 +249,27 @@ class Normalization(Layer):
         if total is None:
             raise DataError(message(self._who(), "adapt needs at least one row", "none"))
         count, mean, squares = total
+        self._warn_of_digits_lost(count, np.abs(mean), np.sqrt(squares / count))
         self.adapt_mean.assign(np.asarray(mean, "float32"))
         self.adapt_variance.assign(np.asarray(squares / count, "float32"))
         self._adapted = True
+
+    def _warn_of_digits_lost(self, count: int, size: np.ndarray, deviation: np.ndarray) -> None:
+        """Say so where float32, which the layer computes in, has no digits for the differences."""
+        rounding = size * count * 2.0**-52  # what the sums may leave of equal values
+        is_lost = (deviation > rounding) & (deviation < size * _FLOAT32_STEP)
+        if is_lost.any():
+            worst = int(np.argmax(is_lost))
+            warn(
+                message(
+                    self._who(),
+                    "values must differ by more than float32 can tell apart, or they all become "
+                    "the same number",
+                    f"a mean of size {size.flat[worst]:.6g} and a standard deviation of "
+                    f"{deviation.flat[worst]:.3g}",
+                    "Subtract an offset first, in float64: x - x.min().",
+                )
+            )
 
     def _changes_nothing(self) -> bool:
         """Whether its statistics are still those it was built with: `adapt` was forgotten."""
@@ -348,6 +374,15 @@ class Normalization(Layer):
             mean=plain(self.input_mean),
             variance=plain(self.input_variance),
         )
+
+
+def _in_batches(data: Any) -> Any:
+    """A Dataset of vectors as one of batches: each number of a vector is a feature."""
+    spec = getattr(data, "element_spec", None)
+    shape = getattr(spec, "shape", None)
+    if shape is None or len(shape) > 1 or None in shape or data._holds_batches:
+        return data
+    return data.batch(_ADAPTED_AT_ONCE)
 
 
 Measured = tuple[int, np.ndarray, np.ndarray]

@@ -197,9 +197,9 @@ def test_a_generator_keeps_to_its_signature(signature: Any, given: Any, rule: st
 
 def test_what_does_not_stack_is_told_with_its_place() -> None:
     uneven = R(1, 4).map(lambda n: {"a": np.ones(n)})
-    with pytest.raises(DataError, match=r"^Dataset.batch: elements at \['a'\] must have one shape. Got \(1,\) first and \(2,\) 1 later. Pass them through padded_batch"):  # fmt: skip
+    with pytest.raises(DataError, match=r"^Dataset.batch: elements at \['a'\] must have one shape. Got \(1,\) first and \(2,\) 1 element\(s\) later. Pass them through padded_batch"):  # fmt: skip
         list(uneven.batch(2))
-    with pytest.raises(DataError, match="one dtype. Got int64 first and float32 1 later"):
+    with pytest.raises(DataError, match="one dtype. Got int64 first and float32 1 element"):
         list(R(2).map(lambda x: 1.5 if x else x).batch(2))
     with pytest.raises(DataError, match="one structure. Got tuple of 0, 1 and a tensor"):
         list(R(2).map(lambda x: x if x else (x, x)).batch(2))
