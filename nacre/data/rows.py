@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from nacre.core.interop import (
     to_numpy_if_foreign,
 )
 from nacre.core.tracing import is_tracer
+from nacre.data.py_dataset import PyDataset
 
 SMALL_BYTES = 1 << 20  # copying less is not worth thinking about
 MAPPED_STRETCH_BYTES = 32 << 20  # of a mapped file, read before its pages are let go of
@@ -128,7 +130,8 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
         where: Which of the arrays it is, such as "x['a']".
 
     Raises:
-        DataError: It has no rows, or holds something else than numbers or strings.
+        DataError: It has no rows, holds something else than numbers or strings, or is a source of
+            batches.
         TracedValueError: It is a tensor of code that is compiled.
     """
     who = f"{who}, {where}" if where else who
@@ -140,6 +143,15 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
                 "a tensor of a compiled step",
                 "Call the model there, as in `self(x, training=False)`; for a loss and its "
                 "gradients see compute_loss() and GradientTape.",
+            )
+        )
+    if isinstance(value, Iterator | PyDataset) or hasattr(value, "element_spec"):
+        raise DataError(  # NumPy would read it row by row, and some have no end
+            message(
+                who,
+                "a source of batches brings inputs, targets and weights together, as x alone",
+                f"a {type(value).__name__} as one of them",
+                "Let it give (x, y) or (x, y, sample_weight): Dataset.zip((x, y)) joins two.",
             )
         )
     if isinstance(value, SparseRows | jax.Array):

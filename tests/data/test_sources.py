@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError
-from nacre.data import ArraySource
+from nacre.data import ArraySource, Dataset
+from nacre.data.py_dataset import PyDataset
 from nacre.data.rows import arrays_of_lists, is_array_like
 from nacre.data.sources import narrow_batch, standard_batch
 
@@ -157,3 +158,19 @@ def test_lists_of_numbers_in_a_batch_are_arrays() -> None:
 def test_batches_that_cannot_be_used_are_told(item: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         standard_batch(item, "fit")
+
+
+class WithoutEnd(PyDataset):
+    def __getitem__(self, index: int) -> Any:
+        return np.ones((2, 1))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [Dataset.from_tensor_slices(np.ones(4)).batch(2), WithoutEnd(), iter([np.ones(2)])],
+    ids=["Dataset", "PyDataset", "iterator"],
+)
+def test_a_source_of_batches_beside_an_array_is_told_to_bring_both(source: Any) -> None:
+    for parts in ((np.ones((4, 1)), source), (np.ones(4), np.ones(4), source)):
+        with pytest.raises(DataError, match=f"together, as x alone.*{type(source).__name__}.*zip"):
+            ArraySource(*parts)

@@ -24,7 +24,8 @@ def adapted(data: object) -> layers.Normalization:
 def test_a_dataset_of_samples_is_measured_by_feature_as_in_keras() -> None:
     mean = [[4.5, 5.5, 6.5]]
     samples = Dataset.from_tensor_slices(ROWS)
-    for data in (samples, samples.map(lambda x: x), samples.batch(3), samples.shuffle(4)):
+    pairs = Dataset.from_tensor_slices((ROWS, np.arange(4)))
+    for data in (samples, samples.map(lambda x: x), samples.batch(3), samples.shuffle(4), pairs):
         np.testing.assert_allclose(adapted(data).mean, mean)
 
 

@@ -379,6 +379,8 @@ class Normalization(Layer):
 def _in_batches(data: Any) -> Any:
     """A Dataset of vectors as one of batches: each number of a vector is a feature."""
     spec = getattr(data, "element_spec", None)
+    if isinstance(spec, tuple) and spec:
+        spec = spec[0]  # (inputs, targets)
     shape = getattr(spec, "shape", None)
     if shape is None or len(shape) > 1 or None in shape or data._holds_batches:
         return data
