@@ -65,6 +65,11 @@ def is_array_like(value: Any) -> bool:
     return has_array_protocol(value)
 
 
+def is_source_of_batches(value: Any) -> bool:
+    """True for generators, a PyDataset and a Dataset, which never are one of the arrays."""
+    return isinstance(value, Iterator | PyDataset) or hasattr(value, "element_spec")
+
+
 def arrays_of_lists(structure: Any) -> Any:
     """Lists of numbers (or of lists of numbers) as arrays; lists of arrays stay lists."""
     if isinstance(structure, dict):
@@ -145,7 +150,7 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
                 "gradients see compute_loss() and GradientTape.",
             )
         )
-    if isinstance(value, Iterator | PyDataset) or hasattr(value, "element_spec"):
+    if is_source_of_batches(value):
         raise DataError(  # NumPy would read it row by row, and some have no end
             message(
                 who,

@@ -28,7 +28,7 @@ from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.dataset import Dataset, holds_ragged_inputs
-from nacre.data.rows import is_array_like
+from nacre.data.rows import is_array_like, is_source_of_batches
 from nacre.data.sources import ArraySource, Batch, narrow_batch
 from nacre.layers.core.masking import Masking
 from nacre.training import checks
@@ -132,7 +132,10 @@ def sources_of_fit(
         is_list(validation_data)
         # One alone is the inputs, as in `(x,)`; a list of one may be a source of one batch.
         and (2 if isinstance(validation_data, list) else 1) <= len(validation_data) <= 3
-        and all(is_array_like(v) or v is None for v in validation_data)
+        and all(
+            is_array_like(v) or v is None or (i and is_source_of_batches(v))  # is told there
+            for i, v in enumerate(validation_data)
+        )
     ):
         parts = (*validation_data, None, None)[:3]
     return source, source_of(model, *parts, who=f"{who}, validation_data")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import nacre
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError
 from nacre.data import ArraySource, Dataset
@@ -174,3 +175,11 @@ def test_a_source_of_batches_beside_an_array_is_told_to_bring_both(source: Any) 
     for parts in ((np.ones((4, 1)), source), (np.ones(4), np.ones(4), source)):
         with pytest.raises(DataError, match=f"together, as x alone.*{type(source).__name__}.*zip"):
             ArraySource(*parts)
+
+
+def test_a_source_as_the_targets_of_validation_data_is_told_as_one_of_training_is() -> None:
+    model = nacre.Sequential([nacre.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    data = np.ones((4, 1)), Dataset.from_tensor_slices(np.ones((4, 1))).batch(2)
+    with pytest.raises(DataError, match="validation_data, y: a source of batches.*Got a Dataset"):
+        model.fit(data[0], data[0], validation_data=data, verbose=0)
