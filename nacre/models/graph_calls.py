@@ -291,6 +291,15 @@ def _key_error(who: str, names: list[str], given: list[str], missing: list[str])
 
 def _fit(value: Any, expected: KerasTensor, who: str, free_axes: frozenset[int]) -> Any:
     """Cast to the Input's dtype; add or drop a last axis of size 1; check the shape."""
+    if not hasattr(value, "shape"):
+        raise ArgumentError(
+            message(
+                who,
+                "a model is called on tensors",
+                f"a {type(value).__name__}",
+                "Call it on each batch, `for x in data: model(x)`, or use model.predict(data).",
+            )
+        )
     given = shape = tuple(value.shape)
     wanted = tuple(None if i in free_axes else n for i, n in enumerate(expected.shape))
     if is_text(value) or expected.dtype == "string":

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import nacre
 from nacre.core.dtypes import device_dtype
-from nacre.core.errors import DataError
+from nacre.core.errors import ArgumentError, DataError
 from nacre.data import ArraySource, Dataset
 from nacre.data.py_dataset import PyDataset
 from nacre.data.rows import arrays_of_lists, is_array_like
@@ -183,3 +183,9 @@ def test_a_source_as_the_targets_of_validation_data_is_told_as_one_of_training_i
     data = np.ones((4, 1)), Dataset.from_tensor_slices(np.ones((4, 1))).batch(2)
     with pytest.raises(DataError, match="validation_data, y: a source of batches.*Got a Dataset"):
         model.fit(data[0], data[0], validation_data=data, verbose=0)
+
+
+def test_a_model_that_is_called_on_a_source_of_batches_says_to_call_it_on_each() -> None:
+    model = nacre.Sequential([nacre.Input((1,)), nacre.layers.Dense(1)])
+    with pytest.raises(ArgumentError, match=r"called on tensors. Got a Dataset.*model.predict"):
+        model(Dataset.from_tensor_slices(np.ones((4, 1))).batch(2))
