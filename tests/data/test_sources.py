@@ -189,3 +189,7 @@ def test_a_model_that_is_called_on_a_source_of_batches_says_to_call_it_on_each()
     model = nacre.Sequential([nacre.Input((1,)), nacre.layers.Dense(1)])
     with pytest.raises(ArgumentError, match=r"called on tensors. Got a Dataset.*model.predict"):
         model(Dataset.from_tensor_slices(np.ones((4, 1))).batch(2))
+    with pytest.raises(ArgumentError, match="must be called on a tensor.*Got <Batch Dataset"):
+        nacre.Sequential([nacre.layers.Dense(1)])(
+            Dataset.from_tensor_slices(np.ones((4, 1))).batch(2)
+        )
