@@ -19,8 +19,7 @@ from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
 from nacre.core.indices import first_in
 from nacre.core.memory import CPU_BUDGET_BYTES, device_budget
 from nacre.core.strings import Staged, is_text
-from nacre.data.dataset import Dataset
-from nacre.data.dataset.ragged import padded
+from nacre.data.recognised import is_dataset, padded
 from nacre.data.rows import (
     SMALL_BYTES,
     SparseRows,
@@ -288,7 +287,7 @@ def standard_batch(item: Any, who: str) -> Batch:
     parts = tuple(arrays_of_lists(part) for part in padded(*(*item, None, None)[:3]))
     leaves = []
     for path, leaf in tree.flatten_with_path(parts):
-        if isinstance(leaf, Dataset):
+        if is_dataset(leaf):
             rule = "batches must hold arrays"
             fix = "Take the elements of windows first: ds.flat_map(lambda w: w.batch(size))."
             raise DataError(message(f"{who}, {_label(path)}", rule, "a Dataset", fix))

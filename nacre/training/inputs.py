@@ -27,7 +27,7 @@ from nacre.core.strings import is_text
 from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
-from nacre.data.dataset import Dataset, holds_ragged_inputs
+from nacre.data.recognised import has_ragged_inputs
 from nacre.data.rows import is_array_like, is_source_of_batches
 from nacre.data.sources import ArraySource, Batch, narrow_batch
 from nacre.layers.core.masking import Masking
@@ -155,7 +155,7 @@ def _warn_of_other_order(x: Any, y: Any, who: str) -> None:
 
 def _warn_of_ragged(model: Any, x: Any, who: str) -> None:
     """Tell of inputs that will be padded where no layer passes over what is filled in."""
-    if not isinstance(x, Dataset) or not holds_ragged_inputs(x):
+    if not has_ragged_inputs(x):
         return
     makes = any(
         getattr(layer, "mask_zero", False) or isinstance(layer, Masking)

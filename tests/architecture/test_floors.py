@@ -75,7 +75,7 @@ FLOORS = (
     {"training"},
     {"models"},
     {"saving", "export", "applications", "distillation"},
-    {"testing", "serving", "compat"},
+    {"testing", "serving", "compat", "preprocessing"},
     {"cli"},
 )
 

@@ -382,7 +382,8 @@ def _in_batches(data: Any) -> Any:
     if isinstance(spec, tuple) and spec:
         spec = spec[0]  # (inputs, targets)
     shape = getattr(spec, "shape", None)
-    if shape is None or len(shape) > 1 or None in shape or data._holds_batches:
+    holds_batches = getattr(data, "_holds_batches", True)  # of another library's: who knows
+    if shape is None or len(shape) > 1 or None in shape or holds_batches:
         return data
     return data.batch(_ADAPTED_AT_ONCE)
 
