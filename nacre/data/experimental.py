@@ -18,6 +18,8 @@ from nacre.data.dataset import (
 )
 from nacre.data.dataset.calls import whole_argument
 from nacre.data.dataset.filtering import AssertCardinality
+from nacre.data.files import CsvDataset as CsvDataset
+from nacre.data.files import make_csv_dataset as make_csv_dataset
 
 Transformation: TypeAlias = Callable[[Dataset], Dataset]
 
@@ -127,6 +129,11 @@ def shuffle_and_repeat(
     return lambda data: data.shuffle(buffer_size, seed).repeat(count)
 
 
+def snapshot(*args: Any, **kwargs: Any) -> Transformation:
+    """See `Dataset.snapshot`."""
+    return lambda data: data.snapshot(*args, **kwargs)
+
+
 def take_while(predicate: Callable[..., Any]) -> Transformation:
     """See `Dataset.take_while`."""
     return lambda data: data.take_while(predicate)
@@ -149,9 +156,9 @@ def _node(data: Any, who: str) -> Any:
 
 
 __all__ = [
-    "AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "assert_cardinality",
+    "AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "CsvDataset", "assert_cardinality",
     "bucket_by_sequence_length", "cardinality", "choose_from_datasets", "dense_to_ragged_batch",
-    "enumerate_dataset", "get_single_element", "group_by_window", "ignore_errors", "map_and_batch",
-    "rejection_resample", "sample_from_datasets", "scan", "shuffle_and_repeat", "take_while",
-    "unbatch", "unique",
+    "enumerate_dataset", "get_single_element", "group_by_window", "ignore_errors",
+    "make_csv_dataset", "map_and_batch", "rejection_resample", "sample_from_datasets", "scan",
+    "shuffle_and_repeat", "snapshot", "take_while", "unbatch", "unique",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ A file is written beside its place, and takes it when it is whole.
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 import zlib
@@ -24,7 +25,7 @@ from nacre.core.errors import ArgumentError, DataError, FileFormatError, message
 from nacre.core.host_random import are_same
 from nacre.core.wire.records import read_record, record
 from nacre.data.dataset import elements as el
-from nacre.data.dataset.node import Cursor, Node, Opening
+from nacre.data.dataset.node import INFINITE, Cursor, Node, Opening
 from nacre.data.dataset.ordering import OneInput
 from nacre.data.dataset.spec import DatasetSpec, RaggedSpec, TensorSpec
 from nacre.data.streams import Stream
@@ -102,7 +103,7 @@ class _Arrays:
         if value.keys() == {"array"}:
             return self._next(*value["array"])
         found = {key: self.of(item) for key, item in value.items()}
-        if "lengths" in found and found["lengths"].size != int(np.prod(found["shape"])):
+        if "lengths" in found and found["lengths"].size != math.prod(found["shape"]):
             raise ValueError("a shape that does not fit")
         return found
 
@@ -155,17 +156,21 @@ class ElementsFile:
     Args:
         path: Its place.
         node: The data set, which is described in it.
+        spec: What its elements are; None where only its own cache reads the file.
         began: The state of the data set before the first element.
         is_compressed: Whether each element is compressed.
         who: Who writes, for messages.
     """
 
-    def __init__(self, path: Path, node: Node, began: Any, is_compressed: bool, who: str) -> None:
+    def __init__(
+        self, path: Path, node: Node, spec: Any, began: Any, is_compressed: bool, who: str
+    ) -> None:
         self._path, self._who, self._is_compressed = path, who, is_compressed
         self._count = 0
         head = {
             "format": _FORMAT, "version": _VERSION, "compressed": is_compressed,
-            "pipeline": node.describe(), "spec": _spec_data(node.spec()), "began": began,
+            "pipeline": node.describe(), "began": began,
+            "spec": None if spec is None else _spec_data(spec),
         }  # fmt: skip
         content = record(to_bytes(head, who))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -202,10 +207,14 @@ def save(node: Node, path: Any, compression: Any, who: str) -> None:
         ArgumentError: A file is there.
     """
     folder = folder_path(path, who)
+    if node.cardinality() == INFINITE:
+        rule, fix = "the data set must end", "Call take(count), or leave repeat() out."
+        raise DataError(message(who, rule, "one without end", fix))
     cursor = node.open(Opening())
     file: ElementsFile | None = None
     try:
-        file = ElementsFile(folder / FILE, node, None, is_compressed(compression, who), who)
+        packs = is_compressed(compression, who)
+        file = ElementsFile(folder / FILE, node, node.spec(), None, packs, who)
         for element in cursor:
             file.write(element)
         file.finish()
@@ -278,8 +287,10 @@ class Saved(Node):
                 (self.count,) = struct.unpack("<Q", end[3:])
                 self.pipeline, self.began = head["pipeline"], head["began"]
                 self.is_compressed = bool(head["compressed"])
-                self._spec.append(_spec_of_data(head["spec"]))
-            except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+                # A cache has that of its input. To find it, elements are made, which may fail.
+                if head["spec"] is not None:
+                    self._spec.append(_spec_of_data(head["spec"]))
+            except (ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
                 rule = "it must be a whole file of elements"
                 fix = "Delete it, and have it written again."
                 raise FileFormatError(
@@ -290,7 +301,8 @@ class Saved(Node):
         return SavedCursor(self)
 
     def make_spec(self) -> Any:
-        raise AssertionError("it is in the file")
+        rule, fix = "the folder must be one that save wrote", "Build the pipeline of the cache."
+        raise DataError(message(f"{self.who}, {str(self.path)!r}", rule, "one of a cache", fix))
 
     def cardinality(self) -> int:
         return self.count
@@ -317,7 +329,7 @@ class SavedCursor(Cursor):
                 raise ValueError("the file is cut off")
             self._seen, self._at = self._seen + 1, stream.at
             return el.unpacked(of_bytes(_inflated(data) if node.is_compressed else data))
-        except (ValueError, KeyError, TypeError, zlib.error) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, zlib.error) as error:
             if isinstance(error, DataError):
                 raise
             got = f"element {self._seen} at byte {self._at}: {error}"
@@ -361,6 +373,8 @@ class FileCache(OneInput):
         self.path, self.compressed, self.name = folder / FILE, compressed, who
 
     def make_cursor(self, opening: Opening) -> Cursor:
+        if self.input.cardinality() == INFINITE:  # there is no whole pass to keep
+            return self.input.open(opening)
         saved = self.saved()
         if opening.is_peek:
             return self.input.open(opening) if saved is None else SavedCursor(saved)
@@ -394,6 +408,7 @@ class FileCacheCursor(Cursor):
         self._node, self._opening, self._seen = node, opening, 0
         self._up: Cursor | None = None
         self._file: ElementsFile | None = None
+        self._has_failed = False  # an element that could not be made is not left out for good
         self._cursor: SavedCursor | None = None
         if saved is None:
             self._fill()
@@ -421,14 +436,18 @@ class FileCacheCursor(Cursor):
             if self._began is None:
                 self._began = up.state()
             self._file = ElementsFile(
-                node.path, node.input, self._began, node.compressed, node.name
+                node.path, node.input, None, self._began, node.compressed, node.name
             )
         try:
             element = next(up)
         except StopIteration:
-            self._file.finish()
+            if not self._has_failed:
+                self._file.finish()
             self.close()
             self._up = None
+            raise
+        except Exception:
+            self._has_failed = True
             raise
         self._file.write(element)
         return element

@@ -139,3 +139,25 @@ def test_a_reader_function_gets_the_data_sets_that_were_written(tmp_path):
     Dataset.range(4).save(tmp_path)
     data = Dataset.load(tmp_path, reader_func=lambda sets: sets.flat_map(lambda one: one.take(2)))
     assert [int(x) for x in data] == [0, 1]
+
+
+def test_a_pass_with_an_element_that_failed_is_not_kept(tmp_path):
+    fails = [True]
+
+    def made(n):
+        if n == 1 and fails:
+            raise RuntimeError("the disk was away")
+        return n
+
+    data = Dataset.range(3).map(made).cache(str(tmp_path / "a")).ignore_errors()
+    assert [int(x) for x in data] == [0, 2]
+    fails.clear()
+    assert [int(x) for x in data] == [0, 1, 2]
+    assert [int(x) for x in data] == [0, 1, 2]
+
+
+def test_what_does_not_end_is_not_written(tmp_path):
+    with pytest.raises(DataError, match="take"):
+        Dataset.range(3).repeat().save(tmp_path / "a")
+    assert len(list(Dataset.range(3).repeat().cache(str(tmp_path / "a")).take(7))) == 7
+    assert not list(tmp_path.iterdir())

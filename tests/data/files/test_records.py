@@ -118,6 +118,7 @@ def test_files_are_closed_at_their_end_and_when_dropped(tmp_path):
     del iterator
     assert len(list(data)) == 9
     assert len(list(data.take(2))) == 2
+    assert len(list(TFRecordDataset(numbered(tmp_path, "GZIP"), "GZIP", None, 2).take(2))) == 2
     assert data.element_spec.dtype == "string"
 
 
