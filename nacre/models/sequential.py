@@ -289,7 +289,7 @@ class Sequential(Model):
     def _maybe_build(self, named: dict[str, Any]) -> None:
         if self._graph is None and self._layers:
             first = next(iter(named.values()), None)
-            if hasattr(first, "shape"):
+            if first is not None and hasattr(first, "shape"):
                 stack = list(self._layers)
                 self._input_is_guessed = not isinstance(stack[0], InputLayer)
                 self._insert_input(standardize_shape(first.shape), first)
