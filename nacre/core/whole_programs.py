@@ -9,6 +9,7 @@ at every later start, compiles anew, and never replaces.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -56,22 +57,28 @@ class WholeFiles:
             raise
 
 
-def use_in(folder: str) -> None:
-    """Have JAX keep its programs so in this folder, and in others as before.
+_folders: set[str] = set()
 
-    Used: `jax._src.compilation_cache.get_file_cache`, which makes the cache before the first
-    program is compiled. Where a later JAX has no such function, its own cache stays.
-    """
+
+def use_in(folder: str) -> None:
+    """Have JAX keep its programs so in this folder, and in others as before."""
+    _folders.add(folder)
+    _install()
+
+
+@functools.cache  # once a process
+def _install() -> None:
+    """Used: `jax._src.compilation_cache.get_file_cache`, which makes the cache before the first
+    program is compiled. Where a later JAX has no such function, its own cache stays."""
     from jax._src import compilation_cache
 
     of_jax = getattr(compilation_cache, "get_file_cache", None)
-    if of_jax is None or getattr(of_jax, "whole_in", None) == folder:
+    if of_jax is None:
         return
 
     def get_file_cache(path: str) -> object:
-        return (WholeFiles(Path(path)), path) if path == folder else of_jax(path)
+        return (WholeFiles(Path(path)), path) if path in _folders else of_jax(path)
 
-    get_file_cache.whole_in = folder  # type: ignore[attr-defined]
     compilation_cache.get_file_cache = get_file_cache
 
 
