@@ -13,7 +13,7 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -408,6 +408,14 @@ class CallContext:
         self.propagates = False
         self.propagated: dict[int, Any] = {}
         self.recorder: Any = None
+
+    def run_as_one(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Run an op that propagates masks: the ops within it are parts of it, and do not."""
+        self.propagates = False
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self.propagates = True
 
     def __repr__(self) -> str:
         return f"<CallContext path={'/'.join(self.path)!r}, training={self.training}>"

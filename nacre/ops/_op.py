@@ -157,11 +157,7 @@ class Op:
         context = current().call
         if context is None or not context.propagates:
             return self.run(*args, **kwargs)
-        context.propagates = False  # the ops within are parts of this one
-        try:
-            outputs = self.run(*args, **kwargs)
-        finally:
-            context.propagates = True
+        outputs = context.run_as_one(self.run, args, kwargs)
         mask_propagation.propagate(self, args, kwargs, outputs)
         return outputs
 

@@ -124,11 +124,7 @@ class Operation(Constructed):
         try:
             if context is None or not context.propagates:
                 return self.call(*args, **kwargs)
-            context.propagates = False  # the ops within are parts of this one
-            try:
-                outputs = self.call(*args, **kwargs)
-            finally:
-                context.propagates = True
+            outputs = context.run_as_one(self.call, args, kwargs)
         except Exception as error:
             self._explain(error, args, kwargs)
             raise
