@@ -20,17 +20,44 @@ T = TypeVar("T")
 _SECONDS_AT_EXIT = 1.0
 
 # On Windows Ctrl-C does not end a wait: it is looked at between two.
-_WAIT_SECONDS = 0.1 if sys.platform == "win32" else None
+WAIT_SECONDS = 0.1 if sys.platform == "win32" else None
 
 
-class _Shared(Generic[T]):
-    """What reader and thread share; the reader itself may be dropped, which ends the thread."""
+class Ahead(Generic[T]):
+    """What a reader shares with the thread that makes its items; the reader itself may be dropped,
+    which ends the thread.
 
-    def __init__(self, items: Iterable[T], ahead: int) -> None:
-        self.items, self.ahead = items, ahead
+    Args:
+        ahead: How many items may be ready.
+    """
+
+    def __init__(self, ahead: int) -> None:
+        self.ahead = ahead
         self.changed = threading.Condition()
         self.ready: deque[T] = deque()
-        self.is_stopped = self.is_done = False
+        self.is_stopped = False
+
+    def has_room(self) -> bool:
+        """Wait until another item may be made; False once it is stopped."""
+        with self.changed:
+            while len(self.ready) >= self.ahead and not self.is_stopped:
+                self.changed.wait()
+            return not self.is_stopped
+
+    def stop(self) -> None:
+        """Have the thread end."""
+        with self.changed:
+            self.is_stopped = True
+            self.changed.notify_all()
+
+
+class _Shared(Ahead[T]):
+    """The same for the items of an iterable."""
+
+    def __init__(self, items: Iterable[T], ahead: int) -> None:
+        super().__init__(ahead)
+        self.items = items
+        self.is_done = False
         self.error: BaseException | None = None
 
     def make(self) -> None:
@@ -48,7 +75,7 @@ class _Shared(Generic[T]):
     def _make_all(self) -> None:
         iterator = iter(self.items)
         try:
-            while self._has_room():
+            while self.has_room():
                 try:
                     item = next(iterator)
                 except StopIteration:
@@ -61,17 +88,11 @@ class _Shared(Generic[T]):
             if isinstance(self.items, Iterator) and hasattr(iterator, "close"):
                 iterator.close()  # type: ignore[attr-defined]
 
-    def _has_room(self) -> bool:
-        with self.changed:
-            while len(self.ready) >= self.ahead and not self.is_stopped:
-                self.changed.wait()
-            return not self.is_stopped
-
     def stop(self) -> None:
+        """Have the thread end, and throw away what is ready."""
         with self.changed:
-            self.is_stopped = True
             self.ready.clear()
-            self.changed.notify_all()
+            super().stop()
 
 
 class Prefetched(Iterator[T]):
@@ -107,7 +128,7 @@ class Prefetched(Iterator[T]):
         shared = self._shared
         with shared.changed:
             while not shared.ready and not shared.is_done:
-                shared.changed.wait(_WAIT_SECONDS)
+                shared.changed.wait(WAIT_SECONDS)
             if shared.ready:
                 item = shared.ready.popleft()
                 shared.changed.notify_all()
@@ -176,4 +197,4 @@ def _stop_all() -> None:
         thread.join(max(0.0, end - time.monotonic()))
 
 
-__all__ = ["Prefetched", "stopped_at_exit"]
+__all__ = ["WAIT_SECONDS", "Ahead", "Prefetched", "stopped_at_exit"]

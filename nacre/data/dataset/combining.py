@@ -40,6 +40,43 @@ class _OneOfMany(Node):
         return INFINITE if all(count == INFINITE for count in counts) else UNKNOWN
 
 
+class _OneOfManyCursor(Cursor):
+    """The cursor of such a node."""
+
+    def __init__(self, node: _OneOfMany, opening: Opening) -> None:
+        self._stops = node.stops
+        self.inputs = tuple(one.open(opening) for one in node.inputs)
+        self._over = [False] * len(node.choices())
+        self._is_over = False
+
+    def _is_at_end(self) -> bool:
+        return self._is_over or all(self._over)
+
+    def _next_of(self, which: int) -> Any:
+        """The next element of one of the data sets.
+
+        Raises:
+            StopIteration: It has none, and is over.
+        """
+        try:
+            return next(self.inputs[which])
+        except StopIteration:
+            self._over[which] = True
+            self._is_over = self._stops
+            raise
+
+    def state(self) -> Any:
+        return {
+            "ups": self.states_of_inputs(),
+            "over": list(self._over),
+            "is_over": self._is_over,
+        }
+
+    def restore(self, state: Any) -> None:
+        self.restore_inputs(state["ups"])
+        self._over, self._is_over = list(state["over"]), state["is_over"]
+
+
 class Choose(_OneOfMany):
     """Elements of the data sets whose numbers another one gives."""
 
@@ -59,17 +96,15 @@ class Choose(_OneOfMany):
         return UNKNOWN
 
 
-class ChooseCursor(Cursor):
+class ChooseCursor(_OneOfManyCursor):
     """See `Choose`."""
 
     def __init__(self, node: Choose, opening: Opening) -> None:
-        self._node = node
-        self.inputs = tuple(one.open(opening) for one in node.inputs)
-        self._over = [False] * (len(self.inputs) - 1)
-        self._is_over, self._seen = False, 0
+        super().__init__(node, opening)
+        self._node, self._seen = node, 0
 
     def __next__(self) -> Any:
-        while not (self._is_over or all(self._over)):
+        while not self._is_at_end():
             number = next(self.inputs[-1])
             self._seen += 1
             which = as_whole(number)
@@ -84,24 +119,16 @@ class ChooseCursor(Cursor):
             if self._over[which]:
                 continue
             try:
-                return next(self.inputs[which])
+                return self._next_of(which)
             except StopIteration:
-                self._over[which] = True
-                self._is_over = self._node.stops
+                continue
         raise StopIteration
 
     def state(self) -> Any:
-        return {
-            "ups": [up.state() for up in self.inputs],
-            "over": list(self._over),
-            "is_over": self._is_over,
-            "seen": self._seen,
-        }
+        return {**super().state(), "seen": self._seen}
 
     def restore(self, state: Any) -> None:
-        for up, its in zip(self.inputs, state["ups"], strict=True):
-            up.restore(its)
-        self._over, self._is_over = list(state["over"]), state["is_over"]
+        super().restore(state)
         self._seen = state["seen"]
 
 
@@ -126,15 +153,14 @@ class Sample(_OneOfMany):
         return SampleCursor(self, opening)
 
 
-class SampleCursor(Cursor):
+class SampleCursor(_OneOfManyCursor):
     """See `Sample`."""
 
     def __init__(self, node: Sample, opening: Opening) -> None:
+        super().__init__(node, opening)
         self._node = node
-        self.inputs = tuple(one.open(opening) for one in node.inputs)
         self._draws = node.passes.draws(node.passes.begin(opening.leaves_no_trace))
-        self._over = [False] * len(node.choices())
-        self._is_over, self._drawn = False, 0
+        self._drawn = 0
         self._bounds: list[float] | None = None
 
     def _next_bounds(self) -> list[float]:
@@ -152,32 +178,27 @@ class SampleCursor(Cursor):
         return self._bounds
 
     def __next__(self) -> Any:
-        while not (self._is_over or all(self._over)):
+        while not self._is_at_end():
             bounds = self._next_bounds()
             drawn = self._draws.at(self._drawn)
             self._drawn += 1
             which = next(i for i, bound in enumerate(bounds) if drawn < bound or bound == 1.0)
             try:
-                return next(self.inputs[which])
+                return self._next_of(which)
             except StopIteration:
-                self._over[which], self._bounds = True, None
-                self._is_over = self._node.stops
+                self._bounds = None
         raise StopIteration
 
     def state(self) -> Any:
         return {
-            "ups": [up.state() for up in self.inputs],
-            "over": list(self._over),
-            "is_over": self._is_over,
+            **super().state(),
             "drawn": self._drawn,
             "seed": self._node.passes.seed,
             "pass": self._draws.number,
         }
 
     def restore(self, state: Any) -> None:
-        for up, its in zip(self.inputs, state["ups"], strict=True):
-            up.restore(its)
-        self._over, self._is_over = list(state["over"]), state["is_over"]
+        super().restore(state)
         self._drawn, self._bounds = state["drawn"], None
         self._draws = self._node.passes.resume(state["seed"], state["pass"])
 

@@ -93,6 +93,15 @@ class Cursor(ABC):
     def restore(self, state: Any) -> None:
         """Go on where a state was taken."""
 
+    def states_of_inputs(self) -> list[Any]:
+        """Where each of the cursors it asks is."""
+        return [cursor.state() for cursor in self.inputs]
+
+    def restore_inputs(self, states: list[Any]) -> None:
+        """Have each of them go on where its state was taken."""
+        for cursor, state in zip(self.inputs, states, strict=True):
+            cursor.restore(state)
+
     def close(self) -> None:
         """End threads; there are no more elements."""
         for cursor in self.inputs:

@@ -477,11 +477,10 @@ class ZipCursor(Cursor):
         return tuple(items) if self._is_flat else placed(self._structure, items)
 
     def state(self) -> Any:
-        return {"ups": [up.state() for up in self.inputs], "is_over": self._is_over}
+        return {"ups": self.states_of_inputs(), "is_over": self._is_over}
 
     def restore(self, state: Any) -> None:
-        for up, its in zip(self.inputs, state["ups"], strict=True):
-            up.restore(its)
+        self.restore_inputs(state["ups"])
         self._is_over = state["is_over"]
 
 

@@ -11,8 +11,7 @@ from nacre.core.host_random import are_same, host_random_state, set_host_random_
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.node import AUTOTUNE, Cursor, Node, Opening
 from nacre.data.dataset.ordering import OneCursor, OneInput
-from nacre.data.dataset.threads import WAIT_SECONDS
-from nacre.data.prefetch import stopped_at_exit
+from nacre.data.prefetch import WAIT_SECONDS, Ahead, stopped_at_exit
 
 _BY_DEFAULT = 4  # with AUTOTUNE; more than two even out elements that take longer than others
 
@@ -32,20 +31,19 @@ class Prefetch(OneInput):
         return up if is_plain else AheadCursor(up, self.buffer_size)
 
 
-class _Shared:
-    """What reader and thread share; the reader may be dropped, which ends the thread."""
+class _Shared(Ahead[Any]):
+    """What reader and thread share of the elements of a cursor."""
 
     def __init__(self, up: Cursor, ahead: int) -> None:
-        self.up, self.ahead = up, ahead
+        super().__init__(ahead)
+        self.up = up
         self.turn = threading.Lock()  # held while the input is asked; free: it stands still
-        self.changed = threading.Condition()
-        self.ready: deque[Any] = deque()
-        self.is_stopped = self.is_over = False
+        self.is_over = False
         self.draws = False  # whether making elements draws from Python's or NumPy's generator
 
     def work(self) -> None:
         looks = 4  # whether random numbers of Python and NumPy are drawn shows at once
-        while self._has_room():
+        while self.has_room():
             with self.turn:
                 if self.is_stopped:
                     break
@@ -68,17 +66,6 @@ class _Shared:
                 break
         if self.is_stopped:
             self.up.close()
-
-    def _has_room(self) -> bool:
-        with self.changed:
-            while len(self.ready) >= self.ahead and not self.is_stopped:
-                self.changed.wait()
-            return not self.is_stopped
-
-    def stop(self) -> None:
-        with self.changed:
-            self.is_stopped = True
-            self.changed.notify_all()
 
 
 class _Failure:

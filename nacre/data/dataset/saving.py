@@ -28,6 +28,7 @@ from nacre.data.dataset import elements as el
 from nacre.data.dataset.node import INFINITE, Cursor, Node, Opening
 from nacre.data.dataset.ordering import OneInput
 from nacre.data.dataset.spec import DatasetSpec, RaggedSpec, TensorSpec
+from nacre.data.dataset.streaming import StreamCursor
 from nacre.data.streams import Stream
 
 _FORMAT, _VERSION = "nacre dataset", 1
@@ -308,12 +309,11 @@ class Saved(Node):
         return self.count
 
 
-class SavedCursor(Cursor):
+class SavedCursor(StreamCursor):
     """A place in such a file: the number of the next element, and its byte."""
 
     def __init__(self, node: Saved) -> None:
         self._node, self._seen, self._at = node, 0, node.first
-        self._stream: Stream | None = None
 
     def __next__(self) -> Any:
         node = self._node
@@ -328,7 +328,7 @@ class SavedCursor(Cursor):
             if data is None:
                 raise ValueError("the file is cut off")
             self._seen, self._at = self._seen + 1, stream.at
-            return el.unpacked(of_bytes(_inflated(data) if node.is_compressed else data))
+            return el.unpacked(of_bytes(zlib.decompress(data) if node.is_compressed else data))
         except (ValueError, LookupError, TypeError, AttributeError, zlib.error) as error:
             if isinstance(error, DataError):
                 raise
@@ -347,19 +347,6 @@ class SavedCursor(Cursor):
     def restore(self, state: Any) -> None:
         self.close()
         self._seen, self._at = int(state["seen"]), int(state["at"])
-
-    def close(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_stream", None) is not None:
-            self.close()
-
-
-def _inflated(data: bytes) -> bytes:
-    return zlib.decompress(data)
 
 
 # ------------------------------------------------------------------------ cache, snapshot

@@ -3,17 +3,13 @@ when Python ends."""
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from nacre.core.context import carried
-from nacre.data.prefetch import stopped_at_exit
-
-# On Windows Ctrl-C does not end a wait: it is looked at between two.
-WAIT_SECONDS = 0.1 if sys.platform == "win32" else None
+from nacre.data.prefetch import WAIT_SECONDS, stopped_at_exit
 
 
 class Task:
@@ -98,4 +94,4 @@ class Workers:
         self._shared.stop()
 
 
-__all__ = ["WAIT_SECONDS", "Task", "Workers"]
+__all__ = ["Task", "Workers"]

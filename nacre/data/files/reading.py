@@ -21,6 +21,7 @@ from nacre.data.dataset.mapping import Interleave
 from nacre.data.dataset.node import AUTOTUNE, NOT_KNOWN, UNKNOWN, Cursor, Node, Opening, as_dataset
 from nacre.data.dataset.sources import Slices
 from nacre.data.dataset.spec import TensorSpec
+from nacre.data.dataset.streaming import StreamCursor
 from nacre.data.streams import Stream, compression_of
 
 
@@ -99,7 +100,7 @@ class OneFile(Node):
         return UNKNOWN
 
 
-class FileCursor(Cursor):
+class FileCursor(StreamCursor):
     """A place in a file: the byte where the next record begins.
 
     After what is damaged the file is over, as for tf.data: where the next record begins nobody
@@ -108,7 +109,6 @@ class FileCursor(Cursor):
 
     def __init__(self, node: OneFile) -> None:
         self._node, self._at, self._is_over = node, 0, False
-        self._stream: Stream | None = None
 
     def __next__(self) -> Any:
         if self._is_over:
@@ -143,15 +143,6 @@ class FileCursor(Cursor):
     def restore(self, state: Any) -> None:
         self.close()
         self._at, self._is_over = int(state["at"]), bool(state["is_over"])
-
-    def close(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_stream", None) is not None:
-            self.close()
 
 
 def bytes_element(data: bytes) -> Any:
