@@ -47,7 +47,10 @@ def sparse_terms(labels: jax.Array, outputs: jax.Array, from_logits: bool, axis:
     known = (labels >= 0) & (labels < outputs.shape[axis])
     safe = jnp.where(known, labels, 0)
     if from_logits:
-        values = jax.nn.logsumexp(outputs, axis=axis) - picked(outputs, safe, axis)
+        # The exponentials are those of the softmax itself, which a program then computes once.
+        highest = jax.lax.stop_gradient(jnp.max(outputs, axis=axis, keepdims=True))
+        shifted = outputs - highest
+        values = jnp.log(jnp.sum(jnp.exp(shifted), axis=axis)) - picked(shifted, safe, axis)
     else:
         p = picked(outputs, safe, axis) / jnp.sum(outputs, axis=axis)
         values = -jnp.log(clip_probabilities(p))

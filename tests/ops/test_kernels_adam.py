@@ -190,6 +190,7 @@ PLAIN = {
     "a rule of its own": (Halved, SHAPES, "float32"),
     "16 bits": (Adam, SHAPES, "bfloat16"),
     "few numbers": (Adam, [(100, 100)], "float32"),
+    "one array that the caches hold": (Adam, [(784, 128), (128,)], "float32"),
     "nothing in an array": (Adam, [*SHAPES, (0, 4)], "float32"),
 }
 

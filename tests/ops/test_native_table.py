@@ -94,6 +94,7 @@ ROWS = [
             adam(128, 128, dtype="bfloat16"),
             adam(128, 128, gradient=sized(128)),
             adam(128, 127),
+            adam(784, 128),
         ],
     ),
 ]
