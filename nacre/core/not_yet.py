@@ -9,10 +9,6 @@ _GENERATORS = (
     "It is not here yet: take nacre.utils.image_dataset_from_directory, and layers such as "
     "RandomFlip and RandomRotation in the model or in the data set's map."
 )
-_OLD_TEXTS = (
-    "It is not here yet: the layer TextVectorization makes numbers of texts, and "
-    "nacre.utils.text_dataset_from_directory reads them."
-)
 _DRAWING = "Drawing models is not here yet: model.summary() shows the layers."
 
 _TRACES = (
@@ -41,9 +37,6 @@ NOT_YET: dict[str, str] = {
     "preprocessing.image.ImageDataGenerator": _GENERATORS,
     "preprocessing.image.DirectoryIterator": _GENERATORS,
     "preprocessing.image.NumpyArrayIterator": _GENERATORS,
-    "preprocessing.text": _OLD_TEXTS,
-    "preprocessing.sequence.TimeseriesGenerator": "It is not here yet: take "
-    "nacre.utils.timeseries_dataset_from_array.",
 }
 
 

@@ -14,11 +14,13 @@ from nacre.data.timeseries import (
 )
 from nacre.preprocessing import image as image
 from nacre.preprocessing import sequence as sequence
+from nacre.preprocessing import text as text
 
 __all__ = [
     "image",
     "image_dataset_from_directory",
     "sequence",
+    "text",
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
 ]

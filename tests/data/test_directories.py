@@ -229,9 +229,7 @@ def test_kinds_that_keras_refuses_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("module", "name", "instead"),
     [
-        (keras.preprocessing, "text", "TextVectorization"),
         (keras.preprocessing.image, "ImageDataGenerator", "image_dataset_from_directory"),
-        (keras.preprocessing.sequence, "TimeseriesGenerator", "timeseries_dataset_from_array"),
     ],
 )
 def test_old_names_say_what_there_is_instead(module, name, instead):
