@@ -232,7 +232,7 @@ class Tokenizer:
         Example:
             >>> tokenizer = Tokenizer(num_words=2)
             >>> tokenizer.fit_on_texts(["a rose is a rose"])
-            >>> tokenizer.texts_to_sequences(["a rose", "rose"])  # of words without, nothing is left
+            >>> tokenizer.texts_to_sequences(["a rose", "rose"])  # none of "rose"
             [[1], []]
         """
         return list(self.texts_to_sequences_generator(texts))
