@@ -23,7 +23,7 @@ from nacre.core.registry import get_registered_object, is_builtin, short_module
 from nacre.models import mask_flow
 from nacre.saving import archive, weights
 from nacre.saving.files import KINDS, Source
-from nacre.saving.formats import h5, native, orbax_model, shards, weights_h5
+from nacre.saving.formats import checkpoint, h5, native, orbax_model, shards, weights_h5
 from nacre.saving.weights import require_built
 
 _H5 = (".h5", ".hdf5", ".hdf")
@@ -291,6 +291,10 @@ def _save_shards(model: Any, path: Path, size: Any, overwrite: bool, who: str) -
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
     """Set a model's weights from a `.weights.h5`, `.h5` or `.keras` file of any Keras.
 
+    Of a checkpoint that tf.keras or `tf.train.Checkpoint` wrote, by the path without `.index` or by
+    its folder, of which the newest is taken; the optimizer's state comes with the weights where
+    the model is compiled. The model may have any name in it.
+
     Of a folder that `OrbaxCheckpoint` wrote, the newest weights; the optimizer's state comes with
     them where the model is compiled.
 
@@ -312,6 +316,14 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     if source.kind == "orbax":
         assert source.path is not None
         orbax_model.load_weights(model, source.path, source.who, bool(skip_mismatch))
+        return
+    if source.kind == "checkpoint":
+        assert source.path is not None
+        if by_name:
+            raise ArgumentError(
+                message(who, "by_name=True needs an .h5 file", f"{source.who}, a checkpoint")
+            )
+        checkpoint.load_weights(model, source.path, source.who, bool(skip_mismatch))
         return
     weights_h5.load(model, source, by_name, bool(skip_mismatch))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from nacre.core.atomic import recover
 from nacre.core.errors import FileFormatError, message, nearest
-from nacre.saving import archive, hdf5, orbax
+from nacre.saving import archive, checkpoint_names, hdf5, orbax
 
 KINDS = {
     "native": "a .keras model",
@@ -20,6 +20,7 @@ KINDS = {
     "weights": "a Keras 3 file of weights",
     "sharded_weights": "a list of weight shards",
     "orbax": "a checkpoint of Orbax",
+    "checkpoint": "a checkpoint of TensorFlow",
 }
 
 
@@ -73,6 +74,9 @@ class Source:
     def _kind(self, who: str) -> str:
         if self.path is not None:
             recover(self.path)
+            if (prefix := checkpoint_names.find(self.path)) is not None:
+                self.path = prefix
+                return "checkpoint"
             try:
                 mode = self.path.stat().st_mode
             except FileNotFoundError:
@@ -143,15 +147,6 @@ class Source:
 
     def _missing(self, who: str) -> str:
         assert self.path is not None
-        if (self.path.parent / f"{self.path.name}.index").exists():
-            raise FileFormatError(
-                message(
-                    who,
-                    "weights must be in an HDF5 file",
-                    f"'{self.name}', a TensorFlow checkpoint, which this version cannot open yet",
-                    "Where TensorFlow is installed, load it and save_weights('name.weights.h5').",
-                )
-            )
         folder = self.path.parent
         fix = f"The folder '{folder}' does not exist either."
         if folder.is_dir():

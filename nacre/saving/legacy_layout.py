@@ -7,7 +7,9 @@ Keras 3.15 for `.h5`, where the names are the variables' paths.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -28,6 +30,7 @@ from nacre.saving.weights import (
 
 # The group of variables that belong to the model itself.
 TOP_LEVEL = "top_level_model_weights"
+_BY_NAME = "If only some layers are shared: model.load_weights(path, by_name=True)."
 
 
 def layer_variables(layer: Any) -> list[Variable]:
@@ -59,13 +62,13 @@ class LegacyGroup:
 
 def collect(model: Any) -> tuple[list[str], list[LegacyGroup]]:
     """Names of the layers, and all groups, the model's own last."""
-    groups = [LegacyGroup(layer.name, layer_variables(layer)) for layer in _unique_layers(model)]
+    groups = [LegacyGroup(layer.name, layer_variables(layer)) for layer in unique_layers(model)]
     names = [group.name for group in groups]
     groups.append(LegacyGroup(TOP_LEVEL, top_variables(model)))
     return names, groups
 
 
-def _unique_layers(model: Any) -> list[Any]:
+def unique_layers(model: Any) -> list[Any]:
     """The layers of a model; one that stands twice in a stack only in its first place."""
     return list({id(layer): layer for layer in model.layers}.values())
 
@@ -99,27 +102,67 @@ def compare(root: h5py.Group, groups: list[LegacyGroup], who: str) -> None:
 # -------------------------------------------------------------------- reading
 
 
-class _FileLayer:
-    """One layer's group in a file."""
+class FileArray(Protocol):
+    """An array of a file, whose shape is known before its numbers are read."""
 
-    def __init__(self, root: h5py.Group, name: str, who: str) -> None:
-        self.name = name
-        group = hdf5.subgroup(root, name, who)
-        self.names = [] if group is None else hdf5.names_attribute(group, "weight_names") or []
-        self.datasets: list[h5py.Dataset] = []
-        for weight in self.names:
-            found = None if group is None else hdf5.child(group, weight, who)
-            if not isinstance(found, h5py.Dataset):
-                raise FileFormatError(
-                    message(
-                        who,
-                        "every array it lists must be in it",
-                        f"no '{weight}' in '{name}'",
-                        "It may be only partly written: fetch it again.",
-                    )
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        ...
+
+    def read(self) -> np.ndarray:
+        """Its numbers."""
+        ...
+
+
+@dataclass(frozen=True)
+class _StoredArray:
+    """An array of an HDF5 file."""
+
+    dataset: h5py.Dataset
+    who: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return hdf5.shape_of(self.dataset)
+
+    def read(self) -> np.ndarray:
+        return hdf5.read_numbers(self.dataset, self.who)
+
+
+@dataclass(frozen=True)
+class FileLayer:
+    """What a file holds for one layer.
+
+    Attributes:
+        name: The layer's.
+        names, arrays: Its arrays and what they are called, such as `dense/kernel`.
+    """
+
+    name: str
+    names: list[str]
+    arrays: Sequence[FileArray]
+
+
+def _file_layer(root: h5py.Group, name: str, who: str) -> FileLayer:
+    """One layer's group in a file."""
+    group = hdf5.subgroup(root, name, who)
+    names = [] if group is None else hdf5.names_attribute(group, "weight_names") or []
+    arrays: list[FileArray] = []
+    for weight in names:
+        found = None if group is None else hdf5.child(group, weight, who)
+        if not isinstance(found, h5py.Dataset):
+            raise FileFormatError(
+                message(
+                    who,
+                    "every array it lists must be in it",
+                    f"no '{weight}' in '{name}'",
+                    "It may be only partly written: fetch it again.",
                 )
-            hdf5.check_dataset(found, who)
-            self.datasets.append(found)
+            )
+        hdf5.check_dataset(found, who)
+        arrays.append(_StoredArray(found, who))
+    return FileLayer(name, names, arrays)
 
 
 def restore(
@@ -143,38 +186,32 @@ def restore(
         WeightsMismatchError: Something does not fit; everything is listed.
     """
     names = hdf5.names_attribute(root, "layer_names") or []
-    file_layers = [_FileLayer(root, name, who) for name in names]
+    file_layers = [_file_layer(root, name, who) for name in names]
     differences = Differences()
     steps: list[LoadStep] = []
     if by_name:
         pairs = _pairs_by_name(model, file_layers, who)
     else:
-        pairs = _pairs_in_order(model, file_layers, who, skip_mismatch, differences)
+        pairs = pairs_in_order(model, file_layers, who)
     for layer, variables, source in pairs:
-        _plan(layer, variables, source, who, keras_version, differences, steps)
+        plan(layer, variables, source, keras_version, differences, steps)
     top = top_variables(model)
     if top and TOP_LEVEL in hdf5.member_names(root, who):
-        _plan(model, top, _FileLayer(root, TOP_LEVEL, who), who, keras_version, differences, steps)
-    if differences and not skip_mismatch:
-        raise mismatch(who, model, differences, is_new)
-    if differences:
-        warn(
-            f"{who}, loaded into '{model.name}': {differences.counts()}; these were left as they "
-            f"are.{differences.lines()}",
-        )
+        plan(model, top, _file_layer(root, TOP_LEVEL, who), keras_version, differences, steps)
+    settle(differences, who, model, skip_mismatch, is_new)
     run_steps(steps, is_new)
 
 
 def _pairs_by_name(
-    model: Any, file_layers: list[_FileLayer], who: str
-) -> list[tuple[Any, Any, _FileLayer]]:
+    model: Any, file_layers: list[FileLayer], who: str
+) -> list[tuple[Any, Any, FileLayer]]:
     """Layers that have a group of their name; says which have none, on either side.
 
     Raises:
         WeightsMismatchError: Not one name with weights is the model's and the file's.
     """
     sources = {layer.name: layer for layer in file_layers if layer.names}
-    layers = [(layer, layer_variables(layer)) for layer in _unique_layers(model)]
+    layers = [(layer, layer_variables(layer)) for layer in unique_layers(model)]
     own = {layer.name: (layer, variables) for layer, variables in layers if variables}
     pairs = [(*own[name], sources[name]) for name in own if name in sources]
     left, unused = [n for n in own if n not in sources], [n for n in sources if n not in own]
@@ -198,14 +235,17 @@ def _pairs_by_name(
     return pairs
 
 
-def _pairs_in_order(
-    model: Any,
-    file_layers: list[_FileLayer],
-    who: str,
-    skip_mismatch: bool,
-    differences: Differences,
-) -> list[tuple[Any, Any, _FileLayer]]:
-    layers = [(layer, layer_variables(layer)) for layer in _unique_layers(model)]
+def pairs_in_order(
+    model: Any, file_layers: Sequence[FileLayer], who: str, fix: str = _BY_NAME
+) -> list[tuple[Any, Any, FileLayer]]:
+    """Layers that have variables with those of a file, by name where all names agree.
+
+    Args:
+        fix: What to do where they are not as many.
+    Raises:
+        WeightsMismatchError: They are not as many.
+    """
+    layers = [(layer, layer_variables(layer)) for layer in unique_layers(model)]
     layers = [(layer, variables) for layer, variables in layers if variables]
     sources = [layer for layer in file_layers if layer.names]
     if len(layers) != len(sources):
@@ -215,7 +255,7 @@ def _pairs_in_order(
             f"{who} does not fit {type(model).__name__} '{model.name}': the file has "
             f"{len(sources)} layers with weights, the model {len(layers)}.\n"
             f"    file:  {theirs}\n    model: {ours}\n"
-            "  If only some layers are shared: model.load_weights(path, by_name=True)."
+            f"  {fix}"
         )
     by_name = {source.name: source for source in sources}
     if len(by_name) == len(sources) and by_name.keys() == {layer.name for layer, _ in layers}:
@@ -224,41 +264,64 @@ def _pairs_in_order(
     return [(layer, variables, source) for (layer, variables), source in zip(layers, sources)]
 
 
-def _plan(
+def plan(
     layer: Any,
     variables: list[Variable],
-    source: _FileLayer,
-    who: str,
+    source: FileLayer,
     keras_version: str,
     differences: Differences,
     steps: list[LoadStep],
-) -> None:
-    shapes = [hdf5.shape_of(dataset) for dataset in source.datasets]
+) -> list[int] | None:
+    """Add how a layer's variables are set from a file, or why they cannot be.
+
+    Returns:
+        The place in the file of each variable; None where one is made of several, or they do not
+        fit.
+    """
+    shapes = [array.shape for array in source.arrays]
     order = order_of(layer, variables, source.names, shapes)
     if order is not None:
-        datasets = [source.datasets[i] for i in order]
-        steps.append(_step(variables, datasets, who))
-        return
+        steps.append(_step(variables, [source.arrays[i] for i in order]))
+        return order
     recipe = convert(layer, variables, shapes, source.names, keras_version)
     if recipe is not None:
-        steps.append(_step(variables, source.datasets, who, recipe))
-        return
+        steps.append(_step(variables, source.arrays, recipe))
+        return None
     if len(shapes) != len(variables):
         differences.shapes.append(
             f"{layer.name}   file {len(shapes)} arrays {shapes}   "
             f"model {len(variables)} arrays {[v.shape for v in variables]}"
         )
-        return
+        return None
     for variable, shape in zip(variables, shapes, strict=True):
         if variable.shape != shape:
             differences.shapes.append(f"{variable.path}   file {shape}   model {variable.shape}")
+    return None
+
+
+def settle(
+    differences: Differences, who: str, model: Any, skip_mismatch: bool, is_new: bool = False
+) -> None:
+    """Raise for what does not fit, or warn of it where it is to be left out.
+
+    Raises:
+        WeightsMismatchError: Something does not fit; everything is listed.
+    """
+    if not differences:
+        return
+    if not skip_mismatch:
+        raise mismatch(who, model, differences, is_new)
+    warn(
+        f"{who}, loaded into '{model.name}': {differences.counts()}; these were left as they "
+        f"are.{differences.lines()}",
+    )
 
 
 def _step(
-    variables: list[Variable], datasets: list[h5py.Dataset], who: str, recipe: Recipe | None = None
+    variables: list[Variable], sources: Sequence[FileArray], recipe: Recipe | None = None
 ) -> LoadStep:
     def read() -> list[np.ndarray]:
-        arrays = [hdf5.read_numbers(dataset, who) for dataset in datasets]
+        arrays = [source.read() for source in sources]
         return arrays if recipe is None else recipe(arrays)
 
     def assign(arrays: list[np.ndarray]) -> None:
@@ -268,4 +331,8 @@ def _step(
     return LoadStep(read, assign)
 
 
-__all__ = ["LegacyGroup", "collect", "compare", "restore", "write", "write_list"]
+__all__ = [
+    "FileArray", "FileLayer", "LegacyGroup", "collect", "compare", "layer_variables",
+    "pairs_in_order", "plan", "restore", "settle", "top_variables", "unique_layers", "write",
+    "write_list",
+]  # fmt: skip

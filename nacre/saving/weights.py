@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -467,9 +467,21 @@ def _optimizer_steps(model: Any, file: h5py.Group, who: str) -> list[LoadStep]:
     return optimizer_steps(optimizer, arrays, list(arrays), who)
 
 
+class StoredArrays(Protocol):
+    """Arrays of a file by name, whose shapes are known before they are read."""
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of one."""
+        ...
+
+    def numbers(self, name: str) -> np.ndarray:
+        """Its numbers."""
+        ...
+
+
 def optimizer_steps(
     optimizer: Optimizer,
-    arrays: hdf5.Arrays,
+    arrays: StoredArrays,
     keys: list[str],
     who: str,
     names: list[str] | None = None,

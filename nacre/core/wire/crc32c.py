@@ -1,4 +1,4 @@
-"""CRC-32C, the checksum of TFRecord files, which neither zlib nor NumPy has.
+"""CRC-32C, the checksum of TFRecord files and checkpoints, which neither zlib nor NumPy has.
 
 Source: RFC 3720, appendix B.4 (Castagnoli's polynomial 0x1EDC6F41, bits reversed 0x82F63B78).
 """
@@ -6,12 +6,14 @@ Source: RFC 3720, appendix B.4 (Castagnoli's polynomial 0x1EDC6F41, bits reverse
 from __future__ import annotations
 
 import functools
+import struct
 from typing import Any
 
 import numpy as np
 
 _POLYNOMIAL = 0x82F63B78
 _ONES = 0xFFFFFFFF
+_MASK_DELTA = 0xA282EAD8  # tensorflow/core/lib/hash/crc32c.h, kMaskDelta
 # Some hundred bytes and more are looked up together: what each does to the register at its distance
 # from the end. A loop of Python does some 15 MB a second, the table some 200.
 _PIECE_BYTES = 1024
@@ -37,6 +39,19 @@ def crc32c(data: bytes | bytearray | memoryview) -> int:
     for byte in rest:
         state = table[(state ^ byte) & 0xFF] ^ state >> 8
     return state ^ _ONES
+
+
+def masked(checksum: int) -> bytes:
+    """A checksum as TensorFlow and LevelDB store it.
+
+    It is turned and shifted, so that the checksum of data that holds one stays a good one.
+
+    Example:
+        >>> masked(crc32c(b"123456789")).hex()
+        'e5b08ac7'
+    """
+    turned = (checksum >> 15 | checksum << 17) + _MASK_DELTA
+    return struct.pack("<I", turned & _ONES)
 
 
 def _of_piece(data: memoryview, state: int) -> int:
@@ -96,4 +111,4 @@ def _by_distance() -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(rows), np.arange(_PIECE_BYTES - 1, -1, -1) << 8
 
 
-__all__ = ["crc32c"]
+__all__ = ["crc32c", "masked"]

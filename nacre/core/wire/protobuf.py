@@ -50,6 +50,16 @@ def double(number: int, value: float) -> bytes:
     return varint(number << 3 | _FIXED64) + struct.pack("<d", value)
 
 
+def fixed32(number: int, value: bytes) -> bytes:
+    """A field of kind fixed32 or float, from its four bytes.
+
+    Example:
+        >>> fixed32(6, bytes(4))
+        b'5\\x00\\x00\\x00\\x00'
+    """
+    return varint(number << 3 | _FIXED32) + value
+
+
 def block(number: int, content: bytes | str) -> bytes:
     """A field of kind string, bytes, or a message.
 
@@ -93,6 +103,28 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         at += size
 
 
+def number(value: int | memoryview) -> int:
+    """The value of a field that holds a whole number.
+
+    Raises:
+        ValueError: It is of another kind.
+    """
+    if not isinstance(value, int):
+        raise ValueError("bytes in place of a number")
+    return value
+
+
+def message(value: int | memoryview) -> memoryview:
+    """The value of a field that holds bytes, a string or a message.
+
+    Raises:
+        ValueError: It is of another kind.
+    """
+    if isinstance(value, int):
+        raise ValueError("a number in place of bytes")
+    return value
+
+
 def read_varint(data: memoryview, at: int) -> tuple[int, int]:
     """A whole number as `varint` wrote it, and where it ends.
 
@@ -108,4 +140,14 @@ def read_varint(data: memoryview, at: int) -> tuple[int, int]:
     raise ValueError(f"a number at byte {at} that does not end")
 
 
-__all__ = ["block", "double", "fields", "read_varint", "varint", "whole"]
+__all__ = [
+    "block",
+    "double",
+    "fields",
+    "fixed32",
+    "message",
+    "number",
+    "read_varint",
+    "varint",
+    "whole",
+]

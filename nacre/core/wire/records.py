@@ -9,9 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from nacre.core.wire.crc32c import crc32c
-
-_MASK_DELTA = 0xA282EAD8  # tensorflow/core/lib/hash/crc32c.h, kMaskDelta
+from nacre.core.wire.crc32c import crc32c, masked
 
 
 def record(data: bytes) -> bytes:
@@ -22,7 +20,7 @@ def record(data: bytes) -> bytes:
         19
     """
     length = struct.pack("<Q", len(data))
-    return b"".join((length, _masked(length), data, _masked(data)))
+    return b"".join((length, masked(crc32c(length)), data, masked(crc32c(data))))
 
 
 def read_record(read: Callable[[int], bytes]) -> bytes | None:
@@ -44,22 +42,16 @@ def read_record(read: Callable[[int], bytes]) -> bytes | None:
         return None
     if len(head) < 12:
         raise ValueError("its length is cut off")
-    if _masked(head[:8]) != head[8:]:
+    if masked(crc32c(head[:8])) != head[8:]:
         raise ValueError("its length is damaged")
     (length,) = struct.unpack("<Q", head[:8])
     data = read(length)
     checksum = read(4) if len(data) == length else b""
     if len(checksum) < 4:
         raise ValueError(f"its {length} bytes are cut off")
-    if _masked(data) != checksum:
+    if masked(crc32c(data)) != checksum:
         raise ValueError(f"its {length} bytes are damaged")
     return data
-
-
-def _masked(data: bytes) -> bytes:
-    """A checksum as it is stored, so that the checksum of data that holds one stays a good one."""
-    value = crc32c(data)
-    return struct.pack("<I", ((value >> 15 | value << 17) + _MASK_DELTA) & 0xFFFFFFFF)
 
 
 __all__ = ["read_record", "record"]

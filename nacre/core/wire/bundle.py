@@ -1,0 +1,227 @@
+"""Arrays by name in the files of a TensorFlow checkpoint: `name.index` and `name.data-...-of-...`.
+
+The index is a table of entries (`table.py`): what an array is, and where its bytes lie in the
+files of data.
+
+Source:
+    tensorflow/core/protobuf/tensor_bundle.proto; types.proto for the numbers of the dtypes.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from nacre.core.wire import protobuf
+from nacre.core.wire.crc32c import crc32c, masked
+from nacre.core.wire.table import read_table, write_table
+
+_STRING = 7
+_DTYPES = {
+    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 8: "complex64",
+    9: "int64", 10: "bool", 14: "bfloat16", 17: "uint16", 18: "complex128", 19: "float16",
+    22: "uint32", 23: "uint64", 24: "float8_e5m2", 25: "float8_e4m3fn",
+}  # fmt: skip
+_NUMBERS = {name: number for number, name in _DTYPES.items()}
+_LARGEST_RANK = 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the index tells of an array.
+
+    Attributes:
+        dtype: The number of TensorFlow's dtype.
+        shard: Which file of data it is in.
+        offset, size: Its bytes there.
+        checksum: Of those, as it is stored.
+        in_slices: It is stored in parts, under other names.
+    """
+
+    dtype: int
+    shape: tuple[int, ...]
+    shard: int
+    offset: int
+    size: int
+    checksum: bytes
+    in_slices: bool
+
+
+class Bundle:
+    """The arrays of a checkpoint, read when they are asked for.
+
+    Args:
+        prefix: Path without `.index`.
+
+    Raises:
+        ValueError: The index is damaged.
+        OSError: There is none.
+    """
+
+    def __init__(self, prefix: Path) -> None:
+        self._prefix = prefix
+        self.entries: dict[str, Entry] = {}
+        self._shards = 1
+        index = prefix.with_name(prefix.name + ".index").read_bytes()
+        for key, value in read_table(index):
+            if key:
+                self.entries[key.decode("utf-8", "replace")] = _entry(memoryview(value))
+            else:
+                header = dict(protobuf.fields(memoryview(value)))
+                self._shards = protobuf.number(header.get(1, 0)) or 1
+                if protobuf.number(header.get(2, 0)):
+                    raise ValueError("numbers with their highest byte first")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.entries
+
+    def read(self, name: str) -> np.ndarray:
+        """An array; strings are an array of `bytes` objects.
+
+        Raises:
+            KeyError: There is none of that name.
+            ValueError: It is damaged, or of a kind that NumPy has none for.
+            OSError: The file of data is not there.
+        """
+        entry = self.entries[name]
+        if entry.in_slices:
+            raise ValueError(f"'{name}' is stored in slices, as partitioned variables are")
+        data = self._data(name, entry)
+        if entry.dtype == _STRING:
+            return _strings(data, entry, name)
+        kind = dtype_of(entry.dtype)
+        if kind is None:
+            raise ValueError(f"'{name}' has TensorFlow's dtype {entry.dtype}, which holds no array")
+        if math.prod(entry.shape) * kind.itemsize != entry.size:
+            raise ValueError(f"'{name}', {entry.shape} of {kind}, has {entry.size} bytes")
+        if masked(crc32c(data)) != entry.checksum:
+            raise ValueError(f"the bytes of '{name}' are damaged")
+        return np.frombuffer(data, kind).reshape(entry.shape)
+
+    def _data(self, name: str, entry: Entry) -> bytes:
+        end = f".data-{entry.shard:05d}-of-{self._shards:05d}"
+        path = self._prefix.with_name(self._prefix.name + end)
+        with open(path, "rb") as file:
+            there = file.seek(0, 2)
+            if entry.offset + entry.size > there:
+                raise ValueError(f"'{name}' goes beyond the end of '{path.name}'")
+            file.seek(entry.offset)
+            return file.read(entry.size)
+
+
+def dtype_of(number: int) -> np.dtype[Any] | None:
+    """NumPy's dtype for TensorFlow's number; None for strings, handles and what has none."""
+    name = _DTYPES.get(number)
+    if name is None:
+        return None
+    return np.dtype(getattr(ml_dtypes, name, name))
+
+
+def _entry(data: memoryview) -> Entry:
+    numbers: dict[int, int] = {}
+    shape, checksum, in_slices = (), b"", False
+    for number, value in protobuf.fields(data):
+        if number == 2:
+            shape = _shape(protobuf.message(value))
+        elif number == 6:
+            checksum = bytes(protobuf.message(value))
+        elif number == 7:
+            in_slices = True
+        else:
+            numbers[number] = protobuf.number(value)
+    dtype, shard, offset, size = (numbers.get(number, 0) for number in (1, 3, 4, 5))
+    return Entry(dtype, shape, shard, offset, size, checksum, in_slices)
+
+
+def _shape(data: memoryview) -> tuple[int, ...]:
+    sizes: list[int] = []
+    for number, value in protobuf.fields(data):
+        if number == 2:
+            sizes.append(protobuf.number(dict(protobuf.fields(protobuf.message(value))).get(1, 0)))
+        elif number == 3 and value:
+            raise ValueError("an array of unknown rank")
+    if len(sizes) > _LARGEST_RANK or math.prod(sizes) >= 1 << 62:
+        raise ValueError(f"an array of {len(sizes)} dimensions, too large to be one")
+    return tuple(sizes)
+
+
+def _strings(data: bytes, entry: Entry, name: str) -> np.ndarray:
+    """Lengths, their checksum, then all bytes."""
+    view, at = memoryview(data), 0
+    lengths: list[int] = []
+    count = math.prod(entry.shape)
+    if count > len(data):
+        raise ValueError(f"'{name}' has {count} strings in {len(data)} bytes")
+    for _ in range(count):
+        length, at = protobuf.read_varint(view, at)
+        lengths.append(length)
+    at += 4
+    if at + sum(lengths) != len(data):
+        raise ValueError(f"the strings of '{name}' do not fill their {len(data)} bytes")
+    if masked(crc32c(_checked(lengths) + data[at - 4 :])) != entry.checksum:
+        raise ValueError(f"the strings of '{name}' are damaged")
+    strings = np.empty(count, object)
+    for index, length in enumerate(lengths):
+        strings[index] = data[at : at + length]
+        at += length
+    return strings.reshape(entry.shape)
+
+
+def _checked(lengths: list[int]) -> bytes:
+    """What stands for the lengths where their checksum is taken: four bytes each, or eight."""
+    return b"".join(struct.pack("<Q" if n >= 1 << 32 else "<I", n) for n in lengths)
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def write_bundle(arrays: Mapping[str, np.ndarray | bytes]) -> tuple[bytes, bytes]:
+    """The index and the one file of data of a checkpoint.
+
+    Args:
+        arrays: Arrays of numbers, and single strings as `bytes`.
+
+    Raises:
+        ValueError: TensorFlow has no dtype for an array.
+    """
+    entries = {b"": protobuf.whole(1, 1) + protobuf.block(3, protobuf.whole(1, 1))}
+    parts: list[bytes] = []
+    offset = 0
+    for name in sorted(arrays, key=str.encode):
+        value = arrays[name]
+        if isinstance(value, bytes):
+            lengths = _checked([len(value)])
+            checksum = masked(crc32c(lengths))
+            data = protobuf.varint(len(value)) + checksum + value
+            number, shape, whole = _STRING, (), lengths + checksum + value
+        else:
+            if value.dtype.name not in _NUMBERS:
+                raise ValueError(f"'{name}' is of {value.dtype}, for which TensorFlow has no dtype")
+            number, shape = _NUMBERS[value.dtype.name], value.shape
+            data = whole = value.tobytes()
+        entries[name.encode()] = b"".join(
+            (
+                protobuf.whole(1, number),
+                protobuf.block(2, b"".join(_dimension(size) for size in shape)),
+                protobuf.whole(4, offset),
+                protobuf.whole(5, len(data)),
+                protobuf.fixed32(6, masked(crc32c(whole))),
+            )
+        )
+        parts.append(data)
+        offset += len(data)
+    return write_table(entries), b"".join(parts)
+
+
+def _dimension(size: int) -> bytes:
+    return protobuf.block(2, protobuf.whole(1, size))
+
+
+__all__ = ["Bundle", "Entry", "dtype_of", "write_bundle"]

@@ -1,0 +1,59 @@
+"""Write `checkpoints.zip`: checkpoints by tf.keras 2.15.1, and what their models predict."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import oracle  # isort: skip
+import numpy as np
+import tensorflow as tf
+from cases import checkpoints
+
+OPTIMIZERS = {
+    "adam": lambda: tf.keras.optimizers.Adam(0.01),
+    "sgd": lambda: tf.keras.optimizers.SGD(0.01, momentum=0.9),
+    "old_adam": lambda: tf.keras.optimizers.legacy.Adam(0.01),
+    "old_rmsprop": lambda: tf.keras.optimizers.legacy.RMSprop(0.01),
+}
+
+
+def fit(model: Any, x: Any, epochs: int) -> list[float]:
+    past = model.fit(x, checkpoints.Y, epochs=epochs, batch_size=4, shuffle=False, verbose=0)
+    return past.history["loss"]
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp())
+    values: dict[str, Any] = {}
+    for name, make in checkpoints.MODELS.items():
+        for kind, optimizer in OPTIMIZERS.items():
+            if kind != "adam" and name not in ("stack", "own_class"):
+                continue
+            tf.keras.utils.set_random_seed(1)
+            model, x = make(tf.keras), checkpoints.inputs_of(name)
+            model.compile(optimizer(), "mse")
+            fit(model, x, 2)
+            path = folder / f"{name}-{kind}" / "weights"
+            model.save_weights(str(path))
+            values[f"{name}-{kind}/predicted"] = model.predict(x, verbose=0)
+            if name == "own_class":  # no dropout: what training goes on with is the optimizer's
+                values[f"{name}-{kind}/losses"] = fit(model, x, 2)
+    tf.keras.utils.set_random_seed(2)
+    net, step = checkpoints.stack(tf.keras), tf.Variable(7)
+    net.compile("adam", "mse")
+    fit(net, checkpoints.X, 1)
+    file = tf.train.Checkpoint(net=net, optimizer=net.optimizer, step=step)
+    manager = tf.train.CheckpointManager(file, str(folder / "managed"), max_to_keep=2)
+    for _ in range(3):
+        fit(net, checkpoints.X, 1)
+        manager.save()
+    values["managed/predicted"] = net.predict(checkpoints.X, verbose=0)
+    np.savez(folder / "values.npz", **values)
+    shutil.make_archive(str(oracle.FOLDER / "checkpoints"), "zip", folder)
+
+
+if __name__ == "__main__":
+    main()

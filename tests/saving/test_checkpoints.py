@@ -1,0 +1,195 @@
+"""Checkpoints of TensorFlow: those of real tf.keras open whole; what does not fit changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre import layers, optimizers
+from nacre.core.errors import ArgumentError, FileFormatError, NotBuiltError, WeightsMismatchError
+from tests.cases import checkpoints
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "checkpoints.zip"
+OPTIMIZERS = {
+    "adam": lambda: optimizers.Adam(0.01),
+    "sgd": lambda: optimizers.SGD(0.01, momentum=0.9),
+    "old_adam": lambda: optimizers.Adam(0.01),
+    "old_rmsprop": lambda: optimizers.RMSprop(0.01),
+}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The folder of the checkpoints, and the numbers that belong to them."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    with zipfile.ZipFile(REFERENCE) as archive:
+        archive.extractall(folder)
+    return folder, np.load(folder / "values.npz")
+
+
+NAMES = ["stack-adam", "stack-old_adam", "nested-adam", "sequences-adam", "own_class-adam"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_of_tf_keras_give_its_predictions(name, saved):
+    folder, values = saved
+    kind = name.split("-")[0]
+    model, x = checkpoints.MODELS[kind](nacre), checkpoints.inputs_of(kind)
+    model.load_weights(folder / name / "weights")
+    found = model.predict(x, verbose=0)
+    np.testing.assert_allclose(found, values[f"{name}/predicted"], rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_training_goes_on_with_the_optimizer_of_tf_keras(kind, saved):
+    folder, values = saved
+    model = checkpoints.own_class(nacre)
+    model.compile(OPTIMIZERS[kind](), "mse")
+    model.load_weights(folder / f"own_class-{kind}" / "weights")
+    assert model.optimizer.iterations.numpy() == 6
+    past = model.fit(checkpoints.X, checkpoints.Y, epochs=2, batch_size=4, shuffle=False, verbose=0)
+    np.testing.assert_allclose(past.history["loss"], values[f"own_class-{kind}/losses"], rtol=1e-5)
+
+
+def test_a_folder_is_its_newest_checkpoint_and_the_model_has_any_name_in_it(saved):
+    folder, values = saved
+    model = checkpoints.stack(nacre)
+    model.compile("adam", "mse")
+    model.load_weights(folder / "managed")
+    found = model.predict(checkpoints.X, verbose=0)
+    np.testing.assert_allclose(found, values["managed/predicted"], rtol=2e-5, atol=2e-6)
+    assert model.optimizer.iterations.numpy() == 12
+    older = checkpoints.stack(nacre)
+    older.load_weights(folder / "managed" / "ckpt-2")
+    assert not np.allclose(older.predict(checkpoints.X, verbose=0), found)
+
+
+@pytest.mark.parametrize("end", [".index", ".data-00000-of-00001"])
+def test_a_file_of_a_checkpoint_stands_for_it(end, saved):
+    folder, values = saved
+    model = checkpoints.stack(nacre)
+    model.load_weights(f"{folder / 'stack-adam' / 'weights'}{end}")
+    found = model.predict(checkpoints.X, verbose=0)
+    np.testing.assert_allclose(found, values["stack-adam/predicted"], rtol=2e-5, atol=2e-6)
+
+
+def test_an_optimizer_of_another_kind_starts_afresh_and_says_so(saved):
+    folder, _ = saved
+    model = checkpoints.own_class(nacre)
+    model.compile(optimizers.Adam(0.01), "mse")
+    with pytest.warns(UserWarning, match="fresh state"):
+        model.load_weights(folder / "own_class-sgd" / "weights")
+    assert model.optimizer.iterations.numpy() == 0
+
+
+def changed(width=3, **more):
+    parts = [layers.Dense(width, name="first"), layers.BatchNormalization()]
+    parts += [layers.Dense(2, **more)]
+    return nacre.Sequential([nacre.Input((checkpoints.FEATURES,)), *parts])
+
+
+OTHERS = {
+    "another width": (lambda: changed(5), "stack-adam", r"first/kernel +file \(4, 3\)"),
+    "an array less": (lambda: changed(use_bias=False), "stack-adam", "2 arrays"),
+    "a layer more": (
+        lambda: nacre.Sequential([changed(), layers.Dense(2)]),
+        "stack-adam",
+        "3 layers with weights, the model 2",
+    ),
+    "another class": (lambda: changed(), "own_class-adam", "does not fit"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_what_does_not_fit_is_told_whole_and_changes_nothing(kind, saved):
+    folder, _ = saved
+    make, name, said = OTHERS[kind]
+    model = make()
+    before = model.get_weights()
+    with pytest.raises(WeightsMismatchError, match=said):
+        model.load_weights(folder / name / "weights")
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_skip_mismatch_takes_what_fits(saved):
+    folder, _ = saved
+    whole = checkpoints.stack(nacre)
+    model = nacre.Sequential([*changed().layers[:2], layers.Dense(7)])
+    model.build((None, checkpoints.FEATURES))
+    whole.load_weights(folder / "stack-adam" / "weights")
+    with pytest.warns(UserWarning, match="left as they are"):
+        model.load_weights(folder / "stack-adam" / "weights", skip_mismatch=True)
+    np.testing.assert_array_equal(model.layers[0].bias, whole.layers[0].bias)
+    assert not model.layers[-1].bias.numpy().any()
+
+
+def test_arrays_of_the_file_alone_are_told(saved):
+    folder, _ = saved
+
+    class Less(nacre.Model):
+        def __init__(self):
+            super().__init__()
+            self.zed = layers.Dense(3)
+
+        def call(self, x):
+            return self.zed(x)
+
+    model = Less()
+    model(checkpoints.X)
+    with pytest.warns(UserWarning, match=r"left out: .*inner \(4 arrays\)"):
+        model.load_weights(folder / "own_class-adam" / "weights")
+
+
+def test_bad_uses_say_what_to_do(saved, tmp_path):
+    folder, _ = saved
+    path = folder / "stack-adam" / "weights"
+    with pytest.raises(ArgumentError, match="by_name"):
+        checkpoints.stack(nacre).load_weights(path, by_name=True)
+    with pytest.raises(NotBuiltError, match="Call it on a batch"):
+        nacre.Sequential([layers.Dense(2)]).load_weights(path)
+    with pytest.raises(FileFormatError, match="a checkpoint of TensorFlow"):
+        nacre.models.load_model(path)
+    with pytest.raises(FileNotFoundError):
+        checkpoints.stack(nacre).load_weights(folder / "stack-adam" / "other")
+    shutil.copy(f"{path}.index", tmp_path)
+    with pytest.raises(FileFormatError, match=r"weights\.data-00000-of-00001"):
+        checkpoints.stack(nacre).load_weights(tmp_path / "weights")
+
+
+def copied(folder, target, file, change):
+    """A checkpoint with one of its files changed."""
+    for path in (folder / "stack-adam").iterdir():
+        data = path.read_bytes()
+        (target / path.name).write_bytes(change(bytearray(data)) if path.name == file else data)
+    return target / "weights"
+
+
+def test_damage_never_gives_other_numbers(saved, tmp_path):
+    folder, _ = saved
+    whole = checkpoints.stack(nacre)
+    whole.load_weights(folder / "stack-adam" / "weights")
+    generator = np.random.default_rng(0)
+    model = checkpoints.stack(nacre)
+    for file in ("weights.index", "weights.data-00000-of-00001"):
+        size = (folder / "stack-adam" / file).stat().st_size
+        for at in generator.integers(0, size, 60):
+
+            def turn(data, at=at):
+                data[at] ^= 1 << int(generator.integers(8))
+                return data
+
+            cut = lambda data, at=at: data[:at]
+            for change in (turn, cut):
+                path = copied(folder, tmp_path, file, change)
+                try:
+                    model.load_weights(path)
+                except (FileFormatError, WeightsMismatchError):
+                    continue
+                for a, b in zip(model.get_weights(), whole.get_weights(), strict=True):
+                    np.testing.assert_array_equal(a, b)
