@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from nacre.data.timeseries import (
         timeseries_dataset_from_array as timeseries_dataset_from_array,
     )
+    from nacre.models.drawing.graphviz import model_to_dot as model_to_dot
+    from nacre.models.drawing.plot import plot_model as plot_model
     from nacre.models.feature_space import FeatureSpace as FeatureSpace
     from nacre.training.manifest import run_manifest as run_manifest
 
@@ -86,9 +88,11 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pad_graphs",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "run_manifest",
     "save_img",
@@ -107,6 +111,8 @@ if not TYPE_CHECKING:  # they bring layers, models and training
             "FeatureSpace": "nacre.models.feature_space",
             "Progbar": "nacre.callbacks.progbar",
             "image_dataset_from_directory": "nacre.data.directories",
+            "model_to_dot": "nacre.models.drawing.graphviz",
+            "plot_model": "nacre.models.drawing.plot",
             "run_manifest": "nacre.training.manifest",
             "split_dataset": "nacre.data.splitting",
             "text_dataset_from_directory": "nacre.data.directories",

@@ -9,8 +9,6 @@ _GENERATORS = (
     "It is not here yet: take nacre.utils.image_dataset_from_directory, and layers such as "
     "RandomFlip and RandomRotation in the model or in the data set's map."
 )
-_DRAWING = "Drawing models is not here yet: model.summary() shows the layers."
-
 _TRACES = (
     "Graphs of TensorFlow are not here: nacre.callbacks.TensorBoard writes the graph of a model, "
     "and with profile_batch a profile; in a loop by hand jax.profiler.trace(folder) does."
@@ -30,8 +28,6 @@ NOT_YET: dict[str, str] = {
     "summary.trace_export": _TRACES,
     "summary.graph": "nacre.callbacks.TensorBoard(log_dir, write_graph=True) writes the graph of a "
     "model.",
-    "utils.plot_model": _DRAWING,
-    "utils.model_to_dot": _DRAWING,
     "utils.audio_dataset_from_directory": "Data sets of sound files are not here yet: read them "
     "in the map of a nacre.data.Dataset of their paths.",
     "preprocessing.image.ImageDataGenerator": _GENERATORS,

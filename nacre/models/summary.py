@@ -12,6 +12,7 @@ from nacre.core.errors import printable
 from nacre.core.origins import is_own_bug
 from nacre.core.terminal import show
 from nacre.layers.base.layer import Layer
+from nacre.models.layer_range import range_of_names
 
 if TYPE_CHECKING:
     from nacre.models.model import Model
@@ -35,7 +36,12 @@ def print_summary(
         print_fn: Called with each line instead of printing.
         expand_nested: Whether layers of models within are shown.
         show_trainable: Whether a column tells what is trainable.
-        layer_range: (first, last) names; only layers from the first to the last are shown.
+        layer_range: (first, last) names or regular expressions; only layers from the first to the
+            last are shown.
+
+    Raises:
+        ArgumentError: `layer_range` is no pair of texts.
+        UnknownNameError: No layer's name fits one of them.
     """
     lines = summary_lines(model, line_length, expand_nested, show_trainable, layer_range)
     if print_fn is not None and print_fn is not print:
@@ -96,11 +102,8 @@ def _row(cells: list[str], widths: list[int], right: set[int], bar: str) -> str:
 def _in_range(layers: list[Layer], layer_range: Any) -> list[Layer]:
     if layer_range is None:
         return layers
-    names = [layer.name for layer in layers]
-    first, last = layer_range[0], layer_range[-1]
-    start = names.index(first) if first in names else 0
-    stop = names.index(last) + 1 if last in names else len(names)
-    return layers[start:stop]
+    first, last = range_of_names([layer.name for layer in layers], layer_range, "summary")
+    return layers[first : last + 1]
 
 
 def _has_branches(model: Model) -> bool:

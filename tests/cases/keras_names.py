@@ -31,8 +31,6 @@ NOT_YET: dict[str, str] = {
     "keras.export.*": "export is not here yet",
     "keras.visualization": _PICTURES,
     "keras.visualization.*": _PICTURES,
-    "keras.utils.model_to_dot": _PICTURES,
-    "keras.utils.plot_model": _PICTURES,
     "keras.utils.audio_dataset_from_directory": _FOLDERS,
     "keras.wrappers": "estimators of scikit-learn are not here yet",
     "keras.wrappers.*": "estimators of scikit-learn are not here yet",
