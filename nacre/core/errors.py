@@ -67,6 +67,10 @@ class DataError(NacreError, ValueError):
     """The data given to fit, evaluate or predict cannot be used."""
 
 
+class WorkerError(NacreError, RuntimeError):
+    """A thread or a process that makes data died, stands still or cannot begin."""
+
+
 class LossInputError(NacreError, ValueError):
     """Targets and predictions do not fit the loss."""
 

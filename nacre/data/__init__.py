@@ -3,20 +3,18 @@
 `sources.py` and `batch_source.py` hold what the user gave, rows of arrays or batches; a feed
 (`feed.py`; `feeds.py` chooses which) gives the steps their batches out of it. `rows.py` makes,
 picks and sends rows; `prefetch.py` makes things ahead in a thread; `py_dataset.py` is the public
-base class for batches by index. `dataset/` is `Dataset`, the names and the meaning of tf.data;
-`files/` has those of files, whose bytes `streams.py` reads.
+base class for batches by index, `indexed.py` has them made by `workers.py`, which are threads or
+`processes.py`, in which `worker_process.py` runs. `dataset/` is `Dataset`, the names and the
+meaning of tf.data; `files/` has those of files, whose bytes `streams.py` reads.
 """
 
 from typing import TYPE_CHECKING
 
 from nacre.core.late_names import late_names
-from nacre.data.batch_source import BatchSource as BatchSource
-from nacre.data.prefetch import Prefetched as Prefetched
-from nacre.data.py_dataset import PyDataset as PyDataset
-from nacre.data.sources import ArraySource as ArraySource
 
 if TYPE_CHECKING:
     from nacre.data import experimental as experimental
+    from nacre.data.batch_source import BatchSource as BatchSource
     from nacre.data.dataset import AUTOTUNE as AUTOTUNE
     from nacre.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
     from nacre.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
@@ -43,6 +41,9 @@ if TYPE_CHECKING:
     from nacre.data.files import parse_example as parse_example
     from nacre.data.files import parse_single_example as parse_single_example
     from nacre.data.files import parse_single_sequence_example as parse_single_sequence_example
+    from nacre.data.prefetch import Prefetched as Prefetched
+    from nacre.data.py_dataset import PyDataset as PyDataset
+    from nacre.data.sources import ArraySource as ArraySource
 
 __all__ = [
     "ArraySource", "AUTOTUNE", "BatchSource", "CsvDataset", "Dataset", "DatasetIterator",
@@ -63,10 +64,14 @@ _OF_FILES = (
     "parse_example parse_single_example parse_single_sequence_example"
 ).split()
 
-if not TYPE_CHECKING:  # a script without a data set is spared the time they take
+if not TYPE_CHECKING:  # a script without a data set, and a worker, are spared the time they take
     __getattr__, __dir__ = late_names(
         __name__,
         {
+            "ArraySource": "nacre.data.sources",
+            "BatchSource": "nacre.data.batch_source",
+            "Prefetched": "nacre.data.prefetch",
+            "PyDataset": "nacre.data.py_dataset",
             "experimental": "nacre.data.experimental",
             **dict.fromkeys(_OF_DATASETS, "nacre.data.dataset"),
             **dict.fromkeys(_OF_FILES, "nacre.data.files"),

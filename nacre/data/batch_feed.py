@@ -153,6 +153,11 @@ class BatchFeed(Feed):
         skip, self._to_skip = self._to_skip, 0
         return self.source.batches(number, skip)
 
+    def close(self) -> None:
+        """Stop the thread that works ahead and the source's workers, without waiting for any."""
+        super().close()
+        self.source.stop()
+
     def _fingerprint(self) -> dict[str, int]:
         return {} if self.num_batches is None else {"batches": self.num_batches}
 

@@ -13,7 +13,8 @@ from typing import Any
 from nacre.core.errors import DataError, message
 from nacre.data import seeking
 from nacre.data.feed import shuffled
-from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
+from nacre.data.indexed import IndexedBatches, Making
+from nacre.data.py_dataset import is_indexable_source, number_of_batches
 from nacre.data.sources import Batch, standard_batch
 
 
@@ -26,6 +27,7 @@ class BatchSource:
         shuffle: Whether batches that are made by index come in another order in each pass.
         seed: What that order follows from, together with the number of the pass.
         first_pass: The number of the first pass.
+        making: By what workers batches are made by index, in place of what the data says.
     """
 
     def __init__(
@@ -36,9 +38,11 @@ class BatchSource:
         shuffle: bool = False,
         seed: int = 0,
         first_pass: int = 0,
+        making: Making | None = None,
     ) -> None:
         self.data, self.who, self.shuffle, self.seed = data, who, shuffle, seed
         self.is_indexed = is_indexable_source(data)
+        self._indexed = IndexedBatches(data, making) if self.is_indexed else None
         # A generator can be gone over once; all else can be again, from its beginning.
         self.is_one_pass = not self.is_indexed and hasattr(data, "__next__")
         self._first_pass = first_pass
@@ -120,10 +124,15 @@ class BatchSource:
         if begun is not None and not self.is_one_pass:
             _close(begun[2])
 
+    def stop(self) -> None:
+        """End the workers that make batches, also for a thread that waits for one."""
+        if self._indexed is not None:
+            self._indexed.stop()
+
     def _walk(self, pass_number: int, skip: int) -> Iterator[Any]:
         """One pass over what the source gives."""
         self.begin_epoch()
-        if not self.is_indexed:
+        if self._indexed is None:
             own, self._own = self._own, None
             if own is not None:
                 return self._walk_on(own[0])
@@ -133,7 +142,8 @@ class BatchSource:
         order: Any = None
         if count is not None and self.shuffle:
             order = shuffled(count, self.seed, pass_number).tolist()
-        return indexed_batches(self.data, order, skip)
+        self._indexed.seed = self.seed
+        return self._indexed.batches(order, skip, pass_number)
 
     def _walk_on(self, state: Any) -> Iterator[Any]:
         """The rest of a pass that said where it was; all of the next one where it was over."""
@@ -198,12 +208,18 @@ class BatchSource:
         if self.is_indexed and not self._epoch_has_begun and hasattr(self.data, "on_epoch_begin"):
             self.data.on_epoch_begin()
         self._epoch_has_begun = True
+        self._note_change()
 
     def end_epoch(self) -> None:
         """Tell the data that an epoch is over."""
         if self.is_indexed and hasattr(self.data, "on_epoch_end"):
             self.data.on_epoch_end()
         self._epoch_has_begun = False
+        self._note_change()
+
+    def _note_change(self) -> None:
+        if self._indexed is not None:
+            self._indexed.note_change()
 
 
 _NOTHING = object()

@@ -1,29 +1,44 @@
-"""`PyDataset`: batches by index, made by worker threads ahead of the training loop."""
+"""`PyDataset`: the base class of batches by index. `indexed.py` has them made.
+
+Worker processes import this file to find the class, so it imports nothing that takes long.
+"""
 
 from __future__ import annotations
 
-import itertools
 import operator
-from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nacre.core.context import carried
 from nacre.core.errors import ArgumentError, DataError, message
-from nacre.core.host_random import are_same, host_random_state
-from nacre.core.random import user_seed
-from nacre.core.warning import warn
 
 
 class PyDataset:
     """A source of batches by index. Subclass it and define `__len__` and `__getitem__`.
 
+    `on_epoch_begin` and `on_epoch_end` run in this process, between two passes. Worker processes
+    have copies of the object: they are sent it again in each epoch in which it has changed, so they
+    see what these methods do; what `__getitem__` changes in its object stays in that process.
+
+    Random numbers: with processes, `random`, `np.random`, torch's generator and the generators that
+    the object holds begin anew for each batch, by the run's seed, the epoch and the batch's number:
+    no two batches draw the same, and a run with the same `set_random_seed` gets the same, whatever
+    the number of workers. Several threads draw from them in no fixed order, so make a generator of
+    each batch's own there: `np.random.default_rng([seed, index])`.
+
+    A worker that dies, raises, or is at one batch for 60 seconds (`NACRE_WORKER_SECONDS` in the
+    environment; 0: for ever) ends the run with its own traceback. Keras waits for it.
+
     Args:
-        workers: Threads that make batches ahead; 1 makes them in one thread beside the loop. The
-            batches come in order whatever their number; where `__getitem__` draws random numbers,
-            several draw from `random` and `np.random` in no fixed order, so make a generator of
-            each batch's own: `np.random.default_rng([seed, index])`.
-        use_multiprocessing: Accepted for compatibility; threads are used.
+        workers: How many make batches ahead. 0 and 1 make them in one thread beside the loop. They
+            come in order whatever their number.
+        use_multiprocessing: Whether the workers are processes, also a single one; else threads,
+            which suit what NumPy, decoders and files do. Processes are sent the object by pickle,
+            so it cannot hold open files or locks; arrays in mapped files are sent by their names.
+            They begin by spawn, a new Python each, so a script's own work belongs under
+            `if __name__ == "__main__":` unless cloudpickle is installed, with which classes of
+            scripts and notebooks are sent too; `NACRE_WORKER_START=fork` forks as Keras does.
         max_queue_size: Batches kept ready.
+
+    `fit`, `evaluate` and `predict` take the three too, as tf.keras 2's do, in place of these.
 
     Example:
         >>> import numpy as np
@@ -115,57 +130,4 @@ def _length(source: Any) -> int:
     raise DataError(message(who, "it must give a whole number", str(given), fix))
 
 
-def indexed_batches(
-    source: Any, order: Sequence[int] | None = None, skip: int = 0
-) -> Iterator[Any]:
-    """The batches of one pass, made by the source's worker threads, in order.
-
-    Args:
-        source: The source.
-        order: The indices in another order than their own.
-        skip: How many of the first are left out.
-    """
-    count = number_of_batches(source)
-    if count == 0:
-        raise DataError(message(type(source).__name__, "it must have at least one batch", "none"))
-    indices = order if order is not None else itertools.count() if count is None else range(count)
-    remaining = itertools.islice(indices, skip, None)
-    workers = getattr(source, "workers", 1) or 1
-    if workers == 1:
-        for index in remaining:
-            yield source[index]
-        return
-    from collections import deque
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    # Who gave a seed wants the same numbers again.
-    random = None if user_seed() is None else host_random_state()
-    item = carried(source.__getitem__)
-    ahead = max(workers, getattr(source, "max_queue_size", 10))
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="nacre-batches")
-    try:
-        first = itertools.islice(remaining, ahead)
-        waiting: deque[Future[Any]] = deque(pool.submit(item, i) for i in first)
-        while waiting:
-            batch = waiting.popleft().result()
-            if random is not None and not are_same(random, host_random_state()):
-                warn(_random_order(source, workers))
-            random = None
-            following = next(remaining, None)
-            if following is not None:
-                waiting.append(pool.submit(item, following))
-            yield batch
-    finally:
-        # After an error, or when the reader leaves early, batches not begun are not made.
-        pool.shutdown(cancel_futures=True)
-
-
-def _random_order(source: Any, workers: int) -> str:
-    return message(
-        type(source).__name__,
-        "several workers draw from the generators of Python and NumPy in no fixed order, so that "
-        "a run with the same seed gets other batches",
-        f"workers={workers}",
-        "Draw from a generator of the batch's own, np.random.default_rng([seed, index]), or pass "
-        "workers=1.",
-    )
+__all__ = ["PyDataset", "is_indexable_source", "number_of_batches"]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import jax
@@ -53,10 +53,13 @@ def evaluate(
     steps = whole_number(steps, "steps", who)
     verbose = verbosity(verbose, who)
     prepare.require_flag(return_dict, "return_dict", who)
-    source = inputs.source_of(model, x, y, sample_weight, who=who)
+    order = inputs.Order(making=prepare.making(kwargs, who))
+    source = inputs.source_of(model, x, y, sample_weight, who=who, order=order)
     ahead = prepare.batches_ahead(kwargs, who)
-    run = EvaluationRun(model, trainer, source, batch_size, steps, who, ahead)
-    with closing(run.feed):
+    with ExitStack() as ends:
+        ends.enter_context(inputs.workers_end(source))
+        run = EvaluationRun(model, trainer, source, batch_size, steps, who, ahead)
+        ends.callback(run.feed.close)
         runner = CallbackList.of(callbacks, model, verbose, run.feed.steps)
         if verbose:
             trainer.print_choices()

@@ -96,6 +96,7 @@ def first_batches(
     if isinstance(source, ArraySource):
         return source.cut(slice(0, number * batch_size))
     kept = list(itertools.islice(source.batches(0), number))
+    source.stop()
     return BatchSource(kept, source.who)
 
 

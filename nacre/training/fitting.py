@@ -111,7 +111,10 @@ def fit(
     with ExitStack() as feeds:
         signals = feeds.enter_context(DeferredSignals())
         trial = feeds.enter_context(Trial(model, trainer)) if is_trial else None
-        order = inputs.Order(bool(shuffle) and not overfit_batches, draw_seed(), initial_epoch)
+        making = prepare.making(old_keywords, who)
+        order = inputs.Order(
+            bool(shuffle) and not overfit_batches, draw_seed(), initial_epoch, making
+        )
         source, validation_source = inputs.sources_of_fit(
             model,
             x,
@@ -122,6 +125,7 @@ def fit(
             who=who,
             order=order,
         )
+        feeds.enter_context(inputs.workers_end(source, validation_source))
         keeping = None if is_trial else resume or keeping_of(callbacks, who)
         if keeping is not None:
             from nacre.training.keeper import check_seekable  # seldom needed

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from nacre.core.strings import is_text
 from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
+from nacre.data.indexed import Making
 from nacre.data.recognised import has_ragged_inputs
 from nacre.data.rows import is_array_like, is_source_of_batches
 from nacre.data.sources import ArraySource, Batch, narrow_batch
@@ -38,11 +40,12 @@ Source = ArraySource | BatchSource
 
 @dataclass(frozen=True)
 class Order:
-    """In which order the batches of a source come: see `BatchSource`."""
+    """In which order the batches of a source come, and by what they are made: see `BatchSource`."""
 
     shuffle: bool = False
     seed: int = 0
     first_pass: int = 0
+    making: Making | None = None
 
 
 def source_of(
@@ -81,15 +84,35 @@ def source_of(
     _refuse_no_source(x, y, sample_weight, who)
     _warn_of_ragged(model, x, who)
     source = BatchSource(
-        x, who, shuffle=order.shuffle, seed=order.seed, first_pass=order.first_pass
+        x,
+        who,
+        shuffle=order.shuffle,
+        seed=order.seed,
+        first_pass=order.first_pass,
+        making=order.making,
     )
-    first = source.first()
-    _refuse_text_targets(first, who)
-    stage = _stage(model, first, who, on_host)
-    if stage is not None:
-        source.add_conversion(stage)
-    source.add_conversion(batch_narrower(model, who))
+    try:
+        first = source.first()
+        _refuse_text_targets(first, who)
+        stage = _stage(model, first, who, on_host)
+        if stage is not None:
+            source.add_conversion(stage)
+        source.add_conversion(batch_narrower(model, who))
+    except BaseException:
+        source.stop()
+        raise
     return source
+
+
+@contextmanager
+def workers_end(*sources: Source | None) -> Generator[None]:
+    """A block after which no worker makes batches of these sources any more, however it ends."""
+    try:
+        yield
+    finally:
+        for source in sources:
+            if isinstance(source, BatchSource):
+                source.stop()
 
 
 def source_of_batch(
@@ -138,7 +161,9 @@ def sources_of_fit(
         )
     ):
         parts = (*validation_data, None, None)[:3]
-    return source, source_of(model, *parts, who=f"{who}, validation_data")
+    return source, source_of(
+        model, *parts, who=f"{who}, validation_data", order=Order(making=order.making)
+    )
 
 
 def _warn_of_other_order(x: Any, y: Any, who: str) -> None:
@@ -320,4 +345,5 @@ def batch_specs(source: Source, batch_size: int) -> Any:
 __all__ = [
     "Order", "Source", "batch_narrower", "batch_specs", "source_of", "source_of_batch",
     "sources_of_fit",
+    "workers_end",
 ]  # fmt: skip

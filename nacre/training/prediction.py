@@ -10,7 +10,7 @@ off again, so that requests of any size need only a handful of programs.
 from __future__ import annotations
 
 from collections import deque
-from contextlib import closing
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import jax
@@ -84,19 +84,22 @@ def predict(
     steps = whole_number(steps, "steps", who)
     verbose = verbosity(verbose, who)
     is_eager = model._runs_eagerly()
-    source = inputs.source_of(model, x, who=who, on_host=not is_eager)
-    if not is_eager and custom_step(model, "predict_step") is None:
-        prepare.predictions_spec(model, inputs.batch_specs(source, batch_size)[0], False)
-    prepare.check_indices(model, source)
-    feed = feed_of(
-        source,
-        batch_size,
-        steps=limited_steps(steps, source, batch_size, who),
-        continues=False,
-        by_batch=True,
-        ahead=prepare.batches_ahead(kwargs, who),
-    )
-    with closing(feed):
+    order = inputs.Order(making=prepare.making(kwargs, who))
+    source = inputs.source_of(model, x, who=who, order=order, on_host=not is_eager)
+    with ExitStack() as ends:
+        ends.enter_context(inputs.workers_end(source))
+        if not is_eager and custom_step(model, "predict_step") is None:
+            prepare.predictions_spec(model, inputs.batch_specs(source, batch_size)[0], False)
+        prepare.check_indices(model, source)
+        feed = feed_of(
+            source,
+            batch_size,
+            steps=limited_steps(steps, source, batch_size, who),
+            continues=False,
+            by_batch=True,
+            ahead=prepare.batches_ahead(kwargs, who),
+        )
+        ends.callback(feed.close)
         is_long = feed.steps is None or feed.steps > 1
         runner = CallbackList.of(callbacks, model, verbose, feed.steps, add_progbar=is_long)
         samples = None

@@ -33,6 +33,7 @@ from nacre.core.typed_jax import spec_of
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Stretch, stretch_of
+from nacre.data.indexed import Making
 from nacre.data.sources import ArraySource, Batch, without_arrays
 from nacre.layers.base.inventory import is_layer
 from nacre.training import checks
@@ -48,13 +49,25 @@ from nacre.training.weights import (
     with_present_inputs,
 )
 
-# tf.keras 2 arguments about worker processes: sources bring their own workers.
+# tf.keras 2's arguments about workers, for batches by index; others have none.
 _ACCEPTED_SILENTLY = frozenset(("workers", "use_multiprocessing", "max_queue_size"))
 
 
 def batches_ahead(kwargs: Mapping[str, Any], who: str) -> int | None:
     """How many batches tf.keras 2's `max_queue_size` asks to be made ahead; None without it."""
     return whole_number(kwargs.get("max_queue_size"), "max_queue_size", who, least=0)
+
+
+def making(kwargs: Mapping[str, Any], who: str) -> Making:
+    """By what workers tf.keras 2's arguments ask batches to be made by index."""
+    uses_processes = kwargs.get("use_multiprocessing")
+    if uses_processes is not None:
+        require_flag(uses_processes, "use_multiprocessing", who)
+    return Making(
+        whole_number(kwargs.get("workers"), "workers", who, least=0),
+        uses_processes,
+        batches_ahead(kwargs, who),
+    )
 
 
 def refuse_unknown(who: str, kwargs: Mapping[str, Any], function: Callable[..., Any]) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from nacre.core.errors import ArgumentError, DataError
 from nacre.data import PyDataset
-from nacre.data.py_dataset import indexed_batches, is_indexable_source, number_of_batches
+from nacre.data.indexed import IndexedBatches
+from nacre.data.py_dataset import is_indexable_source, number_of_batches
 
 
 class Numbered(PyDataset):
@@ -39,7 +40,7 @@ class Counted(Endless):
 
 
 def indices(source: Any, **kwargs: Any) -> list[int]:
-    return [int(batch[0, 0]) for batch in indexed_batches(source, **kwargs)]
+    return [int(batch[0, 0]) for batch in IndexedBatches(source).batches(**kwargs)]
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -59,7 +60,7 @@ def test_batches_come_in_an_order_that_is_given_and_the_first_can_be_left_out(wo
 
 def test_the_length_may_come_from_num_batches() -> None:
     assert len(Counted()) == 3 and number_of_batches(Counted()) == 3
-    assert list(indexed_batches(Counted())) == [0, 1, 2]
+    assert list(IndexedBatches(Counted()).batches()) == [0, 1, 2]
     assert number_of_batches(Numbered(4)) == Numbered(4).num_batches == 4
 
 
@@ -68,7 +69,7 @@ def test_a_source_without_end_goes_on() -> None:
     with pytest.raises(TypeError, match="no length"):
         len(Endless())
     for workers in (1, 2):
-        stream = indexed_batches(Endless(workers=workers))
+        stream = IndexedBatches(Endless(workers=workers)).batches()
         assert [next(stream) for _ in range(30)] == list(range(30))
         stream.close()
 

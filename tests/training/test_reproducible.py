@@ -19,10 +19,10 @@ Y = (np.arange(24) % 3).astype("int32")
 
 
 class Workers(nacre.utils.PyDataset):
-    """Batches of several workers, each with a generator of its own."""
+    """Batches of several threads, each with a generator of its own."""
 
     def __init__(self) -> None:
-        super().__init__(workers=3, use_multiprocessing=True)
+        super().__init__(workers=3)
 
     def __len__(self) -> int:
         return 6

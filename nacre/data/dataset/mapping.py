@@ -28,7 +28,7 @@ from nacre.data.dataset.node import (
 from nacre.data.dataset.ordering import OneCursor, OneInput, checked_merge
 from nacre.data.dataset.prefetching import AheadCursor
 from nacre.data.dataset.spec import spec_of
-from nacre.data.dataset.threads import Task, Workers
+from nacre.data.workers import Task, Workers
 
 # A task for a thread should take about this long, as handing one over takes some 50 microseconds;
 # so quick functions get many elements at once.
@@ -165,7 +165,7 @@ class ParallelMapCursor(OneCursor):
     ) -> None:
         super().__init__(up)
         self._function, self._is_ordered, self._ahead = function, is_ordered, 2 * threads
-        self._workers = Workers(threads)
+        self._workers = Workers(Map.name, threads, _call_all, name="nacre-dataset")
         self._waiting: deque[tuple[list[Any], Task]] = deque()
         self._given: deque[Any] = deque()  # the elements that the results below are made of
         self._results: deque[Any] = deque()
@@ -180,7 +180,8 @@ class ParallelMapCursor(OneCursor):
             elements = self._read(self._at_once)
             if elements:
                 looks, self._looks = self._looks > 0, self._looks - 1
-                task = self._workers.submit(_call_all, self._function, elements, self._seen, looks)
+                name = f"the elements from number {self._seen} on"
+                task = self._workers.submit(name, self._function, elements, self._seen, looks)
                 self._seen += len(elements)
                 self._waiting.append((elements, task))
 
@@ -227,7 +228,7 @@ class ParallelMapCursor(OneCursor):
         del waiting[place]
         if task.error is not None:
             raise task.error
-        results, seconds, draws = task.value  # type: ignore[misc]
+        results, seconds, draws = task.value
         self._draws = self._draws + 1 if draws else 0
         if self._draws == _LOOKS:
             _warn_of_drawing(self._function)
