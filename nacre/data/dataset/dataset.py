@@ -48,6 +48,7 @@ from nacre.data.dataset.node import (
     set_dataset_class,
 )
 from nacre.data.dataset.options import Options
+from nacre.data.dataset.parts import note_part
 from nacre.data.dataset.prefetching import Prefetch
 from nacre.data.dataset.profiling import Measuring, Profile, profile_of
 from nacre.data.dataset.seeds import Passes
@@ -719,10 +720,14 @@ class Dataset:
             [0, 1]
         """
         number = whole_argument("Dataset.take", "count", count)
+        note_part(self._dataset_node, "take", number)
         return self._then(ordering.Take(self._dataset_node, number))
 
     def skip(self, count: int, name: str | None = None) -> Dataset:
         """All but the first elements.
+
+        With `take` it splits data, where `shuffle` above gives each pass the same order; a warning
+        tells where it does not.
 
         Args:
             count: How many are left out; -1: all.
@@ -733,6 +738,7 @@ class Dataset:
             [2, 3]
         """
         number = whole_argument("Dataset.skip", "count", count)
+        note_part(self._dataset_node, "skip", number)
         return self._then(ordering.Skip(self._dataset_node, number))
 
     def shard(self, num_shards: int, index: int, name: str | None = None) -> Dataset:
@@ -754,6 +760,7 @@ class Dataset:
             raise ArgumentError(
                 message(who, f"index must be from 0 to num_shards - 1 ({count - 1})", f"{which}")
             )
+        note_part(self._dataset_node, "shard", count, which)
         return self._then(ordering.Shard(self._dataset_node, count, which))
 
     def concatenate(self, dataset: Dataset, name: str | None = None) -> Dataset:

@@ -15,13 +15,19 @@ _READ = 1024  # rows that are asked for at once
 
 
 class Shuffle(OneInput):
-    """Elements drawn from a buffer."""
+    """Elements drawn from a buffer.
+
+    Attributes:
+        parts, is_told: Of what stands below, see `parts.py`.
+    """
 
     name = "Dataset.shuffle"
 
     def __init__(self, node: Node, buffer_size: int, passes: Passes) -> None:
         super().__init__(node)
         self.buffer_size, self.passes = buffer_size, passes
+        self.parts: set[tuple[str, int, int]] = set()
+        self.is_told = False
 
     def make_cursor(self, opening: Opening) -> Cursor:
         number = self.passes.begin(opening.leaves_no_trace)
