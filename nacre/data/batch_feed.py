@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from nacre.core.errors import DataError, message
 from nacre.core.host_random import are_same, host_random_state
 from nacre.data.batch_source import BatchSource
+from nacre.data.chunks import Chunks, batches_a_chunk
 from nacre.data.feed import Feed, Position, Stretch, stretch_of
 from nacre.data.sources import Batch
-
-# A step, the place after it, whether the data had begun again before it, and its random numbers.
-_Made: TypeAlias = tuple[Position, bool, Stretch, dict[str, Any] | None]
 
 AHEAD = 2  # batches made and sent before they are used
 
 
+class _Made(NamedTuple):
+    """Steps.
+
+    Attributes:
+        place: The place after them.
+        is_longer: Whether the data had begun again before them.
+        stretch: The steps.
+        random: Where Python's and NumPy's generators are after making them, see `_next_of`.
+    """
+
+    place: Position
+    is_longer: bool
+    stretch: Stretch
+    random: dict[str, Any] | None
+
+
 class BatchFeed(Feed):
-    """Batches of a source, each a stretch of one step, made and sent ahead in a thread.
+    """Batches of a source, made and sent ahead in a thread.
 
     From a generator nothing is taken before it is used, unless that is asked for: what the user
     does with it afterwards must not depend on how fast a thread was. Its next batch is made while
     the device works on the present one all the same.
 
+    Each batch is a stretch of one step. In chunks those that are made are one of several; nobody
+    waits for a second one. Where somebody is called between the steps, or a state is to be taken
+    there, they come one by one all the same.
+
     Args:
         source: The batches.
         steps, seed, continues: See `Feed`. The seed is that of the source.
         ahead: How many batches are made ahead; 0 makes each when it is used, without a thread. By
-            default 2, and 0 for what can be gone over once only.
+            default 2, those of a chunk where they come in chunks, and 0 for what can be gone over
+            once only.
+        in_chunks: Whether one dispatch may run several. Not those of a generator, which may make
+            each batch by what the model has learnt from the one before it.
     """
 
     def __init__(
@@ -39,6 +62,7 @@ class BatchFeed(Feed):
         steps: int | None = None,
         continues: bool = True,
         ahead: int | None = None,
+        in_chunks: bool = False,
     ) -> None:
         if steps is None and source.is_endless:
             raise DataError(
@@ -56,6 +80,10 @@ class BatchFeed(Feed):
             source.who, self.num_batches if steps is None else steps, source.seed, continues
         )
         self._ahead = (0 if source.is_one_pass else AHEAD) if ahead is None else ahead
+        self._is_ahead_given = ahead is not None
+        self._in_chunks = in_chunks and not self.is_one_pass and self.layout is None
+        self._form: int | None = None  # of the batches in chunks, see `Chunks`
+        self._chunk_batches = 1  # as far as is known
         self._items: Iterator[Batch] | None = None  # of the pass under way
         self._end: Position | None = None
         self._to_skip = 0  # batches of a generator that were used before a state was taken
@@ -65,9 +93,14 @@ class BatchFeed(Feed):
         """Where the data says itself that it is; None where it does not."""
         return self.source.state(self._items is None)
 
+    def state(self, step: int | None = None) -> dict[str, int]:
+        """Where the run is; see `Feed.state`. `form` is that of the batches in chunks."""
+        return super().state(step) | ({} if self._form is None else {"form": self._form})
+
     def restore(self, state: Mapping[str, int], data: Any = None) -> None:
         """Go on where a state was taken; see `Feed.restore`."""
         super().restore(state)
+        self._form = state.get("form")
         self.source.seed = self.seed
         self._forget_pass()
         has_state = self.source.has_state
@@ -85,21 +118,48 @@ class BatchFeed(Feed):
 
     def _stretches(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
         self.source.begin_epoch()
-        done = first_step
-        with closing(self._prefetch(self._batches(begin, first_step), self._ahead)) as ready:
-            for place, is_longer, stretch, random in ready:
-                self.has_repeated = self.has_repeated or is_longer
-                self.host_random = random
-                done += 1
-                yield place, stretch
+        done, ahead = first_step, self._ahead
+        if self._in_chunks and ahead and not self._is_ahead_given:
+            if self._form is None and self.source.seen is not None:
+                self._chunk_batches = batches_a_chunk(self.source.seen)
+            ahead = max(ahead, self._chunk_batches)
+        with closing(self._prefetch(self._batches(begin, first_step), ahead)) as ready:
+            joins = self.overlaps and ahead > 0 and not self._notes_random
+            for made in self._joined(ready) if joins else ready:
+                self.has_repeated = self.has_repeated or made.is_longer
+                self.host_random = made.random
+                done += made.stretch.num_steps
+                yield made.place, made.stretch
         self._next, self.host_random = self._end, None
         if self.steps is None and self.continues:
             self.steps = done
         self.source.end_epoch()
 
+    def _joined(self, ready: Iterator[_Made]) -> Iterator[_Made]:
+        """Steps that are made and lie behind one another as one stretch, within one pass."""
+        waiting: deque[_Made] = deque()
+        while (made := waiting.popleft() if waiting else next(ready, None)) is not None:
+            if not waiting and made.stretch.repeats and self._running is not None:
+                waiting.extend(self._running.take_ready())
+            # A pass begins with a step by itself, as a place in it is told from where it begins.
+            while waiting and made.place.batch > 1 and _lie_together(made, waiting[0]):
+                more = waiting.popleft()
+                count = made.stretch.num_steps + more.stretch.num_steps
+                made = made._replace(
+                    place=more.place, stretch=replace(made.stretch, num_steps=count)
+                )
+            yield made
+
+    def _stretch(self, batch: Batch, step: int, chunks: Chunks | None) -> Stretch:
+        found = None if chunks is None else chunks.laid_down(batch, step)
+        if chunks is not None and chunks.is_begun:
+            self._form, self._chunk_batches = chunks.form, chunks.batches_a_chunk
+        if found is None:
+            return stretch_of(batch, step, self.who)
+        return found if self._ahead else replace(found, is_awaited=False)
+
     def _batches(self, begin: Position, step: int) -> Iterator[_Made]:
-        """The steps of an epoch, each with the place after it, whether the data had to begin again
-        before it, and its random numbers (see `_next_of`)."""
+        """The steps of an epoch, one by one."""
         number, batch = begin
         if self.num_batches and not self.is_one_pass:
             passes, batch = divmod(batch, self.num_batches)
@@ -107,6 +167,8 @@ class BatchFeed(Feed):
                 self._forget_pass()
             number += passes
         is_longer = has_ended = False
+        # New ones for each epoch: the thread of one that was left may be at work on the last.
+        chunks = Chunks(self._form) if self._in_chunks else None
         try:
             while self.steps is None or step < self.steps:
                 if self._items is None:
@@ -114,8 +176,8 @@ class BatchFeed(Feed):
                 item, random = self._next_of(self._items)
                 if item is not None:
                     batch += 1
-                    stretch = stretch_of(item, step, self.who)
-                    yield Position(number, batch), is_longer, stretch, random
+                    stretch = self._stretch(item, step, chunks)
+                    yield _Made(Position(number, batch), is_longer, stretch, random)
                     step += 1
                     continue
                 self._items = None
@@ -165,6 +227,16 @@ class BatchFeed(Feed):
         items, self._items = self._items, None
         if items is not None and hasattr(items, "close"):
             items.close()  # type: ignore[attr-defined]
+
+
+def _lie_together(made: _Made, more: _Made) -> bool:
+    before, after = made.stretch, more.stretch
+    end = before.first_row + before.num_steps * before.batch_size
+    return (
+        after.arrays is before.arrays
+        and after.first_row == end
+        and more.place.pass_number == made.place.pass_number
+    )
 
 
 __all__ = ["BatchFeed"]

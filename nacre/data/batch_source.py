@@ -95,6 +95,11 @@ class BatchSource:
             self._begun = number, self._converted(item), raw
         return self._begun[1]
 
+    @property
+    def seen(self) -> Batch | None:
+        """The first batch, where it was looked at and a pass has yet to begin with it."""
+        return None if self._begun is None else self._begun[1]
+
     def batches(self, pass_number: int = 0, skip: int = 0) -> Iterator[Batch]:
         """One pass over the batches, without the first few.
 

@@ -50,6 +50,8 @@ class Stretch:
             so that its program can be made meanwhile; None when there is none.
         is_temporary: Whether the arrays are there for these steps only, so that keeping them costs
             memory.
+        is_awaited: Whether whoever runs them may wait for them before the next are asked for, as
+            they are made meanwhile; else making them has to begin while these are under way.
     """
 
     arrays: list[Any]
@@ -62,6 +64,7 @@ class Stretch:
     repeats: bool = False
     next_batch_size: int | None = None
     is_temporary: bool = False
+    is_awaited: bool = True
 
     @property
     def is_whole(self) -> bool:
@@ -79,8 +82,14 @@ class Stretch:
 
     @property
     def size_bytes(self) -> int:
-        """What it costs to keep the arrays when the steps have run."""
-        return sum(a.nbytes for a in self.arrays if a is not None) if self.is_temporary else 0
+        """What it costs to keep their share of the arrays when the steps have run."""
+        if not self.is_temporary:
+            return 0
+        arrays = [a for a in self.arrays if a is not None]
+        total = sum(a.nbytes for a in arrays)
+        if not self.repeats:
+            return total
+        return total * self.num_steps * self.batch_size // max(1, len(arrays[0]))
 
 
 class Position(NamedTuple):

@@ -19,6 +19,7 @@ def feed_of(
     continues: bool = True,
     by_batch: bool = False,
     ahead: int | None = None,
+    in_chunks: bool = False,
 ) -> Feed:
     """A feed of rows or of batches. Rows are kept on the device when they fit, else sent in chunks.
 
@@ -28,9 +29,11 @@ def feed_of(
         steps, shuffle, seed, continues: See `Feed`.
         by_batch: Whether rows are wanted batch by batch, for code that is not compiled.
         ahead: How many batches of a source are made ahead, see `BatchFeed`.
+        in_chunks: Whether one dispatch may run several batches of a source, see `BatchFeed`.
     """
     if isinstance(source, BatchSource):
-        return BatchFeed(source, steps=steps, continues=continues, ahead=ahead)
+        in_chunks = in_chunks and not by_batch
+        return BatchFeed(source, steps=steps, continues=continues, ahead=ahead, in_chunks=in_chunks)
     kind: type[RowFeed] = BatchwiseFeed
     if not by_batch and source.convert is None:  # no batch is changed on the host
         kind = ResidentFeed if source.fits_device() else StreamedFeed

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from nacre.data.prefetch import Prefetched
-from nacre.data.rows import aligned_empty
+from nacre.data.rows import aligned_empty, in_place
 from nacre.data.sources import ArraySource
 
 PIECE_BYTES = 4 << 20  # copied between two looks at what has arrived, about a millisecond
@@ -39,7 +39,7 @@ class ResidentRows:
         self._filled = 0
         self._places: np.ndarray | None = None  # row -> where it was put
         buffers = _host_memory(source) if _can_be_filled(source) else None
-        arrays = None if buffers is None else _in_place(buffers)
+        arrays = None if buffers is None else in_place(buffers)
         if buffers is None or arrays is None:
             self.arrays: list[Any] = []
             self._pieces = Prefetched(self._send_whole(), ahead=1)
@@ -111,14 +111,6 @@ def _host_memory(source: ArraySource) -> list[Any]:
         None if spec is None else aligned_empty(spec.shape, spec.dtype)
         for spec in source.specs(source.num_rows)
     ]
-
-
-def _in_place(buffers: list[Any]) -> list[Any] | None:
-    """The memory as arrays of the device; None where the device made a copy."""
-    arrays = [None if b is None else jax.device_put(b) for b in buffers]
-    pairs = zip(arrays, buffers, strict=True)
-    shared = all(a is None or a.unsafe_buffer_pointer() == b.ctypes.data for a, b in pairs)
-    return arrays if shared else None
 
 
 __all__ = ["ResidentRows"]

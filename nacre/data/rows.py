@@ -198,6 +198,15 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return memory[start : start + size_bytes].view(dtype).reshape(shape)
 
 
+def in_place(buffers: list[Any]) -> list[Any] | None:
+    """Memory of `aligned_empty` as arrays of the device, which is still to be filled; None where
+    the device made a copy of it."""
+    arrays = [None if b is None else jax.device_put(b) for b in buffers]
+    pairs = zip(arrays, buffers, strict=True)
+    shared = all(a is None or a.unsafe_buffer_pointer() == b.ctypes.data for a, b in pairs)
+    return arrays if shared else None
+
+
 def own_copy(array: np.ndarray, dtype: np.dtype, who: str) -> np.ndarray:
     """Rows of the host in the dtype they have on the device, in memory that is nobody else's.
 

@@ -105,6 +105,7 @@ class EvaluationRun:
             continues=False,
             by_batch=trainer.run_eagerly,
             ahead=ahead,
+            in_chunks=pace.loop_form() == "counted",
         )
 
     def run(self, runner: CallbackList) -> dict[str, Any]:
@@ -188,7 +189,7 @@ class EvaluationRun:
             self._signals.run(keep, program, self.values, *arguments)
             self._report(step + count, hooks)
             self._pace.hold_back(self.logs)
-            if stretch.repeats and self._pace.measures(count):
+            if self._pace.waits(stretch, count):
                 jax.block_until_ready(self.logs)
 
     def _report(self, done: int, hooks: bool) -> None:

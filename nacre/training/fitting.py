@@ -48,6 +48,7 @@ from nacre.training.model_programs import (
     evaluation_programs,
     training_programs,
 )
+from nacre.training.pace import loop_form
 from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
 from nacre.training.state import TrainingState
@@ -151,6 +152,7 @@ def fit(
             seed=order.seed,
             by_batch=trainer.run_eagerly or is_one_step,
             ahead=prepare.batches_ahead(old_keywords, who),
+            in_chunks=loop_form() == "counted",
         )
         feeds.callback(feed.close)
         feeds.enter_context(_augmenting(model, trainer, augment, who))

@@ -317,7 +317,7 @@ class TrainRun(ResumableRun):
             self._execute(self._dispatch(stretch, position, count))
             self._write_summaries()
             self._pace.hold_back(self._logs)
-            self._report(step + count, wait=stretch.repeats and self._pace.measures(count))
+            self._report(step + count, wait=self._pace.waits(stretch, count))
             self._keep_if_due(count)
             if stretch.next_batch_size is not None:
                 # Once a first step ran nothing is traced here any more, so the program of the
@@ -342,7 +342,7 @@ class TrainRun(ResumableRun):
             self._epoch,
             stretch.step + position,
             count,
-            stretch.size_bytes,
+            stretch.size_bytes * count // stretch.num_steps,
         )
 
     def _current(self) -> ModelPrograms:

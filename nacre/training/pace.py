@@ -145,7 +145,7 @@ class Pace:
             count = self.next_count(stretch.num_steps - position)
             begun, used = time.perf_counter(), time.process_time()
             yield position, count
-            if stretch.repeats:
+            if stretch.repeats and stretch.is_awaited:
                 self.note(count, time.perf_counter() - begun, time.process_time() - used)
             position += count
 
@@ -169,6 +169,10 @@ class Pace:
     def measures(self, count: int) -> bool:
         """Whether a dispatch of `count` steps is to be waited for, as its time is needed."""
         return True
+
+    def waits(self, stretch: Stretch, count: int) -> bool:
+        """The same for a dispatch of some steps of a stretch."""
+        return stretch.repeats and stretch.is_awaited and self.measures(count)
 
     def program_steps(self, count: int) -> int | None:
         """The number of steps that a program which runs `count` is compiled for; None: any."""

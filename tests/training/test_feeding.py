@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 import nacre
 from nacre import layers
 from nacre.callbacks import Callback
-from nacre.core.errors import ArgumentError, DataError
+from nacre.core.errors import ArgumentError, DataError, NonFiniteError
+from nacre.training.loop import TrainRun
 from nacre.utils import PyDataset
 
 X = np.random.default_rng(0).random((40, 3), dtype=np.float32)
@@ -207,3 +209,80 @@ def test_class_weights_count_for_each_batch_of_a_source() -> None:
     by_batch.fit(batches, steps_per_epoch=5, class_weight=weights, verbose=0)
     for a, b in zip(by_rows.get_weights(), by_batch.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+# ------------------------------------------------------------------ several batches a dispatch
+
+
+class Indexed(PyDataset):
+    """Ten batches of four rows, and one of three, each of which may take its time."""
+
+    def __init__(self, seconds: float = 0.0, bad: int | None = None) -> None:
+        super().__init__()
+        self.seconds, self.bad = seconds, bad
+
+    def __len__(self) -> int:
+        return 10
+
+    def __getitem__(self, index: int) -> Any:
+        time.sleep(self.seconds)
+        rows = slice(4 * index, 4 * index + (4 if index < 9 else 3))
+        return X[rows] * (np.nan if index == self.bad else 1), Y[rows]
+
+
+class CountsBatches(Callback):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(batch)
+
+
+@pytest.fixture
+def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of steps of each dispatch of a training."""
+    counts: list[int] = []
+    execute = TrainRun._execute
+
+    def noted(self: Any, dispatch: Any) -> None:
+        counts.append(dispatch.count)
+        execute(self, dispatch)
+
+    monkeypatch.setattr(TrainRun, "_execute", noted)
+    return counts
+
+
+def test_how_fast_batches_come_and_who_looks_changes_how_many_run_at_once_and_no_bit(
+    dispatched: list[int],
+) -> None:
+    trained, runs = [], []
+    hooks = CountsBatches()
+    for source, callbacks in ((Indexed(), []), (Indexed(0.02), []), (Indexed(), [hooks])):
+        dispatched.clear()
+        model = compiled()
+        history = model.fit(source, epochs=3, shuffle=False, callbacks=callbacks, verbose=0)
+        trained.append([*map(np.asarray, model.get_weights()), np.array(history.history["loss"])])
+        runs.append(len(dispatched))
+        assert sum(dispatched) == 30
+    for other in trained[1:]:
+        assert all((a == b).all() for a, b in zip(trained[0], other, strict=True))
+    assert hooks.seen == [*range(10)] * 3 and runs[0] < runs[2] == 30
+
+
+def test_a_batch_that_spoils_the_weights_is_named_wherever_it_was_run(
+    dispatched: list[int],
+) -> None:
+    model, sound = compiled(), compiled()
+    with pytest.raises(NonFiniteError, match="step 8 of the epoch, epoch 1"):
+        model.fit(Indexed(bad=7), shuffle=False, verbose=0)
+    sound.fit(Indexed(), shuffle=False, steps_per_epoch=7, verbose=0)
+    for kept, expected in zip(model.get_weights(), sound.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, expected)
+
+
+def test_batches_of_validation_run_several_at_once_and_report_what_they_did_one_by_one() -> None:
+    model = compiled(metrics=["mae"])
+    found = model.evaluate(Indexed(), verbose=0)
+    expected = model.evaluate(X[:39], Y[:39], batch_size=4, verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

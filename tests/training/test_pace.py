@@ -25,7 +25,7 @@ class Machine:
             monkeypatch.setattr(pace.time, clock, lambda: self.now)
 
     def counts(self, runner: Pace, steps: int) -> list[int]:
-        stretch: Any = SimpleNamespace(num_steps=steps, repeats=True)
+        stretch: Any = SimpleNamespace(num_steps=steps, repeats=True, is_awaited=True)
         counts: list[int] = []
         for _, count in runner.dispatches(stretch):
             counts.append(count)

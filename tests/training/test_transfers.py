@@ -32,7 +32,7 @@ def model() -> nacre.Model:
     return made
 
 
-@pytest.mark.parametrize("source", ["batches", "streamed rows"])
+@pytest.mark.parametrize("source", ["batches", "batches in chunks", "streamed rows"])
 def test_what_is_streamed_is_sent_by_the_thread_of_the_feed(
     monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
@@ -48,10 +48,13 @@ def test_what_is_streamed_is_sent_by_the_thread_of_the_feed(
 
     made = model()
     monkeypatch.setattr("jax.device_put", noted)
-    data: tuple[Any, ...] = (Batches(),) if source == "batches" else (X, Y)
+    if source == "batches":
+        monkeypatch.setenv("NACRE_LOOPS", "fixed")
+    data: tuple[Any, ...] = (X, Y) if source == "streamed rows" else (Batches(),)
     made.fit(*data, batch_size=8, epochs=2, verbose=0)
-    # Each batch, or chunk of two of them, once an epoch.
-    assert senders == ["nacre-prefetch"] * (12 if source == "batches" else 6)
+    # Each batch, a chunk that all are laid into, or one of two of them, once an epoch.
+    each_epoch = {"batches": 6, "batches in chunks": 1, "streamed rows": 3}
+    assert senders == ["nacre-prefetch"] * (2 * each_epoch[source])
 
 
 @pytest.mark.parametrize("chunked", [False, True])
