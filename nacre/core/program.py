@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
+import time
 import weakref
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
@@ -34,6 +35,8 @@ from nacre.core.warning import warn
 
 _MAX_PROGRAMS = 64  # programs of one model
 _FEW_PROGRAMS = 8  # in the process: so many may wait for Python to look for cycles
+_SEARCHING = 0.1  # of a process's time: looking for cycles takes no more ...
+_SEARCHED_AT = 4  # ... until there are so many times as many
 _MANY_SHAPES = 12  # after so many shapes the user is warned that each one is compiled
 
 
@@ -200,6 +203,7 @@ class Program:
 
 _alive: weakref.WeakSet[Program] = weakref.WeakSet()
 _alive_at_most = [_FEW_PROGRAMS]
+_not_before = [0.0]  # the time from which on Python may be asked to look
 
 
 def _note_made(program: Program) -> None:
@@ -207,10 +211,15 @@ def _note_made(program: Program) -> None:
 
     A model and its programs refer to each other, and Python counts objects, not the megabytes of
     machine code behind a few hundred of them: a search for a good model would fill the memory. It
-    looks when there are twice as many as the last time; while none is dropped that is seldom.
+    looks when there are twice as many as the last time; while none is dropped that is seldom. It
+    looks through all objects of the process, which takes long where a script holds millions.
     """
-    if len(_alive) >= _alive_at_most[0] and gc.isenabled():
+    count, begun = len(_alive), time.perf_counter()
+    is_due = count >= _alive_at_most[0] and begun >= _not_before[0]
+    if (is_due or count >= _SEARCHED_AT * _alive_at_most[0]) and gc.isenabled():
         gc.collect()
+        ended = time.perf_counter()
+        _not_before[0] = ended + (ended - begun) * (1 / _SEARCHING - 1)
         _alive_at_most[0] = max(_FEW_PROGRAMS, 2 * len(_alive))
     _alive.add(program)
 

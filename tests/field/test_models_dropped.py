@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import types
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -160,6 +161,8 @@ def test_models_that_are_dropped_do_not_pile_up_until_python_looks_for_them(monk
     most = len(program._alive) + 4
     monkeypatch.setattr(program, "_FEW_PROGRAMS", most)
     monkeypatch.setattr(program, "_alive_at_most", [most])
+    monkeypatch.setattr(program, "_SEARCHING", 1.0)
+    monkeypatch.setattr(program, "_not_before", [0.0])
     before = gc.get_threshold()
     gc.set_threshold(0)  # Python itself looks for none
     try:
@@ -170,3 +173,32 @@ def test_models_that_are_dropped_do_not_pile_up_until_python_looks_for_them(monk
             assert sum(model() is not None for model in models) <= 2 * most
     finally:
         gc.set_threshold(*before)
+
+
+@pytest.mark.parametrize(("making", "share"), [(0.5, 0.11), (0.01, 1.0)])
+def test_searches_take_a_tenth_of_the_time_unless_programs_pile_up(monkeypatch, making, share):
+    """Where a search takes a second, as among millions of objects, and all made was dropped."""
+    now, searched, waiting, most = [0.0], [0], [], 0
+
+    class Made:
+        pass
+
+    def search():
+        waiting.clear()
+        searched[0] += 1
+        now[0] += 1.0
+
+    monkeypatch.setattr(
+        program, "gc", types.SimpleNamespace(collect=search, isenabled=lambda: True)
+    )
+    monkeypatch.setattr(program, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(program, "_alive", weakref.WeakSet())
+    monkeypatch.setattr(program, "_alive_at_most", [program._FEW_PROGRAMS])
+    monkeypatch.setattr(program, "_not_before", [0.0])
+    for _ in range(400):
+        now[0] += making
+        waiting.append(Made())
+        program._note_made(waiting[-1])
+        most = max(most, len(waiting))
+    assert most <= program._SEARCHED_AT * program._FEW_PROGRAMS
+    assert 0 < searched[0] <= share * now[0]
