@@ -6,10 +6,11 @@ import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests import compiled, devices, tiers
+from tests import compiled, devices, heap, tiers
 
 # Before anything imports JAX.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -40,10 +41,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(heap)
     if config.getoption("--measure-tiers"):
         config.pluginmanager.register(tiers.Measuring())
     if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
         compiled.delete_oldest()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Neighbours run in one worker, not in turns: what one has traced and lowered, others use."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,8 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    gc.collect()
-    gc.freeze()  # nor does a test look in it
+    heap.collection_is_over()
     gc.enable()
 
 
