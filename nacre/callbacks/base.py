@@ -16,6 +16,7 @@ Logs: TypeAlias = Any
 TRAIN_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 TEST_BATCH_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
 PREDICT_BATCH_HOOKS = ("on_predict_batch_begin", "on_predict_batch_end")
+BATCH_HOOKS = frozenset((*TRAIN_BATCH_HOOKS, *TEST_BATCH_HOOKS, *PREDICT_BATCH_HOOKS))
 
 
 class Callback:
@@ -69,12 +70,12 @@ class Callback:
 
     def batch_hooks(self) -> set[str]:
         """The batch hooks this callback needs; by default those that are overridden."""
-        names = (*TRAIN_BATCH_HOOKS, *TEST_BATCH_HOOKS, *PREDICT_BATCH_HOOKS)
-        return {
-            name
-            for name in names
-            if getattr(getattr(self, name), "__func__", None) is not getattr(Callback, name)
-        }
+        own = set(vars(self))
+        for cls in type(self).__mro__:
+            if cls is Callback:
+                break
+            own.update(vars(cls))
+        return own & BATCH_HOOKS
 
     def check_run(self, plan: RunPlan) -> None:
         """Called before the first step with what is known of the training.

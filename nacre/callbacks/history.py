@@ -59,7 +59,7 @@ class History(Callback):
             self.logged_in.setdefault(name, []).append(epoch)
         if self._begun is not None:
             self.seconds.append(time.perf_counter() - self._begun)
-        if self.model is not None:
+        if self.model is not None and self.model.history is not self:
             self.model.history = self
 
     def plot(

@@ -95,9 +95,10 @@ class CallbackList:
         for callback in self.callbacks:
             for name in _called_at(_batch_hooks(callback)):
                 self._at_batches.setdefault(name, []).append(callback)
-        self._has_train = any(name in self._at_batches for name in TRAIN_BATCH_HOOKS)
-        self._has_test = any(name in self._at_batches for name in TEST_BATCH_HOOKS)
-        self._has_predict = any(name in self._at_batches for name in PREDICT_BATCH_HOOKS)
+        called = self._at_batches.keys()
+        self._has_train = not called.isdisjoint(TRAIN_BATCH_HOOKS)
+        self._has_test = not called.isdisjoint(TEST_BATCH_HOOKS)
+        self._has_predict = not called.isdisjoint(PREDICT_BATCH_HOOKS)
         self.set_params(params)
         if model is not None:
             self.set_model(model)
@@ -173,6 +174,12 @@ class CallbackList:
         remaining = [*self.callbacks, callback]
         self.__init__(remaining, model=self.model, **self.params)  # type: ignore[misc]
 
+    @property
+    def has_checks(self) -> bool:
+        """Whether some callback wants to know what is known of the run."""
+        checks = [c.check_run for c in self.callbacks if isinstance(c, Callback)]
+        return any(getattr(c, "__func__", None) is not Callback.check_run for c in checks)
+
     def check_run(self, plan: RunPlan) -> None:
         """Let callbacks refuse a run that they cannot work in.
 
@@ -188,7 +195,7 @@ class CallbackList:
                 adders = tuple(type(c).__name__ for c, logs in behind if logs is None)
                 # One that adds unknown logs may add the one it monitors.
                 own = plan.after(None) if added is None else plan
-                callback.check_run(replace(own, added_behind=adders))
+                callback.check_run(replace(own, added_behind=adders) if adders else own)
             plan = plan.after(added)
 
     def progress(self, step: int, logs: dict[str, Any] | Callable[[], dict[str, Any]]) -> None:

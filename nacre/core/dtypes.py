@@ -145,7 +145,7 @@ def device_dtype(dtype: Any) -> np.dtype:
     Floats keep their digits where float64 was asked for, as some layer may compute in it.
     """
     dtype = np.dtype(dtype)
-    if setting("jax_enable_x64") and dtype.kind in "fc":
+    if dtype not in _NARROW or (dtype.kind in "fc" and setting("jax_enable_x64")):
         return dtype
     return host_dtype(dtype)
 

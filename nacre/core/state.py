@@ -112,7 +112,7 @@ class State:
 
     def size_bytes(self, names: tuple[str, ...]) -> int:
         """What the variables of these groups take."""
-        count = sum(len(self.groups[name]) for name in names)
+        count = sum([len(self.groups[name]) for name in names])
         if self._sizes.get(names, (0, 0))[0] != count:
             arrays = [v for name in names for v in self.groups[name]]
             self._sizes[names] = count, sum(v.size * jnp.dtype(v.dtype).itemsize for v in arrays)

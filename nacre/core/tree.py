@@ -91,7 +91,10 @@ def _walk(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], A
         yield path, node
         return
     for key, child in _children(node):
-        yield from _walk(child, (*path, key))
+        if is_nested(child):
+            yield from _walk(child, (*path, key))
+        else:
+            yield (*path, key), child
 
 
 def flatten(structure: Any) -> list[Any]:

@@ -71,7 +71,7 @@ class Stretch:
         """Whether the arrays are the batch itself."""
         if self.repeats or self.order is not None:
             return False
-        return all(a is None or len(a) == self.batch_size for a in self.arrays)
+        return all([a is None or len(a) == self.batch_size for a in self.arrays])
 
     def smaller(self) -> Stretch:
         """The step that comes after these, on a smaller batch of the same arrays."""
@@ -334,6 +334,18 @@ def stretch_of(batch: Batch, step: int, who: str, *, sends: bool = True) -> Stre
     return Stretch(arrays, structure, None, 0, 1, counts[0], step, is_temporary=True)
 
 
+def stretch_of_rows(
+    source: ArraySource, rows: np.ndarray | slice, step: int, *, sends: bool = True
+) -> Stretch:
+    """One step on some rows of a source; see `stretch_of`."""
+    if source.convert is not None:
+        return stretch_of(source.batch(rows), step, source.who, sends=sends)
+    leaves = source.rows(rows)
+    count = next(len(leaf) for leaf in leaves if leaf is not None)
+    arrays = uploaded(leaves) if sends else leaves
+    return Stretch(arrays, source.structure, None, 0, 1, count, step, is_temporary=True)
+
+
 def _placed(given: tuple[Any, Any], place: jax.sharding.Sharding) -> tuple[Any, Any]:
     arrays, order = given
     leaves = [a if a is None or is_text(a) else jax.device_put(a, place) for a in arrays]
@@ -349,4 +361,13 @@ def _described(fingerprint: Mapping[str, int | None]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in fingerprint.items())
 
 
-__all__ = ["Feed", "Position", "RowFeed", "Stretch", "shuffled", "stretch_of", "uploaded"]
+__all__ = [
+    "Feed",
+    "Position",
+    "RowFeed",
+    "Stretch",
+    "shuffled",
+    "stretch_of",
+    "stretch_of_rows",
+    "uploaded",
+]

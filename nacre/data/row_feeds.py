@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.data.feed import Position, RowFeed, Stretch, stretch_of, uploaded
+from nacre.data.feed import Position, RowFeed, Stretch, stretch_of_rows, uploaded
 from nacre.data.resident import ResidentRows
 from nacre.data.rows import aligned_empty
 
@@ -124,10 +124,10 @@ class BatchwiseFeed(RowFeed):
             order = self._order(number)
             for index in range(start, stop):
                 last = min((index + 1) * size, self.source.num_rows)
-                batch = self.source.batch(_part(order, index * size, last))
+                rows = _part(order, index * size, last)
                 yield (
                     Position(number, index + 1),
-                    stretch_of(batch, step + index - start, self.who, sends=self._sends),
+                    stretch_of_rows(self.source, rows, step + index - start, sends=self._sends),
                 )
 
 

@@ -139,6 +139,8 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
             batches.
         TracedValueError: It is a tensor of code that is compiled.
     """
+    if type(value) is np.ndarray and value.ndim and value.dtype.kind in "fiub":
+        return value  # as nearly all are
     who = f"{who}, {where}" if where else who
     if is_tracer(value):
         raise TracedValueError(

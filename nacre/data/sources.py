@@ -6,6 +6,7 @@ Rows can be picked by index. Whole batches, from generators and the like, are in
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -58,9 +59,9 @@ class ArraySource:
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, who: str = "fit") -> None:
         given = tuple(arrays_of_lists(part) for part in (x, y, sample_weight))
-        self.structure = without_arrays(given)
         self.who = who
         paths = tree.flatten_with_path(given)
+        self.structure = tree.pack_sequence_as(given, [_place_of(leaf) for _, leaf in paths])
         self.labels = [_label(path, given[0]) for path, _ in paths]
         self.leaves: list[Any] = [
             None if leaf is None else as_rows(leaf, who, label)
@@ -102,7 +103,7 @@ class ArraySource:
 
     def _counts_fix(self, labels: list[tuple[str, int]]) -> str:
         """What to do about arrays of different lengths: the likely mistake first."""
-        x, y, _ = self.pack(self.leaves)
+        x, y, _ = self.parts
         shapes = {tuple(leaf.shape) for leaf in tree.flatten(x)}
         if isinstance(x, list | tuple) and len(shapes) == 1 and len(x) == len(tree.flatten(x)) > 1:
             lengths = {len(leaf) for leaf in tree.flatten(y) if leaf is not None}
@@ -120,7 +121,7 @@ class ArraySource:
         x, y, _ = self.structure
         count = len(tree.flatten((x, y)))
         weights = tree.flatten(sample_weight)
-        source = copy.copy(self)
+        source = self._copied()
         source.structure = (x, y, without_arrays(sample_weight))
         source.leaves = [*self.leaves[:count], *weights]
         source.dtypes = [*self.dtypes[:count], *(None for _ in weights)]
@@ -130,10 +131,21 @@ class ArraySource:
 
     def cut(self, rows: slice) -> ArraySource:
         """Some of the rows, which are not copied."""
-        source = copy.copy(self)
+        source = self._copied()
         source.leaves = [None if leaf is None else leaf[rows] for leaf in self.leaves]
         source.num_rows = len(range(*rows.indices(self.num_rows)))
         return source
+
+    def _copied(self) -> ArraySource:
+        source = copy.copy(self)
+        vars(source).pop("parts", None)
+        return source
+
+    @functools.cached_property
+    def parts(self) -> Batch:
+        """x, y and sample_weight as they were given, with the arrays of all rows."""
+        parts: Batch = self.pack(self.leaves)
+        return parts
 
     @property
     def row_bytes(self) -> int:
@@ -158,9 +170,10 @@ class ArraySource:
 
     def is_one_small_batch(self, batch_size: int) -> bool:
         """Whether the rows are one batch that costs less to hand over than to keep on a device."""
-        plain = all(leaf is None or type(leaf) is np.ndarray for leaf in self.leaves)
-        is_small = self.row_bytes * self.num_rows <= SMALL_BYTES
-        return plain and is_small and self.num_rows <= batch_size
+        given = [leaf for leaf in self.leaves if leaf is not None]
+        if self.num_rows > batch_size or any(type(leaf) is not np.ndarray for leaf in given):
+            return False
+        return sum([leaf.nbytes for leaf in given]) <= SMALL_BYTES
 
     def rows(self, indices: np.ndarray | slice) -> list[Any]:
         """The rows at `indices` as arrays ready for the device; None where there is no array."""
@@ -231,13 +244,7 @@ class ArraySource:
 
     def targets_and_weights(self) -> tuple[Any, Any]:
         """All of y and sample_weight as they were given, on the host."""
-        _, y, weights = self.pack(
-            [
-                np.asarray(leaf) if isinstance(leaf, jax.Array) and label[0] != "x" else leaf
-                for leaf, label in zip(self.leaves, self.labels, strict=True)
-            ]
-        )
-        return y, weights
+        return tree.map_structure(_on_host, self.parts[1:])
 
     def batch_specs(self, count: int) -> Any:
         """Shapes and dtypes of a batch of `count` samples, (x, y, sample_weight)."""
@@ -259,7 +266,15 @@ def without_arrays(structure: Any) -> Any:
         >>> without_arrays(({"a": np.ones(3)}, None, None))
         ({'a': 0}, None, None)
     """
-    return tree.map_structure(lambda leaf: None if leaf is None else 0, structure)
+    return tree.map_structure(_place_of, structure)
+
+
+def _place_of(leaf: Any) -> int | None:
+    return None if leaf is None else 0
+
+
+def _on_host(leaf: Any) -> Any:
+    return np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf
 
 
 def _label(path: tuple[Any, ...], x: Any = None) -> str:

@@ -197,6 +197,8 @@ def match_or_none(model: Model, x: Any) -> list[Any] | None:
 
 def _match(model: Model, inputs: Any, who: str) -> list[Any]:
     structure, count = model._nested_inputs, len(graph_of(model).inputs)
+    if not tree.is_nested(structure) and not tree.is_nested(inputs):
+        return [inputs]
     names = input_names(model)
     paths = [path for path, _ in tree.flatten_with_path(structure)]
     if any(len(path) > 1 for path in paths):

@@ -570,8 +570,10 @@ class Trainable(Stepping):
         as attributes: in Keras's order, each by itself (Keras has the compiled ones in one object,
         `compile_metrics`)."""
         found = [] if self._trainer is None else self._trainer.metrics()
-        known = {id(m) for m in found}
-        return found + [m for m in super().metrics if id(m) not in known]
+        if attributes := self._inventory().metrics:
+            known = {id(m) for m in found}
+            found += [m for m in attributes if id(m) not in known]
+        return found
 
     @property
     def metrics_names(self) -> list[str]:

@@ -69,8 +69,9 @@ class DeferredSignals:
         traceback: TracebackType | None,
     ) -> None:
         for number, handler in self._handlers.items():
-            if signal.getsignal(number) == self._on_signal:  # a callback may have set its own
-                signal.signal(number, handler)
+            present = signal.signal(number, handler)
+            if present != self._on_signal:  # a callback has set its own
+                signal.signal(number, present)
         if not isinstance(error, KeyboardInterrupt):
             self._is_ending = False
             self.deliver()

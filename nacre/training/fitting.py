@@ -201,16 +201,17 @@ def fit(
             if verbose:
                 show(keeper.going_on(epochs))
         validated_epochs = _epochs_with_validation(initial_epoch, epochs, frequency)
-        plan = run_plan(
-            model,
-            trainer,
-            first_epoch=initial_epoch,
-            epochs=epochs,
-            steps=None if num_tried else feed.steps,
-            validated=None if validation is None else validated_epochs,
-        )
-        runner.check_run(plan)
-        check_left_out(left_out, model, plan)
+        if left_out or runner.has_checks:
+            plan = run_plan(
+                model,
+                trainer,
+                first_epoch=initial_epoch,
+                epochs=epochs,
+                steps=None if num_tried else feed.steps,
+                validated=None if validation is None else validated_epochs,
+            )
+            runner.check_run(plan)
+            check_left_out(left_out, model, plan)
         if verbose:
             trainer.print_choices()
         epoch_numbers = range(initial_epoch, epochs)

@@ -244,7 +244,7 @@ def _staged_rows(model: Any, source: ArraySource, who: str, on_host: bool) -> Ar
     if stage is None:
         return _with_dtypes(model, source, who)
     if _fits_when_mapped(stage, source):
-        mapped = stage(source.pack(source.leaves))
+        mapped = stage(source.parts)
         return _with_dtypes(model, ArraySource(*mapped, who=who), who)
     narrow = batch_narrower(model, who)
     source.convert = lambda batch: narrow(stage(batch))
@@ -253,21 +253,21 @@ def _staged_rows(model: Any, source: ArraySource, who: str, on_host: bool) -> Ar
 
 def _with_dtypes(model: Any, source: ArraySource, who: str) -> ArraySource:
     """Give the source the dtypes of its rows on the device, and check that they fit."""
-    x = source.pack(source.leaves)[0]
+    x = source.parts[0]
     count = len(tree.flatten(x))
     source.dtypes = _input_dtypes(model, x) + [
         np.dtype("float32")
-        if is_numpy_array(leaf) and not _is_mapped(leaf) and outside_32_bits(leaf)
+        if _is_whole_numbers(leaf) and not _is_mapped(leaf) and outside_32_bits(leaf)
         else None
         for leaf in source.leaves[count:]
     ]
     for leaf, dtype, label in zip(source.leaves, source.dtypes, source.labels, strict=True):
-        if not is_numpy_array(leaf) or _is_mapped(leaf):
+        if (dtype is None and not _is_whole_numbers(leaf)) or _is_mapped(leaf):
             continue
         if dtype is not None and dtype.kind == "f":
             if label.startswith("x"):
                 warn_of_rounded_integers(leaf, f"{who}, {label}")
-        elif not is_text(leaf):  # now, not after the first epoch
+        else:  # now, not after the first epoch
             check_width(f"{who}, {label}", leaf, dtype or device_dtype(leaf.dtype))
     return source
 
@@ -300,6 +300,10 @@ def _is_rounded(leaf: Any, dtype: str | None) -> bool:
     """Whether integers of the host go to an input of floats."""
     is_wide = is_numpy_array(leaf) and leaf.dtype.kind in "iu" and leaf.dtype.itemsize > 2
     return is_wide and dtype is not None and "float" in dtype and dtype != "float64"
+
+
+def _is_whole_numbers(leaf: Any) -> bool:
+    return is_numpy_array(leaf) and leaf.dtype.kind in "iu"
 
 
 def _is_mapped(leaf: Any) -> bool:

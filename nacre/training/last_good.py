@@ -103,9 +103,8 @@ class LastGood:
     def __init__(self, state: State, memory: CopyMemory, is_wanted: bool = True) -> None:
         self._state, self._memory = state, memory
         self._buffers: dict[str, list[np.ndarray]] | None = None  # that the copies are in
-        size = state.size_bytes(GUARDED_GROUPS)
-        self.is_kept = is_wanted and size <= _BUDGET_BYTES
-        self._size_bytes = size
+        self._size_bytes = state.size_bytes(GUARDED_GROUPS) if is_wanted else 0
+        self.is_kept = is_wanted and self._size_bytes <= _BUDGET_BYTES
         self._copies: dict[str, list[np.ndarray]] | None = None
         self._is_copy_finite: bool | None = None  # None: not looked at yet
         self._dispatches: list[Dispatch] = []

@@ -124,7 +124,8 @@ class TrainRun(ResumableRun):
             self.state.in_training(self.who, self.sync) as self._training,
             ExitStack() as self._later_blocks,
         ):
-            self.model.stop_training = False
+            if self.model.stop_training:
+                self.model.stop_training = False
             if self._resumed is not None:
                 self._restore(self._resumed, is_begun=False)
             runner.on_train_begin()
@@ -153,7 +154,7 @@ class TrainRun(ResumableRun):
         """How many steps a dispatch runs; a step with summaries alone, as it gives its own back."""
         fixed = 1 if runner.has_train_batch_hooks else None
         asked = self.trainer.steps_per_execution or fixed
-        if self._current().carries_summaries and self._has_summaries is not False:
+        if self._programs.will_carry_summaries() and self._has_summaries is not False:
             asked = 1
         seconds = pace.SEEN_SECONDS if self._verbose == 1 else pace.UNSEEN_SECONDS
         return pace.pace_of(asked, seconds)

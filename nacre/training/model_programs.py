@@ -84,8 +84,9 @@ def _model_programs(
 ) -> ModelPrograms:
     metrics = model.metrics
     is_custom = not is_base and custom_step(model, step) is not None
-    kind = _Kind(step, model._inventory().lists().token, is_all_present, is_custom)
-    key = _key(kind, model, trainer, metrics)
+    inventory = model._inventory()
+    kind = _Kind(step, inventory.lists().token, is_all_present, is_custom)
+    key = _key(kind, inventory.token, trainer, metrics)
     optimizer = trainer.optimizer if step == "train_step" else None
     return programs_of(model).get(
         key,
@@ -93,11 +94,15 @@ def _model_programs(
     )
 
 
-def _key(
-    kind: _Kind, model: TrainedModel, trainer: CompiledTraining, metrics: list[Any]
-) -> Hashable:
-    """All that the programs of a run depend on besides the shapes of batches."""
-    attributes = model._inventory().token, trainer.contents_token(metrics)
+def _key(kind: _Kind, model_token: int, trainer: CompiledTraining, metrics: list[Any]) -> Hashable:
+    """All that the programs of a run depend on besides the shapes of batches.
+
+    Args:
+        kind: What stays while the run goes on.
+        model_token: Stands for the attributes of the model; see `Inventory`.
+        trainer, metrics: Whose attributes count too.
+    """
+    attributes = model_token, trainer.contents_token(metrics)
     augmentation = trainer.augmentation_token() if kind.step == "train_step" else -1
     summarised = _carries_summaries(kind, trainer)
     return kind, attributes, augmentation, settings_key(), trainer.run_eagerly, summarised
@@ -141,7 +146,8 @@ class ModelPrograms:
 
         The state stays: which variables are trained is read when a run begins.
         """
-        key = _key(self._kind, self.model, self.trainer, self.model.metrics)
+        metrics = self.model.metrics
+        key = _key(self._kind, self.model._inventory().token, self.trainer, metrics)
         if key == self._key:
             return self
         found = programs_of(self.model).get(
@@ -152,6 +158,10 @@ class ModelPrograms:
             if found.changes == _MANY_CHANGES:
                 self._warn_of_changes()
         return found
+
+    def will_carry_summaries(self) -> bool:
+        """`carries_summaries` of the programs as there are writers now."""
+        return _carries_summaries(self._kind, self.trainer)
 
     def _warn_of_changes(self) -> None:
         warn(

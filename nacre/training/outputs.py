@@ -129,6 +129,8 @@ class Outputs:
         Raises:
             LossInputError: They fit no output, or it cannot be told which.
         """
+        if len(self) == 1 and not tree.is_nested(y):
+            return [y]
         count = len(tree.flatten(y))
         is_clear = count == 1 or not is_by_name
         if not is_dict(y) and is_clear and count != len(self) and count == len(needed):

@@ -32,7 +32,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.core.typed_jax import spec_of
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
-from nacre.data.feed import Stretch, stretch_of
+from nacre.data.feed import Stretch, stretch_of_rows
 from nacre.data.indexed import Making
 from nacre.data.sources import ArraySource, Batch, without_arrays
 from nacre.layers.base.inventory import is_layer
@@ -40,7 +40,7 @@ from nacre.training import checks
 from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.inputs import Source, batch_specs, source_of_batch
-from nacre.training.own_steps import custom_step
+from nacre.training.own_steps import StepName, custom_step
 from nacre.training.state import tell_paths
 from nacre.training.weights import (
     check_weights,
@@ -116,7 +116,7 @@ def predictions_spec(
 
 def _spec_key(model: Any, x: Any, training: bool) -> tuple[Hashable, ...]:
     leaves = tree.flatten(x)
-    forms = tuple(None if a is None else (tuple(a.shape), str(a.dtype)) for a in leaves)
+    forms = tuple([None if a is None else (tuple(a.shape), a.dtype) for a in leaves])
     structure = repr(without_arrays(x)) if tree.is_nested(x) else None
     return "spec", model._inventory().token, training, structure, forms, settings_key()
 
@@ -219,11 +219,11 @@ def prepare(
         if not _may_go_uncalled(model, trainer, training):
             raise
         return _prepared_uncalled(model, trainer, source, training)
-    has_own_step = custom_step(model, "train_step" if training else "test_step") is not None
+    step: StepName = "train_step" if training else "test_step"
     try:
         trainer.bind(model, y, y_pred)
     except LossInputError:
-        if not has_own_step:
+        if custom_step(model, step) is None:
             raise  # else the step may make targets, and what it makes is bound
     check_indices(model, source, trainer)
     if training:
@@ -232,7 +232,7 @@ def prepare(
     try:
         check_targets(trainer, source, y_pred, who)
     except LossInputError as error:
-        if has_own_step:
+        if custom_step(model, step) is not None:
             trainer.targets_of_step.refuse_if_handed_on(error)
         elif not _called_once(model, x, training, batch)[1]:
             raise  # of labels at masked steps, which nobody reads, only the step knows
@@ -263,13 +263,14 @@ def prepared_batch(
         class_weight=class_weight,
     )
     assert isinstance(source, ArraySource)  # as the one of one batch is
-    return stretch_of(source.batch(slice(None)), 0, who, sends=False)
+    return stretch_of_rows(source, slice(None), 0, sends=False)
 
 
 def _is_never_called(model: Any, training: bool) -> bool:
     """Whether a step of the user's works with parts of a model that has no `call`, as GANs do."""
-    own_step = custom_step(model, "train_step" if training else "test_step")
-    return own_step is not None and not model._computes()
+    if model._computes():
+        return False
+    return custom_step(model, "train_step" if training else "test_step") is not None
 
 
 def _prepared_uncalled(
@@ -319,7 +320,7 @@ def check_indices(model: Any, source: Source, trainer: CompiledTraining | None =
     if isinstance(source, BatchSource):
         source.add_conversion(check)
     elif source.convert is None:
-        check(source.pack(source.leaves))
+        check(source.parts)
     else:
         convert = source.convert
         source.convert = lambda batch: check(convert(batch))

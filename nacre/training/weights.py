@@ -307,7 +307,7 @@ def are_all_present(source: ArraySource | BatchSource) -> bool:
     """Whether there are sample weights, and all lie on the host and are other than 0."""
     if not isinstance(source, ArraySource) or source.convert is not None:
         return False
-    weights = [w for w in tree.flatten(source.pack(source.leaves)[2]) if w is not None]
+    weights = [w for w in tree.flatten(source.parts[2]) if w is not None]
     return bool(weights) and all(_is_nowhere_0(w) for w in weights)
 
 
@@ -350,7 +350,7 @@ def _is_nowhere_0(weights: Any) -> bool:
 def check_weights(source: ArraySource | BatchSource, who: str) -> None:
     """Look at the values of sample weights: all of arrays, each batch of a source of batches."""
     if isinstance(source, ArraySource):
-        _check_values(source.pack(source.leaves)[2], who, False)
+        _check_values(source.parts[2], who, False)
     else:
         source.add_conversion(_watched(who))
 

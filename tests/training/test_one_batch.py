@@ -1,0 +1,102 @@
+"""A call for one small batch, as in reinforcement learning: what it costs besides its program."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre as keras
+from nacre import layers
+from nacre.core.errors import NacreError
+
+FOLDER = str(Path(keras.__file__).parent)
+X, Y = np.ones((4, 3), np.float32), np.ones((4, 1), np.float32)
+
+
+def chain(depth: int) -> Any:
+    model = keras.Sequential([keras.Input((3,)), *[layers.Dense(3) for _ in range(depth)]])
+    model.add(layers.Dense(1))
+    model.compile("adam", "mse")
+    return model
+
+
+def functions_entered(call: Callable[[], Any]) -> int:
+    """How many functions written in Python a call enters, when nothing is left to compile."""
+    count = 0
+
+    def enter(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event == "call" and frame.f_code.co_filename.startswith(FOLDER)
+
+    for _ in range(3):
+        call()
+    sys.setprofile(enter)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("method", "most"), [("fit", 680), ("train_on_batch", 440), ("test_on_batch", 440)]
+)
+def test_one_batch_takes_few_functions_and_as_many_for_a_deep_model(method: str, most: int) -> None:
+    options = {"verbose": 0} if method == "fit" else {}
+    found = []
+    for depth in (1, 9):
+        run = getattr(chain(depth), method)
+        found.append(functions_entered(lambda run=run: run(X, Y, **options)))
+    assert found[0] == found[1] and found[0] <= most
+
+
+def test_a_hook_that_a_class_gets_between_two_trainings_is_called() -> None:
+    class Counts(keras.callbacks.Callback):
+        steps = 0
+
+    def count(self: Counts, batch: int, logs: Any = None) -> None:
+        self.steps += 1
+
+    model, counts = chain(1), Counts()
+    model.fit(X, Y, verbose=0, callbacks=[counts])
+    Counts.on_train_batch_end = count  # type: ignore[method-assign]
+    model.fit(X, Y, verbose=0, callbacks=[counts])
+    assert counts.steps == 1
+    counts.on_train_batch_begin = lambda batch, logs=None: count(counts, batch)  # type: ignore[method-assign]
+    model.fit(X, Y, verbose=0, callbacks=[counts])
+    assert counts.steps == 3
+
+
+def test_a_handler_of_a_signal_that_a_callback_sets_stays() -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def mine(number: int, frame: FrameType | None) -> None: ...
+
+    set_mine = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: signal.signal(signal.SIGINT, mine)
+    )
+    try:
+        chain(1).fit(X, Y, verbose=0, callbacks=[set_mine])
+        assert signal.getsignal(signal.SIGINT) is mine
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("x", [np.array([[1], [3]]), np.array([[1.0], [3.0]]), [[1], [3]]])
+def test_whole_numbers_and_floats_reach_an_input_of_whole_numbers(x: Any) -> None:
+    inputs = keras.Input((1,), dtype="int32")
+    model = keras.Model(inputs, layers.Embedding(4, 2)(inputs))
+    model.compile("sgd", "mse")
+    before = model.get_weights()[0]
+    model.fit(x, np.ones((2, 1, 2), np.float32), verbose=0)
+    changed = (model.get_weights()[0] != before).any(axis=1)
+    np.testing.assert_array_equal(changed, [False, True, False, True])
+    with pytest.raises(NacreError, match="must fit into int32"):
+        model.fit(np.array([[1], [2**31]]), np.ones((2, 1, 2)), verbose=0)
