@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from nacre import summary as summary
     from nacre import tree as tree
     from nacre import utils as utils
+    from nacre import visualization as visualization
     from nacre.core.names import name_scope as name_scope
     from nacre.core.policies import DTypePolicy as DTypePolicy
     from nacre.core.policies import FloatDTypePolicy as FloatDTypePolicy
@@ -91,6 +92,7 @@ _NAMESPACES = (
     "summary",
     "tree",
     "utils",
+    "visualization",
 )
 _NAMES = {
     "DTypePolicy": "nacre.core.policies",

@@ -17,7 +17,6 @@ REFUSALS: dict[str, str] = {
 }
 
 _DEVICES = "training on several devices is not here yet"
-_PICTURES = "drawing models and predictions is not here yet"
 _FOLDERS = "data sets of sound files are not here yet"
 
 # Not here yet.
@@ -29,8 +28,6 @@ NOT_YET: dict[str, str] = {
     "keras.device": _DEVICES,
     "keras.export": "export is not here yet",
     "keras.export.*": "export is not here yet",
-    "keras.visualization": _PICTURES,
-    "keras.visualization.*": _PICTURES,
     "keras.utils.audio_dataset_from_directory": _FOLDERS,
     "keras.wrappers": "estimators of scikit-learn are not here yet",
     "keras.wrappers.*": "estimators of scikit-learn are not here yet",
