@@ -5,10 +5,6 @@ from __future__ import annotations
 import sys
 from difflib import get_close_matches
 
-_GENERATORS = (
-    "It is not here yet: take nacre.utils.image_dataset_from_directory, and layers such as "
-    "RandomFlip and RandomRotation in the model or in the data set's map."
-)
 _TRACES = (
     "Graphs of TensorFlow are not here: nacre.callbacks.TensorBoard writes the graph of a model, "
     "and with profile_batch a profile; in a loop by hand jax.profiler.trace(folder) does."
@@ -30,9 +26,6 @@ NOT_YET: dict[str, str] = {
     "model.",
     "utils.audio_dataset_from_directory": "Data sets of sound files are not here yet: read them "
     "in the map of a nacre.data.Dataset of their paths.",
-    "preprocessing.image.ImageDataGenerator": _GENERATORS,
-    "preprocessing.image.DirectoryIterator": _GENERATORS,
-    "preprocessing.image.NumpyArrayIterator": _GENERATORS,
 }
 
 

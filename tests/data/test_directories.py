@@ -224,14 +224,3 @@ def test_kinds_that_keras_refuses_are_read(tmp_path):
     (batch,) = load(folder, labels=None, color_mode="rgba")
     assert batch.shape == (11, 6, 4, 4)
     list(load(folder, labels=None))
-
-
-@pytest.mark.parametrize(
-    ("module", "name", "instead"),
-    [
-        (keras.preprocessing.image, "ImageDataGenerator", "image_dataset_from_directory"),
-    ],
-)
-def test_old_names_say_what_there_is_instead(module, name, instead):
-    with pytest.raises(AttributeError, match=instead):
-        getattr(module, name)

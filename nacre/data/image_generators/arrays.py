@@ -1,0 +1,179 @@
+"""`NumpyArrayIterator`: batches of changed images of an array."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nacre.core.config import floatx, standardize_data_format
+from nacre.core.errors import ArgumentError, DataError, ShapeError, message
+from nacre.core.interop import to_numpy_if_foreign
+from nacre.data.image_generators.iterator import Array, Iterator, Random
+from nacre.data.images import array_to_img
+
+if TYPE_CHECKING:
+    from nacre.data.image_generators.generator import ImageDataGenerator
+
+_SUBSETS = ("training", "validation")
+
+
+class ImageIterator(Iterator):
+    """Batches of images that a generator changes, and that are written to a folder where asked."""
+
+    image_data_generator: ImageDataGenerator
+    dtype: Any
+    data_format: str
+    save_to_dir: str | os.PathLike[str] | None
+    save_prefix: str
+    save_format: str
+    _names_of_saved = 10_000  # how many numbers the end of a name is drawn from
+
+    @property
+    def _shares_numpy_random(self) -> bool:
+        generator = self.image_data_generator
+        return self._has_own_batches or bool(
+            generator.preprocessing_function is not None or _is_changed(generator)
+        )
+
+    def _changed(self, image: Array, random: Random) -> Array:
+        """One image after the changes drawn for it, at its scale."""
+        generator = self.image_data_generator
+        if random is np.random:
+            drawn = generator.get_random_transform(image.shape)
+        else:
+            drawn = generator._drawn(image.shape, random)
+        return generator.standardize(generator.apply_transform(image, drawn))
+
+    def _saved(self, batch: Array, index_array: Array, random: Random) -> None:
+        if not self.save_to_dir:
+            return
+        for image, index in zip(batch, index_array, strict=True):
+            end = random.randint(self._names_of_saved)
+            name = f"{self.save_prefix}_{index}_{end}.{self.save_format}"
+            picture = array_to_img(image, self.data_format, scale=True)
+            picture.save(os.path.join(self.save_to_dir, name))
+
+
+def _is_changed(generator: Any) -> bool:
+    """Whether it is of a class outside, whose methods may draw from `np.random`."""
+    return type(generator).__module__ != __name__.rpartition(".")[0] + ".generator"
+
+
+def require_subset(who: str, subset: Any, split: float) -> None:
+    """Refuse a subset that there is not.
+
+    Raises:
+        ArgumentError: It is none, or nothing says what it is.
+    """
+    if subset is None:
+        return
+    if subset not in _SUBSETS:
+        rule = "subset must be 'training' or 'validation'"
+        raise ArgumentError(message(who, rule, repr(subset)))
+    if not split:
+        rule = "a subset needs the generator's validation_split: without, it would be all images"
+        fix = "Give ImageDataGenerator(validation_split=0.2), the same for both subsets."
+        raise ArgumentError(message(who, rule, f"subset={subset!r}, validation_split=0", fix))
+
+
+class NumpyArrayIterator(ImageIterator):
+    """Batches of the images of an array; see `ImageDataGenerator.flow`.
+
+    Args:
+        x, y, sample_weight: The images, with other arrays if there are some; labels and weights.
+        image_data_generator: What changes them.
+        batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset,
+            ignore_class_split: See `flow`.
+        data_format, dtype: See `ImageDataGenerator`.
+
+    Attributes:
+        x, y: Images and labels of the subset.
+        n: How many there are.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        image_data_generator: ImageDataGenerator,
+        batch_size: int = 32,
+        shuffle: bool = False,
+        sample_weight: Any = None,
+        seed: int | None = None,
+        data_format: str | None = None,
+        save_to_dir: str | os.PathLike[str] | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        subset: str | None = None,
+        ignore_class_split: bool = False,
+        dtype: Any = None,
+    ) -> None:
+        who = "NumpyArrayIterator"
+        images, *others = x if isinstance(x, tuple) else (x,)
+        if others and isinstance(others[0], list) and isinstance(x, tuple):
+            others = others[0]
+        self.dtype = np.dtype(dtype or floatx()).name
+        self.data_format = standardize_data_format(data_format)
+        self.image_data_generator = image_data_generator
+        images = _array(images, who)
+        if images.ndim != 4:
+            rule = "x must be images: (images, height, width, channels)"
+            fix = "Grey images need a channel: x[..., None]."
+            raise ShapeError(message(who, rule, f"shape {images.shape}", fix))
+        named = {
+            "y": None if y is None else _array(y, who),
+            "sample_weight": None if sample_weight is None else _array(sample_weight, who),
+            **{f"x[{i}]": _array(other, who) for i, other in enumerate(others, 1)},
+        }
+        for name, array in named.items():
+            if array is not None and len(array) != len(images):
+                rule = f"there must be as many of {name} as images"
+                raise DataError(message(who, rule, f"{len(array)} and {len(images)}"))
+        split = image_data_generator._validation_split
+        require_subset(who, subset, split)
+        if subset is not None:
+            cut = int(len(images) * split)
+            if not ignore_class_split:
+                _require_same_classes(who, named["y"], cut)
+            part = slice(None, cut) if subset == "validation" else slice(cut, None)
+            images = images[part]
+            named = {name: None if a is None else a[part] for name, a in named.items()}
+        self.x = images if images.dtype.kind != "O" else images.astype(self.dtype)
+        self.y, self.sample_weight = named.pop("y"), named.pop("sample_weight")
+        self.x_misc: list[Array] = [array for array in named.values() if array is not None]
+        self.save_to_dir, self.save_prefix = save_to_dir, save_prefix
+        self.save_format = save_format
+        super().__init__(len(images), batch_size, shuffle, seed)
+
+    def _transformed(self, index_array: Array, random: Random) -> Any:
+        batch = np.empty((len(index_array), *self.x.shape[1:]), self.dtype)
+        for place, index in enumerate(index_array):
+            batch[place] = self._changed(self.x[index].astype(self.dtype), random)
+        self._saved(batch, index_array, random)
+        inputs = [batch, *(other[index_array] for other in self.x_misc)] if self.x_misc else batch
+        if self.y is None:
+            return inputs
+        if self.sample_weight is None:
+            return inputs, self.y[index_array]
+        return inputs, self.y[index_array], self.sample_weight[index_array]
+
+
+def _array(given: Any, who: str) -> Array:
+    return np.asarray(to_numpy_if_foreign(given, who))
+
+
+def _require_same_classes(who: str, labels: Array | None, cut: int) -> None:
+    # Numbers with a fraction are no classes.
+    if labels is None or (labels.dtype.kind == "f" and (labels != np.floor(labels)).any()):
+        return
+    if np.array_equal(np.unique(labels[:cut]), np.unique(labels[cut:])):
+        return
+    rule = "both subsets must have the same classes"
+    got = f"{len(np.unique(labels[cut:]))} for training, {len(np.unique(labels[:cut]))} to validate"
+    fix = "Shuffle images and labels before, or pass ignore_class_split=True."
+    raise DataError(message(who, rule, got, fix))
+
+
+__all__ = ["ImageIterator", "NumpyArrayIterator", "require_subset"]
