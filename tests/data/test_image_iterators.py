@@ -291,6 +291,29 @@ def test_threads_give_the_batches_that_one_gives():
     assert alone.index_array.tolist() == shared.index_array.tolist()
 
 
+def test_workers_of_a_run_give_the_batches_that_one_gives():
+    def weights(**how):
+        keras.utils.set_random_seed(3)
+        train = ImageDataGenerator(rotation_range=40, rescale=1 / 255).flow(
+            X, keras.utils.to_categorical(Y % 3, 3), 2
+        )
+        made = model()
+        made.fit(train, epochs=3, verbose=0, **how)
+        return made.get_weights()[0]
+
+    np.testing.assert_array_equal(weights(workers=3), weights())
+
+
+def test_copies_in_other_processes_make_other_batches_each_epoch():
+    given = ImageDataGenerator(rotation_range=40).flow(X, batch_size=5, seed=3)
+    found = []
+    for _ in range(3):
+        given.on_epoch_begin()
+        found.append(pickle.loads(pickle.dumps(given))[0])
+        given.on_epoch_end()
+    assert len({float(batch[given.index_array.argsort()].mean()) for batch in found}) == 3
+
+
 def test_images_and_masks_of_one_seed_are_changed_alike():
     settings = {"rotation_range": 30, "horizontal_flip": True, "zoom_range": 0.2}
     pictures = ImageDataGenerator(**settings).flow(X, batch_size=2, seed=1)

@@ -35,7 +35,8 @@ class Iterator(PyDataset):
         n: How many samples there are.
         batch_size: Samples in a batch; the last one of a pass has those that are left.
         shuffle: Whether samples come in another order in each pass.
-        seed: What orders and changes follow from. Without, they follow from `np.random`.
+        seed: What orders and changes follow from. Without, they follow from `np.random`: within
+            `fit` by a seed that is drawn from it once.
 
     Attributes:
         batch_index: The batch that `next` gives next.
@@ -75,7 +76,10 @@ class Iterator(PyDataset):
         self._made: set[int] = set()
         self._may_be_again: set[int] = set()  # made before a state was taken, and not used
         self._opened: int | None = None  # the batch whose draws began with the order
-        self._is_told_of_epochs = False  # as by fit: then each round has an order of its own
+        # Told of epochs, as by fit: then each round has an order of its own, and without a seed one
+        # is drawn once, so that draws do not depend on which thread makes a batch first.
+        self._is_told_of_epochs = False
+        self._drawn_seed: int | None = None
         # A batch, and what it drew from; None for `np.random`.
         self._latest: tuple[int, np.random.RandomState | None] = (-1, None)
 
@@ -108,7 +112,7 @@ class Iterator(PyDataset):
             assert self.index_array is not None
             picked = self.index_array[at * self.batch_size : (at + 1) * self.batch_size]
         with self._drawing(number) as random:
-            if number == self._opened and self.shuffle and self.seed is not None:
+            if number == self._opened and self.shuffle and self._own_seed is not None:
                 random.permutation(self.n)  # the order was drawn first
             return self._batch(picked, random)
 
@@ -141,6 +145,8 @@ class Iterator(PyDataset):
         """Draw the order of the first pass."""
         with self.lock:
             self._is_told_of_epochs = True
+            if self.seed is None and self._drawn_seed is None:
+                self._drawn_seed = int(np.random.randint(2**31))
             if self.index_array is None:
                 self._open()
 
@@ -150,7 +156,7 @@ class Iterator(PyDataset):
             if self._made and len(self._made) < len(self):
                 self._is_told_of_epochs = True
                 return
-            if self._made:
+            if self._made or self._is_told_of_epochs:  # or other processes made them
                 self._first += len(self)
                 self._made, self._may_be_again = set(), set()
             self._reorder()
@@ -191,10 +197,10 @@ class Iterator(PyDataset):
     @contextmanager
     def _drawing(self, number: int) -> PlainIterator[Random]:
         """What a batch draws from: its own generator, or `np.random` set for it."""
-        if self.seed is None:
+        if self._own_seed is None:
             yield np.random
             return
-        seed = (self.seed + number) % 2**32
+        seed = (self._own_seed + number) % 2**32
         if not self._shares_numpy_random:
             random = np.random.RandomState(seed)
             yield random
@@ -211,6 +217,10 @@ class Iterator(PyDataset):
         with self.lock:
             if number >= self._latest[0]:
                 self._latest = number, random
+
+    @property
+    def _own_seed(self) -> int | None:
+        return self._drawn_seed if self.seed is None else self.seed
 
     @property
     def _shares_numpy_random(self) -> bool:
@@ -248,6 +258,7 @@ class Iterator(PyDataset):
                 "made": sorted(self._made),
                 "opened": self._opened,
                 "is_told_of_epochs": self._is_told_of_epochs,
+                "drawn_seed": self._drawn_seed,
                 "latest": latest,
                 "random": None if random is None else dict(random.get_state(legacy=False)),
             }
@@ -265,6 +276,7 @@ class Iterator(PyDataset):
             self._made, self._may_be_again = set(state["made"]), set(state["made"])
             self._opened = state["opened"]
             self._is_told_of_epochs = state["is_told_of_epochs"]
+            self._drawn_seed = state["drawn_seed"]
             random = None
             if state["random"] is not None:
                 random = np.random.RandomState()
