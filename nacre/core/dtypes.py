@@ -134,6 +134,8 @@ def host_dtype(dtype: np.dtype) -> np.dtype:
         >>> host_dtype(np.dtype("int64"))
         dtype('int32')
     """
+    if not dtype.isnative:
+        dtype = dtype.newbyteorder("=")
     if dtype == np.float64 and config.floatx() == "float64":
         return dtype
     return _NARROW.get(dtype, dtype)

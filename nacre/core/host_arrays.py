@@ -38,11 +38,11 @@ def plain_array(array: np.ndarray, who: str) -> np.ndarray:
     """
     kind = array.dtype.kind
     if type(array) is np.ndarray and kind in "fiubUSc":
-        return array
+        return _of_this_machine(array)
     if isinstance(array, np.ma.MaskedArray):
         array = _unmasked(array, who)
     elif not isinstance(array, np.memmap):
-        array = np.asarray(array)  # np.matrix and the like
+        array = _of_this_machine(np.asarray(array))  # np.matrix and the like
     if kind in "mM":
         raise dates_refused(who, f"an array of dtype {array.dtype}")
     if array.dtype.names is not None:
@@ -55,6 +55,20 @@ def plain_array(array: np.ndarray, who: str) -> np.ndarray:
             )
         )
     return _numbers_of_objects(array, who) if kind == "O" else array
+
+
+def _of_this_machine(array: np.ndarray) -> np.ndarray:
+    """Numbers in the order of bytes, and of a width, that the device has, too.
+
+    Files of other machines (IDX, FITS) are read with the other order of bytes; NumPy's long doubles
+    have 80 bits.
+    """
+    dtype = array.dtype
+    if not dtype.isnative:
+        array = array.astype(dtype.newbyteorder("="))
+    if dtype.kind in "fc" and dtype.itemsize > (8 if dtype.kind == "f" else 16):
+        array = array.astype(np.float64 if dtype.kind == "f" else np.complex128)
+    return array
 
 
 def dates_refused(who: str, got: str) -> DataError:

@@ -7,7 +7,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from nacre.core.errors import MissingPackageError, message
+import numpy as np
+
+from nacre.core.errors import DataError, MissingPackageError, message
+from nacre.core.sparse import SparseRows, is_sparse
+from nacre.core.stored import is_stored, stored_to_numpy
 from nacre.core.tables import is_table, table_to_numpy
 
 
@@ -52,52 +56,55 @@ def is_tensorflow_tensor(value: Any) -> bool:
     return tf is not None and isinstance(value, tf.Tensor | tf.Variable)
 
 
-def is_sparse_matrix(value: Any) -> bool:
-    """True for a matrix or array of scipy.sparse, when that is already loaded."""
-    sparse = loaded("scipy.sparse")
-    return sparse is not None and bool(sparse.issparse(value))
-
-
 def is_foreign_array(value: Any) -> bool:
     """True for what `to_numpy_if_foreign` makes an array of; nothing is converted to find out."""
     return (
         is_torch_tensor(value)
         or is_tensorflow_tensor(value)
         or is_table(value)
-        or is_sparse_matrix(value)
+        or is_sparse(value)
+        or is_stored(value)
     )
 
 
 def has_array_protocol(value: Any) -> bool:
-    """True for an array NumPy can read, whosever it is, such as a data set in a file of h5py."""
+    """True for an array NumPy can read, whosever it is."""
     return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
 def to_numpy_if_foreign(value: Any, who: str = "data") -> Any:
-    """Tensors of torch and TensorFlow, frames and columns of pandas and polars, and sparse matrices
-    of SciPy as NumPy arrays; anything else unchanged.
+    """Tensors of torch and TensorFlow, frames and columns of pandas and polars, sparse arrays, and
+    arrays in files of h5py and zarr as NumPy arrays; anything else unchanged.
 
     Args:
         value: Anything.
         who: Who asks, for messages.
 
     Raises:
-        DataError: A frame with missing values, dates, or objects that are no numbers.
+        DataError: A frame with missing values, dates, or objects that are no numbers; a data set
+            whose file is closed, or a tensor without values.
     """
+    if type(value) is np.ndarray:
+        return value
+    if is_sparse(value):
+        return np.asarray(SparseRows(value))
     if is_torch_tensor(value):
-        return _of_torch(value)
+        return _of_torch(value, who)
     if is_tensorflow_tensor(value):
         return value.numpy()
     if is_table(value):
         return table_to_numpy(value, who)
-    if is_sparse_matrix(value):
-        return value.toarray()
+    if is_stored(value):
+        return stored_to_numpy(value, who)
     return value
 
 
-def _of_torch(tensor: Any) -> Any:
+def _of_torch(tensor: Any, who: str) -> Any:
     """A torch tensor as a NumPy array; NumPy has no bfloat16 of torch's."""
-    tensor = tensor.detach().cpu()
+    if getattr(tensor, "is_meta", False):
+        fix = "Load its values first, or make it on a device: torch.empty_like(x, device='cpu')."
+        raise DataError(message(who, "a tensor must have values", "one on the device 'meta'", fix))
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     if str(getattr(tensor, "dtype", "")) == "torch.bfloat16":
         tensor = tensor.float()
     return tensor.numpy()

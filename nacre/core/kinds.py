@@ -6,6 +6,7 @@ does not know what it is. After these they may be anything, which is what a user
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,16 @@ def is_dict(value: object) -> TypeIs[dict[Any, Any]]:
         (True, False)
     """
     return isinstance(value, dict)
+
+
+def is_buffer(value: object) -> TypeIs[range | memoryview | array[Any]]:
+    """Whether it holds numbers in a row, and is neither a list nor an array of NumPy's.
+
+    Example:
+        >>> is_buffer(range(3)), is_buffer(memoryview(b"ab")), is_buffer([1])
+        (True, True, False)
+    """
+    return isinstance(value, range | memoryview | array)
 
 
 def is_mapping(value: object) -> TypeIs[Mapping[Any, Any]]:

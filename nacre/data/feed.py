@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -264,7 +264,7 @@ class RowFeed(Feed):
         batch_size: int,
         *,
         steps: int | None = None,
-        shuffle: bool = False,
+        shuffle: bool | Literal["batch"] = False,
         seed: int = 0,
         continues: bool = True,
     ) -> None:
@@ -294,7 +294,12 @@ class RowFeed(Feed):
         if not self.shuffle:
             return None
         if self._drawn is None or self._drawn[0] != pass_number:
-            self._drawn = pass_number, shuffled(self.source.num_rows, self.seed, pass_number)
+            count, seed = self.source.num_rows, self.seed
+            if self.shuffle == "batch":
+                order = shuffled_batches(count, self.batch_size, seed, pass_number)
+            else:
+                order = shuffled(count, seed, pass_number)
+            self._drawn = pass_number, order
         return self._drawn[1]
 
 
@@ -310,6 +315,19 @@ def shuffled(count: int, seed: int, pass_number: int) -> np.ndarray:
     """
     bits = np.random.Philox(key=np.array([seed, pass_number], dtype=np.uint64))
     return np.random.Generator(bits).permutation(count).astype(np.int32)
+
+
+def shuffled_batches(count: int, batch_size: int, seed: int, pass_number: int) -> np.ndarray:
+    """The numbers from 0 to `count`, batches of neighbours in another order; a smaller one last.
+
+    Example:
+        >>> shuffled_batches(5, 2, 7, 0).tolist() in ([0, 1, 2, 3, 4], [2, 3, 0, 1, 4])
+        True
+    """
+    full = count // batch_size
+    batches = shuffled(full, seed, pass_number)[:, None] * np.int32(batch_size)
+    order = (batches + np.arange(batch_size, dtype=np.int32)).ravel()
+    return np.concatenate([order, np.arange(full * batch_size, count, dtype=np.int32)])
 
 
 def stretch_of(batch: Batch, step: int, who: str, *, sends: bool = True) -> Stretch:
@@ -367,6 +385,7 @@ __all__ = [
     "RowFeed",
     "Stretch",
     "shuffled",
+    "shuffled_batches",
     "stretch_of",
     "stretch_of_rows",
     "uploaded",

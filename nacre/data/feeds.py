@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from nacre.data.batch_feed import BatchFeed
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Feed, RowFeed
@@ -14,7 +16,7 @@ def feed_of(
     batch_size: int,
     *,
     steps: int | None = None,
-    shuffle: bool = False,
+    shuffle: bool | Literal["batch"] = False,
     seed: int = 0,
     continues: bool = True,
     by_batch: bool = False,

@@ -88,7 +88,8 @@ class StreamedFeed(RowFeed):
     def _chunks(self, begin: Position, first_step: int) -> Iterator[tuple[Position, Stretch]]:
         size, (full, rest) = self.batch_size, divmod(self.source.num_rows, self.batch_size)
         most = max(1, min(full, self.steps))
-        steps_a_chunk = self.batches_a_chunk or min(self.source.batches_per_chunk(size), most)
+        wanted = self.source.batches_per_chunk(size, is_shuffled=self.shuffle is True)
+        steps_a_chunk = self.batches_a_chunk or min(wanted, most)
         for number, start, stop, step in self._spans(begin, first_step):
             order = self._order(number)
             for first in range(start, min(stop, full), steps_a_chunk):

@@ -17,49 +17,32 @@ from nacre.core.indices import check_width
 from nacre.core.interop import (
     has_array_protocol,
     is_foreign_array,
-    is_sparse_matrix,
     to_numpy_if_foreign,
 )
+from nacre.core.kinds import is_buffer
+from nacre.core.sparse import SparseRows, is_sparse
+from nacre.core.stored import StoredRows, as_mapped, is_stored, refuse_closed, stored_to_numpy
 from nacre.core.tracing import is_tracer
 from nacre.data.py_dataset import PyDataset
 
 SMALL_BYTES = 1 << 20  # copying less is not worth thinking about
 MAPPED_STRETCH_BYTES = 32 << 20  # of a mapped file, read before its pages are let go of
-
-
-class SparseRows:
-    """Rows of a sparse matrix of SciPy, made dense when they are picked: a batch, never the whole.
-
-    Args:
-        matrix: The matrix. Entries that stand there twice are added up, as SciPy does.
-    """
-
-    ndim = 2
-
-    def __init__(self, matrix: Any) -> None:
-        self._rows = matrix.tocsr()
-        self.shape: tuple[int, int] = tuple(int(n) for n in matrix.shape)  # type: ignore[assignment]
-        self.dtype: np.dtype = matrix.dtype
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows: Any) -> SparseRows:
-        return SparseRows(self._rows[rows])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self._rows.toarray(), dtype=dtype)
+# An array in a file that is not larger is read whole: so its values are looked at before the first
+# step, and it is read once, not in every epoch.
+READ_WHOLE_BYTES = 128 << 20
 
 
 def is_array_like(value: Any) -> bool:
-    """True for arrays (also of torch, TensorFlow, pandas, polars, SciPy), and lists or dicts of
-    them. Nothing is converted to find out."""
+    """True for arrays (also of torch, TensorFlow, pandas, polars, SciPy, h5py, zarr), and lists or
+    dicts of them. Nothing is converted to find out."""
     if value is None:
         return False
+    if isinstance(value, np.ndarray | jax.Array | SparseRows | StoredRows):
+        return True
+    if is_buffer(value) or is_foreign_array(value):  # one kind of SciPy's matrices is a dict
+        return True
     if isinstance(value, dict):
         return all(is_array_like(v) for v in value.values())
-    if isinstance(value, np.ndarray | jax.Array | SparseRows) or is_foreign_array(value):
-        return True
     if isinstance(value, list | tuple):
         return all(_is_plain(v) or is_array_like(v) for v in value) or _has_gaps(value)
     return has_array_protocol(value)
@@ -72,6 +55,10 @@ def is_source_of_batches(value: Any) -> bool:
 
 def arrays_of_lists(structure: Any) -> Any:
     """Lists of numbers (or of lists of numbers) as arrays; lists of arrays stay lists."""
+    if is_buffer(structure):
+        return np.asarray(structure)
+    if isinstance(structure, dict) and is_sparse(structure):
+        return SparseRows(structure)
     if isinstance(structure, dict):
         return {key: arrays_of_lists(value) for key, value in structure.items()}
     if isinstance(structure, list | tuple):
@@ -161,10 +148,14 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
                 "Let it give (x, y) or (x, y, sample_weight): Dataset.zip((x, y)) joins two.",
             )
         )
-    if isinstance(value, SparseRows | jax.Array):
+    if isinstance(value, SparseRows | StoredRows | jax.Array):
         rows = value
-    elif is_sparse_matrix(value):
+    elif type(value) is np.ndarray:
+        rows = plain_array(value, who)
+    elif is_sparse(value):
         rows = SparseRows(value)
+    elif is_stored(value):
+        rows = _stored(value, who)
     else:
         value = to_numpy_if_foreign(value, who)
         if not isinstance(value, np.ndarray):
@@ -185,6 +176,27 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
             )
         )
     return rows
+
+
+def _stored(value: Any, who: str) -> Any:
+    """Rows of an array in a file: read if they are few, else read when they are picked."""
+    refuse_closed(value, who)
+    dtype = np.dtype(value.dtype)
+    if dtype.kind in "fiubc" and value.ndim and value.nbytes > READ_WHOLE_BYTES:
+        mapped = as_mapped(value)
+        return StoredRows(value, who) if mapped is None else mapped
+    plain_array(np.empty(0, dtype), who)  # dates and fields are refused before they are read
+    return plain_array(stored_to_numpy(value, who), who)
+
+
+def is_picked_late(leaf: Any) -> bool:
+    """Whether the whole of an array is never made: sparse ones, and large ones in files."""
+    return isinstance(leaf, SparseRows | StoredRows)
+
+
+def is_in_file(leaf: Any) -> bool:
+    """Whether looking at all of an array would read a file."""
+    return isinstance(leaf, np.memmap | StoredRows)
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -246,7 +258,7 @@ def pick(
     """The rows at `indices`, in the dtype of the device unless another one is asked for.
 
     Args:
-        leaf: An array, which is a mapped file, a sparse matrix or on a device, too.
+        leaf: An array, which is in a file, sparse or on a device, too.
         indices: Which rows.
         dtype: The dtype they get.
         who: Who asks, and which array it is, for messages.
@@ -257,7 +269,7 @@ def pick(
     """
     if isinstance(leaf, jax.Array):
         leaf = np.asarray(leaf)
-    elif isinstance(leaf, SparseRows):
+    elif is_picked_late(leaf):
         leaf, indices = np.asarray(leaf[indices]), slice(None)
     if leaf.dtype.kind in "OUS":
         return leaf[indices]

@@ -163,7 +163,8 @@ def needs_conversion(leaf: Any) -> bool:
     """Whether the device would read an array of the host otherwise than it looks."""
     if type(leaf) is np.ndarray:
         kind = leaf.dtype.kind
-        return kind in "mMOV" or (kind in "iu" and leaf.dtype.itemsize > 2)
+        is_odd = not leaf.dtype.isnative or (kind == "f" and leaf.dtype.itemsize > 8)
+        return is_odd or kind in "mMOV" or (kind in "iu" and leaf.dtype.itemsize > 2)
     return isinstance(leaf, np.ndarray) or is_foreign_array(leaf) or _is_readable(leaf)
 
 

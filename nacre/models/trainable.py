@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from nacre.core import changes, tree
 from nacre.core.errors import BusyError, SerializationError, message, refuse_unknown
@@ -177,7 +177,7 @@ class Trainable(Stepping):
         callbacks: Callbacks = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | Literal["batch"] = True,
         class_weight: Mapping[Any, Any] | list[Any] | None = None,
         sample_weight: Any = None,
         initial_epoch: WholeNumber = 0,
@@ -204,14 +204,16 @@ class Trainable(Stepping):
         global lists and dicts of more than 16 items, and in layers that the model does not hold.
 
         Args:
-            x: Arrays (NumPy, JAX, torch), frames and columns of pandas and polars, sparse matrices
-                of SciPy (made dense a batch at a time), lists or dicts of these, a generator of
-                batches, a `PyDataset`, or any iterable of batches. Rows are paired by position,
-                never by index. Missing values are refused. Integers become int32 and are refused
-                where they do not fit; for inputs of floats they become floats. From a generator no
-                batch is taken that is not used, so that it can be used further (tf.keras 2's
-                `max_queue_size` asks for batches to be made ahead); of all other sources the next
-                batches are made in a thread while steps run.
+            x: Arrays (NumPy, JAX, torch), frames and columns of pandas and polars, sparse arrays of
+                SciPy, JAX and torch (made dense a batch at a time), arrays in files (`np.memmap`,
+                h5py, zarr; what is larger than 128 MB is read by rows), lists or dicts of these, a
+                generator of batches, a `PyDataset`, or any iterable of batches. Rows are paired by
+                position, never by index. Missing values are refused; NaN in a column of floats is a
+                number. Categories are their values, never their codes. Integers become int32 and
+                are refused where they do not fit; for inputs of floats they become floats. From a
+                generator no batch is taken that is not used, so that it can be used further
+                (tf.keras 2's `max_queue_size` asks for batches to be made ahead); of all other
+                sources the next batches are made in a thread while steps run.
             y: Targets, when `x` is arrays: in the structure of the outputs, in a flat list, or in a
                 dict by name. Outputs without loss and metrics need none, and may be left out.
             batch_size: Samples a step; 32 by default.
@@ -222,7 +224,10 @@ class Trainable(Stepping):
             validation_data: (x, y), (x, y, sample_weight) or (x,), or a source of batches.
             shuffle: Whether the samples of arrays, and the batches of a `PyDataset`, come in
                 another order in each epoch: a function of the epoch and of a seed drawn when `fit`
-                begins, which `set_random_seed` fixes.
+                begins, which `set_random_seed` fixes. 'batch' leaves the samples of arrays in
+                batches of neighbours, and gives these another order (a smaller one stays last): for
+                large files in packed chunks. (Keras documents this, and 3.15 shuffles within each
+                batch alone.)
             class_weight: Class index -> weight; classes left out count 1. For models with several
                 outputs a dict of these by name, or a list with one (or None) an output. Each label
                 gets its class's weight, also where labels have an axis of steps; sample weights

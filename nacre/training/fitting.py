@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def fit(
     callbacks: Callbacks,
     validation_split: float,
     validation_data: Any,
-    shuffle: bool,
+    shuffle: bool | Literal["batch"],
     class_weight: Mapping[Any, Any] | list[Any] | None,
     sample_weight: Any,
     initial_epoch: WholeNumber,
@@ -113,9 +113,9 @@ def fit(
         signals = feeds.enter_context(DeferredSignals())
         trial = feeds.enter_context(Trial(model, trainer)) if is_trial else None
         making = prepare.making(old_keywords, who)
-        order = inputs.Order(
-            bool(shuffle) and not overfit_batches, draw_seed(), initial_epoch, making
-        )
+        how: bool | Literal["batch"] = "batch" if shuffle == "batch" else bool(shuffle)
+        how = False if overfit_batches else how
+        order = inputs.Order(how, draw_seed(), initial_epoch, making)
         source, validation_source = inputs.sources_of_fit(
             model,
             x,
@@ -144,6 +144,7 @@ def fit(
             and isinstance(source, ArraySource)
             and source.is_one_small_batch(batch_size)
         )
+        inputs.warn_of_repeated_reads(source, batch_size, order, who)
         feed = feed_of(
             source,
             batch_size,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -30,7 +30,7 @@ from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.indexed import Making
 from nacre.data.recognised import has_ragged_inputs
-from nacre.data.rows import is_array_like, is_source_of_batches
+from nacre.data.rows import is_array_like, is_in_file, is_picked_late, is_source_of_batches
 from nacre.data.sources import ArraySource, Batch, narrow_batch
 from nacre.layers.core.masking import Masking
 from nacre.training import checks
@@ -42,7 +42,7 @@ Source = ArraySource | BatchSource
 class Order:
     """In which order the batches of a source come, and by what they are made: see `BatchSource`."""
 
-    shuffle: bool = False
+    shuffle: bool | Literal["batch"] = False
     seed: int = 0
     first_pass: int = 0
     making: Making | None = None
@@ -86,7 +86,7 @@ def source_of(
     source = BatchSource(
         x,
         who,
-        shuffle=order.shuffle,
+        shuffle=bool(order.shuffle),
         seed=order.seed,
         first_pass=order.first_pass,
         making=order.making,
@@ -166,6 +166,28 @@ def sources_of_fit(
     )
 
 
+# A chunk of a file that a pass reads more often than this is worth a word.
+_MOST_READS = 3
+
+
+def warn_of_repeated_reads(source: Source, batch_size: int, order: Order, who: str) -> None:
+    """Tell when shuffled rows of a file in chunks have its chunks read many times in each epoch."""
+    if order.shuffle is not True or not isinstance(source, ArraySource):
+        return
+    label, often = source.reads_of_chunks(batch_size)
+    if often > _MOST_READS:
+        warn(
+            message(
+                f"{who}, {label}",
+                "shuffled rows of a file are fast to read where they need not come in chunks",
+                f"chunks that each epoch reads about {often:.0f} times",
+                "shuffle='batch' shuffles batches of neighbouring samples and reads each chunk "
+                "once or twice (mix a file that is sorted by class first); or write the array "
+                "without chunks, or with np.save, and open it with np.load(path, mmap_mode='r').",
+            )
+        )
+
+
 def _warn_of_other_order(x: Any, y: Any, who: str) -> None:
     if in_other_order(x, y):
         warn(
@@ -243,7 +265,7 @@ def _staged_rows(model: Any, source: ArraySource, who: str, on_host: bool) -> Ar
     stage = _stage(model, sample, who, on_host)
     if stage is None:
         return _with_dtypes(model, source, who)
-    if _fits_when_mapped(stage, source):
+    if not any(map(is_picked_late, source.leaves)) and _fits_when_mapped(stage, source):
         mapped = stage(source.parts)
         return _with_dtypes(model, ArraySource(*mapped, who=who), who)
     narrow = batch_narrower(model, who)
@@ -257,12 +279,14 @@ def _with_dtypes(model: Any, source: ArraySource, who: str) -> ArraySource:
     count = len(tree.flatten(x))
     source.dtypes = _input_dtypes(model, x) + [
         np.dtype("float32")
-        if _is_whole_numbers(leaf) and not _is_mapped(leaf) and outside_32_bits(leaf)
+        if _is_whole_numbers(leaf) and not is_in_file(leaf) and outside_32_bits(leaf)
         else None
         for leaf in source.leaves[count:]
     ]
     for leaf, dtype, label in zip(source.leaves, source.dtypes, source.labels, strict=True):
-        if (dtype is None and not _is_whole_numbers(leaf)) or _is_mapped(leaf):
+        if is_in_file(leaf) or is_picked_late(leaf):
+            continue
+        if dtype is None and not _is_whole_numbers(leaf):
             continue
         if dtype is not None and dtype.kind == "f":
             if label.startswith("x"):
@@ -288,7 +312,7 @@ def _input_dtypes(model: Any, x: Any) -> list[np.dtype | None]:
 
 def _integer_dtype(leaf: Any, dtype: str | None) -> np.dtype | None:
     """The dtype of an input of integers, which the numbers of the host must fit into."""
-    if not is_numpy_array(leaf) or leaf.dtype.kind not in "iuf" or dtype is None:
+    if not _is_on_host(leaf) or leaf.dtype.kind not in "iuf" or dtype is None:
         return None
     if "int" not in dtype:
         return None
@@ -298,7 +322,7 @@ def _integer_dtype(leaf: Any, dtype: str | None) -> np.dtype | None:
 
 def _is_rounded(leaf: Any, dtype: str | None) -> bool:
     """Whether integers of the host go to an input of floats."""
-    is_wide = is_numpy_array(leaf) and leaf.dtype.kind in "iu" and leaf.dtype.itemsize > 2
+    is_wide = _is_on_host(leaf) and leaf.dtype.kind in "iu" and leaf.dtype.itemsize > 2
     return is_wide and dtype is not None and "float" in dtype and dtype != "float64"
 
 
@@ -306,9 +330,8 @@ def _is_whole_numbers(leaf: Any) -> bool:
     return is_numpy_array(leaf) and leaf.dtype.kind in "iu"
 
 
-def _is_mapped(leaf: Any) -> bool:
-    """Whether looking at all of an array would read a file."""
-    return isinstance(leaf, np.memmap)
+def _is_on_host(leaf: Any) -> bool:
+    return is_numpy_array(leaf) or is_picked_late(leaf)
 
 
 def _fits_when_mapped(stage: Callable[[Batch], Batch], source: ArraySource) -> bool:
@@ -348,6 +371,5 @@ def batch_specs(source: Source, batch_size: int) -> Any:
 
 __all__ = [
     "Order", "Source", "batch_narrower", "batch_specs", "source_of", "source_of_batch",
-    "sources_of_fit",
-    "workers_end",
+    "sources_of_fit", "warn_of_repeated_reads", "workers_end",
 ]  # fmt: skip

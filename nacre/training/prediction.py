@@ -222,6 +222,8 @@ def _is_small(model: Any, x: Any, batch_size: WholeNumber | None) -> bool:
         and (batch_size is None or (type(batch_size) is int and batch_size > 0))
         and 0 < len(x) <= (batch_size or _FEW)
         and x.dtype.kind in "fiub"
+        and x.dtype.isnative
+        and x.dtype.itemsize <= 8
         and model.built
         and not model._runs_eagerly()
         and model._host_stage(x, f"{model._who()}.predict") is None

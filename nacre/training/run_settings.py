@@ -29,7 +29,7 @@ def run_settings(
     trainer: CompiledTraining,
     source: Source,
     *,
-    shuffle: bool,
+    shuffle: bool | str,
     class_weight: Mapping[Any, Any] | list[Any] | None,
     augment: Any = None,
 ) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def test_lists_of_numbers_are_arrays_and_lists_of_arrays_are_lists() -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(np.ones(2), True), (jnp.ones(2), True), ([1, 2], True), ([[1.0]], True), ({"a": [1]}, True),
-     ([np.ones(1), np.ones(1)], True), (None, False), (iter([1]), False), (range(3), False),
+     ([np.ones(1), np.ones(1)], True), (None, False), (iter([1]), False), (range(3), True),
      ({"a": iter([1])}, False)],
 )  # fmt: skip
 def test_arrays_are_told_from_sources(value: Any, expected: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import DataError, message
-from nacre.core.interop import is_sparse_matrix
+from nacre.core.sparse import SparseRows, is_sparse
 from nacre.core.tables import is_table
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.host_tensor import HostTensor
@@ -19,7 +19,7 @@ from nacre.data.dataset.spec import (
     spec_of,
     unbatched,
 )
-from nacre.data.rows import SparseRows, pick
+from nacre.data.rows import pick
 
 _row: Any = np.ndarray.__getitem__  # faster by far than the method of the class
 
@@ -126,7 +126,7 @@ def _arrays(tensors: Any, who: str) -> Any:
     if el.is_structure(tensors):
         parts = [_arrays(value, who) for _, value in el.children(tensors)]
         return el.rebuilt(tensors, parts)
-    if is_sparse_matrix(tensors):
+    if is_sparse(tensors):
         return SparseRows(tensors)
     if isinstance(tensors, np.memmap) and tensors.dtype.kind in "fiubc":
         return tensors

@@ -23,17 +23,20 @@ from nacre.core.errors import (
 )
 from nacre.core.host_arrays import plain_array
 from nacre.core.indices import outside_as, refuse_outside, without_absent_indices
-from nacre.core.interop import is_sparse_matrix, to_numpy_if_foreign
+from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.kinds import is_buffer
 from nacre.core.memory import device_budget
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
+from nacre.core.sparse import SparseRows, is_sparse
+from nacre.core.stored import StoredRows, is_stored, refuse_closed
 from nacre.core.warning import warn
 from nacre.layers.base.keywords import LayerKeywords, WithoutNameAndDtype
 from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.host_layer import encoded_shape
 
-_DENSE_VALUES = 1 << 21  # of a sparse matrix, made dense at once in `adapt`
+_VALUES_AT_ONCE = 1 << 21  # of a sparse array, or one in a file, for `adapt`
 
 OUTPUT_MODES = ("one_hot", "multi_hot", "count")
 
@@ -403,12 +406,16 @@ class Discretization(Layer):
 
 def batches_of(layer: Layer, data: Any, steps: int | None = None) -> Any:
     """The batches in what `adapt` was given: one for an array, those of an iterable else."""
-    if is_sparse_matrix(data):  # dense a part at a time
-        rows, step = data.tocsr(), max(1, _DENSE_VALUES // max(1, data.shape[1]))
-        for start in range(0, rows.shape[0], step):
-            yield rows[start : start + step].toarray()
+    if is_stored(data):
+        refuse_closed(data, layer._who())
+    if _is_read_in_parts(data):
+        rows = SparseRows(data) if is_sparse(data) else data
+        rows = StoredRows(data, layer._who()) if is_stored(data) else rows
+        step = max(1, _VALUES_AT_ONCE // max(1, math.prod(rows.shape[1:])))
+        for start in range(0, len(rows), step):
+            yield np.asarray(rows[start : start + step])
         return
-    data = to_numpy_if_foreign(data, layer._who())
+    data = np.asarray(data) if is_buffer(data) else to_numpy_if_foreign(data, layer._who())
     if isinstance(data, np.ma.MaskedArray) or (
         isinstance(data, np.ndarray) and data.dtype.kind in "mM"
     ):
@@ -443,6 +450,14 @@ def batches_of(layer: Layer, data: Any, steps: int | None = None) -> Any:
         if isinstance(batch, list | tuple):
             batch = batch[0]  # (inputs, targets)
         yield host_array(layer, batch)
+
+
+def _is_read_in_parts(data: Any) -> bool:
+    """Whether an array is sparse, or numbers in a file."""
+    if is_sparse(data):
+        return True
+    is_file = is_stored(data) or isinstance(data, np.memmap)
+    return is_file and len(data.shape) > 0 and np.dtype(data.dtype).kind in "fiub"
 
 
 def _is_endless(data: Any) -> bool:
