@@ -39,7 +39,7 @@ MAPPED_BUDGET_BYTES = 128 << 20  # mapped files are streamed early: they are map
 # Rows sent to the device at once when arrays are streamed; two chunks are in flight.
 CHUNK_BYTES = 16 << 20
 # The same for shuffled rows of a file: the more at once, the more lie on one page, or in one chunk.
-# 10 million rows of 400 bytes take 23 s where it was 41.
+# Of 3 million rows of 400 bytes the system takes 2.5 s where it took 6.3 with 16 MB.
 SCATTERED_CHUNK_BYTES = 64 << 20
 
 Batch = tuple[Any, Any, Any]  # x, y, sample_weight
