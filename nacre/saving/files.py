@@ -10,7 +10,8 @@ from typing import Any
 
 from nacre.core.atomic import recover
 from nacre.core.errors import FileFormatError, message, nearest
-from nacre.saving import archive, checkpoint_names, hdf5, orbax
+from nacre.saving import archive, hdf5, orbax
+from nacre.saving.checkpoint_graph import find as find_checkpoint
 
 KINDS = {
     "native": "a .keras model",
@@ -74,7 +75,7 @@ class Source:
     def _kind(self, who: str) -> str:
         if self.path is not None:
             recover(self.path)
-            if (prefix := checkpoint_names.find(self.path)) is not None:
+            if (prefix := find_checkpoint(self.path)) is not None:
                 self.path = prefix
                 return "checkpoint"
             try:

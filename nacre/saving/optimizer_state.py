@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
+
 # Scalars that older files lack: the learning rate, of which the config tells the value, and Nadam's
 # running product, which `variable` is the name of in Keras.
 _LEFT_OUT = ("learning_rate", "variable")
@@ -18,7 +20,7 @@ _LEFT_OUT = ("learning_rate", "variable")
 
 _OWN_SLOTS = frozenset(
     "momentum velocity velocity_hat norm accumulator average_gradient accumulated_grad "
-    "accumulated_delta_var".split()
+    "accumulated_delta_var linear".split()
 )
 
 
@@ -84,7 +86,7 @@ def _slot_by_slot(
     first = next((i for i, slot in enumerate(slots) if slot in ("iter", "iteration")), None)
     own_slots: list[str] = []
     for variable in optimizer.variables:
-        slot = _own_slot(variable, variables)
+        slot = own_slot(variable, variables)
         if slot is not None and slot[0] not in own_slots:
             own_slots.append(slot[0])
     if len(own_slots) != len(positions):
@@ -92,7 +94,7 @@ def _slot_by_slot(
     source = dict(zip(own_slots, positions.values(), strict=True))
     order: list[int | str] = []
     for variable in optimizer.variables:
-        slot = _own_slot(variable, variables)
+        slot = own_slot(variable, variables)
         if slot is None:
             is_step = variable.name == "iteration" and first is not None
             order.append(first if is_step else variable.name)  # type: ignore[arg-type]
@@ -104,7 +106,7 @@ def _slot_by_slot(
     return order
 
 
-def _own_slot(variable: Any, trainable: list[Any]) -> tuple[str, int] | None:
+def own_slot(variable: Any, trainable: list[Any]) -> tuple[str, int] | None:
     """(slot, index of the trainable variable) of a state variable, from its name."""
     for index, reference in enumerate(trainable):
         beginning = reference.path.replace("/", "_") + "_"
@@ -115,4 +117,13 @@ def _own_slot(variable: Any, trainable: list[Any]) -> tuple[str, int] | None:
     return None
 
 
-__all__ = ["fit_state"]
+def product_of_momenta(optimizer: Any, steps: int) -> float:
+    """Nadam's running product of momentum factors after `steps`, which Keras 2 did not save.
+
+    Source:
+        Dozat 2016, section 3
+    """
+    return float(np.prod(optimizer.momentum_share(np.arange(1, steps + 1, dtype="float64"))))
+
+
+__all__ = ["fit_state", "own_slot", "product_of_momenta"]

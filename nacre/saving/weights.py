@@ -24,7 +24,7 @@ from nacre.core.warning import warn
 from nacre.optimizers import Nadam, OptaxOptimizer, Optimizer
 from nacre.saving import hdf5
 from nacre.saving.layout import Entry, entries
-from nacre.saving.optimizer_state import fit_state
+from nacre.saving.optimizer_state import fit_state, product_of_momenta
 from nacre.training.state import tell_paths
 
 # What Keras 2.11 and 2.12 called the group of a model's layers.
@@ -521,18 +521,9 @@ def optimizer_steps(
             if isinstance(source, int):
                 variable.assign(next(values))
             elif source == "variable" and type(optimizer) is Nadam:
-                variable.assign(_product_of_momenta(optimizer, int(optimizer.iterations.numpy())))
+                variable.assign(product_of_momenta(optimizer, int(optimizer.iterations.numpy())))
 
     return [LoadStep(read, assign)]
-
-
-def _product_of_momenta(optimizer: Any, steps: int) -> float:
-    """Nadam's running product of momentum factors after `steps`, which Keras 2 did not save.
-
-    Source:
-        Dozat 2016, section 3
-    """
-    return float(np.prod(optimizer.momentum_share(np.arange(1, steps + 1, dtype="float64"))))
 
 
 def require_built(model: Any, who: str) -> None:
