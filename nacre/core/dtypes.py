@@ -147,6 +147,8 @@ def device_dtype(dtype: Any) -> np.dtype:
     Floats keep their digits where float64 was asked for, as some layer may compute in it.
     """
     dtype = np.dtype(dtype)
+    if not dtype.isnative:
+        dtype = dtype.newbyteorder("=")
     if dtype not in _NARROW or (dtype.kind in "fc" and setting("jax_enable_x64")):
         return dtype
     return host_dtype(dtype)
