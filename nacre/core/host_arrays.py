@@ -23,6 +23,16 @@ _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.ti
 EXACT_IN_FLOAT32 = 1 << 24  # above it float32 cannot hold every integer
 
 
+def is_plain(dtype: np.dtype) -> bool:
+    """Whether an array of a dtype holds real numbers, as the device has them or wider ones.
+
+    Example:
+        >>> [is_plain(np.dtype(name)) for name in ("float32", "bool", "int64", "S1", ">f4")]
+        [True, True, True, False, False]
+    """
+    return dtype.kind in "fiub" and dtype.itemsize <= 8 and dtype.isnative
+
+
 def plain_array(array: np.ndarray, who: str) -> np.ndarray:
     """An array of numbers or strings with nothing hidden in it.
 
@@ -38,7 +48,7 @@ def plain_array(array: np.ndarray, who: str) -> np.ndarray:
     """
     kind = array.dtype.kind
     if type(array) is np.ndarray and kind in "fiubUSc":
-        return _of_this_machine(array)
+        return array if is_plain(array.dtype) else _of_this_machine(array)
     if isinstance(array, np.ma.MaskedArray):
         array = _unmasked(array, who)
     elif not isinstance(array, np.memmap):
@@ -248,6 +258,7 @@ def warn_of_rounded_integers(array: np.ndarray, who: str) -> bool:
 __all__ = [
     "dates_refused",
     "exact",
+    "is_plain",
     "is_missing",
     "missing_refused",
     "outside_32_bits",

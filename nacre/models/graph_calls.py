@@ -14,7 +14,7 @@ from nacre import ops
 from nacre.core import changes, scope, tree
 from nacre.core.dtypes import device_dtype, is_float
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, nearest
-from nacre.core.host_arrays import outside_32_bits, plain_array, warn_of_rounded_integers
+from nacre.core.host_arrays import is_plain, outside_32_bits, plain_array, warn_of_rounded_integers
 from nacre.core.indices import check_width
 from nacre.core.interop import has_array_protocol, is_foreign_array, to_numpy_if_foreign
 from nacre.core.strings import HostString, Staged, is_text, strings_refused
@@ -163,7 +163,7 @@ def needs_conversion(leaf: Any) -> bool:
     """Whether the device would read an array of the host otherwise than it looks."""
     if type(leaf) is np.ndarray:
         kind = leaf.dtype.kind
-        is_odd = not leaf.dtype.isnative or (kind == "f" and leaf.dtype.itemsize > 8)
+        is_odd = kind in "fiub" and not is_plain(leaf.dtype)
         return is_odd or kind in "mMOV" or (kind in "iu" and leaf.dtype.itemsize > 2)
     return isinstance(leaf, np.ndarray) or is_foreign_array(leaf) or _is_readable(leaf)
 

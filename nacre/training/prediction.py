@@ -20,6 +20,7 @@ from nacre.callbacks.runner import CallbackList, Callbacks
 from nacre.core import tree
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import DataError, ShapeError, message
+from nacre.core.host_arrays import is_plain
 from nacre.core.program import CallProgram, programs_of
 from nacre.core.state import State, Updates
 from nacre.core.tensors import Count, WholeNumber
@@ -221,9 +222,7 @@ def _is_small(model: Any, x: Any, batch_size: WholeNumber | None) -> bool:
         and x.ndim > 0
         and (batch_size is None or (type(batch_size) is int and batch_size > 0))
         and 0 < len(x) <= (batch_size or _FEW)
-        and x.dtype.kind in "fiub"
-        and x.dtype.isnative
-        and x.dtype.itemsize <= 8
+        and is_plain(x.dtype)
         and model.built
         and not model._runs_eagerly()
         and model._host_stage(x, f"{model._who()}.predict") is None
