@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from nacre.data.directories import (
         text_dataset_from_directory as text_dataset_from_directory,
     )
+    from nacre.data.sound_directories import (
+        audio_dataset_from_directory as audio_dataset_from_directory,
+    )
     from nacre.data.splitting import split_dataset as split_dataset
     from nacre.data.timeseries import (
         timeseries_dataset_from_array as timeseries_dataset_from_array,
@@ -74,6 +77,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "bounding_boxes",
     "clear_session",
     "custom_object_scope",
@@ -110,6 +114,7 @@ if not TYPE_CHECKING:  # they bring layers, models and training
         {
             "FeatureSpace": "nacre.models.feature_space",
             "Progbar": "nacre.callbacks.progbar",
+            "audio_dataset_from_directory": "nacre.data.sound_directories",
             "image_dataset_from_directory": "nacre.data.directories",
             "model_to_dot": "nacre.models.drawing.graphviz",
             "plot_model": "nacre.models.drawing.plot",

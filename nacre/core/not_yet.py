@@ -24,8 +24,6 @@ NOT_YET: dict[str, str] = {
     "summary.trace_export": _TRACES,
     "summary.graph": "nacre.callbacks.TensorBoard(log_dir, write_graph=True) writes the graph of a "
     "model.",
-    "utils.audio_dataset_from_directory": "Data sets of sound files are not here yet: read them "
-    "in the map of a nacre.data.Dataset of their paths.",
 }
 
 

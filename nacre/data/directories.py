@@ -27,6 +27,7 @@ IMAGE_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _LABEL_MODES = ("int", "categorical", "binary", None)
 _SUBSETS = ("training", "validation", "both")
+Together = Callable[[Dataset, int], Dataset]
 
 
 class DirectoryDataset(Dataset):
@@ -88,11 +89,12 @@ class Folder:
     follow_links: bool
     verbose: bool
 
-    def datasets(self, read: Callable[[str], Any]) -> Any:
+    def datasets(self, read: Callable[[str], Any], together: Together = Dataset.batch) -> Any:
         """The data set, or the two of them.
 
         Args:
             read: What the element of a file is.
+            together: Makes batches of a size out of a data set.
         """
         files, seed = self.files(), self._shuffle_seed()
         if self.shuffle:
@@ -102,11 +104,11 @@ class Folder:
             files = files.picked(order)
         parts = self._parts(files)
         if self.subset != "both":
-            return self._dataset(parts[0], read, seed if self.shuffle else None)
+            return self._dataset(parts[0], read, together, seed if self.shuffle else None)
         # Validation is not shuffled in each pass, as it is the same sum in any order.
         return [
-            self._dataset(parts[0], read, seed if self.shuffle else None),
-            self._dataset(parts[1], read, None),
+            self._dataset(parts[0], read, together, seed if self.shuffle else None),
+            self._dataset(parts[1], read, together, None),
         ]
 
     def _shuffle_seed(self) -> int:
@@ -217,14 +219,16 @@ class Folder:
         cut = {"training": np.arange(count - held_out), "validation": np.arange(count)[-held_out:]}
         return [files.picked(cut[name]) for name in wanted]
 
-    def _dataset(self, files: Files, read: Callable[[str], Any], seed: int | None) -> Dataset:
+    def _dataset(
+        self, files: Files, read: Callable[[str], Any], together: Together, seed: int | None
+    ) -> Dataset:
         dataset = Dataset.range(len(files.paths))
         if seed is not None:  # positions are small: all of them are shuffled
             dataset = dataset.shuffle(len(files.paths), seed=seed)
         read_element = _Element(files, self.label_mode, read)
         dataset = dataset.map(read_element, num_parallel_calls=AUTOTUNE)
         if self.batch_size is not None:
-            dataset = dataset.batch(self.batch_size)
+            dataset = together(dataset, self.batch_size)
         return DirectoryDataset(dataset.prefetch(AUTOTUNE), files.class_names, files.paths)
 
 
@@ -250,7 +254,7 @@ class _Element:
         return value, label
 
 
-def _folder(who: str, kind: str, endings: tuple[str, ...], form: str, arguments: Any) -> Folder:
+def folder_of(who: str, kind: str, endings: tuple[str, ...], form: str, arguments: Any) -> Folder:
     """The arguments that all loaders have, looked at before any file is.
 
     Raises:
@@ -439,7 +443,7 @@ def image_dataset_from_directory(
         raise ArgumentError(message(who, rule, "both"))
     is_channels_first = standardize_data_format(data_format) == "channels_first"
     optional_import("PIL.Image", extra="plot", who=who)
-    folder = _folder(who, "image", IMAGE_ENDINGS, format, dict(
+    folder = folder_of(who, "image", IMAGE_ENDINGS, format, dict(
         directory=directory, labels=labels, label_mode=label_mode, class_names=class_names,
         batch_size=batch_size, shuffle=shuffle, seed=seed, validation_split=validation_split,
         subset=subset, follow_links=follow_links, verbose=verbose,
@@ -533,7 +537,7 @@ def text_dataset_from_directory(
     who = "text_dataset_from_directory"
     if max_length is not None:
         max_length = whole_number(who, "max_length", max_length)
-    folder = _folder(who, "text", (".txt",), format, dict(
+    folder = folder_of(who, "text", (".txt",), format, dict(
         directory=directory, labels=labels, label_mode=label_mode, class_names=class_names,
         batch_size=batch_size, shuffle=shuffle, seed=seed, validation_split=validation_split,
         subset=subset, follow_links=follow_links, verbose=verbose,
@@ -544,6 +548,8 @@ def text_dataset_from_directory(
 __all__ = [
     "IMAGE_ENDINGS",
     "DirectoryDataset",
+    "Folder",
+    "folder_of",
     "image_dataset_from_directory",
     "text_dataset_from_directory",
 ]

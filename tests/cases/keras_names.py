@@ -17,7 +17,6 @@ REFUSALS: dict[str, str] = {
 }
 
 _DEVICES = "training on several devices is not here yet"
-_FOLDERS = "data sets of sound files are not here yet"
 
 # Not here yet.
 NOT_YET: dict[str, str] = {
@@ -28,7 +27,6 @@ NOT_YET: dict[str, str] = {
     "keras.device": _DEVICES,
     "keras.export": "export is not here yet",
     "keras.export.*": "export is not here yet",
-    "keras.utils.audio_dataset_from_directory": _FOLDERS,
     "keras.wrappers": "estimators of scikit-learn are not here yet",
     "keras.wrappers.*": "estimators of scikit-learn are not here yet",
     "keras.saving.KerasFileEditor": "editing files of weights is not here yet",

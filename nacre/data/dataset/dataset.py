@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from nacre.core.errors import (
     ArgumentError,
     ClosedError,
     DataError,
+    NotThereError,
     UnsupportedError,
     message,
     refuse_unknown,
@@ -178,6 +179,17 @@ class Dataset:
 
     def _then(self, node: Node) -> Dataset:
         return Dataset(node, self._options)
+
+    if not TYPE_CHECKING:  # a checker would take any name for one of its attributes
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("class_names", "file_paths"):
+                rule = f"{name} belongs to the data set that a loader of folders gives"
+                got = "one that a method such as map or take made of it, or another data set"
+                fix = f"Ask before: data = image_dataset_from_directory(...); names = data.{name}."
+                raise NotThereError(message("Dataset", rule, got, fix))
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(text, name=name, obj=self)
 
     # -------------------------------------------------------------------- where they begin
 
