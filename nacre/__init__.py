@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nacre import tree as tree
     from nacre import utils as utils
     from nacre import visualization as visualization
+    from nacre import wrappers as wrappers
     from nacre.core.names import name_scope as name_scope
     from nacre.core.policies import DTypePolicy as DTypePolicy
     from nacre.core.policies import FloatDTypePolicy as FloatDTypePolicy
@@ -93,6 +94,7 @@ _NAMESPACES = (
     "tree",
     "utils",
     "visualization",
+    "wrappers",
 )
 _NAMES = {
     "DTypePolicy": "nacre.core.policies",

@@ -15,7 +15,6 @@ NOT_YET: dict[str, str] = {
     "Keras saved, with nacre.models.load_model(path).",
     "export": "Export is not here yet: model.save('model.keras') keeps the model.",
     "distribution": "Training on several devices is not here yet.",
-    "wrappers": "Estimators of scikit-learn are not here yet: fit in a loop over KFold's indices.",
     "layers.TFSMLayer": "It runs a TensorFlow SavedModel, whose graph only TensorFlow can run: "
     "open the model's .keras or .h5 file with nacre.models.load_model, or build the model in code "
     "and load its weights.",

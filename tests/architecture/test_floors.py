@@ -74,7 +74,7 @@ FLOORS = (
     {"layers", "data", "callbacks", "datasets"},
     {"training"},
     {"models"},
-    {"saving", "export", "applications", "distillation"},
+    {"saving", "export", "applications", "distillation", "wrappers"},
     {"testing", "serving", "compat", "preprocessing"},
     {"cli"},
 )

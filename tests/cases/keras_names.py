@@ -27,8 +27,6 @@ NOT_YET: dict[str, str] = {
     "keras.device": _DEVICES,
     "keras.export": "export is not here yet",
     "keras.export.*": "export is not here yet",
-    "keras.wrappers": "estimators of scikit-learn are not here yet",
-    "keras.wrappers.*": "estimators of scikit-learn are not here yet",
     "keras.saving.KerasFileEditor": "editing files of weights is not here yet",
 }
 
