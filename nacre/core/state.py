@@ -255,6 +255,7 @@ class State:
             yield training
         finally:
             self._training = outer
+            training.end()
             for variable in self.groups[OUTSIDE]:  # what was found meanwhile
                 if variable.trained_by is training:
                     variable.trained_by = outer

@@ -83,6 +83,10 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
     return tuple(sizes)
 
 
+def _nothing() -> None:
+    """What is to be committed where no training is under way."""
+
+
 class RunningTraining:
     """A training that is under way: its variables' newest values may be in none of them.
 
@@ -97,6 +101,14 @@ class RunningTraining:
         self.lock = threading.RLock()
         self.thread = thread
         self.commit_newest = commit_newest
+
+    def end(self) -> None:
+        """Commit nothing any more, as the variables have the newest values.
+
+        Who trained is let go of with its data: it refers to this, and would stay until Python looks
+        for cycles.
+        """
+        self.commit_newest = _nothing
 
     def value_of(self, variable: Variable, is_kept: bool = True) -> jax.Array:
         """A variable's array as the last step left it.

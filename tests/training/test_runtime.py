@@ -250,3 +250,25 @@ def test_a_model_that_is_gone_takes_its_programs_along() -> None:
     del model, kept
     gc.collect()
     assert [ref() for ref in alive if ref() is not None] == []
+
+
+@pytest.mark.parametrize("source", ["rows", "rows_and_validation", "batches", "one_batch"])
+def test_what_a_training_had_on_the_device_goes_with_its_end(source: str) -> None:
+    x, y = np.tile(X, (64, 1)), np.tile(Y, (64, 1))
+    given: dict[str, dict[str, Any]] = {
+        "rows": {"x": x, "y": y},
+        "rows_and_validation": {"x": x, "y": y, "validation_data": (x, y)},
+        "batches": {"x": nacre.data.Dataset.from_tensor_slices((x, y)).batch(64)},
+        "one_batch": {"x": X, "y": Y},
+    }
+    model = small()
+    model.fit(**given[source], verbose=0)
+    gc.collect()
+    gc.disable()  # a collector of cycles may not come for a long time
+    try:
+        before = len(jax.live_arrays())
+        for _ in range(3):
+            model.fit(**given[source], verbose=0)
+        assert len(jax.live_arrays()) <= before + 1  # the seed of the order, on the host at times
+    finally:
+        gc.enable()
