@@ -303,7 +303,7 @@ def _label(path: tuple[Any, ...], x: Any = None) -> str:
     """Which array of (x, y, sample_weight) stands at a path, as in "x['a']"."""
     name = ("x", "y", "sample_weight")[path[0]]
     rest = path[2:] if path[0] == 0 and isinstance(x, Staged) else path[1:]
-    return name + "".join(f"[{p!r}]" for p in rest)
+    return name + "".join([f"[{p!r}]" for p in rest])
 
 
 def standard_batch(item: Any, who: str) -> Batch:

@@ -156,7 +156,8 @@ def fit(
             in_chunks=loop_form() == "counted",
         )
         feeds.callback(feed.close)
-        feeds.enter_context(_augmenting(model, trainer, augment, who))
+        if augment is not None or trainer.augmentation is not None:
+            feeds.enter_context(_augmenting(model, trainer, augment, who))
         run = TrainRun(model, trainer, feed, source, who, signals, is_one_step, may_repeat=is_trial)
         validation = None
         if validation_source is not None:

@@ -67,7 +67,7 @@ def _is_finite(array: np.ndarray) -> bool:
 
 def is_in_training(state: State) -> bool:
     """Whether a training with these metrics is under way, so that a callback of it is asking."""
-    return any(variable.trained_by is not None for variable in state.groups["metrics"])
+    return any([variable.trained_by is not None for variable in state.groups["metrics"]])
 
 
 def variables_by_path(model: Any, state: State) -> dict[str, Variable]:
