@@ -22,9 +22,13 @@ Sample = Callable[[], Any]
 
 
 def framework(name: str) -> Any:
-    """nacre of a checkout, Keras on JAX, or None for JAX alone."""
+    """nacre of a checkout, Keras on JAX, TensorFlow, or None for JAX alone."""
     if name == "jax":
         return None
+    if name == "tf":
+        import tensorflow
+
+        return tensorflow
     if name == "hand":  # JAX by hand, around a model of this checkout
         name = str(Path(__file__).parents[2])
     if name == "keras":
@@ -256,6 +260,10 @@ def gan_by_hand(keras: Any) -> tuple[Sample, int]:
 
 def jobs(keras: Any) -> dict[str, Callable[[], tuple[Sample, int]]]:
     """name -> what builds the sample, and how many calls one sample has."""
+    from bench.peers import data_jobs
+
+    if sys.argv[1] == "tf":
+        return data_jobs.of_tensorflow(keras)
     table: dict[str, Callable[[], tuple[Sample, int]]] = {
         f"row {name}": lambda name=name: one_row(keras, name) for name in ("predict", "call")
     }
@@ -274,6 +282,8 @@ def jobs(keras: Any) -> dict[str, Callable[[], tuple[Sample, int]]]:
         table["on batch"] = lambda: on_batch(keras, by_hand=False)
         table["function"] = lambda: on_batch(keras, by_hand=True)
         table["gan by hand"] = lambda: gan_by_hand(keras)
+        if sys.argv[1] != "keras":
+            table |= data_jobs.of_nacre(keras)
     return table
 
 

@@ -30,6 +30,8 @@ MAPPED_STRETCH_BYTES = 32 << 20  # of a mapped file, read before its pages are l
 # An array in a file that is not larger is read whole: so its values are looked at before the first
 # step, and it is read once, not in every epoch.
 READ_WHOLE_BYTES = 128 << 20
+# What reading a row maps of its surroundings: Linux's fault_around_bytes, 64 KB, at each end.
+READ_AROUND_BYTES = 128 << 10
 
 
 def is_array_like(value: Any) -> bool:
@@ -285,7 +287,9 @@ def pick(
         # Rows are read in the order of the file, which a disk likes, and put in place after. One
         # read maps many pages around it, so pages are let go of after every stretch of the file.
         order = np.argsort(indices, kind="stable")
-        for part in np.array_split(order, 1 + leaf.nbytes // MAPPED_STRETCH_BYTES):
+        row_bytes = leaf.nbytes // max(1, len(leaf))
+        mapped_bytes = min(leaf.nbytes, len(order) * (row_bytes + READ_AROUND_BYTES))
+        for part in np.array_split(order, 1 + mapped_bytes // MAPPED_STRETCH_BYTES):
             out[part] = _checked(leaf[indices[part]], out.dtype, who)
             _forget_pages(leaf)
     elif not isinstance(indices, slice) and leaf.dtype == out.dtype:

@@ -140,13 +140,15 @@ class Pace:
 
         One lasts until the next is asked for.
         """
-        position = 0
+        position, is_measured = 0, stretch.repeats and stretch.is_awaited
         while position < stretch.num_steps:
             count = self.next_count(stretch.num_steps - position)
-            begun, used = time.perf_counter(), time.process_time()
-            yield position, count
-            if stretch.repeats and stretch.is_awaited:
+            if is_measured:
+                begun, used = time.perf_counter(), time.process_time()
+                yield position, count
                 self.note(count, time.perf_counter() - begun, time.process_time() - used)
+            else:
+                yield position, count
             position += count
 
     def next_count(self, left: int) -> int:
