@@ -5,10 +5,10 @@ python -m bench.data [--keras ~/peers/bin/python] [--only "cnn pipeline,memory m
 "cnn pipeline": `fit` of the CNN from `from_tensor_slices.map.shuffle.batch.prefetch`, against `fit`
 of the same rows in memory. "pipeline": that pipeline alone, against tf.data. "PyDataset" and
 "generator": `fit` of the MLP from batches that take some two milliseconds to make, against making
-them. "trivial function": one function of Python in `map`, against tf.data's `py_function`. "images":
-2,000 JPEG files decoded, resized and batched by `image_dataset_from_directory`, against that of
-Keras on TensorFlow. "growth": memory over 50 epochs from the pipeline. "memory map": what shuffling
-10 million rows of a file of 4 GB takes. Ratios and bounds as in `bench.pairs`.
+them. "trivial function": one of Python in `map`, against tf.data's `py_function`. "images": 2,000
+JPEG files decoded, resized and batched by `image_dataset_from_directory`, against that of Keras on
+TensorFlow. "growth": memory over 50 epochs from the pipeline. "memory map": what shuffling 10
+million rows of a file of 4 GB takes. Ratios and bounds as in `bench.pairs`; nothing is kept.
 """
 
 from __future__ import annotations

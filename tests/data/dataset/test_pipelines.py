@@ -92,6 +92,22 @@ def test_a_memory_map_is_read_by_the_rows_asked_for(tmp_path: Path) -> None:
     assert next(iter(Dataset.from_tensor_slices(mapped))).tolist() == [0.0, 1.0]
 
 
+def test_few_rows_of_a_large_map_are_read_at_once_and_its_pages_let_go_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped = np.memmap(tmp_path / "x", "float32", "w+", shape=(4096, 512))
+    mapped[:] = np.arange(4096)[:, None]
+    calls: list[int] = []
+    monkeypatch.setattr("nacre.data.rows.MAPPED_STRETCH_BYTES", 1 << 20)
+    monkeypatch.setattr("nacre.data.rows._forget_pages", lambda leaf: calls.append(leaf.nbytes))
+    shuffled = Dataset.from_tensor_slices(mapped).shuffle(4096, seed=1)
+    found = next(iter(shuffled.batch(4)))
+    assert len(set(found[:, 0].tolist())) == 4 and len(calls) == 1
+    calls.clear()
+    assert sorted(next(iter(shuffled.batch(4096)))[:, 0].tolist()) == [*range(4096)]
+    assert len(calls) > 4  # not all of the file at once
+
+
 def test_sparse_rows_are_made_dense_a_batch_at_a_time() -> None:
     sparse = pytest.importorskip("scipy.sparse")
     x = sparse.csr_matrix(np.eye(5))
