@@ -49,6 +49,8 @@ def plain_array(array: np.ndarray, who: str) -> np.ndarray:
     kind = array.dtype.kind
     if type(array) is np.ndarray and kind in "fiubUSc":
         return array if is_plain(array.dtype) else _of_this_machine(array)
+    if kind == "T":  # strings of any width, which are Python's where they are taken out
+        array, kind = array.astype(object), "O"
     if isinstance(array, np.ma.MaskedArray):
         array = _unmasked(array, who)
     elif not isinstance(array, np.memmap):

@@ -92,6 +92,12 @@ def _of_pandas(value: Any, who: str) -> np.ndarray:
         return value.to_numpy()
     row_name = _row_namer(value.index)
     names = [str(name) for name in value.columns]
+    gaps = {
+        name: found
+        for i, name in enumerate(names)
+        if (found := _missing(value.iloc[:, i], row_name)) is not None
+    }
+    _refuse_gaps(gaps, who)
     columns = [
         _pandas_column(value.iloc[:, i], who, name, row_name) for i, name in enumerate(names)
     ]
@@ -118,22 +124,42 @@ def _pandas_column(
         return series.to_numpy()
     if isinstance(dtype, pandas.PeriodDtype | pandas.IntervalDtype) or dtype.kind in "mM":
         raise dates_refused(where, f"a column of dtype {dtype}")
-    is_sparse = isinstance(dtype, pandas.SparseDtype)
-    missing = np.asarray(series.isna())
-    if missing.any() and not is_sparse:
-        row = int(np.argmax(missing))
-        got = f"{int(missing.sum())} missing value(s), the first in {row_name(row)}"
-        # In a column of Python floats NaN is a number, as in a column of float64.
-        texts = _holds_text(series)
-        if str(dtype) != "object" or is_missing(series.iloc[row]) or texts:
-            raise missing_refused(where, got, texts)
+    gap = _missing(series, row_name)
+    if gap is not None:
+        raise missing_refused(where, *gap)
     if isinstance(dtype, pandas.CategoricalDtype):
         return _pandas_column(series.astype(dtype.categories.dtype), who, name, row_name)
-    if is_sparse:
+    if isinstance(dtype, pandas.SparseDtype):
         return np.asarray(series.to_numpy(dtype=dtype.subtype))
     if dtype.kind in "fiub":
         return series.to_numpy(dtype=np.dtype(f"{dtype.kind}{_itemsize(dtype)}"))
     return plain_array(series.to_numpy(dtype=object), where)
+
+
+def _missing(series: Any, row_name: Callable[[int], str]) -> tuple[str, bool] | None:
+    """(how many values are missing and where, whether beside strings); None where all are there."""
+    pandas = sys.modules["pandas"]
+    if _is_of_numbers(series.dtype) or isinstance(series.dtype, pandas.SparseDtype):
+        return None
+    missing = np.asarray(series.isna())
+    if not missing.any() or getattr(series.dtype, "kind", "O") in "mM":
+        return None
+    row = int(np.argmax(missing))
+    # In a column of Python floats NaN is a number, as in a column of float64.
+    texts = _holds_text(series)
+    if str(series.dtype) == "object" and not is_missing(series.iloc[row]) and not texts:
+        return None
+    return f"{int(missing.sum())} missing value(s), the first in {row_name(row)}", texts
+
+
+def _refuse_gaps(gaps: dict[str, tuple[str, bool]], who: str) -> None:
+    """Raise where several columns have missing values; one is told where it is read."""
+    if len(gaps) < 2:
+        return
+    parts = [f"column {name!r}: {got}" for name, (got, _) in gaps.items()]
+    shown = "; ".join(parts[:10]) + ("; ..." if len(parts) > 10 else "")
+    texts = all(is_text for _, is_text in gaps.values())
+    raise missing_refused(f"{who}, {len(gaps)} columns", shown, texts)
 
 
 def _is_of_numbers(dtype: object) -> bool:
@@ -167,8 +193,16 @@ def _of_polars(value: Any, who: str) -> np.ndarray:
         )
     if isinstance(value, polars.Series):
         return _polars_column(value, who)
+    gaps = {c.name: _polars_gap(c) for c in value.get_columns() if c.null_count()}
+    _refuse_gaps(gaps, who)
     columns = [_polars_column(column, who) for column in value.get_columns()]
     return _joined(columns, value.columns, value.height, who)
+
+
+def _polars_gap(series: Any) -> tuple[str, bool]:
+    row = int(np.argmax(series.is_null().to_numpy()))
+    got = f"{series.null_count()} missing value(s), the first in row {row}"
+    return got, series.dtype == sys.modules["polars"].String
 
 
 def _polars_column(series: Any, who: str) -> np.ndarray:
@@ -176,9 +210,7 @@ def _polars_column(series: Any, who: str) -> np.ndarray:
     where = f"{who}, column {series.name!r}" if series.name else who
     dtype = series.dtype
     if series.null_count():
-        row = int(np.argmax(series.is_null().to_numpy()))
-        got = f"{series.null_count()} missing value(s), the first in row {row}"
-        raise missing_refused(where, got, dtype == polars.String)
+        raise missing_refused(where, *_polars_gap(series))
     if dtype.is_temporal():
         raise dates_refused(where, f"a column of dtype {dtype}")
     if dtype in (polars.String, polars.Categorical, polars.Enum, polars.Binary):

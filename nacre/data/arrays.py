@@ -36,7 +36,10 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         numbers = labels.astype(np.float64)
     except (TypeError, ValueError):
         rule = "class indices must be whole numbers, in lists of equal lengths"
-        fix = "For names of classes: names, x = np.unique(x, return_inverse=True)."
+        fix = (
+            "For names of classes: names = sorted(set(x)); x = [names.index(name) for name in x], "
+            "and the same second line for the labels of other sets."
+        )
         raise DataError(message("to_categorical", rule, repr(x)[:100], fix)) from None
     wrong = numbers != np.floor(numbers)  # NaN too
     if wrong.any():

@@ -216,6 +216,8 @@ class Trainable(Stepping):
                 sources the next batches are made in a thread while steps run.
             y: Targets, when `x` is arrays: in the structure of the outputs, in a flat list, or in a
                 dict by name. Outputs without loss and metrics need none, and may be left out.
+                Names of classes are refused with the line that makes numbers of them for this loss:
+                mapped in silence, another set would get other numbers for the same names.
             batch_size: Samples a step; 32 by default.
             epochs: The number of the last epoch.
             verbose: 0 silent, 1 bar, 2 one line an epoch; 'auto' is 1.

@@ -17,14 +17,12 @@ from nacre.core import tree
 from nacre.core.dtypes import device_dtype
 from nacre.core.errors import (
     DataError,
-    DTypeError,
     message,
 )
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
 from nacre.core.indices import check_width
 from nacre.core.kinds import is_list, is_numpy_array
 from nacre.core.memory import CPU_BUDGET_BYTES
-from nacre.core.strings import is_text
 from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
@@ -34,6 +32,7 @@ from nacre.data.rows import is_array_like, is_in_file, is_picked_late, is_source
 from nacre.data.sources import ArraySource, Batch, narrow_batch
 from nacre.layers.core.masking import Masking
 from nacre.training import checks
+from nacre.training.text_targets import refuse_text_targets
 
 Source = ArraySource | BatchSource
 
@@ -93,7 +92,7 @@ def source_of(
     )
     try:
         first = source.first()
-        _refuse_text_targets(first, who)
+        refuse_text_targets(model, first, who)
         stage = _stage(model, first, who, on_host)
         if stage is not None:
             source.add_conversion(stage)
@@ -260,8 +259,8 @@ def _stage(model: Any, sample: Batch, who: str, on_host: bool) -> Callable[[Batc
 
 
 def _staged_rows(model: Any, source: ArraySource, who: str, on_host: bool) -> ArraySource:
+    refuse_text_targets(model, source.parts, who)
     sample = source.pack([None if a is None else a[:1] for a in source.leaves])
-    _refuse_text_targets(sample, who)
     stage = _stage(model, sample, who, on_host)
     if stage is None:
         return _with_dtypes(model, source, who)
@@ -339,21 +338,6 @@ def _fits_when_mapped(stage: Callable[[Batch], Batch], source: ArraySource) -> b
     picked = source.pack([None if a is None else a[:64] for a in source.leaves])
     mapped = ArraySource(*stage(picked))
     return mapped.row_bytes * source.num_rows <= CPU_BUDGET_BYTES
-
-
-def _refuse_text_targets(batch: Any, who: str) -> None:
-    for label, part in (("targets", batch[1]), ("sample weights", batch[2])):
-        for leaf in tree.flatten(part):
-            if is_text(leaf):
-                raise DTypeError(
-                    message(
-                        f"{who}, {label}",
-                        "they must be numbers",
-                        f"strings such as {np.ravel(leaf)[0]!r}",
-                        "Numbers that are written as strings need y.astype('float32'); names of "
-                        "classes their indices: names, y = np.unique(y, return_inverse=True).",
-                    )
-                )
 
 
 def batch_specs(source: Source, batch_size: int) -> Any:
