@@ -30,7 +30,9 @@ _TIMEOUT_SECONDS = 60.0
 # beside it: data hardly compresses beyond 20, deflate ends at 1032.
 _MAX_RATIO = 100
 _RATIO_MATTERS_ABOVE_BYTES = 1 << 30
-_OFFLINE_HINT = "To try things now without a network, use nacre.datasets.digits.load_data()."
+_OFFLINE_HINT = (
+    "To try things now without a network, use nacre.datasets.digits, languages or breast_cancer."
+)
 
 
 class DownloadError(NacreError, OSError):
