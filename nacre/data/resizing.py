@@ -26,8 +26,8 @@ INTERPOLATIONS = (
     "bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic",
 )  # fmt: skip
 _CUBIC_TABLE = 1024  # TensorFlow looks the cubic's weights up in a table of so many steps
-# What is made at once: larger pieces are asked of the system, and given back, each time anew, which
-# took twice the time of the sums (375 x 500 to 180 x 180 pixels, 1.6 ms for 0.6 ms).
+# What is made at once, so that it stays in the caches from one step to the next: 375 x 500 to 180 x
+# 180 pixels took 0.54 ms, and 1.35 ms in pieces of 1 MB.
 _BLOCK_BYTES = 1 << 18
 _SMOOTHING = ("gaussian", "mitchellcubic")  # also along an axis whose length stays
 
@@ -126,40 +126,83 @@ def resize(images: Array, size: tuple[int, int], interpolation: str) -> Array:
     height, width, channels = images.shape[-3:]
     smooths = interpolation in _SMOOTHING
     rows = _taps(interpolation, height, size[0]) if smooths or height != size[0] else None
-    columns = _taps(interpolation, width, size[1]) if smooths or width != size[1] else None
+    columns = None
+    if smooths or width != size[1]:
+        columns = _column_taps(interpolation, width, size[1], channels)
     kind = images.dtype if interpolation == "nearest" else np.dtype(np.float32)
     resized = np.empty((*images.shape[:-3], *size, channels), kind)
-    row_bytes = 4 * math.prod(images.shape[:-3]) * max(width, size[1]) * channels
-    step = max(_BLOCK_BYTES // max(row_bytes, 1), 1)
-    for begin in range(0, size[0], step):
-        block = slice(begin, begin + step)
-        part = images[..., block, :, :] if rows is None else _along(images, -3, rows, block)
-        if columns is not None:
-            part = _along(part, -2, columns, slice(None))
-        resized[..., block, :, :] = part
+    count = math.prod(images.shape[:-3])
+    # Rows of numbers, as NumPy is slow where the last axis is as short as channels are.
+    given = images.reshape(count, height, width * channels)
+    results = resized.reshape(count, size[0], size[1] * channels)
+    for image, result in zip(given, results, strict=True):
+        _resize_rows(image, result, rows, columns)
     return resized
 
 
-def _along(images: Array, axis: int, taps: Taps, block: slice) -> Array:
-    """Some places of one axis that is resized."""
-    places, weights = (table[block] for table in taps)
+def _resize_rows(image: Array, result: Array, rows: Taps | None, columns: Taps | None) -> None:
+    """One image, rows of numbers, into another.
+
+    Args:
+        image: (height, width * channels).
+        result: (new height, new width * channels).
+        rows, columns: What the rows, and the numbers of a row, of `result` are made of.
+    """
+    longest = max(image.shape[1], result.shape[1], 1)
+    step = min(max(_BLOCK_BYTES // (4 * longest), 1), len(result))
+    room = _Room(step)
+    for begin in range(0, len(result), step):
+        out = result[begin : begin + step]
+        if columns is None:
+            _weighted(image, rows, 0, begin, out, room)
+        elif rows is None:
+            _weighted(image[begin : begin + step], columns, 1, 0, out, room)
+        else:
+            part = room.of("rows", (len(out), image.shape[1]), out.dtype)
+            _weighted(image, rows, 0, begin, part, room)
+            _weighted(part, columns, 1, 0, out, room)
+
+
+class _Room:
+    """Arrays that are used for one block after another."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        self._arrays: dict[tuple[str, int, Any], Array] = {}
+
+    def of(self, use: str, shape: tuple[int, int], dtype: Any) -> Array:
+        """An array with anything in it."""
+        key = use, shape[1], dtype
+        if key not in self._arrays:
+            self._arrays[key] = np.empty((self.step, shape[1]), dtype)
+        return self._arrays[key][: shape[0]]
+
+
+def _weighted(
+    given: Array, taps: Taps | None, axis: int, begin: int, out: Array, room: _Room
+) -> None:
+    """Weighted sums along an axis; of rows those from `begin` on."""
+    if taps is None:
+        np.copyto(out, given[begin : begin + len(out)])
+        return
+    places, weights = taps
+    if axis == 0:
+        places, weights = places[begin : begin + len(out)], weights[begin : begin + len(out)]
     if places.shape[1] == 1:
-        return images.take(places[:, 0], axis=axis, mode="clip")
-    total: Any = None
-    for place, weight in zip(places.T, weights.T, strict=True):
-        part = images.take(place, axis=axis, mode="clip")
-        # Rows of numbers, as NumPy is slow where the last axis is as short as channels are.
-        rows = part.reshape(*part.shape[:-2], -1)
-        if axis == -2:
-            weight = weight.repeat(images.shape[-1])
+        given.take(places[:, 0], axis=axis, mode="clip", out=out)
+        return
+    # Numbers that are no floats are taken as they are, which are fewer bytes.
+    taken = out if given.dtype == out.dtype else room.of("taken", out.shape, given.dtype)
+    for tap, (place, weight) in enumerate(zip(places.T, weights.T, strict=True)):
+        numbers = out if tap == 0 else room.of("numbers", out.shape, out.dtype)
+        if taken is out:
+            given.take(place, axis=axis, mode="clip", out=numbers)
         else:
-            weight = weight[:, None]
-        if total is None:
-            total = rows * weight
-            shape = part.shape
-        else:
-            total += rows * weight
-    return total.reshape(shape)
+            given.take(place, axis=axis, mode="clip", out=taken)
+            np.copyto(numbers, taken, casting="unsafe")
+        numbers *= weight[:, None] if axis == 0 else weight
+        if tap:
+            out += numbers
 
 
 @lru_cache(maxsize=4096)
@@ -193,6 +236,14 @@ def _taps(interpolation: str, old: int, new: int) -> Taps:
     weights = np.where((places >= 0) & (places < old), weights, 0.0)
     weights = weights / weights.sum(axis=1, keepdims=True)
     return places.clip(0, old - 1), weights.astype(np.float32)
+
+
+@lru_cache(maxsize=4096)
+def _column_taps(interpolation: str, old: int, new: int, channels: int) -> Taps:
+    """`_taps` for each number of a row: (new * channels, taps)."""
+    places, weights = _taps(interpolation, old, new)
+    of_channels = places[:, None, :] * channels + np.arange(channels)[:, None]
+    return of_channels.reshape(-1, places.shape[1]), weights.repeat(channels, axis=0)
 
 
 def _area_taps(old: int, new: int) -> Taps:

@@ -14,6 +14,7 @@ from PIL import Image
 import nacre as keras
 from nacre import utils
 from nacre.core.errors import ArgumentError, DataError
+from nacre.data import resizing
 from tests.cases.folders import results, write_images, write_kinds, write_texts
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "folders.npz"
@@ -168,6 +169,17 @@ def test_a_subset_or_a_folder_without_files_is_refused(folder, tmp_path):
         load(os.path.join(folder, "dogs"))
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "nearest"])
+def test_sizes_of_blocks_and_batches_change_no_pixel(interpolation, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (2, 40, 30, 3), np.uint8)
+    whole = resizing.resize(images, (17, 19), interpolation)
+    monkeypatch.setattr(resizing, "_BLOCK_BYTES", 1000)
+    np.testing.assert_array_equal(resizing.resize(images, (17, 19), interpolation), whole)
+    one = resizing.resize(images[1], (17, 19), interpolation)
+    np.testing.assert_array_equal(one, whole[1])
+    assert resizing.resize(images[:0], (17, 19), interpolation).shape == (0, 17, 19, 3)
 
 
 def test_smart_resize_cuts_off_what_does_not_fit():
