@@ -9,23 +9,19 @@ import os
 import shutil
 import tarfile
 import tempfile
-import urllib.error
 import urllib.parse
-import urllib.request
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
-from nacre.core import config
+from nacre.core import config, temporary
 from nacre.core.errors import ArgumentError, FileFormatError, NacreError, message
+from nacre.datasets._transfer import transfer
 
 __all__ = ["DownloadError", "get_file"]
 
 _CHUNK_BYTES = 1 << 20
-_TIMEOUT_SECONDS = 60.0
 # What an archive unpacks to may be larger than the archive by this factor once it is above the size
 # beside it: data hardly compresses beyond 20, deflate ends at 1032.
 _MAX_RATIO = 100
@@ -40,7 +36,7 @@ class DownloadError(NacreError, OSError):
 
 
 def get_file(
-    fname: str | None = None,
+    fname: str | os.PathLike[str] | None = None,
     origin: str | None = None,
     untar: bool = False,
     md5_hash: str | None = None,
@@ -55,7 +51,8 @@ def get_file(
     """The path of a file from the web, downloaded only when the cache does not hold it.
 
     A download goes to a temporary file beside its place and is renamed when complete and checked,
-    so an interrupted run never leaves half a file behind.
+    so an interrupted run never leaves half a file behind. A connection that breaks off is taken up
+    again where it ended, if the server can; Keras gives up.
 
     Args:
         fname: Name of the file in the cache; the last part of `origin` when None.
@@ -77,7 +74,7 @@ def get_file(
     """
     if origin is None:
         raise ArgumentError(message("get_file", "origin must be a URL", "None"))
-    name = fname or os.path.basename(urllib.parse.urlsplit(origin).path)
+    name = os.fspath(fname or os.path.basename(urllib.parse.urlsplit(origin).path))
     if name in ("", ".", "..") or os.path.basename(name) != name:
         raise ArgumentError(
             message(
@@ -149,75 +146,48 @@ def _matches(path: Path, expected: str | None, algorithm: str) -> bool:
 
 
 def _download(origin: str, path: Path, expected: str | None, algorithm: str) -> None:
-    handle, temporary_name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(temporary_name)
+    temporary.clean(path)
+    unfinished = temporary.temporary_name(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with unfinished.open("xb") as file:
             _fetch(origin, file, path)
-        if not _matches(temporary, expected, algorithm):
+        if not _matches(unfinished, expected, algorithm):
             kind = _resolve_algorithm(algorithm, expected or "")
             raise FileFormatError(
                 message(
                     f"file {path.name!r}",
                     f"its {kind} digest must be {expected}",
-                    f"{_digest(temporary, kind)} from {origin}",
+                    f"{_digest(unfinished, kind)} from {origin}",
                     "Try again; if it stays, the file at the source has changed.",
                 )
             )
-        os.replace(temporary, path)
+        os.replace(unfinished, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        temporary.remove(unfinished)
 
 
 def _fetch(origin: str, file: IO[bytes], path: Path) -> None:
     try:
-        with urllib.request.urlopen(origin, timeout=_TIMEOUT_SECONDS) as response:
-            size = int(response.headers.get("Content-Length") or 0)
-            with _progress(path.name, origin, size) as advance:
-                received = 0
-                while chunk := response.read(_CHUNK_BYTES):
-                    file.write(chunk)
-                    received += len(chunk)
-                    advance(len(chunk))
-        if size and received != size:
-            raise OSError(f"the connection ended after {received} of {size} bytes")
-    except (OSError, urllib.error.URLError) as error:
+        transfer(origin, file, path.name)
+    except OSError as error:
         reason = getattr(error, "reason", None) or error
         raise DownloadError(
             message(
                 f"file {path.name!r}",
                 f"it is not in the cache, and must be downloaded from {origin}",
-                f"{type(error).__name__}: {reason}",
+                f"{type(error).__name__.lstrip('_')}: {reason}",
                 f"Check the network, or put the file at {path} by hand. {_OFFLINE_HINT}",
             )
         ) from None
-
-
-@contextmanager
-def _progress(name: str, origin: str, size: int) -> Iterator[Any]:
-    """A bar on a terminal, one line elsewhere, nothing when interactive logging is off."""
-    if not config.is_interactive_logging_enabled():
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        console.print(f"Downloading {name} from {origin}", soft_wrap=True, highlight=False)
-        yield lambda count: None
-        return
-    columns = (TextColumn(f"Downloading {name}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, TransferSpeedColumn(), console=console) as bar:
-        task = bar.add_task("", total=size or None)
-        yield lambda count: bar.advance(task, count)
 
 
 def _unpack(archive: Path, target: Path, formats: str | list[str] | tuple[str, ...]) -> None:
     """Unpack into a temporary folder, then rename; a file that is no archive is an error."""
     wanted = ("tar", "zip") if formats == "auto" else formats
     wanted = (wanted,) if isinstance(wanted, str) else tuple(wanted)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    temporary.clean(target)
+    unfinished = temporary.temporary_name(target)
+    unfinished.mkdir()
     try:
         if "tar" in wanted and tarfile.is_tarfile(archive):
             unpack = _unpack_tar
@@ -233,7 +203,7 @@ def _unpack(archive: Path, target: Path, formats: str | list[str] | tuple[str, .
                 )
             )
         try:
-            unpack(archive, temporary)
+            unpack(archive, unfinished)
         except _DAMAGE as error:
             raise FileFormatError(
                 message(
@@ -243,9 +213,13 @@ def _unpack(archive: Path, target: Path, formats: str | list[str] | tuple[str, .
                     "Fetch it again with force_download=True.",
                 )
             ) from error
-        os.replace(temporary, target)
+        try:
+            os.replace(unfinished, target)
+        except OSError:
+            if not target.is_dir():  # else another process was first
+                raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.remove(unfinished)
 
 
 # What tarfile, zipfile, their decompressors and the file system raise for a damaged archive, or for
