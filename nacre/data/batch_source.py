@@ -14,7 +14,7 @@ from nacre.core.errors import DataError, message
 from nacre.data import seeking
 from nacre.data.feed import shuffled
 from nacre.data.indexed import IndexedBatches, Making
-from nacre.data.py_dataset import is_indexable_source, number_of_batches
+from nacre.data.py_dataset import is_endless, is_indexable_source, number_of_batches
 from nacre.data.sources import Batch, standard_batch
 
 
@@ -60,6 +60,8 @@ class BatchSource:
     @property
     def is_endless(self) -> bool:
         """Whether the data says itself that it never ends, as `repeat()` of a `Dataset` does."""
+        if is_endless(self.data):
+            return True
         cardinality: Any = getattr(self.data, "cardinality", None)
         if not callable(cardinality) or self.num_batches is not None:
             return False

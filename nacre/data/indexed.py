@@ -8,15 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from nacre.core.errors import DataError, message
 from nacre.core.host_random import are_same, host_random_state
 from nacre.core.random import user_seed
 from nacre.core.warning import warn
 from nacre.data.processes import Parcel, parcel_of
 from nacre.data.py_dataset import number_of_batches
-from nacre.data.worker_process import draw_seed
+from nacre.data.worker_process import drawn_seeds
 from nacre.data.workers import Seeds, Task, Workers
 
 
@@ -137,8 +135,8 @@ class IndexedBatches:
     def _drawn_seeds(self, parcel: Parcel | None, pass_number: int) -> Seeds | None:
         if parcel is None:
             return None
-        run = self.seed or int(np.random.randint(1, 2**31))
-        return [(run, pass_number), *((draw_seed(g),) for g in parcel.generators)]
+        own = (self.seed, pass_number) if self.seed else ()
+        return drawn_seeds(parcel.generators, own)
 
 
 def _result_of(waiting: deque[Task], workers: Workers) -> Any:

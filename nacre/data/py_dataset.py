@@ -6,9 +6,13 @@ Worker processes import this file to find the class, so it imports nothing that 
 from __future__ import annotations
 
 import operator
+import sys
 from typing import Any
 
 from nacre.core.errors import ArgumentError, DataError, message
+
+# What `len` gives for sources that repeat for ever, such as grain's: it can give nothing larger.
+ENDLESS_LENGTH = sys.maxsize
 
 
 class PyDataset:
@@ -113,9 +117,18 @@ def number_of_batches(source: Any) -> int | None:
     if not hasattr(source, "__len__"):
         return None
     try:
-        return _length(source)
+        length = _length(source)
     except TypeError:
         return None
+    return None if length >= ENDLESS_LENGTH else length
+
+
+def is_endless(source: Any) -> bool:
+    """Whether a source says by its length that it never ends."""
+    try:
+        return not isinstance(source, PyDataset) and len(source) >= ENDLESS_LENGTH
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _length(source: Any) -> int:
@@ -130,4 +143,4 @@ def _length(source: Any) -> int:
     raise DataError(message(who, "it must give a whole number", str(given), fix))
 
 
-__all__ = ["PyDataset", "is_indexable_source", "number_of_batches"]
+__all__ = ["PyDataset", "is_endless", "is_indexable_source", "number_of_batches"]

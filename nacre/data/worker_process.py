@@ -177,6 +177,15 @@ def draw_seed(generator: Any) -> int:
     return int(draw(0, 2**31 - 1))
 
 
+def drawn_seeds(generators: Sequence[Any], own: Sequence[int] = ()) -> list[list[int]]:
+    """Seeds for `reseed`: of the generators what each of them draws now, before them the given
+    ones, or what `np.random` draws."""
+    first = list(own)
+    if not first:
+        first = [int(sys.modules["numpy"].random.randint(1, 2**31))]
+    return [first, *([draw_seed(generator)] for generator in generators)]
+
+
 def reseed(seeds: Sequence[Sequence[int]], generators: Sequence[Any]) -> None:
     """Let random numbers begin where seeds say: the first those of `random`, `np.random` and torch,
     the others those of the generators of the function's own."""
@@ -339,7 +348,7 @@ def serve_forked(function: Any, read: int, write: int, others: Sequence[int]) ->
 
 
 __all__ = [
-    "CALL", "ERROR", "FUNCTION", "READY", "STACK", "VALUE", "WHERE", "Frame", "draw_seed",
+    "CALL", "ERROR", "FUNCTION", "READY", "STACK", "VALUE", "WHERE", "Frame", "drawn_seeds",
     "generators_of", "is_worker_process", "packed", "read_frame", "reseed", "serve",
     "serve_forked", "unpacked", "write_frame",
 ]  # fmt: skip

@@ -35,6 +35,7 @@ from nacre.layers.base.compiled import (
     runs_compiled,
     takes_arrays,
 )
+from nacre.layers.base.foreign_graphs import call_in_graph, has_graph_tensors
 from nacre.layers.base.keywords import FunctionalKeywords, SubclassKeywords
 from nacre.layers.base.layer import Layer
 from nacre.models import doors
@@ -298,6 +299,8 @@ class Model(Trainable):
             return wait_briefly(run_program(self, repeated.program, [args[0]]))
         if args and isinstance(args[0], Staged):
             return replay(self.__call__, args, kwargs)
+        if has_graph_tensors(args, kwargs):
+            return call_in_graph(self, args, kwargs)
         if args and scope.call_context() is None:
             args = (host_inputs(self, args[0]), *args[1:])
         if (

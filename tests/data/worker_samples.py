@@ -122,3 +122,25 @@ class OfMappedFile(Numbered):
 
     def __getitem__(self, index: int) -> Any:
         return type(self.rows).__name__, self.rows[index]
+
+
+def squared(x: Any) -> Any:
+    return x * x
+
+
+def squared_elsewhere(x: Any) -> Any:
+    return x * x, np.int64(os.getpid())
+
+
+def inverse(x: Any) -> Any:
+    return 12 // int(x)
+
+
+def drawn(x: Any) -> Any:
+    return np.float64(np.random.random()), random.random()
+
+
+def dies_at_three(x: Any) -> Any:
+    if int(x) == 3:
+        os._exit(5)
+    return x

@@ -407,6 +407,8 @@ class Dataset:
         synchronous: bool | None = None,
         use_unbounded_threadpool: bool = False,
         name: str | None = None,
+        *,
+        processes: int | None = None,
     ) -> Dataset:
         """What a function makes of each element.
 
@@ -418,10 +420,18 @@ class Dataset:
                 once, so threads never make them slow.
             deterministic: False gives elements as they are ready; by default in their order.
             synchronous, use_unbounded_threadpool, name: Accepted for compatibility.
+            processes: How many worker processes call it, in place of threads: for functions that
+                are at work in Python itself for milliseconds an element. They begin in each pass,
+                which takes about a second; the function is sent to them by pickle. Elements come in
+                the same order, and random numbers (`random`, `np.random`, generators the function
+                reads) begin anew for each element, by a number drawn when the pass begins. See
+                `PyDataset` for how processes begin and end.
 
         Raises:
             DataError: The function failed, with its own exception as the cause; the elements after
                 that one can still be asked for. Or it returned what is no tensor.
+            WorkerError: A process died, or a thread or process is at one task for 60 seconds.
+            SerializationError: The function cannot be sent to processes.
         Example:
             >>> [int(x) for x in Dataset.range(3).map(lambda x: x * x)]
             [0, 1, 4]
@@ -429,8 +439,9 @@ class Dataset:
         who = "Dataset.map"
         _refuse_uncallable(map_func, who, "map_func")
         threads = _parallel(num_parallel_calls, who)
+        count = 0 if processes is None else whole_argument(who, "processes", processes, 1)
         is_ordered = self._options.deterministic if deterministic is None else deterministic
-        node = mapping.Map(self._dataset_node, map_func, threads, is_ordered is not False)
+        node = mapping.Map(self._dataset_node, map_func, threads, is_ordered is not False, count)
         return self._then(node)
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:

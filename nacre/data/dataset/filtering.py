@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nacre.core.errors import DataError, message
+from nacre.core.errors import DataError, WorkerError, message
 from nacre.core.warning import warn
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.node import INFINITE, UNKNOWN, Cursor, Node, Opening
 from nacre.data.dataset.ordering import OneCursor, OneInput
+from nacre.data.workers import Stopped
 
 
 class Unique(OneInput):
@@ -88,7 +89,7 @@ class IgnoreErrorsCursor(OneCursor):
         while True:
             try:
                 return next(self._up)
-            except StopIteration:
+            except (StopIteration, WorkerError, Stopped):  # these are no element's
                 raise
             except Exception as error:
                 if self._tells:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +30,9 @@ from nacre.data.dataset.node import (
 from nacre.data.dataset.ordering import OneCursor, OneInput, checked_merge
 from nacre.data.dataset.prefetching import AheadCursor
 from nacre.data.dataset.spec import spec_of
-from nacre.data.workers import Task, Workers
+from nacre.data.processes import parcel_of
+from nacre.data.worker_process import drawn_seeds, generators_of, reseed
+from nacre.data.workers import Seeds, Task, Workers
 
 # A task for a thread should take about this long, as handing one over takes some 50 microseconds;
 # so quick functions get many elements at once.
@@ -44,16 +48,22 @@ class Map(OneInput):
     name = "Dataset.map"
 
     def __init__(
-        self, node: Node, function: Callable[..., Any], threads: int, is_ordered: bool
+        self,
+        node: Node,
+        function: Callable[..., Any],
+        threads: int,
+        is_ordered: bool,
+        processes: int = 0,
     ) -> None:
         super().__init__(node)
         self.function, self.threads, self.is_ordered = function, threads, is_ordered
+        self.processes = processes
 
     def make_cursor(self, opening: Opening) -> Cursor:
         up = self.input.open(opening)
-        if self.threads <= 1 or opening.is_peek:
+        if opening.is_peek or (self.threads <= 1 and not self.processes):
             return MapCursor(up, self.function)
-        return ParallelMapCursor(up, self.function, self.threads, self.is_ordered)
+        return ParallelMapCursor(up, self)
 
     def known_spec(self) -> Any:
         return NOT_KNOWN
@@ -115,22 +125,61 @@ class _Failure:
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
+    # What pickle leaves out of an error that comes from a process: its cause and its traceback.
+    def __getstate__(self) -> Any:
+        text = "".join(traceback.format_exception(self.error.__cause__ or self.error))
+        return self.error, _if_picklable(self.error.__cause__), f"In a worker process:\n{text}"
 
-def _call_all(
-    function: Callable[..., Any], elements: list[Any], first: int, looks: bool
-) -> tuple[list[Any], float, bool]:
-    """What a function makes of some elements, the seconds each took, and, where that is asked for,
-    whether random numbers of Python or NumPy were drawn."""
-    random = host_random_state() if looks else None
-    begin = time.perf_counter()
-    results: list[Any] = []
-    for place, element in enumerate(elements):
-        try:
-            results.append(made(call(function, element, Map.name, first + place), Map.name))
-        except Exception as error:
-            results.append(_Failure(error))
-    seconds = (time.perf_counter() - begin) / len(elements)
-    return results, seconds, random is not None and not are_same(random, host_random_state())
+    def __setstate__(self, state: Any) -> None:
+        self.error, cause, text = state
+        self.error.__cause__ = cause
+        (cause or self.error).add_note(text)
+
+
+def _if_picklable(error: BaseException | None) -> BaseException | None:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return None
+    return error
+
+
+class _CallAll:
+    """A function called on some elements, one after another.
+
+    Args:
+        function: The function.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self._generators: list[Any] | None = None
+
+    def __call__(
+        self, elements: list[Any], first: int, looks: bool, seeds: Seeds | None
+    ) -> tuple[list[Any], float, bool]:
+        """What it makes of them, the seconds each took, and whether random numbers were drawn.
+
+        Args:
+            elements: The elements.
+            first: The number of the first.
+            looks: Whether to see if random numbers of Python or NumPy are drawn.
+            seeds: What they begin with, together with an element's number; None leaves them alone.
+        """
+        random = host_random_state() if looks else None
+        if seeds is not None and self._generators is None:
+            self._generators = generators_of(self.function)
+        begin = time.perf_counter()
+        results: list[Any] = []
+        for number, element in enumerate(elements, first):
+            if seeds is not None:
+                reseed([(*seed, number) for seed in seeds], self._generators or ())
+            try:
+                results.append(made(call(self.function, element, Map.name, number), Map.name))
+            except Exception as error:
+                results.append(_Failure(error))
+        seconds = (time.perf_counter() - begin) / len(elements)
+        return results, seconds, random is not None and not are_same(random, host_random_state())
 
 
 def _size_bytes(element: Any) -> int:
@@ -155,17 +204,23 @@ def _warn_of_drawing(function: Any) -> None:
 
 
 class ParallelMapCursor(OneCursor):
-    """A function called by several threads. What they were given and is not handed out yet stands
-    in the state, so that it is given to them again."""
+    """A function called by several threads or processes. What they were given and is not handed out
+    yet stands in the state, so that it is given to them again."""
 
     picks_rows = False
 
-    def __init__(
-        self, up: Cursor, function: Callable[..., Any], threads: int, is_ordered: bool
-    ) -> None:
+    def __init__(self, up: Cursor, node: Map) -> None:
         super().__init__(up)
-        self._function, self._is_ordered, self._ahead = function, is_ordered, 2 * threads
-        self._workers = Workers(Map.name, threads, _call_all, name="nacre-dataset")
+        count = node.processes or node.threads
+        self._function, self._is_ordered, self._ahead = node.function, node.is_ordered, 2 * count
+        self._seeds: Seeds | None = None
+        call_all = _CallAll(node.function)
+        if node.processes:
+            parcel = parcel_of(call_all, Map.name, node.function)
+            self._seeds = drawn_seeds(parcel.generators)
+            self._workers = Workers(Map.name, count, parcel=parcel)
+        else:
+            self._workers = Workers(Map.name, count, call_all, name="nacre-dataset")
         self._waiting: deque[tuple[list[Any], Task]] = deque()
         self._given: deque[Any] = deque()  # the elements that the results below are made of
         self._results: deque[Any] = deque()
@@ -173,7 +228,8 @@ class ParallelMapCursor(OneCursor):
         self._error: BaseException | None = None  # of the input, for after what came before it
         self._seen, self._at_once, self._is_over = 0, 1, False
         # Who gave a seed wants the same numbers again. Others draw too, but not each time.
-        self._looks, self._draws = 0 if user_seed() is None else _LOOKS, 0
+        may_differ = user_seed() is not None and not node.processes
+        self._looks, self._draws = _LOOKS if may_differ else 0, 0
 
     def _fill(self) -> None:
         while len(self._waiting) < self._ahead and not self._is_over and self._error is None:
@@ -181,7 +237,7 @@ class ParallelMapCursor(OneCursor):
             if elements:
                 looks, self._looks = self._looks > 0, self._looks - 1
                 name = f"the elements from number {self._seen} on"
-                task = self._workers.submit(name, self._function, elements, self._seen, looks)
+                task = self._workers.submit(name, elements, self._seen, looks, self._seeds)
                 self._seen += len(elements)
                 self._waiting.append((elements, task))
 
@@ -246,9 +302,12 @@ class ParallelMapCursor(OneCursor):
             "up": self._up.state(),
             "given": [el.packed(element) for element in given],
             "seen": self._seen - len(given) + len(self._again),
+            "seeds": self._seeds,
         }
 
     def restore(self, state: Any) -> None:
+        if self._seeds is not None and state.get("seeds") is not None:
+            self._seeds = state["seeds"]
         self._waiting.clear()
         self._given.clear()
         self._results.clear()

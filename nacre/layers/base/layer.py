@@ -10,7 +10,7 @@ in the file of its name.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar, cast, overload
 
 import jax
 
@@ -43,6 +43,7 @@ from nacre.layers.base import adapting, arguments, calling, configuring, remat
 from nacre.layers.base.call_types import HasCall, Untyped
 from nacre.layers.base.compiled import call_compiled, part_runs_compiled
 from nacre.layers.base.describing import Describable
+from nacre.layers.base.foreign_graphs import call_in_graph, has_graph_tensors
 from nacre.layers.base.host_randomness import watched
 from nacre.layers.base.input_spec import check_inputs
 from nacre.layers.base.losses import LossHolder
@@ -106,6 +107,9 @@ class Layer(Describable, LossHolder):
     _config_module = "keras.layers"
     _config_class_name = "Layer"
     _takes_strings = False  # built-in layers say so; layers of users are not asked
+    # TensorFlow's AutoGraph leaves what has this alone (its `do_not_convert` sets it): else it
+    # warns of each layer that a function for `tf.data.Dataset.map` calls.
+    autograph_info__: ClassVar[dict[str, Any]] = {}
     _takes_empty_lists = False
     is_stepwise: bool = False
     calls_are_pure: bool = False
@@ -269,6 +273,8 @@ class Layer(Describable, LossHolder):
             return self._call_symbolic(args, kwargs)
         context = scope.call_context()
         if context is None:
+            if has_graph_tensors(args, kwargs):
+                return call_in_graph(self, args, kwargs)
             training = kwargs.get("training")
             self._clear_losses()
             call = scope.CallContext(self, training)

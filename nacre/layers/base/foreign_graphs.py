@@ -1,0 +1,80 @@
+"""Layers called in graphs of TensorFlow, as in `tf.data.Dataset.map(layer)`.
+
+There tensors have no values yet. The layer becomes one operation of the graph that calls it, in
+Python, on NumPy arrays (`tf.numpy_function`), with the shape and dtype that the layer says it
+gives. So it is the very layer with its own state, and it cannot be saved with the graph or be
+derived through. `tensorflow` is recognised where it is loaded, never imported.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nacre.core import tree
+from nacre.core.errors import ShapeError, message
+from nacre.core.interop import loaded
+from nacre.core.symbolic import KerasTensor
+
+
+def has_graph_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether tensors of a graph of TensorFlow are among some arguments."""
+    if loaded("tensorflow") is None:
+        return False
+    return any(_is_graph_tensor(leaf) for leaf in tree.flatten((args, kwargs)))
+
+
+def _is_graph_tensor(value: Any) -> bool:
+    tf: Any = loaded("tensorflow")
+    # Eager ones are of this class too, and have `numpy`.
+    return isinstance(value, tf.Tensor) and not hasattr(value, "numpy")
+
+
+def call_in_graph(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The outputs of a layer as tensors of the graph that its inputs are in.
+
+    Raises:
+        ShapeError: The number of axes of an input is not known.
+    """
+    tf: Any = loaded("tensorflow")
+    structure = args, kwargs
+    leaves = tree.flatten(structure)
+    places = [place for place, leaf in enumerate(leaves) if _is_graph_tensor(leaf)]
+
+    def called(values: list[Any]) -> Any:
+        filled = list(leaves)
+        for place, value in zip(places, values, strict=True):
+            filled[place] = value
+        args, kwargs = tree.pack_sequence_as(structure, filled)
+        return layer(*args, **kwargs)
+
+    spec = called([_symbol(layer, leaves[place]) for place in places])
+    specs = tree.flatten(spec)
+    dtypes = [tf.as_dtype(output.dtype) for output in specs]
+
+    def run(*arrays: Any) -> list[np.ndarray]:
+        outputs = tree.flatten(called([np.asarray(array) for array in arrays]))
+        return [
+            np.asarray(output).astype(dtype.as_numpy_dtype, copy=False)
+            for output, dtype in zip(outputs, dtypes, strict=True)
+        ]
+
+    outputs = tf.numpy_function(run, [leaves[place] for place in places], dtypes)
+    for output, described in zip(outputs, specs, strict=True):
+        output.set_shape(described.shape)
+    return tree.pack_sequence_as(spec, list(outputs))
+
+
+def _symbol(layer: Any, tensor: Any) -> KerasTensor:
+    """A symbolic tensor of the same shape and dtype."""
+    if tensor.shape.rank is None:
+        raise ShapeError(
+            message(
+                layer._who(),
+                "the number of axes of its inputs must be known",
+                f"{tensor}",
+                "Say it before the layer, as in image.set_shape([None, None, 3]).",
+            )
+        )
+    return KerasTensor(tuple(tensor.shape.as_list()), dtype=tensor.dtype.name)

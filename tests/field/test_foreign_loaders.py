@@ -1,0 +1,128 @@
+"""Data sets and loaders of other libraries in fit, evaluate, predict and adapt, as they are."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre import layers
+from nacre.core.errors import DataError, ShapeError
+
+X = np.random.default_rng(0).random((20, 3)).astype("float32")
+Y = X.sum(axis=1, keepdims=True)
+
+
+def model() -> Any:
+    made = nacre.Sequential([nacre.Input((3,)), layers.Dense(1)])
+    made.compile("sgd", "mse")
+    return made
+
+
+def steps_of(data: Any) -> list[Any]:
+    """The length that the bar is told, of a training of two epochs; all other doors are gone
+    through too."""
+    steps: list[Any] = []
+
+    class Steps(nacre.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            steps.append(self.params["steps"])
+
+    made = model()
+    made.fit(data, epochs=2, verbose=0, validation_data=data, callbacks=[Steps()])
+    made.evaluate(data, verbose=0)
+    assert made.predict(data, verbose=0).shape == (20, 1)
+    return steps
+
+
+def test_a_loader_of_torch_is_gone_over_again_in_each_epoch() -> None:
+    torch = pytest.importorskip("torch")
+    pairs = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
+    loader = torch.utils.data.DataLoader(pairs, batch_size=6, shuffle=True)
+    assert steps_of(loader) == [4, 4]
+
+
+def test_data_sets_of_grain_are_gone_over_again_in_each_epoch() -> None:
+    grain = pytest.importorskip("grain")
+    rows = grain.MapDataset.source(list(range(20))).map(lambda i: (X[i], Y[i]))
+    assert steps_of(rows.shuffle(seed=1).batch(6)) == [4, 4]
+    normalization = layers.Normalization()
+    normalization.adapt(grain.MapDataset.source(X).batch(6))
+    np.testing.assert_allclose(normalization.mean, X.mean(axis=0)[None], rtol=1e-5)
+
+
+def test_a_source_whose_length_is_without_end_needs_a_number_of_steps() -> None:
+    class Endless:
+        def __len__(self) -> int:
+            return sys.maxsize  # as grain's MapDataset.repeat() says
+
+        def __iter__(self) -> Any:
+            while True:
+                yield X[:4], Y[:4]
+
+    with pytest.raises(DataError, match="data without end needs a number of batches"):
+        model().fit(Endless(), verbose=0)
+    model().fit(Endless(), steps_per_epoch=2, epochs=2, verbose=0)
+
+
+# ------------------------------------------------------- layers in the graphs of TensorFlow
+
+
+class GraphTensor:
+    """As `tf.Tensor` in a function that is traced: no values."""
+
+    def __init__(self, shape: Any, dtype: str) -> None:
+        self.shape = types.SimpleNamespace(
+            rank=None if shape is None else len(shape), as_list=lambda: list(shape)
+        )
+        self.dtype = types.SimpleNamespace(name=dtype)
+        self.set: Any = None
+
+    def set_shape(self, shape: Any) -> None:
+        self.set = shape
+
+
+@pytest.fixture
+def tensorflow(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What of TensorFlow is used, with the values that its graph would be run on."""
+    tf = types.SimpleNamespace(Tensor=GraphTensor, Variable=type("Variable", (), {}), values=[])
+    tf.as_dtype = lambda name: types.SimpleNamespace(as_numpy_dtype=np.dtype(name))
+
+    def numpy_function(function: Any, tensors: Any, dtypes: Any) -> list[Any]:
+        tf.results = function(*tf.values)
+        return [GraphTensor((), str(dtype.as_numpy_dtype)) for dtype in dtypes]
+
+    tf.numpy_function = numpy_function
+    monkeypatch.setitem(sys.modules, "tensorflow", tf)
+    return tf
+
+
+@pytest.mark.parametrize("of_model", [False, True])
+def test_a_layer_is_one_operation_of_a_graph_with_its_shape_and_dtype(
+    tensorflow: Any, of_model: bool
+) -> None:
+    layer: Any = layers.Rescaling(2.0)
+    layer = nacre.Sequential([layer]) if of_model else layer
+    tensorflow.values = [X]
+    output = layer(GraphTensor((None, 3), "float32"))
+    assert output.set == (None, 3) and output.dtype.name == "float32"
+    np.testing.assert_allclose(tensorflow.results[0], 2 * X)
+
+
+def test_a_host_layer_is_one_too_and_keeps_other_arguments(tensorflow: Any) -> None:
+    lookup = layers.StringLookup(vocabulary=["a", "b"])
+    tensorflow.values = [np.array([b"b", b"?"], object)]
+    assert lookup(GraphTensor((None,), "string")).set == (None,)
+    assert tensorflow.results[0].tolist() == [2, 0]
+    tensorflow.values = [np.ones((2, 4, 4, 3), "float32")]
+    layers.RandomFlip()(GraphTensor((None, 4, 4, 3), "float32"), training=False)
+    assert np.all(tensorflow.results[0] == 1)
+
+
+def test_a_tensor_without_a_number_of_axes_is_told(tensorflow: Any) -> None:
+    with pytest.raises(ShapeError, match=r"image\.set_shape"):
+        layers.Rescaling(2.0)(GraphTensor(None, "float32"))
