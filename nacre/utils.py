@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
+from nacre.core import old_forms as legacy
 from nacre.core.config import (
     disable_interactive_logging as disable_interactive_logging,
 )
@@ -30,6 +31,7 @@ from nacre.core.symbolic import is_symbolic as is_keras_tensor
 from nacre.data.arrays import normalize as normalize
 from nacre.data.arrays import pad_sequences as pad_sequences
 from nacre.data.arrays import to_categorical as to_categorical
+from nacre.data.arrays import to_ordinal as to_ordinal
 from nacre.data.batches import pack_x_y_sample_weight as pack_x_y_sample_weight
 from nacre.data.batches import unpack_x_y_sample_weight as unpack_x_y_sample_weight
 from nacre.data.graphs import pad_graphs as pad_graphs
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from nacre.data.timeseries import (
         timeseries_dataset_from_array as timeseries_dataset_from_array,
     )
+    from nacre.data.warm_start import warmstart_embedding_matrix as warmstart_embedding_matrix
     from nacre.models.drawing.graphviz import model_to_dot as model_to_dot
     from nacre.models.drawing.plot import plot_model as plot_model
     from nacre.models.feature_space import FeatureSpace as FeatureSpace
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
 
 # `import nacre.utils.bounding_boxes` works too, as `import os.path` does.
 sys.modules[f"{__name__}.bounding_boxes"] = bounding_boxes
+sys.modules[f"{__name__}.legacy"] = legacy
 
 __all__ = [
     "Config",
@@ -91,6 +95,7 @@ __all__ = [
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "legacy",
     "load_img",
     "model_to_dot",
     "normalize",
@@ -106,6 +111,8 @@ __all__ = [
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
+    "to_ordinal",
+    "warmstart_embedding_matrix",
 ]
 
 if not TYPE_CHECKING:  # they bring layers, models and training
@@ -122,5 +129,6 @@ if not TYPE_CHECKING:  # they bring layers, models and training
             "split_dataset": "nacre.data.splitting",
             "text_dataset_from_directory": "nacre.data.directories",
             "timeseries_dataset_from_array": "nacre.data.timeseries",
+            "warmstart_embedding_matrix": "nacre.data.warm_start",
         },
     )

@@ -10,6 +10,13 @@ _TRACES = (
     "and with profile_batch a profile; in a loop by hand jax.profiler.trace(folder) does."
 )
 
+_PHASE = "A call says whether it is training: model(x, training=True)."
+_LOCAL = "Layers with weights of their own at each place are not here."
+_QUEUES = (
+    "fit reads ahead by itself: give it the PyDataset, with its workers=, use_multiprocessing= and "
+    "max_queue_size=, or the generator."
+)
+
 NOT_YET: dict[str, str] = {
     "applications": "Ready-made models are not here yet: open the .keras or .h5 file of one that "
     "Keras saved, with nacre.models.load_model(path).",
@@ -23,6 +30,30 @@ NOT_YET: dict[str, str] = {
     "summary.trace_export": _TRACES,
     "summary.graph": "nacre.callbacks.TensorBoard(log_dir, write_graph=True) writes the graph of a "
     "model.",
+    "backend.gradients": "Gradients are those of a tape: with nacre.GradientTape() as tape: ...; "
+    "tape.gradient(loss, variables).",
+    "backend.placeholder": "A model begins with nacre.Input(shape=...).",
+    "backend.set_learning_phase": _PHASE,
+    "backend.learning_phase_scope": _PHASE,
+    "backend.manual_variable_initialization": "Variables have their values when they are made.",
+    "backend.reset_uids": "nacre.utils.clear_session() counts names from the beginning.",
+    "backend.rnn": "nacre.layers.RNN(cell) applies a cell of yours to each step.",
+    "backend.local_conv1d": _LOCAL,
+    "backend.local_conv2d": _LOCAL,
+    "backend.conv2d_transpose": "nacre.ops.conv_transpose does it, without output_shape.",
+    "backend.binary_focal_crossentropy": "nacre.losses has binary_focal_crossentropy.",
+    "backend.categorical_focal_crossentropy": "nacre.losses has categorical_focal_crossentropy.",
+    "backend.ctc_label_dense_to_sparse": "There are no sparse tensors: ctc_batch_cost takes labels "
+    "as they are.",
+    "backend.experimental": "Random numbers are drawn from nacre's one generator: "
+    "nacre.utils.set_random_seed(seed).",
+    "utils.OrderedEnqueuer": _QUEUES,
+    "utils.GeneratorEnqueuer": _QUEUES,
+    "utils.SequenceEnqueuer": _QUEUES,
+    "utils.TimedThread": "threading.Timer of Python does it.",
+    "utils.SidecarEvaluator": "model.evaluate on each checkpoint, in a process of its own.",
+    "utils.StepsPerExecutionTuner": "fit finds the number of steps of a program by itself.",
+    "utils.experimental": "fit takes a nacre.data.Dataset as it is.",
 }
 
 

@@ -117,6 +117,7 @@ class CustomObjectScope:
 
     Args:
         custom_objects: name -> class or function.
+        more: Further dicts, as in tf.keras 2; later ones win.
 
     Example:
         >>> with CustomObjectScope({"twice": lambda x: 2 * x}):
@@ -124,8 +125,10 @@ class CustomObjectScope:
         8
     """
 
-    def __init__(self, custom_objects: dict[str, Any] | None) -> None:
+    def __init__(self, custom_objects: dict[str, Any] | None, *more: dict[str, Any]) -> None:
         self.custom_objects = dict(custom_objects or {})
+        for table in more:
+            self.custom_objects.update(table)
 
     def __enter__(self) -> CustomObjectScope:
         put(custom_objects=(*current().custom_objects, self.custom_objects))

@@ -14,16 +14,17 @@ from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.numbers import whole_number
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = "float32") -> np.ndarray:
     """Class indices as one-hot rows.
 
     Args:
         x: Class indices from 0; a last axis of size 1 is dropped.
         num_classes: Number of classes; the largest index + 1 by default.
+        dtype: Of the result, as in tf.keras 2.
 
     Shapes:
         x       (...) or (..., 1)   int
-        returns (..., num_classes)  float32
+        returns (..., num_classes)  dtype
 
     Raises:
         DataError: An index is negative or too large.
@@ -31,8 +32,41 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         >>> to_categorical([0, 2]).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
+    indices, classes = _class_indices(x, num_classes, "to_categorical")
+    one_hot = np.zeros((*indices.shape, classes), dtype=dtype)
+    np.put_along_axis(one_hot, indices[..., None], 1, axis=-1)
+    return one_hot
+
+
+def to_ordinal(y: Any, num_classes: int | None = None, dtype: Any = "float32") -> np.ndarray:
+    """Class indices as rows that say of each class but the first whether it is reached, for classes
+    that have an order.
+
+    Args:
+        y: Class indices from 0; a last axis of size 1 is dropped.
+        num_classes: Number of classes; the largest index + 1 by default.
+        dtype: Of the result.
+
+    Shapes:
+        y       (...) or (..., 1)       int
+        returns (..., num_classes - 1)  dtype
+
+    Raises:
+        DataError: An index is negative or too large.
+    Source:
+        `keras.utils.to_ordinal` of tf.keras 2.15; Keras 3 left it out.
+    Example:
+        >>> to_ordinal([0, 1, 2]).tolist()
+        [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]
+    """
+    indices, classes = _class_indices(y, num_classes, "to_ordinal")
+    return (indices[..., None] > np.arange(classes - 1)).astype(dtype)
+
+
+def _class_indices(x: Any, num_classes: int | None, who: str) -> tuple[np.ndarray, int]:
+    """Indices and the number of classes."""
     try:
-        labels = np.asarray(to_numpy_if_foreign(x, "to_categorical"))
+        labels = np.asarray(to_numpy_if_foreign(x, who))
         numbers = labels.astype(np.float64)
     except (TypeError, ValueError):
         rule = "class indices must be whole numbers, in lists of equal lengths"
@@ -40,11 +74,11 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
             "For names of classes: names = sorted(set(x)); x = [names.index(name) for name in x], "
             "and the same second line for the labels of other sets."
         )
-        raise DataError(message("to_categorical", rule, repr(x)[:100], fix)) from None
+        raise DataError(message(who, rule, repr(x)[:100], fix)) from None
     wrong = numbers != np.floor(numbers)  # NaN too
     if wrong.any():
         got = first_in(numbers, wrong)
-        raise DataError(message("to_categorical", "class indices must be whole numbers", got))
+        raise DataError(message(who, "class indices must be whole numbers", got))
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     indices = labels.astype(np.int64)
@@ -52,15 +86,13 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     if indices.size and (indices.min() < 0 or indices.max() >= classes):
         raise DataError(
             message(
-                "to_categorical",
+                who,
                 f"indices must be from 0 to {classes - 1}",
                 f"{indices.min()} to {indices.max()}",
                 "Labels that start at 1 need x - 1; or pass a larger num_classes.",
             )
         )
-    one_hot = np.zeros((*indices.shape, classes), dtype=np.float32)
-    np.put_along_axis(one_hot, indices[..., None], 1.0, axis=-1)
-    return one_hot
+    return indices, classes
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:

@@ -5,13 +5,10 @@ Keys are names as a user types them; one ending in `.*` covers all names below i
 
 _ONLY_REFUSED_THERE = "Keras 3 keeps the name only to refuse it; here it is that of tf.keras 2"
 _INTERNAL = "Keras's own insides, public by accident"
-_OLD_FORMS = "forms of before Keras 3, under keras.saving since"
 
 # Not here for good.
 REFUSALS: dict[str, str] = {
     "keras.layers.TFSMLayer": "runs a SavedModel, whose graph only TensorFlow can run",
-    "keras.utils.legacy": _OLD_FORMS,
-    "keras.utils.legacy.*": _OLD_FORMS,
     "keras.legacy": _INTERNAL,
     "keras.src": _INTERNAL,
 }
