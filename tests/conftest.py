@@ -64,6 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
+    heap.share_contexts()
     heap.collection_is_over()
     gc.enable()
 

@@ -17,6 +17,7 @@ from nacre.ops.kernels import attention, convolution, pooling, recurrent
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, push
 from nacre.ops.kernels.native import library
 from tests.ops.test_kernels import QUICK, assert_close, random
+from tests.ops.test_kernels import compiled_quickly as compiled
 
 # --- the helper, on a small function ---------------------------------------------------------------
 
@@ -43,10 +44,6 @@ define_derivatives(
     _backward,
     lambda exponent, kept, tangents: push(functools.partial(power, exponent), kept, tangents),
 )
-
-
-def compiled(function, *arrays):
-    return jax.jit(function, compiler_options=QUICK)(*arrays)
 
 
 X, W = random(0, 4, 3), random(1, 3, 4)

@@ -34,8 +34,14 @@ def assert_close(got, wanted, tolerance=2e-5):
         )
 
 
-def gradients(function, *arrays):
-    """Value and gradients of a sum with uneven weights, so that no symmetry hides a mistake."""
+def compiled_quickly(function, *arrays):
+    """What a function gives in a program that runs once."""
+    return jax.jit(function, compiler_options=QUICK)(*arrays)
+
+
+def traced_gradients(function, *arrays):
+    """A program of value and gradients of a sum with uneven weights, so that no symmetry hides a
+    mistake."""
 
     def total(*arrays):
         y = function(*arrays)
@@ -44,7 +50,17 @@ def gradients(function, *arrays):
         )
 
     both = lambda *arrays: (function(*arrays), jax.grad(total, tuple(range(len(arrays))))(*arrays))
-    return jax.jit(both, compiler_options=QUICK)(*arrays)
+    return jax.jit(both).trace(*arrays)
+
+
+def run_quickly(traced, *arrays):
+    """What a program gives that runs once."""
+    return traced.lower().compile(compiler_options=QUICK)(*arrays)
+
+
+def gradients(function, *arrays):
+    """Value and gradients of a sum with uneven weights."""
+    return run_quickly(traced_gradients(function, *arrays), *arrays)
 
 
 # --- convolution ----------------------------------------------------------------------------------
