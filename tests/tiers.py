@@ -18,7 +18,7 @@ import pytest
 Parameters = type(pytest.param())
 
 COSTLY = Path(__file__).with_name("costly.txt")
-COSTLY_SECONDS = 0.12  # processor time; one test in eight costs more, and together they cost most
+COSTLY_SECONDS = 0.08  # processor time; some tests in ten cost more, and together they cost most
 
 
 def first_of_each_is_quick(rows: Iterable[Any], kind: Callable[[Any], Hashable]) -> list[Any]:
@@ -63,35 +63,88 @@ def _processor_seconds() -> float:
 class Measuring:
     """A pytest plugin that writes the list; files that were not run keep their lines.
 
-    A file keeps its cheapest test, if all are costly.
+    A test costs its own setup and call, and its share of what is set up once for several tests:
+    all that need it are left out, or none, and not the one that happens to come first. A file keeps
+    its cheapest test, if all are costly.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.shared: dict[str, float] = {}  # what is set up once: the node and the fixture's name
+        self.users: dict[str, list[str]] = {}  # the tests that need it
+        self._set_up: dict[str, float] = {}  # by the test that runs
+        self._known: set[tuple[str, str]] = set()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
+        begun = _processor_seconds()
+        try:
+            return (yield)
+        finally:
+            if fixturedef.scope != "function":
+                key = request.node.nodeid, fixturedef.argname
+                self._known.add(key)
+                self._set_up["::".join(key)] = _processor_seconds() - begun
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
+        return (yield from self._timed(item))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        needed = [
+            f"{node}::{name}"
+            for node, name in self._known
+            if name in getattr(item, "fixturenames", ()) and item.nodeid.startswith(node)
+        ]
+        item.user_properties.append(("needed", needed))
+        return (yield from self._timed(item))
+
+    def _timed(self, item: pytest.Item) -> Generator[None]:
         begun = _processor_seconds()
         try:
             return (yield)
         finally:  # travels with the report, from the worker to the process that writes
-            item.user_properties.append(("processor seconds", _processor_seconds() - begun))
+            seconds = _processor_seconds() - begun - sum(self._set_up.values())
+            item.user_properties.append(("processor seconds", seconds))
+            item.user_properties.append(("set up", self._set_up))
+            self._set_up = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for name, value in report.user_properties:
-            if name == "processor seconds" and report.when == "call":
-                self.seconds[report.nodeid] = float(str(value))
+        if report.when != "call":
+            return
+        test = report.nodeid
+        for kind, value in report.user_properties:
+            found: Any = value
+            if kind == "processor seconds":  # of its setup, and of its call
+                self.seconds[test] = self.seconds.get(test, 0.0) + found
+            elif kind == "set up":  # the dearest, where several workers or parameters set it up
+                for name, seconds in found.items():
+                    self.shared[name] = max(seconds, self.shared.get(name, 0.0))
+            elif kind == "needed":
+                for name in found:
+                    self.users.setdefault(name, []).append(test)
+
+    def costs(self) -> dict[str, float]:
+        """The processor time of each test, with its share of what it shares."""
+        found = dict(self.seconds)
+        for name, seconds in self.shared.items():
+            users = self.users.get(name, [])
+            for test in users:
+                found[test] += seconds / len(users)
+        return found
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if hasattr(session.config, "workerinput"):
             return
-        costly = {test for test, seconds in self.seconds.items() if seconds > COSTLY_SECONDS}
+        costs = self.costs()
+        costly = {test for test, seconds in costs.items() if seconds > COSTLY_SECONDS}
         files: dict[str, list[str]] = {}
-        for test in self.seconds:
+        for test in costs:
             files.setdefault(test.partition("::")[0], []).append(test)
         for tests in files.values():
             if costly.issuperset(tests):
-                costly.remove(min(tests, key=self.seconds.__getitem__))
+                costly.remove(min(tests, key=costs.__getitem__))
         others = [test for test in _listed() if test.partition("::")[0] not in files]
         lines = "".join(f"{test}\n" for test in sorted([*costly, *others]))
         COSTLY.write_text(lines, encoding="utf-8")
