@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from nacre.datasets._cifar import read_batch
-from nacre.datasets.download import get_file
+from nacre.datasets._cifar import batches_folder, read_batch
 
 __all__ = ["load_data"]
 
@@ -28,16 +25,17 @@ def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
 
     Raises:
         DownloadError: The file is not cached and cannot be fetched.
+        FileFormatError: A cached file is damaged.
 
     Source:
         Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images.
     """
-    folder = get_file("cifar-10-batches-py-target", origin=_URL, extract=True, file_hash=_SHA256)
-    batches = Path(folder) / "cifar-10-batches-py"
-    parts = [read_batch(batches / f"data_batch_{number}", b"labels") for number in range(1, 6)]
+    names = [f"data_batch_{number}" for number in range(1, 6)]
+    folder = batches_folder("cifar-10-batches-py", _URL, _SHA256, [*names, "test_batch"])
+    parts = [read_batch(folder / name, b"labels") for name in names]
     x_train = np.concatenate([images for images, _ in parts])
     y_train = np.concatenate([labels for _, labels in parts])
-    return (x_train, y_train), read_batch(batches / "test_batch", b"labels")
+    return (x_train, y_train), read_batch(folder / "test_batch", b"labels")
 
 
 def __dir__() -> list[str]:

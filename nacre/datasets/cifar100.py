@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message
-from nacre.datasets._cifar import read_batch
-from nacre.datasets.download import get_file
+from nacre.datasets._cifar import batches_folder, read_batch
 
 __all__ = ["load_data"]
 
@@ -33,6 +30,7 @@ def load_data(
     Raises:
         ArgumentError: `label_mode` is another word.
         DownloadError: The file is not cached and cannot be fetched.
+        FileFormatError: A cached file is damaged.
 
     Source:
         Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images.
@@ -41,10 +39,9 @@ def load_data(
         raise ArgumentError(
             message("cifar100", "label_mode must be 'fine' or 'coarse'", repr(label_mode))
         )
-    folder = get_file("cifar-100-python-target", origin=_URL, extract=True, file_hash=_SHA256)
-    batches = Path(folder) / "cifar-100-python"
+    folder = batches_folder("cifar-100-python", _URL, _SHA256, ["train", "test"])
     key = f"{label_mode}_labels".encode()
-    return read_batch(batches / "train", key), read_batch(batches / "test", key)
+    return read_batch(folder / "train", key), read_batch(folder / "test", key)
 
 
 def __dir__() -> list[str]:

@@ -147,6 +147,29 @@ def test_cifar10(cache: Path) -> None:
     check_cifar_image(x_test[0])
 
 
+@pytest.mark.parametrize("place", ["{}", "{}_extracted/{}"])
+def test_folders_of_other_versions_of_keras_are_read(cache: Path, place: str) -> None:
+    folder = cache / place.format("cifar-10-batches-py", "cifar-10-batches-py")
+    for name in ("test_batch", *(f"data_batch_{number}" for number in range(1, 6))):
+        write_cifar(folder / name, labels=[3])
+    (x_train, y_train), _ = cifar10.load_data()
+    assert x_train.shape == (5, 32, 32, 3) and y_train.ravel().tolist() == [3] * 5
+    folder = cache / place.format("cifar-100-python", "cifar-100-python")
+    for name in ("train", "test"):
+        write_cifar(folder / name, fine_labels=[42])
+    assert cifar100.load_data()[1][1].tolist() == [[42]]
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-2000], lambda b: b"", lambda b: b"\x80\x02}."])
+def test_a_damaged_batch_is_named(cache: Path, damage: Any) -> None:
+    folder = cache / "cifar-100-python"
+    for name in ("train", "test"):
+        write_cifar(folder / name, fine_labels=[42])
+    (folder / "train").write_bytes(damage((folder / "train").read_bytes()))
+    with pytest.raises(FileFormatError, match="complete batch of CIFAR images"):
+        cifar100.load_data()
+
+
 def test_cifar100(cache: Path) -> None:
     folder = cache / "cifar-100-python-target" / "cifar-100-python"
     for part in ("train", "test"):
