@@ -161,7 +161,7 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
     elif is_sparse(value):
         rows = SparseRows(value)
     elif is_stored(value):
-        rows = _stored(value, who)
+        rows = stored_rows(value, who)
     else:
         value = to_numpy_if_foreign(value, who)
         if not isinstance(value, np.ndarray):
@@ -184,7 +184,7 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
     return rows
 
 
-def _stored(value: Any, who: str) -> Any:
+def stored_rows(value: Any, who: str) -> Any:
     """Rows of an array in a file: read if they are few, else read when they are picked."""
     refuse_closed(value, who)
     dtype = np.dtype(value.dtype)
@@ -291,12 +291,12 @@ def pick(
         mapped_bytes = min(leaf.nbytes, len(order) * (row_bytes + READ_AROUND_BYTES))
         for part in np.array_split(order, 1 + mapped_bytes // MAPPED_STRETCH_BYTES):
             out[part] = _checked(leaf[indices[part]], out.dtype, who)
-            _forget_pages(leaf)
+            forget_pages(leaf)
     elif not isinstance(indices, slice) and leaf.dtype == out.dtype:
         np.take(leaf, indices, axis=0, out=out, mode="clip")
     else:
         np.copyto(out, _checked(leaf[indices], out.dtype, who), casting="unsafe")
-        _forget_pages(leaf)
+        forget_pages(leaf)
     return out
 
 
@@ -305,7 +305,7 @@ def _checked(rows: np.ndarray, dtype: np.dtype, who: str) -> np.ndarray:
     return rows
 
 
-def _forget_pages(leaf: np.ndarray) -> None:
+def forget_pages(leaf: Any) -> None:
     """Let go of the pages of a mapped file that were just read, so that memory stays flat.
 
     They stay in the system's cache, so reading them again costs little. A copy-on-write map keeps

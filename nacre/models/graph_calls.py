@@ -164,7 +164,7 @@ def needs_conversion(leaf: Any) -> bool:
     if type(leaf) is np.ndarray:
         kind = leaf.dtype.kind
         is_odd = kind in "fiub" and not is_plain(leaf.dtype)
-        return is_odd or kind in "mMOV" or (kind in "iu" and leaf.dtype.itemsize > 2)
+        return is_odd or kind in "mMOTV" or (kind in "iu" and leaf.dtype.itemsize > 2)
     return isinstance(leaf, np.ndarray) or is_foreign_array(leaf) or _is_readable(leaf)
 
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from nacre.core.errors import ArgumentError, DataError
+from nacre.core.stored import READ_BYTES
 from nacre.core.symbolic import Node
+from nacre.data.rows import forget_pages, is_in_file
 from nacre.layers.base.calling import has_call_of_nacre
 from nacre.layers.base.layer import Layer
 from nacre.models.graph import Graph, graph_of
@@ -57,14 +60,30 @@ def check_indices(graph: Graph, given: list[Any]) -> None:
 
     Args:
         graph: The graph.
-        given: An array for each of its inputs; those on a device are not checked.
+        given: An array for each of its inputs; those on a device are not checked, those in files a
+            part at a time.
 
     Raises:
         DataError, ArgumentError: What the layer itself raises for such an index.
     """
     for position, layer, limit in readers_of(graph):
-        if isinstance(given[position], np.ndarray):
+        if is_in_file(given[position]):
+            _check_in_parts(layer, given[position], limit)
+        elif isinstance(given[position], np.ndarray):
             layer._check_indices(given[position], limit)
+
+
+def _check_in_parts(layer: Layer, rows: Any, limit: int) -> None:
+    """The same for an array in a file, of which little is in memory at a time."""
+    step = max(1, READ_BYTES * len(rows) // max(1, rows.nbytes))
+    for first in range(0, len(rows), step):
+        part = np.asarray(rows[first : first + step])
+        try:
+            layer._check_indices(part, limit)
+        except (ArgumentError, DataError) as error:
+            counted = f" (Rows are counted from row {first} on.)" if first else ""
+            raise type(error)(f"{error}{counted}") from None
+        forget_pages(rows)
 
 
 __all__ = ["check_indices", "readers_of"]

@@ -85,3 +85,15 @@ def test_labels_of_text_are_refused_at_every_door(door: str) -> None:
     }
     with pytest.raises(DTypeError, match="targets: they must be numbers.*'dog'.*names.index"):
         calls[door]()
+
+
+def test_strings_of_any_width_are_strings_for_layers_too() -> None:
+    names = np.array(["rome", "oslo", "rome"], np.dtypes.StringDType())
+    lookup = layers.StringLookup()
+    lookup.adapt(names)
+    assert lookup.get_vocabulary() == ["[UNK]", "rome", "oslo"]
+    assert np.asarray(lookup(names)).tolist() == [1, 2, 1]
+    inputs = keras.Input((), dtype="string")
+    model = keras.Model(inputs, lookup(inputs))
+    for found in (model.predict(names, verbose=0), model(names), model.predict_on_batch(names)):
+        assert np.asarray(found).tolist() == [1, 2, 1]

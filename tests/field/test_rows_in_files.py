@@ -218,3 +218,36 @@ def test_a_file_whose_chunks_are_read_again_and_again_is_told(
         model.fit(opened("packed"), SUMS, batch_size=8, shuffle=shuffle, verbose=0)
     model.fit(opened("plain"), SUMS, batch_size=8, verbose=0)
     assert not recwarn.list
+
+
+# ------------------------------------------------------------------ other ways in
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("is_large", [False, True])
+def test_a_data_set_has_the_rows_of_a_file(
+    kind: str, is_large: bool, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_large:
+        monkeypatch.setattr("nacre.data.rows.READ_WHOLE_BYTES", 0)
+    dataset = keras.data.Dataset.from_tensor_slices({"x": opened(kind), "y": SUMS})
+    assert dataset.element_spec["x"].shape == (4,)
+    batches = list(dataset.batch(16).as_numpy_iterator())
+    assert np.array_equal(np.concatenate([batch["x"] for batch in batches]), ROWS)
+    shuffled = np.stack([e["x"] for e in dataset.shuffle(60, seed=1).as_numpy_iterator()])
+    assert np.array_equal(np.sort(shuffled, axis=0), np.sort(ROWS, axis=0))
+
+
+@pytest.mark.parametrize("kind", ["packed", "plain"])
+@pytest.mark.usefixtures("large")
+def test_indices_in_a_large_file_are_looked_at_before_the_first_step(
+    kind: str, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nacre.models.index_checks.READ_BYTES", 20 * 8)
+    ids = np.zeros((60, 2), "int32")
+    ids[47, 1] = 5
+    inputs = keras.Input((2,), dtype="int32")
+    model = keras.Model(inputs, layers.Dense(1)(layers.Flatten()(layers.Embedding(5, 2)(inputs))))
+    model.compile("sgd", "mse")
+    with pytest.raises(DataError, match=r"from 0 to 4. Got 5 in row 7.*counted from row 40 on"):
+        model.fit(opened(kind, ids), SUMS, verbose=0)

@@ -19,6 +19,7 @@ import numpy as np
 from nacre.core.errors import DataError, message
 from nacre.core.host_arrays import plain_array
 from nacre.core.interop import has_array_protocol, to_numpy_if_foreign
+from nacre.core.stored import is_stored
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.ragged import Ragged
 from nacre.data.rows import aligned_empty
@@ -37,8 +38,9 @@ def is_structure(value: Any) -> bool:
 
 
 def is_dataclass_instance(value: Any) -> bool:
-    """Whether a value is made of a dataclass, and is no class itself."""
-    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+    """Whether a value is made of a dataclass, and is no class itself, nor an array of zarr."""
+    is_instance = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return is_instance and not is_stored(value)
 
 
 def children(value: Any) -> list[tuple[Any, Any]]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from nacre.core.errors import DataError, message
 from nacre.core.sparse import SparseRows, is_sparse
+from nacre.core.stored import is_stored
 from nacre.core.tables import is_table
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.host_tensor import HostTensor
@@ -19,7 +20,7 @@ from nacre.data.dataset.spec import (
     spec_of,
     unbatched,
 )
-from nacre.data.rows import pick
+from nacre.data.rows import is_picked_late, pick, stored_rows
 
 _row: Any = np.ndarray.__getitem__  # faster by far than the method of the class
 
@@ -60,7 +61,7 @@ def _row_of(leaf: Any, position: int) -> HostTensor:
 
 
 def _gathered(leaf: Any, at: Any) -> HostTensor:
-    if type(leaf) is SparseRows:
+    if is_picked_late(leaf):
         return el.sealed(np.asarray(leaf[at]))
     array: np.ndarray = leaf.view(np.ndarray) if type(leaf) is HostTensor else leaf
     if array.dtype.kind not in "fiubc":
@@ -123,11 +124,15 @@ def _arrays(tensors: Any, who: str) -> Any:
     """What holds rows, as elements whose leaves may be sparse matrices."""
     if is_table(tensors) and hasattr(tensors, "columns"):
         return el.to_element(tensors, who)
+    if is_sparse(tensors):  # one kind of SciPy's matrices is a dict
+        return SparseRows(tensors)
     if el.is_structure(tensors):
         parts = [_arrays(value, who) for _, value in el.children(tensors)]
         return el.rebuilt(tensors, parts)
-    if is_sparse(tensors):
-        return SparseRows(tensors)
+    if is_stored(tensors) and tensors.shape:
+        tensors = stored_rows(tensors, who)
+        if is_picked_late(tensors):
+            return tensors
     if isinstance(tensors, np.memmap) and tensors.dtype.kind in "fiubc":
         return tensors
     if isinstance(tensors, np.ndarray):  # not copied: it may be all the memory there is

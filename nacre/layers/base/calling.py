@@ -83,6 +83,8 @@ def to_tensor(value: Any, compute_dtype: str | None, who: str = "a layer's argum
     if isinstance(value, KerasTensor):
         return value
     if isinstance(value, np.ndarray | np.generic):
+        if value.dtype.kind == "T":
+            return value.astype(object)
         if value.dtype.kind in "OUS":
             return value  # strings stay on the host; preprocessing layers take them
         if isinstance(value, np.ndarray):

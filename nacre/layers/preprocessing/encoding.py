@@ -118,7 +118,8 @@ def checked_choice(who: str, argument: str, value: Any, known: tuple[str, ...]) 
 def host_array(layer: Layer, values: Any) -> np.ndarray:
     """Values as one NumPy array; rows of different lengths are refused."""
     try:
-        return np.asarray(to_numpy_if_foreign(values))
+        array = np.asarray(to_numpy_if_foreign(values))
+        return array.astype(object) if array.dtype.kind == "T" else array
     except ValueError:
         raise ShapeError(
             message(
@@ -421,7 +422,7 @@ def batches_of(layer: Layer, data: Any, steps: int | None = None) -> Any:
     ):
         data = plain_array(data, layer._who())
     if isinstance(data, np.ndarray | jax.Array | np.generic | float | int | str | bytes):
-        yield np.asarray(data)
+        yield host_array(layer, data)
         return
     if isinstance(data, list | tuple) and not _are_uneven_arrays(data):
         yield host_array(layer, data)

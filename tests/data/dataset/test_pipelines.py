@@ -99,7 +99,7 @@ def test_few_rows_of_a_large_map_are_read_at_once_and_its_pages_let_go_of(
     mapped[:] = np.arange(4096)[:, None]
     calls: list[int] = []
     monkeypatch.setattr("nacre.data.rows.MAPPED_STRETCH_BYTES", 1 << 20)
-    monkeypatch.setattr("nacre.data.rows._forget_pages", lambda leaf: calls.append(leaf.nbytes))
+    monkeypatch.setattr("nacre.data.rows.forget_pages", lambda leaf: calls.append(leaf.nbytes))
     shuffled = Dataset.from_tensor_slices(mapped).shuffle(4096, seed=1)
     found = next(iter(shuffled.batch(4)))
     assert len(set(found[:, 0].tolist())) == 4 and len(calls) == 1
