@@ -121,7 +121,9 @@ def fits(values: np.ndarray, dtype: np.dtype) -> bool:
         >>> fits(np.array([1 << 40]), np.dtype("int32")), fits(np.array([1.5]), np.dtype("int32"))
         (False, True)
     """
-    if dtype.kind not in "iu" or values.dtype.kind not in "iuf" or not values.size:
+    if dtype.kind not in "iu" or values.dtype == dtype:
+        return True
+    if values.dtype.kind not in "iuf" or not values.size:
         return True
     limits = np.iinfo(dtype)
     if values.dtype.kind != "f":

@@ -238,7 +238,7 @@ def draw_seed() -> int:
     state = global_generator().state
     key = state.numpy()
     state.assign(key + np.array([0, 1], dtype="uint32"))
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]) >> 1
 
 
 def host_generator(seed: int | None = None) -> np.random.Generator:

@@ -172,8 +172,10 @@ class ArraySource:
 
         Each time rows are picked all over the file, and a chunk is read whole for one of its rows.
         """
-        picked = self.batches_per_chunk(batch_size, is_shuffled=True) * batch_size
         worst = ("", 0.0)
+        if not any([isinstance(leaf, StoredRows) for leaf in self.leaves]):
+            return worst
+        picked = self.batches_per_chunk(batch_size, is_shuffled=True) * batch_size
         for leaf, label in zip(self.leaves, self.labels, strict=True):
             if isinstance(leaf, StoredRows) and leaf.chunk_rows > 1:
                 chunks = max(1, len(leaf) / leaf.chunk_rows)

@@ -134,9 +134,10 @@ class Inventory:
 
     def is_current(self) -> bool:
         """Whether nothing changed since, seen at no cost a layer."""
-        if scope.is_tracing_program():
-            return self.snapshot.is_current_while_tracing()
-        return self.snapshot.is_current()
+        snapshot = self.snapshot
+        return snapshot.is_current() or (
+            scope.is_tracing_program() and snapshot.is_current_while_tracing()
+        )
 
     def is_unchanged(self) -> bool:
         """Whether what changed since was something else."""
