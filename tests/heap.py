@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 MANY_OBJECTS = 1_000_000  # some 6000 programs
+MADE_BETWEEN_SEARCHES = 10_000  # Python itself has 700, or 2000: one small program's tracing
 
 _at_first = [0]
 _contexts: list[threading.local] = []  # one: that of the file
@@ -26,6 +27,7 @@ _contexts: list[threading.local] = []  # one: that of the file
 
 def collection_is_over() -> None:
     """The package and the tests stay until the end: no test looks for garbage in them."""
+    gc.set_threshold(MADE_BETWEEN_SEARCHES, *gc.get_threshold()[1:])
     gc.collect()
     gc.freeze()
     _at_first[0] = gc.get_freeze_count()
