@@ -31,12 +31,13 @@ class Display:
 
     Args:
         verbose: 1 draws a live line where that is possible; 2 never does.
+        has_several_lines: Whether more than one line will stay.
     """
 
-    def __init__(self, verbose: int) -> None:
-        self._surface: TerminalLine | NotebookLine | None = None
+    def __init__(self, verbose: int, *, has_several_lines: bool = False) -> None:
+        self._surface: TerminalLine | NotebookLine | NotebookTable | None = None
         if verbose == 1 and is_interactive_logging_enabled():
-            self._surface = _live_line()
+            self._surface = _live_line(has_several_lines)
 
     @property
     def is_live(self) -> bool:
@@ -141,8 +142,8 @@ class NotebookLine:
     """One output of a notebook cell, rewritten in place; lines that stay are printed below it.
 
     It needs no widget, so it works wherever IPython's display does, and a saved notebook holds one
-    short output a cell instead of every state the bar went through, also where a cell calls `fit`
-    in a loop.
+    short output a cell instead of every state the bar went through, also where a cell calls
+    `evaluate`, or `fit` for one epoch, in a loop.
     """
 
     columns = 100
@@ -181,11 +182,67 @@ class NotebookLine:
         self._is_drawn = True
 
 
-def _live_line() -> TerminalLine | NotebookLine | None:
+class NotebookTable:
+    """One output of a notebook cell for a whole fit: the lines that stay, and the live one below.
+
+    Each fit has its own, so that what others print in between keeps its place. Of many lines the
+    middle ones are left out; the history has them.
+    """
+
+    columns = NotebookLine.columns
+    _first_lines, _last_lines = 10, 30
+    _pause_seconds = 0.1  # between two drawings because of lines that stay
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._live = ""
+        self._output: Any = None
+        self._drawn = 0.0
+        self._is_behind = False
+
+    def draw(self, pieces: list[Piece]) -> None:
+        """Show a line in place of the last one."""
+        self._live = layout.joined(pieces)
+        self._put()
+
+    def clear(self) -> None:
+        """Show what was held back: what others print comes below."""
+        if self._is_behind:
+            self._put()
+
+    def write(self, rows: list[list[Piece]], plain: str) -> None:
+        """Leave these rows above the live line."""
+        self._lines += [layout.joined(row).rstrip() for row in rows] or [plain]
+        self._live, self._is_behind = "", True
+        if time.perf_counter() - self._drawn >= self._pause_seconds:
+            self._put()
+
+    def close(self, text: str) -> None:
+        """Leave the table, and a last line."""
+        self._live = text
+        self._put()
+
+    def _put(self) -> None:
+        from IPython.display import display  # it is there: this runs in its kernel
+
+        lines = self._lines
+        left_out = len(lines) - self._first_lines - self._last_lines
+        if left_out > 1:
+            gap = f"… {left_out} lines, see the history …"
+            lines = [*lines[: self._first_lines], gap, *lines[-self._last_lines :]]
+        data = {"text/plain": "\n".join([*lines, *([self._live] if self._live else [])])}
+        if self._output is None:
+            self._output = display(data, raw=True, display_id=True)
+        else:
+            self._output.update(data, raw=True)
+        self._drawn, self._is_behind = time.perf_counter(), False
+
+
+def _live_line(has_several_lines: bool) -> TerminalLine | NotebookLine | NotebookTable | None:
     """What can be redrawn here; None where stdout is a pipe, a file or closed."""
     cell = _notebook_cell()
     if cell is not None:
-        return NotebookLine(cell)
+        return NotebookTable() if has_several_lines else NotebookLine(cell)
     try:
         if not sys.stdout.isatty():
             return None
@@ -326,8 +383,9 @@ class ProgbarLogger(Callback):
     """Shows progress; `fit`, `evaluate` and `predict` add it unless `verbose=0`.
 
     In a terminal or notebook a live line is redrawn at most ten times a second, and one line an
-    epoch stays. Anywhere else, and with `verbose=2`, each epoch prints exactly one line without
-    control characters.
+    epoch stays; a fit of several epochs is one output of a notebook's cell, and ends as a table of
+    40 lines at most. Anywhere else, and with `verbose=2`, each epoch prints exactly one line
+    without control characters.
 
     Args:
         kwargs: `count_mode` and `stateful_metrics` of tf.keras 2: steps are counted here, and
@@ -356,7 +414,8 @@ class ProgbarLogger(Callback):
         verbose = params.get("verbose", 1)
         verbose = 1 if verbose == "auto" else int(verbose)
         self._total = params.get("steps")
-        self._display = Display(verbose) if verbose else None
+        is_long = self._is_training and params.get("epochs") != 1
+        self._display = Display(verbose, has_several_lines=is_long) if verbose else None
         return self._display
 
     def update(self, step: int, logs: Any) -> None:
@@ -445,6 +504,7 @@ class ProgbarLogger(Callback):
             self._stage = Stage(display, title, self._total)
 
     def _end(self, logs: Logs) -> None:
-        if self._stage is not None:
-            self._stage.finish(logs or {})
-        self._stage = None
+        stage, self._stage = self._stage, None
+        if stage is not None:
+            stage.finish(logs or {})
+            stage.display.close(f"{stage.done} {'step' if stage.done == 1 else 'steps'}")

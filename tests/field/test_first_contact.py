@@ -170,6 +170,10 @@ class Slow(nacre.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         time.sleep(0.05)
 
+class Slower(nacre.callbacks.Callback):
+    def on_test_batch_end(self, batch, logs=None):
+        time.sleep(0.3)
+
 model = nacre.Sequential([nacre.Input((4,)), nacre.layers.Dense(1)])
 model.compile("sgd", "mse")
 x, y = np.ones((64, 4)), np.ones((64, 1))
@@ -185,7 +189,8 @@ def notebook():
         NOTEBOOK,
         "history = model.fit(x, y, epochs=3, callbacks=[Slow()])",
         "for fold in range(3):\n    model.fit(x, y, epochs=1, batch_size=64)",
-        "model.evaluate(x, y)",
+        "model.evaluate(x, y, callbacks=[Slower()])",
+        "history = model.fit(x, y, epochs=100)",
     ]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
     nbclient.NotebookClient(
@@ -203,13 +208,22 @@ def outputs(notebook, cell):
 
 
 @pytest.mark.slow
-def test_fit_in_a_notebook_has_one_live_output_and_needs_no_widget(notebook):
-    drawn = [o for o in outputs(notebook, 1) if o["output_type"] == "display_data"]
-    printed = [o for o in outputs(notebook, 1) if o["output_type"] == "stream"]
-    assert [o["data"]["text/plain"].split(" in ")[0] for o in drawn] == ["3 epochs"]
-    assert [o["name"] for o in printed] == ["stdout"]
-    lines = printed[0]["text"].splitlines()
-    assert len(lines) == 3 and all("loss" in line for line in lines)
+def test_fit_in_a_notebook_is_one_output_and_needs_no_widget(notebook):
+    (output,) = outputs(notebook, 1)
+    assert output["output_type"] == "display_data" and list(output["data"]) == ["text/plain"]
+    *epochs, last = output["data"]["text/plain"].splitlines()
+    assert len(epochs) == 3 and all("loss" in line for line in epochs)
+    assert last.startswith("3 epochs in ")
+
+
+@pytest.mark.slow
+def test_a_long_fit_in_a_notebook_ends_as_a_short_table(notebook):
+    (output,) = outputs(notebook, 4)
+    lines = output["data"]["text/plain"].splitlines()
+    assert len(lines) == 42 and "60 lines" in lines[10]
+    assert [line.split()[1] for line in (lines[0], lines[9], lines[11], lines[40])] == [
+        "1/100", "10/100", "71/100", "100/100",
+    ]  # fmt: skip
 
 
 @pytest.mark.slow
@@ -219,6 +233,8 @@ def test_fit_in_a_loop_in_a_notebook_shares_one_live_output(notebook):
 
 
 @pytest.mark.slow
-def test_evaluate_in_a_notebook_prints_its_line(notebook):
+def test_evaluate_in_a_notebook_prints_its_line_and_leaves_no_bar(notebook):
     text = "".join(o.get("text", "") for o in outputs(notebook, 3))
     assert text.startswith("Evaluate - ") and "\r" not in text
+    drawn = [o for o in outputs(notebook, 3) if o["output_type"] == "display_data"]
+    assert [o["data"]["text/plain"] for o in drawn] == ["2 steps"]
