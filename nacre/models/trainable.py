@@ -15,6 +15,7 @@ from nacre.core.tensors import Count, WholeNumber
 from nacre.core.traceback import boundary, computing_boundary
 from nacre.core.warning import warn
 from nacre.layers.base.inventory import parts_in
+from nacre.models.generator_methods import GeneratorMethods
 from nacre.models.stepping import Stepping
 from nacre.training import checks, evaluation, fitting, prediction
 from nacre.training.arguments import keeping, whole_number
@@ -39,7 +40,7 @@ class OldCompileKeywords(TypedDict, total=False):
     autotune_steps_per_execution: bool
 
 
-class Trainable(Stepping):
+class Trainable(GeneratorMethods, Stepping):
     """A layer that can be trained as a whole: what `Model` has over `Layer` for that."""
 
     _training_attributes = frozenset(("loss", "optimizer"))

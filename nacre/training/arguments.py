@@ -1,10 +1,11 @@
 """Checking the numbers and switches of `compile`, `fit`, `evaluate` and `predict`, at their door.
 
-Whole floats are whole numbers: `steps_per_epoch=np.ceil(len(x) / 32)` is one.
+Whole floats are whole numbers: `epochs=np.ceil(len(x) / 32)` is one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, overload
 
@@ -36,6 +37,23 @@ def whole_number(
         7
     """
     return default if value is None else numbers.whole_number(who, name, value, least)
+
+
+def count_of_steps(value: Any, name: str, who: str) -> int | None:
+    """An argument that must be a number of steps, or None.
+
+    A fraction is rounded up, as in tf.keras 2: `steps_per_epoch=len(x) / 32` of old scripts.
+
+    Raises:
+        ArgumentError: It is none.
+    Example:
+        >>> count_of_steps(100 / 32, "steps_per_epoch", "model.fit")
+        4
+    """
+    as_float = numbers.as_number(value)
+    if value is not None and as_float > 0 and math.isfinite(as_float):
+        value = numbers.as_whole(value) or math.ceil(as_float)
+    return whole_number(value, name, who)
 
 
 def verbosity(value: Any, who: str) -> int:
@@ -118,4 +136,12 @@ def keeping_of(callbacks: Callbacks, who: str) -> Keeping | None:
     return found[0] if found else None
 
 
-__all__ = ["is_truth", "keeping", "keeping_of", "validation_epochs", "verbosity", "whole_number"]
+__all__ = [
+    "count_of_steps",
+    "is_truth",
+    "keeping",
+    "keeping_of",
+    "validation_epochs",
+    "verbosity",
+    "whole_number",
+]

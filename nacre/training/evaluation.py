@@ -23,7 +23,11 @@ from nacre.data.feed import Stretch
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
 from nacre.training import inputs, pace, prepare
-from nacre.training.arguments import verbosity, whole_number
+from nacre.training.arguments import (
+    count_of_steps,
+    verbosity,
+    whole_number,
+)
 from nacre.training.compile import CompiledTraining
 from nacre.training.deferred_signals import DeferredSignals
 from nacre.training.few_batches import first_batches, limited_steps
@@ -50,7 +54,7 @@ def evaluate(
     prepare.refuse_unknown(who, kwargs, evaluate)
     trainer = prepare.require_compiled(model, "evaluate")
     batch_size = whole_number(batch_size, "batch_size", who, 32)
-    steps = whole_number(steps, "steps", who)
+    steps = count_of_steps(steps, "steps", who)
     verbose = verbosity(verbose, who)
     prepare.require_flag(return_dict, "return_dict", who)
     order = inputs.Order(making=prepare.making(kwargs, who))

@@ -27,6 +27,7 @@ from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
 from nacre.training import evaluation, inputs, prepare
 from nacre.training.arguments import (
+    count_of_steps,
     keeping_of,
     validation_epochs,
     verbosity,
@@ -95,11 +96,11 @@ def fit(
     batch_size = whole_number(batch_size, "batch_size", who, 32)
     epochs = limited_epochs(whole_number(epochs, "epochs", who, 1, least=0), who)
     initial_epoch = whole_number(initial_epoch, "initial_epoch", who, 0, least=0)
-    steps = whole_number(steps_per_epoch, "steps_per_epoch", who)
+    steps = count_of_steps(steps_per_epoch, "steps_per_epoch", who)
     validation_batch_size = whole_number(
         validation_batch_size, "validation_batch_size", who, batch_size
     )
-    validation_steps = whole_number(validation_steps, "validation_steps", who)
+    validation_steps = count_of_steps(validation_steps, "validation_steps", who)
     frequency = validation_epochs(validation_freq, who)
     number(who, "validation_split", 0 if validation_split is None else validation_split)
     verbose = verbosity(verbose, who)

@@ -32,7 +32,11 @@ from nacre.data.sources import standard_batch, without_arrays
 from nacre.layers.base.compiled import call_key
 from nacre.ops.kernels.placement import own_program
 from nacre.training import inputs, prepare
-from nacre.training.arguments import verbosity, whole_number
+from nacre.training.arguments import (
+    count_of_steps,
+    verbosity,
+    whole_number,
+)
 from nacre.training.few_batches import limited_steps
 from nacre.training.gathering import Gathered, own_rows, start_fetching
 from nacre.training.own_steps import batch_for_prediction, custom_step, prediction_of
@@ -82,7 +86,7 @@ def predict(
     who = f"{model._who()}.predict"
     prepare.refuse_unknown(who, kwargs, predict)
     batch_size = whole_number(batch_size, "batch_size", who, 32)
-    steps = whole_number(steps, "steps", who)
+    steps = count_of_steps(steps, "steps", who)
     verbose = verbosity(verbose, who)
     is_eager = model._runs_eagerly()
     order = inputs.Order(making=prepare.making(kwargs, who))
