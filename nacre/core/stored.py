@@ -20,6 +20,17 @@ from nacre.core.errors import DataError, message
 READ_BYTES = 16 << 20
 # Passing over less than this costs more than reading it along (h5py: 0.1 ms a read).
 _GAP_BYTES = 64 << 10
+_MOST_KEPT_BYTES = 64 << 20  # of a chunk, for small batches that come one after another
+
+
+class _Kept:
+    """The chunk that was read last, for the rows that come after.
+
+    For them alone: the next pass over a file that is written to meanwhile reads it again.
+    """
+
+    # Its first row, its rows, and the first row that was not asked for.
+    block: tuple[int, np.ndarray, int] = (0, np.empty(0), 1)
 
 
 class StoredRows:
@@ -41,6 +52,7 @@ class StoredRows:
     ) -> None:
         refuse_closed(array, who)
         self._array, self._who, self._first = array, who, first
+        self._kept = _Kept()
         count = (int(array.shape[0]) if stop is None else stop) - first
         self.shape: tuple[int, ...] = (count, *(int(size) for size in array.shape[1:]))
         self.dtype = np.dtype(array.dtype)
@@ -73,10 +85,22 @@ class StoredRows:
         if step != 1:
             return self._read(np.arange(first, stop, step))
         at = self._first
-        return StoredRows(self._array, self._who, at + first, at + max(first, stop))
+        part = StoredRows(self._array, self._who, at + first, at + max(first, stop))
+        part._kept = self._kept
+        return part
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self._part(self._first, self._first + len(self)), dtype=dtype)
+        first, stop = self._first, self._first + len(self)
+        if len(self) >= self.chunk_rows or self.chunk_rows * self.row_bytes > _MOST_KEPT_BYTES:
+            return np.asarray(self._part(first, stop), dtype=dtype)
+        # Small batches one after another: a chunk is unpacked for the first one of its rows.
+        low, rows, after = self._kept.block
+        if not after <= first <= stop <= low + len(rows):
+            low = first // self.chunk_rows * self.chunk_rows
+            end = -(-stop // self.chunk_rows) * self.chunk_rows
+            rows = self._part(low, min(end, int(self._array.shape[0])))
+        self._kept.block = low, rows, stop
+        return np.array(rows[first - low : stop - low], dtype=dtype)
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
         order = np.argsort(rows, kind="stable")

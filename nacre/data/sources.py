@@ -167,12 +167,12 @@ class ArraySource:
         size_bytes = SCATTERED_CHUNK_BYTES if are_scattered else CHUNK_BYTES
         return max(1, size_bytes // max(1, self.row_bytes * batch_size))
 
-    def reads_of_chunks(self, batch_size: int) -> tuple[str, float]:
-        """How often a shuffled pass reads the same chunk of a file: (which array, how often).
+    def reads_of_chunks(self, batch_size: int) -> tuple[str, float, int]:
+        """How often a shuffled pass reads a chunk of a file: (which array, how often, its rows).
 
         Each time rows are picked all over the file, and a chunk is read whole for one of its rows.
         """
-        worst = ("", 0.0)
+        worst = ("", 0.0, 0)
         if not any([isinstance(leaf, StoredRows) for leaf in self.leaves]):
             return worst
         picked = self.batches_per_chunk(batch_size, is_shuffled=True) * batch_size
@@ -181,7 +181,7 @@ class ArraySource:
                 chunks = max(1, len(leaf) / leaf.chunk_rows)
                 touched = 1 - (1 - 1 / chunks) ** min(picked, len(leaf)) if chunks > 1 else 1.0
                 often = touched * max(1.0, len(leaf) / picked)
-                worst = max(worst, (label, often), key=lambda one: one[1])
+                worst = max(worst, (label, often, leaf.chunk_rows), key=lambda one: one[1])
         return worst
 
     def fits_device(self) -> bool:

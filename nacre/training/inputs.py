@@ -173,16 +173,17 @@ def warn_of_repeated_reads(source: Source, batch_size: int, order: Order, who: s
     """Tell when shuffled rows of a file in chunks have its chunks read many times in each epoch."""
     if order.shuffle is not True or not isinstance(source, ArraySource):
         return
-    label, often = source.reads_of_chunks(batch_size)
+    label, often, chunk_rows = source.reads_of_chunks(batch_size)
     if often > _MOST_READS:
         warn(
             message(
                 f"{who}, {label}",
                 "shuffled rows of a file are fast to read where they need not come in chunks",
-                f"chunks that each epoch reads about {often:.0f} times",
-                "shuffle='batch' shuffles batches of neighbouring samples and reads each chunk "
-                "once or twice (mix a file that is sorted by class first); or write the array "
-                "without chunks, or with np.save, and open it with np.load(path, mmap_mode='r').",
+                f"chunks of {chunk_rows} samples that each epoch reads about {often:.0f} times",
+                "Write the array without chunks, or with np.save, and open it with np.load(path, "
+                "mmap_mode='r'); or pass shuffle='batch', which keeps neighbouring samples "
+                f"together: batches of {chunk_rows} read each chunk once (a file that is sorted by "
+                "class must be mixed before).",
             )
         )
 

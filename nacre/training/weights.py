@@ -20,6 +20,7 @@ from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.kinds import is_list, is_mapping, is_numpy_array
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
+from nacre.data.rows import is_picked_late
 from nacre.data.sources import ArraySource
 from nacre.losses.checking import without_last_axis
 from nacre.training import checks
@@ -27,6 +28,7 @@ from nacre.training.compile import CompiledTraining
 
 # Weights of classes are looked up in a table while the keys lie this close together.
 _LARGEST_TABLE = 1 << 20
+_NUMBERS_AT_ONCE = 1 << 22  # of targets that are sparse, or in a file
 
 
 class ClassWeights:
@@ -80,7 +82,12 @@ class ClassWeights:
             sample_weight: Weights, or None.
             whole: Whether these are all labels there are: a negative key must be among them.
         """
-        labels = self._labels(np.asarray(to_numpy_if_foreign(y)))
+        if is_picked_late(y):  # one-hot rows, which all at once would not fit
+            step = max(1, _NUMBERS_AT_ONCE // max(1, y.shape[-1]))
+            parts = (np.asarray(y[i : i + step]) for i in range(0, len(y), step))
+            labels = np.concatenate([self._labels(part) for part in parts])
+        else:
+            labels = self._labels(np.asarray(to_numpy_if_foreign(y)))
         if whole:
             self._check_negative_keys(labels)
         weights = self._look_up(labels)

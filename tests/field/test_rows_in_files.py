@@ -171,6 +171,41 @@ def test_each_chunk_of_a_pick_is_read_once(monkeypatch: pytest.MonkeyPatch, open
     assert read == sorted(set(read)) == [0, 2, 5, 6, 7]
 
 
+@pytest.mark.parametrize("kind", ["packed", "zarr"])
+@pytest.mark.usefixtures("large")
+def test_small_batches_unpack_a_chunk_once_or_twice(
+    kind: str, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, plain = 0, StoredRows._part
+
+    def counted(self: Any, first: int, stop: int) -> np.ndarray:
+        nonlocal reads
+        reads += 1
+        return plain(self, first, stop)
+
+    monkeypatch.setattr(StoredRows, "_part", counted)
+    found = summing().predict(opened(kind), batch_size=1, verbose=0)
+    np.testing.assert_allclose(found[:, 0], SUMS, rtol=1e-5)
+    assert reads <= 10  # for 8 chunks: a few rows are looked at before
+
+    rows = StoredRows(opened("packed"))
+    first = np.asarray(rows[9:11])
+    assert np.array_equal(first, ROWS[9:11])
+    first[:] = 0  # is the caller's own
+    assert np.array_equal(np.asarray(rows[9:12]), ROWS[9:12])
+    assert np.array_equal(np.asarray(rows[6:10][1:3]), ROWS[7:9])
+
+
+def test_what_is_written_between_two_passes_is_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        array = file.create_dataset("x", data=ROWS[:8], chunks=(8, 4))
+        rows = StoredRows(array)
+        before = [np.asarray(rows[i : i + 2]) for i in range(0, 8, 2)]
+        array[:] = 0
+        after = [np.asarray(rows[i : i + 2]) for i in range(0, 8, 2)]
+    assert np.array_equal(np.concatenate(before), ROWS[:8]) and not np.concatenate(after).any()
+
+
 # ------------------------------------------------------------------ the order of samples
 
 
@@ -211,7 +246,7 @@ def test_a_file_whose_chunks_are_read_again_and_again_is_told(
     opened: Any, recwarn: pytest.WarningsRecorder
 ) -> None:
     model = summing()
-    with pytest.warns(UserWarning, match=r"fit, x: .*reads about [4-8] times.*shuffle='batch'"):
+    with pytest.warns(UserWarning, match=r"fit, x: .*reads about [4-8] times.*batches of 8"):
         model.fit(opened("packed"), SUMS, batch_size=8, verbose=0)
     recwarn.clear()
     for shuffle in ("batch", False):

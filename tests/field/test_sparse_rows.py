@@ -63,7 +63,8 @@ def test_targets_may_be_plain_rows_of_numbers(y: Any) -> None:
 
 
 @pytest.mark.parametrize("form", [sparse.csr_array, jax_sparse.BCOO.fromdense])
-def test_targets_may_be_sparse(form: Any) -> None:
+def test_targets_may_be_sparse(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nacre.training.weights._NUMBERS_AT_ONCE", 30)
     labels = np.eye(3, dtype="float32")[np.arange(24) % 3]
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, "softmax")])
     model.compile(keras.optimizers.SGD(0.0), "categorical_crossentropy", ["accuracy"])
