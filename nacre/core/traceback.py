@@ -83,6 +83,9 @@ def _entrance(function: Callable[P, R], computes: bool) -> Callable[P, R]:
             raise told.with_traceback(error.__traceback__) from None
         finally:
             _local.inside = False
+            # They lead to this frame: with it all that lies below, such as the data of a training,
+            # would stay until Python looks for cycles.
+            full = told = loop = None
 
     return entrance
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 import time
@@ -15,7 +16,7 @@ import pytest
 
 import nacre
 from nacre import callbacks, layers, ops
-from nacre.core.errors import BusyError
+from nacre.core.errors import BusyError, NonFiniteError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(32, 4)).astype("float32")
@@ -270,5 +271,30 @@ def test_what_a_training_had_on_the_device_goes_with_its_end(source: str) -> Non
         for _ in range(3):
             model.fit(**given[source], verbose=0)
         assert len(jax.live_arrays()) <= before + 1  # the seed of the order, on the host at times
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, NonFiniteError])
+def test_what_a_training_that_failed_had_on_the_device_goes_with_its_error(
+    error: type[BaseException],
+) -> None:
+    x, y = np.tile(X, (64, 1)), np.tile(Y, (64, 1))
+    if error is NonFiniteError:
+        x[-1] = np.nan
+
+    def fail(epoch: int, logs: Any) -> None:
+        raise error
+
+    model = small()
+    gc.collect()
+    gc.disable()
+    try:
+        counts = []
+        for _ in range(3):
+            with contextlib.suppress(error):
+                model.fit(x, y, verbose=0, callbacks=[callbacks.LambdaCallback(on_epoch_end=fail)])
+            counts.append(len(jax.live_arrays()))
+        assert counts[2] <= counts[0] + 1
     finally:
         gc.enable()
