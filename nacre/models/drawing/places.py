@@ -130,10 +130,8 @@ def _balanced(found: list[list[float]]) -> list[float]:
         return []
     narrowest = min(found, key=lambda xs: max(xs) - min(xs))
     low, high = min(narrowest), max(narrowest)
-    moved = [
-        [x + (low - min(xs) if index % 2 == 0 else high - max(xs)) for x in xs]
-        for index, xs in enumerate(found)
-    ]
+    shifts = [low - min(xs) if i % 2 == 0 else high - max(xs) for i, xs in enumerate(found)]
+    moved = [[x + shift for x in xs] for xs, shift in zip(found, shifts, strict=True)]
     middle = [sorted(values)[1:3] for values in zip(*moved, strict=True)]
     return [(a + b) / 2 for a, b in middle]
 

@@ -39,7 +39,8 @@ def plot_model(
     """Draw a model into a file.
 
     With pydot and Graphviz installed (`pip install pydot`; https://graphviz.org/download), they
-    draw it. Without, nacre does: SVG needs nothing else, PNG and the like need Pillow.
+    draw it. Without, nacre does: SVG needs nothing else, PNG and the like need Pillow. Names in
+    Chinese and the like need SVG or Graphviz: Pillow's fonts do not have such signs.
 
     Each layer and op is a box; a layer that is called several times is one box with several arrows,
     and the different shapes it is given. A model without a graph, such as a subclass with a `call`

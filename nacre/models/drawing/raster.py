@@ -19,7 +19,8 @@ FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "gif": "
 _MOST_PIXELS = {"webp": 16_383}
 _MOST_PIXELS_ELSE = 32_767
 _MOST_AREA = 80_000_000  # Pillow warns of more than 89 million when it opens a picture
-_FINER = 2  # drawn so many times finer, then averaged: lines without steps
+_FINER = 2  # drawn so many times finer, then averaged: curves without steps
+_MOST_AREA_FINER = 12_000_000  # in larger pictures nobody sees steps, and they would take seconds
 _STRIP = 1024  # rows of pixels that are drawn at a time
 
 
@@ -43,12 +44,15 @@ def raster_of(diagram: Diagram, rankdir: str, dpi: float, form: str, who: str) -
     scale = min(dpi / 72, largest / max(canvas.width, canvas.height))
     scale = min(scale, (_MOST_AREA / (canvas.width * canvas.height)) ** 0.5)
     width, height = max(int(canvas.width * scale), 1), max(int(canvas.height * scale), 1)
+    finer = _FINER if width * height <= _MOST_AREA_FINER else 1
     picture = images.new("RGB", (width, height), PAPER)
     for top in range(0, height, _STRIP):
         rows = min(_STRIP, height - top)
-        strip = images.new("RGB", (width * _FINER, rows * _FINER), PAPER)
-        _draw(strip, canvas, scale * _FINER, top * _FINER, fonts, who)
-        picture.paste(strip.resize((width, rows), images.Resampling.BOX), (0, top))
+        strip = images.new("RGB", (width * finer, rows * finer), PAPER)
+        _draw(strip, canvas, scale * finer, top * finer, fonts, who)
+        if finer > 1:
+            strip = strip.resize((width, rows), images.Resampling.BOX)
+        picture.paste(strip, (0, top))
     stream = io.BytesIO()
     options = {"quality": 92} if form in ("jpg", "jpeg") else {}
     shown_dpi = (scale * 72, scale * 72)
