@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import DataError, MissingPackageError, message
+from nacre.core.hugging_face import column_to_numpy, is_column
 from nacre.core.sparse import SparseRows, is_sparse
 from nacre.core.stored import is_stored, stored_to_numpy
 from nacre.core.tables import is_table, table_to_numpy
@@ -64,6 +65,7 @@ def is_foreign_array(value: Any) -> bool:
         or is_table(value)
         or is_sparse(value)
         or is_stored(value)
+        or is_column(value)
     )
 
 
@@ -73,8 +75,9 @@ def has_array_protocol(value: Any) -> bool:
 
 
 def to_numpy_if_foreign(value: Any, who: str = "data") -> Any:
-    """Tensors of torch and TensorFlow, frames and columns of pandas and polars, sparse arrays, and
-    arrays in files of h5py and zarr as NumPy arrays; anything else unchanged.
+    """Tensors of torch and TensorFlow, frames and columns of pandas and polars, columns of Hugging
+    Face's data sets, sparse arrays, and arrays in files of h5py and zarr as NumPy arrays; anything
+    else unchanged.
 
     Args:
         value: Anything.
@@ -96,6 +99,8 @@ def to_numpy_if_foreign(value: Any, who: str = "data") -> Any:
         return table_to_numpy(value, who)
     if is_stored(value):
         return stored_to_numpy(value, who)
+    if is_column(value):
+        return to_numpy_if_foreign(column_to_numpy(value, who), who)
     return value
 
 

@@ -135,6 +135,9 @@ class BatchSource:
         """End the workers that make batches, also for a thread that waits for one."""
         if self._indexed is not None:
             self._indexed.stop()
+        interrupt = None if self.is_one_pass else getattr(self._walked, "interrupt", None)
+        if callable(interrupt):  # one's own iterator of a `Dataset`; a user's is used further
+            interrupt()
 
     def _walk(self, pass_number: int, skip: int) -> Iterator[Any]:
         """One pass over what the source gives."""

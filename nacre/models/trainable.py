@@ -208,7 +208,9 @@ class Trainable(GeneratorMethods, Stepping):
             x: Arrays (NumPy, JAX, torch), frames and columns of pandas and polars, sparse arrays of
                 SciPy, JAX and torch (made dense a batch at a time), arrays in files (`np.memmap`,
                 h5py, zarr; what is larger than 128 MB is read by rows), lists or dicts of these, a
-                generator of batches, a `PyDataset`, or any iterable of batches. Rows are paired by
+                generator of batches, a `PyDataset`, or any iterable of batches (`tf.data`, grain, a
+                `DataLoader` of torch). A data set of Hugging Face is its columns by name, one alone
+                without it; a column 'label' or 'labels' is the targets. Rows are paired by
                 position, never by index. Missing values are refused; NaN in a column of floats is a
                 number. Categories are their values, never their codes. Integers become int32 and
                 are refused where they do not fit; for inputs of floats they become floats. From a

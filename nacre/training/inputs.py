@@ -20,6 +20,7 @@ from nacre.core.errors import (
     message,
 )
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
+from nacre.core.hugging_face import inputs_and_targets
 from nacre.core.indices import check_width
 from nacre.core.kinds import is_list, is_numpy_array
 from nacre.core.memory import CPU_BUDGET_BYTES
@@ -77,6 +78,7 @@ def source_of(
         DTypeError: There are strings that nothing takes, or a number that does not fit.
     """
     checks.require_data(x, who)
+    x, y = inputs_and_targets(x, y, who)
     if is_array_like(x):
         _warn_of_other_order(x, y, who)
         return _staged_rows(model, ArraySource(x, y, sample_weight, who), who, on_host)

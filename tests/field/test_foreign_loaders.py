@@ -69,6 +69,34 @@ def test_a_source_whose_length_is_without_end_needs_a_number_of_steps() -> None:
     model().fit(Endless(), steps_per_epoch=2, epochs=2, verbose=0)
 
 
+@pytest.mark.parametrize("form", [None, "numpy", "torch"])
+def test_data_sets_of_hugging_face_are_columns_with_the_labels_as_targets(form: Any) -> None:
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_dict({"a": X.tolist(), "label": Y[:, 0].tolist()})
+    data = data.with_format(form)
+    made = model()
+    weights = made.get_weights()
+    losses = []
+    for given in ((data,), (data["a"], data["label"]), (data[:]["a"], data[:]["label"]), (X, Y)):
+        made.set_weights(weights)
+        losses.append(made.evaluate(*given, verbose=0))
+        assert made.fit(*given, epochs=2, verbose=0).params["steps"] == 1
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+    assert made.predict(data, verbose=0).shape == (20, 1)
+    normalization = layers.Normalization()
+    normalization.adapt(data["a"])
+    np.testing.assert_allclose(normalization.mean, X.mean(axis=0)[None], rtol=1e-5)
+
+
+def test_a_dict_of_data_sets_and_rows_of_different_lengths_are_told() -> None:
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_dict({"a": [[1.0], [1.0, 2.0]], "label": [0.0, 1.0]})
+    with pytest.raises(DataError, match=r"Pass one of data\['train'\]"):
+        model().fit(datasets.DatasetDict({"train": data}), verbose=0)
+    with pytest.raises(DataError, match="rows must have one shape.*pad_sequences"):
+        model().fit(data, verbose=0)
+
+
 # ------------------------------------------------------- layers in the graphs of TensorFlow
 
 
@@ -118,6 +146,11 @@ def test_a_host_layer_is_one_too_and_keeps_other_arguments(tensorflow: Any) -> N
     tensorflow.values = [np.array([b"b", b"?"], object)]
     assert lookup(GraphTensor((None,), "string")).set == (None,)
     assert tensorflow.results[0].tolist() == [2, 0]
+    tensorflow.values = [np.ones((2, 4, 4, 3), "float32")]
+    texts = layers.TextVectorization(output_sequence_length=4, vocabulary=["a"])
+    tensorflow.values = [np.array(b"a b", object)]
+    assert texts(GraphTensor((), "string")).set == (4,)
+    assert tensorflow.results[0].tolist() == [2, 1, 0, 0]
     tensorflow.values = [np.ones((2, 4, 4, 3), "float32")]
     layers.RandomFlip()(GraphTensor((None, 4, 4, 3), "float32"), training=False)
     assert np.all(tensorflow.results[0] == 1)

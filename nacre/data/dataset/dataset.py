@@ -136,6 +136,12 @@ class DatasetIterator(Iterator[Any]):
         if cursor is not None:
             cursor.close()
 
+    def interrupt(self) -> None:
+        """End its workers, also for another thread that waits for an element."""
+        cursor = self._cursor
+        if cursor is not None:
+            cursor.interrupt()
+
     def __del__(self) -> None:
         if getattr(self, "_cursor", None) is not None:
             self.close()

@@ -315,6 +315,10 @@ class ParallelMapCursor(OneCursor):
         self._again = [el.unpacked(element) for element in state["given"]]
         self._seen, self._is_over, self._error = state["seen"], False, None
 
+    def interrupt(self) -> None:
+        self._workers.stop()
+        super().interrupt()
+
     def close(self) -> None:
         self._workers.stop()
         self._waiting.clear()
@@ -497,6 +501,12 @@ class InterleaveCursor(OneCursor):
                 slot = self._opened(el.unpacked(its["element"]), its["number"])
                 slot.cursor.restore(its["at"])
             self._slots[place] = slot
+
+    def interrupt(self) -> None:
+        for slot in list(self._slots):
+            if slot is not None:
+                slot.cursor.interrupt()
+        super().interrupt()
 
     def close(self) -> None:
         for slot in self._slots:

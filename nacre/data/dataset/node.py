@@ -107,6 +107,12 @@ class Cursor(ABC):
         for cursor in self.inputs:
             cursor.close()
 
+    def interrupt(self) -> None:
+        """End workers, also for a thread that waits for one within this cursor; it is closed by
+        that thread. Any other thread may ask for it."""
+        for cursor in self.inputs:
+            cursor.interrupt()
+
 
 class Node(ABC):
     """What a data set is made of.

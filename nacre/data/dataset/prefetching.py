@@ -41,6 +41,11 @@ class _Shared(Ahead[Any]):
         self.is_over = False
         self.draws = False  # whether making elements draws from Python's or NumPy's generator
 
+    def stop(self) -> None:
+        """Have the thread end, also where it waits for a worker."""
+        super().stop()
+        self.up.interrupt()
+
     def work(self) -> None:
         looks = 4  # whether random numbers of Python and NumPy are drawn shows at once
         while self.has_room():
@@ -95,7 +100,7 @@ class AheadCursor(OneCursor):
         self._start()
         shared = self._shared
         with shared.changed:
-            while not shared.ready and not shared.is_over:
+            while not shared.ready and not shared.is_over and not shared.is_stopped:
                 shared.changed.wait(WAIT_SECONDS)
             if not shared.ready:
                 raise StopIteration
@@ -134,6 +139,9 @@ class AheadCursor(OneCursor):
         if state["random"] is not None:
             self._shared.draws = True
             set_host_random_state(state["random"])
+
+    def interrupt(self) -> None:
+        self._shared.stop()
 
     def close(self) -> None:
         self._is_closed = True

@@ -8,6 +8,7 @@ derived through. `tensorflow` is recognised where it is loaded, never imported.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def call_in_graph(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         args, kwargs = tree.pack_sequence_as(structure, filled)
         return layer(*args, **kwargs)
 
-    spec = called([_symbol(layer, leaves[place]) for place in places])
+    spec, shapes = _described(layer, called, [leaves[place] for place in places])
     specs = tree.flatten(spec)
     dtypes = [tf.as_dtype(output.dtype) for output in specs]
 
@@ -61,9 +62,25 @@ def call_in_graph(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         ]
 
     outputs = tf.numpy_function(run, [leaves[place] for place in places], dtypes)
-    for output, described in zip(outputs, specs, strict=True):
-        output.set_shape(described.shape)
+    for output, shape in zip(outputs, shapes, strict=True):
+        output.set_shape(shape)
     return tree.pack_sequence_as(spec, list(outputs))
+
+
+def _described(
+    layer: Any, called: Callable[[list[Any]], Any], tensors: list[Any]
+) -> tuple[Any, list[tuple[int | None, ...]]]:
+    """The outputs as symbolic tensors, and their shapes."""
+    symbols = [_symbol(layer, tensor) for tensor in tensors]
+    try:
+        spec = called(symbols)
+    except ShapeError:
+        if any(symbol.shape for symbol in symbols):
+            raise
+        # Layers of texts take a single one too, whose result is a row of what a batch gives.
+        spec = called([KerasTensor((None,), dtype=symbol.dtype) for symbol in symbols])
+        return spec, [tuple(output.shape[1:]) for output in tree.flatten(spec)]
+    return spec, [tuple(output.shape) for output in tree.flatten(spec)]
 
 
 def _symbol(layer: Any, tensor: Any) -> KerasTensor:

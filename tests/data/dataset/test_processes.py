@@ -19,6 +19,7 @@ from tests.data.worker_samples import (
     inverse,
     squared,
     squared_elsewhere,
+    stands_still_at_four,
 )
 
 
@@ -30,10 +31,7 @@ def test_elements_come_in_order_from_other_processes_which_end() -> None:
     given = list(mapped(squared_elsewhere, 40, processes=2).as_numpy_iterator())
     assert [int(square) for square, _ in given] == [n * n for n in range(40)]
     assert os.getpid() not in {int(pid) for _, pid in given}
-    end = time.monotonic() + 5
-    while psutil.Process().children() and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not psutil.Process().children()
+    assert none_is_left()
 
 
 def test_a_function_without_a_name_is_sent_too_and_one_with_a_lock_is_refused() -> None:
@@ -60,6 +58,31 @@ def test_a_process_that_dies_ends_the_pass_also_under_ignore_errors() -> None:
     for data in (mapped(dies_at_three), mapped(dies_at_three).ignore_errors()):
         with pytest.raises(WorkerError, match=r"Dataset\.map: .* exit code 5"):
             list(data)
+
+
+def none_is_left() -> bool:
+    end = time.monotonic() + 5
+    while psutil.Process().children() and time.monotonic() < end:
+        time.sleep(0.02)
+    return not psutil.Process().children()
+
+
+def test_processes_that_stand_still_end_with_the_iterator_and_with_fit() -> None:
+    elements = iter(mapped(stands_still_at_four, 100).batch(2).prefetch(2))
+    next(elements)
+    del elements
+    assert none_is_left()
+
+    class Raises(nacre.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            raise KeyboardInterrupt
+
+    model = nacre.Sequential([nacre.Input((1,)), nacre.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    pairs = Dataset.zip((mapped(stands_still_at_four, 100), Dataset.range(100)))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(pairs.batch(2), verbose=0, callbacks=[Raises()])
+    assert none_is_left()
 
 
 def test_a_position_is_kept_and_restored() -> None:
