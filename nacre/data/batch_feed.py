@@ -155,7 +155,7 @@ class BatchFeed(Feed):
         if chunks is not None and chunks.is_begun:
             self._form, self._chunk_batches = chunks.form, chunks.batches_a_chunk
         if found is None:
-            return stretch_of(batch, step, self.who)
+            return stretch_of(batch, step, self.who, sends=self._ahead > 0)
         return found if self._ahead else replace(found, is_awaited=False)
 
     def _batches(self, begin: Position, step: int) -> Iterator[_Made]:
