@@ -57,6 +57,23 @@ def test_what_is_streamed_is_sent_by_the_thread_of_the_feed(
     assert senders == ["nacre-prefetch"] * (2 * each_epoch[source])
 
 
+def test_what_nothing_is_done_beside_goes_with_the_step_that_uses_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[Any] = []
+    put = jax.device_put
+
+    def noted(value: Any, *rest: Any, **options: Any) -> Any:
+        if getattr(value, "shape", ())[1:] == (3,) and not isinstance(value, jax.Array):
+            sent.append(value)
+        return put(value, *rest, **options)
+
+    made = model()
+    monkeypatch.setattr("jax.device_put", noted)
+    made.fit((Batches()[i] for i in range(6)), verbose=0)
+    assert not sent
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_predictions_begin_to_come_before_earlier_ones_are_taken(
     monkeypatch: pytest.MonkeyPatch, chunked: bool
