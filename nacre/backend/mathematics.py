@@ -46,6 +46,7 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
         >>> batch_dot(np.ones((2, 4)), np.ones((2, 4)), axes=1).shape
         (2, 1)
     """
+    x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
     x_rank, y_rank = len(x.shape), len(y.shape)
     if x_rank < 2 or y_rank < 2:
         rule = "both must have a batch axis and one more"
@@ -68,6 +69,7 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
 
 def batch_flatten(x: Any) -> Any:
     """Each sample as one row: (batch, ...) becomes (batch, entries)."""
+    x = ops.convert_to_tensor(x)
     return ops.reshape(x, (-1, math.prod(x.shape[1:])))
 
 
@@ -157,7 +159,7 @@ def greater_equal(x: Any, y: Any) -> Any:
 
 def int_shape(x: Any) -> tuple[int | None, ...]:
     """The sizes, None where not known."""
-    return tuple(x.shape)
+    return tuple(np.shape(x) if not hasattr(x, "shape") else x.shape)
 
 
 def is_sparse(tensor: Any) -> bool:

@@ -147,6 +147,7 @@ def in_top_k(predictions: Any, targets: Any, k: int) -> Any:
 
 def l2_normalize(x: Any, axis: Any = None) -> Any:
     """Divided by the root of the sum of squares, which counts as 1e-12 at least."""
+    x = ops.convert_to_tensor(x)
     total = ops.sum(ops.square(x), axis, keepdims=True)
     return x * ops.rsqrt(ops.maximum(total, 1e-12))
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.errors import ArgumentError, ShapeError, message, refuse_unknown
 from nacre.core.interop import optional_import, to_numpy_if_foreign
 from nacre.visualization.boxes import drawn_boxes
 from nacre.visualization.masks import drawn_masks, masks_of
 from nacre.visualization.pixels import Pixels, color_of, pixels_of
 
+_FIGURE = ("scale", "path", "show", "transparent", "dpi")  # arguments that are handed on
 _MISTAKE = "#b3261e"  # titles of images whose label was predicted wrongly
 
 
@@ -137,6 +138,7 @@ def plot_bounding_box_gallery(
         1
     """
     who = "plot_bounding_box_gallery"
+    refuse_unknown(who, kwargs.keys() - set(_FIGURE), _FIGURE)
     if legend and legend_handles is not None:
         rule = "legend=True makes a legend, legend_handles bring one: only one of them can be given"
         raise ArgumentError(message(who, rule, "both"))
@@ -212,6 +214,8 @@ def plot_segmentation_mask_gallery(
         2
     """
     who = "plot_segmentation_mask_gallery"
+    figure_arguments = (*_FIGURE, "rows", "cols", "legend_handles")
+    refuse_unknown(who, kwargs.keys() - set(figure_arguments), figure_arguments)
     pixels = pixels_of(images, who, data_format, value_range)
     parts = [pixels]
     for masks in (y_true, y_pred):

@@ -40,7 +40,8 @@ def pixels_of(
     if array.dtype.kind == "V":
         array = array.astype("float32")
     if array.ndim != 4:
-        fix = "Pass images[None] for a single one." if array.ndim in (2, 3) else ""
+        is_grey = array.ndim == 3 and array.shape[-1] not in (1, 3, 4)
+        fix = "Pass images[..., None] for grey ones." if is_grey else "Pass images[None] for one."
         rule = "images must be a batch of shape (images, height, width, channels)"
         raise ShapeError(message(who, rule, f"shape {array.shape}", fix))
     if is_channels_first(data_format, who):

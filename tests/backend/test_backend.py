@@ -87,6 +87,13 @@ def test_symbolic_tensors_are_taken() -> None:
     assert nacre.Model(x, y)(X).shape == (3, 2, 1)
 
 
+def test_lists_are_taken_as_tensors() -> None:
+    assert K.l2_normalize([3.0, 4.0]).tolist() == pytest.approx([0.6, 0.8])
+    assert K.batch_flatten([[[1, 2], [3, 4]]]).tolist() == [[1, 2, 3, 4]]
+    assert K.int_shape([[1, 2]]) == (1, 2)
+    assert K.batch_dot([[1.0, 2.0]], [[3.0, 4.0]]).tolist() == [[11.0]]
+
+
 def test_printing_works_where_it_is_computed(capfd: pytest.CaptureFixture[str]) -> None:
     traced = nacre.function(lambda x: K.print_tensor(x * 2, "twice {x}:"))
     assert traced(ops.ones(2)).tolist() == [2.0, 2.0]

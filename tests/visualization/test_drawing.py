@@ -103,6 +103,7 @@ BOXES: dict[str, Any] = {"boxes": [[[2, 2, 9, 9]]], "labels": [[1]]}
     ("change", "error", "text"),
     [
         ({"images": grey()[0]}, ShapeError, r"a batch.*images\[None\]"),
+        ({"images": grey()[..., 0]}, ShapeError, r"a batch.*images\[..., None\] for grey"),
         ({"images": np.zeros((1, 4, 4, 5))}, ShapeError, "1, 3 or 4 channels"),
         ({"images": np.array([["a"]])}, DTypeError, "must hold numbers"),
         ({"bounding_boxes": [[1, 2, 3, 4]]}, ArgumentError, "dict with 'boxes'"),

@@ -74,6 +74,8 @@ def test_boxes_are_drawn_with_a_legend() -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "Ground truth", "Prediction",
     ]  # fmt: skip
+    with pytest.raises(ArgumentError, match="Did you mean 'path'"):
+        visualization.plot_bounding_box_gallery(IMAGES, "xyxy", pth="x.png")
     with pytest.raises(ArgumentError, match="only one of them"):
         visualization.plot_bounding_box_gallery(IMAGES, "xyxy", legend=True, legend_handles=[])
 
