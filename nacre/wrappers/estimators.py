@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -12,9 +13,11 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     RegressorMixin,
     TransformerMixin,
+    clone,
 )
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -71,7 +74,7 @@ class _Estimator(BaseEstimator):
         with seeded(self._seed()):
             model = self._model_to_train(x, shown)
             targets = self._bind(model, x, y)
-            self._encode_settings(settings)
+            self._encode_settings(settings, y)
             history = model.fit(x, targets, sample_weight=sample_weight, **settings)
         self.model_ = model
         self.history_ = history
@@ -105,11 +108,11 @@ class _Estimator(BaseEstimator):
         """Targets that came by another way, as `validation_data`."""
         return _columns(np.asarray(y))
 
-    def _encode_settings(self, settings: dict[str, Any]) -> None:
+    def _encode_settings(self, settings: dict[str, Any], y: Any) -> None:
         validation = settings.get("validation_data")
         if isinstance(validation, list | tuple) and len(validation) in (2, 3):
-            x, y, *weights = validation
-            settings["validation_data"] = (x, self._encode(y), *weights)
+            x, labels, *weights = validation
+            settings["validation_data"] = (x, self._encode(labels), *weights)
 
     def _model_to_train(self, x: Any, y: Any) -> Model:
         if self._goes_on():
@@ -128,6 +131,22 @@ class _Estimator(BaseEstimator):
         if self.random_state is None:
             return None
         return int(check_random_state(self.random_state).randint(_SEEDS))
+
+    def __sklearn_clone__(self) -> Self:
+        """An unfitted estimator of the same arguments.
+
+        A given model is shared, not copied: no fit changes it, and copies of models go through
+        files, which hold no lambdas.
+        """
+        arguments: dict[str, Any] = {
+            name: value if isinstance(value, Model) else clone(value, safe=False)
+            for name, value in self.get_params(deep=False).items()
+        }
+        twin = type(self)(**arguments)
+        for name in ("_metadata_request", "_sklearn_output_config"):  # of set_fit_request and such
+            if name in vars(self):
+                setattr(twin, name, copy.deepcopy(vars(self)[name]))
+        return twin
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -262,13 +281,16 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
             return y  # they are encoded already
         return self._targets.encode(self._labels.transform(column_or_1d(y)))
 
-    def _encode_settings(self, settings: dict[str, Any]) -> None:
-        super()._encode_settings(settings)
+    def _encode_settings(self, settings: dict[str, Any], y: Any) -> None:
+        super()._encode_settings(settings, y)
         weights = settings.get("class_weight")
         if weights is not None:
-            settings["class_weight"] = self._weights_by_index(weights)
+            settings["class_weight"] = self._weights_by_index(weights, y)
 
-    def _weights_by_index(self, weights: Any) -> Any:
+    def _weights_by_index(self, weights: Any, y: Any) -> Any:
+        if isinstance(weights, str) and weights == "balanced" and self._labels is not None:
+            found = compute_class_weight("balanced", classes=self.classes_, y=y)
+            return dict(enumerate(found.tolist()))
         labels = self.classes_.tolist()
         if isinstance(weights, Mapping) and all(label in labels for label in weights):
             return {labels.index(label): weight for label, weight in weights.items()}

@@ -131,6 +131,8 @@ def test_weights_of_classes_go_by_label(blobs: Any) -> None:
     estimator = SKLearnClassifier(build, fit_kwargs={"epochs": 30, **QUIET}, random_state=0)
     assert set(estimator.fit(x, labels).predict(x)) == {1}
     assert set(estimator.fit(x, labels, class_weight={1: 1, 2: 9}).predict(x)) == {2}
+    estimator.fit(x, labels, class_weight="balanced")
+    np.testing.assert_allclose(estimator.predict_proba(x), 0.5, atol=0.1)
 
 
 def test_sample_weights_count(blobs: Any) -> None:
@@ -167,6 +169,16 @@ def test_what_adapt_found_stays_in_the_copies_of_a_model(blobs: Any) -> None:
     model.compile("sgd", loss=lambda y, p: (y - p) ** 2)
     estimator = SKLearnRegressor(model, fit_kwargs=QUIET).fit(1000 + x, x[:, 0])
     np.testing.assert_array_equal(estimator.model_.layers[0].mean, scaling.mean)
+
+
+def test_a_clone_shares_the_model_and_takes_the_settings_of_outputs() -> None:
+    model = nacre.Sequential([nacre.Input((2,)), nacre.layers.Dense(1)])
+    model.compile("sgd", loss=lambda y, p: (y - p) ** 2)  # which no copy through a file would have
+    settings = {"epochs": 1}
+    estimator = SKLearnTransformer(model, fit_kwargs=settings).set_output(transform="pandas")
+    twin = clone(estimator)
+    assert twin.model is model and twin.fit_kwargs is not settings
+    assert twin._sklearn_output_config == {"transform": "pandas"}
 
 
 def test_a_warm_start_goes_on_where_the_fit_before_ended(blobs: Any) -> None:
