@@ -16,7 +16,8 @@ import numpy as np
 from nacre.core import config
 from nacre.core.axes import counted_axes
 from nacre.core.dtypes import device_dtype
-from nacre.core.errors import DTypeError, LossInputError, TracedValueError, message
+from nacre.core.errors import DataError, DTypeError, LossInputError, TracedValueError, message
+from nacre.core.host_arrays import plain_array
 from nacre.core.indices import check_width, first_in
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.kinds import is_dict
@@ -30,11 +31,13 @@ def as_array(value: Any) -> Any:
     try:
         value = to_numpy_if_foreign(value)
         if not isinstance(value, jax.Array):
-            value = np.asarray(value)
+            value = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+            if value.dtype.kind in "fiubc":
+                value = plain_array(value, "a loss or metric")
             check_width("a loss or metric", value, device_dtype(value.dtype))
         # A copy, as the caller may write to its array while the loss is computed.
         return jnp.asarray(value.copy() if isinstance(value, np.ndarray) else value)
-    except (DTypeError, TracedValueError):
+    except (DataError, DTypeError, TracedValueError):
         raise
     except (TypeError, ValueError) as error:
         if isinstance(error, jax.errors.JAXTypeError):  # a traced value in the wrong place

@@ -22,7 +22,7 @@ from nacre.core.errors import (
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
 from nacre.core.hugging_face import inputs_and_targets
 from nacre.core.indices import check_width
-from nacre.core.kinds import is_list, is_numpy_array
+from nacre.core.kinds import is_dict, is_list, is_numpy_array
 from nacre.core.memory import CPU_BUDGET_BYTES
 from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
@@ -221,6 +221,15 @@ def _warn_of_ragged(model: Any, x: Any, who: str) -> None:
         )
 
 
+def _names_of_arrays(x: Any) -> list[str]:
+    """The names in a file of several arrays: a group of h5py or zarr, what np.load gives of npz."""
+    keys = getattr(x, "keys", None)
+    if is_dict(x) or not callable(keys) or not hasattr(x, "__getitem__"):
+        return []
+    names: Any = list(keys())  # type: ignore[call-overload]
+    return names if all(isinstance(name, str) for name in names) else []
+
+
 def _refuse_no_source(x: Any, y: Any, sample_weight: Any, who: str) -> None:
     """Raise for an x that holds no batches, and for targets beside one that does."""
     if isinstance(x, str | bytes):
@@ -231,6 +240,16 @@ def _refuse_no_source(x: Any, y: Any, sample_weight: Any, who: str) -> None:
                 f"the string {x[:40]!r}",
                 "Put a text into a batch of one: np.array([text]); read a file first, e.g. with "
                 "pandas.read_csv(path).",
+            )
+        )
+    names = _names_of_arrays(x)
+    if names:
+        raise DataError(
+            message(
+                who,
+                "x must be arrays, or a dict of them by the names of the inputs",
+                f"a {type(x).__name__} that holds {', '.join(map(repr, names[:6]))}",
+                f"Pass one of them, x[{names[0]!r}], or several: {{name: x[name] for name in x}}.",
             )
         )
     if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):

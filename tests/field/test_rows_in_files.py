@@ -286,3 +286,12 @@ def test_indices_in_a_large_file_are_looked_at_before_the_first_step(
     model.compile("sgd", "mse")
     with pytest.raises(DataError, match=r"from 0 to 4. Got 5 in row 7.*counted from row 40 on"):
         model.fit(opened(kind, ids), SUMS, verbose=0)
+
+
+def test_a_file_of_several_arrays_says_how_to_pass_one(opened: Any, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", a=ROWS, b=SUMS)
+    with np.load(tmp_path / "x.npz") as loaded:
+        for x, name in ((opened("plain").parent, "x"), (loaded, "a")):
+            for use in (lambda x=x: summing().fit(x, SUMS), lambda x=x: summing().predict(x)):
+                with pytest.raises(DataError, match=rf"that holds '{name}'.*x\['{name}'\]"):
+                    use()

@@ -91,3 +91,13 @@ def test_a_tensor_without_values_is_refused() -> None:
         DataError, match="x: a tensor must have values. Got one on the device 'meta'"
     ):
         summing().predict(torch.empty(3, 4, device="meta"), verbose=0)
+
+
+def test_losses_and_metrics_read_the_other_order_of_bytes_and_refuse_a_mask() -> None:
+    for dtype in (">f4", ">i4", np.longdouble):
+        y = np.arange(4).astype(dtype)
+        assert float(keras.losses.MeanSquaredError()(y, np.zeros(4, ">f8"))) == 3.5
+        assert float(keras.metrics.MeanAbsoluteError()(y, np.zeros(4, ">f8"))) == 1.5
+    hidden = np.ma.masked_greater(np.arange(4.0), 1)
+    with pytest.raises(DataError, match="a loss or metric: a masked array.*2 masked"):
+        keras.losses.MeanSquaredError()(hidden, np.zeros(4))
