@@ -74,6 +74,10 @@ def get_file(
     """
     if origin is None:
         raise ArgumentError(message("get_file", "origin must be a URL", "None"))
+    origin = os.fspath(origin)
+    if "://" not in origin:
+        fix = f"For a file on this machine pass pathlib.Path({origin!r}).absolute().as_uri()."
+        raise ArgumentError(message("get_file", "origin must be a URL", repr(origin), fix))
     name = os.fspath(fname or os.path.basename(urllib.parse.urlsplit(origin).path))
     if name in ("", ".", "..") or os.path.basename(name) != name:
         raise ArgumentError(
@@ -92,6 +96,7 @@ def get_file(
     if digest is None and md5_hash is not None:
         digest, algorithm = md5_hash, "md5"
 
+    _check_digest(digest, algorithm)
     if force_download or not archive.is_file() or not _matches(archive, digest, algorithm):
         _download(origin, archive, digest, algorithm)
         if unpack and target.is_dir():
@@ -131,6 +136,17 @@ def _digest(path: Path, algorithm: str) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             hasher.update(chunk)
     return hasher.hexdigest()
+
+
+def _check_digest(digest: str | None, algorithm: str) -> None:
+    """Refuse what no file can have, before anything is fetched."""
+    lengths = {"auto": (32, 64), "md5": (32,), "sha256": (64,)}
+    if algorithm not in lengths:
+        rule = "hash_algorithm must be 'auto', 'md5' or 'sha256'"
+        raise ArgumentError(message("get_file", rule, repr(algorithm)))
+    if digest is not None and len(digest) not in lengths[algorithm]:
+        rule = "file_hash must be the hexadecimal digits of an MD5 (32) or SHA-256 (64) digest"
+        raise ArgumentError(message("get_file", rule, f"{len(digest)} of them: {digest!r}"))
 
 
 def _resolve_algorithm(algorithm: str, expected: str) -> str:
@@ -198,8 +214,9 @@ def _unpack(archive: Path, target: Path, formats: str | list[str] | tuple[str, .
                 message(
                     f"file {archive.name!r}",
                     f"it must be an archive of kind {' or '.join(wanted)} to be unpacked",
-                    "a file of another kind",
-                    "Call get_file with extract=False.",
+                    "a zip file" if zipfile.is_zipfile(archive) else "a file of another kind",
+                    "Pass extract=True and archive_format='auto' for archives of any kind, and "
+                    "neither extract nor untar for a plain file.",
                 )
             )
         try:

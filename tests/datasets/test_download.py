@@ -94,6 +94,17 @@ def test_origin_is_needed_and_fname_is_a_name(cache_folder: Path) -> None:
         get_file("../words.txt", origin="file:///words.txt")
 
 
+def test_a_path_as_origin_and_digests_of_other_kinds_are_told_before(
+    source: Path, cache_folder: Path
+) -> None:
+    with pytest.raises(ArgumentError, match=r"pathlib.Path\(.*\).absolute\(\).as_uri\(\)"):
+        get_file(origin=str(source))
+    with pytest.raises(ArgumentError, match="SHA-256"):
+        get_file(origin=source.as_uri(), file_hash="0" * 128)
+    with pytest.raises(ArgumentError, match="hash_algorithm must be"):
+        get_file(origin=source.as_uri(), hash_algorithm="sha1")
+
+
 @pytest.mark.parametrize(
     ("fname", "folder", "archive"),
     [
