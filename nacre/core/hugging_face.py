@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import DataError, message
+from nacre.core.kinds import is_list
 
 # What the library's own trainer and its collators take for the targets.
 _TARGETS = ("label", "labels")
@@ -26,7 +27,7 @@ def column_to_numpy(column: Any, who: str) -> Any:
         DataError: Its rows differ in length.
     """
     rows = column[:]
-    if not isinstance(rows, list):
+    if not is_list(rows):
         return rows
     try:
         return np.asarray(rows)
