@@ -63,7 +63,10 @@ def is_sparse(value: Any) -> bool:
 def is_sparse_torch_tensor(value: Any) -> bool:
     """True for a torch.Tensor in a sparse layout, when torch is already loaded."""
     torch: Any = sys.modules.get("torch")
-    return _is_one_of(value, "torch", "Tensor") and value.layout is not torch.strided
+    if not _is_one_of(value, "torch", "Tensor"):
+        return False
+    layout = getattr(value, "layout", None)  # tensors of wrappers may have none
+    return layout is not None and layout is not torch.strided
 
 
 def _is_scipy(value: Any) -> bool:

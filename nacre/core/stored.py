@@ -8,6 +8,7 @@ once.
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -177,9 +178,13 @@ def as_mapped(array: Any) -> np.memmap | None:
     offset = array.id.get_offset()
     if offset is None or array.ndim == 0 or not array.size:
         return None
+    name = array.file.filename
     try:
-        mapped = np.memmap(array.file.filename, array.dtype, "r", offset, array.shape)
-    except (OSError, ValueError):  # not there under this name any longer
+        opened = os.fstat(array.file.id.get_vfd_handle())
+        if not os.path.samestat(opened, os.stat(name)):
+            return None  # another file has this name now, or from the folder we are in now
+        mapped = np.memmap(name, array.dtype, "r", offset, array.shape)
+    except (OSError, ValueError):
         return None
     ends = (slice(0, 1), slice(len(array) - 1, None))
     is_same = all(mapped[end].tobytes() == array[end].tobytes() for end in ends)

@@ -39,7 +39,7 @@ class Foreign:
     def detach(self) -> Foreign:
         return self
 
-    cpu = detach
+    cpu = resolve_conj = resolve_neg = detach
 
     def numpy(self) -> np.ndarray:
         return np.array([1, 2])

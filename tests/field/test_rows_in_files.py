@@ -156,6 +156,20 @@ def test_an_array_that_lies_in_its_file_as_it_is_is_mapped(opened: Any, tmp_path
         assert as_mapped(file.create_dataset("x", data=ROWS)) is None
 
 
+def test_another_file_of_the_same_name_is_not_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        with h5py.File(tmp_path / folder / "x.h5", "w") as file:
+            file["x"] = ROWS
+    monkeypatch.chdir(tmp_path / "a")
+    with h5py.File("x.h5", "r") as file:
+        assert as_mapped(file["x"]) is not None
+        monkeypatch.chdir(tmp_path / "b")
+        assert as_mapped(file["x"]) is None
+
+
 def test_each_chunk_of_a_pick_is_read_once(monkeypatch: pytest.MonkeyPatch, opened: Any) -> None:
     monkeypatch.setattr("nacre.core.stored.READ_BYTES", 1)
     monkeypatch.setattr("nacre.core.stored._GAP_BYTES", 0)
