@@ -70,7 +70,7 @@ FLOORS = (
     {"core"},
     {"ops"},
     set("initializers regularizers constraints activations losses metrics optimizers".split())
-    | {"quantizers", "random", "summary"},
+    | {"quantizers", "random", "summary", "visualization"},
     {"layers", "data", "callbacks", "datasets"},
     {"training"},
     {"models"},
