@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from nacre.core import changes, scope
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from nacre.layers.base.layer import Layer
 
 _tokens = itertools.count()
+# What most attributes are: of these none is a part, and none holds one.
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None), FunctionType})
 
 
 def is_layer(value: object) -> TypeGuard[Layer]:
@@ -33,6 +36,8 @@ def parts_of(owner: Any) -> Iterator[Any]:
     """Every direct part of `owner` (variables, layers, metrics, seed generators), each once."""
     seen: set[int] = {id(owner)}
     for value in list(vars(owner).values()):
+        if type(value) in _PLAIN:
+            continue
         for part in parts_in(value):
             if id(part) not in seen:
                 seen.add(id(part))
