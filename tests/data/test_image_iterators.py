@@ -266,6 +266,12 @@ def test_each_image_is_seen_once_a_pass_whatever_the_steps(steps):
     assert len(set(passes)) == len(passes)
 
 
+def test_a_layer_adapts_to_one_pass():
+    layer = keras.layers.Normalization()
+    layer.adapt(ImageDataGenerator().flow(X, Y, 2))
+    np.testing.assert_allclose(np.ravel(layer.mean), X.mean(axis=(0, 1, 2)), rtol=1e-4)
+
+
 def test_orders_differ_between_epochs_and_follow_from_the_seed():
     def orders():
         given = ImageDataGenerator(rotation_range=20).flow(X, Y, 2, seed=7)

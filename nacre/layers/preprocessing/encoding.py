@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterable
@@ -445,9 +446,9 @@ def batches_of(layer: Layer, data: Any, steps: int | None = None) -> Any:
                 "Call adapt before repeat(), or pass adapt(data, steps=...).",
             )
         )
-    for index, batch in enumerate(data):
-        if steps is not None and index >= steps:
-            return
+    if steps is None:  # an iterator that never ends says how many batches a pass has
+        steps = getattr(data, "num_batches", None)
+    for batch in itertools.islice(data, steps):
         if isinstance(batch, list | tuple):
             batch = batch[0]  # (inputs, targets)
         yield host_array(layer, batch)
