@@ -12,7 +12,7 @@ from nacre.core.errors import DataError, message
 from nacre.core.host_random import are_same, host_random_state
 from nacre.core.random import user_seed
 from nacre.core.warning import warn
-from nacre.data.processes import Parcel, parcel_of
+from nacre.data.processes import OfScriptError, Parcel, parcel_of
 from nacre.data.py_dataset import number_of_batches
 from nacre.data.worker_process import drawn_seeds
 from nacre.data.workers import Seeds, Task, Workers
@@ -113,21 +113,30 @@ class IndexedBatches:
 
     def _begun(self) -> Workers:
         if self._workers is None:
-            if self._uses_processes:
-                workers = Workers(self._who, self._count, parcel=self._packed())
+            parcel = self._packed() if self._uses_processes else None
+            if parcel is not None:
+                workers = Workers(self._who, self._count, parcel=parcel)
             else:
                 function = self.source.__getitem__
                 workers = Workers(self._who, self._count, function, name="nacre-batches")
             self._workers = workers
         return self._workers
 
-    def _packed(self) -> Parcel:
+    def _packed(self) -> Parcel | None:
+        """The source for processes; None where threads must do, since they give the same."""
         self._may_have_changed = False
-        return parcel_of(self.source.__getitem__, self._who, self.source)
+        try:
+            return parcel_of(self.source.__getitem__, self._who, self.source)
+        except OfScriptError as error:
+            warn(f"{error} Threads make the batches now.")
+            self._uses_processes = False
+            return None
 
     def _submitted(self, workers: Workers, index: int, seeds: Seeds | None) -> Task:
-        if self._may_have_changed and self._uses_processes:
-            workers.renew(self._packed())
+        if self._may_have_changed and workers.parcel is not None:
+            parcel = self._packed()
+            assert parcel is not None, "it could be sent before"
+            workers.renew(parcel)
         if seeds is not None:
             seeds = [(*seed, int(index)) for seed in seeds]
         return workers.submit(f"batch {index}", index, seeds=seeds)

@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -44,8 +45,14 @@ _ONE_THREAD = (
     "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
 
+_GUARD = r"""__name__\s*==\s*["']__main__["']"""
+
 _SECONDS_TO_END = 1.0  # of a process that was killed
 _PIPE_BYTES = 1 << 20  # as large as Linux lets everybody have; 64 KiB are its own choice
+
+
+class OfScriptError(SerializationError):
+    """What is to be sent is defined in a script or notebook that no process can import."""
 
 
 def start_method() -> str:
@@ -162,13 +169,18 @@ def _packed_by_value(function: Any) -> list[Any] | None:
 
 
 def _main_module() -> tuple[str | None, str | None] | None:
-    """(name, path) of the script, for processes to import; None where it has no file."""
+    """(name, path) of the script, for processes to import; None where it has no file, or where
+    importing it would do all of its work again."""
     main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
+    spec, path = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    if not path or not os.path.isfile(path):
+        return None
+    with open(path, encoding="utf-8", errors="replace") as file:
+        if not re.search(_GUARD, file.read()):
+            return None
     if spec is not None and spec.name != "__main__":
         return spec.name, None
-    path = getattr(main, "__file__", None)
-    return (None, os.path.abspath(path)) if path and os.path.isfile(path) else None
+    return None, os.path.abspath(path)
 
 
 def _place_in_file(array: np.memmap) -> tuple[Any, ...] | None:
@@ -204,7 +216,10 @@ def _refuse_within(who: str) -> NoReturn:
 
 def _refuse_unpicklable(who: str, culprit: Any, error: Exception | None) -> NoReturn:
     if error is None:
-        got = "a class or function of a notebook or a prompt, which no other process can import"
+        got = (
+            "a class or function of a notebook, or of a script that has no if __name__ == "
+            "'__main__': and so would do all of its work again in each process"
+        )
         fix = 'Install what sends it: pip install "nacre[workers]"; or put it into a module'
     else:
         got = f"{_unpicklable_part(culprit)}{type(error).__name__}: {error}"
@@ -214,7 +229,8 @@ def _refuse_unpicklable(who: str, culprit: Any, error: Exception | None) -> NoRe
         )
     rule = "what worker processes call is sent to them, so it must be possible to pickle it"
     fix += "; or take threads: use_multiprocessing=False (no processes= for map)."
-    raise SerializationError(message(who, rule, got, fix)) from error
+    kind = OfScriptError if error is None else SerializationError
+    raise kind(message(who, rule, got, fix)) from error
 
 
 def _unpicklable_part(culprit: Any) -> str:
@@ -362,4 +378,4 @@ def how_it_ended(code: int | None) -> str:
     return f"it was ended by the signal {name}{hint}"
 
 
-__all__ = ["Parcel", "Process", "how_it_ended", "parcel_of", "start_method"]
+__all__ = ["OfScriptError", "Parcel", "Process", "how_it_ended", "parcel_of", "start_method"]

@@ -39,7 +39,8 @@ class PyDataset:
             so it cannot hold open files or locks; arrays in mapped files are sent by their names.
             They begin by spawn, a new Python each, so a script's own work belongs under
             `if __name__ == "__main__":` unless cloudpickle is installed, with which classes of
-            scripts and notebooks are sent too; `NACRE_WORKER_START=fork` forks as Keras does.
+            scripts and notebooks are sent too; with neither, threads make the batches and a
+            warning says so. `NACRE_WORKER_START=fork` forks as Keras does.
         max_queue_size: Batches kept ready.
 
     `fit`, `evaluate` and `predict` take the three too, as tf.keras 2's do, in place of these.
