@@ -88,8 +88,9 @@ class IndexedBatches:
         self._may_have_changed = True
         workers = self._begun()
         seeds = self._drawn_seeds(workers.parcel, pass_number)
-        # Who gave a seed wants the same numbers again.
-        random = None if user_seed() is None or self._uses_processes else host_random_state()
+        # Who gave a seed wants the same numbers again; a source may see to that itself.
+        is_fixed = self._uses_processes or bool(getattr(source, "draws_by_index", False))
+        random = None if user_seed() is None or is_fixed else host_random_state()
         first = itertools.islice(remaining, self._ahead)
         try:
             waiting = deque(self._submitted(workers, index, seeds) for index in first)

@@ -298,11 +298,13 @@ def test_threads_give_the_batches_that_one_gives():
 
 
 def test_workers_of_a_run_give_the_batches_that_one_gives():
+    def noisy(picture):
+        return picture + np.random.normal(0, 9, picture.shape)
+
     def weights(**how):
         keras.utils.set_random_seed(3)
-        train = ImageDataGenerator(rotation_range=40, rescale=1 / 255).flow(
-            X, keras.utils.to_categorical(Y % 3, 3), 2
-        )
+        settings = {"rotation_range": 40, "rescale": 1 / 255, "preprocessing_function": noisy}
+        train = ImageDataGenerator(**settings).flow(X, keras.utils.to_categorical(Y % 3, 3), 2)
         made = model()
         made.fit(train, epochs=3, verbose=0, **how)
         return made.get_weights()[0]

@@ -219,6 +219,11 @@ class Iterator(PyDataset):
                 self._latest = number, random
 
     @property
+    def draws_by_index(self) -> bool:
+        """Whether what a batch draws follows from its number alone, whichever thread makes it."""
+        return self._own_seed is not None
+
+    @property
     def _own_seed(self) -> int | None:
         return self._drawn_seed if self.seed is None else self.seed
 
