@@ -101,7 +101,8 @@ class KeptFiles:
         if _stamp(file.path) != (file.size_bytes, file.written_ns):
             return  # gone, or another file by now
         try:
-            os.remove(file.path)
+            for part in _parts(file.path):
+                os.remove(part)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -118,9 +119,18 @@ class KeptFiles:
         self.files = [KeptFile(*row) for row in plain]
 
 
+def _parts(path: str) -> list[str]:
+    """The files that a path stands for: itself, or the two of a checkpoint of TensorFlow."""
+    if Path(path).is_file():
+        return [path]
+    both = [f"{path}.index", f"{path}.data-00000-of-00001"]
+    return both if all(Path(part).is_file() for part in both) else []
+
+
 def _stamp(path: str) -> tuple[int, int] | None:
-    """(size, time of writing) of a file; None where there is none."""
-    if not Path(path).is_file():
+    """(size, time of writing) of a file, or of a checkpoint; None where there is none."""
+    parts = _parts(path)
+    if not parts:
         return None
-    found = os.stat(path)
-    return found.st_size, found.st_mtime_ns
+    found = [os.stat(part) for part in parts]
+    return sum(part.st_size for part in found), max(part.st_mtime_ns for part in found)

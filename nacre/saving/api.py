@@ -23,7 +23,15 @@ from nacre.core.registry import get_registered_object, is_builtin, short_module
 from nacre.models import mask_flow
 from nacre.saving import archive, weights
 from nacre.saving.files import KINDS, Source
-from nacre.saving.formats import checkpoint, h5, native, orbax_model, shards, weights_h5
+from nacre.saving.formats import (
+    checkpoint,
+    checkpoint_writer,
+    h5,
+    native,
+    orbax_model,
+    shards,
+    weights_h5,
+)
 from nacre.saving.weights import require_built
 
 _H5 = (".h5", ".hdf5", ".hdf")
@@ -207,13 +215,16 @@ def save_weights(
 ) -> None:
     """Write a model's weights: `.weights.h5` in Keras 3's layout, any other `.h5` in the older one.
 
+    A path without an ending, or with `.ckpt`, is the beginning of the names of a checkpoint of
+    TensorFlow, as in tf.keras 2, whose models load it; so does `load_weights`.
+
     Args:
         model: A built model.
         filepath: Path.
         overwrite: As in `save_model`.
         max_shard_size: Gigabytes a file, for a path ending in `.weights.json`, which then lists the
             shards beside it.
-        save_format: 'h5' where the ending does not tell (tf.keras 2).
+        save_format: 'h5' or 'tf' where the ending does not tell (tf.keras 2).
 
     Raises:
         FileFormatError: The ending is no format's, or what was written differs from memory.
@@ -229,10 +240,13 @@ def save_weights(
         # Not behind a link: the shards lie beside the list under its name.
         _save_shards(model, given, max_shard_size, overwrite, who)
         return
-    is_keras3 = _is_keras3_weights(given, save_format, who)
+    layout = _weights_layout(given, save_format, who)
     if not overwrite:
-        ask_before_overwriting(path, who)
-    if is_keras3:
+        index = path.with_name(path.name + ".index")
+        ask_before_overwriting(index if layout == "checkpoint" else path, who)
+    if layout == "checkpoint":
+        checkpoint_writer.save(model, path, who)
+    elif layout == "keras3":
         content, groups = weights_h5.to_bytes(model)
         write_file(path, content, partial(weights_h5.check, groups=groups, who=who))
     else:
@@ -240,19 +254,27 @@ def save_weights(
         write_file(path, content, partial(weights_h5.check_legacy, groups=groups, who=who))
 
 
-def _is_keras3_weights(path: Path, save_format: str | None, who: str) -> bool:
-    """Whether a file of weights has Keras 3's layout; raises for an ending of none."""
-    is_keras3 = path.name.endswith(".weights.h5")
-    if not is_keras3 and path.suffix.lower() not in _H5 and save_format not in ("h5", "hdf5"):
-        raise FileFormatError(
-            message(
-                who,
-                "the path must end in .weights.h5 (recommended) or .h5",
-                f"'{path.name}'",
-                f"Use save_weights('{path.name}.weights.h5').",
-            )
+def _weights_layout(path: Path, save_format: str | None, who: str) -> str:
+    """'keras3', 'h5' or 'checkpoint', by the ending; raises for an ending of none of them."""
+    ending = path.suffix.lower()
+    if path.name.endswith(".weights.h5"):
+        return "keras3"
+    if save_format in ("tf", "tensorflow"):
+        return "checkpoint"
+    if ending in _H5 or save_format in ("h5", "hdf5"):
+        return "h5"
+    # As in tf.keras 2, whose names of checkpoints also end in numbers: `weights.02-0.53`.
+    if save_format is None and (ending in ("", ".ckpt") or ending[1:].isdigit()):
+        return "checkpoint"
+    raise FileFormatError(
+        message(
+            who,
+            "the path must end in .weights.h5 (recommended) or .h5, or in .ckpt or nothing for a "
+            "checkpoint of TensorFlow",
+            f"'{path.name}'",
+            f"Use save_weights('{path.name}.weights.h5').",
         )
-    return is_keras3
+    )
 
 
 def check_save_path(model: Any, filepath: Any, *, weights_only: bool = False) -> None:
@@ -268,7 +290,7 @@ def check_save_path(model: Any, filepath: Any, *, weights_only: bool = False) ->
     """
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'"
     if weights_only:
-        _is_keras3_weights(Path(filepath), None, f"{who}.save_weights")
+        _weights_layout(Path(filepath), None, f"{who}.save_weights")
     else:
         _format_of(Path(filepath), None, None, f"{who}.save")
 

@@ -20,8 +20,8 @@ from nacre.core.wire import protobuf
 from nacre.core.wire.bundle import Bundle, dtype_of
 from nacre.saving.legacy_layout import FileLayer
 
-_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-_VALUE = "VARIABLE_VALUE"
+GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+VALUE = "VARIABLE_VALUE"
 _LATEST = re.compile(r'^model_checkpoint_path: "((?:[^"\\]|\\.)*)"', re.MULTILINE)
 
 
@@ -94,9 +94,12 @@ class Checkpoint:
         self.who = who
         try:
             self.bundle = Bundle(prefix)
-            if _GRAPH not in self.bundle:
-                raise self._without_graph()
-            content = self.bundle.read(_GRAPH)
+        except (ValueError, OSError) as error:
+            raise _damaged(who, error) from error
+        if GRAPH not in self.bundle:
+            raise self._without_graph()
+        try:
+            content = self.bundle.read(GRAPH)
             data = content.item() if content.dtype == object and content.size == 1 else b""
             self.nodes = [_node(part) for part in _parts(memoryview(data), 1)]
         except (ValueError, OSError) as error:
@@ -182,7 +185,7 @@ def _node(data: memoryview) -> Node:
     for part in _parts(data, 2):
         attribute = dict(protobuf.fields(part))
         name = _text(attribute.get(1, _NOTHING))
-        if name == _VALUE:
+        if name == VALUE:
             node.name = _text(attribute.get(2, _NOTHING))
             node.key = _text(attribute.get(3, _NOTHING))
         node.has_table |= name.endswith("table-keys")
@@ -200,4 +203,4 @@ def _text(value: int | memoryview) -> str:
     return bytes(protobuf.message(value)).decode("utf-8", "replace")
 
 
-__all__ = ["Checkpoint", "Node", "StoredVariable", "find"]
+__all__ = ["GRAPH", "VALUE", "Checkpoint", "Node", "StoredVariable", "find"]

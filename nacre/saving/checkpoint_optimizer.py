@@ -163,6 +163,20 @@ def _slots(file: Checkpoint, node: Node) -> dict[tuple[int, str], StoredVariable
     return found
 
 
+def saved_name(optimizer: Optimizer, variable: Any) -> str:
+    """What a variable of an optimizer is called in a checkpoint.
+
+    Example:
+        `Adam/m/dense/kernel`, and `iteration`.
+    """
+    slot = own_slot(variable, optimizer._trainable_variables)
+    if slot is None:
+        return str(variable.name)
+    kind = type(optimizer).__name__
+    known = (*_NAMES.get(kind, {}).get(slot[0], ()), slot[0])
+    return f"{kind}/{known[0]}/{optimizer._trainable_variables[slot[1]].path}"
+
+
 def _kinds(file: Checkpoint, slots: dict[tuple[int, str], StoredVariable]) -> set[str]:
     """What the optimizer was called that the slots are of: its class, if it was given no name."""
     return {file.nodes[array.place].name.split("/")[0] for array in slots.values()}
@@ -172,4 +186,4 @@ def _slot_names(file: Checkpoint, node: Node) -> list[str]:
     return sorted({name for _, name in _slots(file, node)}) or ["no slots"]
 
 
-__all__ = ["optimizer_state"]
+__all__ = ["optimizer_state", "saved_name"]

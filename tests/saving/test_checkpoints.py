@@ -210,3 +210,67 @@ def test_damage_never_gives_other_numbers(saved, tmp_path):
                     continue
                 for a, b in zip(model.get_weights(), whole.get_weights(), strict=True):
                     np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", checkpoints.MODELS)
+@pytest.mark.parametrize("path", ["weights", "cp-0003.ckpt", "weights.02-0.53"])
+def test_what_is_written_comes_back_with_the_optimizer(name, path, tmp_path):
+    if path != "weights" and name != "stack":
+        pytest.skip("other names are those of one model")
+    model, x = checkpoints.MODELS[name](nacre), checkpoints.inputs_of(name)
+    model.compile(optimizers.Adam(0.01, amsgrad=True), "mse")
+    model.fit(x, checkpoints.Y, batch_size=4, verbose=0)
+    model.save_weights(tmp_path / path)
+    other = checkpoints.MODELS[name](nacre)
+    other.compile(optimizers.Adam(0.5, amsgrad=True), "mse")
+    other.load_weights(tmp_path / path)
+    found, wanted = (
+        [*m.get_weights(), *(v.numpy() for v in m.optimizer.variables)] for m in (other, model)
+    )
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(a, b)
+    newest = checkpoints.MODELS[name](nacre)
+    newest.load_weights(tmp_path)
+    np.testing.assert_array_equal(newest.get_weights()[0], model.get_weights()[0])
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_every_optimizer_goes_on_from_a_checkpoint_of_its_own(kind, tmp_path):
+    def trained(model, epochs):
+        past = model.fit(
+            checkpoints.X, checkpoints.Y, epochs=epochs, batch_size=4, shuffle=False, verbose=0
+        )
+        return past.history["loss"]
+
+    model, other = (checkpoints.own_class(nacre) for _ in range(2))
+    for made in (model, other):
+        made.compile(OPTIMIZERS[kind](), "mse")
+    trained(model, 2)
+    model.save_weights(tmp_path / "w")
+    other.load_weights(tmp_path / "w")
+    assert trained(other, 2) == trained(model, 2)
+
+
+def test_the_callback_writes_checkpoints_under_the_names_of_tutorials(tmp_path):
+    path = str(tmp_path / "training" / "cp-{epoch:04d}.ckpt")
+    keep = nacre.callbacks.ModelCheckpoint(path, save_weights_only=True, keep_last=2)
+    model = checkpoints.stack(nacre)
+    model.compile("adam", "mse")
+    model.fit(checkpoints.X, checkpoints.Y, epochs=3, verbose=0, callbacks=[keep])
+    names = sorted(file.name for file in (tmp_path / "training").iterdir())
+    data = [
+        f"cp-{epoch:04d}.ckpt.{end}" for epoch in (2, 3) for end in ("data-00000-of-00001", "index")
+    ]
+    assert names == ["checkpoint", *data]
+    other = checkpoints.stack(nacre)
+    other.load_weights(tmp_path / "training")
+    np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
+
+
+def test_a_checkpoint_that_is_there_is_kept_where_that_is_asked(tmp_path):
+    model = checkpoints.stack(nacre)
+    model.save_weights(tmp_path / "w")
+    with pytest.raises(ArgumentError, match=r"w\.index"):
+        model.save_weights(tmp_path / "w", overwrite=False)
+    with pytest.raises(FileFormatError, match=r"\.ckpt or nothing"):
+        model.save_weights(tmp_path / "w.pth")
