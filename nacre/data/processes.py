@@ -113,7 +113,7 @@ def parcel_of(function: Any, who: str, culprit: Any) -> Parcel:
         parts = _packed(_Pickler, function)
     except Exception as error:
         first = error
-    of_main = parts is not None and b"__main__" in bytes(parts[0])
+    of_main = parts is not None and b"__main__" in parts[0]
     if first is not None or of_main:
         by_value = _packed_by_value(function)
         if by_value is not None:
@@ -147,11 +147,8 @@ class _Pickler(_ByFile, pickle.Pickler):
 
 
 def _packed(kind: Callable[..., Any], function: Any) -> list[Any]:
-    buffers: list[pickle.PickleBuffer] = []
-    file = io.BytesIO()
-    kind(file, protocol=5, buffer_callback=buffers.append).dump(function)
     # Copies: the arrays may change before the last process has been sent them.
-    return [file.getvalue(), *(bytes(buffer.raw()) for buffer in buffers)]
+    return [bytes(part) for part in wire.packed_by(kind, function)]
 
 
 def _packed_by_value(function: Any) -> list[Any] | None:
@@ -264,9 +261,10 @@ class Process:
     def __init__(self, parcel: Parcel) -> None:
         self.stack: str | None = None  # where it was when it was asked last
         self._turn = threading.Lock()
-        self._is_forked = parcel.method == "fork"
-        self._child, self._read, self._write = (_forked if self._is_forked else _spawned)(parcel)
-        _living.add(self)
+        begin = _forked if parcel.method == "fork" else _spawned
+        with _beginning:
+            self._child, self._read, self._write = begin(parcel)
+            _living.add(self)
         with suppress(OSError, ImportError, AttributeError, ValueError):
             import fcntl
 
@@ -279,7 +277,20 @@ class Process:
 
     def send(self, kind: bytes, parts: Sequence[Any] = ()) -> None:
         """Send a message; nothing happens where it is dead."""
-        with suppress(OSError, ValueError), self._turn:
+        with self._turn:
+            self._write_frame(kind, parts)
+
+    def ask_for_stack(self) -> None:
+        """Have it say where it is; nothing happens where it is still to take another message."""
+        self.stack = None
+        if self._turn.acquire(blocking=False):
+            try:
+                self._write_frame(wire.WHERE)
+            finally:
+                self._turn.release()
+
+    def _write_frame(self, kind: bytes, parts: Sequence[Any] = ()) -> None:
+        with suppress(OSError, ValueError):
             wire.write_frame(self._write, kind, parts)
 
     def receive(self) -> wire.Frame | None:
@@ -309,7 +320,8 @@ class Process:
                 code = self._child.exitcode  # type: ignore[attr-defined]
         except subprocess.TimeoutExpired:
             code = None
-        _living.discard(self)
+        with _beginning:
+            _living.discard(self)
         for file in (self._read, self._write):
             with suppress(OSError, ValueError):
                 file.close()
@@ -321,6 +333,9 @@ class Process:
 
 
 _living: weakref.WeakSet[Process] = weakref.WeakSet()
+# One begins at a time: a fork made meanwhile would hold its pipes open, which then do not end with
+# it.
+_beginning = threading.Lock()
 
 
 def _spawned(_: Parcel) -> tuple[Any, BinaryIO, BinaryIO]:

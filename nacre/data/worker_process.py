@@ -90,14 +90,15 @@ def _filled(file: BinaryIO, size: int) -> bytearray | None:
 def packed(value: Any) -> list[Any]:
     """A value as the parts of a message; by value where its class cannot be found by its name."""
     try:
-        return _packed(pickle.Pickler, value)
+        return packed_by(pickle.Pickler, value)
     except Exception:
         if "cloudpickle" not in sys.modules:
             raise
-        return _packed(sys.modules["cloudpickle"].Pickler, value)
+        return packed_by(sys.modules["cloudpickle"].Pickler, value)
 
 
-def _packed(kind: Callable[..., Any], value: Any) -> list[Any]:
+def packed_by(kind: Callable[..., Any], value: Any) -> list[Any]:
+    """A value as the parts of a message, made by a kind of pickler."""
     buffers: list[pickle.PickleBuffer] = []
     file = io.BytesIO()
     kind(file, protocol=5, buffer_callback=buffers.append).dump(value)
@@ -349,6 +350,6 @@ def serve_forked(function: Any, read: int, write: int, others: Sequence[int]) ->
 
 __all__ = [
     "CALL", "ERROR", "FUNCTION", "READY", "STACK", "VALUE", "WHERE", "Frame", "drawn_seeds",
-    "generators_of", "is_worker_process", "packed", "read_frame", "reseed", "serve",
+    "generators_of", "is_worker_process", "packed", "packed_by", "read_frame", "reseed", "serve",
     "serve_forked", "unpacked", "write_frame",
 ]  # fmt: skip

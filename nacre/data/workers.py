@@ -388,8 +388,7 @@ class Workers:
 
     def _stack_of(self, process: Process) -> str:
         """Where a process is; empty where it does not say so soon."""
-        process.stack = None
-        process.send(wire.WHERE)
+        process.ask_for_stack()
         end = time.monotonic() + _SECONDS_FOR_STACK
         while process.stack is None and time.monotonic() < end:
             time.sleep(0.01)

@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -189,6 +190,58 @@ def test_one_that_stands_still_is_told_with_the_place(
     assert "batch 1" in str(caught.value)
     assert "fail_in_this_way" in "".join(caught.value.__notes__)
     release_sleepers()
+
+
+def test_one_that_takes_no_message_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "STALL_SECONDS", 1.0)
+    monkeypatch.setattr(workers, "_SECONDS_FOR_STACK", 0.1)
+    team = workers.Workers("counting", 1, parcel=processes.parcel_of(len, "counting", len))
+    first = team.submit("a short one", b"1")
+    team.wait(lambda: first.is_done)
+    [process] = psutil.Process().children()
+    process.suspend()
+    second = team.submit("a long one", bytes(16 << 20))
+    told: list[Any] = []
+
+    def wait() -> None:
+        with pytest.raises(WorkerError, match="a long one, which process") as caught:
+            team.wait(lambda: second.is_done)
+        told.append(caught)
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    waiting.join(10)
+    team.stop()
+    assert told
+
+
+def test_forked_processes_that_begin_together_hold_no_pipe_of_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipe = os.pipe
+
+    def slow_pipe() -> tuple[int, int]:
+        ends = pipe()
+        time.sleep(0.05)
+        return ends
+
+    monkeypatch.setenv("NACRE_WORKER_START", "fork")
+    monkeypatch.setattr(os, "pipe", slow_pipe)
+    parcel = processes.parcel_of(len, "counting", len)
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(processes.Process, [parcel, parcel]))
+    for process in both:  # of each what a thread waits for ends with it, whatever the other does
+        process.kill()
+        waiting = threading.Thread(target=process.receive, daemon=True)
+        waiting.start()
+        waiting.join(5)
+        are_apart = not waiting.is_alive()
+        if not are_apart:
+            break
+    for process in both:
+        process.kill()
+        process.end()
+    assert are_apart
 
 
 def test_the_limit_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
