@@ -43,14 +43,15 @@ def transfer(origin: str, file: IO[bytes], name: str) -> None:
     """
     with _progress(name, origin) as show:
         source = _Source(origin, file, show)
-        failures = 0
+        failures = furthest = 0
         while True:
-            before = file.tell()
             try:
                 source.read()
                 return
             except (OSError, http.client.HTTPException) as error:
-                failures = 1 if file.tell() > before else failures + 1
+                # One that begins anew each time and ends sooner or later would go on for ever.
+                failures = 1 if file.tell() > furthest else failures + 1
+                furthest = max(furthest, file.tell())
                 if failures >= _TRIES or not _may_pass(error):
                     if isinstance(error, OSError):
                         raise

@@ -164,6 +164,21 @@ def test_a_server_that_never_sends_more_is_given_up(
     assert list((cache_folder / "datasets").iterdir()) == []
 
 
+def test_one_that_begins_anew_each_time_and_never_comes_further_is_given_up(
+    serve: Callable[[Behaviour], Server],
+) -> None:
+    server = serve(
+        lambda handler, count: (
+            send(handler, CONTENT[: 1000 * (1 + count % 2)], size=len(CONTENT), tag=None)
+            if count < 20
+            else send(handler)
+        )
+    )
+    with pytest.raises(DownloadError, match="connection ended"):
+        get_file(origin=server.url)
+    assert len(server.requests) == 5
+
+
 def test_wrong_content_is_told_and_kept_from_the_cache(
     serve: Callable[[Behaviour], Server], cache_folder: Path
 ) -> None:

@@ -212,6 +212,23 @@ def test_damage_never_gives_other_numbers(saved, tmp_path):
                     np.testing.assert_array_equal(a, b)
 
 
+def test_a_layer_that_holds_its_model_is_refused_with_the_format_that_takes_it(tmp_path):
+    class Holding(nacre.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = nacre.layers.Dense(1)
+            self.inner.owner = self
+
+        def call(self, x):
+            return self.inner(x)
+
+    model = Holding()
+    model(np.ones((1, 2)))
+    with pytest.raises(ArgumentError, match=r"'inner/owner'.*\s.*weights\.h5"):
+        model.save_weights(tmp_path / "weights.ckpt")
+    model.save_weights(tmp_path / "name.weights.h5")
+
+
 @pytest.mark.parametrize("name", checkpoints.MODELS)
 @pytest.mark.parametrize("path", ["weights", "cp-0003.ckpt", "weights.02-0.53"])
 def test_what_is_written_comes_back_with_the_optimizer(name, path, tmp_path):

@@ -68,10 +68,10 @@ def save(model: Any, path: Path, who: str) -> None:
 
     Raises:
         FileFormatError: What was written differs from memory.
-        ArgumentError: TensorFlow has no dtype for an array.
+        ArgumentError: TensorFlow has no dtype for an array, or a layer holds a model it is in.
     """
     optimizer = getattr(model, "optimizer", None)
-    graph = _Graph()
+    graph = _Graph(who)
     graph.add(model, "")
     if isinstance(optimizer, Optimizer) and getattr(model, "compiled", False):
         graph.add_optimizer(optimizer, model)
@@ -107,9 +107,11 @@ def _check(source: Any, content: bytes, who: str) -> None:
 class _Graph:
     """The objects of a model, each once."""
 
-    def __init__(self) -> None:
+    def __init__(self, who: str) -> None:
         self.objects: list[_Object] = []
+        self._who = who
         self._places: dict[int, int] = {}
+        self._open: set[int] = set()  # ids of what is being added, with all within
 
     def arrays(self) -> dict[str, np.ndarray | bytes]:
         """The values of all variables, and the graph itself, by the keys of a checkpoint."""
@@ -125,6 +127,16 @@ class _Graph:
 
     def add(self, thing: Any, path: str) -> int:
         """Add an object and all within it; gives its place."""
+        if id(thing) in self._open:
+            raise ArgumentError(
+                message(
+                    self._who,
+                    "no layer may hold a model or layer that it is in, whose weights would be its "
+                    "own",
+                    f"'{path}'",
+                    "Write another format, save_weights('name.weights.h5').",
+                )
+            )
         place = self._places.get(id(thing))
         if place is not None:
             return place
@@ -134,8 +146,10 @@ class _Graph:
         if isinstance(thing, Variable):
             found.variable, found.name = thing, thing.path
             return place
+        self._open.add(id(thing))
         for name, child in _children(thing):
             found.children.append((name, self.add(child, _joined(path, name))))
+        self._open.discard(id(thing))
         return place
 
     def add_optimizer(self, optimizer: Optimizer, model: Any) -> None:
