@@ -68,10 +68,14 @@ class Stretch:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the arrays are the batch itself."""
+        """Whether the arrays are the batch itself.
+
+        Those of different lengths always are, as rows of a source are as many in each array.
+        """
         if self.repeats or self.order is not None:
             return False
-        return all([a is None or len(a) == self.batch_size for a in self.arrays])
+        counts = {len(a) for a in self.arrays if a is not None}
+        return len(counts) != 1 or self.batch_size in counts
 
     def smaller(self) -> Stretch:
         """The step that comes after these, on a smaller batch of the same arrays."""
