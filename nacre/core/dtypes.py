@@ -124,6 +124,21 @@ def use_64_bits() -> None:
         change_setting("jax_enable_x64", True)
 
 
+def machine_dtype(dtype: np.dtype) -> np.dtype:
+    """The same in the order of bytes, and of a width, that this machine computes in.
+
+    Files of other machines (IDX, FITS) have the other order of bytes; NumPy's long doubles have 80
+    bits.
+
+    Example:
+        >>> machine_dtype(np.dtype(">f4"))
+        dtype('float32')
+    """
+    if not dtype.isnative:
+        dtype = dtype.newbyteorder("=")
+    return _LONG.get(dtype, dtype)
+
+
 def host_dtype(dtype: np.dtype) -> np.dtype:
     """The dtype an array of the host gets on the device.
 
@@ -134,8 +149,7 @@ def host_dtype(dtype: np.dtype) -> np.dtype:
         >>> host_dtype(np.dtype("int64"))
         dtype('int32')
     """
-    if not dtype.isnative:
-        dtype = dtype.newbyteorder("=")
+    dtype = machine_dtype(dtype)
     if dtype == np.float64 and config.floatx() == "float64":
         return dtype
     return _NARROW.get(dtype, dtype)
@@ -146,14 +160,16 @@ def device_dtype(dtype: Any) -> np.dtype:
 
     Floats keep their digits where float64 was asked for, as some layer may compute in it.
     """
-    dtype = np.dtype(dtype)
-    if not dtype.isnative:
-        dtype = dtype.newbyteorder("=")
+    dtype = machine_dtype(np.dtype(dtype))
     if dtype not in _NARROW or (dtype.kind in "fc" and setting("jax_enable_x64")):
         return dtype
     return host_dtype(dtype)
 
 
+_LONG = {
+    np.dtype(np.longdouble): np.dtype("float64"),
+    np.dtype(np.clongdouble): np.dtype("complex128"),
+}
 _NARROW = {
     np.dtype(wide): np.dtype(narrow)
     for wide, narrow in (

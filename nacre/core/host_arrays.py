@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.dtypes import host_dtype
+from nacre.core.dtypes import host_dtype, machine_dtype
 from nacre.core.errors import DataError, message
 from nacre.core.indices import check_width, fits
 from nacre.core.kinds import is_list, is_numpy_scalar
@@ -70,17 +70,7 @@ def plain_array(array: np.ndarray, who: str) -> np.ndarray:
 
 
 def _of_this_machine(array: np.ndarray) -> np.ndarray:
-    """Numbers in the order of bytes, and of a width, that the device has, too.
-
-    Files of other machines (IDX, FITS) are read with the other order of bytes; NumPy's long doubles
-    have 80 bits.
-    """
-    dtype = array.dtype
-    if not dtype.isnative:
-        array = array.astype(dtype.newbyteorder("="))
-    if dtype.kind in "fc" and dtype.itemsize > (8 if dtype.kind == "f" else 16):
-        array = array.astype(np.float64 if dtype.kind == "f" else np.complex128)
-    return array
+    return array.astype(machine_dtype(array.dtype), copy=False)
 
 
 def dates_refused(who: str, got: str) -> DataError:

@@ -146,8 +146,11 @@ def test_integers_in_a_large_file_become_floats_for_inputs_of_floats(opened: Any
 
 
 @pytest.mark.usefixtures("large")
-def test_an_array_that_lies_in_its_file_as_it_is_is_mapped(opened: Any, tmp_path: Path) -> None:
-    plain = opened("plain", ROWS.astype(">f4"))
+@pytest.mark.parametrize("dtype", [">f4", np.longdouble])
+def test_an_array_that_lies_in_its_file_as_it_is_is_mapped(
+    opened: Any, tmp_path: Path, dtype: Any
+) -> None:
+    plain = opened("plain", ROWS.astype(dtype))
     mapped = as_mapped(plain)
     assert mapped is not None and np.array_equal(mapped, ROWS)
     np.testing.assert_allclose(summing().predict(plain, verbose=0)[:, 0], SUMS, rtol=1e-5)
