@@ -75,9 +75,9 @@ def has_array_protocol(value: Any) -> bool:
 
 
 def to_numpy_if_foreign(value: Any, who: str = "data") -> Any:
-    """Tensors of torch and TensorFlow, frames and columns of pandas and polars, columns of Hugging
-    Face's data sets, sparse arrays, and arrays in files of h5py and zarr as NumPy arrays; anything
-    else unchanged.
+    """Tensors of torch and TensorFlow, frames and columns of pandas, polars and Arrow, columns of
+    Hugging Face's data sets, sparse arrays, and arrays in files of h5py and zarr as NumPy arrays;
+    anything else unchanged.
 
     Args:
         value: Anything.

@@ -1,4 +1,4 @@
-"""Frames and columns of pandas and polars as NumPy arrays; neither is imported here.
+"""Frames and columns of pandas, polars and Arrow as NumPy arrays; none is imported here.
 
 Columns of numbers and booleans become one array of their common dtype, columns of strings one array
 of strings. Rows are taken in their order: no index is ever looked at.
@@ -24,8 +24,8 @@ from nacre.core.strings import is_text
 
 
 def is_table(value: Any) -> bool:
-    """True for frames and columns of pandas and polars, when these are already loaded."""
-    return _is_pandas(value) or _is_polars(value)
+    """True for frames and columns of pandas, polars and Arrow, when these are already loaded."""
+    return _is_pandas(value) or _is_polars(value) or _is_arrow(value)
 
 
 def table_to_numpy(value: Any, who: str = "a frame") -> np.ndarray:
@@ -39,7 +39,9 @@ def table_to_numpy(value: Any, who: str = "a frame") -> np.ndarray:
         DataError: A value is missing, or a column holds dates, or strings beside numbers; names
             column and row.
     """
-    return _of_pandas(value, who) if _is_pandas(value) else _of_polars(value, who)
+    if _is_pandas(value):
+        return _of_pandas(value, who)
+    return _of_polars(value, who) if _is_polars(value) else _of_arrow(value, who)
 
 
 # -------------------------------------------------------------------- pandas
@@ -55,7 +57,9 @@ def _is_pandas(value: Any) -> bool:
 
 
 def frame_columns(value: Any) -> Any:
-    """A frame of pandas or polars as a dict: name -> column; anything else unchanged."""
+    """A frame of pandas, polars or Arrow as a dict: name -> column; anything else unchanged."""
+    if _is_arrow(value) and hasattr(value, "column_names"):
+        return dict(zip(value.column_names, value.columns, strict=True))
     pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
     if (pandas is not None and isinstance(value, pandas.DataFrame)) or (
         polars is not None and isinstance(value, polars.DataFrame)
@@ -221,6 +225,43 @@ def _polars_column(series: Any, who: str) -> np.ndarray:
     if dtype.is_numeric() or dtype == polars.Boolean or dtype == polars.Array:
         return series.to_numpy()
     return plain_array(np.array([*series.to_list(), None], dtype=object)[:-1], where)
+
+
+# -------------------------------------------------------------------- Arrow
+
+
+def _is_arrow(value: Any) -> bool:
+    arrow = sys.modules.get("pyarrow")
+    return arrow is not None and isinstance(
+        value, (arrow.Table, arrow.RecordBatch, arrow.ChunkedArray, arrow.Array)
+    )
+
+
+def _of_arrow(value: Any, who: str) -> np.ndarray:
+    if not hasattr(value, "column_names"):
+        return _arrow_column(value, who)
+    parts = list(zip(value.column_names, value.columns, strict=True))
+    _refuse_gaps({name: _arrow_gap(c) for name, c in parts if c.null_count}, who)
+    columns = [_arrow_column(column, f"{who}, column {name!r}") for name, column in parts]
+    return _joined(columns, value.column_names, value.num_rows, who)
+
+
+def _arrow_gap(column: Any) -> tuple[str, bool]:
+    row = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+    got = f"{column.null_count} missing value(s), the first in row {row}"
+    return got, str(column.type) in ("string", "large_string", "string_view")
+
+
+def _arrow_column(column: Any, where: str) -> np.ndarray:
+    types = sys.modules["pyarrow"].types
+    kind = column.type
+    if column.null_count:
+        raise missing_refused(where, *_arrow_gap(column))
+    if types.is_temporal(kind):
+        raise dates_refused(where, f"a column of type {kind}")
+    if types.is_decimal(kind):
+        column = column.cast("float64")
+    return plain_array(column.to_numpy(zero_copy_only=False), where)
 
 
 # -------------------------------------------------------------------- columns to one array

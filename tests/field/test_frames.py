@@ -1,4 +1,4 @@
-"""Frames and columns of pandas and polars, as people have them, through every door of a model."""
+"""Frames and columns of pandas, polars and Arrow, as people have them, through every door of a model."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from nacre.core.errors import DataError
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow")
 
 COLUMNS = {"a": [1.0, 2.0, 3.0], "b": [True, False, True], "c": [1, 2, 3], "d": [0.5, 0.5, 0.5]}
 ROWS = np.array([[1, 1, 1, 0.5], [2, 0, 2, 0.5], [3, 1, 3, 0.5]], "float32")
@@ -47,6 +48,9 @@ FRAMES: dict[str, Any] = {
     "polars": POLARS,
     "polars decimals": POLARS.with_columns(pl.col("c").cast(pl.Decimal(10, 2))),
     "polars small integers": POLARS.with_columns(pl.col("c").cast(pl.UInt8)),
+    "arrow": pa.table(COLUMNS),
+    "arrow in chunks": pa.concat_tables([pa.table(COLUMNS)[:2], pa.table(COLUMNS)[2:]]),
+    "arrow records": pa.RecordBatch.from_pydict(COLUMNS),
 }  # fmt: skip
 
 
@@ -191,3 +195,41 @@ def test_large_integers_beside_floats_are_told() -> None:
     frame = FRAME.assign(c=[123_456_789, 2, 3])
     with pytest.warns(UserWarning, match="column 'c': integers above"):
         summing().predict(frame, verbose=0)
+
+
+# -------------------------------------------------------------------- Arrow
+
+
+def test_columns_of_arrow_are_inputs_and_targets_and_not_batches() -> None:
+    table = pa.table({**COLUMNS, "k": ["u", "v", "u"], "when": pa.array([1, 2, 3], pa.date32())})
+    model = summing(1)
+    logs = model.fit(table.select(["a"]), table["c"], verbose=0).history
+    assert logs["loss"] == [0.0]
+    named = keras.Sequential([keras.Input((1,), name="a"), layers.Rescaling(2.0)])
+    assert named.predict({"a": table["a"]}, verbose=0).ravel().tolist() == [2, 4, 6]
+    lookup = layers.StringLookup(vocabulary=["u", "v"])
+    assert np.asarray(lookup(table["k"])).tolist() == [1, 2, 1]
+    scale = layers.Normalization()
+    scale.adapt(table.select(["a", "c"]))
+    assert np.ravel(scale.mean).tolist() == [2, 2]
+    with pytest.raises(DataError, match="all be numbers, or all strings. Got strings in column .k"):
+        model.predict(table.select(["a", "k"]))
+    with pytest.raises(DataError, match="column 'when': dates and times must first become"):
+        model.predict(table.select(["when"]))
+
+
+def test_missing_values_of_arrow_are_refused_with_column_and_row() -> None:
+    gap = pa.table({"a": [1, None], "b": [1.0, 2.0], "k": ["u", None]})
+    with pytest.raises(DataError, match="column 'a': every value must be there. Got 1 .* row 1"):
+        summing(2).predict(gap.select(["a", "b"]))
+    with pytest.raises(DataError, match="Got 1 missing value.*fillna.*"):
+        layers.StringLookup(vocabulary=["u"])(gap["k"])
+
+
+def test_data_sets_and_feature_spaces_take_tables_of_arrow() -> None:
+    table = pa.table({"a": [1.0, 3.0], "k": ["u", "v"]})
+    rows = keras.data.Dataset.from_tensor_slices((dict(zip(table.column_names, table.columns)),))
+    assert next(iter(rows))[0]["k"] == b"u"
+    space = keras.utils.FeatureSpace({"a": "float", "k": "string_categorical"})
+    space.adapt(table)
+    assert np.asarray(space(table)).shape == (2, 4)
