@@ -12,6 +12,7 @@ from nacre.core.errors import ArgumentError, DataError, message
 from nacre.core.indices import first_in
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.numbers import whole_number
+from nacre.core.warning import warn
 
 
 def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = "float32") -> np.ndarray:
@@ -127,6 +128,9 @@ def pad_sequences(
         truncating: Where to cut, 'pre' or 'post'.
         value: What to fill in.
 
+    Fractions are cut to whole numbers where dtype is one of those, as the default is: this is told.
+    Numbers that do not fit are refused.
+
     Example:
         >>> pad_sequences([[1], [2, 3]]).tolist()
         [[0, 1], [2, 3]]
@@ -161,16 +165,43 @@ def pad_sequences(
         rule = f"value must be one of dtype {np.dtype(dtype)}"
         fix = "Pass dtype='float32' for fractions, dtype=object for strings."
         raise ArgumentError(message("pad_sequences", rule, repr(value), fix)) from None
+    is_of_integers = rows.dtype.kind in "iu"
+    is_cut = is_of_integers and isinstance(value, float | np.floating) and value != int(value)
+    cut = f"value={value!r}" if is_cut else None  # the first fraction that was
     for position, (row, sequence) in enumerate(zip(rows, sequences, strict=True)):
         if not len(sequence) or not maxlen:
             continue
         kept = sequence[-maxlen:] if truncating == "pre" else sequence[:maxlen]
         try:
-            kept = np.asarray(kept, dtype=dtype)
+            if is_of_integers:
+                kept, has_fractions = _whole_numbers(kept, rows.dtype)
+                if has_fractions and cut is None:
+                    cut = f"{sequence!r}"[:100] + f" at {position}"
+            else:
+                kept = np.asarray(kept, dtype=dtype)
             row[slice(len(kept)) if padding == "post" else slice(-len(kept), None)] = kept
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             rule = f"items must be of dtype {np.dtype(dtype)} and of one shape, {item_shape}"
             got = f"{sequence!r}"[:100] + f" at {position}"
-            fix = "Pass dtype=object for strings."
+            fix = "Pass dtype=object for strings, a wider dtype for numbers that do not fit."
             raise DataError(message("pad_sequences", rule, got, fix)) from None
+    if cut is not None:
+        rule = f"fractions are cut to whole numbers where dtype is {rows.dtype}"
+        warn(message("pad_sequences", rule, cut, "Pass dtype='float32' to keep them."))
     return rows
+
+
+def _whole_numbers(items: Any, dtype: np.dtype[Any]) -> tuple[np.ndarray, bool]:
+    """(items in a dtype of whole numbers, whether fractions were cut).
+
+    Raises:
+        OverflowError: One does not fit; NumPy would let those of an array wrap around.
+    """
+    given = np.asarray(items)
+    if given.dtype == dtype or given.dtype.kind not in "iuf":
+        return np.asarray(items, dtype=dtype), False
+    limits = np.iinfo(dtype)
+    if given.size and not (given.min() >= limits.min and given.max() <= limits.max):  # nor NaN
+        raise OverflowError
+    whole = given.astype(dtype)
+    return whole, given.dtype.kind == "f" and bool((whole != given).any())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,25 @@ def test_normalised_vectors_have_norm_one_and_zeros_stay(axis: int, order: int) 
 def test_labels_that_are_no_numbers_are_refused(wrong: Any) -> None:
     with pytest.raises(DataError, match="whole numbers"):
         to_categorical(wrong)
+
+
+@pytest.mark.parametrize("arguments", [{"sequences": [[0.5, 2.0]]}, {"value": 1.5}])
+def test_fractions_that_the_default_dtype_cuts_are_told(arguments: dict[str, Any]) -> None:
+    given = {"sequences": [[1.0, 2.0]], "maxlen": 3, **arguments}
+    with pytest.warns(UserWarning, match="fractions are cut to whole numbers where dtype is int32"):
+        cut = pad_sequences(**given)
+    np.testing.assert_array_equal(cut, pad_sequences(dtype="float32", **given).astype(int))
+    assert pad_sequences([[1.0, 2.0]]).tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+@pytest.mark.parametrize(("items", "dtype"), [([300], "uint8"), ([-1], "uint8"), ([2**31], "int32"),
+                                              ([math.nan], "int32"), ([1e10], "int32")])  # fmt: skip
+def test_numbers_that_would_wrap_around_in_sequences_are_refused(
+    kind: Any, items: list[float], dtype: str
+) -> None:
+    with pytest.raises(DataError, match=f"items must be of dtype {dtype}.*a wider dtype"):
+        pad_sequences([[1], kind(items)], dtype=dtype)
 
 
 def test_items_of_sequences_must_fit() -> None:
