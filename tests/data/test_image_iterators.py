@@ -142,7 +142,7 @@ def frame(**more):
 
 def flow(folder, given=None, **arguments):
     settings = {"target_size": (6, 5), "batch_size": 8, "shuffle": False, **arguments}
-    with pytest.warns(UserWarning, match=r"1 that do not: nope.png"):
+    with pytest.warns(UserWarning, match=r"1 that are not there: nope.png"):
         return ImageDataGenerator().flow_from_dataframe(
             frame() if given is None else given, folder, **settings
         )
@@ -180,11 +180,44 @@ def test_frames_give_several_outputs_weights_and_subsets(folder):
     assert weights.tolist() == [0, 1, 2, 3, 4]
     whole = frame().iloc[:5]
     generator = ImageDataGenerator(validation_split=0.4)
-    parts = [
-        generator.flow_from_dataframe(whole, folder, subset=name).filenames
-        for name in ("training", "validation")
-    ]
+    with pytest.warns(UserWarning, match="none of d, which stand in the part for validation"):
+        parts = [
+            generator.flow_from_dataframe(whole, folder, subset=name).filenames
+            for name in ("training", "validation")
+        ]
     assert parts == [whole["filename"].tolist()[2:], whole["filename"].tolist()[:2]]
+
+
+@pytest.mark.parametrize("subset", ["training", "validation"])
+def test_a_frame_sorted_by_class_is_told_as_its_subsets_have_other_classes(folder, subset):
+    names = [f"a/{i}.png" for i in range(6)]
+    generator = ImageDataGenerator(validation_split=0.5)
+
+    def flow_of(classes):
+        table = pandas.DataFrame({"filename": names, "class": list(classes)})
+        return generator.flow_from_dataframe(table, folder, subset=subset, validate_filenames=False)
+
+    with pytest.warns(UserWarning, match="none of x, .*frame.sample"):
+        flow_of("xxxyyy")
+    for mixed in ("xyxyxy", "xyyyyy", "xyyxyy"):  # one image of a class may fall to either
+        flow_of(mixed)
+
+
+def test_arrays_sorted_by_class_are_told_where_labels_are_one_hot():
+    generator = ImageDataGenerator(validation_split=0.5)
+    images, labels = np.zeros((6, 2, 2, 1)), np.eye(2)[[0, 0, 0, 1, 1, 1]]
+    with pytest.warns(UserWarning, match="none of 0.*ignore_class_split"):
+        generator.flow(images, labels, subset="training")
+    generator.flow(images, labels, subset="training", ignore_class_split=True)
+    generator.flow(images, labels[[0, 3, 1, 4, 2, 5]], subset="training")
+    generator.flow(images, np.eye(3)[[0, 1, 1, 1, 1, 1]], subset="training")
+
+
+def test_files_of_a_frame_that_are_not_there_are_told_apart_from_other_endings(folder):
+    table = pandas.DataFrame({"filename": ["a/gone.png", "a/notes.txt"], "class": ["x", "y"]})
+    told = "1 that are not there: a/gone.png; 1 with other endings: a/notes.txt"
+    with pytest.warns(UserWarning, match=told):
+        ImageDataGenerator().flow_from_dataframe(table, folder)
 
 
 def test_mistakes_in_frames_are_told(folder):

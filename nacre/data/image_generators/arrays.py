@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nacre.core.config import floatx, standardize_data_format
-from nacre.core.errors import ArgumentError, DataError, ShapeError, message
+from nacre.core.errors import ArgumentError, DataError, ShapeError, listed, message
 from nacre.core.interop import to_numpy_if_foreign
+from nacre.core.warning import warn
 from nacre.data.image_generators.iterator import Array, Iterator, Random
 from nacre.data.images import array_to_img
 
@@ -136,7 +139,7 @@ class NumpyArrayIterator(ImageIterator):
         if subset is not None:
             cut = int(len(images) * split)
             if not ignore_class_split:
-                _require_same_classes(who, named["y"], cut)
+                _check_classes(who, named["y"], cut)
             part = slice(None, cut) if subset == "validation" else slice(cut, None)
             images = images[part]
             named = {name: None if a is None else a[part] for name, a in named.items()}
@@ -164,16 +167,52 @@ def _array(given: Any, who: str) -> Array:
     return np.asarray(to_numpy_if_foreign(given, who))
 
 
-def _require_same_classes(who: str, labels: Array | None, cut: int) -> None:
+_FIX = "Shuffle images and labels before, or pass ignore_class_split=True."
+
+
+def _check_classes(who: str, labels: Array | None, cut: int) -> None:
+    if labels is None:
+        return
+    if _is_one_hot(labels):
+        numbers = labels.argmax(-1).tolist()
+        warn_of_unseen_classes(who, numbers[cut:], numbers[:cut], _FIX)
+        return
     # Numbers with a fraction are no classes.
-    if labels is None or (labels.dtype.kind == "f" and (labels != np.floor(labels)).any()):
+    if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
         return
     if np.array_equal(np.unique(labels[:cut]), np.unique(labels[cut:])):
         return
     rule = "both subsets must have the same classes"
     got = f"{len(np.unique(labels[cut:]))} for training, {len(np.unique(labels[:cut]))} to validate"
-    fix = "Shuffle images and labels before, or pass ignore_class_split=True."
-    raise DataError(message(who, rule, got, fix))
+    raise DataError(message(who, rule, got, _FIX))
 
 
-__all__ = ["ImageIterator", "NumpyArrayIterator", "require_subset"]
+def _is_one_hot(labels: Array) -> bool:
+    is_table = labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf"
+    return is_table and bool(
+        ((labels == 1).sum(1) == 1).all() and ((labels != 0).sum(1) == 1).all()
+    )
+
+
+def warn_of_unseen_classes(
+    who: str, trained: Sequence[Any], held_out: Sequence[Any], fix: str
+) -> None:
+    """Tell when a class has all of its images in the subset for validation: a model cannot learn
+    it. The subsets are the first images and the others, so it is what sorted images give.
+
+    Args:
+        who: For the message.
+        trained, held_out: The classes of the images of both subsets.
+        fix: What to do.
+    """
+    counts = Counter(held_out)
+    # The one image of a class may fall to either.
+    unseen = [name for name in counts.keys() - set(trained) if counts[name] > 1]
+    if unseen:
+        rule = "the images for training must be of all classes: the first ones are for validation"
+        names = listed([str(name) for name in sorted(unseen)], 5)
+        got = f"none of {names}, which stand in the part for validation alone"
+        warn(message(who, rule, got, fix))
+
+
+__all__ = ["ImageIterator", "NumpyArrayIterator", "require_subset", "warn_of_unseen_classes"]

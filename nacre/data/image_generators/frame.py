@@ -11,6 +11,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DataError, listed, message, nearest
 from nacre.core.terminal import show
 from nacre.core.warning import warn
+from nacre.data.image_generators.arrays import warn_of_unseen_classes
 from nacre.data.image_generators.directory import FileIterator
 from nacre.data.image_generators.iterator import Array
 
@@ -107,6 +108,15 @@ class DataFrameIterator(FileIterator):
         self._targets: Any = None
         if class_mode in _OF_CLASSES:
             self.classes = [_numbers(labels[at], self.class_indices) for at in part]
+            if subset is not None:
+                held_out = np.setdiff1d(chosen, part) if subset == "training" else part
+                trained = np.setdiff1d(chosen, held_out)
+                warn_of_unseen_classes(
+                    _WHO,
+                    _names(labels, trained),
+                    _names(labels, held_out),
+                    "Shuffle the rows before: frame = frame.sample(frac=1, random_state=0).",
+                )
         elif class_mode in ("raw", "multi_output"):
             self._targets = _targets(dataframe, y_col, class_mode, part)
         of = f" belonging to {len(self.class_indices)} classes" if class_mode in _OF_CLASSES else ""
@@ -125,9 +135,12 @@ class DataFrameIterator(FileIterator):
         missing = [name for name, is_file in zip(names, is_there, strict=True) if not is_file]
         if missing:
             rule = f"x_col={x_col!r} must name image files ({', '.join(self.white_list_formats)})"
-            got = f"{len(missing)} that do not: {listed(missing, 3)}"
+            absent = [name for name in missing if name.lower().endswith(ends)]
+            others = [name for name in missing if not name.lower().endswith(ends)]
+            got = [f"{len(absent)} that are not there: {listed(absent, 3)}"] if absent else []
+            got += [f"{len(others)} with other endings: {listed(others, 3)}"] if others else []
             fix = "These rows are left out. Give the folder as directory, and names with endings."
-            warn(message(_WHO, rule, got, fix))
+            warn(message(_WHO, rule, "; ".join(got), fix))
         return np.flatnonzero(is_there)
 
     @property
@@ -215,6 +228,12 @@ def _numbered(labels: list[Any], chosen: Array, classes: Sequence[str] | None) -
             found.update([label] if isinstance(label, str) else label)
         classes = sorted(found)
     return {name: number for number, name in enumerate(classes)}
+
+
+def _names(labels: list[Any], rows: Array) -> list[str]:
+    """Names of the classes of some rows, as often as they stand there."""
+    given = [labels[at] for at in rows]
+    return [name for one in given for name in ([one] if isinstance(one, str) else one)]
 
 
 def _numbers(label: Any, numbers: dict[str, int]) -> Any:
