@@ -69,7 +69,7 @@ class BatchFeed(Feed):
                 message(
                     source.who,
                     "data without end needs a number of batches",
-                    f"a {type(source.data).__name__} that repeats without end, and no steps",
+                    f"a {type(source.data).__name__} that goes on without end, and no steps",
                     "Pass steps_per_epoch to fit (steps to evaluate and predict, validation_steps "
                     "for validation data), or leave repeat() out: fit begins anew each epoch.",
                 )

@@ -125,9 +125,11 @@ def number_of_batches(source: Any) -> int | None:
 
 
 def is_endless(source: Any) -> bool:
-    """Whether a source says by its length that it never ends."""
+    """Whether a source says by its length, or a `PyDataset` by having none, that it never ends."""
+    if isinstance(source, PyDataset):
+        return source.num_batches is None
     try:
-        return not isinstance(source, PyDataset) and len(source) >= ENDLESS_LENGTH
+        return len(source) >= ENDLESS_LENGTH
     except (TypeError, ValueError, OverflowError):
         return False
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nacre
 from nacre.core.errors import ArgumentError, DataError
 from nacre.data import PyDataset
 from nacre.data.indexed import IndexedBatches
@@ -114,3 +115,16 @@ def test_sources_of_other_libraries_with_the_same_methods_count() -> None:
 
     assert is_indexable_source(Sequence()) and is_indexable_source(Numbered())
     assert not is_indexable_source([1, 2]) and not is_indexable_source(iter([1]))
+
+
+class Unnumbered(Numbered):
+    num_batches = None
+
+
+def test_a_source_without_a_number_of_batches_needs_steps():
+    model = nacre.Sequential([nacre.Input((1,)), nacre.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for method in (model.fit, model.predict, model.evaluate):
+        with pytest.raises(DataError, match="a Unnumbered that goes on without end, and no steps"):
+            method(Unnumbered(), verbose=0)
+    assert model.predict(Unnumbered(), steps=3, verbose=0).shape == (6, 1)

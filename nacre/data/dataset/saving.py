@@ -352,6 +352,9 @@ class SavedCursor(StreamCursor):
 # ------------------------------------------------------------------------ cache, snapshot
 
 
+_STALE = "Delete the folder where the pipeline has changed, or name another one."
+
+
 class FileCache(OneInput):
     """Elements that are written to a file in the first whole pass, and read from it then."""
 
@@ -382,9 +385,13 @@ class FileCache(OneInput):
                     f"{self.name}, {str(self.path.parent)!r}",
                     f"its elements must be those of {self.input.describe()}",
                     f"those of {saved.pipeline}",
-                    "Delete the folder where the pipeline has changed, or name another one.",
+                    _STALE,
                 )
             )
+        count = self.input.cardinality()
+        if count >= 0 and count != saved.count:
+            who, got = f"{self.name}, {str(self.path.parent)!r}", f"{saved.count} elements"
+            raise DataError(message(who, f"the file must hold all {count} elements", got, _STALE))
         return saved
 
 

@@ -161,3 +161,11 @@ def test_what_does_not_end_is_not_written(tmp_path):
         Dataset.range(3).repeat().save(tmp_path / "a")
     assert len(list(Dataset.range(3).repeat().cache(str(tmp_path / "a")).take(7))) == 7
     assert not list(tmp_path.iterdir())
+
+
+def test_a_cache_of_other_elements_is_refused_where_their_number_tells(tmp_path: Path) -> None:
+    path = str(tmp_path / "a")
+    assert len(list(Dataset.range(3).cache(path))) == 3
+    with pytest.raises(DataError, match="must hold all 4 elements. Got 3 elements. Delete the fol"):
+        list(Dataset.range(4).cache(path))
+    assert len(list(Dataset.range(3).cache(path))) == 3
