@@ -27,6 +27,7 @@ from nacre.saving.formats import (
     checkpoint,
     checkpoint_writer,
     h5,
+    named_arrays,
     native,
     orbax_model,
     shards,
@@ -218,6 +219,11 @@ def save_weights(
     A path without an ending, or with `.ckpt`, is the beginning of the names of a checkpoint of
     TensorFlow, as in tf.keras 2, whose models load it; so does `load_weights`.
 
+    `.safetensors` and `.npz` hold the weights by the paths of their variables, such as
+    `dense/kernel`, for other tools and languages, and nothing else: no state of an optimizer, no
+    seeds of dropout, no vocabularies. NumPy has no bfloat16 and no float8; in an `.npz` they are
+    float32, which holds the same numbers.
+
     Args:
         model: A built model.
         filepath: Path.
@@ -246,6 +252,9 @@ def save_weights(
         ask_before_overwriting(index if layout == "checkpoint" else path, who)
     if layout == "checkpoint":
         checkpoint_writer.save(model, path, who)
+    elif layout in named_arrays.ENDINGS:
+        content, arrays = named_arrays.to_bytes(model, layout)
+        write_file(path, content, partial(named_arrays.check, arrays=arrays, who=who))
     elif layout == "keras3":
         content, groups = weights_h5.to_bytes(model)
         write_file(path, content, partial(weights_h5.check, groups=groups, who=who))
@@ -255,8 +264,11 @@ def save_weights(
 
 
 def _weights_layout(path: Path, save_format: str | None, who: str) -> str:
-    """'keras3', 'h5' or 'checkpoint', by the ending; raises for an ending of none of them."""
+    """'keras3', 'h5', 'checkpoint', or the ending itself where it names the format; raises for an
+    ending of none of them."""
     ending = path.suffix.lower()
+    if ending in named_arrays.ENDINGS and save_format is None:
+        return ending
     if path.name.endswith(".weights.h5"):
         return "keras3"
     if save_format in ("tf", "tensorflow"):
@@ -269,8 +281,8 @@ def _weights_layout(path: Path, save_format: str | None, who: str) -> str:
     raise FileFormatError(
         message(
             who,
-            "the path must end in .weights.h5 (recommended) or .h5, or in .ckpt or nothing for a "
-            "checkpoint of TensorFlow",
+            "the path must end in .weights.h5 (recommended), .h5, .safetensors or .npz, or in "
+            ".ckpt or nothing for a checkpoint of TensorFlow",
             f"'{path.name}'",
             f"Use save_weights('{path.name}.weights.h5').",
         )
@@ -320,6 +332,11 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     Of a folder that `OrbaxCheckpoint` wrote, the newest weights; the optimizer's state comes with
     them where the model is compiled.
 
+    Of a `.safetensors` or `.npz` file by the paths of the variables, `dense/kernel`; where numbers
+    of automatic names differ, `dense_4/kernel`, in their order. It has no optimizer's state, which
+    stays as it is. A name in the file that the model lacks is an error too, as it says that the
+    file is of another model; nothing is ever unpickled.
+
     Args:
         model: A built model.
         filepath: Path, bytes or binary file object.
@@ -346,6 +363,18 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
                 message(who, "by_name=True needs an .h5 file", f"{source.who}, a checkpoint")
             )
         checkpoint.load_weights(model, source.path, source.who, bool(skip_mismatch))
+        return
+    if source.kind in ("safetensors", "npz"):
+        if by_name:
+            raise ArgumentError(
+                message(
+                    who,
+                    "by_name=True needs an .h5 file",
+                    f"{source.who}, {KINDS[source.kind]}",
+                    "Its names are matched anyway: use skip_mismatch=True for those in both.",
+                )
+            )
+        named_arrays.load(model, source, bool(skip_mismatch))
         return
     weights_h5.load(model, source, by_name, bool(skip_mismatch))
 

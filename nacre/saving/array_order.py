@@ -40,7 +40,7 @@ class _Owner:
 
     def base(self, count: int) -> tuple[str, ...]:
         """The end of the path without the numbers of automatic names."""
-        return tuple(_split_number(part)[0] for part in self.end(count))
+        return tuple(base_name(part) for part in self.end(count))
 
     def numbers(self) -> tuple[int, ...]:
         """What automatic names sort by, the order in which layers were made: the last counts."""
@@ -51,6 +51,16 @@ def _split_number(name: str) -> tuple[str, int]:
     found = _NUMBER.match(name)
     assert found is not None
     return found[1], int(found[2] or 0)
+
+
+def base_name(name: str) -> str:
+    """A name without the number of an automatic one.
+
+    Example:
+        >>> base_name("dense_12")
+        'dense'
+    """
+    return _split_number(name)[0]
 
 
 def order_of(
@@ -102,17 +112,36 @@ def order_of(
 def _by_names(
     paths: Sequence[str], wanted: Sequence[Shape], names: Sequence[str], shapes: Sequence[Shape]
 ) -> list[int] | None:
-    ours, theirs = _owners(paths), _owners(names)
-    pairs = _pair_owners(ours, theirs, wanted, shapes)
-    if pairs is None:
+    pairs = pairs_by_names(paths, wanted, names, shapes)
+    if pairs is None or any(wanted[i] != shapes[j] for i, j in pairs):
         return None
-    order: dict[int, int] = {}
-    for own, other in pairs:
-        found = _pair_members(own.members, other.members, paths, names)
-        if any(wanted[i] != shapes[j] for i, j in found):
-            return None
-        order.update(found)
+    order = dict(pairs)
     return [order[i] for i in range(len(paths))]
+
+
+def pairs_by_names(
+    paths: Sequence[str], wanted: Sequence[Shape], names: Sequence[str], shapes: Sequence[Shape]
+) -> list[tuple[int, int]] | None:
+    """Places of variables with places of arrays in a file; None where names do not tell all.
+
+    Args:
+        paths, wanted: Paths and shapes of the variables.
+        names, shapes: Of the arrays in the file.
+    """
+    owners = _pair_owners(_owners(paths), _owners(names), wanted, shapes)
+    if owners is None:
+        return None
+    found: list[tuple[int, int]] = []
+    for own, other in owners:
+        found += _pair_members(own.members, other.members, paths, names)
+    return found
+
+
+def is_renumbered(path: str, name: str) -> bool:
+    """Whether a variable and an array, and the layers they are of, differ in numbers alone."""
+    ends = [text.split(":")[0].split("/")[-2:] for text in (path, name)]
+    bases = [[base_name(part) for part in end[:-1]] for end in ends]
+    return ends[0][-1] == ends[1][-1] and bases[0] == bases[1]
 
 
 def _owners(names: Sequence[str]) -> list[_Owner]:
@@ -193,4 +222,4 @@ def _pair_members(
     return list(zip(own, other, strict=True))
 
 
-__all__ = ["order_of"]
+__all__ = ["base_name", "is_renumbered", "order_of", "pairs_by_names"]

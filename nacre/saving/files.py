@@ -10,6 +10,7 @@ from typing import Any
 
 from nacre.core.atomic import recover
 from nacre.core.errors import FileFormatError, message, nearest
+from nacre.core.wire import npz, safetensors
 from nacre.saving import archive, hdf5, orbax
 from nacre.saving.checkpoint_graph import find as find_checkpoint
 
@@ -22,6 +23,8 @@ KINDS = {
     "sharded_weights": "a list of weight shards",
     "orbax": "a checkpoint of Orbax",
     "checkpoint": "a checkpoint of TensorFlow",
+    "safetensors": "a safetensors file of weights",
+    "npz": "an .npz file of weights",
 }
 
 
@@ -95,10 +98,14 @@ class Source:
                 beginning = file.read(512)
         else:
             beginning = (self.content or b"")[:512]
+        if npz.is_beginning(beginning):
+            return "npz"
         if beginning.startswith(archive.SIGNATURE):
             return "native"
         if beginning.startswith(hdf5.SIGNATURE):
             return self._h5_kind(who)
+        if safetensors.is_beginning(beginning, self.size_bytes):
+            return "safetensors"
         if beginning.lstrip()[:1] == b"{" and self.path is not None:
             if self.path.name.endswith(".weights.json"):
                 return "sharded_weights"

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from nacre.core.errors import FileFormatError, WeightsMismatchError, listed, message
+from nacre.core.names import free_name
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.saving import hdf5
@@ -48,16 +49,16 @@ class LegacyGroup:
 
     def __init__(self, name: str, variables: list[Variable]) -> None:
         self.name = name
-        self.names: list[str] = []
-        self.arrays: list[np.ndarray] = []
-        taken: set[str] = set()
-        for variable in variables:
-            path, count = variable.path, 1
-            while path in taken:
-                path, count = f"{variable.path}_{count}", count + 1
-            taken.add(path)
-            self.names.append(path)
-            self.arrays.append(variable.numpy())
+        self.names = unique_names(variables)
+        self.arrays = [variable.numpy() for variable in variables]
+
+
+def unique_names(variables: Sequence[Variable]) -> list[str]:
+    """The paths of variables; of those that share one, all but the first end in a number."""
+    names: dict[str, None] = {}
+    for variable in variables:
+        names[free_name(variable.path, names)] = None
+    return list(names)
 
 
 def collect(model: Any) -> tuple[list[str], list[LegacyGroup]]:
@@ -333,6 +334,6 @@ def _step(
 
 __all__ = [
     "FileArray", "FileLayer", "LegacyGroup", "collect", "compare", "layer_variables",
-    "pairs_in_order", "plan", "restore", "settle", "top_variables", "unique_layers", "write",
-    "write_list",
+    "pairs_in_order", "plan", "restore", "settle", "top_variables", "unique_layers", "unique_names",
+    "write", "write_list",
 ]  # fmt: skip

@@ -99,7 +99,13 @@ def compare(file: h5py.Group, groups: list[Group], who: str) -> None:
 
 def compare_array(dataset: Any, values: np.ndarray, place: str, who: str) -> None:
     """Raise unless a dataset has the bytes of an array."""
-    written = None if dataset is None else hdf5.read_array(dataset, who)
+    refuse_difference(
+        None if dataset is None else hdf5.read_array(dataset, who), values, place, who
+    )
+
+
+def refuse_difference(written: np.ndarray | None, values: np.ndarray, place: str, who: str) -> None:
+    """Raise unless what was read back has the bytes of an array."""
     text = values.dtype.kind in "OUS"
     if written is None or (not text and hdf5.bytes_of(written) != hdf5.bytes_of(values)):
         raise FileFormatError(
@@ -541,6 +547,6 @@ def require_built(model: Any, who: str) -> None:
 
 __all__ = [
     "Differences", "Group", "LoadStep", "Store", "collect", "compare", "compare_array", "mismatch",
-    "run_steps", "require_built", "optimizer_steps", "restore", "restore_optimizer", "to_bytes",
-    "write",
+    "refuse_difference", "run_steps", "require_built", "optimizer_steps", "restore",
+    "restore_optimizer", "to_bytes", "write",
 ]  # fmt: skip

@@ -1,9 +1,8 @@
 """The file of a training's state: arrays and plain data, a checksum, and no code.
 
-The container is that of safetensors (https://github.com/huggingface/safetensors, "Format"): eight
-bytes with the length of a header, little-endian; the header, JSON; the arrays, one after another.
-Other tools open it. What is no array stands as JSON in the header's `__metadata__`, with a checksum
-(SHA-256) of all that is in the file.
+The container is that of safetensors (`core.wire.safetensors`), which other tools open. What is no
+array stands as JSON in the header's `__metadata__`, with a checksum (SHA-256) of all that is in the
+file.
 """
 
 from __future__ import annotations
@@ -22,23 +21,11 @@ import numpy as np
 from nacre.core.errors import FileFormatError, SerializationError, message
 from nacre.core.kinds import is_dict, is_list, is_mapping, is_numpy_array, is_numpy_scalar
 from nacre.core.names import free_name
+from nacre.core.wire import safetensors
 
 FORMAT = "nacre training state"
 VERSION = 1
 ENDING = ".safetensors"
-_MAX_HEADER_BYTES = 100 << 20  # as the reference reader has it
-
-# Names of the format: README of safetensors, "Format", and `Dtype` of its library.
-_DTYPES: dict[str, np.dtype[Any]] = {
-    short: jax.numpy.dtype(name)
-    for short, name in {
-        "BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16",
-        "U32": "uint32", "I32": "int32", "U64": "uint64", "I64": "int64", "F16": "float16",
-        "BF16": "bfloat16", "F32": "float32", "F64": "float64", "C64": "complex64",
-        "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
-    }.items()
-}  # fmt: skip
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
 def packed(arrays: Mapping[str, np.ndarray], data: Mapping[str, Any]) -> bytes:
@@ -59,7 +46,7 @@ def packed(arrays: Mapping[str, np.ndarray], data: Mapping[str, Any]) -> bytes:
     position = 0
     for name, array in everything.items():
         content = np.ascontiguousarray(array).tobytes()
-        shape, kind = list(array.shape), _NAMES.get(array.dtype)
+        shape, kind = list(array.shape), safetensors.NAMES.get(array.dtype)
         if kind is None:
             others[name] = json.dumps([array.dtype.name, shape])
             kind, shape = "U8", [len(content)]
@@ -73,9 +60,7 @@ def packed(arrays: Mapping[str, np.ndarray], data: Mapping[str, Any]) -> bytes:
     notes = header["__metadata__"]
     notes |= {"data": text, "dtypes": json.dumps(others)}
     notes["sha256"] = _checksum(header, parts)
-    encoded = json.dumps(header).encode()
-    encoded += b" " * (-len(encoded) % 8)
-    return b"".join([struct.pack("<Q", len(encoded)), encoded, *parts])
+    return safetensors.join(header, parts)
 
 
 def unpacked(content: bytes, name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -90,7 +75,7 @@ def unpacked(content: bytes, name: str) -> tuple[dict[str, np.ndarray], dict[str
     """
     try:
         (length,) = struct.unpack("<Q", content[:8])
-        if length > min(_MAX_HEADER_BYTES, len(content) - 8):
+        if length > min(safetensors.MAX_HEADER_BYTES, len(content) - 8):
             raise ValueError("its header is longer than the file")
         header = json.loads(content[8 : 8 + length])
         notes = header["__metadata__"]
@@ -124,7 +109,7 @@ def _checksum(header: dict[str, Any], parts: list[Any]) -> str:
 
 
 def _array(entry: dict[str, Any], buffer: memoryview, other: str | None) -> np.ndarray:
-    dtype, shape = _DTYPES[entry["dtype"]], entry["shape"]
+    dtype, shape = safetensors.DTYPES[entry["dtype"]], entry["shape"]
     begin, end = entry["data_offsets"]
     if other is not None:
         name, shape = json.loads(other)

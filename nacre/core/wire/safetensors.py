@@ -1,0 +1,247 @@
+"""The container of safetensors: the length of a header, the header, the arrays.
+
+Format (https://github.com/huggingface/safetensors, "Format"): eight bytes with the header's length,
+little-endian; the header, JSON, from names to `{"dtype", "shape", "data_offsets"}` and from
+`__metadata__` to texts by name; the arrays, row-major and little-endian, one after another without
+holes. Nothing in it is code.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+import numpy as np
+
+from nacre.core.errors import FileFormatError, message
+from nacre.core.kinds import is_dict, is_list
+
+METADATA = "__metadata__"
+MAX_HEADER_BYTES = 100 << 20  # as the reference reader has it
+_MAX_RANK = 64  # of NumPy 2
+
+# Names of the format: README of safetensors, "Format", and `Dtype` of its library.
+DTYPES: dict[str, np.dtype[Any]] = {
+    short: jax.numpy.dtype(name)
+    for short, name in {
+        "BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16",
+        "U32": "uint32", "I32": "int32", "U64": "uint64", "I64": "int64", "F16": "float16",
+        "BF16": "bfloat16", "F32": "float32", "F64": "float64", "C64": "complex64",
+        "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
+    }.items()
+}  # fmt: skip
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+def join(header: Mapping[str, Any], parts: Iterable[bytes]) -> bytes:
+    """The content of a file; the header is padded so that the arrays begin at a multiple of 8."""
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    return b"".join([struct.pack("<Q", len(encoded)), encoded, *parts])
+
+
+def pack(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
+    """The content of a file of arrays, all of dtypes that the format has a name for.
+
+    Those with the largest elements come first, so that all lie at multiples of their size.
+
+    Example:
+        >>> content = pack({"a": np.ones(2, "float32")}, {"format": "test"})
+        >>> with Reader(content, "here") as reader:
+        ...     reader.read("a").tolist(), reader.metadata
+        ([1.0, 1.0], {'format': 'test'})
+    """
+    header: dict[str, Any] = {METADATA: dict(metadata)}
+    parts: list[bytes] = []
+    position = 0
+    for name, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize):
+        content = _little_endian(array).tobytes()
+        header[name] = {
+            "dtype": NAMES[array.dtype.newbyteorder("=")],
+            "shape": list(array.shape),
+            "data_offsets": [position, position + len(content)],
+        }
+        parts.append(content)
+        position += len(content)
+    return join(header, parts)
+
+
+def _little_endian(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "V" or array.dtype.isbuiltin != 1:  # of ml_dtypes: without an order
+        return array
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)
+
+
+def is_beginning(beginning: bytes, size_bytes: int) -> bool:
+    """Whether a file of this size that begins so is of this format."""
+    if len(beginning) < 9 or beginning[8:9] != b"{":
+        return False
+    (length,) = struct.unpack("<Q", beginning[:8])
+    return 2 <= length <= size_bytes - 8
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where an array is in a file, and what it is.
+
+    Attributes:
+        begin: Its first byte, from the beginning of the file.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    begin: int
+
+
+class Reader:
+    """A file of arrays, whose sizes have been checked before any of them is read.
+
+    A path is mapped into memory, so that an array is fetched when it is read; as a copy, which
+    stays what it is when the file changes.
+
+    Attributes:
+        entries: Name -> array, in the order of the header.
+        metadata: The texts beside.
+
+    Raises:
+        FileFormatError: It is no such file, or damaged.
+    """
+
+    def __init__(self, source: Path | bytes, who: str) -> None:
+        self._map: mmap.mmap | None = None
+        self._content: bytes | mmap.mmap
+        if isinstance(source, bytes):
+            self._content = source
+        else:
+            with open(source, "rb") as file:
+                if not file.read(1):
+                    raise _damaged(who, "an empty file")
+                # A mapping holds the file open by itself.
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._content = self._map
+        try:
+            self.entries, self.metadata = _parsed(self._content, who)
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, name: str) -> np.ndarray:
+        """The numbers of an array, copied."""
+        entry = self.entries[name]
+        count = math.prod(entry.shape)
+        if count == 0:
+            return np.zeros(entry.shape, entry.dtype)
+        dtype = entry.dtype
+        if dtype.isbuiltin == 1:
+            dtype = dtype.newbyteorder("<")
+        flat = np.frombuffer(self._content, dtype, count, entry.begin)
+        return flat.reshape(entry.shape).astype(entry.dtype, copy=True)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._map is not None:
+            self._map.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _parsed(content: bytes | mmap.mmap, who: str) -> tuple[dict[str, Entry], dict[str, str]]:
+    if len(content) < 10:
+        raise _damaged(who, f"{len(content)} bytes")
+    (length,) = struct.unpack("<Q", content[:8])
+    if length > min(MAX_HEADER_BYTES, len(content) - 8):
+        raise _damaged(who, f"a header of {length} bytes in a file of {len(content)}")
+    try:
+        header = json.loads(content[8 : 8 + length], object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(who, f"a header that is no JSON: {str(error)[:100]}") from None
+    metadata = header.pop(METADATA, {}) if is_dict(header) else None
+    if not is_dict(header) or not is_dict(metadata):
+        raise _damaged(who, "a header that is no object")
+    if not all(isinstance(text, str) for text in metadata.values()):
+        raise _damaged(who, "metadata that is no text")
+    start = 8 + length
+    size = len(content) - start
+    entries: dict[str, Entry] = {}
+    spans: list[tuple[int, int, str]] = []
+    for name, described in header.items():
+        begin, end, entry = _entry(str(name), described, start, who)
+        entries[str(name)] = entry
+        spans.append((begin, end, str(name)))
+    position = 0
+    for begin, end, name in sorted(spans):
+        if begin != position:
+            raise _damaged(who, f"{name!r} at {begin}, where {position} bytes come before it")
+        position = end
+    if position != size:
+        raise _damaged(who, f"arrays of {position} bytes, and {size} in the file")
+    return entries, {str(key): str(text) for key, text in metadata.items()}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name that stands in it twice")
+    return found
+
+
+def _entry(name: str, described: Any, start: int, who: str) -> tuple[int, int, Entry]:
+    """(begin, end) among the arrays, and the entry."""
+    fields: dict[str, Any] = described if is_dict(described) else {}
+    shape, offsets = fields.get("shape"), fields.get("data_offsets")
+    if not is_list(shape) or not is_list(offsets) or len(offsets) != 2 or len(shape) > _MAX_RANK:
+        raise _damaged(who, f"{name!r} without a shape and two offsets")
+    if not all(type(n) is int and 0 <= n < 2**62 for n in (*shape, *offsets)):
+        raise _damaged(who, f"{name!r} with a shape or offsets that are no sizes")
+    dtype = DTYPES.get(str(fields.get("dtype")))
+    if dtype is None:
+        raise FileFormatError(
+            message(
+                who,
+                f"dtypes must be of {', '.join(DTYPES)}",
+                f"{fields.get('dtype')!r} for {name!r}",
+            )
+        )
+    # Sizes beside a 0 count too: NumPy wants to be able to step over them.
+    if math.prod(n or 1 for n in shape) * dtype.itemsize >= 2**62:
+        raise _damaged(who, f"{name!r} of shape {tuple(shape)}")
+    begin, end = offsets
+    if end - begin != math.prod(shape) * dtype.itemsize:
+        raise _damaged(
+            who, f"{end - begin} bytes for {name!r}, of shape {tuple(shape)} and dtype {dtype}"
+        )
+    return begin, end, Entry(dtype, tuple(shape), start + begin)
+
+
+def _damaged(who: str, got: str) -> FileFormatError:
+    return FileFormatError(
+        message(
+            who,
+            "it must be a whole safetensors file",
+            got,
+            "It may be damaged or only partly written: fetch it again.",
+        )
+    )
+
+
+__all__ = [
+    "DTYPES", "MAX_HEADER_BYTES", "METADATA", "NAMES", "Entry", "Reader", "is_beginning", "join",
+    "pack",
+]  # fmt: skip
