@@ -21,12 +21,14 @@ from nacre.models.sequential import Sequential as Sequential
 if TYPE_CHECKING:
     from nacre.saving.api import load_model as load_model
     from nacre.saving.api import save_model as save_model
+    from nacre.saving.pretrained import from_pretrained as from_pretrained
 
 __all__ = [
     "Functional",
     "Model",
     "Sequential",
     "clone_model",
+    "from_pretrained",
     "generate",
     "load_model",
     "model_from_config",
@@ -36,7 +38,9 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a checker would take any name for one of the module's
     __getattr__, __dir__ = late_names(
-        __name__, dict.fromkeys(("load_model", "save_model"), "nacre.saving"), _doors.imported
+        __name__,
+        dict.fromkeys(("from_pretrained", "load_model", "save_model"), "nacre.saving"),
+        _doors.imported,
     )
 
 

@@ -45,6 +45,20 @@ def save_model(model: Model, filepath: Any, **kwargs: Any) -> None:
     save(model, filepath, **kwargs)
 
 
+def save_pretrained(model: Model, save_directory: Any, include_optimizer: bool) -> None:
+    """Write a model with its card into a folder."""
+    from nacre.saving.hub import save_pretrained as save
+
+    save(model, save_directory, include_optimizer)
+
+
+def push_to_hub(model: Model, repo_id: str, **kwargs: Any) -> str:
+    """Send a model with its card to a repository."""
+    from nacre.saving.hub import push
+
+    return push(model, repo_id, f"{model._who()}.push_to_hub", **kwargs)
+
+
 def save_weights(model: Model, filepath: Any, **kwargs: Any) -> None:
     """Write a model's weights."""
     from nacre.saving import save_weights as save

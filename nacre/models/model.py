@@ -628,6 +628,64 @@ class Model(Trainable):
         )
 
     @boundary
+    def save_pretrained(self, save_directory: Any, *, include_optimizer: bool = True) -> None:
+        """Write a folder for `from_pretrained`: the members of a `.keras` file, and a card.
+
+        The card, `README.md`, is what the Hugging Face hub shows of a model: how it is loaded,
+        shapes of inputs and outputs, counts of parameters, what it was trained with. One that was
+        edited, without its last line, stays. The folder appears whole or not at all; it may hold
+        nothing else.
+
+        Args:
+            save_directory: The folder, which is made with those above it.
+            include_optimizer: False leaves the compile arguments and the optimizer out.
+
+        Raises:
+            FileFormatError: Other files are in the folder.
+        """
+        doors.save_pretrained(self, save_directory, include_optimizer)
+
+    @boundary
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str = "Push model using nacre.",
+        private: bool | None = None,
+        token: str | bool | None = None,
+        branch: str | None = None,
+        create_pr: bool | None = None,
+        include_optimizer: bool = True,
+    ) -> str:
+        """Send what `save_pretrained` writes to the Hugging Face hub; arguments as its package's.
+
+        Args:
+            repo_id: 'user/name'; the repository is made where it is not there.
+            commit_message: Title of the commit.
+            private: Whether a new repository is private; by default as the account says.
+            token: The one that was stored at login by default.
+            branch: Made where it is not there; 'main' by default.
+            create_pr: Whether to ask for a merge instead.
+            include_optimizer: As in `save_pretrained`.
+
+        Returns:
+            The address of the commit, or of the request to merge.
+        Raises:
+            MissingPackageError: `huggingface_hub` is not installed.
+            HubError: The hub refused.
+        """
+        return doors.push_to_hub(
+            self,
+            repo_id,
+            commit_message=commit_message,
+            private=private,
+            token=token,
+            branch=branch,
+            create_pr=create_pr,
+            include_optimizer=include_optimizer,
+        )
+
+    @boundary
     def save_weights(
         self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None, **kwargs: Any
     ) -> None:

@@ -16,15 +16,17 @@ from nacre.core.registry import register_keras_serializable as register_keras_se
 from nacre.core.registry import serialize_keras_object as serialize_keras_object
 from nacre.saving.api import load_model as load_model
 from nacre.saving.api import load_weights as load_weights
-from nacre.saving.api import model_from_bytes as model_from_bytes
-from nacre.saving.api import model_to_bytes as model_to_bytes
 from nacre.saving.api import save_model as save_model
 from nacre.saving.api import save_weights as save_weights
+from nacre.saving.copies import model_from_bytes as model_from_bytes
+from nacre.saving.copies import model_to_bytes as model_to_bytes
+from nacre.saving.pretrained import from_pretrained as from_pretrained
 
 __all__ = [
     "CustomObjectScope",
     "custom_object_scope",
     "deserialize_keras_object",
+    "from_pretrained",
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",

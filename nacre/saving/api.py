@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import weakref
 from functools import partial
 from pathlib import Path
-from types import FunctionType
 from typing import Any, Literal
 
-from nacre.core import safety, tree
+from nacre.core import safety
 from nacre.core.atomic import (
     ask_before_overwriting,
     refuse_non_file,
@@ -19,9 +16,8 @@ from nacre.core.atomic import (
     write_folder,
 )
 from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_unknown
-from nacre.core.registry import get_registered_object, is_builtin, short_module
 from nacre.models import mask_flow
-from nacre.saving import archive, weights
+from nacre.saving import archive, hub, weights
 from nacre.saving.files import KINDS, Source
 from nacre.saving.formats import (
     checkpoint,
@@ -49,9 +45,10 @@ def save_model(
     Args:
         model: The model.
         filepath: Path ending in `.keras` or `.h5`, or a binary file object (gets `.keras`
-            bytes).
+            bytes); or 'hf://user/name', a repository of the Hugging Face hub, as `push_to_hub`
+            fills it.
         overwrite: False asks at a terminal before an existing file is replaced; elsewhere it
-            raises.
+            raises, as for a repository that holds a model.
         zipped: False writes a folder with the members of the `.keras` archive.
         include_optimizer: False leaves the compile arguments and the optimizer out.
         save_format: 'keras' or 'h5' where the ending does not tell (tf.keras 2).
@@ -80,6 +77,9 @@ def save_model(
         native.check_archive(Source(content, who).opened(), groups, who)
         filepath.write(content)
         return
+    if hub.is_hub_path(filepath):
+        _save_to_hub(model, filepath, overwrite, include_optimizer, who)
+        return
     path = target_path(filepath, who)
     kind = _format_of(Path(os.fsdecode(filepath)), save_format, zipped, who)
     if kind != "folder":
@@ -96,6 +96,24 @@ def save_model(
         write_folder(path, files, partial(native.check_folder, groups=groups, who=who), known)
     else:
         write_file(path, archive.pack(files), partial(native.check_archive, groups=groups, who=who))
+
+
+def _save_to_hub(
+    model: Any, filepath: Any, overwrite: bool, include_optimizer: bool, who: str
+) -> None:
+    repository = hub.repository_of(filepath, who)
+    if repository.endswith(".keras"):  # as in Keras
+        got = f"'{repository}', which would be a file"
+        raise ArgumentError(message(who, "hf://user/name must name a repository", got))
+    address = hub.push(
+        model,
+        repository,
+        who,
+        commit_message="Save model using nacre.",
+        overwrite=overwrite,
+        include_optimizer=include_optimizer,
+    )
+    print(f"Saved to the Hugging Face hub: {address}")
 
 
 def _format_of(path: Path, save_format: str | None, zipped: bool | None, who: str) -> str:
@@ -163,7 +181,8 @@ def load_model(
 
     Args:
         filepath: Path, bytes or binary file object of a `.keras` or `.h5` model; or a folder that
-            `OrbaxCheckpoint` wrote, whose newest model is opened.
+            `OrbaxCheckpoint` wrote, whose newest model is opened; or 'hf://user/name', a
+            repository of the Hugging Face hub.
         custom_objects: name -> class or function for names that are not built in.
         compile: Whether the model is compiled as it was, and the optimizer's state restored.
         safe_mode: False allows Python code stored in the file (lambdas, modules of PyTorch). Only
@@ -177,6 +196,8 @@ def load_model(
     """
     if masks not in ("file", "carry"):
         raise ArgumentError(message("load_model", "masks must be 'file' or 'carry'", repr(masks)))
+    if hub.is_hub_path(filepath):
+        filepath = hub.fetch(hub.repository_of(filepath, "load_model"), "load_model")
     source = Source(filepath, "load_model")
     with safety.reading(safe_mode):
         model = _load(source, custom_objects, compile)
@@ -379,80 +400,4 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     weights_h5.load(model, source, by_name, bool(skip_mismatch))
 
 
-# -------------------------------------------------------------------- pickle and copy
-
-# Custom classes of models that became bytes in this process, so that a copy finds even classes
-# made within functions.
-_classes: weakref.WeakValueDictionary[tuple[str, str], Any] = weakref.WeakValueDictionary()
-
-
-def model_to_bytes(model: Any) -> bytes:
-    """A model as the bytes of a `.keras` file; what pickle, joblib and copy store."""
-    for thing in _custom_parts(model):
-        _classes[(thing.__module__, thing.__name__)] = thing
-    files, _ = native.to_files(model)
-    return archive.pack(files)
-
-
-def _custom_parts(model: Any) -> list[Any]:
-    """Classes and functions of the user's that a model's config may name."""
-    trainer = getattr(model, "_trainer", None)
-    given = tree.flatten(trainer.given) if trainer is not None else []
-    if trainer is not None:
-        given.append(trainer.optimizer)
-    for layer in model._flatten_layers():
-        given += [layer, *vars(layer).values()]
-    parts = [
-        thing if isinstance(thing, type | FunctionType) else type(thing)
-        for thing in given
-        if callable(thing) or hasattr(thing, "get_config")
-    ]
-    return [part for part in parts if not is_builtin(part)]
-
-
-def model_from_bytes(data: bytes) -> Any:
-    """The model in bytes that `model_to_bytes` made.
-
-    Unlike `load_model` it looks classes up by module, as pickle itself does: only for bytes of
-    your own.
-    """
-    who = "pickled model"
-    files = native.unpack(Source(data, who).opened(), who)
-    config = archive.read_json(files[archive.CONFIG], "config.json", who)
-    found: dict[str, Any] = {}
-    _custom_classes(config, found)
-    with safety.reading(True):
-        return native.load(files, who, found, compile=True)
-
-
-def _custom_classes(node: Any, found: dict[str, Any]) -> None:
-    """Classes and functions a config names that are neither built in nor registered."""
-    if isinstance(node, list):
-        for item in node:
-            _custom_classes(item, found)
-        return
-    if not isinstance(node, dict):
-        return
-    module, name = node.get("module"), node.get("class_name")
-    if isinstance(module, str) and isinstance(name, str) and short_module(module) is None:
-        name = str(node.get("config")) if name == "function" else name
-        registered = node.get("registered_name") or name
-        if get_registered_object(registered) is None and not module.startswith("keras."):
-            thing = _classes.get((module, name)) or _imported(module, name)
-            if thing is not None:
-                found[registered] = thing
-    for value in node.values():
-        _custom_classes(value, found)
-
-
-def _imported(module: str, name: str) -> Any:
-    try:
-        return getattr(importlib.import_module(module), name, None)
-    except ImportError:
-        return None
-
-
-__all__ = [
-    "load_model", "load_weights", "model_from_bytes", "model_to_bytes", "save_model",
-    "save_weights",
-]  # fmt: skip
+__all__ = ["load_model", "load_weights", "save_model", "save_weights"]
