@@ -51,6 +51,19 @@ def is_torch_tensor(value: Any) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+def is_torch_samples(value: Any) -> bool:
+    """True for a data set of torch that gives single samples by index, when torch is loaded.
+
+    One that is iterated gives samples or batches, as its author likes.
+    """
+    data = loaded("torch.utils.data")
+    return (
+        data is not None
+        and isinstance(value, data.Dataset)
+        and not isinstance(value, data.IterableDataset)
+    )
+
+
 def is_tensorflow_tensor(value: Any) -> bool:
     """True for a tf.Tensor or tf.Variable, when TensorFlow is already loaded."""
     tf = loaded("tensorflow")

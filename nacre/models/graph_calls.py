@@ -20,7 +20,7 @@ from nacre.core.interop import has_array_protocol, is_foreign_array, to_numpy_if
 from nacre.core.strings import HostString, Staged, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
-from nacre.layers.base.input_spec import plain_sizes
+from nacre.layers.base.input_spec import hint_for_one_input, plain_sizes
 from nacre.layers.base.masking import without_absent
 from nacre.models.graph import Graph
 
@@ -220,7 +220,7 @@ def _match(model: Model, inputs: Any, who: str) -> list[Any]:
                 who,
                 f"it takes {count} input(s): {', '.join(names)}",
                 f"{len(flat)} input(s)",
-                _one_input_hint(flat) if count == 1 else "",
+                hint_for_one_input(flat) if count == 1 else "",
             )
         )
     if isinstance(structure, dict) and count > 1 and list(structure) != sorted(structure):
@@ -268,28 +268,15 @@ def _described(given: Any) -> str:
     return f"one {type(given).__name__}"
 
 
-def _one_input_hint(given: list[Any]) -> str:
-    """What several arrays for a model with one input are likely to be, and what to do then."""
-    shapes = [tuple(getattr(value, "shape", ())) for value in given]
-    if len(shapes) > 1 and len(set(shapes)) == 1 and shapes[0]:
-        return "A list is read as one array an input; samples of one input: np.stack(x)."
-    if len(shapes) == 2 and all(shapes) and shapes[0][0] == shapes[1][0]:
-        return "Data and targets are two arguments: fit(x, y)."
-    return ""
-
-
 def _key_error(who: str, names: list[str], given: list[str], missing: list[str]) -> ShapeError:
     hints = [
         f"{g!r} -> {nearest(g, names)!r}" for g in given if g not in names and nearest(g, names)
     ]
-    return ShapeError(
-        message(
-            who,
-            f"the inputs must have the keys {names}",
-            f"the keys {given}; missing: {missing}",
-            f"Did you mean {', '.join(hints)}?" if hints else f"Add {missing}.",
-        )
-    )
+    fix = f"Did you mean {', '.join(hints)}?" if hints else f"Add {missing}."
+    if len(names) == 1 and len(given) > 1 and not hints:
+        fix = hint_for_one_input(dict.fromkeys(given))
+    rule = f"the inputs must have the keys {names}"
+    return ShapeError(message(who, rule, f"the keys {given}; missing: {missing}", fix))
 
 
 def _fit(value: Any, expected: KerasTensor, who: str, free_axes: frozenset[int]) -> Any:

@@ -22,6 +22,7 @@ from nacre.core.errors import (
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
 from nacre.core.hugging_face import inputs_and_targets
 from nacre.core.indices import check_width
+from nacre.core.interop import is_torch_samples
 from nacre.core.kinds import is_dict, is_list, is_numpy_array
 from nacre.core.memory import CPU_BUDGET_BYTES
 from nacre.core.tables import in_other_order
@@ -250,6 +251,15 @@ def _refuse_no_source(x: Any, y: Any, sample_weight: Any, who: str) -> None:
                 "x must be arrays, or a dict of them by the names of the inputs",
                 f"a {type(x).__name__} that holds {', '.join(map(repr, names[:6]))}",
                 f"Pass one of them, x[{names[0]!r}], or several: {{name: x[name] for name in x}}.",
+            )
+        )
+    if is_torch_samples(x):
+        raise DataError(
+            message(
+                who,
+                "x must give batches",
+                f"a {type(x).__name__}, a Dataset of torch, which gives single samples",
+                "Pass torch.utils.data.DataLoader(x, batch_size=32, shuffle=True).",
             )
         )
     if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):

@@ -46,6 +46,31 @@ def test_a_loader_of_torch_is_gone_over_again_in_each_epoch() -> None:
     assert steps_of(loader) == [4, 4]
 
 
+def test_samples_of_torch_are_not_taken_for_batches() -> None:
+    torch = pytest.importorskip("torch")
+    images = torch.tensor(np.ones((4, 5, 3), "float32"))  # each would be a batch of five rows
+    samples = torch.utils.data.TensorDataset(images, images)
+    rule = r"x must give batches. Got a TensorDataset, .* Pass torch.utils.data.DataLoader\(x, bat"
+    for way in (model().fit, model().evaluate, model().predict):
+        with pytest.raises(DataError, match=rule):
+            way(samples, verbose=0)
+
+
+def test_a_dict_with_the_targets_in_it_is_told_where_they_belong() -> None:
+    torch = pytest.importorskip("torch")
+    rows = [{"pixels": x, "label": y} for x, y in zip(X, Y, strict=True)]
+    loader = torch.utils.data.DataLoader(rows, batch_size=5)
+    fix = r"as x\['pixels'\]; targets stand beside x and not in it: batches are \(x, y\)."
+    with pytest.raises(ShapeError, match=rf"keys .* Got the keys \['pixels', 'label'\]; .*{fix}"):
+        model().fit(loader, verbose=0)
+    unbuilt = nacre.Sequential([layers.Dense(1)])
+    unbuilt.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match=rf"1 input.* Got a dict of 2: 'pixels', 'label'. .*{fix}"):
+        unbuilt.fit(loader, verbose=0)
+    with pytest.raises(ShapeError, match=r"Data and targets are two arguments: fit\(x, y\)"):
+        unbuilt.fit((X, Y), verbose=0)
+
+
 def test_data_sets_of_grain_are_gone_over_again_in_each_epoch() -> None:
     grain = pytest.importorskip("grain")
     rows = grain.MapDataset.source(list(range(20))).map(lambda i: (X[i], Y[i]))

@@ -106,15 +106,32 @@ def check_inputs(spec: Any, inputs: Any, who: str) -> None:
     else:
         tensors = tree.flatten(inputs)
     if len(tensors) != len(specs):
-        raise ShapeError(
-            message(who, f"it takes {len(specs)} input(s)", f"{len(tensors)} input(s)")
-        )
+        got = f"{len(tensors)} input(s)"
+        if isinstance(inputs, dict):
+            got = f"a dict of {len(tensors)}: {', '.join(map(repr, inputs))}"
+        fix = hint_for_one_input(inputs) if len(specs) == 1 else ""
+        raise ShapeError(message(who, f"it takes {len(specs)} input(s)", got, fix))
     for one, tensor in zip(specs, tensors, strict=True):
         if one is None or (tensor is None and one.optional):
             continue
         shape = plain_shape(tensor)
         if shape is not None:
             _check_one(one, shape, tensor, who)
+
+
+def hint_for_one_input(given: Any) -> str:
+    """What several arrays are likely to be where one is taken, and what to do then."""
+    if isinstance(given, dict):
+        return (
+            f"Pass the one it takes, as x[{next(iter(given))!r}]; targets stand beside x and not "
+            "in it: batches are (x, y)."
+        )
+    shapes = [tuple(getattr(value, "shape", ())) for value in tree.flatten(given)]
+    if len(shapes) > 1 and len(set(shapes)) == 1 and shapes[0]:
+        return "A list is read as one array an input; samples of one input: np.stack(x)."
+    if len(shapes) == 2 and all(shapes) and shapes[0][0] == shapes[1][0]:
+        return "Data and targets are two arguments: fit(x, y)."
+    return ""
 
 
 def keep_steps(tensor: Any) -> str:
