@@ -258,8 +258,8 @@ def _live_line(has_several_lines: bool) -> TerminalLine | NotebookLine | Noteboo
 
 def _notebook_cell() -> int | None:
     """The number of the cell that a Jupyter kernel runs, found without importing anything."""
-    ipython = loaded("IPython") if loaded("ipykernel") else None
-    shell = ipython.get_ipython() if ipython is not None else None
+    get_ipython = getattr(loaded("IPython"), "get_ipython", None) if loaded("ipykernel") else None
+    shell = None if get_ipython is None else get_ipython()
     return (
         None if getattr(shell, "kernel", None) is None else getattr(shell, "execution_count", None)
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 
 from nacre.core.errors import DataError, message
-from nacre.core.kinds import is_list
+from nacre.core.kinds import is_list, is_of_library
 
 # What the library's own trainer and its collators take for the targets.
 _TARGETS = ("label", "labels")
@@ -16,8 +15,7 @@ _TARGETS = ("label", "labels")
 
 def is_column(value: Any) -> bool:
     """Whether it is a column, as `data["pixels"]` gives."""
-    kind: Any = getattr(sys.modules.get("datasets.arrow_dataset"), "Column", None)
-    return kind is not None and isinstance(value, kind)
+    return is_of_library(value, "datasets.arrow_dataset", "Column")
 
 
 def column_to_numpy(column: Any, who: str) -> Any:
@@ -44,13 +42,12 @@ def inputs_and_targets(x: Any, y: Any, who: str) -> tuple[Any, Any]:
     Raises:
         DataError: It is a dict of data sets.
     """
-    module: Any = sys.modules.get("datasets")
-    if module is None or not isinstance(x, module.Dataset | module.DatasetDict):
-        return x, y
-    if isinstance(x, module.DatasetDict):
+    if is_of_library(x, "datasets", "DatasetDict"):
         names = ", ".join(f"data[{name!r}]" for name in x)
         got = f"a DatasetDict of {len(x)}"
         raise DataError(message(who, "x must be one data set", got, f"Pass one of {names}."))
+    if not is_of_library(x, "datasets", "Dataset"):
+        return x, y
     columns: dict[str, Any] = {name: x[name] for name in x.column_names}
     target = next((name for name in _TARGETS if name in columns and len(columns) > 1), None)
     if y is None and target is not None:

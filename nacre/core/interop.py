@@ -11,6 +11,7 @@ import numpy as np
 
 from nacre.core.errors import DataError, MissingPackageError, message
 from nacre.core.hugging_face import column_to_numpy, is_column
+from nacre.core.kinds import is_of_library
 from nacre.core.sparse import SparseRows, is_sparse
 from nacre.core.stored import is_stored, stored_to_numpy
 from nacre.core.tables import is_table, table_to_numpy
@@ -47,8 +48,7 @@ def loaded(module: str) -> ModuleType | None:
 
 def is_torch_tensor(value: Any) -> bool:
     """True for a torch.Tensor, when torch is already loaded."""
-    torch = loaded("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
+    return is_of_library(value, "torch", "Tensor")
 
 
 def is_torch_samples(value: Any) -> bool:
@@ -66,8 +66,7 @@ def is_torch_samples(value: Any) -> bool:
 
 def is_tensorflow_tensor(value: Any) -> bool:
     """True for a tf.Tensor or tf.Variable, when TensorFlow is already loaded."""
-    tf = loaded("tensorflow")
-    return tf is not None and isinstance(value, tf.Tensor | tf.Variable)
+    return is_of_library(value, "tensorflow", "Tensor", "Variable")
 
 
 def is_foreign_array(value: Any) -> bool:

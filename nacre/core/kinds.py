@@ -6,6 +6,7 @@ does not know what it is. After these they may be anything, which is what a user
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,28 @@ def is_buffer(value: object) -> TypeIs[range | memoryview | array[Any]]:
         (True, True, False)
     """
     return isinstance(value, range | memoryview | array)
+
+
+def is_of_library(value: object, module: str, *names: str) -> bool:
+    """Whether it is of one of a module's classes, when that is already loaded; never imports.
+
+    A module of that name may be another one, such as a user's own `datasets.py`, or half loaded by
+    another thread: it has no such classes then.
+
+    Args:
+        value: Anything.
+        module: The module's full name.
+        names: The classes.
+
+    Example:
+        >>> is_of_library(np.ones(2), "numpy", "ndarray"), is_of_library(1, "numpy", "nothing")
+        (True, False)
+    """
+    found = sys.modules.get(module)
+    if found is None:
+        return False
+    kinds = [getattr(found, name, None) for name in names]
+    return any([isinstance(kind, type) and isinstance(value, kind) for kind in kinds])
 
 
 def is_mapping(value: object) -> TypeIs[Mapping[Any, Any]]:

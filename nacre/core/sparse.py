@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from nacre.core.kinds import is_of_library
+
 
 class SparseRows:
     """Rows of a sparse array, made dense when they are picked: a batch, never the whole.
@@ -54,16 +56,16 @@ def is_sparse(value: Any) -> bool:
     """True for a sparse array of a library that is already loaded."""
     return (
         _is_scipy(value)
-        or _is_one_of(value, "jax.experimental.sparse", "BCOO", "BCSR")
+        or is_of_library(value, "jax.experimental.sparse", "BCOO", "BCSR")
         or is_sparse_torch_tensor(value)
-        or _is_one_of(value, "tensorflow", "SparseTensor")
+        or is_of_library(value, "tensorflow", "SparseTensor")
     )
 
 
 def is_sparse_torch_tensor(value: Any) -> bool:
     """True for a torch.Tensor in a sparse layout, when torch is already loaded."""
     torch: Any = sys.modules.get("torch")
-    if not _is_one_of(value, "torch", "Tensor"):
+    if not is_of_library(value, "torch", "Tensor"):
         return False
     layout = getattr(value, "layout", None)  # tensors of wrappers may have none
     return layout is not None and layout is not torch.strided
@@ -72,12 +74,6 @@ def is_sparse_torch_tensor(value: Any) -> bool:
 def _is_scipy(value: Any) -> bool:
     sparse: Any = sys.modules.get("scipy.sparse")
     return sparse is not None and bool(sparse.issparse(value))
-
-
-def _is_one_of(value: Any, module: str, *names: str) -> bool:
-    found = sys.modules.get(module)
-    kinds = [kind for name in names if isinstance(kind := getattr(found, name, None), type)]
-    return bool(kinds) and isinstance(value, tuple(kinds))
 
 
 def _compressed(array: Any) -> Any:
@@ -95,7 +91,7 @@ def _compressed(array: Any) -> Any:
         if str(values.dtype) == "torch.bfloat16":
             values = values.float()
         return _of_entries(values.numpy(), array.indices().numpy(), array.shape)
-    if _is_one_of(array, "tensorflow", "SparseTensor"):
+    if is_of_library(array, "tensorflow", "SparseTensor"):
         return _of_entries(array.values.numpy(), array.indices.numpy().T, array.shape)
     return _of_jax(array)
 

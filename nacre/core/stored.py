@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from nacre.core.errors import DataError, message
+from nacre.core.kinds import is_of_library
 
 # Read at once, where chunks are not larger: the memory that a pick takes beside its result.
 READ_BYTES = 16 << 20
@@ -132,11 +132,7 @@ class StoredRows:
 
 def is_stored(value: Any) -> bool:
     """True for a data set of h5py or an array of zarr, when that is already loaded."""
-    for module, name in (("h5py", "Dataset"), ("zarr", "Array")):
-        kind = getattr(sys.modules.get(module), name, None)
-        if isinstance(kind, type) and isinstance(value, kind):
-            return True
-    return False
+    return is_of_library(value, "h5py", "Dataset") or is_of_library(value, "zarr", "Array")
 
 
 def refuse_closed(array: Any, who: str) -> None:

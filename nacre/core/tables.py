@@ -20,6 +20,7 @@ from nacre.core.host_arrays import (
     plain_array,
     warn_of_rounded_integers,
 )
+from nacre.core.kinds import is_of_library
 from nacre.core.strings import is_text
 
 
@@ -48,22 +49,19 @@ def table_to_numpy(value: Any, who: str = "a frame") -> np.ndarray:
 
 
 def _is_pandas(value: Any) -> bool:
-    pandas = sys.modules.get("pandas")
-    if pandas is None or not type(value).__module__.startswith("pandas"):
-        # Subclasses (GeoPandas) have a module of their own.
-        return pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series))
-    extension = pandas.api.extensions.ExtensionArray
-    return isinstance(value, (pandas.DataFrame, pandas.Series, pandas.Index, extension))
+    if is_of_library(value, "pandas", "DataFrame", "Series"):
+        return True
+    return type(value).__module__.startswith("pandas") and (  # not what others derive from these
+        is_of_library(value, "pandas", "Index")
+        or is_of_library(value, "pandas.api.extensions", "ExtensionArray")
+    )
 
 
 def frame_columns(value: Any) -> Any:
     """A frame of pandas, polars or Arrow as a dict: name -> column; anything else unchanged."""
     if _is_arrow(value) and hasattr(value, "column_names"):
         return dict(zip(value.column_names, value.columns, strict=True))
-    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
-    if (pandas is not None and isinstance(value, pandas.DataFrame)) or (
-        polars is not None and isinstance(value, polars.DataFrame)
-    ):
+    if is_of_library(value, "pandas", "DataFrame") or is_of_library(value, "polars", "DataFrame"):
         return {str(name): value[name] for name in value.columns}
     return value
 
@@ -71,14 +69,10 @@ def frame_columns(value: Any) -> Any:
 def in_other_order(first: Any, second: Any) -> bool:
     """Whether two tables of pandas name the same rows in another order, so that pairing them by
     position looks like a slip. A default index (0, 1, 2 ...) names nothing."""
-    pandas = sys.modules.get("pandas")
-    if pandas is None:
-        return False
-    kinds = (pandas.DataFrame, pandas.Series)
-    if not isinstance(first, kinds) or not isinstance(second, kinds):
+    if not all(is_of_library(one, "pandas", "DataFrame", "Series") for one in (first, second)):
         return False
     one, other = first.index, second.index
-    if isinstance(one, pandas.RangeIndex) or isinstance(other, pandas.RangeIndex):
+    if any(is_of_library(index, "pandas", "RangeIndex") for index in (one, other)):
         return False
     if len(one) != len(other) or one.equals(other) or not one.is_unique:
         return False
@@ -183,10 +177,7 @@ def _holds_text(series: Any) -> bool:
 
 
 def _is_polars(value: Any) -> bool:
-    polars = sys.modules.get("polars")
-    return polars is not None and isinstance(
-        value, (polars.DataFrame, polars.Series, polars.LazyFrame)
-    )
+    return is_of_library(value, "polars", "DataFrame", "Series", "LazyFrame")
 
 
 def _of_polars(value: Any, who: str) -> np.ndarray:
@@ -231,10 +222,7 @@ def _polars_column(series: Any, who: str) -> np.ndarray:
 
 
 def _is_arrow(value: Any) -> bool:
-    arrow = sys.modules.get("pyarrow")
-    return arrow is not None and isinstance(
-        value, (arrow.Table, arrow.RecordBatch, arrow.ChunkedArray, arrow.Array)
-    )
+    return is_of_library(value, "pyarrow", "Table", "RecordBatch", "ChunkedArray", "Array")
 
 
 def _of_arrow(value: Any, who: str) -> np.ndarray:

@@ -22,7 +22,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, BinaryIO, NoReturn, Protocol
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
@@ -241,14 +241,6 @@ def _unpicklable_part(culprit: Any) -> str:
 
 
 # ---------------------------------------------------------------------------- processes
-
-
-class _Child(Protocol):
-    """A process of the system's, begun one way or the other."""
-
-    pid: int | None
-
-    def kill(self) -> None: ...
 
 
 class Process:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacre.core.errors import DataError, message
-from nacre.core.interop import loaded
+from nacre.core.kinds import is_of_library
 from nacre.data.py_dataset import PyDataset
 
 if TYPE_CHECKING:
@@ -104,14 +104,13 @@ def _overrides(data: Any, hook: str) -> bool:
 
 
 def _is_torch_loader(data: Any) -> bool:
-    torch: Any = loaded("torch")
-    return torch is not None and isinstance(data, torch.utils.data.DataLoader)
+    return is_of_library(data, "torch.utils.data", "DataLoader")
 
 
 def _is_in_order(data: Any) -> bool:
     """Whether a loader of torch gives what its data set has by index, one after another."""
-    torch: Any = loaded("torch")
-    return isinstance(getattr(data, "sampler", None), torch.utils.data.SequentialSampler)
+    sampler = getattr(data, "sampler", None)
+    return is_of_library(sampler, "torch.utils.data", "SequentialSampler")
 
 
 __all__ = ["has_state", "refuse_unseekable", "restore", "state_of", "why_not"]

@@ -20,7 +20,7 @@ from nacre.core.errors import (
     NotThereError,
     message,
 )
-from nacre.core.interop import loaded
+from nacre.core.kinds import is_of_library
 from nacre.core.names import free_name, name_scope
 from nacre.core.registry import (
     deserialize_keras_object,
@@ -41,8 +41,7 @@ _AGAIN = "model.compile(model.optimizer.with_transformation(optax.adamw(1e-3)), 
 
 def is_transformation(value: object) -> bool:
     """Whether it is a transformation of optax, or steps gathered by `optax.MultiSteps`."""
-    optax = loaded("optax")
-    return optax is not None and isinstance(value, optax.GradientTransformation | optax.MultiSteps)
+    return is_of_library(value, "optax", "GradientTransformation", "MultiSteps")
 
 
 @register("optimizers/OptaxOptimizer")

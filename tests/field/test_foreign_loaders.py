@@ -184,3 +184,17 @@ def test_a_host_layer_is_one_too_and_keeps_other_arguments(tensorflow: Any) -> N
 def test_a_tensor_without_a_number_of_axes_is_told(tensorflow: Any) -> None:
     with pytest.raises(ShapeError, match=r"image\.set_shape"):
         layers.Rescaling(2.0)(GraphTensor(None, "float32"))
+
+
+def test_a_users_own_module_of_the_name_of_a_library_is_no_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    names = "datasets h5py ipykernel IPython optax pandas polars pyarrow tensorflow torch zarr"
+    for name in names.split():
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    made = model()
+    made.fit(X, Y, validation_data=(X, Y), verbose=1)
+    made.fit(((X, Y) for _ in range(2)), steps_per_epoch=2, verbose=0)
+    made.evaluate(X.tolist(), Y.tolist(), verbose=0)
+    assert np.shape(made(X)) == made.predict(X, verbose=0).shape == (20, 1)
+    nacre.utils.plot_model(made, tmp_path / "model.svg")

@@ -16,20 +16,20 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.errors import ShapeError, message
 from nacre.core.interop import loaded
+from nacre.core.kinds import is_of_library
 from nacre.core.symbolic import KerasTensor
 
 
 def has_graph_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether tensors of a graph of TensorFlow are among some arguments."""
-    if loaded("tensorflow") is None:
+    if loaded("tensorflow") is None:  # asked at every call
         return False
     return any(_is_graph_tensor(leaf) for leaf in tree.flatten((args, kwargs)))
 
 
 def _is_graph_tensor(value: Any) -> bool:
-    tf: Any = loaded("tensorflow")
     # Eager ones are of this class too, and have `numpy`.
-    return isinstance(value, tf.Tensor) and not hasattr(value, "numpy")
+    return is_of_library(value, "tensorflow", "Tensor") and not hasattr(value, "numpy")
 
 
 def call_in_graph(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

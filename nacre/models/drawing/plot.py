@@ -130,8 +130,8 @@ def _content(diagram: Diagram, form: str, rankdir: str, dpi: float, splines: str
 
 def _shown_in_notebook(path: Path, form: str) -> Any:
     """An image that a notebook shows as a cell's result."""
-    ipython = loaded("IPython")
-    if ipython is None or ipython.get_ipython() is None:
+    get_ipython = getattr(loaded("IPython"), "get_ipython", None)
+    if get_ipython is None or get_ipython() is None:
         return None
     from IPython import display  # it is there: this runs in its shell
 
