@@ -46,7 +46,7 @@ def load_img(
     Args:
         path: The file, or its bytes in a `BytesIO`. What Pillow reads: PNG, JPEG, BMP, GIF ...
         color_mode: 'rgb', 'rgba' or 'grayscale'. Grey pictures of 16 bits stay so where grey is
-            asked for.
+            asked for; for colours values above 255 are cut, as in Keras, which is told.
         target_size: (height, width) to resize to, or one number for both.
         interpolation: 'nearest', 'bilinear', 'bicubic', 'hamming', 'box' or 'lanczos'.
         keep_aspect_ratio: Whether the largest part around the centre that has the shape of
@@ -74,6 +74,7 @@ def load_img(
         raise ArgumentError(message(who, rule, type(path).__name__))
     image = opened(path, pil_image, who)
     if not (color_mode == "grayscale" and image.mode in _WIDE_GREYS):
+        _warn_of_cut_values(image, color_mode, who)
         image = _with_mode(image, _MODES[color_mode])
     if size is None or (image.height, image.width) == size:
         return image
@@ -107,6 +108,13 @@ def opened(path: str | os.PathLike[str] | io.BytesIO, pil_image: Any, who: str) 
 def _not_a_picture(who: str, got: str) -> str:
     rule = "the file must hold a whole picture of a kind that Pillow reads"
     return message(who, rule, got)
+
+
+def _warn_of_cut_values(image: Image.Image, color_mode: str, who: str) -> None:
+    if image.mode in _WIDE_GREYS and np.asarray(image).max(initial=0) > 255:
+        rule = f"values above 255 are cut to 255 for color_mode={color_mode!r}"
+        fix = "Take color_mode='grayscale', which keeps them, and repeat its channel where needed."
+        warn(message(who, rule, "a grey picture of more than 8 bits with such values", fix))
 
 
 def _with_mode(image: Image.Image, mode: str) -> Image.Image:

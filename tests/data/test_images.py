@@ -18,7 +18,8 @@ REFERENCE = Path(__file__).parents[1] / "reference" / "images.npz"
 
 
 def test_pictures_are_opened_and_made_as_by_keras(tmp_path):
-    found, wanted = results(utils, tmp_path), np.load(REFERENCE)
+    with pytest.warns(UserWarning, match="above 255 are cut"):  # of the one of 16 bits
+        found, wanted = results(utils, tmp_path), np.load(REFERENCE)
     assert sorted(found) == sorted(wanted.files)
     for name, array in found.items():
         np.testing.assert_array_equal(array, wanted[name], err_msg=name)
@@ -93,3 +94,16 @@ def test_a_jpeg_is_without_the_fourth_channel(tmp_path):
     with pytest.warns(UserWarning, match="nothing is transparent in a JPEG"):
         utils.save_img(tmp_path / "a.jpg", np.ones((5, 4, 4)))
     assert Image.open(tmp_path / "a.jpg").mode == "RGB"
+
+
+@pytest.mark.parametrize("color_mode", ["rgb", "rgba"])
+def test_values_of_16_bits_that_colours_cut_are_told(color_mode):
+    def picture(value):
+        file = io.BytesIO()
+        Image.fromarray(np.full((2, 2), value, np.uint16)).save(file, "png")
+        return file
+
+    with pytest.warns(UserWarning, match="above 255 are cut to 255.*color_mode='grayscale'"):
+        assert np.asarray(utils.load_img(picture(300), color_mode))[0, 0, 0] == 255
+    assert np.asarray(utils.load_img(picture(255), color_mode))[0, 0, 0] == 255
+    assert np.asarray(utils.load_img(picture(300), "grayscale"))[0, 0] == 300
