@@ -20,6 +20,7 @@ from nacre.core.numbers import as_whole, whole_number
 from nacre.core.random import make_default_seed
 from nacre.core.terminal import show
 from nacre.data.dataset import AUTOTUNE, Dataset
+from nacre.data.dataset.mapping import Map
 from nacre.data.images import image_size, opened
 from nacre.data.resizing import require_interpolation, resize, resize_cropped, resize_with_pad
 
@@ -54,11 +55,13 @@ class Files:
         paths: The files.
         labels: A number for each, int32 or float32; None without labels.
         class_names: Names of the classes; None without labels.
+        subset: 'training' or 'validation' where they are a part of a split.
     """
 
     paths: list[str]
     labels: np.ndarray[Any, Any] | None
     class_names: list[str] | None
+    subset: str | None = None
 
     def picked(self, positions: np.ndarray[Any, Any]) -> Files:
         """Some of them."""
@@ -217,7 +220,7 @@ class Folder:
                 )
                 raise DataError(message(self.who, rule, got, "Choose another validation_split."))
         cut = {"training": np.arange(count - held_out), "validation": np.arange(count)[-held_out:]}
-        return [files.picked(cut[name]) for name in wanted]
+        return [replace(files.picked(cut[name]), subset=name) for name in wanted]
 
     def _dataset(
         self, files: Files, read: Callable[[str], Any], together: Together, seed: int | None
@@ -252,6 +255,17 @@ class _Element:
             one_hot[label] = 1.0
             label = one_hot
         return value, label
+
+
+def files_below(dataset: Dataset) -> Files | None:
+    """The files of the loader that a data set was made of, by whatever methods, if it was."""
+    waiting = [dataset._dataset_node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Map) and isinstance(node.function, _Element):
+            return node.function.files
+        waiting.extend(node.inputs)
+    return None
 
 
 def folder_of(who: str, kind: str, endings: tuple[str, ...], form: str, arguments: Any) -> Folder:

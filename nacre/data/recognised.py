@@ -26,6 +26,17 @@ def has_ragged_inputs(value: Any) -> bool:
     return module is not None and is_dataset(value) and bool(module.holds_ragged_inputs(value))
 
 
+def files_of_subset(value: Any) -> tuple[str, list[str]] | None:
+    """('training' or 'validation', the files) where a value gives a part of the files of a split:
+    what was made of a loader's data set, or an iterator of images; else None."""
+    module = loaded("nacre.data.image_generators.directory")
+    if module is not None and isinstance(value, module.FileIterator):
+        return None if value.subset is None else (value.subset, list(value.filepaths))
+    module = loaded("nacre.data.directories")
+    files = module.files_below(value) if module is not None and is_dataset(value) else None
+    return None if files is None or files.subset is None else (files.subset, files.paths)
+
+
 def padded(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     """A batch whose ragged rows, if there are some, are filled up: see `dataset/ragged.py`."""
     module = loaded("nacre.data.dataset.ragged")
@@ -35,4 +46,4 @@ def padded(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     return filled
 
 
-__all__ = ["has_ragged_inputs", "is_dataset", "padded"]
+__all__ = ["files_of_subset", "has_ragged_inputs", "is_dataset", "padded"]

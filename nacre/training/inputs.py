@@ -29,7 +29,7 @@ from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.indexed import Making
-from nacre.data.recognised import has_ragged_inputs
+from nacre.data.recognised import files_of_subset, has_ragged_inputs
 from nacre.data.rows import is_array_like, is_in_file, is_picked_late, is_source_of_batches
 from nacre.data.sources import ArraySource, Batch, narrow_batch
 from nacre.layers.core.masking import Masking
@@ -152,6 +152,7 @@ def sources_of_fit(
         source, validation = source.split(validation_split, who)
         validation.who = f"{who}, validation"
         return source, validation
+    _warn_of_shared_files(x, validation_data, who)
     parts = validation_data, None, None
     if (
         is_list(validation_data)
@@ -187,6 +188,25 @@ def warn_of_repeated_reads(source: Source, batch_size: int, order: Order, who: s
                 "mmap_mode='r'); or pass shuffle='batch', which keeps neighbouring samples "
                 f"together: batches of {chunk_rows} read each chunk once (a file that is sorted by "
                 "class must be mixed before).",
+            )
+        )
+
+
+def _warn_of_shared_files(x: Any, validation_data: Any, who: str) -> None:
+    """Tell when two subsets of the files of a folder, made apart, are not those of one split."""
+    held_out = files_of_subset(validation_data)
+    trained = None if held_out is None else files_of_subset(x)
+    if held_out is None or trained is None or held_out[0] == trained[0]:
+        return
+    shared = len(set(held_out[1]) & set(trained[1]))
+    if shared:
+        warn(
+            message(
+                who,
+                "files that are validated on must not be trained on",
+                f"{shared} of the {len(held_out[1])} files for validation in both subsets",
+                "Give both subsets the same seed, shuffle and validation_split; or take "
+                "subset='both', where the loader has it.",
             )
         )
 
