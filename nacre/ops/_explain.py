@@ -16,12 +16,14 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import jax
+import numpy as np
 
 from nacre.core.config import is_traceback_filtering_enabled
 from nacre.core.errors import ArgumentError, DTypeError, NacreError, PositionError, ShapeError
 from nacre.core.errors import message as told
 from nacre.core.leftovers import lost
 from nacre.core.origins import is_own_bug, origin
+from nacre.core.strings import is_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,6 +45,12 @@ EXPLAINED = (
 _AS_THEY_ARE = (NacreError, jax.errors.JAXTypeError)
 _SYMBOLIC_SIZES = ("InconclusiveDimensionOperation", "UnexpectedDimVar")
 
+_NO_STRINGS = "its tensors must be numbers, as a device has no strings"
+# What does the same in NumPy, on strings too.
+_NUMPYS = {
+    "concatenate", "equal", "expand_dims", "flip", "moveaxis", "not_equal", "repeat", "reshape",
+    "roll", "split", "squeeze", "stack", "swapaxes", "take", "tile", "transpose", "unique", "where",
+}  # fmt: skip
 _A_TENSOR = "a tensor must be numbers, nested lists of them, an array, a variable or a tensor"
 # Part of JAX's text -> (the rule, the fix); None keeps JAX's words for the rule.
 _RULES: tuple[tuple[str, str | None, str], ...] = (
@@ -110,9 +118,25 @@ def explained(op: str, arguments: dict[str, Any], error: Exception) -> Exception
     if isinstance(error, _AS_THEY_ARE) or type(error).__name__ in _SYMBOLIC_SIZES:
         return error
     text = _one_line(error)
-    rule, fix = _found_rule(text) or (text, _OTHERWISE.format(op=op))
     got = ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
+    if any(_is_text_array(leaf) for leaf in jax.tree.leaves(list(arguments.values()))):
+        return DTypeError(told(op, _NO_STRINGS, got, _fix_of_strings(op)))
+    rule, fix = _found_rule(text) or (text, _OTHERWISE.format(op=op))
     return _class_for(error, text)(told(op, _as_rule(rule), got or "no arguments", fix))
+
+
+def _is_text_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "OUST" and is_text(value)
+
+
+def _fix_of_strings(op: str) -> str:
+    layers = "StringLookup, TextVectorization or Hashing"
+    if op == "cast":
+        return (
+            f"Numbers written as strings: x.astype('float32') of NumPy; for others take {layers}."
+        )
+    numpys = f"np.{op} works on them; " if op in _NUMPYS else ""
+    return f"Strings stay in NumPy: {numpys}{layers} make numbers of them."
 
 
 def _one_line(error: Exception) -> str:

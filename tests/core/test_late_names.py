@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import sys
 import types
 
@@ -31,3 +33,14 @@ def test_a_late_name_is_imported_once_and_others_have_a_hint(monkeypatch):
 def test_a_late_name_may_be_a_module_within():
     get, _ = late_names("nacre", {"summary": "nacre.summary"})
     assert get("summary") is sys.modules["nacre.summary"]
+
+
+# Those of nacre.layers are old spellings, which work and are not offered.
+MODULES = ("nacre", "backend", "callbacks", "data", "models", "utils", "wrappers")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_late_name_is_offered_by_tab_completion(name):
+    module = importlib.import_module(name if name == "nacre" else f"nacre.{name}")
+    names = inspect.getclosurevars(module.__getattr__).nonlocals["places"]
+    assert {late for late in names if not late.startswith("_")} <= set(dir(module))

@@ -37,6 +37,22 @@ S = KerasTensor((None, 3))
             ShapeError,
             r"^reshape: .*newshape=\(5,\)\. Keep the number",
         ),
+        (
+            lambda: ops.expand_dims(np.array(["a", "b"]), -1),
+            DTypeError,
+            r"^expand_dims: its tensors must be numbers.*np.expand_dims works on them; StringLook",
+        ),
+        (lambda: ops.take(np.array(["a"]), np.array([0])), DTypeError, r"^take: its tensors must"),
+        (
+            lambda: ops.stack([np.array([b"a"], object)] * 2),
+            DTypeError,
+            r"^stack: .*Got x=\[object\(1\), object\(1\)\]. Strings stay in NumPy",
+        ),
+        (
+            lambda: ops.cast(np.array(["1.5"]), "float32"),
+            DTypeError,
+            r"^cast: .*Numbers written as strings: x.astype\('float32'\) of NumPy",
+        ),
         (lambda: ops.transpose(X, (0, 0)), ShapeError, r"^transpose: .*Name every axis once"),
         (lambda: ops.split(X, 2, axis=1), ArgumentError, r"^split: .*Use array_split"),
         (lambda: ops.bitwise_not(X), DTypeError, r"^bitwise_not: .*Change the dtype first"),
