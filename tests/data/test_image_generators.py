@@ -115,6 +115,37 @@ def test_arrays_that_were_given_stay_as_they_are():
     np.testing.assert_array_equal(x, before)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rescale": 1 / 255},
+        {"preprocessing_function": lambda x: x * 2.0 + 5.0},
+        {"samplewise_center": True, "samplewise_std_normalization": True},
+        {"rescale": 1 / 255, "preprocessing_function": lambda x: np.multiply(x, 3, out=x)},
+    ],
+)
+def test_fit_measures_images_as_they_are_when_its_numbers_are_used(settings):
+    x = images()
+    generator = image.ImageDataGenerator(
+        featurewise_center=True, featurewise_std_normalization=True, **settings
+    )
+    generator.fit(x)
+    np.testing.assert_array_equal(x, images())
+    batch = generator.flow(x, batch_size=len(x), shuffle=False)[0]
+    np.testing.assert_allclose(batch.mean((0, 1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(batch.std((0, 1, 2)), 1, rtol=1e-3)
+
+
+def test_whitened_images_of_another_scale_are_independent():
+    x = np.random.default_rng(0).integers(0, 255, (40, 2, 2, 1)).astype("float32")
+    generator = image.ImageDataGenerator(
+        featurewise_center=True, zca_whitening=True, rescale=1 / 255
+    )
+    generator.fit(x)
+    flat = generator.flow(x, batch_size=40)[0].reshape(40, 4)
+    np.testing.assert_allclose(flat.T @ flat / len(flat), np.eye(4), atol=1e-3)
+
+
 def test_unfitted_statistics_are_warned_of():
     generator = image.ImageDataGenerator(
         featurewise_center=True, featurewise_std_normalization=True

@@ -74,7 +74,9 @@ class ImageDataGenerator:
     along the width by `height_shift_range` and along the height by `width_shift_range`, and turns
     those that are not square around a place beside their middle; here both are as they are called.
     A subset without `validation_split`, which gave all images to both, is refused; so are unknown
-    names of changes, and brightness of colors that are not from 0 to 255. Arrays that are given
+    names of changes, and brightness of colors that are not from 0 to 255. `fit` measures images
+    after `preprocessing_function` and `samplewise_center`, as they are when its numbers are used,
+    there after `rescale` alone. Arrays that are given
     stay as they are.
 
     Example:
@@ -401,17 +403,7 @@ class ImageDataGenerator:
     def standardize(self, x: Array) -> Array:
         """An image, or a batch, brought to a scale: `preprocessing_function`, `rescale`, and what
         is taken away and divided by."""
-        image = np.asarray(x)
-        if self.preprocessing_function is not None:
-            image = np.asarray(self.preprocessing_function(image))
-        if image.dtype.kind != "f":
-            image = image.astype(self.dtype)
-        if self.rescale:
-            image = image * self.rescale
-        if self.samplewise_center:
-            image = image - np.mean(image, keepdims=True)
-        if self.samplewise_std_normalization:
-            image = image / (np.std(image, keepdims=True) + _EPSILON)
+        image = self._scaled(x)
         if self.featurewise_center:
             image = image - self._fitted(self.mean, "featurewise_center", 0)
         if self.featurewise_std_normalization:
@@ -424,9 +416,25 @@ class ImageDataGenerator:
                 image = (flat @ matrix).reshape(image.shape)
         return image
 
+    def _scaled(self, x: Array) -> Array:
+        """What needs no other images, which comes before what `fit` sees of them."""
+        image = np.asarray(x)
+        if self.preprocessing_function is not None:
+            image = np.asarray(self.preprocessing_function(image))
+        if image.dtype.kind != "f":
+            image = image.astype(self.dtype)
+        if self.rescale:
+            image = image * self.rescale
+        if self.samplewise_center:
+            image = image - np.mean(image, keepdims=True)
+        if self.samplewise_std_normalization:
+            image = image / (np.std(image, keepdims=True) + _EPSILON)
+        return image
+
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
         """See images: what `featurewise_center`, `featurewise_std_normalization` and
-        `zca_whitening` need.
+        `zca_whitening` need, of images as they are when their turn comes: when they have gone
+        through `preprocessing_function`, `rescale` and what is done to each alone.
 
         Args:
             x: (images, height, width, channels).
@@ -449,6 +457,8 @@ class ImageDataGenerator:
                 image = images[place % len(images)]
                 changed[place] = self.apply_transform(image, self._drawn(image.shape, random))
             images = changed
+        if self._scales:  # copies, as a function may write into what it is given
+            images = np.stack([self._scaled(image.copy()) for image in images], dtype=self.dtype)
         axes = (0, self.row_axis, self.col_axis)
         if self.featurewise_center:
             self.mean = np.mean(images, axis=axes, keepdims=True)[0]
@@ -460,6 +470,11 @@ class ImageDataGenerator:
             flat = images.reshape(len(images), -1)
             _, scale, basis = np.linalg.svd(flat / math.sqrt(len(flat)), full_matrices=False)
             self.zca_whitening_matrix = (basis.T / np.sqrt(scale**2 + self.zca_epsilon)) @ basis
+
+    @property
+    def _scales(self) -> bool:
+        alone = self.samplewise_center or self.samplewise_std_normalization
+        return bool(alone or self.rescale or self.preprocessing_function is not None)
 
     def _fitted(self, value: Array | None, what: str, without: Any) -> Any:
         if value is not None:
