@@ -13,6 +13,7 @@ from nacre.models import doors as _doors
 from nacre.models.clone import clone_model as clone_model
 from nacre.models.clone import model_from_config as model_from_config
 from nacre.models.clone import model_from_json as model_from_json
+from nacre.models.clone import model_from_yaml as model_from_yaml
 from nacre.models.functional import Functional as Functional
 from nacre.models.generation import generate as generate
 from nacre.models.model import Model as Model
@@ -33,6 +34,7 @@ __all__ = [
     "load_model",
     "model_from_config",
     "model_from_json",
+    "model_from_yaml",
     "save_model",
 ]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nacre.core import identity, safety, scope, tree
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.file_errors import naming, read_json
+from nacre.core.plain_yaml import read_yaml
 from nacre.core.registry import deserialize_keras_object
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.layer import Layer
@@ -207,4 +208,33 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Model:
         return model_from_config(config, custom_objects)
 
 
-__all__ = ["clone_model", "model_from_config", "model_from_json"]
+def model_from_yaml(yaml_string: str, custom_objects: Any = None) -> Model:
+    """The model a YAML text describes, which `to_yaml` of Keras up to 2.5 wrote.
+
+    For texts that exist; `to_json` and `model_from_json` take its place. Only plain values are
+    read, and tuples, as lists; any other tag of Python's is refused, as Keras ran code to load it.
+    Needs PyYAML.
+
+    Args:
+        yaml_string: The text.
+        custom_objects: name -> class or function for names that are not built in.
+
+    Raises:
+        FileFormatError: It is no YAML, or holds more than plain values.
+        MissingPackageError: PyYAML is not installed.
+    Example:
+        >>> layer = "{class_name: Dense, config: {units: 2, batch_input_shape: [null, 3]}}"
+        >>> text = f"{{class_name: Sequential, config: [{layer}], keras_version: 2.1.0}}"
+        >>> model_from_yaml(text).output_shape
+        (None, 2)
+    """
+    who = "model_from_yaml"
+    config = read_yaml(yaml_string, "the text", who)
+    if not isinstance(config, dict):
+        rule = "the text must describe a model"
+        raise FileFormatError(message(who, rule, type(config).__name__))
+    with naming(who, "the text"):
+        return model_from_config(config, custom_objects)
+
+
+__all__ = ["clone_model", "model_from_config", "model_from_json", "model_from_yaml"]

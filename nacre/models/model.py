@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, cast, overload
 
 import jax
 import numpy as np
@@ -14,6 +14,7 @@ from nacre.core.computed import Computed
 from nacre.core.errors import (
     ArgumentError,
     NotBuiltError,
+    NotThereError,
     TracedValueError,
     UnknownNameError,
     message,
@@ -605,6 +606,18 @@ class Model(Trainable):
         not, nor are the mean and variance of `Normalization`, which are weights.
         """
         return json.dumps(doors.config_with_vocabularies(self), **kwargs)
+
+    @property
+    def to_yaml(self) -> NoReturn:
+        """Not there, as in Keras since 2.6: says what to call instead."""
+        raise NotThereError(
+            message(
+                f"{type(self).__name__} '{self.name}'",
+                "configs are written as JSON",
+                "to_yaml, which Keras took away in 2.6",
+                "Use to_json(); texts of to_yaml are read by nacre.models.model_from_yaml(text).",
+            )
+        )
 
     @boundary
     def save(
