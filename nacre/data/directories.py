@@ -23,6 +23,7 @@ from nacre.data.dataset import AUTOTUNE, Dataset
 from nacre.data.dataset.mapping import Map
 from nacre.data.images import image_size, opened
 from nacre.data.resizing import require_interpolation, resize, resize_cropped, resize_with_pad
+from nacre.data.streams import folder_that_is_there
 
 IMAGE_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
@@ -127,7 +128,7 @@ class Folder:
 
     def files(self) -> Files:
         """All files, in the order of their folders, folders in the order of their names."""
-        folder = self.directory
+        folder = folder_that_is_there(self.directory, self.who)
         if self.labels != "inferred" or self.label_mode is None:
             paths = list(self._walk(folder))
             if self.labels == "inferred" or self.labels is None:

@@ -20,6 +20,7 @@ from nacre.core.interop import optional_import
 from nacre.core.kinds import is_int
 from nacre.core.numbers import is_whole
 from nacre.core.warning import warn
+from nacre.data.streams import missing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,6 +30,10 @@ INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 _WIDE_GREYS = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # more than 8 bits: kept, as in Keras
+
+
+class PictureFileError(ArgumentError, OSError):
+    """A file holds no whole picture; an OSError too, as Pillow's are, which scripts catch."""
 
 
 def load_img(
@@ -54,7 +59,8 @@ def load_img(
 
     Raises:
         MissingPackageError: Pillow is not installed.
-        ArgumentError: An argument is none of these, or the file is no picture.
+        ArgumentError: An argument is none of these, or the file is no picture: then an OSError
+            too, as Pillow's are.
         FileNotFoundError: There is no such file.
 
     Example:
@@ -87,21 +93,25 @@ def opened(path: str | os.PathLike[str] | io.BytesIO, pil_image: Any, who: str) 
     """A picture as its file has it, read whole.
 
     Raises:
-        ArgumentError: It is no picture; the file is named.
+        PictureFileError: It is no picture; the file is named.
+        MissingDataFileError: There is no file.
     """
     if isinstance(path, io.BytesIO):
         name, data = "its bytes", path.getvalue()
     else:
         name = repr(os.fspath(path))
-        with open(path, "rb") as file:
-            data = file.read()
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except FileNotFoundError:
+            raise missing(os.fspath(path), who) from None
     try:
         image = pil_image.open(io.BytesIO(data))
         image.load()  # now, where the file can be named
     except pil_image.UnidentifiedImageError:  # its words name an object of ours, not the file
-        raise ArgumentError(_not_a_picture(who, f"{name}, which is of no such kind")) from None
+        raise PictureFileError(_not_a_picture(who, f"{name}, which is of no such kind")) from None
     except (OSError, SyntaxError, ValueError, pil_image.DecompressionBombError) as error:
-        raise ArgumentError(_not_a_picture(who, f"{name}: {error}")) from None
+        raise PictureFileError(_not_a_picture(who, f"{name}: {error}")) from None
     return image
 
 

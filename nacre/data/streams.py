@@ -18,6 +18,29 @@ class MissingDataFileError(DataError, FileNotFoundError):
     """A file to read is not there."""
 
 
+def missing(path: str, who: str, kind: str = "file") -> MissingDataFileError:
+    """The error for a path where nothing is."""
+    rule = f"the {kind} must exist"
+    if os.path.isabs(path):
+        return MissingDataFileError(message(who, rule, repr(path), "Check the path."))
+    fix = "Paths are taken from the folder that Python was started in."
+    return MissingDataFileError(message(who, rule, f"{path!r}, in {os.getcwd()!r}", fix))
+
+
+def folder_that_is_there(path: Any, who: str) -> str:
+    """The path of a folder as a string.
+
+    Raises:
+        DataError: There is none.
+    """
+    folder = os.fspath(path)
+    if not os.path.exists(folder):
+        raise missing(folder, who, "folder")
+    if not os.path.isdir(folder):
+        raise DataError(message(who, "it must be a folder", f"the file {folder!r}"))
+    return folder
+
+
 def compression_of(value: Any, who: str) -> str:
     """A compression as '', 'GZIP' or 'ZLIB'.
 
@@ -58,9 +81,7 @@ class Stream:
         try:
             self._file: BinaryIO = open(path, "rb", buffering=size)
         except FileNotFoundError:
-            fix = "Paths are taken from the folder that Python was started in."
-            got = f"{path!r}, in {os.getcwd()!r}" if not os.path.isabs(path) else repr(path)
-            raise MissingDataFileError(message(who, "the file must exist", got, fix)) from None
+            raise missing(path, who) from None
         except (OSError, ValueError) as error:  # a folder, no right to read it, a zero byte in it
             got = f"{path!r}: {getattr(error, 'strerror', None) or error}"
             raise DataError(message(who, "the file must be readable", got)) from error
@@ -221,4 +242,11 @@ class Deflated:
             self._file.close()
 
 
-__all__ = ["Deflated", "MissingDataFileError", "Stream", "compression_of"]
+__all__ = [
+    "Deflated",
+    "MissingDataFileError",
+    "Stream",
+    "compression_of",
+    "folder_that_is_there",
+    "missing",
+]

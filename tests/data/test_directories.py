@@ -236,3 +236,21 @@ def test_kinds_that_keras_refuses_are_read(tmp_path):
     (batch,) = load(folder, labels=None, color_mode="rgba")
     assert batch.shape == (11, 6, 4, 4)
     list(load(folder, labels=None))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        utils.image_dataset_from_directory,
+        lambda path: utils.image_dataset_from_directory(path, labels=None),
+        utils.text_dataset_from_directory,
+        utils.audio_dataset_from_directory,
+        keras.preprocessing.image.ImageDataGenerator().flow_from_directory,
+    ],
+)
+def test_a_folder_that_is_not_there_is_named_with_where_it_was_looked_for(tmp_path, read):
+    with pytest.raises(FileNotFoundError, match=r"the folder must exist. Got 'no/such', in '/.*Py"):
+        read("no/such")
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="it must be a folder. Got the file '.*file'"):
+        read(tmp_path / "file")

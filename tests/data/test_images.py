@@ -55,7 +55,7 @@ def test_what_a_network_draws_becomes_a_picture():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda p: utils.load_img(p / "no.png"), "No such file"),
+        (lambda p: utils.load_img(p / "no.png"), r"load_img: the file must exist. Got .*no.png"),
         (lambda p: utils.load_img(p / "cut.png"), "cut.png.*truncated|whole picture.*cut.png"),
         (lambda p: utils.load_img(p / "rgb.png", color_mode="l"), "color_mode must be one of.*'l'"),
         (lambda p: utils.load_img(p / "rgb.png", interpolation="area"), "interpolation.*'area'"),
@@ -107,3 +107,11 @@ def test_values_of_16_bits_that_colours_cut_are_told(color_mode):
         assert np.asarray(utils.load_img(picture(300), color_mode))[0, 0, 0] == 255
     assert np.asarray(utils.load_img(picture(255), color_mode))[0, 0, 0] == 255
     assert np.asarray(utils.load_img(picture(300), "grayscale"))[0, 0] == 300
+
+
+def test_scripts_that_pass_over_damaged_pictures_catch_what_pillow_raises(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"none")
+    with pytest.raises(OSError, match=r"'.*a.jpg', which is of no such kind"):
+        utils.load_img(tmp_path / "a.jpg")
+    with pytest.raises(FileNotFoundError, match=r"load_img: the file must exist. Got 'b.jpg', in"):
+        utils.load_img("b.jpg")

@@ -16,6 +16,7 @@ from nacre.core.warning import warn
 from nacre.data.image_generators.arrays import ImageIterator, require_subset
 from nacre.data.image_generators.iterator import Array, Iterator, Random
 from nacre.data.images import INTERPOLATIONS, image_size, img_to_array, load_img
+from nacre.data.streams import folder_that_is_there
 
 if TYPE_CHECKING:
     from nacre.data.image_generators.generator import ImageDataGenerator
@@ -180,7 +181,7 @@ class DirectoryIterator(FileIterator):
             dtype,
         )  # fmt: skip
         self.directory = directory
-        folder = os.fspath(directory)
+        folder = folder_that_is_there(directory, who)
         folders = sorted(
             entry.name
             for entry in os.scandir(folder)
