@@ -56,12 +56,9 @@ def is_torch_samples(value: Any) -> bool:
 
     One that is iterated gives samples or batches, as its author likes.
     """
-    data = loaded("torch.utils.data")
-    return (
-        data is not None
-        and isinstance(value, data.Dataset)
-        and not isinstance(value, data.IterableDataset)
-    )
+    name = "torch.utils.data"
+    is_iterated = is_of_library(value, name, "IterableDataset")
+    return is_of_library(value, name, "Dataset") and not is_iterated
 
 
 def is_tensorflow_tensor(value: Any) -> bool:

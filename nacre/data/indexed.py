@@ -105,7 +105,7 @@ class IndexedBatches:
                 yield batch
                 del batch  # or it would live until the next one is there
         except GeneratorExit:  # the reader leaves early: batches not begun are not made
-            workers.forget()
+            workers.forget(waiting)
             raise
         except BaseException:
             self.stop()

@@ -10,6 +10,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, FileFormatError, PositionError, message
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.numbers import whole_number
+from nacre.core.stored import is_stored
 from nacre.data.py_dataset import PyDataset
 
 Array = np.ndarray[Any, Any]
@@ -22,7 +23,8 @@ class TimeseriesGenerator(PyDataset):
     which a window begins.
 
     Args:
-        data: The series, steps on the first axis; a set in a file of h5py is read by windows.
+        data: The series, steps on the first axis; a set in a file of h5py or zarr is read by
+            windows.
         targets: A target for each step of the data.
         length: How many steps the window before a target reaches back.
         sampling_rate: Steps between those of a window.
@@ -66,26 +68,26 @@ class TimeseriesGenerator(PyDataset):
     ) -> None:
         super().__init__()
         who = "TimeseriesGenerator"
-        series, wanted = (to_numpy_if_foreign(value, who) for value in (data, targets))
-        if len(series) != len(wanted):
-            rule = "data and targets must have as many steps"
-            raise ArgumentError(message(who, rule, f"{len(series)} and {len(wanted)}"))
         self.data, self.targets = data, targets
         # A set in a file of h5py or zarr is read window by window.
-        self._series = series if hasattr(series, "chunks") else np.asarray(series)
-        self._wanted = np.asarray(wanted)
+        self._series = data if is_stored(data) else np.asarray(to_numpy_if_foreign(data, who))
+        self._wanted = np.asarray(to_numpy_if_foreign(targets, who))
+        steps = self._series.shape[0]
+        if steps != len(self._wanted):
+            rule = "data and targets must have as many steps"
+            raise ArgumentError(message(who, rule, f"{steps} and {len(self._wanted)}"))
         self.length = whole_number(who, "length", length)
         self.sampling_rate = whole_number(who, "sampling_rate", sampling_rate)
         self.stride = whole_number(who, "stride", stride)
         self.batch_size = whole_number(who, "batch_size", batch_size)
         start = whole_number(who, "start_index", start_index, 0)
         self.start_index = start + self.length
-        last = len(series) - 1
+        last = steps - 1
         self.end_index = last if end_index is None else whole_number(who, "end_index", end_index, 0)
         self.shuffle, self.reverse = shuffle, reverse
         if self.start_index > self.end_index or self.end_index > last:
             rule = "start_index + length must be at most end_index, and this a step of the data"
-            got = f"{start} + {self.length}, {self.end_index} and {len(series)} steps"
+            got = f"{start} + {self.length}, {self.end_index} and {steps} steps"
             raise ArgumentError(message(who, rule, got))
 
     def __len__(self) -> int:

@@ -394,10 +394,11 @@ class Workers:
             time.sleep(0.01)
         return process.stack or ""
 
-    def forget(self) -> None:
-        """Leave out the tasks that nobody has begun."""
-        with self._shared.changed:
-            self._shared.tasks.clear()
+    def forget(self, tasks: Collection[Task]) -> None:
+        """Leave out those of some tasks that nobody has begun."""
+        shared = self._shared
+        with shared.changed:
+            shared.tasks = deque(task for task in shared.tasks if task not in tasks)
 
     def stop(self) -> None:
         """End them. Threads do the task that they are at first; nobody waits for that."""

@@ -49,12 +49,21 @@ def test_draws_are_those_of_tf_keras():
     assert found[0][0][:2] == [[8, 9, 10], [3, 4, 5]]
 
 
-def test_sets_of_h5py_are_read_by_windows(tmp_path):
+def test_sets_of_h5py_are_read_by_windows(tmp_path, monkeypatch):
+    monkeypatch.delattr("nacre.core.interop.stored_to_numpy")  # which reads the whole
     with h5py.File(tmp_path / "s.h5", "w") as file:
         series = file.create_dataset("s", data=np.arange(20.0).reshape(10, 2))
         windows, targets = TimeseriesGenerator(series, np.arange(10), 4, 2, batch_size=3)[1]
     assert windows.shape == (3, 2, 2)
     assert windows[0].tolist() == [[6, 7], [10, 11]] and targets.tolist() == [7, 8, 9]
+
+
+def test_sets_of_zarr_are_read_by_windows(monkeypatch):
+    zarr = pytest.importorskip("zarr")
+    monkeypatch.delattr("nacre.core.interop.stored_to_numpy")
+    series = zarr.array(np.arange(20.0).reshape(10, 2))
+    windows, _ = TimeseriesGenerator(series, np.arange(10), 4, 2, batch_size=3)[1]
+    assert windows[0].tolist() == [[6, 7], [10, 11]]
 
 
 def test_frames_are_read_by_their_rows():

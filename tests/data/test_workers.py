@@ -319,6 +319,23 @@ def test_none_outlives_an_iterator_that_is_dropped() -> None:
         assert none_is_left(1)
 
 
+def test_a_pass_that_is_left_takes_no_batches_from_another() -> None:
+    class Slow(Numbered):
+        def __getitem__(self, index: int) -> Any:
+            time.sleep(0.02)
+            return super().__getitem__(index)
+
+    made = IndexedBatches(Slow(9, use_multiprocessing=False, max_queue_size=6))
+    left, other = made.batches(), made.batches()
+    found = [next(left), next(other)]
+    left.close()
+    reading = threading.Thread(target=lambda: found.extend(other), daemon=True)
+    reading.start()
+    reading.join(5)
+    made.stop()
+    assert len(found) == 10
+
+
 def test_keywords_of_fit_count_in_place_of_the_objects_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
