@@ -205,11 +205,12 @@ class Trainable(GeneratorMethods, Stepping):
         global lists and dicts of more than 16 items, and in layers that the model does not hold.
 
         Args:
-            x: Arrays (NumPy, JAX, torch), frames and columns of pandas and polars, sparse arrays of
-                SciPy, JAX and torch (made dense a batch at a time), arrays in files (`np.memmap`,
-                h5py, zarr; what is larger than 128 MB is read by rows), lists or dicts of these, a
-                generator of batches, a `PyDataset`, or any iterable of batches (`tf.data`, grain, a
-                `DataLoader` of torch). A data set of Hugging Face is its columns by name, one alone
+            x: Arrays (NumPy, JAX, torch), frames and columns of pandas, polars and Arrow, sparse
+                arrays of SciPy, JAX and torch (made dense a batch at a time), arrays in files
+                (`np.memmap`, h5py, zarr; what is larger than 128 MB is read by rows), lists or
+                dicts of these, a generator of batches, a `PyDataset`, or any iterable of batches
+                (`tf.data`, grain, a `DataLoader` of torch), whole ones, never single samples; the
+                arrays of one may differ in length. A data set of Hugging Face is its columns by name, one alone
                 without it; a column 'label' or 'labels' is the targets. Rows are paired by
                 position, never by index. Missing values are refused; NaN in a column of floats is a
                 number. Categories are their values, never their codes. Integers become int32 and

@@ -42,7 +42,7 @@ def refuse_text_targets(model: Any, batch: Any, who: str) -> None:
         for leaf in tree.flatten(part):
             if _begins_with_text(leaf):
                 fix = "" if label == "targets" else "Use np.asarray(weights).astype('float32')."
-                got = f"strings such as {np.ravel(leaf[:1])[0]!r}"
+                got = f"strings such as {np.ravel(leaf[:1]).tolist()[0]!r}"
                 fix = fix or _fix(np.ravel(leaf[:_LOOKED_AT]), leaf.ndim, _loss_name(model))
                 raise DTypeError(message(f"{who}, {label}", "they must be numbers", got, fix))
 

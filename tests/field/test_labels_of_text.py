@@ -36,7 +36,9 @@ def compiled(loss: str, units: int = 3) -> Any:
 
 
 def told(loss: str, y: Any) -> str:
-    with pytest.raises(DTypeError, match="fit, targets: they must be numbers") as raised:
+    with pytest.raises(
+        DTypeError, match="fit, targets: they must be numbers. Got strings such as '"
+    ) as raised:
         compiled(loss).fit(ROWS, y, verbose=0)
     return str(raised.value)
 

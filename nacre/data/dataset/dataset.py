@@ -204,7 +204,8 @@ class Dataset:
         """The rows of arrays, one an element.
 
         Args:
-            tensors: Arrays with rows on their first axis, nested; also pandas, SciPy's sparse
+            tensors: Arrays with rows on their first axis, nested; also frames and columns of
+                pandas, polars and Arrow (a tensor a column: `dict(frame)`), SciPy's sparse
                 matrices and memory-mapped files, whose rows are read when they are asked for.
                 Arrays of up to 256 MB are copied, larger ones looked at.
             name: Accepted for compatibility.
