@@ -210,14 +210,14 @@ class Trainable(GeneratorMethods, Stepping):
                 (`np.memmap`, h5py, zarr; what is larger than 128 MB is read by rows), lists or
                 dicts of these, a generator of batches, a `PyDataset`, or any iterable of batches
                 (`tf.data`, grain, a `DataLoader` of torch), whole ones, never single samples; the
-                arrays of one may differ in length. A data set of Hugging Face is its columns by name, one alone
-                without it; a column 'label' or 'labels' is the targets. Rows are paired by
-                position, never by index. Missing values are refused; NaN in a column of floats is a
-                number. Categories are their values, never their codes. Integers become int32 and
-                are refused where they do not fit; for inputs of floats they become floats. From a
-                generator no batch is taken that is not used, so that it can be used further
-                (tf.keras 2's `max_queue_size` asks for batches to be made ahead); of all other
-                sources the next batches are made in a thread while steps run.
+                arrays of one may differ in length. A data set of Hugging Face is its columns by
+                name, one alone without it; a column 'label' or 'labels' is the targets. Rows are
+                paired by position, never by index. Missing values are refused; NaN in a column of
+                floats is a number. Categories are their values, never their codes. Integers become
+                int32 and are refused where they do not fit; for inputs of floats they become
+                floats. From a generator no batch is taken that is not used, so that it can be used
+                further (tf.keras 2's `max_queue_size` asks for batches to be made ahead); of all
+                other sources the next batches are made in a thread while steps run.
             y: Targets, when `x` is arrays: in the structure of the outputs, in a flat list, or in a
                 dict by name. Outputs without loss and metrics need none, and may be left out.
                 Names of classes are refused with the line that makes numbers of them for this loss:

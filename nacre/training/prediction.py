@@ -304,8 +304,10 @@ def _forward(
             return BatchResult(prediction_of(model)(x), count, count)
         program = _program(model, x)
     state = program.state
-    if size != count and program.mixes_samples():
-        size = count
+    if any(leaf is not None and len(leaf) != count for leaf in given) or (
+        size != count and program.mixes_samples()
+    ):
+        size = count  # arrays of different lengths, or samples that see one another
     leaves = given if size == count else [_padded(leaf, size) for leaf in given]
     try:
         updates, outputs = program(state.read(), leaves)

@@ -80,3 +80,13 @@ def test_batches_of_two_data_sets_reach_a_step_of_ones_own_whole(first, second, 
     model.compile(optimizer="sgd", run_eagerly=eager)
     logs = model.fit(data, validation_data=data, verbose=0).history
     assert (logs["seen"], logs["labels"], logs["val_seen"]) == ([16.0], [second], [16.0])
+
+
+@pytest.mark.parametrize(("first", "second"), [(5, 24), (24, 5)])
+def test_predictions_for_inputs_of_different_lengths_are_those_of_each(first, second) -> None:
+    one, other = layers.Input((3,)), layers.Input((3,))
+    model = nacre.Model([one, other], [layers.Dense(1)(one), layers.Dense(1)(other)])
+    found = model.predict(Repeated((X[:first], X[:second]), None), verbose=0)
+    expected = model.predict([X, X], verbose=0)
+    for part, whole, count in zip(found, expected, (first, second), strict=True):
+        np.testing.assert_allclose(part, np.tile(whole[:count], (2, 1)), rtol=1e-5)
