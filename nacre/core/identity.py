@@ -15,15 +15,23 @@ from collections.abc import Callable
 from typing import Any
 
 from nacre.core.context import changed, current
+from nacre.core.held import Held
 from nacre.core.kinds import is_dict, is_list
 
 KEY = "shared_object_id"
 
 
 class Numbers:
-    """Numbers of objects that are written, in the order they are met."""
+    """Numbers of objects that are written, in the order they are met.
 
-    def __init__(self) -> None:
+    Attributes:
+        held: Takes the user's classes and functions, where a copy is made.
+        is_in_use: Whether a config is being written with them.
+    """
+
+    def __init__(self, held: Held | None = None) -> None:
+        self.held = held
+        self.is_in_use = True
         self._numbers: dict[int, int] = {}
         self._objects: list[Any] = []  # keeps the ids alive
 
@@ -66,6 +74,19 @@ def objects() -> Objects | None:
     return current().objects
 
 
+def holding(held: Held) -> changed:
+    """A block in which configs that are written name the user's classes and functions by object."""
+    table = Numbers(held)
+    table.is_in_use = False
+    return changed(numbers=table)
+
+
+def held() -> Held | None:
+    """What takes the user's classes and functions, or None."""
+    table = numbers()
+    return None if table is None else table.held
+
+
 def writing(table: Numbers | None) -> changed:
     """A block in which configs take their numbers from a table."""
     return changed(numbers=table)
@@ -78,9 +99,10 @@ def reading(table: Objects | None) -> changed:
 
 def written(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What `make` writes; at the outermost call, without the numbers of layers that stand alone."""
-    if numbers() is not None:
+    around = numbers()
+    if around is not None and around.is_in_use:
         return make()
-    with writing(Numbers()):
+    with writing(Numbers(held())):
         data = make()
     counts: dict[Any, int] = {}
     _count(data, counts)

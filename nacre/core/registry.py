@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 forks.watch()  # whatever computes comes through here
 
+# In the config of a lambda, in a copy of a model: the name it is held by.
+HELD = "held"
+
 _GLOBAL: dict[str, Any] = {}
 _GLOBAL_NAMES: dict[Any, str] = {}
 
@@ -345,7 +348,7 @@ def plain_config(obj: Any) -> Any:
     if hasattr(obj, "to_config_data"):
         return _own_data(obj)
     if isinstance(obj, type):
-        return {"class_name": "__typespec__", "config": {"name": get_registered_name(obj)}}
+        return {"class_name": "__typespec__", "config": {"name": _name_in_config(obj)}}
     if has_config:
         return _serialize_object(obj)
     if is_numpy_array(obj) or hasattr(obj, "__jax_array__") or _is_jax_array(obj):
@@ -414,7 +417,7 @@ def _object_data(obj: Any) -> dict[str, Any]:
             "module": cls.__module__,
             "class_name": cls.__name__,
             "config": config,
-            "registered_name": get_registered_name(cls),
+            "registered_name": _name_in_config(cls),
         }
     if hasattr(obj, "get_build_config"):
         build = obj.get_build_config()
@@ -436,14 +439,30 @@ def _serialize_function(function: Any) -> Any:
     if is_builtin(function):
         return getattr(function, "__name__", None)
     name = getattr(function, "__name__", type(function).__name__)
-    if lambdas.is_lambda(function):
-        return {"class_name": "__lambda__", "config": lambdas.dump(function)}
+    held = identity.held()
+    if lambdas.is_lambda(function) and (held is None or held.writes_code):
+        config = lambdas.dump(function)
+        if held is not None:
+            config[HELD] = held.name_of(function)
+        return {"class_name": "__lambda__", "config": config}
     return {
         "module": function.__module__,
         "class_name": "function",
         "config": name,
-        "registered_name": get_registered_name(function),
+        "registered_name": _name_in_config(function),
     }
+
+
+def _name_in_config(thing: Any) -> str:
+    """The name that a config has of a class or function of the user's."""
+    held = identity.held()
+    if held is None or is_builtin(thing):
+        return get_registered_name(thing)
+    if held.writes_code:
+        name = get_registered_name(thing)
+        if get_registered_object(name) is thing:
+            return name
+    return held.name_of(thing)
 
 
 def deserialize_keras_object(

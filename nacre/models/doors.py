@@ -81,10 +81,17 @@ def load_weights(model: Model, filepath: Any, **kwargs: Any) -> None:
 
 
 def to_bytes(model: Model) -> bytes:
-    """A model as the bytes of a `.keras` file (for pickle, joblib, copy)."""
+    """A model as the bytes of a `.keras` file (for pickle, joblib)."""
     from nacre.saving import model_to_bytes
 
     return model_to_bytes(model)
+
+
+def copy_of(model: Model) -> Model:
+    """A model with the same state, made of the same classes and functions."""
+    from nacre.saving.copies import copy_of as copy
+
+    return copy(model)
 
 
 def rebuild_from_bytes(data: bytes) -> Model:

@@ -782,7 +782,7 @@ class Model(Trainable):
         return doors.rebuild_from_bytes, (doors.to_bytes(self),)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
-        return doors.rebuild_from_bytes(doors.to_bytes(self))
+        return doors.copy_of(self)
 
 
 if TYPE_CHECKING:

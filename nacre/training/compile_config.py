@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nacre.core import identity
 from nacre.core.errors import (
     SerializationError,
     message,
@@ -39,7 +40,7 @@ def _plain(spec: Any) -> Any:
         return float(spec)
     if isinstance(spec, type):
         spec = spec()  # a class stands for an object of it, and its name may be another one's too
-    if is_lambda(spec):
+    if is_lambda(spec) and identity.held() is None:
         # A model whose layers hold no code stays one that opens everywhere.
         raise SerializationError(
             message(

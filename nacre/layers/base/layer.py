@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar, cast, o
 import jax
 
 from nacre import regularizers
-from nacre.core import scope, tree
+from nacre.core import identity, scope, tree
 from nacre.core.context import changed, within_layer
 from nacre.core.errors import (
     NotBuiltError,
@@ -23,14 +23,15 @@ from nacre.core.errors import (
     printable,
     refuse_unknown,
 )
+from nacre.core.held import Held
 from nacre.core.indices import refuse_outside
 from nacre.core.keywords import any_arguments
+from nacre.core.lambdas import is_lambda
 from nacre.core.names import auto_name, name_scope
 from nacre.core.policies import DTypePolicy, DTypePolicyMap, get_policy
 from nacre.core.registry import (
     CustomObjectScope,
     deserialize_keras_object,
-    is_builtin,
     plain_config,
 )
 from nacre.core.safety import reads_config
@@ -458,12 +459,15 @@ class Layer(Describable, LossHolder):
         return f"<{type(self).__name__} name={printable(str(self.name))}, built={self.built}>"
 
     def __reduce__(self) -> Any:
-        classes = {type(layer).__name__: type(layer) for layer in reversed(self._flatten_layers())}
-        return _rebuild_layer, (plain_config(self), self.get_weights(), classes)
+        # The classes and functions themselves: two of them may have one name.
+        held = Held({}, writes_code=True)
+        with identity.holding(held):
+            config = plain_config(self)
+        named = {name: part for name, part in held.things.items() if not is_lambda(part)}
+        return _rebuild_layer, (config, self.get_weights(), named)
 
 
-def _rebuild_layer(config: dict[str, Any], weights: list[Any], classes: dict[str, type]) -> Layer:
-    custom = {name: cls for name, cls in classes.items() if not is_builtin(cls)}
+def _rebuild_layer(config: dict[str, Any], weights: list[Any], custom: dict[str, Any]) -> Layer:
     layer = deserialize_keras_object(config, custom)
     if weights:
         layer.set_weights(weights)
