@@ -10,6 +10,7 @@ from typing import Any
 
 from nacre.core.errors import message
 from nacre.core.warning import warn
+from nacre.core.wire.bundle import files_of
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,8 @@ def _parts(path: str) -> list[str]:
     """The files that a path stands for: itself, or the two of a checkpoint of TensorFlow."""
     if Path(path).is_file():
         return [path]
-    both = [f"{path}.index", f"{path}.data-00000-of-00001"]
-    return both if all(Path(part).is_file() for part in both) else []
+    both = files_of(Path(path))
+    return [str(part) for part in both] if all(part.is_file() for part in both) else []
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ from nacre.core.atomic import (
     write_folder,
 )
 from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_unknown
+from nacre.core.wire.bundle import files_of
 from nacre.models import mask_flow
 from nacre.saving import archive, hub, weights
 from nacre.saving.files import KINDS, Source
@@ -269,8 +270,7 @@ def save_weights(
         return
     layout = _weights_layout(given, save_format, who)
     if not overwrite:
-        index = path.with_name(path.name + ".index")
-        ask_before_overwriting(index if layout == "checkpoint" else path, who)
+        ask_before_overwriting(files_of(path)[0] if layout == "checkpoint" else path, who)
     if layout == "checkpoint":
         checkpoint_writer.save(model, path, who)
     elif layout in named_arrays.ENDINGS:

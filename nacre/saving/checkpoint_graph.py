@@ -17,7 +17,7 @@ import numpy as np
 
 from nacre.core.errors import FileFormatError, listed, message
 from nacre.core.wire import protobuf
-from nacre.core.wire.bundle import Bundle, dtype_of
+from nacre.core.wire.bundle import Bundle, dtype_of, files_of
 from nacre.saving.legacy_layout import FileLayer
 
 GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -42,7 +42,7 @@ def find(path: Path) -> Path | None:
         return None
     name = re.sub(r"\.index$|\.data-\d{5}-of-\d{5}$", "", path.name)
     prefix = path.with_name(name)
-    return prefix if prefix.with_name(name + ".index").is_file() else None
+    return prefix if files_of(prefix)[0].is_file() else None
 
 
 # --- what is in it --------------------------------------------------------------------------------

@@ -33,6 +33,17 @@ _NUMBERS = {name: number for number, name in _DTYPES.items()}
 _LARGEST_RANK = 64
 
 
+def files_of(prefix: Path, shard: int = 0, shards: int = 1) -> tuple[Path, Path]:
+    """The index of a checkpoint, and one of its files of data.
+
+    Example:
+        >>> [file.name for file in files_of(Path("cp"))]
+        ['cp.index', 'cp.data-00000-of-00001']
+    """
+    data = f"{prefix.name}.data-{shard:05d}-of-{shards:05d}"
+    return prefix.with_name(f"{prefix.name}.index"), prefix.with_name(data)
+
+
 @dataclass(frozen=True)
 class Entry:
     """What the index tells of an array.
@@ -69,8 +80,7 @@ class Bundle:
         self._prefix = prefix
         self.entries: dict[str, Entry] = {}
         self._shards = 1
-        index = prefix.with_name(prefix.name + ".index").read_bytes()
-        for key, value in read_table(index):
+        for key, value in read_table(files_of(prefix)[0].read_bytes()):
             if key:
                 self.entries[key.decode("utf-8", "replace")] = _entry(memoryview(value))
             else:
@@ -106,8 +116,7 @@ class Bundle:
         return np.frombuffer(data, kind).reshape(entry.shape)
 
     def _data(self, name: str, entry: Entry) -> bytes:
-        end = f".data-{entry.shard:05d}-of-{self._shards:05d}"
-        path = self._prefix.with_name(self._prefix.name + end)
+        _, path = files_of(self._prefix, entry.shard, self._shards)
         with open(path, "rb") as file:
             there = file.seek(0, 2)
             if entry.offset + entry.size > there:
@@ -224,4 +233,4 @@ def _dimension(size: int) -> bytes:
     return protobuf.block(2, protobuf.whole(1, size))
 
 
-__all__ = ["Bundle", "Entry", "dtype_of", "write_bundle"]
+__all__ = ["Bundle", "Entry", "dtype_of", "files_of", "write_bundle"]

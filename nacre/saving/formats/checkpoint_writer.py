@@ -18,7 +18,7 @@ from nacre.core.atomic import write_file
 from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.variable import Variable
 from nacre.core.wire import protobuf
-from nacre.core.wire.bundle import write_bundle
+from nacre.core.wire.bundle import files_of, write_bundle
 from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
 from nacre.optimizers import Optimizer
@@ -82,11 +82,8 @@ def save(model: Any, path: Path, who: str) -> None:
             message(who, "a checkpoint's arrays must be of TensorFlow's dtypes", str(error))
         ) from None
     state = f'model_checkpoint_path: "{path.name}"\nall_model_checkpoint_paths: "{path.name}"\n'
-    files = {
-        path.with_name(path.name + ".data-00000-of-00001"): data,
-        path.with_name(path.name + ".index"): index,
-        path.with_name("checkpoint"): state.encode(),
-    }
+    index_file, data_file = files_of(path)
+    files = {data_file: data, index_file: index, path.with_name("checkpoint"): state.encode()}
     for target, content in files.items():
         write_file(target, content, partial(_check, content=content, who=who))
 
