@@ -13,6 +13,7 @@ from nacre.callbacks.base import Logs
 from nacre.callbacks.checkpoints import CheckpointCallback
 from nacre.callbacks.kept_files import KeptFiles
 from nacre.callbacks.run_plan import RunPlan
+from nacre.core.addresses import file_name, is_address
 from nacre.core.errors import ArgumentError, MonitorError, message, nearest, refuse_unknown
 from nacre.core.numbers import whole_number
 from nacre.core.warning import warn
@@ -35,7 +36,7 @@ class ModelCheckpoint(CheckpointCallback):
 
     Args:
         filepath: Where to write. `{epoch}`, `{batch}` and names of logs are filled in, such as
-            'model-{epoch:02d}-{val_loss:.2f}.keras'.
+            'model-{epoch:02d}-{val_loss:.2f}.keras'; an address too, as in `model.save`.
         monitor: Quantity that decides what is best.
         verbose: 1 says what is written.
         save_best_only: Whether to write only when `monitor` improves.
@@ -134,6 +135,12 @@ class ModelCheckpoint(CheckpointCallback):
     def _check_target(self, plan: RunPlan) -> None:
         self._check_fields(plan)
         self.model.check_save_path(self._example_path(), weights_only=self.save_weights_only)
+        if is_address(self.filepath):
+            if self.keep_last is not None or self.keep_best is not None:
+                rule = "keep_last and keep_best need files on a disk of this machine"
+                got = f"the address of {file_name(self.filepath)!r}"
+                raise ArgumentError(message(type(self).__name__, rule, got))
+            return
         folder = Path(self.filepath).parent
         if not _fields(type(self).__name__, str(folder)):  # what cannot be made is better known now
             make_folder(type(self).__name__, folder)
@@ -194,7 +201,8 @@ class ModelCheckpoint(CheckpointCallback):
             fix = f"Put {{epoch}} and {{{self.monitor}}} into filepath."
             warn(message(type(self).__name__, rule, got, fix))
             return None
-        make_folder(type(self).__name__, Path(path).parent)
+        if not is_address(path):
+            make_folder(type(self).__name__, Path(path).parent)
         write = self.model.save_weights if self.save_weights_only else self.model.save
         write(path, overwrite=True)
         if self.keep_last is not None or self.keep_best is not None:

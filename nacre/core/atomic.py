@@ -69,13 +69,18 @@ def _missing_folder(path: Path, folder: Path, who: str) -> ArgumentError:
     )
 
 
-def ask_before_overwriting(path: Path, who: str) -> None:
+def ask_before_overwriting(path: Path | str, who: str, is_there: bool | None = None) -> None:
     """With `overwrite=False`: ask a person at a terminal; elsewhere raise.
+
+    Args:
+        path: Where to write, or how to call it.
+        who: What writes.
+        is_there: Whether something is there; None looks.
 
     Raises:
         ArgumentError: The path exists and nobody said yes.
     """
-    if not path.exists():
+    if not (os.path.exists(path) if is_there is None else is_there):
         return
     if sys.stdin is not None and sys.stdin.isatty():
         answer = input(f"'{path}' exists. Overwrite it? [y/n] ").strip().lower()

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from nacre.core import safety
+from nacre.core import addresses, safety
 from nacre.core.atomic import (
     ask_before_overwriting,
     refuse_non_file,
@@ -43,11 +43,15 @@ def save_model(
     The file is written beside the target, read back and compared with memory, and only then takes
     the target's place: a failure leaves the old file as it was.
 
+    An address such as `s3://bucket/m.keras` is written to through fsspec, where it is installed,
+    after the file was written and compared on this machine: under another name, and moved, where
+    the store can move files; else whole, as object stores show an object when all has arrived.
+
     Args:
         model: The model.
         filepath: Path ending in `.keras` or `.h5`, or a binary file object (gets `.keras`
-            bytes); or 'hf://user/name', a repository of the Hugging Face hub, as `push_to_hub`
-            fills it.
+            bytes); or an address; or 'hf://user/name', a repository of the Hugging Face hub, as
+            `push_to_hub` fills it.
         overwrite: False asks at a terminal before an existing file is replaced; elsewhere it
             raises, as for a repository that holds a model.
         zipped: False writes a folder with the members of the `.keras` archive.
@@ -64,6 +68,11 @@ def save_model(
         >>> load_model(file.getvalue()).output_shape
         (None, 2)
     """
+    if addresses.is_address(filepath):
+        who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save"
+        with addresses.written(filepath, who, overwrite) as (path, may_replace):
+            save_model(model, path, may_replace, zipped, **kwargs)
+        return
     include_optimizer = kwargs.pop("include_optimizer", True)
     save_format = kwargs.pop("save_format", None)
     if kwargs.pop("signatures", None) is not None or kwargs.pop("options", None) is not None:
@@ -183,7 +192,8 @@ def load_model(
     Args:
         filepath: Path, bytes or binary file object of a `.keras` or `.h5` model; or a folder that
             `OrbaxCheckpoint` wrote, whose newest model is opened; or 'hf://user/name', a
-            repository of the Hugging Face hub.
+            repository of the Hugging Face hub; or the address of a file, such as
+            `s3://bucket/m.keras`, which is fetched through fsspec, where it is installed.
         custom_objects: name -> class or function for names that are not built in.
         compile: Whether the model is compiled as it was, and the optimizer's state restored.
         safe_mode: False allows Python code stored in the file (lambdas, modules of PyTorch). Only
@@ -248,7 +258,7 @@ def save_weights(
 
     Args:
         model: A built model.
-        filepath: Path.
+        filepath: Path, or an address, as in `save_model`.
         overwrite: As in `save_model`.
         max_shard_size: Gigabytes a file, for a path ending in `.weights.json`, which then lists the
             shards beside it.
@@ -258,6 +268,10 @@ def save_weights(
         FileFormatError: The ending is no format's, or what was written differs from memory.
     """
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save_weights"
+    if addresses.is_address(filepath):
+        with addresses.written(filepath, who, overwrite) as (path, may_replace):
+            save_weights(model, path, may_replace, max_shard_size, **kwargs)
+        return
     save_format = kwargs.pop("save_format", None)
     kwargs.pop("options", None)
     refuse_unknown(who, kwargs, save_weights)
@@ -360,7 +374,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
 
     Args:
         model: A built model.
-        filepath: Path, bytes or binary file object.
+        filepath: Path, bytes or binary file object, or the address of a file, as in `load_model`.
         skip_mismatch: Leave out what does not fit, with a warning that lists it.
         by_name: Match layers by name (`.h5` in the older layout only).
 

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from nacre.core import addresses
 from nacre.core.atomic import recover
 from nacre.core.errors import FileFormatError, message, nearest
 from nacre.core.wire import npz, safetensors
@@ -33,7 +34,8 @@ class MissingFileError(FileFormatError, FileNotFoundError):
 
 
 class Source:
-    """Something to read from: a path, bytes, or a file object; opened once its kind is known.
+    """Something to read from: a path, an address, bytes, or a file object, opened once its kind is
+    known.
 
     Attributes:
         name: How errors call it.
@@ -51,6 +53,17 @@ class Source:
                 getattr(filepath, "name", None) or "file object",
             )
             self.name = str(self.name)
+        elif addresses.is_address(filepath):
+            self.name = addresses.file_name(filepath)
+            found = addresses.fetch(filepath, who)
+            if found is None:
+                raise MissingFileError(
+                    message(who, "the file must exist", f"no '{self.name}' at the address")
+                )
+            if isinstance(found, Path):
+                self.path = found
+            else:
+                self.content = found
         else:
             try:
                 self.path = Path(os.fsdecode(filepath))
