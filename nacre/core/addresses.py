@@ -75,8 +75,7 @@ class _Store:
     def can_move(self) -> bool:
         """Whether it moves files; of others fsspec makes a copy and deletes the first."""
         base: Any = importlib.import_module("fsspec").AbstractFileSystem
-        kind: Any = type(self.system)
-        return bool(kind.mv is not base.mv)
+        return bool(self.system.__class__.mv is not base.mv)
 
 
 def _store(address: str, who: str) -> _Store:

@@ -114,7 +114,7 @@ def test_missing_folder_and_wrong_endings_say_what_to_write(tmp_path):
     with pytest.raises(FileFormatError, match="save_weights"):
         model.save(tmp_path / "m.weights.h5")
     with pytest.raises(FileFormatError, match=r"\.weights\.h5"):
-        model.save_weights(tmp_path / "ckpt")
+        model.save_weights(tmp_path / "weights.xyz")
     with pytest.raises(FileFormatError, match="zipped=False"):
         model.save(tmp_path / "m.keras", zipped=False)
     model.save(tmp_path / "plain", save_format="h5")
