@@ -37,6 +37,17 @@ def files_of_subset(value: Any) -> tuple[str, list[str]] | None:
     return None if files is None or files.subset is None else (files.subset, files.paths)
 
 
+def order_varies(value: Any) -> bool:
+    """Whether each pass over a `Dataset`, or an iterator of images, has another order."""
+    module = loaded("nacre.data.image_generators.iterator")
+    if module is not None and isinstance(value, module.Iterator):
+        return bool(value.shuffle)
+    module = loaded("nacre.data.dataset.parts")
+    if module is None or not is_dataset(value):
+        return False
+    return next(module.reshuffled_by(value._dataset_node), None) is not None
+
+
 def padded(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     """A batch whose ragged rows, if there are some, are filled up: see `dataset/ragged.py`."""
     module = loaded("nacre.data.dataset.ragged")
@@ -46,4 +57,4 @@ def padded(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     return filled
 
 
-__all__ = ["files_of_subset", "has_ragged_inputs", "is_dataset", "padded"]
+__all__ = ["files_of_subset", "has_ragged_inputs", "is_dataset", "order_varies", "padded"]

@@ -26,8 +26,10 @@ from nacre.core.state import State, Updates
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.typed_jax import spec_of
 from nacre.core.variable import Variable
+from nacre.core.warning import warn
 from nacre.data.feed import Feed, RowFeed, Stretch
 from nacre.data.feeds import feed_of
+from nacre.data.recognised import is_dataset, order_varies
 from nacre.data.sources import standard_batch, without_arrays
 from nacre.layers.base.compiled import call_key
 from nacre.ops.kernels.placement import own_program
@@ -93,6 +95,7 @@ def predict(
     source = inputs.source_of(model, x, who=who, order=order, on_host=not is_eager)
     with ExitStack() as ends:
         ends.enter_context(inputs.workers_end(source))
+        _warn_of_other_order(x, source, who)
         if not is_eager and custom_step(model, "predict_step") is None:
             prepare.predictions_spec(model, inputs.batch_specs(source, batch_size)[0], False)
         prepare.check_indices(model, source)
@@ -112,6 +115,25 @@ def predict(
             samples = min(feed.steps * feed.batch_size, feed.source.num_rows)
             batch_size = feed.batch_size
         return _run(model, feed, runner, batch_size, samples, who)
+
+
+def _warn_of_other_order(x: Any, source: inputs.Source, who: str) -> None:
+    """Tell when predictions cannot be paired with labels that are asked for afterwards."""
+    if isinstance(source, inputs.ArraySource) or not order_varies(x):
+        return
+    first = source.seen
+    if is_dataset(x) and (first is None or first[1] is None):
+        return
+    warn(
+        message(
+            who,
+            "predictions stand in the order of their own pass",
+            f"a {type(x).__name__} that shuffles: no labels or names of files read before or after "
+            "stand in that order",
+            "Make it with shuffle=False, or without shuffle(); for both from one pass: "
+            "for x, y in data: predictions = model.predict_on_batch(x).",
+        )
+    )
 
 
 def _run(

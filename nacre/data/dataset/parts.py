@@ -24,7 +24,7 @@ def note_part(node: Node, kind: str, count: int, index: int = 0) -> None:
         count: How many elements are taken or left out, or how many shards there are.
         index: Which shard it is.
     """
-    for shuffle in _reshuffled_by(node):
+    for shuffle in reshuffled_by(node):
         shuffle.parts.add((kind, count, index))
         if kind == "shard":
             others = {i for k, n, i in shuffle.parts if (k, n) == (kind, count) and i != index}
@@ -48,7 +48,7 @@ def note_part(node: Node, kind: str, count: int, index: int = 0) -> None:
             )
 
 
-def _reshuffled_by(node: Node) -> Iterator[Shuffle]:
+def reshuffled_by(node: Node) -> Iterator[Shuffle]:
     """What gives the elements of a node another order in each pass, nearest first. What is cached
     keeps the order of the first one."""
     if isinstance(node, Cache | FileCache):
@@ -56,7 +56,7 @@ def _reshuffled_by(node: Node) -> Iterator[Shuffle]:
     if isinstance(node, Shuffle) and node.passes.varies:
         yield node
     for above in node.inputs:
-        yield from _reshuffled_by(above)
+        yield from reshuffled_by(above)
 
 
-__all__ = ["note_part"]
+__all__ = ["note_part", "reshuffled_by"]
