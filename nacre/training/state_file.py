@@ -7,7 +7,6 @@ file.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import struct
@@ -59,7 +58,7 @@ def packed(arrays: Mapping[str, np.ndarray], data: Mapping[str, Any]) -> bytes:
         position += len(content)
     notes = header["__metadata__"]
     notes |= {"data": text, "dtypes": json.dumps(others)}
-    notes["sha256"] = _checksum(header, parts)
+    notes["sha256"] = safetensors.checksum(header, parts)
     return safetensors.join(header, parts)
 
 
@@ -82,7 +81,7 @@ def unpacked(content: bytes, name: str) -> tuple[dict[str, np.ndarray], dict[str
         if notes.get("format") != FORMAT:
             raise ValueError(f"it does not say {FORMAT!r}")
         buffer = memoryview(content)[8 + length :]
-        if notes.pop("sha256") != _checksum(header, [buffer]):
+        if notes.pop("sha256") != safetensors.checksum(header, [buffer]):
             raise ValueError("its checksum does not fit")
         if int(notes["version"]) > VERSION:
             raise ValueError(f"it was written by a newer nacre (form {notes['version']})")
@@ -99,13 +98,6 @@ def unpacked(content: bytes, name: str) -> tuple[dict[str, np.ndarray], dict[str
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """(arrays, data) of a file; see `unpacked`."""
     return unpacked(path.read_bytes(), path.name)
-
-
-def _checksum(header: dict[str, Any], parts: list[Any]) -> str:
-    found = hashlib.sha256(json.dumps(header).encode())
-    for part in parts:
-        found.update(part)
-    return found.hexdigest()
 
 
 def _array(entry: dict[str, Any], buffer: memoryview, other: str | None) -> np.ndarray:

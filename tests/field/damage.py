@@ -28,9 +28,12 @@ from random import Random
 from typing import Any
 
 SECONDS_A_CASE = 60  # the first case waits for the imports, on a busy machine
-READERS = ("keras", "keras_inside", "h5", "weights_h5", "legacy_h5", "shards", "config_json")
+READERS = (
+    "keras", "keras_inside", "h5", "weights_h5", "legacy_h5", "shards", "safetensors", "npz",
+    "config_json",
+)  # fmt: skip
 # Files that say by themselves when a bit of them has changed.
-HAS_CHECKSUMS = ("keras", "h5", "weights_h5", "legacy_h5", "shards")
+HAS_CHECKSUMS = ("keras", "h5", "weights_h5", "legacy_h5", "shards", "safetensors", "npz")
 
 # -------------------------------------------------------------------- mutations
 
@@ -181,6 +184,8 @@ def make_cases(folder: Path) -> dict[str, Case]:
     model.save(folder / "m.h5")
     model.save_weights(folder / "w.weights.h5")
     model.save_weights(folder / "w.h5")
+    model.save_weights(folder / "w.safetensors")
+    model.save_weights(folder / "w.npz")
     model.save_weights(folder / "s.weights.json", max_shard_size=80 / 1024**3)
     (folder / "c.json").write_text(model.to_json())
 
@@ -212,6 +217,8 @@ def make_cases(folder: Path) -> dict[str, Case]:
         "h5": Case(files("m.h5"), _damage_one, whole),
         "weights_h5": Case(files("w.weights.h5"), _damage_one, weights),
         "legacy_h5": Case(files("w.h5"), _damage_one, weights),
+        "safetensors": Case(files("w.safetensors"), _damage_one, weights),
+        "npz": Case(files("w.npz"), _damage_one, weights),
         "shards": Case(files("s.weights.json", *shards), _damage_one, weights),
         "config_json": Case(files("c.json"), _damage_json, from_json),
     }

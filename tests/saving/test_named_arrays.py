@@ -62,7 +62,7 @@ def test_the_real_library_reads_what_is_written(tmp_path):
     assert found.keys() == {weight.path for weight in model.weights}
     assert all(np.array_equal(found[w.path], w.numpy()) for w in model.weights)
     with safetensors.safe_open(tmp_path / "w.safetensors", "np") as file:
-        assert file.metadata() == {"format": "nacre"}
+        assert file.metadata()["format"] == "nacre"
     with np.load(b := _npz(model)) as file:
         assert set(file.files) == {weight.path for weight in model.weights}
     assert b.getvalue() == _npz(model).getvalue()  # no times in it
@@ -343,11 +343,12 @@ def test_cut_files_are_one_error_and_change_nothing(ending, tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
-def test_numbers_of_an_npz_are_compared_with_their_checksums(tmp_path):
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_numbers_are_compared_with_their_checksums(ending, tmp_path):
     model = small()
-    model.save_weights(tmp_path / "w.npz")
-    content = bytearray((tmp_path / "w.npz").read_bytes())
+    model.save_weights(tmp_path / f"w.{ending}")
+    content = bytearray((tmp_path / f"w.{ending}").read_bytes())
     at = content.index(model.weights[0].numpy().tobytes())
     content[at] ^= 1
-    with pytest.raises(FileFormatError, match="CRC"):
+    with pytest.raises(FileFormatError, match="CRC|checksum"):
         model.load_weights(bytes(content))

@@ -8,6 +8,7 @@ holes. Nothing in it is code.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import mmap
@@ -25,6 +26,7 @@ from nacre.core.errors import FileFormatError, message
 from nacre.core.kinds import is_dict, is_list
 
 METADATA = "__metadata__"
+_CHECKSUM = "nacre.sha256"
 MAX_HEADER_BYTES = 100 << 20  # as the reference reader has it
 _MAX_RANK = 64  # of NumPy 2
 
@@ -48,16 +50,25 @@ def join(header: Mapping[str, Any], parts: Iterable[bytes]) -> bytes:
     return b"".join([struct.pack("<Q", len(encoded)), encoded, *parts])
 
 
+def checksum(header: Mapping[str, Any], parts: Iterable[bytes | memoryview]) -> str:
+    """SHA-256 of a header and of the arrays, in hexadecimal digits."""
+    found = hashlib.sha256(json.dumps(header).encode())
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()
+
+
 def pack(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
     """The content of a file of arrays, all of dtypes that the format has a name for.
 
-    Those with the largest elements come first, so that all lie at multiples of their size.
+    Those with the largest elements come first, so that all lie at multiples of their size. The
+    format has no checksums; one stands in the metadata, where other readers pass over it.
 
     Example:
         >>> content = pack({"a": np.ones(2, "float32")}, {"format": "test"})
         >>> with Reader(content, "here") as reader:
-        ...     reader.read("a").tolist(), reader.metadata
-        ([1.0, 1.0], {'format': 'test'})
+        ...     reader.read("a").tolist(), reader.metadata['format']
+        ([1.0, 1.0], 'test')
     """
     header: dict[str, Any] = {METADATA: dict(metadata)}
     parts: list[bytes] = []
@@ -71,6 +82,7 @@ def pack(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes
         }
         parts.append(content)
         position += len(content)
+    header[METADATA][_CHECKSUM] = checksum(header, parts)
     return join(header, parts)
 
 
@@ -192,6 +204,10 @@ def _parsed(content: bytes | mmap.mmap, who: str) -> tuple[dict[str, Entry], dic
         position = end
     if position != size:
         raise _damaged(who, f"arrays of {position} bytes, and {size} in the file")
+    if (expected := metadata.pop(_CHECKSUM, None)) is not None:
+        with memoryview(content) as view, view[start:] as arrays:
+            if checksum({METADATA: metadata, **header}, [arrays]) != expected:
+                raise _damaged(who, "bytes of another checksum than the one in it")
     return entries, {str(key): str(text) for key, text in metadata.items()}
 
 
@@ -242,6 +258,6 @@ def _damaged(who: str, got: str) -> FileFormatError:
 
 
 __all__ = [
-    "DTYPES", "MAX_HEADER_BYTES", "METADATA", "NAMES", "Entry", "Reader", "is_beginning", "join",
-    "pack",
+    "DTYPES", "MAX_HEADER_BYTES", "METADATA", "NAMES", "Entry", "Reader", "checksum",
+    "is_beginning", "join", "pack",
 ]  # fmt: skip
