@@ -8,8 +8,9 @@ from typing import Any
 from nacre.core import identity, safety, scope, tree
 from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.file_errors import naming, read_json
+from nacre.core.held import Held
 from nacre.core.plain_yaml import read_yaml
-from nacre.core.registry import deserialize_keras_object
+from nacre.core.registry import CustomObjectScope, deserialize_keras_object
 from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.input_layer import InputLayer
@@ -68,7 +69,7 @@ class _Cloner:
         self.clone_function = clone_function
         self.call_function = call_function
         self.recursive = recursive
-        self._numbers = identity.Numbers()
+        self._numbers = identity.Numbers(Held({}, writes_code=False))
         self._objects = identity.Objects()
         self._made: dict[int, Any] = {}
 
@@ -165,7 +166,9 @@ class _Cloner:
 
 
 def _from_own_config(layer: Layer) -> Any:
-    twin: Any = type(layer).from_config(layer.get_config())
+    config, held = layer.get_config(), identity.held()
+    with CustomObjectScope(None if held is None else dict(held.things)):
+        twin: Any = type(layer).from_config(config)
     _copy_adapted(twin, layer)
     return twin
 

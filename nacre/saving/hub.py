@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from nacre.core.atomic import recover, target_path, write_folder
-from nacre.core.errors import ArgumentError, NacreError, message
+from nacre.core.errors import ArgumentError, NacreError, NotBuiltError, message
 from nacre.core.interop import optional_import
 from nacre.models import mask_flow
 from nacre.saving import archive, model_card
 from nacre.saving.copies import custom_parts
 from nacre.saving.formats import native
-from nacre.saving.weights import require_built
 
 _PREFIX = re.compile(r"^hf:/{1,2}")  # pathlib makes one slash of two
 _REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -96,7 +95,13 @@ def save_pretrained(model: Any, save_directory: Any, include_optimizer: bool) ->
 
 
 def _files(model: Any, include_optimizer: bool, who: str) -> tuple[dict[str, bytes], list[Any]]:
-    require_built(model, who)
+    if not model.built:
+        fix = "Call it on a batch first, or model.build((None, ...))."
+        raise NotBuiltError(
+            message(
+                who, "the model must be built, as its card tells shapes", "one that is not", fix
+            )
+        )
     mask_flow.warn_that_keras_differs(model, who)
     return native.to_files(model, include_optimizer, is_folder=True)
 

@@ -194,6 +194,13 @@ def test_a_pipeline_in_a_file_of_joblib_predicts_the_same(tmp_path: Path) -> Non
         assert np.array_equal(again.predict(X), pipeline.predict(X))
 
 
+def test_a_clone_has_the_models_own_functions() -> None:
+    model = _model(layers.Activation(_scaled(2.0)), layers.Activation(_scaled(5.0)))
+    graph = nacre.Model(model.inputs, nacre.ops.negative(model.outputs[0]))
+    assert np.array_equal(nacre.models.clone_model(model)(X), X * 10)
+    assert np.array_equal(nacre.models.clone_model(graph)(X), X * -10)
+
+
 @pytest.mark.parametrize("mode", [None, "r", "c"])
 def test_a_model_read_from_a_mapped_file_trains_on(tmp_path: Path, mode: Any) -> None:
     model = _model(layers.Dense(3), layers.Dense(1))
