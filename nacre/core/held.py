@@ -41,11 +41,15 @@ class Held:
             >>> name_in(name), held.things[name] is len, held.name_of(len) == name
             ('len', True, True)
         """
-        if thing not in self._names:
-            own = getattr(thing, "__qualname__", type(thing).__qualname__)
-            self._names[thing] = f"{own}{_MARK}{next(_numbers)}-{_of_process()}"
-        name = self._names[thing]
-        self.things[name] = thing
+        own = str(getattr(thing, "__qualname__", type(thing).__qualname__))
+        key = thing if self.writes_code else id(thing)
+        try:
+            name = self._names.get(key)
+            if name is None:
+                self._names[key] = name = f"{own}{_MARK}{next(_numbers)}-{_of_process()}"
+            self.things[name] = thing
+        except TypeError:  # neither hashed nor weakly referred to: known by its own name alone
+            return own
         return name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 import pickle
 import subprocess
@@ -192,6 +193,20 @@ def test_a_pipeline_in_a_file_of_joblib_predicts_the_same(tmp_path: Path) -> Non
     for mode in (None, "r"):
         again = joblib.load(tmp_path / "pipeline.joblib", mmap_mode=mode)
         assert np.array_equal(again.predict(X), pipeline.predict(X))
+
+
+class _Doubled:
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, x: Any) -> Any:
+        return x * 2
+
+
+@pytest.mark.parametrize("function", [_Doubled(), functools.partial(nacre.ops.multiply, 2.0)])
+def test_objects_that_are_called_are_copied(function: Any) -> None:
+    model = _model(layers.Lambda(function, output_shape=(4,)))
+    assert np.array_equal(copy.deepcopy(model)(X), X * 2)
 
 
 def test_a_clone_has_the_models_own_functions() -> None:
