@@ -36,6 +36,7 @@ def collection_is_over() -> None:
 def share_contexts() -> None:
     """Used: `jax._src.interpreters.mlir.make_ir_context`; a JAX that has none makes its own."""
     from jax._src.interpreters import mlir
+    from jax._src.lib.mlir import ir
 
     make = getattr(mlir, "make_ir_context", None)
     if make is None:
@@ -43,6 +44,9 @@ def share_contexts() -> None:
     _contexts[:] = [threading.local()]
 
     def shared_context() -> Any:
+        if ir.Context.current is not None:
+            # Written while another one is: in one context it would become a part of that.
+            return make()
         here = _contexts[0]
         if not hasattr(here, "context"):
             here.context = make()

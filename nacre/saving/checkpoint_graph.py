@@ -31,18 +31,20 @@ def find(path: Path) -> Path | None:
     In a folder it is the newest, which the file `checkpoint` tells; where the folder was moved, by
     its name.
     """
-    if path.is_dir():
-        try:
+    try:
+        if path.is_dir():
             text = (path / "checkpoint").read_text("utf-8", "replace")
-        except OSError:
+            found = _LATEST.search(text)
+            # Its name alone: a file that is read must not lead out of its folder.
+            name = "" if found is None else re.split(r"[/\\]", found[1])[-1]
+            prefix = path / name
+        elif path.is_file() and not path.name.endswith(".index") and ".data-" not in path.name:
             return None
-        found = _LATEST.search(text)
-        return None if found is None else find(path / re.split(r"[/\\]", found[1])[-1])
-    if path.is_file() and not path.name.endswith(".index") and ".data-" not in path.name:
+        else:
+            prefix = path.with_name(re.sub(r"\.index$|\.data-\d{5}-of-\d{5}$", "", path.name))
+        return prefix if prefix.name and files_of(prefix)[0].is_file() else None
+    except (OSError, ValueError):  # no such file, or a name that none can have
         return None
-    name = re.sub(r"\.index$|\.data-\d{5}-of-\d{5}$", "", path.name)
-    prefix = path.with_name(name)
-    return prefix if files_of(prefix)[0].is_file() else None
 
 
 # --- what is in it --------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def test_a_batch_number_is_refused_for_files_of_epochs(tmp_path):
 
 
 @pytest.mark.parametrize("weights_only", [False, True])
-@pytest.mark.parametrize("name", ["best.txt", "best", "best.pt"])
+@pytest.mark.parametrize("name", ["best.txt", "best.npy", "best.pt"])
 def test_an_ending_that_is_no_format_is_refused_before_the_first_step(tmp_path, name, weights_only):
     model = dense()
     with pytest.raises(FileFormatError, match="must end in"):
@@ -89,7 +89,7 @@ def test_an_ending_that_is_no_format_is_refused_before_the_first_step(tmp_path, 
     assert model.optimizer.iterations.numpy() == 0
 
 
-@pytest.mark.parametrize("name", ["a.weights.h5", "a.h5"])
+@pytest.mark.parametrize("name", ["a.weights.h5", "a.h5", "cp.ckpt", "best"])
 def test_endings_of_weights_are_taken(tmp_path, name):
     begin(dense(), ModelCheckpoint(tmp_path / name, save_weights_only=True))
 

@@ -179,6 +179,19 @@ def test_bad_uses_say_what_to_do(saved, tmp_path):
         checkpoints.stack(nacre).load_weights(tmp_path / "weights")
 
 
+@pytest.mark.parametrize("name", [".", "..", "/", "../stack-adam/weights", "no", "a" * 300, "\\0"])
+def test_the_newest_checkpoint_of_a_folder_is_one_in_it(name, saved, tmp_path):
+    folder, _ = saved
+    shutil.copytree(folder / "stack-adam", tmp_path / "here")
+    (tmp_path / "here" / "checkpoint").write_text(f'model_checkpoint_path: "{name}"\n')
+    model = checkpoints.stack(nacre)
+    if name.endswith("weights"):
+        model.load_weights(tmp_path / "here")
+        return
+    with pytest.raises(FileFormatError, match="a folder with"):
+        model.load_weights(tmp_path / "here")
+
+
 def copied(folder, target, file, change):
     """A checkpoint with one of its files changed."""
     for path in (folder / "stack-adam").iterdir():
