@@ -35,7 +35,8 @@ from nacre.core.warning import warn
 
 _MAX_PROGRAMS = 64  # programs of one model
 _FEW_PROGRAMS = 8  # in the process: so many may wait for Python to look for cycles
-_SEARCHING = 0.1  # of a process's time: looking for cycles takes no more ...
+_SHORT_SEARCH = 0.15  # seconds; what looking for cycles takes in a process of no special size
+_SEARCHING = 0.1  # of a process's time: what longer searches take beyond that is no more ...
 _SEARCHED_AT = 4  # ... until there are so many times as many
 _MANY_SHAPES = 12  # after so many shapes the user is warned that each one is compiled
 
@@ -219,7 +220,8 @@ def _note_made(program: Program) -> None:
     if (is_due or count >= _SEARCHED_AT * _alive_at_most[0]) and gc.isenabled():
         gc.collect()
         ended = time.perf_counter()
-        _not_before[0] = ended + (ended - begun) * (1 / _SEARCHING - 1)
+        longer = max(0.0, ended - begun - _SHORT_SEARCH)
+        _not_before[0] = ended + longer * (1 / _SEARCHING - 1)
         _alive_at_most[0] = max(_FEW_PROGRAMS, 2 * len(_alive))
     _alive.add(program)
 
