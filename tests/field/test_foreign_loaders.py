@@ -97,6 +97,8 @@ def test_a_source_whose_length_is_without_end_needs_a_number_of_steps() -> None:
 @pytest.mark.parametrize("form", [None, "numpy", "torch"])
 def test_data_sets_of_hugging_face_are_columns_with_the_labels_as_targets(form: Any) -> None:
     datasets = pytest.importorskip("datasets")
+    if form == "torch":
+        pytest.importorskip("torch")
     data = datasets.Dataset.from_dict({"a": X.tolist(), "label": Y[:, 0].tolist()})
     data = data.with_format(form)
     made = model()
