@@ -34,7 +34,8 @@ _NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "Ftrl": {},
 }
 _NAMES["AdamW"] = _NAMES["Adam"]
-_SCALARS = {
+# The optimizer's attribute that a variable of its own is, the newest first.
+SCALARS = {
     "iteration": ("_iterations", "iter"),
     "learning_rate": ("_learning_rate", "learning_rate"),
     "variable": ("_u_product",),  # Nadam's running product of momentum factors
@@ -117,7 +118,7 @@ def _pairs(
                 return None
             pairs.append((variable, array))
             continue
-        for name in _SCALARS.get(variable.name, ()):
+        for name in SCALARS.get(variable.name, ()):
             array = file.array(node.children[name]) if name in node.children else None
             if array is not None and array.shape == variable.shape:
                 pairs.append((variable, array))
@@ -186,4 +187,4 @@ def _slot_names(file: Checkpoint, node: Node) -> list[str]:
     return sorted({name for _, name in _slots(file, node)}) or ["no slots"]
 
 
-__all__ = ["optimizer_state", "saved_name"]
+__all__ = ["SCALARS", "optimizer_state", "saved_name"]

@@ -112,6 +112,11 @@ class Measured:
         return round((self._one - step) / (BEGINNING_SHARE * step))
 
 
+def _is_measured(stretch: Stretch) -> bool:
+    """Whether how long steps take says how many the next dispatch runs."""
+    return stretch.repeats and stretch.is_awaited
+
+
 class Pace:
     """Chooses the number of steps of the next dispatch, where one program runs any number.
 
@@ -140,7 +145,7 @@ class Pace:
 
         One lasts until the next is asked for.
         """
-        position, is_measured = 0, stretch.repeats and stretch.is_awaited
+        position, is_measured = 0, _is_measured(stretch)
         while position < stretch.num_steps:
             count = self.next_count(stretch.num_steps - position)
             if is_measured:
@@ -174,7 +179,7 @@ class Pace:
 
     def waits(self, stretch: Stretch, count: int) -> bool:
         """The same for a dispatch of some steps of a stretch."""
-        return stretch.repeats and stretch.is_awaited and self.measures(count)
+        return _is_measured(stretch) and self.measures(count)
 
     def program_steps(self, count: int) -> int | None:
         """The number of steps that a program which runs `count` is compiled for; None: any."""

@@ -23,14 +23,12 @@ from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
 from nacre.optimizers import Optimizer
 from nacre.saving.checkpoint_graph import GRAPH, VALUE
-from nacre.saving.checkpoint_optimizer import saved_name
+from nacre.saving.checkpoint_optimizer import SCALARS, saved_name
 from nacre.saving.legacy_layout import unique_layers
 from nacre.saving.optimizer_state import own_slot
 
 _END = f"/.ATTRIBUTES/{VALUE}"
-_COUNTER = "_iterations"
-# `variable` is Nadam's running product.
-_SCALARS = {"iteration": _COUNTER, "learning_rate": "_learning_rate", "variable": "_u_product"}
+_COUNTER = SCALARS["iteration"][0]
 # Attributes under which nacre itself keeps layers and variables, and tf.keras does not.
 _OWN = frozenset("_layers _graph_layers _own_variables _trainer _functional optimizer".split())
 
@@ -158,7 +156,7 @@ class _Graph:
         number = 0
         for variable in _as_listed(optimizer, model):
             place = len(self.objects)
-            scalar = _SCALARS.get(variable.name)
+            scalar = next(iter(SCALARS.get(variable.name, ())), None)
             path = f"optimizer/{scalar}" if scalar else f"optimizer/_variables/{number}"
             name = saved_name(optimizer, variable)
             self.objects.append(_Object(path, variable=variable, name=name))
