@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nacre.core.kinds import is_dict, is_list
-from nacre.core.wire.protobuf import block
+from nacre.core.wire.tensorflow.graph import GraphDef, NodeDef
 
 # What a layer learnt from data stands in no picture of a graph, and may be large.
 _LEARNT = frozenset(("vocabulary", "idf_weights"))
@@ -68,15 +68,14 @@ def graph_def(config: dict[str, Any]) -> bytes:
 
     Args:
         config: Of `graph_config`.
-
-    Source: tensorflow/core/framework/{graph,node_def}.proto.
     """
     nodes = _Nodes()
     nodes.add(config, "", ())
-    return b"".join(
-        block(1, block(1, name) + block(2, kind) + b"".join(block(3, i) for i in inputs))
+    found = [
+        NodeDef(name=name, op=kind, input=list(inputs))
         for name, (kind, inputs) in nodes.found.items()
-    )
+    ]
+    return GraphDef(node=found).write()
 
 
 class _Nodes:

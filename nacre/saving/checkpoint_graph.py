@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from nacre.core.errors import FileFormatError, listed, message
-from nacre.core.wire import protobuf
-from nacre.core.wire.bundle import Bundle, dtype_of, files_of
+from nacre.core.wire.bundle import Bundle, files_of
+from nacre.core.wire.tensorflow.dtypes import dtype_of
+from nacre.core.wire.tensorflow.objects import TrackableObject, TrackableObjectGraph
 from nacre.saving.legacy_layout import FileLayer
 
 GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -103,7 +104,7 @@ class Checkpoint:
         try:
             content = self.bundle.read(GRAPH)
             data = content.item() if content.dtype == object and content.size == 1 else b""
-            self.nodes = [_node(part) for part in _parts(memoryview(data), 1)]
+            self.nodes = [_node(found) for found in TrackableObjectGraph.read(data).nodes]
         except (ValueError, OSError) as error:
             raise _damaged(who, error) from error
         places = range(len(self.nodes))
@@ -175,34 +176,16 @@ def _damaged(who: str, error: Exception) -> FileFormatError:
     )
 
 
-def _parts(data: memoryview, number: int) -> Iterator[memoryview]:
-    return (protobuf.message(value) for found, value in protobuf.fields(data) if found == number)
-
-
-def _node(data: memoryview) -> Node:
-    node = Node()
-    for part in _parts(data, 1):
-        child = dict(protobuf.fields(part))
-        node.children[_text(child.get(2, _NOTHING))] = protobuf.number(child.get(1, 0))
-    for part in _parts(data, 2):
-        attribute = dict(protobuf.fields(part))
-        name = _text(attribute.get(1, _NOTHING))
-        if name == VALUE:
-            node.name = _text(attribute.get(2, _NOTHING))
-            node.key = _text(attribute.get(3, _NOTHING))
-        node.has_table |= name.endswith("table-keys")
-    for part in _parts(data, 3):
-        slot = dict(protobuf.fields(part))
-        variable, value = (protobuf.number(slot.get(number, 0)) for number in (1, 3))
-        node.slots.append((_text(slot.get(2, _NOTHING)), variable, value))
+def _node(found: TrackableObject) -> Node:
+    node = Node({child.local_name: child.node_id for child in found.children})
+    for attribute in found.attributes:
+        if attribute.name == VALUE:
+            node.name, node.key = attribute.full_name, attribute.checkpoint_key
+        node.has_table |= attribute.name.endswith("table-keys")
+    for slot in found.slot_variables:
+        links = slot.original_variable_node_id, slot.slot_variable_node_id
+        node.slots.append((slot.slot_name, *links))
     return node
-
-
-_NOTHING = memoryview(b"")
-
-
-def _text(value: int | memoryview) -> str:
-    return bytes(protobuf.message(value)).decode("utf-8", "replace")
 
 
 __all__ = ["GRAPH", "VALUE", "Checkpoint", "Node", "StoredVariable", "find"]

@@ -1,7 +1,7 @@
 """What event files hold, as bytes: events, summaries, their metadata, tensors.
 
 Sources of the numbers: tensorflow/core/util/event.proto, tensorflow/core/framework/{summary,tensor,
-tensor_shape,types}.proto. Keras writes the same messages through tf.summary.
+tensor_shape}.proto. Keras writes the same messages through tf.summary.
 """
 
 from __future__ import annotations
@@ -13,26 +13,7 @@ import numpy as np
 
 from nacre.core.errors import DTypeError, message
 from nacre.core.wire.protobuf import block, double, whole
-
-# types.proto, enum DataType.
-_STRING = 7
-_DTYPES = {
-    "float32": 1,
-    "float64": 2,
-    "int32": 3,
-    "uint8": 4,
-    "int16": 5,
-    "int8": 6,
-    "int64": 9,
-    "bool": 10,
-    "bfloat16": 14,
-    "uint16": 17,
-    "float16": 19,
-    "uint32": 22,
-    "uint64": 23,
-    "float8_e5m2": 24,
-    "float8_e4m3fn": 25,
-}
+from nacre.core.wire.tensorflow.dtypes import NUMBERS, STRING
 
 
 def file_version() -> bytes:
@@ -84,9 +65,9 @@ def numbers(array: np.ndarray[Any, Any]) -> bytes:
     Raises:
         DTypeError: Of a dtype that the format has no number for.
     """
-    code = _DTYPES.get(array.dtype.name)
+    code = NUMBERS.get(array.dtype.name)
     if code is None:
-        rule = f"a tensor must be of a dtype that event files know: {', '.join(_DTYPES)}"
+        rule = f"a tensor must be of a dtype that event files know: {', '.join(NUMBERS)}"
         raise DTypeError(message("nacre.summary", rule, array.dtype.name))
     little = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
     content = block(4, little.tobytes()) if array.size else b""
@@ -95,12 +76,12 @@ def numbers(array: np.ndarray[Any, Any]) -> bytes:
 
 def strings(values: Sequence[bytes], shape: tuple[int, ...]) -> bytes:
     """An array of strings of bytes, given in order, the last axis fastest."""
-    return whole(1, _STRING) + _shape(shape) + b"".join(block(8, value) for value in values)
+    return whole(1, STRING) + _shape(shape) + b"".join(block(8, value) for value in values)
 
 
 def empty() -> bytes:
     """A tensor that holds nothing, for values that are all in the metadata."""
-    return whole(1, _DTYPES["float32"]) + _shape((0,))
+    return whole(1, NUMBERS["float32"]) + _shape((0,))
 
 
 def _shape(sizes: tuple[int, ...]) -> bytes:

@@ -4,7 +4,7 @@ The index is a table of entries (`table.py`): what an array is, and where its by
 files of data.
 
 Source:
-    tensorflow/core/protobuf/tensor_bundle.proto; types.proto for the numbers of the dtypes.
+    tensorflow/core/protobuf/tensor_bundle.proto.
 """
 
 from __future__ import annotations
@@ -14,22 +14,14 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from nacre.core.wire import protobuf
 from nacre.core.wire.crc32c import crc32c, masked
 from nacre.core.wire.table import read_table, write_table
+from nacre.core.wire.tensorflow.dtypes import NUMBERS, STRING, dtype_of
 
-_STRING = 7
-_DTYPES = {
-    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 8: "complex64",
-    9: "int64", 10: "bool", 14: "bfloat16", 17: "uint16", 18: "complex128", 19: "float16",
-    22: "uint32", 23: "uint64", 24: "float8_e5m2", 25: "float8_e4m3fn",
-}  # fmt: skip
-_NUMBERS = {name: number for number, name in _DTYPES.items()}
 _LARGEST_RANK = 64
 
 
@@ -104,7 +96,7 @@ class Bundle:
         if entry.in_slices:
             raise ValueError(f"'{name}' is stored in slices, as partitioned variables are")
         data = self._data(name, entry)
-        if entry.dtype == _STRING:
+        if entry.dtype == STRING:
             return _strings(data, entry, name)
         kind = dtype_of(entry.dtype)
         if kind is None:
@@ -123,14 +115,6 @@ class Bundle:
                 raise ValueError(f"'{name}' goes beyond the end of '{path.name}'")
             file.seek(entry.offset)
             return file.read(entry.size)
-
-
-def dtype_of(number: int) -> np.dtype[Any] | None:
-    """NumPy's dtype for TensorFlow's number; None for strings, handles and what has none."""
-    name = _DTYPES.get(number)
-    if name is None:
-        return None
-    return np.dtype(getattr(ml_dtypes, name, name))
 
 
 def _entry(data: memoryview) -> Entry:
@@ -209,11 +193,11 @@ def write_bundle(arrays: Mapping[str, np.ndarray | bytes]) -> tuple[bytes, bytes
             lengths = _checked([len(value)])
             checksum = masked(crc32c(lengths))
             data = protobuf.varint(len(value)) + checksum + value
-            number, shape, whole = _STRING, (), lengths + checksum + value
+            number, shape, whole = STRING, (), lengths + checksum + value
         else:
-            if value.dtype.name not in _NUMBERS:
+            if value.dtype.name not in NUMBERS:
                 raise ValueError(f"'{name}' is of {value.dtype}, for which TensorFlow has no dtype")
-            number, shape = _NUMBERS[value.dtype.name], value.shape
+            number, shape = NUMBERS[value.dtype.name], value.shape
             data = whole = value.tobytes()
         entries[name.encode()] = b"".join(
             (
@@ -233,4 +217,4 @@ def _dimension(size: int) -> bytes:
     return protobuf.block(2, protobuf.whole(1, size))
 
 
-__all__ = ["Bundle", "Entry", "dtype_of", "files_of", "write_bundle"]
+__all__ = ["Bundle", "Entry", "files_of", "write_bundle"]

@@ -17,8 +17,13 @@ import numpy as np
 from nacre.core.atomic import write_file
 from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.variable import Variable
-from nacre.core.wire import protobuf
 from nacre.core.wire.bundle import files_of, write_bundle
+from nacre.core.wire.tensorflow.objects import (
+    ObjectReference,
+    SerializedTensor,
+    TrackableObject,
+    TrackableObjectGraph,
+)
 from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
 from nacre.optimizers import Optimizer
@@ -46,15 +51,15 @@ class _Object:
     variable: Variable | None = None
     name: str = ""
 
-    def content(self) -> bytes:
-        parts = [
-            protobuf.block(1, protobuf.whole(1, place) + protobuf.block(2, name))
-            for name, place in self.children
-        ]
+    def content(self) -> TrackableObject:
+        children = [ObjectReference(node_id=at, local_name=name) for name, at in self.children]
+        found = TrackableObject(children=children)
         if self.variable is not None:
-            texts = enumerate((VALUE, self.name, self.path + _END), 1)
-            parts.append(protobuf.block(2, b"".join(protobuf.block(n, text) for n, text in texts)))
-        return b"".join(parts)
+            key = self.path + _END
+            found.attributes.append(
+                SerializedTensor(name=VALUE, full_name=self.name, checkpoint_key=key)
+            )
+        return found
 
 
 def save(model: Any, path: Path, who: str) -> None:
@@ -117,7 +122,8 @@ class _Graph:
                 if found.path == f"optimizer/{_COUNTER}":
                     array = array.astype("int64")  # as in TensorFlow
                 arrays[found.path + _END] = array
-        arrays[GRAPH] = b"".join(protobuf.block(1, found.content()) for found in self.objects)
+        graph = TrackableObjectGraph(nodes=[found.content() for found in self.objects])
+        arrays[GRAPH] = graph.write()
         return arrays
 
     def add(self, thing: Any, path: str) -> int:
