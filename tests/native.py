@@ -17,10 +17,16 @@ def finish(library: Library) -> str:
     A program of another process would not wait so long and take the plain form; a test of the
     kernel means the kernel.
     """
+    reason = finish_of_host(library)
+    return reason if reason or library.targets() else library.outcome().reason
+
+
+def finish_of_host(library: Library) -> str:
+    """The same for a library that Python itself calls."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not (outcome := library.outcome()).is_final and time.monotonic() < end:
         time.sleep(0.1)
-    return "" if library.targets() else outcome.reason
+    return "" if outcome.library is not None else outcome.reason
 
 
 def need(*libraries: Library) -> None:

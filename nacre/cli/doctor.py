@@ -19,6 +19,7 @@ _BASE_PACKAGES = ("jax", "jaxlib", "numpy", "h5py", "rich")
 _OPTIONAL_PACKAGES = (
     ("matplotlib", "matplotlib", "figures and learning curves", "plot"),
     ("pillow", "PIL", "reading and writing image files", "plot"),
+    ("simplejpeg", "simplejpeg", "folders of JPEG files in half the time", "jpeg"),
     ("flax", "flax", "layers that hold Flax modules", "flax"),
     ("torch", "torch", "layers that hold PyTorch modules", "torch"),
 )

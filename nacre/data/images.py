@@ -97,16 +97,42 @@ def opened(path: str | os.PathLike[str] | io.BytesIO, pil_image: Any, who: str) 
         MissingDataFileError: There is no file.
     """
     if isinstance(path, io.BytesIO):
-        name, data = "its bytes", path.getvalue()
-    else:
-        name = repr(os.fspath(path))
-        try:
-            with open(path, "rb") as file:
-                data = file.read()
-        except FileNotFoundError:
-            raise missing(os.fspath(path), who) from None
+        return image_of(path.getvalue(), "its bytes", pil_image, who)
+    return image_of(read_file(path, who), repr(os.fspath(path)), pil_image, who)
+
+
+def read_file(path: str | os.PathLike[str], who: str) -> bytes:
+    """What stands in a file.
+
+    Raises:
+        MissingDataFileError: There is no file.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise missing(os.fspath(path), who) from None
+
+
+def image_of(
+    data: bytes, name: str, pil_image: Any, who: str, *, prefers_grey: bool = False
+) -> Image.Image:
+    """The picture of bytes, decoded whole.
+
+    Args:
+        data: The bytes.
+        name: What they are called in an error.
+        pil_image: The module `PIL.Image`.
+        who: Who asks, for messages.
+        prefers_grey: Of a JPEG in colors only the brightness is decoded.
+
+    Raises:
+        PictureFileError: They are no picture.
+    """
     try:
         image = pil_image.open(io.BytesIO(data))
+        if prefers_grey:
+            image.draft("L", None)
         image.load()  # now, where the file can be named
     except pil_image.UnidentifiedImageError:  # its words name an object of ours, not the file
         raise PictureFileError(_not_a_picture(who, f"{name}, which is of no such kind")) from None
@@ -306,9 +332,11 @@ def _require(who: str, name: str, given: Any, allowed: tuple[str, ...]) -> None:
 __all__ = [
     "INTERPOLATIONS",
     "array_to_img",
+    "image_of",
     "image_size",
     "img_to_array",
     "load_img",
     "opened",
+    "read_file",
     "save_img",
 ]

@@ -101,6 +101,7 @@ def test_doctor_tells_why_no_kernel_is_used(
     text = re.sub(r"\s+", " ", output(capsys, ["doctor"]))
     compiler.find_compiler.cache_clear()
     assert text.count("not used: no C++ compiler found") == len(KERNELS)
+    assert "resizing used: NumPy, as: no C++ compiler found" in text
     monkeypatch.delenv("CXX")
     monkeypatch.delenv("NACRE_NATIVE")
     monkeypatch.setattr(jax, "device_count", lambda: 4)

@@ -173,6 +173,7 @@ def test_a_subset_or_a_folder_without_files_is_refused(folder, tmp_path):
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "nearest"])
 def test_sizes_of_blocks_and_batches_change_no_pixel(interpolation, monkeypatch):
+    monkeypatch.setenv("NACRE_NATIVE", "0")
     images = np.random.default_rng(0).integers(0, 256, (2, 40, 30, 3), np.uint8)
     whole = resizing.resize(images, (17, 19), interpolation)
     monkeypatch.setattr(resizing, "_BLOCK_BYTES", 1000)

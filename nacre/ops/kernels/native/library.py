@@ -1,4 +1,7 @@
-"""The compiled libraries: one `.cc` file each, with the handlers that XLA calls."""
+"""The compiled libraries: one `.cc` file each, with the handlers that XLA calls.
+
+`LIBRARIES` are those of handlers; `RESIZING` is called by Python itself, on the host.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class Library:
     Args:
         name: Part of its file's name.
         sources: The `.cc` file and the headers it includes.
-        handlers: Its functions that XLA calls.
+        handlers: Its functions that XLA calls; none where Python calls it.
     """
 
     name: str
@@ -76,4 +79,5 @@ RECURRENT = Library(
     ("recurrent.cc", "products.h", "handler.h"),
     tuple(f"{kind}_{way}" for kind in ("lstm", "gru", "simple") for way in ("forward", "backward")),
 )
+RESIZING = Library("resizing", ("resizing.cc",), ())
 LIBRARIES = (ADAM, ATTENTION, CONVOLUTION, POOLING, RECURRENT)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nacre.core.config import cache_home
-from nacre.ops.kernels.native import compiler
+from nacre.ops.kernels.native import build, compiler, library
 from nacre.ops.kernels.native.table import KERNELS, Condition, machine_refusal
 
 
@@ -34,8 +34,19 @@ def describe() -> list[tuple[str, str]]:
         rows.append(("", f"with {_in_words(kernel.conditions)}"))
         if kernel.forward_alone:
             rows.append(("", f"and without gradients: {_in_words(kernel.forward_alone)}"))
+    rows.append(("resizing", f"used: {_resizing()}"))
+    rows.append(
+        ("", "image_dataset_from_directory, smart_resize: on the host, whatever the devices")
+    )
     rows.append(("", "In a jax.jit of your own they take part in gradients only."))
     return rows
+
+
+def _resizing() -> str:
+    if build.is_switched_off():
+        return "NumPy, as switched off by NACRE_NATIVE or NACRE_KERNELS"
+    is_there, state = library.RESIZING.availability()
+    return state if is_there else f"NumPy, as: {state}"
 
 
 def _in_words(conditions: Iterable[Condition[Any]]) -> str:
