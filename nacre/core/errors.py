@@ -111,6 +111,14 @@ class UnsupportedError(NacreError, NotImplementedError):
     """An object has no form of what is asked of it."""
 
 
+class UnsupportedOpError(UnsupportedError):
+    """A model computes something that a graph, or a format, has no op for."""
+
+
+class GraphError(NacreError, ValueError):
+    """A graph breaks a rule that must hold of it."""
+
+
 class NotThereError(NacreError, AttributeError):
     """An attribute has no value here, or not yet."""
 

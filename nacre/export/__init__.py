@@ -1,0 +1,1 @@
+"""From a model to every format: `graph` is what stands in between, `capture` makes it."""
