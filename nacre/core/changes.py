@@ -455,6 +455,10 @@ class Contents:
 
         return present_state(self._states, is_present, state_now)[0]
 
+    def latest(self) -> Snapshot:
+        """The attributes in the state that `token` found last."""
+        return self._states[0][2]
+
 
 def is_same(now: Any, then: Any) -> bool:
     """Whether a value is the one in a snapshot: plain data by value, lists by content."""

@@ -114,7 +114,7 @@ def flatten(structure: Any) -> list[Any]:
 def _add_leaves(node: Any, leaves: list[Any]) -> None:
     children = node if type(node) in (tuple, list) else [child for _, child in _children(node)]
     for child in children:
-        if is_nested(child):
+        if type(child) not in _LEAVES and is_nested(child):
             _add_leaves(child, leaves)
         else:
             leaves.append(child)

@@ -116,7 +116,7 @@ def _array_of(rows: Any) -> np.ndarray:
 
 
 # Compared by kind, size and order of bytes: an array of another order is equal to none of them.
-_USUAL = frozenset(np.dtype(name) for name in ("float32", "float64", "int32", "int64", "uint8"))
+USUAL = frozenset(np.dtype(name) for name in ("float32", "float64", "int32", "int64", "uint8"))
 
 
 def as_rows(value: Any, who: str, where: str = "") -> Any:
@@ -132,7 +132,7 @@ def as_rows(value: Any, who: str, where: str = "") -> Any:
             batches.
         TracedValueError: It is a tensor of code that is compiled.
     """
-    if type(value) is np.ndarray and value.ndim and value.dtype in _USUAL:
+    if type(value) is np.ndarray and value.ndim and value.dtype in USUAL:
         return value  # as nearly all are
     who = f"{who}, {where}" if where else who
     if is_tracer(value):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -17,13 +17,15 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
-from nacre.core.indices import first_in
+from nacre.core.indices import first_in, fits
 from nacre.core.memory import CPU_BUDGET_BYTES, device_budget
 from nacre.core.stored import StoredRows
 from nacre.core.strings import Staged, is_text
 from nacre.data.recognised import is_dataset, padded
 from nacre.data.rows import (
     SMALL_BYTES,
+    USUAL,
+    aligned_empty,
     arrays_of_lists,
     as_rows,
     device_dtype,
@@ -290,6 +292,8 @@ def without_arrays(structure: Any) -> Any:
         >>> without_arrays(({"a": np.ones(3)}, None, None))
         ({'a': 0}, None, None)
     """
+    if type(structure) is tuple and not any(map(tree.is_nested, structure)):
+        return tuple([None if leaf is None else 0 for leaf in structure])  # as most batches are
     return tree.map_structure(_place_of, structure)
 
 
@@ -310,6 +314,9 @@ def _label(path: tuple[Any, ...], x: Any = None) -> str:
 
 def standard_batch(item: Any, who: str) -> Batch:
     """(x, y, sample_weight) as arrays, from what a source gives; numbers keep their width."""
+    if type(item) is tuple and 1 <= len(item) <= 3 and all(map(_is_usual, item)):
+        x, y, sample_weight = (*item, None, None)[:3]
+        return x, y, sample_weight
     if isinstance(item, list):
         item = tuple(item)
     if not isinstance(item, tuple):
@@ -335,19 +342,68 @@ def standard_batch(item: Any, who: str) -> Batch:
     return tree.pack_sequence_as(parts, leaves)
 
 
+def _is_usual(part: Any) -> bool:
+    """Whether it is nothing, or one array in which `as_rows` has nothing to change."""
+    return part is None or (type(part) is np.ndarray and part.ndim > 0 and part.dtype in USUAL)
+
+
+def _dtypes(batch: Batch) -> tuple[np.dtype | None, ...]:
+    return tuple([None if part is None else part.dtype for part in batch])
+
+
+def _copied_part(part: np.ndarray | None, dtype: np.dtype | None) -> np.ndarray | None:
+    """A copy of numbers that fit into a dtype."""
+    if part is None or dtype is None:
+        return None
+    copy = aligned_empty(part.shape, dtype)
+    np.copyto(copy, part, casting="unsafe")
+    return copy
+
+
+def _stays_a_kind(given: np.dtype | None, dtype: np.dtype | None) -> bool:
+    """Whether floats stay floats and whole numbers whole ones, which are then told if too large."""
+    if given is None or dtype is None:
+        return given is dtype
+    return given == dtype or (given.kind == dtype.kind and given.kind in "fi")
+
+
+def _fits(part: np.ndarray | None, dtype: np.dtype | None) -> bool:
+    return part is None or dtype is None or fits(part, dtype)
+
+
 def narrow_batch(
-    who: str, dtype_of: Callable[[Any], list[Any]] | None = None
+    who: str,
+    dtype_of: Callable[[Any], list[Any]] | None = None,
+    token: Callable[[], Hashable] | None = None,
 ) -> Callable[[Batch], Batch]:
     """A function that gives the arrays of (x, y, sample_weight) the dtypes of the device.
 
     Args:
         who: Who asks, for messages.
         dtype_of: x -> for each of its leaves the dtype to take, None for the usual one.
+        token: What `dtype_of` depends on besides `x`; without it each batch is asked about anew.
     """
 
     told: set[str] = set()  # a warning for each array, not for each batch
+    # What batches of single arrays became last, of whose numbers no more is asked than if they fit.
+    last: tuple[Hashable, tuple[np.dtype | None, ...]] | None = None
 
     def narrow(batch: Batch) -> Batch:
+        nonlocal last
+        if token is None or not all(map(_is_usual, batch)):
+            return narrow_any(batch)
+        # Not the dtypes themselves, as NumPy takes None for that of float64.
+        kinds = tuple([None if part is None else part.dtype.char for part in batch])
+        form = kinds, token(), device_dtype(np.float64)
+        if last is not None and last[0] == form and all(map(_fits, batch, last[1])):
+            x, y, weight = map(_copied_part, batch, last[1])
+            return x, y, weight
+        narrowed = narrow_any(batch)
+        if all(map(_stays_a_kind, _dtypes(batch), _dtypes(narrowed))):
+            last = form, _dtypes(narrowed)
+        return narrowed
+
+    def narrow_any(batch: Batch) -> Batch:
         paths = tree.flatten_with_path(batch)
         wanted = [] if dtype_of is None else dtype_of(batch[0])
         leaves = []

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 from nacre import losses, metrics, optimizers
 from nacre.core import scope, tree
-from nacre.core.changes import Contents, Versioned
+from nacre.core.changes import Contents, Snapshot, Versioned
 from nacre.core.errors import (
     ArgumentError,
     LossInputError,
@@ -118,6 +118,10 @@ class CompiledTraining:
         given = [part for output in outputs for part in (output.loss, output.weight)]
         given += [*metrics, self.optimizer]
         return self._contents.token([part for part in given if isinstance(part, Versioned)])
+
+    def latest_contents(self) -> Snapshot:
+        """The attributes that `contents_token` found last."""
+        return self._contents.latest()
 
     def augmentation_token(self) -> int:
         """A number for the present attributes of what augments a training, -1 for nothing."""

@@ -349,7 +349,7 @@ def _with_dtypes(model: Any, source: ArraySource, who: str) -> ArraySource:
 
 def batch_narrower(model: Any, who: str) -> Callable[[Batch], Batch]:
     """A function that gives the arrays of a batch the dtypes of the device; see `source_of`."""
-    return narrow_batch(who, lambda x: _input_dtypes(model, x))
+    return narrow_batch(who, lambda x: _input_dtypes(model, x), lambda: model._inventory().token)
 
 
 def _input_dtypes(model: Any, x: Any) -> list[np.dtype | None]:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from nacre.core import tree
+from nacre.core.changes import Snapshot
 from nacre.core.errors import listed, message
 from nacre.core.program import Program, programs_of, settings_key
 from nacre.core.protocols import TrainedModel
@@ -114,6 +116,50 @@ def _carries_summaries(kind: _Kind, trainer: CompiledTraining) -> bool:
     return is_own and takes_steps()
 
 
+class _Seen(NamedTuple):
+    """What a key was made of, to find out at each step, for little, that nothing was changed.
+
+    Attributes:
+        parts: The objects whose attributes it depends on, the model apart.
+        run_eagerly, settings: As in the key.
+        attributes, contents: The attributes of the model, and of the parts.
+    """
+
+    parts: list[Any]
+    run_eagerly: bool
+    settings: Hashable
+    attributes: Snapshot
+    contents: Snapshot
+
+    @classmethod
+    def now(
+        cls, metrics: list[Any], trainer: CompiledTraining, attributes: Snapshot
+    ) -> _Seen | None:
+        """What there is, when a key was made of it; None where a training is augmented."""
+        if trainer.augmentation is not None:
+            return None
+        contents = trainer.latest_contents()
+        return cls(
+            _parts(metrics, trainer), trainer.run_eagerly, settings_key(), attributes, contents
+        )
+
+    def is_present(self, metrics: list[Any], trainer: CompiledTraining) -> bool:
+        """Whether it is so now: False also where something else was set meanwhile."""
+        parts = _parts(metrics, trainer)
+        return (
+            len(parts) == len(self.parts)
+            and all(map(operator.is_, parts, self.parts))
+            and self.attributes.is_current()
+            and self.contents.is_current()
+            and self.run_eagerly == trainer.run_eagerly
+            and self.settings == settings_key()
+        )
+
+
+def _parts(metrics: list[Any], trainer: CompiledTraining) -> list[Any]:
+    return [*metrics, trainer.outputs, trainer.optimizer, trainer.augmentation]
+
+
 class ModelPrograms:
     """The programs of one kind of run, and the state they share.
 
@@ -140,15 +186,21 @@ class ModelPrograms:
         self.copy_memory = CopyMemory()
         self._measured: dict[Hashable, Measured] = {}
         self.changes = 0  # since the run began, by attributes that were set
+        self._seen: _Seen | None = None  # when they were found to be up to date
 
     def now(self) -> ModelPrograms:
         """These programs; others where an attribute was set since they were asked for.
 
         The state stays: which variables are trained is read when a run begins.
         """
-        metrics = self.model.metrics
-        key = _key(self._kind, self.model._inventory().token, self.trainer, metrics)
+        metrics, trainer = self.model.metrics, self.trainer
+        if self._seen is not None and self._seen.is_present(metrics, trainer):
+            if self.carries_summaries == self.will_carry_summaries():
+                return self
+        inventory = self.model._inventory()
+        key = _key(self._kind, inventory.token, trainer, metrics)
         if key == self._key:
+            self._seen = _Seen.now(metrics, trainer, inventory.snapshot)
             return self
         found = programs_of(self.model).get(
             key, lambda: ModelPrograms(self._kind, key, self.model, self.trainer, self.state)

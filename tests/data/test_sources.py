@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import nacre
 from nacre.core.dtypes import device_dtype
-from nacre.core.errors import ArgumentError, DataError
+from nacre.core.errors import ArgumentError, DataError, DTypeError
 from nacre.data import ArraySource, Dataset
 from nacre.data.py_dataset import PyDataset
 from nacre.data.rows import arrays_of_lists, is_array_like
@@ -193,3 +193,49 @@ def test_a_model_that_is_called_on_a_source_of_batches_says_to_call_it_on_each()
         nacre.Sequential([nacre.layers.Dense(1)])(
             Dataset.from_tensor_slices(np.ones((4, 1))).batch(2)
         )
+
+
+_DTYPES = ("float32", "float64", "int32", "int64", "uint8", "float16", "int16", ">f4", "bool")
+_PARTS = st.none() | st.tuples(st.sampled_from(_DTYPES), st.sampled_from([1, 300, 1 << 40, -3]))
+
+
+def _told(function: Any, batch: Any) -> Any:
+    """Arrays with their dtypes, or the error."""
+    try:
+        parts = function(batch)
+    except DTypeError as error:
+        return str(error)
+    return [None if a is None else (str(a.dtype), a.tolist()) for a in parts]
+
+
+@given(st.lists(st.tuples(_PARTS, _PARTS, _PARTS), min_size=2, max_size=6))
+@settings(deadline=None, max_examples=60)
+@pytest.mark.filterwarnings("ignore:.*are rounded:UserWarning")
+@pytest.mark.parametrize("wanted", [None, "int32", "float32"])
+def test_what_the_batch_before_was_leaves_no_batch_unchecked(wanted: Any, forms: Any) -> None:
+    dtype = None if wanted is None else np.dtype(wanted)
+    after_others = narrow_batch("fit", lambda x: [dtype], lambda: 0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for form in [forms[0], *forms]:
+            batch = [None if f is None else np.array([f[1], 2]).astype(f[0]) for f in form]
+            batch = standard_batch(tuple(batch), "fit")
+            alone = narrow_batch("fit", lambda x: [dtype])
+            assert _told(after_others, batch) == _told(alone, batch)
+
+
+def test_batches_are_copies_that_a_source_may_fill_anew() -> None:
+    narrow, buffer = narrow_batch("fit", None, lambda: 0), np.zeros((2, 3), np.float32)
+    kept = []
+    for number in range(3):
+        buffer[:] = number
+        kept.append(narrow(standard_batch((buffer, buffer[:, 0]), "fit")))
+    assert [(x[0, 0], y[0]) for x, y, _ in kept] == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_what_inputs_take_is_asked_again_when_the_model_has_changed() -> None:
+    taken, version = ["int32"], [0]
+    narrow = narrow_batch("fit", lambda x: [np.dtype(taken[0])], lambda: version[0])
+    batch = (np.ones((2, 1), np.float32), None, None)
+    assert [narrow(batch)[0].dtype.name for _ in range(2)] == ["int32", "int32"]
+    taken[0], version[0] = "float32", 1
+    assert [narrow(batch)[0].dtype.name for _ in range(2)] == ["float32", "float32"]
