@@ -67,11 +67,10 @@ def _erf_inverse(y: float) -> float:
     middle = 2 / (math.pi * 0.147) + log / 2
     x = math.copysign(math.sqrt(math.sqrt(middle * middle - log / 0.147) - middle), y)
     for _ in range(4):
-        fault = (
-            math.erf(x) - y
-            if abs(y) < 0.5
-            else math.copysign(math.erfc(abs(y) and abs(x)) - (1 - abs(y)), -y)
-        )
+        if abs(y) < 0.5:
+            fault = math.erf(x) - y
+        else:  # near 1 only the complement keeps its digits
+            fault = math.copysign(1, y) * (1 - abs(y) - math.erfc(abs(x)))
         x -= fault * math.sqrt(math.pi) / 2 * math.exp(x * x)
     return x
 

@@ -1,0 +1,1 @@
+"""Formats that graphs are written in."""

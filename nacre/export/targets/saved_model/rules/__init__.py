@@ -1,0 +1,20 @@
+"""The forms of ops in TensorFlow, one file a family."""
+
+from __future__ import annotations
+
+from nacre.export.graph.ir import Graph
+from nacre.export.targets.saved_model.body import Body
+from nacre.export.targets.saved_model.rules import (
+    control,
+    convolution,
+    elementwise,
+    indexing,
+    normalization,
+    products,
+    recurrent,
+    reduction,
+    shaping,
+)
+from nacre.export.targets.saved_model.rules._rule import LIMITS, RULES, lower_nodes
+
+__all__ = ["LIMITS", "RULES", "Body", "Graph", "lower_nodes"]

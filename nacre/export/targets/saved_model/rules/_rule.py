@@ -1,0 +1,94 @@
+"""How the form of an op in TensorFlow is declared: one function, by the op's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from nacre.export.graph.ir import Graph, Node, Value
+from nacre.export.targets.saved_model.body import Body, Kind
+
+# (function in the making, node, its tensors) -> the tensors of its results.
+Form: TypeAlias = "Callable[[Body, Node, Sequence[str]], str | Sequence[str]]"
+RULES: dict[str, Form] = {}
+# Of nodes whose attributes or dtypes have no form: (node) -> what to write instead, None if it has.
+LIMITS: dict[str, Callable[[Node], str | None]] = {}
+
+
+def rule(*names: str, limit: Callable[[Node], str | None] | None = None) -> Callable[[Form], Form]:
+    """Declare the form of ops."""
+
+    def declare(form: Form) -> Form:
+        for name in names:
+            assert name not in RULES, name
+            RULES[name] = form
+            if limit is not None:
+                LIMITS[name] = limit
+        return form
+
+    return declare
+
+
+def lower_nodes(make: Body, graph: Graph, tensors: dict[object, str]) -> None:
+    """Add the nodes of a graph to a function; `tensors` gets the tensors of their results."""
+    for node in graph.nodes:
+        make.scope = node.layer
+        inputs = ["" if v is None else tensors[v] for v in node.inputs]
+        found = RULES[node.op](make, node, inputs)
+        results = [found] if isinstance(found, str) else list(found)
+        tensors.update(zip(node.outputs, results, strict=True))
+    make.scope = ""
+
+
+def value(node: Node, index: int = 0) -> Value:
+    """An input of a node that is always there."""
+    found = node.inputs[index]
+    assert found is not None
+    return found
+
+
+def dtype_of(node: Node, index: int = 0) -> str:
+    """The dtype of an input."""
+    return value(node, index).dtype
+
+
+def rank_of(node: Node, index: int = 0) -> int:
+    """How many axes an input has."""
+    return len(value(node, index).shape)
+
+
+def kind_of(node: Node, index: int = 0) -> Kind:
+    """The dtype of an input, as an attribute."""
+    return Kind(dtype_of(node, index))
+
+
+def is_float(dtype: str) -> bool:
+    """Whether it is a dtype of floats."""
+    return "float" in dtype
+
+
+def cast(make: Body, tensor: str, source: str, target: str) -> str:
+    """A tensor in another dtype; itself where it has it."""
+    if source == target:
+        return tensor
+    return make.add("Cast", [tensor], SrcT=Kind(source), DstT=Kind(target), Truncate=False)
+
+
+def transpose(make: Body, tensor: str, order: Sequence[int], dtype: str) -> str:
+    """A tensor with its axes in another order; itself where that is the same."""
+    if list(order) == list(range(len(order))):
+        return tensor
+    return make.add("Transpose", [tensor, make.ints(*order)], T=Kind(dtype), Tperm=Kind("int32"))
+
+
+def reshape(make: Body, tensor: str, sizes: str, dtype: str) -> str:
+    """A tensor in the shape that a vector tells."""
+    return make.add("Reshape", [tensor, sizes], T=Kind(dtype), Tshape=Kind("int32"))
+
+
+def reduce(make: Body, op: str, tensor: str, axes: Sequence[int], dtype: str, keep: bool) -> str:
+    """A tensor reduced along axes."""
+    axes_tensor = make.ints(*axes)
+    if op in ("All", "Any"):
+        return make.add(op, [tensor, axes_tensor], Tidx=Kind("int32"), keep_dims=keep)
+    return make.add(op, [tensor, axes_tensor], T=Kind(dtype), Tidx=Kind("int32"), keep_dims=keep)
