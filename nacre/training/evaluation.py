@@ -34,6 +34,7 @@ from nacre.training.few_batches import first_batches, limited_steps
 from nacre.training.model_programs import evaluation_programs
 from nacre.training.programs import host_logs
 from nacre.training.state import CHANGING
+from nacre.training.targets_among_inputs import refuse_targets_among_inputs
 
 
 def evaluate(
@@ -59,6 +60,7 @@ def evaluate(
     prepare.require_flag(return_dict, "return_dict", who)
     order = inputs.Order(making=prepare.making(kwargs, who))
     source = inputs.source_of(model, x, y, sample_weight, who=who, order=order)
+    refuse_targets_among_inputs(model, source, "test_step")
     ahead = prepare.batches_ahead(kwargs, who)
     with ExitStack() as ends:
         ends.enter_context(inputs.workers_end(source))

@@ -34,6 +34,7 @@ from nacre.data.rows import is_array_like, is_in_file, is_picked_late, is_source
 from nacre.data.sources import ArraySource, Batch, narrow_batch
 from nacre.layers.core.masking import Masking
 from nacre.training import checks
+from nacre.training.targets_among_inputs import refuse_targets_among_inputs
 from nacre.training.text_targets import refuse_text_targets
 
 Source = ArraySource | BatchSource
@@ -137,6 +138,7 @@ def sources_of_fit(
 ) -> tuple[Source, Source | None]:
     """(what to train on, what to validate with or None)."""
     source = source_of(model, x, y, sample_weight, who=who, order=order)
+    refuse_targets_among_inputs(model, source, "train_step")
     if validation_data is None and not validation_split:
         return source, None
     if validation_data is None:
@@ -164,9 +166,16 @@ def sources_of_fit(
         )
     ):
         parts = (*validation_data, None, None)[:3]
-    return source, source_of(
-        model, *parts, who=f"{who}, validation_data", order=Order(making=order.making)
-    )
+    try:
+        validation = source_of(
+            model, *parts, who=f"{who}, validation_data", order=Order(making=order.making)
+        )
+        refuse_targets_among_inputs(model, validation, "test_step")
+    except BaseException:
+        if isinstance(source, BatchSource):
+            source.stop()
+        raise
+    return source, validation
 
 
 # A chunk of a file that a pass reads more often than this is worth a word.

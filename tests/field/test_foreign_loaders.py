@@ -11,7 +11,7 @@ import pytest
 
 import nacre
 from nacre import layers
-from nacre.core.errors import DataError, ShapeError
+from nacre.core.errors import DataError, LossInputError, ShapeError
 
 X = np.random.default_rng(0).random((20, 3)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
@@ -56,17 +56,86 @@ def test_samples_of_torch_are_not_taken_for_batches() -> None:
             way(samples, verbose=0)
 
 
-def test_a_dict_with_the_targets_in_it_is_told_where_they_belong() -> None:
+def dict_batches(kind: str) -> Any:
+    """Rows with names in batches, the targets among them."""
+    if kind == "streamed":
+        datasets = pytest.importorskip("datasets")
+        rows = datasets.Dataset.from_dict({"pixels": X.tolist(), "label": Y.tolist()})
+        return rows.to_iterable_dataset().batch(5)
     torch = pytest.importorskip("torch")
+    if kind == "of Hugging Face in torch":
+        datasets = pytest.importorskip("datasets")
+        rows = datasets.Dataset.from_dict({"pixels": X.tolist(), "label": Y.tolist()})
+        return torch.utils.data.DataLoader(rows.with_format("torch"), batch_size=5)
     rows = [{"pixels": x, "label": y} for x, y in zip(X, Y, strict=True)]
-    loader = torch.utils.data.DataLoader(rows, batch_size=5)
-    fix = r"as x\['pixels'\]; targets stand beside x and not in it: batches are \(x, y\)."
-    with pytest.raises(ShapeError, match=rf"keys .* Got the keys \['pixels', 'label'\]; .*{fix}"):
-        model().fit(loader, verbose=0)
+    return torch.utils.data.DataLoader(rows, batch_size=5)
+
+
+@pytest.mark.parametrize("kind", ["streamed", "of Hugging Face in torch", "of torch"])
+def test_a_dict_with_the_targets_in_it_is_told_the_line_that_works(kind: str) -> None:
+    data = dict_batches(kind)
     unbuilt = nacre.Sequential([layers.Dense(1)])
     unbuilt.compile("sgd", "mse")
-    with pytest.raises(ShapeError, match=rf"1 input.* Got a dict of 2: 'pixels', 'label'. .*{fix}"):
-        unbuilt.fit(loader, verbose=0)
+    named = nacre.Model(inputs := {"pixels": nacre.Input((3,))}, layers.Dense(1)(inputs["pixels"]))
+    named.compile("sgd", "mse")
+    for made in (model(), unbuilt, named):
+        with pytest.raises(
+            LossInputError, match=r"one dict with the keys .* as data, pass"
+        ) as told:
+            made.fit(data, verbose=0)
+        with pytest.raises(LossInputError, match="beside x"):
+            made.evaluate(data, verbose=0)
+        with pytest.raises(LossInputError, match="validation_data: .*beside x"):
+            made.fit(X, Y, validation_data=data, verbose=0)
+        line = str(told.value).partition(" pass ")[2].removesuffix(".")
+        pairs = eval(line, {"nacre": nacre, "data": data})
+        assert steps_of(pairs) == [None, None]
+        np.testing.assert_allclose(
+            made.evaluate(pairs, verbose=0), made.evaluate(X, Y, verbose=0), rtol=1e-5
+        )
+
+
+def test_a_dict_of_several_inputs_and_the_targets_is_told_a_line_that_keeps_all() -> None:
+    a, b = nacre.Input((3,), name="a"), nacre.Input((3,), name="b")
+    made = nacre.Model([a, b], layers.Dense(1)(layers.Add()([a, b])))
+    made.compile("sgd", "mse")
+    data = [{"a": X[i : i + 5], "b": X[i : i + 5], "y": Y[i : i + 5]} for i in range(0, 20, 5)]
+    with pytest.raises(LossInputError) as told:
+        made.fit(iter(data), verbose=0)
+    line = str(told.value).partition(" pass ")[2].removesuffix(".")
+    pairs = eval(line, {"nacre": nacre, "data": data})
+    assert np.isfinite(made.fit(pairs, epochs=2, verbose=0).history["loss"]).all()
+
+
+def test_a_dict_is_left_alone_where_nothing_needs_targets_beside_it() -> None:
+    data = [{"pixels": X[i : i + 5], "label": Y[i : i + 5]} for i in range(0, 20, 5)]
+
+    class Own(nacre.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, batch: Any) -> Any:
+            return self.dense(batch["pixels"])
+
+        def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, **kwargs: Any):
+            return nacre.ops.mean((y_pred - x["label"]) ** 2)
+
+    own = Own()
+    own.compile("sgd", "mse")
+    own.fit(iter(data), verbose=0)
+    inputs = {"pixels": nacre.Input((3,)), "label": nacre.Input((1,))}
+    both = nacre.Model(inputs, layers.Dense(1)(layers.Concatenate()(list(inputs.values()))))
+    both.compile("sgd", "mse")
+    with pytest.raises(LossInputError, match="targets must be given"):
+        both.fit(iter(data), verbose=0)
+    both.compile("sgd")
+    assert both.predict(iter(data), verbose=0).shape == (20, 1)
+
+
+def test_data_and_targets_in_one_tuple_are_told_to_be_two_arguments() -> None:
+    unbuilt = nacre.Sequential([layers.Dense(1)])
+    unbuilt.compile("sgd", "mse")
     with pytest.raises(ShapeError, match=r"Data and targets are two arguments: fit\(x, y\)"):
         unbuilt.fit((X, Y), verbose=0)
 
