@@ -66,6 +66,12 @@ class StoredRows:
         return len(self.shape)
 
     @property
+    def place(self) -> str:
+        """The file, as far as the library says, and the array's name in it."""
+        file: Any = getattr(self._array, "file", None) or getattr(self._array, "store", None)
+        return f"{getattr(file, 'filename', file)} {getattr(self._array, 'name', '')}"
+
+    @property
     def row_bytes(self) -> int:
         """Bytes of one row."""
         return max(1, math.prod(self.shape[1:]) * self.dtype.itemsize)

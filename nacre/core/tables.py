@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,6 +66,23 @@ def frame_columns(value: Any) -> Any:
     return value
 
 
+class _Words(NamedTuple):
+    """What to write for a frame of one library; `strings` are the names of such columns."""
+
+    as_dict: str
+    encoded: str
+    column: str
+
+
+_PANDAS = _Words("dict(frame)", "pandas.get_dummies(frame)", "frame[{!r}]")
+_POLARS = _Words("frame.to_dict()", "frame.to_dummies({strings!r})", "frame[{!r}]")
+_ARROW = _Words(
+    "dict(zip(table.column_names, table.columns))",
+    "pandas.get_dummies(table.to_pandas())",
+    "table[{!r}].to_pylist()",
+)
+
+
 def in_other_order(first: Any, second: Any) -> bool:
     """Whether two tables of pandas name the same rows in another order, so that pairing them by
     position looks like a slip. A default index (0, 1, 2 ...) names nothing."""
@@ -99,7 +116,7 @@ def _of_pandas(value: Any, who: str) -> np.ndarray:
     columns = [
         _pandas_column(value.iloc[:, i], who, name, row_name) for i, name in enumerate(names)
     ]
-    return _joined(columns, names, len(value), who)
+    return _joined(columns, names, len(value), who, _PANDAS)
 
 
 def _row_namer(index: Any) -> Callable[[int], str]:
@@ -191,7 +208,7 @@ def _of_polars(value: Any, who: str) -> np.ndarray:
     gaps = {c.name: _polars_gap(c) for c in value.get_columns() if c.null_count()}
     _refuse_gaps(gaps, who)
     columns = [_polars_column(column, who) for column in value.get_columns()]
-    return _joined(columns, value.columns, value.height, who)
+    return _joined(columns, value.columns, value.height, who, _POLARS)
 
 
 def _polars_gap(series: Any) -> tuple[str, bool]:
@@ -231,7 +248,7 @@ def _of_arrow(value: Any, who: str) -> np.ndarray:
     parts = list(zip(value.column_names, value.columns, strict=True))
     _refuse_gaps({name: _arrow_gap(c) for name, c in parts if c.null_count}, who)
     columns = [_arrow_column(column, f"{who}, column {name!r}") for name, column in parts]
-    return _joined(columns, value.column_names, value.num_rows, who)
+    return _joined(columns, value.column_names, value.num_rows, who, _ARROW)
 
 
 def _arrow_gap(column: Any) -> tuple[str, bool]:
@@ -255,7 +272,9 @@ def _arrow_column(column: Any, where: str) -> np.ndarray:
 # -------------------------------------------------------------------- columns to one array
 
 
-def _joined(columns: list[np.ndarray], names: list[str], rows: int, who: str) -> np.ndarray:
+def _joined(
+    columns: list[np.ndarray], names: list[str], rows: int, who: str, words: _Words
+) -> np.ndarray:
     """Columns side by side, in their common dtype."""
     deep = [name for name, column in zip(names, columns, strict=True) if column.ndim != 1]
     if deep and len(columns) == 1:
@@ -266,19 +285,19 @@ def _joined(columns: list[np.ndarray], names: list[str], rows: int, who: str) ->
                 who,
                 "the columns of a frame must hold one number a row",
                 f"arrays in column {deep[0]!r}",
-                f"Give it as an input of its own: np.stack(frame[{deep[0]!r}]).",
+                f"Give it as an input of its own: np.stack({words.column.format(deep[0])}).",
             )
         )
     texts = [is_text(column) for column in columns]
     if any(texts) and not all(texts):
-        name = names[texts.index(True)]
+        strings = [name for name, is_of_text in zip(names, texts, strict=True) if is_of_text]
         raise DataError(
             message(
                 who,
                 "the columns of a frame must all be numbers, or all strings",
-                f"strings in column {name!r}, such as {columns[texts.index(True)][0]!r}",
-                "Encode them first, as pandas.get_dummies(frame) does, or give each column to an "
-                "input of its own: dict(frame).",
+                f"strings in column {strings[0]!r}, such as {columns[texts.index(True)][0]!r}",
+                f"Encode them first, as {words.encoded.format(strings=strings)} does, or give each "
+                f"column to an input of its own: {words.as_dict}.",
             )
         )
     if any(texts):

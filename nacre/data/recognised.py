@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from nacre.core.interop import loaded
+from nacre.core.kinds import is_of_library
 
 if TYPE_CHECKING:
     from nacre.data.dataset import Dataset
@@ -38,7 +39,10 @@ def files_of_subset(value: Any) -> tuple[str, list[str]] | None:
 
 
 def order_varies(value: Any) -> bool:
-    """Whether each pass over a `Dataset`, or an iterator of images, has another order."""
+    """Whether each pass over a `Dataset`, a `DataLoader` of torch or an iterator of images has
+    another order."""
+    if is_of_library(value, "torch.utils.data", "DataLoader"):
+        return _draws(value.sampler) or _draws(getattr(value.batch_sampler, "sampler", None))
     module = loaded("nacre.data.image_generators.iterator")
     if module is not None and isinstance(value, module.Iterator):
         return bool(value.shuffle)
@@ -46,6 +50,12 @@ def order_varies(value: Any) -> bool:
     if module is None or not is_dataset(value):
         return False
     return next(module.reshuffled_by(value._dataset_node), None) is not None
+
+
+def _draws(sampler: Any) -> bool:
+    """Whether a sampler of torch draws an order for each pass."""
+    names = ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler")
+    return is_of_library(sampler, "torch.utils.data", *names)
 
 
 def padded(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:

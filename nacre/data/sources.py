@@ -169,12 +169,13 @@ class ArraySource:
         size_bytes = SCATTERED_CHUNK_BYTES if are_scattered else CHUNK_BYTES
         return max(1, size_bytes // max(1, self.row_bytes * batch_size))
 
-    def reads_of_chunks(self, batch_size: int) -> tuple[str, float, int]:
-        """How often a shuffled pass reads a chunk of a file: (which array, how often, its rows).
+    def reads_of_chunks(self, batch_size: int) -> tuple[str, float, int, str]:
+        """How often a shuffled pass reads a chunk of a file: (which array, how often, its rows, the
+        array's name in its file).
 
         Each time rows are picked all over the file, and a chunk is read whole for one of its rows.
         """
-        worst = ("", 0.0, 0)
+        worst = ("", 0.0, 0, "")
         if not any([isinstance(leaf, StoredRows) for leaf in self.leaves]):
             return worst
         picked = self.batches_per_chunk(batch_size, is_shuffled=True) * batch_size
@@ -183,7 +184,9 @@ class ArraySource:
                 chunks = max(1, len(leaf) / leaf.chunk_rows)
                 touched = 1 - (1 - 1 / chunks) ** min(picked, len(leaf)) if chunks > 1 else 1.0
                 often = touched * max(1.0, len(leaf) / picked)
-                worst = max(worst, (label, often, leaf.chunk_rows), key=lambda one: one[1])
+                worst = max(
+                    worst, (label, often, leaf.chunk_rows, leaf.place), key=lambda one: one[1]
+                )
         return worst
 
     def fits_device(self) -> bool:

@@ -432,7 +432,7 @@ class FeatureSpace(HostLayer):
                     self._who(),
                     "it is called on a dict: column -> values",
                     type(data).__name__,
-                    "For a DataFrame pass dict(frame).",
+                    "Pass a frame with these columns, or a dict of them.",
                 )
             )
         self._require_ready()

@@ -180,14 +180,16 @@ def sources_of_fit(
 
 # A chunk of a file that a pass reads more often than this is worth a word.
 _MOST_READS = 3
+_told_of_reads: set[str] = set()
 
 
 def warn_of_repeated_reads(source: Source, batch_size: int, order: Order, who: str) -> None:
-    """Tell when shuffled rows of a file in chunks have its chunks read many times in each epoch."""
+    """Tell, once of a file, when its chunks are read many times in each epoch for shuffled rows."""
     if order.shuffle is not True or not isinstance(source, ArraySource):
         return
-    label, often, chunk_rows = source.reads_of_chunks(batch_size)
-    if often > _MOST_READS:
+    label, often, chunk_rows, file = source.reads_of_chunks(batch_size)
+    if often > _MOST_READS and file not in _told_of_reads:
+        _told_of_reads.add(file)  # fits of one array are many, and their author knows by now
         warn(
             message(
                 f"{who}, {label}",

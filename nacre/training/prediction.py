@@ -29,7 +29,7 @@ from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.data.feed import Feed, RowFeed, Stretch
 from nacre.data.feeds import feed_of
-from nacre.data.recognised import is_dataset, order_varies
+from nacre.data.recognised import order_varies
 from nacre.data.sources import standard_batch, without_arrays
 from nacre.layers.base.compiled import call_key
 from nacre.ops.kernels.placement import own_program
@@ -122,7 +122,8 @@ def _warn_of_other_order(x: Any, source: inputs.Source, who: str) -> None:
     if isinstance(source, inputs.ArraySource) or not order_varies(x):
         return
     first = source.seen
-    if is_dataset(x) and (first is None or first[1] is None):
+    # Iterators of images are of arrays or files that the user has, and pairs with predictions.
+    if not source.is_indexed and (first is None or first[1] is None):
         return
     warn(
         message(

@@ -10,7 +10,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.interop import optional_import
 from nacre.ops.boxes import convert_format
-from nacre.visualization.pixels import Pixels, color_of, in_layout, pixels_of
+from nacre.visualization.pixels import Pixels, array_of, color_of, in_layout, pixels_of
 
 _LETTERS = 11.0  # height of letters in pixels at font_scale=1
 
@@ -154,7 +154,7 @@ def _checked(
         got = list(bounding_boxes) if isinstance(bounding_boxes, Mapping) else bounding_boxes
         fix = "Pass {'boxes': boxes, 'labels': labels}."
         raise ArgumentError(message(who, rule, f"{got!r:.80}", fix))
-    given = np.asarray(bounding_boxes["boxes"], "float32")
+    given = array_of(bounding_boxes["boxes"], who).astype("float32")
     if given.ndim != 3 or given.shape[0] != len(pixels) or given.shape[-1] != 4:
         rule = f"boxes must have shape ({len(pixels)}, boxes, 4), the first axis that of the images"
         raise ShapeError(message(who, rule, f"shape {given.shape}"))
@@ -163,7 +163,7 @@ def _checked(
     others: list[np.ndarray | None] = []
     for name in ("labels", "confidences"):
         value = bounding_boxes.get(name)
-        array = None if value is None else np.asarray(value)
+        array = None if value is None else array_of(value, who)
         if array is not None and array.shape != given.shape[:2]:
             rule = f"{name} must have shape {given.shape[:2]}, one for each box"
             raise ShapeError(message(who, rule, f"shape {array.shape}"))

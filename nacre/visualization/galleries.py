@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, ShapeError, message, refuse_unknown
-from nacre.core.interop import optional_import, to_numpy_if_foreign
+from nacre.core.interop import optional_import
 from nacre.visualization.boxes import drawn_boxes
 from nacre.visualization.masks import drawn_masks, masks_of
-from nacre.visualization.pixels import Pixels, color_of, pixels_of
+from nacre.visualization.pixels import Pixels, array_of, color_of, pixels_of
 
 _FIGURE = ("scale", "path", "show", "transparent", "dpi")  # arguments that are handed on
 _MISTAKE = "#b3261e"  # titles of images whose label was predicted wrongly
@@ -235,7 +235,7 @@ def _labels(labels: Any, name: str, pixels: Pixels, who: str) -> list[Any]:
     count = len(pixels)
     if labels is None:
         return [None] * count
-    array = np.asarray(to_numpy_if_foreign(labels))
+    array = array_of(labels, who)
     if array.shape not in ((count,), (count, 1)):
         fix = f"Pass {name}.argmax(-1)." if array.ndim == 2 else ""
         rule = f"{name} must hold one label for each of {count} images"

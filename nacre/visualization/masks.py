@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
-from nacre.core.interop import to_numpy_if_foreign
-from nacre.visualization.pixels import Pixels, color_of, in_layout, is_channels_first, pixels_of
+from nacre.visualization.pixels import (
+    Pixels,
+    array_of,
+    color_of,
+    in_layout,
+    is_channels_first,
+    pixels_of,
+)
 
 
 def draw_segmentation_masks(
@@ -68,7 +74,7 @@ def masks_of(masks: Any, pixels: Pixels, data_format: str | None, who: str) -> n
         DTypeError: They hold no whole numbers.
         ShapeError: They have not the images' sizes.
     """
-    array = np.asarray(to_numpy_if_foreign(masks))
+    array = array_of(masks, who)
     wanted = pixels.shape[:3]
     if array.dtype.kind not in "biu":
         fix = "Take the class of each pixel first: masks.argmax(-1)."

@@ -34,7 +34,7 @@ def pixels_of(
         DTypeError: They hold no numbers.
         ShapeError: They are no batch of images.
     """
-    array = np.asarray(to_numpy_if_foreign(images))
+    array = array_of(images, who)
     if array.dtype.kind not in "biufV":  # V: bfloat16 of ml_dtypes
         raise DTypeError(message(who, "images must hold numbers", f"dtype {array.dtype}"))
     if array.dtype.kind == "V":
@@ -52,6 +52,13 @@ def pixels_of(
         raise ShapeError(message(who, rule, f"{channels}", "Check data_format."))
     array = array[..., :3] if channels > 1 else np.repeat(array, 3, axis=-1)
     return _scaled(array, who, value_range)
+
+
+def array_of(value: Any, who: str) -> np.ndarray:
+    """An array of anybody's, or a list of them with one for each image, as NumPy's."""
+    if isinstance(value, list | tuple):
+        value = [to_numpy_if_foreign(each, who) for each in value]
+    return np.asarray(to_numpy_if_foreign(value, who))
 
 
 def is_channels_first(data_format: str | None, who: str) -> bool:
@@ -127,4 +134,4 @@ def in_layout(pixels: Pixels, data_format: str | None, who: str) -> Pixels:
     return np.moveaxis(pixels, -1, 1) if is_channels_first(data_format, who) else pixels
 
 
-__all__ = ["Pixels", "color_of", "in_layout", "is_channels_first", "pixels_of"]
+__all__ = ["Pixels", "array_of", "color_of", "in_layout", "is_channels_first", "pixels_of"]

@@ -12,7 +12,13 @@ import pytest
 
 import nacre as keras
 from nacre.core.errors import ArgumentError, DataError, ShapeError
-from nacre.preprocessing.image import ImageDataGenerator, Iterator
+from nacre.preprocessing.image import (
+    DataFrameIterator,
+    DirectoryIterator,
+    ImageDataGenerator,
+    Iterator,
+    NumpyArrayIterator,
+)
 from tests.cases.image_generators import images, write_folder
 
 X, Y = images(), np.arange(5)
@@ -414,3 +420,32 @@ def test_an_iterator_is_pickled_where_it_is():
     given[0]
     again = pickle.loads(pickle.dumps(given))
     np.testing.assert_array_equal(again[1][0], given[1][0])
+
+
+# -------------------------------------------------------------------- without a generator, or images
+
+
+def test_iterators_without_a_generator_leave_images_as_they_are(folder):
+    given = {"target_size": (6, 5), "batch_size": 13, "shuffle": False}
+    wanted = ImageDataGenerator().flow_from_directory(folder, **given)[0][0]
+    np.testing.assert_array_equal(DirectoryIterator(folder, None, **given)[0][0], wanted)
+    files = DirectoryIterator(folder, None, **given)
+    frame = pandas.DataFrame(
+        {"filename": files.filenames, "class": [f"{n}" for n in files.classes]}
+    )
+    np.testing.assert_array_equal(DataFrameIterator(frame, folder, **given)[0][0], wanted)
+    np.testing.assert_array_equal(NumpyArrayIterator(X, Y, None)[0][0], X)
+    with pytest.raises(ArgumentError, match="a subset needs the generator's validation_split"):
+        DirectoryIterator(folder, None, subset="training")
+
+
+def test_a_folder_without_images_is_told_with_the_likely_reason(folder, tmp_path):
+    with pytest.warns(UserWarning, match=r"images .* in a folder for each class.*Check the path"):
+        ImageDataGenerator().flow_from_directory(tmp_path)
+    keras.utils.save_img(tmp_path / "1.png", X[0])
+    with pytest.warns(UserWarning, match=r"of no class.*classes=\['\.'\], class_mode=None"):
+        ImageDataGenerator().flow_from_directory(tmp_path)
+    found = ImageDataGenerator().flow_from_directory(tmp_path, classes=["."], class_mode=None)
+    assert len(found[0]) == 1
+    with pytest.warns(UserWarning, match="choose another validation_split"):
+        ImageDataGenerator(validation_split=0.01).flow_from_directory(folder, subset="validation")

@@ -233,3 +233,26 @@ def test_data_sets_and_feature_spaces_take_tables_of_arrow() -> None:
     space = keras.utils.FeatureSpace({"a": "float", "k": "string_categorical"})
     space.adapt(table)
     assert np.asarray(space(table)).shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"a": [1.0, 2.0], "b": ["u", "v"]}),
+        pl.DataFrame({"a": [1.0, 2.0], "b": ["u", "v"]}),
+        pa.table({"a": [1.0, 2.0], "b": ["u", "v"]}),
+    ],
+    ids=["pandas", "polars", "Arrow"],
+)
+def test_the_words_for_strings_beside_numbers_are_code_that_works(frame: Any) -> None:
+    with pytest.raises(DataError, match="must all be numbers, or all strings") as told:
+        summing().predict(frame, verbose=0)
+    fix = str(told.value)
+    names = {"frame": frame, "table": frame, "pandas": pd}
+    encoded = eval(fix.partition("first, as ")[2].partition(" does")[0], names)
+    assert list(encoded.columns) == ["a", "b_u", "b_v"]
+    columns = eval(fix.rpartition("of its own: ")[2].removesuffix("."), names)
+    inputs = {"a": keras.Input((1,)), "b": keras.Input((1,), dtype="string")}
+    looked_up = layers.StringLookup(vocabulary=["u", "v"])(inputs["b"])
+    model = keras.Model(inputs, layers.Add()([inputs["a"], keras.ops.cast(looked_up, "float32")]))
+    np.testing.assert_array_equal(model.predict(columns, verbose=0), [[2.0], [4.0]])

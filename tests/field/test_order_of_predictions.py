@@ -47,6 +47,25 @@ def test_predict_tells_it_of_image_iterators():
         np.testing.assert_array_equal(model.predict(data, verbose=0), X)
 
 
+def test_predict_tells_it_of_loaders_of_torch(model):
+    torch = pytest.importorskip("torch")
+    data = torch.utils.data
+    rows = data.TensorDataset(torch.tensor(X), torch.tensor(X))
+    drawn = data.RandomSampler(rows)
+    for shuffled in (
+        {"shuffle": True},
+        {"sampler": data.SubsetRandomSampler(range(6))},
+        {"batch_sampler": data.BatchSampler(drawn, 4, drop_last=False)},
+    ):
+        with pytest.warns(UserWarning, match=TOLD):
+            model.predict(data.DataLoader(rows, **shuffled), verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(model.predict(data.DataLoader(rows), verbose=0), X)
+        unlabelled = data.TensorDataset(torch.tensor(X))
+        model.predict(data.DataLoader(unlabelled, shuffle=True), verbose=0)
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -128,3 +128,22 @@ def test_masks_that_do_not_fit_are_told() -> None:
         draw_segmentation_masks(grey(), np.zeros((1, 10, 30), int))
     with pytest.raises(ArgumentError, match="alpha must be from 0 to 1"):
         draw_segmentation_masks(grey(), np.zeros((1, 20, 30), int), alpha=80)
+
+
+def test_images_boxes_and_masks_may_be_tensors_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    boxes = {"boxes": [[[4.0, 5.0, 14.0, 15.0]]], "labels": [[0]], "confidences": [[0.5]]}
+    wanted = draw_bounding_boxes(grey(), boxes, "xyxy", class_mapping={0: "a"})
+    images = torch.tensor(grey(), requires_grad=True)
+    tensors = {
+        "boxes": torch.tensor(boxes["boxes"], dtype=torch.bfloat16, requires_grad=True),
+        "labels": torch.tensor(boxes["labels"]),
+        "confidences": torch.tensor(boxes["confidences"], requires_grad=True),
+    }
+    alike = {name: [value[0]] for name, value in tensors.items()}  # one for each image
+    for given in (tensors, alike):
+        drawn = draw_bounding_boxes(images, given, "xyxy", class_mapping={0: "a"})
+        np.testing.assert_array_equal(drawn, wanted)
+    drawn = draw_segmentation_masks([images[0]], [torch.ones((20, 30), dtype=torch.int32)])
+    ones = np.ones((1, 20, 30), "int32")
+    np.testing.assert_array_equal(drawn, draw_segmentation_masks(grey(), ones))

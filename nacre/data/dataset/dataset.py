@@ -205,8 +205,8 @@ class Dataset:
 
         Args:
             tensors: Arrays with rows on their first axis, nested; also frames and columns of
-                pandas, polars and Arrow (a tensor a column: `dict(frame)`), SciPy's sparse
-                matrices and memory-mapped files, whose rows are read when they are asked for.
+                pandas, polars and Arrow (a tensor a column of pandas: `dict(frame)`), SciPy's
+                sparse matrices and memory-mapped files, whose rows are read when asked for.
                 Arrays of up to 256 MB are copied, larger ones looked at.
             name: Accepted for compatibility.
 

@@ -23,9 +23,10 @@ _SUBSETS = ("training", "validation")
 
 
 class ImageIterator(Iterator):
-    """Batches of images that a generator changes, and that are written to a folder where asked."""
+    """Batches of images that a generator changes, where there is one, and that are written to a
+    folder where asked."""
 
-    image_data_generator: ImageDataGenerator
+    image_data_generator: ImageDataGenerator | None
     dtype: Any
     data_format: str
     save_to_dir: str | os.PathLike[str] | None
@@ -36,6 +37,8 @@ class ImageIterator(Iterator):
     @property
     def _shares_numpy_random(self) -> bool:
         generator = self.image_data_generator
+        if generator is None:
+            return self._has_own_batches
         return self._has_own_batches or bool(
             generator.preprocessing_function is not None or _is_changed(generator)
         )
@@ -43,6 +46,8 @@ class ImageIterator(Iterator):
     def _changed(self, image: Array, random: Random) -> Array:
         """One image after the changes drawn for it, at its scale."""
         generator = self.image_data_generator
+        if generator is None:
+            return image
         if random is np.random:
             drawn = generator.get_random_transform(image.shape)
         else:
@@ -62,6 +67,11 @@ class ImageIterator(Iterator):
 def _is_changed(generator: Any) -> bool:
     """Whether it is of a class outside, whose methods may draw from `np.random`."""
     return type(generator).__module__ != __name__.rpartition(".")[0] + ".generator"
+
+
+def split_of(generator: ImageDataGenerator | None) -> float:
+    """The share of the images that a generator holds out."""
+    return 0.0 if generator is None else generator._validation_split
 
 
 def require_subset(who: str, subset: Any, split: float) -> None:
@@ -86,7 +96,7 @@ class NumpyArrayIterator(ImageIterator):
 
     Args:
         x, y, sample_weight: The images, with other arrays if there are some; labels and weights.
-        image_data_generator: What changes them.
+        image_data_generator: What changes them; None leaves them as they are.
         batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset,
             ignore_class_split: See `flow`.
         data_format, dtype: See `ImageDataGenerator`.
@@ -100,7 +110,7 @@ class NumpyArrayIterator(ImageIterator):
         self,
         x: Any,
         y: Any,
-        image_data_generator: ImageDataGenerator,
+        image_data_generator: ImageDataGenerator | None,
         batch_size: int = 32,
         shuffle: bool = False,
         sample_weight: Any = None,
@@ -134,7 +144,7 @@ class NumpyArrayIterator(ImageIterator):
             if array is not None and len(array) != len(images):
                 rule = f"there must be as many of {name} as images"
                 raise DataError(message(who, rule, f"{len(array)} and {len(images)}"))
-        split = image_data_generator._validation_split
+        split = split_of(image_data_generator)
         require_subset(who, subset, split)
         if subset is not None:
             cut = int(len(images) * split)

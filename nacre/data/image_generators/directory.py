@@ -13,7 +13,7 @@ from nacre.core.config import floatx, standardize_data_format
 from nacre.core.errors import ArgumentError, message
 from nacre.core.terminal import show
 from nacre.core.warning import warn
-from nacre.data.image_generators.arrays import ImageIterator, require_subset
+from nacre.data.image_generators.arrays import ImageIterator, require_subset, split_of
 from nacre.data.image_generators.iterator import Array, Iterator, Random
 from nacre.data.images import INTERPOLATIONS, image_size, img_to_array, load_img
 from nacre.data.streams import folder_that_is_there
@@ -46,7 +46,7 @@ class FileIterator(ImageIterator):
 
     def _set_up(
         self,
-        generator: ImageDataGenerator,
+        generator: ImageDataGenerator | None,
         target_size: Any,
         color_mode: str,
         class_mode: str | None,
@@ -68,7 +68,7 @@ class FileIterator(ImageIterator):
         if interpolation not in INTERPOLATIONS:
             rule = f"interpolation must be one of {', '.join(INTERPOLATIONS)}"
             raise ArgumentError(message(who, rule, repr(interpolation)))
-        require_subset(who, subset, generator._validation_split)
+        require_subset(who, subset, split_of(generator))
         self.image_data_generator = generator
         self.target_size = image_size(who, "target_size", target_size)
         self.color_mode, self.class_mode, self.subset = color_mode, class_mode, subset
@@ -86,7 +86,7 @@ class FileIterator(ImageIterator):
         """The files of the subset among some: the first ones are for validation."""
         if self.subset is None:
             return slice(None)
-        cut = int(self.image_data_generator._validation_split * count)
+        cut = int(split_of(self.image_data_generator) * count)
         return slice(None, cut) if self.subset == "validation" else slice(cut, None)
 
     @property
@@ -137,7 +137,7 @@ class DirectoryIterator(FileIterator):
 
     Args:
         directory: The folder.
-        image_data_generator: What changes the images.
+        image_data_generator: What changes the images; None leaves them as they are.
         target_size, color_mode, classes, class_mode, batch_size, shuffle, seed, save_to_dir,
             save_prefix, save_format, follow_links, subset, interpolation, keep_aspect_ratio: See
             `flow_from_directory`.
@@ -156,7 +156,7 @@ class DirectoryIterator(FileIterator):
     def __init__(
         self,
         directory: str | os.PathLike[str],
-        image_data_generator: ImageDataGenerator,
+        image_data_generator: ImageDataGenerator | None,
         target_size: Any = (256, 256),
         color_mode: str = "rgb",
         classes: Sequence[str] | None = None,
@@ -200,8 +200,10 @@ class DirectoryIterator(FileIterator):
         self.num_classes = len(names)
         self.filenames = []
         numbers: list[int] = []
+        total = 0  # images of all subsets
         for name, number in self.class_indices.items():
             found = list(_images(folder, name, follow_links))
+            total += len(found)
             found = found[self._part(len(found))]
             self.filenames += found
             numbers += [number] * len(found)
@@ -209,6 +211,8 @@ class DirectoryIterator(FileIterator):
         self._filepaths = [os.path.join(folder, name) for name in self.filenames]
         self.samples = len(self.filenames)
         show(f"Found {self.samples} images belonging to {self.num_classes} classes.")
+        if not self.samples:
+            _warn_of_none(folder, folders, has_others=total > 0)
         super().__init__(self.samples, batch_size, shuffle, seed)
 
     @property
@@ -224,6 +228,22 @@ def _images(folder: str, name: str, follow_links: bool) -> PlainIterator[str]:
         for file in sorted(files):
             if file.lower().endswith(tuple(f".{end}" for end in Iterator.white_list_formats)):
                 yield os.path.relpath(os.path.join(place, file), folder)
+
+
+def _warn_of_none(folder: str, folders: list[str], has_others: bool) -> None:
+    """Tell that there is nothing to go over, and the likely reason."""
+    ends = tuple(f".{end}" for end in Iterator.white_list_formats)
+    rule = f"there must be images ({', '.join(ends)}) in a folder for each class"
+    got = f"none in {folder!r}, which has the folders {folders[:10]}"
+    fix = "Check the path."
+    if has_others:
+        fix = "All are in the other subset: choose another validation_split."
+    elif any(name.lower().endswith(ends) for name in os.listdir(folder)):
+        fix = (
+            "Files right in the folder are of no class: move them into folders of it, or take them "
+            "without labels: classes=['.'], class_mode=None."
+        )
+    warn(message("DirectoryIterator", rule, got, fix))
 
 
 def _listed(names: frozenset[Any]) -> str:

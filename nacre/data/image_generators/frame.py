@@ -27,7 +27,7 @@ class DataFrameIterator(FileIterator):
     Args:
         dataframe: A frame of pandas or polars; it stays as it is.
         directory: The folder that names of files are in; None for whole paths.
-        image_data_generator: What changes the images.
+        image_data_generator: What changes the images; None leaves them as they are.
         x_col, y_col, weight_col, target_size, color_mode, classes, class_mode, batch_size, shuffle,
             seed, save_to_dir, save_prefix, save_format, subset, interpolation, keep_aspect_ratio,
             validate_filenames: See `flow_from_dataframe`.
@@ -69,7 +69,7 @@ class DataFrameIterator(FileIterator):
         dtype: Any = "float32",
         validate_filenames: bool = True,
     ) -> None:
-        generator: ImageDataGenerator = image_data_generator
+        generator: ImageDataGenerator | None = image_data_generator
         class_mode = "raw" if class_mode == "other" else class_mode  # its name before 2019
         self._set_up(
             generator, target_size, color_mode, class_mode, data_format,
