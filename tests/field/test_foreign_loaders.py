@@ -39,6 +39,7 @@ def steps_of(data: Any) -> list[Any]:
     return steps
 
 
+@pytest.mark.filterwarnings("ignore:.*predictions stand in the order")
 def test_a_loader_of_torch_is_gone_over_again_in_each_epoch() -> None:
     torch = pytest.importorskip("torch")
     pairs = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
