@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests import compiled, devices, heap, tiers
+from tests import compiled, devices, effort, heap, tiers
 
 # Before anything imports JAX.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -42,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(heap)
+    config.pluginmanager.register(effort)
     if config.getoption("--measure-tiers"):
         config.pluginmanager.register(tiers.Measuring())
     if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
@@ -65,6 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     heap.share_contexts()
+    effort.spare()
     heap.collection_is_over()
     gc.enable()
 

@@ -16,10 +16,10 @@ from nacre import layers
 from tests.cases.spec import LayerCase, generator
 from tests.contracts import layer_rows
 from tests.contracts.test_layer_contract import CONSTANTS_IN_TRAINING, GRADIENT_ROWS
+from tests.effort import LITTLE
 
 # Made of layers that have rows of their own: here it is enough that JAX takes the derivatives.
 COMPOSED = {"TransformerEncoder", "TransformerDecoder", "Bidirectional", "RNN"}
-QUICK = {"xla_backend_optimization_level": 0}  # these programs run once: compiling is their cost
 
 
 def as_function(row: LayerCase) -> tuple[Callable[..., Any], tuple[Any, Any]]:
@@ -61,7 +61,7 @@ def test_tangents_of_a_layer_agree_with_its_gradient(row: LayerCase) -> None:
     traced = jax.jit(run).trace(*start)
     if "linear_map" not in str(traced.jaxpr) or row.layer in COMPOSED:
         return
-    slope, back, bend = traced.lower().compile(QUICK)(*start)
+    slope, back, bend = traced.lower().compile(LITTLE)(*start)
     np.testing.assert_allclose(slope, back, rtol=2e-3, atol=2e-3)
     assert np.isfinite(bend)
 
@@ -94,10 +94,10 @@ def test_the_hessian_of_a_model_is_the_slope_of_its_gradient() -> None:
     model, x = mixed_model(), jnp.asarray(random.normal(size=(6, 18, 2)), "float32")
     flat, unravel = ravel_pytree(trained(model))
     loss = lambda flat: jnp.mean((call_of(model, x)(unravel(flat)) - x[:, 0, :1]) ** 2)
-    hessian = jax.jit(jax.hessian(loss), compiler_options=QUICK)(flat)
+    hessian = jax.jit(jax.hessian(loss), compiler_options=LITTLE)(flat)
     np.testing.assert_allclose(hessian, hessian.T, atol=1e-4)
     way = jnp.asarray(random.normal(size=flat.shape), "float32")
-    gradient = jax.jit(jax.grad(loss), compiler_options=QUICK)
+    gradient = jax.jit(jax.grad(loss), compiler_options=LITTLE)
     step = 1e-3
     slope = (gradient(flat + step * way) - gradient(flat - step * way)) / (2 * step)
     np.testing.assert_allclose(hessian @ way, slope, rtol=1e-2, atol=1e-2 * abs(slope).max())

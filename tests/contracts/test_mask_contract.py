@@ -21,7 +21,7 @@ from nacre import layers, ops
 from nacre.core import scope
 from tests.cases.masks import NO_STEPS, TABLE, UNLIKE_KERAS, VARIANTS, MaskCase
 from tests.cases.reading import load_facts
-from tests.ops.test_kernels import QUICK
+from tests.effort import LITTLE
 
 LENGTHS = (5, 2)
 STEPS = 5
@@ -186,7 +186,7 @@ def padded_and_alone(name: str) -> tuple[Any, Any]:
             return result, parts
 
         both = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
-        (_, parts), gradients = jax.jit(both, compiler_options=QUICK)(weights, floats)
+        (_, parts), gradients = jax.jit(both, compiler_options=LITTLE)(weights, floats)
         return parts, gradients
 
     with warnings.catch_warnings():

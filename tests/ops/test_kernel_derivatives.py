@@ -16,7 +16,8 @@ from nacre.layers.normalization import statistics
 from nacre.ops.kernels import attention, convolution, pooling, recurrent
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, push
 from nacre.ops.kernels.native import library
-from tests.ops.test_kernels import QUICK, assert_close, random
+from tests.effort import LITTLE
+from tests.ops.test_kernels import assert_close, random
 from tests.ops.test_kernels import compiled_quickly as compiled
 
 # --- the helper, on a small function ---------------------------------------------------------------
@@ -268,7 +269,7 @@ def test_the_way_back_does_not_hang_on_how_what_it_keeps_was_rounded(
     function, arrays = KERNELS[name]()
     y, pull = compiled(lambda *arrays: jax.vjp(function, *arrays), *arrays)
     gradient = random(9, *y.shape)
-    back = jax.jit(lambda pull, gradient: pull(gradient), compiler_options=QUICK)
+    back = jax.jit(lambda pull, gradient: pull(gradient), compiler_options=LITTLE)
     whole = compiled(lambda gradient, *a: jax.vjp(function, *a)[1](gradient), gradient, *arrays)
     assert_close(back(pull, gradient), whole)
     kept, structure = jax.tree.flatten(pull)

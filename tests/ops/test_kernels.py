@@ -15,10 +15,10 @@ from nacre.ops.kernels import (
     pooling,
     recurrent,
 )
+from tests.effort import LITTLE
 from tests.tiers import first_of_each_is_quick
 
 LAYOUTS = convolution_lowerings.LAYOUTS
-QUICK = {"xla_backend_optimization_level": 0}  # these programs run once: compiling is their cost
 
 
 def random(seed, *shape, dtype="float32"):
@@ -36,7 +36,7 @@ def assert_close(got, wanted, tolerance=2e-5):
 
 def compiled_quickly(function, *arrays):
     """What a function gives in a program that runs once."""
-    return jax.jit(function, compiler_options=QUICK)(*arrays)
+    return jax.jit(function, compiler_options=LITTLE)(*arrays)
 
 
 def traced_gradients(function, *arrays):
@@ -55,7 +55,7 @@ def traced_gradients(function, *arrays):
 
 def run_quickly(traced, *arrays):
     """What a program gives that runs once."""
-    return traced.lower().compile(compiler_options=QUICK)(*arrays)
+    return traced.lower().compile(compiler_options=LITTLE)(*arrays)
 
 
 def gradients(function, *arrays):

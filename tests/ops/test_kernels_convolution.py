@@ -13,9 +13,9 @@ from nacre.ops.kernels import (
 )
 from nacre.ops.kernels.native import library
 from tests import native
+from tests.effort import LITTLE
 from tests.ops.test_kernels import (
     CONVOLUTIONS,
-    QUICK,
     assert_close,
     compiled_quickly,
     gradients,
@@ -248,7 +248,7 @@ def test_compiled_convolution_runs_in_a_loop_body():
     def descend(function):
         step = jax.grad(lambda k: jnp.mean(jnp.square(function(x, k))))
         loop = lambda k: jax.lax.fori_loop(0, 4, lambda _, k: k - 0.05 * step(k), k)
-        return jax.jit(loop, compiler_options=QUICK)(kernel)
+        return jax.jit(loop, compiler_options=LITTLE)(kernel)
 
     assert_close(descend(ours), descend(plain), 1e-4)
 

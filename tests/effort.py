@@ -1,0 +1,68 @@
+"""Programs that tests compile are compiled quickly, not for speed: most of them run once.
+
+Compiling is what the suite's time goes into, and two thirds of it are spent on making the machine
+code fast: LLVM's passes, and the kernels of fused operations. What a program computes is decided
+before, but for the last bits. A test that compares bits of different programs, or looks at the code
+that comes out, has the mark `full_effort`: there programs are compiled as they are for a person.
+`NACRE_TEST_EFFORT=full` runs every test so; processes that tests start always compile so.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+LITTLE = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+
+_now: dict[str, Any] = {}  # the options of the test that runs
+
+
+def is_full() -> bool:
+    """Whether every test compiles as a person's programs are compiled."""
+    return os.environ.get("NACRE_TEST_EFFORT") == "full"
+
+
+def spare() -> None:
+    """Used: `jax._src.compiler.get_compile_options`; where it is not, all is compiled in full."""
+    if is_full():
+        return
+    from jax._src import compiler
+
+    inner = getattr(compiler, "get_compile_options", None)
+    if inner is None or not _are_known(LITTLE):
+        return
+
+    def options(
+        *args: Any, env_options_overrides: dict[str, Any] | None = None, **more: Any
+    ) -> Any:
+        given = {**_now, **(env_options_overrides or {})}
+        return inner(*args, env_options_overrides=given or None, **more)
+
+    compiler.get_compile_options = options
+    _now.update(LITTLE)
+
+
+def _are_known(options: dict[str, Any]) -> bool:
+    """Whether this version of XLA, and the device, take the options."""
+    import jax
+
+    if jax.default_backend() != "cpu":
+        return False
+    try:
+        jax.jit(lambda: 0).lower().compile(compiler_options=options)
+    except Exception:  # an option that is gone: each version of JAX has an error of its own for it
+        return False
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Any:
+    if item.get_closest_marker("full_effort") is None or not _now:
+        return (yield)
+    _now.clear()
+    try:
+        return (yield)
+    finally:
+        _now.update(LITTLE)
