@@ -115,6 +115,7 @@ def test_gradients_that_are_no_numbers_or_zero_give_what_the_plain_form_gives(mo
     assert np.isnan(compiled[0][0][0, :3]).all() and np.isfinite(compiled[0][0][0, 3:6]).all()
 
 
+@pytest.mark.full_effort
 @pytest.mark.parametrize("kind", ["Adam", "AdamW", "clipped", "averaged"])
 def test_nothing_of_a_parameters_size_is_copied_in_a_loop(kind):
     optimizer = OPTIMIZERS[kind]()

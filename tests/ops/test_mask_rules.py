@@ -234,6 +234,7 @@ def test_eager_and_compiled_calls_agree() -> None:
             np.testing.assert_array_equal(scope.get_mask(model(ids)), [[False, True, True]])
 
 
+@pytest.mark.full_effort
 def test_no_mask_leaves_the_program_as_it_was() -> None:
     import jax
 

@@ -253,6 +253,7 @@ def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
+@pytest.mark.full_effort
 def test_how_fast_batches_come_and_who_looks_changes_how_many_run_at_once_and_no_bit(
     dispatched: list[int],
 ) -> None:

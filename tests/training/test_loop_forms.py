@@ -54,6 +54,7 @@ def compilations(made: nacre.Model) -> int:
     return sum(len(p.traced_shapes) for p in kept if isinstance(p, Program))
 
 
+@pytest.mark.full_effort
 @pytest.mark.parametrize("steps_per_execution", [None, 4])
 def test_training_and_evaluation_give_the_same_bits(
     monkeypatch: pytest.MonkeyPatch, steps_per_execution: int | None
@@ -171,6 +172,7 @@ def test_once_the_pace_is_found_nothing_is_waited_for_between_two_looks(
     assert len(fetches) == 2 * short  # whatever the number of steps
 
 
+@pytest.mark.full_effort
 def test_predictions_in_chunks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction_loop, "LEAST_BATCHES", 20)
     monkeypatch.setattr("nacre.data.sources.CHUNK_BYTES", 4 * 24 * 16)

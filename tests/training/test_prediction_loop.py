@@ -81,6 +81,7 @@ def test_new_weights_and_attributes_are_seen(chunked: list[int]) -> None:
     assert len(chunked) == 6
 
 
+@pytest.mark.full_effort
 def test_the_same_call_gives_the_same_bits() -> None:
     model = nacre.Sequential([layers.Input((3,)), layers.Dense(5, "tanh"), layers.Dense(1)])
     first = model.predict(X, batch_size=4, verbose=0)

@@ -48,6 +48,7 @@ def batches(count):
 GROUPS = [0, 2, 3, 5, 6, 7]
 
 
+@pytest.mark.full_effort
 def test_groups_of_batches_have_the_numbers_of_their_ends():
     model, recorder = made(3), Recorder()
     settings = {"batch_size": 4, "verbose": 0, "callbacks": [recorder]}
@@ -79,6 +80,7 @@ def test_batches_of_a_generator_are_grouped_as_well(is_known):
     assert recorder.seen == [0, 2, 3, 4]
 
 
+@pytest.mark.full_effort
 def test_the_numbers_trained_are_the_same_however_many_run_at_once():
     found = []
     for steps in (1, 3, None):

@@ -241,6 +241,7 @@ def test_what_a_step_cannot_return_or_take_is_refused():
         model.fit(X, Y, verbose=0)
 
 
+@pytest.mark.full_effort
 @pytest.mark.parametrize("kind", ["convolution", "recurrent"])
 def test_a_traced_tape_is_the_program_of_jax_grad(kind):
     if kind == "convolution":

@@ -110,6 +110,7 @@ def test_nan_in_a_trial_leaves_everything_as_it_was(trained):
     assert everything(trained) == before
 
 
+@pytest.mark.full_effort
 def test_training_after_trials_gives_the_bits_of_one_without_them():
     def run(with_trials):
         nacre.utils.set_random_seed(5)
