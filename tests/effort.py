@@ -4,7 +4,7 @@ Compiling is what the suite's time goes into, and two thirds of it are spent on 
 code fast: LLVM's passes, and the kernels of fused operations. What a program computes is decided
 before, but for the last bits. A test that compares bits of different programs, or looks at the code
 that comes out, has the mark `full_effort`: there programs are compiled as they are for a person.
-`NACRE_TEST_EFFORT=full` runs every test so; processes that tests start always compile so.
+`NACRE_TEST_EFFORT=full` runs every test so.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 LITTLE = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+FLAGS = " ".join(f"--{name}={str(value).lower()}" for name, value in LITTLE.items())
 
 _now: dict[str, Any] = {}  # the options of the test that runs
 
@@ -41,7 +42,18 @@ def spare() -> None:
         return inner(*args, env_options_overrides=given or None, **more)
 
     compiler.get_compile_options = options
+    _begin()
+
+
+def _begin() -> None:
     _now.update(LITTLE)
+    # For processes that are started: this one has read its flags.
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAGS}".strip()
+
+
+def _end() -> None:
+    _now.clear()
+    os.environ["XLA_FLAGS"] = os.environ["XLA_FLAGS"].replace(FLAGS, "").strip()
 
 
 def _are_known(options: dict[str, Any]) -> bool:
@@ -61,8 +73,8 @@ def _are_known(options: dict[str, Any]) -> bool:
 def pytest_runtest_protocol(item: pytest.Item) -> Any:
     if item.get_closest_marker("full_effort") is None or not _now:
         return (yield)
-    _now.clear()
+    _end()
     try:
         return (yield)
     finally:
-        _now.update(LITTLE)
+        _begin()
