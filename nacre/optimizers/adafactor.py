@@ -147,6 +147,8 @@ class Adafactor(Optimizer):
         else:
             row = self.add_variable(shape[:-1], dtype=dtype, name=variable.name)
             column = self.add_variable(shape[:-2] + shape[-1:], dtype=dtype, name=variable.name)
+        self._note_slot(row, variable, "row")
+        self._note_slot(column, variable, "column")
         velocity = self.add_variable_from_reference(variable, "velocity")
         return AdafactorState(row, column, velocity)
 

@@ -57,6 +57,7 @@ class OptimizerVariables(Versioned):
         "_accumulators",
         "_averages",
         "_has_told_of_paths",
+        "_made_for",
         "_number_before_build",
         "_paths",
         "_programs",
@@ -74,6 +75,7 @@ class OptimizerVariables(Versioned):
         self._averages: list[Variable] = []
         self._accumulators: list[Variable] = []
         self._states: list[Any] = []
+        self._made_for: list[tuple[Variable, Variable, str]] = []
         self._number_before_build = 0
         self._paths: Paths = {}
         self._has_told_of_paths = False
@@ -182,6 +184,8 @@ class OptimizerVariables(Versioned):
             return
         slots, others = self._slots(), self._others()
         del self._variables[self._number_before_build :]
+        kept = {id(v) for v in self._variables}
+        self._made_for = [noted for noted in self._made_for if id(noted[0]) in kept]
         self._averages, self._accumulators, self._states = [], [], []
         self.built = False
         self.build(variables)
@@ -208,6 +212,16 @@ class OptimizerVariables(Versioned):
             id(variable): [slot for column in columns for slot in _as_list(column[i])]
             for i, variable in enumerate(self._trainable_variables)
         }
+
+    def slots_of_variables(self) -> dict[int, tuple[Variable, str]]:
+        """id(own variable) -> the trainable variable it was made for, and what of it it is, such as
+        'momentum'; without those that belong to no single one."""
+        return {id(own): (variable, slot) for own, variable, slot in self._made_for}
+
+    def _note_slot(self, own: Variable, variable: Variable, slot: str) -> Variable:
+        """Remember what a variable of the optimizer was made for; gives it back."""
+        self._made_for.append((own, variable, slot))
+        return own
 
     def _others(self) -> list[Variable]:
         """Variables made in `build` that belong to no single trainable variable, or say so
@@ -258,12 +272,13 @@ class OptimizerVariables(Versioned):
     ) -> Variable:
         """Make a variable of the shape and dtype of another one, named after it."""
         base = reference_variable.path.replace("/", "_")
-        return self.add_variable(
+        made = self.add_variable(
             reference_variable.shape,
             initializer,
             dtype=reference_variable.own_dtype,
             name=f"{base}_{name}" if name else base,
         )
+        return self._note_slot(made, reference_variable, name or "")
 
     def add_optimizer_variables(
         self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"

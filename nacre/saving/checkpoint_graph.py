@@ -79,6 +79,11 @@ class StoredVariable:
     place: int
 
     @property
+    def name(self) -> str:
+        """What the variable was called."""
+        return self.file.nodes[self.place].name
+
+    @property
     def shape(self) -> tuple[int, ...]:
         return self.file.bundle.entries[self.key].shape
 

@@ -4,6 +4,10 @@ Keras 2.11 and later lists an optimizer's variables and names each after the one
 `Adam/m/dense/kernel`; before that, and in `optimizers.legacy`, the graph tells the slots of each
 variable. Which slot is which is told by its name alone, as several have one shape. (Read off
 checkpoints of tf.keras 2.15.1.)
+
+nacre writes both, for tf.keras, and lists every variable of the optimizer once more under an
+attribute of its own, in its order, as optimizers of its own and of users have what tf.keras has no
+place for.
 """
 
 from __future__ import annotations
@@ -12,35 +16,32 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import message
+from nacre.core.errors import listed, message
+from nacre.core.names import without_numbers
 from nacre.core.warning import warn
-from nacre.optimizers import Nadam, Optimizer
+from nacre.optimizers import SGD, Nadam, OptaxOptimizer, Optimizer
 from nacre.saving.checkpoint_graph import Checkpoint, Node, StoredVariable
-from nacre.saving.optimizer_state import own_slot, product_of_momenta
+from nacre.saving.optimizer_parts import LOSS_SCALE, Held, held_by, is_of_another_line
+from nacre.saving.optimizer_state import product_of_momenta
 from nacre.saving.weights import LoadStep
 from nacre.training.state import tell_paths
 
-# What our slots are called in checkpoints, where it is not their own name; the optimizers of one
-# line have one kind of state.
-_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
-    "Adam": {"momentum": ("m",), "velocity": ("v",), "velocity_hat": ("vhat",)},
-    "Adamax": {"momentum": ("m",), "norm": ("u", "v")},
-    "RMSprop": {"velocity": ("velocity", "rms"), "average_gradient": ("average_gradient", "mg")},
-    "Adadelta": {"accumulated_grad": ("accum_grad",), "accumulated_delta_var": ("accum_var",)},
-    "SGD": {"momentum": ("m",)},
-    "Lion": {"momentum": ("m",)},
-    "Nadam": {"momentum": ("m",), "velocity": ("v",)},
-    "Adagrad": {},
-    "Ftrl": {},
-}
-_NAMES["AdamW"] = _NAMES["Adam"]
-# The optimizer's attribute that a variable of its own is, the newest first.
-SCALARS = {
-    "iteration": ("_iterations", "iter"),
-    "learning_rate": ("_learning_rate", "learning_rate"),
-    "variable": ("_u_product",),  # Nadam's running product of momentum factors
-}
+# The attribute of the optimizer under which nacre lists all its variables.
+OWN_LIST = "_nacre_variables"
 _WITHIN = ("inner_optimizer", "_optimizer")  # of one that scales the loss
+
+# Variables of optimizers that are arguments of theirs, which the config tells.
+_SETTINGS = frozenset(
+    "learning_rate decay beta_1 beta_2 rho momentum epsilon schedule_decay "
+    "u_product momentum_cache beta learning_rate_power "
+    "l1_regularization_strength l2_regularization_strength".split()
+)
+
+_Pairs = list[tuple[Held, StoredVariable]]
+
+
+class _Another(Exception):
+    """The state in a file is not an optimizer's; says what it is."""
 
 
 def optimizer_state(
@@ -61,130 +62,203 @@ def optimizer_state(
     if not optimizer.built:
         tell_paths(model, optimizer)
         optimizer.build(model.trainable_variables)
-    inner = next((node.children[name] for name in _WITHIN if name in node.children), None)
-    if inner is not None:
-        node = file.nodes[inner]
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    pairs = _pairs(optimizer, file, node, places)
-    if pairs is None:
+    if isinstance(optimizer, OptaxOptimizer) and not optimizer.built:
+        arrays = [array for _, array in _listed(file, node)]
+        return [LoadStep(lambda: [array.read() for array in arrays], optimizer.keep_state)]
+    try:
+        pairs = _pairs(optimizer, file, node, places)
+    except _Another as found:
         warn(
             message(
                 file.who,
                 f"the state of optimizer '{optimizer.name}' must be of its kind, so it was left "
                 "out and training starts with a fresh state",
-                f"that of another, or for other variables: {', '.join(_slot_names(file, node))}",
+                str(found),
                 "To go on exactly, compile with the optimizer the file was saved with.",
             ),
         )
         return []
 
-    found = {id(variable) for variable, _ in pairs}
-    missing = (v for v in optimizer.variables if v.name == "variable" and id(v) not in found)
-    product = next(missing, None) if type(optimizer) is Nadam else None
+    read_ids = {id(held.variable) for held, _ in pairs}
+    products = [
+        (held.variable, held.owner)
+        for held in held_by(optimizer)
+        if isinstance(held.owner, Nadam) and held.variable.name == "variable"
+    ]
 
     def read() -> list[np.ndarray]:
         return [array.read() for _, array in pairs]
 
     def assign(arrays: list[np.ndarray]) -> None:
-        for (variable, _), values in zip(pairs, arrays, strict=True):
-            variable.assign(values)
-        if product is not None:
-            steps = int(optimizer.iterations.numpy())
-            product.assign(product_of_momenta(optimizer, steps))
+        for (held, _), values in zip(pairs, arrays, strict=True):
+            held.variable.assign(values)
+        for variable, nadam in products:
+            if id(variable) not in read_ids:
+                variable.assign(product_of_momenta(nadam, int(nadam.iterations.numpy())))
 
     return [LoadStep(read, assign)]
 
 
-def _pairs(
-    optimizer: Optimizer, file: Checkpoint, node: Node, places: dict[int, int]
-) -> list[tuple[Any, StoredVariable]] | None:
-    """Each variable of the optimizer that the file has; None where it is another's state."""
-    trainable = optimizer._trainable_variables
-    slots = _slots(file, node)
-    own = type(optimizer).__name__
-    names = _NAMES.get(own, {})
-    if any(_NAMES.get(kind, names) is not names for kind in _kinds(file, slots)):
-        return None
-    pairs: list[tuple[Any, StoredVariable]] = []
-    for variable in optimizer.variables:
-        slot = own_slot(variable, trainable)
-        if slot is not None:
-            place = places.get(id(trainable[slot[1]]))
-            if place is None:
-                return None
-            known = (*names.get(slot[0], ()), slot[0])
-            array = next((a for name in known if (a := slots.pop((place, name), None))), None)
-            if array is None or array.shape != variable.shape:
-                return None
-            pairs.append((variable, array))
+def _pairs(optimizer: Optimizer, file: Checkpoint, node: Node, places: dict[int, int]) -> _Pairs:
+    """Each variable of the optimizer that the file has.
+
+    Raises:
+        _Another: It is another's state.
+    """
+    found = held_by(optimizer)
+    listed_here = _listed(file, node)
+    slots = _slots(file, node, bool(listed_here))
+    places_of_slots = {array.place for array in slots.values()}
+    own = {n: a for n, a in listed_here if a.place not in places_of_slots} | _scalars(file, node)
+    pairs: _Pairs = []
+    missing: list[str] = []
+    for held in found:
+        if held.of is None:
             continue
-        for name in SCALARS.get(variable.name, ()):
-            array = file.array(node.children[name]) if name in node.children else None
-            if array is not None and array.shape == variable.shape:
-                pairs.append((variable, array))
-                break
-        else:
-            if variable.name not in ("learning_rate", "variable"):
-                return None
+        array = _slot_of(held, slots, places)
+        if array is not None:
+            pairs.append((held, array))
+        elif not held.is_unused:
+            missing.append(held.name)
+    for held, array in _own_arrays([held for held in found if held.of is None], own).items():
+        if array is not None:
+            pairs.append((held, array))
+        elif not _is_told_otherwise(held):
+            missing.append(held.name)
+    if not places_of_slots and _is_untrained(own):
+        missing = []
+    used = {array.place for _, array in pairs}
     left = {name for _, name in slots}
-    if own == "SGD":
-        left -= {"m"}  # Keras 2 keeps it where nothing uses it, without momentum
-    return None if left else pairs
+    left |= {name for name, a in own.items() if a.place not in used and not _is_dispensable(name)}
+    others = (is_of_another_line(a.name.split("/")[0], optimizer) for a in slots.values())
+    if isinstance(optimizer, SGD) and left == {"m"} and not any(others):
+        left = set()  # Keras 2 keeps it where nothing uses it, without momentum
+    if missing or left:
+        parts = [f"nothing for {listed(sorted(set(missing)), 6)}"] if missing else []
+        parts += [f"{listed(sorted(left), 6)}, which it has not"] if left else []
+        raise _Another(f"that of another, or for other variables: {'; '.join(parts)}")
+    return pairs
+
+
+def _slot_of(
+    held: Held, slots: dict[tuple[int, str], StoredVariable], places: dict[int, int]
+) -> StoredVariable | None:
+    """The array of a slot, taken out of those that are left."""
+    place = places.get(id(held.of), -1)
+    name = next((name for name in held.names if (place, name) in slots), None)
+    if name is None:
+        return None
+    array = slots.pop((place, name))
+    kind = array.name.split("/")[0]
+    if is_of_another_line(kind, held.owner):
+        raise _Another(f"that of {kind}")
+    if array.shape != held.variable.shape:
+        raise _Another(f"one with {name} of shape {array.shape} for {held.variable.shape}")
+    return array
+
+
+def _own_arrays(
+    found: list[Held], own: dict[str, StoredVariable]
+) -> dict[Held, StoredVariable | None]:
+    """Arrays of variables that belong to no trainable one: by name; where automatic names differ,
+    in their order."""
+    pairs = {held: next((own[n] for n in held.names if n in own), None) for held in found}
+    ours = [held for held, array in pairs.items() if array is None]
+    theirs = [name for name in own if not any(name in held.names for held in found)]
+    if [without_numbers(held.name) for held in ours] == [without_numbers(n) for n in theirs]:
+        pairs |= {held: own[name] for held, name in zip(ours, theirs, strict=True)}
+    fits = {h: a is None or a.shape == h.variable.shape for h, a in pairs.items()}
+    return {held: array if fits[held] else None for held, array in pairs.items()}
+
+
+def _is_told_otherwise(held: Held) -> bool:
+    """Whether a file may do without a variable: the config tells the learning rate, and Nadam's
+    product follows from the number of updates. The loss may not have been scaled before."""
+    is_product = held.variable.name == "variable" and isinstance(held.owner, Nadam)
+    return is_product or _is_dispensable(held.name)
+
+
+def _is_dispensable(name: str) -> bool:
+    # Keras before 2.11 keeps its settings as arrays.
+    last = name.rpartition("/")[2].lstrip("_")
+    return last in _SETTINGS or name.startswith(LOSS_SCALE)
+
+
+def _is_untrained(scalars: dict[str, StoredVariable]) -> bool:
+    """Whether the file is of an optimizer that never made an update."""
+    counter = scalars.get("_iterations")
+    return counter is not None and counter.shape == () and int(counter.read()) == 0
 
 
 def _node_of(file: Checkpoint, place: int) -> Node | None:
     for holder in (file.nodes[place], file.nodes[0]):
         for at in holder.children.values():
             node = file.nodes[at]
-            if not node.children.keys().isdisjoint(("_iterations", "iter", *_WITHIN)):
+            if not node.children.keys().isdisjoint(("_iterations", "iter", OWN_LIST, *_WITHIN)):
                 return node
     return None
 
 
-def _slots(file: Checkpoint, node: Node) -> dict[tuple[int, str], StoredVariable]:
-    """What an optimizer keeps: (place of the variable it is for, name of the slot) -> array."""
+def _scalars(file: Checkpoint, node: Node) -> dict[str, StoredVariable]:
+    """What an optimizer keeps under attributes: their names, with those of an object within."""
+    found: dict[str, StoredVariable] = {}
+    inner = next((node.children[name] for name in _WITHIN if name in node.children), None)
+    for holder in [node] if inner is None else [file.nodes[inner], node]:
+        for name, at in holder.children.items():
+            if (array := file.array(at)) is not None:
+                found.setdefault(name, array)
+            elif name == LOSS_SCALE.rstrip("/"):
+                for key, place in file.nodes[at].children.items():
+                    if (array := file.array(place)) is not None:
+                        found[f"{name}/{key}"] = array
+    return found
+
+
+def _listed(file: Checkpoint, node: Node) -> list[tuple[str, StoredVariable]]:
+    """(name, array) of all variables, in the optimizer's order, where nacre wrote the file."""
+    at = node.children.get(OWN_LIST)
+    if at is None:
+        return []
+    arrays = [file.array(place) for place in file.nodes[at].children.values()]
+    return [(array.name, array) for array in arrays if array is not None]
+
+
+def _slots(file: Checkpoint, node: Node, is_ours: bool) -> dict[tuple[int, str], StoredVariable]:
+    """What an optimizer keeps: (place of the variable it is for, name of the slot) -> array.
+
+    Args:
+        is_ours: Whether nacre wrote the file.
+    """
+    inner = next((node.children[name] for name in _WITHIN if name in node.children), None)
+    if is_ours:
+        inner = node.children[OWN_LIST]
+    if inner is not None:
+        node = file.nodes[inner]
     found: dict[tuple[int, str], StoredVariable] = {}
     for name, variable, slot in node.slots:
         if (array := file.array(slot)) is not None:
             found[variable, name] = array
-    listed_at = node.children.get("_variables")
-    if listed_at is None:
+    list_at = node.children.get("_variables")
+    if list_at is None or is_ours:
         return found
     places: dict[str, list[int]] = {}
     for place, other in enumerate(file.nodes):
         if other.key is not None:
             places.setdefault(other.name, []).append(place)
-    for at in file.nodes[listed_at].children.values():
-        parts = file.nodes[at].name.split("/", 2)
-        if len(parts) < 3 or (array := file.array(at)) is None:
+    arrays = [a for at in file.nodes[list_at].children.values() if (a := file.array(at))]
+    # The optimizer's name comes first, but within one that scales the loss.
+    splits = ([a.name.split("/", count) for a in arrays] for count in (2, 1))
+    known = [[(p[-2], p[-1]) for p in split if len(p) > 1] for split in splits]
+    has_names, has_none = (sum(path in places for _, path in names) for names in known)
+    count = 1 if has_none > has_names else 2
+    for array in arrays:
+        parts = array.name.split("/", count)
+        if len(parts) <= count:
             continue  # a counter
-        variables = places.get(parts[2], [])
+        variables = places.get(parts[-1], [])
         # One whose variable cannot be told is nobody's, and the state does not fit.
-        found[variables[0] if len(variables) == 1 else -1, parts[1]] = array
+        found[variables[0] if len(variables) == 1 else -1, parts[-2]] = array
     return found
 
 
-def saved_name(optimizer: Optimizer, variable: Any) -> str:
-    """What a variable of an optimizer is called in a checkpoint.
-
-    Example:
-        `Adam/m/dense/kernel`, and `iteration`.
-    """
-    slot = own_slot(variable, optimizer._trainable_variables)
-    if slot is None:
-        return str(variable.name)
-    kind = type(optimizer).__name__
-    known = (*_NAMES.get(kind, {}).get(slot[0], ()), slot[0])
-    return f"{kind}/{known[0]}/{optimizer._trainable_variables[slot[1]].path}"
-
-
-def _kinds(file: Checkpoint, slots: dict[tuple[int, str], StoredVariable]) -> set[str]:
-    """What the optimizer was called that the slots are of: its class, if it was given no name."""
-    return {file.nodes[array.place].name.split("/")[0] for array in slots.values()}
-
-
-def _slot_names(file: Checkpoint, node: Node) -> list[str]:
-    return sorted({name for _, name in _slots(file, node)}) or ["no slots"]
-
-
-__all__ = ["SCALARS", "optimizer_state", "saved_name"]
+__all__ = ["OWN_LIST", "optimizer_state"]

@@ -18,7 +18,7 @@ from nacre.core.errors import FileFormatError, WeightsMismatchError, listed, mes
 from nacre.core.names import free_name
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
-from nacre.saving import hdf5
+from nacre.saving import hdf5, seeds
 from nacre.saving.array_order import order_of
 from nacre.saving.old_weights import Recipe, convert
 from nacre.saving.weights import (
@@ -47,9 +47,11 @@ def top_variables(model: Any) -> list[Variable]:
 class LegacyGroup:
     """What one layer's group holds: unique names and the arrays under them."""
 
-    def __init__(self, name: str, variables: list[Variable]) -> None:
+    def __init__(
+        self, name: str, variables: list[Variable], names: list[str] | None = None
+    ) -> None:
         self.name = name
-        self.names = unique_names(variables)
+        self.names = names or unique_names(variables)
         self.arrays = [variable.numpy() for variable in variables]
 
 
@@ -62,10 +64,12 @@ def unique_names(variables: Sequence[Variable]) -> list[str]:
 
 
 def collect(model: Any) -> tuple[list[str], list[LegacyGroup]]:
-    """Names of the layers, and all groups, the model's own last."""
+    """Names of the layers, and all groups, the model's own and that of seeds last."""
     groups = [LegacyGroup(layer.name, layer_variables(layer)) for layer in unique_layers(model)]
     names = [group.name for group in groups]
     groups.append(LegacyGroup(TOP_LEVEL, top_variables(model)))
+    if found := seeds.seeds_of(model):
+        groups.append(LegacyGroup(seeds.NAME, list(found.values()), list(found)))
     return names, groups
 
 
@@ -200,6 +204,11 @@ def restore(
     if top and TOP_LEVEL in hdf5.member_names(root, who):
         plan(model, top, _file_layer(root, TOP_LEVEL, who), keras_version, differences, steps)
     settle(differences, who, model, skip_mismatch, is_new)
+    if not by_name and seeds.NAME in hdf5.member_names(root, who):
+        stored = _file_layer(root, seeds.NAME, who)
+        arrays = dict(zip(stored.names, stored.arrays, strict=True))
+        shapes = {name: array.shape for name, array in arrays.items()}
+        steps += seeds.seed_steps(model, shapes, lambda name: arrays[name].read())
     run_steps(steps, is_new)
 
 

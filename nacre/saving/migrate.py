@@ -459,7 +459,10 @@ def _lambda(config: dict[str, Any]) -> dict[str, Any]:
 
 def _nadam(config: dict[str, Any]) -> dict[str, Any]:
     """Its `decay` was that of the momentum; Keras 2.11 and later have no such number."""
-    return _optimizer({"schedule_decay" if k == "decay" else k: v for k, v in config.items()})
+    decay = config.get("schedule_decay", config.get("decay"))
+    names = ("decay", "schedule_decay")
+    config = _optimizer({k: v for k, v in config.items() if k not in names})
+    return config if decay is None else {**config, "schedule_decay": decay}
 
 
 def _optimizer(config: dict[str, Any]) -> dict[str, Any]:

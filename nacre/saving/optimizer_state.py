@@ -18,12 +18,6 @@ import numpy as np
 _LEFT_OUT = ("learning_rate", "variable")
 
 
-_OWN_SLOTS = frozenset(
-    "momentum velocity velocity_hat norm accumulator average_gradient accumulated_grad "
-    "accumulated_delta_var linear".split()
-)
-
-
 def fit_state(
     optimizer: Any, shapes: list[tuple[int, ...]], names: list[str] | None = None
 ) -> list[int | str] | None:
@@ -80,21 +74,22 @@ def _slot_by_slot(
     for index, slot in enumerate(slots):
         if slot in known:
             positions.setdefault(slot, []).append(index)
-    variables = optimizer._trainable_variables
-    if not positions or any(len(p) != len(variables) for p in positions.values()):
+    places = {id(variable): i for i, variable in enumerate(optimizer.trained_variables)}
+    if not positions or any(len(p) != len(places) for p in positions.values()):
         return None
     first = next((i for i, slot in enumerate(slots) if slot in ("iter", "iteration")), None)
-    own_slots: list[str] = []
-    for variable in optimizer.variables:
-        slot = own_slot(variable, variables)
-        if slot is not None and slot[0] not in own_slots:
-            own_slots.append(slot[0])
+    own = {
+        key: (slot, places[id(of)])
+        for key, (of, slot) in optimizer.slots_of_variables().items()
+        if id(of) in places
+    }
+    own_slots = dict.fromkeys(slot for slot, _ in own.values())
     if len(own_slots) != len(positions):
         return None
     source = dict(zip(own_slots, positions.values(), strict=True))
     order: list[int | str] = []
     for variable in optimizer.variables:
-        slot = own_slot(variable, variables)
+        slot = own.get(id(variable))
         if slot is None:
             is_step = variable.name == "iteration" and first is not None
             order.append(first if is_step else variable.name)  # type: ignore[arg-type]
@@ -106,17 +101,6 @@ def _slot_by_slot(
     return order
 
 
-def own_slot(variable: Any, trainable: list[Any]) -> tuple[str, int] | None:
-    """(slot, index of the trainable variable) of a state variable, from its name."""
-    for index, reference in enumerate(trainable):
-        beginning = reference.path.replace("/", "_") + "_"
-        if variable.name.startswith(beginning) and variable.shape == reference.shape:
-            rest = variable.name[len(beginning) :]
-            if rest in _OWN_SLOTS:
-                return rest, index
-    return None
-
-
 def product_of_momenta(optimizer: Any, steps: int) -> float:
     """Nadam's running product of momentum factors after `steps`, which Keras 2 did not save.
 
@@ -126,4 +110,4 @@ def product_of_momenta(optimizer: Any, steps: int) -> float:
     return float(np.prod(optimizer.momentum_share(np.arange(1, steps + 1, dtype="float64"))))
 
 
-__all__ = ["fit_state", "own_slot", "product_of_momenta"]
+__all__ = ["fit_state", "product_of_momenta"]

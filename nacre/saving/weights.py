@@ -526,7 +526,7 @@ def optimizer_steps(
         for variable, source in pairs:
             if isinstance(source, int):
                 variable.assign(next(values))
-            elif source == "variable" and type(optimizer) is Nadam:
+            elif source == "variable" and isinstance(optimizer, Nadam):
                 variable.assign(product_of_momenta(optimizer, int(optimizer.iterations.numpy())))
 
     return [LoadStep(read, assign)]

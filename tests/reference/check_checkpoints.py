@@ -15,9 +15,22 @@ import numpy as np
 
 from tests.cases import checkpoints
 
-OPTIMIZERS = {"Adam": {}, "SGD": {"momentum": 0.9}, "RMSprop": {"momentum": 0.9}} | {
-    name: {} for name in ("Adadelta", "Adagrad", "Adamax", "Ftrl", "Lion")
-}
+OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Adam": ("Adam", {}),
+    "momentum": ("SGD", {"momentum": 0.9}),
+    "RMSprop": ("RMSprop", {"momentum": 0.9}),
+    "averages": ("Adam", {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 2}),
+    "largest": ("Adam", {"amsgrad": True}),
+    "scaled": ("Adam", {}),
+} | {name: (name, {}) for name in ("Adadelta", "Adafactor", "Adagrad", "Adamax", "Ftrl", "Lion")}
+
+
+def optimizer_of(keras: Any, kind: str) -> Any:
+    name, options = OPTIMIZERS[kind]
+    made = getattr(keras.optimizers, name)(0.01, **options)
+    if kind != "scaled":
+        return made
+    return keras.mixed_precision.LossScaleOptimizer(made, initial_scale=8.0)
 
 
 def numbers(model: Any, x: Any) -> tuple[np.ndarray, list[float]]:
@@ -35,12 +48,12 @@ def main(way: str, folder: Path) -> None:
 
         keras = tf.keras
     for name, make in checkpoints.MODELS.items():
-        for kind, options in OPTIMIZERS.items():
+        for kind in OPTIMIZERS:
             if kind != "Adam" and name != "own_class":
                 continue
             path = folder / f"{name}-{kind}"
             model, x = make(keras), checkpoints.inputs_of(name)
-            model.compile(getattr(keras.optimizers, kind)(0.01, **options), "mse")
+            model.compile(optimizer_of(keras, kind), "mse")
             if way == "write":
                 model.fit(x, checkpoints.Y, batch_size=4, shuffle=False, verbose=0)
                 model.save_weights(path)

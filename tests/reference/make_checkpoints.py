@@ -22,10 +22,20 @@ OPTIMIZERS = {
     "adadelta": lambda: tf.keras.optimizers.Adadelta(0.1),
     "ftrl": lambda: tf.keras.optimizers.Ftrl(0.01),
     "lion": lambda: tf.keras.optimizers.Lion(0.01),
+    "adagrad": lambda: tf.keras.optimizers.Adagrad(0.01),
+    "adafactor": lambda: tf.keras.optimizers.Adafactor(0.01),
+    "averages": lambda: tf.keras.optimizers.Adam(
+        0.01, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2
+    ),
+    "scaled": lambda: tf.keras.mixed_precision.LossScaleOptimizer(tf.keras.optimizers.Adam(0.01)),
     "old_adam": lambda: tf.keras.optimizers.legacy.Adam(0.01),
     "old_rmsprop": lambda: tf.keras.optimizers.legacy.RMSprop(0.01, momentum=0.9, centered=True),
     "old_adamax": lambda: tf.keras.optimizers.legacy.Adamax(0.01),
     "old_adadelta": lambda: tf.keras.optimizers.legacy.Adadelta(0.1),
+    "old_nadam": lambda: tf.keras.optimizers.legacy.Nadam(0.01),
+    "old_scaled": lambda: tf.keras.mixed_precision.LossScaleOptimizer(
+        tf.keras.optimizers.legacy.Adam(0.01)
+    ),
 }
 
 

@@ -25,8 +25,15 @@ OPTIMIZERS = {
     "adadelta": lambda: optimizers.Adadelta(0.1),
     "ftrl": lambda: optimizers.Ftrl(0.01),
     "lion": lambda: optimizers.Lion(0.01),
+    "adagrad": lambda: optimizers.Adagrad(0.01),
+    "adafactor": lambda: optimizers.Adafactor(0.01),
+    "averages": lambda: optimizers.Adam(
+        0.01, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2
+    ),
+    "scaled": lambda: optimizers.LossScaleOptimizer(optimizers.Adam(0.01)),
 }
-KINDS = [*OPTIMIZERS, "old_adam", "old_rmsprop", "old_adamax", "old_adadelta"]
+OLD = "adam rmsprop adamax adadelta scaled nadam".split()
+KINDS = [*OPTIMIZERS, *(f"old_{name}" for name in OLD)]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,8 @@ def test_weights_of_tf_keras_give_its_predictions(name, saved):
 def test_training_goes_on_with_the_optimizer_of_tf_keras(kind, saved):
     folder, values = saved
     model = checkpoints.own_class(nacre)
-    model.compile(OPTIMIZERS[kind.removeprefix("old_")](), "mse")
+    own = OPTIMIZERS[kind.removeprefix("old_")]
+    model.compile(optimizers.legacy.Nadam(0.01) if kind == "old_nadam" else own(), "mse")
     model.load_weights(folder / f"own_class-{kind}" / "weights")
     assert model.optimizer.iterations.numpy() == 6
     past = model.fit(checkpoints.X, checkpoints.Y, epochs=2, batch_size=4, shuffle=False, verbose=0)
@@ -102,6 +110,43 @@ def test_an_optimizer_of_another_kind_starts_afresh_and_says_so(own, other, save
     with pytest.warns(UserWarning, match="fresh state"):
         model.load_weights(folder / f"own_class-{other}" / "weights")
     assert model.optimizer.iterations.numpy() == 0
+
+
+def test_the_scale_of_the_loss_comes_from_the_file(saved):
+    folder, _ = saved
+    for kind in ("scaled", "old_scaled"):
+        model = checkpoints.own_class(nacre)
+        model.compile(optimizers.LossScaleOptimizer(optimizers.Adam(0.01), 8.0), "mse")
+        model.load_weights(folder / f"own_class-{kind}" / "weights")
+        assert model.optimizer.step_counter.numpy() == 6
+        assert model.optimizer.dynamic_scale.numpy() == 32768
+
+
+DIFFERENT = {
+    "without averages": (lambda: optimizers.Adam(0.01), "averages", "average, which it has not"),
+    "with averages": (lambda: optimizers.Adam(0.01, use_ema=True), "adam", "nothing for average"),
+    "another with one slot": (lambda: optimizers.SGD(0.01), "lion", "m, which it has not"),
+    "other wrapper": (lambda: optimizers.SGD(0.01), "scaled", "m, v, which it has not"),
+}
+
+
+@pytest.mark.parametrize("kind", DIFFERENT)
+def test_what_differs_in_the_state_of_an_optimizer_is_told(kind, saved):
+    folder, _ = saved
+    make, name, said = DIFFERENT[kind]
+    model = checkpoints.own_class(nacre)
+    model.compile(make(), "mse")
+    with pytest.warns(UserWarning, match=said):
+        model.load_weights(folder / f"own_class-{name}" / "weights")
+
+
+def test_a_checkpoint_of_a_model_that_was_not_trained_says_nothing(tmp_path):
+    for _ in range(2):
+        model = checkpoints.stack(nacre)
+        model.compile("adam", "mse")
+        if (tmp_path / "w.index").exists():
+            model.load_weights(tmp_path / "w")
+        model.save_weights(tmp_path / "w")
 
 
 def changed(width=3, **more):

@@ -144,6 +144,12 @@ def test_decay_becomes_a_schedule():
     assert migrated["config"]["learning_rate"]["class_name"] == "InverseTimeDecay"
 
 
+def test_the_decay_of_an_old_nadam_is_that_of_its_momentum():
+    config = {"learning_rate": 0.1, "decay": 0.004}
+    found = migrate_config({"class_name": "Nadam", "config": config}, "2.8.0")
+    assert found["config"] == {"learning_rate": 0.1, "schedule_decay": 0.004}
+
+
 def test_ops_in_files_of_keras_3_are_told_from_layers_even_with_a_dtype(tmp_path):
     x = nacre.Input((3,), name="x")
     y = nacre.ops.cast(nacre.ops.zeros_like(x, dtype="bool"), "float32")

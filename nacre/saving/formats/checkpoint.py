@@ -19,6 +19,7 @@ from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
 from nacre.models import Model
 from nacre.optimizers import Optimizer
+from nacre.saving import seeds
 from nacre.saving.checkpoint_graph import Checkpoint, Node, StoredVariable
 from nacre.saving.checkpoint_optimizer import optimizer_state
 from nacre.saving.legacy_layout import (
@@ -83,13 +84,24 @@ def load_weights(model: Any, prefix: Path, who: str, skip_mismatch: bool) -> Non
     steps = found.steps
     if isinstance(optimizer, Optimizer):
         steps = steps + optimizer_state(model, optimizer, file, place, found.places)
-    run_steps(steps)
+    run_steps(steps + _seed_steps(model, file))
+
+
+def _seed_steps(model: Any, file: Checkpoint) -> list[LoadStep]:
+    at = file.nodes[0].children.get(seeds.NAME)
+    if at is None:
+        return []
+    places = file.nodes[at].children.values()
+    stored = {array.name: array for place in places if (array := file.array(place))}
+    shapes = {name: array.shape for name, array in stored.items()}
+    return seeds.seed_steps(model, shapes, lambda name: stored[name].read())
 
 
 def _best(model: Any, file: Checkpoint, who: str) -> tuple[int, _Plan]:
     """Which object of the file is the model: the root, or one that it holds under any name."""
     root = file.nodes[0]
-    candidates = [0, *(p for p in root.children.values() if file.nodes[p].children)]
+    named = root.children.items()
+    candidates = [0, *(p for n, p in named if file.nodes[p].children and n != seeds.NAME)]
     plans: list[tuple[int, _Plan]] = []
     errors: list[WeightsMismatchError] = []
     for place in dict.fromkeys(candidates):
@@ -186,7 +198,7 @@ def _plan_own(model: Any, file: Checkpoint, node: Node, found: _Plan) -> None:
 
 
 # Attributes of a model that hold no weights of its layers.
-_ASIDE = frozenset("optimizer keras_api root compiled_metrics compiled_loss".split())
+_ASIDE = frozenset(f"optimizer keras_api root compiled_metrics compiled_loss {seeds.NAME}".split())
 
 
 def _attributes(

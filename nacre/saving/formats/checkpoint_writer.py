@@ -21,19 +21,22 @@ from nacre.core.wire.bundle import files_of, write_bundle
 from nacre.core.wire.tensorflow.objects import (
     ObjectReference,
     SerializedTensor,
+    SlotVariableReference,
     TrackableObject,
     TrackableObjectGraph,
 )
 from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
 from nacre.optimizers import Optimizer
+from nacre.saving import seeds
 from nacre.saving.checkpoint_graph import GRAPH, VALUE
-from nacre.saving.checkpoint_optimizer import SCALARS, saved_name
+from nacre.saving.checkpoint_optimizer import OWN_LIST
 from nacre.saving.legacy_layout import unique_layers
-from nacre.saving.optimizer_state import own_slot
+from nacre.saving.optimizer_parts import ACCUMULATOR, LOSS_SCALE, SCALARS, Held, held_by
 
 _END = f"/.ATTRIBUTES/{VALUE}"
 _COUNTER = SCALARS["iteration"][0]
+_COUNTERS = {f"optimizer/{_COUNTER}", f"optimizer/{SCALARS[f'{LOSS_SCALE}step_counter'][0]}"}
 # Attributes under which nacre itself keeps layers and variables, and tf.keras does not.
 _OWN = frozenset("_layers _graph_layers _own_variables _trainer _functional optimizer".split())
 
@@ -44,10 +47,12 @@ class _Object:
 
     Attributes:
         path: How it was reached, as the keys of arrays have it.
+        slots: (name of a slot, the variable's place, the slot's place), of an optimizer.
     """
 
     path: str
     children: list[tuple[str, int]] = field(default_factory=list)
+    slots: list[tuple[str, int, int]] = field(default_factory=list)
     variable: Variable | None = None
     name: str = ""
 
@@ -59,6 +64,12 @@ class _Object:
             found.attributes.append(
                 SerializedTensor(name=VALUE, full_name=self.name, checkpoint_key=key)
             )
+        found.slot_variables = [
+            SlotVariableReference(
+                original_variable_node_id=of, slot_name=name, slot_variable_node_id=at
+            )
+            for name, of, at in self.slots
+        ]
         return found
 
 
@@ -78,6 +89,7 @@ def save(model: Any, path: Path, who: str) -> None:
     graph.add(model, "")
     if isinstance(optimizer, Optimizer) and getattr(model, "compiled", False):
         graph.add_optimizer(optimizer, model)
+    graph.add_seeds(model)
     try:
         index, data = write_bundle(graph.arrays())
     except ValueError as error:
@@ -119,7 +131,7 @@ class _Graph:
         for found in self.objects:
             if found.variable is not None:
                 array = found.variable.numpy()
-                if found.path == f"optimizer/{_COUNTER}":
+                if found.path in _COUNTERS:
                     array = array.astype("int64")  # as in TensorFlow
                 arrays[found.path + _END] = array
         graph = TrackableObjectGraph(nodes=[found.content() for found in self.objects])
@@ -155,37 +167,101 @@ class _Graph:
 
     def add_optimizer(self, optimizer: Optimizer, model: Any) -> None:
         """Add the state of an optimizer, as the attribute of the model."""
-        found, listed = _Object("optimizer"), _Object("optimizer/_variables")
-        self.objects[0].children.append(("optimizer", len(self.objects)))
-        self.objects += [found, listed]
-        found.children.append(("_variables", len(self.objects) - 1))
-        number = 0
-        for variable in _as_listed(optimizer, model):
-            place = len(self.objects)
-            scalar = next(iter(SCALARS.get(variable.name, ())), None)
-            path = f"optimizer/{scalar}" if scalar else f"optimizer/_variables/{number}"
-            name = saved_name(optimizer, variable)
-            self.objects.append(_Object(path, variable=variable, name=name))
-            if scalar:
-                found.children.append((scalar, place))
-            if scalar in (None, _COUNTER):  # tf.keras does not list the others
-                listed.children.append((str(number), place))
-                number += 1
+        top = _Object("optimizer")
+        self.objects[0].children.append(("optimizer", self._new(top)))
+        found = held_by(optimizer)
+        places: dict[int, int] = {}  # id of a variable -> its place, in the order of the list
+        listed_for_keras = [h for h in _as_listed(found, model) if _has_place_in_keras(h)]
+        for number, held in enumerate(listed_for_keras):
+            path = f"optimizer/_variables/{number}"
+            if held.of is None:
+                path = f"optimizer/{held.names[0]}"
+            places[id(held.variable)] = self._new(self._variable(held, path))
+        top.children.append(("_variables", self._new(_listing("optimizer/_variables", places))))
+        for number, held in enumerate(found):
+            if id(held.variable) not in places:
+                path = next(iter(held.attributes), f"{OWN_LIST}/{number}")
+                place = self._new(self._variable(held, f"optimizer/{path}"))
+                places[id(held.variable)] = place
+        trained = dict.fromkeys(id(h.of) for h in listed_for_keras if h.of is not None)
+        numbers = {key: number for number, key in enumerate(trained)}
+        for held in found:
+            if held.is_unused and id(held.of) in numbers:  # tf.keras looks for these, too
+                path = f"_{held.names[0]}/{numbers[id(held.of)]}"
+                self._add_below(top, path, places[id(held.variable)])
+        in_order = {id(h.variable): places[id(h.variable)] for h in found}
+        own_list = _listing(f"optimizer/{OWN_LIST}", in_order)
+        top.children.append((OWN_LIST, self._new(own_list)))
+        for held in found:
+            place = in_order[id(held.variable)]
+            if held.of is not None:  # tf.keras refuses an optimizer with slots
+                own_list.slots.append((held.names[0], self._places[id(held.of)], place))
+            elif held.attributes:
+                self._add_below(top, held.names[0], place)
+
+    def add_seeds(self, model: Any) -> None:
+        """Add the seeds of layers, as a list that tf.keras passes over."""
+        places: dict[int, int] = {}
+        for number, (path, state) in enumerate(seeds.seeds_of(model).items()):
+            made = _Object(f"{seeds.NAME}/{number}", variable=state, name=path)
+            places[number] = self._new(made)
+        if places:
+            self.objects[0].children.append((seeds.NAME, self._new(_listing(seeds.NAME, places))))
+
+    def _add_below(self, holder: _Object, path: str, place: int) -> None:
+        """Add an object under an attribute, such as `loss_scale/good_steps`."""
+        first, slash, rest = path.partition("/")
+        if not slash:
+            holder.children.append((first, place))
+            return
+        known = dict(holder.children)
+        if first not in known:
+            known[first] = self._new(_Object(f"{holder.path}/{first}"))
+            holder.children.append((first, known[first]))
+        self._add_below(self.objects[known[first]], rest, place)
+
+    def _new(self, made: _Object) -> int:
+        self.objects.append(made)
+        return len(self.objects) - 1
+
+    def _variable(self, held: Held, path: str) -> _Object:
+        return _Object(path, variable=held.variable, name=held.full_name)
 
 
-def _as_listed(optimizer: Optimizer, model: Any) -> list[Variable]:
-    """An optimizer's variables in the order that tf.keras has of the variables they are for."""
-    trainable = optimizer._trainable_variables
-    places = {id(variable): index for index, variable in enumerate(trainable)}
-    found = (places.get(id(variable)) for variable in _in_order(model))
-    order = list(dict.fromkeys(place for place in found if place is not None))
-    if len(order) != len(trainable):  # of variables that are nobody's
-        return list(optimizer.variables)
-    slots = [own_slot(variable, trainable) for variable in optimizer.variables]
-    by_slot = {slot: v for slot, v in zip(slots, optimizer.variables, strict=True) if slot}
+def _listing(path: str, places: Mapping[int, int]) -> _Object:
+    """A list of variables."""
+    return _Object(path, [(str(number), place) for number, place in enumerate(places.values())])
+
+
+def _has_place_in_keras(held: Held) -> bool:
+    """Whether tf.keras lists a variable: its number of updates, and slots."""
+    if held.of is None:
+        return held.names[0] == _COUNTER
+    return held.name != ACCUMULATOR and "/" not in held.name and not held.is_unused
+
+
+def _as_listed(found: list[Held], model: Any) -> list[Held]:
+    """An optimizer's variables in the order that tf.keras has of the variables they are for.
+
+    What is for all trainable variables stands together, such as all averages, and then both momenta
+    of each one.
+    """
+    order = {id(variable): index for index, variable in enumerate(_in_order(model))}
+    blocks: list[list[Held]] = [[]]
+    seen: dict[int, int] = {}  # id of a trainable variable -> its number in this block
+    last = -1
+    for held in found:
+        number = -1 if held.of is None else seen.setdefault(id(held.of), len(seen))
+        if number < last or held.of is None:
+            blocks.append([])
+            seen = {} if held.of is None else {id(held.of): 0}
+            number = 0
+        last = number
+        blocks[-1].append(held)
     return [
-        variable if slot is None else by_slot[slot[0], order[slot[1]]]
-        for slot, variable in zip(slots, optimizer.variables, strict=True)
+        held
+        for block in blocks
+        for held in sorted(block, key=lambda held: order.get(id(held.of), len(order)))
     ]
 
 
