@@ -21,12 +21,6 @@ def is_dataset(value: Any) -> TypeGuard[Dataset]:
     return module is not None and isinstance(value, module.Dataset)
 
 
-def has_ragged_inputs(value: Any) -> bool:
-    """Whether a value is a `Dataset` of batches whose inputs are ragged."""
-    module = loaded("nacre.data.dataset.dataset")
-    return module is not None and is_dataset(value) and bool(module.holds_ragged_inputs(value))
-
-
 def files_of_subset(value: Any) -> tuple[str, list[str]] | None:
     """('training' or 'validation', the files) where a value gives a part of the files of a split:
     what was made of a loader's data set, or an iterator of images; else None."""
@@ -58,13 +52,4 @@ def _draws(sampler: Any) -> bool:
     return is_of_library(sampler, "torch.utils.data", *names)
 
 
-def padded(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-    """A batch whose ragged rows, if there are some, are filled up: see `dataset/ragged.py`."""
-    module = loaded("nacre.data.dataset.ragged")
-    if module is None:
-        return x, y, sample_weight
-    filled: tuple[Any, Any, Any] = module.padded(x, y, sample_weight)
-    return filled
-
-
-__all__ = ["files_of_subset", "has_ragged_inputs", "is_dataset", "order_varies", "padded"]
+__all__ = ["files_of_subset", "is_dataset", "order_varies"]

@@ -23,6 +23,7 @@ from nacre.core.kinds import is_buffer
 from nacre.core.sparse import SparseRows, is_sparse
 from nacre.core.stored import StoredRows, as_mapped, is_stored, refuse_closed, stored_to_numpy
 from nacre.core.tracing import is_tracer
+from nacre.data.padding import is_ragged
 from nacre.data.py_dataset import PyDataset
 
 SMALL_BYTES = 1 << 20  # copying less is not worth thinking about
@@ -41,7 +42,9 @@ def is_array_like(value: Any) -> bool:
         return False
     if isinstance(value, np.ndarray | jax.Array | SparseRows | StoredRows):
         return True
-    if is_buffer(value) or is_foreign_array(value):  # one kind of SciPy's matrices is a dict
+    if (
+        is_buffer(value) or is_foreign_array(value) or is_ragged(value)
+    ):  # one kind of SciPy's matrices is a dict
         return True
     if isinstance(value, dict):
         return all(is_array_like(v) for v in value.values())

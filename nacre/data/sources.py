@@ -21,7 +21,8 @@ from nacre.core.indices import first_in, fits
 from nacre.core.memory import CPU_BUDGET_BYTES, device_budget
 from nacre.core.stored import StoredRows
 from nacre.core.strings import Staged, is_text
-from nacre.data.recognised import is_dataset, padded
+from nacre.data.padding import padded
+from nacre.data.recognised import is_dataset
 from nacre.data.rows import (
     SMALL_BYTES,
     USUAL,
@@ -65,7 +66,7 @@ class ArraySource:
     """
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, who: str = "fit") -> None:
-        given = tuple(arrays_of_lists(part) for part in (x, y, sample_weight))
+        given = tuple(arrays_of_lists(part) for part in padded(x, y, sample_weight))
         self.who = who
         paths = tree.flatten_with_path(given)
         self.structure = tree.pack_sequence_as(given, [_place_of(leaf) for _, leaf in paths])

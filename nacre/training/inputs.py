@@ -29,7 +29,8 @@ from nacre.core.tables import in_other_order
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.indexed import Making
-from nacre.data.recognised import files_of_subset, has_ragged_inputs
+from nacre.data.padding import has_ragged_inputs, holds_ragged
+from nacre.data.recognised import files_of_subset
 from nacre.data.rows import is_array_like, is_in_file, is_picked_late, is_source_of_batches
 from nacre.data.sources import ArraySource, Batch, narrow_batch
 from nacre.layers.core.masking import Masking
@@ -83,6 +84,7 @@ def source_of(
     x, y = inputs_and_targets(x, y, who)
     if is_array_like(x):
         _warn_of_other_order(x, y, who)
+        _warn_of_ragged(model, x, who)
         return _staged_rows(model, ArraySource(x, y, sample_weight, who), who, on_host)
     _refuse_no_source(x, y, sample_weight, who)
     _warn_of_ragged(model, x, who)
@@ -236,7 +238,7 @@ def _warn_of_other_order(x: Any, y: Any, who: str) -> None:
 
 def _warn_of_ragged(model: Any, x: Any, who: str) -> None:
     """Tell of inputs that will be padded where no layer passes over what is filled in."""
-    if not has_ragged_inputs(x):
+    if not (has_ragged_inputs(x) or holds_ragged(x)):
         return
     makes = any(
         getattr(layer, "mask_zero", False) or isinstance(layer, Masking)

@@ -22,6 +22,7 @@ from nacre.core.interop import has_array_protocol, to_numpy_if_foreign
 from nacre.core.stored import is_stored
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.ragged import Ragged
+from nacre.data.padding import is_ragged
 from nacre.data.rows import aligned_empty
 
 _INT32 = np.iinfo(np.int32)
@@ -137,6 +138,8 @@ def _to_element(value: Any, who: str) -> Any:
         return rebuilt(value, [_to_element(item, who) for _, item in children(value)])
     if isinstance(value, Ragged) or hasattr(value, "_dataset_node"):
         return value
+    if is_ragged(value):
+        return Ragged.of_tensorflow(value, who)
     return tensor(value, who)
 
 

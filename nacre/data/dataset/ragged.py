@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.data.dataset.host_tensor import HostTensor
 
@@ -105,6 +104,19 @@ class Ragged:
         return Ragged(np.concatenate([row.view(np.ndarray) for row in rows]), splits)
 
     @staticmethod
+    def of_tensorflow(tensor: Any, who: str) -> Ragged:
+        """A RaggedTensor's rows.
+
+        Raises:
+            DataError: Several of its axes are ragged.
+        """
+        if tensor.ragged_rank > 1:
+            rule = "rows may differ in the length of one axis alone"
+            got = f"a RaggedTensor with {tensor.ragged_rank} such axes"
+            raise DataError(message(who, rule, got, "Fill them up first: tensor.to_tensor()."))
+        return Ragged(tensor.values.numpy(), tensor.row_splits.numpy())
+
+    @staticmethod
     def stacked(items: Sequence[Any], who: str) -> Any:
         """Refuse to batch what is ragged already."""
         raise DataError(
@@ -117,45 +129,4 @@ class Ragged:
         )
 
 
-def padded(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-    """A batch whose ragged rows are filled up with 0, and weighted 0 there where they are targets.
-
-    Inputs that are filled up are passed over by `Embedding(mask_zero=True)` and `Masking()`.
-
-    Args:
-        x, y, sample_weight: The parts of a batch.
-
-    Example:
-        >>> rows = Ragged(np.array([1, 2, 3]), np.array([0, 1, 3]))
-        >>> x, y, weight = padded(rows, rows, None)
-        >>> x.tolist(), weight.tolist()
-        ([[1, 0], [2, 3]], [[1.0, 0.0], [1.0, 1.0]])
-    """
-    leaves = tree.flatten((x, y, sample_weight))
-    if not any(isinstance(leaf, Ragged) for leaf in leaves):
-        return x, y, sample_weight
-    if any(isinstance(leaf, Ragged) for leaf in tree.flatten(y)):
-        given = tree.flatten(sample_weight)
-        if sample_weight is None:
-            given = [None] * len(tree.flatten(y))
-        if len(given) == len(tree.flatten(y)):
-            pairs = zip(tree.flatten(y), given, strict=True)
-            weights = [_weights(target, weight) for target, weight in pairs]
-            sample_weight = tree.pack_sequence_as(y, weights)
-    x, y, sample_weight = tree.map_structure(
-        lambda leaf: leaf.to_tensor() if isinstance(leaf, Ragged) else leaf, (x, y, sample_weight)
-    )
-    return x, y, sample_weight
-
-
-def _weights(target: Any, given: Any) -> Any:
-    if not isinstance(target, Ragged):
-        return np.ones(len(target), np.float32) if given is None else given
-    mask = target.mask().astype(np.float32)
-    if given is None:
-        return mask
-    weight = given.to_tensor() if isinstance(given, Ragged) else np.asarray(given)
-    return mask * (weight[:, None] if weight.ndim == 1 else weight)
-
-
-__all__ = ["Ragged", "padded"]
+__all__ = ["Ragged"]
