@@ -193,6 +193,8 @@ def _from_config(
         )
     inputs = _structure(config["input_layers"], calls.tensor)
     outputs = _structure(config["output_layers"], calls.output_lookup(config["output_layers"]))
+    if calls.is_keras_file:
+        inputs, outputs = _alone(inputs), _alone(outputs)
     extra = {k: config[k] for k in ("trainable",) if k in config}
     kind = Functional if cls is Model or issubclass(cls, Functional) else cls
     model = kind(inputs=inputs, outputs=outputs, name=config.get("name"), **extra)
@@ -271,9 +273,17 @@ def _structure(addresses: Any, tensor: Any) -> Any:
         return {k: _structure(v, tensor) for k, v in addresses.items()}
     if addresses and isinstance(addresses[0], str):
         return tensor(addresses)
-    found = [_structure(p, tensor) for p in addresses]
-    # tf.keras 2 wrote one input as a list of one.
-    return found
+    return [_structure(p, tensor) for p in addresses]
+
+
+def _alone(structure: Any) -> Any:
+    """What Keras's models take and give: one tensor that was given in a list is taken alone.
+
+    Keras before 3.10 writes each single tensor in a list; and a model that was made with a list of
+    one gives the tensor alone, too, in every version (tried with 2.12 to 3.15).
+    """
+    is_one = isinstance(structure, list) and len(structure) == 1
+    return structure[0] if is_one and isinstance(structure[0], KerasTensor) else structure
 
 
 def _make_operation(data: dict[str, Any], custom_objects: dict[str, Any] | None) -> Any:

@@ -23,6 +23,9 @@ from nacre.optimizers.optax_optimizer import as_optimizer
 from nacre.optimizers.optimizer import COMMON_ARGUMENTS, Optimizer
 from nacre.optimizers.update_order import Values
 
+# What configs of Keras before 3.9 hold, where no moving average is kept.
+_IDLE = ("ema_momentum", 0.99)
+
 
 @register("optimizers/LossScaleOptimizer")
 class LossScaleOptimizer(Optimizer):
@@ -79,10 +82,8 @@ class LossScaleOptimizer(Optimizer):
             fix = "For a fixed one: inner_optimizer=Adam(loss_scale_factor=1024.0), without this."
             raise ArgumentError(message("LossScaleOptimizer", rule, "dynamic=False", fix))
         for key, value in old.items():
-            if key in (*COMMON_ARGUMENTS, "learning_rate_multipliers") and value not in (
-                None,
-                False,
-            ):
+            is_of_inner = key in (*COMMON_ARGUMENTS, "learning_rate_multipliers")
+            if is_of_inner and value not in (None, False) and (key, value) != _IDLE:
                 rule = f"{key} must be set on the inner optimizer"
                 raise ArgumentError(message("LossScaleOptimizer", rule, f"{key}={value!r}"))
         rest = {key: value for key, value in old.items() if key not in COMMON_ARGUMENTS}

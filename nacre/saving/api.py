@@ -24,6 +24,7 @@ from nacre.saving.formats import (
     checkpoint,
     checkpoint_writer,
     h5,
+    keras_saved_model,
     named_arrays,
     native,
     orbax_model,
@@ -230,6 +231,9 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
             assert source.path is not None
             files = native.read_folder(source.path)
         return native.load(files, source.who, custom_objects, compile)
+    if source.kind == "saved_model":
+        assert source.path is not None
+        return keras_saved_model.load(source.path, source.who, custom_objects, compile)
     if source.kind == "orbax":
         assert source.path is not None
         return orbax_model.load(source.path, source.who, custom_objects, compile)

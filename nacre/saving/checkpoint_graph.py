@@ -60,14 +60,14 @@ class Node:
         key: Name of its array, of a variable alone.
         name: What a variable was called, such as `dense/kernel`.
         slots: (name of a slot, variable's place, slot's place), of an optimizer before Keras 2.11.
-        has_table: It is a lookup table.
+        table: Beginning of the names of its arrays, of a lookup table.
     """
 
     children: dict[str, int] = field(default_factory=dict)
     key: str | None = None
     name: str = ""
     slots: list[tuple[str, int, int]] = field(default_factory=list)
-    has_table: bool = False
+    table: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Checkpoint:
 
     def tables_within(self, place: int) -> bool:
         """Whether there is a lookup table among an object's."""
-        return any(self.nodes[at].has_table for at in self._within(place))
+        return any(self.nodes[at].table for at in self._within(place))
 
     def _within(self, place: int) -> Iterator[int]:
         seen: set[int] = set()
@@ -186,7 +186,8 @@ def _node(found: TrackableObject) -> Node:
     for attribute in found.attributes:
         if attribute.name == VALUE:
             node.name, node.key = attribute.full_name, attribute.checkpoint_key
-        node.has_table |= attribute.name.endswith("table-keys")
+        if attribute.name.endswith("table-keys"):
+            node.table = attribute.checkpoint_key.removesuffix("-keys")
     for slot in found.slot_variables:
         links = slot.original_variable_node_id, slot.slot_variable_node_id
         node.slots.append((slot.slot_name, *links))

@@ -12,7 +12,7 @@ from nacre.core import addresses
 from nacre.core.atomic import recover
 from nacre.core.errors import FileFormatError, message, nearest
 from nacre.core.wire import npz, safetensors
-from nacre.saving import archive, hdf5, orbax
+from nacre.saving import archive, hdf5, keras_metadata, orbax
 from nacre.saving.checkpoint_graph import find as find_checkpoint
 
 KINDS = {
@@ -23,6 +23,7 @@ KINDS = {
     "weights": "a Keras 3 file of weights",
     "sharded_weights": "a list of weight shards",
     "orbax": "a checkpoint of Orbax",
+    "saved_model": "a SavedModel folder",
     "checkpoint": "a checkpoint of TensorFlow",
     "safetensors": "a safetensors file of weights",
     "npz": "an .npz file of weights",
@@ -147,14 +148,15 @@ class Source:
             return "native_folder"
         if orbax.newest(self.path) is not None:
             return "orbax"
-        if "saved_model.pb" in names or "saved_model.pbtxt" in names:
+        if keras_metadata.SAVED_MODEL in names:
+            return "saved_model"
+        if "saved_model.pbtxt" in names:
             raise FileFormatError(
                 message(
                     who,
-                    "the path must be a .keras or .h5 file",
-                    f"'{self.name}', a SavedModel folder, which cannot be opened yet",
-                    "Where TensorFlow is installed, open it with tf_keras.models.load_model and "
-                    "save it as 'model.h5' or 'model.keras'; that file opens here.",
+                    "a SavedModel folder must hold saved_model.pb",
+                    f"'{self.name}' with saved_model.pbtxt, the form for people to read",
+                    "Open it in TensorFlow and save it again with as_text=False.",
                 )
             )
         raise FileFormatError(

@@ -211,11 +211,6 @@ def _model(name: str, config: dict[str, Any]) -> dict[str, Any]:
     if name == "Sequential" and "input_layers" not in config:
         return config
     config = {**config}
-    for key in ("input_layers", "output_layers"):
-        addresses = config.get(key)
-        # Keras 2 writes one input or output, given alone, as a list of one.
-        if isinstance(addresses, list) and len(addresses) == 1 and isinstance(addresses[0], list):
-            config[key] = addresses[0]
     _take_added_losses(config)
     layers = config.get("layers", [])
     shifted = {

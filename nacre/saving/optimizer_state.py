@@ -39,6 +39,9 @@ def fit_state(
             return by_slot
     if [v.shape for v in own] == shapes:
         return list(range(len(own)))
+    in_front = _scalars_in_front(own, shapes)
+    if in_front is not None:
+        return in_front
     if all(v.shape == () for v in own) and shapes[:1] == [()]:
         # Keras 2 kept slots even where nothing uses them (SGD without momentum).
         return [0, *[v.name for v in own[1:]]]
@@ -54,6 +57,20 @@ def fit_state(
         order.append(position)
         position += 1
     return order if position == len(shapes) else None
+
+
+def _scalars_in_front(own: list[Any], shapes: list[tuple[int, ...]]) -> list[int | str] | None:
+    """The order when the file has all scalars before the slots, as Keras before 3.6 wrote Nadam's;
+    None where slots may be scalars too."""
+    scalars = [place for place, variable in enumerate(own) if variable.shape == ()]
+    slots = [place for place, variable in enumerate(own) if variable.shape != ()]
+    others = [variable.name for place, variable in enumerate(own) if place in scalars]
+    if any(name not in ("iteration", *_LEFT_OUT) for name in others):
+        return None
+    if shapes != [(), *[()] * (len(scalars) - 1), *[own[place].shape for place in slots]]:
+        return None
+    source = {place: index for index, place in enumerate([*scalars, *slots])}
+    return [source[place] for place in range(len(own))]
 
 
 def _unbuilt(optimizer: Any, shapes: list[tuple[int, ...]]) -> list[int | str] | None:

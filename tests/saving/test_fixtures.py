@@ -60,9 +60,15 @@ def test_weights_come_out_of_whole_models_and_checkpoints_too():
         assert difference(model.predict(inputs, verbose=0), wanted) < 1e-6
 
 
-def test_a_savedmodel_folder_says_what_to_do():
-    with pytest.raises(nacre.core.errors.FileFormatError, match="SavedModel folder.*model.h5"):
-        load_model(FILES / "legacy" / "sequential_dense_saved_model")
+@pytest.mark.parametrize("case", ["sequential_dense", "cnn_first_layer_shape"])
+def test_a_savedmodel_folder_of_keras_2_is_its_layers_which_train_on(case):
+    model = load_model(FILES / "legacy" / f"{case}_saved_model")
+    inputs, target = stored("legacy", case, "input"), stored("legacy", case, "target")
+    found = model.predict(inputs, verbose=0)
+    assert difference(found, stored("legacy", case, "prediction")) < 1e-6
+    model.train_on_batch(inputs, target)
+    resumed = model.predict(inputs, verbose=0)
+    assert difference(resumed, stored("legacy", case, "resumed_prediction")) < 1e-6
 
 
 def test_compile_false_gives_an_uncompiled_model():

@@ -43,12 +43,14 @@ class _Plan:
 
     Attributes:
         places: id of a variable -> its place in the graph, where it has one.
+        layer_names: Place of a layer -> its name, where that is known.
     """
 
     differences: Differences = field(default_factory=Differences)
     steps: list[LoadStep] = field(default_factory=list)
     places: dict[int, int] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
+    layer_names: Mapping[int, str] = field(default_factory=dict)
 
     def add(self, layer: Any, variables: list[Variable], source: FileLayer) -> None:
         order = plan(layer, variables, source, "2", self.differences, self.steps)
@@ -95,6 +97,31 @@ def _seed_steps(model: Any, file: Checkpoint) -> list[LoadStep]:
     stored = {array.name: array for place in places if (array := file.array(place))}
     shapes = {name: array.shape for name, array in stored.items()}
     return seeds.seed_steps(model, shapes, lambda name: stored[name].read())
+
+
+def restore(
+    model: Any, file: Checkpoint, who: str, layer_names: Mapping[int, str], optimizer: bool
+) -> None:
+    """Set the variables of a model that is the root of a checkpoint's graph of objects.
+
+    Args:
+        model: A model that nobody has seen yet.
+        file: The checkpoint.
+        who: What errors call it.
+        layer_names: Place of a layer -> its name, which only the files around a checkpoint tell.
+        optimizer: Whether the state of the model's optimizer is set too.
+
+    Raises:
+        WeightsMismatchError: They do not fit; everything is listed.
+        FileFormatError: It is damaged.
+    """
+    found = _Plan(layer_names=layer_names)
+    _plan_model(model, file, 0, who, found)
+    settle(found.differences, who, model, skip_mismatch=False, is_new=True)
+    steps = found.steps
+    if optimizer:
+        steps = steps + optimizer_state(model, model.optimizer, file, 0, found.places)
+    run_steps(steps, is_new=True)
 
 
 def _best(model: Any, file: Checkpoint, who: str) -> tuple[int, _Plan]:
@@ -145,7 +172,8 @@ def _plan_model(model: Any, file: Checkpoint, place: int, who: str, found: _Plan
     numbered = {int(m[1]): p for n, p in node.children.items() if (m := _IN_ORDER.fullmatch(n))}
     if numbered:
         places = [numbered[number] for number in sorted(numbered)]
-        sources = {id(s): (s, p) for p in places if (s := file.layer(f"layer {p}", p)).names}
+        named = [(p, file.layer(found.layer_names.get(p, f"layer {p}"), p)) for p in places]
+        sources = {id(source): (source, p) for p, source in named if source.names}
         listed_sources = [source for source, _ in sources.values()]
         pairs = pairs_in_order(model, listed_sources, who, _AS_IT_WAS)
         for layer, variables, source in pairs:
@@ -227,4 +255,4 @@ def _member(holder: Any, name: str) -> Any:
     return getattr(holder, name, None)
 
 
-__all__ = ["load_weights"]
+__all__ = ["load_weights", "restore"]

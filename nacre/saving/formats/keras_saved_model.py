@@ -1,0 +1,167 @@
+"""SavedModel folders that tf.keras 2 wrote: the layers come from its metadata, not from the graph.
+
+So a model is what it was: it trains, is changed and saved again. `keras_metadata.py` tells what is
+in a folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nacre.core.errors import FileFormatError, message
+from nacre.core.file_errors import naming
+from nacre.core.registry import (
+    CustomObjectScope,
+    deserialize_keras_object,
+    get_registered_object,
+    on_object_created,
+)
+from nacre.models import mask_flow
+from nacre.optimizers import Optimizer
+from nacre.saving.formats import checkpoint
+from nacre.saving.formats.native import compile_model, require_model
+from nacre.saving.keras_metadata import GRAPH_KINDS, KerasObject, KerasObjects
+from nacre.saving.keras_tables import Tables
+from nacre.saving.lambdas import take_out_code
+from nacre.saving.migrate import migrate_config
+from nacre.saving.migrate_training import migrate_training
+
+# Where the entry of a layer in a config says which object of the tree it is.
+_PLACE = "saved_at"
+
+
+def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
+    """The model in a SavedModel folder of tf.keras 2.
+
+    Args:
+        folder: The folder.
+        who: What errors call it.
+        custom_objects: name -> class or function.
+        compile: Whether it is compiled as it was.
+    """
+    objects = KerasObjects(folder, who)
+    root = objects.root
+    if root is None:
+        raise _not_of_keras(who)
+    with CustomObjectScope(custom_objects):
+        with naming(who, "the metadata of Keras"):
+            config = _config_of(root, objects)
+            config, functions = take_out_code(config, who)
+            with CustomObjectScope(functions), on_object_created(_TableRestorer(objects)):
+                model = deserialize_keras_object(config)
+            require_model(model)
+            _build(model, root)
+        training = root.metadata.get("training_config") if compile else None
+        if isinstance(training, dict):
+            with naming(who, "training_config"):
+                training = migrate_training(training, model)
+            compile_model(model, training, who)
+        is_compiled = isinstance(getattr(model, "optimizer", None), Optimizer)
+        with naming(who, "variables"):
+            names = _names(objects)
+            checkpoint.restore(model, objects.checkpoint, who, names, optimizer=is_compiled)
+    mask_flow.set_end_at_ops(model, True)
+    return model
+
+
+def _config_of(root: KerasObject, objects: KerasObjects) -> dict[str, Any]:
+    """The model's config in today's dialect, in which each layer says its place."""
+    if root.config is None or (
+        root.identifier not in GRAPH_KINDS and get_registered_object(root.class_name) is None
+    ):
+        raise _unknown_class(root, objects.who)
+    config = {"class_name": root.class_name, "config": root.config}
+    config = migrate_config(config, objects.version)
+    _tell_places(config, 0, objects)
+    return config
+
+
+def _not_of_keras(who: str) -> FileFormatError:
+    return FileFormatError(
+        message(
+            who,
+            "a SavedModel folder must hold the metadata of Keras 2, which tells the layers",
+            "a folder without it, as tf.saved_model.save and model.export() write",
+            "Save the model with model.save('model.keras') where it was made.",
+        )
+    )
+
+
+def _unknown_class(root: KerasObject, who: str) -> FileFormatError:
+    name = root.class_name.rpartition(">")[2]
+    return FileFormatError(
+        message(
+            f"{who}, {root.class_name} '{root.name}'",
+            "the class of a model must be at hand, and tell what it is made from in get_config()",
+            f"'{root.class_name}', which is not registered",
+            f"load_model(path, custom_objects={{{name!r}: {name}}}).",
+        )
+    )
+
+
+def _tell_places(data: dict[str, Any], place: int, objects: KerasObjects) -> None:
+    data[_PLACE] = place
+    inner = data.get("config")
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    if not isinstance(layers, list):
+        return
+    known = objects.layers_of(place)
+    for layer in layers:
+        arguments = layer.get("config") if isinstance(layer, dict) else None
+        found = known.get(str(arguments.get("name"))) if isinstance(arguments, dict) else None
+        if found is not None:
+            _tell_places(layer, found.place, objects)
+
+
+class _TableRestorer:
+    """Gives layers their vocabularies as soon as they are made, before the graph calls them."""
+
+    def __init__(self, objects: KerasObjects) -> None:
+        self._tables = Tables(objects)
+
+    def __call__(self, instance: Any, config: dict[str, Any]) -> None:
+        place = config.get(_PLACE)
+        if not isinstance(place, int) or not hasattr(instance, "set_vocabulary"):
+            return
+        found = self._tables.vocabulary(place)
+        if found is not None:
+            instance.set_vocabulary(*found)
+
+
+def _names(objects: KerasObjects) -> dict[int, str]:
+    """Place of a layer in the checkpoint -> its name."""
+    there = objects.checkpoint_places
+    return {there[o.place]: o.name for o in objects.layers() if o.place in there}
+
+
+def _build(model: Any, root: KerasObject) -> None:
+    """Make the variables of a model of one's own, for the inputs it was saved with."""
+    if model.built:
+        return
+    specs = _specs(root.metadata.get("save_spec"))
+    if specs is not None:
+        model.build_from_config(specs)
+    elif root.metadata.get("build_input_shape") is not None:
+        model.build(root.metadata["build_input_shape"])
+
+
+def _specs(spec: Any) -> dict[str, Any] | None:
+    """What Keras wrote of the inputs as shapes and dtypes, in the structure of the inputs."""
+    if spec is None:
+        return None
+
+    def part(node: Any, index: int) -> Any:
+        if isinstance(node, dict) and node.get("class_name") == "TypeSpec":
+            return node["serialized"][index]
+        if isinstance(node, dict):
+            return {key: part(value, index) for key, value in node.items()}
+        return [part(value, index) for value in node]
+
+    def free(shape: Any) -> Any:
+        return shape
+
+    return {"input_shape": free(part(spec, 0)), "input_dtype": part(spec, 1)}
+
+
+__all__ = ["load"]
