@@ -243,6 +243,10 @@ class Builder:
             tuple(Update(*update) for update in updates),
         )
 
+    def take(self, name: str) -> None:
+        """Give this name to nothing that is made."""
+        self._names.setdefault(name, 0)
+
     def _own(self, name: str) -> str:
         """The name, or the name with a number where it is taken."""
         if name not in self._names:

@@ -1,0 +1,131 @@
+"""What a captured call is given: a structure of tensors, each with a name and sizes that may vary.
+
+Sizes that are not known become named ones. The first axis is the batch, which all inputs share.
+Others are named after input and axis; where the model needs some to be the same (two sequences that
+are added), those of one axis share one name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.export
+import numpy as np
+
+from nacre.core import tree
+from nacre.core.dtypes import standardize_dtype
+from nacre.core.errors import ArgumentError, message
+
+BATCH = "batch"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A tensor that is given.
+
+    Attributes:
+        name: Of the graph's input.
+        shape: Sizes, None where they vary.
+        dtype: Its name; 'string' for texts.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+def is_tensor_like(leaf: Any) -> bool:
+    """Whether a leaf of the arguments says a shape and a dtype."""
+    return hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+
+
+def specs_of(structure: Any, names: Sequence[str] = ()) -> list[Spec]:
+    """What stands for the tensors of a structure of arguments, each with a name of its own.
+
+    Args:
+        structure: Symbolic tensors, specs, arrays; other leaves are no tensors.
+        names: Names of the tensors, in order; those of the tensors themselves, or of the arguments,
+            where there are none.
+    """
+    found: list[Spec] = []
+    taken: set[str] = set()
+    for path, leaf in tree_with_paths(structure):
+        if not is_tensor_like(leaf):
+            continue
+        index = len(found)
+        own = getattr(leaf, "name", None)
+        name = names[index] if index < len(names) else own if isinstance(own, str) else path
+        name = _own(_plain(name) or f"input_{index}", taken)
+        dtype = leaf.dtype if isinstance(leaf.dtype, str) else np.dtype(leaf.dtype)
+        found.append(Spec(name, _sizes(leaf.shape, name), standardize_dtype(dtype)))
+    return found
+
+
+def _sizes(shape: Any, name: str) -> tuple[int | None, ...]:
+    if shape is None:
+        raise ArgumentError(
+            message(f"input '{name}'", "the number of its axes must be known", "a shape of None")
+        )
+    return tuple(int(n) if isinstance(n, int | np.integer) and n >= 0 else None for n in shape)
+
+
+def _own(name: str, taken: set[str]) -> str:
+    count, own = 0, name
+    while own in taken:
+        count += 1
+        own = f"{name}_{count}"
+    taken.add(own)
+    return own
+
+
+def _plain(name: str) -> str:
+    """A name of letters, digits and underscores, as formats and symbolic sizes take it."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
+    return f"_{plain}" if plain[:1].isdigit() else plain
+
+
+def tree_with_paths(structure: Any, path: str = "") -> list[tuple[str, Any]]:
+    """The leaves of a structure, as `tree.flatten` has them, each with its place: 'x_0_mask'."""
+    leaves = tree.flatten(structure)
+    names = iter(_paths(structure, path))
+    return [(name, leaf) for name, leaf in zip(names, leaves, strict=True)]
+
+
+def _paths(structure: Any, path: str) -> list[str]:
+    join = lambda key: f"{path}_{key}" if path else str(key)
+    if isinstance(structure, dict):
+        return [p for key in sorted(structure) for p in _paths(structure[key], join(key))]
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        fields = structure._fields
+        return [p for key in fields for p in _paths(getattr(structure, key), join(key))]
+    if isinstance(structure, list | tuple):
+        alone = len(structure) == 1 and path
+        parts = enumerate(structure)
+        return [p for i, part in parts for p in _paths(part, path if alone else join(i))]
+    return [path]
+
+
+# How names are given to sizes that vary, in the order that they are tried: each its own, those of
+# one axis the same.
+NAMINGS: tuple[Callable[[Spec, int], str], ...] = (
+    lambda spec, axis: BATCH if axis == 0 else f"{spec.name}_{axis}",
+    lambda spec, axis: BATCH if axis == 0 else f"size_{axis}",
+)
+
+
+def abstract(specs: Sequence[Spec], naming: Callable[[Spec, int], str]) -> list[Any]:
+    """Shapes and dtypes for JAX, with symbolic sizes; texts are arrays without elements."""
+    scope = jax.export.SymbolicScope()
+    found: list[Any] = []
+    for spec in specs:
+        texts = (
+            naming(spec, axis) if size is None else str(size)
+            for axis, size in enumerate(spec.shape)
+        )
+        shape = jax.export.symbolic_shape(", ".join(texts), scope=scope) if spec.shape else ()
+        dtype = "uint8" if spec.dtype == "string" else spec.dtype
+        found.append(jax.ShapeDtypeStruct(shape, jax.numpy.dtype(dtype)))
+    return found

@@ -1,0 +1,47 @@
+"""Graph to graph: each pass is a function, and what it gives is verified.
+
+constants    what only constants need is worked out
+shapes       changes of shape that change nothing, or undo one another
+dead_code    what nobody reads; what is computed twice
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nacre.export.graph.ir import Graph
+from nacre.export.graph.verify import verify
+from nacre.export.passes.constants import fold_constants
+from nacre.export.passes.dead_code import drop_dead_code, merge_equal
+from nacre.export.passes.shapes import simplify_shapes
+
+Pass = Callable[[Graph], Graph]
+
+# In this order: folding makes constants of what shapes left, then equal ones are found.
+CLEANING: tuple[Pass, ...] = (
+    drop_dead_code,
+    simplify_shapes,
+    fold_constants,
+    merge_equal,
+    drop_dead_code,
+)
+
+_MOST_ROUNDS = 4
+
+
+def apply(graph: Graph, passes: tuple[Pass, ...]) -> Graph:
+    """Passes one after the other, each verified."""
+    verify(graph)
+    for change in passes:
+        graph = verify(change(graph))
+    return graph
+
+
+def cleaned(graph: Graph) -> Graph:
+    """The graph without what it can do without: until nothing more is found."""
+    for _ in range(_MOST_ROUNDS):
+        count = len(graph.nodes)
+        graph = apply(graph, CLEANING)
+        if len(graph.nodes) == count:
+            break
+    return graph

@@ -1,0 +1,128 @@
+"""Every layer as a graph: what NumPy computes from it is what the layer gives.
+
+Numbers come from the references the layers themselves are tested with, so nothing is compiled here;
+for layers without one, from the layer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from nacre.core import tree
+from nacre.core.symbolic import KerasTensor
+from nacre.export.capture import Captured, capture
+from nacre.export.graph.evaluate import evaluate
+from tests.cases.spec import LayerCase
+from tests.contracts import layer_rows
+from tests.contracts.layer_rows import ROWS, is_on_host
+from tests.tiers import first_of_each_is_quick
+
+# No sample has an axis of its own there.
+WITHOUT_BATCH = {"concatenate_axis0", "mel_short_window"}
+# Only whole numbers or texts that the host works on.
+ON_HOST = {row.id for row in ROWS if is_on_host(row) or row.layer in ("Hashing", "HashedCrossing")}
+# In training they compute what has no op, and why; in inference they give their input.
+WITHOUT_FORM = {"random_perspective": "it solves linear equations"}
+CAPTURED = [r for r in ROWS if r.id not in ON_HOST | WITHOUT_BATCH | WITHOUT_FORM.keys()]
+
+
+def is_array(leaf: Any) -> bool:
+    return hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+
+
+def symbolic(leaf: Any) -> Any:
+    """A tensor of any batch size in the place of an array."""
+    if not is_array(leaf) or not leaf.ndim:
+        return leaf
+    return KerasTensor((None, *leaf.shape[1:]), str(leaf.dtype))
+
+
+def graph_of(row: LayerCase) -> tuple[Any, Captured, Any, Any]:
+    """The layer, its graph, and the arguments of the call."""
+    layer = layer_rows.built(row)
+    layer.set_weights(layer_rows.weights_of(row, layer))
+    positional, keywords = layer_rows.call_of(row)
+    training = keywords.pop("training", None)
+    args, kwargs = tree.map_structure(symbolic, (list(positional), dict(keywords)))
+    return layer, capture(layer, *args, training=training, **kwargs), positional, keywords
+
+
+def expected_of(row: LayerCase, layer: Any, positional: Any, keywords: Any) -> list[np.ndarray]:
+    """What the layer gives: as it is stored, where it is."""
+    arrays = layer_rows.arrays_of(row)
+    stored = [arrays[name] for name in sorted(arrays) if name.startswith("output")]
+    is_stored = layer_rows.is_stored(row) and len(stored) == len(layer_rows.output_shapes(row))
+    if is_stored and all(isinstance(x, np.ndarray) for x in stored) and len(stored) == 1:
+        return stored
+    return [np.asarray(x) for x in layer_rows.leaves(layer(*positional, **keywords))]
+
+
+def arrays_among(positional: Any, keywords: Any) -> list[np.ndarray]:
+    return [np.asarray(x) for x in tree.flatten((list(positional), keywords)) if is_array(x)]
+
+
+def has_draws(captured: Captured) -> bool:
+    return any(node.op.startswith("random_") for node in captured.graph.all_nodes())
+
+
+@pytest.mark.parametrize(
+    "row",
+    first_of_each_is_quick(
+        [pytest.param(row, id=row.id) for row in CAPTURED], lambda p: p.values[0].layer
+    ),
+)
+def test_the_graph_of_a_layer_gives_what_the_layer_gives(row: LayerCase) -> None:
+    layer, captured, positional, keywords = graph_of(row)
+    arrays = arrays_among(positional, keywords)
+    found = list(evaluate(captured.graph, arrays).outputs.values())
+    if has_draws(captured):
+        return
+    expected = expected_of(row, layer, positional, keywords)
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.dtype == theirs.dtype or layer_rows.is_stored(row)
+        np.testing.assert_allclose(ours, theirs, rtol=row.tolerance, atol=row.tolerance)
+
+
+def test_one_sample_more_than_traced_changes_nothing_for_the_others() -> None:
+    for name in ("conv2d_valid", "lstm", "layer_normalization", "average_pooling2d_same"):
+        row = next(row for row in CAPTURED if row.id.startswith(name))
+        _, captured, positional, keywords = graph_of(row)
+        arrays = arrays_among(positional, keywords)
+        longer = [np.concatenate([x, x[:1]]) for x in arrays]
+        few, many = (list(evaluate(captured.graph, a).outputs.values()) for a in (arrays, longer))
+        for one, other in zip(few, many, strict=True):
+            np.testing.assert_allclose(one, other[:-1], rtol=1e-6, atol=1e-6)
+
+
+def test_the_path_of_a_layer_stands_at_its_nodes() -> None:
+    import nacre
+
+    block = nacre.Sequential([nacre.layers.Dense(3, name="wide")], name="block")
+    model = nacre.Sequential([nacre.Input((2,)), block, nacre.layers.ReLU(name="bent")], name="net")
+    layers = {node.op: node.layer for node in capture(model).graph.nodes}
+    assert layers == {"dense": "net/block/wide", "relu": "net/bent"}
+
+
+def test_all_that_has_no_form_is_told_at_once_with_its_layer() -> None:
+    import nacre
+    from nacre.core.errors import UnsupportedOpError
+
+    class Odd(nacre.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return jax.lax.population_count(inputs) + jax.lax.igamma(1.5, 2.0).astype("int32")
+
+    class Even(nacre.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return jax.scipy.special.betainc(1.0, 2.0, inputs * 0.5)
+
+    model = nacre.Sequential([nacre.Input((2,), dtype="int32"), Odd(name="odd"), Even(name="even")])
+    with pytest.raises(UnsupportedOpError) as caught:
+        capture(model)
+    text = str(caught.value)
+    assert "population_count in 'sequential" in text and "/odd' (int32[batch, 2])" in text
+    assert "regularized_incomplete_beta" in text and "/even'" in text
