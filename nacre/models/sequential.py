@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 import jax
 
 from nacre.core import changes, identity, scope, tree
-from nacre.core.errors import ArgumentError, NotBuiltError, TracedValueError, message
+from nacre.core.errors import (
+    ArgumentError,
+    NotBuiltError,
+    NotThereError,
+    TracedValueError,
+    message,
+)
 from nacre.core.keywords import any_arguments
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
@@ -176,6 +182,15 @@ class Sequential(Model):
             for layer in self._layers[1:]:
                 tensor = layer(tensor)
         attach_graph(self, inputs, tensor)
+
+    def _node_view(self, side: str) -> Any:
+        if self._inbound_nodes:
+            return super()._node_view(side)
+        rule, got = f"it has no {side} before it is built", "no input shape"
+        fix = "Begin with nacre.Input(shape=...), or call build((None, ...))."
+        if not self.layers:
+            rule, got, fix = f"it has no {side} before it has layers", "none", "Call add()."
+        raise NotThereError(message(self._who(), rule, got, fix))
 
     def build(self, input_shape: Any = None) -> None:
         """Make all variables for an input shape (batch included; None where unknown)."""

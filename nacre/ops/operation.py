@@ -229,6 +229,7 @@ class Operation(Constructed):
                     self._who(),
                     f"it has no {side} before it was called with a symbolic tensor",
                     "one outside any model",
+                    "Call it on nacre.Input(shape=...), or put it into a model.",
                 )
             )
         tensors = getattr(self._inbound_nodes[0], side)

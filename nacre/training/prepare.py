@@ -385,12 +385,16 @@ def _build_optimizer(model: Any, trainer: CompiledTraining) -> None:
             part.built for part in model._flatten_layers(include_self=False)
         ):
             return  # its step builds them
+        got = "a model without trainable variables"
+        fix = "Set trainable = True on a layer, then compile again. " + _HELD
+        if not model.weights:
+            got, fix = "a model without variables", "Give it layers that have some, such as Dense."
         warn(
             message(
                 f"{model._who()}.fit",
                 "there is nothing to train, so only losses, metrics and statistics are computed",
-                "a model without trainable variables",
-                "Set trainable = True on a layer, then compile again. " + _HELD,
+                got,
+                fix,
             )
         )
         return

@@ -85,3 +85,22 @@ def test_a_model_with_a_lambda_of_an_op_opens_again(tmp_path):
     model.save(tmp_path / "model.keras")
     found = nacre.models.load_model(tmp_path / "model.keras").predict(-np.ones((2, 3)), verbose=0)
     assert found.tolist() == np.ones((2, 3)).tolist()
+
+
+def test_a_stack_without_layers_or_shape_is_told_what_it_lacks():
+    empty = nacre.Sequential([nacre.Input((3,))])
+    for side in ("input", "output"):
+        with pytest.raises(AttributeError, match=rf"no {side}s before it has layers.*Call add\(\)"):
+            getattr(empty, side)
+    with pytest.raises(
+        AttributeError, match=r"no outputs before it is built.*Begin with nacre.Inp"
+    ):
+        nacre.Sequential([layers.Dense(2)]).output_shape  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no outputs before .*Call it on nacre.Input"):
+        layers.Dense(2).output  # noqa: B018
+    inner = nacre.Sequential([layers.Dense(2)])
+    inner(nacre.Input((3,)))
+    assert inner.output_shape == (None, 2)
+    empty.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="without variables. Give it layers that have some"):
+        empty.fit(np.ones((2, 3)), np.ones((2, 3)), verbose=0)
