@@ -222,6 +222,8 @@ def exact(value: Any, dtype: np.dtype, who: str) -> np.ndarray:
         >>> exact([1, 2], np.dtype("int8"), "x").dtype
         dtype('int8')
     """
+    if type(value) is np.ndarray and value.dtype == dtype:
+        return value.copy("K")
     array = np.asarray(value)
     check_width(who, array, dtype)
     return np.array(array, dtype=dtype)

@@ -19,6 +19,8 @@ def as_number(value: Any) -> float:
         >>> as_number(np.int32(3)), as_number("3"), as_number(True)
         (3.0, nan, nan)
     """
+    if type(value) is float or type(value) is int:
+        return float(value)
     if isinstance(value, bool | np.bool_ | str):
         return math.nan
     try:

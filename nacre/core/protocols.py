@@ -77,6 +77,7 @@ class TrainedModel(Protocol):
     stop_training: bool
     built: bool
     _programs: Programs | None
+    _trainer: Any  # what `compile` made, of a floor above
 
     @property
     def variables(self) -> list[Variable]:

@@ -163,8 +163,12 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
     """
     if not structures:
         raise ArgumentError(message("map_structure", "at least one structure must be given"))
+    first = structures[0]
+    if type(first) is tuple and len(structures) == 1 and none_is_leaf:
+        if not any(map(is_nested, first)):
+            return tuple([func(leaf) for leaf in first])  # as most batches are
     for other in structures[1:]:
-        assert_same_structure(structures[0], other, check_types=False)
+        assert_same_structure(first, other, check_types=False)
     return _map(func, structures, none_is_leaf)
 
 

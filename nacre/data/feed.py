@@ -24,6 +24,7 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.errors import DataError, message
 from nacre.core.layout import Layout, current_layout
+from nacre.core.random import keyed_generator
 from nacre.core.strings import is_text
 from nacre.data.prefetch import Prefetched
 from nacre.data.sources import ArraySource, Batch, without_arrays
@@ -317,8 +318,7 @@ def shuffled(count: int, seed: int, pass_number: int) -> np.ndarray:
         >>> sorted(shuffled(4, 7, 0).tolist())
         [0, 1, 2, 3]
     """
-    bits = np.random.Philox(key=np.array([seed, pass_number], dtype=np.uint64))
-    return np.random.Generator(bits).permutation(count).astype(np.int32)
+    return keyed_generator(seed, pass_number).permutation(count).astype(np.int32)
 
 
 def shuffled_batches(count: int, batch_size: int, seed: int, pass_number: int) -> np.ndarray:

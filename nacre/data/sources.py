@@ -66,15 +66,23 @@ class ArraySource:
     """
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, who: str = "fit") -> None:
-        given = tuple(arrays_of_lists(part) for part in padded(x, y, sample_weight))
         self.who = who
-        paths = tree.flatten_with_path(given)
-        self.structure = tree.pack_sequence_as(given, [_place_of(leaf) for _, leaf in paths])
-        self.labels = [_label(path, given[0]) for path, _ in paths]
-        self.leaves: list[Any] = [
-            None if leaf is None else as_rows(leaf, who, label)
-            for (_, leaf), label in zip(paths, self.labels, strict=True)
-        ]
+        self.structure: Any
+        self.labels: list[str]
+        self.leaves: list[Any]
+        given = x, y, sample_weight
+        if all(map(_is_usual, given)):
+            self.structure, self.labels = without_arrays(given), ["x", "y", "sample_weight"]
+            self.leaves = [*given]
+        else:
+            given = tuple(arrays_of_lists(part) for part in padded(x, y, sample_weight))
+            paths = tree.flatten_with_path(given)
+            self.structure = tree.pack_sequence_as(given, [_place_of(leaf) for _, leaf in paths])
+            self.labels = [_label(path, given[0]) for path, _ in paths]
+            self.leaves = [
+                None if leaf is None else as_rows(leaf, who, label)
+                for (_, leaf), label in zip(paths, self.labels, strict=True)
+            ]
         self.dtypes: list[np.dtype | None] = [None] * len(self.leaves)
         self.convert: Callable[[Batch], Batch] | None = None
         self.num_rows = self._count_rows(who)
@@ -296,8 +304,6 @@ def without_arrays(structure: Any) -> Any:
         >>> without_arrays(({"a": np.ones(3)}, None, None))
         ({'a': 0}, None, None)
     """
-    if type(structure) is tuple and not any(map(tree.is_nested, structure)):
-        return tuple([None if leaf is None else 0 for leaf in structure])  # as most batches are
     return tree.map_structure(_place_of, structure)
 
 

@@ -50,8 +50,10 @@ def count_of_steps(value: Any, name: str, who: str) -> int | None:
         >>> count_of_steps(100 / 32, "steps_per_epoch", "model.fit")
         4
     """
+    if value is None:
+        return None
     as_float = numbers.as_number(value)
-    if value is not None and as_float > 0 and math.isfinite(as_float):
+    if as_float > 0 and math.isfinite(as_float):
         value = numbers.as_whole(value) or math.ceil(as_float)
     return whole_number(value, name, who)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -32,6 +33,12 @@ _VALUES = tuple(
     os.path.join(_PACKAGE, "core", f"{name}.py")
     for name in ("context", "scope", "state", "variable")
 )
+
+# What Python's own `signal` stands on, where it has that: around it members of enumerations are
+# searched for, which takes ten times as long.
+_signals: Any = sys.modules.get("_signal", signal)
+_handler_of: Callable[[int], Any] = _signals.getsignal
+_handle: Callable[[int, Any], Any] = _signals.signal
 
 
 class DeferredSignals:
@@ -56,10 +63,10 @@ class DeferredSignals:
     def __enter__(self) -> DeferredSignals:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                handler = signal.getsignal(number)
+                handler = _handler_of(number)
                 if callable(handler):
                     self._handlers[number] = handler
-                    signal.signal(number, self._on_signal)
+                    _handle(number, self._on_signal)
         return self
 
     def __exit__(
@@ -69,9 +76,9 @@ class DeferredSignals:
         traceback: TracebackType | None,
     ) -> None:
         for number, handler in self._handlers.items():
-            present = signal.signal(number, handler)
+            present = _handle(number, handler)
             if present != self._on_signal:  # a callback has set its own
-                signal.signal(number, present)
+                _handle(number, present)
         if not isinstance(error, KeyboardInterrupt):
             self._is_ending = False
             self.deliver()

@@ -22,6 +22,7 @@ from nacre.core.random import draw_seed
 from nacre.core.tensors import Count, WholeNumber
 from nacre.core.terminal import show
 from nacre.core.warning import warn
+from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Stretch
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
@@ -154,7 +155,7 @@ def fit(
             seed=order.seed,
             by_batch=trainer.run_eagerly or is_one_step,
             ahead=prepare.batches_ahead(old_keywords, who),
-            in_chunks=loop_form() == "counted",
+            in_chunks=isinstance(source, BatchSource) and loop_form() == "counted",
         )
         feeds.callback(feed.close)
         if augment is not None or trainer.augmentation is not None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from nacre.callbacks.runner import CallbackList, changes_trainable, tolerates_nan
 from nacre.core.errors import message
-from nacre.core.state import State, Values
+from nacre.core.state import State
 from nacre.core.terminal import show
 from nacre.core.variable import private_copy
 from nacre.core.warning import warn
@@ -32,7 +32,7 @@ from nacre.training import checks, pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.compiled_ahead import CompiledAhead
 from nacre.training.deferred_signals import DeferredSignals
-from nacre.training.last_good import Dispatch, LastGood, NonFiniteStep, are_finite, not_finite
+from nacre.training.last_good import Dispatch, LastGood, NonFiniteStep, not_finite
 from nacre.training.model_programs import ModelPrograms, TrainableFlags, training_programs
 from nacre.training.programs import BAD_GRADIENTS, FINE, GUARDED_GROUPS, host_logs
 from nacre.training.resumable_run import ResumableRun
@@ -41,7 +41,7 @@ from nacre.training.state import (
 )
 from nacre.training.weights import are_all_present
 
-_MOST_GUARDED_BYTES = 64 << 20  # a guarded step has its old and new values at once
+_MOST_GUARDED_BYTES = 64 << 20  # where code of the user's runs it has old and new values at once
 
 
 class TrainRun(ResumableRun):
@@ -81,7 +81,7 @@ class TrainRun(ResumableRun):
         self._epoch = 0
         self._skips_non_finite = trainer.optimizer_in_use.skips_non_finite_steps
         self._done = 0  # steps of the epoch
-        # A step that is all of an epoch overwrites nothing: a copy of the weights would cost more.
+        # A step that is all of an epoch chooses itself: a copy of the weights would cost more.
         self._is_guarded = (
             is_one_step
             and not self._skips_non_finite
@@ -89,7 +89,6 @@ class TrainRun(ResumableRun):
             and self.state.size_bytes(GUARDED_GROUPS) <= _MOST_GUARDED_BYTES
         )
         self._last_good = self._new_last_good()
-        self._before: Values | None = None  # what the last guarded step was given
         self._has_run = False
         self._committed: Any = None  # the values committed last
         self._is_continued = False
@@ -402,7 +401,6 @@ class TrainRun(ResumableRun):
                 if self.model.stop_training:
                     return
             self._is_continued = True
-            self._before = values if self._is_guarded else None
             self._signals.run(keep, dispatch.program, values, *dispatch.arguments)
 
     def _report(self, done: int, wait: bool = False, force: bool = False) -> None:
@@ -436,15 +434,9 @@ class TrainRun(ResumableRun):
         if self._skips_non_finite:
             return  # a loss scale that is too large is found and lowered by the optimizer
         for (step, _), bad in zip(pending, flags, strict=True):
-            if self._is_spoiled(bad):
+            if int(bad) != FINE:
                 self._not_finite(step + max(int(bad), 0), is_loss=int(bad) != BAD_GRADIENTS)
                 return
-
-    def _is_spoiled(self, bad: Any) -> bool:
-        """Whether steps left the numbers: what was not finite before them does not count."""
-        if int(bad) == BAD_GRADIENTS and self._before is not None:
-            return are_finite([np.asarray(v) for v in self._before["trainable"]])
-        return int(bad) != FINE
 
     def _check_last_weights(self) -> None:
         """What the last steps spoiled no later loss would show."""
@@ -459,9 +451,8 @@ class TrainRun(ResumableRun):
         """Go back to the last good values; then callbacks decide, or it is an error."""
         self._is_exact = False
         values = self._values()
-        if self._before is not None:
-            before = {name: self._before[name] for name in GUARDED_GROUPS}
-            found = NonFiniteStep(before, self._epoch, step, is_loss)
+        if self._is_guarded:  # these are those from before the step
+            found = NonFiniteStep({}, self._epoch, step, is_loss)
         else:
             found = self._last_good.find(values)
         if found is not None:

@@ -13,11 +13,13 @@ from nacre.core import tree
 from nacre.core.changes import Snapshot
 from nacre.core.errors import listed, message
 from nacre.core.program import Program, programs_of, settings_key
-from nacre.core.protocols import TrainedModel
+from nacre.core.protocols import TrainedModel, overrides
+from nacre.core.registry import is_builtin
 from nacre.core.state import State, Values
-from nacre.core.variable import trainable_flags_version
+from nacre.core.variable import Variable, trainable_flags_version
 from nacre.core.warning import warn
 from nacre.data.feed import Stretch
+from nacre.layers.base.inventory import is_own_value
 from nacre.summary.compiled import StepSummaries, write_carried
 from nacre.summary.recording import made_anew, takes_steps
 from nacre.training.compile import CompiledTraining
@@ -120,35 +122,30 @@ class _Seen(NamedTuple):
     """What a key was made of, to find out at each step, for little, that nothing was changed.
 
     Attributes:
-        parts: The objects whose attributes it depends on, the model apart.
+        holders: The objects that its parts are found in.
         run_eagerly, settings: As in the key.
-        attributes, contents: The attributes of the model, and of the parts.
+        attributes, contents: The attributes of the model, and of the other parts.
     """
 
-    parts: list[Any]
+    holders: tuple[Any, ...]
     run_eagerly: bool
     settings: Hashable
     attributes: Snapshot
     contents: Snapshot
 
     @classmethod
-    def now(
-        cls, metrics: list[Any], trainer: CompiledTraining, attributes: Snapshot
-    ) -> _Seen | None:
-        """What there is, when a key was made of it; None where a training is augmented."""
-        if trainer.augmentation is not None:
+    def now(cls, model: TrainedModel, trainer: CompiledTraining) -> _Seen | None:
+        """What there is, when a key was made of it; None where that is not all it was made of."""
+        if trainer.augmentation is not None or overrides(model, "metrics"):
             return None
-        contents = trainer.latest_contents()
-        return cls(
-            _parts(metrics, trainer), trainer.run_eagerly, settings_key(), attributes, contents
-        )
+        attributes, contents = model._inventory().snapshot, trainer.latest_contents()
+        holders = _holders(model, trainer)
+        return cls(holders, trainer.run_eagerly, settings_key(), attributes, contents)
 
-    def is_present(self, metrics: list[Any], trainer: CompiledTraining) -> bool:
+    def is_present(self, model: TrainedModel, trainer: CompiledTraining) -> bool:
         """Whether it is so now: False also where something else was set meanwhile."""
-        parts = _parts(metrics, trainer)
         return (
-            len(parts) == len(self.parts)
-            and all(map(operator.is_, parts, self.parts))
+            all(map(operator.is_, _holders(model, trainer), self.holders))
             and self.attributes.is_current()
             and self.contents.is_current()
             and self.run_eagerly == trainer.run_eagerly
@@ -156,8 +153,8 @@ class _Seen(NamedTuple):
         )
 
 
-def _parts(metrics: list[Any], trainer: CompiledTraining) -> list[Any]:
-    return [*metrics, trainer.outputs, trainer.optimizer, trainer.augmentation]
+def _holders(model: TrainedModel, trainer: CompiledTraining) -> tuple[Any, ...]:
+    return model._trainer, trainer.outputs, trainer.optimizer, trainer.augmentation
 
 
 class ModelPrograms:
@@ -193,14 +190,13 @@ class ModelPrograms:
 
         The state stays: which variables are trained is read when a run begins.
         """
-        metrics, trainer = self.model.metrics, self.trainer
-        if self._seen is not None and self._seen.is_present(metrics, trainer):
+        model, trainer = self.model, self.trainer
+        if self._seen is not None and self._seen.is_present(model, trainer):
             if self.carries_summaries == self.will_carry_summaries():
                 return self
-        inventory = self.model._inventory()
-        key = _key(self._kind, inventory.token, trainer, metrics)
+        key = _key(self._kind, model._inventory().token, trainer, model.metrics)
         if key == self._key:
-            self._seen = _Seen.now(metrics, trainer, inventory.snapshot)
+            self._seen = _Seen.now(model, trainer)
             return self
         found = programs_of(self.model).get(
             key, lambda: ModelPrograms(self._kind, key, self.model, self.trainer, self.state)
@@ -247,7 +243,7 @@ class ModelPrograms:
         Args:
             stretch: The steps.
             steps: How many it runs where they repeat; None: as many as its last argument says.
-            is_guarded: Whether what it was given can be gone back to; see `single_program`.
+            is_guarded: Whether a spoiled step gives back what it was given; see `single_program`.
         """
 
         def make() -> Program:
@@ -263,9 +259,21 @@ class ModelPrograms:
                 self.keeps_logs,
                 compiled=not eager,
                 is_guarded=is_guarded,
+                # What fails in code of the user's, as in a callback to the host, leaves the model
+                # without arrays that were donated.
+                donates=not is_guarded or self._is_own(),
             )
 
         return self._get(_train_key(stretch, steps, is_guarded), make)
+
+    def _is_own(self) -> bool:
+        """Whether all code that a step runs is nacre's own."""
+        model, trainer = self.model, self.trainer
+        parts = [part for o in trainer.outputs or () for part in (o.loss, o.weight)]
+        parts += [*model.metrics, trainer.optimizer]
+        parts += [f for v in model.trainable_variables for f in (v.regularizer, v.constraint)]
+        is_own = not self.custom and model._inventory().is_own and trainer.augmentation is None
+        return is_own and all(map(_is_own_part, parts))
 
     def _step(self) -> Step:
         """The step they run, as a pure function."""
@@ -346,6 +354,14 @@ class TrainableFlags:
                 "the callback TrainableSchedule({5: {layer: True}}).",
             )
         )
+
+
+def _is_own_part(part: object) -> bool:
+    """Whether a loss, a metric, an optimizer or the like runs nothing but nacre's code."""
+    if part is None or isinstance(part, float | Variable):
+        return True
+    attributes: Any = vars(part).values()
+    return is_builtin(type(part)) and all(map(is_own_value, attributes))
 
 
 def _size(stretch: Stretch) -> int | None:

@@ -6,8 +6,8 @@ steps is an argument, so one compilation serves every number; or it is fixed, se
 `single_program` runs one step, on such rows or on a batch that is handed over.
 
 The loop carries the values of all variables as a tree (one flat vector updated in a loop is far
-slower on a CPU), and the number of the first step whose loss was not finite. A guarded step leaves
-the values it was given as they are, to go back to, and says where its weights are not finite.
+slower on a CPU), and the number of the first step whose loss was not finite. A guarded step gives
+back the values it was given where its loss or its weights are not finite, and says so.
 """
 
 # JAX leaves arguments of its functions without types.
@@ -29,7 +29,7 @@ from nacre.core.program import Program
 from nacre.core.protocols import TrainedModel
 from nacre.core.scope import StatelessScope
 from nacre.core.state import OUTSIDE, State, Values
-from nacre.core.typed_jax import fori_loop
+from nacre.core.typed_jax import cond, fori_loop
 from nacre.ops.kernels import placement
 from nacre.training.compile import CompiledTraining
 from nacre.training.gathering import start_fetching
@@ -96,19 +96,25 @@ def single_program(
     keeps_logs: bool,
     compiled: bool = True,
     is_guarded: bool = False,
+    donates: bool = True,
 ) -> Program:
     """The same for one step; without a batch size the arrays are the batch, of any size.
 
-    A guarded one gives `BAD_GRADIENTS` where the loss is finite and the weights are not, and does
-    not overwrite `values`: whoever ran it still has them. That takes less time than to choose
-    between the two in the program, and than a copy.
+    A guarded one gives `BAD_GRADIENTS` where the loss is finite and weights that were finite are
+    not. Then, as where the loss is not, it gives back what it was given, metrics apart. The choice
+    costs next to nothing beside the update it is made in; to keep the old values beside the new
+    ones takes new memory for all of them in each step.
+
+    Args:
+        is_guarded: Whether it is.
+        donates: Whether the arrays of `values` are given to it.
     """
 
     def run(values: Values, arrays: list[Any], order: Any, first_row: Any, count: Any) -> Any:
         batch = pack(batch_leaves(arrays, order, first_row, batch_size, state.layout))
         return _one(state, step, finish, values, batch, keeps_logs, is_guarded)
 
-    return Program(run, state, donates=not is_guarded, compiled=compiled, name="fit")
+    return Program(run, state, donates=donates, compiled=compiled, name="fit")
 
 
 def evaluation_program(
@@ -194,9 +200,20 @@ def _one(
     bad = jnp.where(jnp.isfinite(loss), jnp.int32(FINE), jnp.int32(0))
     logs = {**finish(new), **(_as_arrays(logs) if keeps_logs else {})}
     if is_guarded:
-        is_spoiled = (bad == FINE) & ~_are_finite(new["trainable"])
+        is_spoiled = (bad == FINE) & _are_spoiled(new["trainable"], values["trainable"])
         bad = jnp.where(is_spoiled, jnp.int32(BAD_GRADIENTS), bad)
+        new |= {
+            name: [jnp.where(bad == FINE, a, b) for a, b in zip(new[name], values[name])]
+            for name in GUARDED_GROUPS
+            if name in new
+        }
+        new = state.settled(new)
     return new, logs, bad
+
+
+def _are_spoiled(new: list[Any], old: list[Any]) -> Any:
+    """Whether weights that were finite are no more; the old ones are seldom looked at."""
+    return cond(_are_finite(new), lambda: jnp.zeros((), bool), lambda: _are_finite(old))
 
 
 def _are_finite(arrays: list[Any]) -> Any:

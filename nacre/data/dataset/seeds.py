@@ -13,7 +13,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import as_whole
-from nacre.core.random import make_default_seed, user_seed
+from nacre.core.random import keyed_generator, make_default_seed, user_seed
 
 _BLOCK = 1024  # random numbers that are drawn at once
 
@@ -81,8 +81,7 @@ class Draws:
 
     def generator(self, stream: int) -> np.random.Generator:
         """A generator of its own for something else that is drawn."""
-        key = np.array([self.seed, self.number], dtype=np.uint64)
-        return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, stream, 1]))
+        return keyed_generator(self.seed, self.number, [0, 0, stream, 1])
 
     def block(self, number: int) -> list[float]:
         """The random numbers from `number * 1024` on."""
