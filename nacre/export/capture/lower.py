@@ -125,7 +125,8 @@ class Lowering:
 
     def add_all(self, op: str, *inputs: Value | None, **attributes: Any) -> tuple[Value, ...]:
         """A node, or the constants that it gives."""
-        results = self.make.add_all(op, inputs, attributes, layer=self.layer)
+        plain = {name: _plain(value) for name, value in attributes.items()}
+        results = self.make.add_all(op, inputs, plain, layer=self.layer)
         node = self.make.nodes[-1]
         if self._is_known(op, inputs, results):
             known = {v: self._known[v] for v in inputs if v is not None}
@@ -270,6 +271,9 @@ _TAKE_KEYS = {"random_bits", "while", "scan", "cond"}
 
 # Primitives that call a function as it is, by the parameter that holds it.
 _CALLS = {
+    "call": "call_jaxpr",
+    "composite": "jaxpr",
+    "custom_vmap_call": "call",
     "jit": "jaxpr",
     "pjit": "jaxpr",
     "closed_call": "call_jaxpr",
@@ -298,6 +302,13 @@ def _composite_call(name: str, equation: Equation, given: list[Any]) -> Call | N
         return None  # made of the call by a transform
     types = [jaxpr.type_of(variable) for variable in equation.outputs]
     return Call(op, dict(zip(ranks, given, strict=True)), attributes, types)
+
+
+def _plain(attribute: Any) -> Any:
+    """An attribute with Python's numbers in the place of NumPy's."""
+    if isinstance(attribute, tuple):
+        return tuple(map(_plain, attribute))
+    return attribute.item() if isinstance(attribute, np.generic) else attribute
 
 
 def _sizes_in(attribute: Any) -> tuple[Any, ...]:

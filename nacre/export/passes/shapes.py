@@ -154,13 +154,32 @@ def _sunk(node: Node, new: Rewriting) -> Sequence[Value] | None:
 
 
 def _before(value: Value, order: tuple[int, ...], new: Rewriting, node: Node) -> Value | None:
-    """What a transpose makes a value of: a scalar, or a constant."""
+    """What a transpose makes a value of: a scalar, a constant, or a vector along some axis."""
     if not value.shape:
         return value
-    if len(value.shape) != len(order) or _maker(value, new, "constant") is None:
+    if len(value.shape) != len(order):
         return None
     back = tuple(order.index(axis) for axis in range(len(order)))
+    if sum(size != 1 for size in value.shape) <= 1:
+        shape = tuple(value.shape[axis] for axis in back)
+        return value if shape == value.shape else new.add("reshape", [value], node, shape=shape)
+    if _maker(value, new, "constant") is None:
+        return None
     return new.add("transpose", [value], node, permutation=back)
+
+
+def _reduction(node: Node, new: Rewriting) -> Sequence[Value] | None:
+    """A reduction of what was not transposed yet, where what is left stays in order."""
+    maker = _maker(node.inputs[0], new, "transpose")
+    if maker is None or node.attributes["keepdims"]:
+        return None
+    order = maker.attributes["permutation"]
+    axes = {axis % len(order) for axis in node.attributes["axes"]}
+    kept = [order[axis] for axis in range(len(order)) if axis not in axes]
+    if kept != sorted(kept):
+        return None
+    attributes = {**node.attributes, "axes": tuple(sorted(order[axis] for axis in axes))}
+    return [new.add(node.op, [maker.inputs[0]], node, **attributes)]
 
 
 def _batch_normalization(node: Node, new: Rewriting) -> Sequence[Value] | None:
@@ -179,4 +198,7 @@ _RULES: dict[str, Any] = {
     "broadcast_to": _broadcast_to,
     "reshape": _reshape,
     "transpose": _transpose,
+    **dict.fromkeys(
+        ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_prod"), _reduction
+    ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,22 @@ def _reduce_precision(low: Lowering, equation: Equation, x: Value) -> Value:
 )
 def _nothing(low: Lowering, equation: Equation, *values: Value) -> Any:
     return values
+
+
+@primitive("debug_callback", "debug_print", "shape_assertion")
+def _told(low: Lowering, equation: Equation, *_: Value) -> Any:
+    """What only tells something to whoever watches."""
+    return []
+
+
+@primitive("log2")
+def _log2(low: Lowering, equation: Equation, x: Value) -> Value:
+    return low.add("div", low.add("log", x), low.number(math.log(2), x))
+
+
+@primitive("one_minus_square")
+def _one_minus_square(low: Lowering, equation: Equation, x: Value) -> Value:
+    return low.add("sub", low.number(1, x), low.add("square", x))
 
 
 @primitive("aligned")

@@ -172,7 +172,7 @@ def _in_order(low: Lowering, x: Value, batch: int, offset_dims: Any, kept: list[
 _COMBINE = {
     "scatter": "set", "scatter-add": "add", "scatter_add": "add", "scatter-mul": "mul",
     "scatter_mul": "mul", "scatter-max": "max", "scatter_max": "max", "scatter-min": "min",
-    "scatter_min": "min",
+    "scatter_min": "min", "scatter-sub": "add",
 }  # fmt: skip
 
 
@@ -182,6 +182,8 @@ def _scatter(low: Lowering, equation: Equation, x: Value, indices: Value, update
     combine = _COMBINE[equation.primitive]
     if x.dtype == "bool" and combine != "set":
         raise NoForm(f"booleans joined by {combine}")
+    if equation.primitive == "scatter-sub":
+        updates = low.add("neg", updates)
     windows = tuple(numbers.update_window_dims)
     gone = (*numbers.inserted_window_dims, *numbers.operand_batching_dims)
     kept = [axis for axis in range(len(x.shape)) if axis not in gone]

@@ -35,6 +35,13 @@ def _fft(low: Lowering, equation: Equation, x: Value) -> Value:
     return low.add("fft", x, kind=kind, lengths=lengths)
 
 
+@primitive("conj")
+def _conjugate(low: Lowering, equation: Equation, x: Value) -> Value:
+    if not x.dtype.startswith("complex"):
+        return x
+    return low.add("complex", low.add("real", x), low.add("neg", low.add("imag", x)))
+
+
 @primitive("real", "imag", "complex")
 def _parts(low: Lowering, equation: Equation, *values: Value) -> Value:
     return low.add(equation.primitive, *values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nacre.export.capture.jaxpr import Equation, dtype_name
+from nacre.export.capture.jaxpr import Equation, body_of, dtype_name
 from nacre.export.capture.lower import Call, Lowering, NoForm, composite, primitive
 from nacre.export.graph.ir import Value
 
@@ -25,6 +25,23 @@ def _reduce(low: Lowering, equation: Equation, x: Value) -> Value:
     elif op in ("reduce_all", "reduce_any"):
         raise NoForm("bits of integers reduced")
     return low.add(op, x, axes=axes, keepdims=False)
+
+
+# What one function of two numbers makes of many: its primitive, and the reduction.
+_JOINED = {"add": "reduce_sum", "mul": "reduce_prod", "max": "reduce_max", "min": "reduce_min"}
+
+
+@primitive("reduce")
+def _by_function(low: Lowering, equation: Equation, *values: Value) -> Value:
+    """A reduction by a function and a first value, where there is an op for the function."""
+    body = body_of(equation.params["jaxpr"])
+    kinds = [inner.primitive for inner in body.equations]
+    if len(values) != 2 or len(kinds) != 1 or kinds[0] not in _JOINED or values[0].dtype == "bool":
+        raise NoForm(f"a reduction by {', '.join(kinds)}")
+    x, first = values
+    axes = tuple(int(axis) for axis in equation.params["dimensions"])
+    result = low.add(_JOINED[kinds[0]], x, axes=axes, keepdims=False)
+    return low.add(kinds[0], result, first)
 
 
 @primitive("argmax", "argmin")

@@ -75,6 +75,29 @@ def _stack(low: Lowering, equation: Equation, *xs: Value) -> Value:
     return parts[0] if len(parts) == 1 else low.add("concat", *parts, axis=axis)
 
 
+@primitive("unstack")
+def _unstack(low: Lowering, equation: Equation, x: Value) -> list[Value]:
+    axis = equation.params["axis"]
+    parts: list[Value] = []
+    for index, variable in enumerate(equation.outputs):
+        starts, stops = [0] * len(x.shape), list(x.shape)
+        starts[axis], stops[axis] = index, index + 1
+        parts.append(reshaped(low, sliced(low, x, starts, stops), type_of(variable).shape))
+    return parts
+
+
+@primitive("broadcast_to")
+def _broadcast_to(low: Lowering, equation: Equation, x: Value, *_: Value) -> Value:
+    shape = type_of(equation.outputs[0]).shape
+    return x if same_shape(x.shape, shape) else low.add("broadcast_to", x, shape=shape)
+
+
+@primitive("zeros_like", "empty", "empty2")
+def _zeros(low: Lowering, equation: Equation, *_: Value) -> Value:
+    dtype, shape = type_of(equation.outputs[0])
+    return low.add("broadcast_to", low.constant(0, dtype), shape=shape)
+
+
 @primitive("tile")
 def _tile(low: Lowering, equation: Equation, x: Value) -> Value:
     """Each axis with one of its repeats in front, which are then joined."""

@@ -1,0 +1,165 @@
+"""Whole nets as graphs: what NumPy computes is what the model gives, for batches, lengths and
+picture sizes that it was not traced with; in training too, with all that it changes."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import nacre
+from nacre.core import tree
+from nacre.core.symbolic import KerasTensor
+from nacre.export.capture import Captured, capture
+from nacre.export.graph.evaluate import evaluate
+from nacre.export.graph.text import graph_text
+from tests.cases.nets import NETS, NetCase, drawn
+
+BY_ID = {case.id: case for case in NETS}
+TOLERANCE = {"mixed_precision": 5e-2}  # sums of bfloat16, in another order
+
+
+@functools.cache
+def net(name: str) -> Any:
+    nacre.backend.clear_session()  # layers are named by how many there were
+    nacre.utils.set_random_seed(1)
+    model = BY_ID[name].builder(nacre)
+    random = np.random.default_rng(2)
+    for weight in model.weights:
+        if not weight.is_seed:
+            values = weight.numpy()
+            weight.assign(np.abs(values + random.normal(0, 0.2, values.shape)).astype(values.dtype))
+    return model
+
+
+@functools.cache
+def captured(name: str, training: bool = False) -> Captured:
+    model = net(name)
+    if isinstance(model, nacre.Model) and model.inputs is not None:
+        return capture(model, training=training)
+    sizes = zip(*(tree.flatten(drawn(BY_ID[name], call)) for call in (0, 1)))
+    specs = [
+        KerasTensor([n if n == m else None for n, m in zip(a.shape, b.shape)], str(a.dtype))
+        for a, b in sizes
+    ]
+    return capture(model, *specs, training=training if isinstance(model, nacre.Model) else None)
+
+
+def inputs_of(name: str, call: int) -> tuple[Any, list[np.ndarray]]:
+    """What the model is called with, and the graph."""
+    given = drawn(BY_ID[name], call)
+    return given, [np.asarray(x) for x in tree.flatten(given)]
+
+
+@pytest.mark.parametrize("case", NETS, ids=lambda case: case.id)
+def test_the_graph_gives_what_the_model_gives(case: NetCase) -> None:
+    graph = captured(case.id).graph
+    for call in (0, 1):
+        given, arrays = inputs_of(case.id, call)
+        expected = [np.asarray(x, "float32") for x in tree.flatten(net(case.id)(given))]
+        found = list(evaluate(graph, arrays).outputs.values())
+        assert len(found) == len(expected)
+        for ours, theirs in zip(found, expected, strict=True):
+            close = TOLERANCE.get(case.id, 1e-5)
+            np.testing.assert_allclose(ours.astype("float32"), theirs, rtol=close, atol=close)
+
+
+@pytest.mark.parametrize("name", ["cnn_channels_first", "nested", "subclassed", "residual"])
+def test_what_training_changes_is_what_the_graph_says(name: str) -> None:
+    model, found = net(name), captured(name, training=True)
+    given, arrays = inputs_of(name, 0)
+    trainable, others = model.trainable_variables, model.non_trainable_variables
+    outputs, new = model.stateless_call(
+        [v.value for v in trainable], [v.value for v in others], given, training=True
+    )
+    run = evaluate(found.graph, arrays)
+    for ours, theirs in zip(run.outputs.values(), tree.flatten(outputs), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+    expected = {v.path: np.asarray(x) for v, x in zip(others, new) if not v.is_seed}
+    assert run.updates.keys() == expected.keys() != set()
+    for path, value in expected.items():
+        np.testing.assert_allclose(run.updates[path], value, rtol=1e-5, atol=1e-6)
+
+
+def test_inference_changes_nothing() -> None:
+    for name in ("residual", "nested", "mlp"):
+        assert not captured(name).graph.updates
+
+
+def test_dropout_draws_anew_at_each_run_and_keeps_the_mean() -> None:
+    model = nacre.Sequential([nacre.Input((1000,)), nacre.layers.Dropout(0.25)])
+    graph = capture(model, training=True).graph
+    first, second = (
+        evaluate(graph, [np.ones((3, 1000))], seed=seed).outputs["dropout"] for seed in (1, 2)
+    )
+    assert (first != second).any()
+    np.testing.assert_allclose(np.unique(first), [0, 4 / 3], rtol=1e-6)
+    assert abs(first.mean() - 1) < 0.05
+
+
+def test_weights_keep_their_paths_and_numbers() -> None:
+    model, found = net("transformer"), captured("transformer")
+    variables = [v for v in model.variables if not v.is_seed]
+    assert [w.path for w in found.graph.weights] == [v.path for v in variables]
+    for weight, variable in zip(found.graph.weights, variables):
+        np.testing.assert_array_equal(weight.data, variable.numpy())
+        assert weight.trainable == variable.trainable
+
+
+def test_recurrent_attention_and_normalisation_stay_whole() -> None:
+    ops = [node.op for name in ("lstm", "transformer") for node in captured(name).graph.nodes]
+    assert {"lstm", "attention", "layer_normalization", "rms_normalization", "gelu"} <= set(ops)
+
+
+def test_transposes_of_channels_first_cancel() -> None:
+    ops = [node.op for node in captured("cnn_channels_first").graph.nodes]
+    assert ops.count("transpose") == 1
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "lstm", "transformer", "loops"])
+def test_text_of_a_graph_is_the_golden_one(name: str, request: Any) -> None:
+    """`NACRE_WRITE_GOLDEN=1` writes them anew."""
+    import os
+
+    path = Path(__file__).parents[2] / "reference" / "graphs" / f"{name}.txt"
+    text = graph_text(captured(name).graph)
+    if os.environ.get("NACRE_WRITE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_a_function_is_captured_with_the_variables_it_reads_and_assigns() -> None:
+    factor, count = nacre.Variable(2.0, name="factor"), nacre.Variable(0.0, name="count")
+    layer = nacre.layers.Dense(3, name="inside")
+    layer.build((None, 2))
+
+    @nacre.function(input_signature=[nacre.KerasTensor((None, 2), name="x")])
+    def scaled(x: Any) -> Any:
+        count.assign_add(1.0)
+        return {"scaled": layer(x) * factor}
+
+    found = capture(scaled)
+    assert [spec.name for spec in found.inputs] == ["x"]
+    assert {w.path for w in found.graph.weights} == {
+        "factor",
+        "count",
+        "inside/kernel",
+        "inside/bias",
+    }
+    x = np.ones((4, 2), "float32")
+    run = evaluate(found.graph, [x])
+    np.testing.assert_allclose(run.outputs["scaled"], 2 * np.asarray(layer(x)), rtol=1e-6)
+    assert run.updates == {"count": 1.0} and float(count.value) == 0.0
+
+
+def test_capture_leaves_the_model_as_it_was() -> None:
+    model = net("residual")
+    before = [v.numpy().copy() for v in model.variables]
+    capture(model, training=True)
+    for variable, value in zip(model.variables, before):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    assert not isinstance(model.variables[0].value, jax.core.Tracer)
