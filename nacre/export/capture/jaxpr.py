@@ -95,6 +95,15 @@ def _layer(stack: Any) -> str:
     return "/".join(n.removeprefix(LAYER) for n in names if n.startswith(LAYER))
 
 
+def scan_counts(params: dict[str, Any]) -> tuple[int, int]:
+    """How many inputs of a scan are constants, and how many the state: JAX up to 0.10 says the
+    numbers, 0.12 how the inputs are grouped."""
+    if "num_consts" in params:
+        return params["num_consts"], params["num_carry"]
+    constants, state, _ = params["ft_in"].unpack()
+    return len(constants), len(state)
+
+
 def literal(atom: Any) -> np.ndarray | None:
     """The array that stands in the place of a variable; None where there is a variable."""
     return np.asarray(atom.val, atom.aval.dtype) if isinstance(atom, Literal) else None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from nacre.export.capture.jaxpr import Body, Equation, body_of, size_of, type_of
+from nacre.export.capture.jaxpr import Body, Equation, body_of, scan_counts, size_of, type_of
 from nacre.export.capture.lower import KEY_VALUE, MISSING, Lowering, primitive
 from nacre.export.graph.ir import Graph, Value
 
@@ -45,7 +45,7 @@ def _spread(results: Sequence[Value], kept: Sequence[bool]) -> list[Any]:
 @primitive("scan")
 def _scan(low: Lowering, equation: Equation, *values: Any) -> Any:
     params = equation.params
-    constants, carries = params["num_consts"], params["num_carry"]
+    constants, carries = scan_counts(params)
     body = body_of(params["jaxpr"])
     # A state that is a key stays one; one that becomes a key was never more.
     carried = [isinstance(v, Value) for v in values[constants : constants + carries]]
