@@ -7,39 +7,15 @@ works on plain data; objects are made later, by the registry.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-from nacre.core.errors import SerializationError, message
 from nacre.core.registry import builtin, get_registered_object
-from nacre.layers.base.layer import Layer
 from nacre.models.graph_calls import MASKS_END_AT_OPS
 from nacre.saving.migrate_keras1 import from_keras1, is_keras1
+from nacre.saving.old_arguments import OLD_KEYS, known_arguments, settle_arguments
 from nacre.saving.old_functions import OLD_HARD_SIGMOID
-
-# Keys of tf.keras 2 that no constructor here takes, with what they must hold; `_ANY` where they say
-# how it computed, or what the class is anyway. Found by comparing `get_config()` of every class of
-# tf.keras 2.15 with the constructors here; the rest comes from files of older versions.
-_ANY = object()
-_OLD_KEYS: dict[str, Any] = {
-    **dict.fromkeys(
-        "implementation dynamic fused jit_compile is_legacy_optimizer experimental_autocast "
-        "autocast _expects_mask_arg _expects_training_arg input_length build_input_shape "
-        "max_batch_size vocabulary_size query_shape key_shape value_shape renorm_clipping "
-        "renorm_momentum".split(),
-        _ANY,
-    ),
-    "groups": 1,  # of transposed, depthwise and separable convolution, where it did nothing
-    "time_major": False,
-    "renorm": False,
-    "virtual_batch_size": None,
-    "ragged": False,
-    "sparse": False,
-    "causal": False,
-}
 
 _CLASSES = {
     "Model": "Functional",
@@ -76,8 +52,10 @@ def migrate_config(config: Any, keras_version: str = "") -> Any:
     if is_keras1(config, keras_version):
         config = from_keras1(config)
     if _major(keras_version) >= 3:
-        return _mark_operations(config)
-    return migrate_object(config, keras_version)
+        migrated = _mark_operations(config)
+    else:
+        migrated = migrate_object(config, keras_version)
+    return settle_arguments(migrated, keras_version)
 
 
 def _major(version: str) -> int:
@@ -121,7 +99,7 @@ def migrate_object(data: Any, version: str = "") -> Any:
     if isinstance(inner.get("dtype"), str) and inner["dtype"] in ("infer", "_infer"):
         del inner["dtype"]
     if _is_layer(name) and "name" in inner:  # an initializer may be called `Identity`, too
-        inner = _old_activations(_known_arguments(name, inner, version))
+        inner = _old_activations(known_arguments(name, inner, version))
     elif inner.get("fn") is not None and builtin("keras.losses", name) is not None:
         del inner["fn"]  # which function a loss or metric stands for
     result["config"] = inner
@@ -144,64 +122,6 @@ def _is_custom(data: dict[str, Any]) -> bool:
 
 def _is_layer(name: str) -> bool:
     return builtin("keras.layers", name) is not None
-
-
-@cache
-def _arguments(name: str) -> frozenset[str] | None:
-    """Names a built-in layer's constructor takes; None when it is no class."""
-    cls = builtin("keras.layers", name)
-    if not isinstance(cls, type):
-        return None
-    names = {"name", "trainable", "dtype", "batch_input_shape", "input_shape", "input_dim",
-             "weights", "activity_regularizer"}  # fmt: skip
-    for base in cls.__mro__:
-        if base is Layer:
-            break
-        if "__init__" in vars(base):
-            names |= set(inspect.signature(base.__init__).parameters)
-    return frozenset(names)
-
-
-def _known_arguments(name: str, config: dict[str, Any], version: str) -> dict[str, Any]:
-    """The config without arguments that are gone. Those that mattered are an error."""
-    known = _arguments(name)
-    if known is None:
-        return config
-    remaining = {}
-    for key, value in config.items():
-        if key in known and (
-            key not in ("ragged", "sparse") or name not in ("InputLayer", "Input")
-        ):
-            remaining[key] = value
-        elif _is_without_effect(name, key):
-            continue
-        elif key in _OLD_KEYS:
-            wanted = _OLD_KEYS[key]
-            if wanted is not _ANY and value != wanted and not (not wanted and not value):
-                raise SerializationError(
-                    message(
-                        f"{name} '{config.get('name')}'",
-                        f"a layer from an older file must have {key}={wanted}",
-                        f"{key}={value!r}",
-                    )
-                )
-        elif value not in (None, False, [], {}):
-            raise SerializationError(
-                message(
-                    f"{name} '{config.get('name')}', from a file of Keras {version or '1 or 2'}",
-                    "every argument in a config must be one of the layer's, or at its default",
-                    f"{key}={value!r}",
-                    f"If {name} is a class of your own: custom_objects={{{name!r}: ...}}.",
-                )
-            )
-    return remaining
-
-
-def _is_without_effect(name: str, key: str) -> bool:
-    """Arguments of the base class that tf.keras 2 wrote for layers they do nothing in."""
-    return name.startswith(("Depthwise", "Separable")) and (
-        key.startswith("kernel_") or key == "filters"
-    )
 
 
 # -------------------------------------------------------------------- models
@@ -461,7 +381,7 @@ def _nadam(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _optimizer(config: dict[str, Any]) -> dict[str, Any]:
-    config = {k: v for k, v in config.items() if k not in _OLD_KEYS}
+    config = {k: v for k, v in config.items() if k not in OLD_KEYS}
     for old, new in (("lr", "learning_rate"), ("beta1", "beta_1"), ("beta2", "beta_2")):
         if old in config:
             config[new] = config.pop(old)

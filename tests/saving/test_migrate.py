@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import zipfile
 
 import h5py
 import numpy as np
@@ -12,6 +15,7 @@ import nacre
 from nacre.core.errors import SerializationError
 from nacre.saving import load_model
 from nacre.saving.migrate import migrate_config
+from tests.saving.helpers import FILES
 
 
 def write_h5(path, config, layers, version, training=None):
@@ -164,3 +168,40 @@ def test_ops_in_files_of_keras_3_are_told_from_layers_even_with_a_dtype(tmp_path
     assert {"ZerosLike", "Cast", "Add"} <= set(classes)
     data = np.ones((2, 3), "float32")
     np.testing.assert_array_equal(load_model(tmp_path / "m.h5")(data), model(data))
+
+
+PLACES = {
+    "Dense 'hidden'": lambda c: c["config"]["layers"][1]["config"],
+    "Dense 'hidden', GlorotUniform": lambda c: c["config"]["layers"][1]["config"][
+        "kernel_initializer"
+    ]["config"],
+    "InputLayer 'input_layer'": lambda c: c["config"]["layers"][0]["config"],
+    "Sequential 'sequential_dense'": lambda c: c["config"],
+    "compile": lambda c: c["compile_config"],
+    "Adam": lambda c: c["compile_config"]["optimizer"]["config"],
+}
+
+
+@pytest.mark.parametrize("who", PLACES)
+def test_an_argument_of_a_later_version_is_told_where_it_holds_something(who):
+    def file(value):
+        content = io.BytesIO()
+        with (
+            zipfile.ZipFile(FILES / "sequential_dense.keras") as old,
+            zipfile.ZipFile(content, "w") as new,
+        ):
+            for name in old.namelist():
+                data = old.read(name)
+                if name == "config.json":
+                    config = json.loads(data)
+                    PLACES[who](config)["later_argument"] = value
+                    data = json.dumps(config).encode()
+                elif name == "metadata.json":
+                    data = json.dumps({"keras_version": "3.99.0"}).encode()
+                new.writestr(name, data)
+        return content.getvalue()
+
+    assert load_model(file(None)).compiled
+    text = f"{re.escape(who)}, from a file of Keras 3.99.0.*later_argument=3"
+    with pytest.raises(SerializationError, match=text):
+        load_model(file(3))

@@ -31,6 +31,7 @@ from nacre.saving.lambdas import take_out_code
 from nacre.saving.layout import INNER_NAMES
 from nacre.saving.migrate import from_first_nacre, migrate_config
 from nacre.saving.migrate_training import migrate_training
+from nacre.saving.old_arguments import settle_compile
 
 
 def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[Any]]:
@@ -197,6 +198,8 @@ def load(
                 arguments = archive.read_json(training.encode(), "training_config", who)
                 with naming(who, "training_config"):
                     arguments = migrate_training(arguments, model)
+                    if not is_by_nacre:
+                        arguments = settle_compile(arguments, version)
                 compile_model(model, arguments, who)
                 with naming(who, "optimizer_weights"):
                     _restore_optimizer(model, file, who)

@@ -26,6 +26,7 @@ from nacre.saving.keras_tables import Tables
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import migrate_config
 from nacre.saving.migrate_training import migrate_training
+from nacre.saving.old_arguments import settle_compile
 
 # Where the entry of a layer in a config says which object of the tree it is.
 _PLACE = "saved_at"
@@ -55,7 +56,7 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
         training = root.metadata.get("training_config") if compile else None
         if isinstance(training, dict):
             with naming(who, "training_config"):
-                training = migrate_training(training, model)
+                training = settle_compile(migrate_training(training, model), objects.version)
             compile_model(model, training, who)
         is_compiled = isinstance(getattr(model, "optimizer", None), Optimizer)
         with naming(who, "variables"):

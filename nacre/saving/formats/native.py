@@ -34,6 +34,7 @@ from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import from_first_nacre, migrate_config
 from nacre.saving.migrate_training import migrate_compile
+from nacre.saving.old_arguments import settle_compile
 from nacre.saving.shared_calls import with_counts_of_file, with_counts_of_graphs, with_shared_layers
 
 # The version whose files ours are like; Keras reads it to choose how to open them.
@@ -129,9 +130,8 @@ def load(
     version = str(metadata.get("keras_version", "3"))
     compile_config = config.pop("compile_config", None)
     is_by_nacre = "nacre_version" in metadata
-    is_old = version.split(".")[0] in ("1", "2")
     with naming(who, archive.CONFIG):
-        if is_old:
+        if not is_by_nacre:
             # A class of the user's may have a built-in one's name.
             with CustomObjectScope(custom_objects):
                 config = migrate_config(config, version)
@@ -156,7 +156,7 @@ def load(
 
         model = build_fitting(build, config, is_by_nacre)
         if compile and compile_config:
-            _compile_and_restore(model, compile_config, file, is_old, who)
+            _compile_and_restore(model, compile_config, file, "" if is_by_nacre else version, who)
     if not is_by_nacre or metadata.get(MASKS_END_AT_OPS):
         mask_flow.set_end_at_ops(model, True)
     return model
@@ -182,13 +182,20 @@ def _config_and_metadata(
     return config, metadata if isinstance(metadata, dict) else {}
 
 
+def _is_old(version: str) -> bool:
+    return version.split(".")[0] in ("1", "2")
+
+
 def _compile_and_restore(
-    model: Any, config: dict[str, Any], file: h5py.File, is_old: bool, who: str
+    model: Any, config: dict[str, Any], file: h5py.File, version: str, who: str
 ) -> None:
-    """Compile with what a file says, and set the optimizer's state."""
-    if is_old:
-        with naming(who, "compile arguments"):
+    """Compile with what a file of a version of Keras says, and set the optimizer's state."""
+    is_old = _is_old(version)
+    with naming(who, "compile arguments"):
+        if is_old:
             config = migrate_compile(config, model)
+        if version:
+            config = settle_compile(config, version)
     compile_model(model, config, who)
     with naming(who, f"optimizer in {archive.WEIGHTS}"):
         weights.restore_optimizer(model, file, who)
