@@ -14,7 +14,11 @@ from typing import Any
 
 import pytest
 
-LITTLE = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+LITTLE = {
+    "xla_backend_optimization_level": 0,
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,  # small programs: each part has an LLVM of its own
+}
 FLAGS = " ".join(f"--{name}={str(value).lower()}" for name, value in LITTLE.items())
 
 _now: dict[str, Any] = {}  # the options of the test that runs
