@@ -142,7 +142,7 @@ def write_folder(
 
     Args:
         path: Target folder; replaced only when it holds nothing but `known` names.
-        files: name -> content.
+        files: name -> content; one that ends in `/` is a folder that may stay empty.
         check: As in `write_file`.
         known: Names the format uses.
     """
@@ -164,6 +164,9 @@ def write_folder(
         try:
             temporary_path.mkdir()
             for name, content in files.items():
+                if name.endswith("/"):
+                    (temporary_path / name).mkdir(parents=True, exist_ok=True)
+                    continue
                 (temporary_path / name).parent.mkdir(parents=True, exist_ok=True)
                 _write_synced(temporary_path / name, content)
             for folder, _, _ in os.walk(temporary_path):

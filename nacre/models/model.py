@@ -26,7 +26,7 @@ from nacre.core.keywords import any_arguments
 from nacre.core.program import CallProgram
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
-from nacre.core.strings import Staged, is_text
+from nacre.core.strings import Staged
 from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.traceback import boundary
 from nacre.layers.base import adapting, calling
@@ -106,14 +106,15 @@ class Model(Trainable):
     _is_of_graph = False  # whether every model of the class has a graph, or gets one
 
     __slots__ = (
+        "_called_with",
         "_graph",
         "_graph_layers",
+        "_input_kinds",
         "_masks_end_at_ops",
         "_nested_inputs",
         "_nested_outputs",
         "_repeated_call",
         "_repeated_prediction",
-        "_string_inputs",
         "_warned_of_masks",
     )
 
@@ -126,7 +127,10 @@ class Model(Trainable):
         self._nested_outputs: Any = None
         self._repeated_call: Repeated[CallProgram] | None = None
         self._repeated_prediction: Repeated[Any] | None = None  # see training/prediction.py
-        self._string_inputs: Any = None  # 'string' or None for each input a call was given
+        # The dtype of each input a call was given, None for floats.
+        self._input_kinds: Any = None
+        # What its first call was given, by parameter: symbolic tensors in the places of arrays.
+        self._called_with: dict[str, Any] | None = None
         self._warned_of_masks = False
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -456,6 +460,7 @@ class Model(Trainable):
     def _maybe_build(self, named: dict[str, Any]) -> None:
         if self.built:
             return
+        self._called_with = calling.described(named)
         if type(self).build is not Model.build:
             super()._maybe_build(named)
             return
@@ -465,8 +470,8 @@ class Model(Trainable):
             if len(named) != 1
             else {"input_shape": calling.shapes_of(next(iter(named.values())))}
         )
-        kinds = tree.map_structure(lambda x: "string" if is_text(x) else None, [*named.values()])
-        self._string_inputs = kinds[0] if len(kinds) == 1 and any(tree.flatten(kinds)) else None
+        kinds = tree.map_structure(calling.kind_of, [*named.values()])
+        self._input_kinds = kinds[0] if len(kinds) == 1 and any(tree.flatten(kinds)) else None
         self.built = True
 
     # ---------------------------------------------------------------- adapting
@@ -578,8 +583,8 @@ class Model(Trainable):
         if self._graph is not None:
             return {"input_shape": None}
         config = super().get_build_config()
-        if config is not None and self._string_inputs is not None:
-            config = {**config, "input_dtype": self._string_inputs}
+        if config is not None and self._input_kinds is not None:
+            config = {**config, "input_dtype": self._input_kinds}
         return config
 
     def build_from_config(self, config: dict[str, Any]) -> None:
@@ -592,7 +597,7 @@ class Model(Trainable):
             return
         shapes = {"input_shape": config["input_shape"]}
         tensors = calling.tensors_for(shapes, self.compute_dtype)["input_shape"]
-        self._string_inputs, self._build_shapes, self.built = kinds, shapes, True
+        self._input_kinds, self._build_shapes, self.built = kinds, shapes, True
         self.compute_output_spec(
             tree.map_structure(
                 lambda t, kind: KerasTensor(t.shape, kind or t.dtype), tensors, kinds

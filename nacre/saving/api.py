@@ -18,7 +18,7 @@ from nacre.core.atomic import (
 from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_unknown
 from nacre.core.wire.bundle import files_of
 from nacre.models import mask_flow
-from nacre.saving import archive, hub, weights
+from nacre.saving import archive, hub, own_part, weights
 from nacre.saving.files import KINDS, Source
 from nacre.saving.formats import (
     checkpoint,
@@ -28,6 +28,7 @@ from nacre.saving.formats import (
     named_arrays,
     native,
     orbax_model,
+    saved_model,
     shards,
     weights_h5,
 )
@@ -48,19 +49,29 @@ def save_model(
     after the file was written and compared on this machine: under another name, and moved, where
     the store can move files; else whole, as object stores show an object when all has arrived.
 
+    A path without an ending is that of a SavedModel folder, as in tf.keras 2: TensorFlow loads,
+    calls, trains and serves it, tf.keras 2.15 opens it as a Keras model, `load_model` as the very
+    model. In it `saved_model.pb` has the model as functions, for any size that its inputs leave
+    open; `variables/` the variables and the optimizer's state; `keras_metadata.pb` the layers.
+
     Args:
         model: The model.
         filepath: Path ending in `.keras` or `.h5`, or a binary file object (gets `.keras`
-            bytes); or an address; or 'hf://user/name', a repository of the Hugging Face hub, as
-            `push_to_hub` fills it.
+            bytes); a folder's path for a SavedModel; or an address; or 'hf://user/name', a
+            repository of the Hugging Face hub, as `push_to_hub` fills it.
         overwrite: False asks at a terminal before an existing file is replaced; elsewhere it
             raises, as for a repository that holds a model.
         zipped: False writes a folder with the members of the `.keras` archive.
         include_optimizer: False leaves the compile arguments and the optimizer out.
-        save_format: 'keras' or 'h5' where the ending does not tell (tf.keras 2).
+        save_format: 'keras', 'h5' or 'tf' where the ending does not tell (tf.keras 2).
+        signatures: For a SavedModel, functions by the names that servers call them by, each a
+            `nacre.function` with an `input_signature`; one alone is 'serving_default', which is
+            otherwise the model itself.
+        verify: False leaves out that a SavedModel is read back and run before it is in place.
 
     Raises:
         FileFormatError: The ending is no format's, or what was written differs from memory.
+        UnsupportedOpError: The model computes something that TensorFlow has no op for; all is told.
     Example:
         >>> import nacre, io
         >>> model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
@@ -76,23 +87,30 @@ def save_model(
         return
     include_optimizer = kwargs.pop("include_optimizer", True)
     save_format = kwargs.pop("save_format", None)
-    if kwargs.pop("signatures", None) is not None or kwargs.pop("options", None) is not None:
-        raise _no_saved_model(filepath)
+    signatures, verify = kwargs.pop("signatures", None), kwargs.pop("verify", True)
+    kwargs.pop("options", None)  # of TensorFlow's own writer
     kwargs.pop("save_traces", None)
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save"
     mask_flow.warn_that_keras_differs(model, who)
     refuse_unknown(who, kwargs, save_model)
     if hasattr(filepath, "write"):
-        files, groups = native.to_files(model, include_optimizer)
-        content = archive.pack(files)
+        members, groups = native.to_files(model, include_optimizer)
+        content = archive.pack(members)
         native.check_archive(Source(content, who).opened(), groups, who)
         filepath.write(content)
         return
     if hub.is_hub_path(filepath):
         _save_to_hub(model, filepath, overwrite, include_optimizer, who)
         return
+    kind = _kind_of(filepath, save_format, zipped, who)
+    if kind == "saved_model":
+        if not overwrite:
+            ask_before_overwriting(os.fsdecode(filepath), who)
+        saved_model.save(model, filepath, include_optimizer, signatures, verify, who)
+        return
     path = target_path(filepath, who)
-    kind = _format_of(Path(os.fsdecode(filepath)), save_format, zipped, who)
+    if signatures is not None:
+        raise _no_signatures(path, who)
     if kind != "folder":
         refuse_non_file(path, who)
     if not overwrite:
@@ -101,12 +119,22 @@ def save_model(
         content, groups = h5.to_bytes(model, include_optimizer)
         write_file(path, content, partial(h5.check, groups=groups, who=who))
         return
-    files, groups = native.to_files(model, include_optimizer, is_folder=kind == "folder")
+    members, groups = native.to_files(model, include_optimizer, is_folder=kind == "folder")
     if kind == "folder":
         known = frozenset((*archive.MEMBERS, "assets"))
-        write_folder(path, files, partial(native.check_folder, groups=groups, who=who), known)
+        write_folder(path, members, partial(native.check_folder, groups=groups, who=who), known)
     else:
-        write_file(path, archive.pack(files), partial(native.check_archive, groups=groups, who=who))
+        write_file(
+            path, archive.pack(members), partial(native.check_archive, groups=groups, who=who)
+        )
+
+
+def _kind_of(filepath: Any, save_format: str | None, zipped: bool | None, who: str) -> str:
+    """The format of a path; '' of what is none."""
+    try:
+        return _format_of(Path(os.fsdecode(filepath)), save_format, zipped, who)
+    except TypeError:
+        return ""
 
 
 def _save_to_hub(
@@ -153,22 +181,31 @@ def _format_of(path: Path, save_format: str | None, zipped: bool | None, who: st
         return "h5"
     if save_format in ("keras", "keras_v3"):
         return "native"
+    if save_format == "tf":
+        return "saved_model"
     if ending == ".keras":
         return "native"
     if ending in _H5:
         return "h5"
-    raise _no_saved_model(path)
-
-
-def _no_saved_model(filepath: Any) -> FileFormatError:
-    name = Path(str(filepath)).name
-    return FileFormatError(
+    if not ending.strip(".0123456789") or path.is_dir():  # 'folder', 'v1.2'
+        return "saved_model"
+    raise FileFormatError(
         message(
-            f"model.save('{name}')",
-            "the path must end in .keras (recommended) or .h5",
-            f"'{name}'; the SavedModel folder that tf.keras 2 made from such a path cannot be "
-            "written in this version yet",
-            f"Use model.save('{Path(name).stem or 'model'}.keras').",
+            who,
+            "the path must end in .keras (recommended) or .h5, or be that of a folder",
+            f"'{path.name}'",
+            f"Call save('{path.stem}.keras'), or save('{path.stem}') for a SavedModel folder.",
+        )
+    )
+
+
+def _no_signatures(path: Path, who: str) -> ArgumentError:
+    return ArgumentError(
+        message(
+            who,
+            "signatures are those of a SavedModel",
+            f"signatures for '{path.name}'",
+            f"Call save('{path.stem}', signatures=...), without an ending.",
         )
     )
 
@@ -233,6 +270,8 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
         return native.load(files, source.who, custom_objects, compile)
     if source.kind == "saved_model":
         assert source.path is not None
+        if own_part.is_there(source.path):
+            return own_part.load(source.path, source.who, custom_objects, compile)
         return keras_saved_model.load(source.path, source.who, custom_objects, compile)
     if source.kind == "orbax":
         assert source.path is not None

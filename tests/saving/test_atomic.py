@@ -109,8 +109,8 @@ def test_missing_folder_and_wrong_endings_say_what_to_write(tmp_path):
     model = small()
     with pytest.raises(FileNotFoundError, match="mkdir"):
         model.save(tmp_path / "no" / "m.keras")
-    with pytest.raises(FileFormatError, match=r"SavedModel.*model\.save\('saved.keras'\)"):
-        model.save(tmp_path / "saved")
+    with pytest.raises(FileFormatError, match=r"save\('saved.keras'\).*SavedModel folder"):
+        model.save(tmp_path / "saved.kears")
     with pytest.raises(FileFormatError, match="save_weights"):
         model.save(tmp_path / "m.weights.h5")
     with pytest.raises(FileFormatError, match=r"\.weights\.h5"):

@@ -10,12 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core import tree
+from nacre.core.config import floatx
 from nacre.core.dtypes import device_dtype, is_float
 from nacre.core.host_arrays import plain_array
 from nacre.core.indices import check_width
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import is_builtin
-from nacre.core.strings import HostString
+from nacre.core.strings import HostString, is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable, standardize_shape
 
@@ -166,6 +168,26 @@ def tensors_for(shape: Any, dtype: str) -> Any:
     if isinstance(shape, KerasTensor):
         return shape
     return KerasTensor(shape, dtype)
+
+
+def kind_of(value: Any) -> str | None:
+    """The dtype of an input that is no array of floats; None of those."""
+    if is_text(value):
+        return "string"
+    dtype = str(getattr(value, "dtype", None))
+    return dtype if dtype == "bool" or "int" in dtype else None
+
+
+def described(named: dict[str, Any]) -> dict[str, Any]:
+    """Arguments with symbolic tensors in the places of arrays, for a batch of any size."""
+
+    def tensor(value: Any) -> Any:
+        if not hasattr(value, "shape"):
+            return value
+        shape = shapes_of(value)
+        return KerasTensor((None, *shape[1:]) if shape else (), kind_of(value) or floatx())
+
+    return {name: tree.map_structure(tensor, value) for name, value in named.items()}
 
 
 def float_dtype(compute_dtype: str) -> str | None:

@@ -36,18 +36,19 @@ from nacre.saving.optimizer_parts import ACCUMULATOR, LOSS_SCALE, SCALARS, Held,
 
 _END = f"/.ATTRIBUTES/{VALUE}"
 _COUNTER = SCALARS["iteration"][0]
-_COUNTERS = {f"optimizer/{_COUNTER}", f"optimizer/{SCALARS[f'{LOSS_SCALE}step_counter'][0]}"}
+COUNTERS = {f"optimizer/{_COUNTER}", f"optimizer/{SCALARS[f'{LOSS_SCALE}step_counter'][0]}"}
 # Attributes under which nacre itself keeps layers and variables, and tf.keras does not.
 _OWN = frozenset("_layers _graph_layers _own_variables _trainer _functional optimizer".split())
 
 
 @dataclass
-class _Object:
+class Found:
     """A node of the graph.
 
     Attributes:
         path: How it was reached, as the keys of arrays have it.
         slots: (name of a slot, the variable's place, the slot's place), of an optimizer.
+        thing: What it is; None for what only a file has.
     """
 
     path: str
@@ -55,6 +56,7 @@ class _Object:
     slots: list[tuple[str, int, int]] = field(default_factory=list)
     variable: Variable | None = None
     name: str = ""
+    thing: Any = None
 
     def content(self) -> TrackableObject:
         children = [ObjectReference(node_id=at, local_name=name) for name, at in self.children]
@@ -85,7 +87,7 @@ def save(model: Any, path: Path, who: str) -> None:
         ArgumentError: TensorFlow has no dtype for an array, or a layer holds a model it is in.
     """
     optimizer = getattr(model, "optimizer", None)
-    graph = _Graph(who)
+    graph = Objects(who)
     graph.add(model, "")
     if isinstance(optimizer, Optimizer) and getattr(model, "compiled", False):
         graph.add_optimizer(optimizer, model)
@@ -116,11 +118,11 @@ def _check(source: Any, content: bytes, who: str) -> None:
         )
 
 
-class _Graph:
+class Objects:
     """The objects of a model, each once."""
 
     def __init__(self, who: str) -> None:
-        self.objects: list[_Object] = []
+        self.objects: list[Found] = []
         self._who = who
         self._places: dict[int, int] = {}
         self._open: set[int] = set()  # ids of what is being added, with all within
@@ -131,7 +133,7 @@ class _Graph:
         for found in self.objects:
             if found.variable is not None:
                 array = found.variable.numpy()
-                if found.path in _COUNTERS:
+                if found.path in COUNTERS:
                     array = array.astype("int64")  # as in TensorFlow
                 arrays[found.path + _END] = array
         graph = TrackableObjectGraph(nodes=[found.content() for found in self.objects])
@@ -154,7 +156,7 @@ class _Graph:
         if place is not None:
             return place
         place = self._places[id(thing)] = len(self.objects)
-        found = _Object(path)
+        found = Found(path, thing=thing)
         self.objects.append(found)
         if isinstance(thing, Variable):
             found.variable, found.name = thing, thing.path
@@ -167,7 +169,7 @@ class _Graph:
 
     def add_optimizer(self, optimizer: Optimizer, model: Any) -> None:
         """Add the state of an optimizer, as the attribute of the model."""
-        top = _Object("optimizer")
+        top = Found("optimizer")
         self.objects[0].children.append(("optimizer", self._new(top)))
         found = held_by(optimizer)
         places: dict[int, int] = {}  # id of a variable -> its place, in the order of the list
@@ -203,12 +205,12 @@ class _Graph:
         """Add the seeds of layers, as a list that tf.keras passes over."""
         places: dict[int, int] = {}
         for number, (path, state) in enumerate(seeds.seeds_of(model).items()):
-            made = _Object(f"{seeds.NAME}/{number}", variable=state, name=path)
+            made = Found(f"{seeds.NAME}/{number}", variable=state, name=path)
             places[number] = self._new(made)
         if places:
             self.objects[0].children.append((seeds.NAME, self._new(_listing(seeds.NAME, places))))
 
-    def _add_below(self, holder: _Object, path: str, place: int) -> None:
+    def _add_below(self, holder: Found, path: str, place: int) -> None:
         """Add an object under an attribute, such as `loss_scale/good_steps`."""
         first, slash, rest = path.partition("/")
         if not slash:
@@ -216,21 +218,21 @@ class _Graph:
             return
         known = dict(holder.children)
         if first not in known:
-            known[first] = self._new(_Object(f"{holder.path}/{first}"))
+            known[first] = self._new(Found(f"{holder.path}/{first}"))
             holder.children.append((first, known[first]))
         self._add_below(self.objects[known[first]], rest, place)
 
-    def _new(self, made: _Object) -> int:
+    def _new(self, made: Found) -> int:
         self.objects.append(made)
         return len(self.objects) - 1
 
-    def _variable(self, held: Held, path: str) -> _Object:
-        return _Object(path, variable=held.variable, name=held.full_name)
+    def _variable(self, held: Held, path: str) -> Found:
+        return Found(path, variable=held.variable, name=held.full_name)
 
 
-def _listing(path: str, places: Mapping[int, int]) -> _Object:
+def _listing(path: str, places: Mapping[int, int]) -> Found:
     """A list of variables."""
-    return _Object(path, [(str(number), place) for number, place in enumerate(places.values())])
+    return Found(path, [(str(number), place) for number, place in enumerate(places.values())])
 
 
 def _has_place_in_keras(held: Held) -> bool:
@@ -317,4 +319,4 @@ def _is_held(value: Any) -> bool:
     return isinstance(value, Layer | Variable)
 
 
-__all__ = ["save"]
+__all__ = ["COUNTERS", "Found", "Objects", "save"]

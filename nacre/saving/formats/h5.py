@@ -57,7 +57,7 @@ def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[An
         hdf5.write_text(root, "model_config", config_text(config, f"model '{model.name}'"))
         legacy_layout.write(root.create_group("model_weights"), names, groups, KERAS_VERSION)
         if include_optimizer and model.compiled:
-            training = _training_config(model.get_compile_config())
+            training = training_config(model.get_compile_config())
             text = config_text(training, f"model '{model.name}'")
             hdf5.write_text(root, "training_config", text)
             _write_optimizer(root, getattr(model, "optimizer", None))
@@ -96,7 +96,7 @@ def _older_form(data: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _training_config(config: dict[str, Any]) -> dict[str, Any]:
+def training_config(config: dict[str, Any]) -> dict[str, Any]:
     config = {key: _short(value) for key, value in config.items()}
     config["loss"] = _long_losses(config.get("loss"))
     for key in ("metrics", "weighted_metrics"):

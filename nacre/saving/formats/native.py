@@ -50,20 +50,25 @@ def to_files(
     model: Any, include_optimizer: bool = True, is_folder: bool = False
 ) -> tuple[dict[str, bytes], list[Any]]:
     """The members of a `.keras` archive or folder, and the arrays in it."""
+    files = texts_of(model, include_optimizer)
+    content, groups = weights.to_bytes(model, include_optimizer, checksums=is_folder)
+    first = {name: files.pop(name) for name in (archive.METADATA, archive.CONFIG)}
+    return {**first, archive.WEIGHTS: content, **files}, groups
+
+
+def texts_of(model: Any, include_optimizer: bool) -> dict[str, bytes]:
+    """The members of a `.keras` archive or folder but the arrays."""
     config = with_counts_of_file(plain_config(model))
     if not include_optimizer:
         config.pop("compile_config", None)
-    content, groups = weights.to_bytes(model, include_optimizer, checksums=is_folder)
     metadata: dict[str, Any] = {"keras_version": KERAS_VERSION, "nacre_version": nacre_version()}
     if mask_flow.has_flag_outside_config(model):
         metadata[MASKS_END_AT_OPS] = True
-    files = {
+    return {
         archive.METADATA: json.dumps(metadata).encode(),
         archive.CONFIG: config_text(config, f"model '{model.name}'").encode(),
-        archive.WEIGHTS: content,
         **assets.collect(model),
     }
-    return files, groups
 
 
 def config_text(config: Any, who: str) -> str:
@@ -255,5 +260,6 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
 
 __all__ = [
     "KERAS_VERSION", "build_fitting", "check_archive", "check_folder", "compile_model",
-    "config_text", "load", "nacre_version", "require_model", "read_folder", "to_files", "unpack",
+    "config_text", "load", "nacre_version", "require_model", "read_folder",
+    "texts_of", "to_files", "unpack",
 ]  # fmt: skip

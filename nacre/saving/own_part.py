@@ -1,0 +1,135 @@
+"""What nacre keeps of a model in a SavedModel folder, beside what TensorFlow reads there.
+
+    nacre/config.json, metadata.json    as in a `.keras` file
+    nacre/arrays.json                   group -> name -> key of the array in `variables/`
+    nacre/assets/                       files of layers, such as vocabularies
+    nacre/written_with                  which saved_model.pb these belong to
+
+The arrays are those that TensorFlow restores; only what it has no variable for is there once more,
+under keys of its own. So the model comes back as from a `.keras` file, whatever its classes are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nacre.core.errors import FileFormatError, message
+from nacre.core.file_errors import read_json
+from nacre.core.kinds import is_dict
+from nacre.core.random import SeedGenerator
+from nacre.core.variable import Variable
+from nacre.core.wire.bundle import Bundle
+from nacre.saving import archive, assets, hdf5, weights
+from nacre.saving.formats import native
+from nacre.saving.layout import entries
+
+FOLDER = "nacre"
+_ARRAYS = "arrays.json"
+_DIGEST = "written_with"  # tf.keras saves into a folder without emptying it
+_MEMBERS = (archive.METADATA, archive.CONFIG, _ARRAYS)
+
+
+def to_files(
+    model: Any, include_optimizer: bool, keys: Mapping[int, str]
+) -> tuple[dict[str, bytes], dict[str, np.ndarray[Any, Any]]]:
+    """The files, and the arrays that no variable of TensorFlow holds, by their keys.
+
+    Args:
+        keys: id of a variable -> key of its array.
+    """
+    files = native.texts_of(model, include_optimizer)
+    places: dict[str, dict[str, Any]] = {}
+    extra: dict[str, np.ndarray[Any, Any]] = {}
+    for entry in entries(model, include_optimizer):
+        own: dict[str, Any] = {}
+        if isinstance(entry.owner, SeedGenerator):
+            own["0"] = entry.owner.state
+        else:
+            store = weights.Store()
+            entry.owner.save_own_variables(store)
+            own.update((str(name), value) for name, value in store.items())
+        group: dict[str, Any] = {}
+        for name, value in own.items():
+            key = keys.get(id(value)) if isinstance(value, Variable) else None
+            array = value.numpy() if isinstance(value, Variable) else np.asarray(value)
+            if key is None:
+                key = f"{FOLDER}/{entry.path}/{name}"
+                extra[key] = array
+            # The counter of steps is int64 in TensorFlow.
+            group[name] = [key, array.dtype.name]
+        places[entry.path] = {"name": getattr(entry.owner, "name", ""), "arrays": group}
+    files[_ARRAYS] = json.dumps(places).encode()
+    return {f"{FOLDER}/{name}": content for name, content in files.items()}, extra
+
+
+def is_there(folder: Path) -> bool:
+    """Whether a folder has what nacre keeps, and nobody else saved into it since."""
+    own, graph = folder / FOLDER / _DIGEST, folder / "saved_model.pb"
+    if not own.is_file():
+        return False
+    archive.refuse_link(own, f"'{folder.name}'")
+    archive.refuse_link(graph, f"'{folder.name}'")
+    return own.read_text("ascii", "replace").strip() == digest(graph.read_bytes())
+
+
+def digest(content: bytes) -> str:
+    """What tells one `saved_model.pb` from another."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def digest_file(content: bytes) -> dict[str, bytes]:
+    """The file that says which `saved_model.pb` the folder's other files belong to."""
+    return {f"{FOLDER}/{_DIGEST}": digest(content).encode()}
+
+
+def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
+    """The model in a folder that nacre wrote."""
+    archive.refuse_link(folder / FOLDER, who)
+    files = archive.read_folder(folder / FOLDER, _MEMBERS, assets.FOLDER, who)
+    places = read_json(files.pop(_ARRAYS, b"{}"), _ARRAYS, who)
+    for part in ("variables", "variables/variables.index"):
+        archive.refuse_link(folder / part, who)
+    try:
+        bundle = Bundle(folder / "variables" / "variables")
+        groups = _groups(places, bundle)
+    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        raise FileFormatError(
+            message(
+                who,
+                "the arrays of its variables must be intact",
+                f"{type(error).__name__}: {error}",
+                "It may be damaged or only partly copied: fetch it again.",
+            )
+        ) from error
+    with hdf5.Writer() as writer:
+        weights.write(writer.root, groups)
+    files[archive.WEIGHTS] = writer.content
+    return native.load(files, who, custom_objects, compile)
+
+
+def _groups(places: Any, bundle: Bundle) -> list[weights.Group]:
+    found: list[weights.Group] = []
+    for path, group in places.items():
+        if not is_dict(group) or ".." in str(path).split("/") or str(path).startswith("/"):
+            raise ValueError(f"the group '{path}'")
+        arrays = {
+            str(name): bundle.read(key).astype(np.dtype(_dtype(dtype)), copy=False)
+            for name, (key, dtype) in group["arrays"].items()
+        }
+        found.append(weights.Group(str(path), str(group["name"]), arrays))
+    return found
+
+
+def _dtype(name: str) -> Any:
+    import ml_dtypes
+
+    return getattr(ml_dtypes, name, name)
+
+
+__all__ = ["FOLDER", "digest_file", "is_there", "load", "to_files"]

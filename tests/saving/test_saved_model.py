@@ -1,0 +1,227 @@
+"""SavedModel folders: nacre opens what it wrote, exactly; what is in the files.
+
+What TensorFlow and tf.keras make of them is tried by `tests.reference.check_saved_models`.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nacre
+import nacre.core.errors
+from nacre.core.wire.bundle import Bundle
+from nacre.core.wire.tensorflow.objects import SavedMetadata
+from nacre.core.wire.tensorflow.saved_model import MetaGraphDef, SavedModel
+from nacre.saving import own_part
+
+X = np.linspace(-1, 1, 24, dtype="float32").reshape(6, 4)
+Y = X[:, :1]
+
+
+def stack() -> nacre.Model:
+    layers = nacre.layers
+    model = nacre.Sequential(
+        [
+            nacre.Input((4,), name="features"),
+            layers.Dense(3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.Dense(1, name="answer"),
+        ]
+    )
+    model.compile("adam", "mse")
+    return model
+
+
+def meta_of(folder: Path) -> MetaGraphDef:
+    return SavedModel.read((folder / "saved_model.pb").read_bytes()).meta_graphs[0]
+
+
+def test_a_folder_comes_back_as_the_same_model_that_goes_on_training(tmp_path):
+    model = stack()
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "folder")
+    again = nacre.models.load_model(tmp_path / "folder")
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+    losses = [
+        m.fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"] for m in (model, again)
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_a_folder_has_the_files_that_tensorflow_and_keras_look_for(tmp_path):
+    stack().save(tmp_path / "folder")
+    names = ["assets", "keras_metadata.pb", "nacre", "saved_model.pb", "variables"]
+    assert sorted(os.listdir(tmp_path / "folder")) == names
+    assert os.listdir(tmp_path / "folder" / "assets") == []
+    assert len(os.listdir(tmp_path / "folder" / "variables")) == 2
+
+
+def test_signatures_have_the_names_and_dtypes_of_inputs_and_outputs(tmp_path):
+    stack().save(tmp_path / "folder")
+    signature = meta_of(tmp_path / "folder").signature_def["serving_default"]
+    assert list(signature.inputs) == ["features"]
+    assert list(signature.outputs) == ["answer"]
+    assert [dim.size for dim in signature.inputs["features"].tensor_shape.dim] == [-1, 4]
+    assert signature.method_name == "tensorflow/serving/predict"
+
+
+def test_a_function_with_an_input_signature_is_served_by_its_name(tmp_path):
+    model = stack()
+
+    @nacre.function(input_signature=[nacre.KerasTensor((None, 4), name="rows")])
+    def doubled(rows):
+        return {"twice": 2 * model(rows), "rows": rows}
+
+    model.save(tmp_path / "folder", signatures={"double": doubled})
+    signatures = meta_of(tmp_path / "folder").signature_def
+    assert sorted(signatures) == ["double", "serving_default"]
+    assert list(signatures["double"].inputs) == ["rows"]
+    assert sorted(signatures["double"].outputs) == ["rows", "twice"]
+
+
+@pytest.mark.parametrize("given", [len, nacre.function(lambda x: x)])
+def test_a_signature_that_says_no_shapes_is_refused_with_the_line_to_write(tmp_path, given):
+    with pytest.raises(nacre.core.errors.ArgumentError, match=r"input_signature=\["):
+        stack().save(tmp_path / "folder", signatures={"mine": given})
+    assert not (tmp_path / "folder").exists()
+
+
+def test_signatures_for_another_format_are_refused(tmp_path):
+    with pytest.raises(nacre.core.errors.ArgumentError, match="without an ending"):
+        stack().save(tmp_path / "m.keras", signatures={})
+
+
+def test_saving_over_a_folder_replaces_all_of_it(tmp_path):
+    model = stack()
+    model.save(tmp_path / "folder")
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "folder")
+    again = nacre.models.load_model(tmp_path / "folder")
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_folder_with_other_files_in_it_is_not_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "thesis.tex").write_text("years of work")
+    with pytest.raises(nacre.core.errors.FileFormatError, match=r"thesis\.tex"):
+        stack().save(tmp_path / "folder")
+    assert (tmp_path / "folder" / "thesis.tex").read_text() == "years of work"
+
+
+def test_what_has_no_form_is_told_before_anything_is_written(tmp_path):
+    class Running(nacre.layers.Layer):
+        def call(self, inputs):
+            highest = nacre.ops.associative_scan(nacre.ops.maximum, inputs, axis=1)
+            return highest
+
+    inputs = nacre.Input((4,))
+    outputs = nacre.layers.Lambda(lambda x: __import__("jax").lax.cummax(x, 1), name="peaks")(
+        inputs
+    )
+    outputs = nacre.layers.Lambda(lambda x: __import__("jax").lax.cummin(x, 1), name="lows")(
+        outputs
+    )
+    model = nacre.Model(inputs, outputs)
+    with pytest.raises(nacre.core.errors.UnsupportedOpError) as raised:
+        model.save(tmp_path / "folder")
+    assert "cummax in" in str(raised.value) and "peaks" in str(raised.value)
+    assert "cummin in" in str(raised.value) and "lows" in str(raised.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_weights_shared_between_layers_are_stored_once(tmp_path):
+    shared = nacre.layers.Dense(4)
+    inputs = nacre.Input((4,))
+    model = nacre.Model(inputs, shared(shared(inputs)))
+    model.save(tmp_path / "folder")
+    objects = meta_of(tmp_path / "folder").object_graph_def.nodes
+    assert sum(node.variable is not None for node in objects) == 2
+
+
+def test_whole_numbers_of_64_bits_are_what_a_signature_takes(tmp_path):
+    inputs = nacre.Input((3,), dtype="int64", name="ids")
+    model = nacre.Model(inputs, nacre.layers.Embedding(5, 2)(inputs))
+    model.save(tmp_path / "flowers" / "1")  # the folder above is made, as servers want it
+    signature = meta_of(tmp_path / "flowers" / "1").signature_def["serving_default"]
+    assert signature.inputs["ids"].dtype == 9  # DT_INT64
+
+
+def test_keras_is_told_configs_in_its_second_dialect(tmp_path):
+    stack().save(tmp_path / "folder")
+    nodes = SavedMetadata.read((tmp_path / "folder" / "keras_metadata.pb").read_bytes()).nodes
+    assert nodes[0].node_path == "root" and nodes[0].identifier == "_tf_keras_sequential"
+    assert '"batch_input_shape": [null, 4]' in nodes[0].metadata
+    assert "DTypePolicy" not in nodes[0].metadata and "module" not in nodes[0].metadata
+    assert '"class_name": "Adam"' in nodes[0].metadata
+
+
+def test_a_folder_that_keras_saved_into_since_is_not_taken_for_what_it_was(tmp_path):
+    stack().save(tmp_path / "folder")
+    file = tmp_path / "folder" / "saved_model.pb"
+    assert own_part.is_there(tmp_path / "folder")
+    model = SavedModel.read(file.read_bytes())
+    model.meta_graphs[0].meta_info_def.tensorflow_version = "2.15.1"
+    file.write_bytes(model.write())
+    assert not own_part.is_there(tmp_path / "folder")
+
+
+def test_damaged_variables_are_one_clear_error(tmp_path):
+    stack().save(tmp_path / "folder")
+    data = tmp_path / "folder" / "variables" / "variables.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[: len(data.read_bytes()) // 3])
+    with pytest.raises(nacre.core.errors.FileFormatError, match="variables must be intact"):
+        nacre.models.load_model(tmp_path / "folder")
+
+
+def test_a_registered_class_comes_back_as_itself(tmp_path):
+    @nacre.saving.register_keras_serializable("saved_model_tests")
+    class Scaled(nacre.Model):
+        def __init__(self, units, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+            self.inner = nacre.layers.Dense(units)
+            self.scale = self.add_weight(shape=(units,), name="scale", initializer="ones")
+
+        def call(self, inputs, training=False):
+            return self.inner(inputs) * self.scale
+
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+
+    model = Scaled(2)
+    expected = model(X)
+    model.save(tmp_path / "folder")
+    again = nacre.models.load_model(tmp_path / "folder")
+    assert type(again) is Scaled
+    np.testing.assert_array_equal(again(X), expected)
+
+
+def test_checkpoints_during_training_may_be_folders(tmp_path):
+    model = stack()
+    callback = nacre.callbacks.ModelCheckpoint(str(tmp_path / "epoch_{epoch}"))
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[callback])
+    assert sorted(os.listdir(tmp_path)) == ["epoch_1", "epoch_2"]
+    again = nacre.models.load_model(tmp_path / "epoch_2")
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+def test_an_ending_that_no_format_has_makes_no_folder(tmp_path):
+    with pytest.raises(nacre.core.errors.FileFormatError, match=r"SavedModel folder"):
+        stack().save(tmp_path / "model.kears")
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_variables_are_a_checkpoint_that_has_the_state_of_the_optimizer(tmp_path):
+    model = stack()
+    model.fit(X, Y, batch_size=3, verbose=0)
+    model.save(tmp_path / "folder")
+    bundle = Bundle(tmp_path / "folder" / "variables" / "variables")
+    steps = bundle.read("optimizer/_iterations/.ATTRIBUTES/VARIABLE_VALUE")
+    assert steps.dtype == "int64" and steps == 2
+    model.save(tmp_path / "without", include_optimizer=False)
+    bundle = Bundle(tmp_path / "without" / "variables" / "variables")
+    assert not any(name.startswith("optimizer") for name in bundle.entries)
