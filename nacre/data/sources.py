@@ -345,7 +345,11 @@ def standard_batch(item: Any, who: str) -> Batch:
     for path, leaf in tree.flatten_with_path(parts):
         if is_dataset(leaf):
             rule = "batches must hold arrays"
-            fix = "Take the elements of windows first: ds.flat_map(lambda w: w.batch(size))."
+            fix = (
+                "Several data sets are put side by side by Dataset.zip((a, b)), one after another "
+                "by a.concatenate(b); of windows take the elements: "
+                "ds.flat_map(lambda w: w.batch(size))."
+            )
             raise DataError(message(f"{who}, {_label(path)}", rule, "a Dataset", fix))
         rows = None if leaf is None else as_rows(leaf, who, _label(path))
         leaves.append(np.asarray(rows) if is_picked_late(rows) else rows)

@@ -30,7 +30,7 @@ from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.indexed import Making
 from nacre.data.padding import has_ragged_inputs, holds_ragged
-from nacre.data.recognised import files_of_subset
+from nacre.data.recognised import files_of_subset, is_dataset
 from nacre.data.rows import is_array_like, is_in_file, is_picked_late, is_source_of_batches
 from nacre.data.sources import ArraySource, Batch, narrow_batch
 from nacre.layers.core.masking import Masking
@@ -286,6 +286,17 @@ def _refuse_no_source(x: Any, y: Any, sample_weight: Any, who: str) -> None:
                 f"Pass one of them, x[{names[0]!r}], or several: {{name: x[name] for name in x}}.",
             )
         )
+    if is_dict(x) and any(map(is_source_of_batches, x.values())):
+        names = ", ".join(f"{name!r}: {name}" for name in x if isinstance(name, str))
+        raise DataError(
+            message(
+                who,
+                "x must be arrays by the names of the inputs, or one source of batches",
+                "a dict of sources of batches",
+                "Put data sets side by side, inputs and targets: nacre.data.Dataset.zip("
+                f"({{{names}}}, y)).",
+            )
+        )
     if is_torch_samples(x):
         raise DataError(
             message(
@@ -312,7 +323,8 @@ def _refuse_no_source(x: Any, y: Any, sample_weight: Any, who: str) -> None:
                 who,
                 "a source of batches brings its own targets and weights",
                 f"x={type(x).__name__} together with y or sample_weight",
-                "Let the source give (x, y) or (x, y, sample_weight).",
+                "Let the source give (x, y) or (x, y, sample_weight)."
+                + (" Data sets: Dataset.zip((x, y))." if is_dataset(y) else ""),
             )
         )
 

@@ -270,3 +270,19 @@ def test_a_users_own_module_of_the_name_of_a_library_is_no_library(
     made.evaluate(X.tolist(), Y.tolist(), verbose=0)
     assert np.shape(made(X)) == made.predict(X, verbose=0).shape == (20, 1)
     nacre.utils.plot_model(made, tmp_path / "model.svg")
+
+
+def test_several_data_sets_are_told_to_be_put_side_by_side() -> None:
+    dataset = nacre.data.Dataset
+    x, y = (dataset.from_tensor_slices(part).batch(5) for part in (X, Y))
+    for given in ([x, y], (x, y)):
+        with pytest.raises(DataError, match=r"Dataset.zip\(\(a, b\)\).*a.concatenate\(b\)"):
+            model().fit(given, verbose=0)
+    with pytest.raises(DataError, match=r"Data sets: Dataset.zip\(\(x, y\)\)"):
+        model().fit(x, y, verbose=0)
+    named = nacre.Model(inputs := {"x": nacre.Input((3,))}, layers.Dense(1)(inputs["x"]))
+    named.compile("sgd", "mse")
+    with pytest.raises(DataError, match="a dict of sources") as told:
+        named.fit({"x": x}, y, verbose=0)
+    line = str(told.value).partition("targets: ")[2].removesuffix(".")
+    named.fit(eval(line, {"nacre": nacre, "x": x, "y": y}), verbose=0)

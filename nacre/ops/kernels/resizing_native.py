@@ -83,15 +83,15 @@ class _Built:
 
     def __init__(self) -> None:
         self.function: Resizing | None = None
-        self._lock = threading.Lock()
-        self._images = 0
+        self._images, self._is_begun = 0, False
 
     def count(self, images: int) -> None:
         """Count images that NumPy resizes, and begin to build when they are many."""
-        with self._lock:
-            before, self._images = self._images, self._images + images
+        # Without a lock, which a fork could copy while it is held: a lost count is no matter.
+        self._images += images
         # Once: in a process that was forked meanwhile NumPy goes on.
-        if before < FIRST_IMAGES <= before + images:
+        if self._images >= FIRST_IMAGES and not self._is_begun:
+            self._is_begun = True
             threading.Thread(target=self.build, name="nacre-native-build", daemon=True).start()
 
     def build(self) -> None:
