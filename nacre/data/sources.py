@@ -346,9 +346,9 @@ def standard_batch(item: Any, who: str) -> Batch:
         if is_dataset(leaf):
             rule = "batches must hold arrays"
             fix = (
-                "Several data sets are put side by side by Dataset.zip((a, b)), one after another "
-                "by a.concatenate(b); of windows take the elements: "
-                "ds.flat_map(lambda w: w.batch(size))."
+                "Take the elements of windows first: ds.flat_map(lambda w: w.batch(size)). Put "
+                "several data sets side by side with Dataset.zip((a, b)), one after another with "
+                "a.concatenate(b)."
             )
             raise DataError(message(f"{who}, {_label(path)}", rule, "a Dataset", fix))
         rows = None if leaf is None else as_rows(leaf, who, _label(path))
