@@ -77,6 +77,8 @@ _LONG_MODULES = {
     "keras.src.metrics": "keras.metrics",
     "keras.src.optimizers.schedules": "keras.optimizers.schedules",
     "keras.src.optimizers": "keras.optimizers",
+    "keras.src.mixed_precision": "keras.optimizers",
+    "keras.mixed_precision": "keras.optimizers",
     "keras.src.dtype_policies": "keras.dtype_policies",
     "keras.src.quantizers": "keras.quantizers",
     "keras.src.ops": "keras.ops",

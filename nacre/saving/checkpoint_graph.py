@@ -157,7 +157,9 @@ class Checkpoint:
                 continue
             seen.add(at)
             yield at
-            waiting += reversed(self.nodes[at].children.values())
+            children = self.nodes[at].children.items()
+            # `keras_api` holds no variable of its own, but the states of recurrent layers.
+            waiting += reversed([place for name, place in children if name != "keras_api"])
 
     def _without_graph(self) -> FileFormatError:
         return FileFormatError(

@@ -32,7 +32,7 @@ _WITHIN = ("inner_optimizer", "_optimizer")  # of one that scales the loss
 
 # Variables of optimizers that are arguments of theirs, which the config tells.
 _SETTINGS = frozenset(
-    "learning_rate decay beta_1 beta_2 rho momentum epsilon schedule_decay "
+    "learning_rate current_learning_rate decay beta_1 beta_2 rho momentum epsilon schedule_decay "
     "u_product momentum_cache beta learning_rate_power "
     "l1_regularization_strength l2_regularization_strength".split()
 )

@@ -505,6 +505,11 @@ def optimizer_steps(
         return [LoadStep(lambda: [arrays.numbers(key) for key in keys], optimizer.keep_state)]
     shapes = [arrays.shape(key) for key in keys]
     order = fit_state(optimizer, shapes, names)
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if order is None and isinstance(inner, Optimizer):
+        # tf.keras 2 writes nothing of its loss scaling.
+        order = fit_state(inner, shapes, names)
+        optimizer = optimizer if order is None else inner
     if order is None:
         warn(
             message(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nacre.core.errors import FileFormatError, WeightsMismatchError, listed, message
+from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
@@ -207,8 +208,35 @@ def _plan_layer(
         found.tables.append(layer.name)
     if isinstance(layer, Model) and layer.layers:
         _plan_model(layer, file, place, who, found)
-    else:
+    elif is_builtin(type(layer)) or not _plan_attributes(layer, variables, file, place, found):
         found.add(layer, variables, source)
+
+
+def _plan_attributes(
+    layer: Any, variables: list[Variable], file: Checkpoint, place: int, found: _Plan
+) -> bool:
+    """Plan a layer of the user's by its attributes, which say more than the names of variables:
+    those of layers within may lack their layer's. False where they do not tell all."""
+    pairs: list[tuple[Any, list[Variable], FileLayer]] = []
+
+    def collect(holder: Any, at: int) -> None:
+        for path, value, inner in _attributes(holder, file, file.nodes[at]):
+            array = file.array(inner)
+            if isinstance(value, Variable) and array is not None:
+                pairs.append((holder, [value], FileLayer(path, [file.nodes[inner].name], [array])))
+            elif isinstance(value, Layer) and is_builtin(type(value)):
+                pairs.append((value, layer_variables(value), file.layer(path, inner)))
+            elif isinstance(value, Layer):
+                collect(value, inner)
+
+    collect(layer, place)
+    told = [id(variable) for _, own, _ in pairs for variable in own]
+    arrays = sum(len(source.arrays) for _, _, source in pairs)
+    if sorted(told) != sorted(map(id, variables)) or arrays != len(file.layer("", place).arrays):
+        return False
+    for holder, own, source in pairs:
+        found.add(holder, own, source)
+    return True
 
 
 def _plan_own(model: Any, file: Checkpoint, node: Node, found: _Plan) -> None:

@@ -252,9 +252,6 @@ def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
         return
     optimizer, group = found
     names = hdf5.names_attribute(group, "weight_names") or []
-    inner = getattr(optimizer, "inner_optimizer", None)
-    if inner is not None and len(names) != len(optimizer.variables):
-        optimizer = inner  # tf.keras 2 writes nothing of its loss scaling
     if names:
         arrays = hdf5.Arrays(group, who)
         weights.run_steps(weights.optimizer_steps(optimizer, arrays, names, who, names))

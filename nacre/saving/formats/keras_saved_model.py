@@ -49,7 +49,8 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
         with naming(who, "the metadata of Keras"):
             config = _config_of(root, objects)
             config, functions = take_out_code(config, who)
-            with CustomObjectScope(functions), on_object_created(_TableRestorer(objects)):
+            layers = _Layers(objects)
+            with CustomObjectScope(functions), on_object_created(layers):
                 model = deserialize_keras_object(config)
             require_model(model)
             _build(model, root)
@@ -62,6 +63,7 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
         with naming(who, "variables"):
             names = _names(objects)
             checkpoint.restore(model, objects.checkpoint, who, names, optimizer=is_compiled)
+            layers.restore_states()
     mask_flow.set_end_at_ops(model, True)
     return model
 
@@ -115,19 +117,45 @@ def _tell_places(data: dict[str, Any], place: int, objects: KerasObjects) -> Non
             _tell_places(layer, found.place, objects)
 
 
-class _TableRestorer:
-    """Gives layers their vocabularies as soon as they are made, before the graph calls them."""
+class _Layers:
+    """The layers that are made, by place; each gets its vocabulary before the graph calls it."""
 
     def __init__(self, objects: KerasObjects) -> None:
-        self._tables = Tables(objects)
+        self._objects, self._tables = objects, Tables(objects)
+        self._layers: dict[int, Any] = {}
 
     def __call__(self, instance: Any, config: dict[str, Any]) -> None:
         place = config.get(_PLACE)
-        if not isinstance(place, int) or not hasattr(instance, "set_vocabulary"):
+        if not isinstance(place, int):
             return
-        found = self._tables.vocabulary(place)
-        if found is not None:
-            instance.set_vocabulary(*found)
+        self._layers[place] = instance
+        if hasattr(instance, "set_vocabulary"):
+            found = self._tables.vocabulary(place)
+            if found is not None:
+                instance.set_vocabulary(*found)
+
+    def restore_states(self) -> None:
+        """Set the states that recurrent layers carry from batch to batch."""
+        file, there = self._objects.checkpoint, self._objects.checkpoint_places
+        for place, layer in self._layers.items():
+            states = _child(self._objects, place, "keras_api", "states")
+            if states is None or not getattr(layer, "stateful", False):
+                continue
+            children = sorted(self._objects.children(states).items(), key=lambda c: c[0])
+            arrays = [file.array(there[at]) for _, at in children if at in there]
+            found = [array.read() for array in arrays if array is not None]
+            if found and len(found) == len(children):
+                layer.reset_states(found)
+
+
+def _child(objects: KerasObjects, place: int, *names: str) -> int | None:
+    """What an object holds under an attribute of an attribute."""
+    for name in names:
+        found = objects.children(place).get(name)
+        if found is None:
+            return None
+        place = found
+    return place
 
 
 def _names(objects: KerasObjects) -> dict[int, str]:
