@@ -14,13 +14,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core import tree
+from nacre.core import config, tree
 from nacre.core.errors import DataError, message
 from nacre.core.host_arrays import outside_32_bits, warn_of_rounded_integers
 from nacre.core.indices import first_in, fits
 from nacre.core.memory import CPU_BUDGET_BYTES, device_budget
 from nacre.core.stored import StoredRows
 from nacre.core.strings import Staged, is_text
+from nacre.core.typed_jax import setting
 from nacre.data.padding import padded
 from nacre.data.recognised import is_dataset
 from nacre.data.rows import (
@@ -408,7 +409,7 @@ def narrow_batch(
             return narrow_any(batch)
         # Not the dtypes themselves, as NumPy takes None for that of float64.
         kinds = tuple([None if part is None else part.dtype.char for part in batch])
-        form = kinds, token(), device_dtype(np.float64)
+        form = kinds, token(), setting("jax_enable_x64"), config.floatx()
         if last is not None and last[0] == form and all(map(_fits, batch, last[1])):
             x, y, weight = map(_copied_part, batch, last[1])
             return x, y, weight

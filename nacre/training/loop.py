@@ -12,6 +12,7 @@ stay on the device until somebody looks. What another run goes on from is `resum
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Collection, Generator
 from contextlib import ExitStack, closing, contextmanager
@@ -96,6 +97,7 @@ class TrainRun(ResumableRun):
         self._logs: Any = {}
         self._last_logs: dict[str, Any] = {}  # of the last epoch
         self._last_shown = 0.0
+        self._paced: tuple[Any, Any, Any] = None, None, None  # for what the pace was chosen
         self._has_summaries: bool | None = None  # whether the step summarises anything
         self._signals = signals
         self._warn_of_repeated_data()
@@ -307,8 +309,10 @@ class TrainRun(ResumableRun):
 
     def _run_stretch(self, stretch: Stretch) -> None:
         """Run steps; as many a dispatch as the pace says where one program runs many."""
-        if stretch.repeats:
-            self._pace.go_on_with(self._current().measured(stretch))
+        source = self._pace, self._programs, stretch.arrays
+        if stretch.repeats and not all(map(operator.is_, source, self._paced)):
+            self._paced = self._pace, self._current(), stretch.arrays
+            self._pace.go_on_with(self._programs.measured(stretch))
         for position, count in self._pace.dispatches(stretch):
             if self.model.stop_training:
                 break
