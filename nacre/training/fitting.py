@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from nacre.core.tensors import Count, WholeNumber
 from nacre.core.terminal import show
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
-from nacre.data.feed import Stretch
+from nacre.data.feed import Feed, Stretch
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
 from nacre.training import evaluation, inputs, prepare
@@ -55,6 +56,9 @@ from nacre.training.planning import run_plan
 from nacre.training.programs import host_logs
 from nacre.training.state import TrainingState
 from nacre.training.trials import Trial, check_left_out, without_lasting
+
+if TYPE_CHECKING:
+    from nacre.training.keeper import Keeper
 
 
 def fit(
@@ -95,29 +99,24 @@ def fit(
     prepare.refuse_unknown(who, old_keywords, model.fit)
     trainer = prepare.require_compiled(model, "fit")
     batch_size = whole_number(batch_size, "batch_size", who, 32)
-    epochs = limited_epochs(whole_number(epochs, "epochs", who, 1, least=0), who)
-    initial_epoch = whole_number(initial_epoch, "initial_epoch", who, 0, least=0)
     steps = count_of_steps(steps_per_epoch, "steps_per_epoch", who)
     validation_batch_size = whole_number(
         validation_batch_size, "validation_batch_size", who, batch_size
     )
     validation_steps = count_of_steps(validation_steps, "validation_steps", who)
-    frequency = validation_epochs(validation_freq, who)
-    number(who, "validation_split", 0 if validation_split is None else validation_split)
     verbose = verbosity(verbose, who)
-    if initial_epoch >= epochs:
-        warn(_no_epoch(who, initial_epoch, epochs))
+    asked = _Epochs.of(epochs, initial_epoch, validation_freq, who)
+    number(who, "validation_split", 0 if validation_split is None else validation_split)
     prepare.require_flag(shuffle, "shuffle", who, ("batch",))
     num_tried = trial_batches(fast_dev_run, who)
     first = num_tried or overfit_share(overfit_batches, who)
     is_trial = is_trial or num_tried > 0
-    with ExitStack() as feeds:
-        signals = feeds.enter_context(DeferredSignals())
-        trial = feeds.enter_context(Trial(model, trainer)) if is_trial else None
+    how: bool | Literal["batch"] = "batch" if shuffle == "batch" else bool(shuffle)
+    with ExitStack() as blocks:
+        signals = blocks.enter_context(DeferredSignals())
+        trial = blocks.enter_context(Trial(model, trainer)) if is_trial else None
         making = prepare.making(old_keywords, who)
-        how: bool | Literal["batch"] = "batch" if shuffle == "batch" else bool(shuffle)
-        how = False if overfit_batches else how
-        order = inputs.Order(how, draw_seed(), initial_epoch, making)
+        order = inputs.Order(False if overfit_batches else how, draw_seed(), asked.first, making)
         source, validation_source = inputs.sources_of_fit(
             model,
             x,
@@ -128,7 +127,7 @@ def fit(
             who=who,
             order=order,
         )
-        feeds.enter_context(inputs.workers_end(source, validation_source))
+        blocks.enter_context(inputs.workers_end(source, validation_source))
         keeping = None if is_trial else resume or keeping_of(callbacks, who)
         if keeping is not None:
             from nacre.training.keeper import check_seekable  # seldom needed
@@ -138,28 +137,15 @@ def fit(
             model, trainer, source, batch_size, training=True, who=who, class_weight=class_weight
         )
         if first:
-            source = first_batches(source, first, batch_size, who)
-            steps = None
+            source, steps = first_batches(source, first, batch_size, who), None
         steps = limited_steps(steps, source, batch_size, who)
-        is_one_step = (
-            steps in (None, 1)
-            and isinstance(source, ArraySource)
-            and source.is_one_small_batch(batch_size)
-        )
+        is_one_step = _is_one_step(source, steps, batch_size)
         inputs.warn_of_repeated_reads(source, batch_size, order, who)
-        feed = feed_of(
-            source,
-            batch_size,
-            steps=steps,
-            shuffle=order.shuffle,
-            seed=order.seed,
-            by_batch=trainer.run_eagerly or is_one_step,
-            ahead=prepare.batches_ahead(old_keywords, who),
-            in_chunks=isinstance(source, BatchSource) and loop_form() == "counted",
-        )
-        feeds.callback(feed.close)
+        ahead = prepare.batches_ahead(old_keywords, who)
+        feed = _feed(source, batch_size, steps, order, ahead, trainer.run_eagerly or is_one_step)
+        blocks.callback(feed.close)
         if augment is not None or trainer.augmentation is not None:
-            feeds.enter_context(_augmenting(model, trainer, augment, who))
+            blocks.enter_context(_augmenting(model, trainer, augment, who))
         run = TrainRun(model, trainer, feed, source, who, signals, is_one_step, may_repeat=is_trial)
         validation = None
         if validation_source is not None:
@@ -173,65 +159,153 @@ def fit(
                 of_training=True,
                 first=first,
             )
-            feeds.callback(validation.feed.close)
+            blocks.callback(validation.feed.close)
         left_out: list[Any] = []
         if num_tried:
             callbacks, left_out = without_lasting(callbacks)
         runner = CallbackList.of(
-            callbacks, model, verbose, feed.steps, epochs=epochs, add_history=True
+            callbacks, model, verbose, feed.steps, epochs=asked.stop, add_history=True
         )
         feed.overlaps = not runner.has_train_batch_hooks
         keeper = None
         if keeping is not None:
-            from nacre.training.keeper import opened
             from nacre.training.run_settings import run_settings
 
-            keeper = feeds.enter_context(opened(keeping, who))
             settings = run_settings(
                 model, trainer, source, shuffle=order.shuffle,
                 class_weight=class_weight, augment=augment,
             )  # fmt: skip
-            keeper.begin(settings, feed, runner, trainer.optimizer)
-            feeds.callback(keeper.note_end, trainer.optimizer)
-            run.be_kept(keeper, runner)
+            keeper = _begin_to_keep(keeping, settings, run, runner, blocks)
             state = None if keeper.kept is None else keeper.kept.state
         if state is not None:
-            initial_epoch = run.resume(state, runner)
+            asked = asked.from_epoch(run.resume(state, runner))
         if keeper is not None and keeper.kept is not None:
             keeper.warn_of_differences()
-            if keeper.kept.is_over(epochs):
-                warn(keeper.over(epochs))
+            if keeper.kept.is_over(asked.stop):
+                warn(keeper.over(asked.stop))
                 return run.give_back(keeper.kept, runner)
             if verbose:
-                show(keeper.going_on(epochs))
-        validated_epochs = _epochs_with_validation(initial_epoch, epochs, frequency)
+                show(keeper.going_on(asked.stop))
         if left_out or runner.has_checks:
-            plan = run_plan(
-                model,
-                trainer,
-                first_epoch=initial_epoch,
-                epochs=epochs,
-                steps=None if num_tried else feed.steps,
-                validated=None if validation is None else validated_epochs,
-            )
-            runner.check_run(plan)
-            check_left_out(left_out, model, plan)
+            _check_callbacks(run, runner, asked, validation is not None, left_out, num_tried > 0)
         if verbose:
             trainer.print_choices()
-        epoch_numbers = range(initial_epoch, epochs)
-        if num_tried:
-            epoch_numbers, validated_epochs = epoch_numbers[:1], epoch_numbers
         if trial is not None:
             of_validation = (
                 [] if validation is None else [evaluation_programs(model, trainer).state]
             )
             trial.begin(run.state, *of_validation)
         signals.deliver()
+        numbers, validated = asked.numbers, asked.validated
+        if num_tried:
+            numbers, validated = numbers[:1], numbers
         with nullcontext() if keeper is None else keeper.watching_sigterm():
-            history = run.run(runner, epoch_numbers, validation, validated_epochs, verbose)
+            history = run.run(runner, numbers, validation, validated, verbose)
     if num_tried and verbose:
         show(_tried(who, feed.steps, validation, left_out))
     return history
+
+
+@dataclass(frozen=True, slots=True)
+class _Epochs:
+    """Which epochs are trained, and which of them end with validation.
+
+    Args:
+        first, stop: The first one, from 0, and the one to stop before.
+        frequency: Every how many validation is due, or in which ones, counted from 1.
+    """
+
+    first: int
+    stop: int
+    frequency: int | frozenset[int]
+
+    @classmethod
+    def of(cls, epochs: Any, initial_epoch: Any, validation_freq: Any, who: str) -> _Epochs:
+        """What the arguments of `fit` ask for."""
+        stop = limited_epochs(whole_number(epochs, "epochs", who, 1, least=0), who)
+        first = whole_number(initial_epoch, "initial_epoch", who, 0, least=0)
+        if first >= stop:
+            warn(_no_epoch(who, first, stop))
+        return cls(first, stop, validation_epochs(validation_freq, who))
+
+    def from_epoch(self, first: int) -> _Epochs:
+        """The same for a run that goes on with an epoch."""
+        return replace(self, first=first)
+
+    @property
+    def numbers(self) -> range:
+        """The epochs."""
+        return range(self.first, self.stop)
+
+    @property
+    def validated(self) -> Collection[int]:
+        """Those that end with validation: every so many, or those listed."""
+        if isinstance(self.frequency, int):
+            before = self.first // self.frequency  # times that were due before the first epoch
+            return range((before + 1) * self.frequency - 1, self.stop, self.frequency)
+        return frozenset(e - 1 for e in self.frequency if self.first < e <= self.stop)
+
+
+def _is_one_step(source: inputs.Source, steps: int | None, batch_size: int) -> bool:
+    """Whether an epoch is one small step."""
+    is_small = isinstance(source, ArraySource) and source.is_one_small_batch(batch_size)
+    return is_small and steps in (None, 1)
+
+
+def _feed(
+    source: inputs.Source,
+    batch_size: int,
+    steps: int | None,
+    order: inputs.Order,
+    ahead: int | None,
+    by_batch: bool,
+) -> Feed:
+    """What gives the steps of a training."""
+    return feed_of(
+        source,
+        batch_size,
+        steps=steps,
+        shuffle=order.shuffle,
+        seed=order.seed,
+        by_batch=by_batch,
+        ahead=ahead,
+        in_chunks=isinstance(source, BatchSource) and loop_form() == "counted",
+    )
+
+
+def _begin_to_keep(
+    keeping: Keeping, settings: Any, run: TrainRun, runner: CallbackList, blocks: ExitStack
+) -> Keeper:
+    """Keep a run in its folder until the blocks end, and find what was kept there before."""
+    from nacre.training.keeper import opened  # seldom needed
+
+    optimizer = run.trainer.optimizer
+    keeper = blocks.enter_context(opened(keeping, run.who))
+    keeper.begin(settings, run.feed, runner, optimizer)
+    blocks.callback(keeper.note_end, optimizer)
+    run.be_kept(keeper, runner)
+    return keeper
+
+
+def _check_callbacks(
+    run: TrainRun,
+    runner: CallbackList,
+    epochs: _Epochs,
+    has_validation: bool,
+    left_out: list[Any],
+    is_tried: bool,
+) -> None:
+    """Let callbacks refuse a run that they cannot work in, also those that a trial leaves out."""
+    plan = run_plan(
+        run.model,
+        run.trainer,
+        first_epoch=epochs.first,
+        epochs=epochs.stop,
+        steps=None if is_tried else run.feed.steps,
+        validated=epochs.validated if has_validation else None,
+    )
+    runner.check_run(plan)
+    check_left_out(left_out, run.model, plan)
 
 
 @contextmanager
@@ -269,16 +343,6 @@ def _no_epoch(who: str, initial_epoch: int, epochs: int) -> str:
         f"initial_epoch={initial_epoch}, epochs={epochs}",
         f"To train {max(epochs, 1)} more, pass epochs={initial_epoch + max(epochs, 1)}.",
     )
-
-
-def _epochs_with_validation(
-    first: int, epochs: int, validation_freq: int | frozenset[int]
-) -> Collection[int]:
-    """The epochs (from 0) that end with validation: every so many, or those listed (from 1)."""
-    if isinstance(validation_freq, int):
-        before = first // validation_freq  # times that were due before the first epoch
-        return range((before + 1) * validation_freq - 1, epochs, validation_freq)
-    return frozenset(e - 1 for e in validation_freq if first < e <= epochs)
 
 
 def train_on_batch(
