@@ -33,8 +33,10 @@ class HostString:
 
     def __getitem__(self, key: Any) -> HostString:
         values = np.empty(self.shape, bool) if self.values is None else self.values
-        picked = np.asarray(values[key])
-        return HostString(picked.shape, None if self.values is None else picked)
+        picked = values[key]
+        if isinstance(picked, str | np.generic):  # one of them
+            picked = np.asarray(picked)
+        return HostString(np.shape(picked), None if self.values is None else picked)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         self._refuse()

@@ -11,7 +11,7 @@ import pytest
 import nacre
 from nacre import layers
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError
-from nacre.layers.preprocessing.fingerprint import farm_fingerprint, sip_fingerprint
+from nacre.core.fingerprint import farm_fingerprint, sip_fingerprint
 from nacre.layers.preprocessing.pixel_changes import affine_map
 from tests.cases.layers_preprocessing import GIVEN_CASES, PREPROCESSING_CASES
 from tests.cases.reading import load_facts, load_reference, numbered

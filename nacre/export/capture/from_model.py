@@ -20,15 +20,18 @@ import numpy as np
 from nacre.core import changes, scope, tree
 from nacre.core.context import changed
 from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.strings import HostString
 from nacre.core.variable import Variable
 from nacre.export.capture import jaxpr
 from nacre.export.capture import rules as rules  # fills the tables of rules
 from nacre.export.capture.lower import KEY_VALUE, Lowering, refuse_missing
 from nacre.export.capture.signature import NAMINGS, Spec, abstract, is_tensor_like, specs_of
+from nacre.export.capture.texts import HostCalls, as_text
 from nacre.export.graph.ir import Builder, Graph
 from nacre.export.passes import cleaned
 from nacre.layers.base import calling
 from nacre.layers.base.layer import Layer
+from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.models.model import Model
 from nacre.training.function import Function
 
@@ -78,7 +81,8 @@ def capture(
         >>> [node.op for node in capture(model).graph.nodes]
         ['dense']
     """
-    if isinstance(target, Layer) and not target.built:
+    needs_build = isinstance(target, Layer) and not isinstance(target, HostLayer)
+    if needs_build and not target.built:
         raise NotBuiltError(
             message(
                 f"capture of '{target.name}'",
@@ -227,9 +231,15 @@ class _Call:
     def _run(self, count: int, unknown: list[Variable], *arguments: Any) -> list[Any]:
         """The results, then what the variables that changed hold, for `count` variables."""
         values, arrays = arguments[:count], iter(arguments[count:])
-        args, kwargs = tree.map_structure(
-            lambda leaf: next(arrays) if is_tensor_like(leaf) else leaf, self.arguments
-        )
+        dtypes = iter([spec.dtype for spec in self.specs])
+
+        def filled(leaf: Any) -> Any:
+            if not is_tensor_like(leaf):
+                return leaf
+            array = next(arrays)
+            return as_text(array) if next(dtypes) == "string" else array
+
+        args, kwargs = tree.map_structure(filled, self.arguments)
         run = scope.ProgramRun(is_traced=True)
         pairs = list(zip(self.variables, values, strict=True))
         with changes.tracing(), scope.running_program(run), scope.StatelessScope(pairs) as inner:
@@ -244,7 +254,8 @@ class _Call:
         self.updated = [v for (v, end), (_, start) in zip(ends, pairs) if end is not start]
         self.structure = tree.map_structure(lambda _: None, results)
         changed_values = [end for (_, end), (_, start) in zip(ends, pairs) if end is not start]
-        return [*map(jax.numpy.asarray, tree.flatten(results)), *changed_values]
+        found = (x.values if isinstance(x, HostString) else x for x in tree.flatten(results))
+        return [*map(jax.numpy.asarray, found), *changed_values]
 
 
 def _about_sizes(error: Exception) -> bool:
@@ -272,7 +283,7 @@ def _called(target: Any, args: Any, kwargs: Any, training: bool | None) -> Any:
 def _under_names(target: Any) -> Iterator[None]:
     call = scope.CallContext(target, None)
     call.recorder = _Names()
-    with changed(call=call):
+    with changed(call=call, host_calls=HostCalls()):
         yield
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.export
 import numpy as np
 from jax.extend.core import Literal
 
@@ -118,6 +119,11 @@ def type_of(atom: Any) -> Type:
 def dtype_name(dtype: Any) -> str:
     """The name of a dtype of JAX's."""
     return KEY if jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) else np.dtype(dtype).name
+
+
+def is_size(value: Any) -> bool:
+    """Whether it is a size of JAX's, symbolic or not."""
+    return isinstance(value, int | np.integer) or jax.export.is_symbolic_dim(value)
 
 
 def size_of(size: Any) -> Size:

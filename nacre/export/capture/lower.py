@@ -16,6 +16,7 @@ import numpy as np
 from nacre.core.errors import UnsupportedOpError, listed, message
 from nacre.export.capture import jaxpr
 from nacre.export.capture.jaxpr import Body, Equation
+from nacre.export.capture.texts import TEXT_DTYPE
 from nacre.export.graph.evaluate import node_results
 from nacre.export.graph.ir import Builder, Graph, Value
 from nacre.export.graph.opset import OPSET, Type
@@ -210,7 +211,10 @@ class Lowering:
         for value, variable in zip(results, equation.outputs, strict=True):
             if isinstance(value, Value):
                 wanted = jaxpr.type_of(variable)
-                fits = value.dtype == wanted.dtype and same_shape(value.shape, wanted.shape)
+                is_text = value.dtype == "string" and wanted.dtype == TEXT_DTYPE
+                fits = (is_text or value.dtype == wanted.dtype) and same_shape(
+                    value.shape, wanted.shape
+                )
                 assert fits, f"{equation.primitive} {equation.params}: {value.type}, not {wanted}"
         return results
 

@@ -18,6 +18,7 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, message
+from nacre.export.capture.texts import TEXT_DTYPE
 
 BATCH = "batch"
 
@@ -117,7 +118,7 @@ NAMINGS: tuple[Callable[[Spec, int], str], ...] = (
 
 
 def abstract(specs: Sequence[Spec], naming: Callable[[Spec, int], str]) -> list[Any]:
-    """Shapes and dtypes for JAX, with symbolic sizes; texts are arrays without elements."""
+    """Shapes and dtypes for JAX, with symbolic sizes; texts are arrays that stand for them."""
     scope = jax.export.SymbolicScope()
     found: list[Any] = []
     for spec in specs:
@@ -126,6 +127,6 @@ def abstract(specs: Sequence[Spec], naming: Callable[[Spec, int], str]) -> list[
             for axis, size in enumerate(spec.shape)
         )
         shape = jax.export.symbolic_shape(", ".join(texts), scope=scope) if spec.shape else ()
-        dtype = "uint8" if spec.dtype == "string" else spec.dtype
+        dtype = TEXT_DTYPE if spec.dtype == "string" else spec.dtype
         found.append(jax.ShapeDtypeStruct(shape, jax.numpy.dtype(dtype)))
     return found

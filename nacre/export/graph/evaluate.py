@@ -95,7 +95,7 @@ def bound_sizes(graph: Graph, arrays: Sequence[np.ndarray]) -> dict[str, int]:
 def _run(
     graph: Graph,
     values: dict[Value, np.ndarray],
-    sizes: Mapping[str, int],
+    sizes: dict[str, int],
     generator: np.random.Generator,
 ) -> None:
     for node in graph.nodes:
@@ -103,8 +103,11 @@ def _run(
             results = node_results(node, values, sizes, generator)
         for value, result in zip(node.outputs, results, strict=True):
             dtype = object if value.dtype == "string" else value.dtype
-            shape = tuple(size_value(size, sizes) for size in value.shape)
             array = np.asarray(result, dtype)
+            for size, actual in zip(value.shape, array.shape):
+                if str(size) in OPSET[node.op].new_sizes(node.attributes):
+                    sizes.setdefault(str(size), actual)
+            shape = tuple(size_value(size, sizes) for size in value.shape)
             assert array.shape == shape, f"{node_text(node)}: {array.shape} with {dict(sizes)}"
             values[value] = array
 
@@ -122,7 +125,11 @@ def node_results(
         inputs.insert(0, generator)
     if spec.graphs:
         inputs.insert(0, {k: _runner(g, sizes, generator) for k, g in node.graphs.items()})
-    attributes = {name: _known(value, sizes) for name, value in node.attributes.items()}
+    new = set(spec.new_sizes(node.attributes)) - set(sizes)
+    attributes = {
+        name: None if str(value) in new else _known(value, sizes)
+        for name, value in node.attributes.items()
+    }
     found = spec.formula(*inputs, **attributes)
     return found if isinstance(found, tuple) else (found,)
 
@@ -130,7 +137,7 @@ def node_results(
 def _runner(graph: Graph, sizes: Mapping[str, int], generator: np.random.Generator) -> Any:
     def run(*arrays: np.ndarray) -> list[np.ndarray]:
         values = dict(zip(graph.inputs, arrays, strict=True))
-        _run(graph, values, sizes, generator)
+        _run(graph, values, dict(sizes), generator)
         return [values[output.value] for output in graph.outputs]
 
     return run

@@ -11,7 +11,8 @@ around, all they use is handed to them as inputs, and they have no weights.
 
 A `Value` has name, dtype and shape from birth. Sizes that are known only when the graph runs are
 expressions of named sizes (`sizes`); each name is the size of some axis of an input, and
-`Graph.symbols()` tells which, so that a format can ask for it there.
+`Graph.symbols()` tells which, so that a format can ask for it there. A few ops (`text_split`) make
+a new one, which is the size of an axis of their result.
 
 Axes are as in Keras, channels last. Booleans are 'bool', texts are 'string'. All of this is
 immutable: a pass makes a new graph, with `Builder`.
@@ -102,7 +103,7 @@ class Update(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """An axis of an input."""
+    """An axis of an input, or of what a node makes."""
 
     input: Value
     axis: int
@@ -129,9 +130,11 @@ class Graph:
     updates: tuple[Update, ...] = ()
 
     def symbols(self) -> dict[str, Axis]:
-        """The named sizes of inputs, each with the first axis that has exactly this size."""
+        """The named sizes, each with the first axis that has exactly this size: of an input, or of
+        what a node makes that gives it its size."""
         found: dict[str, Axis] = {}
-        for value in self.inputs:
+        made = (v for n in self.nodes if OPSET[n.op].new_sizes(n.attributes) for v in n.outputs)
+        for value in (*self.inputs, *made):
             for axis, size in enumerate(value.shape):
                 if isinstance(size, SizeExpr):
                     found.setdefault(str(size), Axis(value, axis))

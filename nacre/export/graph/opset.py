@@ -13,7 +13,8 @@ takes any number), its keyword-only parameters the attributes, with their kind a
 have no defaults: a node always has all of them.
 
 The kinds of attributes are Int, Float, Bool, Str, Ints, DType, Data (a NumPy array), Texts and
-Padding, and OneSize and Sizes, which may be symbolic; `| None` where None is a value.
+Padding, and OneSize, Sizes and NewSize, which may be symbolic; `| None` where None is a value. A
+NewSize may be a name that no input has: the node gives it its size.
 
 `OPSET` maps names to `OpSpec`. To add an op is to add a function; a target says in its own table
 which ones it has.
@@ -45,6 +46,8 @@ Ints: TypeAlias = tuple[int, ...]
 # In a node each may be symbolic; formulas are given numbers.
 Sizes: TypeAlias = tuple[int, ...]
 OneSize: TypeAlias = int
+# A size, or a new name for one that only the values of a run tell: then formulas are given None.
+NewSize: TypeAlias = int | None
 Texts: TypeAlias = tuple[str, ...]
 Data: TypeAlias = np.ndarray
 # 'valid', 'same', 'causal', or how much is put before and behind each spatial axis.
@@ -91,6 +94,11 @@ class OpSpec:
     shapes: ShapeRule
     graphs: tuple[str, ...] = ()
     is_random: bool = False
+
+    def new_sizes(self, attributes: Mapping[str, Any]) -> list[str]:
+        """The names among its attributes that it may give a size to."""
+        names = (str(attributes[k]) for k, kind in self.attributes.items() if kind == "NewSize")
+        return [name for name in names if name.isidentifier()]
 
     @property
     def doc(self) -> str:
@@ -173,6 +181,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "Ints": _all(_is_int),
     "Sizes": _all(lambda value: _is_int(value) or isinstance(value, SizeExpr)),
     "OneSize": lambda value: _is_int(value) or isinstance(value, SizeExpr),
+    "NewSize": lambda value: _is_int(value) or isinstance(value, SizeExpr),
     "Texts": _all(lambda value: isinstance(value, str)),
     "Data": lambda value: isinstance(value, np.ndarray),
     "Padding": lambda value: value in ("valid", "same", "causal") or _all(_is_pair)(value),

@@ -8,7 +8,7 @@
 
 A weight that gradients do not change is followed by `fixed`; `-` is an input that is left out; `@`
 tells the layer; updates follow as `update path = value`. Of a large array stand dtype, shape and a
-digest. Graphs of control flow stand below their node, indented.
+digest, of a long tuple its length and one. Graphs of control flow stand below their node, indented.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from nacre.export.graph.ir import Graph, Node, Value
 
-_MOST_SHOWN = 8  # elements of an array
+_MOST_SHOWN = 8  # elements of an array, or of a tuple
 
 
 def graph_text(graph: Graph) -> str:
@@ -58,10 +58,16 @@ def _typed(value: Value) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, tuple) and len(value) > _MOST_SHOWN:
+        return f"{len(value)} #{_digest(repr(value).encode())}"
     if not isinstance(value, np.ndarray):
         return repr(value)
     start = f"{value.dtype}{list(value.shape)}"
     if value.size <= _MOST_SHOWN:
         return f"{start} {value.tolist()}"
     data = repr(value.tolist()).encode() if value.dtype == object else value.tobytes()
-    return f"{start} #{hashlib.blake2b(data, digest_size=6).hexdigest()}"
+    return f"{start} #{_digest(data)}"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=6).hexdigest()

@@ -6,6 +6,7 @@ All faults are found at once, each with its place; the error lists them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def verify(graph: Graph) -> Graph:
 
 def faults(graph: Graph) -> Iterator[str]:
     """All that is wrong with a graph."""
-    bound: set[str] = set(graph.symbols())
+    bound: set[str] = set(replace(graph, nodes=()).symbols())
     yield from _faults(graph, bound)
 
 
@@ -64,6 +65,8 @@ def _faults(graph: Graph, bound: set[str]) -> Iterator[str]:
             if value is not None and value not in known:
                 yield f"{place}: input '{value.name}' was not made before it"
         yield from _node_faults(place, node)
+        if node.op in OPSET:
+            bound.update(OPSET[node.op].new_sizes(node.attributes))
         for name, inner in node.graphs.items():
             yield from (f"{place}: {name}: {fault}" for fault in _faults(inner, bound))
         yield from _new_values(place, node.outputs, known, names, bound)

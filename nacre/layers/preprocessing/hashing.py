@@ -8,6 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
+from nacre.core.fingerprint import (
+    bytes_of,
+    checked_salt,
+    farm_fingerprint,
+    fingerprints,
+    join_fingerprints,
+)
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.strings import is_text, refuse_missing
@@ -20,13 +27,6 @@ from nacre.layers.preprocessing.encoding import (
     checked_choice,
     host_array,
     refuse_large_dense,
-)
-from nacre.layers.preprocessing.fingerprint import (
-    bytes_of,
-    checked_salt,
-    farm_fingerprint,
-    fingerprints,
-    join_fingerprints,
 )
 from nacre.layers.preprocessing.host_layer import HostLayer, encode_on_host, encoded_shape
 

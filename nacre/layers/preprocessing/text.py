@@ -29,7 +29,8 @@ from nacre.layers.preprocessing.vocabulary import (
     refuse_other_than_strings,
 )
 
-_PUNCTUATION = re.compile(r'[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\']')
+PUNCTUATION = r'[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\']'
+_PUNCTUATION = re.compile(PUNCTUATION)
 _SPACES = re.compile(r"[ \t\n\v\f\r]+")
 _STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation", None)
 _SPLIT = ("whitespace", "character", None)

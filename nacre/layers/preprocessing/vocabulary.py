@@ -14,6 +14,7 @@ import numpy as np
 
 from nacre.core import safety
 from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltError, message
+from nacre.core.fingerprint import bytes_of, checked_salt, fingerprints
 from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
@@ -31,7 +32,6 @@ from nacre.layers.preprocessing.encoding import (
     host_array,
     refuse_large_dense,
 )
-from nacre.layers.preprocessing.fingerprint import bytes_of, checked_salt, fingerprints
 from nacre.layers.preprocessing.host_layer import (
     HostLayer,
     encode_on_host,

@@ -13,4 +13,5 @@ from nacre.export.capture.rules import (
     recurrent,
     reduction,
     shaping,
+    texts,
 )

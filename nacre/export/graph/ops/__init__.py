@@ -13,4 +13,5 @@ from nacre.export.graph.ops import (
     recurrent,
     reduction,
     shaping,
+    texts,
 )

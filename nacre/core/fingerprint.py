@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message
+from nacre.core.kinds import is_int, is_list
 
 Words = np.ndarray  # uint64, one a string
 
@@ -64,11 +65,10 @@ def checked_salt(salt: Any, who: str) -> list[int] | None:
     Raises:
         ArgumentError: It is neither an int nor two.
     """
-    pair = (salt, salt) if isinstance(salt, int | np.integer) else salt
-    if pair is None:
+    if salt is None:
         return None
-    is_pair = isinstance(pair, list | tuple) and len(pair) == 2
-    if not is_pair or not all(isinstance(s, int | np.integer) for s in pair):
+    pair: list[Any] = [salt, salt] if is_int(salt) else list(salt) if is_list(salt) else []
+    if len(pair) != 2 or not all(map(is_int, pair)):
         raise ArgumentError(message(who, "salt must be an int or two ints", repr(salt)))
     return [int(s) for s in pair]
 
