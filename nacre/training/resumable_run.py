@@ -27,6 +27,7 @@ from nacre.data.feed import Feed, stretch_of
 from nacre.data.sources import ArraySource
 from nacre.training import inputs
 from nacre.training.model_programs import ModelPrograms, TrainableFlags
+from nacre.training.programs import FINE
 from nacre.training.state import TrainingState, arrays_by_path, spoiled_paths, variables_by_path
 
 if TYPE_CHECKING:
@@ -69,9 +70,6 @@ class ResumableRun:
         raise NotImplementedError
 
     def _host_logs(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def _is_spoiled(self, bad: Any) -> bool:
         raise NotImplementedError
 
     def _use_flags(self) -> None:
@@ -184,7 +182,7 @@ class ResumableRun:
             return
         begun = time.perf_counter()
         if not self._skips_non_finite:  # what a bad step gave is about to be found
-            if any(map(self._is_spoiled, jax.device_get([bad for _, bad in self._pending]))):
+            if any(int(bad) != FINE for bad in jax.device_get([bad for _, bad in self._pending])):
                 return
         state = self.taken()
         if spoiled_paths(state.arrays) <= self._spoiled_from_the_beginning:
