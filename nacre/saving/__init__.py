@@ -6,6 +6,9 @@ today's; `hdf5` and `archive` read and write containers with care; `core.atomic`
 Reading never runs code from a file.
 """
 
+from typing import TYPE_CHECKING
+
+from nacre.core.late_names import late_names
 from nacre.core.registry import CustomObjectScope as CustomObjectScope
 from nacre.core.registry import custom_object_scope as custom_object_scope
 from nacre.core.registry import deserialize_keras_object as deserialize_keras_object
@@ -32,12 +35,23 @@ __all__ = [
     "get_registered_object",
     "load_model",
     "load_weights",
+    "open_saved_model",
     "register_keras_serializable",
     "save_model",
     "save_weights",
     "serialize_keras_object",
+    "tensorflow_op",
 ]
 
 
-def __dir__() -> list[str]:
-    return sorted(__all__)  # what tab completion offers
+if TYPE_CHECKING:  # graphs of TensorFlow bring hundreds of ops, which few programs need
+    from nacre.export.importers.tensorflow.program import open_saved_model as open_saved_model
+    from nacre.export.importers.tensorflow.registry import op as tensorflow_op
+else:
+    __getattr__, __dir__ = late_names(
+        __name__,
+        {
+            "open_saved_model": "nacre.export.importers.tensorflow.program",
+            "tensorflow_op": "nacre.export.importers.tensorflow.registry:op",
+        },
+    )

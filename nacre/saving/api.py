@@ -231,7 +231,9 @@ def load_model(
         filepath: Path, bytes or binary file object of a `.keras` or `.h5` model; or a folder that
             `OrbaxCheckpoint` wrote, whose newest model is opened; or 'hf://user/name', a
             repository of the Hugging Face hub; or the address of a file, such as
-            `s3://bucket/m.keras`, which is fetched through fsspec, where it is installed.
+            `s3://bucket/m.keras`, which is fetched through fsspec, where it is installed. A
+            SavedModel without the metadata of Keras, and a frozen graph `graph.pb`, are opened by
+            `saving.open_saved_model`: something that is called, no model of layers.
         custom_objects: name -> class or function for names that are not built in.
         compile: Whether the model is compiled as it was, and the optimizer's state restored.
         safe_mode: False allows Python code stored in the file (lambdas, modules of PyTorch). Only
@@ -273,6 +275,9 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
         if own_part.is_there(source.path):
             return own_part.load(source.path, source.who, custom_objects, compile)
         return keras_saved_model.load(source.path, source.who, custom_objects, compile)
+    if source.kind == "frozen_graph":
+        assert source.path is not None
+        return keras_saved_model.open_program(source.path)
     if source.kind == "orbax":
         assert source.path is not None
         return orbax_model.load(source.path, source.who, custom_objects, compile)

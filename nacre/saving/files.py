@@ -24,6 +24,7 @@ KINDS = {
     "sharded_weights": "a list of weight shards",
     "orbax": "a checkpoint of Orbax",
     "saved_model": "a SavedModel folder",
+    "frozen_graph": "a frozen graph of TensorFlow",
     "checkpoint": "a checkpoint of TensorFlow",
     "safetensors": "a safetensors file of weights",
     "npz": "an .npz file of weights",
@@ -120,6 +121,8 @@ class Source:
             return self._h5_kind(who)
         if safetensors.is_beginning(beginning, self.size_bytes):
             return "safetensors"
+        if beginning[:1] == b"\x0a" and self.path is not None and self.path.suffix == ".pb":
+            return "frozen_graph"  # field 1 of a GraphDef: its nodes
         if beginning.lstrip()[:1] == b"{" and self.path is not None:
             if self.path.name.endswith(".weights.json"):
                 return "sharded_weights"

@@ -6,6 +6,7 @@ in a folder.
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
     objects = KerasObjects(folder, who)
     root = objects.root
     if root is None:
-        raise _not_of_keras(who)
+        return open_program(folder)
     with CustomObjectScope(custom_objects):
         with naming(who, "the metadata of Keras"):
             config = _config_of(root, objects)
@@ -80,15 +81,11 @@ def _config_of(root: KerasObject, objects: KerasObjects) -> dict[str, Any]:
     return config
 
 
-def _not_of_keras(who: str) -> FileFormatError:
-    return FileFormatError(
-        message(
-            who,
-            "a SavedModel folder must hold the metadata of Keras 2, which tells the layers",
-            "a folder without it, as tf.saved_model.save and model.export() write",
-            "Save the model with model.save('model.keras') where it was made.",
-        )
-    )
+def open_program(path: Path) -> Any:
+    """A SavedModel that is none of Keras's, or a frozen graph, as something that is called."""
+    # Hundreds of ops, for those who open such files.
+    program = importlib.import_module("nacre.export.importers.tensorflow.program")
+    return program.open_saved_model(path)
 
 
 def _unknown_class(root: KerasObject, who: str) -> FileFormatError:

@@ -1,0 +1,1 @@
+"""Files of other frameworks, as things that compute with nacre."""

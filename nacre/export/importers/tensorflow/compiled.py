@@ -1,0 +1,260 @@
+"""Plans as compiled programs, with what strings and tables need on the host between them.
+
+The steps of a plan fall into stages: those of an even number run on the host, one by one; those of
+an odd number are compiled together, for each new shape. Numbers that are known on the host stay
+there; what depends on constants alone is computed once.
+
+Numbers have TensorFlow's dtypes, 64 bits among them, where nothing else traces around; within a
+layer of a model they have JAX's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.tracing import is_bare
+from nacre.export.importers.tensorflow.plan import Plan, Ref, Step
+from nacre.export.importers.tensorflow.run import Run, outputs_of, picked
+from nacre.export.importers.tensorflow.values import Handle, NotKnownError, TensorList, is_known
+
+_WEIGHTS = 1024  # numbers from which on a constant is an argument of the compiled program
+_MOST_STATIC = 64  # numbers of an array that a program may be compiled for
+_MOST_PROGRAMS = 64
+_FREE = frozenset(("Const", "VarHandleOp", "VariableV2", "Variable"))
+
+Values = dict[Ref, Any]
+
+
+class Compiled:
+    """A plan that is called with values; programs are kept for the shapes that came."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._free = _free(plan)
+        stages = _stages(plan, self._free)
+        self._stages = [
+            (stage, [at for at, of in enumerate(stages) if of == stage])
+            for stage in sorted({of for of in stages if of >= 0})
+        ]
+        self._wanted = [_wanted(plan, set(steps)) for _, steps in self._stages]
+        self._constants: dict[int, Any] | None = None
+        self._programs: dict[Any, Callable[..., Any]] = {}
+
+    def __call__(self, run: Run, arguments: Sequence[Any]) -> list[Any]:
+        """The outputs; variables in `run` have their new values after it."""
+        wide = jax.enable_x64(True) if is_bare() else contextlib.nullcontext()
+        with wide, np.errstate(all="ignore"):
+            values: list[Any] = [None] * len(self.plan.steps)
+            for at, value in self._constant_values(run).items():
+                values[at] = value
+            for (stage, steps), wanted in zip(self._stages, self._wanted, strict=True):
+                if stage % 2:
+                    self._run_compiled(stage, steps, wanted, run, values)
+                    continue
+                for at in steps:
+                    values[at] = outputs_of(self.plan.steps[at], run, arguments, values)
+            return [picked(values, ref) for ref in self.plan.outputs]
+
+    def _constant_values(self, run: Run) -> dict[int, Any]:
+        """What depends on nothing that is given; large arrays of numbers as JAX's."""
+        if self._constants is None:
+            values: list[Any] = [None] * len(self.plan.steps)
+            found: dict[int, Any] = {}
+            with jax.ensure_compile_time_eval():
+                for at in self._free:
+                    values[at] = outputs_of(self.plan.steps[at], run, (), values)
+                    found[at] = tuple(jnp.asarray(v) if _is_weight(v) else v for v in values[at])
+            self._constants = found
+        return self._constants
+
+    def _run_compiled(
+        self, stage: int, steps: list[int], wanted: list[Ref], run: Run, values: list[Any]
+    ) -> None:
+        inside = set(steps)
+        fixed: Values = {}
+        moving: Values = {}
+        for at in steps:
+            for ref in self.plan.steps[at].inputs:
+                if ref[0] in inside:
+                    continue
+                value = picked(values, ref)
+                is_constant = ref[0] in self._free and not isinstance(value, jax.Array)
+                (fixed if is_constant or _is_fixed(value) else moving)[ref] = value
+        stays = [value for ref, value in fixed.items() if ref[0] not in self._free]
+        names = sorted((h for h, v in run.values.items() if not _is_fixed(v)), key=_name)
+        state = [run.values[handle] for handle in names]
+        found: tuple[Values, dict[Handle, Any]] | None = None
+        # Known numbers as arguments, then as constants, then without a program.
+        for held in ({}, {ref: value for ref, value in moving.items() if _is_small(value)}):
+            loose = {ref: value for ref, value in moving.items() if ref not in held}
+            given = {**fixed, **held}
+            program = self._program(stage, steps, wanted, given, held, stays, names, run)
+            try:
+                found = program(loose, state, run.fork())
+                break
+            except NotKnownError:
+                continue
+        if found is None:
+            inner = Run(run.library, run.resources, dict(run.values), run.fork())
+            results = self._computed(steps, wanted, inner, {**fixed, **moving})
+            found = results, {handle: inner.values[handle] for handle in inner.written}
+        for (at, index), value in found[0].items():
+            kept = list(values[at] or ())
+            kept += [None] * (index + 1 - len(kept))
+            kept[index] = value
+            values[at] = tuple(kept)
+        for at in steps:
+            values[at] = values[at] or ()
+        for handle, value in found[1].items():
+            run.assign(handle, value)
+
+    def _computed(self, steps: list[int], wanted: list[Ref], run: Run, given: Values) -> Values:
+        values: list[Any] = [None] * len(self.plan.steps)
+        for (at, index), value in given.items():
+            kept = list(values[at] or ())
+            kept += [None] * (index + 1 - len(kept))
+            kept[index] = value
+            values[at] = tuple(kept)
+        for at in steps:
+            values[at] = outputs_of(self.plan.steps[at], run, (), values)
+        return {ref: picked(values, ref) for ref in wanted}
+
+    def _program(
+        self,
+        stage: int,
+        steps: list[int],
+        wanted: list[Ref],
+        given: Values,
+        held: Values,
+        stays: list[Any],
+        names: list[Handle],
+        run: Run,
+    ) -> Callable[..., Any]:
+        """A compiled function of values, variables and a key."""
+        told = tuple((ref, v.dtype.name, v.shape, v.tobytes()) for ref, v in held.items())
+        signature = (stage, told, is_bare(), tuple(names), tuple(map(id, stays)))
+        kept = self._programs.get(signature)
+        if kept is not None:
+            return kept
+        library, resources = run.library, run.resources
+        others = {handle: v for handle, v in run.values.items() if _is_fixed(v)}
+        written: dict[Any, list[Handle]] = {}
+        known: dict[Any, Values] = {}
+
+        def compute(loose: Values, state: list[Any], key: Any, which: _Shapes) -> Any:
+            current = {**others, **dict(zip(names, state, strict=True))}
+            inner = Run(library, resources, current, key)
+            results = self._computed(steps, wanted, inner, {**given, **loose})
+            written[which] = sorted(inner.written, key=_name)
+            known[which] = {ref: v for ref, v in results.items() if not _is_array(v)}
+            arrays = {ref: v for ref, v in results.items() if ref not in known[which]}
+            return arrays, [jnp.asarray(inner.values[handle]) for handle in written[which]]
+
+        compiled = jax.jit(compute, static_argnums=3)
+
+        def call(loose: Values, state: list[Any], key: Any) -> Any:
+            which = _Shapes(loose)
+            arrays, new = compiled(loose, state, key, which)
+            return {**arrays, **known[which]}, dict(zip(written[which], new, strict=True))
+
+        if len(self._programs) >= _MOST_PROGRAMS:
+            self._programs.clear()
+        self._programs[signature] = call
+        call.stays = stays  # pyright: ignore[reportFunctionMemberAccess] - so that ids are theirs
+        return call
+
+
+class _Shapes:
+    """Shapes and dtypes, by which what a trace found is kept."""
+
+    def __init__(self, values: Values) -> None:
+        leaves, tree = jax.tree.flatten(values)
+        self._told = (tree, tuple((np.shape(leaf), str(leaf.dtype)) for leaf in leaves))
+
+    def __hash__(self) -> int:
+        return hash(self._told)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Shapes) and self._told == other._told
+
+
+def _name(handle: Handle) -> str:
+    return handle.name
+
+
+def _is_array(value: Any) -> bool:
+    """What a compiled program gives; known numbers, strings and handles it does not."""
+    return isinstance(value, TensorList | jax.Array)
+
+
+def _is_fixed(value: Any) -> bool:
+    """What no compiled program takes: strings, handles, what is dead."""
+    if is_known(value):
+        return value.dtype == object
+    return not _is_array(value)
+
+
+def _is_small(value: Any) -> bool:
+    return is_known(value) and value.dtype.kind in "iub" and value.size <= _MOST_STATIC
+
+
+def _is_weight(value: Any) -> bool:
+    return is_known(value) and value.size >= _WEIGHTS and value.dtype.kind not in "OiubV"
+
+
+# --- stages ---------------------------------------------------------------------------------------
+
+
+def _free(plan: Plan) -> list[int]:
+    """Steps that depend on nothing that is given."""
+    found: list[int] = []
+    is_free: set[int] = set()
+    for at, step in enumerate(plan.steps):
+        inputs = {of for of, _ in step.inputs}
+        computed = step.op.is_known and not step.op.is_shared and bool(inputs) and inputs <= is_free
+        if (step.node.op in _FREE or computed) and step.argument is None and not step.after:
+            is_free.add(at)
+            found.append(at)
+    return found
+
+
+def _stages(plan: Plan, free: list[int]) -> list[int]:
+    """For each step, when it runs: even numbers on the host, odd ones in a program; -1 before."""
+    constants, found = set(free), list[int]()
+    for at, step in enumerate(plan.steps):
+        inputs = [found[of] for of, _ in step.inputs]
+        least = max([*inputs, *(found[of] for of in step.after), 0])
+        if at in constants:
+            found.append(-1)
+        elif step.argument is not None:
+            found.append(0)
+        elif _is_on_host(step, plan, inputs):
+            found.append(least + least % 2)
+        else:
+            found.append(least + 1 - least % 2)
+    return found
+
+
+def _is_on_host(step: Step, plan: Plan, inputs: list[int]) -> bool:
+    if step.op.is_host or step.node.uses_strings() or step.node.kept.get("needs host"):
+        return True
+    is_known_there = all(stage <= 0 or stage % 2 == 0 for stage in inputs)
+    return plan.needs_host and step.op.is_known and bool(inputs) and is_known_there
+
+
+def _wanted(plan: Plan, inside: set[int]) -> list[Ref]:
+    """Outputs of steps that others take, or that are asked for."""
+    found = [ref for ref in plan.outputs if ref[0] in inside]
+    for at, step in enumerate(plan.steps):
+        if at not in inside:
+            found += [ref for ref in step.inputs if ref[0] in inside]
+    return list(dict.fromkeys(found))
+
+
+__all__ = ["Compiled"]

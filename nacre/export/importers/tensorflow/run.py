@@ -1,0 +1,170 @@
+"""One run of a plan: step by step, with the values of variables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from nacre.core.errors import ShapeError, message
+from nacre.core.wire.bundle import Bundle
+from nacre.export.importers.tensorflow.plan import Library, Plan, Step
+from nacre.export.importers.tensorflow.values import (
+    DEAD,
+    GraphError,
+    Handle,
+    NotKnownError,
+    is_known,
+)
+
+# Ops that take a variable of TensorFlow 1 itself; the others take its value.
+TAKES_REFERENCES = frozenset(
+    ("Assign", "AssignAdd", "AssignSub", "IsVariableInitialized", "ScatterUpdate", "ScatterAdd")
+)
+_SMALL = 4096  # numbers that are computed while a program is traced
+
+
+class Resources:
+    """Variables and tables by the names under which nodes share them.
+
+    Args:
+        folder: The one file paths may lead to; None for none.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        self.folder = folder
+        self.bundles: dict[Path, Bundle] = {}
+        self._handles: dict[tuple[str, str, str], Handle] = {}
+
+    def handle(self, kind: str, container: str, name: str) -> Handle:
+        """The handle of a name, which is made when it is first asked for."""
+        key = (kind, container, name)
+        if key not in self._handles:
+            self._handles[key] = Handle(kind, name)
+        return self._handles[key]
+
+    def variables(self) -> list[Handle]:
+        return [handle for handle in self._handles.values() if handle.kind == "variable"]
+
+
+class Run:
+    """What the steps of one run share.
+
+    Attributes:
+        values: Of variables, as they stand now.
+        written: Those that were assigned to.
+        folder: Where a checkpoint that is restored lies.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        resources: Resources,
+        values: dict[Handle, Any],
+        key: Any = None,
+    ) -> None:
+        self.library, self.resources, self.values = library, resources, values
+        self.written: set[Handle] = set()
+        self._key, self._drawn = key, 0
+
+    def read(self, handle: Handle) -> Any:
+        if handle not in self.values:
+            raise GraphError(f"the variable '{handle.name}' is read before it has a value")
+        return self.values[handle]
+
+    def assign(self, handle: Handle, value: Any) -> None:
+        self.values[handle] = value
+        self.written.add(handle)
+
+    def key(self) -> Any:
+        """A key for random numbers, another each time."""
+        if self._key is None:
+            raise GraphError("random numbers are drawn where no key was given")
+        self._drawn += 1
+        return jax.random.fold_in(self._key, self._drawn)
+
+    def fork(self) -> Any:
+        """A key of its own for what is run apart; None where there is none."""
+        return None if self._key is None else self.key()
+
+    def call(self, name: str, arguments: Sequence[Any]) -> list[Any]:
+        """Call a function of the library."""
+        return execute(self.library.plan_of(name), self, arguments)
+
+
+def execute(plan: Plan, run: Run, arguments: Sequence[Any]) -> list[Any]:
+    """The outputs of a plan."""
+    if len(arguments) != len(plan.names):
+        raise GraphError(f"{len(plan.names)} arguments are needed, {len(arguments)} were given")
+    values: list[Any] = [None] * len(plan.steps)
+    for at, step in enumerate(plan.steps):
+        values[at] = outputs_of(step, run, arguments, values)
+    return [picked(values, ref) for ref in plan.outputs]
+
+
+def picked(values: Sequence[Any], ref: tuple[int, int]) -> Any:
+    at, index = ref
+    found = values[at]
+    if index >= len(found):
+        raise GraphError(f"output {index} is taken of a node that gives {len(found)}")
+    return found[index]
+
+
+def outputs_of(step: Step, run: Run, arguments: Sequence[Any], values: Sequence[Any]) -> Any:
+    """The outputs of a step, as a tuple."""
+    if step.argument is not None:
+        return (arguments[step.argument],)
+    inputs = [picked(values, ref) for ref in step.inputs]
+    node, op = step.node, step.op
+    if node.op not in TAKES_REFERENCES:
+        inputs = [
+            run.read(v) if isinstance(v, Handle) and v.kind == "reference" else v for v in inputs
+        ]
+    if node.op != "Merge" and any(value is DEAD for value in inputs):
+        return (DEAD,) * 8
+    if any(values[at] and values[at][0] is DEAD for at in step.after) and node.op != "Merge":
+        return (DEAD,) * 8
+    try:
+        if op.is_shared:
+            found = op.function(run, node, *inputs)
+        elif op.is_known or op.is_host or not _is_small(inputs):
+            found = op.function(node, *inputs)
+        else:  # stays known
+            with jax.ensure_compile_time_eval():
+                found = jax.tree.map(np.asarray, op.function(node, *inputs))
+    except NotKnownError:
+        raise
+    except (GraphError, TypeError, ValueError) as error:
+        raise _failed(node.op, node.name, inputs, error) from error
+    if isinstance(found, tuple):
+        outputs: tuple[Any, ...] = found
+    else:
+        outputs = (found,)
+    return tuple(map(_as_array, outputs))
+
+
+def _as_array(value: Any) -> Any:
+    """A single number or string of NumPy's as an array of no axes."""
+    if isinstance(value, bytes):
+        return np.asarray(value, object)
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def _is_small(inputs: Sequence[Any]) -> bool:
+    if not inputs or not all(is_known(value) for value in inputs):
+        return False
+    return sum(value.size for value in inputs) <= _SMALL
+
+
+def _failed(op: str, name: str, inputs: Sequence[Any], error: Exception) -> Exception:
+    if isinstance(error, ShapeError):  # of a step within
+        return error
+    shapes = ", ".join(f"{v.dtype}{list(v.shape)}" for v in inputs if hasattr(v, "shape"))
+    rule = f"node '{name}' ({op}) must be computed from what it is given"
+    return ShapeError(message("TensorFlow graph", rule, f"{shapes or 'nothing'}: {error}"))
+
+
+__all__ = ["Resources", "Run", "execute", "outputs_of", "picked"]
