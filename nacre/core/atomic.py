@@ -8,12 +8,15 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 from nacre.core import temporary
 from nacre.core.errors import ArgumentError, FileFormatError, NacreError, message
+from nacre.core.regions import Content, Meanwhile, Region, write_into
+
+_LARGE_BYTES = 16 << 20  # what is smaller is on the disk before a thread is
 
 
 def target_path(filepath: Any, who: str) -> Path:
@@ -98,7 +101,7 @@ def ask_before_overwriting(path: Path | str, who: str, is_there: bool | None = N
 
 def write_file(
     path: Path,
-    content: bytes,
+    content: Content,
     check: Callable[[Path], None] | None = None,
     part_of: Path | None = None,
 ) -> None:
@@ -106,7 +109,7 @@ def write_file(
 
     Args:
         path: Target.
-        content: What to write.
+        content: What to write, or what writes itself into an open file.
         check: Called with the written file before it takes the target's place; raises when it is
             not what was meant. None where what was written needs no look.
         part_of: The file that this one belongs to, whose next save takes away what is left of it.
@@ -119,12 +122,12 @@ def write_file(
     with _errors_name_target(path):
         mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
         try:
-            _write_synced(temporary_path, content)
-            if mode is not None:
-                with contextlib.suppress(OSError):  # a file system without permissions
-                    os.chmod(temporary_path, mode)
-            if check is not None:
-                check(temporary_path)
+            with _written(temporary_path, content):
+                if mode is not None:
+                    with contextlib.suppress(OSError):  # a file system without permissions
+                        os.chmod(temporary_path, mode)
+                if check is not None:
+                    check(temporary_path)
             os.replace(temporary_path, path)
         except BaseException:
             temporary.remove(temporary_path)
@@ -133,7 +136,10 @@ def write_file(
 
 
 def write_folder(
-    path: Path, files: dict[str, bytes], check: Callable[[Path], None], known: frozenset[str]
+    path: Path,
+    files: Mapping[str, Content],
+    check: Callable[[Path], None] | None,
+    known: frozenset[str],
 ) -> None:
     """The same for a folder of files: made beside the target, then exchanged with it.
 
@@ -168,10 +174,12 @@ def write_folder(
                     (temporary_path / name).mkdir(parents=True, exist_ok=True)
                     continue
                 (temporary_path / name).parent.mkdir(parents=True, exist_ok=True)
-                _write_synced(temporary_path / name, content)
+                with _written(temporary_path / name, content):
+                    pass
             for folder, _, _ in os.walk(temporary_path):
                 _sync_folder(Path(folder))
-            check(temporary_path)
+            if check is not None:
+                check(temporary_path)
             if not path.exists():
                 os.replace(temporary_path, path)
             elif not exchange(temporary_path, path):
@@ -204,11 +212,21 @@ def recover(path: Path) -> None:
             os.replace(old_path[-1], path)
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    with open(path, "xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+@contextlib.contextmanager
+def _written(path: Path, content: Content) -> Generator[None]:
+    """A file with this content; when the block is left it is on the disk, which a large one is on
+    its way to meanwhile."""
+    with open(path, "x+b", buffering=0) as file:
+        write_into(Region(file), content)
+        if file.seek(0, os.SEEK_END) < _LARGE_BYTES:
+            os.fsync(file.fileno())
+            yield
+            return
+        written = Meanwhile(lambda: os.fsync(file.fileno()))
+        try:
+            yield
+        finally:
+            written.wait()
 
 
 @contextlib.contextmanager

@@ -380,16 +380,27 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
             )
         else:
             # A private copy, as in the constructor.
-            own = private_copy(value) if isinstance(value, jax.Array) else value.copy()
-            if (training := self.trained_by) is not None:
-                with training.lock:
-                    training.commit_newest()  # it would come over this one
-                    self._value = own
-            else:
-                self._value = own
+            self._become(private_copy(value) if isinstance(value, jax.Array) else value.copy())
         if recording.recording_tapes:
             return self._raw()  # for a gradient tape it is read anew, not computed
         return value
+
+    def _become(self, own: Any) -> None:
+        if (training := self.trained_by) is not None:
+            with training.lock:
+                training.commit_newest()  # it would come over this one
+                self._value = own
+        else:
+            self._value = own
+
+    def take(self, value: np.ndarray) -> None:
+        """`assign` of an array that nobody else holds: it is not copied where that can be."""
+        is_own = value.flags.owndata and value.flags.c_contiguous and value.flags.writeable
+        fits = value.shape == self._shape and value.dtype == jnp.dtype(self._dtype)
+        if is_own and fits and get_stateless_scope() is None and not recording.recording_tapes:
+            self._become(value)
+        else:
+            self.assign(value)
 
     def assign_add(self, value: Any) -> Any:
         """Add to the value, and return the sum."""
@@ -479,6 +490,14 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         ):
             return value.copy()  # it has not been on a device yet
         return np.array(self._raw_on_host())
+
+    def on_host(self) -> np.ndarray:
+        """The value as NumPy reads it, to be looked at and let go: on a CPU it is the memory of the
+        variable itself, which no step overwrites as long as it is held."""
+        if get_stateless_scope() is not None:
+            return self.numpy()
+        value: Any = self._materialized()
+        return np.asarray(value if is_numpy_array(value) else self.borrow())
 
     def _refuse_traced(self, value: Any, use: str) -> None:
         """Raise where code that is compiled asks for the number, which is not known there."""

@@ -17,6 +17,7 @@ from nacre.core.atomic import (
 )
 from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_unknown
 from nacre.core.wire.bundle import files_of
+from nacre.core.wire.zip import write_archive
 from nacre.models import mask_flow
 from nacre.saving import archive, hub, own_part, weights
 from nacre.saving.files import KINDS, Source
@@ -38,7 +39,13 @@ _H5 = (".h5", ".hdf5", ".hdf")
 
 
 def save_model(
-    model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    *,
+    verify: bool = True,
+    **kwargs: Any,
 ) -> None:
     """Write a whole model: structure, weights, compile arguments and optimizer state.
 
@@ -62,12 +69,13 @@ def save_model(
         overwrite: False asks at a terminal before an existing file is replaced; elsewhere it
             raises, as for a repository that holds a model.
         zipped: False writes a folder with the members of the `.keras` archive.
+        verify: False leaves the comparison out, which takes about as long as writing; of a
+            SavedModel, that it is read back and run before it is in place.
         include_optimizer: False leaves the compile arguments and the optimizer out.
         save_format: 'keras', 'h5' or 'tf' where the ending does not tell (tf.keras 2).
         signatures: For a SavedModel, functions by the names that servers call them by, each a
             `nacre.function` with an `input_signature`; one alone is 'serving_default', which is
             otherwise the model itself.
-        verify: False leaves out that a SavedModel is read back and run before it is in place.
 
     Raises:
         FileFormatError: The ending is no format's, or what was written differs from memory.
@@ -83,11 +91,11 @@ def save_model(
     if addresses.is_address(filepath):
         who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save"
         with addresses.written(filepath, who, overwrite) as (path, may_replace):
-            save_model(model, path, may_replace, zipped, **kwargs)
+            save_model(model, path, may_replace, zipped, verify=verify, **kwargs)
         return
     include_optimizer = kwargs.pop("include_optimizer", True)
     save_format = kwargs.pop("save_format", None)
-    signatures, verify = kwargs.pop("signatures", None), kwargs.pop("verify", True)
+    signatures = kwargs.pop("signatures", None)
     kwargs.pop("options", None)  # of TensorFlow's own writer
     kwargs.pop("save_traces", None)
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save"
@@ -95,9 +103,10 @@ def save_model(
     refuse_unknown(who, kwargs, save_model)
     if hasattr(filepath, "write"):
         members, groups = native.to_files(model, include_optimizer)
-        content = archive.pack(members)
-        native.check_archive(Source(content, who).opened(), groups, who)
-        filepath.write(content)
+        packed = archive.pack(members)
+        if verify:
+            native.check_archive(Source(packed, who).opened(), groups, who)
+        filepath.write(packed)
         return
     if hub.is_hub_path(filepath):
         _save_to_hub(model, filepath, overwrite, include_optimizer, who)
@@ -116,17 +125,17 @@ def save_model(
     if not overwrite:
         ask_before_overwriting(path, who)
     if kind == "h5":
-        content, groups = h5.to_bytes(model, include_optimizer)
-        write_file(path, content, partial(h5.check, groups=groups, who=who))
+        content, groups = h5.to_content(model, include_optimizer)
+        write_file(path, content, partial(h5.check, groups=groups, who=who) if verify else None)
         return
     members, groups = native.to_files(model, include_optimizer, is_folder=kind == "folder")
     if kind == "folder":
         known = frozenset((*archive.MEMBERS, "assets"))
-        write_folder(path, members, partial(native.check_folder, groups=groups, who=who), known)
+        check = partial(native.check_folder, groups=groups, who=who)
+        write_folder(path, members, check if verify else None, known)
     else:
-        write_file(
-            path, archive.pack(members), partial(native.check_archive, groups=groups, who=who)
-        )
+        check = partial(native.check_archive, groups=groups, who=who)
+        write_file(path, partial(write_archive, files=members), check if verify else None)
 
 
 def _kind_of(filepath: Any, save_format: str | None, zipped: bool | None, who: str) -> str:
@@ -292,7 +301,13 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
 
 
 def save_weights(
-    model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None, **kwargs: Any
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    max_shard_size: Any = None,
+    *,
+    verify: bool = True,
+    **kwargs: Any,
 ) -> None:
     """Write a model's weights: `.weights.h5` in Keras 3's layout, any other `.h5` in the older one.
 
@@ -310,6 +325,7 @@ def save_weights(
         overwrite: As in `save_model`.
         max_shard_size: Gigabytes a file, for a path ending in `.weights.json`, which then lists the
             shards beside it.
+        verify: As in `save_model`.
         save_format: 'h5' or 'tf' where the ending does not tell (tf.keras 2).
 
     Raises:
@@ -318,7 +334,7 @@ def save_weights(
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save_weights"
     if addresses.is_address(filepath):
         with addresses.written(filepath, who, overwrite) as (path, may_replace):
-            save_weights(model, path, may_replace, max_shard_size, **kwargs)
+            save_weights(model, path, may_replace, max_shard_size, verify=verify, **kwargs)
         return
     save_format = kwargs.pop("save_format", None)
     kwargs.pop("options", None)
@@ -328,22 +344,25 @@ def save_weights(
     refuse_non_file(path, who)
     if max_shard_size is not None or given.name.endswith(".weights.json"):
         # Not behind a link: the shards lie beside the list under its name.
-        _save_shards(model, given, max_shard_size, overwrite, who)
+        _save_shards(model, given, max_shard_size, overwrite, who, verify)
         return
     layout = _weights_layout(given, save_format, who)
     if not overwrite:
         ask_before_overwriting(files_of(path)[0] if layout == "checkpoint" else path, who)
     if layout == "checkpoint":
-        checkpoint_writer.save(model, path, who)
+        checkpoint_writer.save(model, path, who, verify)
     elif layout in named_arrays.ENDINGS:
-        content, arrays = named_arrays.to_bytes(model, layout)
-        write_file(path, content, partial(named_arrays.check, arrays=arrays, who=who))
+        content, arrays = named_arrays.to_content(model, layout)
+        check = partial(named_arrays.check, arrays=arrays, who=who)
+        write_file(path, content, check if verify else None)
     elif layout == "keras3":
-        content, groups = weights_h5.to_bytes(model)
-        write_file(path, content, partial(weights_h5.check, groups=groups, who=who))
+        content, groups = weights_h5.to_content(model)
+        check = partial(weights_h5.check, groups=groups, who=who)
+        write_file(path, content, check if verify else None)
     else:
-        content, groups = weights_h5.to_legacy_bytes(model)
-        write_file(path, content, partial(weights_h5.check_legacy, groups=groups, who=who))
+        content, groups = weights_h5.to_legacy_content(model)
+        check = partial(weights_h5.check_legacy, groups=groups, who=who)
+        write_file(path, content, check if verify else None)
 
 
 def _weights_layout(path: Path, save_format: str | None, who: str) -> str:
@@ -390,7 +409,9 @@ def check_save_path(model: Any, filepath: Any, *, weights_only: bool = False) ->
         _format_of(Path(filepath), None, None, f"{who}.save")
 
 
-def _save_shards(model: Any, path: Path, size: Any, overwrite: bool, who: str) -> None:
+def _save_shards(
+    model: Any, path: Path, size: Any, overwrite: bool, who: str, verify: bool
+) -> None:
     if not path.name.endswith(".weights.json") or size is None:
         raise ArgumentError(
             message(
@@ -402,7 +423,7 @@ def _save_shards(model: Any, path: Path, size: Any, overwrite: bool, who: str) -
     if not overwrite:
         ask_before_overwriting(path, who)
     groups = weights.collect(model, optimizer=bool(getattr(model, "compiled", False)))
-    shards.save(groups, path, size, who)
+    shards.save(groups, path, size, who, verify)
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
 import stat
+import struct
 import zipfile
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nacre.core.errors import FileFormatError, NacreError, message
 from nacre.core.file_errors import read_json
 from nacre.core.origins import is_own_bug_whatever_was_read
+from nacre.core.regions import Content, StoredPart, as_bytes
+from nacre.core.wire.zip import write_archive
 
 METADATA = "metadata.json"
 CONFIG = "config.json"
@@ -26,9 +30,10 @@ SIGNATURE = b"PK\x03\x04"
 _MAX_RATIO = 100
 _RATIO_MATTERS_ABOVE = 64 << 20
 _MAX_TEXT = 512 << 20
+_IN_PLACE_FROM = 4 << 20  # smaller weights are read into memory, which asks the system less often
 
 
-def pack(files: dict[str, bytes]) -> bytes:
+def pack(files: Mapping[str, Content]) -> bytes:
     """A zip archive of `files`: stored, in order, without times, so the same input gives the same
     bytes.
 
@@ -36,19 +41,25 @@ def pack(files: dict[str, bytes]) -> bytes:
         >>> pack({"a": b"1"}) == pack({"a": b"1"})
         True
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in files.items():
-            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, content)
-    return buffer.getvalue()
+    return as_bytes(partial(write_archive, files=files))
 
 
 def unpack(
-    source: Any, names: tuple[str, ...], who: str, folder: str | None = None
-) -> dict[str, bytes]:
+    source: Any,
+    names: tuple[str, ...],
+    who: str,
+    folder: str | None = None,
+    in_place: bool = False,
+) -> dict[str, bytes | StoredPart]:
     """The members called `names` and those in `folder` that are there; others are left alone.
+
+    Args:
+        source: Path of the archive, or an open file.
+        names: What is wanted.
+        who: The file, for errors.
+        folder: Beginning of the names of further members.
+        in_place: Tell where large weights lie in the file, where they can be read as they are.
+            Their checksum is the reader's to compare.
 
     Raises:
         FileFormatError: The archive is damaged, or it is a bomb.
@@ -60,10 +71,11 @@ def unpack(
             wanted = [name for name in known if folder and name.startswith(folder)]
             wanted = [name for name in (*names, *wanted) if name in known]
             _refuse_bombs([known[name] for name in wanted], _size(archive.fp), who)
-            found = {}
+            found: dict[str, bytes | StoredPart] = {}
             for name in wanted:
                 part = f"'{name}' in it"
-                found[name] = archive.read(known[name])
+                place = _place(archive, known[name], source) if in_place else None
+                found[name] = archive.read(known[name]) if place is None else place
             return found
     except NacreError:
         raise
@@ -78,6 +90,24 @@ def unpack(
                 "It may be damaged or only partly copied: fetch it again.",
             )
         ) from None
+
+
+def _place(archive: zipfile.ZipFile, member: zipfile.ZipInfo, source: Any) -> StoredPart | None:
+    """Where large weights lie in the file; None where they are not stored as they are."""
+    is_plain = member.compress_type == zipfile.ZIP_STORED and not member.flag_bits & 1
+    is_large = member.filename == WEIGHTS and member.file_size >= _IN_PLACE_FROM
+    if not (is_plain and is_large and isinstance(source, str)):
+        return None
+    archive.open(member).close()  # compares the names in both headers
+    with open(source, "rb") as file:
+        file.seek(member.header_offset + 26)  # 4.3.7: lengths of the name and of what follows it
+        lengths = struct.unpack("<HH", file.read(4))
+        start = member.header_offset + 30 + sum(lengths)
+        if start + member.file_size > file.seek(0, os.SEEK_END):
+            raise ValueError("it ends before the member does")
+    if member.compress_size != member.file_size:
+        raise ValueError("two sizes of one member")
+    return StoredPart(source, start, member.file_size, member.CRC)
 
 
 def _size(file: Any) -> int:
@@ -104,8 +134,10 @@ def _refuse_bombs(members: list[zipfile.ZipInfo], size: int, who: str) -> None:
         )
 
 
-def read_folder(folder: Path, names: tuple[str, ...], inner: str, who: str) -> dict[str, bytes]:
-    """The files of an unzipped archive, `names` and those below `inner`.
+def read_folder(
+    folder: Path, names: tuple[str, ...], inner: str, who: str
+) -> dict[str, bytes | StoredPart]:
+    """The files of an unzipped archive, `names` and those below `inner`; large weights stay there.
 
     Raises:
         FileFormatError: One is a link that leads out of the folder, or cannot be read.
@@ -122,9 +154,15 @@ def read_folder(folder: Path, names: tuple[str, ...], inner: str, who: str) -> d
         if text > _MAX_TEXT:
             rule = f"its files of text must have at most {_MAX_TEXT} bytes"
             raise FileFormatError(message(who, rule, str(text)))
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+        return {path.relative_to(folder).as_posix(): _content(path) for path in paths}
     except OSError as error:
         raise FileFormatError(message(who, "its files must be readable", str(error))) from error
+
+
+def _content(path: Path) -> bytes | StoredPart:
+    size = path.stat().st_size
+    is_left = path.name == WEIGHTS and size >= _IN_PLACE_FROM
+    return StoredPart(str(path), 0, size, None) if is_left else path.read_bytes()
 
 
 def refuse_link(path: Path, who: str) -> None:

@@ -7,6 +7,7 @@ the archive is the layer's group in the weights file.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import h5py
 import numpy as np
 
 from nacre.core.names import to_snake_case
+from nacre.core.regions import StoredPart
 from nacre.core.registry import plain_config
 from nacre.layers.base.layer import Layer
 from nacre.models.graph import graph_of
@@ -125,7 +127,9 @@ class AdaptedRestorer:
         who: What errors call the file.
     """
 
-    def __init__(self, files: dict[str, bytes], weights: h5py.Group, who: str) -> None:
+    def __init__(
+        self, files: Mapping[str, bytes | StoredPart], weights: h5py.Group, who: str
+    ) -> None:
         self._files = files
         self._weights = weights
         self._who = who
@@ -150,7 +154,7 @@ class AdaptedRestorer:
                 entry.owner.load_own_variables(values)
 
 
-def restore(root: Any, files: dict[str, bytes], group_path: str = "") -> None:
+def restore(root: Any, files: Mapping[str, bytes | StoredPart], group_path: str = "") -> None:
     """Give every layer its files back. Only plain names within a layer's group are written out.
 
     Args:
@@ -166,7 +170,11 @@ def restore(root: Any, files: dict[str, bytes], group_path: str = "") -> None:
             continue
         group = "/".join(filter(None, (group_path, entry.path)))
         beginning = f"{FOLDER}{group}/"
-        own = {n[len(beginning) :]: c for n, c in files.items() if n.startswith(beginning)}
+        own = {
+            n[len(beginning) :]: c
+            for n, c in files.items()
+            if n.startswith(beginning) and isinstance(c, bytes)
+        }
         own = {name: content for name, content in own.items() if is_plain_name(name)}
         if not own:
             continue

@@ -91,7 +91,7 @@ def optimizer_state(
 
     def assign(arrays: list[np.ndarray]) -> None:
         for (held, _), values in zip(pairs, arrays, strict=True):
-            held.variable.assign(values)
+            held.variable.take(values)
         for variable, nadam in products:
             if id(variable) not in read_ids:
                 variable.assign(product_of_momenta(nadam, int(nadam.iterations.numpy())))

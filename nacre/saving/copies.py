@@ -13,6 +13,7 @@ from nacre.core import identity, lambdas, safety, tree
 from nacre.core.errors import SerializationError, message
 from nacre.core.held import Held, name_in
 from nacre.core.kinds import is_dict, is_list
+from nacre.core.regions import as_bytes
 from nacre.core.registry import HELD, get_registered_object, is_builtin, short_module
 from nacre.core.warning import warn
 from nacre.saving import archive
@@ -41,7 +42,7 @@ def model_from_bytes(data: bytes) -> Any:
         SerializationError: A class or function is not to be found.
     """
     files = native.unpack(Source(data, _WHO).opened(), _WHO)
-    config = archive.read_json(files[archive.CONFIG], "config.json", _WHO)
+    config = archive.read_json(native.member_text(files, archive.CONFIG), "config.json", _WHO)
     found = _Found()
     found.look(config)
     if found.missing:
@@ -55,7 +56,8 @@ def copy_of(model: Any) -> Any:
     """A model with the same state, made of the same classes and functions."""
     held = Held({}, writes_code=False)
     with identity.holding(held):
-        files, _ = native.to_files(model)
+        written, _ = native.to_files(model)
+    files: native.Files = {name: as_bytes(content) for name, content in written.items()}
     with safety.reading(True):
         return native.load(files, f"copy of '{model.name}'", dict(held.things), compile=True)
 

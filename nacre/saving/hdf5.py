@@ -24,6 +24,8 @@ import numpy as np
 
 from nacre.core.errors import FileFormatError, NacreError, message
 from nacre.core.origins import is_own_bug_whatever_was_read
+from nacre.core.regions import Meanwhile, Region, StoredPart
+from nacre.core.variable import Variable
 from nacre.saving.hdf5_text import Contents, DamagedError
 
 # The first eight bytes of every HDF5 file: "III.A. Disk Format: Level 0A - Format Signature and
@@ -42,6 +44,9 @@ _MAX_PARTS = 10_000
 _MAX_RATIO = 100
 _RATIO_MATTERS_ABOVE = 64 << 20
 _MAX_DEPTH = 100
+# Checksums of larger arrays are taken in threads, while the next array is read or written.
+_LARGE_BYTES = 1 << 20
+_MAX_PENDING = 4
 
 
 class _FileState:
@@ -52,6 +57,26 @@ class _FileState:
         self.who = who
         self.checksums: dict[str, str] = {}
         self.excess: dict[int, int] = {}
+        self.has_checksums = False
+        self.region: Region | None = None  # of a file that is being written
+        self.pending: list[tuple[str, Meanwhile]] = []  # place -> its checksum, soon
+        self.opened: Region | None = None  # of a file within another
+        self.whole: Meanwhile | None = None  # whether the file's bytes have their checksum, soon
+
+    def settle(self) -> None:
+        """Wait for what is being compared."""
+        pending, self.pending = self.pending, []
+        for place, found in pending:
+            _refuse_checksum(found.wait(), self, place)
+        if self.whole is not None and not self.whole.wait():
+            raise FileFormatError(
+                message(
+                    self.who,
+                    "a .keras file must be a complete zip archive",
+                    "weights of another checksum than the archive says",
+                    "It may be damaged or only partly copied: fetch it again.",
+                )
+            )
 
 
 # By HDF5's number of the file; a file that is opened otherwise is not in it.
@@ -61,11 +86,20 @@ _states: weakref.WeakValueDictionary[int, _FileState] = weakref.WeakValueDiction
 class OpenFile(h5py.File):
     """An HDF5 file whose bytes can be read beside the library."""
 
-    def __init__(self, source: Any, who: str) -> None:
-        super().__init__(source, "r")
-        own = source.getvalue() if isinstance(source, io.BytesIO) else source
-        self._nacre = _FileState(Contents(own, who), who)
+    def __init__(self, source: Any, who: str, verify: bool = True) -> None:
+        region = source.open() if isinstance(source, StoredPart) else None
+        try:
+            super().__init__(source if region is None else region, "r")
+            own = source.getvalue() if isinstance(source, io.BytesIO) else source
+            self._nacre = _FileState(Contents(own, who), who)
+        except BaseException:
+            if region is not None:
+                region.file.close()
+            raise
+        self._nacre.opened = region
         _states[_address(self)[0]] = self._nacre
+        if verify and isinstance(source, StoredPart) and source.crc is not None:
+            self._nacre.whole = Meanwhile(lambda: _has_crc(source))
 
     def close(self) -> None:
         """Close the file and its bytes."""
@@ -73,13 +107,35 @@ class OpenFile(h5py.File):
         if state is not None and state.contents is not None:
             state.contents.close()
         super().close()
+        if state is not None and state.opened is not None:
+            state.opened.file.close()
+
+
+def _has_crc(part: StoredPart) -> bool:
+    region = part.open()
+    try:
+        return region.crc32() == part.crc
+    finally:
+        region.file.close()
+
+
+def settle(item: Any) -> None:
+    """Wait until what was read of a file so far has been compared with its checksums: large arrays
+    are while others are read.
+
+    Raises:
+        FileFormatError: It has others.
+    """
+    state = _state_of(item)
+    if state is not None:
+        state.settle()
 
 
 def open_file(source: Any, who: str, verify: bool = True) -> h5py.File:
     """Open a file for reading from its path, its bytes or a file object.
 
     Args:
-        source: Path, bytes, or a file object in memory.
+        source: Path, bytes, a file object in memory, or a part of a file.
         who: The file, for errors.
         verify: Whether arrays are compared with the checksums in the file when they are read.
 
@@ -88,10 +144,10 @@ def open_file(source: Any, who: str, verify: bool = True) -> h5py.File:
     """
     if isinstance(source, bytes):
         source = io.BytesIO(source)
-    elif not isinstance(source, io.BytesIO):
+    elif not isinstance(source, io.BytesIO | StoredPart):
         source = os.fspath(source)
     try:
-        file = OpenFile(source, who)
+        file = OpenFile(source, who, verify)
     except FileNotFoundError:
         raise
     except Exception as error:
@@ -517,12 +573,24 @@ def bytes_of(values: np.ndarray) -> memoryview:
 
 
 def _verify(values: np.ndarray | str, state: _FileState, place: str) -> None:
-    wanted = state.checksums.get(place)
-    if wanted is None:
+    if place not in state.checksums:
+        return
+    if isinstance(values, np.ndarray) and values.nbytes >= _LARGE_BYTES:
+        state.pending.append((place, Meanwhile(lambda: checksum(values))))
+        if len(state.pending) > _MAX_PENDING:
+            oldest, found = state.pending.pop(0)
+            _refuse_checksum(found.wait(), state, oldest)
         return
     found = checksum(values)
-    is_edited_text = isinstance(values, str) and found.split(" ")[0] != wanted.split(" ")[0]
-    if found == wanted or is_edited_text:
+    is_edited_text = isinstance(values, str) and (
+        found.split(" ")[0] != state.checksums[place].split(" ")[0]
+    )
+    if not is_edited_text:
+        _refuse_checksum(found, state, place)
+
+
+def _refuse_checksum(found: str, state: _FileState, place: str) -> None:
+    if found == state.checksums[place]:
         return
     raise FileFormatError(
         message(
@@ -569,66 +637,94 @@ def write_names(group: h5py.Group, name: str, values: list[str]) -> None:
 
 def write_array(group: h5py.Group, name: str, values: Any) -> None:
     """Write one array. The same array gives the same bytes: no times are stored."""
-    array = np.asarray(values)
-    if array.dtype == ml_dtypes.bfloat16:
-        dataset = group.create_dataset(name, data=array.view(np.dtype("V2")))
-        dataset.attrs["dtype"] = "bfloat16"
-    elif array.dtype.kind in "OU":
-        kind = h5py.string_dtype("utf-8")
-        dataset = group.create_dataset(name, data=array.astype(object), dtype=kind)
-        return
-    else:
-        dataset = group.create_dataset(name, data=array)
+    array = host_array(values)
     state = _state_of(group)
-    if state is not None:
-        state.checksums[_shown_name(dataset).lstrip("/")] = checksum(array)
+    try:
+        if array.dtype == ml_dtypes.bfloat16:
+            dataset = group.create_dataset(name, data=array.view(np.dtype("V2")))
+            dataset.attrs["dtype"] = "bfloat16"
+        elif array.dtype.kind in "OU":
+            kind = h5py.string_dtype("utf-8")
+            dataset = group.create_dataset(name, data=array.astype(object), dtype=kind)
+            return
+        else:
+            dataset = group.create_dataset(name, data=array)
+    finally:
+        if state is not None and state.region is not None:
+            state.region.check()
+    if state is not None and state.has_checksums:
+        place = _shown_name(dataset).lstrip("/")
+        if array.nbytes < _LARGE_BYTES:
+            state.checksums[place] = checksum(array)
+            return
+        state.pending.append((place, Meanwhile(lambda: checksum(array))))
+        if len(state.pending) > _MAX_PENDING:
+            oldest, found = state.pending.pop(0)
+            state.checksums[oldest] = found.wait()
+
+
+def host_array(values: Any) -> np.ndarray:
+    """An array for reading at once; of a variable what it holds, not a copy."""
+    return values.on_host() if isinstance(values, Variable) else np.asarray(values)
 
 
 def write_text(group: h5py.Group, name: str, text: str) -> None:
     """Write an attribute of text that has a checksum."""
     group.attrs[name] = text
     state = _state_of(group)
-    if state is not None:
+    if state is not None and state.has_checksums:
         state.checksums[f"{_shown_name(group).strip('/')}@{name}"] = checksum(text)
 
 
 class Writer:
-    """A new HDF5 file in memory; leaving it closes it and gives its content.
+    """A new HDF5 file; leaving it closes it.
 
     Args:
+        region: Where to write.
         checksums: Whether the file says the checksums of what `write_array` and `write_text` put
             into it; without use where the archive around it has some.
 
     Example:
-        >>> with Writer() as writer:
-        ...     write_array(writer.root, "a", [1.0])
-        >>> writer.content[:4] == SIGNATURE[:4]
+        >>> def fill(region):
+        ...     with Writer(region) as root:
+        ...         write_array(root, "a", [1.0])
+        >>> from nacre.core.regions import as_bytes
+        >>> as_bytes(fill)[:4] == SIGNATURE[:4]
         True
     """
 
-    content: bytes = b""
+    def __init__(self, region: Region, checksums: bool = True) -> None:
+        self._state = _FileState(None, "weights")
+        self._state.region = region
+        self._state.has_checksums = checksums
 
-    def __init__(self, checksums: bool = True) -> None:
-        self._state = _FileState(None, "weights") if checksums else None
-
-    def __enter__(self) -> Writer:
-        self.root = h5py.File("weights", "w", driver="core", backing_store=False)
-        if self._state is not None:
-            _states[_address(self.root)[0]] = self._state
-        return self
+    def __enter__(self) -> h5py.File:
+        assert self._state.region is not None
+        self._root = h5py.File(self._state.region, "w")
+        _states[_address(self._root)[0]] = self._state
+        return self._root
 
     def __exit__(self, kind: Any, *rest: object) -> None:
+        state, region = self._state, self._state.region
+        pending = [(place, found.wait()) for place, found in state.pending]
+        try:
+            if kind is None and state.has_checksums:
+                state.checksums.update(pending)
+                # In the order of the file, whatever was ready first.
+                places = sorted(state.checksums)
+                found = {place: state.checksums[place] for place in places}
+                if found:
+                    self._root.attrs[CHECKSUMS] = json.dumps(found)
+        finally:
+            self._root.close()
+        assert region is not None
         if kind is None:
-            if self._state is not None and self._state.checksums:
-                self.root.attrs[CHECKSUMS] = json.dumps(self._state.checksums)
-            self.root.flush()
-            self.content = self.root.id.get_file_image()
-        self.root.close()
+            region.check()
 
 
 __all__ = [
     "CHECKSUMS", "SIGNATURE", "Arrays", "Writer", "address", "bytes_of", "check_dataset",
-    "checksum", "child", "had_group", "has_attribute", "is_int8", "member_names", "names_attribute",
-    "open_file", "read_array", "read_numbers", "shape_of", "subgroup", "text_attribute", "walk",
-    "write_array", "write_names", "write_text",
+    "checksum", "child", "had_group", "has_attribute", "host_array", "is_int8", "member_names",
+    "names_attribute", "open_file", "read_array", "read_numbers", "settle", "shape_of", "subgroup",
+    "text_attribute", "walk", "write_array", "write_names", "write_text",
 ]  # fmt: skip

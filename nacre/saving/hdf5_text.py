@@ -14,6 +14,9 @@ import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+from nacre.core.regions import Region, StoredPart
 
 _ATTRIBUTE, _CONTINUATION, _ATTRIBUTE_INFO = 0x000C, 0x0010, 0x0015  # IV.A.2, message types
 _DATASPACE, _DATATYPE, _LAYOUT = 0x0001, 0x0003, 0x0008
@@ -48,9 +51,13 @@ class Contents:
         size: Length in bytes.
     """
 
-    def __init__(self, source: str | bytes, who: str) -> None:
+    def __init__(self, source: str | bytes | StoredPart, who: str) -> None:
         self.who = who
-        self._file = open(source, "rb") if isinstance(source, str) else io.BytesIO(source)
+        self._file: Any
+        if isinstance(source, StoredPart):
+            self._file = source.open()
+        else:
+            self._file = open(source, "rb") if isinstance(source, str) else io.BytesIO(source)
         self._lock = threading.Lock()
         self.size = self._file.seek(0, io.SEEK_END)
         self._heaps: dict[int, dict[int, tuple[int, int]]] = {}
@@ -61,7 +68,7 @@ class Contents:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        (self._file.file if isinstance(self._file, Region) else self._file).close()
 
     def read(self, at: int, length: int) -> bytes:
         """Bytes that must all be there."""

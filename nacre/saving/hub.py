@@ -19,6 +19,7 @@ from typing import Any
 from nacre.core.atomic import recover, target_path, write_folder
 from nacre.core.errors import ArgumentError, NacreError, NotBuiltError, message
 from nacre.core.interop import optional_import
+from nacre.core.regions import Content
 from nacre.models import mask_flow
 from nacre.saving import archive, model_card
 from nacre.saving.copies import custom_parts
@@ -94,7 +95,7 @@ def save_pretrained(model: Any, save_directory: Any, include_optimizer: bool) ->
     _write(path, {**files, model_card.NAME: card}, groups, who)
 
 
-def _files(model: Any, include_optimizer: bool, who: str) -> tuple[dict[str, bytes], list[Any]]:
+def _files(model: Any, include_optimizer: bool, who: str) -> tuple[dict[str, Content], list[Any]]:
     if not model.built:
         fix = "Call it on a batch first, or model.build((None, ...))."
         raise NotBuiltError(
@@ -111,7 +112,7 @@ def _card(model: Any, place: str) -> bytes:
     return model_card.model_card(model, place, custom).encode()
 
 
-def _write(path: Path, files: dict[str, bytes], groups: list[Any], who: str) -> None:
+def _write(path: Path, files: dict[str, Content], groups: list[Any], who: str) -> None:
     known = frozenset((*archive.MEMBERS, "assets", model_card.NAME))
     write_folder(path, files, partial(native.check_folder, groups=groups, who=who), known)
 

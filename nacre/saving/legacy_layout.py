@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import h5py
@@ -52,7 +53,7 @@ class LegacyGroup:
     ) -> None:
         self.name = name
         self.names = names or unique_names(variables)
-        self.arrays = [variable.numpy() for variable in variables]
+        self.arrays: list[Variable] = list(variables)  # read when they are written
 
 
 def unique_names(variables: Sequence[Variable]) -> list[str]:
@@ -88,7 +89,7 @@ def write(root: h5py.Group, names: list[str], groups: list[LegacyGroup], version
         write_list(inner, group.names, group.arrays)
 
 
-def write_list(group: h5py.Group, names: list[str], arrays: list[np.ndarray]) -> None:
+def write_list(group: h5py.Group, names: list[str], arrays: Sequence[Variable]) -> None:
     """Write arrays with their names in `weight_names`."""
     hdf5.write_names(group, "weight_names", names)
     for name, values in zip(names, arrays, strict=True):
@@ -209,7 +210,7 @@ def restore(
         arrays = dict(zip(stored.names, stored.arrays, strict=True))
         shapes = {name: array.shape for name, array in arrays.items()}
         steps += seeds.seed_steps(model, shapes, lambda name: arrays[name].read())
-    run_steps(steps, is_new)
+    run_steps(steps, is_new, partial(hdf5.settle, root))
 
 
 def _pairs_by_name(
@@ -336,7 +337,7 @@ def _step(
 
     def assign(arrays: list[np.ndarray]) -> None:
         for variable, values in zip(variables, arrays, strict=True):
-            variable.assign(values)
+            variable.take(values)
 
     return LoadStep(read, assign)
 

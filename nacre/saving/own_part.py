@@ -22,12 +22,11 @@ import numpy as np
 from nacre.core.errors import FileFormatError, message
 from nacre.core.file_errors import read_json
 from nacre.core.kinds import is_dict
-from nacre.core.random import SeedGenerator
+from nacre.core.regions import as_bytes
 from nacre.core.variable import Variable
 from nacre.core.wire.bundle import Bundle
 from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.formats import native
-from nacre.saving.layout import entries
 
 FOLDER = "nacre"
 _ARRAYS = "arrays.json"
@@ -46,24 +45,17 @@ def to_files(
     files = native.texts_of(model, include_optimizer)
     places: dict[str, dict[str, Any]] = {}
     extra: dict[str, np.ndarray[Any, Any]] = {}
-    for entry in entries(model, include_optimizer):
-        own: dict[str, Any] = {}
-        if isinstance(entry.owner, SeedGenerator):
-            own["0"] = entry.owner.state
-        else:
-            store = weights.Store()
-            entry.owner.save_own_variables(store)
-            own.update((str(name), value) for name, value in store.items())
+    for found in weights.collect(model, include_optimizer):
         group: dict[str, Any] = {}
-        for name, value in own.items():
+        for name, value in found.arrays.items():
             key = keys.get(id(value)) if isinstance(value, Variable) else None
-            array = value.numpy() if isinstance(value, Variable) else np.asarray(value)
+            array = hdf5.host_array(value)
             if key is None:
-                key = f"{FOLDER}/{entry.path}/{name}"
-                extra[key] = array
+                key = f"{FOLDER}/{found.path}/{name}"
+                extra[key] = array.copy()
             # The counter of steps is int64 in TensorFlow.
             group[name] = [key, array.dtype.name]
-        places[entry.path] = {"name": getattr(entry.owner, "name", ""), "arrays": group}
+        places[found.path] = {"name": found.name, "arrays": group}
     files[_ARRAYS] = json.dumps(places).encode()
     return {f"{FOLDER}/{name}": content for name, content in files.items()}, extra
 
@@ -92,7 +84,8 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
     """The model in a folder that nacre wrote."""
     archive.refuse_link(folder / FOLDER, who)
     files = archive.read_folder(folder / FOLDER, _MEMBERS, assets.FOLDER, who)
-    places = read_json(files.pop(_ARRAYS, b"{}"), _ARRAYS, who)
+    places = read_json(native.member_text(files, _ARRAYS), _ARRAYS, who)
+    files.pop(_ARRAYS, None)
     for part in ("variables", "variables/variables.index"):
         archive.refuse_link(folder / part, who)
     try:
@@ -107,9 +100,7 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
                 "It may be damaged or only partly copied: fetch it again.",
             )
         ) from error
-    with hdf5.Writer() as writer:
-        weights.write(writer.root, groups)
-    files[archive.WEIGHTS] = writer.content
+    files[archive.WEIGHTS] = as_bytes(weights.content(groups, checksums=False))
     return native.load(files, who, custom_objects, compile)
 
 
@@ -118,7 +109,7 @@ def _groups(places: Any, bundle: Bundle) -> list[weights.Group]:
     for path, group in places.items():
         if not is_dict(group) or ".." in str(path).split("/") or str(path).startswith("/"):
             raise ValueError(f"the group '{path}'")
-        arrays = {
+        arrays: dict[str, np.ndarray[Any, Any] | Variable] = {
             str(name): bundle.read(key).astype(np.dtype(_dtype(dtype)), copy=False)
             for name, (key, dtype) in group["arrays"].items()
         }

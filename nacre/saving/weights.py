@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import h5py
@@ -19,6 +20,7 @@ from nacre.core.errors import (
 )
 from nacre.core.protocols import speaks_for
 from nacre.core.random import SeedGenerator
+from nacre.core.regions import Content, Region
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers import Nadam, OptaxOptimizer, Optimizer
@@ -41,29 +43,40 @@ class Store(dict):
 
 @dataclass(frozen=True)
 class Group:
-    """One group of a weights file: its path, the name of its owner, and its arrays."""
+    """One group of a weights file: its path, the name of its owner, and its arrays.
+
+    Variables stand for the arrays in them, which are read when they are written.
+    """
 
     path: str
     name: str
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray | Variable]
 
 
 def collect(root: Any, optimizer: bool = True) -> list[Group]:
-    """The arrays of a model or layer, copied out of the device, by group."""
+    """The arrays of a model or layer, by group."""
     groups = []
     for entry in entries(root, optimizer):
-        store = Store()
-        if isinstance(entry.owner, SeedGenerator):
-            store["0"] = entry.owner.state.numpy()
-        else:
-            entry.owner.save_own_variables(store)
-        arrays = {str(k): _as_array(v) for k, v in store.items()}
+        arrays = {str(k): _as_array(v) for k, v in _own_values(entry.owner).items()}
         groups.append(Group(entry.path, getattr(entry.owner, "name", ""), arrays))
     return groups
 
 
-def _as_array(value: Any) -> np.ndarray:
-    return value.numpy() if isinstance(value, Variable) else np.asarray(value)
+def _own_values(owner: Any) -> dict[str, Any]:
+    if isinstance(owner, SeedGenerator):
+        return {"0": owner.state}
+    if isinstance(owner, Optimizer):
+        if type(owner).save_own_variables is Optimizer.save_own_variables:
+            return {str(i): variable for i, variable in enumerate(owner.variables)}
+    elif _has_numbered_arrays(owner) and owner._adapter is None:
+        return {str(i): variable for i, variable in enumerate(owner._saved_variables())}
+    store = Store()
+    owner.save_own_variables(store)
+    return store
+
+
+def _as_array(value: Any) -> np.ndarray | Variable:
+    return value if isinstance(value, Variable) else np.asarray(value)
 
 
 def write(root: h5py.Group, groups: list[Group]) -> None:
@@ -75,14 +88,14 @@ def write(root: h5py.Group, groups: list[Group]) -> None:
             hdf5.write_array(inner, name, values)
 
 
-def to_bytes(
-    root: Any, optimizer: bool = True, checksums: bool = True
-) -> tuple[bytes, list[Group]]:
-    """A weights file as bytes, and what is in it; an archive around it has checksums of its own."""
-    groups = collect(root, optimizer)
-    with hdf5.Writer(checksums) as writer:
-        write(writer.root, groups)
-    return writer.content, groups
+def content(groups: list[Group], checksums: bool = True) -> Content:
+    """A weights file; an archive around it has checksums of its own."""
+
+    def fill(region: Region) -> None:
+        with hdf5.Writer(region, checksums) as root:
+            write(root, groups)
+
+    return fill
 
 
 def compare(file: h5py.Group, groups: list[Group], who: str) -> None:
@@ -97,17 +110,23 @@ def compare(file: h5py.Group, groups: list[Group], who: str) -> None:
             compare_array(arrays.dataset(name), values, f"{group.path}/vars/{name}", who)
 
 
-def compare_array(dataset: Any, values: np.ndarray, place: str, who: str) -> None:
+def compare_array(dataset: Any, values: np.ndarray | Variable, place: str, who: str) -> None:
     """Raise unless a dataset has the bytes of an array."""
     refuse_difference(
         None if dataset is None else hdf5.read_array(dataset, who), values, place, who
     )
 
 
-def refuse_difference(written: np.ndarray | None, values: np.ndarray, place: str, who: str) -> None:
+_COMPARED_BYTES = 4 << 20
+
+
+def refuse_difference(
+    written: np.ndarray | None, values: np.ndarray | Variable, place: str, who: str
+) -> None:
     """Raise unless what was read back has the bytes of an array."""
-    text = values.dtype.kind in "OUS"
-    if written is None or (not text and hdf5.bytes_of(written) != hdf5.bytes_of(values)):
+    wanted = hdf5.host_array(values)
+    text = wanted.dtype.kind in "OUS"
+    if written is None or (not text and not _has_bytes_of(written, wanted)):
         raise FileFormatError(
             message(
                 who,
@@ -116,6 +135,19 @@ def refuse_difference(written: np.ndarray | None, values: np.ndarray, place: str
                 "The disk may be full or faulty; the file that was there before is untouched.",
             )
         )
+
+
+def _has_bytes_of(written: np.ndarray, wanted: np.ndarray) -> bool:
+    """Compared eight bytes at a time, and not all at once, which would take memory of its own."""
+    one, other = (np.frombuffer(hdf5.bytes_of(a), np.uint8) for a in (written, wanted))
+    if len(one) != len(other):
+        return False
+    whole = len(one) // 8 * 8
+    words = one[:whole].view(np.uint64), other[:whole].view(np.uint64)
+    step = _COMPARED_BYTES // 8
+    parts = range(0, len(words[0]), step)
+    same = all(np.array_equal(words[0][i : i + step], words[1][i : i + step]) for i in parts)
+    return same and bytes(one[whole:]) == bytes(other[whole:])
 
 
 # -------------------------------------------------------------------- reading
@@ -236,7 +268,7 @@ def restore(
         )
     if optimizer:
         steps += _optimizer_steps(root, file, who)
-    run_steps(steps, is_new)
+    run_steps(steps, is_new, partial(hdf5.settle, file))
 
 
 # Arrays up to this many bytes are held in memory until all have been read.
@@ -257,15 +289,20 @@ class LoadStep:
     assign: Callable[[Any], object]
 
 
-def run_steps(steps: list[LoadStep], is_new: bool = False) -> None:
+def run_steps(
+    steps: list[LoadStep], is_new: bool = False, settle: Callable[[], object] | None = None
+) -> None:
     """Read the arrays of all steps before the first variable is set.
 
     What is damaged in the middle of a file changes nothing so. Of arrays that are too many to hold,
     the rest is read twice. With `is_new` each is set as it is read, as what is half-way is dropped.
+    `settle` waits until what was read has been compared with its checksums.
     """
     if is_new:
         for step in steps:
             step.assign(step.read())
+        if settle is not None:
+            settle()
         return
     buffered: list[Any] = []
     bytes_left = _MAX_BUFFERED_BYTES
@@ -277,6 +314,8 @@ def run_steps(steps: list[LoadStep], is_new: bool = False) -> None:
             arrays = values.values() if isinstance(values, dict) else values
             bytes_left -= sum(array.nbytes for array in arrays)
         buffered.append(values if bytes_left >= 0 else None)
+    if settle is not None:
+        settle()
     for index, step in enumerate(steps):
         values, buffered[index] = buffered[index], None
         step.assign(step.read() if values is None else values)
@@ -333,9 +372,14 @@ def _plan(
             differences.extra.append(f"{entry.path}/vars/{name}".lstrip("/"))
     if fits and variables:
         chosen = [str(i) for i in range(len(variables))]
-        steps.append(
-            LoadStep(lambda: {n: arrays.numbers(n) for n in chosen}, owner.load_own_variables)
-        )
+        take = owner.load_own_variables if owner._adapter else partial(_take, variables)
+        steps.append(LoadStep(lambda: {n: arrays.numbers(n) for n in chosen}, take))
+
+
+def _take(variables: list[Variable], arrays: dict[str, np.ndarray]) -> None:
+    """Set variables from arrays that were read for them alone."""
+    for index, variable in enumerate(variables):
+        variable.take(arrays[str(index)])
 
 
 def _has_numbered_arrays(owner: Any) -> bool:
@@ -457,7 +501,7 @@ def optimizer_and_state(
 
 def restore_optimizer(model: Any, file: h5py.Group, who: str) -> None:
     """Set the state of a compiled model's optimizer; warn when the file's does not fit."""
-    run_steps(_optimizer_steps(model, file, who))
+    run_steps(_optimizer_steps(model, file, who), settle=partial(hdf5.settle, file))
 
 
 def _optimizer_steps(model: Any, file: h5py.Group, who: str) -> list[LoadStep]:
@@ -530,7 +574,7 @@ def optimizer_steps(
         values = iter(found)
         for variable, source in pairs:
             if isinstance(source, int):
-                variable.assign(next(values))
+                variable.take(next(values))
             elif source == "variable" and isinstance(optimizer, Nadam):
                 variable.assign(product_of_momenta(optimizer, int(optimizer.iterations.numpy())))
 
@@ -551,7 +595,7 @@ def require_built(model: Any, who: str) -> None:
 
 
 __all__ = [
-    "Differences", "Group", "LoadStep", "Store", "collect", "compare", "compare_array", "mismatch",
-    "refuse_difference", "run_steps", "require_built", "optimizer_steps", "restore",
-    "restore_optimizer", "to_bytes", "write",
+    "Differences", "Group", "LoadStep", "Store", "collect", "compare", "compare_array", "content",
+    "mismatch", "optimizer_steps", "refuse_difference", "require_built", "restore",
+    "restore_optimizer", "run_steps", "write",
 ]  # fmt: skip

@@ -55,7 +55,7 @@ PLACES: dict[str, Callable[[Path], Any]] = {
     "nacre.layers.base.weights:current_path": lambda _: layers.Dense(3)(X),
     "nacre.losses.regression:paired": lambda _: model().fit(X, X[:, :2], verbose=0),
     "nacre.training.inputs:source_of": lambda _: model().evaluate(X, X[:, :2], verbose=0),
-    "nacre.saving.archive:pack": lambda folder: model().save(folder / "other.keras"),
+    "nacre.core.wire.zip:_end": lambda folder: model().save(folder / "other.keras"),
     "nacre.saving.archive:_refuse_bombs": lambda f: nacre.models.load_model(f / "m.keras"),
     "nacre.core.registry:_from_config": lambda f: nacre.models.load_model(f / "m.keras"),
     "nacre.layers.base.configuring:from_config": lambda f: nacre.models.load_model(f / "m.h5"),

@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import zipfile
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +16,8 @@ import safetensors.numpy
 import nacre
 from nacre import layers
 from nacre.core.errors import ArgumentError, FileFormatError, WeightsMismatchError
+from nacre.core.regions import as_bytes
+from nacre.saving.formats import named_arrays
 from tests.saving.helpers import small
 
 ENDINGS = ["safetensors", "npz"]
@@ -69,9 +72,7 @@ def test_the_real_library_reads_what_is_written(tmp_path):
 
 
 def _npz(model) -> io.BytesIO:
-    from nacre.saving.formats.named_arrays import to_bytes
-
-    return io.BytesIO(to_bytes(model, ".npz")[0])
+    return io.BytesIO(as_bytes(named_arrays.to_content(model, ".npz")[0]))
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -108,7 +109,9 @@ def test_dtypes_of_ml_dtypes_are_those_of_the_format(name):
     from nacre.core.wire import safetensors as own
 
     values = np.arange(4).astype(jnp.dtype(name))
-    content = own.pack({"a": values, "b": np.zeros((0, 2), "int64"), "c": np.array(True)}, {})
+    arrays = {"a": values, "b": np.zeros((0, 2), "int64"), "c": np.array(True)}
+    streams = {n: own.Stream(a.dtype, a.shape, partial(np.copy, a)) for n, a in arrays.items()}
+    content = as_bytes(partial(own.write, streams=streams, metadata={}))
     with own.Reader(content, "it") as file:
         assert file.read("a").dtype == values.dtype and np.array_equal(file.read("a"), values)
         assert file.read("b").shape == (0, 2) and file.read("c")

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nacre.core.regions import Region, as_bytes
 from nacre.core.wire import protobuf
 from nacre.core.wire.crc32c import crc32c, masked
 from nacre.core.wire.table import read_table, write_table
@@ -63,6 +64,10 @@ class Bundle:
     Args:
         prefix: Path without `.index`.
 
+    Attributes:
+        entries: Name -> what the index tells of an array.
+        shards: How many files of data there are.
+
     Raises:
         ValueError: The index is damaged.
         OSError: There is none.
@@ -71,13 +76,13 @@ class Bundle:
     def __init__(self, prefix: Path) -> None:
         self._prefix = prefix
         self.entries: dict[str, Entry] = {}
-        self._shards = 1
+        self.shards = 1
         for key, value in read_table(files_of(prefix)[0].read_bytes()):
             if key:
                 self.entries[key.decode("utf-8", "replace")] = _entry(memoryview(value))
             else:
                 header = dict(protobuf.fields(memoryview(value)))
-                self._shards = protobuf.number(header.get(1, 0)) or 1
+                self.shards = protobuf.number(header.get(1, 0)) or 1
                 if protobuf.number(header.get(2, 0)):
                     raise ValueError("numbers with their highest byte first")
 
@@ -108,7 +113,7 @@ class Bundle:
         return np.frombuffer(data, kind).reshape(entry.shape)
 
     def _data(self, name: str, entry: Entry) -> bytes:
-        _, path = files_of(self._prefix, entry.shard, self._shards)
+        _, path = files_of(self._prefix, entry.shard, self.shards)
         with open(path, "rb") as file:
             there = file.seek(0, 2)
             if entry.offset + entry.size > there:
@@ -175,6 +180,9 @@ def _checked(lengths: list[int]) -> bytes:
 # --- writing --------------------------------------------------------------------------------------
 
 
+Stored = np.ndarray | bytes | Callable[[], np.ndarray]  # the last is asked when its turn is
+
+
 def write_bundle(arrays: Mapping[str, np.ndarray | bytes]) -> tuple[bytes, bytes]:
     """The index and the one file of data of a checkpoint.
 
@@ -184,8 +192,27 @@ def write_bundle(arrays: Mapping[str, np.ndarray | bytes]) -> tuple[bytes, bytes
     Raises:
         ValueError: TensorFlow has no dtype for an array.
     """
-    entries = {b"": protobuf.whole(1, 1) + protobuf.block(3, protobuf.whole(1, 1))}
-    parts: list[bytes] = []
+    found: list[bytes] = []
+    data = as_bytes(lambda region: found.append(write_data(region, arrays)[0]))
+    return found[0], data
+
+
+def write_data(
+    region: Region, arrays: Mapping[str, Stored], shard: int = 0, shards: int = 1
+) -> tuple[bytes, dict[str, int]]:
+    """Write the one file of data of a checkpoint; gives its index, and where each array begins.
+
+    Args:
+        region: Where to write.
+        arrays: Arrays of numbers, functions that give them, and single strings as `bytes`.
+        shard, shards: What the file's name says, which the index repeats.
+
+    Raises:
+        ValueError: TensorFlow has no dtype for an array.
+        OSError: The disk is full, or faulty.
+    """
+    entries = {b"": protobuf.whole(1, shards) + protobuf.block(3, protobuf.whole(1, 1))}
+    begins: dict[str, int] = {}
     offset = 0
     for name in sorted(arrays, key=str.encode):
         value = arrays[name]
@@ -195,26 +222,30 @@ def write_bundle(arrays: Mapping[str, np.ndarray | bytes]) -> tuple[bytes, bytes
             data = protobuf.varint(len(value)) + checksum + value
             number, shape, whole = STRING, (), lengths + checksum + value
         else:
-            if value.dtype.name not in NUMBERS:
-                raise ValueError(f"'{name}' is of {value.dtype}, for which TensorFlow has no dtype")
-            number, shape = NUMBERS[value.dtype.name], value.shape
-            data = whole = value.tobytes()
+            array = value() if callable(value) else value
+            if array.dtype.name not in NUMBERS:
+                raise ValueError(f"'{name}' is of {array.dtype}, for which TensorFlow has no dtype")
+            number, shape = NUMBERS[array.dtype.name], array.shape
+            data = whole = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        region.write(data)
+        region.check()
         entries[name.encode()] = b"".join(
             (
                 protobuf.whole(1, number),
                 protobuf.block(2, b"".join(_dimension(size) for size in shape)),
+                protobuf.whole(3, shard),
                 protobuf.whole(4, offset),
                 protobuf.whole(5, len(data)),
                 protobuf.fixed32(6, masked(crc32c(whole))),
             )
         )
-        parts.append(data)
+        begins[name] = offset
         offset += len(data)
-    return write_table(entries), b"".join(parts)
+    return write_table(entries), begins
 
 
 def _dimension(size: int) -> bytes:
     return protobuf.block(2, protobuf.whole(1, size))
 
 
-__all__ = ["Bundle", "Entry", "files_of", "write_bundle"]
+__all__ = ["Bundle", "Entry", "Stored", "files_of", "write_bundle", "write_data"]

@@ -10,7 +10,7 @@ import io
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from nacre.core.errors import FileFormatError, message
+from nacre.core.regions import Region
 
 # Local file header, and end of the directory, which an archive without members begins with:
 # APPNOTE.TXT 6.3.10, sections 4.3.7 and 4.3.16.
@@ -47,16 +48,20 @@ def is_beginning(beginning: bytes) -> bool:
     return beginning.startswith(_MEMBER) and beginning[30 : 30 + length].endswith(b".npy")
 
 
-def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The content of a file, which the same arrays make alike."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
+def write(region: Region, arrays: Mapping[str, Callable[[], np.ndarray]]) -> None:
+    """Write a file, which the same arrays make alike; each is asked for when its turn is.
+
+    Raises:
+        OSError: The disk is full, or faulty.
+    """
+    with zipfile.ZipFile(cast(Any, region), "w", zipfile.ZIP_STORED) as archive:
+        for name, read in arrays.items():
             info = zipfile.ZipInfo(name + _ENDING, date_time=(1980, 1, 1, 0, 0, 0))
             info.external_attr = 0o644 << 16
             with archive.open(info, "w", force_zip64=True) as member:
-                npy.write_array(cast(Any, member), array, allow_pickle=False)
-    return buffer.getvalue()
+                npy.write_array(cast(Any, member), read(), allow_pickle=False)
+            region.check()
+    region.check()
 
 
 @dataclass(frozen=True)
@@ -191,4 +196,4 @@ def _damaged(who: str, error: Exception) -> FileFormatError:
     )
 
 
-__all__ = ["Entry", "Reader", "is_beginning", "pack"]
+__all__ = ["Entry", "Reader", "is_beginning", "write"]

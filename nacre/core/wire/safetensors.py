@@ -13,8 +13,10 @@ import json
 import math
 import mmap
 import struct
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,9 +26,11 @@ import numpy as np
 
 from nacre.core.errors import FileFormatError, message
 from nacre.core.kinds import is_dict, is_list
+from nacre.core.regions import Meanwhile, Region
 
 METADATA = "__metadata__"
-_CHECKSUM = "nacre.sha256"
+_CRC = "nacre.crc32"
+_CHECKSUM = "nacre.sha256"  # of files that the first versions wrote
 MAX_HEADER_BYTES = 100 << 20  # as the reference reader has it
 _MAX_RANK = 64  # of NumPy 2
 
@@ -58,32 +62,64 @@ def checksum(header: Mapping[str, Any], parts: Iterable[bytes | memoryview]) -> 
     return found.hexdigest()
 
 
-def pack(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
-    """The content of a file of arrays, all of dtypes that the format has a name for.
+@dataclass(frozen=True)
+class Stream:
+    """An array that is asked for when it is written.
+
+    Attributes:
+        dtype: One of `NAMES`.
+        read: Gives it.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    read: Callable[[], np.ndarray]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def write(region: Region, streams: Mapping[str, Stream], metadata: Mapping[str, str]) -> None:
+    """Write a file of arrays, all of dtypes that the format has a name for.
 
     Those with the largest elements come first, so that all lie at multiples of their size. The
     format has no checksums; one stands in the metadata, where other readers pass over it.
 
+    Raises:
+        OSError: The disk is full, or faulty.
     Example:
-        >>> content = pack({"a": np.ones(2, "float32")}, {"format": "test"})
+        >>> from nacre.core.regions import as_bytes
+        >>> one = Stream(np.dtype("float32"), (2,), lambda: np.ones(2, "float32"))
+        >>> content = as_bytes(lambda region: write(region, {"a": one}, {"format": "test"}))
         >>> with Reader(content, "here") as reader:
         ...     reader.read("a").tolist(), reader.metadata['format']
         ([1.0, 1.0], 'test')
     """
-    header: dict[str, Any] = {METADATA: dict(metadata)}
-    parts: list[bytes] = []
+    notes = dict(metadata)
+    header: dict[str, Any] = {METADATA: notes}
     position = 0
-    for name, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize):
-        content = _little_endian(array).tobytes()
-        header[name] = {
-            "dtype": NAMES[array.dtype.newbyteorder("=")],
-            "shape": list(array.shape),
-            "data_offsets": [position, position + len(content)],
-        }
-        parts.append(content)
-        position += len(content)
-    header[METADATA][_CHECKSUM] = checksum(header, parts)
-    return join(header, parts)
+    in_order = sorted(streams.items(), key=lambda item: -item[1].dtype.itemsize)
+    for name, stream in in_order:
+        offsets = [position, position + stream.size]
+        kind = NAMES[stream.dtype.newbyteorder("=")]
+        header[name] = {"dtype": kind, "shape": list(stream.shape), "data_offsets": offsets}
+        position += stream.size
+    running = Meanwhile(partial(zlib.crc32, json.dumps(header).encode()))
+    notes[_CRC] = "0" * 8  # what it is comes when all was seen
+    region.write(join(header, []))
+    for _, stream in in_order:
+        array = np.ascontiguousarray(_little_endian(stream.read()))
+        view = array.reshape(-1).view(np.uint8).data
+        found = running.wait()
+        running = Meanwhile(partial(zlib.crc32, view, found))
+        region.write(view)
+        region.check()
+    notes[_CRC] = f"{running.wait():08x}"
+    region.seek(0)
+    region.write(join(header, []))
+    region.check()
 
 
 def _little_endian(array: np.ndarray) -> np.ndarray:
@@ -204,10 +240,17 @@ def _parsed(content: bytes | mmap.mmap, who: str) -> tuple[dict[str, Entry], dic
         position = end
     if position != size:
         raise _damaged(who, f"arrays of {position} bytes, and {size} in the file")
-    if (expected := metadata.pop(_CHECKSUM, None)) is not None:
+    crc, digest = metadata.pop(_CRC, None), metadata.pop(_CHECKSUM, None)
+    if crc is not None or digest is not None:
+        described = {METADATA: metadata, **header}
         with memoryview(content) as view, view[start:] as arrays:
-            if checksum({METADATA: metadata, **header}, [arrays]) != expected:
-                raise _damaged(who, "bytes of another checksum than the one in it")
+            if crc is not None:
+                begun = zlib.crc32(json.dumps(described).encode())
+                same = f"{zlib.crc32(arrays, begun):08x}" == crc
+            else:
+                same = checksum(described, [arrays]) == digest
+        if not same:
+            raise _damaged(who, "bytes of another checksum than the one in it")
     return entries, {str(key): str(text) for key, text in metadata.items()}
 
 
@@ -258,6 +301,6 @@ def _damaged(who: str, got: str) -> FileFormatError:
 
 
 __all__ = [
-    "DTYPES", "MAX_HEADER_BYTES", "METADATA", "NAMES", "Entry", "Reader", "checksum",
-    "is_beginning", "join", "pack",
+    "DTYPES", "MAX_HEADER_BYTES", "METADATA", "NAMES", "Entry", "Reader", "Stream",
+    "checksum", "is_beginning", "join", "write",
 ]  # fmt: skip

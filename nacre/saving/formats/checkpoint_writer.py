@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from nacre.core import temporary
 from nacre.core.atomic import write_file
 from nacre.core.errors import ArgumentError, FileFormatError, message
+from nacre.core.regions import Region
 from nacre.core.variable import Variable
-from nacre.core.wire.bundle import files_of, write_bundle
+from nacre.core.wire.bundle import Bundle, Stored, files_of, write_data
 from nacre.core.wire.tensorflow.objects import (
     ObjectReference,
     SerializedTensor,
@@ -33,7 +35,9 @@ from nacre.saving.checkpoint_graph import GRAPH, VALUE
 from nacre.saving.checkpoint_optimizer import OWN_LIST
 from nacre.saving.legacy_layout import unique_layers
 from nacre.saving.optimizer_parts import ACCUMULATOR, LOSS_SCALE, SCALARS, Held, held_by
+from nacre.saving.weights import refuse_difference
 
+_MAX_SHARDS = 100_000  # names have five digits
 _END = f"/.ATTRIBUTES/{VALUE}"
 _COUNTER = SCALARS["iteration"][0]
 COUNTERS = {f"optimizer/{_COUNTER}", f"optimizer/{SCALARS[f'{LOSS_SCALE}step_counter'][0]}"}
@@ -75,12 +79,12 @@ class Found:
         return found
 
 
-def save(model: Any, path: Path, who: str) -> None:
+def save(model: Any, path: Path, who: str, verify: bool = True) -> None:
     """Write a model's weights, and the optimizer's state of a compiled one.
 
-    The data is in place before the index that tells of it. One that is killed between the two while
-    it replaces a checkpoint of the same name leaves one that is told to be damaged: names with the
-    number of the epoch, as `ModelCheckpoint` makes them, keep the older ones.
+    The data is in place before the index that tells of it. A checkpoint of the same name keeps its
+    data until then, as the new one's is called otherwise: `-00001-of-00002` where that was
+    `-00000-of-00001`, and the other way round. The index says which it is.
 
     Raises:
         FileFormatError: What was written differs from memory.
@@ -92,17 +96,64 @@ def save(model: Any, path: Path, who: str) -> None:
     if isinstance(optimizer, Optimizer) and getattr(model, "compiled", False):
         graph.add_optimizer(optimizer, model)
     graph.add_seeds(model)
+    arrays = graph.arrays()
+    index_file, _ = files_of(path)
+    old = _data_files(path)
+    shards = 2 if files_of(path)[1] in old else 1
+    data_file = files_of(path, shards - 1, shards)[1]
+    written: list[tuple[bytes, dict[str, int]]] = []
+
+    def fill(region: Region) -> None:
+        written.append(write_data(region, arrays, shards - 1, shards))
+
+    def check(file: Path) -> None:
+        _compare(file, arrays, written[-1][1], who)
+
     try:
-        index, data = write_bundle(graph.arrays())
+        write_file(data_file, fill, check if verify else None, part_of=path)
     except ValueError as error:
         raise ArgumentError(
             message(who, "a checkpoint's arrays must be of TensorFlow's dtypes", str(error))
         ) from None
+    index = written[-1][0]
     state = f'model_checkpoint_path: "{path.name}"\nall_model_checkpoint_paths: "{path.name}"\n'
-    index_file, data_file = files_of(path)
-    files = {data_file: data, index_file: index, path.with_name("checkpoint"): state.encode()}
-    for target, content in files.items():
-        write_file(target, content, partial(_check, content=content, who=who))
+    try:
+        write_file(index_file, index, partial(_check, content=index, who=who), part_of=path)
+    except BaseException:
+        if data_file not in old:
+            temporary.remove(data_file)
+        raise
+    for file in old - {data_file}:
+        temporary.remove(file)
+    content = state.encode()
+    write_file(path.with_name("checkpoint"), content, partial(_check, content=content, who=who))
+
+
+def _data_files(path: Path) -> set[Path]:
+    """The files of data of the checkpoint that is there; none where it cannot be read."""
+    try:
+        shards = Bundle(path).shards
+    except (ValueError, OSError):
+        return set()
+    if not 0 < shards <= _MAX_SHARDS:
+        return set()
+    files = {files_of(path, shard, shards)[1] for shard in range(shards)}
+    return {file for file in files if file.is_file()}
+
+
+def _compare(file: Path, arrays: Mapping[str, Stored], begins: Mapping[str, int], who: str) -> None:
+    """Raise unless a written file of data holds exactly these arrays."""
+    with open(file, "rb", buffering=0) as opened:
+        region = Region(opened)
+        for name, begin in begins.items():
+            value = arrays[name]
+            if isinstance(value, bytes):
+                continue
+            wanted = value() if callable(value) else value
+            found = np.empty(wanted.shape, wanted.dtype)
+            region.seek(begin)
+            region.readinto(found.reshape(-1).view(np.uint8))
+            refuse_difference(found, wanted, name, who)
 
 
 def _check(source: Any, content: bytes, who: str) -> None:
@@ -127,15 +178,15 @@ class Objects:
         self._places: dict[int, int] = {}
         self._open: set[int] = set()  # ids of what is being added, with all within
 
-    def arrays(self) -> dict[str, np.ndarray | bytes]:
+    def arrays(self) -> dict[str, Stored]:
         """The values of all variables, and the graph itself, by the keys of a checkpoint."""
-        arrays: dict[str, np.ndarray | bytes] = {}
+        arrays: dict[str, Stored] = {}
         for found in self.objects:
             if found.variable is not None:
-                array = found.variable.numpy()
+                value: Stored = found.variable.on_host
                 if found.path in COUNTERS:
-                    array = array.astype("int64")  # as in TensorFlow
-                arrays[found.path + _END] = array
+                    value = found.variable.numpy().astype("int64")  # as in TensorFlow
+                arrays[found.path + _END] = value
         graph = TrackableObjectGraph(nodes=[found.content() for found in self.objects])
         arrays[GRAPH] = graph.write()
         return arrays

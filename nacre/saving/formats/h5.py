@@ -6,6 +6,7 @@ Layout: attributes `model_config`, `training_config`, `keras_version`, `backend`
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import h5py
@@ -13,6 +14,7 @@ import h5py
 from nacre.core import identity
 from nacre.core.errors import FileFormatError, listed, message
 from nacre.core.file_errors import naming
+from nacre.core.regions import Content, Region
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
 from nacre.core.warning import warn
 from nacre.layers import Dense
@@ -34,7 +36,7 @@ from nacre.saving.migrate_training import migrate_training
 from nacre.saving.old_arguments import settle_compile
 
 
-def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[Any]]:
+def to_content(model: Any, include_optimizer: bool = True) -> tuple[Content, list[Any]]:
     """An `.h5` file of a model, and the arrays in it."""
     weights.require_built(model, f"model.save, {type(model).__name__} '{model.name}'")
     config = _older_form(plain_config(model))
@@ -49,19 +51,23 @@ def to_bytes(model: Any, include_optimizer: bool = True) -> tuple[bytes, list[An
             )
         )
     names, groups = legacy_layout.collect(model)
-    with hdf5.Writer() as writer:
-        root = writer.root
-        root.attrs["keras_version"] = KERAS_VERSION
-        root.attrs["backend"] = "jax"
-        root.attrs["nacre_version"] = nacre_version()
-        hdf5.write_text(root, "model_config", config_text(config, f"model '{model.name}'"))
-        legacy_layout.write(root.create_group("model_weights"), names, groups, KERAS_VERSION)
-        if include_optimizer and model.compiled:
-            training = training_config(model.get_compile_config())
-            text = config_text(training, f"model '{model.name}'")
-            hdf5.write_text(root, "training_config", text)
-            _write_optimizer(root, getattr(model, "optimizer", None))
-    return writer.content, groups
+    text = config_text(config, f"model '{model.name}'")
+    training = None
+    if include_optimizer and model.compiled:
+        training = config_text(training_config(model.get_compile_config()), f"model '{model.name}'")
+
+    def fill(region: Region) -> None:
+        with hdf5.Writer(region) as root:
+            root.attrs["keras_version"] = KERAS_VERSION
+            root.attrs["backend"] = "jax"
+            root.attrs["nacre_version"] = nacre_version()
+            hdf5.write_text(root, "model_config", text)
+            legacy_layout.write(root.create_group("model_weights"), names, groups, KERAS_VERSION)
+            if training is not None:
+                hdf5.write_text(root, "training_config", training)
+                _write_optimizer(root, getattr(model, "optimizer", None))
+
+    return fill, groups
 
 
 def _write_optimizer(root: h5py.File, optimizer: Any) -> None:
@@ -254,7 +260,8 @@ def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
     names = hdf5.names_attribute(group, "weight_names") or []
     if names:
         arrays = hdf5.Arrays(group, who)
-        weights.run_steps(weights.optimizer_steps(optimizer, arrays, names, who, names))
+        steps = weights.optimizer_steps(optimizer, arrays, names, who, names)
+        weights.run_steps(steps, settle=partial(hdf5.settle, file))
 
 
-__all__ = ["check", "load", "to_bytes"]
+__all__ = ["check", "load", "to_content"]

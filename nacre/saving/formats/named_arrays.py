@@ -5,6 +5,8 @@ They hold the weights alone: no optimizer, no seeds, no vocabularies.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import FileFormatError, message
+from nacre.core.regions import Content
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.core.wire import npz, safetensors
@@ -27,34 +30,44 @@ ENDINGS = (".safetensors", ".npz")
 _METADATA = {"format": "nacre"}
 
 
-def to_bytes(model: Any, ending: str) -> tuple[bytes, dict[str, np.ndarray]]:
+Streams = dict[str, safetensors.Stream]  # name -> array, which is read when it is written
+
+
+def to_content(model: Any, ending: str) -> tuple[Content, Streams]:
     """A file of a model's weights, and the arrays in it.
 
     Args:
         ending: One of `ENDINGS`.
     """
     variables = list(model.weights)
-    values = [variable.numpy() for variable in variables]
-    names = unique_names(variables)
+    dtype_for = _of_numpy if ending == ".npz" else _of_safetensors
+    pairs = zip(unique_names(variables), variables, strict=True)
+    streams = {name: _stream(variable, dtype_for) for name, variable in pairs}
     if ending == ".npz":
-        arrays = dict(zip(names, map(_of_numpy, values), strict=True))
-        return npz.pack(arrays), arrays
-    arrays = dict(zip(names, map(_of_safetensors, values), strict=True))
-    return safetensors.pack(arrays, _METADATA), arrays
+        return partial(npz.write, arrays={n: s.read for n, s in streams.items()}), streams
+    return partial(safetensors.write, streams=streams, metadata=_METADATA), streams
 
 
-def _of_numpy(values: np.ndarray) -> np.ndarray:
-    """In a dtype that `numpy.load` knows, which holds the same numbers."""
-    if values.dtype.kind in "biufc" and values.dtype.isbuiltin == 1:
-        return values
-    return values.astype("float32" if _kind(values.dtype) == "float" else "int8")
+def _stream(
+    variable: Variable, dtype_for: Callable[[np.dtype[Any]], np.dtype[Any]]
+) -> safetensors.Stream:
+    dtype = dtype_for(jnp.dtype(variable.own_dtype))
+    shape = tuple(variable.shape)
+    return safetensors.Stream(dtype, shape, lambda: variable.on_host().astype(dtype, copy=False))
 
 
-def _of_safetensors(values: np.ndarray) -> np.ndarray:
-    return values if values.dtype in safetensors.NAMES else _of_numpy(values)
+def _of_numpy(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """One that `numpy.load` knows, which holds the same numbers."""
+    if dtype.kind in "biufc" and dtype.isbuiltin == 1:
+        return dtype
+    return np.dtype("float32" if _kind(dtype) == "float" else "int8")
 
 
-def check(path: Path, arrays: dict[str, np.ndarray], who: str) -> None:
+def _of_safetensors(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return dtype if dtype in safetensors.NAMES else _of_numpy(dtype)
+
+
+def check(path: Path, arrays: Streams, who: str) -> None:
     """Raise unless a written file holds exactly these arrays.
 
     Raises:
@@ -62,10 +75,10 @@ def check(path: Path, arrays: dict[str, np.ndarray], who: str) -> None:
     """
     reader = npz.Reader if path_is_npz(path) else safetensors.Reader
     with reader(path, who) as file:
-        for name, values in arrays.items():
+        for name, stream in arrays.items():
             entry = file.entries.get(name)
-            fits = entry is not None and (entry.shape, entry.dtype) == (values.shape, values.dtype)
-            refuse_difference(file.read(name) if fits else None, values, name, who)
+            fits = entry is not None and (entry.shape, entry.dtype) == (stream.shape, stream.dtype)
+            refuse_difference(file.read(name) if fits else None, stream.read(), name, who)
 
 
 def path_is_npz(path: Path) -> bool:
@@ -176,7 +189,7 @@ def _step(
         return [values]
 
     def assign(arrays: list[np.ndarray]) -> None:
-        variable.assign(arrays[0])
+        variable.take(arrays[0])
 
     return LoadStep(read, assign)
 
@@ -191,4 +204,4 @@ def _kind(dtype: Any) -> str:
     return "bool"
 
 
-__all__ = ["ENDINGS", "check", "load", "to_bytes"]
+__all__ = ["ENDINGS", "check", "load", "to_content"]

@@ -20,6 +20,7 @@ from nacre.core.errors import (
 )
 from nacre.core.file_errors import naming
 from nacre.core.origins import is_own_bug_whatever_was_read, passed_users_code
+from nacre.core.regions import Content, StoredPart
 from nacre.core.registry import (
     CustomObjectScope,
     deserialize_keras_object,
@@ -40,6 +41,8 @@ from nacre.saving.shared_calls import with_counts_of_file, with_counts_of_graphs
 # The version whose files ours are like; Keras reads it to choose how to open them.
 KERAS_VERSION = "3.15.1"
 
+Files = dict[str, bytes | StoredPart]  # the members of an archive or a folder
+
 
 def nacre_version() -> str:
     """The version of the package, which is loaded whenever this file is."""
@@ -48,10 +51,11 @@ def nacre_version() -> str:
 
 def to_files(
     model: Any, include_optimizer: bool = True, is_folder: bool = False
-) -> tuple[dict[str, bytes], list[Any]]:
+) -> tuple[dict[str, Content], list[Any]]:
     """The members of a `.keras` archive or folder, and the arrays in it."""
     files = texts_of(model, include_optimizer)
-    content, groups = weights.to_bytes(model, include_optimizer, checksums=is_folder)
+    groups = weights.collect(model, include_optimizer)
+    content = weights.content(groups, checksums=is_folder)
     first = {name: files.pop(name) for name in (archive.METADATA, archive.CONFIG)}
     return {**first, archive.WEIGHTS: content, **files}, groups
 
@@ -99,12 +103,12 @@ def config_text(config: Any, who: str) -> str:
 
 def check_archive(source: Any, groups: list[Any], who: str) -> None:
     """Raise unless a written archive opens and holds exactly these arrays."""
-    _check(unpack(source, who), groups, who)
+    _check(unpack(str(source) if isinstance(source, Path) else source, who), groups, who)
 
 
-def unpack(source: Any, who: str) -> dict[str, bytes]:
+def unpack(source: Any, who: str) -> Files:
     """The members of an archive that belong to the format."""
-    return archive.unpack(source, archive.MEMBERS, who, assets.FOLDER)
+    return archive.unpack(source, archive.MEMBERS, who, assets.FOLDER, in_place=True)
 
 
 def check_folder(folder: Path, groups: list[Any], who: str) -> None:
@@ -112,19 +116,26 @@ def check_folder(folder: Path, groups: list[Any], who: str) -> None:
     _check(read_folder(folder), groups, who)
 
 
-def _check(files: dict[str, bytes], groups: list[Any], who: str) -> None:
-    archive.read_json(files[archive.CONFIG], "the config", who)
+def _check(files: Files, groups: list[Any], who: str) -> None:
+    archive.read_json(member_text(files, archive.CONFIG), "the config", who)
     with hdf5.open_file(files[archive.WEIGHTS], who, verify=False) as file:
         weights.compare(file, groups, who)
 
 
-def read_folder(folder: Path) -> dict[str, bytes]:
+def member_text(files: Files, name: str) -> bytes:
+    """A member that is no weights; empty JSON where there is none."""
+    content = files.get(name, b"{}")
+    assert isinstance(content, bytes)  # weights alone are left where they are
+    return content
+
+
+def read_folder(folder: Path) -> Files:
     """The members of an unzipped model."""
     return archive.read_folder(folder, archive.MEMBERS, assets.FOLDER, f"'{folder.name}'")
 
 
 def load(
-    files: dict[str, bytes],
+    files: Files,
     who: str,
     custom_objects: dict[str, Any] | None,
     compile: bool,
@@ -167,9 +178,7 @@ def load(
     return model
 
 
-def _config_and_metadata(
-    files: dict[str, bytes], who: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _config_and_metadata(files: Files, who: str) -> tuple[dict[str, Any], dict[str, Any]]:
     for name in (archive.CONFIG, archive.WEIGHTS):
         if name not in files:
             raise FileFormatError(
@@ -180,8 +189,8 @@ def _config_and_metadata(
                     "It may be another kind of zip file.",
                 )
             )
-    config = archive.read_json(files[archive.CONFIG], "config.json", who)
-    metadata = archive.read_json(files.get(archive.METADATA, b"{}"), "metadata.json", who)
+    config = archive.read_json(member_text(files, archive.CONFIG), "config.json", who)
+    metadata = archive.read_json(member_text(files, archive.METADATA), "metadata.json", who)
     if not isinstance(config, dict) or "class_name" not in config:
         raise FileFormatError(message(who, "config.json must describe a model", str(config)[:80]))
     return config, metadata if isinstance(metadata, dict) else {}
@@ -259,7 +268,7 @@ def compile_model(model: Any, config: dict[str, Any], who: str) -> None:
 
 
 __all__ = [
-    "KERAS_VERSION", "build_fitting", "check_archive", "check_folder", "compile_model",
-    "config_text", "load", "nacre_version", "require_model", "read_folder",
+    "KERAS_VERSION", "Files", "build_fitting", "check_archive", "check_folder", "compile_model",
+    "config_text", "load", "member_text", "nacre_version", "require_model", "read_folder",
     "texts_of", "to_files", "unpack",
 ]  # fmt: skip

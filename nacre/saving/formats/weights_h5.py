@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core.errors import FileFormatError, message
+from nacre.core.regions import Content, Region
 from nacre.saving import archive, hdf5, legacy_layout, weights
 from nacre.saving.files import Source
 from nacre.saving.formats import shards
 from nacre.saving.formats.native import KERAS_VERSION, read_folder
 
 
-def to_bytes(model: Any) -> tuple[bytes, list[Any]]:
+def to_content(model: Any) -> tuple[Content, list[Any]]:
     """A `.weights.h5` file, and the arrays in it; a compiled model's optimizer is included."""
-    return weights.to_bytes(model, optimizer=bool(getattr(model, "compiled", False)))
+    groups = weights.collect(model, optimizer=bool(getattr(model, "compiled", False)))
+    return weights.content(groups), groups
 
 
 def check(source: Any, groups: list[Any], who: str) -> None:
@@ -22,12 +24,15 @@ def check(source: Any, groups: list[Any], who: str) -> None:
         weights.compare(file, groups, who)
 
 
-def to_legacy_bytes(model: Any) -> tuple[bytes, list[Any]]:
+def to_legacy_content(model: Any) -> tuple[Content, list[Any]]:
     """An `.h5` file of weights in the older layout, and the arrays in it."""
     names, groups = legacy_layout.collect(model)
-    with hdf5.Writer() as writer:
-        legacy_layout.write(writer.root, names, groups, KERAS_VERSION)
-    return writer.content, groups
+
+    def fill(region: Region) -> None:
+        with hdf5.Writer(region) as root:
+            legacy_layout.write(root, names, groups, KERAS_VERSION)
+
+    return fill, groups
 
 
 def check_legacy(source: Any, groups: list[Any], who: str) -> None:
@@ -79,7 +84,7 @@ def _open_keras3(source: Source) -> Any:
         assert source.path is not None
         files = read_folder(source.path)
     else:
-        files = archive.unpack(source.opened(), (archive.WEIGHTS,), who)
+        files = archive.unpack(source.opened(), (archive.WEIGHTS,), who, in_place=True)
     if archive.WEIGHTS not in files:
         raise FileFormatError(
             message(who, f"a .keras file must hold {archive.WEIGHTS}", "an archive without it")
@@ -87,4 +92,4 @@ def _open_keras3(source: Source) -> Any:
     return hdf5.open_file(files[archive.WEIGHTS], who)
 
 
-__all__ = ["check", "check_legacy", "load", "to_bytes", "to_legacy_bytes"]
+__all__ = ["check", "check_legacy", "load", "to_content", "to_legacy_content"]
