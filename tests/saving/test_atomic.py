@@ -10,7 +10,8 @@ import pytest
 import nacre
 from nacre.core import atomic
 from nacre.core.errors import ArgumentError, FileFormatError
-from nacre.saving import hdf5, load_model
+from nacre.saving import hdf5, load_model, weights
+from nacre.saving.formats import checkpoint_writer, named_arrays
 from tests.saving.helpers import small
 
 
@@ -83,6 +84,49 @@ def test_bytes_that_came_out_wrong_are_noticed(saved, monkeypatch):
         save(saved[0])
     monkeypatch.undo()
     check_untouched(saved, before)
+
+
+@pytest.mark.parametrize("step", range(3))
+def test_a_checkpoint_that_is_replaced_is_whole_at_every_moment(step, tmp_path, monkeypatch):
+    old, new = small(), small()
+    old.save_weights(tmp_path / "w")
+    files = sorted(os.listdir(tmp_path))
+    count = iter(range(3))
+    replace = os.replace
+
+    def stop(*paths):
+        if next(count) == step:  # data, index, the name of the newest
+            raise KeyboardInterrupt
+        replace(*paths)
+
+    monkeypatch.setattr(atomic.os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        new.save_weights(tmp_path / "w")
+    monkeypatch.undo()
+    found = small()
+    found.load_weights(tmp_path / "w")
+    wanted = new if step == 2 else old
+    for a, b in zip(found.get_weights(), wanted.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(os.listdir(tmp_path)) == len(files)
+    for _ in range(2):
+        new.save_weights(tmp_path / "w")
+    assert len(os.listdir(tmp_path)) == len(files)
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "w.weights.h5", "w.safetensors", "w.npz", "w"])
+def test_the_comparison_can_be_left_out(name, tmp_path, monkeypatch):
+    compared = []
+    real = weights.refuse_difference
+    spy = lambda *given: compared.append(given) or real(*given)
+    for module in (weights, named_arrays, checkpoint_writer):
+        monkeypatch.setattr(module, "refuse_difference", spy)
+    model = small()
+    write = model.save_weights if name.startswith("w") else model.save
+    write(tmp_path / name, verify=False)
+    assert not compared
+    write(tmp_path / name)
+    assert len(compared) == len(model.weights)
 
 
 def test_symbolic_links_and_permissions_stay(tmp_path):
