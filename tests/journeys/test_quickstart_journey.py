@@ -17,6 +17,8 @@ import pytest
 import nacre
 from nacre.datasets import digits
 
+pytestmark = pytest.mark.slow  # one quickstart serves them all
+
 
 def nacre_command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
