@@ -43,6 +43,7 @@ def normalized(x: Any, scale: Any, offset: Any) -> Any:
     return x * factor + (offset - mean * factor)
 
 
+@pytest.mark.full_effort  # it is fusing that rounds a number in two ways
 @pytest.mark.parametrize("name", EXTREMES)
 def test_extremes_of_normalized_numbers_have_one_gradient_compiled_or_not(name: str) -> None:
     function = lambda *arrays: EXTREMES[name](normalized(*arrays))
