@@ -18,6 +18,8 @@ from nacre.ops.kernels.placement import inside_loop, own_program
 from nacre.optimizers import Adam, AdamW, LossScaleOptimizer
 from tests import native
 
+pytestmark = pytest.mark.full_effort  # numbers to the last bits, as XLA rounds a person's
+
 SHAPES = [(300, 70), (7,), (), (33, 5), (2**14 + 3,)]  # the last in two pieces
 
 
@@ -115,7 +117,6 @@ def test_gradients_that_are_no_numbers_or_zero_give_what_the_plain_form_gives(mo
     assert np.isnan(compiled[0][0][0, :3]).all() and np.isfinite(compiled[0][0][0, 3:6]).all()
 
 
-@pytest.mark.full_effort
 @pytest.mark.parametrize("kind", ["Adam", "AdamW", "clipped", "averaged"])
 def test_nothing_of_a_parameters_size_is_copied_in_a_loop(kind):
     optimizer = OPTIMIZERS[kind]()
