@@ -30,6 +30,9 @@ _SAME = {
 @primitive(*_SAME)
 def _same(low: Lowering, equation: Equation, *values: Value) -> Value:
     values = _of_one_dtype(low, values)
+    if equation.primitive == "abs" and values[0].dtype.startswith("complex"):
+        parts = [low.add("square", low.add(part, values[0])) for part in ("real", "imag")]
+        return low.add("sqrt", low.add("add", *parts))
     return low.add(_SAME[equation.primitive], *values)
 
 
@@ -63,11 +66,22 @@ def _round(low: Lowering, equation: Equation, x: Value) -> Value:
 
 @primitive("le_to", "lt_to", "eq_to")
 def _in_order(low: Lowering, equation: Equation, x: Value, y: Value) -> Value:
-    """Comparisons in which NaN has a place; integers have none."""
-    if "int" not in x.dtype:
-        raise NoForm("floats compared with NaN in order")
-    op = {"le_to": "less_equal", "lt_to": "less", "eq_to": "equal"}[equation.primitive]
-    return low.add(op, x, y)
+    """Comparisons in which NaN has a place, behind all numbers; integers have none."""
+    if "int" in x.dtype:
+        op = {"le_to": "less_equal", "lt_to": "less", "eq_to": "equal"}[equation.primitive]
+        return low.add(op, x, y)
+    both = low.add("and", low.add("not_equal", x, x), low.add("not_equal", y, y))
+    if equation.primitive == "eq_to":
+        return low.add("or", low.add("equal", x, y), both)
+    if equation.primitive == "lt_to":
+        return _before(low, x, y)
+    return low.add("not", _before(low, y, x))
+
+
+def _before(low: Lowering, x: Value, y: Value) -> Value:
+    """Whether x < y, NaN behind all numbers."""
+    is_last = low.add("and", low.add("not_equal", y, y), low.add("equal", x, x))
+    return low.add("or", low.add("less", x, y), is_last)
 
 
 @primitive("integer_pow")

@@ -15,6 +15,7 @@ from nacre.export.capture.jaxpr import Equation, sizes_of, type_of
 from nacre.export.capture.lower import Call, Lowering, NoForm, composite, primitive
 from nacre.export.capture.rules.shaping import block, reshaped, sliced, transposed
 from nacre.export.graph.ir import Value
+from nacre.export.graph.ops.indexing import default_filler
 from nacre.export.graph.rules import same_shape
 from nacre.export.graph.sizes import same_size
 
@@ -30,7 +31,8 @@ def _gather(low: Lowering, equation: Equation, x: Value, indices: Value) -> Valu
     numbers, sizes = equation.params["dimension_numbers"], sizes_of(equation.params["slice_sizes"])
     mode = _mode(equation)
     filler = equation.params.get("fill_value")
-    if mode == "fill" and filler is not None and filler == filler:
+    is_usual = filler is None or filler != filler or filler == default_filler(np.dtype(x.dtype))
+    if mode == "fill" and not is_usual:
         raise NoForm(f"the fill value {filler}")
     result = type_of(equation.outputs[0])
     batched = tuple(numbers.operand_batching_dims)

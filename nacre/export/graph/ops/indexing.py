@@ -15,7 +15,8 @@ from nacre.export.graph.opset import Array, Int, Str, Type, op
 from nacre.export.graph.rules import axis_in, require, same_shape
 
 
-def _filler(dtype: np.dtype) -> Any:
+def default_filler(dtype: np.dtype) -> Any:
+    """What stands in the place of an element that is not there."""
     if dtype.kind == "b":
         return True
     if np.issubdtype(dtype, np.unsignedinteger):
@@ -48,7 +49,7 @@ def gather(x: Array, indices: Array, *, axis: Int, outside: Str) -> Array:
     if outside == "fill":
         inside = (places >= 0) & (places < size)
         inside = inside.reshape(*inside.shape, *[1] * (x.ndim - 1 - axis))
-        picked = np.where(inside, picked, np.asarray(_filler(x.dtype), x.dtype))
+        picked = np.where(inside, picked, np.asarray(default_filler(x.dtype), x.dtype))
     return picked
 
 
@@ -81,7 +82,7 @@ def gather_nd(x: Array, indices: Array, *, outside: Str) -> Array:
     picked = x[places] if places else np.broadcast_to(x, (*indices.shape[:-1], *x.shape))
     if outside == "fill":
         inside = inside.reshape(*inside.shape, *[1] * (picked.ndim - inside.ndim))
-        picked = np.where(inside, picked, np.asarray(_filler(x.dtype), x.dtype))
+        picked = np.where(inside, picked, np.asarray(default_filler(x.dtype), x.dtype))
     return picked
 
 
