@@ -19,7 +19,7 @@ import numpy as np
 
 from nacre.core import changes, scope, tree
 from nacre.core.context import changed
-from nacre.core.errors import ArgumentError, NotBuiltError, message
+from nacre.core.errors import ArgumentError, NotBuiltError, UnsupportedOpError, message
 from nacre.core.strings import HostString
 from nacre.core.variable import Variable
 from nacre.export.capture import jaxpr
@@ -166,7 +166,7 @@ class _Call:
 
     def captured(self, name: str) -> Captured:
         """The graph, with what belongs to it."""
-        body, given = self._traced(name)
+        body, given = self._traced()
         make = Builder(name)
         inputs = [
             make.input(spec.name, spec.dtype, jaxpr.sizes_of(shape.shape))
@@ -205,18 +205,21 @@ class _Call:
         results_structure = tree.map_structure(lambda _: next(found), self.structure)
         return Captured(graph, self.specs, structure, results_structure, tuple(held))
 
-    def _traced(self, name: str) -> tuple[jaxpr.Body, list[Any]]:
+    def _traced(self) -> tuple[jaxpr.Body, list[Any]]:
         """The trace, with the sizes it was made for, under the first naming that does."""
-        for index, naming in enumerate(NAMINGS):
+        given = abstract(self.specs, NAMINGS[0])
+        try:
+            return self._trace(given), given
+        except (TypeError, ValueError) as error:  # what comes of two sizes with other names
+            is_varying = any(None in spec.shape[1:] for spec in self.specs)
+            if isinstance(error, UnsupportedOpError) or not is_varying:
+                raise
+            first = error
+        for naming in NAMINGS[1:]:
             given = abstract(self.specs, naming)
-            try:
+            with contextlib.suppress(TypeError, ValueError):
                 return self._trace(given), given
-            except Exception as error:
-                if index == len(NAMINGS) - 1:
-                    raise
-                if abstract(self.specs, NAMINGS[index + 1]) == given or not _about_sizes(error):
-                    raise
-        raise AssertionError(name)
+        raise first
 
     def _trace(self, given: list[Any]) -> jaxpr.Body:
         while True:
@@ -256,11 +259,6 @@ class _Call:
         changed_values = [end for (_, end), (_, start) in zip(ends, pairs) if end is not start]
         found = (x.values if isinstance(x, HostString) else x for x in tree.flatten(results))
         return [*map(jax.numpy.asarray, found), *changed_values]
-
-
-def _about_sizes(error: Exception) -> bool:
-    """Whether an error may come from two sizes that have not the same name."""
-    return isinstance(error, TypeError | ValueError)
 
 
 def _variables_of(target: Any) -> list[Variable]:

@@ -2,14 +2,16 @@
 
 Sizes that are not known become named ones. The first axis is the batch, which all inputs share.
 Others are named after input and axis; where the model needs some to be the same (two sequences that
-are added), those of one axis share one name.
+are added), those of one axis share one name; where it works for multiples only (a net that halves
+pictures and joins them with what it doubles), the graph is one for multiples.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.export
@@ -21,6 +23,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.export.capture.texts import TEXT_DTYPE
 
 BATCH = "batch"
+_AUTOMATIC = re.compile(r"keras_tensor(_\d+)?")  # what a symbolic tensor is called by itself
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def specs_of(structure: Any, names: Sequence[str] = ()) -> list[Spec]:
             continue
         index = len(found)
         own = getattr(leaf, "name", None)
-        name = names[index] if index < len(names) else own if isinstance(own, str) else path
+        has_name = isinstance(own, str) and not _AUTOMATIC.fullmatch(own)
+        name = names[index] if index < len(names) else str(own) if has_name else path
         name = _own(_plain(name) or f"input_{index}", taken)
         dtype = leaf.dtype if isinstance(leaf.dtype, str) else np.dtype(leaf.dtype)
         found.append(Spec(name, _sizes(leaf.shape, name), standardize_dtype(dtype)))
@@ -109,15 +113,24 @@ def _paths(structure: Any, path: str) -> list[str]:
     return [path]
 
 
+Naming: TypeAlias = Callable[[Spec, int], str]
+
+
+def _own_name(spec: Spec, axis: int) -> str:
+    return BATCH if axis == 0 else f"{spec.name}_{axis}"
+
+
+def _of_axis(multiple: int) -> Naming:
+    times = "" if multiple == 1 else f"{multiple}*"
+    return lambda _, axis: BATCH if axis == 0 else f"{times}size_{axis}"
+
+
 # How names are given to sizes that vary, in the order that they are tried: each its own, those of
-# one axis the same.
-NAMINGS: tuple[Callable[[Spec, int], str], ...] = (
-    lambda spec, axis: BATCH if axis == 0 else f"{spec.name}_{axis}",
-    lambda spec, axis: BATCH if axis == 0 else f"size_{axis}",
-)
+# one axis the same, and, for nets that halve pictures and double them again, multiples.
+NAMINGS: tuple[Naming, ...] = (_own_name, _of_axis(1), _of_axis(2), _of_axis(8), _of_axis(32))
 
 
-def abstract(specs: Sequence[Spec], naming: Callable[[Spec, int], str]) -> list[Any]:
+def abstract(specs: Sequence[Spec], naming: Naming) -> list[Any]:
     """Shapes and dtypes for JAX, with symbolic sizes; texts are arrays that stand for them."""
     scope = jax.export.SymbolicScope()
     found: list[Any] = []

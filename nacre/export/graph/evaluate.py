@@ -13,7 +13,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, message
 from nacre.export.graph.ir import Graph, Node, Value
 from nacre.export.graph.opset import OPSET
-from nacre.export.graph.sizes import SizeExpr, size_value, symbols_in
+from nacre.export.graph.sizes import SizeExpr, multiple_of_name, size_value, symbols_in
 from nacre.export.graph.text import node_text
 
 
@@ -77,8 +77,9 @@ def bound_sizes(graph: Graph, arrays: Sequence[np.ndarray]) -> dict[str, int]:
     for value, array in zip(graph.inputs, arrays):
         fits = len(value.shape) == array.ndim
         for size, actual in zip(value.shape, array.shape):
-            if isinstance(size, SizeExpr) and str(size).isidentifier():
-                sizes.setdefault(str(size), actual)
+            named = multiple_of_name(size)
+            if named is not None:
+                sizes.setdefault(named[0], actual // named[1])
             if symbols_in(size) <= set(sizes):
                 fits = fits and size_value(size, sizes) == actual
         if not fits:

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nacre.export.graph.opset import OPSET, Type
-from nacre.export.graph.sizes import Size, SizeExpr
+from nacre.export.graph.sizes import Size, multiple_of_name
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -103,10 +103,19 @@ class Update(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """An axis of an input, or of what a node makes."""
+    """An axis of an input, or of what a node makes, that tells a named size.
+
+    Attributes:
+        input, axis: Where it is.
+        multiple: So many times the named size is the axis's: sizes that must be divided evenly.
+    """
 
     input: Value
     axis: int
+    multiple: int = 1
+
+
+_NO_AXIS = Axis(Value("", "", ()), 0, 1 << 62)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -130,15 +139,16 @@ class Graph:
     updates: tuple[Update, ...] = ()
 
     def symbols(self) -> dict[str, Axis]:
-        """The named sizes, each with the first axis that has exactly this size: of an input, or of
-        what a node makes that gives it its size."""
+        """The named sizes, each with the first axis that tells it: of an input, or of what a node
+        makes that gives it its size."""
         found: dict[str, Axis] = {}
         made = (v for n in self.nodes if OPSET[n.op].new_sizes(n.attributes) for v in n.outputs)
         for value in (*self.inputs, *made):
             for axis, size in enumerate(value.shape):
-                if isinstance(size, SizeExpr):
-                    found.setdefault(str(size), Axis(value, axis))
-        return {name: axis for name, axis in found.items() if name.isidentifier()}
+                named = multiple_of_name(size)
+                if named is not None and found.get(named[0], _NO_AXIS).multiple > named[1]:
+                    found[named[0]] = Axis(value, axis, named[1])
+        return found
 
     def producers(self) -> dict[Value, Node]:
         """The node that made each value; inputs and weights are not among them."""
@@ -192,9 +202,9 @@ class Builder:
         return value
 
     def weight(self, path: str, data: np.ndarray, trainable: bool = True) -> Value:
-        """A further weight."""
+        """A further weight; of several with one path the others get a number."""
         value = Value(self._own(path), data.dtype.name, data.shape)
-        self.weights.append(Weight(value, path, data, trainable))
+        self.weights.append(Weight(value, value.name, data, trainable))
         return value
 
     def constant(self, data: Any, dtype: str | None = None) -> Value:

@@ -165,6 +165,20 @@ def symbols_in(*sizes: Size) -> set[str]:
     return found
 
 
+def multiple_of_name(size: Size) -> tuple[str, int] | None:
+    """A name and how many times it the size is, where it is no more than that.
+
+    Example:
+        >>> multiple_of_name(8 * symbol("height")), multiple_of_name(symbol("height") + 1)
+        (('height', 8), None)
+    """
+    if isinstance(size, int) or len(size.terms) != 1:
+        return None
+    ((product, times),) = size.terms.items()
+    is_name = len(product) == 1 and isinstance(product[0], str) and times > 0
+    return (str(product[0]), times) if is_name else None
+
+
 def size_value(size: Size, known: Mapping[str, int]) -> int:
     """The number that a size is where the names have the sizes `known`."""
     if isinstance(size, int):

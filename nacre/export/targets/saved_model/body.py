@@ -283,7 +283,10 @@ class Body:
         name = str(size)
         if name in self._symbols:
             axis = self._symbols[name]
-            return self._axis(self._tensors[axis.input], axis.input.dtype, axis.axis)
+            whole = self._axis(self._tensors[axis.input], axis.input.dtype, axis.axis)
+            if axis.multiple == 1:
+                return whole
+            return self._whole("FloorDiv", whole, self.constant(np.int32(axis.multiple)))
         total: str | None = None
         for factors, coefficient in size.terms.items():
             term: str | None = None
