@@ -25,7 +25,14 @@ from nacre.core.variable import Variable
 from nacre.export.capture import jaxpr
 from nacre.export.capture import rules as rules  # fills the tables of rules
 from nacre.export.capture.lower import KEY_VALUE, Lowering, refuse_missing
-from nacre.export.capture.signature import NAMINGS, Spec, abstract, is_tensor_like, specs_of
+from nacre.export.capture.signature import (
+    NAMINGS,
+    Spec,
+    abstract,
+    is_tensor_like,
+    specs_of,
+    tree_with_paths,
+)
 from nacre.export.capture.texts import HostCalls, as_text
 from nacre.export.graph.ir import Builder, Graph
 from nacre.export.passes import cleaned
@@ -285,16 +292,18 @@ def _under_names(target: Any) -> Iterator[None]:
         yield
 
 
-def _named(target: Any, arguments: Any) -> Any:
-    """Arguments under the names of the parameters, for tensors that have no names themselves."""
+def _named(target: Any, arguments: Any) -> list[tuple[str, Any]]:
+    """The leaves of the arguments in order, each under the name of its parameter."""
     args, kwargs = arguments
     function = getattr(target, "python_function", target)
     function = target.call if isinstance(target, Layer) else function
     parameters = inspect.signature(function).parameters.values()
     names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
     names += [f"input_{index}" for index in range(len(names), len(args))]
-    # Not one dict: keys would be sorted, and the arguments lose their order.
-    return [{name: value} for name, value in zip(names, args)], kwargs
+    pairs = [*zip(names, args), *((name, kwargs[name]) for name in sorted(kwargs))]
+    # The keys of a dict are names enough.
+    named = [("" if isinstance(value, dict) else name, value) for name, value in pairs]
+    return [leaf for name, value in named for leaf in tree_with_paths(value, name)]
 
 
 def _output_names(target: Any, structure: Any) -> list[str]:

@@ -46,17 +46,17 @@ def is_tensor_like(leaf: Any) -> bool:
     return hasattr(leaf, "shape") and hasattr(leaf, "dtype")
 
 
-def specs_of(structure: Any, names: Sequence[str] = ()) -> list[Spec]:
-    """What stands for the tensors of a structure of arguments, each with a name of its own.
+def specs_of(leaves: Sequence[tuple[str, Any]], names: Sequence[str] = ()) -> list[Spec]:
+    """What stands for the tensors among arguments, each with a name of its own.
 
     Args:
-        structure: Symbolic tensors, specs, arrays; other leaves are no tensors.
+        leaves: Symbolic tensors, specs, arrays, each with its place; others are no tensors.
         names: Names of the tensors, in order; those of the tensors themselves, or of the arguments,
             where there are none.
     """
     found: list[Spec] = []
     taken: set[str] = set()
-    for path, leaf in tree_with_paths(structure):
+    for path, leaf in leaves:
         if not is_tensor_like(leaf):
             continue
         index = len(found)

@@ -163,3 +163,56 @@ def test_capture_leaves_the_model_as_it_was() -> None:
     for variable, value in zip(model.variables, before):
         np.testing.assert_array_equal(variable.numpy(), value)
     assert not isinstance(model.variables[0].value, jax.core.Tracer)
+
+
+def test_inputs_and_outputs_are_called_as_in_the_call() -> None:
+    class Net(nacre.Model):
+        def call(self, inputs: Any, scale: Any = None) -> Any:
+            return {"sum": inputs["a"] + inputs["b"], "scaled": inputs["a"] * scale}
+
+    model, x = Net(), nacre.KerasTensor((None, 2))
+    model({"a": np.ones((1, 2)), "b": np.ones((1, 2))}, scale=np.ones((1, 2)))
+    found = capture(model, {"b": x, "a": x}, scale=x)
+    assert [spec.name for spec in found.inputs] == ["a", "b", "scale"]
+    assert found.structure == ([{"a": "a", "b": "b"}], {"scale": "scale"})
+    assert found.outputs == {"sum": "sum", "scaled": "scaled"}
+    given = {"a": np.ones((3, 2)), "b": np.full((3, 2), 2.0), "scale": np.full((3, 2), 5.0)}
+    run = evaluate(found.graph, given).outputs
+    assert run["sum"].tolist() == [[3, 3]] * 3 and run["scaled"].tolist() == [[5, 5]] * 3
+
+
+def test_sizes_that_must_be_equal_share_a_name_and_others_have_their_own() -> None:
+    left, right = nacre.Input((None, 3), name="left"), nacre.Input((None, 3), name="right")
+    added = capture(nacre.Model([left, right], nacre.layers.Add()([left, right]))).graph
+    joined = capture(nacre.Model([left, right], nacre.layers.Concatenate(1)([left, right]))).graph
+    assert [str(v.shape[1]) for v in added.inputs] == ["size_1", "size_1"]
+    assert [str(v.shape[1]) for v in joined.inputs] == ["left_1", "right_1"]
+    assert str(joined.outputs[0].value.shape[1]) == "left_1 + right_1"
+
+
+def test_a_net_that_halves_and_doubles_pictures_takes_multiples() -> None:
+    layers = nacre.layers
+    x = nacre.Input((None, None, 1))
+    low = layers.MaxPooling2D()(layers.Conv2D(2, 3, padding="same")(x))
+    model = nacre.Model(x, layers.Concatenate()([layers.UpSampling2D()(low), x]))
+    graph = capture(model).graph
+    assert [str(size) for size in graph.inputs[0].shape] == ["batch", "2*size_1", "2*size_2", "1"]
+    for shape in ((1, 8, 6, 1), (2, 4, 10, 1)):
+        picture = np.random.default_rng(0).normal(size=shape).astype("float32")
+        (found,) = evaluate(graph, [picture]).outputs.values()
+        np.testing.assert_allclose(found, np.asarray(model(picture)), rtol=1e-5, atol=1e-5)
+    with pytest.raises(nacre.core.errors.ArgumentError, match="2\\*size_1"):
+        evaluate(graph, [np.zeros((1, 7, 6, 1), "float32")])
+
+
+def test_states_of_a_recurrent_layer_are_updated_each_by_itself() -> None:
+    x = nacre.Input(batch_shape=(2, 5, 3))
+    model = nacre.Model(x, nacre.layers.LSTM(3, stateful=True, name="memory")(x))
+    given = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    graph = capture(model).graph
+    first = evaluate(graph, [given])
+    second = evaluate(graph, [given], weights=first.updates)
+    expected = [np.asarray(model(given)) for _ in range(2)]
+    for run, wanted in zip((first, second), expected):
+        (found,) = run.outputs.values()
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)

@@ -104,7 +104,7 @@ def one_path_twice() -> Graph:
 def unbound_size() -> Graph:
     whole = graph()
     value = Value("long", "float32", (symbol("time"), 4))
-    return replace(whole, inputs=(*whole.inputs, value, Value("w", "float32", (2 * symbol("k"),))))
+    return replace(whole, inputs=(*whole.inputs, value, Value("w", "float32", (symbol("k") + 1,))))
 
 
 def branch_of_other_types() -> Graph:
