@@ -22,9 +22,6 @@ NOT_YET: dict[str, str] = {
     "Keras saved, with nacre.models.load_model(path).",
     "export": "Export is not here yet: model.save('model.keras') keeps the model.",
     "distribution": "Training on several devices is not here yet.",
-    "layers.TFSMLayer": "It runs a TensorFlow SavedModel, whose graph only TensorFlow can run: "
-    "open the model's .keras or .h5 file with nacre.models.load_model, or build the model in code "
-    "and load its weights.",
     "summary.trace_on": _TRACES,
     "summary.trace_off": _TRACES,
     "summary.trace_export": _TRACES,

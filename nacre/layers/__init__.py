@@ -188,6 +188,9 @@ from nacre.layers.wrappers import TimeDistributed as TimeDistributed
 from nacre.layers.wrappers import Wrapper as Wrapper
 
 if TYPE_CHECKING:  # the old spellings, which are looked up in LEGACY_NAMES when used
+    # A floor above: it runs graphs of TensorFlow.
+    from nacre.export.importers.tensorflow.layer import TFSMLayer as TFSMLayer
+
     GroupedQueryAttention = GroupQueryAttention
     Convolution1D = Conv1D
     Convolution1DTranspose = Conv1DTranspose
@@ -376,6 +379,7 @@ __all__ = [
     "StackedRNNCells",
     "StringLookup",
     "Subtract",
+    "TFSMLayer",
     "TextVectorization",
     "ThresholdedReLU",
     "TimeDistributed",
@@ -405,5 +409,7 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a checker would take any name for one of the module's
     __getattr__, __dir__ = late_names(
-        __name__, {old: f"{__name__}:{name}" for old, name in LEGACY_NAMES.items()}
+        __name__,
+        {old: f"{__name__}:{name}" for old, name in LEGACY_NAMES.items()}
+        | {"TFSMLayer": "nacre.export.importers.tensorflow.layer"},  # a floor above
     )

@@ -8,7 +8,6 @@ _INTERNAL = "Keras's own insides, public by accident"
 
 # Not here for good.
 REFUSALS: dict[str, str] = {
-    "keras.layers.TFSMLayer": "runs a SavedModel, whose graph only TensorFlow can run",
     "keras.legacy": _INTERNAL,
     "keras.src": _INTERNAL,
 }

@@ -353,8 +353,3 @@ def test_a_frozen_torch_module_is_not_trained():
     model.fit(X, Y, verbose=0)
     for one, other in zip(before, layer.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def test_a_saved_model_layer_says_why_it_is_not_here():
-    with pytest.raises(AttributeError, match="TensorFlow SavedModel"):
-        _ = layers.TFSMLayer

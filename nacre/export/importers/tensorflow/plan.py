@@ -68,6 +68,25 @@ class Plan:
     kept: dict[Any, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Gradient:
+    """A gradient that a function was given by `tf.custom_gradient`.
+
+    Attributes:
+        function: Takes gradients of results and of arguments, then what it captured; gives
+            gradients of the arguments.
+        within: The function whose tensors it captured.
+        captured: Those, as `node:0`.
+        gives: For each of the node's inputs, or of its last ones, which of the function's outputs
+            is its gradient; None for a result, and for what has none.
+    """
+
+    function: str
+    within: str
+    captured: tuple[str, ...]
+    gives: tuple[int | None, ...]
+
+
 def _nothing(node: Node, *inputs: Any) -> Any:
     return ()
 
@@ -82,9 +101,16 @@ class Library:
     Args:
         graph: The graph.
         definitions: Of the ops in it, where the file has them.
+        gradients: By the name that nodes have for them.
     """
 
-    def __init__(self, graph: GraphDef, definitions: Sequence[OpDef] = ()) -> None:
+    def __init__(
+        self,
+        graph: GraphDef,
+        definitions: Sequence[OpDef] = (),
+        gradients: Mapping[str, Gradient] | None = None,
+    ) -> None:
+        self._gradients = gradients or {}
         self.nodes = {node.name: node for node in graph.node}
         library = graph.library
         functions = library.function if library is not None else []
@@ -103,6 +129,15 @@ class Library:
                 attributes[name] = given.get(value.placeholder)
         attributes.update((k, v) for k, v in values_of(found.attr).items() if v is not None)
         return Node(found.op, found.name, attributes)
+
+    def gradient_of(self, found: NodeDef, within: str) -> Gradient | None:
+        """The gradient that a node says it has, where the file holds it."""
+        told = found.attr.get("_gradient_op_type")
+        if found.op != "IdentityN" or told is None or told.s is None:
+            return None
+        gradient = self._gradients.get(told.s.decode("utf-8", "replace"))
+        is_here = gradient is not None and (not gradient.captured or gradient.within == within)
+        return gradient if is_here else None
 
     def function(self, name: str) -> FunctionDef:
         found = self.functions.get(name)
@@ -240,7 +275,7 @@ class _Builder:
         if depth > _DEEPEST:
             raise GraphError(f"functions within functions, more than {_DEEPEST} deep")
         nodes = {node.name: node for node in function.node_def}
-        scope = _Scope(self, nodes, bound, given, {}, depth)
+        scope = _Scope(self, nodes, bound, given, {}, depth, within=function.signature.name)
         outputs = [function.ret.get(arg.name, arg.name) for arg in function.signature.output_arg]
         effects = list(function.control_ret.values())
         scope.add([name.split(":")[0] for name in outputs] + effects, after)
@@ -282,7 +317,9 @@ class _Scope:
         fed: Mapping[tuple[str, int], Ref],
         depth: int,
         is_main: bool = False,
+        within: str = "",
     ) -> None:
+        self._within = within
         self._builder, self._nodes, self._bound = builder, nodes, bound
         self._given, self._fed, self._depth, self._is_main = given, fed, depth, is_main
         self._outputs: dict[str, list[Ref] | int] = {}  # a node's outputs, or its step
@@ -342,7 +379,8 @@ class _Scope:
             waiting.append((name, True))
             if name in self._fed_nodes and (name, 0) in self._fed:
                 continue
-            for text in found.input:
+            gradient = self._builder.library.gradient_of(found, self._within)
+            for text in (*found.input, *(gradient.captured if gradient is not None else ())):
                 inner = text[1:] if text[:1] == "^" else text.split(":")[0]
                 if inner not in self._ends and inner not in self._bound:
                     waiting.append((inner, False))
@@ -357,6 +395,9 @@ class _Scope:
         inputs = [self._taken(text) for text in found.input if text[:1] != "^"]
         before = [at for text in found.input if text[:1] == "^" for at in self.ends(text[1:])]
         node = library.node(found, self._given)
+        gradient = library.gradient_of(found, self._within)
+        if gradient is not None:
+            node, inputs = self._with_gradient(node, gradient, inputs)
         called = _called(node, library)
         if called is None:
             op = OPS.get(node.op)
@@ -372,6 +413,16 @@ class _Scope:
         start = self._builder.barrier([*before, *after, *(at for at, _ in inputs)])
         refs, ends = self._builder.add_function(function, bound, given, start, self._depth + 1)
         self._outputs[name], self._ends[name] = refs, self._builder.barrier(ends) or start
+
+    def _with_gradient(
+        self, node: Node, gradient: Gradient, inputs: list[Ref]
+    ) -> tuple[Node, list[Ref]]:
+        """The node as one that has this gradient; it takes what that captured, too."""
+        found = Node("_CustomGradient", node.name, node.attributes)
+        found.kept.update(gradient=gradient, count=len(inputs))
+        for at, _ in inputs:
+            self._builder.plan.steps[at].node.kept["has gradient"] = True
+        return found, inputs + [self.ref(*_tensor(name)) for name in gradient.captured]
 
     def _taken(self, text: str) -> Ref:
         return self.ref(*_tensor(text)) if self._is_main else self.named(text)

@@ -6,7 +6,8 @@ their values by running the graph's own restore op, tables by its own init op.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ from nacre.core.wire.tensorflow.saved_model import (
 from nacre.core.wire.tensorflow.tensors import shape_of, to_array
 from nacre.export.importers.tensorflow import ops as ops  # they register themselves
 from nacre.export.importers.tensorflow.compiled import Compiled
-from nacre.export.importers.tensorflow.plan import Library, missing_ops
+from nacre.export.importers.tensorflow.plan import Gradient, Library, missing_ops
 from nacre.export.importers.tensorflow.run import Resources, Run, execute
 from nacre.export.importers.tensorflow.structures import (
     Named,
@@ -217,14 +218,16 @@ class SavedModelProgram(Part):
         super().__init__(self, 0)
         info = meta.meta_info_def
         known = info.stripped_op_list.op if info is not None and info.stripped_op_list else []
-        self._library = Library(meta.graph_def or GraphDef(), known)
         self._objects = meta.object_graph_def or SavedObjectGraph()
         _check_links(self._objects)
+        graph = meta.graph_def or GraphDef()
+        self._library = Library(graph, known, _gradients(graph, self._objects))
         self._resources = Resources(None if folder is None else str(folder))
         self._variables: dict[Handle, Variable] = {}
         self._others: dict[Handle, Any] = {}  # strings and numbers of 64 bits
         self._made: dict[int, Any] = {}
         self._concrete: dict[str, Compiled] = {}
+        self._keeps = True
         self._restore()
         self.signatures = {
             name: Signature(self, name, found)
@@ -266,18 +269,51 @@ class SavedModelProgram(Part):
 
     # ------------------------------------------------------------------------------- variables
 
-    @cached_property
+    @property
     def variables(self) -> list[Variable]:
         """The model's variables, in the order in which the file has them."""
         if not self._objects.nodes:
             return list(self._variables.values())
-        found = [self._object(place) for place in _reached(self._objects.nodes)]
-        return [value for value in found if isinstance(value, Variable)]
+        return self._listed("variables") or self._reached_variables()
 
     @property
     def trainable_variables(self) -> list[Variable]:
         """The variables that training changes."""
-        return [variable for variable in self.variables if variable.trainable]
+        listed_ones = self._listed("trainable_variables") if self._objects.nodes else []
+        return [variable for variable in listed_ones or self.variables if variable.trainable]
+
+    def _listed(self, name: str) -> list[Variable]:
+        """The variables in a list that was saved as an attribute, as Keras does."""
+        place = self._children().get(name)
+        children = [] if place is None else self._objects.nodes[place].children
+        numbered = [child for child in children if child.local_name.isdigit()]
+        numbered.sort(key=lambda child: int(child.local_name))
+        return self._of_places([child.node_id for child in numbered])
+
+    def _reached_variables(self) -> list[Variable]:
+        return self._of_places(_reached(self._objects.nodes))
+
+    def _of_places(self, places: Sequence[int]) -> list[Variable]:
+        found = [self._object(place) for place in dict.fromkeys(places)]
+        return [value for value in found if isinstance(value, Variable)]
+
+    def replace(self, old: Variable, new: Variable) -> None:
+        """Let another variable stand in the place of one."""
+        for handle, variable in self._variables.items():
+            if variable is old:
+                self._variables[handle] = new
+        for place, value in self._made.items():
+            if value is old:
+                self._made[place] = new
+
+    @contextlib.contextmanager
+    def trial(self) -> Generator[None]:
+        """A block in which calls change no variable: shapes alone are asked for."""
+        before, self._keeps = self._keeps, False
+        try:
+            yield
+        finally:
+            self._keeps = before
 
     def _restore(self) -> None:
         """Run the graph's restore op and its init op."""
@@ -454,7 +490,7 @@ class SavedModelProgram(Part):
         except (NotKnownError, GraphError) as error:
             rule = "the graph must be computed from what it is given"
             raise ShapeError(message("TensorFlow graph", rule, str(error))) from error
-        for handle in run.written:
+        for handle in run.written if self._keeps else ():
             value = run.values[handle]
             if handle in self._variables:
                 self._variables[handle].assign(value)
@@ -471,6 +507,33 @@ def _check_links(objects: SavedObjectGraph) -> None:
     ]
     if any(not 0 <= place < count for place in links):
         raise FileFormatError(message(_WHO, "its objects must be whole", "a link leads nowhere"))
+
+
+def _gradients(graph: GraphDef, objects: SavedObjectGraph) -> dict[str, Gradient]:
+    """Gradients of functions' own, by the names that nodes have for them."""
+    library = graph.library
+    found: dict[str, Gradient] = {}
+    functions = (
+        {} if library is None else {f.signature.name: f for f in library.function if f.signature}
+    )
+    for registered in library.registered_gradients if library is not None else ():
+        name = registered.gradient_func
+        concrete, function = objects.concrete_functions.get(name), functions.get(name)
+        if concrete is None or function is None or function.signature is None:
+            continue
+        captured = [objects.nodes[place].captured_tensor for place in concrete.bound_inputs]
+        tensors = [tensor for tensor in captured if tensor is not None]
+        if len(tensors) != len(captured):
+            continue  # it takes more than tensors
+        outputs = decoded(concrete.output_signature)
+        listed_outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        places, gives = iter(range(len(function.signature.output_arg))), list[int | None]()
+        for output in listed_outputs:
+            gives.append(None if output is None else next(places))
+        within = tensors[0].concrete_function if tensors else ""
+        names = tuple(tensor.name for tensor in tensors)
+        found[registered.registered_op_type] = Gradient(name, within, names, tuple(gives))
+    return found
 
 
 def _is_float(handle: Handle) -> bool:

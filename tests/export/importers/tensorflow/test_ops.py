@@ -88,7 +88,7 @@ def test_an_op_gives_what_tensorflow_gives(number: int) -> None:
 
 
 def test_many_ops_are_known_and_all_have_their_definition() -> None:
-    foreign = {"CaseFoldUTF8", "NormalizeUTF8"}  # of tensorflow_text
+    foreign = {"CaseFoldUTF8", "NormalizeUTF8", "_CustomGradient"}  # of tensorflow_text, ours
     assert len(OPS) >= 450
     assert len(_FIRST) >= 310
     assert set(OPS) - set(definitions()) == foreign

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.dtypes import float0
 
 from nacre.core.tracing import is_bare, is_tracer
 from nacre.export.importers.tensorflow.plan import Plan
@@ -421,3 +422,60 @@ def _merge(node: Node, *values: Any) -> Any:
 @op("Enter", "Exit", "NextIteration", "LoopCond", "RefEnter")
 def _frames(node: Node, *values: Any) -> Any:
     raise GraphError("loops of TensorFlow 1 cannot be computed; save the model with tf.function")
+
+
+# --- gradients of their own -----------------------------------------------------------------------
+
+
+@op("_CustomGradient", shared=True)
+def _custom_gradient(run: Run, node: Node, *inputs: Any) -> Any:
+    """The inputs as they are, with the gradient that `tf.custom_gradient` gave them."""
+    gradient, count = node.kept["gradient"], node.kept["count"]
+    values, captured = inputs[:count], inputs[count:]
+    if all(is_known(value) for value in inputs):
+        return values
+    library, resources = run.library, run.resources
+    state = {h: run.read(h) for h in captured if isinstance(h, Handle) and h.kind == "variable"}
+    others = [None if _is_given(value) else value for value in captured]
+
+    @jax.custom_vjp
+    def identity(values: Any, captured: Any, state: Any) -> Any:
+        return values
+
+    def forward(values: Any, captured: Any, state: Any) -> Any:
+        return values, (values, captured, state)
+
+    def backward(kept: Any, found: Any) -> Any:
+        values, captured, state = kept
+        inner = Run(library, resources, dict(zip(handles, state, strict=True)))
+        given = [_filled(v, g) for v, g in zip(values, found, strict=True)]
+        rest = [v if o is None else o for v, o in zip(captured, others, strict=True)]
+        outputs = inner.call(gradient.function, [*given, *rest])
+        first = len(values) - len(gradient.gives)
+        gradients = [None] * first + [None if p is None else outputs[p] for p in gradient.gives]
+        of_values = tuple(_gradient_of(v, g) for v, g in zip(values, gradients, strict=True))
+        nothing = jax.tree.map(lambda v: _gradient_of(v, None), (captured, state))
+        return of_values, *nothing
+
+    identity.defvjp(forward, backward)
+    handles = list(state)
+    arrays = tuple(v if _is_given(v) else None for v in captured)
+    given = tuple(jnp.asarray(value) for value in values)
+    return identity(given, arrays, [jnp.asarray(value) for value in state.values()])
+
+
+def _is_given(value: Any) -> bool:
+    return isinstance(value, jax.Array)
+
+
+def _filled(value: Any, gradient: Any) -> Any:
+    """The gradient of a result; of whole numbers, which have none, zeros in their dtype."""
+    return jnp.zeros(value.shape, value.dtype) if gradient.dtype == float0 else gradient
+
+
+def _gradient_of(value: Any, gradient: Any) -> Any:
+    if not jnp.issubdtype(value.dtype, jnp.inexact):
+        return np.zeros(value.shape, float0)
+    if gradient is None:
+        return jnp.zeros(value.shape, value.dtype)
+    return jnp.asarray(gradient, value.dtype)

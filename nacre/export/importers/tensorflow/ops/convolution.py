@@ -172,14 +172,14 @@ def _max_pool(node: Node, x: Any, ksize: Any = None, strides: Any = None) -> Any
     x = jnp.asarray(x)
     size, step, pads = _window(node, x, ksize, strides)
     low: Any = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else np.iinfo(x.dtype).min
-    return lax.reduce_window(x, jnp.asarray(low, x.dtype), lax.max, size, step, pads)
+    return lax.reduce_window(x, np.asarray(low, x.dtype)[()], lax.max, size, step, pads)
 
 
 @op("AvgPool", "AvgPool3D")
 def _average_pool(node: Node, x: Any) -> Any:
     x = jnp.asarray(x)
     size, step, pads = _window(node, x)
-    zero = jnp.zeros((), x.dtype)
+    zero = np.zeros((), x.dtype)[()]  # known, so that JAX sees a sum, which has a gradient
     total = lax.reduce_window(x, zero, lax.add, size, step, pads)
     if pads == "VALID":
         return total / jnp.asarray(np.prod(size), x.dtype)
@@ -202,8 +202,10 @@ def _max_pool_argmax(node: Node, x: Any) -> Any:
         return jnp.where(first, a[0], b[0]), jnp.where(first, a[1], b[1])
 
     start = (jnp.asarray(-jnp.inf, x.dtype), jnp.asarray(np.iinfo(places.dtype).max, places.dtype))
-    values, at = lax.reduce_window((x, places), start, larger, size, step, pads)
-    return values, at.astype(jax.dtypes.canonicalize_dtype(dtype(node.get("Targmax") or 9)))
+    _, at = lax.reduce_window((lax.stop_gradient(x), places), start, larger, size, step, pads)
+    return _max_pool(node, x), at.astype(
+        jax.dtypes.canonicalize_dtype(dtype(node.get("Targmax") or 9))
+    )
 
 
 @op("MaxPoolGrad")

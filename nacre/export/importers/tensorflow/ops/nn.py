@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from nacre.export.importers.tensorflow.registry import Node, op
@@ -116,7 +117,7 @@ def _local_response(node: Node, x: Any) -> Any:
     radius = node["depth_radius"]
     window = (1,) * (x.ndim - 1) + (2 * radius + 1,)
     total = lax.reduce_window(
-        jnp.square(x), jnp.zeros((), x.dtype), lax.add, window, (1,) * x.ndim, "SAME"
+        jnp.square(x), np.zeros((), x.dtype)[()], lax.add, window, (1,) * x.ndim, "SAME"
     )
     return x / (node["bias"] + node["alpha"] * total) ** node["beta"]
 

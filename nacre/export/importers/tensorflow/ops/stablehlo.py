@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from nacre.core.stablehlo import callable_module
 from nacre.export.importers.tensorflow.registry import Node, op
@@ -15,12 +16,14 @@ from nacre.export.importers.tensorflow.values import GraphError, is_known
 
 @op("XlaCallModule")
 def _call(node: Node, *inputs: Any) -> Any:
-    """Compiled for the shapes that come; it has no gradient."""
+    """Compiled for the shapes that come."""
     if node.get("function_list"):
         raise GraphError("a program of StableHLO that calls functions of TensorFlow")
     if node.get("has_token_input_output"):
         raise GraphError("a program of StableHLO with tokens")
     arrays = [jnp.asarray(value) if is_known(value) else value for value in inputs]
+    if node.kept.get("has gradient"):  # which a node behind it has
+        arrays = [lax.stop_gradient(array) for array in arrays]
     key = tuple((tuple(a.shape), np.dtype(a.dtype).name) for a in arrays)
     if key not in node.kept:
         structs = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arrays]

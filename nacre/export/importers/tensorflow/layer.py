@@ -1,0 +1,160 @@
+"""`TFSMLayer`: a function of a SavedModel as a layer, with its variables as weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nacre.core import safety
+from nacre.core.errors import SerializationError, ShapeError, message
+from nacre.core.registry import register
+from nacre.export.importers.tensorflow.program import open_saved_model
+from nacre.layers.base.layer import Layer
+from nacre.layers.core.configs import explicit_config
+
+# Sizes to try where a size is unknown: an output's size that differs between the two is unknown.
+_TRIAL_SIZES = ((2, 16), (3, 24))
+
+
+@register("layers/TFSMLayer")
+class TFSMLayer(Layer):
+    """Use a SavedModel of TensorFlow as a layer, without TensorFlow.
+
+    Its variables become the layer's weights: those that were trainable are trained, are saved with
+    the model, and are frozen by `trainable=False`. Choose it to build on a model of TensorFlow or
+    of TensorFlow Hub; to only call one, `nacre.saving.open_saved_model` is enough.
+
+    Args:
+        filepath: The SavedModel's folder.
+        call_endpoint: What is called: a function or a signature that was saved; `serve` is what
+            `model.export()` writes, `serving_default` what others do.
+        call_training_endpoint: What is called in training, where it is another.
+        trainable: Whether its trainable variables are trained.
+        name: Name of the layer.
+        dtype: Its dtype policy; the graph computes in its own dtypes.
+    Shapes:
+        inputs, outputs: as the function takes and gives them: one array, or a dict, list or tuple
+    Raises:
+        FileFormatError: It is no SavedModel.
+        ArgumentError: It has no such endpoint.
+        SerializationError: A file that is opened in safe mode holds such a layer: its path would be
+            read.
+    Source:
+        Interface: Keras 3.15. Differs: weights are named as in the SavedModel; an output without
+        gradient in TensorFlow has none here either.
+    Example:
+        >>> layer = TFSMLayer("resnet", call_endpoint="serving_default")   # doctest: +SKIP
+        >>> layer(images).shape                                            # doctest: +SKIP
+        (8, 1000)
+    """
+
+    traces_shapes = True
+
+    def __init__(
+        self,
+        filepath: Any,
+        call_endpoint: str = "serve",
+        call_training_endpoint: str | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(trainable=trainable, name=name, dtype=dtype)
+        self.filepath = str(Path(filepath))
+        self.call_endpoint = call_endpoint
+        self.call_training_endpoint = call_training_endpoint
+        self._program = open_saved_model(filepath)
+        names: dict[str, int] = {}
+        for variable in self._program.variables:
+            name = variable.name.replace("/", "_")
+            names[name] = names.get(name, 0) + 1
+            weight = self.add_weight(
+                name=name if names[name] == 1 else f"{name}_{names[name] - 1}",
+                shape=variable.shape,
+                dtype=variable.dtype,
+                initializer=variable.numpy(),
+                trainable=variable.trainable,
+                autocast=False,  # the graph computes in its own dtypes
+            )
+            self._program.replace(variable, weight)
+        self._serve = self._program.endpoint(call_endpoint)
+        self._train = self._serve
+        if call_training_endpoint is not None:
+            self._train = self._program.endpoint(call_training_endpoint)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
+        """What the endpoint gives; in training, what the one for training gives."""
+        function = self._train if training else self._serve
+        leaves, structure = jax.tree.flatten(inputs)
+        shapes = [tuple(leaf.shape) for leaf in leaves]
+        if all(isinstance(n, int) for shape in shapes for n in shape):
+            return function(inputs)
+        return self._shapes(function, leaves, structure)
+
+    def _shapes(self, function: Any, leaves: list[Any], structure: Any) -> Any:
+        """Zeros in the shapes of the outputs; sizes that are symbols in the inputs stay symbols."""
+        unknown = list({n: None for leaf in leaves for n in leaf.shape if not isinstance(n, int)})
+        trials = [
+            {n: sizes[min(at, 1)] + max(at - 1, 0) for at, n in enumerate(unknown)}
+            for sizes in _TRIAL_SIZES
+        ]
+        symbols = {(trials[0][n], trials[1][n]): n for n in unknown}
+        found: list[Any] = []
+        for tried in trials:
+            structs = [
+                jax.ShapeDtypeStruct(tuple(tried.get(n, n) for n in leaf.shape), leaf.dtype)
+                for leaf in leaves
+            ]
+            with self._program.trial():
+                found.append(jax.eval_shape(function, jax.tree.unflatten(structure, structs)))
+        first, second = (jax.tree.leaves(each) for each in found)
+        arrays: list[Any] = []
+        for one, other in zip(first, second, strict=True):
+            pairs = list(zip(one.shape, other.shape, strict=True))
+            if any(a != b and (a, b) not in symbols for a, b in pairs):
+                raise ShapeError(
+                    message(
+                        self._who(),
+                        "the output's sizes must be known, or be sizes of the inputs",
+                        f"inputs of shapes {[tuple(map(str, leaf.shape)) for leaf in leaves]}",
+                        "Give the layer's input a full shape.",
+                    )
+                )
+            shape = tuple(a if a == b else symbols[a, b] for a, b in pairs)
+            arrays.append(jnp.zeros(shape, one.dtype))
+        return jax.tree.unflatten(jax.tree.structure(found[0]), arrays)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments; the path of the SavedModel, not what is in it."""
+        return explicit_config(
+            self,
+            filepath=self.filepath,
+            call_endpoint=self.call_endpoint,
+            call_training_endpoint=self.call_training_endpoint,
+        )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], safe_mode: bool | None = None) -> Any:
+        """Make the layer a config describes; the folder it names is read where files are trusted.
+
+        Raises:
+            SerializationError: `safe_mode` is not False.
+        """
+        with safety.reading(safe_mode, config):
+            if not safety.may_run_code():
+                raise SerializationError(
+                    message(
+                        f"TFSMLayer '{config.get('name', '')}'",
+                        "opening a file must not read other files that it names",
+                        f"the SavedModel {config.get('filepath')!r}",
+                        "If you trust the file: load_model(path, safe_mode=False).",
+                    )
+                )
+            return super().from_config(config)
+
+
+__all__ = ["TFSMLayer"]
