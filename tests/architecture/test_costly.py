@@ -16,8 +16,9 @@ def test_every_costly_test_exists() -> None:
         path = ROOT / file
         if file not in texts:
             texts[file] = path.read_text(encoding="utf-8") if path.exists() else ""
-        # `test_x[parameters]`, or of an example in a docstring `nacre.module.Class.method`.
-        name = test.partition("[")[0].rpartition(".")[2]
+        # `test_x[parameters]`, `TestX::test_y`, or of an example in a docstring
+        # `nacre.module.Class.method`.
+        name = test.partition("[")[0].rpartition("::")[2].rpartition(".")[2]
         is_module = test == ".".join(path.relative_to(ROOT).with_suffix("").parts)
         if not is_module and not re.search(rf"(?:def|class) {re.escape(name)}\b", texts[file]):
             missing.append(line)
