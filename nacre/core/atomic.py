@@ -119,7 +119,7 @@ def write_file(
     """
     temporary.clean(part_of or path)
     temporary_path = temporary.temporary_name(part_of or path)
-    with _errors_name_target(path):
+    with errors_name_target(part_of or path):
         mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
         try:
             with _written(temporary_path, content):
@@ -166,7 +166,7 @@ def write_folder(
             )
     temporary.clean(path)
     temporary_path = temporary.temporary_name(path)
-    with _errors_name_target(path):
+    with errors_name_target(path):
         try:
             temporary_path.mkdir()
             for name, content in files.items():
@@ -230,7 +230,7 @@ def _written(path: Path, content: Content) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _errors_name_target(path: Path) -> Generator[None]:
+def errors_name_target(path: Path) -> Generator[None]:
     """Make errors of the system say what is at the target now."""
     was_there = os.path.lexists(path)
     try:
@@ -296,6 +296,6 @@ def _sync_folder(folder: Path) -> None:
 
 
 __all__ = [
-    "MissingFolderError", "ask_before_overwriting", "exchange", "recover", "refuse_non_file",
-    "target_path", "write_file", "write_folder",
+    "MissingFolderError", "ask_before_overwriting", "errors_name_target", "exchange", "recover",
+    "refuse_non_file", "target_path", "write_file", "write_folder",
 ]  # fmt: skip

@@ -6,15 +6,14 @@ import importlib
 import json
 import weakref
 from functools import reduce
-from types import FunctionType
 from typing import Any
 
-from nacre.core import identity, lambdas, safety, tree
+from nacre.core import identity, lambdas, safety
 from nacre.core.errors import SerializationError, message
 from nacre.core.held import Held, name_in
 from nacre.core.kinds import is_dict, is_list
 from nacre.core.regions import as_bytes
-from nacre.core.registry import HELD, get_registered_object, is_builtin, short_module
+from nacre.core.registry import HELD, get_registered_object, short_module
 from nacre.core.warning import warn
 from nacre.saving import archive
 from nacre.saving.files import Source
@@ -60,22 +59,6 @@ def copy_of(model: Any) -> Any:
     files: native.Files = {name: as_bytes(content) for name, content in written.items()}
     with safety.reading(True):
         return native.load(files, f"copy of '{model.name}'", dict(held.things), compile=True)
-
-
-def custom_parts(model: Any) -> list[Any]:
-    """Classes and functions of the user's that a model's config may name."""
-    trainer = getattr(model, "_trainer", None)
-    given = tree.flatten(trainer.given) if trainer is not None else []
-    if trainer is not None:
-        given.append(trainer.optimizer)
-    for layer in model._flatten_layers():
-        given += [layer, *vars(layer).values()]
-    parts = [
-        thing if isinstance(thing, type | FunctionType) else type(thing)
-        for thing in given
-        if callable(thing) or hasattr(thing, "get_config")
-    ]
-    return [part for part in parts if not is_builtin(part)]
 
 
 class _Found:
@@ -160,4 +143,4 @@ def _imported(module: str, name: str) -> Any:
         return None
 
 
-__all__ = ["copy_of", "custom_parts", "model_from_bytes", "model_to_bytes"]
+__all__ = ["copy_of", "model_from_bytes", "model_to_bytes"]

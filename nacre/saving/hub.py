@@ -22,8 +22,8 @@ from nacre.core.interop import optional_import
 from nacre.core.regions import Content
 from nacre.models import mask_flow
 from nacre.saving import archive, model_card
-from nacre.saving.copies import custom_parts
 from nacre.saving.formats import native
+from nacre.saving.reloading import custom_parts
 
 _PREFIX = re.compile(r"^hf:/{1,2}")  # pathlib makes one slash of two
 _REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")

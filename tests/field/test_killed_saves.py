@@ -16,7 +16,10 @@ from nacre.core import atomic, temporary
 from nacre.core.errors import ArgumentError, FileFormatError
 from nacre.models import load_model
 
-KINDS = ("m.keras", "m.h5", "w.weights.h5", "w.h5", "s.weights.json", "folder")
+KINDS = (
+    "m.keras", "m.h5", "w.weights.h5", "w.h5", "w.safetensors", "w.npz", "w.ckpt", "s.weights.json",
+    "folder",
+)  # fmt: skip
 
 
 def model_of(value: float):

@@ -110,7 +110,7 @@ def save(model: Any, path: Path, who: str, verify: bool = True) -> None:
         _compare(file, arrays, written[-1][1], who)
 
     try:
-        write_file(data_file, fill, check if verify else None, part_of=path)
+        write_file(data_file, fill, check if verify else None, part_of=index_file)
     except ValueError as error:
         raise ArgumentError(
             message(who, "a checkpoint's arrays must be of TensorFlow's dtypes", str(error))
@@ -118,7 +118,7 @@ def save(model: Any, path: Path, who: str, verify: bool = True) -> None:
     index = written[-1][0]
     state = f'model_checkpoint_path: "{path.name}"\nall_model_checkpoint_paths: "{path.name}"\n'
     try:
-        write_file(index_file, index, partial(_check, content=index, who=who), part_of=path)
+        write_file(index_file, index, partial(_check, content=index, who=who), part_of=index_file)
     except BaseException:
         if data_file not in old:
             temporary.remove(data_file)

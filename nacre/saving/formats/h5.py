@@ -34,6 +34,7 @@ from nacre.saving.layout import INNER_NAMES
 from nacre.saving.migrate import from_first_nacre, migrate_config
 from nacre.saving.migrate_training import migrate_training
 from nacre.saving.old_arguments import settle_compile
+from nacre.saving.reloading import refuse_what_cannot_come_back
 
 
 def to_content(model: Any, include_optimizer: bool = True) -> tuple[Content, list[Any]]:
@@ -52,9 +53,11 @@ def to_content(model: Any, include_optimizer: bool = True) -> tuple[Content, lis
         )
     names, groups = legacy_layout.collect(model)
     text = config_text(config, f"model '{model.name}'")
-    training = None
+    arguments = training = None
     if include_optimizer and model.compiled:
-        training = config_text(training_config(model.get_compile_config()), f"model '{model.name}'")
+        arguments = training_config(model.get_compile_config())
+        training = config_text(arguments, f"model '{model.name}'")
+    refuse_what_cannot_come_back(model, config, arguments)
 
     def fill(region: Region) -> None:
         with hdf5.Writer(region) as root:

@@ -36,6 +36,7 @@ from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import from_first_nacre, migrate_config
 from nacre.saving.migrate_training import migrate_compile
 from nacre.saving.old_arguments import settle_compile
+from nacre.saving.reloading import refuse_what_cannot_come_back
 from nacre.saving.shared_calls import with_counts_of_file, with_counts_of_graphs, with_shared_layers
 
 # The version whose files ours are like; Keras reads it to choose how to open them.
@@ -65,6 +66,9 @@ def texts_of(model: Any, include_optimizer: bool) -> dict[str, bytes]:
     config = with_counts_of_file(plain_config(model))
     if not include_optimizer:
         config.pop("compile_config", None)
+    training = config.get("compile_config")
+    rest = {key: value for key, value in config.items() if key != "compile_config"}
+    refuse_what_cannot_come_back(model, rest, training)
     metadata: dict[str, Any] = {"keras_version": KERAS_VERSION, "nacre_version": nacre_version()}
     if mask_flow.has_flag_outside_config(model):
         metadata[MASKS_END_AT_OPS] = True

@@ -25,7 +25,7 @@ import ml_dtypes
 import numpy as np
 
 from nacre.core import temporary
-from nacre.core.atomic import write_file
+from nacre.core.atomic import errors_name_target, write_file
 from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.file_errors import read_json
 from nacre.core.regions import as_bytes
@@ -100,7 +100,8 @@ def _write(
     temporary.clean(path)
     old, before, made = _listed(path), _own_shards(path), set[str]()
     try:
-        marker.touch()
+        with errors_name_target(path):
+            marker.touch()
         places: dict[str, list[str]] = {}
         for index, groups in enumerate(shards):
             content = as_bytes(weights.content(groups))
