@@ -68,11 +68,6 @@ def traced(function: Callable[..., Any], *arguments: Any) -> Body:
         return body_of(jax.make_jaxpr(lambda *values: function(*values))(*arguments))
 
 
-def is_body(value: Any) -> bool:
-    """Whether a parameter of an equation is a function."""
-    return hasattr(getattr(value, "jaxpr", value), "eqns")
-
-
 def body_of(value: Any) -> Body:
     """A function that is a parameter of an equation."""
     jaxpr = getattr(value, "jaxpr", value)
@@ -94,6 +89,20 @@ def _layer(stack: Any) -> str:
     """The layers among the names that JAX has stacked."""
     names = [getattr(part, "name", "") for part in getattr(stack, "stack", ())]
     return "/".join(n.removeprefix(LAYER) for n in names if n.startswith(LAYER))
+
+
+def expanded(equation: Equation) -> Body | None:
+    """What an operation of JAX 0.12's that knows its own rules (`searchsorted`) is made of."""
+    operation: Any = equation.params.get("_prim")
+    if not hasattr(operation, "expand"):
+        return None
+
+    def run(*values: Any) -> list[Any]:
+        arguments = jax.tree.unflatten(operation.in_tree, values)
+        return jax.tree.leaves(operation.expand(*arguments))
+
+    avals = (variable.aval for variable in equation.inputs)
+    return traced(run, *(jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals))
 
 
 def scan_counts(params: dict[str, Any]) -> tuple[int, int]:

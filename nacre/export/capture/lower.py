@@ -223,6 +223,9 @@ class Lowering:
         if inner is not None:
             return self._call(equation, jaxpr.body_of(inner), given)
         rule = PRIMITIVES.get(equation.primitive)
+        body = jaxpr.expanded(equation) if rule is None else None
+        if body is not None:
+            return self.run(body, given)
         if rule is None:
             return self._note_missing(equation, "")
         if any(value is MISSING for value in given):

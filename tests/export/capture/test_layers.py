@@ -46,8 +46,9 @@ def graph_of(row: LayerCase) -> tuple[Any, Captured, Any, Any]:
     layer = layer_rows.built(row)
     layer.set_weights(layer_rows.weights_of(row, layer))
     positional, keywords = layer_rows.call_of(row)
-    training = keywords.pop("training", None)
+    training = keywords.get("training")
     args, kwargs = tree.map_structure(symbolic, (list(positional), dict(keywords)))
+    kwargs.pop("training", None)
     return layer, capture(layer, *args, training=training, **kwargs), positional, keywords
 
 

@@ -124,10 +124,13 @@ def is_finite(x: Array) -> Array:
 
 
 def _quotient(x: Array, y: Array) -> Array:
-    if np.issubdtype(x.dtype, np.integer):
-        exact = np.where(y == 0, -1, np.abs(x) // np.where(y == 0, 1, np.abs(y)))
-        return (np.where(y == 0, 1, np.sign(x) * np.sign(y)) * exact).astype(x.dtype)
-    return x / y
+    if not np.issubdtype(x.dtype, np.integer):
+        return x / y
+    by = np.where(y == 0, np.ones((), y.dtype), y)
+    floor = x // by
+    towards_zero = floor + ((floor < 0) & (floor * by != x))
+    # By zero: all bits, as XLA gives it.
+    return np.where(y == 0, np.asarray(-1).astype(x.dtype), towards_zero).astype(x.dtype)
 
 
 def _power(x: Array, y: Array) -> Array:
