@@ -13,9 +13,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nacre import layers
 from nacre.core.errors import listed
 from nacre.core.kinds import is_dict, is_list
-from nacre.core.registry import get_registered_object
 
 # --- what tf.keras 2.15.1 has ---------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ _OTHERS = frozenset(
 # Names of parameters that came after 2.15, of all classes.
 _LATER = frozenset(
     """
-    quantization_config zero_output_for_mask rms_scaling use_gate sliding_window
+    quantization_config rms_scaling use_gate sliding_window
     pad_to_aspect_ratio fill_mode fill_value antialias score_mode optional autocast input_axes
     output_axes gradient_accumulation_steps loss_scale_factor flash_attention oov_method salt
     bounding_box_format from_sorted_ids use_cudnn
@@ -78,6 +78,7 @@ _LATER_OF: dict[str, tuple[str, ...]] = {
     "SparseCategoricalCrossentropy": ("axis",),
 }
 _OF_2_15: dict[str, tuple[str, ...]] = {
+    "Attention": ("score_mode",),
     "Hashing": ("salt",),
     "RandomRotation": ("fill_mode", "fill_value"),
     "RandomTranslation": ("fill_mode", "fill_value"),
@@ -180,9 +181,14 @@ def _object(data: Mapping[str, Any], call_of: Callable[[str], Any]) -> dict[str,
     if name == "Functional" or (name == "Model" and "layers" in config):
         return {"class_name": "Functional", "config": _graph(config, call_of)}
     if name == "Sequential":
-        layers = [_object(layer, call_of) for layer in config["layers"]]
-        return {"class_name": name, "config": {"name": config["name"], "layers": layers}}
-    return {"class_name": name, "config": _fields(name, config, call_of)}
+        parts = [_object(layer, call_of) for layer in config["layers"]]
+        return {"class_name": name, "config": {"name": config["name"], "layers": parts}}
+    made = _fields(name, config, call_of)
+    if name == "MultiHeadAttention":  # which makes its layers from these, not from what calls it
+        shapes = (data.get("build_config") or {}).get("shapes_dict") or {}
+        made |= {key: shapes.get(key) for key in ("query_shape", "value_shape", "key_shape")}
+        made["key_shape"] = made["key_shape"] or made["value_shape"]
+    return {"class_name": name, "config": made}
 
 
 def _is_plain(name: str, module: str) -> bool:
@@ -194,6 +200,8 @@ def _fields(name: str, config: Mapping[str, Any], call_of: Callable[[str], Any])
     renamed = _RENAMED.get(name, {})
     found: dict[str, Any] = {}
     for key, value in config.items():
+        if key == "zero_output_for_mask" and not value:  # known there, though no parameter
+            continue
         if key in later:
             if not _is_default(name, key, value):
                 raise NoKeras2Form(f"{name}({key}={value!r})")
@@ -207,21 +215,15 @@ def _fields(name: str, config: Mapping[str, Any], call_of: Callable[[str], Any])
 
 
 def _is_default(name: str, key: str, value: Any) -> bool:
-    if value is None or value is False:
+    """Whether a value is what the parameter has when nothing is given."""
+    if value is None or value is False or (key, value) == ("data_format", "channels_last"):
         return True
-    made = get_registered_object(name)
-    parameters = inspect.signature(made.__init__).parameters if made is not None else {}
-    known = parameters.get(key)
-    default = known.default if known is not None else None
-    return (
-        value == default
-        or (key, value) == ("data_format", "channels_last")
-        or (
-            key in ("fill_mode", "fill_value", "antialias", "score_mode", "oov_method", "salt")
-            and default is not None
-            and value == default
-        )
-    )
+    made = getattr(layers, name, None)
+    for base in getattr(made, "__mro__", ()):
+        parameter = inspect.signature(base.__init__).parameters.get(key)
+        if parameter is not None:
+            return bool(parameter.default == value)
+    return False
 
 
 def _input(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,12 +271,12 @@ def _value(value: Any, call_of: Callable[[str], Any]) -> Any:
 
 
 def _graph(config: Mapping[str, Any], call_of: Callable[[str], Any]) -> dict[str, Any]:
-    layers = [_node(layer, call_of) for layer in config["layers"]]
+    nodes = [_node(layer, call_of) for layer in config["layers"]]
     ends = {key: _ends(config[key]) for key in ("input_layers", "output_layers")}
     return {
         "name": config["name"],
         "trainable": config.get("trainable", True),
-        "layers": layers,
+        "layers": nodes,
         **ends,
     }
 

@@ -128,7 +128,8 @@ class KerasObjects:
             common |= made
             common["build_input_shape"] = _built_shape(thing)
         else:
-            common |= {"class_name": type(thing).__name__, "config": {"name": thing.name}}
+            # A name that tf.keras does not know: it then makes a model of the functions.
+            common |= {"class_name": f"Saved{type(thing).__name__}", "config": {}}
         if is_root:
             common["is_graph_network"] = made is not None and thing._graph is not None
             common["save_spec"] = _spec(save_spec)

@@ -1,0 +1,195 @@
+"""Call in real TensorFlow the SavedModels that nacre wrote, and open them with real tf.keras 2.15.
+
+`python -m tests.reference.check_saved_models write FOLDER` with nacre, then the same with `read`
+where TensorFlow is installed, 2.15 or newer; `make interop` does both. What was seen stands in
+`saved_models.json` beside this file, by version. Compared are: calls with `training` False and True
+for two sizes of batch and length, the statistics that BatchNormalization then has, gradients,
+signatures, sessions of TensorFlow 1, what TensorFlow saves again; each op of the graph with what
+the evaluator gives; with tf.keras 2.15 predictions, a step of training, and another save.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.cases.saved_models import CASES, SavedCase
+
+RESULTS = Path(__file__).with_name("saved_models.json")
+
+
+def write(folder: Path) -> None:
+    """The models, with what nacre gives; the ops, with what the evaluator gives."""
+    import jax
+
+    import nacre
+    from nacre.core import tree
+    from nacre.export.graph.evaluate import evaluate
+    from nacre.export.targets.saved_model.lower import lower
+    from tests.cases.graph_ops import CASES as OPS
+
+    for name, case in CASES.items():
+        nacre.utils.set_random_seed(1)
+        model = case.build(nacre)
+        x, longer = case.arrays(case.shapes), case.arrays(case.longer)
+        model.save(folder / name)
+        flat = lambda results: [np.asarray(r) for r in tree.flatten(results)]
+        found = {"x": x, "longer": longer, "y": flat(model(x)), "y_longer": flat(model(longer))}
+        trainable = [v.value for v in model.trainable_variables]
+        others = [v.value for v in model.non_trainable_variables]
+
+        def loss(trainable: Any, model: Any = model, others: Any = others, x: Any = x) -> Any:
+            results, new = model.stateless_call(trainable, others, x, training=True)
+            parts = [nacre.ops.sum(nacre.ops.square(r)) for r in tree.flatten(results)]
+            return sum(parts), (results, new)
+
+        if not case.is_random:
+            gradients, (results, new) = jax.grad(loss, has_aux=True)(trainable)
+            names = [v.path for v in model.non_trainable_variables]
+            found["trained"] = flat(results)
+            found["gradients"] = [np.asarray(g) for g in gradients]
+            found["state"] = dict(zip(names, map(np.asarray, new), strict=True))
+        (folder / f"{name}.pkl").write_bytes(pickle.dumps(found))
+    ops = []
+    for op in OPS:
+        library: list[Any] = []
+        graph = op.graph()
+        lower(graph, "f", library)
+        arrays = op.arrays()
+        results = list(evaluate(graph, arrays).outputs.values())
+        ops.append((op.name, [f.write() for f in library], arrays, results))
+    (folder / "ops.pkl").write_bytes(pickle.dumps(ops))
+
+
+def same(got: Any, wanted: list[np.ndarray], tolerance: float) -> None:
+    """Raise unless structures hold the same numbers."""
+    import tensorflow as tf
+
+    arrays = tf.nest.flatten(got)
+    assert len(arrays) == len(wanted)
+    for a, b in zip(arrays, wanted, strict=True):
+        assert tuple(a.shape) == b.shape, (a.shape, b.shape)
+        a, b = (np.asarray(v).astype("float64") for v in (a, b))
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def read_model(folder: Path, name: str, case: SavedCase) -> list[str]:
+    """What agrees."""
+    import tensorflow as tf
+
+    path, near = str(folder / name), case.tolerance
+    found = pickle.loads((folder / f"{name}.pkl").read_bytes())
+    x, longer = (tf.nest.map_structure(tf.constant, found[k]) for k in ("x", "longer"))
+    model = tf.saved_model.load(path)
+    same(model(x), found["y"], near)
+    same(model(longer, training=False), found["y_longer"], near)
+    seen = ["calls"]
+    signature = model.signatures["serving_default"]
+    names = list(signature.structured_input_signature[1])
+    served = signature(**(x if isinstance(x, dict) else {names[0]: x}))
+    same([served[key] for key in sorted(served)], found["y"], near)
+    seen.append("signature")
+    with tf.GradientTape() as tape:
+        results = model(x, training=True)
+        parts = [tf.reduce_sum(tf.square(r)) for r in tf.nest.flatten(results)]
+        loss = tf.add_n(parts)
+    gradients = tape.gradient(loss, list(model.trainable_variables))
+    assert all(g is not None for g in gradients)
+    if case.is_random:
+        draws = [np.asarray(tf.nest.flatten(model(x, training=True))[0]) for _ in range(2)]
+        assert (draws[0] != draws[1]).any()
+        seen.append("draws")
+    else:
+        same(results, found["trained"], near)
+        dense = [tf.convert_to_tensor(g) for g in gradients]
+        same(dense, found["gradients"], max(near, 1e-4))
+        state = {v.name.removesuffix(":0"): v.numpy() for v in model.variables}
+        for key, value in found["state"].items():
+            if key in state:
+                np.testing.assert_allclose(state[key], value, rtol=near, atol=near)
+        seen += ["training", "gradients", "statistics"]
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        meta = tf.compat.v1.saved_model.load(session, ["serve"], path)
+        signature_def = meta.signature_def["serving_default"]
+        given = found["x"] if isinstance(found["x"], dict) else {names[0]: found["x"]}
+        feeds = {info.name: given[key] for key, info in signature_def.inputs.items()}
+        outputs = signature_def.outputs
+        got = session.run([outputs[key].name for key in sorted(outputs)], feeds)
+        same(got, found["y"], near)
+    seen.append("session")
+    tf.saved_model.save(model, path + "_again")
+    seen.append("saved again")
+    if tf.__version__.startswith("2.15"):
+        seen += read_keras(path, case, found)
+    return seen
+
+
+def read_keras(path: str, case: SavedCase, found: dict[str, Any]) -> list[str]:
+    """What tf.keras 2.15 makes of it."""
+    import tensorflow as tf
+
+    model = tf.keras.models.load_model(path)
+    assert type(model).__name__ == case.in_keras, type(model).__name__
+    same(model.predict(found["x"], verbose=0), found["y"], case.tolerance)
+    same(model(found["longer"], training=False), found["y_longer"], case.tolerance)
+    model.compile("sgd", tf.nest.map_structure(lambda _: "mse", model(found["x"])))
+    zeros = tf.nest.map_structure(lambda y: np.zeros(y.shape), model(found["x"]))
+    model.fit(found["x"], zeros, verbose=0)
+    model.save(path + "_keras")
+    return [f"tf.keras {case.in_keras}", "fit", "saved by tf.keras"]
+
+
+def read_ops(folder: Path) -> int:
+    """How many ops give what the evaluator gives."""
+    import tensorflow as tf
+    from tensorflow.core.framework import function_pb2, graph_pb2
+
+    ops = pickle.loads((folder / "ops.pkl").read_bytes())
+    for name, library, arrays, wanted in ops:
+        functions = [function_pb2.FunctionDef.FromString(data) for data in library]
+        signature = functions[-1].signature
+        graph = graph_pb2.GraphDef()
+        graph.versions.producer = 1645
+        graph.library.function.extend(functions)
+        call = graph.node.add(name="call", op="StatefulPartitionedCall")
+        call.attr["f"].func.name = signature.name
+        call.attr["Tin"].list.SetInParent()
+        for index, argument in enumerate(signature.input_arg):
+            feed = graph.node.add(name=f"x{index}", op="Placeholder")
+            feed.attr["dtype"].type = argument.type
+            call.input.append(feed.name)
+            call.attr["Tin"].list.type.append(argument.type)
+        call.attr["Tout"].list.type.extend(a.type for a in signature.output_arg)
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            tf.import_graph_def(graph, name="")
+            feeds = {f"x{index}:0": array for index, array in enumerate(arrays)}
+            got = session.run([f"call:{i}" for i in range(len(wanted))], feeds)
+        for a, b in zip(got, wanted, strict=True):
+            assert a.shape == b.shape, name
+            kind = "complex128" if a.dtype.kind == "c" else "float64"
+            a, b = np.asarray(a).astype(kind), np.asarray(b).astype(kind)
+            np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5, err_msg=name)
+    return len(ops)
+
+
+def read(folder: Path) -> None:
+    """Compare all, and note what agrees."""
+    import tensorflow as tf
+
+    results: dict[str, Any] = {}
+    for name, case in CASES.items():
+        results[name] = read_model(folder, name, case)
+        print(name, ", ".join(results[name]), flush=True)
+    results["ops"] = read_ops(folder)
+    known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    known[f"TensorFlow {tf.__version__}"] = results
+    RESULTS.write_text(json.dumps(known, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    (write if sys.argv[1] == "write" else read)(Path(sys.argv[2]))
