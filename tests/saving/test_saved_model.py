@@ -11,10 +11,14 @@ import pytest
 
 import nacre
 import nacre.core.errors
+from nacre.core import tree
 from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.objects import SavedMetadata
 from nacre.core.wire.tensorflow.saved_model import MetaGraphDef, SavedModel
+from nacre.export.targets.saved_model.body import Kind
+from nacre.export.targets.saved_model.rules import RULES
 from nacre.saving import own_part
+from tests.cases.saved_models import CASES
 
 X = np.linspace(-1, 1, 24, dtype="float32").reshape(6, 4)
 Y = X[:, :1]
@@ -225,3 +229,38 @@ def test_the_variables_are_a_checkpoint_that_has_the_state_of_the_optimizer(tmp_
     model.save(tmp_path / "without", include_optimizer=False)
     bundle = Bundle(tmp_path / "without" / "variables" / "variables")
     assert not any(name.startswith("optimizer") for name in bundle.entries)
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_what_was_written_gives_what_the_model_gives_for_other_sizes_too(tmp_path, name):
+    case = CASES[name]
+    model = case.build(nacre)
+    model.save(tmp_path / "folder", verify=False)
+    program = nacre.saving.open_saved_model(tmp_path / "folder")
+    for shapes in (case.shapes, case.longer):
+        batch = case.arrays(shapes)
+        pairs = zip(tree.flatten(program(batch)), tree.flatten(model(batch)), strict=True)
+        for found, right in pairs:
+            assert np.asarray(found).dtype == np.asarray(right).dtype
+            np.testing.assert_allclose(found, right, case.tolerance, case.tolerance)
+
+
+def test_a_folder_that_computes_something_else_is_not_put_in_place(tmp_path, monkeypatch):
+    def wrong(make, node, inputs):
+        return make.add("Neg", inputs, T=Kind("float32"))
+
+    model = stack()
+    monkeypatch.setitem(RULES, "relu", wrong)
+    with pytest.raises(nacre.core.errors.FileFormatError, match="other numbers in output 0"):
+        model.save(tmp_path / "folder")
+    assert os.listdir(tmp_path) == []
+
+
+def test_saving_leaves_states_of_layers_as_they_are(tmp_path):
+    layer = nacre.layers.LSTM(2, stateful=True)
+    model = nacre.Sequential([nacre.Input(batch_shape=(2, 3, 4)), layer])
+    model(np.ones((2, 3, 4), "float32"))
+    before = [np.asarray(v.value) for v in layer.states]
+    model.save(tmp_path / "folder")
+    for old, new in zip(before, layer.states, strict=True):
+        np.testing.assert_array_equal(new, old)

@@ -23,9 +23,10 @@ from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.core.wire.bundle import Bundle
-from nacre.core.wire.tensorflow.saved_model import SavedModel
 from nacre.export.capture import Captured, capture
 from nacre.export.graph.ir import Graph
+from nacre.export.graph.opset import OPSET
+from nacre.export.importers.tensorflow.program import SavedModelProgram, open_saved_model
 from nacre.export.targets.saved_model.gaps import refuse_gaps
 from nacre.export.targets.saved_model.write import (
     DEFAULT_SIGNATURE,
@@ -65,7 +66,7 @@ def save(
     files, content = to_files(model, include_optimizer, signatures, who)
     Path(os.fsdecode(filepath)).parent.mkdir(parents=True, exist_ok=True)
     path = target_path(filepath, who)
-    write_folder(path, files, content.check if verify else lambda _: None, KNOWN)
+    write_folder(path, files, content.check if verify else None, KNOWN)
 
 
 def to_files(
@@ -85,25 +86,79 @@ def to_files(
 
 @dataclass(frozen=True)
 class Content:
-    """What a written folder must hold: its arrays, by their keys."""
+    """What a written folder must hold and compute.
 
+    Attributes:
+        model: What was written.
+        arrays: Its arrays, by their keys.
+        graph: What it computes.
+        arguments: What it is called with.
+        who: What writes.
+    """
+
+    model: Any
     arrays: Mapping[str, np.ndarray[Any, Any]]
+    graph: Graph
+    arguments: Sequence[Structure]
     who: str
 
     def check(self, folder: Path) -> None:
-        """Raise unless a folder holds exactly that."""
-        SavedModel.read((folder / FILE).read_bytes())
+        """Raise unless a folder holds exactly these arrays, and gives what the model gives."""
         bundle = Bundle(folder / "variables" / "variables")
         for key, array in self.arrays.items():
             if key not in bundle or bundle.read(key).tobytes() != array.tobytes():
-                raise FileFormatError(
-                    message(
-                        self.who,
-                        "what was written must be what is in memory",
-                        f"another array at '{key}'",
-                        "The disk may be full or faulty; what was there before is untouched.",
-                    )
-                )
+                raise self._differs(f"another array at '{key}'", "The disk may be full or faulty.")
+        is_random = any(OPSET[node.op].is_random for node in self.graph.all_nodes())
+        has_text = any(value.dtype == "string" for value in self.graph.inputs)
+        if not is_random and not has_text:
+            self._check_numbers(open_saved_model(folder))
+
+    def _check_numbers(self, program: SavedModelProgram) -> None:
+        trainable = [v.value for v in self.model.trainable_variables]
+        others = [v.value for v in self.model.non_trainable_variables]
+        for size in (8, 32, 128):  # of axes that may have any; too small for some models
+            given = [_filled(argument, size) for argument in self.arguments]
+            try:  # leaves states of layers as they are
+                wanted, _ = self.model.stateless_call(trainable, others, *given, training=False)
+            except ValueError:
+                continue
+            pairs = zip(tree.flatten(program(*given)), tree.flatten(wanted), strict=True)
+            for number, (found, right) in enumerate(pairs):
+                if not _is_near(np.asarray(found), np.asarray(right)):
+                    got = f"other numbers in output {number} of what was written"
+                    raise self._differs(got, "Save as .keras, and please report this model.")
+            return
+
+    def _differs(self, got: str, fix: str) -> FileFormatError:
+        rule = "what was written must be what is in memory"
+        fix = f"{fix} What was there before is untouched."
+        return FileFormatError(message(self.who, rule, got, fix))
+
+
+def _filled(structure: Structure, size: int) -> Any:
+    """Arrays for what a model is called with: a batch of two."""
+    if isinstance(structure, Spec):
+        sizes = structure.shape or ()
+        shape = tuple((size if axis else 2) if n is None else n for axis, n in enumerate(sizes))
+        if "float" not in structure.dtype:
+            return np.ones(shape, structure.dtype)
+        return np.random.default_rng(0).random(shape).astype(structure.dtype)
+    if isinstance(structure, Mapping):
+        return {key: _filled(part, size) for key, part in structure.items()}
+    if isinstance(structure, list | tuple):
+        return type(structure)(_filled(part, size) for part in structure)
+    return structure
+
+
+def _is_near(found: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> bool:
+    """Whether an output is the same but for rounding."""
+    if found.shape != right.shape or found.dtype.kind in "OSU":
+        return found.shape == right.shape
+    tolerance = 1e-4 if right.dtype.itemsize > 2 else 2e-2
+    found, right = found.astype("float64"), right.astype("float64")
+    finite = np.abs(right[np.isfinite(right)])
+    largest = float(finite.max()) if finite.size else 1.0
+    return bool(np.allclose(found, right, tolerance, tolerance * largest, equal_nan=True))
 
 
 # --- what can be called ---------------------------------------------------------------------------
@@ -266,7 +321,9 @@ class _Folder:
             if thing.value is not None
         }
         files |= {**own, **own_part.digest_file(files[FILE]), "assets/": b""}
-        return files, Content({**arrays, **extra}, self._who)
+        everything = {**arrays, **extra}
+        graph = self._calls.inference.graph
+        return files, Content(self._model, everything, graph, self._arguments, self._who)
 
     def _array_keys(self) -> dict[int, str]:
         return {own: f"{key}/.ATTRIBUTES/VARIABLE_VALUE" for own, key in self._keys.items()}
