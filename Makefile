@@ -5,7 +5,11 @@ WORKERS ?= auto
 CASES ?= 2000
 FIRST ?= 0
 
-.PHONY: check test bench fuzz format lint floors types names quick
+# Pythons with real TensorFlow, 2.15 and newest, and a folder for what is passed between.
+TENSORFLOWS ?= python-tf215 python-tf
+INTEROP ?= build/interop
+
+.PHONY: check test bench fuzz interop format lint floors types names quick
 
 check: lint floors types names quick
 
@@ -31,6 +35,13 @@ test:
 # Damaged model files, CASES for each reader, the first with the seed FIRST.
 fuzz:
 	$(PYTHON) -m tests.field.damage --cases $(CASES) --first $(FIRST)
+
+# What nacre writes, called by the programs it is for; results are kept in tests/reference.
+interop:
+	mkdir -p $(INTEROP)
+	$(PYTHON) -m tests.reference.check_saved_models write $(INTEROP)
+	for tensorflow in $(TENSORFLOWS); do \
+	  $$tensorflow -m tests.reference.check_saved_models read $(INTEROP) || exit 1; done
 
 bench:
 	$(PYTHON) -m bench
