@@ -101,7 +101,12 @@ def _seed_steps(model: Any, file: Checkpoint) -> list[LoadStep]:
 
 
 def restore(
-    model: Any, file: Checkpoint, who: str, layer_names: Mapping[int, str], optimizer: bool
+    model: Any,
+    file: Checkpoint,
+    who: str,
+    layer_names: Mapping[int, str],
+    optimizer: bool,
+    places: Mapping[int, int],
 ) -> None:
     """Set the variables of a model that is the root of a checkpoint's graph of objects.
 
@@ -111,13 +116,15 @@ def restore(
         who: What errors call it.
         layer_names: Place of a layer -> its name, which only the files around a checkpoint tell.
         optimizer: Whether the state of the model's optimizer is set too.
+        places: id -> place, of variables that have their values already.
 
     Raises:
         WeightsMismatchError: They do not fit; everything is listed.
         FileFormatError: It is damaged.
     """
-    found = _Plan(layer_names=layer_names)
-    _plan_model(model, file, 0, who, found)
+    found = _Plan(places=dict(places), layer_names=layer_names)
+    if not all(id(variable) in places for variable in model.variables):
+        _plan_model(model, file, 0, who, found)
     settle(found.differences, who, model, skip_mismatch=False, is_new=True)
     steps = found.steps
     if optimizer:
@@ -204,6 +211,8 @@ def _plan_layer(
     who: str,
     found: _Plan,
 ) -> None:
+    if variables and all(id(variable) in found.places for variable in variables):
+        return
     if file.tables_within(place):
         found.tables.append(layer.name)
     if isinstance(layer, Model) and layer.layers:

@@ -10,7 +10,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from nacre.core.errors import FileFormatError, message
+from nacre.core.errors import FileFormatError, NacreError, message
 from nacre.core.file_errors import naming
 from nacre.core.registry import (
     CustomObjectScope,
@@ -19,6 +19,7 @@ from nacre.core.registry import (
     on_object_created,
 )
 from nacre.models import mask_flow
+from nacre.models.old_graphs import calls as old_calls
 from nacre.optimizers import Optimizer
 from nacre.saving.formats import checkpoint
 from nacre.saving.formats.native import compile_model, require_model
@@ -46,13 +47,10 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
     root = objects.root
     if root is None:
         return open_program(folder)
+    layers = _Layers(objects)
     with CustomObjectScope(custom_objects):
         with naming(who, "the metadata of Keras"):
-            config = _config_of(root, objects)
-            config, functions = take_out_code(config, who)
-            layers = _Layers(objects)
-            with CustomObjectScope(functions), on_object_created(layers):
-                model = deserialize_keras_object(config)
+            model = _made(root, objects, layers, folder)
             require_model(model)
             _build(model, root)
         training = root.metadata.get("training_config") if compile else None
@@ -62,23 +60,89 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
             compile_model(model, training, who)
         is_compiled = isinstance(getattr(model, "optimizer", None), Optimizer)
         with naming(who, "variables"):
-            names = _names(objects)
-            checkpoint.restore(model, objects.checkpoint, who, names, optimizer=is_compiled)
+            checkpoint.restore(
+                model, objects.checkpoint, who, _names(objects), is_compiled, layers.known_places
+            )
             layers.restore_states()
     mask_flow.set_end_at_ops(model, True)
     return model
 
 
-def _config_of(root: KerasObject, objects: KerasObjects) -> dict[str, Any]:
-    """The model's config in today's dialect, in which each layer says its place."""
-    if root.config is None or (
-        root.identifier not in GRAPH_KINDS and get_registered_object(root.class_name) is None
-    ):
-        raise _unknown_class(root, objects.who)
+def _made(root: KerasObject, objects: KerasObjects, layers: _Layers, folder: Path) -> Any:
+    """The model that the metadata describes; what no class is at hand for, by functions."""
+    is_graph = root.identifier in GRAPH_KINDS
+    if root.config is None or not (is_graph or get_registered_object(root.class_name) is not None):
+        source = _source(folder, objects)
+        if not source.can_compute(root):
+            raise _unknown_class(root, objects.who)
+        layers.known_places = source.places()
+        return source.model(root)
     config = {"class_name": root.class_name, "config": root.config}
     config = migrate_config(config, objects.version)
     _tell_places(config, 0, objects)
-    return config
+    try:
+        return _deserialized(config, objects.who, layers)
+    except NacreError:
+        source = _source(folder, objects)
+        factories: dict[str, Any] = {}
+        if is_graph:
+            _revive(config, source, objects, factories)
+        if not factories:
+            raise
+        layers.known_places = source.places()
+        with CustomObjectScope(factories):
+            return _deserialized(config, objects.who, layers)
+
+
+def _source(folder: Path, objects: KerasObjects) -> Any:
+    # Hundreds of ops, for those who open such files.
+    return importlib.import_module("nacre.saving.revived").Source(folder, objects)
+
+
+def _deserialized(config: dict[str, Any], who: str, on_created: Any) -> Any:
+    config, functions = take_out_code(config, who)
+    with CustomObjectScope(functions), on_object_created(on_created):
+        return deserialize_keras_object(config)
+
+
+def _revive(
+    data: dict[str, Any], source: Any, objects: KerasObjects, factories: dict[str, Any]
+) -> None:
+    """Let the layers of a graph that cannot be made from their configs be made by `factories`."""
+    for layer in data["config"]["layers"]:
+        inner, place = layer.get("config"), layer.get(_PLACE)
+        if isinstance(inner, dict) and isinstance(inner.get("layers"), list):
+            _revive(layer, source, objects, factories)
+            continue
+        found = objects.at(place) if isinstance(place, int) else None
+        if found is None or not source.can_compute(found) or _can_be_made(layer, objects.who):
+            continue
+        name = f"layer of the file at {place}"
+        factories[name] = _Factory(source, found)
+        layer |= {"class_name": name, "registered_name": name, "module": None}
+        layer["config"] = {"name": found.name}
+
+
+def _can_be_made(layer: dict[str, Any], who: str) -> bool:
+    if layer["class_name"] in old_calls.CLASSES:
+        return True  # a call of a function, which is no layer here
+    kept = {key: value for key, value in layer.items() if key not in ("inbound_nodes", _PLACE)}
+    try:
+        _deserialized(kept, who, lambda *_: None)
+    except NacreError:
+        return False
+    return True
+
+
+class _Factory:
+    """Stands for the class of a layer that functions of the file compute."""
+
+    def __init__(self, source: Any, found: KerasObject) -> None:
+        self._source, self._found = source, found
+
+    def from_config(self, config: dict[str, Any]) -> Any:
+        """The layer, whatever its config."""
+        return self._source.layer(self._found)
 
 
 def open_program(path: Path) -> Any:
@@ -120,6 +184,7 @@ class _Layers:
     def __init__(self, objects: KerasObjects) -> None:
         self._objects, self._tables = objects, Tables(objects)
         self._layers: dict[int, Any] = {}
+        self.known_places: dict[int, int] = {}  # of variables that have their values
 
     def __call__(self, instance: Any, config: dict[str, Any]) -> None:
         place = config.get(_PLACE)

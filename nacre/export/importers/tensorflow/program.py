@@ -413,6 +413,10 @@ class SavedModelProgram(Part):
 
     # --------------------------------------------------------------------------------- objects
 
+    def object_at(self, place: int) -> Any:
+        """The object at a place of the graph of objects: a function, a variable, a part."""
+        return self._object(place)
+
     def _object(self, place: int) -> Any:
         """The object at a place of the graph of objects, as a value."""
         if place not in self._made:
@@ -770,6 +774,16 @@ class Function:
             return packed(decoded(concrete.output_signature), iter(found))
         rule = "a function that was saved takes arguments like those it was traced with"
         raise ArgumentError(message(_WHO, rule, "; ".join(dict.fromkeys(told)) or "none is there"))
+
+    @property
+    def argument_names(self) -> list[str]:
+        """Names of its arguments."""
+        return [] if self._spec is None else [*self._spec.names, *self._spec.keywords]
+
+    def output_structure(self) -> Any:
+        """The structure of what it gives, with a `TensorSpec` for each tensor."""
+        concrete = self._program._objects.concrete_functions[self._names[0]]
+        return decoded(concrete.output_signature)
 
     def __repr__(self) -> str:
         return f"<Function traced {len(self._names)} times>"
