@@ -1,0 +1,127 @@
+"""Layers of SavedModel folders whose class is not at hand: functions of the file compute them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre.core.errors import ArgumentError, NacreError, SerializationError
+from nacre.saving import get_custom_objects, load_model
+from tests.cases.version_models import own_classes
+from tests.saving.test_versions import stored, unpack
+
+NAME = "keras-2.15.0"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: Any) -> Path:
+    return unpack(NAME, tmp_path_factory.mktemp("revived"))
+
+
+@pytest.fixture
+def no_classes(monkeypatch: Any) -> None:
+    """The classes of the case, which other tests register, are not at hand."""
+    for name in [n for n in get_custom_objects() if n.startswith("corpus>")]:
+        monkeypatch.delitem(get_custom_objects(), name)
+
+
+def test_a_subclassed_model_computes_and_trains_by_its_functions(folder):
+    model = load_model(folder / "own_model")
+    x, y = stored(folder, "own_model", "input"), stored(folder, "own_model", "target")
+    wanted = stored(folder, "own_model", "prediction")
+    np.testing.assert_allclose(model.predict(x, verbose=0), wanted, atol=1e-6)
+    np.testing.assert_allclose(model(x[:2]), wanted[:2], atol=1e-6)
+    assert int(model.optimizer.iterations.numpy()) == 2
+    assert [len(model.trainable_weights), len(model.non_trainable_weights)] == [7, 2]
+    penalty = 0.01 * float(np.sum(model.head.variables[0].numpy() ** 2))
+    np.testing.assert_allclose(model.losses, [penalty], rtol=1e-5)
+    before = [weight.numpy() for weight in model.weights]
+    model.fit(x, y, verbose=0)
+    assert all(np.any(w.numpy() != b) for w, b in zip(model.weights, before, strict=True))
+
+
+def test_training_and_freezing_of_a_subclassed_model_act(folder):
+    model = load_model(folder / "own_model", compile=False)
+    x = np.ones((64, 4), "float32")
+    assert np.std(np.asarray(model(x, training=True))[:, 0]) > 1e-3  # dropout
+    assert np.std(np.asarray(model(x))[:, 0]) < 1e-6
+    model.blocks[0].trainable = False
+    assert len(model.trainable_weights) == 5
+    frozen = model.blocks[0].get_weights()
+    model.compile("sgd", "mse")
+    model.fit(x, np.ones((64, 2)), verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(model.blocks[0].get_weights(), frozen))
+
+
+def test_a_class_at_hand_is_taken_before_functions(folder):
+    model = load_model(folder / "own_layer", own_classes(nacre))
+    assert type(model.get_layer("gated")) is own_classes(nacre)["Gated"]
+
+
+@pytest.mark.usefixtures("no_classes")
+def test_a_layer_without_its_class_stands_in_its_graph(folder):
+    model = load_model(folder / "own_layer", compile=False)
+    x, wanted = stored(folder, "own_layer", "input"), stored(folder, "own_layer", "prediction")
+    np.testing.assert_allclose(model.predict(x, verbose=0), wanted, atol=1e-6)
+    assert model.get_layer("gated").output.shape == (None, 3)
+    model.compile("sgd", "mse")
+    before = model.get_layer("gated").get_weights()
+    model.fit(x, stored(folder, "own_layer", "target"), verbose=0)
+    after = model.get_layer("gated").get_weights()
+    assert all(np.any(a != b) for a, b in zip(after, before, strict=True))
+
+
+@pytest.mark.usefixtures("no_classes")
+def test_without_functions_the_missing_class_is_named(folder):
+    with pytest.raises(SerializationError, match="corpus>Gated.*custom_objects"):
+        load_model(folder / "own_layer.config")
+
+
+def test_a_lambda_is_computed_by_its_functions_and_its_code_is_not_run(folder):
+    model = load_model(folder / "code")
+    x, y = stored(folder, "code", "input"), stored(folder, "code", "target")
+    model.train_on_batch(x, y)
+    wanted = stored(folder, "code", "resumed_prediction")
+    np.testing.assert_allclose(model.predict(x, verbose=0), wanted, atol=1e-6)
+
+
+def test_weights_of_such_a_model_are_saved_and_the_whole_needs_its_class(folder, tmp_path):
+    model = load_model(folder / "own_model", compile=False)
+    x, wanted = stored(folder, "own_model", "input"), stored(folder, "own_model", "prediction")
+    model.save_weights(tmp_path / "a.weights.h5")
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+    model.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_allclose(model.predict(x, verbose=0), wanted, atol=1e-6)
+    with pytest.raises(SerializationError, match="no class 'Net'.*save_weights"):
+        model.save(tmp_path / "a.keras")
+
+
+def test_inputs_of_another_shape_are_told(folder):
+    model = load_model(folder / "own_model", compile=False)
+    with pytest.raises(ArgumentError, match=r"of shape \(None, 4\). Got \(2, 5\)"):
+        model(np.ones((2, 5), "float32"))
+
+
+@pytest.mark.parametrize(
+    "name", ["saved_model.pb", "keras_metadata.pb", "variables/variables.index"]
+)
+def test_damaged_folders_give_an_error_of_ours(name, folder, tmp_path):
+    content = (folder / "own_model" / name).read_bytes()
+    random = np.random.default_rng(0)
+    shutil.copytree(folder / "own_model", tmp_path / "m")
+    damaged = 0
+    for _ in range(25):
+        data = bytearray(content)
+        for at in random.integers(0, len(data), 4):
+            data[at] = random.integers(0, 256)
+        (tmp_path / "m" / name).write_bytes(data[: random.integers(1, len(data) + 1)])
+        try:
+            load_model(tmp_path / "m")
+        except NacreError:
+            damaged += 1
+    assert damaged > 15
