@@ -12,6 +12,7 @@ place for.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def _pairs(optimizer: Optimizer, file: Checkpoint, node: Node, places: dict[int,
     used = {array.place for _, array in pairs}
     left = {name for _, name in slots}
     left |= {name for name, a in own.items() if a.place not in used and not _is_dispensable(name)}
-    others = (is_of_another_line(a.name.split("/")[0], optimizer) for a in slots.values())
+    others = (is_of_another_line(_name_of(a).split("/")[0], optimizer) for a in slots.values())
     if isinstance(optimizer, SGD) and left == {"m"} and not any(others):
         left = set()  # Keras 2 keeps it where nothing uses it, without momentum
     if missing or left:
@@ -149,7 +150,7 @@ def _slot_of(
     if name is None:
         return None
     array = slots.pop((place, name))
-    kind = array.name.split("/")[0]
+    kind = _name_of(array).split("/")[0]
     if is_of_another_line(kind, held.owner):
         raise _Another(f"that of {kind}")
     if array.shape != held.variable.shape:
@@ -223,6 +224,12 @@ def _listed(file: Checkpoint, node: Node) -> list[tuple[str, StoredVariable]]:
     return [(array.name, array) for array in arrays if array is not None]
 
 
+def _name_of(array: StoredVariable) -> str:
+    """The name of an optimizer's variable, without the branch it was made in: where the loss is
+    scaled, Keras 2.12 makes them within `tf.cond`."""
+    return re.sub(r"^(cond(_\d+)?/)+", "", array.name)
+
+
 def _slots(file: Checkpoint, node: Node, is_ours: bool) -> dict[tuple[int, str], StoredVariable]:
     """What an optimizer keeps: (place of the variable it is for, name of the slot) -> array.
 
@@ -247,12 +254,12 @@ def _slots(file: Checkpoint, node: Node, is_ours: bool) -> dict[tuple[int, str],
             places.setdefault(other.name, []).append(place)
     arrays = [a for at in file.nodes[list_at].children.values() if (a := file.array(at))]
     # The optimizer's name comes first, but within one that scales the loss.
-    splits = ([a.name.split("/", count) for a in arrays] for count in (2, 1))
+    splits = ([_name_of(a).split("/", count) for a in arrays] for count in (2, 1))
     known = [[(p[-2], p[-1]) for p in split if len(p) > 1] for split in splits]
     has_names, has_none = (sum(path in places for _, path in names) for names in known)
     count = 1 if has_none > has_names else 2
     for array in arrays:
-        parts = array.name.split("/", count)
+        parts = _name_of(array).split("/", count)
         if len(parts) <= count:
             continue  # a counter
         variables = places.get(parts[-1], [])
