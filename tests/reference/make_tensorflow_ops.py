@@ -87,6 +87,7 @@ case("IsFinite", np.float32([1, np.nan, np.inf]))
 z = (f(3) + 1j * f(3)).astype("complex64")
 for name in "Real Imag Conj ComplexAbs Angle".split():
     case(name, z)
+case("Bucketize", np.float32([-5, 0, 0.5, 1, 9]), boundaries=[0.0, 1.0])
 case("ClipByValue", f(4), np.float32(-0.5), np.float32(0.5))
 case("AddN", [f(2), f(2), f(2)])
 case("AccumulateNV2", [f(2), f(2)], shape=[2])

@@ -22,6 +22,7 @@ from nacre.core.tracing import is_bare
 from nacre.export.importers.tensorflow.plan import Plan, Ref, Step
 from nacre.export.importers.tensorflow.run import Run, outputs_of, picked
 from nacre.export.importers.tensorflow.values import Handle, NotKnownError, TensorList, is_known
+from nacre.ops.kernels.placement import current_placement, own_program
 
 _WEIGHTS = 1024  # numbers from which on a constant is an argument of the compiled program
 _MOST_STATIC = 64  # numbers of an array that a program may be compiled for
@@ -48,8 +49,10 @@ class Compiled:
 
     def __call__(self, run: Run, arguments: Sequence[Any]) -> list[Any]:
         """The outputs; variables in `run` have their new values after it."""
-        wide = jax.enable_x64(True) if is_bare() else contextlib.nullcontext()
-        with wide, np.errstate(all="ignore"):
+        alone = is_bare()
+        wide = jax.enable_x64(True) if alone else contextlib.nullcontext()
+        own = own_program() if alone else contextlib.nullcontext()
+        with wide, own, np.errstate(all="ignore"):
             values: list[Any] = [None] * len(self.plan.steps)
             for at, value in self._constant_values(run).items():
                 values[at] = value
@@ -138,7 +141,8 @@ class Compiled:
     ) -> Callable[..., Any]:
         """A compiled function of values, variables and a key."""
         told = tuple((ref, v.dtype.name, v.shape, v.tobytes()) for ref, v in held.items())
-        signature = (stage, told, is_bare(), tuple(names), tuple(map(id, stays)))
+        place = is_bare(), current_placement()
+        signature = (stage, told, place, tuple(names), tuple(map(id, stays)))
         kept = self._programs.get(signature)
         if kept is not None:
             return kept

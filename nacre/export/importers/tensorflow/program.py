@@ -474,7 +474,8 @@ class SavedModelProgram(Part):
             missing = self._library.missing([name])
             if missing:
                 raise missing_ops(missing)
-            self._concrete[name] = Compiled(self._library.plan_of(name))
+            with _told_as_file():
+                self._concrete[name] = Compiled(self._library.plan_of(name))
         return self._call(self._concrete[name], [*arguments, *bound])
 
     def _bound(self, place: int) -> Any:
@@ -501,6 +502,17 @@ class SavedModelProgram(Part):
             else:
                 self._others[handle] = value
         return [_given_back(value) for value in outputs]
+
+
+@contextlib.contextmanager
+def _told_as_file() -> Generator[None]:
+    """A block in which a graph that cannot be is an error of the file."""
+    try:
+        yield
+    except NacreError:
+        raise
+    except ValueError as error:  # of the graph, and of tensors in it
+        raise FileFormatError(message(_WHO, "its graph must be whole", str(error))) from error
 
 
 def _check_links(objects: SavedObjectGraph) -> None:
@@ -697,7 +709,8 @@ class Signature:
                 name for _, info in sorted(self._found.inputs.items()) for name in _tensors(info)
             ]
             fetches = [n for _, info in sorted(self._found.outputs.items()) for n in _tensors(info)]
-            self._compiled = Compiled(self._program._library.plan_for(feeds, fetches))
+            with _told_as_file():
+                self._compiled = Compiled(self._program._library.plan_for(feeds, fetches))
         return self._compiled
 
     def __repr__(self) -> str:

@@ -162,7 +162,8 @@ def _is_small(inputs: Sequence[Any]) -> bool:
 def _failed(op: str, name: str, inputs: Sequence[Any], error: Exception) -> Exception:
     if isinstance(error, ShapeError):  # of a step within
         return error
-    shapes = ", ".join(f"{v.dtype}{list(v.shape)}" for v in inputs if hasattr(v, "shape"))
+    arrays = [value for value in inputs if isinstance(value, np.ndarray | jax.Array)]
+    shapes = ", ".join(f"{array.dtype}{list(array.shape)}" for array in arrays)
     rule = f"node '{name}' ({op}) must be computed from what it is given"
     return ShapeError(message("TensorFlow graph", rule, f"{shapes or 'nothing'}: {error}"))
 

@@ -12,6 +12,8 @@ from jax import lax
 
 from nacre.export.importers.tensorflow.registry import Node, op
 from nacre.export.importers.tensorflow.values import GraphError, dtype, ints
+from nacre.ops.kernels import convolution as kernels
+from nacre.ops.kernels import pooling
 
 Pads = str | list[tuple[int, int]]
 
@@ -39,21 +41,20 @@ def _of(node: Node, name: str, space: list[int]) -> list[int]:
 def _convolution(node: Node, x_rank: int, groups: Callable[[Any, Any], int]) -> Callable[..., Any]:
     """The convolution of a node: inputs and a kernel [*window, in, out]."""
     first, space = _layout(node, x_rank)
-    letters = "DHW"[-len(space) :]
-    spec = f"NC{letters}" if first else f"N{letters}C"
     strides, dilations = _of(node, "strides", space), _of(node, "dilations", space)
     pads = _pads(node, space)
 
     def compute(x: Any, kernel: Any) -> Any:
-        return lax.conv_general_dilated(
-            x,
+        inputs = jnp.moveaxis(x, 1, -1) if first else x
+        found = kernels.convolution(
+            inputs,
             kernel,
-            strides,
-            pads,
-            rhs_dilation=dilations,
-            dimension_numbers=(spec, f"{letters}IO", spec),
-            feature_group_count=groups(x, kernel),
+            strides=strides,
+            padding=pads.lower() if isinstance(pads, str) else pads,
+            dilation=dilations,
+            groups=groups(x, kernel),
         )
+        return jnp.moveaxis(found, -1, 1) if first else found
 
     return compute
 
@@ -108,16 +109,14 @@ def _transposed(node: Node, sizes: Any, kernel: Any, y: Any) -> Any:
     full = ints(sizes)
     if len(full) < y.ndim:  # sizes of space alone
         full = (y.shape[0], *full, kernel.shape[-2])
-    struct = jax.ShapeDtypeStruct(full, y.dtype)
-    return jax.linear_transpose(lambda x: made(x, kernel), struct)(y)[0]
+    return jax.vjp(lambda x: made(x, kernel), jnp.zeros(full, y.dtype))[1](y)[0]
 
 
 @op("Conv2DBackpropFilter", "Conv3DBackpropFilterV2", "DepthwiseConv2dNativeBackpropFilter")
 def _kernel_gradient(node: Node, x: Any, sizes: Any, y: Any) -> Any:
     x, y = jnp.asarray(x), jnp.asarray(y)
     made = _depthwise(node, 4) if "Depth" in node.op else _convolution(node, y.ndim, _grouped(node))
-    struct = jax.ShapeDtypeStruct(ints(sizes), y.dtype)
-    return jax.linear_transpose(lambda kernel: made(x, kernel), struct)(y)[0]
+    return jax.vjp(lambda kernel: made(x, kernel), jnp.zeros(ints(sizes), y.dtype))[1](y)[0]
 
 
 @op("Dilation2D")
@@ -167,10 +166,19 @@ def _window(
     return size, step, pads
 
 
+def _is_plain(x: Any, size: list[int], step: list[int], pads: Any) -> bool:
+    """Whether windows lie in space alone, channels last, as nacre's own pooling takes them."""
+    ends = size[0] == size[-1] == step[0] == step[-1] == 1
+    return ends and isinstance(pads, str) and jnp.issubdtype(x.dtype, jnp.floating)
+
+
 @op("MaxPool", "MaxPool3D", "MaxPoolV2")
 def _max_pool(node: Node, x: Any, ksize: Any = None, strides: Any = None) -> Any:
     x = jnp.asarray(x)
     size, step, pads = _window(node, x, ksize, strides)
+    if _is_plain(x, size, step, pads):
+        windows, steps = size[1:-1], step[1:-1]
+        return pooling.max_pool(x, window=windows, strides=steps, padding=pads.lower())
     low: Any = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else np.iinfo(x.dtype).min
     return lax.reduce_window(x, np.asarray(low, x.dtype)[()], lax.max, size, step, pads)
 
@@ -179,6 +187,9 @@ def _max_pool(node: Node, x: Any, ksize: Any = None, strides: Any = None) -> Any
 def _average_pool(node: Node, x: Any) -> Any:
     x = jnp.asarray(x)
     size, step, pads = _window(node, x)
+    if _is_plain(x, size, step, pads):
+        windows, steps = size[1:-1], step[1:-1]
+        return pooling.average_pool(x, window=windows, strides=steps, padding=pads.lower())
     zero = np.zeros((), x.dtype)[()]  # known, so that JAX sees a sum, which has a gradient
     total = lax.reduce_window(x, zero, lax.add, size, step, pads)
     if pads == "VALID":
@@ -215,5 +226,5 @@ def _max_pool_grad(node: Node, x: Any, y: Any, gradient: Any) -> Any:
 
 @op("AvgPoolGrad")
 def _average_pool_grad(node: Node, sizes: Any, gradient: Any) -> Any:
-    struct = jax.ShapeDtypeStruct(ints(sizes), gradient.dtype)
-    return jax.linear_transpose(lambda v: _average_pool(node, v), struct)(jnp.asarray(gradient))[0]
+    zeros = jnp.zeros(ints(sizes), gradient.dtype)
+    return jax.vjp(lambda v: _average_pool(node, v), zeros)[1](jnp.asarray(gradient))[0]

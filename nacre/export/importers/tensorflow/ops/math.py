@@ -247,6 +247,12 @@ def _bitcast(node: Node, x: Any) -> Any:
     return lax.bitcast_convert_type(jnp.asarray(x), dtype(node["type"]))
 
 
+@op("Bucketize")
+def _bucketize(node: Node, x: Any) -> Any:
+    limits = jnp.asarray(np.asarray(node["boundaries"], np.float32))
+    return jnp.searchsorted(limits, jnp.asarray(x), side="right").astype(jnp.int32)
+
+
 # --- casts ----------------------------------------------------------------------------------------
 
 

@@ -93,6 +93,22 @@ def _stateless_keyed_ints(
     return _draw_ints(_key_of(key, counter), sizes, low, high, _kind(node))
 
 
+@op("StatelessRandomUniformFullInt")
+def _stateless_full_ints(node: Node, sizes: Any, seed: Any) -> Any:
+    return _bits(_key_of(seed), sizes, _kind(node))
+
+
+@op("StatelessRandomUniformFullIntV2")
+def _keyed_full_ints(node: Node, sizes: Any, key: Any, counter: Any, algorithm: Any) -> Any:
+    return _bits(_key_of(key, counter), sizes, _kind(node))
+
+
+def _bits(key: Any, sizes: Any, kind: np.dtype[Any]) -> Any:
+    """Whole numbers, of all that the dtype has."""
+    unsigned = np.dtype(f"uint{8 * kind.itemsize}")
+    return jax.random.bits(key, shape(sizes, kind), unsigned).astype(kind)
+
+
 @op("StatelessMultinomial")
 def _stateless_multinomial(node: Node, logits: Any, count: Any, seed: Any) -> Any:
     return _categorical(_key_of(seed), logits, count, _kind(node, "output_dtype"))

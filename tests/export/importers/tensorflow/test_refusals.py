@@ -1,0 +1,176 @@
+"""What a SavedModel cannot do is told in words: missing ops, wrong inputs, damaged and hostile files."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre.core.errors import (
+    ArgumentError,
+    DTypeError,
+    FileFormatError,
+    NacreError,
+    NotThereError,
+    ShapeError,
+    UnsupportedError,
+)
+from nacre.core.wire.tensorflow.graph import AttrValue, GraphDef, NodeDef, TensorProto
+from nacre.core.wire.tensorflow.saved_model import SavedModel
+from nacre.core.wire.tensorflow.tensors import shape_message, to_message
+from nacre.export.importers.tensorflow.registry import OPS
+from nacre.saving import open_saved_model, tensorflow_op
+from tests.export.importers.tensorflow.saved_models import extracted
+
+_FLOAT = AttrValue(type=1)
+
+
+def _graph(*nodes: NodeDef) -> GraphDef:
+    x = NodeDef(name="x", op="Placeholder", attr={"dtype": _FLOAT})
+    return GraphDef(node=[x, *nodes])
+
+
+def _written(graph: GraphDef, folder: Path) -> Path:
+    path = folder / "graph.pb"
+    path.write_bytes(graph.write())
+    return path
+
+
+def test_all_missing_ops_are_told_at_once_with_their_nodes(tmp_path: Path) -> None:
+    graph = _graph(
+        NodeDef(name="first", op="QuantumLeap", input=["x"]),
+        NodeDef(name="second", op="TimeTravel", input=["first"]),
+        NodeDef(name="third", op="QuantumLeap", input=["second"]),
+    )
+    program = open_saved_model(_written(graph, tmp_path))
+    told = r"2 that it does not: QuantumLeap \(first, third\), TimeTravel \(second\)"
+    with pytest.raises(UnsupportedError, match=told):
+        program(np.zeros(2, "float32"))
+
+
+def test_an_op_of_the_users_own_is_computed(tmp_path: Path) -> None:
+    tensorflow_op("Twice")(lambda node, x: x * 2)
+    try:
+        program = open_saved_model(
+            _written(_graph(NodeDef(name="y", op="Twice", input=["x"])), tmp_path)
+        )
+        assert program(np.float32([1, 2])).tolist() == [2, 4]
+    finally:
+        del OPS["Twice"]
+
+
+def test_load_model_opens_graphs_that_are_none_of_keras(tmp_path: Path) -> None:
+    program = nacre.models.load_model(extracted("module", tmp_path))
+    assert program(np.ones((2, 3), "float32")).shape == (2, 2)
+    frozen = nacre.models.load_model(extracted("frozen", tmp_path))
+    assert list(frozen.signatures) == ["serving_default"]
+
+
+def test_inputs_that_do_not_fit_are_told_by_name(tmp_path: Path) -> None:
+    program = open_saved_model(extracted("module", tmp_path))
+    serve = program.signatures["serving_default"]
+    x = np.ones((2, 3), "float32")
+    with pytest.raises(ShapeError, match=r"'x' of signature 'serving_default'.*\(None, 3\)"):
+        serve(x=np.ones((2, 4), "float32"))
+    with pytest.raises(ArgumentError, match="without x and with y"):
+        serve(y=x)
+    with pytest.raises(DTypeError, match="must be of int64"):
+        program.signatures["step"](by=np.float32(1.5))
+    with pytest.raises(ArgumentError, match="like those it was traced with"):
+        program.forward({"a": x})
+    with pytest.raises(NotThereError, match="Did you mean 'forward'"):
+        _ = program.forwards
+    assert serve(x=x.astype("float64"))["output_0"].dtype == "float32"
+
+
+def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
+    folder = extracted("module", tmp_path)
+    for file in (folder / "variables").iterdir():
+        file.unlink()
+    with pytest.raises(ShapeError, match="variable '.*' is read before it has a value"):
+        open_saved_model(folder)(np.ones((2, 3), "float32"))
+
+
+def test_places_outside_are_told_where_they_are_known_and_nan_where_not(tmp_path: Path) -> None:
+    graph = _graph(
+        NodeDef(name="at", op="Placeholder", attr={"dtype": AttrValue(type=3)}),
+        NodeDef(name="axis", op="Const", attr={"value": AttrValue(tensor=to_message(np.int32(0)))}),
+        NodeDef(name="y", op="GatherV2", input=["x", "at", "axis"]),
+    )
+    program = open_saved_model(_written(graph, tmp_path))
+    found = program.signatures["serving_default"](x=np.float32([1, 2]), at=np.int32([1, 2, -1]))
+    np.testing.assert_array_equal(found["y"], np.float32([2, np.nan, np.nan]))
+
+
+@pytest.mark.parametrize("place", ["../../../etc/passwd", "/etc/passwd", "a/../../saved_model.pb"])
+def test_an_asset_does_not_lead_out_of_its_folder(tmp_path: Path, place: str) -> None:
+    folder = extracted("text", tmp_path)
+    data = SavedModel.read((folder / "saved_model.pb").read_bytes())
+    data.meta_graphs[0].asset_file_def[0].filename = place
+    (folder / "saved_model.pb").write_bytes(data.write())
+    with pytest.raises(FileFormatError, match="folder of assets"):
+        open_saved_model(folder)
+
+
+def test_a_graph_reads_no_file_outside_its_folder(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    name = AttrValue(tensor=to_message(str(secret)))
+    graph = _graph(
+        NodeDef(name="name", op="Const", attr={"value": name, "dtype": AttrValue(type=7)}),
+        NodeDef(name="y", op="ReadFile", input=["name"]),
+    )
+    folder = tmp_path / "model"
+    folder.mkdir()
+    with pytest.raises(ShapeError, match="outside the folder of the model"):
+        open_saved_model(_written(graph, folder)).signatures["serving_default"](
+            x=np.zeros(1, "float32")
+        )
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [NodeDef(name="y", op="Relu", input=["y"])],
+        [NodeDef(name="y", op="Relu", input=["nowhere"])],
+        [NodeDef(name="y", op="Relu", input=["x:7"])],
+        [NodeDef(name="y", op="Relu")],
+        [NodeDef(name="y", op="PartitionedCall", input=["x"])],
+        [
+            NodeDef(
+                name="y",
+                op="Const",
+                attr={
+                    "value": AttrValue(
+                        tensor=TensorProto(dtype=1, tensor_shape=shape_message((1 << 60, 8)))
+                    )
+                },
+            )
+        ],
+    ],
+    ids=["loop", "unknown", "output", "inputs", "call", "huge"],
+)
+def test_graphs_that_cannot_be_are_refused(tmp_path: Path, nodes: list[NodeDef]) -> None:
+    end = NodeDef(name="end", op="Neg", input=["y"])
+    program = open_saved_model(_written(_graph(*nodes, end), tmp_path))
+    with pytest.raises(NacreError):
+        program(np.zeros(2, "float32"))
+
+
+@pytest.mark.parametrize("name", ["module", "text"])
+def test_damaged_files_give_an_error_of_ours(tmp_path: Path, name: str) -> None:
+    folder = extracted(name, tmp_path)
+    whole = (folder / "saved_model.pb").read_bytes()
+    draw = random.Random(5)
+    for _ in range(40):
+        data = bytearray(whole[: draw.choice([len(whole), draw.randrange(len(whole))])])
+        for _ in range(draw.randrange(3)):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        (folder / "saved_model.pb").write_bytes(data)
+        try:
+            open_saved_model(folder)
+        except NacreError:
+            pass
