@@ -22,6 +22,7 @@ MANY_OBJECTS = 1_000_000  # some 6000 programs
 MADE_BETWEEN_SEARCHES = 10_000  # Python itself has 700, or 2000: one small program's tracing
 
 _at_first = [0]
+_kept = [0]  # at most; counting what is there takes as long as a search
 _contexts: list[threading.local] = []  # one: that of the file
 
 
@@ -31,6 +32,7 @@ def collection_is_over() -> None:
     gc.collect()
     gc.freeze()
     _at_first[0] = gc.get_freeze_count()
+    _kept[0] = 0
 
 
 def share_contexts() -> None:
@@ -58,15 +60,18 @@ def share_contexts() -> None:
 def file_is_over() -> None:
     """What has not been dropped by now stays, or is forgotten together with all programs."""
     _contexts[:] = [threading.local()]
-    if gc.get_freeze_count() - _at_first[0] > MANY_OBJECTS:
+    gc.collect()
+    _kept[0] += len(gc.get_objects())
+    gc.freeze()
+    if _kept[0] <= MANY_OBJECTS:
+        return
+    _kept[0] = gc.get_freeze_count() - _at_first[0]  # some are gone meanwhile
+    if _kept[0] > MANY_OBJECTS:
         import jax
 
         jax.clear_caches()
         gc.unfreeze()
         collection_is_over()
-    else:
-        gc.collect()
-        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
