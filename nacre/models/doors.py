@@ -45,11 +45,13 @@ def save_model(model: Model, filepath: Any, **kwargs: Any) -> None:
     save(model, filepath, **kwargs)
 
 
-def save_pretrained(model: Model, save_directory: Any, include_optimizer: bool) -> None:
+def save_pretrained(
+    model: Model, save_directory: Any, include_optimizer: bool, max_shard_size: Any
+) -> None:
     """Write a model with its card into a folder."""
     from nacre.saving.hub import save_pretrained as save
 
-    save(model, save_directory, include_optimizer)
+    save(model, save_directory, include_optimizer, max_shard_size)
 
 
 def push_to_hub(model: Model, repo_id: str, **kwargs: Any) -> str:

@@ -646,7 +646,9 @@ class Model(Trainable):
         )
 
     @boundary
-    def save_pretrained(self, save_directory: Any, *, include_optimizer: bool = True) -> None:
+    def save_pretrained(
+        self, save_directory: Any, *, include_optimizer: bool = True, max_shard_size: Any = None
+    ) -> None:
         """Write a folder for `from_pretrained`: the members of a `.keras` file, and a card.
 
         The card, `README.md`, is what the Hugging Face hub shows of a model: how it is loaded,
@@ -657,11 +659,14 @@ class Model(Trainable):
         Args:
             save_directory: The folder, which is made with those above it.
             include_optimizer: False leaves the compile arguments and the optimizer out.
+            max_shard_size: Gigabytes a file, or a text such as '5GB', for weights in safetensors
+                files with an index, as other libraries of the hub have them. They hold the weights
+                alone, no state of the optimizer and no seeds.
 
         Raises:
             FileFormatError: Other files are in the folder.
         """
-        doors.save_pretrained(self, save_directory, include_optimizer)
+        doors.save_pretrained(self, save_directory, include_optimizer, max_shard_size)
 
     @boundary
     def push_to_hub(

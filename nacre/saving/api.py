@@ -27,12 +27,14 @@ from nacre.saving.formats import (
     h5,
     keras_saved_model,
     named_arrays,
+    named_shards,
     native,
     orbax_model,
     saved_model,
     shards,
     weights_h5,
 )
+from nacre.saving.safetensors_index import ENDING, index_of
 from nacre.saving.weights import require_built
 
 _H5 = (".h5", ".hdf5", ".hdf")
@@ -272,6 +274,10 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
     if source.kind == "h5_model":
         safety.set_file_size(source.size_bytes)
         return h5.load(source.opened(), source.who, custom_objects, compile)
+    if source.kind == "named_folder":
+        assert source.path is not None
+        files = native.read_folder(source.path)
+        return native.load(files, source.who, custom_objects, compile, named=source.path)
     if source.kind in ("native", "native_folder"):
         if source.kind == "native":
             files = native.unpack(source.opened(), source.who)
@@ -323,8 +329,10 @@ def save_weights(
         model: A built model.
         filepath: Path, or an address, as in `save_model`.
         overwrite: As in `save_model`.
-        max_shard_size: Gigabytes a file, for a path ending in `.weights.json`, which then lists the
-            shards beside it.
+        max_shard_size: Gigabytes a file, or a text such as '500MB'. For a path ending in
+            `.weights.json`, which then lists the shards beside it; or in `.safetensors`, for files
+            such as `model-00001-of-00003.safetensors` with `model.safetensors.index.json`, as
+            repositories of the Hugging Face hub have them.
         verify: As in `save_model`.
         save_format: 'h5' or 'tf' where the ending does not tell (tf.keras 2).
 
@@ -342,6 +350,15 @@ def save_weights(
     require_built(model, who)
     path, given = target_path(filepath, who), Path(os.fsdecode(filepath))
     refuse_non_file(path, who)
+    if given.name.endswith((".safetensors", ENDING)) and (
+        max_shard_size is not None or given.name.endswith(ENDING)
+    ):
+        limit = named_shards.limit_of(1.0 if max_shard_size is None else max_shard_size, who)
+        if not overwrite:
+            for place in {path, index_of(path)}:
+                ask_before_overwriting(place, who)
+        named_shards.save(model, given, limit, who, verify)
+        return
     if max_shard_size is not None or given.name.endswith(".weights.json"):
         # Not behind a link: the shards lie beside the list under its name.
         _save_shards(model, given, max_shard_size, overwrite, who, verify)
@@ -355,6 +372,8 @@ def save_weights(
         content, arrays = named_arrays.to_content(model, layout)
         check = partial(named_arrays.check, arrays=arrays, who=who)
         write_file(path, content, check if verify else None)
+        if layout == ".safetensors":
+            named_shards.forget(path)
     elif layout == "keras3":
         content, groups = weights_h5.to_content(model)
         check = partial(weights_h5.check, groups=groups, who=who)
@@ -423,7 +442,7 @@ def _save_shards(
     if not overwrite:
         ask_before_overwriting(path, who)
     groups = weights.collect(model, optimizer=bool(getattr(model, "compiled", False)))
-    shards.save(groups, path, size, who, verify)
+    shards.save(groups, path, named_shards.limit_of(size, who) / 2**30, who, verify)
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
@@ -436,10 +455,11 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     Of a folder that `OrbaxCheckpoint` wrote, the newest weights; the optimizer's state comes with
     them where the model is compiled.
 
-    Of a `.safetensors` or `.npz` file by the paths of the variables, `dense/kernel`; where numbers
-    of automatic names differ, `dense_4/kernel`, in their order. It has no optimizer's state, which
-    stays as it is. A name in the file that the model lacks is an error too, as it says that the
-    file is of another model; nothing is ever unpickled.
+    Of a `.safetensors` or `.npz` file, or of safetensors files with an index (by the index's path,
+    its folder's, or that of a whole file in their place), by the paths of the variables,
+    `dense/kernel`; where numbers of automatic names differ, `dense_4/kernel`, in their order. It
+    has no optimizer's state, which stays as it is. A name in the file that the model lacks is an
+    error too, as it says that the file is of another model; nothing is ever unpickled.
 
     Args:
         model: A built model.
@@ -468,7 +488,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
             )
         checkpoint.load_weights(model, source.path, source.who, bool(skip_mismatch))
         return
-    if source.kind in ("safetensors", "npz"):
+    if source.kind in ("safetensors", "npz", "named_shards", "named_folder"):
         if by_name:
             raise ArgumentError(
                 message(
@@ -478,6 +498,11 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
                     "Its names are matched anyway: use skip_mismatch=True for those in both.",
                 )
             )
+        if source.kind in ("named_shards", "named_folder"):
+            assert source.path is not None
+            with named_shards.opened(source.path, source.who) as file:
+                named_arrays.set_weights(model, file, source.who, bool(skip_mismatch))
+            return
         named_arrays.load(model, source, bool(skip_mismatch))
         return
     weights_h5.load(model, source, by_name, bool(skip_mismatch))

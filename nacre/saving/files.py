@@ -14,6 +14,7 @@ from nacre.core.errors import FileFormatError, message, nearest
 from nacre.core.wire import npz, safetensors
 from nacre.saving import archive, hdf5, keras_metadata, orbax
 from nacre.saving.checkpoint_graph import find as find_checkpoint
+from nacre.saving.safetensors_index import WHOLE, index_in
 
 KINDS = {
     "native": "a .keras model",
@@ -22,6 +23,8 @@ KINDS = {
     "legacy_weights": "an .h5 file of weights",
     "weights": "a Keras 3 file of weights",
     "sharded_weights": "a list of weight shards",
+    "named_folder": "an unzipped model with safetensors files",
+    "named_shards": "an index of safetensors files of weights",
     "orbax": "a checkpoint of Orbax",
     "saved_model": "a SavedModel folder",
     "frozen_graph": "a frozen graph of TensorFlow",
@@ -96,6 +99,9 @@ class Source:
             if (prefix := find_checkpoint(self.path)) is not None:
                 self.path = prefix
                 return "checkpoint"
+            if not self.path.is_dir() and (index := index_in(self.path)) is not None:
+                self.path = index
+                return "named_shards"
             try:
                 mode = self.path.stat().st_mode
             except FileNotFoundError:
@@ -149,10 +155,15 @@ class Source:
         names = set(os.listdir(self.path))
         if archive.CONFIG in names and archive.WEIGHTS in names:
             return "native_folder"
+        if archive.CONFIG in names and (WHOLE in names or index_in(self.path) is not None):
+            return "named_folder"
         if orbax.newest(self.path) is not None:
             return "orbax"
         if keras_metadata.SAVED_MODEL in names:
             return "saved_model"
+        if (index := index_in(self.path)) is not None:
+            self.path = index
+            return "named_shards"
         if "saved_model.pbtxt" in names:
             raise FileFormatError(
                 message(

@@ -19,16 +19,20 @@ from typing import Any
 from nacre.core.atomic import recover, target_path, write_folder
 from nacre.core.errors import ArgumentError, NacreError, NotBuiltError, message
 from nacre.core.interop import optional_import
-from nacre.core.regions import Content
+from nacre.core.regions import Content, Region
+from nacre.core.warning import warn
+from nacre.core.wire import safetensors
 from nacre.models import mask_flow
 from nacre.saving import archive, model_card
-from nacre.saving.formats import native
+from nacre.saving.formats import named_arrays, named_shards, native
 from nacre.saving.reloading import custom_parts
+from nacre.saving.safetensors_index import ENDING, WHOLE, index_in
+from nacre.saving.seeds import seeds_of
 
 _PREFIX = re.compile(r"^hf:/{1,2}")  # pathlib makes one slash of two
 _REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # Enough for a model in any of the formats: a repository may hold much more.
-_WANTED = ["*.json", "*.h5", "*.keras", "assets/**"]
+_WANTED = ["*.json", "*.h5", "*.keras", "*.safetensors", "assets/**"]
 
 
 class HubError(NacreError, OSError):
@@ -73,7 +77,9 @@ def repository_of(filepath: Any, who: str) -> str:
 # ------------------------------------------------------------------------------ writing
 
 
-def save_pretrained(model: Any, save_directory: Any, include_optimizer: bool) -> None:
+def save_pretrained(
+    model: Any, save_directory: Any, include_optimizer: bool, max_shard_size: Any = None
+) -> None:
     """Write a model and its card into a folder; see `Model.save_pretrained`."""
     who = f"{model._who()}.save_pretrained"
     if is_hub_path(save_directory):
@@ -81,6 +87,12 @@ def save_pretrained(model: Any, save_directory: Any, include_optimizer: bool) ->
             message(who, "it writes a folder here", repr(save_directory), "Call push_to_hub.")
         )
     files, groups = _files(model, include_optimizer, who)
+    shards: list[Any] = []
+    if max_shard_size is not None:
+        files.pop(archive.WEIGHTS)
+        more, shards = _shards(model, named_shards.limit_of(max_shard_size, who))
+        files |= more
+        _tell_what_is_left_out(model, include_optimizer, who)
     given = Path(os.fsdecode(save_directory))
     given.parent.mkdir(parents=True, exist_ok=True)
     path = target_path(given, who)
@@ -92,7 +104,59 @@ def save_pretrained(model: Any, save_directory: Any, include_optimizer: bool) ->
     if card is None or not model_card.is_kept(card):
         # Where it lies on this machine is nobody's business.
         card = _card(model, path.name if given.is_absolute() else given.as_posix())
-    _write(path, {**files, model_card.NAME: card}, groups, who)
+    files = {**files, model_card.NAME: card}
+    if max_shard_size is None:
+        _write(path, files, groups, who)
+        return
+
+    def check(folder: Path) -> None:
+        for name, part in shards:
+            named_arrays.check(folder / name, part, who)
+
+    write_folder(path, files, check, _known(path))
+
+
+def _shards(model: Any, limit: float) -> tuple[dict[str, Content], list[tuple[str, Any]]]:
+    """safetensors files of the weights and their index; and what is in each."""
+    _, streams = named_arrays.to_content(model, ".safetensors")
+    parts = named_shards.parts_of(streams, limit)
+    names = [named_shards.shard_name("model", n, len(parts)) for n in range(1, len(parts) + 1)]
+    by_name = dict(zip(names, parts, strict=True))
+    checksums: dict[str, str] = {}
+    files: dict[str, Content] = {}
+    for name, part in by_name.items():
+
+        def fill(region: Region, name: str = name, part: Any = part) -> None:
+            checksums[name] = safetensors.write(region, part, named_arrays.METADATA)
+
+        files[name] = fill
+    # Behind the files, whose checksums it has.
+    files[f"model{ENDING}"] = lambda r: r.write(named_shards.index_text(by_name, checksums))
+    return files, list(by_name.items())
+
+
+def _tell_what_is_left_out(model: Any, include_optimizer: bool, who: str) -> None:
+    optimizer = getattr(model, "optimizer", None) if include_optimizer else None
+    left = ["the optimizer's state"] if optimizer is not None and optimizer.built else []
+    left += ["the seeds of layers"] if seeds_of(model) else []
+    if left:
+        warn(
+            message(
+                who,
+                "safetensors files hold the weights alone",
+                f"a model with more, which is left out: {' and '.join(left)}",
+                "Without max_shard_size the folder holds all. To leave it out without this "
+                "message: include_optimizer=False, for a model that draws no numbers.",
+            )
+        )
+
+
+def _known(path: Path) -> frozenset[str]:
+    """Names of files that a folder may have which is replaced."""
+    known = {*archive.MEMBERS, "assets", model_card.NAME}
+    if path.is_dir():
+        known |= {n for n in os.listdir(path) if n.endswith((".safetensors", ENDING))}
+    return frozenset(known)
 
 
 def _files(model: Any, include_optimizer: bool, who: str) -> tuple[dict[str, Content], list[Any]]:
@@ -113,8 +177,8 @@ def _card(model: Any, place: str) -> bytes:
 
 
 def _write(path: Path, files: dict[str, Content], groups: list[Any], who: str) -> None:
-    known = frozenset((*archive.MEMBERS, "assets", model_card.NAME))
-    write_folder(path, files, partial(native.check_folder, groups=groups, who=who), known)
+    check = partial(native.check_folder, groups=groups, who=who)
+    write_folder(path, files, check, _known(path))
 
 
 def push(
@@ -217,7 +281,9 @@ def model_in(folder: Path, name: str, who: str) -> Path:
         ArgumentError: There is no model in it, or there are several.
     """
     names = sorted(os.listdir(folder))
-    if archive.CONFIG in names and archive.WEIGHTS in names:
+    if archive.CONFIG in names and (
+        archive.WEIGHTS in names or WHOLE in names or index_in(folder) is not None
+    ):
         return folder
     found = _model_files(folder)
     if len(found) == 1:

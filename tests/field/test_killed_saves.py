@@ -18,7 +18,7 @@ from nacre.models import load_model
 
 KINDS = (
     "m.keras", "m.h5", "w.weights.h5", "w.h5", "w.safetensors", "w.npz", "w.ckpt", "s.weights.json",
-    "folder",
+    "h.safetensors.index.json", "folder",
 )  # fmt: skip
 
 

@@ -81,12 +81,14 @@ class Stream:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def write(region: Region, streams: Mapping[str, Stream], metadata: Mapping[str, str]) -> None:
+def write(region: Region, streams: Mapping[str, Stream], metadata: Mapping[str, str]) -> str:
     """Write a file of arrays, all of dtypes that the format has a name for.
 
     Those with the largest elements come first, so that all lie at multiples of their size. The
     format has no checksums; one stands in the metadata, where other readers pass over it.
 
+    Returns:
+        That checksum.
     Raises:
         OSError: The disk is full, or faulty.
     Example:
@@ -120,6 +122,7 @@ def write(region: Region, streams: Mapping[str, Stream], metadata: Mapping[str, 
     region.seek(0)
     region.write(join(header, []))
     region.check()
+    return notes[_CRC]
 
 
 def _little_endian(array: np.ndarray) -> np.ndarray:
@@ -158,6 +161,7 @@ class Reader:
     Attributes:
         entries: Name -> array, in the order of the header.
         metadata: The texts beside.
+        checksum: What the file says of its bytes; empty where it says nothing.
 
     Raises:
         FileFormatError: It is no such file, or damaged.
@@ -176,7 +180,7 @@ class Reader:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             self._content = self._map
         try:
-            self.entries, self.metadata = _parsed(self._content, who)
+            self.entries, self.metadata, self.checksum = _parsed(self._content, who)
         except BaseException:
             self.close()
             raise
@@ -210,7 +214,7 @@ class Reader:
         self.close()
 
 
-def _parsed(content: bytes | mmap.mmap, who: str) -> tuple[dict[str, Entry], dict[str, str]]:
+def _parsed(content: bytes | mmap.mmap, who: str) -> tuple[dict[str, Entry], dict[str, str], str]:
     if len(content) < 10:
         raise _damaged(who, f"{len(content)} bytes")
     (length,) = struct.unpack("<Q", content[:8])
@@ -251,7 +255,7 @@ def _parsed(content: bytes | mmap.mmap, who: str) -> tuple[dict[str, Entry], dic
                 same = checksum(described, [arrays]) == digest
         if not same:
             raise _damaged(who, "bytes of another checksum than the one in it")
-    return entries, {str(key): str(text) for key, text in metadata.items()}
+    return entries, {str(key): str(text) for key, text in metadata.items()}, crc or digest or ""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

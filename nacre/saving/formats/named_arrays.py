@@ -5,10 +5,10 @@ They hold the weights alone: no optimizer, no seeds, no vocabularies.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jax.numpy as jnp
 import numpy as np
@@ -27,7 +27,7 @@ from nacre.training import state_file
 ENDINGS = (".safetensors", ".npz")
 
 # What `__metadata__` says of a file, where other libraries write 'pt' or 'np'.
-_METADATA = {"format": "nacre"}
+METADATA = {"format": "nacre"}
 
 
 Streams = dict[str, safetensors.Stream]  # name -> array, which is read when it is written
@@ -45,7 +45,7 @@ def to_content(model: Any, ending: str) -> tuple[Content, Streams]:
     streams = {name: _stream(variable, dtype_for) for name, variable in pairs}
     if ending == ".npz":
         return partial(npz.write, arrays={n: s.read for n, s in streams.items()}), streams
-    return partial(safetensors.write, streams=streams, metadata=_METADATA), streams
+    return partial(safetensors.write, streams=streams, metadata=METADATA), streams
 
 
 def _stream(
@@ -97,7 +97,7 @@ def load(model: Any, source: Source, skip_mismatch: bool) -> None:
     place: Path | bytes = source.content or b"" if source.path is None else source.path
     if source.kind == "npz":
         with npz.Reader(place, source.who) as archive:
-            _load(model, archive, source.who, skip_mismatch)
+            set_weights(model, archive, source.who, skip_mismatch)
         return
     with safetensors.Reader(place, source.who) as file:
         if file.metadata.get("format") == state_file.FORMAT:
@@ -109,10 +109,24 @@ def load(model: Any, source: Source, skip_mismatch: bool) -> None:
                     "Use fit(..., resume=folder) to go on with it.",
                 )
             )
-        _load(model, file, source.who, skip_mismatch)
+        set_weights(model, file, source.who, skip_mismatch)
 
 
-def _load(model: Any, file: safetensors.Reader | npz.Reader, who: str, skip_mismatch: bool) -> None:
+class ArrayReader(Protocol):
+    """An open file of arrays by name, with dtype and shape of each."""
+
+    @property
+    def entries(self) -> Mapping[str, Any]:
+        """Name -> what an array is."""
+        ...
+
+    def read(self, name: str) -> np.ndarray:
+        """The numbers of an array."""
+        ...
+
+
+def set_weights(model: Any, file: ArrayReader, who: str, skip_mismatch: bool) -> None:
+    """Set a model's weights from an open file; see `load`."""
     variables = list(model.weights)
     wanted = dict(zip(unique_names(variables), variables, strict=True))
     places = _places(wanted, file)
@@ -143,7 +157,7 @@ def _load(model: Any, file: safetensors.Reader | npz.Reader, who: str, skip_mism
     run_steps(steps)
 
 
-def _places(wanted: dict[str, Variable], file: safetensors.Reader | npz.Reader) -> dict[str, str]:
+def _places(wanted: dict[str, Variable], file: ArrayReader) -> dict[str, str]:
     """Name of a variable -> name in the file: the same, or one of which only numbers differ."""
     same = _same_names(list(wanted), list(file.entries))
     if len(same) == len(wanted) or len(file.entries) != len(wanted):
@@ -171,9 +185,7 @@ def _same_names(ours: list[str], theirs: list[str]) -> dict[str, str]:
     return {name: name for name in ours if name in set(theirs)}
 
 
-def _step(
-    file: safetensors.Reader | npz.Reader, place: str, variable: Variable, who: str
-) -> LoadStep:
+def _step(file: ArrayReader, place: str, variable: Variable, who: str) -> LoadStep:
     def read() -> list[np.ndarray]:
         values = file.read(place)
         if _kind(values.dtype) == "integer":
@@ -204,4 +216,4 @@ def _kind(dtype: Any) -> str:
     return "bool"
 
 
-__all__ = ["ENDINGS", "check", "load", "to_content"]
+__all__ = ["ENDINGS", "METADATA", "ArrayReader", "check", "load", "set_weights", "to_content"]

@@ -20,7 +20,7 @@ from nacre.core.errors import (
 )
 from nacre.core.file_errors import naming
 from nacre.core.origins import is_own_bug_whatever_was_read, passed_users_code
-from nacre.core.regions import Content, StoredPart
+from nacre.core.regions import Content, StoredPart, as_bytes
 from nacre.core.registry import (
     CustomObjectScope,
     deserialize_keras_object,
@@ -32,6 +32,7 @@ from nacre.models import mask_flow
 from nacre.models.graph_calls import MASKS_END_AT_OPS
 from nacre.optimizers import Optimizer
 from nacre.saving import archive, assets, hdf5, weights
+from nacre.saving.formats import named_arrays, named_shards
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import from_first_nacre, migrate_config
 from nacre.saving.migrate_training import migrate_compile
@@ -143,8 +144,15 @@ def load(
     who: str,
     custom_objects: dict[str, Any] | None,
     compile: bool,
+    named: Path | None = None,
 ) -> Any:
-    """The model in the members of an archive."""
+    """The model in the members of an archive.
+
+    Args:
+        named: The folder of safetensors files that have the weights in place of the archive's.
+    """
+    if named is not None:
+        files = {**files, archive.WEIGHTS: as_bytes(weights.content([], checksums=False))}
     config, metadata = _config_and_metadata(files, who)
     safety.set_file_size(len(files[archive.WEIGHTS]))
     version = str(metadata.get("keras_version", "3"))
@@ -171,7 +179,12 @@ def load(
                 require_model(model)
                 assets.restore(model, files)
             with naming(who, archive.WEIGHTS):
-                weights.restore(model, file, who, is_new=True)
+                if named is None:
+                    weights.restore(model, file, who, is_new=True)
+                else:
+                    weights.require_built(model, who)
+                    with named_shards.opened(named, who) as arrays:
+                        named_arrays.set_weights(model, arrays, who, skip_mismatch=False)
             return model
 
         model = build_fitting(build, config, is_by_nacre)
