@@ -99,7 +99,7 @@ class Source:
             if (prefix := find_checkpoint(self.path)) is not None:
                 self.path = prefix
                 return "checkpoint"
-            if not self.path.is_dir() and (index := index_in(self.path)) is not None:
+            if not os.path.isdir(self.path) and (index := index_in(self.path)) is not None:
                 self.path = index
                 return "named_shards"
             try:
