@@ -57,7 +57,7 @@ def test_an_op_of_the_users_own_is_computed(tmp_path: Path) -> None:
         program = open_saved_model(
             _written(_graph(NodeDef(name="y", op="Twice", input=["x"])), tmp_path)
         )
-        assert program(np.float32([1, 2])).tolist() == [2, 4]
+        assert program(np.array([1, 2], "float32")).tolist() == [2, 4]
     finally:
         del OPS["Twice"]
 
@@ -97,12 +97,18 @@ def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
 def test_places_outside_are_told_where_they_are_known_and_nan_where_not(tmp_path: Path) -> None:
     graph = _graph(
         NodeDef(name="at", op="Placeholder", attr={"dtype": AttrValue(type=3)}),
-        NodeDef(name="axis", op="Const", attr={"value": AttrValue(tensor=to_message(np.int32(0)))}),
+        NodeDef(
+            name="axis",
+            op="Const",
+            attr={"value": AttrValue(tensor=to_message(np.zeros((), "int32")))},
+        ),
         NodeDef(name="y", op="GatherV2", input=["x", "at", "axis"]),
     )
     program = open_saved_model(_written(graph, tmp_path))
-    found = program.signatures["serving_default"](x=np.float32([1, 2]), at=np.int32([1, 2, -1]))
-    np.testing.assert_array_equal(found["y"], np.float32([2, np.nan, np.nan]))
+    found = program.signatures["serving_default"](
+        x=np.array([1, 2], "float32"), at=np.array([1, 2, -1], "int32")
+    )
+    np.testing.assert_array_equal(found["y"], np.array([2, np.nan, np.nan], "float32"))
 
 
 @pytest.mark.parametrize("place", ["../../../etc/passwd", "/etc/passwd", "a/../../saved_model.pb"])
