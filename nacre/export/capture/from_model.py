@@ -16,10 +16,11 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.errors import InconclusiveDimensionOperation
 
 from nacre.core import changes, scope, tree
 from nacre.core.context import changed
-from nacre.core.errors import ArgumentError, NotBuiltError, UnsupportedOpError, message
+from nacre.core.errors import ArgumentError, NotBuiltError, UnsupportedError, message
 from nacre.core.strings import HostString
 from nacre.core.variable import Variable
 from nacre.export.capture import jaxpr
@@ -41,6 +42,9 @@ from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.models.model import Model
 from nacre.training.function import Function
+
+# What comes of sizes that have other names, or that Python compares.
+_OF_SIZES = (TypeError, ValueError, InconclusiveDimensionOperation)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ def capture(
 
     Raises:
         UnsupportedOpError: It computes something that has no form in the graph; all is listed.
+        UnsupportedError: Python decides by a size that varies.
         NotBuiltError: A layer has no variables yet.
     Example:
         >>> import nacre
@@ -173,7 +178,7 @@ class _Call:
 
     def captured(self, name: str) -> Captured:
         """The graph, with what belongs to it."""
-        body, given = self._traced()
+        body, given = self._traced(name)
         make = Builder(name)
         inputs = [
             make.input(spec.name, spec.dtype, jaxpr.sizes_of(shape.shape))
@@ -212,21 +217,27 @@ class _Call:
         results_structure = tree.map_structure(lambda _: next(found), self.structure)
         return Captured(graph, self.specs, structure, results_structure, tuple(held))
 
-    def _traced(self) -> tuple[jaxpr.Body, list[Any]]:
+    def _traced(self, name: str) -> tuple[jaxpr.Body, list[Any]]:
         """The trace, with the sizes it was made for, under the first naming that does."""
-        given = abstract(self.specs, NAMINGS[0])
-        try:
-            return self._trace(given), given
-        except (TypeError, ValueError) as error:  # what comes of two sizes with other names
-            is_varying = any(None in spec.shape[1:] for spec in self.specs)
-            if isinstance(error, UnsupportedOpError) or not is_varying:
-                raise
-            first = error
-        for naming in NAMINGS[1:]:
+        is_varying = any(None in spec.shape[1:] for spec in self.specs)
+        first: Exception | None = None
+        for naming in NAMINGS if is_varying else NAMINGS[:1]:
             given = abstract(self.specs, naming)
-            with contextlib.suppress(TypeError, ValueError):
+            try:
                 return self._trace(given), given
-        raise first
+            except _OF_SIZES as error:
+                first = first or error
+        assert first is not None
+        if not isinstance(first, InconclusiveDimensionOperation):
+            raise first
+        raise UnsupportedError(
+            message(
+                f"capture of '{name}'",
+                "Python must not decide by sizes that vary",
+                str(first).partition(" is inconclusive")[0],
+                "Give these sizes in the shape of the Input.",
+            )
+        ) from first
 
     def _trace(self, given: list[Any]) -> jaxpr.Body:
         while True:

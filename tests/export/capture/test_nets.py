@@ -216,3 +216,38 @@ def test_states_of_a_recurrent_layer_are_updated_each_by_itself() -> None:
     for run, wanted in zip((first, second), expected):
         (found,) = run.outputs.values()
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_python_that_decides_by_a_varying_size_is_told_which() -> None:
+    model = nacre.Sequential([nacre.Input((None, None, 3)), nacre.layers.CenterCrop(4, 4)])
+    with pytest.raises(nacre.core.errors.UnsupportedError, match="Give these sizes in the shape"):
+        capture(model)
+    fixed = nacre.Sequential([nacre.Input((8, 6, 3)), nacre.layers.CenterCrop(4, 4)])
+    picture = np.random.default_rng(0).normal(size=(2, 8, 6, 3)).astype("float32")
+    (found,) = evaluate(capture(fixed).graph, [picture]).outputs.values()
+    np.testing.assert_allclose(found, np.asarray(fixed(picture)), rtol=1e-6)
+
+
+def test_a_layer_called_twice_changes_its_statistics_twice() -> None:
+    left, right = nacre.Input((3,)), nacre.Input((3,))
+    norm = nacre.layers.BatchNormalization()
+    model = nacre.Model([left, right], nacre.layers.Add()([norm(left), norm(right)]))
+    random = np.random.default_rng(0)
+    given = [random.normal(size=(4, 3)).astype("float32") for _ in range(2)]
+    _, new = model.stateless_call(
+        [v.value for v in model.trainable_variables],
+        [v.value for v in model.non_trainable_variables],
+        given,
+        training=True,
+    )
+    updates = evaluate(capture(model, training=True).graph, given).updates
+    for variable, value in zip(model.non_trainable_variables, new):
+        np.testing.assert_allclose(updates[variable.path], value, rtol=1e-6)
+
+
+def test_what_was_captured_stays_when_training_goes_on() -> None:
+    model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
+    graph = capture(model).graph
+    before = graph.weights[0].data.copy()
+    model.layers[0].kernel.assign(np.zeros((3, 2)))
+    np.testing.assert_array_equal(graph.weights[0].data, before)
