@@ -14,7 +14,7 @@ import nacre
 from nacre.core.errors import FileFormatError, NacreError, SerializationError
 from nacre.models import load_model, model_from_json
 from nacre.saving import hdf5
-from tests.field import damage
+from tests.field import damage, mutations
 from tests.saving.helpers import small
 
 CASES = 200
@@ -158,7 +158,7 @@ def test_a_file_damaged_in_the_middle_changes_nothing(weights):
 
 
 def repacked(path, change) -> None:
-    path.write_bytes(damage.repacked(path.read_bytes(), change))
+    path.write_bytes(mutations.repacked(path.read_bytes(), change))
 
 
 @pytest.mark.parametrize(

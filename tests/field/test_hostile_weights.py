@@ -16,7 +16,7 @@ import nacre
 from nacre.core.errors import FileFormatError, NacreError
 from nacre.models import load_model
 from nacre.saving import hdf5
-from tests.field import damage
+from tests.field import mutations
 from tests.saving.helpers import small
 
 
@@ -61,7 +61,7 @@ def with_weights(path, change) -> None:
             change(file)
         return buffer.getvalue()
 
-    path.write_bytes(damage.repacked(path.read_bytes(), inner))
+    path.write_bytes(mutations.repacked(path.read_bytes(), inner))
 
 
 @pytest.mark.parametrize("how", ELSEWHERE)
@@ -87,7 +87,7 @@ def test_weights_of_tf_idf_are_not_read_from_another_file(how, secret, tmp_path)
                     layer["config"][key] = None
         return json.dumps(config).encode()
 
-    repacked = damage.repacked(path.read_bytes(), without_tokens)
+    repacked = mutations.repacked(path.read_bytes(), without_tokens)
     with zipfile.ZipFile(io.BytesIO(repacked)) as archive:
         has_tokens = any(name.endswith("vocabulary.txt") for name in archive.namelist())
     path.write_bytes(repacked)
@@ -218,7 +218,7 @@ def test_an_archive_of_large_plain_weights_opens(tmp_path):
     model = nacre.Sequential([nacre.Input((2000,)), nacre.layers.Dense(1000)])
     model.set_weights([np.zeros(w.shape) for w in model.get_weights()])
     model.save(path)
-    content = damage.repacked(path.read_bytes(), lambda name, content: content)
+    content = mutations.repacked(path.read_bytes(), lambda name, content: content)
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old:
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
