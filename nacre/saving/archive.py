@@ -13,6 +13,7 @@ from typing import Any
 
 from nacre.core.errors import FileFormatError, NacreError, message
 from nacre.core.file_errors import read_json
+from nacre.core.links import foreign
 from nacre.core.origins import is_own_bug_whatever_was_read
 from nacre.core.regions import Content, StoredPart, as_bytes
 from nacre.core.wire.zip import write_archive
@@ -166,27 +167,18 @@ def _content(path: Path) -> bytes | StoredPart:
 
 
 def refuse_link(path: Path, who: str) -> None:
-    """Refuse a file beside others that is a link to somewhere else on this machine.
-
-    A snapshot in the cache of the Hugging Face hub is made of links to the folder `blobs` of the
-    same repository; these are followed.
+    """Refuse a file beside others that lies somewhere else on this machine; see `links.foreign`.
 
     Raises:
-        FileFormatError: It is such a link.
+        FileFormatError: It is a link out of its folder, or a pipe.
     """
-    if not path.is_symlink():
-        return
-    target = Path(os.path.realpath(path))
-    allowed = [Path(os.path.realpath(path.parent))]
-    for folder in allowed[0].parents:
-        if folder.name == "snapshots":
-            allowed.append(folder.parent / "blobs")
-    if not any(target.is_relative_to(folder) for folder in allowed):
+    found = foreign(path)
+    if found is not None:
         raise FileFormatError(
             message(
                 who,
-                "the files of a model must not be links out of their folder",
-                f"'{path.name}', a link to '{target}'",
+                "the files of a model must be plain files, not links out of their folder",
+                found,
                 "Copy the file itself into the folder, if you trust where it comes from.",
             )
         )

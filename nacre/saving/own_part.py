@@ -31,6 +31,7 @@ from nacre.saving.formats import native
 FOLDER = "nacre"
 _ARRAYS = "arrays.json"
 _DIGEST = "written_with"  # tf.keras saves into a folder without emptying it
+_LARGEST_ITEM = 16  # bytes, of complex128
 _MEMBERS = (archive.METADATA, archive.CONFIG, _ARRAYS)
 
 
@@ -86,8 +87,9 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
     files = archive.read_folder(folder / FOLDER, _MEMBERS, assets.FOLDER, who)
     places = read_json(native.member_text(files, _ARRAYS), _ARRAYS, who)
     files.pop(_ARRAYS, None)
-    for part in ("variables", "variables/variables.index"):
-        archive.refuse_link(folder / part, who)
+    archive.refuse_link(folder / "variables", who)
+    for part in sorted((folder / "variables").glob("variables.*")):
+        archive.refuse_link(part, who)
     try:
         bundle = Bundle(folder / "variables" / "variables")
         groups = _groups(places, bundle)
@@ -106,21 +108,27 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
 
 def _groups(places: Any, bundle: Bundle) -> list[weights.Group]:
     found: list[weights.Group] = []
+    seen: set[str] = set()
     for path, group in places.items():
         if not is_dict(group) or ".." in str(path).split("/") or str(path).startswith("/"):
             raise ValueError(f"the group '{path}'")
-        arrays: dict[str, np.ndarray[Any, Any] | Variable] = {
-            str(name): bundle.read(key).astype(np.dtype(_dtype(dtype)), copy=False)
-            for name, (key, dtype) in group["arrays"].items()
-        }
+        arrays: dict[str, np.ndarray[Any, Any] | Variable] = {}
+        for name, (key, dtype) in group["arrays"].items():
+            if key in seen:  # else a few bytes would be read as any number of arrays
+                raise ValueError(f"two names for the array '{key}'")
+            seen.add(key)
+            arrays[str(name)] = bundle.read(key).astype(_dtype(dtype), copy=False)
         found.append(weights.Group(str(path), str(group["name"]), arrays))
     return found
 
 
-def _dtype(name: str) -> Any:
+def _dtype(name: str) -> np.dtype[Any]:
     import ml_dtypes
 
-    return getattr(ml_dtypes, name, name)
+    found = np.dtype(getattr(ml_dtypes, name, name))
+    if found.itemsize > _LARGEST_ITEM or found.hasobject or found.kind in "SUMm":
+        raise ValueError(f"an array of {name}")
+    return found
 
 
 __all__ = ["FOLDER", "digest_file", "is_there", "load", "to_files"]

@@ -181,7 +181,7 @@ def _zeros(spec: Any) -> Any:
     shape = tuple(min(size or 1, 64) for size in sizes or ())
     if dtype == "string":
         return np.full(shape, b"a b", object)
-    return np.zeros(shape, dtype)
+    return np.zeros(shape, "float32" if dtype.startswith("dtype ") else dtype)
 
 
 # -------------------------------------------------------------------- the files

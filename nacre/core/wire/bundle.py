@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nacre.core.links import foreign
 from nacre.core.regions import Region, as_bytes
 from nacre.core.wire import protobuf
 from nacre.core.wire.crc32c import crc32c, masked
@@ -113,7 +114,11 @@ class Bundle:
         return np.frombuffer(data, kind).reshape(entry.shape)
 
     def _data(self, name: str, entry: Entry) -> bytes:
-        _, path = files_of(self._prefix, entry.shard, self.shards)
+        index, path = files_of(self._prefix, entry.shard, self.shards)
+        if (found := foreign(path)) is not None:
+            # A user's own links may lead to a whole checkpoint.
+            if path.resolve().parent != index.resolve().parent or not path.is_file():
+                raise ValueError(f"{found}: its numbers must lie beside its index")
         with open(path, "rb") as file:
             there = file.seek(0, 2)
             if entry.offset + entry.size > there:

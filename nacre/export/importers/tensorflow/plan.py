@@ -120,6 +120,7 @@ class Library:
             for found in definitions
         }
         self._plans: dict[str, Plan] = {}
+        self._unfinished: set[str] = set()
 
     def node(self, found: NodeDef, given: Mapping[str, Any]) -> Node:
         """A node with the values of its attributes; `given` are those of the function it is in."""
@@ -147,17 +148,26 @@ class Library:
 
     def plan_of(self, name: str) -> Plan:
         """The plan of a function, whose arguments are given when it runs."""
+        if name in self._unfinished:
+            raise GraphError(f"function '{name}' calls itself")
         if name not in self._plans:
-            builder = _Builder(self)
-            found = self.function(name)
-            assert found.signature is not None
-            plan = builder.plan
-            bound = {arg.name: [builder.argument(arg.name)] for arg in found.signature.input_arg}
-            outs, _ = builder.add_function(found, bound, {}, [], 0)
-            plan.outputs = outs
-            plan.output_names = [arg.name for arg in found.signature.output_arg]
-            self._plans[name] = builder.finished()
+            self._unfinished.add(name)
+            try:
+                self._plans[name] = self._planned(name)
+            finally:
+                self._unfinished.discard(name)
         return self._plans[name]
+
+    def _planned(self, name: str) -> Plan:
+        builder = _Builder(self)
+        found = self.function(name)
+        assert found.signature is not None
+        plan = builder.plan
+        bound = {arg.name: [builder.argument(arg.name)] for arg in found.signature.input_arg}
+        outs, _ = builder.add_function(found, bound, {}, [], 0)
+        plan.outputs = outs
+        plan.output_names = [arg.name for arg in found.signature.output_arg]
+        return builder.finished()
 
     def plan_for(
         self, feeds: Sequence[str], fetches: Sequence[str], targets: Sequence[str] = ()

@@ -7,6 +7,7 @@ their values by running the graph's own restore op, tables by its own init op.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core import safety
 from nacre.core.errors import (
     ArgumentError,
     DTypeError,
@@ -27,6 +29,8 @@ from nacre.core.errors import (
     message,
     nearest,
 )
+from nacre.core.file_errors import naming
+from nacre.core.links import foreign
 from nacre.core.random import draw_key
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
@@ -62,6 +66,7 @@ from nacre.export.importers.tensorflow.values import (
     GraphError,
     Handle,
     NotKnownError,
+    Restored,
     of_bytes,
     strings,
 )
@@ -103,21 +108,36 @@ def open_saved_model(path: Any, tags: Sequence[str] | str | None = None) -> Save
     """
     path = Path(path)
     file = path / "saved_model.pb" if path.is_dir() else path
+    if path.is_dir() and (found := foreign(file)) is not None:
+        rule = "the files of a model must be plain files, not links out of their folder"
+        raise FileFormatError(message(f"'{path.name}'", rule, found))
     try:
         data = file.read_bytes()
     except OSError as error:
         rule = "a SavedModel is a folder with saved_model.pb, a frozen graph a file"
         raise FileFormatError(message(_WHO, rule, f"'{file}': {error.strerror}")) from None
-    try:
+    with safety.reading(True), _of_file(path.name):
         if data[:1] == b"\x0a":  # a GraphDef begins with its nodes, a SavedModel with a version
-            return SavedModelProgram(None, _frozen(GraphDef.read(data)))
+            safety.set_file_size(len(data))
+            return SavedModelProgram(None, _frozen(GraphDef.read(data)), path.name)
         graphs = SavedModel.read(data).meta_graphs
-        return SavedModelProgram(file.parent, _chosen(graphs, tags))
-    except NacreError:
-        raise
-    except ValueError as error:  # GraphError among them: what the file says cannot be
-        rule = "the file must hold a SavedModel or a graph of TensorFlow"
-        raise FileFormatError(message(_WHO, rule, f"'{file.name}': {error}")) from error
+        arrays = (file.parent / "variables").glob("variables.data-*")
+        safety.set_file_size(len(data) + sum(part.stat().st_size for part in arrays))
+        return SavedModelProgram(file.parent, _chosen(graphs, tags), path.name)
+
+
+@contextlib.contextmanager
+def _of_file(name: str) -> Generator[None]:
+    """What a graph says that cannot be is an error that names the file, when it is found."""
+    file = f"'{name}'"
+    with naming(file, "the graph"):
+        try:
+            yield
+        except NacreError:
+            raise
+        except ValueError as error:  # of the graph, and of tensors in it
+            rule = "it must hold a graph of TensorFlow that can be computed"
+            raise FileFormatError(message(file, rule, str(error))) from error
 
 
 def _chosen(graphs: list[MetaGraphDef], tags: Sequence[str] | str | None) -> MetaGraphDef:
@@ -213,8 +233,8 @@ class SavedModelProgram(Part):
         trainable_variables: Of those, what training changes.
     """
 
-    def __init__(self, folder: Path | None, meta: MetaGraphDef) -> None:
-        self._meta, self._folder = meta, folder
+    def __init__(self, folder: Path | None, meta: MetaGraphDef, name: str) -> None:
+        self._meta, self._folder, self._name = meta, folder, name
         super().__init__(self, 0)
         info = meta.meta_info_def
         known = info.stripped_op_list.op if info is not None and info.stripped_op_list else []
@@ -333,6 +353,8 @@ class SavedModelProgram(Part):
         trainable = self._trainable_names()
         for handle, value in run.values.items():
             kind = np.asarray(value).dtype
+            if not isinstance(value, Restored):  # one number of a constant may stand for many
+                safety.reserve(np.asarray(value).nbytes, f"variable '{handle.name}'")
             if _is_wide(kind):
                 self._others[handle] = value
                 continue
@@ -404,12 +426,11 @@ class SavedModelProgram(Part):
     def _asset(self, filename: str) -> bytes:
         """The path of an asset, which is in the folder of assets."""
         assert self._folder is not None
-        folder = self._folder / "assets"
-        path = folder / filename
-        if not path.resolve().is_relative_to(folder.resolve()):
+        parts = re.split(r"[/\\]", filename)
+        if any(part in ("", ".", "..") or ":" in part or "\0" in part for part in parts):
             rule = "an asset must lie in the folder of assets"
             raise FileFormatError(message(_WHO, rule, repr(filename)))
-        return str(path).encode()
+        return str(self._folder.joinpath("assets", *parts)).encode()
 
     # --------------------------------------------------------------------------------- objects
 
@@ -420,7 +441,8 @@ class SavedModelProgram(Part):
     def _object(self, place: int) -> Any:
         """The object at a place of the graph of objects, as a value."""
         if place not in self._made:
-            self._made[place] = self._make(place, self._objects.nodes[place])
+            with _of_file(self._name):
+                self._made[place] = self._make(place, self._objects.nodes[place])
         return self._made[place]
 
     def _make(self, place: int, node: SavedObject) -> Any:
@@ -471,10 +493,10 @@ class SavedModelProgram(Part):
         concrete = self._objects.concrete_functions.get(name)
         bound = [self._bound(place) for place in concrete.bound_inputs] if concrete else []
         if name not in self._concrete:
-            missing = self._library.missing([name])
-            if missing:
-                raise missing_ops(missing)
-            with _told_as_file():
+            with _of_file(self._name):
+                missing = self._library.missing([name])
+                if missing:
+                    raise missing_ops(missing)
                 self._concrete[name] = Compiled(self._library.plan_of(name))
         return self._call(self._concrete[name], [*arguments, *bound])
 
@@ -482,7 +504,8 @@ class SavedModelProgram(Part):
         key = ("bound", place)
         kept: dict[Any, Any] = self.__dict__.setdefault("_bound_values", {})
         if key not in kept:
-            kept[key] = self._value(place)
+            with _of_file(self._name):
+                kept[key] = self._value(place)
         return kept[key]
 
     def _call(self, compiled: Compiled, arguments: list[Any]) -> list[Any]:
@@ -502,17 +525,6 @@ class SavedModelProgram(Part):
             else:
                 self._others[handle] = value
         return [_given_back(value) for value in outputs]
-
-
-@contextlib.contextmanager
-def _told_as_file() -> Generator[None]:
-    """A block in which a graph that cannot be is an error of the file."""
-    try:
-        yield
-    except NacreError:
-        raise
-    except ValueError as error:  # of the graph, and of tensors in it
-        raise FileFormatError(message(_WHO, "its graph must be whole", str(error))) from error
 
 
 def _check_links(objects: SavedObjectGraph) -> None:
@@ -709,7 +721,7 @@ class Signature:
                 name for _, info in sorted(self._found.inputs.items()) for name in _tensors(info)
             ]
             fetches = [n for _, info in sorted(self._found.outputs.items()) for n in _tensors(info)]
-            with _told_as_file():
+            with _of_file(self._program._name):
                 self._compiled = Compiled(self._program._library.plan_for(feeds, fetches))
         return self._compiled
 

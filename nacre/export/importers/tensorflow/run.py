@@ -9,7 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core.errors import ShapeError, message
+from nacre.core.errors import SerializationError, ShapeError, message
+from nacre.core.origins import is_own_bug_whatever_was_read, passed_users_code
 from nacre.core.wire.bundle import Bundle
 from nacre.export.importers.tensorflow.plan import Library, Plan, Step
 from nacre.export.importers.tensorflow.values import (
@@ -135,9 +136,13 @@ def outputs_of(step: Step, run: Run, arguments: Sequence[Any], values: Sequence[
         else:  # stays known
             with jax.ensure_compile_time_eval():
                 found = jax.tree.map(np.asarray, op.function(node, *inputs))
-    except NotKnownError:
+    except (NotKnownError, SerializationError):  # the second of memory that a file asks for
         raise
-    except (GraphError, TypeError, ValueError) as error:
+    except (GraphError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+        raise _failed(node.op, node.name, inputs, error) from error
+    except (AttributeError, AssertionError) as error:
+        if passed_users_code(error) or is_own_bug_whatever_was_read(error):
+            raise
         raise _failed(node.op, node.name, inputs, error) from error
     if isinstance(found, tuple):
         outputs: tuple[Any, ...] = found

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core import safety
 from nacre.core.tracing import is_tracer
 from nacre.core.wire.tensorflow.dtypes import STRING, dtype_of, name_of
 
@@ -155,10 +156,13 @@ def shape(value: Any, dtype: Any = np.float32) -> tuple[int, ...]:
 
     Raises:
         GraphError: No array has them, or none that fits into memory.
+        SerializationError: A file is being opened, and it is out of proportion to that.
     """
     sizes = ints(value)
-    if any(size < 0 for size in sizes) or math.prod(sizes) * np.dtype(dtype).itemsize > _LARGEST:
+    size_bytes = math.prod(sizes) * np.dtype(dtype).itemsize
+    if any(size < 0 for size in sizes) or size_bytes > _LARGEST:
         raise GraphError(f"an array of shape {sizes} is asked for")
+    safety.reserve(size_bytes, "TensorFlow graph")
     return sizes
 
 

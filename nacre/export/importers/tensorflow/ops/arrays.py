@@ -142,7 +142,7 @@ def _invert_permutation(node: Node, x: Any) -> Any:
 
 @op("BroadcastTo", known=True)
 def _broadcast_to(node: Node, x: Any, sizes: Any) -> Any:
-    return numbers(x).broadcast_to(x, shape(sizes))
+    return numbers(x).broadcast_to(x, shape(sizes, x.dtype))
 
 
 @op("BroadcastArgs", known=True)
@@ -206,13 +206,15 @@ def _range(node: Node, start: Any, limit: Any, step: Any) -> Any:
 
 @op("LinSpace")
 def _linspace(node: Node, start: Any, stop: Any, count: Any) -> Any:
-    return jnp.linspace(start, stop, integer(count), dtype=start.dtype)
+    (size,) = shape(np.asarray([integer(count)]), start.dtype)
+    return jnp.linspace(start, stop, size, dtype=start.dtype)
 
 
 @op("OneHot")
 def _one_hot(node: Node, indices: Any, depth: Any, on: Any, off: Any) -> Any:
     size, axis = integer(depth), int(node.get("axis", -1))
     indices = jnp.asarray(indices)
+    shape(np.asarray([*indices.shape, size]), on.dtype)
     axis = indices.ndim if axis == -1 else axis
     places = jnp.arange(size, dtype=indices.dtype).reshape((-1,) + (1,) * (indices.ndim - axis))
     return jnp.where(jnp.expand_dims(indices, axis) == places, on, off)
@@ -281,7 +283,11 @@ def _tile(node: Node, x: Any, times: Any) -> Any:
 
 @op("Pad", "PadV2", known=True)
 def _pad(node: Node, x: Any, pads: Any, value: Any = 0) -> Any:
-    return numbers(x, value).pad(x, known(pads).tolist(), constant_values=value) if x.ndim else x
+    if not x.ndim:
+        return x
+    wide = known(pads).tolist()
+    shape(np.asarray([n + sum(p) for n, p in zip(x.shape, wide, strict=True)]), x.dtype)
+    return numbers(x, value).pad(x, wide, constant_values=value)
 
 
 @op("MirrorPad", known=True)

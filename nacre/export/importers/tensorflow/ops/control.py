@@ -16,6 +16,7 @@ import numpy as np
 from jax import lax
 from jax.dtypes import float0
 
+from nacre.core import safety
 from nacre.core.tracing import is_bare, is_tracer
 from nacre.export.importers.tensorflow.plan import Plan
 from nacre.export.importers.tensorflow.registry import Node, op
@@ -140,6 +141,7 @@ class _Loop:
                 raise NotKnownError("whether a loop goes on")
             if not found:
                 return values
+            safety.reserve_steps(len(self.body.steps), "a loop of a TensorFlow graph")
             values = execute(self.body, self.run, values)
 
     def traced(self, values: list[Any]) -> list[Any]:

@@ -47,7 +47,7 @@ def _merged(first: Shape, second: Shape) -> Shape:
 def _zeros(sizes: tuple[int, ...], number: int) -> Any:
     kind = dtype(number)
     if number == STRING:
-        return np.full(sizes, b"", object)
+        return np.full(shape(np.asarray(sizes, np.int64), kind), b"", object)
     kind = jax.dtypes.canonicalize_dtype(kind)
     shape(np.asarray(sizes, np.int64), kind)
     return jnp.zeros(sizes, kind)

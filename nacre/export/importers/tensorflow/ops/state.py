@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,6 +9,7 @@ import numpy as np
 
 from nacre.core.wire.bundle import Bundle
 from nacre.export.importers.tensorflow.ops.indexing import gather, gather_nd, scattered
+from nacre.export.importers.tensorflow.ops.tables import path_within
 from nacre.export.importers.tensorflow.registry import Node, ShapeValue, op
 from nacre.export.importers.tensorflow.run import Run
 from nacre.export.importers.tensorflow.values import (
@@ -187,13 +187,10 @@ def _restore(run: Run, node: Node, prefix: Any, names: Any, slices: Any) -> Any:
 
 def _bundle(run: Run, prefix: bytes) -> Bundle:
     """The checkpoint of a prefix, which lies in the folder that is read."""
-    path = Path(prefix.decode("utf-8", "replace"))
-    if run.resources.folder is None or not path.resolve().is_relative_to(
-        Path(run.resources.folder).resolve()
-    ):
-        raise GraphError("a checkpoint outside the folder is asked for")
+    path = path_within(run, prefix)
     kept = run.resources.bundles
     if path not in kept:
+        path_within(run, prefix + b".index")
         kept[path] = Bundle(path)
     return kept[path]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nacre.core.links import foreign
 from nacre.core.wire.tensorflow.dtypes import STRING
 from nacre.export.importers.tensorflow.registry import Node, ShapeValue, op
 from nacre.export.importers.tensorflow.run import Run
@@ -156,14 +157,27 @@ def _column(lines: list[bytes], index: int, delimiter: bytes, number: int) -> li
 
 def file_within(run: Run, name: bytes) -> bytes:
     """The content of a file of the folder that is read; no other is opened."""
-    folder = run.resources.folder
-    path = Path(name.decode("utf-8", "replace"))
-    if folder is None or not path.resolve().is_relative_to(Path(folder).resolve()):
-        raise GraphError(f"the file '{path.name}', which is outside the folder of the model")
+    path = path_within(run, name)
     try:
         return path.read_bytes()
     except OSError as error:
         raise GraphError(f"the file '{path.name}': {error.strerror}") from None
+
+
+def path_within(run: Run, name: bytes) -> Path:
+    """A path that the graph tells, in the folder that is read.
+
+    Raises:
+        GraphError: It leads out of the folder, or is a link that does.
+    """
+    folder = run.resources.folder
+    path = Path(name.decode("utf-8", "replace"))
+    if folder is None or not path.parent.resolve().is_relative_to(Path(folder).resolve()):
+        raise GraphError(f"the file '{path.name}', which is outside the folder of the model")
+    found = repr(path.name) if path.name in ("", "..") else foreign(path)
+    if found is not None:
+        raise GraphError(f"{found}, which is no file of the model")
+    return path
 
 
 @op("ReadFile", host=True, shared=True)
