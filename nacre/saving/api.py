@@ -243,8 +243,10 @@ def load_model(
             `OrbaxCheckpoint` wrote, whose newest model is opened; or 'hf://user/name', a
             repository of the Hugging Face hub; or the address of a file, such as
             `s3://bucket/m.keras`, which is fetched through fsspec, where it is installed. A
-            SavedModel without the metadata of Keras, and a frozen graph `graph.pb`, are opened by
-            `saving.open_saved_model`: something that is called, no model of layers.
+            SavedModel folder of tf.keras 2 comes back as its layers; what no class is at hand for
+            is computed, and trained, by the functions in the folder, Lambda too, whose code is not
+            run. A SavedModel without the metadata of Keras, and a frozen graph `graph.pb`, are
+            opened by `saving.open_saved_model`: something that is called, no model of layers.
         custom_objects: name -> class or function for names that are not built in.
         compile: Whether the model is compiled as it was, and the optimizer's state restored.
         safe_mode: False allows Python code stored in the file (lambdas, modules of PyTorch). Only

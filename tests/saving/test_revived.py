@@ -11,6 +11,8 @@ import pytest
 
 import nacre
 from nacre.core.errors import ArgumentError, NacreError, SerializationError
+from nacre.core.wire.tensorflow.objects import SavedMetadata
+from nacre.core.wire.tensorflow.saved_model import SavedModel
 from nacre.saving import get_custom_objects, load_model
 from tests.cases.version_models import own_classes
 from tests.saving.test_versions import stored, unpack
@@ -99,6 +101,22 @@ def test_weights_of_such_a_model_are_saved_and_the_whole_needs_its_class(folder,
     np.testing.assert_allclose(model.predict(x, verbose=0), wanted, atol=1e-6)
     with pytest.raises(SerializationError, match="no class 'Net'.*save_weights"):
         model.save(tmp_path / "a.keras")
+
+
+def test_metadata_may_stand_in_the_objects_themselves_as_tensorflow_2_4_wrote_it(folder, tmp_path):
+    shutil.copytree(folder / "frozen", tmp_path / "m")
+    metadata = tmp_path / "m" / "keras_metadata.pb"
+    saved = SavedModel.read((tmp_path / "m" / "saved_model.pb").read_bytes())
+    objects = saved.meta_graphs[0].object_graph_def
+    for entry in SavedMetadata.read(metadata.read_bytes()).nodes:
+        objects.nodes[entry.node_id].user_object.metadata = entry.metadata
+    (tmp_path / "m" / "saved_model.pb").write_bytes(saved.write())
+    metadata.unlink()
+    model = load_model(tmp_path / "m")
+    x, wanted = stored(folder, "frozen", "input"), stored(folder, "frozen", "prediction")
+    np.testing.assert_allclose(model(x), wanted, atol=1e-6)
+    assert len(model.trainable_weights) == 4
+    assert int(model.optimizer.iterations.numpy()) == 2
 
 
 def test_inputs_of_another_shape_are_told(folder):
