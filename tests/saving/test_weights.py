@@ -130,3 +130,56 @@ def test_groups_of_keras_212_and_its_backslashes_are_found(tmp_path):
         other = small()
         other.load_weights(tmp_path / name)
         assert equal_weights(model, other)
+
+
+class MadeInBuild(nacre.Model):
+    """Has no layers before it knows its input."""
+
+    def build(self, input_shape):
+        self.first = nacre.layers.Dense(3)
+        self.second = nacre.layers.Dense(2)
+        super().build(input_shape)
+
+    def call(self, x):
+        return self.second(self.first(x))
+
+
+FILES = ("m.keras", "m.h5", "w.weights.h5", "w.h5", "w.safetensors", "w.npz", "w", "w.weights.json")
+
+
+def _saved(model, path):
+    if path.name.startswith("m"):
+        model.save(path)
+    elif path.suffix == ".json":
+        model.save_weights(path, max_shard_size=1)
+    else:
+        model.save_weights(path)
+
+
+@pytest.mark.parametrize("name", FILES[:2])
+def test_layers_made_in_build_are_there_when_a_file_is_opened(name, tmp_path):
+    x = np.ones((2, 4), "float32")
+    model = MadeInBuild()
+    model(x)
+    model.save(tmp_path / name)
+    found = nacre.saving.load_model(tmp_path / name, custom_objects={"MadeInBuild": MadeInBuild})
+    np.testing.assert_array_equal(found(x), model(x))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_everything_that_does_not_fit_is_told_at_once_by_path(name, tmp_path):
+    def made(*widths):
+        names = ("first", "second", "third")
+        dense = [nacre.layers.Dense(w, name=n) for w, n in zip(widths, names, strict=True)]
+        return nacre.Sequential([nacre.Input((4,)), *dense])
+
+    _saved(made(3, 3, 3), tmp_path / name)
+    model = made(3, 5, 7)
+    before = model.get_weights()
+    with pytest.raises(WeightsMismatchError) as told:
+        model.load_weights(tmp_path / name)
+    for path in ("second/kernel", "second/bias", "third/kernel", "third/bias"):
+        assert path in str(told.value)
+    assert "first/kernel" not in str(told.value)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

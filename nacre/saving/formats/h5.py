@@ -98,6 +98,10 @@ def _older_form(data: dict[str, Any]) -> dict[str, Any]:
     if data.get("module") == "keras.layers":
         name = INNER_NAMES.get(name, name)
     result = {"class_name": name, "config": config}
+    is_own = not str(data.get("module")).startswith("keras")
+    if is_own and "build_config" in data and isinstance(config, dict) and "layers" not in config:
+        # Layers that a class of the user's makes in build() are there once it has these shapes.
+        result["build_config"] = data["build_config"]
     if identity.KEY in data:
         result[identity.KEY] = data[identity.KEY]
     if "keras.src.ops" in str(data.get("module")):
