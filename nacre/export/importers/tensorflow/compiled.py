@@ -18,16 +18,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.tracing import is_bare
-from nacre.export.importers.tensorflow.plan import Plan, Ref, Step
+from nacre.core.tracing import is_bare, is_tracer
+from nacre.export.importers.tensorflow.plan import MAKE_HANDLES, Plan, Ref, Step
 from nacre.export.importers.tensorflow.run import Run, outputs_of, picked
-from nacre.export.importers.tensorflow.values import Handle, NotKnownError, TensorList, is_known
+from nacre.export.importers.tensorflow.values import (
+    GraphError,
+    Handle,
+    NotKnownError,
+    TensorList,
+    is_known,
+)
 from nacre.ops.kernels.placement import current_placement, own_program
 
 _WEIGHTS = 1024  # numbers from which on a constant is an argument of the compiled program
 _MOST_STATIC = 64  # numbers of an array that a program may be compiled for
 _MOST_PROGRAMS = 64
-_FREE = frozenset(("Const", "VarHandleOp", "VariableV2", "Variable"))
+_FREE = MAKE_HANDLES | {"Const"}
 
 Values = dict[Ref, Any]
 
@@ -56,9 +62,10 @@ class Compiled:
             values: list[Any] = [None] * len(self.plan.steps)
             for at, value in self._constant_values(run).items():
                 values[at] = value
+            used = self._variables(run, arguments, values)
             for (stage, steps), wanted in zip(self._stages, self._wanted, strict=True):
                 if stage % 2:
-                    self._run_compiled(stage, steps, wanted, run, values)
+                    self._run_compiled(stage, steps, wanted, run, values, used)
                     continue
                 for at in steps:
                     values[at] = outputs_of(self.plan.steps[at], run, arguments, values)
@@ -76,8 +83,22 @@ class Compiled:
             self._constants = found
         return self._constants
 
+    def _variables(self, run: Run, arguments: Sequence[Any], values: list[Any]) -> list[Handle]:
+        """Those that the plan can read."""
+        if self.plan.hides_variables:
+            return sorted(run.values, key=_name)
+        made = [item for at in self._free for item in values[at] or ()]
+        found = {v: None for v in (*arguments, *made) if isinstance(v, Handle)}
+        return sorted(found, key=_name)
+
     def _run_compiled(
-        self, stage: int, steps: list[int], wanted: list[Ref], run: Run, values: list[Any]
+        self,
+        stage: int,
+        steps: list[int],
+        wanted: list[Ref],
+        run: Run,
+        values: list[Any],
+        used: list[Handle],
     ) -> None:
         inside = set(steps)
         fixed: Values = {}
@@ -90,12 +111,12 @@ class Compiled:
                 is_constant = ref[0] in self._free and not isinstance(value, jax.Array)
                 (fixed if is_constant or _is_fixed(value) else moving)[ref] = value
         stays = [value for ref, value in fixed.items() if ref[0] not in self._free]
-        names = sorted((h for h, v in run.values.items() if not _is_fixed(v)), key=_name)
-        state = [run.values[handle] for handle in names]
+        names = [h for h in used if h in run.values and not _is_fixed(run.values[h])]
+        state = [_taken(run.values[handle]) for handle in names]
         found: tuple[Values, dict[Handle, Any]] | None = None
         # Known numbers as arguments, then as constants, then without a program.
         for held in ({}, {ref: value for ref, value in moving.items() if _is_small(value)}):
-            loose = {ref: value for ref, value in moving.items() if ref not in held}
+            loose = {ref: _taken(v) for ref, v in moving.items() if ref not in held}
             given = {**fixed, **held}
             program = self._program(stage, steps, wanted, given, held, stays, names, run)
             try:
@@ -186,6 +207,28 @@ class _Shapes:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Shapes) and self._told == other._told
+
+
+def _taken(value: Any) -> Any:
+    """A value as a program takes it: within another program, 64 bits are 32.
+
+    A new array: JAX keeps what it made of one, and would take it for a program of 64 bits, too.
+
+    Raises:
+        GraphError: A whole number does not fit.
+    """
+    if is_bare() or isinstance(value, TensorList) or is_tracer(value):
+        return value
+    kind = np.dtype(value.dtype)
+    narrow = np.dtype(jax.dtypes.canonicalize_dtype(kind))
+    if kind == narrow:
+        return value
+    array = np.asarray(value)
+    if kind.kind in "iu" and array.size:
+        limits = np.iinfo(narrow)
+        if array.min() < limits.min or array.max() > limits.max:
+            raise GraphError(f"whole numbers of 64 bits, within a program of 32: {array.max()}")
+    return array.astype(narrow)
 
 
 def _name(handle: Handle) -> str:

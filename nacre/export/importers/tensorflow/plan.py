@@ -32,6 +32,7 @@ from nacre.export.importers.tensorflow.values import GraphError
 Ref = tuple[int, int]  # a step, and which of its outputs
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall", "TPUPartitionedCall")
+MAKE_HANDLES = frozenset(("VarHandleOp", "VariableV2", "Variable"))
 _MOST_STEPS = 2_000_000
 _DEEPEST = 60  # functions within functions
 
@@ -57,6 +58,9 @@ class Plan:
 
     Attributes:
         names: Of arguments.
+        needs_host: Some steps run there.
+        is_random: Some draw random numbers.
+        hides_variables: Functions that it calls in branches and loops make handles of their own.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -65,7 +69,7 @@ class Plan:
     output_names: list[str] = field(default_factory=list)
     needs_host: bool = False
     is_random: bool = False
-    kept: dict[Any, Any] = field(default_factory=dict)
+    hides_variables: bool = False
 
 
 @dataclass(frozen=True)
@@ -262,6 +266,8 @@ class _Builder:
             inner = self.library.plan_of(name)
             self.plan.needs_host |= inner.needs_host
             self.plan.is_random |= inner.is_random
+            makes = any(step.node.op in MAKE_HANDLES for step in inner.steps)
+            self.plan.hides_variables |= makes or inner.hides_variables
             return inner.needs_host
         return False
 

@@ -183,6 +183,8 @@ class Part:
         self._program, self._place = program, place
 
     def __getattr__(self, name: str) -> Any:
+        if "_program" not in self.__dict__:  # of one that is not made yet, as copies are
+            raise AttributeError(name)
         children = self._children()
         if name in children:
             return self._program._object(children[name])

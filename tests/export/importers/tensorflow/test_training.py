@@ -65,6 +65,32 @@ def test_values_set_into_variables_are_those_the_program_computes_with(tmp_path:
     assert [v.shape for v in program.variables] == [(3,), (3, 2), (2,)]
 
 
+def test_numbers_of_64_bits_stay_exact_though_the_program_is_part_of_another(
+    tmp_path: Path,
+) -> None:
+    program = open_saved_model(extracted("module", tmp_path))
+    within = jax.jit(lambda x: program(x) * 2)
+    np.testing.assert_allclose(within(np.ones((1, 3))), 2 * program(np.ones((1, 3))), rtol=1e-6)
+    before = int(program.step(np.int64(1 << 33))[1])
+    assert int(program.step(np.int64(1))[0]) == before // 2
+    # What does not read the counter goes on, though 32 bits do not hold it.
+    within = jax.jit(lambda x: program(x) * 3)
+    np.testing.assert_allclose(within(np.ones((1, 3))), 3 * program(np.ones((1, 3))), rtol=1e-6)
+
+
+def test_functions_draw_anew_and_follow_the_seed(tmp_path: Path) -> None:
+    program = open_saved_model(extracted("trained", tmp_path))
+    x = np.ones((4, 4), "float32")
+    first, second = program(x, training=True), program(x, training=True)
+    assert not np.array_equal(first, second)
+    seeded = []
+    for _ in range(2):
+        nacre.utils.set_random_seed(3)
+        program = open_saved_model(tmp_path / "trained")
+        seeded.append(program(x, training=True))
+    np.testing.assert_array_equal(*seeded)
+
+
 def test_a_layer_of_a_saved_model_trains_within_a_model(tmp_path: Path) -> None:
     folder = extracted("trained", tmp_path)
     (_, (x,), _, wanted), *_ = calls("trained")
