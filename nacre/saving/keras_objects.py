@@ -20,7 +20,6 @@ from nacre.core.wire.tensorflow.objects import KerasObject, SavedMetadata
 from nacre.layers import RNN, InputLayer
 from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
-from nacre.saving import assets
 from nacre.saving.formats import h5
 from nacre.saving.keras2_config import NoKeras2Form, keras2_config, keras2_training
 
@@ -45,7 +44,8 @@ class KerasObjects:
         self._root: dict[str, Any] | None = None
         try:
             data = plain_config(model)
-            assets.fill_vocabularies(data, model)
+            if any(hasattr(layer, "get_vocabulary") for layer in model._flatten_layers()):
+                raise NoKeras2Form("a table of Keras 2 for a vocabulary")
             self._root = keras2_config(data, _calls_of(model))
             json.dumps(self._root)
         except (NoKeras2Form, TypeError, ValueError) as error:

@@ -177,19 +177,20 @@ def read_ops(folder: Path) -> int:
     return len(ops)
 
 
-def read(folder: Path) -> None:
-    """Compare all, and note what agrees."""
+def read(folder: Path, names: list[str]) -> None:
+    """Compare all, or what is named, and note what agrees after each."""
     import tensorflow as tf
 
-    results: dict[str, Any] = {}
-    for name, case in CASES.items():
-        results[name] = read_model(folder, name, case)
-        print(name, ", ".join(results[name]), flush=True)
-    results["ops"] = read_ops(folder)
-    known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    known[f"TensorFlow {tf.__version__}"] = results
-    RESULTS.write_text(json.dumps(known, indent=2) + "\n")
+    for name in names or [*CASES, "ops"]:
+        seen = read_ops(folder) if name == "ops" else read_model(folder, name, CASES[name])
+        print(name, seen, flush=True)
+        known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+        known.setdefault(f"TensorFlow {tf.__version__}", {})[name] = seen
+        RESULTS.write_text(json.dumps(known, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    (write if sys.argv[1] == "write" else read)(Path(sys.argv[2]))
+    if sys.argv[1] == "write":
+        write(Path(sys.argv[2]))
+    else:
+        read(Path(sys.argv[2]), sys.argv[3:])

@@ -264,3 +264,28 @@ def test_saving_leaves_states_of_layers_as_they_are(tmp_path):
     model.save(tmp_path / "folder")
     for old, new in zip(before, layer.states, strict=True):
         np.testing.assert_array_equal(new, old)
+
+
+@pytest.mark.parametrize("length", [3, None])
+def test_texts_are_split_and_looked_up_by_what_is_in_the_folder(tmp_path, length):
+    layer = nacre.layers.TextVectorization(output_sequence_length=length)
+    layer.adapt(["red green blue", "red"])
+    inputs = nacre.Input((1,), dtype="string")
+    model = nacre.Model(inputs, nacre.layers.Embedding(8, 2)(layer(inputs)))
+    model.save(tmp_path / "folder")
+    program = nacre.saving.open_saved_model(tmp_path / "folder")
+    given = np.array([["Red, green! of blue red"], ["  blue"]], object)
+    np.testing.assert_allclose(program(given), model.predict(given, verbose=0))
+    again = nacre.models.load_model(tmp_path / "folder")
+    np.testing.assert_array_equal(again.predict(given, verbose=0), model.predict(given, verbose=0))
+
+
+def test_hashed_texts_fall_into_the_buckets_that_nacre_has(tmp_path):
+    inputs = nacre.Input((1,), dtype="string")
+    both = [nacre.layers.Hashing(7)(inputs), nacre.layers.Hashing(7, salt=3)(inputs)]
+    model = nacre.Model(inputs, both)
+    model.save(tmp_path / "folder")
+    program = nacre.saving.open_saved_model(tmp_path / "folder")
+    given = np.array([["a"], ["bc"], ["grün"]], object)
+    for found, right in zip(program(given), model.predict(given, verbose=0), strict=True):
+        np.testing.assert_array_equal(found, right)

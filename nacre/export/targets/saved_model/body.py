@@ -279,6 +279,10 @@ class Body:
             self.scope = scope
         return found
 
+    def know_size(self, size: SizeExpr, tensor: str, dtype: str, axis: int) -> None:
+        """Let a size that begins with a result be that of its axis."""
+        self._sizes[size] = self._axis(tensor, dtype, axis)
+
     def _computed(self, size: SizeExpr) -> str:
         name = str(size)
         if name in self._symbols:

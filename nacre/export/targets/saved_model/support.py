@@ -7,15 +7,16 @@ from __future__ import annotations
 
 _NAMES: dict[tuple[str, ...], str] = {
     ("output",): """
-        All Any ArgMax ArgMin AvgPool AvgPool3D BatchMatMulV2 BatchToSpaceND BiasAdd Bitcast
-        BroadcastTo Case Cholesky ConcatV2 Const Conv2D Conv2DBackpropInput Conv3D
+        All Any ArgMax ArgMin AsString AvgPool AvgPool3D BatchMatMulV2 BatchToSpaceND BiasAdd
+        Bitcast BroadcastTo Case Cholesky ConcatV2 Const Conv2D Conv2DBackpropInput Conv3D
         Conv3DBackpropInputV2 DepthwiseConv2dNative Einsum ExpandDims FFT FFT2D FFT3D
         GatherNd GatherV2 IFFT IFFT2D IFFT3D IRFFT IRFFT2D IRFFT3D Identity If Imag
         LowerBound MatrixSetDiag MatrixTriangularSolve Max MaxPool MaxPool3D Mean Min
         MirrorPad OneHot Pack PadV2 PartitionedCall Placeholder Prod RFFT RFFT2D RFFT3D
         RandomStandardNormal RandomUniform RandomUniformInt Range Real Reshape ReverseV2
         SelectV2 Shape Slice SpaceToBatchND Split SplitV Squeeze StatefulPartitionedCall
-        StatelessCase StatelessIf StatelessWhile StopGradient StridedSlice Sum
+        StatelessCase StatelessIf StatelessWhile StaticRegexReplace StopGradient StridedSlice
+        StringLower StringToHashBucketFast StringToHashBucketStrong Sum
         TensorScatterAdd TensorScatterMax TensorScatterMin TensorScatterUpdate
         TensorStridedSliceUpdate Tile Unpack UnsortedSegmentMax UnsortedSegmentMin
         UnsortedSegmentProd UnsortedSegmentSum UpperBound While
@@ -39,11 +40,13 @@ _NAMES: dict[tuple[str, ...], str] = {
     ("value",): "ReadVariableOp",
     ("softmax",): "Softmax",
     ("item",): "TensorListGetItem",
+    ("dense",): "SparseToDense",
+    ("indices", "values", "shape"): "StringSplitV2",
     ("handle",): "TensorListReserve",
     ("tensor",): "TensorListStack",
     ("values", "indices"): "TopKV2",
     ("index",): "Where",
-    ("table_handle",): "HashTableV2",
+    ("table_handle",): "AnonymousHashTable",
     ("values",): "LookupTableFindV2",
     ("resource",): "VarHandleOp",
     ("tensors",): "RestoreV2",
@@ -53,7 +56,7 @@ RESULTS: dict[str, tuple[str, ...]] = {
 }
 STATEFUL = frozenset(
     """
-    AssignVariableOp Case HashTableV2 If LookupTableFindV2 LookupTableImportV2
+    AnonymousHashTable AssignVariableOp Case If InitializeTableV2 LookupTableFindV2
     RandomStandardNormal RandomUniform RandomUniformInt ReadVariableOp RestoreV2
     StatefulPartitionedCall VarHandleOp While
     """.split()

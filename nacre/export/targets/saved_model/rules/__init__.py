@@ -14,6 +14,7 @@ from nacre.export.targets.saved_model.rules import (
     recurrent,
     reduction,
     shaping,
+    texts,
 )
 from nacre.export.targets.saved_model.rules._rule import LIMITS, RULES, lower_nodes
 
