@@ -128,7 +128,9 @@ class Source:
     def _call_place(self, found: KerasObject) -> int | None:
         children = self._objects.children(found.place)
         inner = self._objects.children(children["keras_api"]) if "keras_api" in children else {}
-        return inner.get(_CALL)
+        place = inner.get(_CALL)
+        function = None if place is None else self._objects.nodes[place].function
+        return place if function is not None and function.concrete_functions else None
 
     def function(self, found: KerasObject) -> Function:
         """What computes a layer, and gives the losses it adds."""
