@@ -14,7 +14,7 @@ from nacre.core.errors import ArgumentError, NacreError, SerializationError
 from nacre.core.wire.tensorflow.objects import SavedMetadata
 from nacre.core.wire.tensorflow.saved_model import SavedModel
 from nacre.saving import get_custom_objects, load_model
-from tests.cases.version_models import own_classes
+from tests.cases.version_models import own_classes, own_model
 from tests.saving.test_versions import stored, unpack
 
 NAME = "keras-2.15.0"
@@ -63,6 +63,15 @@ def test_training_and_freezing_of_a_subclassed_model_act(folder):
 def test_a_class_at_hand_is_taken_before_functions(folder):
     model = load_model(folder / "own_layer", own_classes(nacre))
     assert type(model.get_layer("gated")) is own_classes(nacre)["Gated"]
+
+
+def test_a_model_of_a_class_at_hand_has_each_variable_under_its_attribute(folder):
+    net = type(own_model(nacre))
+    model = load_model(folder / "own_model", {"Net": net})
+    assert type(model) is net
+    x, wanted = stored(folder, "own_model", "input"), stored(folder, "own_model", "prediction")
+    np.testing.assert_allclose(model(x), wanted, atol=1e-6)
+    assert int(model.optimizer.iterations.numpy()) == 2
 
 
 @pytest.mark.usefixtures("no_classes")

@@ -263,7 +263,10 @@ def _plan_own(model: Any, file: Checkpoint, node: Node, found: _Plan) -> None:
 
 
 # Attributes of a model that hold no weights of its layers.
-_ASIDE = frozenset(f"optimizer keras_api root compiled_metrics compiled_loss {seeds.NAME}".split())
+_ASIDE = frozenset(
+    "optimizer keras_api root compiled_metrics compiled_loss variables trainable_variables "
+    f"non_trainable_variables regularization_losses {seeds.NAME}".split()
+)
 
 
 def _attributes(
