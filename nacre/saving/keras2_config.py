@@ -271,6 +271,7 @@ def _value(value: Any, call_of: Callable[[str], Any]) -> Any:
 
 
 def _graph(config: Mapping[str, Any], call_of: Callable[[str], Any]) -> dict[str, Any]:
+    config = _with_counts_of_keras2(config)
     nodes = [_node(layer, call_of) for layer in config["layers"]]
     ends = {key: _ends(config[key]) for key in ("input_layers", "output_layers")}
     return {
@@ -279,6 +280,35 @@ def _graph(config: Mapping[str, Any], call_of: Callable[[str], Any]) -> dict[str
         "layers": nodes,
         **ends,
     }
+
+
+def _with_counts_of_keras2(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A graph's config in which calls of a model within are counted from 1.
+
+    The first one is that which made the model, with its own inputs. tf.keras 2.15 waits for ever
+    for a call that is not there.
+    """
+    within = {layer["name"] for layer in config["layers"] if _has_own_inputs(layer)}
+
+    def moved(value: Any) -> Any:
+        if _is_end(value) and value[0] in within:
+            return [value[0], value[1] + 1, value[2]]
+        if is_list(value):
+            return [moved(item) for item in value]
+        if is_dict(value):
+            return {key: moved(item) for key, item in value.items()}
+        return value
+
+    layers_moved = [
+        {**layer, "inbound_nodes": moved(layer["inbound_nodes"])} for layer in config["layers"]
+    ]
+    ends = {key: moved(config[key]) for key in ("input_layers", "output_layers")}
+    return {**config, "layers": layers_moved, **ends}
+
+
+def _has_own_inputs(layer: Mapping[str, Any]) -> bool:
+    inner = layer["config"].get("layers") if is_dict(layer.get("config")) else None
+    return is_list(inner) and bool(inner) and inner[0]["class_name"] == "InputLayer"
 
 
 def _ends(value: Any) -> Any:

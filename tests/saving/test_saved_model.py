@@ -12,12 +12,14 @@ import pytest
 import nacre
 import nacre.core.errors
 from nacre.core import tree
+from nacre.core.registry import plain_config
 from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.objects import SavedMetadata
 from nacre.core.wire.tensorflow.saved_model import MetaGraphDef, SavedModel
 from nacre.export.targets.saved_model.body import Kind
 from nacre.export.targets.saved_model.rules import RULES
 from nacre.saving import own_part
+from nacre.saving.keras2_config import keras2_config
 from tests.cases.saved_models import CASES
 
 X = np.linspace(-1, 1, 24, dtype="float32").reshape(6, 4)
@@ -289,3 +291,12 @@ def test_hashed_texts_fall_into_the_buckets_that_nacre_has(tmp_path):
     given = np.array([["a"], ["bc"], ["grün"]], object)
     for found, right in zip(program(given), model.predict(given, verbose=0), strict=True):
         np.testing.assert_array_equal(found, right)
+
+
+def test_keras_counts_the_calls_of_a_model_within_from_one():
+    inner = nacre.Sequential([nacre.Input((4,)), nacre.layers.Dense(4)], name="inner")
+    inputs = nacre.Input((4,), name="x")
+    model = nacre.Model(inputs, inner(inner(inputs)))
+    config = keras2_config(plain_config(model), lambda name: inner.call)["config"]
+    assert config["layers"][1]["inbound_nodes"] == [[["x", 0, 0, {}]], [["inner", 1, 0, {}]]]
+    assert config["output_layers"] == [["inner", 2, 0]]
