@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nacre import datasets as datasets
     from nacre import distillation as distillation
     from nacre import dtype_policies as dtype_policies
+    from nacre import export as export
     from nacre import initializers as initializers
     from nacre import layers as layers
     from nacre import losses as losses
@@ -77,6 +78,7 @@ _NAMESPACES = (
     "datasets",
     "distillation",
     "dtype_policies",
+    "export",
     "initializers",
     "layers",
     "losses",

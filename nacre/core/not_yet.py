@@ -20,7 +20,6 @@ _QUEUES = (
 NOT_YET: dict[str, str] = {
     "applications": "Ready-made models are not here yet: open the .keras or .h5 file of one that "
     "Keras saved, with nacre.models.load_model(path).",
-    "export": "Export is not here yet: model.save('model.keras') keeps the model.",
     "distribution": "Training on several devices is not here yet.",
     "summary.trace_on": _TRACES,
     "summary.trace_off": _TRACES,

@@ -21,7 +21,6 @@ NOT_YET: dict[str, str] = {
     "keras.distribution": _DEVICES,
     "keras.distribution.*": _DEVICES,
     "keras.device": _DEVICES,
-    "keras.export": "export is not here yet",
     "keras.export.*": "export is not here yet",
     "keras.saving.KerasFileEditor": "editing files of weights is not here yet",
 }
