@@ -583,6 +583,19 @@ case("SparseTensorDenseMatMul", *sparse, f(3, 2))
 case("SparseSlice", *sparse, i([1, 0], dtype="int64"), i([2, 2], dtype="int64"))
 case("SparseConcat", [sparse[0]] * 2, [sparse[1]] * 2, [sparse[2]] * 2, concat_dim=1)
 case("SparseReduceSum", *sparse, i([1]))
+pairs = [np.asarray([[b"a", b"b"], [b"c", b""]], object), i([[3, -4], [5, 6]], dtype="int64")]
+case(
+    "SparseCross",
+    [],
+    [],
+    [],
+    pairs,
+    hashed_output=True,
+    num_buckets=100,
+    hash_key=0xDECAFCAFFE,
+    out_type=tf.int64,
+    internal_type=tf.int64,
+)
 case(
     "SparseBincount",
     sparse[0],

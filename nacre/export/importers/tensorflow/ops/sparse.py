@@ -7,8 +7,17 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.fingerprint import farm_fingerprint, join_fingerprints
 from nacre.export.importers.tensorflow.registry import Node, op
-from nacre.export.importers.tensorflow.values import GraphError, dtype, ints, known, numbers, shape
+from nacre.export.importers.tensorflow.values import (
+    GraphError,
+    dtype,
+    ints,
+    known,
+    numbers,
+    shape,
+    strings,
+)
 
 
 @op("SparseToDense")
@@ -99,6 +108,32 @@ def _reduce_sum(node: Node, indices: Any, values: Any, sizes: Any, axes: Any) ->
     np.add.at(dense, tuple(np.asarray(indices).T), np.asarray(values))
     over = tuple(ints(axes)) or None
     return np.asarray(dense.sum(over, keepdims=bool(node.get("keep_dims"))))
+
+
+@op("SparseCross", host=True)
+def _cross(node: Node, *inputs: Any) -> Any:
+    """Hashes of all pairs of columns' values, row by row; of dense columns alone."""
+    if node["N"] or not node["hashed_output"]:
+        raise GraphError("crosses of sparse columns, or as strings")
+    columns = [_fingerprints(column) for column in inputs]
+    rows, size = len(columns[0]), int(node["num_buckets"])
+    total = np.full((rows, 1), node["hash_key"], np.int64).view(np.uint64)
+    with np.errstate(over="ignore"):
+        for column in columns:  # the last one is the fastest
+            wide = np.broadcast_arrays(total[:, :, None], column[:, None, :])
+            joined = join_fingerprints(wide[0].ravel(), wide[1].ravel())
+            total = joined.reshape(rows, -1)
+    bins = (total % np.uint64(size or np.iinfo(np.int64).max)).astype(np.int64)
+    places = np.indices(bins.shape).reshape(2, -1).T
+    return places.astype(np.int64), bins.ravel(), np.asarray(bins.shape, np.int64)
+
+
+def _fingerprints(column: Any) -> np.ndarray[Any, Any]:
+    """[rows, values] as 64 bits each: of whole numbers they are the numbers."""
+    array = np.asarray(column)
+    if array.dtype.kind == "O":
+        return np.asarray(farm_fingerprint(strings(array).ravel()), np.uint64).reshape(array.shape)
+    return array.astype(np.int64).view(np.uint64)
 
 
 @op("SparseBincount", host=True)
