@@ -113,6 +113,7 @@ def _groups(places: Any, bundle: Bundle) -> list[weights.Group]:
         if not is_dict(group) or ".." in str(path).split("/") or str(path).startswith("/"):
             raise ValueError(f"the group '{path}'")
         arrays: dict[str, np.ndarray[Any, Any] | Variable] = {}
+        "/".join((str(path), str(group["name"]), *group["arrays"])).encode()  # or HDF5 has no name
         for name, (key, dtype) in group["arrays"].items():
             if key in seen:  # else a few bytes would be read as any number of arrays
                 raise ValueError(f"two names for the array '{key}'")

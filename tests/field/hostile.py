@@ -13,8 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import pytest
 
 import nacre
+from nacre.core.wire.bundle import write_bundle
+from nacre.core.wire.tensorflow.objects import (
+    KerasObject,
+    SavedMetadata,
+    SavedObject,
+    SavedObjectGraph,
+    SavedUserObject,
+)
+from nacre.core.wire.tensorflow.saved_model import MetaGraphDef, MetaInfoDef, SavedModel
+from nacre.saving.own_part import digest_file
 
 Config = dict[str, Any]
 Door = Callable[[Config, Path], Any]
@@ -146,6 +157,42 @@ def _class_door(config: Config, folder: Path) -> Any:
     return kind.from_config(config["config"])
 
 
+def saved_model(config: Config, path: Path) -> Path:
+    """A SavedModel folder of tf.keras 2: the config stands in `keras_metadata.pb`."""
+    described = {**config, "name": "m", "keras_version": "2.15.0", "trainable": True}
+    entry = KerasObject(node_id=0, identifier="_tf_keras_network", metadata=json.dumps(described))
+    kind = SavedUserObject(identifier="_tf_keras_network")
+    tree = SavedObjectGraph(nodes=[SavedObject(user_object=kind)])
+    graph = MetaGraphDef(meta_info_def=MetaInfoDef(tags=["serve"]), object_graph_def=tree)
+    model = SavedModel(saved_model_schema_version=1, meta_graphs=[graph])
+    path.mkdir()
+    (path / "saved_model.pb").write_bytes(model.write())
+    (path / "keras_metadata.pb").write_bytes(SavedMetadata(nodes=[entry]).write())
+    return path
+
+
+def own_saved_model(config: Config, path: Path) -> Path:
+    """A SavedModel folder of nacre's: the config stands in `nacre/`."""
+    saved_model(config, path)
+    (path / "variables").mkdir()
+    index, data = write_bundle({})
+    (path / "variables" / "variables.index").write_bytes(index)
+    (path / "variables" / "variables.data-00000-of-00001").write_bytes(data)
+    own = {**members(config), "arrays.json": b"{}"}
+    del own["model.weights.h5"]
+    own |= digest_file((path / "saved_model.pb").read_bytes())
+    for name, content in own.items():
+        place = path / name if "/" in name else path / "nacre" / name
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(content)
+    return path
+
+
+def _yaml(config: Config, folder: Path) -> Any:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    return nacre.models.model_from_yaml(yaml.safe_dump(json.loads(json.dumps(config))))
+
+
 def _inside(config: Config, folder: Path) -> Any:
     """As a part of another model."""
     outer = graph({**config, "name": "e"})
@@ -161,6 +208,12 @@ DOORS: dict[str, Door] = {
     "h5": lambda config, folder: load(h5_file(config, folder / "m.h5", "3.15.1")),
     "h5 of Keras 2": lambda config, folder: load(h5_file(config, folder / "m.h5", "2.9.0")),
     "inside": _inside,
+    "hub folder": lambda config, folder: nacre.models.from_pretrained(
+        keras_folder(config, folder / "m")
+    ),
+    "SavedModel": lambda config, folder: load(saved_model(config, folder / "m")),
+    "own SavedModel": lambda config, folder: load(own_saved_model(config, folder / "m")),
+    "yaml": _yaml,
     "json": lambda config, folder: nacre.models.model_from_json(json.dumps(config)),
     "config": lambda config, folder: nacre.models.model_from_config(config),
     "layers": lambda config, folder: nacre.layers.deserialize(config),

@@ -2,7 +2,8 @@
 
 The published ideas and their like: CVE-2024-3660 (code of a Lambda), CVE-2025-1550 (any function as
 a layer of a config), CVE-2025-8747 (a function that fetches and unpacks), CVE-2025-9905 (a Lambda
-in `.h5`), CVE-2025-9906 (a config that lowers the guard). Each is tried through every door.
+in `.h5`), CVE-2025-9906 (a config that lowers the guard), CVE-2025-49655 (a module of PyTorch, which
+is a pickle). Each is tried through every door.
 """
 
 from __future__ import annotations

@@ -1,5 +1,9 @@
 """Files that describe more, or something else, than they hold: nothing of this machine is read,
-and no memory is taken for what is not there."""
+and no memory is taken for what is not there.
+
+CVE-2026-1669 (arrays whose bytes lie elsewhere) and CVE-2026-0897
+(a shape that no memory holds).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ import pytest
 
 import nacre
 from nacre.core.errors import FileFormatError, NacreError
+from nacre.data.dataset import saving
 from nacre.models import load_model
 from nacre.saving import hdf5
 from tests.field import mutations
@@ -185,6 +190,62 @@ def test_a_snapshot_of_the_hub_opens(tmp_path):
         path.rename(blobs / str(number))
         path.symlink_to(os.path.join("..", "..", "blobs", str(number)))
     assert load_model(snapshot).built
+
+
+def test_linked_numbers_of_a_checkpoint_are_not_read(tmp_path):
+    (tmp_path / "a").mkdir()
+    small().save_weights(tmp_path / "a" / "ckpt")
+    data = tmp_path / "a" / "ckpt.data-00000-of-00001"
+    data.rename(tmp_path / "elsewhere")
+    data.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileFormatError, match="a link to"):
+        small().load_weights(tmp_path / "a" / "ckpt")
+    data.unlink()
+    (tmp_path / "elsewhere").rename(data)
+    (tmp_path / "b").mkdir()
+    for path in (tmp_path / "a").glob("ckpt.*"):  # the user's own links, of a whole checkpoint
+        (tmp_path / "b" / path.name).symlink_to(path)
+    small().load_weights(tmp_path / "b" / "ckpt")
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path):
+    small().save(tmp_path / "folder", zipped=False)
+    (tmp_path / "folder" / "config.json").unlink()
+    os.mkfifo(tmp_path / "folder" / "config.json")
+    with pytest.raises(FileFormatError, match="config.json.*pipe"):
+        load_model(tmp_path / "folder")
+
+
+def test_an_array_of_a_saved_model_is_read_under_one_name(tmp_path):
+    small().save(tmp_path / "m", verify=False)
+    places = tmp_path / "m" / "nacre" / "arrays.json"
+    group = next(g for g in json.loads(places.read_text()).values() if g["arrays"])
+    name, (key, dtype) = next(iter(group["arrays"].items()))
+    for arrays in (
+        {name: [key, dtype], "again": [key, dtype]},
+        {name: [key, "U100000000"]},
+        {name: [key, "(100000000,)f4"]},
+        {"\ud800": [key, dtype]},
+    ):
+        places.write_text(json.dumps({"layers/dense": {"name": "hidden", "arrays": arrays}}))
+        with pytest.raises(FileFormatError, match="'m'.*intact"):
+            load_model(tmp_path / "m")
+
+
+def test_a_compressed_element_of_a_data_set_is_no_bomb(tmp_path, monkeypatch):
+    nacre.data.Dataset.from_tensors(np.zeros(1 << 22, "float32")).save(tmp_path / "d", "GZIP")
+    assert len(list(nacre.data.Dataset.load(tmp_path / "d"))) == 1
+    monkeypatch.setattr(saving, "_RATIO_MATTERS_ABOVE", 1 << 20)
+    with pytest.raises(NacreError, match="elements.nacre.*hold over"):
+        list(nacre.data.Dataset.load(tmp_path / "d"))
+
+
+def test_a_checksum_of_safetensors_under_another_name_is_noticed(tmp_path):
+    path = tmp_path / "w.safetensors"
+    small().save_weights(path)
+    path.write_bytes(path.read_bytes().replace(b"nacre.crc32", b"nacre.crc3:"))
+    with pytest.raises(FileFormatError, match="'w.safetensors'.*checksum under another name"):
+        small().load_weights(path)
 
 
 def test_a_linked_shard_is_not_read(tmp_path):

@@ -29,8 +29,9 @@ from nacre.core.kinds import is_dict, is_list
 from nacre.core.regions import Meanwhile, Region
 
 METADATA = "__metadata__"
-_CRC = "nacre.crc32"
-_CHECKSUM = "nacre.sha256"  # of files that the first versions wrote
+_OWN = "nacre."
+_CRC = f"{_OWN}crc32"
+_CHECKSUM = f"{_OWN}sha256"  # of files that the first versions wrote
 MAX_HEADER_BYTES = 100 << 20  # as the reference reader has it
 _MAX_RANK = 64  # of NumPy 2
 
@@ -245,6 +246,8 @@ def _parsed(content: bytes | mmap.mmap, who: str) -> tuple[dict[str, Entry], dic
     if position != size:
         raise _damaged(who, f"arrays of {position} bytes, and {size} in the file")
     crc, digest = metadata.pop(_CRC, None), metadata.pop(_CHECKSUM, None)
+    if crc is None and digest is None and any(key.startswith(_OWN) for key in metadata):
+        raise _damaged(who, "a checksum under another name")
     if crc is not None or digest is not None:
         described = {METADATA: metadata, **header}
         with memoryview(content) as view, view[start:] as arrays:

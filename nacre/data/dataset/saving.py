@@ -35,6 +35,10 @@ _FORMAT, _VERSION = "nacre dataset", 1
 FILE = "elements.nacre"
 _ALIGNMENT = 16
 _END = b"end"
+# An element may be larger than its record by this factor once it is above the size beside it:
+# deflate ends at 1032, which zeros reach.
+_MAX_RATIO = 200
+_RATIO_MATTERS_ABOVE = 256 << 20
 _END_BYTES = len(record(_END + bytes(8)))
 
 # ------------------------------------------------------------------------ plain data as bytes
@@ -309,6 +313,20 @@ class Saved(Node):
         return self.count
 
 
+def _inflated(data: bytes) -> bytes:
+    """The bytes of a compressed element.
+
+    Raises:
+        ValueError: They are far more than data becomes, or do not end.
+        zlib.error: They are damaged.
+    """
+    inflate = zlib.decompressobj()
+    found = inflate.decompress(data, max(_MAX_RATIO * len(data), _RATIO_MATTERS_ABOVE))
+    if not inflate.eof:
+        raise ValueError(f"{len(data)} bytes that do not end, or hold over {len(found)}")
+    return found
+
+
 class SavedCursor(StreamCursor):
     """A place in such a file: the number of the next element, and its byte."""
 
@@ -328,7 +346,7 @@ class SavedCursor(StreamCursor):
             if data is None:
                 raise ValueError("the file is cut off")
             self._seen, self._at = self._seen + 1, stream.at
-            return el.unpacked(of_bytes(zlib.decompress(data) if node.is_compressed else data))
+            return el.unpacked(of_bytes(_inflated(data) if node.is_compressed else data))
         except (ValueError, LookupError, TypeError, AttributeError, zlib.error) as error:
             if isinstance(error, DataError):
                 raise
