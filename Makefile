@@ -32,7 +32,7 @@ quick:
 test:
 	$(PYTHON) -m pytest -n $(WORKERS) -m "not network"
 
-# Damaged files, CASES for each of twenty readers, the first with the seed FIRST.
+# Damaged files, CASES for each reader, the first with the seed FIRST.
 fuzz:
 	$(PYTHON) -m tests.field.damage --cases $(CASES) --first $(FIRST)
 

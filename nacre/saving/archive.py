@@ -31,6 +31,7 @@ SIGNATURE = b"PK\x03\x04"
 _MAX_RATIO = 100
 _RATIO_MATTERS_ABOVE = 64 << 20
 _MAX_TEXT = 512 << 20
+_MAX_OTHERS = 10_000  # members that are none of a model's
 _IN_PLACE_FROM = 4 << 20  # smaller weights are read into memory, which asks the system less often
 
 
@@ -72,6 +73,9 @@ def unpack(
             wanted = [name for name in known if folder and name.startswith(folder)]
             wanted = [name for name in (*names, *wanted) if name in known]
             _refuse_bombs([known[name] for name in wanted], _size(archive.fp), who)
+            _refuse_other_names(
+                [i for i in archive.infolist() if i.filename not in wanted], archive
+            )
             found: dict[str, bytes | StoredPart] = {}
             for name in wanted:
                 part = f"'{name}' in it"
@@ -91,6 +95,19 @@ def unpack(
                 "It may be damaged or only partly copied: fetch it again.",
             )
         ) from None
+
+
+def _refuse_other_names(others: list[zipfile.ZipInfo], archive: zipfile.ZipFile) -> None:
+    """Compare the names of members that nobody asked for in the two places where they stand: a
+    damaged one would pass for a member that is not there.
+
+    Raises:
+        Exception: They differ, in zipfile's words; or there are too many for a model.
+    """
+    if len(others) > _MAX_OTHERS:
+        raise ValueError(f"{len(others)} members besides a model's")
+    for member in others:
+        archive.open(member).close()
 
 
 def _place(archive: zipfile.ZipFile, member: zipfile.ZipInfo, source: Any) -> StoredPart | None:

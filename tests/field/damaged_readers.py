@@ -19,13 +19,15 @@ from nacre.core.wire.records import read_record, record
 from tests.field.mutations import mutate, mutate_json, mutate_message, mutate_table, repacked
 
 READERS = (
-    "keras", "keras_in_place", "keras_inside", "h5", "old_h5", "weights_h5", "legacy_h5", "shards", "safetensors",
-    "npz", "config_json", "config_yaml", "hub_folder", "checkpoint", "saved_model",
-    "keras_saved_model", "program", "frozen_graph", "records", "data_set",
+    "keras", "keras_in_place", "keras_inside", "h5", "old_h5", "weights_h5", "legacy_h5", "shards",
+    "safetensors", "safetensors_index", "npz", "config_json", "config_yaml", "hub_folder",
+    "checkpoint", "saved_model", "keras_saved_model", "program", "frozen_graph", "records",
+    "data_set",
 )  # fmt: skip
 # Files that say by themselves when a bit of them has changed.
 HAS_CHECKSUMS = (
-    "keras", "keras_in_place", "h5", "weights_h5", "legacy_h5", "shards", "safetensors", "npz", "checkpoint",
+    "keras", "keras_in_place", "h5", "weights_h5", "legacy_h5", "shards", "safetensors", "npz",
+    "checkpoint",
 )  # fmt: skip
 # Texts and bytes that have no name an error could tell.
 HAS_NO_NAME = ("config_json", "config_yaml")
@@ -141,11 +143,11 @@ def _numbers(model: Any) -> bytes:
     """Config and weights; of what has no layers its variables."""
     if not hasattr(model, "layers"):
         return b"".join(np.asarray(v.value).tobytes() for v in model.variables)
-    from nacre.core.errors import UnsupportedError
+    from nacre.core.errors import SerializationError
 
     try:
         described = model.get_config()
-    except UnsupportedError:  # opened from its functions
+    except SerializationError:  # opened from its functions
         described = {}
     config = json.dumps(described, sort_keys=True, default=str).encode()
     return config + b"".join(w.tobytes() for w in model.get_weights())
@@ -241,6 +243,7 @@ def make_cases(folder: Path) -> dict[str, Case]:
     model.save_weights(folder / "w.safetensors")
     model.save_weights(folder / "w.npz")
     model.save_weights(folder / "s.weights.json", max_shard_size=80 / 1024**3)
+    model.save_weights(folder / "parts.safetensors", max_shard_size=80 / 1024**3)
     model.save_weights(folder / "ckpt")
     model.save(folder / "folder", verify=False)
     words.save_pretrained(folder / "hub")
@@ -288,6 +291,7 @@ def make_cases(folder: Path) -> dict[str, Case]:
 
     own, legacy = functools.partial(files_of, folder), _REFERENCE / "files" / "legacy"
     shards = sorted(p.name for p in folder.glob("s_*"))
+    parts = sorted(p.name for p in folder.glob("parts-*"))
     index, data = "ckpt.index", "ckpt.data-00000-of-00001"
     old = ("sequential_dense.h5", "embedding.h5")
     exported = _REFERENCE / "files" / "tensorflow" / "sequential_dense_exported"
@@ -301,6 +305,9 @@ def make_cases(folder: Path) -> dict[str, Case]:
         "weights_h5": Case([own("w.weights.h5")], _bytes_alone, weights),
         "legacy_h5": Case([own("w.h5")], _bytes_alone, weights),
         "safetensors": Case([own("w.safetensors")], _bytes_alone, weights),
+        "safetensors_index": Case(
+            [own("parts.safetensors.index.json", *parts)], _structures, weights
+        ),
         "npz": Case([own("w.npz")], _bytes_alone, weights),
         "shards": Case([own("s.weights.json", *shards)], _bytes_alone, weights),
         "config_json": Case([own("c.json")], _json, from_json),

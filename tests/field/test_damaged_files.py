@@ -256,6 +256,17 @@ def test_damage_in_an_archive_names_the_member(tmp_path):
         load_model(path)
 
 
+@pytest.mark.parametrize("name", ["metadata.json", "config.json", "model.weights.h5"])
+def test_a_member_whose_name_is_damaged_is_none_that_is_missing(name, tmp_path):
+    path = tmp_path / "m.keras"
+    small().save(path)
+    content = bytearray(path.read_bytes())
+    content[content.rindex(name.encode())] ^= 1  # in the directory at the end
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match="'m.keras'.*damage"):
+        load_model(path)
+
+
 def test_an_h5_model_without_its_weights_is_no_model(tmp_path):
     path = tmp_path / "m.h5"
     model = small()
