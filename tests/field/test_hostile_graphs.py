@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.export
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -163,6 +166,30 @@ def test_what_a_graph_prints_goes_to_no_file(tmp_path: Path) -> None:
                                       output_stream=f"file://{target}".encode())]  # fmt: skip
     load_model(saved_model(tmp_path / "m", nodes, init="init"))
     assert not target.exists()
+
+
+def test_a_program_of_stablehlo_calls_no_function_of_the_machine(tmp_path: Path) -> None:
+    x = jax.ShapeDtypeStruct((2, 2), "float32")
+
+    def lowered(name: str) -> bytes:
+        call = jax.ffi.ffi_call(name, x)
+        allowed = [jax.export.DisabledSafetyCheck.custom_call(name)]
+        made = jax.export.export(
+            jax.jit(lambda a: call(a)), platforms=["cpu"], disabled_checks=allowed
+        )
+        return made(x).mlir_module_serialized
+
+    def program(module: bytes, name: str) -> Any:
+        call = node("XlaCallModule", "out", "x", module=module, version=9)
+        nodes = [numbers("x", np.eye(2), "float32"), call]
+        return load_model(saved_model(tmp_path / name, nodes, "out")).signatures["serving_default"]
+
+    for name in ("xla_python_cpu_callback", "xla_ffi_python_cpu_callback", "mosaic_gpu_v2"):
+        with pytest.raises(NacreError, match=f"it calls {name}"):
+            program(lowered(name), name)()
+    factor = jax.export.export(jax.jit(jnp.linalg.cholesky), platforms=["cpu"])(x)
+    found = program(factor.mlir_module_serialized, "factor")()["out"]
+    np.testing.assert_array_equal(found, np.eye(2, dtype="float32"))
 
 
 # -------------------------------------------------------------------- memory and time
