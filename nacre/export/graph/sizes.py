@@ -198,8 +198,12 @@ def _factor_value(factor: Factor, known: Mapping[str, int]) -> int:
     return _FUNCTIONS[name](size_value(left, known), size_value(right, known))
 
 
-# Sizes that two expressions are compared at: of no common divisor, even and odd, small and large.
-_SAMPLES = ((7, 11, 13, 17), (12, 9, 10, 14), (101, 64, 36, 5), (3, 2, 1, 4), (30, 1001, 77, 210))
+# Sizes that two expressions are compared at: of no common divisor, even and odd, small and large,
+# and so large that windows of seconds of sound fit into them.
+_SAMPLES = (
+    (7, 11, 13, 17), (12, 9, 10, 14), (101, 64, 36, 5), (3, 2, 1, 4), (30, 1001, 77, 210),
+    (99_991, 65_538, 131_101, 40_960), (16_777_259, 10_000_019, 12_345_678, 20_000_003),
+)  # fmt: skip
 
 
 def same_size(left: Size, right: Size) -> bool:

@@ -51,6 +51,12 @@ def test_other_sizes_differ(left: Any, right: Any) -> None:
     assert not same_size(left, right)
 
 
+def test_sizes_that_differ_only_for_long_axes_differ() -> None:
+    short, long = (larger((T - window) // 512 + 1, 0) for window in (2048, 4096))
+    assert not same_size(short, long)
+    assert not same_size(T // 16_000, 0)
+
+
 def test_an_expression_has_the_numbers_of_python() -> None:
     for b, t in itertools.product((1, 2, 5, 8), (3, 4, 9)):
         known = {"b": b, "t": t}
