@@ -4,6 +4,7 @@ What TensorFlow and tf.keras make of them is tried by `tests.reference.check_sav
 """
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from nacre.core.wire.tensorflow.objects import SavedMetadata
 from nacre.core.wire.tensorflow.saved_model import MetaGraphDef, SavedModel
 from nacre.export.targets.saved_model.body import Kind
 from nacre.export.targets.saved_model.rules import RULES
-from nacre.saving import own_part
+from nacre.saving import open_saved_model, own_part
 from nacre.saving.keras2_config import keras2_config
 from tests.cases.saved_models import CASES
 
@@ -86,6 +87,24 @@ def test_a_function_with_an_input_signature_is_served_by_its_name(tmp_path):
     assert sorted(signatures) == ["double", "serving_default"]
     assert list(signatures["double"].inputs) == ["rows"]
     assert sorted(signatures["double"].outputs) == ["rows", "twice"]
+
+
+def test_signatures_whose_names_differ_little_are_told_apart(tmp_path):
+    names = ["a.b", "a_b", "a b", "A_b", "é", "è"]
+
+    def times(factor):
+        signature = [nacre.KerasTensor((None, 4), name="x")]
+        return nacre.function(lambda x: factor * x, input_signature=signature)
+
+    signatures = {name: times(place) for place, name in enumerate(names, 1)}
+    stack().save(tmp_path / "folder", signatures=signatures)
+    program = open_saved_model(tmp_path / "folder")
+    for place, name in enumerate(names, 1):
+        (found,) = program.signatures[name](x=np.ones((1, 4), "float32")).values()
+        assert found.tolist() == [[place] * 4]
+    nodes = [node.name for node in meta_of(tmp_path / "folder").graph_def.node]
+    assert len({node.lower() for node in nodes}) == len(nodes)
+    assert all(re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", node) for node in nodes)
 
 
 @pytest.mark.parametrize("given", [len, nacre.function(lambda x: x)])

@@ -337,13 +337,18 @@ class Body:
 
     def _own(self, name: str) -> str:
         """A name that no other node or argument of this function has."""
-        name = _node_name(name)
-        unique, count = name, 0
-        while unique.lower() in self._names:  # TensorFlow compares some without their case
-            count += 1
-            unique = f"{name}_{count}"
-        self._names.add(unique.lower())
-        return unique
+        return own_name(name, self._names)
+
+
+def own_name(name: str, taken: set[str]) -> str:
+    """A name that a node may have, and that no other has: it is added to those that are taken."""
+    name = _node_name(name)
+    unique, count = name, 0
+    while unique.lower() in taken:  # TensorFlow compares some without their case
+        count += 1
+        unique = f"{name}_{count}"
+    taken.add(unique.lower())
+    return unique
 
 
 def _node_name(name: str) -> str:
@@ -370,4 +375,5 @@ __all__ = [
     "attribute",
     "known_shape",
     "number_of",
+    "own_name",
 ]

@@ -67,6 +67,7 @@ from nacre.export.targets.saved_model.body import (
     Shape,
     attribute,
     number_of,
+    own_name,
 )
 from nacre.export.targets.saved_model.lower import Lowered, lower
 
@@ -134,6 +135,7 @@ class Writer:
         self._concrete: dict[str, SavedConcreteFunction] = {}
         self._signatures: dict[str, SignatureDef] = {}
         self._nodes: list[NodeDef] = []
+        self._names: set[str] = set()  # of those nodes
         self._handles: dict[str, str] = {}
         self._lowered: dict[int, tuple[Graph, Lowered]] = {}
         self._extra: dict[str, np.ndarray[Any, Any] | bytes] = {}
@@ -189,7 +191,7 @@ class Writer:
 
     def _concrete_function(self, name: str, call: Call) -> str:
         specs = specs_in(call.arguments)
-        body = self._function(name, call.graph, specs, specs_in(call.results))
+        body = self._function(name, call.graph)
         unique = f"__inference_{name}_{len(self._library)}"
         self._library.append(self._forwarding(unique, body, specs, specs_in(call.results)))
         self._concrete[unique] = SavedConcreteFunction(
@@ -199,9 +201,7 @@ class Writer:
         )
         return unique
 
-    def _function(
-        self, name: str, graph: Graph, inputs: Sequence[Spec], outputs: Sequence[Spec]
-    ) -> Lowered:
+    def _function(self, name: str, graph: Graph) -> Lowered:
         """The function of a graph; one for all that call the same graph."""
         found = self._lowered.get(id(graph))
         if found is None:
@@ -247,7 +247,7 @@ class Writer:
         """A further signature, by names; gives the place of its function."""
         inputs = sorted(inputs, key=lambda spec: spec.name)
         outputs = sorted(outputs, key=lambda spec: spec.name)
-        body = self._function(key, graph, inputs, outputs)
+        body = self._function(key, graph)
         unique = f"__inference_signature_wrapper_{key}_{len(self._library)}"
         self._library.append(self._forwarding(unique, body, inputs, outputs))
         self._concrete[unique] = SavedConcreteFunction(
@@ -274,6 +274,8 @@ class Writer:
     # --- the main graph ---------------------------------------------------------------------------
 
     def _node(self, name: str, op: str, inputs: Sequence[str] = (), **attributes: Attribute) -> str:
+        """A further node; gives its name, which no other has."""
+        name = own_name(name, self._names)
         attr = {key: attribute(value) for key, value in attributes.items()}
         self._nodes.append(NodeDef(name=name, op=op, input=list(inputs), attr=attr))
         return name
@@ -304,10 +306,9 @@ class Writer:
         inputs: Sequence[Spec],
         outputs: Sequence[Spec],
     ) -> None:
-        prefix = "".join(c if c.isalnum() else "_" for c in key)
         feeds = [
             self._node(
-                f"{prefix}_{_plain(spec.name)}_{index}",
+                f"{key}_{spec.name}_{index}",
                 "Placeholder",
                 dtype=Kind(spec.dtype),
                 shape=Shape(spec.shape),
@@ -317,7 +318,7 @@ class Writer:
         handles = [self._handle(path) for path in body.bound]
         dtypes = (*(s.dtype for s in inputs), *("resource" for _ in handles))
         call = self._node(
-            f"{prefix}_call",
+            f"{key}_call",
             "StatefulPartitionedCall",
             [*feeds, *handles],
             Tin=Kinds(dtypes),
@@ -436,10 +437,6 @@ def _texts(texts: Sequence[str]) -> np.ndarray[Any, Any]:
     found = np.empty(len(texts), object)
     found[:] = [text.encode() for text in texts]
     return found
-
-
-def _plain(name: str) -> str:
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
 
 
 def _input(graph: Graph, name: str) -> Value:
