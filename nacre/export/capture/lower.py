@@ -17,11 +17,10 @@ from nacre.core.errors import UnsupportedOpError, listed, message
 from nacre.export.capture import jaxpr
 from nacre.export.capture.jaxpr import Body, Equation
 from nacre.export.capture.texts import TEXT_DTYPE
-from nacre.export.graph.evaluate import node_results
 from nacre.export.graph.ir import Builder, Graph, Value
-from nacre.export.graph.opset import OPSET, Type
+from nacre.export.graph.opset import Type
 from nacre.export.graph.rules import same_shape
-from nacre.export.graph.sizes import symbols_in
+from nacre.export.passes.constants import known_results
 from nacre.ops.named import parse_name
 
 
@@ -43,8 +42,6 @@ Rule: TypeAlias = Callable[..., Any]
 PRIMITIVES: dict[str, Rule] = {}
 COMPOSITES: dict[str, Rule] = {}
 DRAWS: dict[str, Rule] = {}  # functions of jax.random, by the name of their inner function
-
-_MOST_FOLDED = 1 << 16  # elements
 
 
 class NoForm(Exception):
@@ -129,29 +126,13 @@ class Lowering:
         plain = {name: _plain(value) for name, value in attributes.items()}
         results = self.make.add_all(op, inputs, plain, layer=self.layer)
         node = self.make.nodes[-1]
-        if self._is_known(op, inputs, results):
-            known = {v: self._known[v] for v in inputs if v is not None}
-            with np.errstate(all="ignore"):
-                arrays = node_results(node, known, {}, np.random.default_rng(0))
+        arrays = known_results(node, self._known)
+        if arrays is not None:
             self.make.nodes.pop()
-            return tuple(
-                self.constant(np.asarray(array, value.dtype))
-                for array, value in zip(arrays, results, strict=True)
-            )
+            return tuple(map(self.constant, arrays))
         for value in results:
             self._made_by[value] = len(self.make.nodes) - 1
         return results
-
-    def _is_known(self, op: str, inputs: Sequence[Value | None], results: Any) -> bool:
-        spec = OPSET[op]
-        if op == "constant" or spec.is_random or spec.graphs:
-            return False
-        if not all(v is None or v in self._known for v in inputs):
-            return False
-        return all(
-            not symbols_in(*v.shape) and np.prod(v.shape, dtype=float) <= _MOST_FOLDED
-            for v in results
-        ) and not any(symbols_in(*_sizes_in(a)) for a in self.make.nodes[-1].attributes.values())
 
     def add_graphs(
         self, op: str, inputs: Sequence[Value], graphs: Mapping[str, Graph], **attributes: Any
@@ -316,13 +297,6 @@ def _plain(attribute: Any) -> Any:
     if isinstance(attribute, tuple):
         return tuple(map(_plain, attribute))
     return attribute.item() if isinstance(attribute, np.generic) else attribute
-
-
-def _sizes_in(attribute: Any) -> tuple[Any, ...]:
-    parts = attribute if isinstance(attribute, tuple) else (attribute,)
-    return tuple(
-        p for p in parts if not isinstance(p, str | bool | float | np.ndarray | tuple | None)
-    )
 
 
 def refuse_missing(name: str, missing: Sequence[tuple[str, str]]) -> None:

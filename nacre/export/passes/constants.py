@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from nacre.export.graph.opset import OPSET
 from nacre.export.graph.sizes import SizeExpr
 from nacre.export.passes.rewriting import Rewriting, within
 
-_MOST_ELEMENTS = 1 << 16  # of a result; larger ones would make files large
+_MOST_ELEMENTS = 1 << 16  # of a result
 
 
 def fold_constants(graph: Graph) -> Graph:
@@ -21,22 +21,34 @@ def fold_constants(graph: Graph) -> Graph:
 
 
 def _folded(node: Node, new: Rewriting) -> Sequence[Value] | None:
+    makers = {value: new.maker.get(value) for value in node.inputs if value is not None}
+    results = known_results(
+        node,
+        {
+            value: maker.attributes["value"]
+            for value, maker in makers.items()
+            if maker is not None and maker.op == "constant"
+        },
+    )
+    if results is None:
+        return None
+    return [new.add("constant", [], node, value=result) for result in results]
+
+
+def known_results(node: Node, known: Mapping[Value, np.ndarray]) -> list[np.ndarray] | None:
+    """What a node gives, where all its inputs are known; None where only a run tells.
+
+    None too for texts and for large arrays, which would make files large.
+    """
     spec = OPSET[node.op]
     if node.op == "constant" or spec.is_random or spec.graphs or not _is_small(node):
         return None
-    known: dict[Value, np.ndarray] = {}
-    for value in node.inputs:
-        if value is None:
-            continue
-        maker = new.maker.get(value)
-        if maker is None or maker.op != "constant":
-            return None
-        known[value] = maker.attributes["value"]
+    if not all(value is None or value in known for value in node.inputs):
+        return None
     with np.errstate(all="ignore"):
         results = node_results(node, known, {}, np.random.default_rng(0))
     return [
-        new.add("constant", [], node, value=np.asarray(result, value.dtype))
-        for result, value in zip(results, node.outputs, strict=True)
+        np.asarray(result, value.dtype) for result, value in zip(results, node.outputs, strict=True)
     ]
 
 

@@ -89,6 +89,13 @@ def test_indices_become_texts() -> None:
     assert found.tolist() == lookup(np.array([2, 0, 7, -1])).tolist() == ["b", *["[UNK]"] * 3]
 
 
+def test_texts_that_no_input_decides_are_computed_in_the_graph() -> None:
+    lookup = nacre.layers.StringLookup(vocabulary=["a", "b"], invert=True)
+    graph = capture(lambda x: lookup(nacre.ops.arange(3) + 1), KerasTensor((2,), "float32")).graph
+    (found,) = evaluate(graph, [[0, 0]]).outputs.values()
+    assert found.tolist() == ["a", "b", "[UNK]"]
+
+
 @pytest.mark.parametrize(
     ("layer", "why"),
     [
