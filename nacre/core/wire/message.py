@@ -294,6 +294,7 @@ class _Fixed(Field):
         self._form = struct.Struct(form)
         self._kind = _FIXED32 if self._form.size == 4 else _FIXED64
         self.kinds = (self._kind,)
+        self._left_out = None if default is None else self._form.pack(default)
 
     def take(
         self, values: dict[str, Any], data: bytes, at: int, end: int, depth: int, left: list[int]
@@ -301,9 +302,10 @@ class _Fixed(Field):
         values[self.name] = self._form.unpack_from(data, at)[0]
 
     def put(self, value: Any) -> bytes:
-        if value == self.default:
+        data = None if value is None else self._form.pack(value)
+        if data is None or data == self._left_out:  # as bytes: -0.0 is none that is left out
             return b""
-        return varint(self.number << 3 | self._kind) + self._form.pack(value)
+        return varint(self.number << 3 | self._kind) + data
 
 
 class _Fixeds(Field):

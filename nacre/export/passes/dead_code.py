@@ -51,7 +51,7 @@ def _key(value: Any) -> Any:
     """An attribute as something that tells it from all others: 1, 1.0 and True are three."""
     if isinstance(value, np.ndarray):
         data = repr(value.tolist()) if value.dtype == object else value.tobytes()
-        return value.dtype.str, value.shape, data
+        return value.dtype.name, value.shape, data  # a dtype's `str` is 'V1' for several
     if isinstance(value, tuple):
         return tuple(map(_key, value))
     return type(value), str(value)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nacre.core.wire import message
-from nacre.core.wire.message import Message, inner, inners, integer, integers, text
+from nacre.core.wire.message import Message, double, inner, inners, integer, integers, text
 from nacre.core.wire.protobuf import block
 from nacre.core.wire.tensorflow import graph, objects, saved_model
 from nacre.core.wire.tensorflow.graph import AttrValue, GraphDef, NodeDef, TensorProto
@@ -91,6 +92,14 @@ def test_part_of_a_choice_is_written_though_it_is_zero() -> None:
     node = NodeDef(attr={"keep": AttrValue(b=False), "axis": AttrValue(i=0)})
     found = NodeDef.read(node.write()).attr
     assert found["keep"].b is False and found["axis"].i == 0 and found["axis"].b is None
+
+
+def test_a_zero_below_zero_is_written() -> None:
+    class Scale(Message):
+        factor: float = double(1)
+
+    assert math.copysign(1, Scale.read(Scale(factor=-0.0).write()).factor) == -1
+    assert Scale(factor=0.0).write() == b""
 
 
 def test_a_repeated_field_is_a_list_of_its_own() -> None:
