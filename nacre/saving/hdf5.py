@@ -214,7 +214,15 @@ def _shown_name(item: Any) -> str:
 def member_names(group: h5py.Group, who: str = "") -> list[str]:
     """Names in a group, in the library's order."""
     with _damage_explained(group, who):
-        return list(group)
+        return _names_as_text(list(group))
+
+
+def _names_as_text(names: list[Any]) -> list[str]:
+    """Names as h5py gives them: one that is no UTF-8 is `bytes`."""
+    for name in names:
+        if not isinstance(name, str):
+            raise ValueError(f"the name {name!r}, which is no text")
+    return names
 
 
 def address(item: Any, who: str = "") -> tuple[int, int]:
@@ -479,7 +487,7 @@ class _Attributes(Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         with _damage_explained(self._group):
-            return iter(list(self._group.attrs))
+            return iter(_names_as_text(list(self._group.attrs)))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -138,6 +138,13 @@ def test_files_with_checksums_are_written_bit_for_bit_alike(tmp_path):
     assert (tmp_path / "a.weights.h5").read_bytes() == (tmp_path / "b.weights.h5").read_bytes()
 
 
+def test_a_name_that_is_no_text_is_told(weights):
+    with h5py.File(weights, "a") as file:
+        h5py.h5g.create(file["layers/dense/vars"].id, b"\xff")
+    with pytest.raises(FileFormatError, match=r"w.weights.h5.*no text"):
+        small().load_weights(weights)
+
+
 def test_a_file_damaged_in_the_middle_changes_nothing(weights):
     model = small()
     model.compile("adam", "mse")
