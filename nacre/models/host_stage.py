@@ -51,6 +51,7 @@ class HostPlan:
         required_nodes: ids of the nodes whose results these need.
         late_layer: A layer with weights that one of them comes after; its result is known only once
             the program has run.
+        gives_strings: Some of the graph's outputs are strings, which no program can hand on.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -67,6 +68,7 @@ class HostPlan:
             waiting.extend(node.inputs)
             if isinstance(node.operation, Layer) and node.operation.trainable_variables:
                 self.late_layer = node.operation
+        self.gives_strings = any(t.dtype == "string" for t in graph.outputs)
 
     def __bool__(self) -> bool:
         return bool(self.host_nodes)
@@ -290,13 +292,16 @@ def _late_strings_error(who: str, layer: Layer) -> ArgumentError:
 def has_late_strings(model: Model) -> bool:
     """Whether strings are made of what the model computed: it is then run call by call."""
     graph = _graph_of(model)
-    return graph is not None and plan_of(graph).late_layer is not None
+    if graph is None:
+        return False
+    plan = plan_of(graph)
+    return plan.late_layer is not None or plan.gives_strings
 
 
 def staged_arguments(model: Model, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Arguments of `model(...)` with the host's part done, when there is one."""
     graph = _graph_of(model)
-    if graph is None or not args or not (plan := plan_of(graph)) or plan.late_layer is not None:
+    if graph is None or not args or not plan_of(graph) or has_late_strings(model):
         return args
     return (HostStage(model, model._who())(args[0]), *args[1:])
 

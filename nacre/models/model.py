@@ -465,13 +465,11 @@ class Model(Trainable):
             super()._maybe_build(named)
             return
         # The layers within build themselves when `call` reaches them.
-        self._build_shapes = (
-            {"shapes_dict": {}}
-            if len(named) != 1
-            else {"input_shape": calling.shapes_of(next(iter(named.values())))}
-        )
-        kinds = tree.map_structure(calling.kind_of, [*named.values()])
-        self._input_kinds = kinds[0] if len(kinds) == 1 and any(tree.flatten(kinds)) else None
+        first = next(iter(calling.parameter_names(type(self).call)), "")
+        value = named.get(first)
+        self._build_shapes = {"input_shape": calling.shapes_of(value)}
+        kinds = tree.map_structure(calling.kind_of, value)
+        self._input_kinds = kinds if any(tree.flatten(kinds)) else None
         self.built = True
 
     # ---------------------------------------------------------------- adapting
@@ -585,23 +583,49 @@ class Model(Trainable):
         config = super().get_build_config()
         if config is not None and self._input_kinds is not None:
             config = {**config, "input_dtype": self._input_kinds}
-        return config
+        more = self._more_arguments()
+        return {**(config or {}), "more_arguments": more} if more else config
+
+    def _more_arguments(self) -> dict[str, Any]:
+        """What `call` was handed beside its first argument, as a config says it."""
+        called = self._called_with
+        if called is None or type(self).build is not Model.build:
+            return {}
+        first = next(iter(calling.parameter_names(type(self).call)), "")
+        return {
+            name: {
+                "shape": calling.shapes_of(value),
+                "dtype": tree.map_structure(lambda t: getattr(t, "dtype", None), value),
+            }
+            for name, value in called.items()
+            if name != first and any(hasattr(leaf, "shape") for leaf in tree.flatten(value))
+        }
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build a subclassed model for the shapes it was saved with."""
         if self._graph is not None or self.built or not config:
             return
-        kinds = config.get("input_dtype")
-        if kinds is None:
+        kinds, more = config.get("input_dtype"), config.get("more_arguments") or {}
+        if kinds is None and not more:
             super().build_from_config(config)
             return
-        shapes = {"input_shape": config["input_shape"]}
-        tensors = calling.tensors_for(shapes, self.compute_dtype)["input_shape"]
-        self._input_kinds, self._build_shapes, self.built = kinds, shapes, True
-        self.compute_output_spec(
-            tree.map_structure(
-                lambda t, kind: KerasTensor(t.shape, kind or t.dtype), tensors, kinds
-            )
+        shape = config.get("input_shape")
+        first = next(iter(calling.parameter_names(type(self).call)), "")
+        named = {} if shape is None else {first: self._tensors_of_kinds(shape, kinds)}
+        for name, told in more.items():
+            named[name] = self._tensors_of_kinds(told["shape"], told["dtype"])
+        self._input_kinds, self._build_shapes, self.built = kinds, {"input_shape": shape}, True
+        if more:  # all for a batch of any size
+            self._called_with = named = calling.described(named)
+        self.compute_output_spec(**named)
+
+    def _tensors_of_kinds(self, shape: Any, kinds: Any) -> Any:
+        """Symbolic tensors of shapes, floats where no dtype is told."""
+        tensors = calling.tensors_for(shape, self.compute_dtype)
+        if kinds is None:
+            return tensors
+        return tree.map_structure(
+            lambda t, kind: KerasTensor(t.shape, kind or t.dtype), tensors, kinds
         )
 
     def to_json(self, **kwargs: Any) -> str:

@@ -46,14 +46,16 @@ def to_files(
     files = native.texts_of(model, include_optimizer)
     places: dict[str, dict[str, Any]] = {}
     extra: dict[str, np.ndarray[Any, Any]] = {}
+    used: set[str] = set()
     for found in weights.collect(model, include_optimizer):
         group: dict[str, Any] = {}
         for name, value in found.arrays.items():
             key = keys.get(id(value)) if isinstance(value, Variable) else None
             array = hdf5.host_array(value)
-            if key is None:
+            if key is None or key in used:  # a reader takes each array under one name
                 key = f"{FOLDER}/{found.path}/{name}"
                 extra[key] = array.copy()
+            used.add(key)
             # The counter of steps is int64 in TensorFlow.
             group[name] = [key, array.dtype.name]
         places[found.path] = {"name": found.name, "arrays": group}

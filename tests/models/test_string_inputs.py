@@ -375,6 +375,27 @@ def test_a_model_may_end_in_strings() -> None:
     assert model(x).tolist() == ["yes", "no", "yes"]
 
 
+@pytest.mark.parametrize("ending", [".keras", ""])
+def test_a_model_without_weights_before_its_strings_gives_them(ending: str, tmp_path: Path) -> None:
+    names = nacre.layers.StringLookup(vocabulary=["a", "é"], invert=True)
+    inputs = nacre.Input((2,), dtype="int64")
+    model = nacre.Model(inputs, {"names": names(inputs), "twice": inputs * 2})
+    ids = np.array([[1, 2], [2, 0]])
+    wanted = [["a", "é"], ["é", "[UNK]"]]
+    assert model.predict(ids, verbose=0)["names"].tolist() == wanted
+    model.save(tmp_path / f"model{ending}")
+    again = nacre.models.load_model(tmp_path / f"model{ending}")
+    assert again(ids)["names"].tolist() == wanted
+    assert again.predict(ids, verbose=0)["twice"].tolist() == [[2, 4], [4, 0]]
+
+
+def test_strings_that_a_model_hands_on_are_among_its_outputs() -> None:
+    inputs = nacre.Input((1,), dtype="string")
+    model = nacre.Model(inputs, [nacre.layers.StringLookup(vocabulary=["a"])(inputs), inputs])
+    found = model.predict(np.array([["a"], ["q"]]), verbose=0)
+    assert [part.tolist() for part in found] == [[[1], [0]], [["a"], ["q"]]]
+
+
 def test_strings_may_pass_between_host_layers() -> None:
     inputs = nacre.Input((1,), dtype="int32")
     names = layers.StringLookup(vocabulary=["a", "b"], num_oov_indices=0, invert=True)(inputs)

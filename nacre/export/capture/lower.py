@@ -213,11 +213,23 @@ class Lowering:
             return [MISSING] * len(equation.outputs)
         if any(value is KEY_VALUE for value in given) and equation.primitive not in _TAKE_KEYS:
             return [KEY_VALUE] * len(equation.outputs)
+        given = self._as_traced(equation, given)
         try:
             results = rule(self, equation, *given)
         except NoForm as reason:
             return self._note_missing(equation, str(reason))
         return list(results) if isinstance(results, tuple | list) else [results]
+
+    def _as_traced(self, equation: Equation, given: list[Known]) -> list[Known]:
+        """Values in the dtypes that were traced: inputs of a model may have 64 bits."""
+        stay = _TAKE_64_BITS.get(equation.primitive, ())
+        dtypes = [jaxpr.type_of(atom).dtype for atom in equation.inputs]
+        return [
+            self.add("cast", value, dtype=dtype)
+            if isinstance(value, Value) and (value.dtype, dtype) in _NARROWED and at not in stay
+            else value
+            for at, (value, dtype) in enumerate(zip(given, dtypes, strict=True))
+        ]
 
     def _call(self, equation: Equation, body: Body, given: list[Known]) -> list[Known]:
         """A call of a function: a composite op, a draw, or what it is made of."""
@@ -232,7 +244,10 @@ class Lowering:
                 except NoForm:
                     results = None
                 if results is not None:
-                    return list(results) if isinstance(results, tuple | list) else [results]
+                    found = list(results) if isinstance(results, tuple | list) else [results]
+                    wanted = [jaxpr.type_of(variable).dtype for variable in equation.outputs]
+                    if [value.dtype for value in found] == wanted:
+                        return found
                 del self.make.nodes[count:]
         elif name in DRAWS and not any(value is MISSING for value in given):
             results = DRAWS[name](self, equation, *given)
@@ -256,6 +271,15 @@ class Lowering:
 
 
 _TAKE_KEYS = {"random_bits", "while", "scan", "cond"}
+# What JAX traced with 32 bits where an input of the model has 64.
+_NARROWED = {
+    ("int64", "int32"),
+    ("uint64", "uint32"),
+    ("float64", "float32"),
+    ("complex128", "complex64"),
+}
+# Inputs that may keep them, by their place: ids of words, and places, which are not wrapped.
+_TAKE_64_BITS = {"text_op": (0,), "convert_element_type": (0,), "gather": (1,)}
 
 # Primitives that call a function as it is, by the parameter that holds it.
 _CALLS = {

@@ -93,6 +93,7 @@ class Content:
         arrays: Its arrays, by their keys.
         graph: What it computes.
         arguments: What it is called with.
+        keywords: The names of the last of these, which the model takes by name.
         who: What writes.
     """
 
@@ -100,6 +101,7 @@ class Content:
     arrays: Mapping[str, np.ndarray[Any, Any]]
     graph: Graph
     arguments: Sequence[Structure]
+    keywords: Sequence[str]
     who: str
 
     def check(self, folder: Path) -> None:
@@ -118,8 +120,12 @@ class Content:
         others = [v.value for v in self.model.non_trainable_variables]
         for size in (8, 32, 128):  # of axes that may have any; too small for some models
             given = [_filled(argument, size) for argument in self.arguments]
+            count = len(given) - len(self.keywords)
+            named = dict(zip(self.keywords, given[count:], strict=True))
             try:  # leaves states of layers as they are
-                wanted, _ = self.model.stateless_call(trainable, others, *given, training=False)
+                wanted, _ = self.model.stateless_call(
+                    trainable, others, *given[:count], training=False, **named
+                )
             except ValueError:
                 continue
             pairs = zip(tree.flatten(program(*given)), tree.flatten(wanted), strict=True)
@@ -231,9 +237,9 @@ def _arguments(model: Any, who: str) -> tuple[list[Any], dict[str, Any]]:
                 lambda t, kind: KerasTensor(t.shape, kind or t.dtype), tensors, kinds
             )
         called = calling.described({_parameters(model, 1)[0]: tensors})
-    first, *rest = called
     named = {name: _named(called[name], name) for name in called}
-    return [named[first]], {name: named[name] for name in rest}
+    first = _parameters(model, 1)[0]
+    return [named.pop(first)] if first in named else [], named
 
 
 def _named(structure: Any, path: str) -> Any:
@@ -323,7 +329,8 @@ class _Folder:
         files |= {**own, **own_part.digest_file(files[FILE]), "assets/": b""}
         everything = {**arrays, **extra}
         graph = self._calls.inference.graph
-        return files, Content(self._model, everything, graph, self._arguments, self._who)
+        keywords = self._calls.keywords
+        return files, Content(self._model, everything, graph, self._arguments, keywords, self._who)
 
     def _array_keys(self) -> dict[int, str]:
         return {own: f"{key}/.ATTRIBUTES/VARIABLE_VALUE" for own, key in self._keys.items()}
@@ -371,7 +378,8 @@ class _Folder:
         named = [kwargs[name] for name in calls.keywords]
         self._arguments = [_alone(_structure(arg, specs)) for arg in (*args, *named)]
         results = _structure(calls.inference.outputs, _output_specs(calls.inference))
-        parameters = _parameters(model, len(self._arguments))
+        count = len(self._arguments) - len(calls.keywords)
+        parameters = [*_parameters(model, count), *calls.keywords]
         variants = [
             (graphs[id(calls.training)], True),
             (graphs[id(calls.inference)], False),

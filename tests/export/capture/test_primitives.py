@@ -213,3 +213,16 @@ def test_a_state_that_comes_from_random_keys_is_refused() -> None:
 
     with pytest.raises(UnsupportedOpError, match="random keys"):
         capture(lambda x: jax.random.key_data(jax.random.key(0)) + 0, KerasTensor((2,)))
+
+
+def test_arithmetic_loops_and_branches_take_inputs_of_64_bits() -> None:
+    def function(x: Any) -> Any:
+        total, _ = lax.scan(lambda c, r: (c + r, r), jnp.zeros(3, x.dtype), x)
+        last = lax.while_loop(lambda a: a.sum() < 50, lambda a: a + 7, x[0])
+        return total, last, x[:, 1], lax.cond(x[0, 0] > 0, lambda a: a + 1, lambda a: a * 2, x)
+
+    ids = np.array([[1, 2, 3], [4, 5, 6]], "int64")
+    graph = capture(function, KerasTensor((2, 3), "int64")).graph
+    found = list(evaluate(graph, [ids]).outputs.values())
+    for ours, theirs in zip(found, function(jnp.asarray(ids)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

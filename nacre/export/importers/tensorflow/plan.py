@@ -6,9 +6,11 @@ and all that a function was called after) is among `after`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import jax
 
 from nacre.core.errors import UnsupportedError, listed, message
 from nacre.core.wire.tensorflow.graph import (
@@ -27,7 +29,7 @@ from nacre.export.importers.tensorflow.registry import (
     value_of,
     values_of,
 )
-from nacre.export.importers.tensorflow.values import GraphError
+from nacre.export.importers.tensorflow.values import GraphError, known
 
 Ref = tuple[int, int]  # a step, and which of its outputs
 
@@ -225,6 +227,15 @@ def _tensor(name: str) -> tuple[str, int]:
     return node, int(index or 0) if (index or "0").isdigit() else 0
 
 
+def _with_known_inputs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of strings, which the host alone has, and of numbers that a program computed."""
+
+    def run(node: Node, *inputs: Any) -> Any:
+        return function(node, *[known(v) if isinstance(v, jax.Array) else v for v in inputs])
+
+    return run
+
+
 class _Builder:
     """What gathers the steps of a plan."""
 
@@ -250,8 +261,11 @@ class _Builder:
                     node.kept["needs host"] = self._look_into(function.name) or node.kept.get(
                         "needs host"
                     )
-        if found.is_host or node.uses_strings():
+        uses_strings = node.uses_strings()
+        if found.is_host or uses_strings:
             self.plan.needs_host |= node.op != "Const"
+        if uses_strings and found.is_known and not found.is_shared:
+            found = replace(found, function=_with_known_inputs(found.function))
         self.plan.is_random |= found.is_random
         if len(self.plan.steps) > _MOST_STEPS:
             raise GraphError(f"a graph of more than {_MOST_STEPS} nodes")
