@@ -12,6 +12,7 @@ from nacre.core.late_names import late_names
 
 if TYPE_CHECKING:
     from nacre import activations as activations
+    from nacre import applications as applications
     from nacre import backend as backend
     from nacre import callbacks as callbacks
     from nacre import config as config
@@ -70,6 +71,7 @@ __version__ = "0.1.0"
 
 _NAMESPACES = (
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",

@@ -17,9 +17,21 @@ _QUEUES = (
     "max_queue_size=, or the generator."
 )
 
+_NETWORK = (
+    "This network is not here yet: open the .keras or .h5 file of one that Keras saved, with "
+    "nacre.models.load_model(path)."
+)
+_NETWORKS = (
+    "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge EfficientNetB0 "
+    "EfficientNetB1 EfficientNetB2 EfficientNetB3 EfficientNetB4 EfficientNetB5 EfficientNetB6 "
+    "EfficientNetB7 EfficientNetV2B0 EfficientNetV2B1 EfficientNetV2B2 EfficientNetV2B3 "
+    "EfficientNetV2L EfficientNetV2M EfficientNetV2S InceptionResNetV2 InceptionV3 "
+    "MobileNetV3Large MobileNetV3Small NASNetLarge NASNetMobile convnext efficientnet "
+    "efficientnet_v2 inception_resnet_v2 inception_v3 mobilenet_v3 nasnet"
+).split()
+
 NOT_YET: dict[str, str] = {
-    "applications": "Ready-made models are not here yet: open the .keras or .h5 file of one that "
-    "Keras saved, with nacre.models.load_model(path).",
+    **{f"applications.{name}": _NETWORK for name in _NETWORKS},
     "distribution": "Training on several devices is not here yet.",
     "summary.trace_on": _TRACES,
     "summary.trace_off": _TRACES,

@@ -26,9 +26,12 @@ _CHUNK_BYTES = 1 << 20
 # beside it: data hardly compresses beyond 20, deflate ends at 1032.
 _MAX_RATIO = 100
 _RATIO_MATTERS_ABOVE_BYTES = 1 << 30
-_OFFLINE_HINT = (
-    "To try things now without a network, use nacre.datasets.digits, languages or breast_cancer."
-)
+# Folder of the cache -> what to do without a network.
+_OFFLINE_HINTS = {
+    "datasets": "To try things now without a network, use nacre.datasets.digits, languages or "
+    "breast_cancer.",
+    "models": "For a network with first values pass weights=None.",
+}
 
 
 class DownloadError(NacreError, OSError):
@@ -187,12 +190,13 @@ def _fetch(origin: str, file: IO[bytes], path: Path) -> None:
         transfer(origin, file, path.name)
     except OSError as error:
         reason = getattr(error, "reason", None) or error
+        hint = _OFFLINE_HINTS.get(path.parent.name, "")
         raise DownloadError(
             message(
                 f"file {path.name!r}",
                 f"it is not in the cache, and must be downloaded from {origin}",
                 f"{type(error).__name__.lstrip('_')}: {reason}",
-                f"Check the network, or put the file at {path} by hand. {_OFFLINE_HINT}",
+                f"Check the network, or put the file at {path} by hand. {hint}".rstrip(),
             )
         ) from None
 

@@ -12,12 +12,21 @@ REFUSALS: dict[str, str] = {
     "keras.src": _INTERNAL,
 }
 
+_NETWORKS = "these networks are not here yet"
 _DEVICES = "training on several devices is not here yet"
 
 # Not here yet.
 NOT_YET: dict[str, str] = {
-    "keras.applications": "ready-made models are not here yet",
-    "keras.applications.*": "ready-made models are not here yet",
+    "keras.applications.ConvNeXt*": _NETWORKS,
+    "keras.applications.EfficientNet*": _NETWORKS,
+    "keras.applications.Inception*": _NETWORKS,
+    "keras.applications.MobileNetV3*": _NETWORKS,
+    "keras.applications.NASNet*": _NETWORKS,
+    "keras.applications.convnext*": _NETWORKS,
+    "keras.applications.efficientnet*": _NETWORKS,
+    "keras.applications.inception*": _NETWORKS,
+    "keras.applications.mobilenet_v3*": _NETWORKS,
+    "keras.applications.nasnet*": _NETWORKS,
     "keras.distribution": _DEVICES,
     "keras.distribution.*": _DEVICES,
     "keras.device": _DEVICES,

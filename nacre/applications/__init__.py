@@ -1,0 +1,79 @@
+"""Ready-made networks, with what ImageNet taught them: `applications.ResNet50(weights="imagenet")`.
+
+Layers, names and the order of variables are Keras 3.15's, so files of weights that Keras wrote fit.
+Those of ImageNet are read from Keras's cache folder (`~/.keras/models`, or `KERAS_HOME`), and
+fetched into it, checked against known hashes, where it lacks them.
+
+How this floor works: one file has one family: a table of its members, a function for a block, and a
+function for each member, which reads like the paper. `_arguments` reads the arguments that all
+share, `_weights` fetches files, `imagenet_utils` has what comes before and after a network.
+"""
+
+from typing import TYPE_CHECKING
+
+from nacre.core.late_names import late_names
+
+if TYPE_CHECKING:
+    from nacre.applications import densenet as densenet
+    from nacre.applications import imagenet_utils as imagenet_utils
+    from nacre.applications import mobilenet as mobilenet
+    from nacre.applications import mobilenet_v2 as mobilenet_v2
+    from nacre.applications import resnet as resnet
+    from nacre.applications import resnet50 as resnet50
+    from nacre.applications import resnet_v2 as resnet_v2
+    from nacre.applications import vgg16 as vgg16
+    from nacre.applications import vgg19 as vgg19
+    from nacre.applications import xception as xception
+    from nacre.applications.densenet import DenseNet121 as DenseNet121
+    from nacre.applications.densenet import DenseNet169 as DenseNet169
+    from nacre.applications.densenet import DenseNet201 as DenseNet201
+    from nacre.applications.mobilenet import MobileNet as MobileNet
+    from nacre.applications.mobilenet_v2 import MobileNetV2 as MobileNetV2
+    from nacre.applications.resnet import ResNet50 as ResNet50
+    from nacre.applications.resnet import ResNet101 as ResNet101
+    from nacre.applications.resnet import ResNet152 as ResNet152
+    from nacre.applications.resnet_v2 import ResNet50V2 as ResNet50V2
+    from nacre.applications.resnet_v2 import ResNet101V2 as ResNet101V2
+    from nacre.applications.resnet_v2 import ResNet152V2 as ResNet152V2
+    from nacre.applications.vgg16 import VGG16 as VGG16
+    from nacre.applications.vgg19 import VGG19 as VGG19
+    from nacre.applications.xception import Xception as Xception
+
+_MODULES = (
+    "densenet",
+    "imagenet_utils",
+    "mobilenet",
+    "mobilenet_v2",
+    "resnet",
+    "resnet50",
+    "resnet_v2",
+    "vgg16",
+    "vgg19",
+    "xception",
+)
+# Network -> the module of its family.
+_NETWORKS = {
+    "DenseNet121": "densenet",
+    "DenseNet169": "densenet",
+    "DenseNet201": "densenet",
+    "MobileNet": "mobilenet",
+    "MobileNetV2": "mobilenet_v2",
+    "ResNet101": "resnet",
+    "ResNet101V2": "resnet_v2",
+    "ResNet152": "resnet",
+    "ResNet152V2": "resnet_v2",
+    "ResNet50": "resnet",
+    "ResNet50V2": "resnet_v2",
+    "VGG16": "vgg16",
+    "VGG19": "vgg19",
+    "Xception": "xception",
+}
+__all__ = [*_MODULES, *_NETWORKS]
+
+if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+    _BELOW = "nacre.applications"
+    __getattr__, __dir__ = late_names(
+        __name__,
+        {name: f"{_BELOW}.{name}" for name in _MODULES}
+        | {name: f"{_BELOW}.{module}" for name, module in _NETWORKS.items()},
+    )

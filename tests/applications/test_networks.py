@@ -1,0 +1,179 @@
+"""Ready-made networks are Keras's: parameters, names, wiring, order, outputs and gradients."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre import applications
+from nacre.initializers.variance_scaling import VarianceScaling
+from tests.cases import applications as cases
+from tests.tiers import first_of_each_is_quick
+
+REFERENCE = json.loads(
+    (Path(__file__).parents[1] / "reference" / "applications.json").read_text(encoding="utf-8")
+)
+# Compiling one costs seconds: the quick tier does the least of them.
+_QUICK = "mobilenet_v2"
+FAMILIES = [
+    pytest.param(family, marks=[] if family == _QUICK else [pytest.mark.slow])
+    for family in cases.FAMILIES
+]
+MEMBERS = first_of_each_is_quick(
+    [
+        pytest.param(name, id=f"{family}-{name}")
+        for family, members in cases.FAMILIES.items()
+        for name in members
+    ],
+    kind=lambda row: row.id.partition("-")[0],
+)
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First values that take no time: zeros, which the system hands out untouched."""
+    zeros = lambda self, shape, dtype=None, **kwargs: np.zeros(shape, "float32")
+    monkeypatch.setattr(VarianceScaling, "__call__", zeros)
+    nacre.utils.clear_session()
+
+
+def network(name: str, shape: tuple[int, ...], **arguments: Any) -> Any:
+    image = nacre.Input(batch_shape=(1, *shape))
+    return getattr(applications, name)(weights=None, input_tensor=image, **arguments)
+
+
+def small(family: str) -> Any:
+    name, arguments = cases.SMALL[family]
+    return getattr(applications, name)(**cases.small(arguments))
+
+
+def pictures(family: str) -> np.ndarray:
+    return cases.pictures(cases.SMALL[family][1]["input_shape"])
+
+
+@pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize("name", MEMBERS)
+def test_layers_variables_and_parameters_are_those_of_keras(name: str) -> None:
+    size = cases.MEMBERS[name]
+    assert cases.facts(network(name, (size, size, 3))) == REFERENCE[name]
+
+
+@pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize("family", cases.FAMILIES)
+def test_the_end_without_the_top_is_that_of_keras(family: str) -> None:
+    name, arguments = cases.SMALL[family]
+    model = network(name, arguments["input_shape"], include_top=False, pooling="max")
+    assert cases.layer_lines(model)[-2:] == REFERENCE[f"{family}: end"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_outputs_and_gradients_are_those_of_keras(family: str) -> None:
+    nacre.utils.clear_session()
+    model, expected = small(family), REFERENCE[f"{family}: numbers"]
+    cases.fill(model)
+    with nacre.GradientTape() as tape:
+        outputs = model(pictures(family), training=False)
+        loss = nacre.ops.sum(outputs * outputs)
+    assert {key: expected[key] for key in cases.facts(model)} == cases.facts(model)
+    wanted = np.asarray(expected["outputs"])
+    np.testing.assert_allclose(np.asarray(outputs), wanted, rtol=0, atol=1e-5 * abs(wanted).max())
+    found = np.asarray(cases.slopes(tape.gradient(loss, model.trainable_variables)))
+    wanted = np.asarray(expected["slopes"])
+    # Where the input of a relu is zero but for rounding, a gradient passes or not: what stands
+    # before it then differs a little, and what stands behind it does not.
+    lengths = wanted[:, :1]
+    errors = abs(found - wanted) / (lengths + 1e-3 * lengths.max())
+    assert np.quantile(errors, 0.25) <= 1e-4 and errors.max() <= 0.1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("ending", [".keras", ".h5", ".weights.h5"])
+def test_files_give_back_the_network(family: str, ending: str, tmp_path: Path) -> None:
+    model, path = small(family), tmp_path / f"model{ending}"
+    cases.fill(model)
+    if ending == ".weights.h5":
+        model.save_weights(path)
+        again = small(family)
+        again.load_weights(path)
+    else:
+        model.save(path)
+        again = nacre.models.load_model(path)
+    assert cases.facts(again)["parameters"] == cases.facts(model)["parameters"]
+    assert [v.shape for v in again.weights] == [v.shape for v in model.weights]
+    for ours, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_channels_first_gives_the_same() -> None:
+    last, x = small("mobilenet_v2"), pictures("mobilenet_v2")
+    cases.fill(last)
+    nacre.config.set_image_data_format("channels_first")
+    try:
+        name, arguments = cases.SMALL["mobilenet_v2"]
+        height, width, channels = arguments["input_shape"]
+        arguments = {**arguments, "input_shape": (channels, height, width)}
+        first = getattr(applications, name)(**cases.small(arguments))
+        first.set_weights(last.get_weights())
+        outputs = first(x.transpose(0, 3, 1, 2))
+    finally:
+        nacre.config.set_image_data_format("channels_last")
+    expected = np.asarray(last(x))
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-5 * abs(expected).max())
+
+
+def test_mixed_precision_computes_in_sixteen_bits() -> None:
+    whole, x = small("mobilenet_v2"), pictures("mobilenet_v2")
+    cases.fill(whole)
+    nacre.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        half = small("mobilenet_v2")
+    finally:
+        nacre.mixed_precision.set_global_policy("float32")
+    half.set_weights(whole.get_weights())
+    outputs, expected = half(x), np.asarray(whole(x))
+    assert nacre.backend.standardize_dtype(outputs.dtype) == "bfloat16"
+    assert {v.dtype for v in half.weights} == {"float32"}
+    near = np.asarray(outputs, np.float32)
+    np.testing.assert_allclose(near, expected, rtol=0, atol=0.1 * abs(expected).max())
+
+
+def test_two_networks_have_the_same_names_and_values_of_their_own() -> None:
+    one, other = small("mobilenet_v2"), small("mobilenet_v2")
+    given = [layer.name for layer in one.layers if "/" not in layer.name]
+    named = [name for name in given if not name.startswith(("input_", "global_"))]
+    assert named == [n for n in (layer.name for layer in other.layers) if n in set(named)]
+    before = other.get_weights()[0].copy()
+    one.set_weights([w + 1 for w in one.get_weights()])
+    np.testing.assert_array_equal(other.get_weights()[0], before)
+
+
+def test_transfer_learning_keeps_the_statistics_of_what_is_frozen_and_of_what_is_unfrozen() -> None:
+    base = applications.MobileNetV2(
+        (32, 32, 3), alpha=0.35, include_top=False, weights=None, pooling="avg"
+    )
+    base.trainable = False
+    inputs = nacre.Input((32, 32, 3))
+    features = base(inputs, training=False)
+    model = nacre.Model(inputs, nacre.layers.Dense(2, activation="softmax")(features))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x, y = np.random.default_rng(0).random((8, 32, 32, 3), "float32"), np.arange(8) % 2
+    before = base.get_weights()
+    model.fit(x, y, batch_size=4, verbose=0)
+    for old, new in zip(before, base.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    base.trainable = True
+    for layer in base.layers[:-6]:
+        layer.trainable = False
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(x, y, batch_size=4, verbose=0)
+    moving = [v.numpy() for v in base.weights if "moving" in v.path]
+    old_moving = [w for w, v in zip(before, base.weights) if "moving" in v.path]
+    for old, new in zip(old_moving, moving, strict=True):
+        np.testing.assert_array_equal(old, new)
+    kernel = base.get_layer("Conv_1").kernel.numpy()
+    assert not np.array_equal(kernel, before[[v.path for v in base.weights].index("Conv_1/kernel")])

@@ -1,0 +1,54 @@
+"""Weights of ready-made networks: from Keras's cache folder, and from a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nacre.applications import MobileNet, ResNet50
+from nacre.core.errors import WeightsMismatchError
+from nacre.datasets import download
+from tests.cases import applications as cases
+
+
+def small(**arguments):
+    given = {"input_shape": (32, 32, 3), "alpha": 0.25, "include_top": False, **arguments}
+    return MobileNet(**given)
+
+
+def test_weights_of_imagenet_are_read_from_the_cache_folder(tmp_path, monkeypatch) -> None:
+    model = small(weights=None)
+    cases.fill(model)
+    (tmp_path / "models").mkdir()
+    model.save_weights(tmp_path / "w.weights.h5")
+    (tmp_path / "w.weights.h5").rename(tmp_path / "models" / "mobilenet_2_5_224_tf_no_top.h5")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for ours, theirs in zip(model.get_weights(), small(weights="imagenet").get_weights()):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_without_a_network_the_message_names_file_and_folder(tmp_path, monkeypatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(download, "transfer", refuse)
+    with pytest.raises(download.DownloadError) as caught:
+        ResNet50(include_top=False)
+    name = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    assert str(tmp_path / "models" / name) in str(caught.value)
+    assert "weights=None" in str(caught.value)
+
+
+def test_weights_of_a_path_are_read_and_must_fit(tmp_path: Path) -> None:
+    model = small(weights=None, include_top=True, classes=3)
+    cases.fill(model)
+    path = tmp_path / "three.weights.h5"
+    model.save_weights(path)
+    again = small(weights=path, include_top=True, classes=3)
+    for ours, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(WeightsMismatchError, match="conv_preds"):
+        small(weights=path, include_top=True, classes=4)

@@ -1,0 +1,137 @@
+"""What is compared of ready-made networks: members, small ones for numbers, and facts of a model.
+
+Neither library is imported here: the script that runs real Keras and the tests use it alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+# Family -> its members with the height of their pictures.
+FAMILIES: dict[str, dict[str, int]] = {
+    "vgg": {"VGG16": 224, "VGG19": 224},
+    "resnet": {"ResNet50": 224, "ResNet101": 224, "ResNet152": 224},
+    "resnet_v2": {"ResNet50V2": 224, "ResNet101V2": 224, "ResNet152V2": 224},
+    "mobilenet": {"MobileNet": 224},
+    "mobilenet_v2": {"MobileNetV2": 224},
+    "densenet": {"DenseNet121": 224, "DenseNet169": 224, "DenseNet201": 224},
+    "xception": {"Xception": 299},
+}
+MEMBERS = {name: size for members in FAMILIES.values() for name, size in members.items()}
+
+# One small network of each family, for numbers: its member and the arguments.
+SMALL: dict[str, tuple[str, dict[str, Any]]] = {
+    "vgg": ("VGG16", {"input_shape": (32, 32, 3)}),
+    "resnet": ("ResNet50", {"input_shape": (32, 32, 3)}),
+    "resnet_v2": ("ResNet50V2", {"input_shape": (32, 32, 3)}),
+    "mobilenet": ("MobileNet", {"input_shape": (32, 32, 3), "alpha": 0.25}),
+    "mobilenet_v2": ("MobileNetV2", {"input_shape": (36, 36, 3), "alpha": 0.35}),
+    "densenet": ("DenseNet121", {"input_shape": (32, 32, 3)}),
+    "xception": ("Xception", {"input_shape": (71, 71, 3)}),
+}
+
+
+def small(arguments: dict[str, Any]) -> dict[str, Any]:
+    """All arguments of a small network: seven classes, and logits, as probabilities say little."""
+    return {"weights": None, "classes": 7, "classifier_activation": None, **arguments}
+
+
+# Arguments of layers that decide what is computed, saved or trained.
+_ARGUMENTS = (
+    "activation axis center depth_multiplier dilation_rate epsilon filters groups kernel_size "
+    "max_value momentum negative_slope padding pool_size rate scale strides target_shape threshold "
+    "units use_bias"
+).split()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def layer_lines(model: Any) -> list[str]:
+    """A line for each layer in the model's order: class, name, size of the output, arguments."""
+    lines = []
+    for layer in model.layers:
+        if type(layer).__name__ == "InputLayer":
+            continue
+        config = layer.get_config()
+        arguments = {k: _plain(config[k]) for k in _ARGUMENTS if config.get(k) is not None}
+        sources = [tensor._keras_history[0].name for tensor in _inputs(layer)]
+        lines.append(
+            f"{type(layer).__name__} {layer.name} {list(layer.output.shape[1:])} "
+            f"{json.dumps(arguments, sort_keys=True)} <- "
+            f"{[s for s in sources if not s.startswith('input_layer')]}"
+        )
+    return lines
+
+
+def _inputs(layer: Any) -> list[Any]:
+    inputs = layer.input
+    return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+
+
+def variable_lines(model: Any) -> list[str]:
+    """A line for each variable in the model's order: path and shape."""
+    return [f"{variable.path} {list(variable.shape)}" for variable in model.weights]
+
+
+def digest(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def facts(model: Any) -> dict[str, Any]:
+    """What must be equal: the number of parameters, and digests of layers and variables."""
+    return {
+        "parameters": int(sum(np.prod(variable.shape) for variable in model.weights)),
+        "layers": digest(layer_lines(model)),
+        "variables": digest(variable_lines(model)),
+    }
+
+
+def fill(model: Any) -> None:
+    """Give each variable values by a rule: its place is the seed, its sizes the scale."""
+    values = []
+    for index, variable in enumerate(model.weights):
+        random = np.random.default_rng(index)
+        shape, name = tuple(variable.shape), variable.path.rsplit("/", 1)[-1]
+        if "variance" in name or "gamma" in name:
+            value = random.uniform(0.5, 1.5, shape)
+        elif len(shape) == 1:
+            value = random.uniform(-0.1, 0.1, shape)
+        else:
+            fan_in = np.prod(shape[:2] if "depthwise" in name else shape[:-1])
+            value = random.standard_normal(shape, np.float32) * np.sqrt(2 / fan_in)
+        values.append(value.astype(np.float32))
+    model.set_weights(values)
+
+
+def pictures(shape: tuple[int, ...]) -> np.ndarray:
+    """Two pictures, after preprocessing."""
+    return np.random.default_rng(99).uniform(-1, 1, (2, *shape)).astype(np.float32)
+
+
+# Modules that have a `preprocess_input` of their own.
+PREPROCESSED = (
+    "vgg16 vgg19 resnet resnet50 resnet_v2 mobilenet mobilenet_v2 densenet xception imagenet_utils"
+).split()
+
+
+def whole_picture() -> np.ndarray:
+    """A picture of whole numbers, (2, 2, 3)."""
+    return np.array([[[0, 10, 255], [90, 30, 7]], [[128, 127, 1], [200, 0, 50]]], "uint8")
+
+
+def slopes(gradients: list[Any]) -> list[list[float]]:
+    """Of each gradient its length, and its product with random numbers."""
+    found = []
+    for index, gradient in enumerate(gradients):
+        gradient = np.asarray(gradient, np.float64)
+        random = np.random.default_rng(1000 + index).standard_normal(gradient.shape)
+        found.append([float(np.linalg.norm(gradient)), float(np.sum(gradient * random))])
+    return found
