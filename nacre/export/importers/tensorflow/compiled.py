@@ -76,7 +76,8 @@ class Compiled:
         if self._constants is None:
             values: list[Any] = [None] * len(self.plan.steps)
             found: dict[int, Any] = {}
-            with jax.ensure_compile_time_eval():
+            # Kept for all calls, also those in which nothing else is of 64 bits.
+            with jax.enable_x64(True), jax.ensure_compile_time_eval():
                 for at in self._free:
                     values[at] = outputs_of(self.plan.steps[at], run, (), values)
                     found[at] = tuple(jnp.asarray(v) if _is_weight(v) else v for v in values[at])
@@ -169,6 +170,7 @@ class Compiled:
             return kept
         library, resources = run.library, run.resources
         others = {handle: v for handle, v in run.values.items() if _is_fixed(v)}
+        varies = [handle.shape is None or None in handle.shape for handle in names]
         written: dict[Any, list[Handle]] = {}
         known: dict[Any, Values] = {}
 
@@ -184,7 +186,7 @@ class Compiled:
         compiled = jax.jit(compute, static_argnums=3)
 
         def call(loose: Values, state: list[Any], key: Any) -> Any:
-            which = _Shapes(loose)
+            which = _Shapes((loose, [v for v, may in zip(state, varies, strict=True) if may]))
             arrays, new = compiled(loose, state, key, which)
             return {**arrays, **known[which]}, dict(zip(written[which], new, strict=True))
 
@@ -198,7 +200,7 @@ class Compiled:
 class _Shapes:
     """Shapes and dtypes, by which what a trace found is kept."""
 
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Any) -> None:  # Any: a tree of arrays
         leaves, tree = jax.tree.flatten(values)
         self._told = (tree, tuple((np.shape(leaf), str(leaf.dtype)) for leaf in leaves))
 

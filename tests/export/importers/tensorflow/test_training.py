@@ -12,6 +12,9 @@ import pytest
 import nacre
 from nacre import layers
 from nacre.core.errors import ArgumentError, SerializationError
+from nacre.core.wire.tensorflow.dtypes import NUMBERS
+from nacre.core.wire.tensorflow.graph import AttrValue, GraphDef, NodeDef
+from nacre.core.wire.tensorflow.tensors import to_message
 from nacre.saving import open_saved_model
 from tests.export.importers.tensorflow.saved_models import calls, extracted
 
@@ -76,6 +79,27 @@ def test_numbers_of_64_bits_stay_exact_though_the_program_is_part_of_another(
     # What does not read the counter goes on, though 32 bits do not hold it.
     within = jax.jit(lambda x: program(x) * 3)
     np.testing.assert_allclose(within(np.ones((1, 3))), 3 * program(np.ones((1, 3))), rtol=1e-6)
+
+
+def test_constants_of_64_bits_stay_exact_though_the_program_was_part_of_another_first(
+    tmp_path: Path,
+) -> None:
+    kind, numbers = AttrValue(type=NUMBERS["float64"]), np.full(2000, 0.1)
+    graph = GraphDef(
+        node=[
+            NodeDef(name="x", op="Placeholder", attr={"dtype": kind}),
+            NodeDef(
+                name="c",
+                op="Const",
+                attr={"dtype": kind, "value": AttrValue(tensor=to_message(numbers))},
+            ),
+            NodeDef(name="y", op="Mul", input=["x", "c"], attr={"T": kind}),
+        ]
+    )
+    (tmp_path / "graph.pb").write_bytes(graph.write())
+    program = open_saved_model(tmp_path / "graph.pb")
+    assert jax.jit(program)(np.ones(2000, "float32")).dtype == "float32"
+    np.testing.assert_array_equal(program(np.ones(2000)), numbers)
 
 
 def test_functions_draw_anew_and_follow_the_seed(tmp_path: Path) -> None:
