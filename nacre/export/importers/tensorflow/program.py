@@ -187,7 +187,7 @@ class Part:
             raise AttributeError(name)
         children = self._children()
         if name in children:
-            return self._program._object(children[name])
+            return self._program.object_at(children[name])
         close = nearest(name, children)
         hint = f"Did you mean '{close}'?" if close else f"It has {listed(sorted(children), 20)}."
         raise NotThereError(message(_WHO, f"it was saved without '{name}'", "", hint))
@@ -197,7 +197,7 @@ class Part:
         children = self._children()
         if str(key) not in children:
             raise KeyError(key)
-        return self._program._object(children[str(key)])
+        return self._program.object_at(children[str(key)])
 
     def __len__(self) -> int:
         return len([name for name in self._children() if name.isdigit()])
@@ -248,6 +248,7 @@ class SavedModelProgram(Part):
         self._variables: dict[Handle, Variable] = {}
         self._others: dict[Handle, Any] = {}  # strings and numbers of 64 bits
         self._made: dict[int, Any] = {}
+        self._bound_values: dict[int, Any] = {}
         self._concrete: dict[str, Compiled] = {}
         self._keeps = True
         self._restore()
@@ -267,7 +268,7 @@ class SavedModelProgram(Part):
         for name in _DEFAULTS:
             place = children.get(name)
             if place is not None and self._objects.nodes[place].function is not None:
-                return self._object(place)
+                return self.object_at(place)
         for name in ("serving_default", "serve", "default", *self.signatures):
             if name in self.signatures:
                 return _Unwrapped(self.signatures[name])
@@ -281,7 +282,7 @@ class SavedModelProgram(Part):
         """
         place = self._children().get(name)
         if place is not None and self._objects.nodes[place].function is not None:
-            return self._object(place)
+            return self.object_at(place)
         if name in self.signatures:
             return _Unwrapped(self.signatures[name])
         functions = [n for n, p in self._children().items() if self._objects.nodes[p].function]
@@ -316,7 +317,7 @@ class SavedModelProgram(Part):
         return self._of_places(_reached(self._objects.nodes))
 
     def _of_places(self, places: Sequence[int]) -> list[Variable]:
-        found = [self._object(place) for place in dict.fromkeys(places)]
+        found = [self.object_at(place) for place in dict.fromkeys(places)]
         return [value for value in found if isinstance(value, Variable)]
 
     def replace(self, old: Variable, new: Variable) -> None:
@@ -425,6 +426,12 @@ class SavedModelProgram(Part):
                     waiting.append((child.node_id, there))
         return found
 
+    @cached_property
+    def _restored(self) -> dict[str, Handle]:
+        """What was restored, by the names of arrays in the checkpoint."""
+        handles = [*self._variables, *self._others]
+        return {handle.key: handle for handle in reversed(handles) if handle.key}
+
     def _asset(self, filename: str) -> bytes:
         """The path of an asset, which is in the folder of assets."""
         assert self._folder is not None
@@ -438,10 +445,6 @@ class SavedModelProgram(Part):
 
     def object_at(self, place: int) -> Any:
         """The object at a place of the graph of objects: a function, a variable, a part."""
-        return self._object(place)
-
-    def _object(self, place: int) -> Any:
-        """The object at a place of the graph of objects, as a value."""
         if place not in self._made:
             with _of_file(self._name):
                 self._made[place] = self._make(place, self._objects.nodes[place])
@@ -460,10 +463,9 @@ class SavedModelProgram(Part):
         return Part(self, place) if value is None else value
 
     def _handle(self, place: int) -> Handle:
-        key = self._keys.get(place)
-        for handle in [*self._variables, *self._others]:
-            if key is not None and handle.key == key:
-                return handle
+        found = self._restored.get(self._keys.get(place, ""))
+        if found is not None:
+            return found
         variable = self._objects.nodes[place].variable
         assert variable is not None
         return self._resources.handle("variable", "", variable.name)
@@ -503,12 +505,10 @@ class SavedModelProgram(Part):
         return self._call(self._concrete[name], [*arguments, *bound])
 
     def _bound(self, place: int) -> Any:
-        key = ("bound", place)
-        kept: dict[Any, Any] = self.__dict__.setdefault("_bound_values", {})
-        if key not in kept:
+        if place not in self._bound_values:
             with _of_file(self._name):
-                kept[key] = self._value(place)
-        return kept[key]
+                self._bound_values[place] = self._value(place)
+        return self._bound_values[place]
 
     def _call(self, compiled: Compiled, arguments: list[Any]) -> list[Any]:
         """Run a plan with the variables as they stand, and keep what it assigns."""
@@ -787,20 +787,30 @@ class Function:
         """
         given = self._spec.bound(args, kwargs) if self._spec is not None else (args, kwargs)
         told: list[str] = []
-        for name in self._names:
-            concrete = self._program._objects.concrete_functions.get(name)
-            if concrete is None:
-                continue
-            signature = decoded(concrete.canonicalized_input_signature)
+        for name, signature, results in self._traced:
             try:
                 arguments = _arguments(signature, given)
             except (ValueError, NacreError) as error:
                 told.append(str(error).split("\n")[0])
                 continue
             found = self._program._run(name, arguments)
-            return packed(decoded(concrete.output_signature), iter(found))
+            return packed(results, iter(found))
         rule = "a function that was saved takes arguments like those it was traced with"
         raise ArgumentError(message(_WHO, rule, "; ".join(dict.fromkeys(told)) or "none is there"))
+
+    @cached_property
+    def _traced(self) -> list[tuple[str, Any, Any]]:
+        """What it was traced to: names, structures of arguments and of results."""
+        known = self._program._objects.concrete_functions
+        return [
+            (
+                name,
+                decoded(known[name].canonicalized_input_signature),
+                decoded(known[name].output_signature),
+            )
+            for name in self._names
+            if name in known
+        ]
 
     @property
     def argument_names(self) -> list[str]:
