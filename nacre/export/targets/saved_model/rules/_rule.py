@@ -62,11 +62,6 @@ def kind_of(node: Node, index: int = 0) -> Kind:
     return Kind(dtype_of(node, index))
 
 
-def is_float(dtype: str) -> bool:
-    """Whether it is a dtype of floats."""
-    return "float" in dtype
-
-
 def cast(make: Body, tensor: str, source: str, target: str) -> str:
     """A tensor in another dtype; itself where it has it."""
     if source == target:

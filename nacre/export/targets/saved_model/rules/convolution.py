@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from nacre.export.graph.ir import Node
+from nacre.export.graph.rules import is_float
 from nacre.export.graph.sizes import Size, floor_divided, larger
 from nacre.export.targets.saved_model.body import Attribute, Body, Kind
 from nacre.export.targets.saved_model.rules._rule import (
     dtype_of,
-    is_float,
     rank_of,
     reshape,
     rule,

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 from nacre.export.graph.ir import Node
+from nacre.export.graph.rules import is_float
 from nacre.export.targets.saved_model.body import Body, Kind
 from nacre.export.targets.saved_model.rules._rule import (
     cast,
     dtype_of,
-    is_float,
     kind_of,
     rank_of,
     reduce,

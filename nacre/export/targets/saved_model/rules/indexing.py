@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from nacre.export.graph.ir import Node
+from nacre.export.graph.rules import is_float
 from nacre.export.targets.saved_model.body import Body, Kind
 from nacre.export.targets.saved_model.rules._rule import (
     cast,
     dtype_of,
-    is_float,
     rank_of,
     reduce,
     reshape,

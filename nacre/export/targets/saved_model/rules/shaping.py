@@ -12,7 +12,6 @@ from nacre.export.targets.saved_model.body import Body, Kind
 from nacre.export.targets.saved_model.rules._rule import (
     cast,
     dtype_of,
-    is_float,
     kind_of,
     rank_of,
     reshape,
@@ -245,7 +244,7 @@ def _resize(make: Body, node: Node, inputs: Sequence[str]) -> str:
 @rule("one_hot")
 def _one_hot(make: Body, node: Node, inputs: Sequence[str]) -> str:
     x, given, wanted = inputs[0], dtype_of(node), node.attributes["dtype"]
-    if given not in ("uint8", "int8", "int32", "int64") or is_float(given):
+    if given not in ("uint8", "int8", "int32", "int64"):
         x, given = cast(make, x, given, "int32"), "int32"
     axis = node.attributes["axis"]
     axis = axis if axis >= 0 else axis + rank_of(node) + 1
