@@ -18,11 +18,15 @@ import numpy as np
 from nacre.core.errors import FileFormatError, listed, message
 from nacre.core.wire.bundle import Bundle, files_of
 from nacre.core.wire.tensorflow.dtypes import dtype_of
-from nacre.core.wire.tensorflow.objects import TrackableObject, TrackableObjectGraph
+from nacre.core.wire.tensorflow.objects import (
+    OBJECTS,
+    VALUE,
+    TrackableObject,
+    TrackableObjectGraph,
+    children_of,
+)
 from nacre.saving.legacy_layout import FileLayer
 
-GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-VALUE = "VARIABLE_VALUE"
 _LATEST = re.compile(r'^model_checkpoint_path: "((?:[^"\\]|\\.)*)"', re.MULTILINE)
 
 
@@ -104,10 +108,10 @@ class Checkpoint:
             self.bundle = Bundle(prefix)
         except (ValueError, OSError) as error:
             raise _damaged(who, error) from error
-        if GRAPH not in self.bundle:
+        if OBJECTS not in self.bundle:
             raise self._without_graph()
         try:
-            content = self.bundle.read(GRAPH)
+            content = self.bundle.read(OBJECTS)
             data = content.item() if content.dtype == object and content.size == 1 else b""
             self.nodes = [_node(found) for found in TrackableObjectGraph.read(data).nodes]
         except (ValueError, OSError) as error:
@@ -184,7 +188,7 @@ def _damaged(who: str, error: Exception) -> FileFormatError:
 
 
 def _node(found: TrackableObject) -> Node:
-    node = Node({child.local_name: child.node_id for child in found.children})
+    node = Node(children_of(found))
     for attribute in found.attributes:
         if attribute.name == VALUE:
             node.name, node.key = attribute.full_name, attribute.checkpoint_key
@@ -196,4 +200,4 @@ def _node(found: TrackableObject) -> Node:
     return node
 
 
-__all__ = ["GRAPH", "VALUE", "Checkpoint", "Node", "StoredVariable", "find"]
+__all__ = ["Checkpoint", "Node", "StoredVariable", "find"]

@@ -12,7 +12,8 @@ from nacre.core import addresses
 from nacre.core.atomic import recover
 from nacre.core.errors import FileFormatError, message, nearest
 from nacre.core.wire import npz, safetensors
-from nacre.saving import archive, hdf5, keras_metadata, orbax
+from nacre.core.wire.tensorflow.saved_model import FILE
+from nacre.saving import archive, hdf5, orbax
 from nacre.saving.checkpoint_graph import find as find_checkpoint
 from nacre.saving.safetensors_index import WHOLE, index_in
 
@@ -159,7 +160,7 @@ class Source:
             return "named_folder"
         if orbax.newest(self.path) is not None:
             return "orbax"
-        if keras_metadata.SAVED_MODEL in names:
+        if FILE in names:
             return "saved_model"
         if (index := index_in(self.path)) is not None:
             self.path = index

@@ -9,7 +9,6 @@ model and layer Keras wrote JSON with its class and config: since TensorFlow 2.5
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,12 +18,17 @@ from typing import Any
 from nacre.core.errors import FileFormatError, message
 from nacre.core.file_errors import read_json
 from nacre.core.wire.message import Message, inner, inners
-from nacre.core.wire.tensorflow.objects import SavedMetadata, SavedObject, SavedObjectGraph
+from nacre.core.wire.tensorflow.objects import (
+    METADATA,
+    SavedMetadata,
+    SavedObject,
+    SavedObjectGraph,
+    children_of,
+    places_in,
+)
+from nacre.core.wire.tensorflow.saved_model import FILE, VARIABLES
 from nacre.saving.archive import refuse_link
 from nacre.saving.checkpoint_graph import Checkpoint
-
-SAVED_MODEL, METADATA = "saved_model.pb", "keras_metadata.pb"
-VARIABLES = Path("variables", "variables")
 
 # Beginning of the identifiers that Keras gives its objects; the rest says which kind.
 _KERAS = "_tf_keras_"
@@ -85,7 +89,7 @@ class KerasObjects:
 
     def __init__(self, folder: Path, who: str) -> None:
         self.folder, self.who = folder, who
-        self.data = data = self._read(SAVED_MODEL)
+        self.data = data = self._read(FILE)
         written = self._read(METADATA) if os.path.lexists(folder / METADATA) else None
         try:
             graphs = _SavedModel.read(data).meta_graphs
@@ -155,7 +159,7 @@ class KerasObjects:
 
     def children(self, place: int) -> dict[str, int]:
         """The attributes of an object, with their places."""
-        return {link.local_name: link.node_id for link in self.nodes[place].children}
+        return children_of(self.nodes[place])
 
     def layers_of(self, place: int) -> dict[str, KerasObject]:
         """The layers of a model by name, in its order: those of a graph, else its attributes."""
@@ -189,16 +193,8 @@ class KerasObjects:
     @cached_property
     def checkpoint_places(self) -> dict[int, int]:
         """Place of an object -> its place in the checkpoint's tree, which has the same names."""
-        found = {0: 0}
-        waiting = deque([0])
-        while waiting:
-            place = waiting.popleft()
-            there = self.checkpoint.nodes[found[place]].children
-            for name, child in self.children(place).items():
-                if name in there and child not in found:
-                    found[child] = there[name]
-                    waiting.append(child)
-        return found
+        there = [node.children for node in self.checkpoint.nodes]
+        return places_in(there, [children_of(node) for node in self.nodes])
 
 
 def _number(name: str) -> int:
@@ -219,4 +215,4 @@ def _plain(value: Any) -> Any:
     return {key: _plain(item) for key, item in value.items()}
 
 
-__all__ = ["GRAPH_KINDS", "LAYER_KINDS", "METADATA", "SAVED_MODEL", "KerasObject", "KerasObjects"]
+__all__ = ["GRAPH_KINDS", "LAYER_KINDS", "KerasObject", "KerasObjects"]

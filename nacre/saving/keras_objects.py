@@ -23,7 +23,6 @@ from nacre.models import Model, Sequential
 from nacre.saving.formats import h5
 from nacre.saving.keras2_config import NoKeras2Form, keras2_config, keras2_training
 
-FILE = "keras_metadata.pb"
 MODEL = "_tf_keras_model"
 
 
@@ -183,4 +182,4 @@ def _spec(spec: Any) -> Any:
     return spec
 
 
-__all__ = ["FILE", "KerasObjects"]
+__all__ = ["KerasObjects"]

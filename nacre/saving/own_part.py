@@ -25,6 +25,7 @@ from nacre.core.kinds import is_dict
 from nacre.core.regions import as_bytes
 from nacre.core.variable import Variable
 from nacre.core.wire.bundle import Bundle
+from nacre.core.wire.tensorflow.saved_model import FILE, VARIABLES
 from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.formats import native
 
@@ -65,7 +66,7 @@ def to_files(
 
 def is_there(folder: Path) -> bool:
     """Whether a folder has what nacre keeps, and nobody else saved into it since."""
-    own, graph = folder / FOLDER / _DIGEST, folder / "saved_model.pb"
+    own, graph = folder / FOLDER / _DIGEST, folder / FILE
     if not own.is_file():
         return False
     archive.refuse_link(own, f"'{folder.name}'")
@@ -93,7 +94,7 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
     for part in sorted((folder / "variables").glob("variables.*")):
         archive.refuse_link(part, who)
     try:
-        bundle = Bundle(folder / "variables" / "variables")
+        bundle = Bundle(folder / VARIABLES)
         groups = _groups(places, bundle)
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise FileFormatError(

@@ -21,24 +21,25 @@ from nacre.core.regions import Region
 from nacre.core.variable import Variable
 from nacre.core.wire.bundle import Bundle, Stored, files_of, write_data
 from nacre.core.wire.tensorflow.objects import (
+    OBJECTS,
+    VALUE,
     ObjectReference,
     SerializedTensor,
     SlotVariableReference,
     TrackableObject,
     TrackableObjectGraph,
+    key_of,
 )
 from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
 from nacre.optimizers import Optimizer
 from nacre.saving import seeds
-from nacre.saving.checkpoint_graph import GRAPH, VALUE
 from nacre.saving.checkpoint_optimizer import OWN_LIST
 from nacre.saving.legacy_layout import unique_layers
 from nacre.saving.optimizer_parts import ACCUMULATOR, LOSS_SCALE, SCALARS, Held, held_by
 from nacre.saving.weights import refuse_difference
 
 _MAX_SHARDS = 100_000  # names have five digits
-_END = f"/.ATTRIBUTES/{VALUE}"
 _COUNTER = SCALARS["iteration"][0]
 COUNTERS = {f"optimizer/{_COUNTER}", f"optimizer/{SCALARS[f'{LOSS_SCALE}step_counter'][0]}"}
 # Attributes under which nacre itself keeps layers and variables, and tf.keras does not.
@@ -66,7 +67,7 @@ class Found:
         children = [ObjectReference(node_id=at, local_name=name) for name, at in self.children]
         found = TrackableObject(children=children)
         if self.variable is not None:
-            key = self.path + _END
+            key = key_of(self.path)
             found.attributes.append(
                 SerializedTensor(name=VALUE, full_name=self.name, checkpoint_key=key)
             )
@@ -186,9 +187,9 @@ class Objects:
                 value: Stored = found.variable.on_host
                 if found.path in COUNTERS:
                     value = found.variable.numpy().astype("int64")  # as in TensorFlow
-                arrays[found.path + _END] = value
+                arrays[key_of(found.path)] = value
         graph = TrackableObjectGraph(nodes=[found.content() for found in self.objects])
-        arrays[GRAPH] = graph.write()
+        arrays[OBJECTS] = graph.write()
         return arrays
 
     def add(self, thing: Any, path: str) -> int:

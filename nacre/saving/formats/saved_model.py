@@ -23,6 +23,8 @@ from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.core.wire.bundle import Bundle
+from nacre.core.wire.tensorflow.objects import METADATA, key_of
+from nacre.core.wire.tensorflow.saved_model import FILE, VARIABLES
 from nacre.export.capture import Captured, capture
 from nacre.export.graph.ir import Graph
 from nacre.export.graph.opset import OPSET
@@ -30,7 +32,6 @@ from nacre.export.importers.tensorflow.program import SavedModelProgram, open_sa
 from nacre.export.targets.saved_model.gaps import refuse_gaps
 from nacre.export.targets.saved_model.write import (
     DEFAULT_SIGNATURE,
-    FILE,
     Call,
     Spec,
     Structure,
@@ -48,7 +49,7 @@ from nacre.training.function import Function
 
 # What a folder may hold that is replaced by another SavedModel.
 KNOWN = frozenset(
-    (FILE, keras_objects.FILE, own_part.FOLDER, "variables", "assets", "assets.extra",
+    (FILE, METADATA, own_part.FOLDER, "variables", "assets", "assets.extra",
      "fingerprint.pb", "saved_model.pbtxt")
 )  # fmt: skip
 
@@ -106,7 +107,7 @@ class Content:
 
     def check(self, folder: Path) -> None:
         """Raise unless a folder holds exactly these arrays, and gives what the model gives."""
-        bundle = Bundle(folder / "variables" / "variables")
+        bundle = Bundle(folder / VARIABLES)
         for key, array in self.arrays.items():
             if key not in bundle or bundle.read(key).tobytes() != array.tobytes():
                 raise self._differs(f"another array at '{key}'", "The disk may be full or faulty.")
@@ -320,9 +321,9 @@ class _Folder:
         for key, array in extra.items():
             self._writer.add_array(key, array)
         files = self._writer.files()
-        files[keras_objects.FILE] = self._keras.content(self._layers, self._arguments[0])
+        files[METADATA] = self._keras.content(self._layers, self._arguments[0])
         arrays = {
-            f"{thing.key}/.ATTRIBUTES/VARIABLE_VALUE": thing.value
+            key_of(thing.key): thing.value
             for thing in self._writer.things
             if thing.value is not None
         }
@@ -333,7 +334,7 @@ class _Folder:
         return files, Content(self._model, everything, graph, self._arguments, keywords, self._who)
 
     def _array_keys(self) -> dict[int, str]:
-        return {own: f"{key}/.ATTRIBUTES/VARIABLE_VALUE" for own, key in self._keys.items()}
+        return {own: key_of(key) for own, key in self._keys.items()}
 
     def _add_objects(self) -> None:
         """The model, its layers and variables, by attributes, as tf.keras has them."""

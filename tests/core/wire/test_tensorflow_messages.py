@@ -49,10 +49,7 @@ def test_every_class_stands_in_the_list_of_protobuf() -> None:
         for _, value in inspect.getmembers(module, inspect.isclass)
         if issubclass(value, Message) and value is not Message
     }
-    apart = {
-        "KerasObject", "SavedMetadata",  # of Keras
-        "SerializedUserProto",  # google.protobuf.Any again
-    }  # fmt: skip
+    apart = {"KerasObject", "SavedMetadata"}  # of Keras
     assert {kind.__name__ for kind in ours - known} == apart
 
 

@@ -21,6 +21,8 @@ NAMES = {
     22: "uint32", 23: "uint64", 24: "float8_e5m2", 25: "float8_e4m3fn", 29: "int4", 30: "uint4",
 }  # fmt: skip
 NUMBERS = {name: number for number, name in NAMES.items()}
+_NO_NUMBERS = {STRING: "string", RESOURCE: "resource", VARIANT: "variant"}
+_NUMBERS_OF_ALL = NUMBERS | {name: number for number, name in _NO_NUMBERS.items()}
 _QUANTIZED = {11: "int8", 12: "uint8", 13: "int32", 15: "int16", 16: "uint16"}  # DT_QINT8 ...
 
 
@@ -41,8 +43,20 @@ def dtype_of(number: int) -> np.dtype[Any] | None:
 def name_of(number: int) -> str:
     """What a dtype is called: `float32`, `string`, `resource`, `variant`; else its number."""
     number = number - _REFERENCE if number > _REFERENCE else number
-    named = {STRING: "string", RESOURCE: "resource", VARIANT: "variant"}
-    return NAMES.get(number) or named.get(number) or f"dtype {number}"
+    return NAMES.get(number) or _NO_NUMBERS.get(number) or f"dtype {number}"
 
 
-__all__ = ["NAMES", "NUMBERS", "RESOURCE", "STRING", "VARIANT", "dtype_of", "name_of"]
+def number_of(name: str) -> int:
+    """TensorFlow's number of a dtype: 'float32', 'string', 'resource', 'variant' ...
+
+    Raises:
+        KeyError: It has none.
+
+    Example:
+        >>> number_of("bfloat16"), number_of("string")
+        (14, 7)
+    """
+    return _NUMBERS_OF_ALL[name]
+
+
+__all__ = ["NAMES", "NUMBERS", "RESOURCE", "STRING", "VARIANT", "dtype_of", "name_of", "number_of"]

@@ -6,6 +6,9 @@ google/protobuf/{any,wrappers}.proto; keras/protobuf/saved_metadata.proto, versi
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping, Sequence
+
 from nacre.core.wire.message import (
     Message,
     blob,
@@ -154,6 +157,15 @@ class TrackableObjectGraph(Message):
     nodes: list[TrackableObject] = inners(1, TrackableObject)
 
 
+OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"  # that graph's name among the arrays of a checkpoint
+VALUE = "VARIABLE_VALUE"  # the name of a variable's own array among its attributes
+
+
+def key_of(path: str) -> str:
+    """The name of a variable's array in a checkpoint, for the path by which it is reached."""
+    return f"{path}/.ATTRIBUTES/{VALUE}"
+
+
 # --- saved_object_graph.proto ---------------------------------------------------------------------
 
 
@@ -243,8 +255,8 @@ class SaveableObject(Message):
     restore_function: int = integer(3)
 
 
-class SerializedUserProto(Message):
-    """google.protobuf.Any."""
+class AnyMessage(Message):
+    """google.protobuf.Any: the bytes of a message, and which one it is."""
 
     type_url: str = text(1)
     value: bytes | memoryview = blob(2)
@@ -265,7 +277,7 @@ class SavedObject(Message):
     saveable_objects: dict[str, SaveableObject] = text_map(11, SaveableObject)
     captured_tensor: CapturedTensor | None = inner(12, CapturedTensor)
     registered_name: str = text(13)
-    serialized_user_proto: SerializedUserProto | None = inner(14, SerializedUserProto)
+    serialized_user_proto: AnyMessage | None = inner(14, AnyMessage)
     dependencies: list[ObjectReference] = inners(15, ObjectReference)
     registered_saver: str = text(16)
 
@@ -277,7 +289,39 @@ class SavedObjectGraph(Message):
     concrete_functions: dict[str, SavedConcreteFunction] = text_map(2, SavedConcreteFunction)
 
 
+def children_of(found: SavedObject | TrackableObject) -> dict[str, int]:
+    """The attributes, keys or indices of an object, with the places of what is there."""
+    return {child.local_name: child.node_id for child in found.children}
+
+
+def places_in(
+    others: Sequence[Mapping[str, int]], objects: Sequence[Mapping[str, int]]
+) -> dict[int, int]:
+    """For each object its place in another tree of the same names, as far as it is there.
+
+    Args:
+        others, objects: The children of each object of both trees, the roots first.
+
+    Example:
+        >>> places_in([{"b": 1}, {"c": 2}, {}], [{"a": 1, "b": 2}, {}, {"c": 1}])
+        {0: 0, 2: 1, 1: 2}
+    """
+    found = {0: 0} if others and objects else {}
+    waiting = deque(found)
+    while waiting:
+        place = waiting.popleft()
+        there = others[found[place]]
+        for name, child in objects[place].items():
+            if child not in found and 0 <= there.get(name, -1) < len(others):
+                found[child] = there[name]
+                waiting.append(child)
+    return found
+
+
 # --- saved_metadata.proto, of Keras: the file keras_metadata.pb -----------------------------------
+
+
+METADATA = "keras_metadata.pb"  # the file, in the folder of a SavedModel
 
 
 class KerasObject(Message):
@@ -297,6 +341,10 @@ class SavedMetadata(Message):
 
 
 __all__ = [
+    "METADATA",
+    "OBJECTS",
+    "VALUE",
+    "AnyMessage",
     "BoolValue",
     "BoundedTensorSpecProto",
     "CapturedTensor",
@@ -322,7 +370,6 @@ __all__ = [
     "SavedUserObject",
     "SavedVariable",
     "SerializedTensor",
-    "SerializedUserProto",
     "SlotVariableReference",
     "StructuredValue",
     "TensorSpecProto",
@@ -330,4 +377,7 @@ __all__ = [
     "TrackableObjectGraph",
     "TupleValue",
     "TypeSpecProto",
+    "children_of",
+    "key_of",
+    "places_in",
 ]

@@ -10,7 +10,6 @@ from array import array
 
 from nacre.core.wire.message import (
     Message,
-    blob,
     boolean,
     inner,
     inners,
@@ -24,14 +23,11 @@ from nacre.core.wire.message import (
     texts,
 )
 from nacre.core.wire.tensorflow.graph import GraphDef, OpList, TensorProto, TensorShapeProto
-from nacre.core.wire.tensorflow.objects import SavedObjectGraph, TypeSpecProto
+from nacre.core.wire.tensorflow.objects import AnyMessage, SavedObjectGraph, TypeSpecProto
 
-
-class AnyMessage(Message):
-    """google.protobuf.Any: the bytes of a message, and which one it is."""
-
-    type_url: str = text(1)
-    value: bytes | memoryview = blob(2)
+# In the folder of a SavedModel.
+FILE = "saved_model.pb"
+VARIABLES = "variables/variables"  # what the names of the checkpoint's files begin with
 
 
 # --- saver.proto, variable.proto ------------------------------------------------------------------
@@ -188,8 +184,9 @@ class SavedModel(Message):
 
 
 __all__ = [
+    "FILE",
+    "VARIABLES",
     "AnyList",
-    "AnyMessage",
     "AssetFileDef",
     "BytesList",
     "CollectionDef",

@@ -38,11 +38,17 @@ from nacre.core.wire.bundle import files_of
 from nacre.core.wire.tensorflow.dtypes import STRING, dtype_of, name_of
 from nacre.core.wire.tensorflow.graph import GraphDef, NodeDef
 from nacre.core.wire.tensorflow.objects import (
+    OBJECTS,
+    VALUE,
     SavedObject,
     SavedObjectGraph,
     TrackableObjectGraph,
+    children_of,
+    places_in,
 )
 from nacre.core.wire.tensorflow.saved_model import (
+    FILE,
+    VARIABLES,
     MetaGraphDef,
     SavedModel,
     SignatureDef,
@@ -72,7 +78,6 @@ from nacre.export.importers.tensorflow.values import (
 )
 
 _WHO = "SavedModel"
-_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _HIDDEN = "__saved_model"  # signatures that are run on opening
 _DEFAULTS = ("__call__", "serve", "call")  # what is called when the model itself is
 
@@ -107,7 +112,7 @@ def open_saved_model(path: Any, tags: Sequence[str] | str | None = None) -> Save
         (8, 1000)
     """
     path = Path(path)
-    file = path / "saved_model.pb" if path.is_dir() else path
+    file = path / FILE if path.is_dir() else path
     if path.is_dir() and (found := foreign(file)) is not None:
         rule = "the files of a model must be plain files, not links out of their folder"
         raise FileFormatError(message(f"'{path.name}'", rule, found))
@@ -220,7 +225,7 @@ class Part:
         nodes = self._program._objects.nodes
         if not nodes:
             return {}
-        return {child.local_name: child.node_id for child in nodes[self._place].children}
+        return children_of(nodes[self._place])
 
 
 class SavedModelProgram(Part):
@@ -342,7 +347,7 @@ class SavedModelProgram(Part):
         """Run the graph's restore op and its init op."""
         saver, folder = self._meta.saver_def, self._folder
         run = Run(self._library, self._resources, {})
-        prefix = None if folder is None else folder / "variables" / "variables"
+        prefix = None if folder is None else folder / VARIABLES
         if saver is not None and prefix is not None and files_of(prefix)[0].is_file():
             feeds = {saver.filename_tensor_name: of_bytes([str(prefix).encode()], ())}
             self._run_once(run, feeds, saver.restore_op_name)
@@ -406,25 +411,19 @@ class SavedModelProgram(Part):
     @cached_property
     def _keys(self) -> dict[int, str]:
         """For each object that is a variable, the name of its array in the checkpoint."""
-        prefix = None if self._folder is None else self._folder / "variables" / "variables"
+        prefix = None if self._folder is None else self._folder / VARIABLES
         bundle = self._resources.bundles.get(prefix) if prefix is not None else None
-        if bundle is None or _GRAPH not in bundle:
+        if bundle is None or OBJECTS not in bundle:
             return {}
-        stored = TrackableObjectGraph.read(bundle.read(_GRAPH).item()).nodes
-        found: dict[int, str] = {}
-        waiting, seen = [(0, 0)], {0}
-        while waiting and stored:
-            place, at = waiting.pop()
-            children = {child.local_name: child.node_id for child in stored[at].children}
-            for attribute in stored[at].attributes:
-                if attribute.name == "VARIABLE_VALUE":
-                    found[place] = attribute.checkpoint_key
-            for child in self._objects.nodes[place].children:
-                there = children.get(child.local_name)
-                if there is not None and 0 <= there < len(stored) and child.node_id not in seen:
-                    seen.add(child.node_id)
-                    waiting.append((child.node_id, there))
-        return found
+        stored = TrackableObjectGraph.read(bundle.read(OBJECTS).item()).nodes
+        there = [children_of(node) for node in stored]
+        places = places_in(there, [children_of(node) for node in self._objects.nodes])
+        return {
+            place: attribute.checkpoint_key
+            for place, at in places.items()
+            for attribute in stored[at].attributes
+            if attribute.name == VALUE
+        }
 
     @cached_property
     def _restored(self) -> dict[str, Handle]:
@@ -484,8 +483,7 @@ class SavedModelProgram(Part):
         if node.constant is not None:
             plan = self._library.plan_for([], [f"{node.constant.operation}:0"])
             return execute(plan, Run(self._library, self._resources, {}), [])[0]
-        makers = {child.local_name: child.node_id for child in node.children}
-        maker = makers.get("_create_resource")
+        maker = children_of(node).get("_create_resource")
         if node.resource is not None and maker is not None:
             names = self._objects.nodes[maker].function
             if names is not None and names.concrete_functions:

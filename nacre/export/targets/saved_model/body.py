@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 import ml_dtypes
 import numpy as np
 
-from nacre.core.wire.tensorflow.dtypes import NUMBERS, RESOURCE, STRING, VARIANT
+from nacre.core.wire.tensorflow.dtypes import number_of
 from nacre.core.wire.tensorflow.graph import (
     ArgAttrs,
     ArgDef,
@@ -24,8 +24,6 @@ from nacre.core.wire.tensorflow.tensors import shape_message, to_message
 from nacre.export.graph.ir import Axis, Graph
 from nacre.export.graph.sizes import Size, SizeExpr
 from nacre.export.targets.saved_model.support import RESULTS, STATEFUL
-
-_OTHERS = {"string": STRING, "resource": RESOURCE, "variant": VARIANT}
 
 
 class Kind(NamedTuple):
@@ -68,11 +66,6 @@ Attribute: TypeAlias = (
     "bool | int | float | str | tuple[int, ...] | np.ndarray | "
     "Kind | Kinds | Shape | Shapes | Callee | Callees"
 )
-
-
-def number_of(dtype: str) -> int:
-    """TensorFlow's number of a dtype: 'float32', 'string', 'resource', 'variant' ..."""
-    return _OTHERS.get(dtype) or NUMBERS[dtype]
 
 
 def attribute(value: Attribute) -> AttrValue:
@@ -374,6 +367,5 @@ __all__ = [
     "Shapes",
     "attribute",
     "known_shape",
-    "number_of",
     "own_name",
 ]

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from nacre.core.wire.bundle import write_bundle
+from nacre.core.wire.tensorflow.dtypes import number_of
 from nacre.core.wire.tensorflow.graph import (
     FunctionDef,
     FunctionDefLibrary,
@@ -27,6 +28,8 @@ from nacre.core.wire.tensorflow.graph import (
     VersionDef,
 )
 from nacre.core.wire.tensorflow.objects import (
+    OBJECTS,
+    VALUE,
     DictValue,
     FunctionSpec,
     ListValue,
@@ -47,8 +50,11 @@ from nacre.core.wire.tensorflow.objects import (
     TrackableObject,
     TrackableObjectGraph,
     TupleValue,
+    key_of,
 )
 from nacre.core.wire.tensorflow.saved_model import (
+    FILE,
+    VARIABLES,
     MetaGraphDef,
     MetaInfoDef,
     SavedModel,
@@ -66,16 +72,11 @@ from nacre.export.targets.saved_model.body import (
     Kinds,
     Shape,
     attribute,
-    number_of,
     own_name,
 )
 from nacre.export.targets.saved_model.lower import Lowered, lower
 
-FILE = "saved_model.pb"
-VARIABLES = "variables/variables"
 DEFAULT_SIGNATURE = "serving_default"
-_CHECKPOINT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-_VALUE = "VARIABLE_VALUE"
 # The version whose ops these are; any newer TensorFlow reads it.
 _TENSORFLOW = "2.15.0"
 _PRODUCER, _MIN_CONSUMER = 1645, 12  # tensorflow/core/public/version.h of 2.15
@@ -405,13 +406,13 @@ class Writer:
             children = [ObjectReference(node_id=p, local_name=n) for n, p in thing.children.items()]
             found = TrackableObject(children=children)
             if thing.value is not None and thing.variable is not None:
-                key = f"{thing.key}/.ATTRIBUTES/{_VALUE}"
+                key = key_of(thing.key)
                 arrays[key] = thing.value
                 found.attributes = [
-                    SerializedTensor(name=_VALUE, full_name=thing.variable.name, checkpoint_key=key)
+                    SerializedTensor(name=VALUE, full_name=thing.variable.name, checkpoint_key=key)
                 ]
             tracked.append(found)
-        arrays[_CHECKPOINT_GRAPH] = TrackableObjectGraph(nodes=tracked).write()
+        arrays[OBJECTS] = TrackableObjectGraph(nodes=tracked).write()
         return arrays
 
 
@@ -430,7 +431,7 @@ def _array(thing: Thing) -> np.ndarray[Any, Any]:
 
 
 def _keys(things: Sequence[Thing]) -> list[str]:
-    return [f"{thing.key}/.ATTRIBUTES/{_VALUE}" for thing in things]
+    return [key_of(thing.key) for thing in things]
 
 
 def _texts(texts: Sequence[str]) -> np.ndarray[Any, Any]:
@@ -534,8 +535,6 @@ def with_output_names(graph: Graph, names: Sequence[str]) -> Graph:
 
 __all__ = [
     "DEFAULT_SIGNATURE",
-    "FILE",
-    "VARIABLES",
     "Call",
     "Spec",
     "Structure",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import DataError
-from nacre.core.wire.tensorflow.dtypes import STRING
+from nacre.core.wire.tensorflow.dtypes import NUMBERS, STRING
 from nacre.data.files.example import parsed_example
 from nacre.export.importers.tensorflow.registry import Node, op
 from nacre.export.importers.tensorflow.values import GraphError, dtype, of_bytes, strings
@@ -39,7 +39,7 @@ def _empty(number: int) -> Array:
 
 def _dense(records: list[dict[str, Array]], key: bytes, default: Any, sizes: Any) -> Array:
     default = np.asarray(default)
-    number = STRING if default.dtype == object else _number(default)
+    number = STRING if default.dtype == object else NUMBERS[default.dtype.name]
     known = tuple(sizes.sizes if hasattr(sizes, "sizes") else sizes or ())
     is_open = bool(known) and known[0] is None
     rows: list[Array] = []
@@ -64,10 +64,6 @@ def _dense(records: list[dict[str, Array]], key: bytes, default: Any, sizes: Any
             padded.append(wide)
         rows = padded
     return np.stack(rows) if rows else np.zeros((0, *(n or 0 for n in known)), default.dtype)
-
-
-def _number(default: Array) -> int:
-    return {"float32": 1, "int64": 9}[default.dtype.name]
 
 
 def _sparse(records: list[dict[str, Array]], key: bytes, number: int) -> tuple[Array, Array, Array]:
