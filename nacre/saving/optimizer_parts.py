@@ -29,6 +29,7 @@ _NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     **{name: {} for name in ("Adagrad", "Ftrl", "Lamb", "Muon", "ScheduleFreeAdamW")},
 }
 _NAMES["AdamW"] = _NAMES["Adam"]
+_LINES = {name.lower(): line for name, line in _NAMES.items()}
 # The optimizer's attribute that a variable of its own is, the newest first.
 SCALARS = {
     "iteration": ("_iterations", "iter"),
@@ -98,8 +99,10 @@ def line_of(optimizer: Any) -> dict[str, tuple[str, ...]]:
 
 
 def is_of_another_line(kind: str, optimizer: Any) -> bool:
-    """Whether a class, known by its name, keeps another kind of state than an optimizer does."""
-    return kind in _NAMES and _NAMES[kind] is not line_of(optimizer)
+    """Whether a class, known by its name in any case, as an automatic name is made of it, keeps
+    another kind of state than an optimizer does."""
+    line = _LINES.get(kind.lower().replace("_", ""))
+    return line is not None and line is not line_of(optimizer)
 
 
 def held_by(optimizer: Optimizer) -> list[Held]:

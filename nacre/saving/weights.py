@@ -18,6 +18,7 @@ from nacre.core.errors import (
     listed,
     message,
 )
+from nacre.core.names import without_numbers
 from nacre.core.protocols import speaks_for
 from nacre.core.random import SeedGenerator
 from nacre.core.regions import Content, Region
@@ -26,6 +27,7 @@ from nacre.core.warning import warn
 from nacre.optimizers import Nadam, OptaxOptimizer, Optimizer
 from nacre.saving import hdf5
 from nacre.saving.layout import Entry, entries
+from nacre.saving.optimizer_parts import is_of_another_line
 from nacre.saving.optimizer_state import fit_state, product_of_momenta
 from nacre.training.state import tell_paths
 
@@ -513,7 +515,26 @@ def _optimizer_steps(model: Any, file: h5py.Group, who: str) -> list[LoadStep]:
     inner = hdf5.subgroup(file, "optimizer/inner_optimizer/vars", who)
     if inner is not None and len(arrays) != len(optimizer.variables):
         # Keras writes the state of its automatic loss scaling, and the config without it.
-        arrays = hdf5.Arrays(inner, who)
+        arrays, group = hdf5.Arrays(inner, who), inner
+    innermost = optimizer
+    while isinstance(within := getattr(innermost, "inner_optimizer", None), Optimizer):
+        innermost = within
+    # Those of one shape differ in meaning: Adam's second moment is not Adamax's norm. Keras and
+    # nacre write the optimizer's name, which is its class's unless the user gave another.
+    names = (hdf5.text_attribute(of, "name") for of in (inner, group) if of is not None)
+    name = without_numbers(next(names, None) or "")
+    is_own = name == without_numbers(innermost.name)  # a class of the user's called Adam
+    if not is_own and is_of_another_line(name, innermost):
+        warn(
+            message(
+                who,
+                f"the state of optimizer '{optimizer.name}' must be of its kind, so it was left "
+                "out and training starts with a fresh state",
+                f"that of '{name}'",
+                "To go on exactly, compile with the optimizer the file was saved with.",
+            ),
+        )
+        return []
     return optimizer_steps(optimizer, arrays, list(arrays), who)
 
 

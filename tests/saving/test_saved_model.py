@@ -319,3 +319,15 @@ def test_keras_counts_the_calls_of_a_model_within_from_one():
     config = keras2_config(plain_config(model), lambda name: inner.call)["config"]
     assert config["layers"][1]["inbound_nodes"] == [[["x", 0, 0, {}]], [["inner", 1, 0, {}]]]
     assert config["output_layers"] == [["inner", 2, 0]]
+
+
+def test_a_folder_with_automatic_loss_scaling_opens_and_counts_on(tmp_path):
+    model = nacre.Sequential([nacre.Input((4,)), nacre.layers.Dense(1, dtype="mixed_float16")])
+    scaled = nacre.optimizers.LossScaleOptimizer(nacre.optimizers.SGD(momentum=0.9))
+    model.compile(scaled, "mse")  # its counter is that of the optimizer within
+    model.fit(X, Y, batch_size=3, verbose=0)
+    model.save(tmp_path / "folder")
+    again = nacre.models.load_model(tmp_path / "folder")
+    assert int(again.optimizer.iterations) == int(scaled.iterations) == 1  # of two, one overflowed
+    for mine, theirs in zip(again.optimizer.variables, scaled.variables, strict=True):
+        np.testing.assert_array_equal(mine, theirs)

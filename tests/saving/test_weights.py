@@ -183,3 +183,33 @@ def test_everything_that_does_not_fit_is_told_at_once_by_path(name, tmp_path):
     assert "first/kernel" not in str(told.value)
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def trained(optimizer) -> nacre.Model:
+    model = small()
+    model.compile(optimizer, "mse")
+    model.train_on_batch(np.eye(3, dtype="float32"), np.ones((3, 2)))
+    return model
+
+
+def test_the_state_of_another_kind_of_optimizer_stays_out_though_its_shapes_fit(tmp_path):
+    path = tmp_path / "w.weights.h5"
+    trained("adam").save_weights(path)  # moments of the shapes of Adamax's
+    with h5py.File(path, "r+") as file:
+        file["optimizer/vars"].attrs["name"] = "adam_3"  # Keras numbers the second one
+    model = trained("adamax")
+    state = [np.array(v) for v in model.optimizer.variables]
+    with pytest.warns(UserWarning, match="(?s)fresh state.*that of 'adam'"):
+        model.load_weights(path)
+    assert all(np.array_equal(a, v) for a, v in zip(state, model.optimizer.variables, strict=True))
+
+
+def test_the_state_of_adam_goes_into_optimizers_of_its_line_and_other_names(tmp_path):
+    path = tmp_path / "w.weights.h5"
+    first = trained("adam")
+    first.train_on_batch(np.eye(3, dtype="float32"), np.ones((3, 2)))
+    first.save_weights(path)
+    for optimizer in ("adamw", nacre.optimizers.Adam(name="mine")):
+        model = trained(optimizer)
+        model.load_weights(path)
+        assert int(model.optimizer.iterations) == 2
