@@ -60,7 +60,21 @@ def config_of(layer: Layer, is_own_config: bool) -> dict[str, Any]:
         except NacreError:
             if is_builtin(type(layer)) or not is_own_config:
                 raise
+    add_activity_regularizer(layer, config)
     return config
+
+
+def add_activity_regularizer(layer: Layer, config: dict[str, Any]) -> None:
+    """The penalty on outputs, of which a constructor may know by its `**kwargs` alone.
+
+    A class of the user's may also choose one itself, and would be handed it twice.
+    """
+    name = "activity_regularizer"
+    found = getattr(layer, name, None)
+    if found is None or name in config:
+        return
+    if is_builtin(type(layer)) or name in layer._init_arguments[1]:
+        config[name] = plain_config(found)
 
 
 def policy_for_config(layer: Layer) -> Any:

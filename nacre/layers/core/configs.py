@@ -6,7 +6,7 @@ from typing import Any
 
 from nacre.core.errors import SerializationError, message
 from nacre.core.registry import deserialize_keras_object, plain_config
-from nacre.layers.base.configuring import policy_for_config
+from nacre.layers.base.configuring import add_activity_regularizer, policy_for_config
 from nacre.layers.base.layer import Layer
 
 
@@ -14,7 +14,9 @@ def explicit_config(layer: Layer, **arguments: Any) -> dict[str, Any]:
     """Name, trainable and dtype of a layer, and the given arguments, as plain data."""
     policy = policy_for_config(layer)
     base = {"name": layer.name, "trainable": layer.trainable, "dtype": policy}
-    return {key: plain_config(value) for key, value in {**base, **arguments}.items()}
+    config = {key: plain_config(value) for key, value in {**base, **arguments}.items()}
+    add_activity_regularizer(layer, config)
+    return config
 
 
 def without(config: dict[str, Any], *absent_when_none: str) -> dict[str, Any]:

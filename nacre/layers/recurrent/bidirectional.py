@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import CustomObjectScope, plain_config, register
+from nacre.layers.base.configuring import add_activity_regularizer
 from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import WithoutWeights
 from nacre.layers.base.layer import Layer
@@ -200,7 +201,7 @@ class Bidirectional(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data, both layers with the names they have now."""
-        return {
+        config = {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": plain_config(self.dtype_policy),
@@ -208,6 +209,8 @@ class Bidirectional(Layer):
             "layer": plain_config(self.forward_layer),
             "backward_layer": plain_config(self.backward_layer),
         }
+        add_activity_regularizer(self, config)
+        return config
 
 
 def _copy(layer: Layer, name: str, **changes: Any) -> Any:
