@@ -13,7 +13,7 @@ import pytest
 import nacre.export.importers.tensorflow.ops  # noqa: F401 - registers them
 from nacre.core.wire.tensorflow.graph import GraphDef, NodeDef
 from nacre.export.importers.tensorflow.plan import Library, Step
-from nacre.export.importers.tensorflow.registry import OPS, definitions
+from nacre.export.importers.tensorflow.registry import OPS, Node, definitions
 from nacre.export.importers.tensorflow.run import Resources, Run, outputs_of
 
 _FOLDER = Path(__file__).parents[3] / "reference"
@@ -85,6 +85,13 @@ def test_an_op_gives_what_tensorflow_gives(number: int) -> None:
         moved = [jax.numpy.asarray(v) if v.dtype.kind in "fc" else v for v in inputs]
         if any(v.dtype.kind in "fc" for v in inputs):
             _compare(case, _run(case, moved))
+
+
+def test_the_nearest_pixel_of_a_crop_is_the_next_one_where_two_are_as_near() -> None:
+    node = Node("CropAndResize", "crop", {"method": b"nearest"})
+    image, box = np.arange(6, dtype="float32").reshape(1, 2, 3, 1), np.float32([[0, 0, 1, 0.75]])
+    found = OPS["CropAndResize"].function(node, image, box, np.array([0]), np.array([3, 2]))
+    assert np.ravel(found).tolist() == [0, 2, 3, 5, 3, 5]  # of TensorFlow 2.15
 
 
 def test_many_ops_are_known_and_all_have_their_definition() -> None:

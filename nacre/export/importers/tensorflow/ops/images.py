@@ -187,8 +187,8 @@ def _crop_and_resize(node: Node, x: Any, boxes: Any, of: Any, size: Any) -> Any:
 
     high, wide = x.shape[1] - 1, x.shape[2] - 1
     if method == "nearest":
-        i = jnp.clip(jnp.round(rows), 0, high).astype(int)
-        j = jnp.clip(jnp.round(columns), 0, wide).astype(int)
+        i = jnp.clip(_round_away(rows), 0, high).astype(int)
+        j = jnp.clip(_round_away(columns), 0, wide).astype(int)
         found = picked(i, j)
     else:
         top, left = jnp.floor(rows), jnp.floor(columns)
