@@ -73,6 +73,7 @@ from nacre.export.importers.tensorflow.values import (
     Handle,
     NotKnownError,
     Restored,
+    fits,
     of_bytes,
     strings,
 )
@@ -630,13 +631,8 @@ def fitted(value: Any, number: int, sizes: tuple[int | None, ...] | None, what: 
                 rule = f"{what} must be of {name_of(number)}"
                 raise DTypeError(message(_WHO, rule, str(own)))
             found = _converted(found, kind, what)
-    if sizes is not None:
-        shape = tuple(np.shape(found))
-        fits = len(shape) == len(sizes) and all(
-            a is None or a == b for a, b in zip(sizes, shape, strict=True)
-        )
-        if not fits:
-            raise ShapeError(message(_WHO, f"{what} must be of shape {sizes}", str(shape)))
+    if not fits(sizes, found):
+        raise ShapeError(message(_WHO, f"{what} must be of shape {sizes}", str(np.shape(found))))
     return found
 
 

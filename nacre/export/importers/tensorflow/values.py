@@ -166,6 +166,16 @@ def shape(value: Any, dtype: Any = np.float32) -> tuple[int, ...]:
     return sizes
 
 
+def fits(sizes: tuple[int | None, ...] | None, value: Any) -> bool:
+    """Whether an array has a shape, in which None is any size or any number of them."""
+    found = np.shape(value)
+    if sizes is None:
+        return True
+    return len(sizes) == len(found) and all(
+        size is None or size == n for size, n in zip(sizes, found, strict=True)
+    )
+
+
 def dtype(number: int) -> np.dtype[Any]:
     """NumPy's dtype for TensorFlow's number.
 
@@ -216,6 +226,7 @@ __all__ = [
     "Table",
     "TensorList",
     "dtype",
+    "fits",
     "integer",
     "ints",
     "is_known",

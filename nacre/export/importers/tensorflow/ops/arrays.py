@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from nacre.export.importers.tensorflow.ops.math import cast
 from nacre.export.importers.tensorflow.registry import Node, op
 from nacre.export.importers.tensorflow.values import (
     GraphError,
     Handle,
     TensorList,
     dtype,
+    fits,
     integer,
     ints,
     is_known,
@@ -44,15 +44,12 @@ def _placeholder(node: Node) -> Any:
     "Copy",
     "CopyHost",
     "DebugIdentityV2",
+    "GuaranteeConst",
     known=True,
 )
 def _identity(node: Node, x: Any, *more: Any) -> Any:
-    if node.op == "EnsureShape" and node["shape"].sizes is not None:
-        sizes = node["shape"].sizes
-        if len(sizes) != x.ndim or any(
-            s is not None and s != n for s, n in zip(sizes, x.shape, strict=False)
-        ):
-            raise GraphError(f"an array of shape {sizes} is needed")
+    if node.op == "EnsureShape" and not fits(node["shape"].sizes, x):
+        raise GraphError(f"an array of shape {node['shape'].sizes} is needed")
     return x
 
 
@@ -376,11 +373,3 @@ def _batch_to_space(node: Node, x: Any, block: Any, crops: Any = None) -> Any:
 @op("Where", host=True)
 def _where(node: Node, x: Any) -> Any:
     return np.argwhere(np.asarray(x)).astype(np.int64)
-
-
-@op("GuaranteeConst", known=True)
-def _guarantee(node: Node, x: Any) -> Any:
-    return x
-
-
-__all__ = ["cast"]

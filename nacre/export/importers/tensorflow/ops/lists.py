@@ -114,7 +114,7 @@ def _set(node: Node, tensors: TensorList, index: Any, item: Any) -> Any:
     if is_known(index) and not 0 <= int(index) < len(tensors):
         if not node.get("resize_if_index_out_of_bounds", False) or int(index) < 0:
             raise GraphError(f"element {int(index)} of a list of {len(tensors)}")
-        tensors = _resized(tensors, int(index) + 1, tuple(item.shape))
+        tensors = _resized(tensors, int(index) + 1)
     elif not is_known(index) and node.get("resize_if_index_out_of_bounds", False):
         raise NotKnownError("which element of a list that may grow is set")
     stacked = _stacked(tensors, tuple(item.shape))
@@ -128,7 +128,7 @@ def _set(node: Node, tensors: TensorList, index: Any, item: Any) -> Any:
     return _list(stacked, tensors.dtype, tensors.shape)
 
 
-def _resized(tensors: TensorList, size: int, element: Shape = None) -> TensorList:
+def _resized(tensors: TensorList, size: int) -> TensorList:
     if tensors.stacked is None:
         return TensorList(None, size, tensors.shape, tensors.dtype)
     stacked = tensors.stacked[:size]

@@ -22,7 +22,8 @@ _SAME_NAMES = {
     "GreaterEqual": "greater_equal", "LogicalAnd": "logical_and", "LogicalOr": "logical_or",
     "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor",
     "FloorMod": "mod", "FloorDiv": "floor_divide", "Sub": "subtract", "Mul": "multiply",
-    "Atan2": "arctan2", "LeftShift": "left_shift", "NextAfter": "nextafter",
+    "Atan2": "arctan2", "LeftShift": "left_shift", "RightShift": "right_shift",
+    "NextAfter": "nextafter",
 }  # fmt: skip
 
 
@@ -106,11 +107,6 @@ def _squared_difference(node: Node, x: Any, y: Any) -> Any:
     return difference * (difference.conj() if difference.dtype.kind == "c" else difference)
 
 
-@op("RightShift", known=True)
-def _right_shift(node: Node, x: Any, y: Any) -> Any:
-    return numbers(x, y).right_shift(x, y)
-
-
 @op("DivNoNan", "Xdivy")
 def _divide_no_nan(node: Node, x: Any, y: Any) -> Any:
     tested = y if node.op == "DivNoNan" else x
@@ -169,10 +165,6 @@ def _polygamma(node: Node, a: Any, x: Any) -> Any:
 
 
 # --- one input ------------------------------------------------------------------------------------
-
-
-def _sign(x: Any) -> Any:
-    return numbers(x).sign(x)
 
 
 # Functions that NumPy and JAX have by the same name: they stay known.

@@ -144,13 +144,23 @@ def _from_variant(node: Node, encoded: Any) -> Any:
 @op("RaggedBincount", host=True)
 def _bincount(node: Node, splits: Any, values: Any, size: Any, weights: Any) -> Any:
     ends, flat, count = np.asarray(splits), np.asarray(values), int(np.asarray(size))
-    given = np.asarray(weights)
-    rows = len(ends) - 1
-    found = np.zeros((rows, count), dtype(node["T"]))
-    of = np.repeat(np.arange(rows), np.diff(ends))
-    keeps = (flat >= 0) & (flat < count)
+    of = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    return counted(node, flat, of, len(ends) - 1, count, weights)
+
+
+def counted(node: Node, values: Any, of: Any, rows: int, size: int, weights: Any) -> Any:
+    """How often each number stands in each row, or the sum of its weights: [rows, size].
+
+    Args:
+        values: The numbers, flat; those outside are not counted.
+        of: The row of each.
+    """
+    found = np.zeros((rows, size), dtype(node["T"]))
+    keeps = (values >= 0) & (values < size)
     if node.get("binary_output"):
-        found[of[keeps], flat[keeps]] = 1
+        found[of[keeps], values[keeps]] = 1
     else:
-        np.add.at(found, (of[keeps], flat[keeps]), given.ravel()[keeps] if given.size else 1)
+        given = np.asarray(weights)
+        amounts = given.ravel()[keeps] if given.size else 1
+        np.add.at(found, (of[keeps], values[keeps]), amounts)
     return found

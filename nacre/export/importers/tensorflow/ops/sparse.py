@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.fingerprint import farm_fingerprint, join_fingerprints
+from nacre.export.importers.tensorflow.ops.ragged import counted
 from nacre.export.importers.tensorflow.registry import Node, op
 from nacre.export.importers.tensorflow.values import (
     GraphError,
-    dtype,
     ints,
     known,
     numbers,
@@ -138,15 +138,7 @@ def _fingerprints(column: Any) -> np.ndarray[Any, Any]:
 
 @op("SparseBincount", host=True)
 def _bincount(node: Node, indices: Any, values: Any, sizes: Any, size: Any, weights: Any) -> Any:
-    rows, count = ints(sizes)[0], int(np.asarray(size))
-    flat, given = np.asarray(values), np.asarray(weights)
     if np.size(sizes) != 2:
         raise GraphError("counts of a sparse tensor that has not two axes")
-    found = np.zeros((rows, count), dtype(node["T"]))
-    of = np.asarray(indices)[:, 0]
-    keeps = (flat >= 0) & (flat < count)
-    if node.get("binary_output"):
-        found[of[keeps], flat[keeps]] = 1
-    else:
-        np.add.at(found, (of[keeps], flat[keeps]), given.ravel()[keeps] if given.size else 1)
-    return found
+    rows, count = ints(sizes)[0], int(np.asarray(size))
+    return counted(node, np.asarray(values), np.asarray(indices)[:, 0], rows, count, weights)

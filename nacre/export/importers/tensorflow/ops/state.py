@@ -17,6 +17,7 @@ from nacre.export.importers.tensorflow.values import (
     Handle,
     Restored,
     dtype,
+    fits,
     numbers,
     strings,
 )
@@ -54,13 +55,9 @@ def _checked(handle: Handle, value: Any) -> Any:
     Raises:
         GraphError: It is of another shape or dtype than the variable is said to be of.
     """
-    if handle.shape is not None:
-        fits = len(handle.shape) == np.ndim(value) and all(
-            a is None or a == b for a, b in zip(handle.shape, np.shape(value), strict=True)
-        )
-        if not fits:
-            told = f"{handle.shape} for variable '{handle.name}'"
-            raise GraphError(f"a value of shape {np.shape(value)} in place of {told}")
+    if not fits(handle.shape, value):
+        told = f"{handle.shape} for variable '{handle.name}'"
+        raise GraphError(f"a value of shape {np.shape(value)} in place of {told}")
     return value
 
 
@@ -76,7 +73,7 @@ def _assign(run: Run, node: Node, handle: Handle, value: Any) -> Any:
 def _assign_more(run: Run, node: Node, handle: Handle, value: Any) -> Any:
     before = run.read(handle)
     module = numbers(before, value)
-    function = module.add if node.op == "AssignAddVariableOp" else module.subtract
+    function = module.add if node.op.startswith("AssignAdd") else module.subtract
     run.assign(handle, function(before, value).astype(before.dtype))
     return ()
 
@@ -89,8 +86,7 @@ def _old_assign(run: Run, node: Node, handle: Handle, value: Any) -> Any:
 
 @op("AssignAdd", "AssignSub", shared=True)
 def _old_assign_more(run: Run, node: Node, handle: Handle, value: Any) -> Any:
-    before = run.read(handle)
-    run.assign(handle, before + value if node.op == "AssignAdd" else before - value)
+    _assign_more(run, node, handle, value)
     return handle
 
 
