@@ -185,12 +185,17 @@ def classes_of(owner: object) -> Iterator[type]:
 
 def is_users(thing: Any) -> bool:
     """Whether a function or class is of a user's code, or of a library that may be one's."""
-    return (getattr(thing, "__module__", None) or "").partition(".")[0] not in _LIBRARIES
+    return is_users_name(getattr(thing, "__module__", None) or "")
 
 
 def is_users_module(module: types.ModuleType) -> bool:
     """Whether a module is of a user's code, or of a library that may be one's."""
-    return module.__name__.partition(".")[0] not in _LIBRARIES
+    return is_users_name(module.__name__)
+
+
+def is_users_name(module: str) -> bool:
+    """The same of a module's name."""
+    return module.partition(".")[0] not in _LIBRARIES
 
 
 def is_settings(value: object) -> bool:
@@ -382,5 +387,6 @@ __all__ = [
     "is_small_array",
     "is_users",
     "is_users_module",
+    "is_users_name",
     "uncompiled",
 ]

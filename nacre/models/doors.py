@@ -45,6 +45,13 @@ def save_model(model: Model, filepath: Any, **kwargs: Any) -> None:
     save(model, filepath, **kwargs)
 
 
+def export_model(model: Model, filepath: Any, *args: Any, **kwargs: Any) -> None:
+    """Write what a model computes, for other programs."""
+    from nacre.saving.export_archive import export_model as export
+
+    export(model, filepath, *args, **kwargs)
+
+
 def save_pretrained(
     model: Model, save_directory: Any, include_optimizer: bool, max_shard_size: Any
 ) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -416,4 +417,26 @@ def run_graph(model: Model, inputs: Any, training: Any = None, mask: Any = None)
             if one is not None:
                 values[i] = without_absent(values[i], one)
                 scope.set_mask(values[i], one)
-    return graph_of(model).run(values, add_loss=model.add_loss)
+    with in_phase(model, training):
+        return graph_of(model).run(values, add_loss=model.add_loss)
+
+
+@contextlib.contextmanager
+def in_phase(model: Model, training: Any) -> Generator[None]:
+    """Let the layers inside know what `call` of their model was told.
+
+    `__call__` has told them already; `model.call(x, training=True)` is called by exporters and in
+    loops by hand.
+    """
+    context = scope.call_context()
+    if training is None or (context is not None and context.training == training):
+        yield
+    elif context is None:
+        with scope.entered_call(scope.CallContext(model, training)):
+            yield
+    else:
+        before, context.training = context.training, training
+        try:
+            yield
+        finally:
+            context.training = before

@@ -670,6 +670,46 @@ class Model(Trainable):
         )
 
     @boundary
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write what the model computes in inference as a SavedModel folder for serving.
+
+        It has one endpoint, 'serve', which is served as 'serving_default' too, and no layers:
+        choose `save(folder)` where the folder is also to be opened as a model again.
+
+        Args:
+            filepath: The folder's path; those above it are made.
+            format: 'tf_saved_model'; Keras's others are not here yet.
+            verbose: Whether the endpoint is printed; None prints it.
+            input_signature: Shapes and dtypes of the arguments, as `ExportArchive.add_endpoint`
+                takes them, where they are others than the model's own inputs.
+            is_static, jax2tf_kwargs: Of Keras on JAX; not needed here.
+            verify: False leaves out that the folder is read back and called before it is in place.
+
+        Raises:
+            ArgumentError: Another format; or the inputs are not known.
+            NotBuiltError: The model is not built.
+            UnsupportedOpError: Something has no form in TensorFlow; all of it is told.
+            FileFormatError: What was written computes something else than the model.
+        Source:
+            Interface: Keras 3.15.
+        Example:
+            >>> import nacre, tempfile
+            >>> model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     model.export(folder + "/1", verbose=False)
+            ...     nacre.layers.TFSMLayer(folder + "/1")([[1.0, 2.0, 3.0]]).shape
+            (1, 2)
+        """
+        doors.export_model(self, filepath, format, verbose, input_signature, **kwargs)
+
+    @boundary
     def save_pretrained(
         self, save_directory: Any, *, include_optimizer: bool = True, max_shard_size: Any = None
     ) -> None:

@@ -30,7 +30,7 @@ from nacre.layers.core.input_layer import Input, InputLayer
 from nacre.layers.preprocessing.text import TextVectorization
 from nacre.layers.preprocessing.vocabulary import StringLookup
 from nacre.models.functional import functional_from_config
-from nacre.models.graph_calls import MASKS_END_AT_OPS, attach_graph
+from nacre.models.graph_calls import MASKS_END_AT_OPS, attach_graph, in_phase
 from nacre.models.model import Model
 
 if TYPE_CHECKING:
@@ -268,8 +268,9 @@ class Sequential(Model):
         x = inputs
         if mask is not None:
             scope.set_mask(x, mask)
-        for layer in self.layers:
-            x = layer(x)
+        with in_phase(self, training):
+            for layer in self.layers:
+                x = layer(x)
         return x
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -30,7 +30,6 @@ NOT_YET: dict[str, str] = {
     "keras.distribution": _DEVICES,
     "keras.distribution.*": _DEVICES,
     "keras.device": _DEVICES,
-    "keras.export.*": "export is not here yet",
     "keras.saving.KerasFileEditor": "editing files of weights is not here yet",
 }
 
@@ -44,6 +43,7 @@ SIGNATURES: dict[str, str] = {
         f"keras.optimizers.legacy.{name}": _ONLY_REFUSED_THERE
         for name in "Adagrad Adam Ftrl Optimizer RMSprop SGD".split()
     },
+    "keras.export.ExportArchive": "takes what Keras's __new__ takes: its __init__ says nothing",
     "keras.Variable": "layout belongs to keras.distribution, which is not here yet",
     "keras.name_scope": "the further arguments are for Keras's own calls",
     "keras.preprocessing.image.smart_resize": "the further arguments are for Keras's own calls",
@@ -61,7 +61,6 @@ MEMBERS: dict[str, str] = {
     "keras.layers.Layer.quantized_build": _QUANTIZED,
     "keras.layers.Layer.quantized_call": _QUANTIZED,
     "keras.Model.compile": "steps_per_execution=None leaves the number to fit; results are equal",
-    "keras.Model.export": "export is not here yet",
     "keras.Model.get_quantization_layer_structure": _QUANTIZED,
     **{f"keras.Model.{step}": _FORMS for step in ("train_step", "test_step", "predict_step")},
     "keras.Sequential.call": "further arguments reach no layer in Keras either",

@@ -25,6 +25,7 @@ from nacre.core.strings import HostString
 from nacre.core.variable import Variable
 from nacre.export.capture import jaxpr
 from nacre.export.capture import rules as rules  # fills the tables of rules
+from nacre.export.capture.decisions import Decision, noted
 from nacre.export.capture.lower import KEY_VALUE, Lowering, refuse_missing
 from nacre.export.capture.signature import (
     NAMINGS,
@@ -57,6 +58,7 @@ class Captured:
         structure: The arguments, (args, kwargs), with the names of inputs in the places of tensors.
         outputs: The results in their structure, with the names of outputs in the places of tensors.
         variables: The variable of each weight, in the order of the graph's weights.
+        decisions: What Python asked of sizes that vary, and was denied.
     """
 
     graph: Graph
@@ -64,6 +66,7 @@ class Captured:
     structure: Any
     outputs: Any
     variables: tuple[Variable, ...]
+    decisions: tuple[Decision, ...] = ()
 
 
 def capture(
@@ -175,6 +178,7 @@ class _Call:
         self.variables = _variables_of(target)
         self.structure: Any = None
         self.updated: list[Variable] = []
+        self.decisions: dict[Decision, None] = {}
 
     def captured(self, name: str) -> Captured:
         """The graph, with what belongs to it."""
@@ -215,7 +219,9 @@ class _Call:
         )
         found = iter([output.name for output in graph.outputs])
         results_structure = tree.map_structure(lambda _: next(found), self.structure)
-        return Captured(graph, self.specs, structure, results_structure, tuple(held))
+        return Captured(
+            graph, self.specs, structure, results_structure, tuple(held), tuple(self.decisions)
+        )
 
     def _traced(self, name: str) -> tuple[jaxpr.Body, list[Any]]:
         """The trace, with the sizes it was made for, under the first naming that does."""
@@ -223,8 +229,10 @@ class _Call:
         first: Exception | None = None
         for naming in NAMINGS if is_varying else NAMINGS[:1]:
             given = abstract(self.specs, naming)
+            self.decisions = {}
             try:
-                return self._trace(given), given
+                with noted(self.decisions):
+                    return self._trace(given), given
             except _OF_SIZES as error:
                 first = first or error
         assert first is not None
@@ -272,6 +280,9 @@ class _Call:
             for key, v in run.outside.items()
             if key not in run.created and not any(v is known for known in self.variables)
         ]
+        if any(leaf is None for leaf in tree.flatten(results)):
+            rule = "it must return tensors"
+            raise ArgumentError(message(f"capture of '{_name_of(self.target)}'", rule, "None"))
         self.updated = [v for (v, end), (_, start) in zip(ends, pairs) if end is not start]
         self.structure = tree.map_structure(lambda _: None, results)
         changed_values = [end for (_, end), (_, start) in zip(ends, pairs) if end is not start]

@@ -9,26 +9,20 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from nacre.core import tree
 from nacre.core.atomic import target_path, write_folder
 from nacre.core.config import floatx
-from nacre.core.errors import ArgumentError, FileFormatError, message
+from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
-from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.objects import METADATA, key_of
-from nacre.core.wire.tensorflow.saved_model import FILE, VARIABLES
-from nacre.export.capture import Captured, capture
+from nacre.core.wire.tensorflow.saved_model import FILE
+from nacre.export.capture import capture
 from nacre.export.graph.ir import Graph
-from nacre.export.graph.opset import OPSET
-from nacre.export.importers.tensorflow.program import SavedModelProgram, open_saved_model
 from nacre.export.targets.saved_model.gaps import refuse_gaps
 from nacre.export.targets.saved_model.write import (
     DEFAULT_SIGNATURE,
@@ -44,6 +38,13 @@ from nacre.models import Model
 from nacre.optimizers import Optimizer
 from nacre.saving import keras_objects, own_part
 from nacre.saving.formats.checkpoint_writer import COUNTERS, Objects
+from nacre.saving.formats.saved_model_check import Comparison, Content, of_signature
+from nacre.saving.formats.saved_model_parts import (
+    by_key,
+    input_specs,
+    output_specs,
+    structure_of,
+)
 from nacre.saving.weights import require_built
 from nacre.training.function import Function
 
@@ -65,9 +66,14 @@ def save(
         FileFormatError: What was written differs from memory, or computes something else.
     """
     files, content = to_files(model, include_optimizer, signatures, who)
+    put_in_place(filepath, files, content if verify else None, who)
+
+
+def put_in_place(filepath: Any, files: dict[str, bytes], content: Content | None, who: str) -> None:
+    """Write files as a folder, which is in its place when `content` was found in it."""
     Path(os.fsdecode(filepath)).parent.mkdir(parents=True, exist_ok=True)
     path = target_path(filepath, who)
-    write_folder(path, files, content.check if verify else None, KNOWN)
+    write_folder(path, files, None if content is None else content.check, KNOWN)
 
 
 def to_files(
@@ -83,89 +89,6 @@ def to_files(
     calls = _Calls(model, _signatures(signatures, who), who)
     refuse_gaps(calls.graphs, who)
     return _Folder(model, calls, include_optimizer, who).files()
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a written folder must hold and compute.
-
-    Attributes:
-        model: What was written.
-        arrays: Its arrays, by their keys.
-        graph: What it computes.
-        arguments: What it is called with.
-        keywords: The names of the last of these, which the model takes by name.
-        who: What writes.
-    """
-
-    model: Any
-    arrays: Mapping[str, np.ndarray[Any, Any]]
-    graph: Graph
-    arguments: Sequence[Structure]
-    keywords: Sequence[str]
-    who: str
-
-    def check(self, folder: Path) -> None:
-        """Raise unless a folder holds exactly these arrays, and gives what the model gives."""
-        bundle = Bundle(folder / VARIABLES)
-        for key, array in self.arrays.items():
-            if key not in bundle or bundle.read(key).tobytes() != array.tobytes():
-                raise self._differs(f"another array at '{key}'", "The disk may be full or faulty.")
-        is_random = any(OPSET[node.op].is_random for node in self.graph.all_nodes())
-        has_text = any(value.dtype == "string" for value in self.graph.inputs)
-        if not is_random and not has_text:
-            self._check_numbers(open_saved_model(folder))
-
-    def _check_numbers(self, program: SavedModelProgram) -> None:
-        trainable = [v.value for v in self.model.trainable_variables]
-        others = [v.value for v in self.model.non_trainable_variables]
-        for size in (8, 32, 128):  # of axes that may have any; too small for some models
-            given = [_filled(argument, size) for argument in self.arguments]
-            count = len(given) - len(self.keywords)
-            named = dict(zip(self.keywords, given[count:], strict=True))
-            try:  # leaves states of layers as they are
-                wanted, _ = self.model.stateless_call(
-                    trainable, others, *given[:count], training=False, **named
-                )
-            except ValueError:
-                continue
-            pairs = zip(tree.flatten(program(*given)), tree.flatten(wanted), strict=True)
-            for number, (found, right) in enumerate(pairs):
-                if not _is_near(np.asarray(found), np.asarray(right)):
-                    got = f"other numbers in output {number} of what was written"
-                    raise self._differs(got, "Save as .keras, and please report this model.")
-            return
-
-    def _differs(self, got: str, fix: str) -> FileFormatError:
-        rule = "what was written must be what is in memory"
-        fix = f"{fix} What was there before is untouched."
-        return FileFormatError(message(self.who, rule, got, fix))
-
-
-def _filled(structure: Structure, size: int) -> Any:
-    """Arrays for what a model is called with: a batch of two."""
-    if isinstance(structure, Spec):
-        sizes = structure.shape or ()
-        shape = tuple((size if axis else 2) if n is None else n for axis, n in enumerate(sizes))
-        if "float" not in structure.dtype:
-            return np.ones(shape, structure.dtype)
-        return np.random.default_rng(0).random(shape).astype(structure.dtype)
-    if isinstance(structure, Mapping):
-        return {key: _filled(part, size) for key, part in structure.items()}
-    if isinstance(structure, list | tuple):
-        return type(structure)(_filled(part, size) for part in structure)
-    return structure
-
-
-def _is_near(found: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> bool:
-    """Whether an output is the same but for rounding."""
-    if found.shape != right.shape or found.dtype.kind in "OSU":
-        return found.shape == right.shape
-    tolerance = 1e-4 if right.dtype.itemsize > 2 else 2e-2
-    found, right = found.astype("float64"), right.astype("float64")
-    finite = np.abs(right[np.isfinite(right)])
-    largest = float(finite.max()) if finite.size else 1.0
-    return bool(np.allclose(found, right, tolerance, tolerance * largest, equal_nan=True))
 
 
 # --- what can be called ---------------------------------------------------------------------------
@@ -196,10 +119,11 @@ class _Calls:
     """What of a model is traced: both ways of calling it, and each signature."""
 
     def __init__(self, model: Any, signatures: Mapping[str, Function], who: str) -> None:
-        args, kwargs = _arguments(model, who)
+        args, kwargs = arguments_of(model, who)
         self.keywords = list(kwargs)
         self.inference = capture(model, *args, training=False, **kwargs)
         self.training = capture(model, *args, training=True, **kwargs)
+        self.functions = signatures
         self.signatures = {
             name: capture(function, name=name) for name, function in signatures.items()
         }
@@ -216,7 +140,7 @@ class _Calls:
         return list({id(v): v for c in every for v in c.variables}.values())
 
 
-def _arguments(model: Any, who: str) -> tuple[list[Any], dict[str, Any]]:
+def arguments_of(model: Any, who: str) -> tuple[list[Any], dict[str, Any]]:
     """What a model is called with: none for one that says so itself, by its inputs.
 
     Raises:
@@ -254,49 +178,11 @@ def _named(structure: Any, path: str) -> Any:
     return structure
 
 
-def _by_key(captured: Captured, keys: Mapping[int, str]) -> Graph:
-    """A graph whose weights are called by the keys of their arrays, which are all different."""
-    graph = captured.graph
-    new = {w.path: keys[id(v)] for w, v in zip(graph.weights, captured.variables, strict=True)}
-    return replace(
-        graph,
-        weights=tuple(replace(weight, path=new[weight.path]) for weight in graph.weights),
-        updates=tuple(update._replace(path=new[update.path]) for update in graph.updates),
-    )
-
-
-def _structure(names: Any, specs: Mapping[str, Spec]) -> Structure:
-    """Names in a structure as specs."""
-    if isinstance(names, str):
-        return specs[names]
-    if isinstance(names, Mapping):
-        return {str(key): _structure(part, specs) for key, part in names.items()}
-    if isinstance(names, tuple):
-        return tuple(_structure(part, specs) for part in names)
-    if isinstance(names, list):
-        return [_structure(part, specs) for part in names]
-    return names
-
-
 def _alone(argument: Structure) -> Structure:
     """A tensor in place of a list with nothing else in it, as tf.keras has it."""
     if isinstance(argument, list) and len(argument) == 1 and isinstance(argument[0], Spec):
         return argument[0]
     return argument
-
-
-def _input_specs(captured: Captured) -> dict[str, Spec]:
-    return {spec.name: Spec(spec.name, spec.dtype, spec.shape) for spec in captured.inputs}
-
-
-def _output_specs(captured: Captured) -> dict[str, Spec]:
-    return {
-        name: Spec(name, value.dtype, _known(value.shape)) for name, value in captured.graph.outputs
-    }
-
-
-def _known(shape: Sequence[Any]) -> tuple[int | None, ...]:
-    return tuple(size if isinstance(size, int) else None for size in shape)
 
 
 # --- the folder -----------------------------------------------------------------------------------
@@ -329,9 +215,27 @@ class _Folder:
         }
         files |= {**own, **own_part.digest_file(files[FILE]), "assets/": b""}
         everything = {**arrays, **extra}
-        graph = self._calls.inference.graph
-        keywords = self._calls.keywords
-        return files, Content(self._model, everything, graph, self._arguments, keywords, self._who)
+        return files, Content(everything, self._comparisons(), self._who)
+
+    def _comparisons(self) -> list[Comparison]:
+        """The model's inference, and each signature."""
+        calls, model = self._calls, self._model
+        trainable = [v.value for v in model.trainable_variables]
+        others = [v.value for v in model.non_trainable_variables]
+
+        def in_memory(*given: Any) -> Any:
+            count = len(given) - len(calls.keywords)
+            named = dict(zip(calls.keywords, given[count:], strict=True))
+            given = given[:count]
+            return model.stateless_call(trainable, others, *given, training=False, **named)[0]
+
+        found = [Comparison("", calls.inference, self._arguments, lambda p: p, in_memory)]
+        for name, captured in calls.signatures.items():
+            args, _ = captured.structure
+            arguments = [structure_of(arg, input_specs(captured)) for arg in args]
+            function = calls.functions[name].python_function
+            found.append(of_signature(name, captured, arguments, function))
+        return found
 
     def _array_keys(self) -> dict[int, str]:
         return {own: key_of(key) for own, key in self._keys.items()}
@@ -371,14 +275,14 @@ class _Folder:
     def _add_functions(self) -> None:
         calls, model = self._calls, self._model
         graphs = {
-            id(c): _by_key(c, self._keys)
+            id(c): by_key(c, self._keys)
             for c in (calls.inference, calls.training, *calls.signatures.values())
         }
         args, kwargs = calls.inference.structure
-        specs = _input_specs(calls.inference)
+        specs = input_specs(calls.inference)
         named = [kwargs[name] for name in calls.keywords]
-        self._arguments = [_alone(_structure(arg, specs)) for arg in (*args, *named)]
-        results = _structure(calls.inference.outputs, _output_specs(calls.inference))
+        self._arguments = [_alone(structure_of(arg, specs)) for arg in (*args, *named)]
+        results = structure_of(calls.inference.outputs, output_specs(calls.inference))
         count = len(self._arguments) - len(calls.keywords)
         parameters = [*_parameters(model, count), *calls.keywords]
         variants = [
@@ -424,8 +328,8 @@ class _Folder:
         chosen.setdefault(DEFAULT_SIGNATURE, self._calls.inference)
         for key, captured in chosen.items():
             graph = graphs[id(captured)]
-            inputs = list(_input_specs(captured).values())
-            outputs = list(_output_specs(captured).values())
+            inputs = list(input_specs(captured).values())
+            outputs = list(output_specs(captured).values())
             found[key] = self._writer.add_signature(key, graph, inputs, outputs)
         return found
 
@@ -459,4 +363,4 @@ def _paths(objects: Objects) -> list[tuple[int, str, Any]]:
     ]
 
 
-__all__ = ["KNOWN", "Content", "save", "to_files"]
+__all__ = ["KNOWN", "arguments_of", "put_in_place", "save", "to_files"]

@@ -183,7 +183,7 @@ class Writer:
         self, name: str, parameters: Sequence[str], defaults: Sequence[Any], calls: Sequence[Call]
     ) -> int:
         """A further function, which can be called in several ways."""
-        names = [self._concrete_function(name, call) for call in calls]
+        names = [self._concrete_function(_plain(name), call) for call in calls]
         spec = FunctionSpec(
             fullargspec=_argument_spec(parameters, defaults), input_signature=_structured(None)
         )
@@ -248,8 +248,9 @@ class Writer:
         """A further signature, by names; gives the place of its function."""
         inputs = sorted(inputs, key=lambda spec: spec.name)
         outputs = sorted(outputs, key=lambda spec: spec.name)
-        body = self._function(key, graph)
-        unique = f"__inference_signature_wrapper_{key}_{len(self._library)}"
+        plain = _plain(key)
+        body = self._function(plain, graph)
+        unique = f"__inference_signature_wrapper_{plain}_{len(self._library)}"
         self._library.append(self._forwarding(unique, body, inputs, outputs))
         self._concrete[unique] = SavedConcreteFunction(
             bound_inputs=[self._variables[path] for path in body.bound],
@@ -438,6 +439,11 @@ def _texts(texts: Sequence[str]) -> np.ndarray[Any, Any]:
     found = np.empty(len(texts), object)
     found[:] = [text.encode() for text in texts]
     return found
+
+
+def _plain(name: str) -> str:
+    """A name that a function may have."""
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
 
 
 def _input(graph: Graph, name: str) -> Value:

@@ -1,0 +1,246 @@
+"""What a written SavedModel must hold and compute, read back before it takes its place.
+
+Each call is compared for a batch of one, for one of two, and for the sizes that Python asked for
+while it was traced (`export.capture.decisions`): what `if x.shape[0] == 1` chooses has no place in
+a graph for any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nacre.core import scope, tree
+from nacre.core.errors import FileFormatError, message
+from nacre.core.wire.bundle import Bundle
+from nacre.core.wire.tensorflow.saved_model import VARIABLES
+from nacre.export.capture import Captured
+from nacre.export.capture.signature import BATCH
+from nacre.export.graph.ir import Graph
+from nacre.export.graph.opset import OPSET
+from nacre.export.graph.sizes import size_value, symbols_in
+from nacre.export.importers.tensorflow.program import SavedModelProgram, open_saved_model
+from nacre.export.targets.saved_model.write import Spec, Structure
+
+_SIZES = (8, 32, 128)  # of axes that may have any but the batch; the first are too small for some
+_LARGEST = 1 << 12  # of sizes that Python asked for
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A call that must give from the folder what it gives in memory.
+
+    Attributes:
+        name: What errors call it; '' for the model itself.
+        captured: What was written.
+        arguments: What it is called with.
+        in_file: What is called of the folder.
+        in_memory: What is called in memory.
+    """
+
+    name: str
+    captured: Captured
+    arguments: Sequence[Structure]
+    in_file: Callable[[SavedModelProgram], Callable[..., Any]]
+    in_memory: Callable[..., Any]
+
+    @property
+    def has_numbers_to_compare(self) -> bool:
+        """Whether both sides give the same numbers, for numbers."""
+        graph = self.captured.graph
+        is_random = any(OPSET[node.op].is_random for node in graph.all_nodes())
+        return not is_random and not any(value.dtype == "string" for value in graph.inputs)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a written folder must hold and compute.
+
+    Attributes:
+        arrays: Its arrays, by their keys.
+        comparisons: Its calls.
+        who: What writes.
+    """
+
+    arrays: Mapping[str, np.ndarray[Any, Any]]
+    comparisons: Sequence[Comparison]
+    who: str
+
+    def check(self, folder: Path) -> None:
+        """Raise unless a folder holds exactly these arrays, and gives what is given in memory."""
+        bundle = Bundle(folder / VARIABLES)
+        for key, array in self.arrays.items():
+            if key not in bundle or bundle.read(key).tobytes() != array.tobytes():
+                raise self._differs(f"another array at '{key}'", "The disk may be full or faulty.")
+        compared = [c for c in self.comparisons if c.has_numbers_to_compare]
+        program = open_saved_model(folder) if compared else None
+        for comparison in compared:
+            assert program is not None
+            self._compare(program, comparison)
+
+    def _compare(self, program: SavedModelProgram, comparison: Comparison) -> None:
+        graph = comparison.captured.graph
+        usual: dict[str, int] = {}
+        for size in _SIZES:
+            tried = [sizes for sizes in _usual_sizes(graph, size)]
+            fits = [self._agrees(program, comparison, sizes) for sizes in tried]
+            if any(fits):
+                usual = tried[-1]
+                break
+        else:
+            return
+        for sizes in _asked_sizes(comparison.captured, usual):
+            self._agrees(program, comparison, sizes)
+
+    def _agrees(
+        self, program: SavedModelProgram, comparison: Comparison, sizes: Mapping[str, int]
+    ) -> bool:
+        """True; False where what is in memory takes no such sizes.
+
+        Raises:
+            FileFormatError: What is given differs.
+        """
+        arrays = _arrays(comparison.captured, sizes)
+        given = [_filled(argument, arrays) for argument in comparison.arguments]
+        try:
+            with scope.StatelessScope():  # leaves states of layers as they are
+                wanted = tree.flatten(comparison.in_memory(*given))
+        except ValueError:
+            return False
+        try:
+            with program.trial():
+                found = tree.flatten(comparison.in_file(program)(*given))
+        except ValueError as error:
+            raise self._other(comparison, sizes, str(error).split("\n")[0]) from error
+        for number, (one, right) in enumerate(zip(found, wanted, strict=True)):
+            one, right = np.asarray(one), np.asarray(right)
+            if one.shape != right.shape:
+                got = f"shape {one.shape} in output {number} in place of {right.shape}"
+                raise self._other(comparison, sizes, got)
+            if not _is_near(one, right):
+                raise self._other(comparison, sizes, f"other numbers in output {number}")
+        return True
+
+    def _other(self, comparison: Comparison, sizes: Mapping[str, int], got: str) -> FileFormatError:
+        of = f" of '{comparison.name}'" if comparison.name else ""
+        asked = [
+            f"{d.place} asks whether a size that varies is {d.number}"
+            for d in comparison.captured.decisions
+            if size_value(d.size, sizes) == d.number
+        ]
+        if asked or sizes.get(BATCH) == 1:
+            at = ", ".join(f"{name} {size}" for name, size in sizes.items())
+            why = "; ".join(asked) or "what computes it does otherwise for one sample"
+            fix = (
+                "Give the Input this size (batch_size= for the batch), or compute what does not "
+                "depend on it: ops.where, squeeze with an axis."
+            )
+            return self._differs(f"{got}{of} for {at}: {why}", fix)
+        fix = "Save as .keras, and please report this model."
+        return self._differs(f"{got}{of} of what was written", fix)
+
+    def _differs(self, got: str, fix: str) -> FileFormatError:
+        rule = "what was written must be what is in memory"
+        fix = f"{fix} What was there before is untouched."
+        return FileFormatError(message(self.who, rule, got, fix))
+
+
+def of_signature(
+    name: str, captured: Captured, arguments: Sequence[Structure], function: Callable[..., Any]
+) -> Comparison:
+    """The comparison of a signature, whose tensors have names."""
+    inputs = [spec.name for spec in captured.inputs]
+    outputs = tree.flatten(captured.outputs)
+
+    def in_file(program: SavedModelProgram) -> Callable[..., Any]:
+        def call(*given: Any) -> list[Any]:
+            arrays = [leaf for leaf in tree.flatten(list(given)) if hasattr(leaf, "shape")]
+            found = program.signatures[name](**dict(zip(inputs, arrays, strict=True)))
+            return [found[output] for output in outputs]
+
+        return call
+
+    return Comparison(name, captured, arguments, in_file, function)
+
+
+# --- sizes ----------------------------------------------------------------------------------------
+
+
+def _symbols(graph: Graph) -> list[str]:
+    return sorted(symbols_in(*(size for value in graph.inputs for size in value.shape)))
+
+
+def _usual_sizes(graph: Graph, size: int) -> Iterator[dict[str, int]]:
+    """A batch of one and one of two, with other axes of about a size."""
+    symbols, axes = _symbols(graph), graph.symbols()
+    others = {name: max(1, size // axes[name].multiple) for name in symbols if name != BATCH}
+    if BATCH not in symbols:
+        yield others
+        return
+    for batch in (1, 2):
+        yield {BATCH: batch, **others}
+
+
+def _asked_sizes(captured: Captured, usual: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """The sizes that Python asked for, one at a time, which are not compared anyway."""
+    known = {*usual}
+    for decision in captured.decisions:
+        for name in sorted(symbols_in(decision.size) & known):
+            sizes = next(
+                (
+                    {**usual, name: number}
+                    for number in _candidates(decision.number)
+                    if size_value(decision.size, {**usual, name: number}) == decision.number
+                ),
+                None,
+            )
+            if sizes is not None and (len(symbols_in(decision.size)) > 1 or sizes != usual):
+                yield sizes
+
+
+def _candidates(number: int) -> Iterator[int]:
+    """Sizes to look among; the number itself first."""
+    if 0 < number <= _LARGEST:
+        yield number
+    yield from range(1, 65)
+
+
+def _arrays(captured: Captured, sizes: Mapping[str, int]) -> dict[str, np.ndarray[Any, Any]]:
+    """Arrays of some sizes for what is called, by name."""
+    found: dict[str, np.ndarray[Any, Any]] = {}
+    for spec, value in zip(captured.inputs, captured.graph.inputs, strict=True):
+        shape = tuple(size_value(size, sizes) for size in value.shape)
+        if "float" not in spec.dtype:
+            found[spec.name] = np.ones(shape, spec.dtype)
+        else:
+            found[spec.name] = np.random.default_rng(0).random(shape).astype(spec.dtype)
+    return found
+
+
+def _filled(structure: Structure, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
+    """Arrays in a structure."""
+    if isinstance(structure, Spec):
+        return arrays[structure.name]
+    if isinstance(structure, Mapping):
+        return {key: _filled(part, arrays) for key, part in structure.items()}
+    if isinstance(structure, list | tuple):
+        return type(structure)(_filled(part, arrays) for part in structure)
+    return structure
+
+
+def _is_near(found: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> bool:
+    """Whether an output of the same shape is the same but for rounding."""
+    if found.dtype.kind in "OSU":
+        return True
+    tolerance = 1e-4 if right.dtype.itemsize > 2 else 2e-2
+    found, right = found.astype("float64"), right.astype("float64")
+    finite = np.abs(right[np.isfinite(right)])
+    largest = float(finite.max()) if finite.size else 1.0
+    return bool(np.allclose(found, right, tolerance, tolerance * largest, equal_nan=True))
+
+
+__all__ = ["Comparison", "Content", "of_signature"]
