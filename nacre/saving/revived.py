@@ -22,6 +22,7 @@ from nacre.export.importers.tensorflow.program import (
     SavedModelProgram,
     open_saved_model,
 )
+from nacre.export.importers.tensorflow.structures import TensorSpec
 from nacre.layers.base.layer import Layer
 from nacre.models import Model
 from nacre.saving.keras_metadata import LAYER_KINDS, KerasObject, KerasObjects
@@ -97,6 +98,14 @@ class RevivedModel(_Revived, Model):
         self._take(source, found)
         for penalty in source.penalties(found.place):
             self.add_loss(penalty)
+        self._reads_strings = any(
+            isinstance(spec, TensorSpec) and name_of(spec.dtype) == "string"
+            for spec in tree.flatten(self._function.input_structure())
+        )
+
+    def _runs_eagerly(self) -> bool:
+        # Predictions are made batch by batch, as in a call: no compiled program takes strings.
+        return self._reads_strings or super()._runs_eagerly()
 
 
 class Source:

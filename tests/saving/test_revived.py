@@ -152,3 +152,28 @@ def test_damaged_folders_give_an_error_of_ours(name, folder, tmp_path):
         except NacreError:
             damaged += 1
     assert damaged > 15
+
+
+class Worded(nacre.Model):
+    """Looks its input up, within a `call` of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nacre.layers.StringLookup(vocabulary=["a", "b"])
+        self.table = nacre.layers.Embedding(4, 2)
+
+    def call(self, inputs: Any) -> Any:
+        return self.table(self.words(inputs))
+
+
+def test_a_model_of_functions_that_take_strings_predicts_as_it_computes(tmp_path):
+    model, words = Worded(), np.array([["a"], ["b"], ["?"]], dtype=object)
+    wanted = np.asarray(model(words))
+    model.save(tmp_path / "folder")
+    shutil.rmtree(tmp_path / "folder" / "nacre")  # so that it is as one of tf.keras
+    again = load_model(tmp_path / "folder")
+    np.testing.assert_array_equal(np.asarray(again(words)), wanted)
+    np.testing.assert_array_equal(again.predict(words, batch_size=2, verbose=0), wanted)
+    again.compile("sgd", "mse")
+    with pytest.raises(NacreError, match="strings must first become numbers"):
+        again.fit(words, np.ones((3, 1, 2)), verbose=0)

@@ -811,6 +811,11 @@ class Function:
         """Names of its arguments."""
         return [] if self._spec is None else [*self._spec.names, *self._spec.keywords]
 
+    def input_structure(self) -> Any:
+        """The structure of what it takes, as it was traced first: a `TensorSpec` for a tensor."""
+        concrete = self._program._objects.concrete_functions[self._names[0]]
+        return decoded(concrete.canonicalized_input_signature)
+
     def output_structure(self) -> Any:
         """The structure of what it gives, with a `TensorSpec` for each tensor."""
         concrete = self._program._objects.concrete_functions[self._names[0]]
