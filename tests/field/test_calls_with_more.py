@@ -62,6 +62,35 @@ def test_functions_of_a_savedmodel_take_arguments_by_the_names_of_call(tmp_path:
 
 
 @nacre.saving.register_keras_serializable("calls_with_more")
+class Tied(layers.Layer):
+    """Reads the table of an embedding that stands in the graph before it."""
+
+    def __init__(self, embed: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.embed = embed
+
+    def build(self, input_shape: Any) -> None:
+        self.bias = self.add_weight(shape=(5,), initializer="ones")
+
+    def call(self, x: Any) -> Any:
+        return nacre.ops.matmul(x, nacre.ops.transpose(self.embed.embeddings)) + self.bias
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "embed": nacre.saving.serialize_keras_object(self.embed)}
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_layer_that_reads_the_table_of_another_comes_back(ending: str, tmp_path: Path) -> None:
+    embed = layers.Embedding(5, 2)
+    inputs = nacre.Input((3,), dtype="int32")
+    model = nacre.Model(inputs, Tied(embed)(embed(inputs)))
+    model.save(tmp_path / f"model{ending}")
+    again = nacre.models.load_model(tmp_path / f"model{ending}")
+    np.testing.assert_array_equal(np.asarray(again(IDS[None])), np.asarray(model(IDS[None])))
+    assert again.layers[2].embed is again.layers[1]
+
+
+@nacre.saving.register_keras_serializable("calls_with_more")
 class TwoNames(nacre.Model):
     """A variable of a layer within, kept by the model under a name of its own too."""
 

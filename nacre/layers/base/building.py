@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nacre.core import tree
 from nacre.core.names import current_path
-from nacre.core.origins import is_own_bug
+from nacre.core.origins import is_own_bug, passed_users_code
 from nacre.core.shape_inference import infer
 from nacre.layers.base import adapting, calling
 from nacre.layers.base.weights import WeightHolder, own_scope
@@ -140,7 +140,7 @@ class Buildable(WeightHolder):
         try:
             infer(cast("Layer", self), calling.tensors_for(shape, self.input_dtype))
         except Exception as error:  # a call that takes more: what stays unbuilt is told of later
-            if is_own_bug(error):
+            if is_own_bug(error) and not passed_users_code(error):
                 raise
 
 
