@@ -291,7 +291,7 @@ def _stages(plan: Plan, free: list[int]) -> list[int]:
 
 
 def _is_on_host(step: Step, plan: Plan, inputs: list[int]) -> bool:
-    if step.op.is_host or step.node.uses_strings() or step.node.kept.get("needs host"):
+    if step.op.is_host or step.node.uses_strings() or step.node.needs_host:
         return True
     is_known_there = all(stage <= 0 or stage % 2 == 0 for stage in inputs)
     return plan.needs_host and step.op.is_known and bool(inputs) and is_known_there

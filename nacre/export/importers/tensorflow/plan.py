@@ -258,9 +258,7 @@ class _Builder:
         for value in node.attributes.values():
             for function in value if isinstance(value, list) else (value,):
                 if is_function(function):
-                    node.kept["needs host"] = self._look_into(function.name) or node.kept.get(
-                        "needs host"
-                    )
+                    node.needs_host |= self._look_into(function.name)
         uses_strings = node.uses_strings()
         if found.is_host or uses_strings:
             self.plan.needs_host |= node.op != "Const"
@@ -448,10 +446,10 @@ class _Scope:
         self, node: Node, gradient: Gradient, inputs: list[Ref]
     ) -> tuple[Node, list[Ref]]:
         """The node as one that has this gradient; it takes what that captured, too."""
-        found = Node("_CustomGradient", node.name, node.attributes)
-        found.kept.update(gradient=gradient, count=len(inputs))
+        attributes = {**node.attributes, "gradient": gradient, "count": len(inputs)}
+        found = Node("_CustomGradient", node.name, attributes)
         for at, _ in inputs:
-            self._builder.plan.steps[at].node.kept["has gradient"] = True
+            self._builder.plan.steps[at].node.has_gradient = True
         return found, inputs + [self.ref(*_tensor(name)) for name in gradient.captured]
 
     def _taken(self, text: str) -> Ref:

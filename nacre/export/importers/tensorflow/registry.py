@@ -93,12 +93,17 @@ class Node:
     Attributes:
         attributes: As values of Python: dtypes by TensorFlow's number, texts as `bytes`, shapes as
             tuples with None, arrays, `NameAttrList` for functions.
+        kept: What its function computed once.
+        needs_host: A function among its attributes does.
+        has_gradient: A node behind it has one of its own, so that this one needs none.
     """
 
     op: str
     name: str
     attributes: dict[str, Any] = field(default_factory=dict)
-    kept: dict[Any, Any] = field(default_factory=dict)  # what its function computed once
+    kept: dict[Any, Any] = field(default_factory=dict)  # Any: by shapes, a program
+    needs_host: bool = False
+    has_gradient: bool = False
 
     def get(self, name: str, default: Any = None) -> Any:
         """An attribute, or its default in the op's definition, or the one given."""

@@ -432,7 +432,7 @@ def _frames(node: Node, *values: Any) -> Any:
 @op("_CustomGradient", shared=True)
 def _custom_gradient(run: Run, node: Node, *inputs: Any) -> Any:
     """The inputs as they are, with the gradient that `tf.custom_gradient` gave them."""
-    gradient, count = node.kept["gradient"], node.kept["count"]
+    gradient, count = node["gradient"], node["count"]
     values, captured = inputs[:count], inputs[count:]
     if all(is_known(value) for value in inputs):
         return values

@@ -22,7 +22,7 @@ def _call(node: Node, *inputs: Any) -> Any:
     if node.get("has_token_input_output"):
         raise GraphError("a program of StableHLO with tokens")
     arrays = [jnp.asarray(value) if is_known(value) else value for value in inputs]
-    if node.kept.get("has gradient"):  # which a node behind it has
+    if node.has_gradient:  # which a node behind it has
         arrays = [lax.stop_gradient(array) for array in arrays]
     key = tuple((tuple(a.shape), np.dtype(a.dtype).name) for a in arrays)
     if key not in node.kept:
