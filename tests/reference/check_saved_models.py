@@ -4,8 +4,8 @@
 where TensorFlow is installed, 2.15 or newer; `make interop` does both. What was seen stands in
 `saved_models.json` beside this file, by version. Compared are: calls with `training` False and True
 for two sizes of batch and length, the statistics that BatchNormalization then has, gradients,
-signatures, sessions of TensorFlow 1, what TensorFlow saves again; each op of the graph with what
-the evaluator gives; with tf.keras 2.15 predictions, a step of training, and another save.
+signatures, sessions of TensorFlow 1, what TensorFlow saves again; the endpoints and collections of
+an ExportArchive; each op of the graph with what the evaluator gives; with tf.keras 2.15 predictions, a step of training, and another save.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def write(folder: Path) -> None:
             found["gradients"] = [np.asarray(g) for g in gradients]
             found["state"] = dict(zip(names, map(np.asarray, new), strict=True))
         (folder / f"{name}.pkl").write_bytes(pickle.dumps(found))
+    write_archive(folder / "archive")
     ops = []
     for op in OPS:
         library: list[Any] = []
@@ -64,6 +65,34 @@ def write(folder: Path) -> None:
         results = list(evaluate(graph, arrays).outputs.values())
         ops.append((op.name, [f.write() for f in library], arrays, results))
     (folder / "ops.pkl").write_bytes(pickle.dumps(ops))
+
+
+def write_archive(folder: Path) -> None:
+    """Endpoints of each kind, with what nacre gives."""
+    import nacre
+
+    nacre.utils.set_random_seed(1)
+    layers = [nacre.layers.Dense(2), nacre.layers.BatchNormalization()]
+    model = nacre.Sequential([nacre.Input((3,), name="features"), *layers])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(1).random((5, 3)).astype("float32")
+    model.fit(x, np.ones((5, 2)), verbose=0)
+    spec = nacre.InputSpec(shape=(None, 3), dtype="float32")
+    archive = nacre.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serve", model.call, [spec])
+    archive.add_endpoint("training", lambda x: model.call(x, training=True), [spec])
+    both = lambda parts, y: {"sum": parts["a"] + y, "rest": (parts["b"], model(y))}
+    archive.add_endpoint("both", both, [{"a": spec, "b": spec}, spec])
+    archive.add_variable_collection("optimizer_variables", model.optimizer.variables)
+    archive.write_out(folder)
+    found = {
+        "x": x,
+        "serve": np.asarray(model(x)),
+        "training": np.asarray(model(x, training=True)),
+        "optimizer": [np.asarray(v) for v in model.optimizer.variables],
+    }
+    Path(f"{folder}.pkl").write_bytes(pickle.dumps(found))
 
 
 def same(got: Any, wanted: list[np.ndarray], tolerance: float) -> None:
@@ -144,6 +173,40 @@ def read_keras(path: str, case: SavedCase, found: dict[str, Any]) -> list[str]:
     return [f"tf.keras {case.in_keras}", "fit", "saved by tf.keras"]
 
 
+def read_archive(folder: Path) -> list[str]:
+    """What agrees of an ExportArchive."""
+    import tensorflow as tf
+
+    path, near = str(folder / "archive"), 1e-5
+    found = pickle.loads(Path(f"{path}.pkl").read_bytes())
+    x = tf.constant(found["x"])
+    archive = tf.saved_model.load(path)
+    for size in (1, 5):
+        same(archive.serve(x[:size]), [found["serve"][:size]], near)
+        same(archive.serve(inputs=x[:size]), [found["serve"][:size]], near)
+    given = {"a": x, "b": 2 * x}
+    mixed = archive.both(given, x)
+    same(mixed["rest"], [2 * found["x"], found["serve"]], near)
+    same(mixed["sum"], [2 * found["x"]], near)
+    for key in ("serve", "serving_default"):
+        same(archive.signatures[key](inputs=x)["output_0"], [found["serve"]], near)
+    before = [v.numpy() for v in archive.non_trainable_variables]
+    same(archive.training(x), [found["training"]], 1e-4)
+    after = [v.numpy() for v in archive.non_trainable_variables]
+    assert all((a != b).any() for a, b in zip(before, after, strict=True))
+    same(list(archive.optimizer_variables), found["optimizer"], near)
+    assert len(archive.variables) == 6 and len(archive.trainable_variables) == 4
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(archive.serve(x) ** 2)
+    assert all(g is not None for g in tape.gradient(loss, list(archive.trainable_variables)))
+    tf.saved_model.save(archive, path + "_again")
+    seen = ["endpoints", "signatures", "training", "collections", "gradients", "saved again"]
+    if hasattr(tf.keras.layers, "TFSMLayer"):  # Keras 3
+        same(tf.keras.layers.TFSMLayer(path, call_endpoint="serve")(x), [found["serve"]], near)
+        seen.append("TFSMLayer")
+    return seen
+
+
 def read_ops(folder: Path) -> int:
     """How many ops give what the evaluator gives."""
     import tensorflow as tf
@@ -181,8 +244,11 @@ def read(folder: Path, names: list[str]) -> None:
     """Compare all, or what is named, and note what agrees after each."""
     import tensorflow as tf
 
-    for name in names or [*CASES, "ops"]:
-        seen = read_ops(folder) if name == "ops" else read_model(folder, name, CASES[name])
+    for name in names or [*CASES, "archive", "ops"]:
+        if name in CASES:
+            seen: Any = read_model(folder, name, CASES[name])
+        else:
+            seen = read_archive(folder) if name == "archive" else read_ops(folder)
         print(name, seen, flush=True)
         known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
         known.setdefault(f"TensorFlow {tf.__version__}", {})[name] = seen
