@@ -86,10 +86,10 @@ class Content:
         graph = comparison.captured.graph
         usual: dict[str, int] = {}
         for size in _SIZES:
-            tried = [sizes for sizes in _usual_sizes(graph, size)]
+            tried = list(_usual_sizes(graph, size))
             fits = [self._agrees(program, comparison, sizes) for sizes in tried]
             if any(fits):
-                usual = tried[-1]
+                usual = tried[0]
                 break
         else:
             return
@@ -175,13 +175,13 @@ def _symbols(graph: Graph) -> list[str]:
 
 
 def _usual_sizes(graph: Graph, size: int) -> Iterator[dict[str, int]]:
-    """A batch of one and one of two, with other axes of about a size."""
+    """A batch of two and one of one, with other axes of about a size."""
     symbols, axes = _symbols(graph), graph.symbols()
     others = {name: max(1, size // axes[name].multiple) for name in symbols if name != BATCH}
     if BATCH not in symbols:
         yield others
         return
-    for batch in (1, 2):
+    for batch in (2, 1):
         yield {BATCH: batch, **others}
 
 
