@@ -255,3 +255,12 @@ def test_a_batch_size_that_is_given_is_decided_by(tmp_path):
     model = nacre.Sequential([nacre.Input((3,), batch_size=1), layer])
     model.export(tmp_path / "m", verbose=False)
     np.testing.assert_array_equal(open_saved_model(tmp_path / "m").serve(X[:1]), 2 * X[:1])
+
+
+def test_a_layer_that_is_a_saved_model_itself_is_told_where_no_graph_can_hold_it(tmp_path, model):
+    model.export(tmp_path / "inner", verbose=False)
+    layer = nacre.layers.TFSMLayer(tmp_path / "inner", name="from_a_file")
+    outer = nacre.Sequential([nacre.Input((3,)), layer, nacre.layers.Dense(1)])
+    outer.predict(X, verbose=0)
+    with pytest.raises(nacre.core.errors.UnsupportedError, match="from_a_file"):
+        outer.export(tmp_path / "outer")

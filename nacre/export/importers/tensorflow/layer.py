@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core import safety
-from nacre.core.errors import SerializationError, ShapeError, message
+from nacre.core.context import current
+from nacre.core.errors import SerializationError, ShapeError, UnsupportedError, message
 from nacre.core.registry import register
 from nacre.export.importers.tensorflow.program import open_saved_model
 from nacre.layers.base.layer import Layer
@@ -93,6 +94,15 @@ class TFSMLayer(Layer):
         shapes = [tuple(leaf.shape) for leaf in leaves]
         if all(isinstance(n, int) for shape in shapes for n in shape):
             return function(inputs)
+        if current().host_calls is not None:  # a graph is made of what is computed
+            raise UnsupportedError(
+                message(
+                    self._who(),
+                    "the program of a SavedModel is no part of another graph for any size",
+                    f"inputs of shapes {[tuple(map(str, leaf.shape)) for leaf in leaves]}",
+                    "Save as .keras, or give the Input its whole shape, with a batch_size.",
+                )
+            )
         return self._shapes(function, leaves, structure)
 
     def _shapes(self, function: Any, leaves: list[Any], structure: Any) -> Any:
