@@ -25,6 +25,7 @@ from nacre.saving.formats import (
     checkpoint,
     checkpoint_writer,
     h5,
+    h5_keras2,
     keras_saved_model,
     named_arrays,
     named_shards,
@@ -47,6 +48,7 @@ def save_model(
     zipped: bool | None = None,
     *,
     verify: bool = True,
+    compat: Literal["keras-2.15"] | None = None,
     **kwargs: Any,
 ) -> None:
     """Write a whole model: structure, weights, compile arguments and optimizer state.
@@ -73,6 +75,10 @@ def save_model(
         zipped: False writes a folder with the members of the `.keras` archive.
         verify: False leaves the comparison out, which takes about as long as writing; of a
             SavedModel, that it is read back and run before it is in place.
+        compat: 'keras-2.15' writes an `.h5` file that tf.keras 2.15 opens, with its names of
+            layers, arguments and optimizers; without it the file is as Keras 3 writes it, which
+            2.15 cannot open. Folders always are for both. What 2.15 has no form for is an error;
+            of `compile`, a warning, and the file opens uncompiled.
         include_optimizer: False leaves the compile arguments and the optimizer out.
         save_format: 'keras', 'h5' or 'tf' where the ending does not tell (tf.keras 2).
         signatures: For a SavedModel, functions by the names that servers call them by, each a
@@ -81,6 +87,7 @@ def save_model(
 
     Raises:
         FileFormatError: The ending is no format's, or what was written differs from memory.
+        SerializationError: With `compat`, tf.keras 2.15 has no form for a part of the model.
         UnsupportedOpError: The model computes something that TensorFlow has no op for; all is told.
     Example:
         >>> import nacre, io
@@ -93,7 +100,7 @@ def save_model(
     if addresses.is_address(filepath):
         who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save"
         with addresses.written(filepath, who, overwrite) as (path, may_replace):
-            save_model(model, path, may_replace, zipped, verify=verify, **kwargs)
+            save_model(model, path, may_replace, zipped, verify=verify, compat=compat, **kwargs)
         return
     include_optimizer = kwargs.pop("include_optimizer", True)
     save_format = kwargs.pop("save_format", None)
@@ -103,6 +110,10 @@ def save_model(
     who = f"{type(model).__name__} '{getattr(model, 'name', '')}'.save"
     mask_flow.warn_that_keras_differs(model, who)
     refuse_unknown(who, kwargs, save_model)
+    if compat not in (None, "keras-2.15"):
+        raise ArgumentError(message(f"{who}(compat=...)", "it is 'keras-2.15'", repr(compat)))
+    if compat is not None and (hasattr(filepath, "write") or hub.is_hub_path(filepath)):
+        raise _not_for_keras2("a file object" if hasattr(filepath, "write") else "the hub", who)
     if hasattr(filepath, "write"):
         members, groups = native.to_files(model, include_optimizer)
         packed = archive.pack(members)
@@ -120,6 +131,8 @@ def save_model(
         saved_model.save(model, filepath, include_optimizer, signatures, verify, who)
         return
     path = target_path(filepath, who)
+    if compat is not None and kind != "h5":
+        raise _not_for_keras2(f"'{path.name}'", who)
     if signatures is not None:
         raise _no_signatures(path, who)
     if kind != "folder":
@@ -127,7 +140,10 @@ def save_model(
     if not overwrite:
         ask_before_overwriting(path, who)
     if kind == "h5":
-        content, groups = h5.to_content(model, include_optimizer)
+        if compat is None:
+            content, groups = h5.to_content(model, include_optimizer)
+        else:
+            content, groups = h5_keras2.to_content(model, include_optimizer, who)
         write_file(path, content, partial(h5.check, groups=groups, who=who) if verify else None)
         return
     members, groups = native.to_files(model, include_optimizer, is_folder=kind == "folder")
@@ -206,6 +222,17 @@ def _format_of(path: Path, save_format: str | None, zipped: bool | None, who: st
             "the path must end in .keras (recommended) or .h5, or be that of a folder",
             f"'{path.name}'",
             f"Call save('{path.stem}.keras'), or save('{path.stem}') for a SavedModel folder.",
+        )
+    )
+
+
+def _not_for_keras2(got: str, who: str) -> ArgumentError:
+    return ArgumentError(
+        message(
+            f"{who}(compat='keras-2.15')",
+            "what tf.keras 2.15 opens is an .h5 file or a SavedModel folder",
+            got,
+            "Call save('model.h5', compat='keras-2.15'), or save('model').",
         )
     )
 

@@ -19,6 +19,7 @@ from nacre.core.kinds import is_dict, is_list
 
 # --- what tf.keras 2.15.1 has ---------------------------------------------------------------------
 
+# All but SpectralNormalization, which it does not find in a file of its own either.
 _LAYERS = frozenset(
     """
     Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention Average
@@ -34,7 +35,7 @@ _LAYERS = frozenset(
     RandomBrightness RandomContrast RandomCrop RandomFlip RandomHeight RandomRotation
     RandomTranslation RandomWidth RandomZoom ReLU RepeatVector Rescaling Reshape Resizing
     SeparableConv1D SeparableConv2D Sequential SimpleRNN SimpleRNNCell Softmax SpatialDropout1D
-    SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells StringLookup Subtract
+    SpatialDropout2D SpatialDropout3D StackedRNNCells StringLookup Subtract
     TextVectorization ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D
     UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
     """.split()
@@ -84,6 +85,8 @@ _OF_2_15: dict[str, tuple[str, ...]] = {
     "RandomTranslation": ("fill_mode", "fill_value"),
     "RandomZoom": ("fill_mode", "fill_value"),
 }
+# Layers whose dtype is that of the indices they give.
+_OF_INDICES = frozenset("Discretization Hashing HashedCrossing IntegerLookup StringLookup".split())
 _RENAMED: dict[str, dict[str, str]] = {"LeakyReLU": {"negative_slope": "alpha"}}
 
 # An operation's class in configs of Keras 3 -> what TFOpLambda calls it, and its parameters there.
@@ -143,6 +146,13 @@ def keras2_config(data: Mapping[str, Any], call_of: Callable[[str], Any]) -> dic
     return _object(data, call_of)
 
 
+def calls_of(model: Any) -> Callable[[str], Any]:
+    """The functions that layers compute with, by name, of those within others too."""
+    found = {layer.name: layer.call for layer in getattr(model, "_flatten_layers", list)()}
+    own = {layer.name: layer.call for layer in getattr(model, "layers", ())}
+    return {**found, **own}.get
+
+
 def keras2_training(config: Mapping[str, Any]) -> dict[str, Any]:
     """Compile arguments as tf.keras 2.15 has them, from the form of `.h5` files.
 
@@ -159,6 +169,8 @@ def keras2_training(config: Mapping[str, Any]) -> dict[str, Any]:
     optimizer = found["optimizer_config"]
     if is_dict(optimizer):
         optimizer["config"] |= {"jit_compile": False, "is_legacy_optimizer": False}
+        if optimizer["class_name"] in _OTHERS:  # the newer ones are registered there
+            optimizer["class_name"] = f"Custom>{optimizer['class_name']}"
     return found
 
 
@@ -209,6 +221,12 @@ def _fields(name: str, config: Mapping[str, Any], call_of: Callable[[str], Any])
         found[renamed.get(key, key)] = _dtype(value) if key == "dtype" else _value(value, call_of)
     if found.get("reduction") == "sum_over_batch_size":
         found["reduction"] = "auto"
+    if name in _OF_INDICES and found.get("output_mode", "int") == "int":
+        found["dtype"] = "int64"  # which must be an integer type there
+    if name == "TextVectorization":
+        found["dtype"] = "string"
+    if name == "Discretization" and found.get("bin_boundaries") is not None:
+        found["num_bins"] = None  # there, one of the two may be given
     if "dtype" in found and (name in _OTHERS or found["dtype"] is None):
         del found["dtype"]
     return found
@@ -271,6 +289,8 @@ def _value(value: Any, call_of: Callable[[str], Any]) -> Any:
 
 
 def _graph(config: Mapping[str, Any], call_of: Callable[[str], Any]) -> dict[str, Any]:
+    if config.get("added_losses"):
+        raise NoKeras2Form("a loss of model.add_loss")
     config = _with_counts_of_keras2(config)
     nodes = [_node(layer, call_of) for layer in config["layers"]]
     ends = {key: _ends(config[key]) for key in ("input_layers", "output_layers")}
@@ -286,23 +306,27 @@ def _with_counts_of_keras2(config: Mapping[str, Any]) -> dict[str, Any]:
     """A graph's config in which calls of a model within are counted from 1.
 
     The first one is that which made the model, with its own inputs. tf.keras 2.15 waits for ever
-    for a call that is not there.
+    for a call that is not there. Keras 3 counts so too where graphs within are outputs.
     """
     within = {layer["name"] for layer in config["layers"] if _has_own_inputs(layer)}
+    graphs = {layer["name"] for layer in config["layers"] if "output_layers" in layer["config"]}
 
-    def moved(value: Any) -> Any:
+    def moved(value: Any, within: set[str] = within) -> Any:
         if _is_end(value) and value[0] in within:
             return [value[0], value[1] + 1, value[2]]
         if is_list(value):
-            return [moved(item) for item in value]
+            return [moved(item, within) for item in value]
         if is_dict(value):
-            return {key: moved(item) for key, item in value.items()}
+            return {key: moved(item, within) for key, item in value.items()}
         return value
 
     layers_moved = [
         {**layer, "inbound_nodes": moved(layer["inbound_nodes"])} for layer in config["layers"]
     ]
-    ends = {key: moved(config[key]) for key in ("input_layers", "output_layers")}
+    ends = {
+        "input_layers": moved(config["input_layers"]),
+        "output_layers": moved(config["output_layers"], within - graphs),
+    }
     return {**config, "layers": layers_moved, **ends}
 
 
@@ -420,4 +444,4 @@ def _operation_call(
     return [*first, named]
 
 
-__all__ = ["NoKeras2Form", "keras2_config", "keras2_training"]
+__all__ = ["NoKeras2Form", "calls_of", "keras2_config", "keras2_training"]

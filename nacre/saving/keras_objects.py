@@ -21,7 +21,7 @@ from nacre.layers import RNN, InputLayer
 from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
 from nacre.saving.formats import h5
-from nacre.saving.keras2_config import NoKeras2Form, keras2_config, keras2_training
+from nacre.saving.keras2_config import NoKeras2Form, calls_of, keras2_config, keras2_training
 
 MODEL = "_tf_keras_model"
 
@@ -45,7 +45,7 @@ class KerasObjects:
             data = plain_config(model)
             if any(hasattr(layer, "get_vocabulary") for layer in model._flatten_layers()):
                 raise NoKeras2Form("a table of Keras 2 for a vocabulary")
-            self._root = keras2_config(data, _calls_of(model))
+            self._root = keras2_config(data, calls_of(model))
             json.dumps(self._root)
         except (NoKeras2Form, TypeError, ValueError) as error:
             self.reason = str(error)
@@ -107,7 +107,7 @@ class KerasObjects:
     def _metadata(self, thing: Any, save_spec: Any) -> dict[str, Any] | None:
         is_root = thing is self._model
         try:
-            made = self._root if is_root else keras2_config(plain_config(thing), _calls_of(thing))
+            made = self._root if is_root else keras2_config(plain_config(thing), calls_of(thing))
         except Exception:  # as above: of no use to tf.keras, which then takes the functions
             made = None
         if made is None and not is_root:
@@ -139,11 +139,6 @@ class KerasObjects:
             if self._training is not None:
                 common["training_config"] = self._training
         return common
-
-
-def _calls_of(thing: Any) -> Any:
-    layers = {layer.name: layer.call for layer in getattr(thing, "layers", ())}
-    return layers.get
 
 
 def _built_shape(layer: Any) -> Any:

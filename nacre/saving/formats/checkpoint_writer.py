@@ -225,7 +225,7 @@ class Objects:
         self.objects[0].children.append(("optimizer", self._new(top)))
         found = held_by(optimizer)
         places: dict[int, int] = {}  # id of a variable -> its place, in the order of the list
-        listed_for_keras = [h for h in _as_listed(found, model) if _has_place_in_keras(h)]
+        listed_for_keras = listed_by_keras(optimizer, model)
         for number, held in enumerate(listed_for_keras):
             path = f"optimizer/_variables/{number}"
             if held.of is None:
@@ -285,6 +285,11 @@ class Objects:
 def _listing(path: str, places: Mapping[int, int]) -> Found:
     """A list of variables."""
     return Found(path, [(str(number), place) for number, place in enumerate(places.values())])
+
+
+def listed_by_keras(optimizer: Optimizer, model: Any) -> list[Held]:
+    """The variables of an optimizer that tf.keras 2.15 lists, in its order."""
+    return [held for held in _as_listed(held_by(optimizer), model) if _has_place_in_keras(held)]
 
 
 def _has_place_in_keras(held: Held) -> bool:

@@ -187,6 +187,7 @@ def load(
         # A damaged name of that attribute must not change what masks mean.
         is_by_nacre = bool(hdf5.text_attribute(file, "nacre_version"))
         is_by_nacre = is_by_nacre or hdf5.has_attribute(file, hdf5.CHECKSUMS)
+        is_by_nacre = is_by_nacre and not version.startswith("2.")  # written for tf.keras 2.15
         with naming(who, "model_config"):
             # A class of the user's may have a built-in one's name.
             with CustomObjectScope(custom_objects):

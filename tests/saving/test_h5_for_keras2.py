@@ -1,0 +1,108 @@
+"""`.h5` files for tf.keras 2.15: its configs within, and nacre opens them exactly.
+
+What tf.keras makes of them is tried by `tests.reference.check_saved_models`.
+"""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+import nacre
+from nacre.core.errors import ArgumentError, SerializationError
+
+X = np.linspace(-1, 1, 24, dtype="float32").reshape(6, 4)
+Y = X[:, :1]
+
+
+def stack(optimizer="adam"):
+    layers = nacre.layers
+    first = layers.Dense(3, activation="relu", kernel_regularizer="l2")
+    parts = [first, layers.BatchNormalization(), layers.LeakyReLU(), layers.Dense(1)]
+    model = nacre.Sequential([nacre.Input((4,), name="features"), *parts])
+    model.compile(optimizer, "mse")
+    return model
+
+
+def attribute(path, name):
+    with h5py.File(path) as file:
+        return json.loads(file.attrs[name])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "nadam"])
+def test_a_file_for_keras2_comes_back_as_the_same_model_that_goes_on_training(tmp_path, optimizer):
+    model, path = stack(optimizer), tmp_path / "m.h5"
+    model.fit(X, Y, verbose=0)
+    model.save(path, compat="keras-2.15")
+    again = nacre.models.load_model(path)
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+    losses = [m.fit(X, Y, shuffle=False, verbose=0).history["loss"] for m in (model, again)]
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+
+
+def test_it_has_configs_and_lists_of_keras2(tmp_path):
+    model, path = stack("adamw"), tmp_path / "m.h5"
+    model.fit(X, Y, verbose=0)
+    model.save(path, compat="keras-2.15")
+    first, dense, _, leaky, _ = attribute(path, "model_config")["config"]["layers"]
+    assert first["config"]["batch_input_shape"] == [None, 4]
+    assert dense["config"]["kernel_regularizer"]["class_name"] == "L2"
+    assert "alpha" in leaky["config"]
+    training = attribute(path, "training_config")["optimizer_config"]
+    assert training["class_name"] == "Custom>AdamW"
+    with h5py.File(path) as file:
+        assert file.attrs["keras_version"] == "2.15.0"
+        names = list(file["optimizer_weights"].attrs["weight_names"])
+    assert "iteration" in names[0]
+    assert not any("learning_rate" in name for name in names)
+
+
+def test_vocabularies_stand_in_the_config_as_keras2_takes_them(tmp_path):
+    layers, path = nacre.layers, tmp_path / "m.h5"
+    words = layers.TextVectorization(output_sequence_length=3)
+    words.adapt(["a b c", "b c"])
+    inputs = nacre.Input((1,), dtype="string")
+    model = nacre.Model(inputs, layers.Embedding(9, 2)(words(inputs)))
+    model.save(path, compat="keras-2.15")
+    config = attribute(path, "model_config")["config"]["layers"][1]["config"]
+    assert config["dtype"] == "string"
+    assert {"a", "b", "c"} < set(config["vocabulary"])
+    texts = np.array([["c a"], ["z b"]])
+    again = nacre.models.load_model(path)
+    np.testing.assert_array_equal(again.predict(texts, verbose=0), model.predict(texts, verbose=0))
+
+
+def test_layers_within_models_are_called_with_the_names_of_their_arguments(tmp_path):
+    inner = nacre.Input((3, 8))
+    attended = nacre.layers.MultiHeadAttention(2, 4)(inner, inner)
+    block = nacre.Model(inner, nacre.layers.LayerNormalization()(attended + inner))
+    inputs = nacre.Input((3, 8))
+    model = nacre.Model(inputs, block(block(inputs)))
+    model.save(tmp_path / "m.h5", compat="keras-2.15")
+    (output,) = attribute(tmp_path / "m.h5", "model_config")["config"]["output_layers"]
+    assert output == [block.name, 2, 0]  # the first is that which made it
+    x = np.random.default_rng(0).random((2, 3, 8)).astype("float32")
+    again = nacre.models.load_model(tmp_path / "m.h5")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_a_layer_that_keras2_has_not_is_told_with_another_way(tmp_path):
+    model = nacre.Sequential([nacre.Input((4,)), nacre.layers.RMSNormalization()])
+    with pytest.raises(SerializationError, match=r"class RMSNormalization.*Save a folder"):
+        model.save(tmp_path / "m.h5", compat="keras-2.15")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_optimizer_that_keras2_has_not_is_a_warning(tmp_path):
+    model = stack("lamb")
+    with pytest.warns(UserWarning, match="opens uncompiled"):
+        model.save(tmp_path / "m.h5", compat="keras-2.15")
+    with h5py.File(tmp_path / "m.h5") as file:
+        assert "training_config" not in file.attrs
+
+
+@pytest.mark.parametrize(("name", "given"), [("m.keras", "keras-2.15"), ("m.h5", "keras-1")])
+def test_what_it_is_not_for_is_refused(tmp_path, name, given):
+    with pytest.raises(ArgumentError, match=r"keras-2\.15"):
+        stack().save(tmp_path / name, compat=given)
