@@ -78,6 +78,20 @@ class KerasObjects:
             return "_tf_keras_rnn_layer"
         return "_tf_keras_layer" if isinstance(thing, Layer) else None
 
+    def has_config(self, thing: Any) -> bool:
+        """Whether tf.keras makes a layer from its config, not from functions."""
+        if self.identifier(thing) is None:
+            return False
+        if thing is self._model:
+            return self._root is not None
+        return self._made(thing) is not None
+
+    def _made(self, thing: Any) -> dict[str, Any] | None:
+        try:
+            return keras2_config(plain_config(thing), calls_of(thing))
+        except Exception:  # as above: of no use to tf.keras, which then takes the functions
+            return None
+
     def content(self, objects: Sequence[tuple[int, str, Any]], save_spec: Any) -> bytes:
         """The file.
 
@@ -106,10 +120,7 @@ class KerasObjects:
 
     def _metadata(self, thing: Any, save_spec: Any) -> dict[str, Any] | None:
         is_root = thing is self._model
-        try:
-            made = self._root if is_root else keras2_config(plain_config(thing), calls_of(thing))
-        except Exception:  # as above: of no use to tf.keras, which then takes the functions
-            made = None
+        made = self._root if is_root else self._made(thing)
         if made is None and not is_root:
             return None
         common: dict[str, Any] = {

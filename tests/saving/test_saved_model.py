@@ -5,6 +5,7 @@ What TensorFlow and tf.keras make of them is tried by `tests.reference.check_sav
 
 import os
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -181,7 +182,20 @@ def test_keras_is_told_configs_in_its_second_dialect(tmp_path):
     assert nodes[0].node_path == "root" and nodes[0].identifier == "_tf_keras_sequential"
     assert '"batch_input_shape": [null, 4]' in nodes[0].metadata
     assert "DTypePolicy" not in nodes[0].metadata and "module" not in nodes[0].metadata
-    assert '"class_name": "Adam"' in nodes[0].metadata
+    assert '"class_name": "Custom>Adam"' in nodes[0].metadata
+
+
+@pytest.mark.parametrize("name", ["activity_regularizer", "kernel_regularizer", None])
+def test_losses_that_keras_would_train_without_are_told(tmp_path, name):
+    inputs = nacre.Input((4,))
+    x = nacre.layers.RMSNormalization()(inputs)  # which tf.keras 2.15 has not
+    regularizers = {} if name is None else {name: "l2"}
+    model = nacre.Model(inputs, nacre.layers.Dense(2, **regularizers)(x))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        model.save(tmp_path / "folder")
+    told = [str(w.message) for w in found if "trains there without them" in str(w.message)]
+    assert len(told) == (name == "activity_regularizer")  # tf.keras makes Dense from its config
 
 
 def test_a_folder_that_keras_saved_into_since_is_not_taken_for_what_it_was(tmp_path):

@@ -19,6 +19,7 @@ from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
+from nacre.core.warning import warn
 from nacre.core.wire.tensorflow.objects import METADATA, key_of
 from nacre.core.wire.tensorflow.saved_model import FILE
 from nacre.export.capture import capture
@@ -38,7 +39,12 @@ from nacre.models import Model
 from nacre.optimizers import Optimizer
 from nacre.saving import keras_objects, own_part
 from nacre.saving.formats.checkpoint_writer import COUNTERS, Objects
-from nacre.saving.formats.saved_model_check import Comparison, Content, of_signature
+from nacre.saving.formats.saved_model_check import (
+    Comparison,
+    Content,
+    count_of_losses,
+    of_signature,
+)
 from nacre.saving.formats.saved_model_parts import (
     by_key,
     input_specs,
@@ -203,6 +209,8 @@ class _Folder:
     def files(self) -> tuple[dict[str, bytes], Content]:
         self._add_objects()
         self._add_functions()
+        if not self._keras.has_config(self._model):
+            self._warn_of_losses()
         own, extra = own_part.to_files(self._model, self._include_optimizer, self._array_keys())
         for key, array in extra.items():
             self._writer.add_array(key, array)
@@ -236,6 +244,29 @@ class _Folder:
             function = calls.functions[name].python_function
             found.append(of_signature(name, captured, arguments, function))
         return found
+
+    def _warn_of_losses(self) -> None:
+        """Say which losses tf.keras has not, as it makes the model of its functions: all but those
+        of variables whose layers have a config."""
+        kept = {
+            id(variable)
+            for layer in self._model._flatten_layers()
+            if layer is not self._model and self._keras.has_config(layer)
+            for variable in layer.trainable_variables
+            if variable.regularizer is not None
+        }
+        lost = count_of_losses(self._model, self._arguments) - len(kept)
+        if lost > 0:
+            warn(
+                message(
+                    self._who,
+                    "tf.keras 2.15 makes this model of its functions, which give no losses of "
+                    "add_loss, of activities, and of layers that it has not",
+                    f"{lost} of them; the model trains there without them",
+                    "nacre opens the folder with all of them. For tf.keras, add them to the loss "
+                    "of compile().",
+                )
+            )
 
     def _array_keys(self) -> dict[int, str]:
         return {own: key_of(key) for own, key in self._keys.items()}

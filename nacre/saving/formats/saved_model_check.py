@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from nacre.core import scope, tree
@@ -24,7 +26,7 @@ from nacre.export.graph.ir import Graph
 from nacre.export.graph.opset import OPSET
 from nacre.export.graph.sizes import size_value, symbols_in
 from nacre.export.importers.tensorflow.program import SavedModelProgram, open_saved_model
-from nacre.export.targets.saved_model.write import Spec, Structure
+from nacre.export.targets.saved_model.write import Spec, Structure, specs_in
 
 _SIZES = (8, 32, 128)  # of axes that may have any but the batch; the first are too small for some
 _LARGEST = 1 << 12  # of sizes that Python asked for
@@ -221,6 +223,31 @@ def _arrays(captured: Captured, sizes: Mapping[str, int]) -> dict[str, np.ndarra
     return found
 
 
+def count_of_losses(model: Any, arguments: Sequence[Structure]) -> int:
+    """How many losses a call of a model adds, with those of regularizers."""
+    trainable = [v.value for v in model.trainable_variables]
+    others = [v.value for v in model.non_trainable_variables]
+
+    def run(*given: Any) -> Any:
+        call = partial(model.stateless_call, trainable, others, return_losses=True)
+        return call(*given, training=True)[2]
+
+    for size in (8, 32, 128):
+        try:
+            arrays = {spec.name: _zeros(spec, size) for spec in specs_in(arguments)}
+            return len(jax.eval_shape(run, *(_filled(argument, arrays) for argument in arguments)))
+        except (TypeError, ValueError):  # too small, or texts
+            continue
+    return 0
+
+
+def _zeros(spec: Spec, size: int) -> np.ndarray[Any, Any]:
+    """A batch of two, whose other open axes have this size."""
+    sizes = spec.shape or ()
+    shape = [(size if axis else 2) if n is None else n for axis, n in enumerate(sizes)]
+    return np.zeros(shape, spec.dtype)
+
+
 def _filled(structure: Structure, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
     """Arrays in a structure."""
     if isinstance(structure, Spec):
@@ -243,4 +270,4 @@ def _is_near(found: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> bool:
     return bool(np.allclose(found, right, tolerance, tolerance * largest, equal_nan=True))
 
 
-__all__ = ["Comparison", "Content", "of_signature"]
+__all__ = ["Comparison", "Content", "of_signature", "count_of_losses"]
