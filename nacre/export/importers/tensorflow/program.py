@@ -637,13 +637,12 @@ def fitted(value: Any, number: int, sizes: tuple[int | None, ...] | None, what: 
 
 
 def _converted(found: Any, kind: np.dtype[Any], what: str) -> Any:
-    if isinstance(found, np.ndarray) and kind.kind in "iu" and found.size:
-        limits = np.iinfo(kind)
-        if found.dtype.kind in "iu" and (found.min() < limits.min or found.max() > limits.max):
+    is_whole = kind.kind in "iu" and np.dtype(found.dtype).kind in "iu"
+    if is_whole and found.size and not is_tracer(found):
+        limits, smallest, largest = np.iinfo(kind), int(found.min()), int(found.max())
+        if smallest < limits.min or largest > limits.max:
             rule = f"{what} must fit {kind}"
-            raise DTypeError(
-                message(_WHO, rule, f"numbers to {max(abs(int(found.min())), int(found.max()))}")
-            )
+            raise DTypeError(message(_WHO, rule, f"numbers from {smallest} to {largest}"))
     if isinstance(found, jax.Array):
         return found.astype(jax.dtypes.canonicalize_dtype(kind))
     return found.astype(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ from nacre.core.errors import (
 from nacre.core.wire.tensorflow.graph import AttrValue, GraphDef, NodeDef, TensorProto
 from nacre.core.wire.tensorflow.saved_model import SavedModel
 from nacre.core.wire.tensorflow.tensors import shape_message, to_message
+from nacre.export.importers.tensorflow.program import fitted
 from nacre.export.importers.tensorflow.registry import OPS
 from nacre.saving import open_saved_model, tensorflow_op
 from tests.export.importers.tensorflow.saved_models import extracted
@@ -84,6 +86,14 @@ def test_inputs_that_do_not_fit_are_told_by_name(tmp_path: Path) -> None:
     with pytest.raises(NotThereError, match="Did you mean 'forward'"):
         _ = program.forwards
     assert serve(x=x.astype("float64"))["output_0"].dtype == "float32"
+
+
+def test_whole_numbers_that_do_not_fit_are_told_whatever_array_they_come_in() -> None:
+    top = jnp.asarray([0, 2**32 - 1], "uint32")
+    for given in (top, np.asarray(top), np.asarray([-(2**40)])):
+        with pytest.raises(DTypeError, match="'ids' must fit int32. Got numbers from"):
+            fitted(given, 3, (None,), "'ids'")
+    assert fitted(jnp.asarray([7], "uint32"), 3, (None,), "'ids'").dtype == "int32"
 
 
 def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
