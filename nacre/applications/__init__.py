@@ -15,6 +15,7 @@ from nacre.core.late_names import late_names
 
 if TYPE_CHECKING:
     from nacre.applications import densenet as densenet
+    from nacre.applications import efficientnet as efficientnet
     from nacre.applications import imagenet_utils as imagenet_utils
     from nacre.applications import mobilenet as mobilenet
     from nacre.applications import mobilenet_v2 as mobilenet_v2
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from nacre.applications.densenet import DenseNet121 as DenseNet121
     from nacre.applications.densenet import DenseNet169 as DenseNet169
     from nacre.applications.densenet import DenseNet201 as DenseNet201
+    from nacre.applications.efficientnet import EfficientNetB0 as EfficientNetB0
+    from nacre.applications.efficientnet import EfficientNetB1 as EfficientNetB1
+    from nacre.applications.efficientnet import EfficientNetB2 as EfficientNetB2
+    from nacre.applications.efficientnet import EfficientNetB3 as EfficientNetB3
+    from nacre.applications.efficientnet import EfficientNetB4 as EfficientNetB4
+    from nacre.applications.efficientnet import EfficientNetB5 as EfficientNetB5
+    from nacre.applications.efficientnet import EfficientNetB6 as EfficientNetB6
+    from nacre.applications.efficientnet import EfficientNetB7 as EfficientNetB7
     from nacre.applications.mobilenet import MobileNet as MobileNet
     from nacre.applications.mobilenet_v2 import MobileNetV2 as MobileNetV2
     from nacre.applications.resnet import ResNet50 as ResNet50
@@ -41,6 +50,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "densenet",
+    "efficientnet",
     "imagenet_utils",
     "mobilenet",
     "mobilenet_v2",
@@ -56,6 +66,14 @@ _NETWORKS = {
     "DenseNet121": "densenet",
     "DenseNet169": "densenet",
     "DenseNet201": "densenet",
+    "EfficientNetB0": "efficientnet",
+    "EfficientNetB1": "efficientnet",
+    "EfficientNetB2": "efficientnet",
+    "EfficientNetB3": "efficientnet",
+    "EfficientNetB4": "efficientnet",
+    "EfficientNetB5": "efficientnet",
+    "EfficientNetB6": "efficientnet",
+    "EfficientNetB7": "efficientnet",
     "MobileNet": "mobilenet",
     "MobileNetV2": "mobilenet_v2",
     "ResNet101": "resnet",

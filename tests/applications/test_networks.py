@@ -177,3 +177,19 @@ def test_transfer_learning_keeps_the_statistics_of_what_is_frozen_and_of_what_is
         np.testing.assert_array_equal(old, new)
     kernel = base.get_layer("Conv_1").kernel.numpy()
     assert not np.array_equal(kernel, before[[v.path for v in base.weights].index("Conv_1/kernel")])
+
+
+@pytest.mark.usefixtures("empty")
+def test_efficientnet_scales_colors_a_second_time_for_the_weights_of_imagenet_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nacre.applications._arguments.fetch", lambda file: file.path)
+    monkeypatch.setattr(nacre.models.Functional, "load_weights", lambda self, path: None)
+    scales = []
+    for weights in (None, "imagenet"):
+        model = applications.EfficientNetB0(include_top=False, weights=weights)
+        layers = [layer for layer in model.layers if type(layer).__name__ == "Rescaling"]
+        scales.append([layer.get_config()["scale"] for layer in layers])
+    assert scales[0] == [1 / 255]
+    assert scales[1][0] == 1 / 255  # the others as Keras 3.15's config has them
+    np.testing.assert_allclose(scales[1][1], [2.08969189, 2.11288563, 2.10818510], rtol=1e-8)
