@@ -212,7 +212,9 @@ def _spec(shape: tuple[Any, ...], dtype: str, is_wide: bool) -> Any:
     Kept, as JAX asks of a symbol whether it is a number: the exception of that holds all frames
     under way and itself, so that a model would stay in memory until Python looks for cycles.
     """
-    return jax.typeof(jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)))
+    # JAX 0.12 warns of a dtype that it is about to narrow.
+    held = jax.dtypes.canonicalize_dtype(jnp.dtype(dtype))
+    return jax.typeof(jax.ShapeDtypeStruct(shape, held))
 
 
 @functools.lru_cache(maxsize=64)

@@ -14,6 +14,7 @@ made as if it had been read; `make_ir_context`, `dtype_to_ir_type` and `module_t
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from collections.abc import Callable, Sequence
@@ -79,7 +80,7 @@ def callable_module(
         in_avals=tuple(avals),
         out_tree=jax.tree.structure((0,) * len(outputs)),
         out_avals=tuple(jax.core.ShapedArray(shape, dtype) for shape, dtype in outputs),
-        _has_named_shardings=False,
+        **_older_fields(_export.Exported),
         _in_named_shardings=(None,) * len(avals),
         _out_named_shardings=(None,) * len(outputs),
         in_shardings_hlo=(None,) * len(avals),
@@ -96,6 +97,12 @@ def callable_module(
         _get_vjp=None,
     )
     return lambda *arrays: exported.call(*first, *arrays)
+
+
+def _older_fields(exported: type[Any]) -> dict[str, Any]:
+    """What JAX before 0.12 asks for besides."""
+    names = {field.name for field in dataclasses.fields(exported)}
+    return {"_has_named_shardings": False} if "_has_named_shardings" in names else {}
 
 
 def _with_shapes(context: Any, data: bytes, structs: Sequence[jax.ShapeDtypeStruct]) -> bytes:

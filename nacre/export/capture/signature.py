@@ -141,5 +141,5 @@ def abstract(specs: Sequence[Spec], naming: Naming) -> list[Any]:
         )
         shape = jax.export.symbolic_shape(", ".join(texts), scope=scope) if spec.shape else ()
         dtype = TEXT_DTYPE if spec.dtype == "string" else spec.dtype
-        found.append(jax.ShapeDtypeStruct(shape, jax.numpy.dtype(dtype)))
+        found.append(jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(dtype)))
     return found
