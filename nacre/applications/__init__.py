@@ -16,6 +16,7 @@ from nacre.core.late_names import late_names
 if TYPE_CHECKING:
     from nacre.applications import densenet as densenet
     from nacre.applications import efficientnet as efficientnet
+    from nacre.applications import efficientnet_v2 as efficientnet_v2
     from nacre.applications import imagenet_utils as imagenet_utils
     from nacre.applications import mobilenet as mobilenet
     from nacre.applications import mobilenet_v2 as mobilenet_v2
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
     from nacre.applications.efficientnet import EfficientNetB5 as EfficientNetB5
     from nacre.applications.efficientnet import EfficientNetB6 as EfficientNetB6
     from nacre.applications.efficientnet import EfficientNetB7 as EfficientNetB7
+    from nacre.applications.efficientnet_v2 import EfficientNetV2B0 as EfficientNetV2B0
+    from nacre.applications.efficientnet_v2 import EfficientNetV2B1 as EfficientNetV2B1
+    from nacre.applications.efficientnet_v2 import EfficientNetV2B2 as EfficientNetV2B2
+    from nacre.applications.efficientnet_v2 import EfficientNetV2B3 as EfficientNetV2B3
+    from nacre.applications.efficientnet_v2 import EfficientNetV2L as EfficientNetV2L
+    from nacre.applications.efficientnet_v2 import EfficientNetV2M as EfficientNetV2M
+    from nacre.applications.efficientnet_v2 import EfficientNetV2S as EfficientNetV2S
     from nacre.applications.mobilenet import MobileNet as MobileNet
     from nacre.applications.mobilenet_v2 import MobileNetV2 as MobileNetV2
     from nacre.applications.resnet import ResNet50 as ResNet50
@@ -51,6 +59,7 @@ if TYPE_CHECKING:
 _MODULES = (
     "densenet",
     "efficientnet",
+    "efficientnet_v2",
     "imagenet_utils",
     "mobilenet",
     "mobilenet_v2",
@@ -74,6 +83,13 @@ _NETWORKS = {
     "EfficientNetB5": "efficientnet",
     "EfficientNetB6": "efficientnet",
     "EfficientNetB7": "efficientnet",
+    "EfficientNetV2B0": "efficientnet_v2",
+    "EfficientNetV2B1": "efficientnet_v2",
+    "EfficientNetV2B2": "efficientnet_v2",
+    "EfficientNetV2B3": "efficientnet_v2",
+    "EfficientNetV2L": "efficientnet_v2",
+    "EfficientNetV2M": "efficientnet_v2",
+    "EfficientNetV2S": "efficientnet_v2",
     "MobileNet": "mobilenet",
     "MobileNetV2": "mobilenet_v2",
     "ResNet101": "resnet",

@@ -35,3 +35,13 @@ def torch(x: Any, data_format: str | None = None) -> Any:
         data_format: 'channels_last' or 'channels_first'; that of `nacre.config` when None.
     """
     return imagenet_utils.preprocess_input(x, data_format, mode="torch")
+
+
+def none(x: Any, data_format: str | None = None) -> Any:
+    """Pictures as they are: the network takes values 0…255 and scales them itself.
+
+    Args:
+        x: Pictures in red, green, blue.
+        data_format: Of no meaning here; other networks' functions take it.
+    """
+    return x

@@ -24,6 +24,7 @@ from nacre.applications._arguments import (
     finish,
     pooled,
 )
+from nacre.applications._preprocessing import none as preprocess_input
 from nacre.applications._weights import WeightFile
 from nacre.applications.imagenet_utils import decode_predictions as decode_predictions
 from nacre.core.symbolic import KerasTensor
@@ -89,16 +90,6 @@ _HASHES = {
     "EfficientNetB6": ("165f6e37dce68623721b423839de8be5", "9ecce42647a20130c1f39a5d4cb75743"),
     "EfficientNetB7": ("8c03f828fec3ef71311cd463b6759d99", "cbcfe4450ddf6f3ad90b1b398090fe4a"),
 }
-
-
-def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Pictures as they are: the network takes values 0…255 and scales them itself.
-
-    Args:
-        x: Pictures in red, green, blue.
-        data_format: Of no meaning here; other networks' functions take it.
-    """
-    return x
 
 
 def _filters(number: float) -> int:

@@ -22,11 +22,9 @@ _NETWORK = (
     "nacre.models.load_model(path)."
 )
 _NETWORKS = (
-    "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge EfficientNetV2B0 "
-    "EfficientNetV2B1 EfficientNetV2B2 EfficientNetV2B3 EfficientNetV2L EfficientNetV2M "
-    "EfficientNetV2S InceptionResNetV2 InceptionV3 MobileNetV3Large MobileNetV3Small "
-    "NASNetLarge NASNetMobile convnext efficientnet_v2 inception_resnet_v2 inception_v3 "
-    "mobilenet_v3 nasnet"
+    "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge InceptionResNetV2 "
+    "InceptionV3 MobileNetV3Large MobileNetV3Small NASNetLarge NASNetMobile convnext "
+    "inception_resnet_v2 inception_v3 mobilenet_v3 nasnet"
 ).split()
 
 NOT_YET: dict[str, str] = {

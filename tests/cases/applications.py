@@ -30,6 +30,15 @@ FAMILIES: dict[str, dict[str, int]] = {
         "EfficientNetB6": 528,
         "EfficientNetB7": 600,
     },
+    "efficientnet_v2": {
+        "EfficientNetV2B0": 224,
+        "EfficientNetV2B1": 240,
+        "EfficientNetV2B2": 260,
+        "EfficientNetV2B3": 300,
+        "EfficientNetV2S": 384,
+        "EfficientNetV2M": 480,
+        "EfficientNetV2L": 480,
+    },
 }
 MEMBERS = {name: size for members in FAMILIES.values() for name, size in members.items()}
 
@@ -43,6 +52,7 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "densenet": ("DenseNet121", {"input_shape": (32, 32, 3)}),
     "xception": ("Xception", {"input_shape": (71, 71, 3)}),
     "efficientnet": ("EfficientNetB0", {"input_shape": (37, 36, 3)}),
+    "efficientnet_v2": ("EfficientNetV2B0", {"input_shape": (37, 36, 3)}),
 }
 
 
@@ -134,7 +144,7 @@ PREPROCESSED = (
 ).split()
 
 # Of these, where the network scales its pictures itself, and they stay as they are before it.
-SCALED_INSIDE = ("efficientnet",)
+SCALED_INSIDE = ("efficientnet", "efficientnet_v2")
 
 
 def whole_picture() -> np.ndarray:

@@ -18,12 +18,10 @@ _DEVICES = "training on several devices is not here yet"
 # Not here yet.
 NOT_YET: dict[str, str] = {
     "keras.applications.ConvNeXt*": _NETWORKS,
-    "keras.applications.EfficientNetV2*": _NETWORKS,
     "keras.applications.Inception*": _NETWORKS,
     "keras.applications.MobileNetV3*": _NETWORKS,
     "keras.applications.NASNet*": _NETWORKS,
     "keras.applications.convnext*": _NETWORKS,
-    "keras.applications.efficientnet_v2*": _NETWORKS,
     "keras.applications.inception*": _NETWORKS,
     "keras.applications.mobilenet_v3*": _NETWORKS,
     "keras.applications.nasnet*": _NETWORKS,
