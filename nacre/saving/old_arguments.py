@@ -189,6 +189,8 @@ def _class_of(data: dict[str, Any], name: str) -> type | None:
     module = data.get("module")
     if isinstance(module, str):
         found = builtin(short_module(module), name, "class")
+    elif "name" not in data["config"] and builtin("keras.initializers", name, "class") is not None:
+        found = builtin("keras.initializers", name, "class")  # a layer is called `Identity`, too
     else:
         found = builtin_anywhere(name, "class")
     return found if isinstance(found, type) else None

@@ -24,6 +24,7 @@ from nacre.core.random import SeedGenerator
 from nacre.core.regions import Content, Region
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
+from nacre.layers.base.layer import Layer
 from nacre.optimizers import Nadam, OptaxOptimizer, Optimizer
 from nacre.saving import hdf5
 from nacre.saving.layout import Entry, entries
@@ -70,7 +71,11 @@ def _own_values(owner: Any) -> dict[str, Any]:
     if isinstance(owner, Optimizer):
         if type(owner).save_own_variables is Optimizer.save_own_variables:
             return {str(i): variable for i, variable in enumerate(owner.variables)}
-    elif _has_numbered_arrays(owner) and owner._adapter is None:
+    elif (
+        _has_numbered_arrays(owner)
+        and owner._adapter is None
+        and _is_layers_own(owner, "save_own_variables")
+    ):
         return {str(i): variable for i, variable in enumerate(owner._saved_variables())}
     store = Store()
     owner.save_own_variables(store)
@@ -374,7 +379,8 @@ def _plan(
             differences.extra.append(f"{entry.path}/vars/{name}".lstrip("/"))
     if fits and variables:
         chosen = [str(i) for i in range(len(variables))]
-        take = owner.load_own_variables if owner._adapter else partial(_take, variables)
+        is_plain = owner._adapter is None and _is_layers_own(owner, "load_own_variables")
+        take = partial(_take, variables) if is_plain else owner.load_own_variables
         steps.append(LoadStep(lambda: {n: arrays.numbers(n) for n in chosen}, take))
 
 
@@ -389,6 +395,11 @@ def _has_numbered_arrays(owner: Any) -> bool:
     methods = ("save_own_variables", "load_own_variables")
     says = [speaks_for(owner, "saves_by_number", method) for method in methods]
     return all(says) and bool(owner.saves_by_number)
+
+
+def _is_layers_own(owner: Any, method: str) -> bool:
+    """Whether it is the layer's method, and not one that does more beside, as Normalization's."""
+    return getattr(type(owner), method, None) is getattr(Layer, method)
 
 
 class _GroupFinder:

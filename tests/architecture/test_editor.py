@@ -124,6 +124,7 @@ _SETTLED = {
     "noise_shape": ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
     "score_mode": ("AdditiveAttention",),
     **dict.fromkeys(("call_fn", "init_fn", "params", "state"), ("FlaxLayer",)),
+    "autocast": ("TFSMLayer",),  # its graph computes in its own dtypes
 }
 
 

@@ -214,7 +214,7 @@ NO_STEPS = (
     "RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
     "RandomShear RandomTranslation RandomZoom RelativePositionBias RepeatVector Resizing "
     "SeparableConv2D SimpleRNNCell Solarization SpatialDropout2D SpatialDropout3D StackedRNNCells "
-    "StringLookup TextVectorization TorchModuleWrapper UpSampling2D UpSampling3D Wrapper "
+    "StringLookup TFSMLayer TextVectorization TorchModuleWrapper UpSampling2D UpSampling3D Wrapper "
     "ZeroPadding2D ZeroPadding3D"
 ).split()
 

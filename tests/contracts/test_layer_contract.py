@@ -363,7 +363,7 @@ def test_a_seed_repeats_and_calls_differ(row: LayerCase) -> None:
 # Bases, and layers around code of a user or of another library: their tests bring that code along.
 WITHOUT_ROW = {
     *("InputLayer", "Layer", "Wrapper"),
-    *("Lambda", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"),
+    *("Lambda", "JaxLayer", "FlaxLayer", "TorchModuleWrapper", "TFSMLayer"),
 }
 
 

@@ -213,3 +213,28 @@ def test_the_state_of_adam_goes_into_optimizers_of_its_line_and_other_names(tmp_
         model = trained(optimizer)
         model.load_weights(path)
         assert int(model.optimizer.iterations) == 2
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5"])
+def test_a_layer_that_does_more_when_it_is_loaded_is_asked(tmp_path, suffix):
+    class Noting(nacre.layers.Dense):
+        saves_by_number = True
+        loads = 0
+
+        def load_own_variables(self, store):
+            super().load_own_variables(store)
+            self.loads += 1
+
+    def made():
+        return nacre.Sequential([nacre.Input((2,)), Noting(3)])
+
+    model, path = made(), tmp_path / f"m{suffix}"
+    if suffix == ".weights.h5":
+        model.save_weights(path)
+        other = made()
+        other.load_weights(path)
+    else:
+        model.save(path)
+        other = nacre.models.load_model(path, custom_objects={"Noting": Noting})
+    assert other.layers[0].loads == 1
+    np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
