@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from tests import compiled, devices, effort, heap, tiers
 # Before anything imports JAX.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# A shell's background jobs begin with Ctrl-C ignored, which tests of Ctrl-C send themselves.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 compiled.keep()
 
 # Else every process that a test starts compiles nacre's files anew, and every worker the tests.
