@@ -10,15 +10,17 @@ that comes out, has the mark `full_effort`: there programs are compiled as they 
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 
 LITTLE = {
     "xla_backend_optimization_level": 0,
-    "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_parallel_codegen_split_count": 1,  # small programs: each part has an LLVM of its own
 }
+if tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11):  # gone in 0.12
+    LITTLE["xla_cpu_use_fusion_emitters"] = False
 FLAGS = " ".join(f"--{name}={str(value).lower()}" for name, value in LITTLE.items())
 
 _now: dict[str, Any] = {}  # the options of the test that runs
