@@ -15,7 +15,7 @@ from nacre.applications._weights import WeightFile, fetch
 from nacre.core import config
 from nacre.core.errors import ArgumentError, ShapeError, message, unknown_name
 from nacre.core.symbolic import KerasTensor, get_source_inputs, is_symbolic
-from nacre.layers import GlobalAveragePooling2D, GlobalMaxPooling2D, Input
+from nacre.layers import Dense, GlobalAveragePooling2D, GlobalMaxPooling2D, Input
 from nacre.models import Functional
 
 IMAGENET_CLASSES = 1000
@@ -174,6 +174,21 @@ def pooled(x: KerasTensor, pooling: Pooling, *, named: bool) -> KerasTensor:
         return x
     kind = GlobalAveragePooling2D if pooling == "avg" else GlobalMaxPooling2D
     return kind(name=f"{pooling}_pool" if named else None)(x)
+
+
+def classified(x: KerasTensor, arguments: Arguments, *, named: bool) -> KerasTensor:
+    """The end of most networks: the classifier on the means over all places, or no top.
+
+    Args:
+        x: The features, (batch, height, width, channels).
+        arguments: Those of the call.
+        named: Whether the layer of `pooling` has a name without the top; see `pooled`.
+    """
+    if not arguments.include_top:
+        return pooled(x, arguments.pooling, named=named)
+    x = GlobalAveragePooling2D(name="avg_pool")(x)
+    activation = arguments.classifier_activation
+    return Dense(arguments.classes, activation=activation, name="predictions")(x)
 
 
 def finish(

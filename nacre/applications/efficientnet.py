@@ -22,26 +22,28 @@ from nacre.applications._arguments import (
     begin,
     channels_axis,
     finish,
-    pooled,
+)
+from nacre.applications._efficient import (
+    LAST_DROP,
+    classified,
+    filters_of,
+    kernels,
+    weighed,
 )
 from nacre.applications._preprocessing import none as preprocess_input
 from nacre.applications._weights import WeightFile
+from nacre.applications.imagenet_utils import DEVIATION
 from nacre.applications.imagenet_utils import decode_predictions as decode_predictions
 from nacre.core.symbolic import KerasTensor
-from nacre.initializers import VarianceScaling
 from nacre.layers import (
     Activation,
     Add,
     BatchNormalization,
     Conv2D,
-    Dense,
     DepthwiseConv2D,
     Dropout,
-    GlobalAveragePooling2D,
-    Multiply,
     Normalization,
     Rescaling,
-    Reshape,
     ZeroPadding2D,
 )
 from nacre.models import Functional
@@ -75,10 +77,6 @@ _STAGES = (
     (3, 1, 16, 1, 1), (3, 2, 24, 6, 2), (5, 2, 40, 6, 2), (3, 3, 80, 6, 2), (5, 3, 112, 6, 1),
     (5, 4, 192, 6, 2), (3, 1, 320, 6, 1),
 )  # fmt: skip
-# How often the last block is left out in training; the first one never is.
-_LAST_DROP = 0.2
-# ImageNet's deviation of each channel, of 1: red, green, blue.
-_DEVIATION = (0.229, 0.224, 0.225)
 # MD5 digests: with the top, without.
 _HASHES = {
     "EfficientNetB0": ("902e53a9f72be733fc0bcb005b3ebbac", "50bc09e76180e00e4465e1a485ddc09d"),
@@ -92,31 +90,9 @@ _HASHES = {
 }
 
 
-def _filters(number: float) -> int:
-    """The nearest multiple of 8 that is not below 9 tenths of it, at least 8."""
-    rounded = max(8, int(number + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * number else rounded
-
-
-def _kernels() -> VarianceScaling:
-    return VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal")
-
-
-def _conv(x: KerasTensor, filters: int, name: str, activation: str) -> KerasTensor:
-    """A convolution over single places, with an activation of its own."""
-    return Conv2D(
-        filters,
-        1,
-        padding="same",
-        activation=activation,
-        kernel_initializer=_kernels(),
-        name=name,
-    )(x)
-
-
 def _linear(x: KerasTensor, filters: int, conv: str, normalization: str) -> KerasTensor:
     x = Conv2D(
-        filters, 1, padding="same", use_bias=False, kernel_initializer=_kernels(), name=conv
+        filters, 1, padding="same", use_bias=False, kernel_initializer=kernels(), name=conv
     )(x)  # fmt: skip
     return BatchNormalization(axis=channels_axis(), name=normalization)(x)
 
@@ -127,17 +103,6 @@ def _padded(x: KerasTensor, kernel_size: int, name: str) -> KerasTensor:
     half = kernel_size // 2
     top, left = (half - 1 if size is None or size % 2 == 0 else half for size in (height, width))
     return ZeroPadding2D(((top, half), (left, half)), name=name)(x)
-
-
-def _weighed(x: KerasTensor, squeezed: int, name: str) -> KerasTensor:
-    """Each channel times a number of 0…1 that is computed from the means of all."""
-    channels = x.shape[channels_axis()]
-    y = GlobalAveragePooling2D(name=f"{name}_squeeze")(x)
-    shape = (channels, 1, 1) if channels_axis() == 1 else (1, 1, channels)
-    y = Reshape(shape, name=f"{name}_reshape")(y)
-    y = _conv(y, squeezed, f"{name}_reduce", "silu")
-    y = _conv(y, channels, f"{name}_expand", "sigmoid")
-    return Multiply(name=f"{name}_excite")([x, y])
 
 
 def _block(
@@ -160,12 +125,12 @@ def _block(
         strides=strides,
         padding="valid" if strides > 1 else "same",
         use_bias=False,
-        depthwise_initializer=_kernels(),
+        depthwise_initializer=kernels(),
         name=f"{name}_dwconv",
     )(y)
     y = BatchNormalization(axis=channels_axis(), name=f"{name}_bn")(y)
     y = Activation("silu", name=f"{name}_activation")(y)
-    y = _weighed(y, max(1, channels // 4), f"{name}_se")
+    y = weighed(y, max(1, channels // 4), f"{name}_se")
     y = _linear(y, filters, f"{name}_project_conv", f"{name}_project_bn")
     if strides > 1 or channels != filters:
         return y
@@ -177,14 +142,14 @@ def _block(
 def _features(x: KerasTensor, width: float, depth: float, is_imagenet: bool) -> KerasTensor:
     x = Normalization(axis=channels_axis())(Rescaling(1 / 255)(x))
     if is_imagenet:
-        scale = [1 / math.sqrt(deviation) for deviation in _DEVIATION]
+        scale = [1 / math.sqrt(deviation) for deviation in DEVIATION]
         x = Rescaling(scale)(x)
     x = Conv2D(
-        _filters(32 * width),
+        filters_of(32 * width),
         3,
         strides=2,
         use_bias=False,
-        kernel_initializer=_kernels(),
+        kernel_initializer=kernels(),
         name="stem_conv",
     )(_padded(x, 3, "stem_conv_pad"))
     x = BatchNormalization(axis=channels_axis(), name="stem_bn")(x)
@@ -192,10 +157,10 @@ def _features(x: KerasTensor, width: float, depth: float, is_imagenet: bool) -> 
     total, number = sum(math.ceil(row[1] * depth) for row in _STAGES), 0
     for stage, (kernel_size, blocks, filters, widening, strides) in enumerate(_STAGES, start=1):
         for i in range(math.ceil(blocks * depth)):
-            drop = _LAST_DROP * number / total
+            drop = LAST_DROP * number / total
             x = _block(
                 x,
-                _filters(filters * width),
+                filters_of(filters * width),
                 kernel_size,
                 strides if i == 0 else 1,
                 widening,
@@ -203,7 +168,7 @@ def _features(x: KerasTensor, width: float, depth: float, is_imagenet: bool) -> 
                 f"block{stage}{chr(ord('a') + i)}",
             )
             number += 1
-    x = _linear(x, _filters(1280 * width), "top_conv", "top_bn")
+    x = _linear(x, filters_of(1280 * width), "top_conv", "top_bn")
     return Activation("silu", name="top_activation")(x)
 
 
@@ -211,17 +176,7 @@ def _efficientnet(arguments: Arguments) -> Functional:
     size, width, depth, dropout = _MEMBERS[arguments.who]
     image = begin(arguments, default_size=size, min_size=32)
     x = _features(image, width, depth, arguments.is_imagenet)
-    if arguments.include_top:
-        x = GlobalAveragePooling2D(name="avg_pool")(x)
-        x = Dropout(dropout, name="top_dropout")(x)
-        x = Dense(
-            arguments.classes,
-            activation=arguments.classifier_activation,
-            kernel_initializer=VarianceScaling(1 / 3, mode="fan_out", distribution="uniform"),
-            name="predictions",
-        )(x)
-    else:
-        x = pooled(x, arguments.pooling, named=True)
+    x = classified(x, arguments, dropout)
     end = "" if arguments.include_top else "_notop"
     digest = _HASHES[arguments.who][0 if arguments.include_top else 1]
     file = WeightFile(f"keras-applications/{arguments.who.lower()}{end}.h5", digest)

@@ -21,26 +21,28 @@ from nacre.applications._arguments import (
     begin,
     channels_axis,
     finish,
-    pooled,
+)
+from nacre.applications._efficient import (
+    LAST_DROP,
+    classified,
+    kernels,
+    nearest_eight,
+    weighed,
 )
 from nacre.applications._preprocessing import none as preprocess_input
 from nacre.applications._weights import FOLDER, WeightFile
+from nacre.applications.imagenet_utils import DEVIATION, MEAN
 from nacre.applications.imagenet_utils import decode_predictions as decode_predictions
 from nacre.core.symbolic import KerasTensor
-from nacre.initializers import VarianceScaling
 from nacre.layers import (
     Activation,
     Add,
     BatchNormalization,
     Conv2D,
-    Dense,
     DepthwiseConv2D,
     Dropout,
-    GlobalAveragePooling2D,
-    Multiply,
     Normalization,
     Rescaling,
-    Reshape,
 )
 from nacre.models import Functional
 
@@ -83,11 +85,6 @@ _MEMBERS = {
     "EfficientNetV2M": ("efficientnetv2-m", 480, 24, 1.0, 1.0, _M),
     "EfficientNetV2L": ("efficientnetv2-l", 480, 32, 1.0, 1.0, _L),
 }
-# How often the last block is left out in training; the first one never is. As in Keras, depth does
-# not count for it: the last blocks of B1, B2 and B3 are left out more often than this.
-_LAST_DROP = 0.2
-# ImageNet's mean and deviation of each channel, of 1: red, green, blue.
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # MD5 digests: with the top, without.
 _HASHES = {
     "EfficientNetV2B0": ("21ecbf6da12460d5c40bb2f29ceb2188", "893217f2bb855e2983157299931e43ff"),
@@ -98,15 +95,6 @@ _HASHES = {
     "EfficientNetV2M": ("a3bf6aa3276309f4fc6a34aa114c95cd", "1b8dc055df72dde80d614482840fe342"),
     "EfficientNetV2L": ("27e6d408b53c7ebc868fefa357689935", "b0b66b5c863aef5b46e8608fe1711615"),
 }
-
-
-def _filters(number: float) -> int:
-    """The nearest multiple of 8, at least 8; it may be far below, where EfficientNet's may not."""
-    return max(8, int(number + 4) // 8 * 8)
-
-
-def _kernels() -> VarianceScaling:
-    return VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal")
 
 
 def _normalized(x: KerasTensor, name: str) -> KerasTensor:
@@ -126,30 +114,9 @@ def _conv(
         strides=strides,
         padding="same",
         use_bias=False,
-        kernel_initializer=_kernels(),
+        kernel_initializer=kernels(),
         name=name,
     )(x)
-
-
-def _weighed(x: KerasTensor, squeezed: int, name: str) -> KerasTensor:
-    """Each channel times a number of 0…1 that is computed from the means of all."""
-    channels = x.shape[channels_axis()]
-    y = GlobalAveragePooling2D(name=f"{name}_squeeze")(x)
-    shape = (channels, 1, 1) if channels_axis() == 1 else (1, 1, channels)
-    y = Reshape(shape, name=f"{name}_reshape")(y)
-    for filters, activation, part in (
-        (squeezed, "silu", "reduce"),
-        (channels, "sigmoid", "expand"),
-    ):
-        y = Conv2D(
-            filters,
-            1,
-            padding="same",
-            activation=activation,
-            kernel_initializer=_kernels(),
-            name=f"{name}_{part}",
-        )(y)
-    return Multiply(name=f"{name}_excite")([x, y])
 
 
 def _early(x: KerasTensor, filters: int, widening: int, strides: int, name: str) -> KerasTensor:
@@ -169,10 +136,10 @@ def _late(x: KerasTensor, filters: int, widening: int, strides: int, name: str) 
         strides=strides,
         padding="same",
         use_bias=False,
-        depthwise_initializer=_kernels(),
+        depthwise_initializer=kernels(),
         name=f"{name}_dwconv2",
     )(x)
-    x = _weighed(_active(x, name), max(1, channels // 4), f"{name}_se")
+    x = weighed(_active(x, name), max(1, channels // 4), f"{name}_se")
     return _normalized(_conv(x, filters, f"{name}_project_conv"), f"{name}_project_bn")
 
 
@@ -186,24 +153,25 @@ def _scaled(x: KerasTensor, who: str) -> KerasTensor:
     """B0 to B3 scale colors as EfficientNet does, all else is scaled to -1…1."""
     if who[-2] != "B" or x.shape[channels_axis()] != 3:
         return Rescaling(1 / 128, offset=-1)(x)
-    variance = [deviation**2 for deviation in _DEVIATION]
+    variance = [deviation**2 for deviation in DEVIATION]
     x = Rescaling(1 / 255)(x)
-    return Normalization(axis=channels_axis(), mean=list(_MEAN), variance=variance)(x)
+    return Normalization(axis=channels_axis(), mean=list(MEAN), variance=variance)(x)
 
 
 def _features(x: KerasTensor, who: str) -> KerasTensor:
     _, _, stem, width, depth, stages = _MEMBERS[who]
-    x = _active(_conv(x, _filters(stem * width), "stem_conv", 3, 2), "stem")
+    x = _active(_conv(x, nearest_eight(stem * width), "stem_conv", 3, 2), "stem")
+    # As in Keras, depth does not count: the last blocks of B1, B2 and B3 are left out more often.
     total, number = sum(row[1] for row in stages), 0
     for stage, (is_early, blocks, filters, widening, strides) in enumerate(stages, start=1):
         for i in range(math.ceil(blocks * depth)):
             name = f"block{stage}{chr(ord('a') + i)}"
             block, step = _early if is_early else _late, strides if i == 0 else 1
-            y = block(x, _filters(filters * width), widening, step, name)
+            y = block(x, nearest_eight(filters * width), widening, step, name)
             if y.shape == x.shape and step == 1:
-                y = _added(x, y, _LAST_DROP * number / total, name)
+                y = _added(x, y, LAST_DROP * number / total, name)
             x, number = y, number + 1
-    return _active(_conv(x, _filters(1280 * width), "top_conv"), "top")
+    return _active(_conv(x, nearest_eight(1280 * width), "top_conv"), "top")
 
 
 def _efficientnet(arguments: Arguments, include_preprocessing: bool) -> Functional:
@@ -211,17 +179,7 @@ def _efficientnet(arguments: Arguments, include_preprocessing: bool) -> Function
     image = begin(arguments, default_size=size, min_size=32)
     x = _scaled(image, arguments.who) if include_preprocessing else image
     x = _features(x, arguments.who)
-    if arguments.include_top:
-        x = GlobalAveragePooling2D(name="avg_pool")(x)
-        x = Dropout(0.2, name="top_dropout")(x)
-        x = Dense(
-            arguments.classes,
-            activation=arguments.classifier_activation,
-            kernel_initializer=VarianceScaling(1 / 3, mode="fan_out", distribution="uniform"),
-            name="predictions",
-        )(x)
-    else:
-        x = pooled(x, arguments.pooling, named=True)
+    x = classified(x, arguments, 0.2)
     end = "" if arguments.include_top else "_notop"
     digest = _HASHES[arguments.who][0 if arguments.include_top else 1]
     file = WeightFile(f"{FOLDER}/efficientnet_v2/{stem}{end}.h5", digest)

@@ -25,8 +25,8 @@ _CLASSES = 1000
 # ImageNet's mean of each channel, of 255: blue, green, red (as Caffe's networks were trained); and
 # mean and standard deviation, of 1: red, green, blue (as torchvision's were).
 _CAFFE_MEAN = (103.939, 116.779, 123.68)
-_TORCH_MEAN = (0.485, 0.456, 0.406)
-_TORCH_DEVIATION = (0.229, 0.224, 0.225)
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
 
 
 def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe") -> Any:
@@ -68,7 +68,7 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
         raise ShapeError(message("preprocess_input", rule, f"shape {tuple(x.shape)}"))
     if mode == "torch":
         scaled = x / 255
-        return (scaled - _along(_TORCH_MEAN, x, first)) / _along(_TORCH_DEVIATION, x, first)
+        return (scaled - _along(MEAN, x, first)) / _along(DEVIATION, x, first)
     backwards = (..., slice(None, None, -1), slice(None), slice(None)) if first else (
         ..., slice(None, None, -1)
     )  # fmt: skip

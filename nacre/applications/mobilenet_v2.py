@@ -21,6 +21,7 @@ from nacre.applications._arguments import (
     finish,
     pooled,
 )
+from nacre.applications._efficient import filters_of
 from nacre.applications._mobile import published_size, sizes_of
 from nacre.applications._preprocessing import tf as preprocess_input
 from nacre.applications._weights import FOLDER, WeightFile
@@ -48,12 +49,6 @@ _STAGES = (
 # What was published: these factors, for pictures of these sizes.
 _ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 _SIZES = (96, 128, 160, 192, 224)
-
-
-def _filters(number: float) -> int:
-    """The nearest multiple of 8 that is not below 9 tenths of it, at least 8."""
-    rounded = max(8, int(number + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * number else rounded
 
 
 def _normalized(x: KerasTensor, name: str) -> KerasTensor:
@@ -94,16 +89,16 @@ def _block(x: KerasTensor, filters: int, strides: int, widening: int, number: in
 
 def _features(x: KerasTensor, alpha: float) -> KerasTensor:
     x = Conv2D(
-        _filters(32 * alpha), 3, strides=2, padding="same", use_bias=False, name="Conv1"
+        filters_of(32 * alpha), 3, strides=2, padding="same", use_bias=False, name="Conv1"
     )(x)  # fmt: skip
     x = ReLU(6.0, name="Conv1_relu")(_normalized(x, "bn_Conv1"))
     number = 0
     for filters, blocks, strides, widening in _STAGES:
         for i in range(blocks):
             first = strides if i == 0 else 1
-            x = _block(x, _filters(int(filters * alpha)), first, widening, number)
+            x = _block(x, filters_of(int(filters * alpha)), first, widening, number)
             number += 1
-    last = _filters(1280 * alpha) if alpha > 1 else 1280
+    last = filters_of(1280 * alpha) if alpha > 1 else 1280
     x = Conv2D(last, 1, use_bias=False, name="Conv_1")(x)
     return ReLU(6.0, name="out_relu")(_normalized(x, "Conv_1_bn"))
 

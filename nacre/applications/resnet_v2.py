@@ -20,8 +20,8 @@ from nacre.applications._arguments import (
     Weights,
     begin,
     channels_axis,
+    classified,
     finish,
-    pooled,
 )
 from nacre.applications._preprocessing import tf as preprocess_input
 from nacre.applications._weights import kernels
@@ -32,8 +32,6 @@ from nacre.layers import (
     Add,
     BatchNormalization,
     Conv2D,
-    Dense,
-    GlobalAveragePooling2D,
     MaxPooling2D,
     ZeroPadding2D,
 )
@@ -86,12 +84,7 @@ def _features(x: KerasTensor, blocks: tuple[int, ...]) -> KerasTensor:
 def _resnet(arguments: Arguments) -> Functional:
     image = begin(arguments, default_size=224, min_size=32)
     x = _features(image, _BLOCKS[arguments.who])
-    if arguments.include_top:
-        x = GlobalAveragePooling2D(name="avg_pool")(x)
-        activation = arguments.classifier_activation
-        x = Dense(arguments.classes, activation=activation, name="predictions")(x)
-    else:
-        x = pooled(x, arguments.pooling, named=True)
+    x = classified(x, arguments, named=True)
     stem = arguments.who.lower()
     file = kernels("resnet", stem, arguments.include_top, _HASHES[arguments.who])
     return finish(arguments, image, x, file)

@@ -15,8 +15,8 @@ from nacre.applications._arguments import (
     Weights,
     begin,
     channels_axis,
+    classified,
     finish,
-    pooled,
 )
 from nacre.applications._preprocessing import tf as preprocess_input
 from nacre.applications._weights import kernels
@@ -27,8 +27,6 @@ from nacre.layers import (
     Add,
     BatchNormalization,
     Conv2D,
-    Dense,
-    GlobalAveragePooling2D,
     MaxPooling2D,
     SeparableConv2D,
 )
@@ -93,12 +91,7 @@ def _features(x: KerasTensor) -> KerasTensor:
 def _xception(arguments: Arguments) -> Functional:
     image = begin(arguments, default_size=299, min_size=71)
     x = _features(image)
-    if arguments.include_top:
-        x = GlobalAveragePooling2D(name="avg_pool")(x)
-        activation = arguments.classifier_activation
-        x = Dense(arguments.classes, activation=activation, name="predictions")(x)
-    else:
-        x = pooled(x, arguments.pooling, named=False)
+    x = classified(x, arguments, named=False)
     file = kernels("xception", "xception", arguments.include_top, _HASHES)
     return finish(arguments, image, x, file)
 
