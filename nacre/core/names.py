@@ -29,6 +29,16 @@ def to_snake_case(name: str) -> str:
     return name
 
 
+def with_underscores(name: str, kept: str = "") -> str:
+    """A name in which every sign but ASCII letters, digits and those of `kept` is an underscore.
+
+    Example:
+        >>> with_underscores("größe.1"), with_underscores("a.b/c", kept="/")
+        ('gr__e_1', 'a_b/c')
+    """
+    return "".join(c if c.isascii() and (c.isalnum() or c in kept) else "_" for c in name)
+
+
 def auto_name(prefix: str) -> str:
     """The next free name for `prefix`: `dense`, then `dense_1`, `dense_2` ..."""
     prefix = to_snake_case(prefix)

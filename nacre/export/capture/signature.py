@@ -20,6 +20,7 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, message
+from nacre.core.names import with_underscores
 from nacre.export.capture.texts import TEXT_DTYPE
 
 BATCH = "batch"
@@ -88,7 +89,7 @@ def _own(name: str, taken: set[str]) -> str:
 
 def _plain(name: str) -> str:
     """A name of letters, digits and underscores, as formats and symbolic sizes take it."""
-    plain = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
+    plain = with_underscores(name)
     return f"_{plain}" if plain[:1].isdigit() else plain
 
 

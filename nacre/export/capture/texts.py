@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.interpreters import mlir
 
 from nacre.core.errors import UnsupportedOpError, message
+from nacre.core.names import with_underscores
 from nacre.core.strings import HostString
 from nacre.core.tracing import new_primitive
 from nacre.export.capture import jaxpr
@@ -154,15 +155,11 @@ def _split(layer: TextVectorization, texts: Any) -> Any:
     if length is None:
         batch = texts.shape[0]
         scope = getattr(batch, "scope", None) or jax.export.SymbolicScope()
-        (length,) = jax.export.symbolic_shape(f"{_plain(layer.name)}_length", scope=scope)
+        (length,) = jax.export.symbolic_shape(f"{with_underscores(layer.name)}_length", scope=scope)
     return _apply(
         "text_split", texts, (texts.shape[0], length), by=layer.split or "nothing",
         ngrams=tuple(int(n) for n in sizes or ()), length=length,
     )  # fmt: skip
-
-
-def _plain(name: Any) -> str:
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in str(name))
 
 
 @_rule(Hashing)

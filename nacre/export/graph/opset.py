@@ -83,6 +83,8 @@ class OpSpec:
         shapes: The rule for the types of its results.
         graphs: Names of the graphs that control flow holds, '*' for any number of branches.
         is_random: Whether it gives other numbers at each run.
+        is_elementwise: Whether its one input's elements are each taken for themselves, so that it
+            may come before or after what only moves them.
     """
 
     name: str
@@ -94,6 +96,7 @@ class OpSpec:
     shapes: ShapeRule
     graphs: tuple[str, ...] = ()
     is_random: bool = False
+    is_elementwise: bool = False
 
     def new_sizes(self, attributes: Mapping[str, Any]) -> list[str]:
         """The names among its attributes that it may give a size to."""
@@ -122,6 +125,7 @@ def op(
     shapes: ShapeRule,
     graphs: tuple[str, ...] = (),
     is_random: bool = False,
+    is_elementwise: bool = False,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add a function to the list of ops; see this file's beginning."""
@@ -145,6 +149,7 @@ def op(
             shapes,
             graphs,
             is_random,
+            is_elementwise,
         )
         return formula
 

@@ -16,14 +16,7 @@ from nacre.export.graph.opset import OPSET
 from nacre.export.graph.rules import broadcast, compared, same_shape
 from nacre.export.passes.rewriting import Rewriting, within
 
-# Ops that give for each element what they would give anywhere.
-_UNARY = {
-    name
-    for name, spec in OPSET.items()
-    if spec.formula.__module__.endswith(("elementwise", "activation"))
-    and len(spec.inputs) == 1
-    and name not in ("softmax", "log_softmax")
-}
+_UNARY = {name for name, spec in OPSET.items() if spec.is_elementwise}
 _BROADCASTING = {
     name
     for name, spec in OPSET.items()

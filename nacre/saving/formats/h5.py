@@ -51,35 +51,55 @@ def to_content(model: Any, include_optimizer: bool = True) -> tuple[Content, lis
                 "Save it as .keras, or call adapt() again after loading.",
             )
         )
-    names, groups = legacy_layout.collect(model)
     text = config_text(config, f"model '{model.name}'")
     arguments = training = None
     if include_optimizer and model.compiled:
         arguments = training_config(model.get_compile_config())
         training = config_text(arguments, f"model '{model.name}'")
     refuse_what_cannot_come_back(model, config, arguments)
+    state = None if training is None else _optimizer_state(getattr(model, "optimizer", None))
+    return layout(model, text, training, state, (KERAS_VERSION, "jax"))
+
+
+def layout(
+    model: Any,
+    config: str,
+    training: str | None,
+    optimizer: tuple[list[str], list[Any]] | None,
+    keras: tuple[str, str],
+) -> tuple[Content, list[Any]]:
+    """A file of these parts, and the arrays in it.
+
+    Args:
+        model: Whose weights it holds.
+        config: JSON of the model.
+        training: JSON of what compile was given, None for a file that opens uncompiled.
+        optimizer: Names and arrays of its state, None where it has none.
+        keras: Version and backend of the Keras whose file it is.
+    """
+    names, groups = legacy_layout.collect(model)
+    version, backend = keras
 
     def fill(region: Region) -> None:
         with hdf5.Writer(region) as root:
-            root.attrs["keras_version"] = KERAS_VERSION
-            root.attrs["backend"] = "jax"
+            root.attrs["keras_version"] = version
+            root.attrs["backend"] = backend
             root.attrs["nacre_version"] = nacre_version()
-            hdf5.write_text(root, "model_config", text)
-            legacy_layout.write(root.create_group("model_weights"), names, groups, KERAS_VERSION)
+            hdf5.write_text(root, "model_config", config)
+            legacy_layout.write(root.create_group("model_weights"), names, groups, version)
             if training is not None:
                 hdf5.write_text(root, "training_config", training)
-                _write_optimizer(root, getattr(model, "optimizer", None))
+            if optimizer is not None:
+                legacy_layout.write_list(root.create_group("optimizer_weights"), *optimizer)
 
     return fill, groups
 
 
-def _write_optimizer(root: h5py.File, optimizer: Any) -> None:
+def _optimizer_state(optimizer: Any) -> tuple[list[str], list[Any]] | None:
     if not isinstance(optimizer, Optimizer) or not optimizer.variables:
-        return
-    group = root.create_group("optimizer_weights")
-    own = optimizer.variables
-    unique = legacy_layout.LegacyGroup("", own)
-    legacy_layout.write_list(group, unique.names, unique.arrays)
+        return None
+    unique = legacy_layout.LegacyGroup("", optimizer.variables)
+    return unique.names, unique.arrays
 
 
 def _older_form(data: dict[str, Any]) -> dict[str, Any]:

@@ -12,18 +12,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import h5py
-
 from nacre.core.errors import FileFormatError, SerializationError, listed, message
-from nacre.core.regions import Content, Region
+from nacre.core.regions import Content
 from nacre.core.registry import plain_config
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.optimizers import Optimizer
-from nacre.saving import assets, hdf5, legacy_layout, weights
+from nacre.saving import assets, weights
 from nacre.saving.formats import h5
 from nacre.saving.formats.checkpoint_writer import listed_by_keras
-from nacre.saving.formats.native import nacre_version
 from nacre.saving.keras2_config import NoKeras2Form, calls_of, keras2_config, keras2_training
 from nacre.saving.reloading import refuse_what_cannot_come_back
 
@@ -44,20 +41,8 @@ def to_content(model: Any, include_optimizer: bool, who: str) -> tuple[Content, 
         raise _no_form(f"what adapt() found in layers within others: {listed(left)}", who)
     text = _text(lambda: keras2_config(data, calls_of(model)), who)
     training = _training(model, who) if include_optimizer and model.compiled else None
-    names, groups = legacy_layout.collect(model)
-
-    def fill(region: Region) -> None:
-        with hdf5.Writer(region) as root:
-            root.attrs["keras_version"] = VERSION
-            root.attrs["backend"] = "tensorflow"
-            root.attrs["nacre_version"] = nacre_version()
-            hdf5.write_text(root, "model_config", text)
-            legacy_layout.write(root.create_group("model_weights"), names, groups, VERSION)
-            if training is not None:
-                hdf5.write_text(root, "training_config", training)
-                _write_optimizer(root, model)
-
-    return fill, groups
+    state = None if training is None else _optimizer_state(model)
+    return h5.layout(model, text, training, state, (VERSION, "tensorflow"))
 
 
 def _text(make: Callable[[], Any], who: str) -> str:
@@ -99,14 +84,14 @@ def _training(model: Any, who: str) -> str | None:
         return None
 
 
-def _write_optimizer(root: h5py.File, model: Any) -> None:
+def _optimizer_state(model: Any) -> tuple[list[str], list[Variable]] | None:
     optimizer = getattr(model, "optimizer", None)
     if not isinstance(optimizer, Optimizer) or not optimizer.built:
-        return
+        return None
     found = listed_by_keras(optimizer, model)
     arrays: list[Variable] = [held.variable for held in found]
     names = ["iteration" if held.of is None else held.full_name for held in found]
-    legacy_layout.write_list(root.create_group("optimizer_weights"), names, arrays)
+    return names, arrays
 
 
 __all__ = ["VERSION", "to_content"]

@@ -25,7 +25,7 @@ def _unary(name: str, doc: str, formula: Callable[[Any], Any], shapes: Any = flo
         return np.asarray(formula(x), x.dtype)
 
     apply.__doc__ = doc
-    op(shapes=shapes, name=name)(apply)
+    op(shapes=shapes, name=name, is_elementwise=True)(apply)
 
 
 def _binary(name: str, doc: str, formula: Callable[[Any, Any], Any], shapes: Any) -> None:
@@ -110,14 +110,14 @@ _unary("digamma", "The derivative of lgamma.", _each(_digamma))
 _unary("not", "Of booleans whether one is false; of integers all bits turned.", np.invert, same)
 
 
-@op(shapes=floats)
+@op(shapes=floats, is_elementwise=True)
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x))."""
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(x.dtype)
 
 
-@op(shapes=booleans)
+@op(shapes=booleans, is_elementwise=True)
 def is_finite(x: Array) -> Array:
     """Whether each element is neither NaN nor infinite."""
     return np.isfinite(x)
@@ -200,7 +200,7 @@ def _of_dtype(types: Any, attributes: Any) -> Type:
     return Type(attributes["dtype"], types[0].shape)
 
 
-@op(shapes=_of_dtype)
+@op(shapes=_of_dtype, is_elementwise=True)
 def cast(x: Array, *, dtype: DType) -> Array:
     """x as another dtype: floats to integers towards zero, to bool whether not 0."""
     return x.astype(dtype)
@@ -212,7 +212,7 @@ def _same_width(types: Any, attributes: Any) -> Type:
     return Type(dtype.name, x.shape)
 
 
-@op(shapes=_same_width)
+@op(shapes=_same_width, is_elementwise=True)
 def bitcast(x: Array, *, dtype: DType) -> Array:
     """The bits of x read as another dtype of the same width."""
     return np.ascontiguousarray(x).view(dtype)

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 import ml_dtypes
 import numpy as np
 
+from nacre.core.names import with_underscores
 from nacre.core.wire.tensorflow.dtypes import number_of
 from nacre.core.wire.tensorflow.graph import (
     ArgAttrs,
@@ -346,13 +347,13 @@ def own_name(name: str, taken: set[str]) -> str:
 
 def _node_name(name: str) -> str:
     """A name that a node may have: letters, digits and `_./-`, a letter or digit first."""
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "_./-") else "_" for c in name)
+    kept = with_underscores(name, "./-")
     return kept if kept[:1].isalnum() else f"x{kept}"
 
 
 def _argument_name(name: str) -> str:
     """A name that a result may have: small letters, digits and `_`, a letter first."""
-    kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in name.lower())
+    kept = with_underscores(name.lower())
     return kept if kept[:1].isalpha() else f"result_{kept}"
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from nacre.core.names import with_underscores
 from nacre.core.wire.bundle import write_bundle
 from nacre.core.wire.tensorflow.dtypes import number_of
 from nacre.core.wire.tensorflow.graph import (
@@ -183,7 +184,7 @@ class Writer:
         self, name: str, parameters: Sequence[str], defaults: Sequence[Any], calls: Sequence[Call]
     ) -> int:
         """A further function, which can be called in several ways."""
-        names = [self._concrete_function(_plain(name), call) for call in calls]
+        names = [self._concrete_function(with_underscores(name), call) for call in calls]
         spec = FunctionSpec(
             fullargspec=_argument_spec(parameters, defaults), input_signature=_structured(None)
         )
@@ -248,7 +249,7 @@ class Writer:
         """A further signature, by names; gives the place of its function."""
         inputs = sorted(inputs, key=lambda spec: spec.name)
         outputs = sorted(outputs, key=lambda spec: spec.name)
-        plain = _plain(key)
+        plain = with_underscores(key)
         body = self._function(plain, graph)
         unique = f"__inference_signature_wrapper_{plain}_{len(self._library)}"
         self._library.append(self._forwarding(unique, body, inputs, outputs))
@@ -439,11 +440,6 @@ def _texts(texts: Sequence[str]) -> np.ndarray[Any, Any]:
     found = np.empty(len(texts), object)
     found[:] = [text.encode() for text in texts]
     return found
-
-
-def _plain(name: str) -> str:
-    """A name that a function may have."""
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
 
 
 def _input(graph: Graph, name: str) -> Value:
