@@ -232,7 +232,7 @@ def count_of_losses(model: Any, arguments: Sequence[Structure]) -> int:
         call = partial(model.stateless_call, trainable, others, return_losses=True)
         return call(*given, training=True)[2]
 
-    for size in (8, 32, 128):
+    for size in _SIZES:
         try:
             arrays = {spec.name: _zeros(spec, size) for spec in specs_in(arguments)}
             return len(jax.eval_shape(run, *(_filled(argument, arrays) for argument in arguments)))
