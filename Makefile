@@ -9,7 +9,9 @@ FIRST ?= 0
 TENSORFLOWS ?= python-tf215 python-tf
 INTEROP ?= build/interop
 
-.PHONY: check test bench fuzz interop format lint floors types names quick
+EXAMPLES ?=
+
+.PHONY: check test bench examples fuzz interop format lint floors types names quick
 
 check: lint floors types names quick
 
@@ -42,6 +44,10 @@ interop:
 	$(PYTHON) -m tests.reference.check_saved_models write $(INTEROP)
 	for tensorflow in $(TENSORFLOWS); do \
 	  $$tensorflow -m tests.reference.check_saved_models read $(INTEROP) || exit 1; done
+
+# Every program of examples/ at full size, or those named; pictures land in build/examples.
+examples:
+	$(PYTHON) -m tests.examples.check $(EXAMPLES)
 
 bench:
 	$(PYTHON) -m bench

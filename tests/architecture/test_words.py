@@ -17,7 +17,11 @@ UNWANTED = {
 
 
 def sources() -> list[Path]:
-    found = [path for folder in ("nacre", "tests", ".ci") for path in (ROOT / folder).rglob("*")]
+    found = [
+        path
+        for folder in ("nacre", "tests", "examples", ".ci")
+        for path in (ROOT / folder).rglob("*")
+    ]
     found += ROOT.glob("*.md")
     kinds = {".py", ".md", ".sh", ".toml", ".txt", ""}
     return [p for p in found if p.is_file() and p.suffix in kinds and "__pycache__" not in p.parts]
