@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nacre.applications import efficientnet as efficientnet
     from nacre.applications import efficientnet_v2 as efficientnet_v2
     from nacre.applications import imagenet_utils as imagenet_utils
+    from nacre.applications import inception_v3 as inception_v3
     from nacre.applications import mobilenet as mobilenet
     from nacre.applications import mobilenet_v2 as mobilenet_v2
     from nacre.applications import resnet as resnet
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from nacre.applications.efficientnet_v2 import EfficientNetV2L as EfficientNetV2L
     from nacre.applications.efficientnet_v2 import EfficientNetV2M as EfficientNetV2M
     from nacre.applications.efficientnet_v2 import EfficientNetV2S as EfficientNetV2S
+    from nacre.applications.inception_v3 import InceptionV3 as InceptionV3
     from nacre.applications.mobilenet import MobileNet as MobileNet
     from nacre.applications.mobilenet_v2 import MobileNetV2 as MobileNetV2
     from nacre.applications.resnet import ResNet50 as ResNet50
@@ -61,6 +63,7 @@ _MODULES = (
     "efficientnet",
     "efficientnet_v2",
     "imagenet_utils",
+    "inception_v3",
     "mobilenet",
     "mobilenet_v2",
     "resnet",
@@ -90,6 +93,7 @@ _NETWORKS = {
     "EfficientNetV2L": "efficientnet_v2",
     "EfficientNetV2M": "efficientnet_v2",
     "EfficientNetV2S": "efficientnet_v2",
+    "InceptionV3": "inception_v3",
     "MobileNet": "mobilenet",
     "MobileNetV2": "mobilenet_v2",
     "ResNet101": "resnet",

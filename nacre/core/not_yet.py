@@ -23,8 +23,8 @@ _NETWORK = (
 )
 _NETWORKS = (
     "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge InceptionResNetV2 "
-    "InceptionV3 MobileNetV3Large MobileNetV3Small NASNetLarge NASNetMobile convnext "
-    "inception_resnet_v2 inception_v3 mobilenet_v3 nasnet"
+    "MobileNetV3Large MobileNetV3Small NASNetLarge NASNetMobile convnext "
+    "inception_resnet_v2 mobilenet_v3 nasnet"
 ).split()
 
 NOT_YET: dict[str, str] = {
