@@ -390,6 +390,7 @@ def narrow_batch(
     who: str,
     dtype_of: Callable[[Any], list[Any]] | None = None,
     token: Callable[[], Hashable] | None = None,
+    refuse_text: Callable[[Batch], None] | None = None,
 ) -> Callable[[Batch], Batch]:
     """A function that gives the arrays of (x, y, sample_weight) the dtypes of the device.
 
@@ -397,6 +398,7 @@ def narrow_batch(
         who: Who asks, for messages.
         dtype_of: x -> for each of its leaves the dtype to take, None for the usual one.
         token: What `dtype_of` depends on besides `x`; without it each batch is asked about anew.
+        refuse_text: Called with each batch that holds strings; raises where they cannot stay.
     """
 
     told: set[str] = set()  # a warning for each array, not for each batch
@@ -420,6 +422,8 @@ def narrow_batch(
 
     def narrow_any(batch: Batch) -> Batch:
         paths = tree.flatten_with_path(batch)
+        if refuse_text is not None and any([is_text(leaf) for _, leaf in paths]):
+            refuse_text(batch)
         wanted = [] if dtype_of is None else dtype_of(batch[0])
         leaves = []
         for place, (path, leaf) in enumerate(paths):

@@ -102,7 +102,7 @@ def source_of(
         stage = _stage(model, first, who, on_host)
         if stage is not None:
             source.add_conversion(stage)
-        source.add_conversion(batch_narrower(model, who))
+        source.add_conversion(batch_narrower(model, who, on_host))
     except BaseException:
         source.stop()
         raise
@@ -344,7 +344,7 @@ def _staged_rows(model: Any, source: ArraySource, who: str, on_host: bool) -> Ar
     if not any(map(is_picked_late, source.leaves)) and _fits_when_mapped(stage, source):
         mapped = stage(source.parts)
         return _with_dtypes(model, ArraySource(*mapped, who=who), who)
-    narrow = batch_narrower(model, who)
+    narrow = batch_narrower(model, who, on_host)
     source.convert = lambda batch: narrow(stage(batch))
     return source
 
@@ -372,9 +372,20 @@ def _with_dtypes(model: Any, source: ArraySource, who: str) -> ArraySource:
     return source
 
 
-def batch_narrower(model: Any, who: str) -> Callable[[Batch], Batch]:
-    """A function that gives the arrays of a batch the dtypes of the device; see `source_of`."""
-    return narrow_batch(who, lambda x: _input_dtypes(model, x), lambda: model._inventory().token)
+def batch_narrower(model: Any, who: str, on_host: bool = True) -> Callable[[Batch], Batch]:
+    """A function that gives the arrays of a batch the dtypes of the device; see `source_of`.
+
+    Batches of one source need not be alike: strings that come first in a later one are refused as
+    in the first.
+    """
+
+    def refuse_text(batch: Batch) -> None:
+        refuse_text_targets(model, batch, who)
+        _stage(model, batch, who, on_host)
+
+    return narrow_batch(
+        who, lambda x: _input_dtypes(model, x), lambda: model._inventory().token, refuse_text
+    )
 
 
 def _input_dtypes(model: Any, x: Any) -> list[np.dtype | None]:

@@ -449,10 +449,11 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     """The outputs for one batch; see `Model.predict_on_batch`."""
     who = f"{model._who()}.predict_on_batch"
     x, _, _ = standard_batch((x,), who)
-    if not model._runs_eagerly() and (stage := model._host_stage(x, who)) is not None:
+    on_host = not model._runs_eagerly()
+    if on_host and (stage := model._host_stage(x, who)) is not None:
         x = stage(x)
     model._check_indices_of(x)
-    x, _, _ = inputs.batch_narrower(model, who)((x, None, None))
+    x, _, _ = inputs.batch_narrower(model, who, on_host)((x, None, None))
     leaves = tree.flatten(x)
     count = next(len(leaf) for leaf in leaves if leaf is not None)
     if custom_step(model, "predict_step") is None:

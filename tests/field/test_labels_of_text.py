@@ -10,7 +10,7 @@ import pytest
 
 import nacre as keras
 from nacre import layers
-from nacre.core.errors import DTypeError
+from nacre.core.errors import DataError, DTypeError
 
 pd = pytest.importorskip("pandas")
 
@@ -87,6 +87,73 @@ def test_labels_of_text_are_refused_at_every_door(door: str) -> None:
     }
     with pytest.raises(DTypeError, match="targets: they must be numbers.*'dog'.*names.index"):
         calls[door]()
+
+
+NUMBERS = np.array(INDICES)
+TEXT_ROWS = np.array(LABELS)[:, None].repeat(2, 1)
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, *batches: Any) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.batches[index]
+
+
+def once(*batches: Any) -> Any:
+    return iter(batches)
+
+
+def data_set(*batches: Any) -> Any:
+    return keras.data.Dataset.from_generator(lambda: iter(batches))
+
+
+@pytest.mark.parametrize("source", [Batches, once, data_set])
+@pytest.mark.parametrize("door", ["fit", "evaluate"])
+def test_labels_of_text_in_a_later_batch_are_refused_as_in_the_first(
+    source: Any, door: str
+) -> None:
+    late = source((ROWS, NUMBERS), (ROWS, np.array(LABELS)), (ROWS, NUMBERS))
+    model = compiled("sparse_categorical_crossentropy")
+    with pytest.raises(DTypeError, match="targets: they must be numbers.*dog.*names.index"):
+        getattr(model, door)(late, verbose=0)
+
+
+def test_texts_in_a_later_batch_of_inputs_are_refused_as_in_the_first() -> None:
+    model = compiled("sparse_categorical_crossentropy")
+    for run, batches in (
+        (model.fit, [(ROWS, NUMBERS), (TEXT_ROWS, NUMBERS)]),
+        (model.evaluate, [(ROWS, NUMBERS), (TEXT_ROWS, NUMBERS)]),
+        (model.predict, [ROWS, TEXT_ROWS]),
+    ):
+        with pytest.raises(DTypeError, match="strings must first become numbers"):
+            run(Batches(*batches), verbose=0)
+
+
+def test_texts_as_weights_and_names_of_one_output_in_a_later_batch_are_refused() -> None:
+    weights = (ROWS, NUMBERS, np.array(LABELS))
+    model = compiled("sparse_categorical_crossentropy")
+    with pytest.raises(DTypeError, match="sample weights: they must be numbers"):
+        model.fit(once((ROWS, NUMBERS, np.ones(6)), weights), verbose=0)
+    inputs = keras.Input((2,))
+    heads = {name: layers.Dense(3, name=name)(inputs) for name in ("kind", "size")}
+    model = keras.Model(inputs, heads)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    first = {"kind": NUMBERS, "size": NUMBERS}
+    late = {"kind": np.array(LABELS), "size": NUMBERS}
+    with pytest.raises(DTypeError, match="targets: they must be numbers"):
+        model.fit(Batches((ROWS, first), (ROWS, late)), verbose=0)
+
+
+def test_a_missing_name_in_a_data_set_is_told_with_its_row() -> None:
+    names = np.array(["dog", None], object)
+    with pytest.raises(DataError, match="Got None in row 1.*fillna"):
+        list(keras.data.Dataset.from_generator(lambda: iter([names])))
 
 
 def test_strings_of_any_width_are_strings_for_layers_too() -> None:

@@ -343,22 +343,8 @@ def _encoded(array: np.ndarray, who: str) -> HostTensor:
         elif isinstance(item, bytes):
             flat[index] = item
         else:
-            return _numbers(array, item, who)
+            return _leaf(plain_array(array, who), who, 99)  # numbers after all, or refused
     return _sealed(out)
-
-
-def _numbers(array: np.ndarray, item: Any, who: str) -> HostTensor:
-    """Python objects that are numbers after all."""
-    if all(isinstance(i, bool | int | float | np.number | np.bool_) for i in array.ravel()):
-        return _sealed(np.array(array.tolist()))
-    raise DataError(
-        message(
-            who,
-            "an array of Python objects must hold strings, or numbers",
-            f"{type(item).__name__} {str(item)[:40]!r}",
-            "Fill in what is missing, and convert with x.astype('float32').",
-        )
-    )
 
 
 def _calibrated() -> tuple[int, int, int]:
