@@ -17,7 +17,7 @@ import numpy as np
 from nacre import ops
 from nacre.core import safety
 from nacre.layers.preprocessing.image_layer import per_image
-from nacre.ops.boxes import mapped
+from nacre.ops.boxes.moves import mapped
 from nacre.ops.kernels.derivatives import computed_once
 
 Images: TypeAlias = jax.Array

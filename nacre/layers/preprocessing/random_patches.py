@@ -20,7 +20,7 @@ from nacre.layers.preprocessing.image_layer import (
     uniform,
 )
 from nacre.layers.preprocessing.random_colours import ColourLayer
-from nacre.ops.boxes import mapped
+from nacre.ops.boxes.moves import mapped
 from nacre.ops.geometry import homography
 
 
