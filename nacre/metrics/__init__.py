@@ -44,6 +44,7 @@ from nacre.metrics.at_threshold import RecallAtPrecision as RecallAtPrecision
 from nacre.metrics.at_threshold import SensitivityAtSpecificity as SensitivityAtSpecificity
 from nacre.metrics.at_threshold import SpecificityAtSensitivity as SpecificityAtSensitivity
 from nacre.metrics.auc import AUC as AUC
+from nacre.metrics.average_precision import MeanAveragePrecision as MeanAveragePrecision
 from nacre.metrics.choice import resolve_accuracy as resolve_accuracy
 from nacre.metrics.confusion import FalseNegatives as FalseNegatives
 from nacre.metrics.confusion import FalsePositives as FalsePositives
@@ -98,8 +99,8 @@ __all__ = [
     "AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU", "CategoricalAccuracy",
     "CategoricalCrossentropy", "CategoricalHinge", "ConcordanceCorrelation", "CosineSimilarity",
     "F1Score", "FBetaScore", "FalseNegatives", "FalsePositives", "Hinge", "IoU", "KLDivergence",
-    "LogCoshError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU",
-    "MeanSquaredError", "MeanSquaredLogarithmicError", "OneHotIoU", "OneHotMeanIoU",
+    "LogCoshError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanAveragePrecision",
+    "MeanIoU", "MeanSquaredError", "MeanSquaredLogarithmicError", "OneHotIoU", "OneHotMeanIoU",
     "PearsonCorrelation", "Poisson", "Precision", "PrecisionAtRecall", "R2Score", "Recall",
     "RecallAtPrecision", "RootMeanSquaredError", "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy",

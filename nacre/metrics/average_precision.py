@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.errors import ArgumentError, LossInputError, message, unknown_name
+from nacre.core.errors import ArgumentError, LossInputError, message
 from nacre.core.registry import register
 from nacre.metrics.metric import Metric
-from nacre.ops.boxes.formats import convert_format, known_format
+from nacre.ops.boxes.formats import known_format, to_edges
 
 _IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 _RECALLS = np.linspace(0, 1, 101)  # where COCO reads precision
@@ -159,9 +159,10 @@ class MeanAveragePrecision(Metric):
                 for image in self._images(one, f"{what} of an image", needed, possible)
             ]
         arrays = {("confidences" if k == "scores" else k): np.asarray(v) for k, v in given.items()}
-        for key in needed:
-            if key not in arrays:
-                raise unknown_name(f"{self._who}, {what}", "a key", key, tuple(arrays))
+        if missing := [key for key in needed if key not in arrays]:
+            rule = f"{what} must have the keys {', '.join(map(repr, needed))}"
+            got = f"none of {', '.join(map(repr, missing))} in {sorted(map(str, arrays))}"
+            raise LossInputError(message(self._who, rule, got))
         boxes = arrays["boxes"]
         if not boxes.size:
             boxes = np.zeros((*arrays["labels"].shape, 4), "float32")
@@ -172,9 +173,8 @@ class MeanAveragePrecision(Metric):
             rule = f"{what} must have boxes (batch, boxes, 4), and one of the rest for each box"
             got = ", ".join(f"'{key}' {array.shape}" for key, array in arrays.items())
             raise LossInputError(message(self._who, rule, got))
-        name = self.bounding_box_format
-        plain = "rel_xyxy" if name.startswith("rel_") else "xyxy"
-        arrays["boxes"] = np.asarray(convert_format(boxes, name, plain)).astype("float64")
+        layout = self.bounding_box_format.removeprefix("rel_")
+        arrays["boxes"] = np.stack(to_edges(boxes.astype("float64"), layout), axis=-1)
         is_box = self._checked(arrays, what)
         if boxes.ndim == 2:
             return [{key: array[is_box] for key, array in arrays.items()}]
@@ -200,7 +200,7 @@ class MeanAveragePrecision(Metric):
             got = f"edges {wrong.tolist()} of a box read as {self.bounding_box_format!r}"
             fix = "Give the boxes' format as bounding_box_format, and padding the label -1."
         if rule:
-            raise LossInputError(message(f"{self._who}, {what}", rule, got, fix or None))
+            raise LossInputError(message(f"{self._who}, {what}", rule, got, fix))
         arrays["labels"] = labels.astype("int64")
         return is_box
 

@@ -12,6 +12,8 @@ from nacre import metrics
 from tests.cases import Spec, build, load_reference, numbered
 from tests.cases.metrics import METRIC_CASES
 
+# They gather boxes on the host and not in variables; their tests are in tests/metrics.
+ON_THE_HOST = {"MeanAveragePrecision"}
 CASES = list({case.metric: case for case in reversed(METRIC_CASES)}.values())
 
 
@@ -55,7 +57,7 @@ def test_every_public_metric_has_a_case():
         for name in metrics.__all__
         if isinstance(value := getattr(metrics, name), type) and value is not metrics.Metric
     }
-    assert classes == {case.metric for case in CASES}
+    assert classes == {case.metric for case in CASES} | ON_THE_HOST
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.metric)

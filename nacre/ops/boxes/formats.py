@@ -61,7 +61,7 @@ def convert_format(
         )
     if source == target:
         return boxes
-    edges = jnp.stack(_to_edges(boxes, source.removeprefix("rel_")), axis=-1)
+    edges = jnp.stack(to_edges(boxes, source.removeprefix("rel_")), axis=-1)
     if source.startswith("rel_") != target.startswith("rel_"):
         scale = image_sides("convert_format", height, width).astype(edges.dtype)
         edges = edges * scale if source.startswith("rel_") else edges / scale
@@ -89,7 +89,7 @@ def image_sides(who: str, height: Any, width: Any) -> Any:
     return jnp.stack([jnp.asarray(side) for side in (width, height, width, height)], axis=-1)
 
 
-def _to_edges(boxes: Any, layout: str) -> tuple[Any, ...]:
+def to_edges(boxes: Any, layout: str) -> tuple[Any, ...]:
     """Left, top, right, bottom."""
     a, b, c, d = (boxes[..., i] for i in range(4))
     if layout == "xyxy":
