@@ -182,7 +182,8 @@ def _outputs(context: Any, data: bytes) -> list[tuple[tuple[int, ...], Any]]:
     from jaxlib.mlir.dialects import stablehlo
 
     with context:
-        main = _main(stablehlo.deserialize_portable_artifact(context, data))
+        module = stablehlo.deserialize_portable_artifact(context, data)
+        main = _main(module)  # part of it, which does not hold it: the module must have a name
         kinds = ir.FunctionType(ir.TypeAttr(main.attributes["function_type"]).value).results
         found = [ir.RankedTensorType(kind) for kind in kinds]
         known = {str(mlir.dtype_to_ir_type(np.dtype(d))): np.dtype(d) for d in _DTYPES}
@@ -190,6 +191,7 @@ def _outputs(context: Any, data: bytes) -> list[tuple[tuple[int, ...], Any]]:
 
 
 def _main(module: Any) -> Any:
+    """The function that is called; it is there as long as somebody holds the module."""
     for function in module.body.operations:
         if function.attributes["sym_name"].value == "main":
             return function
