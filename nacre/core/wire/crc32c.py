@@ -14,11 +14,16 @@ import numpy as np
 _POLYNOMIAL = 0x82F63B78
 _ONES = 0xFFFFFFFF
 _MASK_DELTA = 0xA282EAD8  # tensorflow/core/lib/hash/crc32c.h, kMaskDelta
+# Much data is folded first: x^6777 leaves the same remainder as x^484 + x^100 + 1, and so do the
+# powers of both sides by 8 and 64, as (a + b)^2 is a^2 + b^2 here. What stands 6777 bytes, or words
+# of 64 bits, before others can so be added to what stands 484, 100 and 0 before them, some 6000 at
+# once: 2 GB a second. (Of all such sums of three powers below 9000 the one with the widest gap.)
+_FOLDED, _INTO_FIRST, _INTO_SECOND = 6777, 484, 100
+_GAP = _FOLDED - _INTO_FIRST
 # Some hundred bytes and more are looked up together: what each does to the register at its distance
 # from the end. A loop of Python does some 15 MB a second, the table some 200.
 _PIECE_BYTES = 1024
 _FEW_BYTES = 64
-_PIECES_AT_ONCE = 256  # so that the places in the table take 2 MB
 
 
 def crc32c(data: bytes | bytearray | memoryview) -> int:
@@ -29,6 +34,8 @@ def crc32c(data: bytes | bytearray | memoryview) -> int:
         '0xe3069283'
     """
     rest, state = memoryview(data).cast("B"), _ONES
+    for unit in (np.uint64, np.uint8):
+        rest, state = _folded(rest, state, np.dtype(unit))
     if len(rest) >= _FEW_BYTES:
         num_bytes = len(rest) % _PIECE_BYTES
         if num_bytes >= 4:
@@ -54,6 +61,28 @@ def masked(checksum: int) -> bytes:
     return struct.pack("<I", turned & _ONES)
 
 
+def _folded(data: memoryview, state: int, unit: np.dtype[Any]) -> tuple[memoryview, int]:
+    """Shorter data with the register that gives the same: itself where it is short already."""
+    num_blocks = (len(data) // unit.itemsize - _FOLDED) // _GAP
+    if num_blocks <= 0:
+        return data, state
+    num_folded = num_blocks * _GAP
+    blocks = np.frombuffer(data, unit, num_folded).reshape(num_blocks, _GAP)
+    carried, block = np.zeros(_FOLDED, unit), np.empty(_GAP, unit)  # onto what is next; what is now
+    carried.view(np.uint8)[:4] = np.frombuffer(struct.pack("<I", state), np.uint8)
+    for read in blocks:
+        np.bitwise_xor(read, carried[:_GAP], out=block)
+        carried[:_INTO_FIRST] = carried[_GAP:]
+        carried[_INTO_FIRST:] = 0
+        for distance in (_INTO_FIRST, _INTO_SECOND, 0):
+            begin = _INTO_FIRST - distance
+            part = carried[begin : begin + _GAP]
+            np.bitwise_xor(part, block, out=part)
+    rest = np.frombuffer(data, np.uint8, offset=num_folded * unit.itemsize).copy()
+    rest[: carried.nbytes] ^= carried.view(np.uint8)
+    return rest.data, 0
+
+
 def _of_piece(data: memoryview, state: int) -> int:
     """The register after data of 4 to 1024 bytes. What it was is as good as in the first four."""
     by_distance, starts = _by_distance()
@@ -70,10 +99,8 @@ def _of_pieces(data: memoryview, state: int) -> int:
     """
     by_distance, starts = _by_distance()
     pieces = np.frombuffer(data, np.uint8).reshape(-1, _PIECE_BYTES)  # (pieces, bytes)
-    for first in range(0, len(pieces), _PIECES_AT_ONCE):
-        places = starts + pieces[first : first + _PIECES_AT_ONCE]
-        for found in np.bitwise_xor.reduce(by_distance[places], axis=1).tolist():
-            state = _moved(state, _PIECE_BYTES) ^ found
+    for found in np.bitwise_xor.reduce(by_distance[starts + pieces], axis=1).tolist():
+        state = _moved(state, _PIECE_BYTES) ^ found
     return state
 
 
