@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from nacre.core import tree
-from nacre.core.errors import DataError, message
 from nacre.core.interop import loaded
 from nacre.core.kinds import is_of_library
 
@@ -53,9 +52,6 @@ def padded(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     Args:
         x, y, sample_weight: The parts of a batch, or all rows.
 
-    Raises:
-        DataError: Targets or weights are ragged on several axes.
-
     Example:
         >>> from nacre.data.dataset.ragged import Ragged
         >>> rows = Ragged(np.array([1, 2, 3]), np.array([0, 1, 3]))
@@ -85,16 +81,12 @@ def _filled(rows: Any) -> Any:
 
 
 def _mask(rows: Any) -> np.ndarray:
-    """Which places hold values: (batch, longest)."""
+    """Which places hold values: (batch, longest, ...)."""
     if not _is_of_tensorflow(rows):
         return rows.mask()
-    if rows.ragged_rank > 1:
-        rule = "targets may differ in the length of one axis alone"
-        got = f"a RaggedTensor with {rows.ragged_rank} such axes"
-        fix = "Fill them up in the data set, with sample weights of 0 there: y.to_tensor()."
-        raise DataError(message("fit", rule, got, fix))
-    lengths = rows.row_lengths().numpy()
-    return np.arange(int(lengths.max(initial=0))) < lengths[:, None]
+    ones = np.ones(len(rows.flat_values), bool)
+    mask: np.ndarray = rows.with_flat_values(ones).to_tensor().numpy()
+    return mask
 
 
 def _weights(target: Any, given: Any) -> Any:
@@ -104,7 +96,7 @@ def _weights(target: Any, given: Any) -> Any:
     if given is None:
         return mask
     weight = _filled(given) if is_ragged(given) else np.asarray(given)
-    return mask * (weight[:, None] if weight.ndim == 1 else weight)
+    return mask * weight.reshape(weight.shape + (1,) * (mask.ndim - weight.ndim))
 
 
 __all__ = ["has_ragged_inputs", "holds_ragged", "is_ragged", "padded"]

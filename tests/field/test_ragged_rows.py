@@ -12,7 +12,6 @@ import pytest
 
 import nacre
 from nacre import layers
-from nacre.core.errors import DataError
 from nacre.data.dataset.ragged import Ragged
 
 VALUES, SPLITS = np.array([1, 2, 3, 4, 5, 6, 7, 8, 9]), np.array([0, 3, 4, 6, 9])
@@ -31,16 +30,23 @@ class Tensor:
 class RaggedTensor(Tensor):
     """What of TensorFlow's is used."""
 
-    ragged_rank = 1
-
     def __init__(self, values: Any, row_splits: Any) -> None:
-        self.values, self.row_splits = Tensor(values), Tensor(row_splits)
+        is_nested = isinstance(values, RaggedTensor)
+        self.values: Any = values if is_nested else Tensor(values)
+        self.row_splits = Tensor(row_splits)
+        self.ragged_rank: int = 1 + (values.ragged_rank if is_nested else 0)
+
+    @property
+    def flat_values(self) -> Any:
+        flat = getattr(self.values, "flat_values", self.values)
+        return flat.numpy() if isinstance(flat, Tensor) else flat
+
+    def with_flat_values(self, flat: Any) -> RaggedTensor:
+        inner = self.values.with_flat_values(flat) if self.ragged_rank > 1 else flat
+        return RaggedTensor(inner, self.row_splits.numpy())
 
     def to_tensor(self) -> Tensor:
-        return Tensor(Ragged(self.values.numpy(), self.row_splits.numpy()).to_tensor())
-
-    def row_lengths(self) -> Tensor:
-        return Tensor(np.diff(self.row_splits.numpy()))
+        return Tensor(Ragged.of_tensorflow(self).to_tensor())
 
 
 class RaggedTensorSpec:
@@ -102,9 +108,20 @@ def test_ragged_targets_weigh_nothing_where_they_are_filled_up() -> None:
     dense = DENSE[..., None].astype("float32")
     wanted = model.evaluate(x, dense, sample_weight=weights, verbose=0)
     assert model.evaluate(x, y, verbose=0) == pytest.approx(wanted)
-    y.ragged_rank = 2
-    with pytest.raises(DataError, match=r"length of one axis alone.*y.to_tensor\(\)"):
-        model.evaluate(x, y, verbose=0)
+
+
+@pytest.mark.parametrize("kind", [RaggedTensor, Ragged])
+def test_targets_ragged_on_two_axes_weigh_nothing_where_either_is_filled_up(kind: Any) -> None:
+    model = nacre.Sequential([nacre.Input((2, 3, 1)), layers.Identity()])
+    model.compile("sgd", "mse")
+    x = np.zeros((2, 2, 3, 1), "float32")
+    there = np.array([[[1, 1, 1], [1, 0, 0]], [[1, 0, 0], [0, 0, 0]]], "float32")
+    y = kind(kind(np.full((5, 1), 2, "float32"), np.array([0, 3, 4, 5])), np.array([0, 2, 3]))
+    dense = 2 * there[..., None]
+    for given in (None, np.array([3, 1], "float32")):
+        weights = there if given is None else there * given[:, None, None]
+        wanted = model.evaluate(x, dense, sample_weight=weights, verbose=0)
+        assert model.evaluate(x, y, sample_weight=given, verbose=0) == pytest.approx(wanted)
 
 
 def test_a_model_that_passes_over_nothing_is_told_and_one_that_does_is_silent(model: Any) -> None:

@@ -95,7 +95,7 @@ class BatchCursor(OneCursor):
 
 
 class PaddedBatch(Batch):
-    """Elements stacked, filled up behind to the size of the largest."""
+    """Elements stacked, filled up behind to the size of the largest; ragged ones inside too."""
 
     name = "Dataset.padded_batch"
 
@@ -187,6 +187,8 @@ class PaddedBatch(Batch):
         return el.mapped(lambda leaf: next(padded), first)
 
     def _pad(self, items: list[Any], shape: Shape, value: Any, where: str) -> HostTensor:
+        if any(isinstance(item, Ragged) for item in items):
+            items = [self._dense(item, value) for item in items]
         first = items[0]
         at = f" at {where}" if where else ""
         if any(type(item) is not HostTensor for item in items):
@@ -236,6 +238,11 @@ class PaddedBatch(Batch):
             else:
                 out[(index, *map(slice, item.shape))] = item
         return el.sealed(out)
+
+    def _dense(self, item: Any, value: Any) -> Any:
+        if not isinstance(item, Ragged):
+            return item
+        return el.sealed(item.to_tensor(self._fill(value, item.dtype)))
 
     def _fill(self, value: Any, dtype: np.dtype) -> Any:
         if value is None:
@@ -303,7 +310,7 @@ class RaggedBatch(Batch):
         def together(column: Any, fact: Any) -> Any:
             if self._is_dense(column[0], fact):
                 return el.stack_leaves(column, self.name, "")
-            return Ragged.of_rows(column, self.row_splits_dtype, self.name)
+            return Ragged.of_rows(column, self.row_splits_dtype, self.name, _inner_axes(fact))
 
         made = iter([together(c, fact) for c, fact in zip(columns, facts, strict=True)])
         return el.mapped(lambda leaf: next(made), first)
@@ -340,6 +347,12 @@ def _fixed_rows(given: Any) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
+def _inner_axes(known: Any) -> int:
+    """How many axes after the first a source says to be of different lengths, up to the last."""
+    shape = None if known is NOT_KNOWN else known.shape
+    return max((axis for axis, size in enumerate(shape or ()) if size is None), default=0)
+
+
 class UnbatchCursor(OneCursor):
     """See `Unbatch`."""
 
@@ -373,7 +386,7 @@ class UnbatchCursor(OneCursor):
             self._count = number_of_rows(self._element, Unbatch.name)
 
 
-def _row(leaf: Any, at: int) -> HostTensor:
+def _row(leaf: Any, at: int) -> Any:
     return leaf[at] if isinstance(leaf, Ragged) else _item(leaf, (at, ...))
 
 
@@ -483,13 +496,7 @@ class RebatchCursor(OneCursor):
 
 
 def _cut(element: Any, rows: slice) -> Any:
-    def cut(leaf: Any) -> Any:
-        if isinstance(leaf, Ragged):
-            splits = leaf.row_splits.view(np.ndarray)[rows.start : rows.stop + 1]
-            return Ragged(leaf.values[splits[0] : splits[-1]], splits - splits[0])
-        return leaf[rows]
-
-    return el.mapped(cut, element)
+    return el.mapped(lambda leaf: leaf[rows], element)
 
 
 def _joined(leaves: tuple[Any, ...]) -> Any:

@@ -637,7 +637,9 @@ class Dataset:
     ) -> Dataset:
         """Elements of different lengths together, as a `Ragged`: values and row splits.
 
-        Tensors without axes are stacked, and so are those whose shapes the source fixes.
+        Tensors without axes are stacked, and so are those whose shapes the source fixes. More axes
+        of them than the first are ragged where the source leaves their sizes open or, where it
+        tells no shapes, where they differ within a batch. `fit` fills all up, with a mask.
 
         Args:
             batch_size: How many.

@@ -139,7 +139,7 @@ def _to_element(value: Any, who: str) -> Any:
     if isinstance(value, Ragged) or hasattr(value, "_dataset_node"):
         return value
     if is_ragged(value):
-        return Ragged.of_tensorflow(value, who)
+        return Ragged.of_tensorflow(value)
     return tensor(value, who)
 
 
@@ -396,7 +396,7 @@ def stacked(items: Sequence[Any], who: str, where: str = "") -> Any:
     if first is None:
         return None
     if isinstance(first, Ragged):
-        return Ragged.stacked(items, who)
+        return Ragged.of_rows(items, first.row_splits.dtype, who)
     if not is_structure(first):
         raise DataError(
             message(

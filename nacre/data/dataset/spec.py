@@ -142,9 +142,9 @@ def batched(spec: Any, size: int | None) -> Any:
     """The spec of batches."""
 
     def more(leaf: Any) -> Any:
-        if type(leaf) is not TensorSpec:
+        if not isinstance(leaf, TensorSpec):
             return leaf
-        return TensorSpec(None if leaf.shape is None else (size, *leaf.shape), leaf.dtype)
+        return _with_shape(leaf, None if leaf.shape is None else (size, *leaf.shape))
 
     return mapped(more, spec)
 
@@ -158,8 +158,7 @@ def unbatched(spec: Any, who: str) -> Any:
 
     def less(leaf: Any) -> Any:
         if isinstance(leaf, RaggedSpec):
-            assert leaf.shape is not None
-            return TensorSpec(leaf.shape[1:], leaf.dtype)
+            return _of_rows(leaf)
         if leaf.shape == ():
             raise DataError(
                 message(
@@ -172,6 +171,14 @@ def unbatched(spec: Any, who: str) -> Any:
         return TensorSpec(None if leaf.shape is None else leaf.shape[1:], leaf.dtype)
 
     return mapped(less, spec)
+
+
+def _of_rows(spec: RaggedSpec) -> TensorSpec:
+    """What is known of the rows, which are ragged themselves where more of their axes are open."""
+    shape = (spec.shape or ())[1:]
+    if None in shape[1:]:
+        return RaggedSpec(shape, spec.dtype, spec.row_splits_dtype)
+    return TensorSpec(shape, spec.dtype)
 
 
 def merged(first: Any, second: Any) -> Any:
@@ -253,8 +260,7 @@ def zeros(spec: Any, unknown: int = 1) -> Any:
         if isinstance(leaf, DatasetSpec):
             return dataset_of_kept[0]([zeros(leaf.element_spec)])
         if isinstance(leaf, RaggedSpec):
-            inner = zeros(TensorSpec((None, *(leaf.shape or ())[2:]), leaf.dtype))
-            return Ragged(inner, np.array([0, 1], leaf.row_splits_dtype))
+            return Ragged(zeros(_of_rows(leaf)), np.array([0, 1], leaf.row_splits_dtype))
         shape = tuple(unknown if n is None else n for n in leaf.shape or ())
         dtype = host_dtype(leaf.dtype)
         return sealed(np.full(shape, b"" if dtype.kind == "O" else 0, dtype))
