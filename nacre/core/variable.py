@@ -201,6 +201,8 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         path = current_path()
         self.path = f"{path}/{name}" if path else name
         self._trainable = bool(trainable)
+        # Weights are ordered by it, as in Keras: what is frozen later keeps its place in files.
+        self.made_trainable = self._trainable
         self.autocast = bool(autocast)
         self.aggregation = aggregation
         self.synchronization = synchronization
@@ -590,13 +592,21 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
             self.autocast,
             self.name,
             self.path,
+            self.made_trainable,
         )
 
 
 def _rebuild_variable(
-    value: np.ndarray, trainable: bool, autocast: bool, name: str, path: str
+    value: np.ndarray,
+    trainable: bool,
+    autocast: bool,
+    name: str,
+    path: str,
+    made_trainable: bool | None = None,
 ) -> Variable:
-    variable = Variable(value, trainable=trainable, autocast=autocast, name=name)
+    made_trainable = trainable if made_trainable is None else made_trainable
+    variable = Variable(value, trainable=made_trainable, autocast=autocast, name=name)
+    variable.trainable = trainable
     variable.path = path
     return variable
 

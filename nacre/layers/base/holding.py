@@ -134,10 +134,14 @@ class PartHolder(Operation):
         return True
 
     def _direct_variables(self) -> list[Variable]:
-        """Variables that belong to this layer itself: trainable first, each group in order."""
+        """Variables that belong to this layer itself: those made trainable first, in their order.
+
+        What is frozen or set free later stays where it is, so that arrays in files and lists do not
+        change places.
+        """
         found = {id(v): v for v in self._own_variables}
         found |= {id(p): p for p in parts_of(self) if isinstance(p, Variable)}
-        return sorted(found.values(), key=lambda v: not v.trainable)
+        return sorted(found.values(), key=lambda v: not v.made_trainable)
 
     def _direct_layers(self) -> list[Layer]:
         return [part for part in parts_of(self) if is_layer(part)]

@@ -6,6 +6,7 @@ Layout: attributes `model_config`, `training_config`, `keras_version`, `backend`
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
@@ -13,14 +14,14 @@ import h5py
 
 from nacre.core import identity
 from nacre.core.errors import FileFormatError, listed, message
-from nacre.core.file_errors import naming
+from nacre.core.file_errors import naming, read_json
 from nacre.core.regions import Content, Region
 from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
 from nacre.core.warning import warn
 from nacre.layers import Dense
 from nacre.models import mask_flow
 from nacre.optimizers import Optimizer
-from nacre.saving import archive, assets, hdf5, legacy_layout, weights
+from nacre.saving import archive, assets, hdf5, legacy_layout, trainable_flags, weights
 from nacre.saving.formats.native import (
     KERAS_VERSION,
     build_fitting,
@@ -79,6 +80,7 @@ def layout(
     """
     names, groups = legacy_layout.collect(model)
     version, backend = keras
+    flags = json.dumps(trainable_flags.flags_of(model))
 
     def fill(region: Region) -> None:
         with hdf5.Writer(region) as root:
@@ -86,6 +88,7 @@ def layout(
             root.attrs["backend"] = backend
             root.attrs["nacre_version"] = nacre_version()
             hdf5.write_text(root, "model_config", config)
+            hdf5.write_text(root, trainable_flags.KEY, flags)
             legacy_layout.write(root.create_group("model_weights"), names, groups, version)
             if training is not None:
                 hdf5.write_text(root, "training_config", training)
@@ -205,6 +208,8 @@ def load(
         if not version:
             version = hdf5.text_attribute(root, "keras_version") or ""
         # A damaged name of that attribute must not change what masks mean.
+        text = hdf5.text_attribute(file, trainable_flags.KEY)
+        flags = None if text is None else read_json(text, trainable_flags.KEY, who)
         is_by_nacre = bool(hdf5.text_attribute(file, "nacre_version"))
         is_by_nacre = is_by_nacre or hdf5.has_attribute(file, hdf5.CHECKSUMS)
         is_by_nacre = is_by_nacre and not version.startswith("2.")  # written for tf.keras 2.15
@@ -223,6 +228,7 @@ def load(
                     require_model(model)
                 with naming(who, "model_weights"):
                     _build_from_weights(model, root, who)
+                    trainable_flags.restore(model, flags, who)  # their order goes by these
                     legacy_layout.restore(model, root, who, keras_version=version, is_new=True)
                 return model
 

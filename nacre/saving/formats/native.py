@@ -31,7 +31,7 @@ from nacre.core.warning import warn
 from nacre.models import mask_flow
 from nacre.models.graph_calls import MASKS_END_AT_OPS
 from nacre.optimizers import Optimizer
-from nacre.saving import archive, assets, hdf5, weights
+from nacre.saving import archive, assets, hdf5, trainable_flags, weights
 from nacre.saving.formats import named_arrays, named_shards
 from nacre.saving.lambdas import take_out_code
 from nacre.saving.migrate import from_first_nacre, migrate_config
@@ -71,6 +71,7 @@ def texts_of(model: Any, include_optimizer: bool) -> dict[str, bytes]:
     rest = {key: value for key, value in config.items() if key != "compile_config"}
     refuse_what_cannot_come_back(model, rest, training)
     metadata: dict[str, Any] = {"keras_version": KERAS_VERSION, "nacre_version": nacre_version()}
+    metadata[trainable_flags.KEY] = trainable_flags.flags_of(model)
     if mask_flow.has_flag_outside_config(model):
         metadata[MASKS_END_AT_OPS] = True
     return {
@@ -188,6 +189,7 @@ def load(
             return model
 
         model = build_fitting(build, config, is_by_nacre)
+        trainable_flags.restore(model, metadata.get(trainable_flags.KEY), who)
         if compile and compile_config:
             _compile_and_restore(model, compile_config, file, "" if is_by_nacre else version, who)
     if not is_by_nacre or metadata.get(MASKS_END_AT_OPS):
