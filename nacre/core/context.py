@@ -81,6 +81,7 @@ class _Fields:
         forced_masks: The same, said over what the models within say.
         is_in_loop: Whether this is the body of a device loop.
         is_own_program: Whether nacre runs what is traced, so on this machine.
+        keeps_old_values: Whether those that an update replaces are looked at after it.
         layout: How the variables and batches of programs that are made lie on several devices.
         asks_for_plain_xla: Whether no kernel is to be used.
         decomposes_ops: Whether composite ops run as the primitives they are made of.
@@ -108,6 +109,7 @@ class _Fields:
     forced_masks: bool | None = None
     is_in_loop: bool = False
     is_own_program: bool = False
+    keeps_old_values: bool = False
     layout: Layout | None = None
     asks_for_plain_xla: bool = False
     decomposes_ops: bool = False
@@ -172,6 +174,7 @@ def _copy(context: Context) -> _Fields:
         context.forced_masks,
         context.is_in_loop,
         context.is_own_program,
+        context.keeps_old_values,
         context.layout,
         context.asks_for_plain_xla,
         context.decomposes_ops,

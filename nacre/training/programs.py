@@ -30,7 +30,8 @@ from nacre.core.protocols import TrainedModel
 from nacre.core.scope import StatelessScope
 from nacre.core.state import OUTSIDE, State, Values
 from nacre.core.typed_jax import cond, fori_loop
-from nacre.ops.kernels import placement
+from nacre.ops.kernels import guard_native, placement
+from nacre.ops.kernels.native.table import GuardWork
 from nacre.training.compile import CompiledTraining
 from nacre.training.gathering import start_fetching
 from nacre.training.step import Batch, StepResult
@@ -194,21 +195,46 @@ def _one(
     keeps_logs: bool,
     is_guarded: bool,
 ) -> Any:
-    with placement.own_program():
+    with placement.own_program(), placement.keeping_old_values(is_guarded):
         new, loss, logs = step(values, batch)
     new = state.settled(_settled(new, values))
-    bad = jnp.where(jnp.isfinite(loss), jnp.int32(FINE), jnp.int32(0))
+    is_fine = jnp.isfinite(loss)
+    bad = jnp.where(is_fine, jnp.int32(FINE), jnp.int32(0))
     logs = {**finish(new), **(_as_arrays(logs) if keeps_logs else {})}
     if is_guarded:
-        is_spoiled = (bad == FINE) & _are_spoiled(new["trainable"], values["trainable"])
-        bad = jnp.where(is_spoiled, jnp.int32(BAD_GRADIENTS), bad)
-        new |= {
-            name: [jnp.where(bad == FINE, a, b) for a, b in zip(new[name], values[name])]
-            for name in GUARDED_GROUPS
-            if name in new
-        }
-        new = state.settled(new)
+        with placement.own_program():
+            takes_new, chosen = _chosen(is_fine, new, values)
+        bad = jnp.where(is_fine & ~takes_new, jnp.int32(BAD_GRADIENTS), bad)
+        new = state.settled({**new, **chosen})
     return new, logs, bad
+
+
+def _chosen(is_fine: Any, new: Values, old: Values) -> tuple[Any, Values]:
+    """Whether a guarded step's values are taken, and the values of the groups that it guards."""
+    places = [
+        (name, index)
+        for name in GUARDED_GROUPS  # the weights come first
+        for index in range(len(new.get(name, ())))
+    ]
+    floats = [at for at in places if _at(old, at).dtype == jnp.float32]
+    weights = len(old["trainable"])
+    work = GuardWork([_at(old, at) for at in floats], [_at(new, at) for at in floats], weights)
+    taken: dict[tuple[str, int], Any] = {}
+    if floats[:weights] == places[:weights] and guard_native.is_used(work):
+        takes_new, arrays = guard_native.choose(is_fine, work)
+        taken = dict(zip(floats, arrays, strict=True))
+    else:
+        takes_new = is_fine & ~_are_spoiled(new["trainable"], old["trainable"])
+    for at in places:
+        if at not in taken:
+            taken[at] = jnp.where(takes_new, _at(new, at), _at(old, at))
+    groups = [name for name in GUARDED_GROUPS if name in new]
+    return takes_new, {n: [taken[n, i] for i in range(len(new[n]))] for n in groups}
+
+
+def _at(values: Values, at: tuple[str, int]) -> Any:
+    name, index = at
+    return values[name][index]
 
 
 def _are_spoiled(new: list[Any], old: list[Any]) -> Any:

@@ -36,6 +36,11 @@ def adam(*shape, dtype="float32", gradient=None, is_classic=True):
     return table.AdamWork(*arrays, [gradient or arrays[0][0]], is_classic)
 
 
+def guard(*shapes, dtype="float32"):
+    arrays = [sized(*shape, dtype=dtype) for shape in shapes]
+    return table.GuardWork(arrays, arrays, 1)
+
+
 (SYMBOL,) = jax.export.symbolic_shape("b")
 # A kernel, work it takes, and work that each of its conditions refuses, in their order.
 ROWS = [
@@ -96,6 +101,11 @@ ROWS = [
             adam(128, 127),
             adam(784, 128),
         ],
+    ),
+    (
+        table.GUARD,
+        guard(*[(3,)] * 32),
+        [guard((0,), *[(3,)] * 31), guard(*[(3,)] * 32, dtype="bfloat16"), guard((3,))],
     ),
 ]
 

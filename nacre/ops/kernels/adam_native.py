@@ -46,8 +46,10 @@ def update(
         decays: What is taken off the parameters before, w - w · decay.
     """
 
+    updates_in_place = places.updates_in_place()  # asked here: `run` is traced again elsewhere
+
     def run(rate: Array, decays: list, *arrays: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        return _call(constants, rate, decays, *arrays)
+        return _call(constants, updates_in_place, rate, decays, *arrays)
 
     arrays = work.parameters, work.momentums, work.velocities, work.gradients
     return derived_from(formula, static=0)(run)(rate, list(decays), *map(list, arrays))
@@ -55,6 +57,7 @@ def update(
 
 def _call(
     constants: Constants,
+    updates_in_place: bool,
     rate: Array,
     decays: Sequence[Array | None],
     parameters: Arrays,
@@ -70,7 +73,8 @@ def _call(
     # In their own shapes: XLA copies what it is to write in place and sees in another one.
     results = [jax.ShapeDtypeStruct(array.shape, jnp.float32) for array in old]
     count = len(parameters)
-    in_place = {1 + i: i for i in range(len(old))}  # after `numbers`
+    places_of = {1 + i: i for i in range(len(old))}  # after `numbers`
+    in_place = places_of if updates_in_place else None
     call = library.ADAM.call("adam_update", results, in_place=in_place)
     new = call(numbers, *old, *gradients, arrays=np.int64(count))
     return new[:count], new[count : 2 * count], new[2 * count :]

@@ -51,6 +51,27 @@ def own_program() -> changed:
     return changed(is_own_program=True)
 
 
+def keeping_old_values(active: bool = True) -> changed:
+    """Mark the code traced in this block as an update whose old values are looked at after it.
+
+    An update in place gains nothing there: XLA would copy all of them before.
+
+    Args:
+        active: Whether they are.
+
+    Example:
+        >>> with keeping_old_values():
+        ...     updates_in_place()
+        False
+    """
+    return changed(keeps_old_values=active)
+
+
+def updates_in_place() -> bool:
+    """Tell whether what is updated here may be written where the old values lie."""
+    return not current().keeps_old_values
+
+
 def current_placement() -> Placement:
     """Return the place of what is traced here: the word kernels take.
 

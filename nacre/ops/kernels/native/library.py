@@ -71,6 +71,7 @@ CONVOLUTION = Library(
     ("convolution.cc", "depthwise.h", "handler.h", "sliding.h"),
     ("convolution_slide", "convolution_collect"),
 )
+GUARD = Library("guard", ("guard.cc", "handler.h"), ("guard_choose",))
 POOLING = Library(
     "pooling", ("pooling.cc", "sliding.h", "handler.h"), ("pooling_highest", "pooling_put")
 )
@@ -80,4 +81,4 @@ RECURRENT = Library(
     tuple(f"{kind}_{way}" for kind in ("lstm", "gru", "simple") for way in ("forward", "backward")),
 )
 RESIZING = Library("resizing", ("resizing.cc",), ())
-LIBRARIES = (ADAM, ATTENTION, CONVOLUTION, POOLING, RECURRENT)
+LIBRARIES = (ADAM, ATTENTION, CONVOLUTION, GUARD, POOLING, RECURRENT)

@@ -39,6 +39,7 @@ FEWEST_NUMBERS = 2**14  # of all parameters together; a smaller step costs less 
 # 784-128-10 takes 0.95 of the time without the kernel; 784-256-10 takes 1.08, 784-512-512-10 1.15,
 # 784-64 and nine times 64 units 1.12 (AMD EPYC, 2 cores of 1 MiB each).
 MANY_NUMBERS, SMALL_ARRAY = 2**17, 2**16
+MANY_ARRAYS = 32  # XLA makes the choice of fewer in the loops of their update
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,19 @@ class AdamWork:
     def arrays(self) -> tuple[Array, ...]:
         """All of them."""
         return (*self.parameters, *self.momentums, *self.velocities, *self.gradients)
+
+
+@dataclass(frozen=True)
+class GuardWork:
+    """What a training step had and what it made of it, the weights first.
+
+    Args:
+        weights: How many of the arrays are looked at for values that are not finite.
+    """
+
+    old: Sequence[Array]
+    new: Sequence[Array]
+    weights: int
 
 
 # --- rules ----------------------------------------------------------------------------------------
@@ -304,6 +318,16 @@ ADAM: Kernel[AdamWork] = Kernel(
         ),
     ),
 )
+GUARD: Kernel[GuardWork] = Kernel(
+    "guard",
+    "fit of one small step an epoch",
+    library.GUARD,
+    (
+        Condition(_KNOWN, lambda w: _are_known(*w.old)),
+        Condition("float32", lambda w: _are_float32(*w.old, *w.new)),
+        Condition(f"{MANY_ARRAYS} arrays or more", lambda w: len(w.old) >= MANY_ARRAYS),
+    ),
+)
 KERNELS = (
     ATTENTION,
     RECURRENT,
@@ -311,4 +335,5 @@ KERNELS = (
     MAX_POOLING,
     AVERAGE_POOLING,
     ADAM,
+    GUARD,
 )
