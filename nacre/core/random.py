@@ -40,6 +40,8 @@ _user_seed: list[int | None] = [None]
 
 
 _seeds_drawn = [0]
+# Where seeds come from after `set_own_seed`.
+_own_draws: list[python_random.Random | None] = [None]
 
 
 def seeds_drawn() -> int:
@@ -48,9 +50,10 @@ def seeds_drawn() -> int:
 
 
 def make_default_seed() -> int:
-    """A fresh seed from Python's own generator, which `set_random_seed` fixes."""
+    """A fresh seed from Python's own generator, which `set_random_seed` fixes; after
+    `set_own_seed` from one that nobody else draws from."""
     _seeds_drawn[0] += 1
-    return python_random.randint(1, int(1e9))
+    return (_own_draws[0] or python_random).randint(1, int(1e9))
 
 
 def set_random_seed(seed: int) -> None:
@@ -69,6 +72,29 @@ def set_random_seed(seed: int) -> None:
     seed = int(seed)
     python_random.seed(seed)
     np.random.seed(seed)
+    _own_draws[0] = None
+    _start_from(seed)
+
+
+def set_own_seed(seed: int) -> None:
+    """Fix nacre's random numbers, and leave Python's and NumPy's alone.
+
+    Args:
+        seed: An int of 32 bits without sign.
+
+    Example:
+        >>> with seeded(1):
+        ...     set_own_seed(7)
+        ...     first = draw_seed()
+        ...     set_own_seed(7)
+        ...     first == draw_seed()
+        True
+    """
+    _own_draws[0] = python_random.Random(seed)
+    _start_from(seed)
+
+
+def _start_from(seed: int) -> None:
     _user_seed[0] = seed
     if _global_generator[0] is not None:  # the same one: programs that draw from it stay valid
         _global_generator[0]._start(seed)
@@ -92,7 +118,7 @@ def seeded(seed: int | None) -> Generator[None]:
         yield
         return
     python_state, numpy_state = python_random.getstate(), np.random.get_state()
-    given = _user_seed[0]
+    given, own = _user_seed[0], _own_draws[0]
     generator = global_generator()
     start, state = generator._initial_seed, generator.state.numpy()
     try:
@@ -101,7 +127,7 @@ def seeded(seed: int | None) -> Generator[None]:
     finally:
         python_random.setstate(python_state)
         np.random.set_state(numpy_state)
-        _user_seed[0] = given
+        _user_seed[0], _own_draws[0] = given, own
         generator._initial_seed = start
         generator.state.assign(state)
 

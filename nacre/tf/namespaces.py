@@ -1,0 +1,173 @@
+"""The modules of TensorFlow, each with the names that it has here; others are refused in words."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+from types import ModuleType
+from typing import Any
+
+from nacre.core.errors import NotThereError, nearest
+from nacre.tf.absent import ABSENT, REASONS
+from nacre.tf.faces import CONSTANTS, MODULES
+from nacre.tf.rows import home_of, made, rows_of
+from nacre.tf.table import ROWS
+
+
+class Namespace(ModuleType):
+    """A module such as `tensorflow.math` or `tensorflow.keras.layers`.
+
+    Args:
+        path: Its name below `tensorflow`: 'math', 'keras.layers'; '' for the package.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"tensorflow.{path}" if path else "tensorflow")
+        self.__path__ = []  # it may have submodules
+        self._path = path
+        if not path:
+            self.__version__ = CONSTANTS["__version__"]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        found = find(self._path, name)
+        setattr(self, name, found)
+        return found
+
+    def __dir__(self) -> list[str]:
+        return names_in(self._path)
+
+    @property
+    def __all__(self) -> list[str]:
+        return names_in(self._path)
+
+
+@functools.cache
+def namespace(path: str) -> Namespace:
+    """The module of a name below `tensorflow`."""
+    return Namespace(path)
+
+
+def is_module(path: str) -> bool:
+    """Whether there is a module of a name below `tensorflow`."""
+    if not path or path in MODULES or path in ROWS:
+        return True
+    return any(name.startswith(f"{path}.") for name in CONSTANTS) or _source(path) is not None
+
+
+def _source(path: str) -> str | None:
+    """The module of nacre's that a module of TensorFlow's is a face of."""
+    if path in MODULES:
+        return MODULES[path]
+    parent, _, name = path.rpartition(".")
+    above = _source(parent) if parent else None
+    if above is None or name.startswith("_") or not name.isidentifier():
+        return None
+    if importlib.util.find_spec(above) is None:
+        return None
+    place = f"{above}.{name}"
+    try:
+        return place if importlib.util.find_spec(place) and _shows(above, name) else None
+    except ModuleNotFoundError:
+        return None
+
+
+def _shows(module: str, name: str) -> bool:
+    found = importlib.import_module(module)
+    return name in getattr(found, "__all__", ()) and isinstance(getattr(found, name), ModuleType)
+
+
+def find(path: str, name: str) -> Any:
+    """What a name of a module is.
+
+    Raises:
+        NotThereError: It is not there.
+    """
+    full = f"{path}.{name}" if path else name
+    if name in rows_of(path):
+        _lend()
+        return made(home_of(path, name), name)
+    if full in CONSTANTS:
+        return _constant(full)
+    if full in ABSENT:
+        raise _not_there(path, name)
+    if is_module(full):
+        return namespace(full)
+    source = _source(path)
+    if source is not None:
+        _lend()
+        module = importlib.import_module(source)
+        if name in getattr(module, "__all__", dir(module)):
+            return getattr(module, name)
+    raise _not_there(path, name)
+
+
+def _constant(full: str) -> Any:
+    value = CONSTANTS[full]
+    if isinstance(value, str) and value.startswith("="):
+        place, _, attribute = value[1:].partition(":")
+        _lend()
+        found = importlib.import_module(place)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+        return found
+    return value
+
+
+def _lend() -> None:
+    from nacre.tf.values import lend_methods
+
+    lend_methods()
+
+
+def names_in(path: str) -> list[str]:
+    """The names a module has."""
+    start = f"{path}." if path else ""
+    found = set(rows_of(path))
+    below = (*CONSTANTS, *MODULES, *ROWS)
+    found |= {name[len(start) :].split(".")[0] for name in below if name.startswith(start)}
+    source = _source(path)
+    if source is not None:
+        module = importlib.import_module(source)
+        found.update(getattr(module, "__all__", dir(module)))
+    return sorted(
+        name
+        for name in found
+        if (not name.startswith("_") or name == "__version__") and f"{start}{name}" not in ABSENT
+    )
+
+
+def reason_for(full: str) -> str | None:
+    """What a table says of a name that is not there, or of the module it belongs to."""
+    for known in _and_above(full):
+        if known in ABSENT:
+            found = ABSENT[known]
+            return REASONS.get(found, found)
+    return None
+
+
+def _and_above(full: str) -> list[str]:
+    parts = full.split(".")
+    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+
+
+def _not_there(path: str, name: str) -> NotThereError:
+    full = f"{path}.{name}" if path else name
+    module = f"tensorflow.{path}" if path else "tensorflow"
+    reason = reason_for(full)
+    if reason is None:
+        close = nearest(name, names_in(path))
+        elsewhere = [p for p in ("", "math", "linalg", "nn") if name in rows_of(p) and p != path]
+        if elsewhere:
+            place = f"tf.{elsewhere[0]}.{name}" if elsewhere[0] else f"tf.{name}"
+            reason = f"Did you mean {place}?"
+        elif close:
+            reason = f"Did you mean '{close}'?"
+        else:
+            reason = "nacre does not have it."
+    return NotThereError(f"module '{module}' of nacre has no '{name}'. {reason}")
+
+
+__all__ = ["Namespace", "find", "is_module", "names_in", "namespace", "reason_for"]

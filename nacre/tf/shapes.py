@@ -1,0 +1,136 @@
+"""`tf.TensorShape`: a tuple of sizes that also answers TensorFlow's questions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, SupportsIndex
+
+from nacre.core.errors import ShapeError, message
+
+
+class TensorShape(tuple[Any, ...]):
+    """Sizes, with None for those that are not known. It is a tuple, for all who take one.
+
+    Args:
+        dims: The sizes, -1 for one that is not known.
+
+    Raises:
+        ShapeError: `dims` is None: shapes of any number of axes are not here.
+    Example:
+        >>> shape = TensorShape([None, 3])
+        >>> shape.as_list(), shape.rank, shape[1:] == (3,), shape.is_fully_defined()
+        ([None, 3], 2, True, False)
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, dims: Any = ()) -> TensorShape:
+        """The sizes as whole numbers of Python's."""
+        if dims is None:
+            raise ShapeError(
+                message(
+                    "tf.TensorShape",
+                    "the number of axes must be known",
+                    "None",
+                    "Give None for each axis: tf.TensorShape([None, None]).",
+                )
+            )
+        sizes = dims if isinstance(dims, Iterable) else (dims,)
+        return tuple.__new__(cls, map(_size, sizes))
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self)
+
+    @property
+    def ndims(self) -> int:
+        """The number of axes."""
+        return len(self)
+
+    @property
+    def dims(self) -> list[int | None]:
+        """The sizes."""
+        return list(self)
+
+    def as_list(self) -> list[int | None]:
+        """The sizes as a list."""
+        return list(self)
+
+    def num_elements(self) -> int | None:
+        """The number of numbers, None where a size is not known."""
+        return None if None in self else math.prod(self)
+
+    def is_fully_defined(self) -> bool:
+        """Whether every size is known."""
+        return None not in self
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether an array can have both shapes."""
+        theirs = TensorShape(other)
+        return len(self) == len(theirs) and all(
+            a is None or b is None or a == b for a, b in zip(self, theirs, strict=True)
+        )
+
+    def assert_is_compatible_with(self, other: Any) -> None:
+        """Raise where no array can have both shapes."""
+        if not self.is_compatible_with(other):
+            raise ShapeError(message("tf.TensorShape", f"shapes must fit {self}", f"{other}"))
+
+    def assert_has_rank(self, rank: int) -> None:
+        """Raise unless there are so many axes."""
+        if len(self) != rank:
+            raise ShapeError(message("tf.TensorShape", f"there must be {rank} axes", f"{self}"))
+
+    def with_rank(self, rank: int) -> TensorShape:
+        """The shape, if it has so many axes."""
+        self.assert_has_rank(rank)
+        return self
+
+    def merge_with(self, other: Any) -> TensorShape:
+        """What is known of either."""
+        self.assert_is_compatible_with(other)
+        pairs = zip(self, TensorShape(other), strict=True)
+        return TensorShape(b if a is None else a for a, b in pairs)
+
+    def concatenate(self, other: Any) -> TensorShape:
+        """These sizes, then the others."""
+        return TensorShape((*self, *TensorShape(other)))
+
+    def __add__(self, other: Any) -> TensorShape:  # type: ignore[override]
+        return self.concatenate(other)
+
+    def __radd__(self, other: Any) -> TensorShape:
+        return TensorShape(other).concatenate(self)
+
+    def __getitem__(self, key: SupportsIndex | slice) -> Any:
+        found = tuple.__getitem__(self, key)
+        return TensorShape(found) if isinstance(key, slice) else found
+
+    def __eq__(self, other: object) -> bool:
+        return tuple.__eq__(self, tuple(other) if isinstance(other, list) else other)  # type: ignore[arg-type]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = tuple.__hash__
+
+    def __str__(self) -> str:
+        return tuple.__repr__(self)
+
+    def __repr__(self) -> str:
+        return f"TensorShape({list(self)})"
+
+
+def _size(size: Any) -> int | None:
+    size = getattr(size, "value", size)
+    return None if size is None or int(size) < 0 else int(size)
+
+
+def of_sizes(sizes: tuple[Any, ...]) -> TensorShape:
+    """A shape of sizes as JAX has them, symbolic ones among them, which stay what they are."""
+    return tuple.__new__(TensorShape, sizes)
+
+
+__all__ = ["TensorShape", "of_sizes"]

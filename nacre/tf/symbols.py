@@ -1,0 +1,41 @@
+"""Functions of the table on symbolic tensors: a node in the model's graph, as ops of nacre's."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from nacre.core.symbolic import any_symbolic
+from nacre.ops._calls import OpCall
+from nacre.ops._op import Op
+
+
+def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
+    """The function, which with a symbolic tensor among its arguments describes the call.
+
+    Args:
+        function: A function of tensors.
+        path: Its name, such as 'tf.math.abs': the node's too.
+    """
+
+    @functools.cache
+    def op() -> Op:
+        first = next(iter(inspect.signature(function).parameters), "name")
+        reason = f"{path} has no rule for masks"
+        return Op(function, path, tensors=(first,), keras="tensorflow", masks=reason)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not any_symbolic(args, kwargs):
+            return function(*args, **kwargs)
+        kwargs.pop("name", None)
+        given, attributes = op().split(args, kwargs)
+        positional, named = op().leading(given)
+        return OpCall(op(), attributes=attributes).symbolic_call(*positional, **named)
+
+    return call
+
+
+__all__ = ["on_symbols"]

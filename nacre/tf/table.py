@@ -1,0 +1,376 @@
+"""What each name of TensorFlow's is here: one row each, read when the name is first asked for.
+
+A row is `name(arguments) = what it computes`, arguments with TensorFlow's names, order and
+defaults; `name=None` comes after them of itself. On the right stand
+
+- `Sum(...)`: the op of that name in TensorFlow's graphs (`nodes.py`), with its inputs, and its
+  attributes by name;
+- `ops.relu(...)`, `random.normal(...)`: functions of `nacre.ops` and `nacre.random`;
+- `t(x)`: `x` as a tensor; `same(x, y)`: tensors of one dtype; `axes(x, axis)`: axes as numbers, all
+  of `x` where `axis` is None; `ints(x)`: whole numbers of the host; and what `pieces.py` and
+  `randoms.py` have else.
+
+Or a row is `name = module:object`, a face of an object that is there.
+"""
+
+ROWS: dict[str, str] = {}
+
+# Numbers one by one. Names here are `tf.math`'s; `SAME` says which of them `tf` has too.
+ROWS["math"] = """
+abs(x) = magnitude(t(x))
+accumulate_n(inputs, shape=None, tensor_dtype=None) = AddN(*same(*inputs))
+acos(x) = Acos(t(x))
+acosh(x) = Acosh(t(x))
+add(x, y) = AddV2(*same(x, y))
+add_n(inputs) = AddN(*same(*inputs))
+angle(input) = ops.angle(t(input))
+argmax(input, axis=None, output_type=int64) = arg('ArgMax', t(input), axis, output_type)
+argmin(input, axis=None, output_type=int64) = arg('ArgMin', t(input), axis, output_type)
+asin(x) = Asin(t(x))
+asinh(x) = Asinh(t(x))
+atan(x) = Atan(t(x))
+atan2(y, x) = Atan2(*same(y, x))
+atanh(x) = Atanh(t(x))
+bessel_i0(x) = BesselI0(t(x))
+bessel_i0e(x) = BesselI0e(t(x))
+bessel_i1(x) = BesselI1(t(x))
+bessel_i1e(x) = BesselI1e(t(x))
+betainc(a, b, x) = Betainc(*same(a, b, x))
+ceil(x) = Ceil(t(x))
+confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=int32) = confusion_matrix(labels, predictions, num_classes, weights, dtype)
+conj(x) = Conj(t(x))
+cos(x) = Cos(t(x))
+cosh(x) = Cosh(t(x))
+count_nonzero(input, axis=None, keepdims=None, dtype=int64) = count_nonzero(t(input), axis, keepdims, dtype)
+cumprod(x, axis=0, exclusive=False, reverse=False) = Cumprod(t(x), ints(axis), exclusive=exclusive, reverse=reverse)
+cumsum(x, axis=0, exclusive=False, reverse=False) = Cumsum(t(x), ints(axis), exclusive=exclusive, reverse=reverse)
+cumulative_logsumexp(x, axis=0, exclusive=False, reverse=False) = CumulativeLogsumexp(t(x), ints(axis), exclusive=exclusive, reverse=reverse)
+digamma(x) = Digamma(t(x))
+divide(x, y) = quotient(*same(x, y))
+divide_no_nan(x, y) = DivNoNan(*same(x, y))
+equal(x, y) = Equal(*same(x, y))
+erf(x) = Erf(t(x))
+erfc(x) = Erfc(t(x))
+erfinv(x) = Erfinv(t(x))
+exp(x) = Exp(t(x))
+expm1(x) = Expm1(t(x))
+floor(x) = Floor(t(x))
+floordiv(x, y) = FloorDiv(*same(x, y))
+floormod(x, y) = FloorMod(*same(x, y))
+greater(x, y) = Greater(*same(x, y))
+greater_equal(x, y) = GreaterEqual(*same(x, y))
+igamma(a, x) = Igamma(*same(a, x))
+igammac(a, x) = Igammac(*same(a, x))
+imag(input) = Imag(t(input))
+in_top_k(targets, predictions, k) = InTopKV2(t(predictions), t(targets), ints(k))
+invert_permutation(x) = InvertPermutation(t(x))
+is_finite(x) = IsFinite(t(x))
+is_inf(x) = IsInf(t(x))
+is_nan(x) = IsNan(t(x))
+is_non_decreasing(x) = ordered(t(x), False)
+is_strictly_increasing(x) = ordered(t(x), True)
+l2_normalize(x, axis=None, epsilon=1e-12, dim=None) = l2_normalize(t(x), dim if axis is None else axis, epsilon)
+less(x, y) = Less(*same(x, y))
+less_equal(x, y) = LessEqual(*same(x, y))
+lgamma(x) = Lgamma(t(x))
+log(x) = Log(t(x))
+log1p(x) = Log1p(t(x))
+log_sigmoid(x) = ops.log_sigmoid(t(x))
+log_softmax(logits, axis=None) = ops.log_softmax(t(logits), last(axis))
+logical_and(x, y) = LogicalAnd(t(x), t(y))
+logical_not(x) = LogicalNot(t(x))
+logical_or(x, y) = LogicalOr(t(x), t(y))
+logical_xor(x, y) = NotEqual(t(x), t(y))
+maximum(x, y) = Maximum(*same(x, y))
+minimum(x, y) = Minimum(*same(x, y))
+mod(x, y) = FloorMod(*same(x, y))
+multiply(x, y) = Mul(*same(x, y))
+multiply_no_nan(x, y) = MulNoNan(*same(x, y))
+ndtri(x) = Ndtri(t(x))
+negative(x) = Neg(t(x))
+nextafter(x1, x2) = NextAfter(*same(x1, x2))
+not_equal(x, y) = NotEqual(*same(x, y))
+polygamma(a, x) = Polygamma(*same(a, x))
+polyval(coeffs, x) = polyval(coeffs, t(x))
+pow(x, y) = Pow(*same(x, y))
+real(input) = Real(t(input))
+reciprocal(x) = Reciprocal(t(x))
+reciprocal_no_nan(x) = DivNoNan(*same(1, t(x)))
+reduce_all(input_tensor, axis=None, keepdims=False) = reduced('All', t(input_tensor), axis, keepdims)
+reduce_any(input_tensor, axis=None, keepdims=False) = reduced('Any', t(input_tensor), axis, keepdims)
+reduce_euclidean_norm(input_tensor, axis=None, keepdims=False) = reduced('EuclideanNorm', t(input_tensor), axis, keepdims)
+reduce_logsumexp(input_tensor, axis=None, keepdims=False) = ops.logsumexp(t(input_tensor), axis, keepdims)
+reduce_max(input_tensor, axis=None, keepdims=False) = reduced('Max', t(input_tensor), axis, keepdims)
+reduce_mean(input_tensor, axis=None, keepdims=False) = reduced('Mean', t(input_tensor), axis, keepdims)
+reduce_min(input_tensor, axis=None, keepdims=False) = reduced('Min', t(input_tensor), axis, keepdims)
+reduce_prod(input_tensor, axis=None, keepdims=False) = reduced('Prod', t(input_tensor), axis, keepdims)
+reduce_std(input_tensor, axis=None, keepdims=False) = ops.std(inexact('reduce_std', t(input_tensor)), axis, keepdims)
+reduce_sum(input_tensor, axis=None, keepdims=False) = reduced('Sum', t(input_tensor), axis, keepdims)
+reduce_variance(input_tensor, axis=None, keepdims=False) = ops.var(inexact('reduce_variance', t(input_tensor)), axis, keepdims)
+rint(x) = Rint(t(x))
+round(x) = Round(t(x))
+rsqrt(x) = Rsqrt(t(x))
+scalar_mul(scalar, x) = Mul(*same(t(x), scalar))
+segment_max(data, segment_ids) = SegmentMax(t(data), t(segment_ids))
+segment_mean(data, segment_ids) = SegmentMean(t(data), t(segment_ids))
+segment_min(data, segment_ids) = SegmentMin(t(data), t(segment_ids))
+segment_prod(data, segment_ids) = SegmentProd(t(data), t(segment_ids))
+segment_sum(data, segment_ids) = SegmentSum(t(data), t(segment_ids))
+sigmoid(x) = Sigmoid(t(x))
+sign(x) = Sign(t(x))
+sin(x) = Sin(t(x))
+sinh(x) = Sinh(t(x))
+softmax(logits, axis=None) = ops.softmax(t(logits), last(axis))
+softplus(features) = Softplus(t(features))
+softsign(features) = Softsign(t(features))
+sqrt(x) = Sqrt(t(x))
+square(x) = Square(t(x))
+squared_difference(x, y) = SquaredDifference(*same(x, y))
+subtract(x, y) = Sub(*same(x, y))
+tan(x) = Tan(t(x))
+tanh(x) = Tanh(t(x))
+top_k(input, k=1, sorted=True, index_type=int32) = top_k(t(input), k, sorted, index_type)
+truediv(x, y) = quotient(*same(x, y))
+unsorted_segment_max(data, segment_ids, num_segments) = UnsortedSegmentMax(t(data), t(segment_ids), ints(num_segments))
+unsorted_segment_min(data, segment_ids, num_segments) = UnsortedSegmentMin(t(data), t(segment_ids), ints(num_segments))
+unsorted_segment_prod(data, segment_ids, num_segments) = UnsortedSegmentProd(t(data), t(segment_ids), ints(num_segments))
+unsorted_segment_sum(data, segment_ids, num_segments) = UnsortedSegmentSum(t(data), t(segment_ids), ints(num_segments))
+xdivy(x, y) = Xdivy(*same(x, y))
+xlog1py(x, y) = Xlog1py(*same(x, y))
+xlogy(x, y) = Xlogy(*same(x, y))
+zero_fraction(value) = zero_fraction(t(value))
+zeta(x, q) = Zeta(*same(x, q))
+"""
+
+# Tensors: made, put together, taken apart, picked from.
+ROWS[""] = """
+argsort(values, axis=-1, direction='ASCENDING', stable=False) = sorted_places(t(values), axis, direction)
+bitcast(input, type) = Bitcast(t(input), type=dtype(type))
+boolean_mask(tensor, mask, axis=None) = boolean_mask(t(tensor), t(mask), axis)
+broadcast_to(input, shape) = broadcast(t(input), shape)
+broadcast_dynamic_shape(shape_x, shape_y) = BroadcastArgs(ints(shape_x), ints(shape_y))
+cast(x, dtype) = cast(x, dtype)
+clip_by_global_norm(t_list, clip_norm, use_norm=None) = clip_by_global_norm(t_list, clip_norm, use_norm)
+clip_by_norm(t, clip_norm, axes=None) = clip_by_norm(tensor(t), clip_norm, axes)
+clip_by_value(t, clip_value_min, clip_value_max) = clip_by_value(tensor(t), clip_value_min, clip_value_max)
+complex(real, imag) = Complex(*same(real, imag))
+concat(values, axis) = joined(values, axis)
+constant(value, dtype=None, shape=None) = constant(value, dtype, shape)
+convert_to_tensor(value, dtype=None, dtype_hint=None) = convert_to_tensor(value, dtype, dtype_hint)
+dynamic_partition(data, partitions, num_partitions) = list(DynamicPartition(t(data), t(partitions), num_partitions=num_partitions))
+dynamic_stitch(indices, data) = DynamicStitch(*[t(x) for x in indices], *[t(x) for x in data])
+ensure_shape(x, shape) = ensured(t(x), shape)
+expand_dims(input, axis) = ExpandDims(t(input), ints(axis))
+eye(num_rows, num_columns=None, batch_shape=None, dtype=float32) = eye(num_rows, num_columns, batch_shape, dtype)
+fill(dims, value) = broadcast(t(value), dims)
+gather(params, indices, validate_indices=None, axis=None, batch_dims=0) = GatherV2(t(params), t(indices), ints(batch_dims if axis is None else axis), batch_dims=batch_dims)
+gather_nd(params, indices, batch_dims=0) = gather_nd(t(params), t(indices), batch_dims)
+histogram_fixed_width(values, value_range, nbins=100, dtype=int32) = HistogramFixedWidth(t(values), t(value_range), ints(nbins), dtype=dtype)
+identity(input) = identity(input)
+identity_n(input) = [identity(x) for x in input]
+linspace(start, stop, num, axis=0) = linspace(start, stop, num, axis)
+meshgrid(*args, indexing='xy') = list(ops.meshgrid(*[t(x) for x in args], indexing=indexing))
+one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None) = one_hot(t(indices), depth, on_value, off_value, axis, dtype)
+ones(shape, dtype=float32) = filled(shape, 1, dtype)
+ones_like(input, dtype=None) = filled_like(input, 1, dtype)
+pad(tensor, paddings, mode='CONSTANT', constant_values=0) = pad(t(tensor), paddings, mode, constant_values)
+parallel_stack(values) = stacked(values, 0)
+range(start, limit=None, delta=1, dtype=None) = arange(start, limit, delta, dtype)
+rank(input) = Rank(t(input))
+repeat(input, repeats, axis=None) = repeat(t(input), repeats, axis)
+reshape(tensor, shape) = reshape(t(tensor), shape)
+reverse(tensor, axis) = ReverseV2(t(tensor), ints(axis))
+reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=None) = ReverseSequence(t(input), t(seq_lengths), seq_dim=seq_axis, batch_dim=batch_axis or 0)
+roll(input, shift, axis) = Roll(t(input), ints(shift), ints(axis))
+saturate_cast(value, dtype) = ops.saturate_cast(t(value), dtype)
+scatter_nd(indices, updates, shape) = ScatterNd(t(indices), t(updates), ints(shape))
+searchsorted(sorted_sequence, values, side='left', out_type=int32) = searchsorted(t(sorted_sequence), t(values), side, out_type)
+sequence_mask(lengths, maxlen=None, dtype=bool) = sequence_mask(t(lengths), maxlen, dtype)
+shape(input, out_type=int32) = shape(input, out_type)
+shape_n(input, out_type=int32) = [shape(x, out_type) for x in input]
+size(input, out_type=int32) = size(input, out_type)
+slice(input_, begin, size) = Slice(t(input_), ints(begin), ints(size))
+sort(values, axis=-1, direction='ASCENDING') = in_order(t(values), axis, direction)
+space_to_batch_nd(input, block_shape, paddings) = SpaceToBatchND(t(input), ints(block_shape), ints(paddings))
+space_to_batch(input, block_shape, paddings) = SpaceToBatchND(t(input), ints(block_shape), ints(paddings))
+batch_to_space(input, block_shape, crops) = BatchToSpaceND(t(input), ints(block_shape), ints(crops))
+split(value, num_or_size_splits, axis=0, num=None) = split(t(value), num_or_size_splits, axis)
+squeeze(input, axis=None) = Squeeze(t(input), squeeze_dims=listed(axis))
+stack(values, axis=0) = stacked(values, axis)
+stop_gradient(input) = ops.stop_gradient(t(input))
+strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0) = StridedSlice(t(input_), ints(begin), ints(end), ints([1] * len(begin) if strides is None else strides), begin_mask=begin_mask, end_mask=end_mask, ellipsis_mask=ellipsis_mask, new_axis_mask=new_axis_mask, shrink_axis_mask=shrink_axis_mask)
+tensor_scatter_nd_add(tensor, indices, updates) = TensorScatterAdd(t(tensor), t(indices), t(updates, tensor))
+tensor_scatter_nd_max(tensor, indices, updates) = TensorScatterMax(t(tensor), t(indices), t(updates, tensor))
+tensor_scatter_nd_min(tensor, indices, updates) = TensorScatterMin(t(tensor), t(indices), t(updates, tensor))
+tensor_scatter_nd_sub(tensor, indices, updates) = TensorScatterSub(t(tensor), t(indices), t(updates, tensor))
+tensor_scatter_nd_update(tensor, indices, updates) = TensorScatterUpdate(t(tensor), t(indices), t(updates, tensor))
+tensordot(a, b, axes) = ops.tensordot(*same(a, b), axes=plain(axes))
+tile(input, multiples) = Tile(t(input), ints(multiples))
+transpose(a, perm=None, conjugate=False) = transpose(t(a), perm, conjugate)
+truncatediv(x, y) = TruncateDiv(*same(x, y))
+truncatemod(x, y) = TruncateMod(*same(x, y))
+unique(x, out_idx=int32) = uniques('Unique', t(x), out_idx)
+unique_with_counts(x, out_idx=int32) = uniques('UniqueWithCounts', t(x), out_idx)
+unravel_index(indices, dims) = stacked(ops.unravel_index(t(indices), tuple(plain(dims))), 0)
+unstack(value, num=None, axis=0) = unstacked(t(value), num, axis)
+where(condition, x=None, y=None) = where(t(condition), x, y)
+zeros(shape, dtype=float32) = filled(shape, 0, dtype)
+zeros_like(input, dtype=None) = filled_like(input, 0, dtype)
+executing_eagerly() = executing_eagerly()
+is_tensor(x) = is_tensor(x)
+get_static_value(tensor, partial=False) = static_value(tensor)
+no_op() = None
+print = nacre.tf.pieces:print_tensors
+group = nacre.tf.pieces:group
+control_dependencies = nacre.tf.pieces:no_scope
+device = nacre.tf.pieces:no_scope
+init_scope = nacre.tf.pieces:no_scope
+name_scope = nacre.core.names:name_scope
+custom_gradient = nacre.ops:custom_gradient
+recompute_grad = nacre.layers.base.remat:remat
+function = nacre.tf.pieces:function
+GradientTape = nacre.core.tape:GradientTape
+UnconnectedGradients = nacre.tf.pieces:UnconnectedGradients
+Variable = nacre.tf.variable:Variable
+VariableAggregation = nacre.tf.variable:VariableAggregation
+VariableSynchronization = nacre.tf.variable:VariableSynchronization
+Tensor = nacre.tf.values:Tensor
+TensorShape = nacre.tf.shapes:TensorShape
+TensorSpec = nacre.data:TensorSpec
+RaggedTensor = nacre.data:Ragged
+DType = nacre.tf.dtypes:DType
+as_dtype = nacre.tf.dtypes:as_dtype
+py_function = nacre.tf.pieces:py_function
+numpy_function = nacre.tf.pieces:numpy_function
+cond(pred, true_fn=None, false_fn=None) = ops.cond(t(pred), true_fn, false_fn)
+case = nacre.tf.pieces:case
+switch_case(branch_index, branch_fns, default=None) = switch_case(branch_index, branch_fns, default)
+while_loop = nacre.tf.pieces:while_loop
+map_fn = nacre.tf.pieces:map_fn
+vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True) = ops.vectorized_map(fn, tensors(elems))
+foldl = nacre.tf.pieces:foldl
+foldr = nacre.tf.pieces:foldr
+scan = nacre.tf.pieces:scan
+constant_initializer = nacre.initializers:Constant
+ones_initializer = nacre.initializers:Ones
+zeros_initializer = nacre.initializers:Zeros
+random_normal_initializer = nacre.initializers:RandomNormal
+random_uniform_initializer = nacre.initializers:RandomUniform
+"""
+
+ROWS["linalg"] = """
+adjoint(matrix) = transpose(t(matrix), None, True, True)
+band_part(input, num_lower, num_upper) = MatrixBandPart(t(input), ints(num_lower), ints(num_upper))
+cholesky(input) = Cholesky(t(input))
+cross(a, b) = Cross(*same(a, b))
+det(input) = MatrixDeterminant(t(input))
+diag(diagonal, k=0, num_rows=-1, num_cols=-1, padding_value=0, align='RIGHT_LEFT') = MatrixDiagV3(t(diagonal), ints(k), ints(num_rows), ints(num_cols), t(padding_value, diagonal), align=align)
+diag_part(input, k=0, padding_value=0, align='RIGHT_LEFT') = MatrixDiagPartV3(t(input), ints(k), t(padding_value, input), align=align)
+eigh(tensor) = SelfAdjointEigV2(t(tensor), compute_v=True)
+eigvalsh(tensor) = SelfAdjointEigV2(t(tensor), compute_v=False)[0]
+einsum(equation, *inputs, **kwargs) = einsum(equation, inputs, kwargs)
+expm(input) = expm(t(input))
+global_norm(t_list) = global_norm(t_list)
+inv(input, adjoint=False) = MatrixInverse(t(input), adjoint=adjoint)
+logdet(matrix) = ops.logdet(t(matrix))
+lstsq(matrix, rhs, l2_regularizer=0.0, fast=True) = lstsq(t(matrix), t(rhs), l2_regularizer)
+matmul(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False, a_is_sparse=False, b_is_sparse=False, output_type=None) = matmul(*same(a, b), transpose_a, transpose_b, adjoint_a, adjoint_b, output_type)
+matrix_rank(a, tol=None, validate_args=False) = ops.matrix_rank(t(a), tol)
+matrix_transpose(a, conjugate=False) = transpose(t(a), None, conjugate, True)
+matvec(a, b, transpose_a=False, adjoint_a=False, a_is_sparse=False, b_is_sparse=False) = matvec(*same(a, b), transpose_a, adjoint_a)
+norm(tensor, ord='euclidean', axis=None, keepdims=None) = norm(t(tensor), ord, axis, keepdims)
+pinv(a, rcond=None, validate_args=False) = ops.pinv(t(a), rcond)
+qr(input, full_matrices=False) = Qr(t(input), full_matrices=full_matrices)
+set_diag(input, diagonal, k=0, align='RIGHT_LEFT') = MatrixSetDiagV3(t(input), t(diagonal, input), ints(k), align=align)
+slogdet(input) = LogMatrixDeterminant(t(input))
+solve(matrix, rhs, adjoint=False) = MatrixSolve(*same(matrix, rhs), adjoint=adjoint)
+svd(tensor, full_matrices=False, compute_uv=True) = svd(t(tensor), full_matrices, compute_uv)
+tensor_diag(diagonal) = Diag(t(diagonal))
+tensor_diag_part(input) = DiagPart(t(input))
+trace(x) = ops.trace(t(x), axis1=-2, axis2=-1)
+triangular_solve(matrix, rhs, lower=True, adjoint=False) = MatrixTriangularSolve(*same(matrix, rhs), lower=lower, adjoint=adjoint)
+"""
+
+ROWS["nn"] = """
+avg_pool(input, ksize, strides, padding, data_format=None) = pool('AvgPool', t(input), ksize, strides, padding, data_format)
+avg_pool1d(input, ksize, strides, padding, data_format='NWC') = pool('AvgPool', t(input), ksize, strides, padding, data_format)
+avg_pool2d(input, ksize, strides, padding, data_format='NHWC') = pool('AvgPool', t(input), ksize, strides, padding, data_format)
+avg_pool3d(input, ksize, strides, padding, data_format='NDHWC') = pool('AvgPool', t(input), ksize, strides, padding, data_format)
+batch_normalization(x, mean, variance, offset, scale, variance_epsilon) = batch_normalization(t(x), mean, variance, offset, scale, variance_epsilon)
+bias_add(value, bias, data_format=None) = BiasAdd(*same(value, bias), data_format=layout(data_format))
+conv1d(input, filters, stride, padding, data_format='NWC', dilations=None) = convolution(t(input), t(filters), stride, padding, data_format, dilations, 1)
+conv2d(input, filters, strides, padding, data_format='NHWC', dilations=None) = convolution(t(input), t(filters), strides, padding, data_format, dilations, 2)
+conv3d(input, filters, strides, padding, data_format='NDHWC', dilations=None) = convolution(t(input), t(filters), strides, padding, data_format, dilations, 3)
+conv2d_transpose(input, filters, output_shape, strides, padding='SAME', data_format='NHWC', dilations=None) = transposed_convolution(t(input), t(filters), output_shape, strides, padding, data_format, dilations)
+convolution(input, filters, strides=None, padding='VALID', data_format=None, dilations=None) = convolution(t(input), t(filters), strides, padding, data_format, dilations, None)
+crelu(features, axis=-1) = joined([Relu(t(features)), Relu(Neg(t(features)))], axis)
+depth_to_space(input, block_size, data_format='NHWC') = DepthToSpace(t(input), block_size=block_size, data_format=data_format)
+depthwise_conv2d(input, filter, strides, padding, data_format=None, dilations=None) = depthwise(t(input), t(filter), strides, padding, data_format, dilations)
+dropout(x, rate, noise_shape=None, seed=None) = dropout(t(x), rate, noise_shape, seed)
+elu(features) = Elu(t(features))
+embedding_lookup(params, ids, max_norm=None) = embedding_lookup(params, t(ids), max_norm)
+gelu(features, approximate=False) = ops.gelu(t(features), approximate)
+l2_loss(t) = L2Loss(tensor(t))
+leaky_relu(features, alpha=0.2) = LeakyRelu(t(features), alpha=float(alpha))
+local_response_normalization(input, depth_radius=5, bias=1, alpha=1, beta=0.5) = LRN(t(input), depth_radius=depth_radius, bias=bias, alpha=alpha, beta=beta)
+lrn(input, depth_radius=5, bias=1, alpha=1, beta=0.5) = LRN(t(input), depth_radius=depth_radius, bias=bias, alpha=alpha, beta=beta)
+max_pool(input, ksize, strides, padding, data_format=None) = pool('MaxPool', t(input), ksize, strides, padding, data_format)
+max_pool1d(input, ksize, strides, padding, data_format='NWC') = pool('MaxPool', t(input), ksize, strides, padding, data_format)
+max_pool2d(input, ksize, strides, padding, data_format='NHWC') = pool('MaxPool', t(input), ksize, strides, padding, data_format)
+max_pool3d(input, ksize, strides, padding, data_format='NDHWC') = pool('MaxPool', t(input), ksize, strides, padding, data_format)
+moments(x, axes, shift=None, keepdims=False) = moments(t(x), axes, keepdims)
+relu(features) = ops.relu(t(features))
+relu6(features) = ops.relu6(t(features))
+selu(features) = Selu(t(features))
+sigmoid_cross_entropy_with_logits(labels=None, logits=None) = sigmoid_cross_entropy(labels, logits)
+silu(features, beta=1.0) = swish(t(features), beta)
+softmax_cross_entropy_with_logits(labels, logits, axis=-1) = softmax_cross_entropy(labels, logits, axis)
+space_to_depth(input, block_size, data_format='NHWC') = SpaceToDepth(t(input), block_size=block_size, data_format=data_format)
+sparse_softmax_cross_entropy_with_logits(labels, logits) = SparseSoftmaxCrossEntropyWithLogits(t(logits), t(labels))[0]
+swish(features, beta=1.0) = swish(t(features), beta)
+weighted_cross_entropy_with_logits(labels, logits, pos_weight) = weighted_cross_entropy(labels, logits, pos_weight)
+ctc_loss(labels, logits, label_length, logit_length, logits_time_major=True, unique=None, blank_index=None) = ctc_loss(t(labels), t(logits), t(label_length), t(logit_length), logits_time_major, blank_index)
+"""
+
+ROWS["random"] = """
+categorical(logits, num_samples, dtype=None, seed=None) = cast(random.categorical(t(logits), num_samples, seed=op_seed(seed)), 'int64' if dtype is None else dtype)
+gamma(shape, alpha, beta=None, dtype=float32, seed=None) = gamma(shape, alpha, beta, dtype, seed)
+normal(shape, mean=0.0, stddev=1.0, dtype=float32, seed=None) = normal(shape, mean, stddev, dtype, seed)
+set_seed(seed) = set_seed(seed)
+shuffle(value, seed=None) = random.shuffle(t(value), seed=op_seed(seed))
+stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=float32, alg='auto_select') = stateless_normal(shape, seed, mean, stddev, dtype)
+stateless_truncated_normal(shape, seed, mean=0.0, stddev=1.0, dtype=float32, alg='auto_select') = stateless_truncated_normal(shape, seed, mean, stddev, dtype)
+stateless_uniform(shape, seed, minval=0, maxval=None, dtype=float32, alg='auto_select') = stateless_uniform(shape, seed, minval, maxval, dtype)
+truncated_normal(shape, mean=0.0, stddev=1.0, dtype=float32, seed=None) = truncated_normal(shape, mean, stddev, dtype, seed)
+uniform(shape, minval=0, maxval=None, dtype=float32, seed=None) = uniform(shape, minval, maxval, dtype, seed)
+"""
+
+ROWS["bitwise"] = """
+bitwise_and(x, y) = BitwiseAnd(*same(x, y))
+bitwise_or(x, y) = BitwiseOr(*same(x, y))
+bitwise_xor(x, y) = BitwiseXor(*same(x, y))
+invert(x) = Invert(t(x))
+left_shift(x, y) = LeftShift(*same(x, y))
+right_shift(x, y) = RightShift(*same(x, y))
+"""
+
+# `tf.abs` is `tf.math.abs`: module -> the names of another that it has too.
+SAME: dict[str, dict[str, str]] = {
+    "": {
+        "math": (
+            "abs acos acosh add add_n argmax argmin asin asinh atan atan2 atanh cos cosh cumsum "
+            "divide equal exp floor greater greater_equal less less_equal logical_and logical_not "
+            "logical_or maximum minimum multiply negative not_equal pow reduce_all reduce_any "
+            "reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_sum round "
+            "scalar_mul sigmoid sign sin sinh sqrt square subtract tan tanh truediv"
+        ),
+        "linalg": "einsum matmul norm tensor_diag tensor_diag_part",
+    },
+    "nn": {
+        "math": (
+            "in_top_k l2_normalize log_softmax sigmoid softmax softplus softsign tanh top_k "
+            "zero_fraction"
+        ),
+    },
+    "linalg": {"": "eye tensordot", "math": "l2_normalize"},
+}

@@ -1,0 +1,102 @@
+"""`tf.Variable`: nacre's, made with TensorFlow's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nacre.core.errors import ArgumentError, message
+from nacre.core.variable import Variable as NacreVariable
+from nacre.tf.dtypes import as_dtype
+from nacre.tf.values import tensor
+
+
+class _VariableKind(type(NacreVariable)):
+    """Makes `isinstance(weight, tf.Variable)` true of every variable of nacre's."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, NacreVariable)
+
+
+class Variable(NacreVariable, metaclass=_VariableKind):
+    """A variable of `nacre.Variable`'s kind, made as TensorFlow makes them.
+
+    Args:
+        initial_value: The first value, or a function without arguments that gives it.
+        trainable: Whether tapes watch it and optimizers change it; True by default.
+        validate_shape, caching_device, variable_def, import_scope: Accepted for compatibility.
+        name: Its name.
+        dtype: The dtype; by default that of the value.
+        constraint: What an optimizer applies to it after each update.
+        synchronization, aggregation: Accepted for compatibility.
+        shape: The shape, which must be the value's: variables keep their shape here.
+
+    Source:
+        TensorFlow 2.15, tf.Variable. Differs: `value` is an attribute, the array; int64 and
+        float64 have the bits that the device has for them.
+    """
+
+    def __init__(
+        self,
+        initial_value: Any = None,
+        trainable: bool | None = None,
+        validate_shape: bool = True,
+        caching_device: Any = None,
+        name: str | None = None,
+        variable_def: Any = None,
+        dtype: Any = None,
+        import_scope: Any = None,
+        constraint: Callable[[Any], Any] | None = None,
+        synchronization: Any = None,
+        aggregation: Any = None,
+        shape: Any = None,
+    ) -> None:
+        if initial_value is None:
+            rule, fix = "there must be a first value", "Pass it: tf.Variable(tf.zeros([3]))."
+            raise ArgumentError(message("tf.Variable", rule, "None", fix))
+        value = initial_value() if callable(initial_value) else initial_value
+        value = tensor(value, dtype)
+        if as_dtype(value.dtype) == "string":
+            rule = "variables hold numbers"
+            raise ArgumentError(message("tf.Variable", rule, "strings", "Keep them in a list."))
+        sizes = tuple(value.shape)
+        if shape is not None and any(n not in (None, m) for n, m in zip(shape, sizes)):
+            raise ArgumentError(message("tf.Variable", f"the value must fit {shape}", f"{sizes}"))
+        super().__init__(
+            value,
+            dtype=None if dtype is None else as_dtype(dtype).name,
+            trainable=trainable is not False,
+            autocast=False,
+            name=name,
+        )
+        if constraint is not None:
+            self.constraint = constraint
+
+    def read_value(self) -> Any:
+        """The value now."""
+        return self.value
+
+    def is_initialized(self) -> bool:
+        """Always: a variable has a value from the beginning."""
+        return True
+
+
+class VariableAggregation:
+    """How copies on several devices are joined."""
+
+    NONE = "none"
+    SUM = "sum"
+    MEAN = "mean"
+    ONLY_FIRST_REPLICA = "only_first_replica"
+
+
+class VariableSynchronization:
+    """When copies on several devices are joined."""
+
+    AUTO = "auto"
+    NONE = "none"
+    ON_WRITE = "on_write"
+    ON_READ = "on_read"
+
+
+__all__ = ["Variable", "VariableAggregation", "VariableSynchronization"]

@@ -1,0 +1,191 @@
+"""What scripts ask of a tensor."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import nacre
+import nacre.tf as tf
+from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError
+
+
+def test_numpy_gives_an_array_of_its_own() -> None:
+    x = tf.constant([[1.0, 2.0]])
+    array = x.numpy()
+    array[0, 0] = 5
+    assert type(array) is np.ndarray and x.numpy().tolist() == [[1.0, 2.0]]
+    assert tf.reduce_sum(x).numpy() == np.float32(3)
+
+
+def test_shapes_are_tuples_that_answer_questions() -> None:
+    shape = tf.zeros([2, 3]).shape
+    assert shape == (2, 3) and shape == [2, 3] and hash(shape) == hash((2, 3))
+    assert shape.as_list() == [2, 3] and shape.rank == shape.ndims == 2
+    assert shape[1:].as_list() == [3] and (shape + [4]).as_list() == [2, 3, 4]
+    assert tf.zeros([2]).get_shape().num_elements() == 2
+    assert tf.keras.Input((4,)).shape.as_list() == [None, 4]
+
+
+@pytest.mark.parametrize(
+    "dtype", "float32 float16 bfloat16 float64 int8 uint8 int32 int64 bool string".split()
+)
+def test_dtypes_are_equal_to_all_their_spellings(dtype: str) -> None:
+    x = tf.constant("a") if dtype == "string" else tf.zeros([1], dtype)
+    assert tf.as_dtype(x.dtype) is getattr(tf, dtype)
+    if dtype != "string":
+        assert x.dtype == getattr(tf, dtype) and getattr(tf, dtype) == x.dtype
+        assert x.dtype.name == dtype and getattr(tf, dtype).name == dtype
+
+
+def test_dtypes_tell_of_themselves() -> None:
+    assert tf.float32.is_floating and not tf.int64.is_floating and tf.int64.is_integer
+    assert tf.float32.as_numpy_dtype is np.float32 and tf.uint8.max == 255
+    assert repr(tf.float32) == "tf.float32" and str(tf.float32) == "<dtype: 'float32'>"
+    assert tf.float32 != tf.float64 and tf.float32 != 3 and tf.float32 is not None
+
+
+def test_whole_numbers_of_64_bits_and_doubles_stay_exact_on_the_host() -> None:
+    wide = tf.constant(np.array([2**62 + 1]))
+    assert wide.dtype == tf.int64 and (wide + 1).numpy().tolist() == [2**62 + 2]
+    assert tf.constant(2**40).dtype == tf.int64
+    double = tf.constant(np.array([0.1]))
+    assert double.dtype == tf.float64 and double.numpy()[0] == 0.1
+
+
+def test_python_numbers_become_32_bits() -> None:
+    assert tf.constant(3).dtype == tf.int32 and tf.constant([1, 2.5]).dtype == tf.float32
+    assert tf.constant(True).dtype == tf.bool
+
+
+def test_strings_are_bytes() -> None:
+    words = tf.constant(["a", "é"])
+    assert words.numpy().tolist() == [b"a", "é".encode()] and words[0].numpy() == b"a"
+    assert bool(words[0] == "a")
+
+
+def test_printing_is_tensorflows() -> None:
+    x = tf.constant([1.0, 2.0])
+    assert str(x) == "tf.Tensor([1. 2.], shape=(2,), dtype=float32)"
+    assert repr(tf.constant(1)) == "<tf.Tensor: shape=(), dtype=int32, numpy=1>"
+    assert str(tf.constant("a")) == "tf.Tensor(b'a', shape=(), dtype=string)"
+    assert f"{tf.constant(0.25):.3f}" == "0.250"
+
+
+def test_isinstance_knows_tensors() -> None:
+    assert isinstance(tf.constant(1.0), tf.Tensor) and isinstance(tf.constant("a"), tf.Tensor)
+    assert not isinstance(np.ones(2), tf.Tensor) and not isinstance(tf.Variable(1.0), tf.Tensor)
+    layer = nacre.layers.Dense(2)
+    layer.build((None, 2))
+    assert isinstance(layer.kernel, tf.Variable) and isinstance(tf.Variable(1.0), nacre.Variable)
+    with pytest.raises(ArgumentError, match=r"tf\.constant"):
+        tf.Tensor([1])
+
+
+def test_indexing_takes_newaxis_and_refuses_places_that_are_not_there() -> None:
+    x = tf.constant([[1.0, 2.0, 3.0]])
+    assert x[:, tf.newaxis].shape == (1, 1, 3) and x[..., -1].numpy().tolist() == [3.0]
+    for place in (1, (0, 3), (..., -4), (slice(None), 5)):
+        with pytest.raises(PositionError):
+            x[place]
+    assert [row.shape for row in x] == [(3,)]
+
+
+def test_references_are_keys() -> None:
+    x, v = tf.constant(1.0), tf.Variable(1.0)
+    table = {x.ref(): "x", v.ref(): "v"}
+    assert table[x.ref()] == "x" and table[v.ref()] == "v" and v.ref().deref() is v
+
+
+def test_set_shape_checks() -> None:
+    x = tf.zeros([2, 3])
+    x.set_shape([None, 3])
+    with pytest.raises(ShapeError):
+        x.set_shape([2, 4])
+
+
+def test_a_dtype_that_is_told_is_kept_or_refused() -> None:
+    assert tf.constant([1, 2], tf.float32).dtype == tf.float32
+    for value, dtype in ((1.5, tf.int32), (True, tf.float32), ("a", tf.int32), (300, tf.uint8)):
+        with pytest.raises((DTypeError, ArgumentError)):
+            tf.constant(value, dtype)
+    with pytest.raises(DTypeError, match=r"tf\.cast"):
+        tf.convert_to_tensor(tf.constant([1.0]), tf.int32)
+
+
+def test_operands_of_different_kinds_are_refused() -> None:
+    with pytest.raises(DTypeError, match="one dtype"):
+        tf.add(tf.constant([1.0]), tf.constant([1]))
+    assert tf.add(tf.constant([1.0]), 1).numpy().tolist() == [2.0]
+    with pytest.raises(DTypeError):
+        tf.add(tf.constant([1]), 1.5)
+
+
+def test_tapes_watch_constants_and_variables() -> None:
+    x, v = tf.constant([1.0, 2.0]), tf.Variable([3.0, 4.0])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(x * x * v)
+    assert tape.gradient(y, x).numpy().tolist() == [6.0, 16.0]
+    assert tape.gradient(y, [v])[0].numpy().tolist() == [1.0, 4.0]
+
+
+def test_variables_are_made_as_in_tensorflow() -> None:
+    v = tf.Variable(lambda: tf.zeros([2]), trainable=False, name="count")
+    v.assign_add([1.0, 2.0])
+    assert v.name == "count" and not v.trainable and v.read_value().numpy().tolist() == [1.0, 2.0]
+    with pytest.raises(ArgumentError):
+        tf.Variable()
+
+
+def test_import_nacre_changes_no_class() -> None:
+    code = (
+        "import nacre, jax.numpy as jnp\n"
+        "nacre.layers.Dense(1)(jnp.ones((1, 1)))\n"
+        "assert type(jnp.ones(2).shape) is tuple and not hasattr(jnp.ones(2), 'numpy')\n"
+        "assert type(nacre.Input((2,)).shape) is tuple\n"
+        "import sys; assert 'nacre.tf' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_it_loads_no_jax() -> None:
+    code = "import nacre.tf as tf, sys; tf.__version__; assert 'jax' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_sizes_are_known_numbers_while_a_function_is_traced() -> None:
+    @tf.function
+    def halves(x):
+        rows = tf.shape(x)[0]
+        return tf.reshape(x, [rows // 2, -1])
+
+    assert halves(tf.zeros([4, 3])).shape == (2, 6)
+
+
+def test_a_layer_that_asks_for_its_batch_size_is_described_and_run() -> None:
+    class Noise(tf.keras.layers.Layer):
+        def call(self, x):
+            batch = tf.shape(x)[0]
+            return x + 0 * tf.random.normal(shape=(batch, tf.shape(x)[1]))
+
+    inputs = tf.keras.Input((3,))
+    model = tf.keras.Model(inputs, Noise()(inputs))
+    assert model.predict(np.ones((5, 3)), verbose=0).tolist() == np.ones((5, 3)).tolist()
+
+
+def test_ops_describe_functional_models() -> None:
+    inputs = tf.keras.Input((3,))
+    model = tf.keras.Model(inputs, tf.reduce_sum(tf.nn.relu(inputs - 1.0), axis=1, keepdims=True))
+    assert model.output_shape == (None, 1)
+    assert model.predict(np.full((2, 3), 2.0), verbose=0).tolist() == [[3.0], [3.0]]
+
+
+def test_arrays_of_jax_and_tensors_are_one_thing() -> None:
+    assert jnp.ones(2).numpy().tolist() == [1.0, 1.0]
