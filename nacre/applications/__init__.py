@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nacre.applications import inception_v3 as inception_v3
     from nacre.applications import mobilenet as mobilenet
     from nacre.applications import mobilenet_v2 as mobilenet_v2
+    from nacre.applications import mobilenet_v3 as mobilenet_v3
     from nacre.applications import resnet as resnet
     from nacre.applications import resnet50 as resnet50
     from nacre.applications import resnet_v2 as resnet_v2
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from nacre.applications.inception_v3 import InceptionV3 as InceptionV3
     from nacre.applications.mobilenet import MobileNet as MobileNet
     from nacre.applications.mobilenet_v2 import MobileNetV2 as MobileNetV2
+    from nacre.applications.mobilenet_v3 import MobileNetV3Large as MobileNetV3Large
+    from nacre.applications.mobilenet_v3 import MobileNetV3Small as MobileNetV3Small
     from nacre.applications.resnet import ResNet50 as ResNet50
     from nacre.applications.resnet import ResNet101 as ResNet101
     from nacre.applications.resnet import ResNet152 as ResNet152
@@ -66,6 +69,7 @@ _MODULES = (
     "inception_v3",
     "mobilenet",
     "mobilenet_v2",
+    "mobilenet_v3",
     "resnet",
     "resnet50",
     "resnet_v2",
@@ -96,6 +100,8 @@ _NETWORKS = {
     "InceptionV3": "inception_v3",
     "MobileNet": "mobilenet",
     "MobileNetV2": "mobilenet_v2",
+    "MobileNetV3Large": "mobilenet_v3",
+    "MobileNetV3Small": "mobilenet_v3",
     "ResNet101": "resnet",
     "ResNet101V2": "resnet_v2",
     "ResNet152": "resnet",

@@ -103,20 +103,23 @@ def _shape(height: int | None, width: int | None, channels: int) -> tuple[int | 
     return (height, width, channels)
 
 
-def begin(arguments: Arguments, default_size: int, min_size: int) -> KerasTensor:
+def begin(
+    arguments: Arguments, default_size: int, min_size: int, *, any_size: bool = False
+) -> KerasTensor:
     """The symbolic pictures that a network begins with.
 
     Args:
         arguments: Those of the call.
         default_size: Height and width where none are given and the top is there.
         min_size: The least height and width that leave something at the end.
+        any_size: Whether the top takes pictures of any size too.
 
     Raises:
         ShapeError: `input_shape` breaks a rule.
     """
     if arguments.input_tensor is not None:
         return _given(arguments, arguments.input_tensor)
-    return Input(shape=_picture_shape(arguments, default_size, min_size))
+    return Input(shape=_picture_shape(arguments, default_size, min_size, any_size))
 
 
 def _given(arguments: Arguments, tensor: Any) -> KerasTensor:
@@ -134,10 +137,13 @@ def _given(arguments: Arguments, tensor: Any) -> KerasTensor:
     return tensor
 
 
-def _picture_shape(arguments: Arguments, default_size: int, min_size: int) -> tuple[Any, ...]:
+def _picture_shape(
+    arguments: Arguments, default_size: int, min_size: int, any_size: bool
+) -> tuple[Any, ...]:
+    one_size = arguments.include_top and not any_size
     default = _shape(default_size, default_size, _COLORS)
     if arguments.input_shape is None:
-        return default if arguments.include_top else _shape(None, None, _COLORS)
+        return default if one_size else _shape(None, None, _COLORS)
     shape = tuple(arguments.input_shape)
 
     def refuse(rule: str, fix: str = "") -> ShapeError:
@@ -147,7 +153,7 @@ def _picture_shape(arguments: Arguments, default_size: int, min_size: int) -> tu
         raise refuse("input_shape must have three sizes, without the batch axis")
     channels = shape[channels_axis() - 1]
     sizes = shape[1:] if channels_axis() == 1 else shape[:2]
-    if arguments.is_imagenet and arguments.include_top and shape != default:
+    if arguments.is_imagenet and one_size and shape != default:
         fix = "For pictures of another size pass include_top=False."
         raise refuse(f"input_shape must be {default} for weights='imagenet' with the top", fix)
     if arguments.is_imagenet and channels != _COLORS:
@@ -155,7 +161,7 @@ def _picture_shape(arguments: Arguments, default_size: int, min_size: int) -> tu
         raise refuse("input_shape must have 3 channels for weights='imagenet'", fix)
     if any(size is not None and size < min_size for size in sizes):
         raise refuse(f"pictures must be at least {min_size} high and wide")
-    if arguments.include_top and None in shape:
+    if one_size and None in shape:
         fix = "Pass include_top=False for pictures of any size."
         raise refuse("input_shape must be known in full for the top", fix)
     return shape

@@ -1,11 +1,19 @@
-"""What EfficientNet, EfficientNetV2 and MobileNetV2 are made of alike."""
+"""What EfficientNet, EfficientNetV2 and the later MobileNets are made of alike."""
 
 from __future__ import annotations
 
 from nacre.applications._arguments import Arguments, channels_axis, pooled
 from nacre.core.symbolic import KerasTensor
 from nacre.initializers import VarianceScaling
-from nacre.layers import Conv2D, Dense, Dropout, GlobalAveragePooling2D, Multiply, Reshape
+from nacre.layers import (
+    Conv2D,
+    Dense,
+    Dropout,
+    GlobalAveragePooling2D,
+    Multiply,
+    Reshape,
+    ZeroPadding2D,
+)
 
 # How often the last block is left out in training; the first one never is.
 LAST_DROP = 0.2
@@ -35,6 +43,14 @@ def filters_of(number: float) -> int:
 def kernels() -> VarianceScaling:
     """First values of convolutions, with a seed of their own each."""
     return VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal")
+
+
+def padded(x: KerasTensor, kernel_size: int, name: str) -> KerasTensor:
+    """Half the kernel on all sides; one less above and at the left where the size is even."""
+    height, width = x.shape[2:] if channels_axis() == 1 else x.shape[1:3]
+    half = kernel_size // 2
+    top, left = (half - 1 if size is None or size % 2 == 0 else half for size in (height, width))
+    return ZeroPadding2D(((top, half), (left, half)), name=name)(x)
 
 
 def weighed(x: KerasTensor, squeezed: int, name: str) -> KerasTensor:

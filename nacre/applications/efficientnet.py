@@ -28,6 +28,7 @@ from nacre.applications._efficient import (
     classified,
     filters_of,
     kernels,
+    padded,
     weighed,
 )
 from nacre.applications._preprocessing import none as preprocess_input
@@ -44,7 +45,6 @@ from nacre.layers import (
     Dropout,
     Normalization,
     Rescaling,
-    ZeroPadding2D,
 )
 from nacre.models import Functional
 
@@ -97,14 +97,6 @@ def _linear(x: KerasTensor, filters: int, conv: str, normalization: str) -> Kera
     return BatchNormalization(axis=channels_axis(), name=normalization)(x)
 
 
-def _padded(x: KerasTensor, kernel_size: int, name: str) -> KerasTensor:
-    """Half the kernel on all sides; one less above and at the left where the size is even."""
-    height, width = x.shape[2:] if channels_axis() == 1 else x.shape[1:3]
-    half = kernel_size // 2
-    top, left = (half - 1 if size is None or size % 2 == 0 else half for size in (height, width))
-    return ZeroPadding2D(((top, half), (left, half)), name=name)(x)
-
-
 def _block(
     x: KerasTensor,
     filters: int,
@@ -119,7 +111,7 @@ def _block(
         y = _linear(y, channels * widening, f"{name}_expand_conv", f"{name}_expand_bn")
         y = Activation("silu", name=f"{name}_expand_activation")(y)
     if strides > 1:
-        y = _padded(y, kernel_size, f"{name}_dwconv_pad")
+        y = padded(y, kernel_size, f"{name}_dwconv_pad")
     y = DepthwiseConv2D(
         kernel_size,
         strides=strides,
@@ -151,7 +143,7 @@ def _features(x: KerasTensor, width: float, depth: float, is_imagenet: bool) -> 
         use_bias=False,
         kernel_initializer=kernels(),
         name="stem_conv",
-    )(_padded(x, 3, "stem_conv_pad"))
+    )(padded(x, 3, "stem_conv_pad"))
     x = BatchNormalization(axis=channels_axis(), name="stem_bn")(x)
     x = Activation("silu", name="stem_activation")(x)
     total, number = sum(math.ceil(row[1] * depth) for row in _STAGES), 0

@@ -21,7 +21,7 @@ from nacre.applications._arguments import (
     finish,
     pooled,
 )
-from nacre.applications._efficient import filters_of
+from nacre.applications._efficient import filters_of, padded
 from nacre.applications._mobile import published_size, sizes_of
 from nacre.applications._preprocessing import tf as preprocess_input
 from nacre.applications._weights import FOLDER, WeightFile
@@ -35,7 +35,6 @@ from nacre.layers import (
     DepthwiseConv2D,
     GlobalAveragePooling2D,
     ReLU,
-    ZeroPadding2D,
 )
 from nacre.models import Functional
 
@@ -55,13 +54,6 @@ def _normalized(x: KerasTensor, name: str) -> KerasTensor:
     return BatchNormalization(axis=channels_axis(-1), epsilon=1e-3, momentum=0.999, name=name)(x)
 
 
-def _padded(x: KerasTensor, name: str) -> KerasTensor:
-    """One row and column below and at the right, and where the size is odd on all sides."""
-    height, width = x.shape[2:] if channels_axis() == 1 else x.shape[1:3]
-    before = tuple(0 if size is None else size % 2 for size in (height, width))
-    return ZeroPadding2D(((before[0], 1), (before[1], 1)), name=name)(x)
-
-
 def _block(x: KerasTensor, filters: int, strides: int, widening: int, number: int) -> KerasTensor:
     name = f"block_{number}" if number else "expanded_conv"
     channels, y = x.shape[channels_axis()], x
@@ -71,7 +63,7 @@ def _block(x: KerasTensor, filters: int, strides: int, widening: int, number: in
         )(y)  # fmt: skip
         y = ReLU(6.0, name=f"{name}_expand_relu")(_normalized(y, f"{name}_expand_BN"))
     if strides > 1:
-        y = _padded(y, f"{name}_pad")
+        y = padded(y, 3, f"{name}_pad")
     y = DepthwiseConv2D(
         3,
         strides=strides,

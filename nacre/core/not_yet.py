@@ -23,8 +23,7 @@ _NETWORK = (
 )
 _NETWORKS = (
     "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge InceptionResNetV2 "
-    "MobileNetV3Large MobileNetV3Small NASNetLarge NASNetMobile convnext "
-    "inception_resnet_v2 mobilenet_v3 nasnet"
+    "NASNetLarge NASNetMobile convnext inception_resnet_v2 nasnet"
 ).split()
 
 NOT_YET: dict[str, str] = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre.applications import VGG16, MobileNet, MobileNetV2, ResNet50
+from nacre.applications import VGG16, MobileNet, MobileNetV2, MobileNetV3Large, ResNet50
 from nacre.core.errors import ArgumentError, ShapeError, UnknownNameError
 
 
@@ -40,10 +40,22 @@ def test_a_tensor_of_another_shape_than_input_shape_is_refused() -> None:
         MobileNet((32, 32, 3), weights=None, input_tensor=image)
 
 
-@pytest.mark.parametrize("network", [MobileNet, MobileNetV2])
+@pytest.mark.parametrize("network", [MobileNet, MobileNetV2, MobileNetV3Large])
 def test_factors_that_were_never_trained_have_no_weights(network) -> None:
     with pytest.raises(ArgumentError, match="alpha must be"):
         network(alpha=0.3)
+
+
+def test_a_minimalistic_network_has_weights_for_one_factor() -> None:
+    with pytest.raises(ArgumentError, match="alpha must be 1 for .* of a minimalistic network"):
+        MobileNetV3Large(alpha=0.75, minimalistic=True)
+
+
+def test_the_top_of_mobilenet_v3_takes_pictures_of_any_size() -> None:
+    model = MobileNetV3Large(alpha=0.25, weights=None, classes=3)
+    assert model.input_shape == (None, None, None, 3)
+    for size in (40, 33):
+        assert model(np.ones((1, size, size, 3), "float32")).shape == (1, 3)
 
 
 def test_a_network_on_a_layer_of_another_graph_goes_back_to_its_input() -> None:

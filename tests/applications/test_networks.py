@@ -24,6 +24,11 @@ FAMILIES = [
     pytest.param(family, marks=[] if family == _QUICK else [pytest.mark.slow])
     for family in cases.FAMILIES
 ]
+VARIANTS = [
+    pytest.param(f"{family}: {variant}", *row, id=f"{family}-{variant.replace(' ', '_')}")
+    for family, rows in cases.VARIANTS.items()
+    for variant, row in rows.items()
+]
 MEMBERS = first_of_each_is_quick(
     [
         pytest.param(name, id=f"{family}-{name}")
@@ -61,6 +66,14 @@ def pictures(family: str) -> np.ndarray:
 def test_layers_variables_and_parameters_are_those_of_keras(name: str) -> None:
     size = cases.MEMBERS[name]
     assert cases.facts(network(name, (size, size, 3))) == REFERENCE[name]
+
+
+@pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize(("key", "name", "size", "arguments"), VARIANTS)
+def test_arguments_change_the_layers_as_in_keras(
+    key: str, name: str, size: int, arguments: dict[str, Any]
+) -> None:
+    assert cases.facts(network(name, (size, size, 3), **arguments)) == REFERENCE[key]
 
 
 @pytest.mark.usefixtures("empty")

@@ -18,6 +18,7 @@ FAMILIES: dict[str, dict[str, int]] = {
     "resnet_v2": {"ResNet50V2": 224, "ResNet101V2": 224, "ResNet152V2": 224},
     "mobilenet": {"MobileNet": 224},
     "mobilenet_v2": {"MobileNetV2": 224},
+    "mobilenet_v3": {"MobileNetV3Small": 224, "MobileNetV3Large": 224},
     "densenet": {"DenseNet121": 224, "DenseNet169": 224, "DenseNet201": 224},
     "xception": {"Xception": 299},
     "inception_v3": {"InceptionV3": 299},
@@ -50,11 +51,20 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "resnet_v2": ("ResNet50V2", {"input_shape": (32, 32, 3)}),
     "mobilenet": ("MobileNet", {"input_shape": (32, 32, 3), "alpha": 0.25}),
     "mobilenet_v2": ("MobileNetV2", {"input_shape": (36, 36, 3), "alpha": 0.35}),
+    "mobilenet_v3": ("MobileNetV3Small", {"input_shape": (37, 36, 3), "alpha": 0.75}),
     "densenet": ("DenseNet121", {"input_shape": (32, 32, 3)}),
     "xception": ("Xception", {"input_shape": (71, 71, 3)}),
     "inception_v3": ("InceptionV3", {"input_shape": (75, 75, 3)}),
     "efficientnet": ("EfficientNetB0", {"input_shape": (37, 36, 3)}),
     "efficientnet_v2": ("EfficientNetV2B0", {"input_shape": (37, 36, 3)}),
+}
+
+# Arguments that change the layers: family -> what it is called, its member, height and arguments.
+VARIANTS: dict[str, dict[str, tuple[str, int, dict[str, Any]]]] = {
+    "mobilenet_v3": {
+        "minimalistic": ("MobileNetV3Large", 65, {"alpha": 1.25, "minimalistic": True}),
+        "without dropout": ("MobileNetV3Small", 65, {"alpha": 0.5, "dropout_rate": 0}),
+    },
 }
 
 
@@ -141,12 +151,12 @@ def pictures(shape: tuple[int, ...]) -> np.ndarray:
 
 # Modules that have a `preprocess_input` of their own.
 PREPROCESSED = (
-    "vgg16 vgg19 resnet resnet50 resnet_v2 mobilenet mobilenet_v2 densenet xception inception_v3 "
-    "efficientnet imagenet_utils"
+    "vgg16 vgg19 resnet resnet50 resnet_v2 mobilenet mobilenet_v2 mobilenet_v3 densenet xception "
+    "inception_v3 efficientnet imagenet_utils"
 ).split()
 
 # Of these, where the network scales its pictures itself, and they stay as they are before it.
-SCALED_INSIDE = ("efficientnet", "efficientnet_v2")
+SCALED_INSIDE = ("efficientnet", "efficientnet_v2", "mobilenet_v3")
 
 
 def whole_picture() -> np.ndarray:

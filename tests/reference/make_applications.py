@@ -1,8 +1,8 @@
 """Write `applications.json`: ready-made networks of Keras.
 
-For every member the number of parameters and digests of its layers, wiring and variables; for a
-small one of each family outputs and gradients for weights that are filled by a rule, and the end
-without the top. The table is in `../cases/applications.py`.
+For every member, and for arguments that change the layers, the number of parameters and digests of
+layers, wiring and variables; for a small one of each family outputs and gradients for weights that
+are filled by a rule, and the end without the top. The table is in `../cases/applications.py`.
 
 Members that the file has already stay as they are: delete it for all anew.
 
@@ -85,6 +85,8 @@ for family in sys.argv[1:] or cases.FAMILIES:
         if name not in found:
             found[name] = member(name, size)
             oracle.write_facts("applications", found)
+    for variant, (name, size, arguments) in cases.VARIANTS.get(family, {}).items():
+        found[f"{family}: {variant}"] = member(name, size, **arguments)
     name, arguments = cases.SMALL[family]
     found[f"{family}: end"] = end(name, arguments["input_shape"])
     found[f"{family}: numbers"] = numbers(name, arguments)
