@@ -106,3 +106,10 @@ def test_an_optimizer_that_keras2_has_not_is_a_warning(tmp_path):
 def test_what_it_is_not_for_is_refused(tmp_path, name, given):
     with pytest.raises(ArgumentError, match=r"keras-2\.15"):
         stack().save(tmp_path / name, compat=given)
+
+
+def test_statistics_that_keras2_takes_otherwise_are_told(tmp_path):
+    inner = nacre.layers.TimeDistributed(nacre.layers.BatchNormalization(), name="steps")
+    model = nacre.Sequential([nacre.Input((3, 4)), inner])
+    with pytest.warns(UserWarning, match="of all steps at once.*steps"):
+        model.save(tmp_path / "m.h5", compat="keras-2.15")

@@ -33,7 +33,10 @@ class TimeDistributed(Wrapper):
     Formula:
         y[:, t] = layer(x[:, t]). Steps are put into the batch and computed at once, except in
         training of a layer with state of its own (such as BatchNormalization), which sees one step
-        after the other.
+        after the other, each with statistics of its own.
+    Source:
+        Keras 3, to the digit. Differs: tf.keras 2 trains a BatchNormalization within on statistics
+        over all steps at once, where the batch size is open; predictions are the same.
     Example:
         >>> import nacre
         >>> nacre.layers.TimeDistributed(nacre.layers.Dense(2))(nacre.ops.ones((3, 4, 5))).shape

@@ -17,6 +17,7 @@ from nacre.core.regions import Content
 from nacre.core.registry import plain_config
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
+from nacre.layers import BatchNormalization, TimeDistributed
 from nacre.optimizers import Optimizer
 from nacre.saving import assets, weights
 from nacre.saving.formats import h5
@@ -42,6 +43,7 @@ def to_content(model: Any, include_optimizer: bool, who: str) -> tuple[Content, 
     text = _text(lambda: keras2_config(data, calls_of(model)), who)
     training = _training(model, who) if include_optimizer and model.compiled else None
     state = None if training is None else _optimizer_state(model)
+    _warn_of_statistics(model, who)
     return h5.layout(model, text, training, state, (VERSION, "tensorflow"))
 
 
@@ -82,6 +84,27 @@ def _training(model: Any, who: str) -> str | None:
             )
         )
         return None
+
+
+def _warn_of_statistics(model: Any, who: str) -> None:
+    """Say where tf.keras 2 trains on other statistics; both predict the same."""
+    found = [
+        layer.name
+        for layer in model._flatten_layers()
+        if isinstance(layer, TimeDistributed)
+        and any(isinstance(inner, BatchNormalization) for inner in layer._flatten_layers())
+    ]
+    if found:
+        warn(
+            message(
+                f"{who}(compat='keras-2.15')",
+                "tf.keras 2 trains a BatchNormalization in a TimeDistributed on statistics of all "
+                "steps at once, nacre and Keras 3 step by step; predictions are the same",
+                listed(found),
+                "For the same training put the BatchNormalization beside the TimeDistributed: it "
+                "takes statistics over all steps there.",
+            )
+        )
 
 
 def _optimizer_state(model: Any) -> tuple[list[str], list[Variable]] | None:

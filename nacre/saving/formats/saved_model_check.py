@@ -7,6 +7,7 @@ a graph for any size.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ import numpy as np
 
 from nacre.core import scope, tree
 from nacre.core.errors import FileFormatError, message
+from nacre.core.warning import warn
 from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.saved_model import VARIABLES
 from nacre.export.capture import Captured
@@ -27,8 +29,10 @@ from nacre.export.graph.opset import OPSET
 from nacre.export.graph.sizes import size_value, symbols_in
 from nacre.export.importers.tensorflow.program import SavedModelProgram, open_saved_model
 from nacre.export.targets.saved_model.write import Spec, Structure, specs_in
+from nacre.saving.formats.saved_model_values import Array, Tries, Values
 
-_SIZES = (8, 32, 128)  # of axes that may have any but the batch; the first are too small for some
+# Of axes that may have any but the batch; the first are too small for some.
+_SIZES = (8, 32, 128, 256)
 _LARGEST = 1 << 12  # of sizes that Python asked for
 
 
@@ -52,10 +56,8 @@ class Comparison:
 
     @property
     def has_numbers_to_compare(self) -> bool:
-        """Whether both sides give the same numbers, for numbers."""
-        graph = self.captured.graph
-        is_random = any(OPSET[node.op].is_random for node in graph.all_nodes())
-        return not is_random and not any(value.dtype == "string" for value in graph.inputs)
+        """Whether both sides give the same numbers."""
+        return not any(OPSET[node.op].is_random for node in self.captured.graph.all_nodes())
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Content:
         who: What writes.
     """
 
-    arrays: Mapping[str, np.ndarray[Any, Any]]
+    arrays: Mapping[str, Array]
     comparisons: Sequence[Comparison]
     who: str
 
@@ -85,33 +87,45 @@ class Content:
             self._compare(program, comparison)
 
     def _compare(self, program: SavedModelProgram, comparison: Comparison) -> None:
-        graph = comparison.captured.graph
-        usual: dict[str, int] = {}
-        for size in _SIZES:
-            tried = list(_usual_sizes(graph, size))
-            fits = [self._agrees(program, comparison, sizes) for sizes in tried]
+        captured = comparison.captured
+        tries = Tries(captured)
+        for values, usual in itertools.product(tries.values, _groups_of_sizes(captured.graph)):
+            fits = [self._agrees(program, comparison, sizes, values, tries) for sizes in usual]
             if any(fits):
-                usual = tried[0]
-                break
-        else:
-            return
-        for sizes in _asked_sizes(comparison.captured, usual):
-            self._agrees(program, comparison, sizes)
+                for sizes in _asked_sizes(captured, usual[0]):
+                    self._agrees(program, comparison, sizes, values, tries)
+                return
+        of = f" of '{comparison.name}'" if comparison.name else ""
+        warn(
+            message(
+                self.who,
+                "what was written is called and compared with memory before it takes its place",
+                f"a call{of} that takes none of the inputs tried: {tries.refusal}",
+                "Compare it yourself, nacre.saving.open_saved_model(path); verify=False does "
+                "without.",
+            )
+        )
 
     def _agrees(
-        self, program: SavedModelProgram, comparison: Comparison, sizes: Mapping[str, int]
+        self,
+        program: SavedModelProgram,
+        comparison: Comparison,
+        sizes: Mapping[str, int],
+        values: Values,
+        tries: Tries,
     ) -> bool:
-        """True; False where what is in memory takes no such sizes.
+        """True; False where what is in memory takes no such sizes or values.
 
         Raises:
             FileFormatError: What is given differs.
         """
-        arrays = _arrays(comparison.captured, sizes)
+        arrays = values(sizes)
         given = [_filled(argument, arrays) for argument in comparison.arguments]
         try:
             with scope.StatelessScope():  # leaves states of layers as they are
                 wanted = tree.flatten(comparison.in_memory(*given))
-        except ValueError:
+        except ValueError as error:
+            tries.refusal = str(error).split("\n")[0]
             return False
         try:
             with program.trial():
@@ -176,15 +190,13 @@ def _symbols(graph: Graph) -> list[str]:
     return sorted(symbols_in(*(size for value in graph.inputs for size in value.shape)))
 
 
-def _usual_sizes(graph: Graph, size: int) -> Iterator[dict[str, int]]:
-    """A batch of two and one of one, with other axes of about a size."""
+def _groups_of_sizes(graph: Graph) -> Iterator[list[dict[str, int]]]:
+    """A batch of two and one of one, with other axes of about a size, for each size to try."""
     symbols, axes = _symbols(graph), graph.symbols()
-    others = {name: max(1, size // axes[name].multiple) for name in symbols if name != BATCH}
-    if BATCH not in symbols:
-        yield others
-        return
-    for batch in (2, 1):
-        yield {BATCH: batch, **others}
+    others = [name for name in symbols if name != BATCH]
+    for size in _SIZES if others else _SIZES[:1]:
+        known = {name: max(1, size // axes[name].multiple) for name in others}
+        yield [{BATCH: n, **known} for n in (2, 1)] if BATCH in symbols else [known]
 
 
 def _asked_sizes(captured: Captured, usual: Mapping[str, int]) -> Iterator[dict[str, int]]:
@@ -211,18 +223,6 @@ def _candidates(number: int) -> Iterator[int]:
     yield from range(1, 65)
 
 
-def _arrays(captured: Captured, sizes: Mapping[str, int]) -> dict[str, np.ndarray[Any, Any]]:
-    """Arrays of some sizes for what is called, by name."""
-    found: dict[str, np.ndarray[Any, Any]] = {}
-    for spec, value in zip(captured.inputs, captured.graph.inputs, strict=True):
-        shape = tuple(size_value(size, sizes) for size in value.shape)
-        if "float" not in spec.dtype:
-            found[spec.name] = np.ones(shape, spec.dtype)
-        else:
-            found[spec.name] = np.random.default_rng(0).random(shape).astype(spec.dtype)
-    return found
-
-
 def count_of_losses(model: Any, arguments: Sequence[Structure]) -> int:
     """How many losses a call of a model adds, with those of regularizers."""
     trainable = [v.value for v in model.trainable_variables]
@@ -241,14 +241,14 @@ def count_of_losses(model: Any, arguments: Sequence[Structure]) -> int:
     return 0
 
 
-def _zeros(spec: Spec, size: int) -> np.ndarray[Any, Any]:
+def _zeros(spec: Spec, size: int) -> Array:
     """A batch of two, whose other open axes have this size."""
     sizes = spec.shape or ()
     shape = [(size if axis else 2) if n is None else n for axis, n in enumerate(sizes)]
     return np.zeros(shape, spec.dtype)
 
 
-def _filled(structure: Structure, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
+def _filled(structure: Structure, arrays: Mapping[str, Array]) -> Any:
     """Arrays in a structure."""
     if isinstance(structure, Spec):
         return arrays[structure.name]
@@ -259,7 +259,7 @@ def _filled(structure: Structure, arrays: Mapping[str, np.ndarray[Any, Any]]) ->
     return structure
 
 
-def _is_near(found: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> bool:
+def _is_near(found: Array, right: Array) -> bool:
     """Whether an output of the same shape is the same but for rounding."""
     if found.dtype.kind in "OSU":
         return True

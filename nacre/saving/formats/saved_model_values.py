@@ -1,0 +1,140 @@
+"""What a written SavedModel is called with to compare it with memory: values that make sense.
+
+Numbers that pick elements (of an embedding's table, say) are drawn below the count of them, texts
+among the words that tables know.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from nacre.export.capture import Captured
+from nacre.export.capture.signature import Spec
+from nacre.export.graph.ir import Graph, Node, Value
+from nacre.export.graph.sizes import size_value
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Values: TypeAlias = Callable[[Mapping[str, int]], dict[str, Array]]
+
+_FREE = 8  # below this are whole numbers that pick nothing
+_UNKNOWN = "nacre"  # a word that no vocabulary need have
+_WORDS = 1000
+
+
+class Tries:
+    """What a call is tried with: drawn numbers below what they pick from, else ones, else zeros.
+
+    Attributes:
+        values: Sizes -> arrays by the names of inputs, the best first.
+        refusal: What memory said to the last ones.
+    """
+
+    def __init__(self, captured: Captured) -> None:
+        self._captured = captured
+        self._limits = limits_of_indices(captured.graph)
+        self._words = words_in(captured.graph)
+        self.refusal = ""
+        self.values: tuple[Values, ...] = (
+            self._drawn,
+            partial(self._all, 1),
+            partial(self._all, 0),
+        )
+
+    def _shapes(self, sizes: Mapping[str, int]) -> Iterator[tuple[Spec, Value, tuple[int, ...]]]:
+        for spec, value in zip(self._captured.inputs, self._captured.graph.inputs, strict=True):
+            yield spec, value, tuple(size_value(size, sizes) for size in value.shape)
+
+    def _drawn(self, sizes: Mapping[str, int]) -> dict[str, Array]:
+        random = np.random.default_rng(0)
+        return {
+            spec.name: _draw(random, spec.dtype, shape, self._limits.get(value), self._words)
+            for spec, value, shape in self._shapes(sizes)
+        }
+
+    def _all(self, number: int, sizes: Mapping[str, int]) -> dict[str, Array]:
+        return {
+            spec.name: np.full(shape, str(number), object)
+            if spec.dtype == "string"
+            else np.full(shape, number, spec.dtype)
+            for spec, _, shape in self._shapes(sizes)
+        }
+
+
+def _draw(
+    random: np.random.Generator,
+    dtype: str,
+    shape: tuple[int, ...],
+    limit: int | None,
+    words: Sequence[str],
+) -> Array:
+    """Values of a dtype; those that pick elements below the number of them."""
+    if dtype == "string":
+        count = int(np.prod(shape))
+        words_in_turn = itertools.cycle(words)
+        texts = [" ".join(itertools.islice(words_in_turn, 1 + i % 3)) for i in range(count)]
+        return np.array(texts, object).reshape(shape)
+    if dtype == "bool":
+        return random.random(shape) < 0.5
+    if "float" in dtype:
+        return (random.random(shape) * (limit or 1)).astype(dtype)
+    if "complex" in dtype:
+        return (random.random(shape) + 1j * random.random(shape)).astype(dtype)
+    return random.integers(0, min(limit or _FREE, np.iinfo(dtype).max), shape).astype(dtype)
+
+
+def limits_of_indices(graph: Graph) -> dict[Value, int]:
+    """Inputs whose numbers, perhaps moved or computed with, pick elements -> how many there are.
+
+    Of several the fewest.
+    """
+    sources: dict[Value, set[Value]] = {value: {value} for value in graph.inputs}
+    found: dict[Value, int] = {}
+    for node in graph.nodes:
+        given = [value for value in node.inputs if value is not None]
+        count = _count_to_pick_from(node)
+        for value in sources.get(given[-1], ()) if count is not None else ():
+            found[value] = min(count or 1, found.get(value, count or 1))
+        numbers = given if node.op == "cast" else [v for v in given if "int" in v.dtype]
+        if node.op in ("gather", "gather_nd"):
+            numbers = given[:1]  # what was picked, whatever picked it
+        reached = {source for value in numbers for source in sources.get(value, ())}
+        sources |= {value: reached for value in node.outputs if "int" in value.dtype}
+    return found
+
+
+def _count_to_pick_from(node: Node) -> int | None:
+    """How many elements the last input picks from, where that is known."""
+    if node.op == "one_hot":
+        return node.attributes["num_classes"]
+    if node.op not in ("gather", "gather_nd"):
+        return None
+    first = node.inputs[0]
+    if first is None:
+        return None
+    if node.op == "gather":
+        size = first.shape[node.attributes["axis"]]
+        return size if isinstance(size, int) else None
+    indices = node.inputs[1]
+    count = indices.shape[-1] if indices is not None else 0
+    sizes = [n for n in first.shape[:count] if isinstance(n, int)] if isinstance(count, int) else []
+    return min(sizes, default=None)
+
+
+def words_in(graph: Graph) -> list[str]:
+    """Words that its tables know, and one that they need not know."""
+    keys = [
+        key
+        for node in graph.all_nodes()
+        if node.op == "text_lookup"
+        for key in node.attributes["keys"]
+        if key
+    ]
+    return [*keys[:_WORDS], _UNKNOWN]
+
+
+__all__ = ["Array", "Tries", "Values", "limits_of_indices", "words_in"]
