@@ -6,7 +6,7 @@ import io
 import os
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -113,18 +113,23 @@ class Region:
         if self._error is not None:
             raise self._error
 
-    def crc32(self) -> int:
-        """CRC-32 of the bytes that are there."""
-        found, chunk = 0, bytearray(_CHUNK_BYTES)
-        left, position = self.length(), self._position
-        self.seek(0)
+    def chunks(self) -> Iterator[memoryview]:
+        """The bytes that are there, some at a time, each until the next is asked for."""
+        chunk, position = memoryview(bytearray(_CHUNK_BYTES)), 0
+        before, left = self._position, self.length()
         while left:
-            count = self.readinto(memoryview(chunk)[: min(left, _CHUNK_BYTES)])
+            self.seek(position)
+            count = self.readinto(chunk[: min(left, _CHUNK_BYTES)])
             if not count:
                 break
-            found = zlib.crc32(memoryview(chunk)[:count], found)
-            left -= count
-        self.seek(position)
+            yield chunk[:count]
+            position, left = position + count, left - count
+        self.seek(before)
+
+    def crc32(self, found: int = 0) -> int:
+        """CRC-32 of the bytes that are there, behind others that have this one."""
+        for chunk in self.chunks():
+            found = zlib.crc32(chunk, found)
         return found
 
 

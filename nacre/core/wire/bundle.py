@@ -9,22 +9,25 @@ Source:
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from nacre.core.links import foreign
-from nacre.core.regions import Region, as_bytes
+from nacre.core.regions import Meanwhile, Region, as_bytes
 from nacre.core.wire import protobuf
 from nacre.core.wire.crc32c import crc32c, masked
 from nacre.core.wire.table import read_table, write_table
 from nacre.core.wire.tensorflow.dtypes import NUMBERS, STRING, dtype_of
 
 _LARGEST_RANK = 64
+_LARGE_BYTES = 1 << 20  # from here on a checksum is taken while the bytes are written
 
 
 def files_of(prefix: Path, shard: int = 0, shards: int = 1) -> tuple[Path, Path]:
@@ -101,30 +104,34 @@ class Bundle:
         entry = self.entries[name]
         if entry.in_slices:
             raise ValueError(f"'{name}' is stored in slices, as partitioned variables are")
-        data = self._data(name, entry)
-        if entry.dtype == STRING:
-            return _strings(data, entry, name)
-        kind = dtype_of(entry.dtype)
-        if kind is None:
-            raise ValueError(f"'{name}' has TensorFlow's dtype {entry.dtype}, which holds no array")
-        if math.prod(entry.shape) * kind.itemsize != entry.size:
-            raise ValueError(f"'{name}', {entry.shape} of {kind}, has {entry.size} bytes")
-        if masked(crc32c(data)) != entry.checksum:
-            raise ValueError(f"the bytes of '{name}' are damaged")
-        return np.frombuffer(data, kind).reshape(entry.shape)
+        with self._opened(name, entry) as file:
+            if entry.dtype == STRING:
+                return _strings(file.read(), entry, name)
+            kind = dtype_of(entry.dtype)
+            if kind is None:
+                raise ValueError(
+                    f"'{name}' has TensorFlow's dtype {entry.dtype}, which holds no array"
+                )
+            if math.prod(entry.shape) * kind.itemsize != entry.size:
+                raise ValueError(f"'{name}', {entry.shape} of {kind}, has {entry.size} bytes")
+            array = np.empty(entry.shape, kind)
+            room = array.reshape(-1).view(np.uint8).data
+            if file.readinto(room) != entry.size or masked(crc32c(room)) != entry.checksum:
+                raise ValueError(f"the bytes of '{name}' are damaged")
+            return array
 
-    def _data(self, name: str, entry: Entry) -> bytes:
+    @contextlib.contextmanager
+    def _opened(self, name: str, entry: Entry) -> Generator[Region]:
+        """The bytes of an array, which are there."""
         index, path = files_of(self._prefix, entry.shard, self.shards)
         if (found := foreign(path)) is not None:
             # A user's own links may lead to a whole checkpoint.
             if path.resolve().parent != index.resolve().parent or not path.is_file():
                 raise ValueError(f"{found}: its numbers must lie beside its index")
-        with open(path, "rb") as file:
-            there = file.seek(0, 2)
-            if entry.offset + entry.size > there:
+        with open(path, "rb", buffering=0) as file:
+            if entry.offset + entry.size > file.seek(0, 2):
                 raise ValueError(f"'{name}' goes beyond the end of '{path.name}'")
-            file.seek(entry.offset)
-            return file.read(entry.size)
+            yield Region(file, entry.offset, entry.size)
 
 
 def _entry(data: memoryview) -> Entry:
@@ -232,6 +239,7 @@ def write_data(
                 raise ValueError(f"'{name}' is of {array.dtype}, for which TensorFlow has no dtype")
             number, shape = NUMBERS[array.dtype.name], array.shape
             data = whole = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        found = Meanwhile(partial(crc32c, whole)) if len(whole) >= _LARGE_BYTES else None
         region.write(data)
         region.check()
         entries[name.encode()] = b"".join(
@@ -241,7 +249,7 @@ def write_data(
                 protobuf.whole(3, shard),
                 protobuf.whole(4, offset),
                 protobuf.whole(5, len(data)),
-                protobuf.fixed32(6, masked(crc32c(whole))),
+                protobuf.fixed32(6, masked(crc32c(whole) if found is None else found.wait())),
             )
         )
         begins[name] = offset

@@ -153,10 +153,10 @@ class Reader:
             FileFormatError: They are damaged.
         """
         entry = self.entries[name]
-        count = math.prod(entry.shape)
+        order = "F" if entry.is_column_major else "C"
         try:
-            flat = np.empty(count, entry.dtype)
-            room, position = flat.view(np.uint8), 0
+            array = np.empty(entry.shape, entry.dtype, order)
+            room, position = array.reshape(-1, order="A").view(np.uint8), 0
             with self._archive.open(entry.member) as file:
                 file.read(entry.begin)
                 while part := file.read(_CHUNK_BYTES):
@@ -166,8 +166,10 @@ class Reader:
                 raise EOFError(f"{name!r} ends after {position} bytes")
         except _ERRORS as error:
             raise _damaged(self._who, error) from None
-        shaped = flat.reshape(entry.shape, order="F" if entry.is_column_major else "C")
-        return shaped.astype(entry.dtype.newbyteorder("="), copy=False)
+        return array.astype(entry.dtype.newbyteorder("="), copy=False)
+
+    def settle(self) -> None:
+        """Nothing: each array was compared with its checksum when it was read."""
 
     def close(self) -> None:
         """Let go of the file."""

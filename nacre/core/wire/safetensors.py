@@ -9,9 +9,9 @@ holes. Nothing in it is code.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
-import mmap
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -55,9 +55,10 @@ def join(header: Mapping[str, Any], parts: Iterable[bytes]) -> bytes:
     return b"".join([struct.pack("<Q", len(encoded)), encoded, *parts])
 
 
-def checksum(header: Mapping[str, Any], parts: Iterable[bytes | memoryview]) -> str:
-    """SHA-256 of a header and of the arrays, in hexadecimal digits."""
-    found = hashlib.sha256(json.dumps(header).encode())
+def checksum(header: Mapping[str, Any] | bytes, parts: Iterable[bytes | memoryview]) -> str:
+    """SHA-256 of a header, or its text, and of the arrays, in hexadecimal digits."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    found = hashlib.sha256(text)
     for part in parts:
         found.update(part)
     return found.hexdigest()
@@ -156,8 +157,9 @@ class Entry:
 class Reader:
     """A file of arrays, whose sizes have been checked before any of them is read.
 
-    A path is mapped into memory, so that an array is fetched when it is read; as a copy, which
-    stays what it is when the file changes.
+    Each is read when it is asked for, as an array of its own. Where the file says a checksum, it is
+    taken in a thread meanwhile: whoever changes something by what was read calls `settle` before;
+    leaving the block does it too.
 
     Attributes:
         entries: Name -> array, in the order of the header.
@@ -169,39 +171,62 @@ class Reader:
     """
 
     def __init__(self, source: Path | bytes, who: str) -> None:
-        self._map: mmap.mmap | None = None
-        self._content: bytes | mmap.mmap
-        if isinstance(source, bytes):
-            self._content = source
-        else:
-            with open(source, "rb") as file:
-                if not file.read(1):
-                    raise _damaged(who, "an empty file")
-                # A mapping holds the file open by itself.
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            self._content = self._map
+        self._source, self._who = source, who
+        self._region = self._opened()
         try:
-            self.entries, self.metadata, self.checksum = _parsed(self._content, who)
+            self.entries, self.metadata, self.checksum, verify = _parsed(self._region, who)
         except BaseException:
-            self.close()
+            self._region.file.close()
             raise
+        self._verify = verify
+        self._whole: Meanwhile | None = None
+
+    def _opened(self) -> Region:
+        if isinstance(self._source, bytes):
+            return Region(io.BytesIO(self._source))
+        return Region(open(self._source, "rb", buffering=0))
+
+    def _has(self, verify: Callable[[Region], bool]) -> bool:
+        region = self._opened()  # a place of its own in the file
+        try:
+            return verify(region)
+        finally:
+            region.file.close()
 
     def read(self, name: str) -> np.ndarray:
-        """The numbers of an array, copied."""
+        """The numbers of an array.
+
+        Raises:
+            FileFormatError: The file has become shorter.
+        """
+        if self._verify is not None:
+            self._whole, self._verify = Meanwhile(partial(self._has, self._verify)), None
         entry = self.entries[name]
-        count = math.prod(entry.shape)
-        if count == 0:
-            return np.zeros(entry.shape, entry.dtype)
         dtype = entry.dtype
         if dtype.isbuiltin == 1:
             dtype = dtype.newbyteorder("<")
-        flat = np.frombuffer(self._content, dtype, count, entry.begin)
-        return flat.reshape(entry.shape).astype(entry.dtype, copy=True)
+        array = np.empty(entry.shape, dtype)
+        if array.size:
+            self._region.seek(entry.begin)
+            if self._region.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:
+                raise _damaged(self._who, f"an end within {name!r}")
+        return array.astype(entry.dtype, copy=False)
+
+    def settle(self) -> None:
+        """Wait until the file has been compared with its checksum.
+
+        Raises:
+            FileFormatError: It has another.
+        """
+        whole, verify = self._whole, self._verify
+        self._whole = self._verify = None
+        same = whole.wait() if whole is not None else verify is None or self._has(verify)
+        if not same:
+            raise _damaged(self._who, "bytes of another checksum than the one in it")
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._map is not None:
-            self._map.close()
+        self._region.file.close()
 
     def __enter__(self) -> Reader:
         return self
@@ -213,16 +238,23 @@ class Reader:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+        if kind is None:
+            self.settle()
 
 
-def _parsed(content: bytes | mmap.mmap, who: str) -> tuple[dict[str, Entry], dict[str, str], str]:
-    if len(content) < 10:
-        raise _damaged(who, f"{len(content)} bytes")
-    (length,) = struct.unpack("<Q", content[:8])
-    if length > min(MAX_HEADER_BYTES, len(content) - 8):
-        raise _damaged(who, f"a header of {length} bytes in a file of {len(content)}")
+_Parsed = tuple[dict[str, Entry], dict[str, str], str, Callable[[Region], bool] | None]
+
+
+def _parsed(region: Region, who: str) -> _Parsed:
+    """The arrays, the texts, the checksum, and what tells whether the bytes have it."""
+    total = region.length()
+    if total < 10:
+        raise _damaged(who, f"{total} bytes" if total else "an empty file")
+    (length,) = struct.unpack("<Q", region.read(8))
+    if length > min(MAX_HEADER_BYTES, total - 8):
+        raise _damaged(who, f"a header of {length} bytes in a file of {total}")
     try:
-        header = json.loads(content[8 : 8 + length], object_pairs_hook=_unique)
+        header = json.loads(region.read(length), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise _damaged(who, f"a header that is no JSON: {str(error)[:100]}") from None
     metadata = header.pop(METADATA, {}) if is_dict(header) else None
@@ -231,7 +263,7 @@ def _parsed(content: bytes | mmap.mmap, who: str) -> tuple[dict[str, Entry], dic
     if not all(isinstance(text, str) for text in metadata.values()):
         raise _damaged(who, "metadata that is no text")
     start = 8 + length
-    size = len(content) - start
+    size = total - start
     entries: dict[str, Entry] = {}
     spans: list[tuple[int, int, str]] = []
     for name, described in header.items():
@@ -248,17 +280,17 @@ def _parsed(content: bytes | mmap.mmap, who: str) -> tuple[dict[str, Entry], dic
     crc, digest = metadata.pop(_CRC, None), metadata.pop(_CHECKSUM, None)
     if crc is None and digest is None and any(key.startswith(_OWN) for key in metadata):
         raise _damaged(who, "a checksum under another name")
-    if crc is not None or digest is not None:
-        described = {METADATA: metadata, **header}
-        with memoryview(content) as view, view[start:] as arrays:
-            if crc is not None:
-                begun = zlib.crc32(json.dumps(described).encode())
-                same = f"{zlib.crc32(arrays, begun):08x}" == crc
-            else:
-                same = checksum(described, [arrays]) == digest
-        if not same:
-            raise _damaged(who, "bytes of another checksum than the one in it")
-    return entries, {str(key): str(text) for key, text in metadata.items()}, crc or digest or ""
+    described = json.dumps({METADATA: metadata, **header}).encode()
+
+    def verify(whole: Region) -> bool:
+        arrays = Region(whole.file, start, size)
+        if crc is not None:
+            return f"{arrays.crc32(zlib.crc32(described)):08x}" == crc
+        return checksum(described, arrays.chunks()) == digest
+
+    texts = {str(key): str(text) for key, text in metadata.items()}
+    is_told = crc is not None or digest is not None
+    return entries, texts, crc or digest or "", verify if is_told else None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

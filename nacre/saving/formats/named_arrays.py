@@ -124,6 +124,10 @@ class ArrayReader(Protocol):
         """The numbers of an array."""
         ...
 
+    def settle(self) -> None:
+        """Wait until what was read has been compared with its checksums."""
+        ...
+
 
 def set_weights(model: Any, file: ArrayReader, who: str, skip_mismatch: bool) -> None:
     """Set a model's weights from an open file; see `load`."""
@@ -147,6 +151,7 @@ def set_weights(model: Any, file: ArrayReader, who: str, skip_mismatch: bool) ->
             steps.append(_step(file, place, variable, who))
     differences.extra = [name for name in file.entries if name not in set(places.values())]
     if differences or differences.extra:
+        file.settle()  # damage is told first, which changes names too
         # A name too many says that the model is another one: `dense` may be another layer then.
         if not skip_mismatch:
             raise mismatch(who, model, differences)
@@ -154,7 +159,7 @@ def set_weights(model: Any, file: ArrayReader, who: str, skip_mismatch: bool) ->
             f"{who}, loaded into '{model.name}': {differences.counts()}; these were left as they "
             f"are.{differences.lines()}",
         )
-    run_steps(steps)
+    run_steps(steps, settle=file.settle)
 
 
 def _places(wanted: dict[str, Variable], file: ArrayReader) -> dict[str, str]:

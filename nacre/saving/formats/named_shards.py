@@ -205,11 +205,16 @@ class Reader:
         """The numbers of an array, copied."""
         return self._readers[name].read(name)
 
+    def settle(self) -> None:
+        """Wait until the files have been compared with their checksums."""
+        for reader in dict.fromkeys(self._readers.values()):
+            reader.settle()
+
     def __enter__(self) -> Reader:
         return self
 
-    def __exit__(self, *rest: object) -> None:
-        self._opened.close()
+    def __exit__(self, *raised: Any) -> None:
+        self._opened.__exit__(*raised)
 
 
 def opened(path: Path, who: str) -> Reader | safetensors.Reader:
