@@ -19,6 +19,7 @@ from jax import lax
 
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.numbers import whole_number
 from nacre.core.program import CallProgram, programs_of
 from nacre.core.random import draw_key
 from nacre.core.state import State
@@ -50,8 +51,9 @@ class Settings(NamedTuple):
 def generate(
     model: Any,
     prompt: Any,
-    max_length: int,
+    max_length: int | None = None,
     *,
+    max_new_tokens: int | None = None,
     temperature: float | None = None,
     top_k: int | None = None,
     top_p: float | None = None,
@@ -71,7 +73,11 @@ def generate(
             (batch, time, vocab), whose outputs do not depend on later tokens.
         prompt: Tokens (batch, time), or (time,) for one sequence, or a list of lists of different
             lengths.
-        max_length: Length of the result, prompt included.
+        max_length: Length of the result, prompt included. Give it or `max_new_tokens`; with both a
+            sequence ends at the smaller of the two.
+        max_new_tokens: Number of tokens that each prompt is continued by, whatever its length; the
+            rest of the result is `pad_token`. With `max_length` besides, one program serves prompts
+            of all lengths.
         temperature: 0 takes the most probable token; above, tokens are drawn, and larger values
             make rare ones likelier. 0 by default, 1 with `top_k` or `top_p`.
         top_k: Draw from this many most probable tokens.
@@ -88,7 +94,8 @@ def generate(
             step alone.
 
     Shapes:
-        returns (batch, max_length) int32, or (max_length,) for one sequence
+        returns (batch, max_length) int32, or (max_length,) for one sequence; without `max_length`
+            it is the longest prompt's length and `max_new_tokens`
     Raises:
         ArgumentError: An argument breaks its rule, or the arguments contradict each other.
         ShapeError: A prompt is empty or longer than `max_length`, or the model takes fewer steps.
@@ -101,7 +108,11 @@ def generate(
         >>> generate(count_up, [1, 2], 6).tolist()
         [1, 2, 3, 4, 5, 6]
     """
-    tokens, lengths, is_single = _buffer(prompt, max_length, pad_token)
+    rows, is_single = _rows(prompt)
+    max_length = _result_length(rows, max_length, max_new_tokens)
+    tokens, lengths = _buffer(rows, max_length, pad_token)
+    new_tokens = max_length if max_new_tokens is None else max_new_tokens
+    ends = np.minimum(lengths + new_tokens, max_length).astype("int32")
     if temperature is None:
         temperature = 0.0 if top_k is None and top_p is None else 1.0
     _check(temperature, top_k, top_p, num_beams)
@@ -132,7 +143,7 @@ def generate(
         cached,
     )
     key = draw_key(seed) if temperature and num_beams == 1 else None
-    result = _run(model, settings, tokens, lengths, key, encoder_inputs)
+    result = _run(model, settings, tokens, lengths, ends, key, encoder_inputs)
     result = np.asarray(result)[:, :max_length]
     return result[0] if is_single else result
 
@@ -140,12 +151,33 @@ def generate(
 # ------------------------------------------------------------------------------- the arguments
 
 
-def _buffer(prompt: Any, max_length: int, pad_token: int) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Tokens (batch, max_length), the lengths of the prompts, whether there was one alone."""
+def _rows(prompt: Any) -> tuple[list[np.ndarray], bool]:
+    """The prompts, each an array of tokens, and whether there was one alone."""
     is_list = isinstance(prompt, list | tuple)
     rows = list(prompt) if is_list else np.asarray(prompt)
     is_single = bool(len(rows)) and np.ndim(rows[0]) == 0
-    rows = [np.asarray(row).astype("int32") for row in ([rows] if is_single else rows)]
+    return [np.asarray(row).astype("int32") for row in ([rows] if is_single else rows)], is_single
+
+
+def _result_length(
+    rows: list[np.ndarray], max_length: int | None, max_new_tokens: int | None
+) -> int:
+    """`max_length`, or without it what the longest prompt and its new tokens need."""
+    if max_new_tokens is not None:
+        max_new_tokens = whole_number(_WHO, "max_new_tokens", max_new_tokens)
+        longest = max((row.size for row in rows), default=0) + max_new_tokens
+        return longest if max_length is None else max_length
+    if max_length is None:
+        rule = "the number of tokens must be limited"
+        fix = "Pass max_length, which counts the prompt, or max_new_tokens, which does not."
+        raise ArgumentError(message(_WHO, rule, "neither max_length nor max_new_tokens", fix))
+    return max_length
+
+
+def _buffer(
+    rows: list[np.ndarray], max_length: int, pad_token: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens (batch, max_length) and the lengths of the prompts."""
     lengths = np.array([row.size for row in rows], "int32")
     if not rows or lengths.min() < 1 or lengths.max() > max_length or rows[0].ndim != 1:
         got = f"lengths {lengths.tolist()[:10]}, max_length={max_length}" if rows else "no prompt"
@@ -153,7 +185,7 @@ def _buffer(prompt: Any, max_length: int, pad_token: int) -> tuple[np.ndarray, n
     tokens = np.full((len(rows), max_length), pad_token, "int32")
     for row, values in enumerate(rows):
         tokens[row, : values.size] = values
-    return tokens, lengths, is_single
+    return tokens, lengths
 
 
 def _check(temperature: Any, top_k: Any, top_p: Any, num_beams: Any) -> None:
@@ -194,11 +226,17 @@ def _buffer_length(model: Any, max_length: int) -> int:
 
 
 def _run(
-    model: Any, settings: Settings, tokens: Any, lengths: Any, key: Any, encoder_inputs: Any
+    model: Any,
+    settings: Settings,
+    tokens: Any,
+    lengths: Any,
+    ends: Any,
+    key: Any,
+    encoder_inputs: Any,
 ) -> Any:
     if not isinstance(model, Model):
         program = CallProgram(_program(model, settings), State({}), name=_WHO)
-        return program.run(tokens, lengths, key, encoder_inputs)
+        return program.run(tokens, lengths, ends, key, encoder_inputs)
     if not model.built:
         model(tokens if encoder_inputs is None else [encoder_inputs, tokens])
     key_of_program = (_WHO, settings, *call_key(model))
@@ -208,15 +246,15 @@ def _run(
             _program(model, settings), State({"model": model.variables}), name=_WHO
         ),
     )
-    return program.run(tokens, lengths, key, encoder_inputs)
+    return program.run(tokens, lengths, ends, key, encoder_inputs)
 
 
 def _program(model: Any, settings: Settings) -> Callable[..., Any]:
-    """(tokens, lengths, key, encoder inputs) -> tokens."""
+    """(tokens, lengths, ends, key, encoder inputs) -> tokens."""
     loop = _beam_loop if settings.num_beams > 1 else _sampling_loop
     split = generation_graph.split_at_decoder(model) if settings.use_cache else None
 
-    def run(tokens: Any, lengths: Any, key: Any, encoder_inputs: Any) -> Any:
+    def run(tokens: Any, lengths: Any, ends: Any, key: Any, encoder_inputs: Any) -> Any:
         if settings.num_beams > 1 and encoder_inputs is not None:
             encoder_inputs = _repeat(encoder_inputs, settings.num_beams)
         encoded: Any = None
@@ -241,7 +279,7 @@ def _program(model: Any, settings: Settings) -> Callable[..., Any]:
             return outputs if settings.from_logits else jnp.log(outputs)
 
         predictor = _Predictor(predict, settings.use_cache)
-        return loop(predictor, settings, tokens, lengths, key)
+        return loop(predictor, settings, tokens, lengths, ends, key)
 
     def run_where_kernels_are_used(*arguments: Any) -> Any:
         with own_program():
@@ -290,7 +328,7 @@ def _with_column(tokens: Any, position: Any, column: Any) -> Any:
 
 
 def _sampling_loop(
-    predictor: _Predictor, settings: Settings, tokens: Any, lengths: Any, key: Any
+    predictor: _Predictor, settings: Settings, tokens: Any, lengths: Any, ends: Any, key: Any
 ) -> Any:
     first = jnp.min(lengths)
     logits, cache = predictor.start(tokens, first - 1)
@@ -309,7 +347,7 @@ def _sampling_loop(
         is_given = position < lengths
         given = lax.dynamic_index_in_dim(tokens, position, axis=1, keepdims=False)
         chosen = jnp.where(finished, settings.pad_token, chosen)
-        finished = finished | (~is_given & (chosen == end))
+        finished = finished | (~is_given & (chosen == end)) | (position + 1 >= ends)
         tokens = _with_column(tokens, position, jnp.where(is_given, given, chosen))
         logits, cache = predictor.step(tokens, position, cache)
         return position + 1, tokens, logits, cache, finished
@@ -320,7 +358,7 @@ def _sampling_loop(
 
 
 def _beam_loop(
-    predictor: _Predictor, settings: Settings, tokens: Any, lengths: Any, key: Any
+    predictor: _Predictor, settings: Settings, tokens: Any, lengths: Any, ends: Any, key: Any
 ) -> Any:
     """Beam search; rows of the buffer are (batch, beams) flattened."""
     beams, batch = settings.num_beams, tokens.shape[0]
@@ -345,7 +383,8 @@ def _beam_loop(
         finished = jnp.take_along_axis(finished, parents, axis=1)
         counts = jnp.take_along_axis(counts, parents, axis=1)
         counts = counts + (~is_given & ~finished)
-        finished = finished | (~is_given & (chosen == end))
+        is_last = (position + 1 >= ends)[:, None]
+        finished = finished | (~is_given & (chosen == end)) | is_last
         rows = (jnp.arange(batch)[:, None] * beams + parents).reshape(-1)
         tokens = _with_column(tokens[rows], position, chosen.reshape(-1))
         cache = jax.tree.map(lambda x: x[rows], cache)

@@ -126,6 +126,33 @@ def test_the_end_token_ends_a_sequence_and_padding_follows():
     assert generate(count, [1, 2], 4, num_beams=2).tolist() == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("options", [{}, {"num_beams": 2}, {"temperature": 1.0, "top_k": 1}])
+def test_each_prompt_is_continued_by_max_new_tokens_whatever_its_length(options):
+    count = lambda tokens: jax.nn.one_hot(tokens + 1, 20)
+    prompts = [[1, 2, 3], [7], [4, 5]]
+    out = generate(count, prompts, max_new_tokens=2, **options)
+    assert out.tolist() == [[1, 2, 3, 4, 5], [7, 8, 9, 0, 0], [4, 5, 6, 7, 0]]
+    out = generate(count, prompts, 4, max_new_tokens=2, **options)
+    assert out.tolist() == [[1, 2, 3, 4], [7, 8, 9, 0], [4, 5, 6, 7]]
+    assert generate(count, [5, 6], max_new_tokens=3, **options).tolist() == [5, 6, 7, 8, 9]
+
+
+def test_the_end_token_comes_before_max_new_tokens():
+    count = lambda tokens: jax.nn.one_hot(tokens + 1, 10)
+    out = generate(count, [[1], [4]], max_new_tokens=3, end_token=5, pad_token=9)
+    assert out.tolist() == [[1, 2, 3, 4], [4, 5, 9, 9]]
+
+
+def test_memory_continues_each_prompt_by_max_new_tokens():
+    model = learned()
+    prompts = [[1, 2, 3, 4], [5]]
+    out = generate(model, prompts, max_new_tokens=3)
+    assert out.shape == (2, 7) and (out[1, 4:] == 0).all()
+    for row, prompt in zip(out, prompts):
+        alone = generate(model, prompt, len(prompt) + 3)
+        np.testing.assert_array_equal(row[: len(alone)], alone)
+
+
 def test_a_length_penalty_prefers_longer_sequences():
     # After 0: end (3) with 0.5, or 1 with 0.4 and then surely 2 and the end.
     p = np.full((4, 4), 1e-9, "float32")
@@ -175,6 +202,13 @@ def test_a_recurrent_model_and_a_fixed_number_of_steps():
 def test_wrong_arguments_are_told(options, rule):
     with pytest.raises(ArgumentError, match=rule):
         generate(chain, [1], 5, **options)
+
+
+def test_a_length_must_be_given():
+    with pytest.raises(ArgumentError, match="neither max_length nor max_new_tokens"):
+        generate(chain, [1])
+    with pytest.raises(ArgumentError, match="max_new_tokens must be a positive int"):
+        generate(chain, [1], max_new_tokens=0)
 
 
 def test_wrong_prompts_are_told():
