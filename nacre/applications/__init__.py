@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nacre.applications import efficientnet as efficientnet
     from nacre.applications import efficientnet_v2 as efficientnet_v2
     from nacre.applications import imagenet_utils as imagenet_utils
+    from nacre.applications import inception_resnet_v2 as inception_resnet_v2
     from nacre.applications import inception_v3 as inception_v3
     from nacre.applications import mobilenet as mobilenet
     from nacre.applications import mobilenet_v2 as mobilenet_v2
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from nacre.applications.efficientnet_v2 import EfficientNetV2L as EfficientNetV2L
     from nacre.applications.efficientnet_v2 import EfficientNetV2M as EfficientNetV2M
     from nacre.applications.efficientnet_v2 import EfficientNetV2S as EfficientNetV2S
+    from nacre.applications.inception_resnet_v2 import InceptionResNetV2 as InceptionResNetV2
     from nacre.applications.inception_v3 import InceptionV3 as InceptionV3
     from nacre.applications.mobilenet import MobileNet as MobileNet
     from nacre.applications.mobilenet_v2 import MobileNetV2 as MobileNetV2
@@ -66,6 +68,7 @@ _MODULES = (
     "efficientnet",
     "efficientnet_v2",
     "imagenet_utils",
+    "inception_resnet_v2",
     "inception_v3",
     "mobilenet",
     "mobilenet_v2",
@@ -97,6 +100,7 @@ _NETWORKS = {
     "EfficientNetV2L": "efficientnet_v2",
     "EfficientNetV2M": "efficientnet_v2",
     "EfficientNetV2S": "efficientnet_v2",
+    "InceptionResNetV2": "inception_resnet_v2",
     "InceptionV3": "inception_v3",
     "MobileNet": "mobilenet",
     "MobileNetV2": "mobilenet_v2",

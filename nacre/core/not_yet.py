@@ -22,8 +22,8 @@ _NETWORK = (
     "nacre.models.load_model(path)."
 )
 _NETWORKS = (
-    "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge InceptionResNetV2 "
-    "NASNetLarge NASNetMobile convnext inception_resnet_v2 nasnet"
+    "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge "
+    "NASNetLarge NASNetMobile convnext nasnet"
 ).split()
 
 NOT_YET: dict[str, str] = {

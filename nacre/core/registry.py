@@ -50,6 +50,7 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras.distillation": ("nacre.distillation",),
     "keras.utils": ("nacre.models.feature_space",),
     "keras.src.layers.preprocessing.feature_space": ("nacre.models.feature_space",),
+    "keras.src.applications.inception_resnet_v2": ("nacre.applications.inception_resnet_v2",),
     # What Keras does not have carries this module in configs, so that nobody looks for it there.
     "nacre": ("nacre.layers", "nacre.losses"),
 }
@@ -58,7 +59,8 @@ _SEARCH_ORDER = tuple(
     f"keras.{name}"
     for name in (
         "layers models initializers regularizers constraints losses metrics optimizers "
-        "optimizers.schedules activations dtype_policies random ops"
+        "optimizers.schedules activations dtype_policies random ops "
+        "src.applications.inception_resnet_v2"
     ).split()
 )
 # How bytes stand in a config: as text, and any byte that is not text comes back as it was.

@@ -22,6 +22,7 @@ FAMILIES: dict[str, dict[str, int]] = {
     "densenet": {"DenseNet121": 224, "DenseNet169": 224, "DenseNet201": 224},
     "xception": {"Xception": 299},
     "inception_v3": {"InceptionV3": 299},
+    "inception_resnet_v2": {"InceptionResNetV2": 299},
     "efficientnet": {
         "EfficientNetB0": 224,
         "EfficientNetB1": 240,
@@ -55,6 +56,7 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "densenet": ("DenseNet121", {"input_shape": (32, 32, 3)}),
     "xception": ("Xception", {"input_shape": (71, 71, 3)}),
     "inception_v3": ("InceptionV3", {"input_shape": (75, 75, 3)}),
+    "inception_resnet_v2": ("InceptionResNetV2", {"input_shape": (75, 75, 3)}),
     "efficientnet": ("EfficientNetB0", {"input_shape": (37, 36, 3)}),
     "efficientnet_v2": ("EfficientNetV2B0", {"input_shape": (37, 36, 3)}),
 }
@@ -152,7 +154,8 @@ def pictures(shape: tuple[int, ...]) -> np.ndarray:
 # Modules that have a `preprocess_input` of their own.
 PREPROCESSED = (
     "vgg16 vgg19 resnet resnet50 resnet_v2 mobilenet mobilenet_v2 mobilenet_v3 densenet xception "
-    "inception_v3 efficientnet imagenet_utils"
+    "inception_v3 efficientnet imagenet_utils "
+    "inception_resnet_v2"
 ).split()
 
 # Of these, where the network scales its pictures itself, and they stay as they are before it.
