@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from nacre.optimizers import Optimizer as Optimizer
     from nacre.quantizers import Quantizer as Quantizer
     from nacre.regularizers import Regularizer as Regularizer
+    from nacre.tf.takeover import install as install
+    from nacre.tf.takeover import load_ipython_extension as load_ipython_extension
     from nacre.training.function import function as function
 
 __version__ = "0.1.0"
@@ -125,6 +127,8 @@ _NAMES = {
     "Variable": "nacre.core.variable",
     "custom_gradient": "nacre.ops",
     "function": "nacre.training.function",
+    "install": "nacre.tf.takeover",
+    "load_ipython_extension": "nacre.tf.takeover",
     "name_scope": "nacre.core.names",
     "remat": "nacre.layers.base.remat",
 }

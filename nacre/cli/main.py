@@ -16,6 +16,7 @@ from nacre.cli._help import HelpParser
 # `add_arguments(parser)` and `run(arguments) -> exit status`, and is imported only when asked for.
 COMMANDS = {
     "quickstart": "Train a digit classifier on this machine and draw its results.",
+    "run": "Run a script or a notebook that imports TensorFlow or Keras, on nacre.",
     "doctor": "Show versions, devices and caches, and what is missing.",
     "cache": "Show the compiled programs and kernels kept on disk, or delete them.",
     "summary": "Print the layers, shapes and sizes of a saved model.",

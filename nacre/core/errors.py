@@ -139,6 +139,10 @@ class MissingPackageError(NacreError, ImportError):
     """An optional package is not installed."""
 
 
+class AbsentModuleError(NacreError, ModuleNotFoundError):
+    """A module of TensorFlow's or around it is imported that nacre does not stand in for."""
+
+
 def message(who: str, rule: str, got: str = "", fix: str = "") -> str:
     """Join the four parts of an error message: `who: rule. Got got. fix`.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from nacre.core.errors import DataError, MissingPackageError, message
 from nacre.core.hugging_face import column_to_numpy, is_column
 from nacre.core.kinds import is_of_library
+from nacre.core.kinds import loaded as loaded
 from nacre.core.sparse import SparseRows, is_sparse
 from nacre.core.stored import is_stored, stored_to_numpy
 from nacre.core.tables import is_table, table_to_numpy
@@ -39,11 +39,6 @@ def optional_import(module: str, *, extra: str, who: str) -> ModuleType:
                 f'Install it with: pip install "nacre[{extra}]"',
             )
         ) from None
-
-
-def loaded(module: str) -> ModuleType | None:
-    """The module if something already imported it; never imports."""
-    return sys.modules.get(module)
 
 
 def is_torch_tensor(value: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,19 @@ def is_buffer(value: object) -> TypeIs[range | memoryview | array[Any]]:
     return isinstance(value, range | memoryview | array)
 
 
+def loaded(module: str) -> ModuleType | None:
+    """A module, if something already imported it; never imports.
+
+    Where nacre stands in for a package (`nacre.install`), that one is not loaded: its classes
+    answer for nacre's own arrays.
+
+    Args:
+        module: The module's full name.
+    """
+    found = sys.modules.get(module)
+    return None if getattr(found, "_stands_in", False) is True else found
+
+
 def is_of_library(value: object, module: str, *names: str) -> bool:
     """Whether it is of one of a module's classes, when that is already loaded; never imports.
 
@@ -64,7 +78,7 @@ def is_of_library(value: object, module: str, *names: str) -> bool:
         >>> is_of_library(np.ones(2), "numpy", "ndarray"), is_of_library(1, "numpy", "nothing")
         (True, False)
     """
-    found = sys.modules.get(module)
+    found = loaded(module)
     if found is None:
         return False
     kinds = [getattr(found, name, None) for name in names]
@@ -133,4 +147,6 @@ __all__ = [
     "is_number",
     "is_numpy_array",
     "is_numpy_scalar",
+    "is_of_library",
+    "loaded",
 ]

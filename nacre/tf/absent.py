@@ -40,7 +40,51 @@ ABSENT: dict[str, str] = {
     "logging": "Use logging of Python's, or tf.get_logger().",
     "distribute.ParameterServerStrategy": "servers",
     "distribute.experimental.ParameterServerStrategy": "servers",
+    **{
+        f"compat.v1.{name}": "session"
+        for name in (
+            "ConfigProto GPUOptions Graph InteractiveSession Session disable_eager_execution "
+            "disable_v2_behavior get_default_graph get_variable global_variables "
+            "global_variables_initializer placeholder reset_default_graph variable_scope"
+        ).split()
+    },
     "keras.estimator": "estimator",
     "keras.dtensor": "Layouts over devices are not here yet.",
     "lite": "Export to TFLite is not here yet.",
+}
+
+# Packages around TensorFlow that are refused, and what to use.
+PACKAGES: dict[str, str] = {
+    "tensorflow_addons": (
+        "Most of it is in nacre: tf.keras.optimizers has AdamW, Lamb and Lion, tf.keras.losses "
+        "TripletLoss and Circle, tf.keras.layers GroupNormalization and SpectralNormalization."
+    ),
+    "tensorflow_probability": (
+        "For distributions use scipy.stats, or numpyro on JAX; tf.random and tf.keras.losses "
+        "have what networks use."
+    ),
+    "tensorflow_datasets": (
+        "It is not here yet: tf.keras.datasets has MNIST, CIFAR, IMDB and others, and "
+        "tf.data.TFRecordDataset reads prepared files."
+    ),
+    "tensorflow_hub": (
+        "It is not here yet: open a folder with tf.keras.models.load_model(folder), or as a layer "
+        "with tf.keras.layers.TFSMLayer(folder)."
+    ),
+    "tensorflow_text": (
+        "Use tf.keras.layers.TextVectorization, or a tokenizer of the package tokenizers."
+    ),
+    "tensorflow_io": "Read files with tf.io, or with a package for their format.",
+    "tensorflow_model_optimization": (
+        "Use model.quantize('int8'), or nacre.quantizers; pruning is not here."
+    ),
+    "tensorflow_decision_forests": "Use scikit-learn or xgboost for trees.",
+    "tensorflow_federated": "Training over several owners of data is not here.",
+    "tensorflow_recommenders": "Build the two towers with tf.keras.layers.Embedding and Dot.",
+    "tensorflow_ranking": "Write the loss as a function of y_true and y_pred.",
+    "tensorflow_gan": "Write the step with two tf.GradientTape in a tf.function.",
+    "tensorflow_quantum": "Circuits are not here.",
+    "tensorflow_transform": "Use tf.keras.layers of preprocessing, with adapt.",
+    "tensorflow_model_analysis": "Use tf.keras.metrics, by slices of the data.",
+    "tensorflow_estimator": "Estimators are not here: build a tf.keras.Model, and call its fit.",
 }

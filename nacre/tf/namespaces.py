@@ -14,6 +14,9 @@ from nacre.tf.faces import CONSTANTS, MODULES
 from nacre.tf.rows import home_of, made, rows_of
 from nacre.tf.table import ROWS
 
+# Second names of modules.
+_SECOND = {"compat.v2": "", "python": "", "keras.api": "keras", "_api.v2": ""}
+
 
 class Namespace(ModuleType):
     """A module such as `tensorflow.math` or `tensorflow.keras.layers`.
@@ -21,6 +24,8 @@ class Namespace(ModuleType):
     Args:
         path: Its name below `tensorflow`: 'math', 'keras.layers'; '' for the package.
     """
+
+    _stands_in = True  # what `core.kinds.loaded` asks, so that it is not taken for TensorFlow
 
     def __init__(self, path: str) -> None:
         super().__init__(f"tensorflow.{path}" if path else "tensorflow")
@@ -86,6 +91,8 @@ def find(path: str, name: str) -> Any:
         NotThereError: It is not there.
     """
     full = f"{path}.{name}" if path else name
+    if full in _SECOND:
+        return namespace(_SECOND[full])
     if name in rows_of(path):
         _lend()
         return made(home_of(path, name), name)

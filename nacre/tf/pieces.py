@@ -874,6 +874,16 @@ def function(func: Any = None, **options: Any) -> Any:
     return compiled(func, **options)
 
 
+def as_bytes(text: Any, encoding: str) -> bytes:
+    """A text as bytes."""
+    return text if isinstance(text, bytes) else text.encode(encoding)
+
+
+def as_text(text: Any, encoding: str) -> str:
+    """Bytes as a text."""
+    return text.decode(encoding) if isinstance(text, bytes) else text
+
+
 # --- loops and choices ----------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, SupportsIndex
 
+import numpy as np
+
 from nacre.core.errors import ShapeError, message
 
 
@@ -106,7 +108,7 @@ class TensorShape(tuple[Any, ...]):
 
     def __getitem__(self, key: SupportsIndex | slice) -> Any:
         found = tuple.__getitem__(self, key)
-        return TensorShape(found) if isinstance(key, slice) else found
+        return of_sizes(found) if isinstance(key, slice) else found
 
     def __eq__(self, other: object) -> bool:
         return tuple.__eq__(self, tuple(other) if isinstance(other, list) else other)  # type: ignore[arg-type]
@@ -125,7 +127,9 @@ class TensorShape(tuple[Any, ...]):
 
 def _size(size: Any) -> int | None:
     size = getattr(size, "value", size)
-    return None if size is None or int(size) < 0 else int(size)
+    if isinstance(size, int | np.integer):
+        return None if size < 0 else int(size)
+    return size  # None, or a symbol of JAX's
 
 
 def of_sizes(sizes: tuple[Any, ...]) -> TensorShape:

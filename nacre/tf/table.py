@@ -354,6 +354,21 @@ left_shift(x, y) = LeftShift(*same(x, y))
 right_shift(x, y) = RightShift(*same(x, y))
 """
 
+ROWS["compat"] = """
+as_bytes(bytes_or_text, encoding='utf-8') = as_bytes(bytes_or_text, encoding)
+as_str(bytes_or_text, encoding='utf-8') = as_text(bytes_or_text, encoding)
+as_str_any(value, encoding='utf-8') = as_text(value, encoding) if isinstance(value, bytes) else str(value)
+as_text(bytes_or_text, encoding='utf-8') = as_text(bytes_or_text, encoding)
+"""
+
+# As far as scripts for TensorFlow 2 use it.
+ROWS["compat.v1"] = """
+enable_eager_execution(config=None, device_policy=None, execution_mode=None) = None
+enable_v2_behavior() = None
+executing_eagerly() = executing_eagerly()
+set_random_seed(seed) = set_seed(seed)
+"""
+
 # `tf.abs` is `tf.math.abs`: module -> the names of another that it has too.
 SAME: dict[str, dict[str, str]] = {
     "": {

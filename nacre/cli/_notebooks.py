@@ -1,0 +1,88 @@
+"""Notebooks as programs: cells one after another, with what magics mean outside of Jupyter."""
+
+from __future__ import annotations
+
+import ast
+import json
+import linecache
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from nacre.core.errors import FileFormatError, message
+
+
+def code_cells(path: Path) -> Iterator[tuple[int, str]]:
+    """Number and text of each cell of code, numbers from 1 on, counted over all cells.
+
+    Raises:
+        FileFormatError: The file is no notebook.
+    """
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        found = [
+            (number, "".join(cell["source"]))
+            for number, cell in enumerate(cells, 1)
+            if cell["cell_type"] == "code"
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        rule = "a notebook is a file of JSON with cells"
+        raise FileFormatError(message(f"'{path}'", rule, f"{type(error).__name__}")) from None
+    yield from found
+
+
+# Magics of a whole cell whose rest is Python all the same.
+_TIMING = ("time", "timeit", "capture", "prun", "python", "python3")
+
+
+def as_python(cell: str) -> str:
+    """The text of a cell with `pass` in place of magics and of commands of the shell.
+
+    Lines keep their numbers. `%%writefile` writes its file, cells of other languages are left out.
+
+    Example:
+        >>> as_python("%matplotlib inline\\nx = 1\\n!pip install keras")
+        'pass  # %matplotlib inline\\nx = 1\\npass  # !pip install keras'
+    """
+    first, _, rest = cell.lstrip().partition("\n")
+    if first.startswith("%%"):
+        magic, _, argument = first[2:].partition(" ")
+        if magic == "writefile":
+            return f"__import__('pathlib').Path({argument.strip()!r}).write_text({rest!r})"
+        return f"pass  # {first}\n" + (as_python(rest) if magic in _TIMING else "")
+    return "\n".join(map(_line, cell.split("\n")))
+
+
+def _line(line: str) -> str:
+    code = line.lstrip()
+    if not code.startswith(("%", "!")):
+        return line
+    indent = line[: len(line) - len(code)]
+    if code.startswith("%time ") or code.startswith("%timeit "):
+        return indent + code.partition(" ")[2]
+    return f"{indent}pass  # {code}"
+
+
+def run_cells(path: Path, main: ModuleType) -> None:
+    """Run all cells in the module; a value at the end of one is printed."""
+    scope = vars(main)
+    scope["display"] = _display
+    for number, cell in code_cells(path):
+        name, text = f"{path}, cell {number}", as_python(cell)
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        tree = ast.parse(text, name)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, name, "exec"), scope)
+        if last is not None and isinstance(last, ast.Expr):
+            value = eval(compile(ast.Expression(last.value), name, "eval"), scope)
+            if value is not None and not text.rstrip().endswith(";"):
+                _display(value)
+
+
+def _display(*values: Any, **_: Any) -> None:
+    """Print what a notebook would show."""
+    for value in values:
+        print(repr(value))
+    sys.stdout.flush()

@@ -1,0 +1,75 @@
+"""`nacre run` runs scripts, modules and notebooks as Python does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nacre.cli._notebooks import as_python
+
+
+def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": os.getcwd()}
+    command = [sys.executable, "-m", "nacre", "run", *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_a_script_has_its_arguments_its_folder_and_its_name(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("value = 5")
+    (tmp_path / "script.py").write_text(
+        "import sys, helper, tensorflow as tf\n"
+        "assert __name__ == '__main__' and __file__ == 'script.py'\n"
+        "class A: pass\n"
+        "import pickle; pickle.loads(pickle.dumps(A()))\n"
+        "print(sys.argv, helper.value, tf.__version__)\n"
+    )
+    done = run("script.py", "--epochs", "3", "-m", "x", folder=tmp_path)
+    assert done.stdout.strip() == "['script.py', '--epochs', '3', '-m', 'x'] 5 2.15.1", done.stderr
+    assert done.stderr.count("\n") == 1 and "brings nacre here" in done.stderr
+
+
+def test_exit_statuses_are_the_scripts(tmp_path: Path) -> None:
+    (tmp_path / "leave.py").write_text("raise SystemExit(7)")
+    (tmp_path / "fail.py").write_text("def f():\n    open('none')\nf()")
+    assert run("leave.py", folder=tmp_path).returncode == 7
+    done = run("fail.py", folder=tmp_path)
+    assert done.returncode == 1 and "FileNotFoundError" in done.stderr
+    assert 'File "fail.py", line 3' in done.stderr and "nacre/cli" not in done.stderr
+
+
+def test_a_module_is_run(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__main__.py").write_text("import keras, sys; print(sys.argv[1:])")
+    done = run("-q", "-m", "package", "a", "b", folder=tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == ("['a', 'b']\n", "", 0)
+
+
+def test_a_notebook_is_run(tmp_path: Path) -> None:
+    sources = [
+        "%matplotlib inline\n!pip install tensorflow\nx = 3\nx + 1",
+        "%%time\nif x:\n    %time print('y')\nx;",
+        "%%bash\nrm -rf /nothing",
+        "%%writefile kept.txt\nhello",
+        "1 / 0",
+    ]
+    cells = [{"cell_type": "code", "source": s.splitlines(keepends=True)} for s in sources]
+    (tmp_path / "n.ipynb").write_text(json.dumps({"cells": cells}))
+    done = run("n.ipynb", folder=tmp_path)
+    assert done.stdout.splitlines() == ["4", "y", "5"] and done.returncode == 1
+    assert "n.ipynb, cell 5" in done.stderr and (tmp_path / "kept.txt").read_text() == "hello"
+
+
+@pytest.mark.parametrize("words", [[], ["none.py"]])
+def test_nothing_to_run_is_told_in_a_line(words: list[str], tmp_path: Path) -> None:
+    done = run(*words, folder=tmp_path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+
+
+def test_lines_of_a_cell_keep_their_numbers() -> None:
+    cell = "%%time\nx = 1\n  !ls\ny = 2"
+    assert len(as_python(cell).splitlines()) == len(cell.splitlines())
