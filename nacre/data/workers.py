@@ -106,7 +106,8 @@ class _Shared:
                 del task  # or what it made would live as long as the next one takes
         except BaseException as error:  # a process that died: nothing can be trusted any more
             with self.changed:
-                self.fault = self.fault or error
+                told = WorkerError(*error.args) if type(error) is _Died else error
+                self.fault = self.fault or told
         finally:
             if caller is not None:
                 caller.end()
@@ -155,7 +156,7 @@ class _Shared:
 
 
 class _Died(WorkerError):
-    """A process died, or could not begin."""
+    """A process died, or could not begin; told as a WorkerError."""
 
 
 class _Caller:

@@ -177,6 +177,7 @@ def test_a_process_that_ends_is_told_at_once(how: str, told: str, hangs: bool) -
     with pytest.raises((WorkerError, SystemExit), match=told) as caught:
         numbers(Failing(how, hangs))
     assert time.monotonic() - begun < 10
+    assert type(caught.value) in (WorkerError, SystemExit)  # the names that people know
     assert "batch 1" in f"{caught.value} {caught.value.__notes__ if how == 'sys.exit' else ''}"
 
 

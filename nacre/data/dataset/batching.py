@@ -500,9 +500,20 @@ def _cut(element: Any, rows: slice) -> Any:
 
 
 def _joined(leaves: tuple[Any, ...]) -> Any:
-    if isinstance(leaves[0], Ragged):
+    first = leaves[0]
+    if isinstance(first, Ragged):
         rows = [row for leaf in leaves for row in leaf]
-        return Ragged.of_rows(rows, leaves[0].row_splits.dtype, Rebatch.name)
+        return Ragged.of_rows(rows, first.row_splits.dtype, Rebatch.name)
+    for leaf in leaves:
+        if leaf.shape[1:] != first.shape[1:] or leaf.dtype != first.dtype:
+            raise DataError(
+                message(
+                    Rebatch.name,
+                    "batches that are put together must have rows of one shape and dtype",
+                    f"{first.dtype} of shape {first.shape} and {leaf.dtype} of shape {leaf.shape}",
+                    "Call unbatch() and padded_batch(batch_size) in its place.",
+                )
+            )
     return el.sealed(np.concatenate(leaves))
 
 

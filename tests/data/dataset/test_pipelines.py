@@ -310,6 +310,8 @@ def test_data_that_does_not_fit_together_is_told() -> None:
         R(3).concatenate(Dataset.from_tensors(1.0))
     with pytest.raises(DataError, match="rows on a first axis"):
         R(3).unbatch()
+    with pytest.raises(DataError, match=r"rows of one shape and dtype.*\(2, 1\).*\(1, 2\)"):
+        list(R(3).map(lambda n: np.full(n, n)).padded_batch(2).rebatch(3))
     with pytest.raises(DataError, match="exactly one element. Got more"):
         R(3).get_single_element()
     with pytest.raises(DataError, match="must return a Dataset. Got HostTensor"):
