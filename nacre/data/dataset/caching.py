@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from nacre.core.host_random import are_same
@@ -81,7 +82,10 @@ class CacheCursor(Cursor):
         began = self._began
         if began is None and self._up is not None:
             began = self._up.state()
-        return {"at": self._at, "began": began}
+        return {"at": self._at, "began": began, "is_at_end": self._is_at_end()}
+
+    def _is_at_end(self) -> bool:
+        return self._up is None and self._at == len(self._items)
 
     def restore(self, state: Any) -> None:
         began, node = state["began"], self._node
@@ -94,6 +98,9 @@ class CacheCursor(Cursor):
         self._at = state["at"]
         while len(self._items) < self._at:
             self._make()
+        if state["is_at_end"] and self._up is not None:
+            with suppress(StopIteration):  # which keeps them for the next pass
+                self._make()
 
 
 __all__ = ["Cache"]

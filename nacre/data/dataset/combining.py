@@ -159,7 +159,8 @@ class SampleCursor(_OneOfManyCursor):
     def __init__(self, node: Sample, opening: Opening) -> None:
         super().__init__(node, opening)
         self._node = node
-        self._draws = node.passes.draws(node.passes.begin(opening.leaves_no_trace))
+        self._passes = opening.passes(node.passes)
+        self._draws = self._passes.draws(self._passes.begin(opening.leaves_no_trace))
         self._drawn = 0
         self._bounds: list[float] | None = None
 
@@ -193,14 +194,14 @@ class SampleCursor(_OneOfManyCursor):
         return {
             **super().state(),
             "drawn": self._drawn,
-            "seed": self._node.passes.seed,
+            "seed": self._passes.seed,
             "pass": self._draws.number,
         }
 
     def restore(self, state: Any) -> None:
         super().restore(state)
         self._drawn, self._bounds = state["drawn"], None
-        self._draws = self._node.passes.resume(state["seed"], state["pass"])
+        self._draws = self._passes.resume(state["seed"], state["pass"])
 
 
 class Resample(OneInput):
@@ -261,7 +262,8 @@ class ResampleCursor(OneCursor):
     def __init__(self, node: Resample, up: Cursor, opening: Opening) -> None:
         super().__init__(up)
         self._node = node
-        self._draws = node.passes.draws(node.passes.begin(opening.leaves_no_trace))
+        self._passes = opening.passes(node.passes)
+        self._draws = self._passes.draws(self._passes.begin(opening.leaves_no_trace))
         self._seen = np.zeros(len(node.target), np.int64)
 
     def __next__(self) -> Any:
@@ -282,14 +284,14 @@ class ResampleCursor(OneCursor):
         return {
             "up": self._up.state(),
             "seen": self._seen.copy(),
-            "seed": self._node.passes.seed,
+            "seed": self._passes.seed,
             "pass": self._draws.number,
         }
 
     def restore(self, state: Any) -> None:
         self._up.restore(state["up"])
         self._seen = np.array(state["seen"])
-        self._draws = self._node.passes.resume(state["seed"], state["pass"])
+        self._draws = self._passes.resume(state["seed"], state["pass"])
 
 
 __all__ = ["Choose", "Resample", "Sample"]

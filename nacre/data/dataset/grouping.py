@@ -22,6 +22,7 @@ from nacre.data.dataset.node import (
     without_zeros,
 )
 from nacre.data.dataset.ordering import OneCursor, OneInput, checked_merge
+from nacre.data.dataset.seeds import Passes
 from nacre.data.dataset.sources import Kept
 from nacre.data.dataset.spec import DatasetSpec, as_shape
 
@@ -114,7 +115,7 @@ class GroupByWindow(OneInput):
     ) -> None:
         super().__init__(node)
         self.key_func, self.reduce_func, self.window_size = key_func, reduce_func, window_size
-        self.name = name
+        self.name, self.passes = name, Passes(None)
 
     def make_cursor(self, opening: Opening) -> Cursor:
         return GroupCursor(self, self.input.open(opening), opening)
@@ -169,6 +170,13 @@ class GroupCursor(OneCursor):
         self._groups: dict[int, list[Any]] = {}
         self._seen, self._is_over = 0, False
         self._given: tuple[int, list[Any], Cursor] | None = None  # the window that is given out
+        self._passes, self._windows = opening.passes(node.passes), 0
+        self._pass = self._passes.begin(opening.leaves_no_trace)
+
+    def _opened(self, key: int, items: list[Any]) -> Cursor:
+        """What is made of a window, the last of those that were counted."""
+        place = self._passes.place(self._pass, self._windows)
+        return self._node.reduced(key, items).open(self._opening.within(place))
 
     def __next__(self) -> Any:
         while True:
@@ -181,7 +189,8 @@ class GroupCursor(OneCursor):
             window = self._next_window()
             if window is None:
                 raise StopIteration
-            self._given = (*window, self._node.reduced(*window).open(self._opening))
+            self._windows += 1
+            self._given = (*window, self._opened(*window))
 
     def _next_window(self) -> tuple[int, list[Any]] | None:
         node, groups = self._node, self._groups
@@ -216,6 +225,8 @@ class GroupCursor(OneCursor):
             "seen": self._seen,
             "is_over": self._is_over,
             "given": given,
+            "windows": self._windows,
+            "drawn": self._passes.state(self._pass),
         }
 
     def restore(self, state: Any) -> None:
@@ -224,10 +235,12 @@ class GroupCursor(OneCursor):
             key: [el.unpacked(item) for item in items] for key, items in state["groups"]
         }
         self._seen, self._is_over, self._given = state["seen"], state["is_over"], None
+        self._windows = state["windows"]
+        self._pass = self._passes.restored(state["drawn"])
         given = state["given"]
         if given is not None:
             items = [el.unpacked(item) for item in given["items"]]
-            cursor = self._node.reduced(given["key"], items).open(self._opening)
+            cursor = self._opened(given["key"], items)
             cursor.restore(given["at"])
             self._given = (given["key"], items, cursor)
 

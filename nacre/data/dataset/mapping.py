@@ -29,6 +29,7 @@ from nacre.data.dataset.node import (
 )
 from nacre.data.dataset.ordering import OneCursor, OneInput, checked_merge
 from nacre.data.dataset.prefetching import AheadCursor
+from nacre.data.dataset.seeds import Passes
 from nacre.data.dataset.spec import spec_of
 from nacre.data.processes import parcel_of
 from nacre.data.worker_process import drawn_seeds, generators_of, reseed
@@ -380,7 +381,7 @@ class Interleave(OneInput):
         name: str,
     ) -> None:
         super().__init__(node)
-        self.function, self.name = function, name
+        self.function, self.name, self.passes = function, name, Passes(None)
         self.cycle_length, self.block_length, self.threads = cycle_length, block_length, threads
 
     def make_cursor(self, opening: Opening) -> Cursor:
@@ -422,9 +423,12 @@ class InterleaveCursor(OneCursor):
         self._node, self._opening = node, opening
         self._slots: list[_Slot | None] = [None] * node.cycle_length
         self._turn, self._given, self._seen, self._is_over = 0, 0, 0, False
+        self._passes = opening.passes(node.passes)
+        self._pass = self._passes.begin(opening.leaves_no_trace)
 
     def _opened(self, element: Any, number: int) -> _Slot:
-        cursor = self._node.made(element, number).open(self._opening)
+        place = self._passes.place(self._pass, number)
+        cursor = self._node.made(element, number).open(self._opening.within(place))
         if self._node.threads > 1 and not self._opening.is_peek:
             cursor = AheadCursor(cursor, max(2, self._node.block_length))
         return _Slot(element, number, cursor)
@@ -489,10 +493,12 @@ class InterleaveCursor(OneCursor):
             "given": self._given,
             "seen": self._seen,
             "is_over": self._is_over,
+            "drawn": self._passes.state(self._pass),
         }
 
     def restore(self, state: Any) -> None:
         self._up.restore(state["up"])
+        self._pass = self._passes.restored(state["drawn"])
         self._turn, self._given = state["turn"], state["given"]
         self._seen, self._is_over = state["seen"], state["is_over"]
         for place, its in enumerate(state["slots"]):

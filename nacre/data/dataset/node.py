@@ -21,6 +21,7 @@ import numpy as np
 from nacre.core.errors import DataError, NacreError, message
 from nacre.core.host_random import host_random_state, set_host_random_state
 from nacre.data.dataset.elements import mapped
+from nacre.data.dataset.seeds import Passes, Place
 from nacre.data.dataset.spec import TensorSpec, merged, spec_of, zeros
 
 INFINITE = -1
@@ -36,15 +37,25 @@ class Opening:
     Args:
         is_peek: Only to see an element or two: no threads, and no pass that counts.
         watch: Wraps each cursor, to measure it.
+        place: The element that a function made the data set of, if one did.
     """
 
     is_peek: bool = False
     watch: Any = None
+    place: Place | None = None
 
     @property
     def leaves_no_trace(self) -> bool:
         """Whether the passes after it have the orders they would have had without it."""
         return self.is_peek or self.watch is not None
+
+    def passes(self, given: Passes) -> Passes:
+        """The passes over a node that draws."""
+        return given if self.place is None else self.place.passes(given)
+
+    def within(self, place: Place) -> Opening:
+        """The same, for a data set that a function makes."""
+        return Opening(self.is_peek, self.watch, place)
 
 
 class Rows(ABC):

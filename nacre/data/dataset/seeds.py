@@ -6,6 +6,8 @@ whole numbers. They are not TensorFlow's: the same seed gives another order ther
 
 from __future__ import annotations
 
+import copy
+import itertools
 import math
 from typing import Any
 
@@ -16,6 +18,8 @@ from nacre.core.numbers import as_whole
 from nacre.core.random import keyed_generator, make_default_seed, user_seed
 
 _BLOCK = 1024  # random numbers that are drawn at once
+_MOST_PASSES = 1 << 20  # over one data set that a function made
+_serials = itertools.count()
 
 
 def seed_of(seed: Any, who: str) -> int:
@@ -31,8 +35,11 @@ def seed_of(seed: Any, who: str) -> int:
     found = as_whole(seed)
     if found is None:
         raise ArgumentError(message(who, "seed must be a whole number or None", repr(seed)[:60]))
-    both = [abs(found), int(found < 0), user_seed() or 0]
-    return int(np.random.SeedSequence(both).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return _with_user(found, user_seed() or 0)
+
+
+def _with_user(seed: int, user: int) -> int:
+    return _mixed(abs(seed), int(seed < 0), user)
 
 
 class Passes:
@@ -41,10 +48,15 @@ class Passes:
     Args:
         seed: The seed.
         varies: Whether each pass draws other numbers.
+
+    Attributes:
+        given, user: The seed as it was given, None for none, and that of `set_random_seed`.
+        serial: What was made later has a greater one.
     """
 
     def __init__(self, seed: Any, varies: bool = True, who: str = "Dataset") -> None:
         self.seed, self.varies, self.count = seed_of(seed, who), varies, 0
+        self.given, self.user, self.serial = as_whole(seed), user_seed() or 0, next(_serials)
 
     def begin(self, is_peek: bool) -> int:
         """The number of a new pass; one that only looks does not count."""
@@ -57,10 +69,63 @@ class Passes:
         """The numbers of a pass."""
         return Draws(self.seed, number)
 
+    def place(self, pass_number: int, number: int) -> Place:
+        """Where the data set begins that a function makes of an element."""
+        return Place(self, pass_number, number)
+
+    def state(self, number: int) -> dict[str, int]:
+        """The pass with a number, and what is drawn in data sets that functions make."""
+        return {"seed": self.seed, "pass": number, "user": self.user}
+
+    def restored(self, state: Any) -> int:
+        """The number of the pass that `state` was made of."""
+        self.user = int(state["user"])
+        return self.resume(state["seed"], state["pass"]).number
+
     def resume(self, seed: int, number: int) -> Draws:
         """The numbers of a pass that was begun elsewhere; those after it follow on from it."""
         self.seed, self.count = int(seed), int(number) + 1 if self.varies else 0
         return self.draws(int(number))
+
+
+class Place:
+    """An element of which a function makes a data set: what is drawn in that follows from here.
+
+    A function draws a new seed in each call where it gives none, or holds a data set that was gone
+    over before, and neither could be told in a state.
+
+    Args:
+        outer: The passes over the transformation whose function it is.
+        pass_number: The number of the one under way.
+        number: The number of the element.
+    """
+
+    def __init__(self, outer: Passes, pass_number: int, number: int) -> None:
+        self._key, self._user = (outer.seed, pass_number, number), outer.user
+        self._begun = next(_serials)
+        self._passes: dict[Passes, Passes] = {}
+
+    def passes(self, given: Passes) -> Passes:
+        """What stands for the passes over a part of the data set."""
+        if given not in self._passes:
+            seed, pass_number, number = self._key
+            own = copy.copy(given)
+            own.count, own.user, which = 0, self._user, len(self._passes)
+            is_new = given.serial > self._begun
+            if given.given is not None:
+                own.seed = _with_user(given.given, self._user)
+            elif is_new:
+                own.seed = _mixed(*self._key, which)
+            elif given.varies:
+                own.seed = _mixed(seed, which)
+            if given.varies and not is_new:  # other passes than those for other elements
+                own.count = _mixed(pass_number, number) // _MOST_PASSES * _MOST_PASSES
+            self._passes[given] = own
+        return self._passes[given]
+
+
+def _mixed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 class Draws:
@@ -117,4 +182,4 @@ def probabilities(weights: Any, count: int, who: str) -> list[float]:
     return (np.cumsum(values) / values.sum()).tolist()
 
 
-__all__ = ["Draws", "Passes", "probabilities", "seed_of"]
+__all__ = ["Draws", "Passes", "Place", "probabilities", "seed_of"]

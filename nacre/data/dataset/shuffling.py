@@ -30,8 +30,9 @@ class Shuffle(OneInput):
         self.is_told = False
 
     def make_cursor(self, opening: Opening) -> Cursor:
-        number = self.passes.begin(opening.leaves_no_trace)
-        return ShuffleCursor(self.input.open(opening), self.buffer_size, self.passes, number)
+        passes = opening.passes(self.passes)
+        number = passes.begin(opening.leaves_no_trace)
+        return ShuffleCursor(self.input.open(opening), self.buffer_size, passes, number)
 
 
 class ShuffleCursor(OneCursor):

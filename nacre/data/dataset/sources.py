@@ -315,7 +315,8 @@ class Random(Node):
         self.passes = Passes(seed, rerandomize)
 
     def make_cursor(self, opening: Opening) -> Cursor:
-        return RandomCursor(self.passes, self.passes.begin(opening.leaves_no_trace))
+        passes = opening.passes(self.passes)
+        return RandomCursor(passes, passes.begin(opening.leaves_no_trace))
 
     def make_spec(self) -> Any:
         return TensorSpec((), "int64")

@@ -60,6 +60,13 @@ PIPELINES: dict[str, Callable[[], Dataset]] = {
     "enumerate": lambda: slices().shuffle(5).enumerate(3),
     "cache": lambda: Dataset.range(8).shuffle(8).map(lambda x: x + 1).cache().repeat(3),
     "shuffle of cache": lambda: Dataset.range(8).map(lambda x: x + 1).cache().shuffle(8).repeat(2).batch(3),
+    "shuffles that a function makes": lambda: Dataset.range(4).interleave(lambda n: Dataset.range(10).shuffle(10).take(3), cycle_length=2),
+    "shuffles in threads": lambda: Dataset.range(4).interleave(lambda n: Dataset.range(10).shuffle(10, seed=n).repeat(2), cycle_length=2, num_parallel_calls=2),
+    "shuffled windows": lambda: Dataset.range(12).shuffle(12).window(4).flat_map(lambda w: w.shuffle(4)).batch(2),
+    "shuffled groups": lambda: Dataset.range(17).group_by_window(lambda x: x % 2, lambda key, w: w.shuffle(4).repeat(2), window_size=4),
+    "samples within": lambda: Dataset.range(3).flat_map(lambda n: Dataset.sample_from_datasets([Dataset.range(3), Dataset.random().take(2)])),
+    "a shuffle that a function holds": lambda: held(Dataset.range(10).shuffle(10)),
+    "a shuffle within two functions": lambda: held(held(Dataset.range(10).shuffle(10, seed=1))),
     "prefetch": lambda: slices().shuffle(4).batch(2).prefetch(2),
     "choose": lambda: Dataset.choose_from_datasets([Dataset.range(5), Dataset.range(10, 13)], Dataset.from_tensor_slices([0, 1, 1, 0, 1, 1, 0, 0]), stop_on_empty_dataset=False),
     "sample": lambda: Dataset.sample_from_datasets([Dataset.range(5), Dataset.range(10, 14)], [0.3, 0.7]),
@@ -73,6 +80,10 @@ PIPELINES: dict[str, Callable[[], Dataset]] = {
     "ignore_errors": lambda: Dataset.range(9).map(lambda x: 9 // int(x % 3)).ignore_errors(),
     "scan": lambda: Dataset.range(8).scan(np.int64(0), lambda total, x: (total + x, total * 2)),
 }  # fmt: skip
+
+
+def held(data: Dataset) -> Dataset:
+    return Dataset.range(4).flat_map(lambda n: data.take(3))
 
 
 def plain(elements: Any) -> list[Any]:
