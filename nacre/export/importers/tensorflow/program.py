@@ -106,7 +106,7 @@ def open_saved_model(path: Any, tags: Sequence[str] | str | None = None) -> Save
     Source:
         Interface: tf.saved_model.load of TensorFlow 2.15. Differs: random numbers are nacre's; a
         gather outside of its array gives NaN in a compiled program, where TensorFlow stops;
-        `tf.Assert` is checked where its condition is known before the program runs.
+        `tf.Assert` stops a call, and not what is traced around it, as a step of `fit`.
     Example:
         >>> program = open_saved_model("resnet")                          # doctest: +SKIP
         >>> program.signatures["serving_default"](images)["logits"].shape  # doctest: +SKIP

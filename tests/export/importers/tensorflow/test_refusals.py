@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from nacre.core.errors import (
     ShapeError,
     UnsupportedError,
 )
-from nacre.core.wire.tensorflow.graph import AttrValue, GraphDef, NodeDef, TensorProto
+from nacre.core.wire.tensorflow.graph import AttrList, AttrValue, GraphDef, NodeDef, TensorProto
 from nacre.core.wire.tensorflow.saved_model import SavedModel
 from nacre.core.wire.tensorflow.tensors import shape_message, to_message
 from nacre.export.importers.tensorflow.program import fitted
@@ -102,6 +103,33 @@ def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
         file.unlink()
     with pytest.raises(ShapeError, match="variable '.*' is read before it has a value"):
         open_saved_model(folder)(np.ones((2, 3), "float32"))
+
+
+def test_an_assertion_stops_a_call_and_no_program_around_it(tmp_path: Path) -> None:
+    kind = AttrValue(type=1)
+    graph = _graph(
+        NodeDef(name="twice", op="AddV2", input=["x", "x"], attr={"T": kind}),
+        NodeDef(name="is_finite", op="IsFinite", input=["twice"], attr={"T": kind}),
+        NodeDef(
+            name="none",
+            op="Const",
+            attr={"dtype": AttrValue(type=3), "value": AttrValue(tensor=to_message(np.int32([0])))},
+        ),
+        NodeDef(name="all", op="All", input=["is_finite", "none"]),
+        NodeDef(
+            name="check",
+            op="Assert",
+            input=["all", "twice"],
+            attr={"T": AttrValue(list=AttrList(type=[1]))},
+        ),
+        NodeDef(name="y", op="Identity", input=["twice", "^check"], attr={"T": kind}),
+    )
+    program = open_saved_model(_written(graph, tmp_path))
+    x = np.array([1, np.inf], "float32")
+    assert program(x[:1]).tolist() == [2]
+    with pytest.raises(ShapeError, match=r"'check' \(Assert\)"):
+        program(x)
+    assert jax.jit(program)(x).tolist() == [2, np.inf]
 
 
 def test_places_outside_are_told_where_they_are_known_and_nan_where_not(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from nacre.core.tracing import is_tracer
 from nacre.export.importers.tensorflow.registry import Node, op
 from nacre.export.importers.tensorflow.values import (
     GraphError,
@@ -69,11 +70,11 @@ def _nothing(node: Node, *inputs: Any) -> Any:
     return inputs[0] if node.op == "Print" else ()
 
 
-@op("Assert", known=True)
+@op("Assert", host=True)
 def _assert(node: Node, holds: Any, *told: Any) -> Any:
-    """Checked where the value is known; a compiled program does not stop."""
-    if is_known(holds) and not np.asarray(holds).all():
-        texts = [np.asarray(value).tolist() for value in told if is_known(value)]
+    """Checked between the programs; within the program of something else nothing stops."""
+    if not is_tracer(holds) and not np.asarray(holds).all():
+        texts = [np.asarray(value).tolist() for value in told if not is_tracer(value)]
         parts = [t.decode("utf-8", "replace") if isinstance(t, bytes) else str(t) for t in texts]
         raise GraphError(" ".join(parts) or "a condition of the graph does not hold")
     return ()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.fingerprint import farm_fingerprint, sip_fingerprint
+from nacre.export.importers.tensorflow.backtracking import may_take_forever
 from nacre.export.importers.tensorflow.registry import Node, op
 from nacre.export.importers.tensorflow.values import (
     GraphError,
@@ -124,9 +125,12 @@ def expression(pattern: bytes) -> re.Pattern[str]:
     kept = _EXPRESSIONS.get(pattern)
     if kept is None:
         try:
-            kept = re.compile(_translated(text(pattern)), re.ASCII)
+            kept = re.compile(translated := _translated(text(pattern)), re.ASCII)
+            is_slow = may_take_forever(translated)
         except (re.error, RecursionError, OverflowError) as error:
             raise GraphError(f"the expression {pattern!r}: {error}") from None
+        if is_slow:
+            raise GraphError(f"the expression {pattern!r} may take Python forever, unlike RE2")
         if len(_EXPRESSIONS) > 500:
             _EXPRESSIONS.clear()
         _EXPRESSIONS[pattern] = kept
