@@ -99,6 +99,7 @@ from nacre.layers.pooling import MaxPooling2D as MaxPooling2D
 from nacre.layers.pooling import MaxPooling3D as MaxPooling3D
 from nacre.layers.preprocessing import AugMix as AugMix
 from nacre.layers.preprocessing import AutoContrast as AutoContrast
+from nacre.layers.preprocessing import BytePairTokenizer as BytePairTokenizer
 from nacre.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from nacre.layers.preprocessing import CenterCrop as CenterCrop
 from nacre.layers.preprocessing import (
@@ -142,6 +143,7 @@ from nacre.layers.preprocessing import Solarization as Solarization
 from nacre.layers.preprocessing import STFTSpectrogram as STFTSpectrogram
 from nacre.layers.preprocessing import StringLookup as StringLookup
 from nacre.layers.preprocessing import TextVectorization as TextVectorization
+from nacre.layers.preprocessing import WordPieceTokenizer as WordPieceTokenizer
 from nacre.layers.recurrent import GRU as GRU
 from nacre.layers.recurrent import LEGACY_NAMES as _recurrent_names
 from nacre.layers.recurrent import LSTM as LSTM
@@ -252,6 +254,7 @@ __all__ = [
     "AveragePooling3D",
     "BatchNormalization",
     "Bidirectional",
+    "BytePairTokenizer",
     "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
@@ -391,6 +394,7 @@ __all__ = [
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
+    "WordPieceTokenizer",
     "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",

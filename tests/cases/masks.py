@@ -202,7 +202,7 @@ VARIANTS |= {
 # Layers of images, of nodes, of words before they are numbers; cells, bases and input layers.
 NO_STEPS = (
     "AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling2D AdaptiveMaxPooling3D "
-    "AugMix AutoContrast AveragePooling2D AveragePooling3D CenterCrop "
+    "AugMix AutoContrast AveragePooling2D AveragePooling3D BytePairTokenizer CenterCrop "
     "ContrastLimitedAdaptiveHistogramEqualization Conv2D Conv2DTranspose Conv3D Conv3DTranspose "
     "Cropping2D Cropping3D CutMix DepthwiseConv2D Equalization FlaxLayer GATConv GCNConv GINConv "
     "GRUCell GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling2D GlobalMaxPooling3D "
@@ -214,7 +214,8 @@ NO_STEPS = (
     "RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
     "RandomShear RandomTranslation RandomZoom RelativePositionBias RepeatVector Resizing "
     "SeparableConv2D SimpleRNNCell Solarization SpatialDropout2D SpatialDropout3D StackedRNNCells "
-    "StringLookup TFSMLayer TextVectorization TorchModuleWrapper UpSampling2D UpSampling3D Wrapper "
+    "StringLookup TFSMLayer TextVectorization TorchModuleWrapper UpSampling2D UpSampling3D "
+    "WordPieceTokenizer Wrapper "
     "ZeroPadding2D ZeroPadding3D"
 ).split()
 

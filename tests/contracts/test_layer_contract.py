@@ -364,6 +364,7 @@ def test_a_seed_repeats_and_calls_differ(row: LayerCase) -> None:
 WITHOUT_ROW = {
     *("InputLayer", "Layer", "Wrapper"),
     *("Lambda", "JaxLayer", "FlaxLayer", "TorchModuleWrapper", "TFSMLayer"),
+    *("BytePairTokenizer", "WordPieceTokenizer"),
 }
 
 

@@ -46,6 +46,8 @@ from nacre.layers.preprocessing.scaling import Normalization as Normalization
 from nacre.layers.preprocessing.scaling import Rescaling as Rescaling
 from nacre.layers.preprocessing.spectrograms import MelSpectrogram as MelSpectrogram
 from nacre.layers.preprocessing.spectrograms import STFTSpectrogram as STFTSpectrogram
+from nacre.layers.preprocessing.subwords import BytePairTokenizer as BytePairTokenizer
+from nacre.layers.preprocessing.subwords import WordPieceTokenizer as WordPieceTokenizer
 from nacre.layers.preprocessing.text import TextVectorization as TextVectorization
 from nacre.layers.preprocessing.vocabulary import IntegerLookup as IntegerLookup
 from nacre.layers.preprocessing.vocabulary import StringLookup as StringLookup
@@ -53,6 +55,7 @@ from nacre.layers.preprocessing.vocabulary import StringLookup as StringLookup
 __all__ = [
     "AugMix",
     "AutoContrast",
+    "BytePairTokenizer",
     "CategoryEncoding",
     "CenterCrop",
     "ContrastLimitedAdaptiveHistogramEqualization",
@@ -94,4 +97,5 @@ __all__ = [
     "Solarization",
     "StringLookup",
     "TextVectorization",
+    "WordPieceTokenizer",
 ]
