@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from nacre.core.late_names import late_names
 
 if TYPE_CHECKING:
+    from nacre.applications import convnext as convnext
     from nacre.applications import densenet as densenet
     from nacre.applications import efficientnet as efficientnet
     from nacre.applications import efficientnet_v2 as efficientnet_v2
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from nacre.applications import vgg16 as vgg16
     from nacre.applications import vgg19 as vgg19
     from nacre.applications import xception as xception
+    from nacre.applications.convnext import ConvNeXtBase as ConvNeXtBase
+    from nacre.applications.convnext import ConvNeXtLarge as ConvNeXtLarge
+    from nacre.applications.convnext import ConvNeXtSmall as ConvNeXtSmall
+    from nacre.applications.convnext import ConvNeXtTiny as ConvNeXtTiny
+    from nacre.applications.convnext import ConvNeXtXLarge as ConvNeXtXLarge
     from nacre.applications.densenet import DenseNet121 as DenseNet121
     from nacre.applications.densenet import DenseNet169 as DenseNet169
     from nacre.applications.densenet import DenseNet201 as DenseNet201
@@ -64,6 +70,7 @@ if TYPE_CHECKING:
     from nacre.applications.xception import Xception as Xception
 
 _MODULES = (
+    "convnext",
     "densenet",
     "efficientnet",
     "efficientnet_v2",
@@ -82,6 +89,11 @@ _MODULES = (
 )
 # Network -> the module of its family.
 _NETWORKS = {
+    "ConvNeXtBase": "convnext",
+    "ConvNeXtLarge": "convnext",
+    "ConvNeXtSmall": "convnext",
+    "ConvNeXtTiny": "convnext",
+    "ConvNeXtXLarge": "convnext",
     "DenseNet121": "densenet",
     "DenseNet169": "densenet",
     "DenseNet201": "densenet",

@@ -21,10 +21,7 @@ _NETWORK = (
     "This network is not here yet: open the .keras or .h5 file of one that Keras saved, with "
     "nacre.models.load_model(path)."
 )
-_NETWORKS = (
-    "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge "
-    "NASNetLarge NASNetMobile convnext nasnet"
-).split()
+_NETWORKS = ("NASNetLarge NASNetMobile nasnet").split()
 
 NOT_YET: dict[str, str] = {
     **{f"applications.{name}": _NETWORK for name in _NETWORKS},

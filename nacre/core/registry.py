@@ -51,6 +51,8 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras.utils": ("nacre.models.feature_space",),
     "keras.src.layers.preprocessing.feature_space": ("nacre.models.feature_space",),
     "keras.src.applications.inception_resnet_v2": ("nacre.applications.inception_resnet_v2",),
+    "keras.src.applications.convnext": ("nacre.applications.convnext",),
+    "keras.applications.convnext": ("nacre.applications.convnext",),
     # What Keras does not have carries this module in configs, so that nobody looks for it there.
     "nacre": ("nacre.layers", "nacre.losses"),
 }
@@ -59,10 +61,11 @@ _SEARCH_ORDER = tuple(
     f"keras.{name}"
     for name in (
         "layers models initializers regularizers constraints losses metrics optimizers "
-        "optimizers.schedules activations dtype_policies random ops "
-        "src.applications.inception_resnet_v2"
+        "optimizers.schedules activations dtype_policies random ops"
     ).split()
 )
+# The same for names that are no public ones of Keras: what a user registered comes before them.
+_LAST_SEARCHED = ("keras.applications.convnext", "keras.src.applications.inception_resnet_v2")
 # How bytes stand in a config: as text, and any byte that is not text comes back as it was.
 _BYTES = ("utf-8", "surrogateescape")
 # Long module paths that Keras writes into configs, by their beginning.
@@ -280,9 +283,11 @@ def _offered(space: Any, name: str | None, kind: Kind | None) -> Any:
     return value if is_listed and kind != "class" else None
 
 
-def builtin_anywhere(name: str, kind: Kind | None = None) -> Any:
+def builtin_anywhere(
+    name: str, kind: Kind | None = None, modules: tuple[str, ...] = _SEARCH_ORDER
+) -> Any:
     """A built-in object by name alone, from the first namespace that has it."""
-    for module in _SEARCH_ORDER:
+    for module in modules:
         found = builtin(module, name, kind)
         if found is not None:
             return found
@@ -655,6 +660,8 @@ def find(config: dict[str, Any]) -> Any:
         found = builtin_anywhere(name, kind)
     if found is None and ">" not in (registered or ""):
         found = _registered_since(name, kind)
+    if found is None and source is None:
+        found = builtin_anywhere(name, kind, _LAST_SEARCHED)
     if found is None:
         known = [key.split(">")[-1] for key in _GLOBAL]
         if str(source or "keras").partition(".")[0] in ("keras", "tensorflow", "tf_keras"):

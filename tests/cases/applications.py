@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,13 @@ FAMILIES: dict[str, dict[str, int]] = {
         "EfficientNetV2M": 480,
         "EfficientNetV2L": 480,
     },
+    "convnext": {
+        "ConvNeXtTiny": 224,
+        "ConvNeXtSmall": 224,
+        "ConvNeXtBase": 224,
+        "ConvNeXtLarge": 224,
+        "ConvNeXtXLarge": 224,
+    },
 }
 MEMBERS = {name: size for members in FAMILIES.values() for name, size in members.items()}
 
@@ -59,6 +67,7 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "inception_resnet_v2": ("InceptionResNetV2", {"input_shape": (75, 75, 3)}),
     "efficientnet": ("EfficientNetB0", {"input_shape": (37, 36, 3)}),
     "efficientnet_v2": ("EfficientNetV2B0", {"input_shape": (37, 36, 3)}),
+    "convnext": ("ConvNeXtTiny", {"input_shape": (37, 36, 3)}),
 }
 
 # Arguments that change the layers: family -> what it is called, its member, height and arguments.
@@ -107,13 +116,18 @@ def layer_lines(model: Any) -> list[str]:
 
 
 def _inputs(layer: Any) -> list[Any]:
-    inputs = layer.input
-    return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+    node = layer._inbound_nodes[0]  # `input` of a model within is its own, or not
+    return list(node.inputs if hasattr(node, "inputs") else node.input_tensors)
 
 
 def variable_lines(model: Any) -> list[str]:
     """A line for each variable in the model's order: path and shape."""
-    return [f"{variable.path} {list(variable.shape)}" for variable in model.weights]
+    return [f"{_path(variable)} {list(variable.shape)}" for variable in model.weights]
+
+
+def _path(variable: Any) -> str:
+    """A variable's path, where Keras 3 counts what tf.keras 2 had called gamma."""
+    return re.sub(r"/variable(_\d+)?$", "/gamma", variable.path)
 
 
 def digest(lines: list[str]) -> str:
@@ -134,7 +148,7 @@ def fill(model: Any) -> None:
     values = []
     for index, variable in enumerate(model.weights):
         random = np.random.default_rng(index)
-        shape, name = tuple(variable.shape), variable.path.rsplit("/", 1)[-1]
+        shape, name = tuple(variable.shape), _path(variable).rsplit("/", 1)[-1]
         if "variance" in name or "gamma" in name:
             value = random.uniform(0.5, 1.5, shape)
         elif len(shape) == 1:
@@ -154,12 +168,11 @@ def pictures(shape: tuple[int, ...]) -> np.ndarray:
 # Modules that have a `preprocess_input` of their own.
 PREPROCESSED = (
     "vgg16 vgg19 resnet resnet50 resnet_v2 mobilenet mobilenet_v2 mobilenet_v3 densenet xception "
-    "inception_v3 efficientnet imagenet_utils "
-    "inception_resnet_v2"
+    "inception_v3 efficientnet convnext imagenet_utils inception_resnet_v2"
 ).split()
 
 # Of these, where the network scales its pictures itself, and they stay as they are before it.
-SCALED_INSIDE = ("efficientnet", "efficientnet_v2", "mobilenet_v3")
+SCALED_INSIDE = ("efficientnet", "efficientnet_v2", "mobilenet_v3", "convnext")
 
 
 def whole_picture() -> np.ndarray:

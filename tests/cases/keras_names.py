@@ -17,9 +17,7 @@ _DEVICES = "training on several devices is not here yet"
 
 # Not here yet.
 NOT_YET: dict[str, str] = {
-    "keras.applications.ConvNeXt*": _NETWORKS,
     "keras.applications.NASNet*": _NETWORKS,
-    "keras.applications.convnext*": _NETWORKS,
     "keras.applications.nasnet*": _NETWORKS,
     "keras.distribution": _DEVICES,
     "keras.distribution.*": _DEVICES,
