@@ -19,7 +19,7 @@ from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_un
 from nacre.core.wire.bundle import files_of
 from nacre.core.wire.zip import write_archive
 from nacre.models import mask_flow
-from nacre.saving import archive, hub, own_part, weights
+from nacre.saving import archive, building, hub, own_part, weights
 from nacre.saving.files import KINDS, Source
 from nacre.saving.formats import (
     checkpoint,
@@ -490,8 +490,12 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     has no optimizer's state, which stays as it is. A name in the file that the model lacks is an
     error too, as it says that the file is of another model; nothing is ever unpickled.
 
+    A model that is not built yet is built for what its file says: whole models, and weights that
+    nacre wrote, tell what their model was built for; of `.weights.h5` files of Keras the arrays
+    tell it for a `Sequential`, where they are enough: not for a Flatten before a Dense.
+
     Args:
-        model: A built model.
+        model: The model.
         filepath: Path, bytes or binary file object, or the address of a file, as in `load_model`.
         skip_mismatch: Leave out what does not fit, with a warning that lists it.
         by_name: Match layers by name (`.h5` in the older layout only).
@@ -504,6 +508,8 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     kwargs.pop("options", None)
     refuse_unknown(who, kwargs, load_weights)
     source = Source(filepath, who)
+    if not model.built:
+        building.build_from(model, source)
     require_built(model, who)
     if source.kind == "orbax":
         assert source.path is not None

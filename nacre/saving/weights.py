@@ -95,12 +95,20 @@ def write(root: h5py.Group, groups: list[Group]) -> None:
             hdf5.write_array(inner, name, values)
 
 
-def content(groups: list[Group], checksums: bool = True) -> Content:
-    """A weights file; an archive around it has checksums of its own."""
+def content(
+    groups: list[Group], checksums: bool = True, note: Callable[[h5py.Group], object] | None = None
+) -> Content:
+    """A weights file; an archive around it has checksums of its own.
+
+    Args:
+        note: Writes what stands beside the groups.
+    """
 
     def fill(region: Region) -> None:
         with hdf5.Writer(region, checksums) as root:
             write(root, groups)
+            if note is not None:
+                note(root)
 
     return fill
 
@@ -258,7 +266,7 @@ def restore(
         WeightsMismatchError: Something does not fit; everything is listed.
         FileFormatError: The file is damaged.
     """
-    finder = _GroupFinder(file, who)
+    finder = GroupFinder(file, who)
     differences = Differences()
     steps: list[LoadStep] = []
     found = entries(root, optimizer=False)
@@ -330,7 +338,7 @@ def run_steps(
 
 def _plan(
     entry: Entry,
-    finder: _GroupFinder,
+    finder: GroupFinder,
     who: str,
     differences: Differences,
     steps: list[LoadStep],
@@ -402,7 +410,7 @@ def _is_layers_own(owner: Any, method: str) -> bool:
     return getattr(type(owner), method, None) is getattr(Layer, method)
 
 
-class _GroupFinder:
+class GroupFinder:
     """Finds the group of each entry in a file, and knows which groups nobody asked for.
 
     Elements of a container are numbered by class. Where the file tells the names of all elements
@@ -474,9 +482,13 @@ class _GroupFinder:
             found = hdf5.subgroup(self._file, path.replace("/", "\\"), self._who)
         return found
 
+    def place(self, entry: Entry) -> str:
+        """Where the file has an entry, whether it is there or not."""
+        return self._resolved.get(entry.path, entry.path)
+
     def group(self, entry: Entry) -> h5py.Group | None:
         """The `vars` group of an entry."""
-        place = self._resolved.get(entry.path, entry.path)
+        place = self.place(entry)
         found = self._open_group(f"{place}/vars".lstrip("/"))
         if found is not None:
             self._claimed.add(hdf5.address(found, self._who))
@@ -627,7 +639,7 @@ def require_built(model: Any, who: str) -> None:
 
 
 __all__ = [
-    "Differences", "Group", "LoadStep", "Store", "collect", "compare", "compare_array", "content",
-    "mismatch", "optimizer_steps", "refuse_difference", "require_built", "restore",
-    "restore_optimizer", "run_steps", "write",
+    "Differences", "Group", "GroupFinder", "LoadStep", "Store", "collect", "compare",
+    "compare_array", "content", "mismatch", "optimizer_steps", "refuse_difference",
+    "require_built", "restore", "restore_optimizer", "run_steps", "write",
 ]  # fmt: skip

@@ -106,13 +106,10 @@ def test_shards_join_again_and_are_read_beside_their_list_only(tmp_path):
         model.save_weights(tmp_path / "w.weights.json", max_shard_size=100 / 1024**3)
 
 
-def test_unbuilt_models_are_told_to_build(tmp_path):
+def test_unbuilt_models_are_told_to_build_before_they_are_saved(tmp_path):
     model = nacre.Sequential([nacre.layers.Dense(2)])
     with pytest.raises(NotBuiltError, match="must be built"):
         model.save_weights(tmp_path / "w.weights.h5")
-    small().save_weights(tmp_path / "w.weights.h5")
-    with pytest.raises(NotBuiltError, match="must be built"):
-        model.load_weights(tmp_path / "w.weights.h5")
 
 
 def test_groups_of_keras_212_and_its_backslashes_are_found(tmp_path):

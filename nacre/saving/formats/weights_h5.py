@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from nacre.core.errors import FileFormatError, message
 from nacre.core.regions import Content, Region
-from nacre.saving import archive, hdf5, legacy_layout, weights
+from nacre.saving import archive, building, hdf5, legacy_layout, weights
 from nacre.saving.files import Source
 from nacre.saving.formats import shards
 from nacre.saving.formats.native import KERAS_VERSION, read_folder
@@ -15,7 +16,7 @@ from nacre.saving.formats.native import KERAS_VERSION, read_folder
 def to_content(model: Any) -> tuple[Content, list[Any]]:
     """A `.weights.h5` file, and the arrays in it; a compiled model's optimizer is included."""
     groups = weights.collect(model, optimizer=bool(getattr(model, "compiled", False)))
-    return weights.content(groups), groups
+    return weights.content(groups, note=partial(building.note, model)), groups
 
 
 def check(source: Any, groups: list[Any], who: str) -> None:
@@ -31,6 +32,7 @@ def to_legacy_content(model: Any) -> tuple[Content, list[Any]]:
     def fill(region: Region) -> None:
         with hdf5.Writer(region) as root:
             legacy_layout.write(root, names, groups, KERAS_VERSION)
+            building.note(model, root)
 
     return fill, groups
 
