@@ -260,8 +260,7 @@ def transpose(x: Any, perm: Any, conjugate: bool = False, last_two: bool = False
     if isinstance(x, KerasTensor):
         return ops.transpose(x, order)
     name = "ConjugateTranspose" if conjugate else "Transpose"
-    found = node(name)(x, np.asarray(order, np.int32))
-    return node("Conj")(found) if conjugate and dtype_of(x).is_complex else found
+    return node(name)(x, np.asarray(order, np.int32))
 
 
 def stacked(values: Any, axis: Any) -> Any:

@@ -100,11 +100,9 @@ class TensorShape(tuple[Any, ...]):
         """These sizes, then the others."""
         return TensorShape((*self, *TensorShape(other)))
 
+    # No __radd__: it would take part in `sizes += shape` of a list, as JAX writes.
     def __add__(self, other: Any) -> TensorShape:  # type: ignore[override]
         return self.concatenate(other)
-
-    def __radd__(self, other: Any) -> TensorShape:
-        return TensorShape(other).concatenate(self)
 
     def __getitem__(self, key: SupportsIndex | slice) -> Any:
         found = tuple.__getitem__(self, key)

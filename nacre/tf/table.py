@@ -174,7 +174,6 @@ one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None) = 
 ones(shape, dtype=float32) = filled(shape, 1, dtype)
 ones_like(input, dtype=None) = filled_like(input, 1, dtype)
 pad(tensor, paddings, mode='CONSTANT', constant_values=0) = pad(t(tensor), paddings, mode, constant_values)
-parallel_stack(values) = stacked(values, 0)
 range(start, limit=None, delta=1, dtype=None) = arange(start, limit, delta, dtype)
 rank(input) = Rank(t(input))
 repeat(input, repeats, axis=None) = repeat(t(input), repeats, axis)

@@ -57,10 +57,31 @@ def _mean(node: Node, x: Any, axes: Any) -> Any:
     keep, over = bool(node.get("keep_dims", False)), _axes(axes, x)
     if np.dtype(x.dtype).kind not in "iu":
         return numbers(x).mean(x, axis=over, keepdims=keep).astype(x.dtype)
-    total = numbers(x).sum(x, axis=over, keepdims=keep, dtype=x.dtype)
     count = int(np.prod([x.shape[axis] for axis in over], dtype=np.int64)) or 1
-    module = numbers(total)  # towards zero, as whole numbers are divided there
-    return (module.sign(total) * (module.abs(total) // count)).astype(x.dtype)
+    whole, rest = _shares(x, over, keep, count)
+    # Towards zero, as whole numbers are divided there.
+    return (whole + ((whole < 0) & (rest > 0))).astype(x.dtype)
+
+
+_MOST_RESTS = 1 << 16  # the sum of as many rests fits into 32 bits
+
+
+def _shares(x: Any, over: tuple[int, ...], keep: bool, count: int) -> tuple[Any, Any]:
+    """The mean of whole numbers rounded down, and what is left of their sum.
+
+    The sum itself may not fit into their bits, where the mean does.
+    """
+    module = numbers(x)
+    if is_known(x) or np.dtype(x.dtype).itemsize < 4:
+        wide: Any = np.int64 if is_known(x) else np.int32
+        return module.divmod(module.sum(x, axis=over, keepdims=keep, dtype=wide), count)
+    if count >= _MOST_RESTS:
+        return module.divmod(module.sum(x, axis=over, keepdims=keep, dtype=x.dtype), count)
+    each, left = module.divmod(x, count)
+    lefts = module.sum(left.astype(np.uint32), axis=over, keepdims=keep, dtype=np.uint32)
+    carried, rest = module.divmod(lefts, np.uint32(count))
+    sums = module.sum(each, axis=over, keepdims=keep, dtype=x.dtype)
+    return sums + carried.astype(x.dtype), rest
 
 
 @op("EuclideanNorm")

@@ -1,0 +1,164 @@
+"""Calls of functions of TensorFlow, as text: `tf` and the arrays below stand for themselves.
+
+They are run by TensorFlow (`tests/reference/make_tf_functions.py`) and by nacre; what they give has
+one dtype, shape and value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def arguments(tf: Any) -> dict[str, Any]:
+    """What the calls name."""
+    draw = np.random.default_rng(7)
+    f = draw.normal(size=(3, 4)).astype("float32")
+    return {
+        "tf": tf,
+        "np": np,
+        "f": tf.constant(f),
+        "g": tf.constant(draw.normal(size=(3, 4)).astype("float32")),
+        "p": tf.constant(draw.uniform(0.2, 0.8, size=(3, 4)).astype("float32")),
+        "v": tf.constant(draw.normal(size=4).astype("float32")),
+        "m": tf.constant((draw.normal(size=(4, 4)) + 3 * np.eye(4)).astype("float32")),
+        "spd": tf.constant((f.T @ f + np.eye(4)).astype("float32")),
+        "cube": tf.constant(draw.normal(size=(2, 3, 4)).astype("float32")),
+        "image": tf.constant(draw.normal(size=(2, 6, 6, 2)).astype("float32")),
+        "kernel": tf.constant(draw.normal(size=(3, 3, 2, 3)).astype("float32")),
+        "i": tf.constant([[3, -2, 7], [0, 5, -4]]),
+        "j": tf.constant([[2, 3, -2], [1, -3, 4]]),
+        "n": tf.constant([[3, 1, 2], [0, 2, 1]]),
+        "w": tf.constant(np.array([2**40, -5, 7])),
+        "u": tf.constant(np.array([250, 3, 7], "uint8")),
+        "d": tf.constant(np.array([0.1, -2.5, 7.25])),
+        "b": tf.constant([[True, False, True], [False, False, True]]),
+        "c": tf.constant([[True, True, False], [False, True, True]]),
+        "s": tf.constant(["Ab c", "d", "é f g"]),
+        "z": tf.constant(np.array([1 + 2j, -3 + 0.5j], "complex64")),
+    }
+
+
+_ONE = "abs exp sign square sqrt floor ceil round rint negative sin cos tan tanh sinh cosh atan"
+_POSITIVE = (
+    "log log1p rsqrt acos asin atanh lgamma digamma erfinv ndtri reciprocal sigmoid softplus softsign "
+    "erf erfc expm1 asinh bessel_i0 bessel_i0e bessel_i1 bessel_i1e log_sigmoid is_nan is_inf is_finite"
+)
+_TWO = (
+    "add subtract multiply divide truediv floordiv floormod mod maximum minimum squared_difference "
+    "equal not_equal less less_equal greater greater_equal"
+)
+_REDUCE = "sum mean max min prod logsumexp euclidean_norm std variance"
+
+CASES: list[str] = [
+    *(f"tf.math.{name}(f)" for name in _ONE.replace("sqrt ", "").split()),
+    *(f"tf.math.{name}(p)" for name in f"{_POSITIVE} sqrt".split()),
+    "tf.math.acosh(p + 1)",
+    *(f"tf.math.{name}(f, g)" for name in _TWO.split()),
+    *(f"tf.math.{name}(i, j)" for name in _TWO.split()),
+    *(f"tf.math.{name}(f, 2.0)" for name in "add multiply maximum equal less".split()),
+    *(f"tf.math.{name}(2, i)" for name in "add multiply maximum equal less".split()),
+    "tf.math.abs(i)", "tf.math.abs(z)", "tf.math.sign(i)", "tf.math.square(i)", "tf.math.negative(i)",
+    "tf.math.abs(w)", "tf.math.add(w, 1)", "tf.math.multiply(w, w[2])", "tf.math.add(d, 1.0)",
+    "tf.math.divide(u, u[1])", "tf.math.divide(w, 2)", "tf.math.add(u, 10)", "tf.math.round(tf.constant([0.5, 1.5, 2.5, -0.5]))",
+    "tf.math.pow(p, g)", "tf.pow(i, 2)", "tf.pow(f, 2)", "tf.math.atan2(f, g)", "tf.math.nextafter(f, g)",
+    "tf.math.divide_no_nan(f, tf.zeros([3, 4]))", "tf.math.multiply_no_nan(f, g)", "tf.math.reciprocal_no_nan(tf.constant([0.0, 2.0]))",
+    "tf.math.xlogy(p, p)", "tf.math.xlog1py(p, p)", "tf.math.xdivy(p, g)", "tf.math.betainc(p, p, p)",
+    "tf.math.igamma(p, p)", "tf.math.igammac(p, p)", "tf.math.zeta(p + 1, p)", "tf.math.polygamma(tf.ones([3, 4]), p)",
+    "tf.math.angle(z)", "tf.math.real(z)", "tf.math.imag(z)", "tf.math.conj(z)", "tf.complex(f, g)",
+    "tf.math.logical_and(b, c)", "tf.math.logical_or(b, c)", "tf.math.logical_xor(b, c)", "tf.math.logical_not(b)",
+    *(f"tf.math.reduce_{name}(f)" for name in _REDUCE.split()),
+    *(f"tf.math.reduce_{name}(f, axis=1)" for name in _REDUCE.split()),
+    *(f"tf.math.reduce_{name}(cube, axis=[0, -1], keepdims=True)" for name in _REDUCE.split()),
+    *(f"tf.math.reduce_{name}(i, 0)" for name in "sum mean max min prod".split()),
+    "tf.reduce_sum(u)", "tf.reduce_mean(u)", "tf.reduce_sum(w)", "tf.reduce_mean(d)", "tf.reduce_max(w, keepdims=True)",
+    "tf.reduce_all(b)", "tf.reduce_any(b, axis=1)", "tf.reduce_all(b, 0, True)",
+    "tf.math.argmax(f)", "tf.math.argmin(f, axis=1)", "tf.argmax(f, 1, output_type=tf.int32)", "tf.argmax(i, -1)", "tf.argmax([1, 3, 2])",
+    "tf.math.add_n([f, g, f])", "tf.math.accumulate_n([f, g])", "tf.math.scalar_mul(3.0, f)",
+    "tf.math.cumsum(f)", "tf.math.cumsum(i, 1, exclusive=True)", "tf.math.cumsum(f, axis=-1, reverse=True)", "tf.math.cumprod(f, 1)",
+    "tf.math.cumulative_logsumexp(f, 1)", "tf.math.count_nonzero(i)", "tf.math.count_nonzero(f, axis=0)", "tf.math.zero_fraction(i)",
+    "tf.math.l2_normalize(f, axis=1)", "tf.math.l2_normalize(f)", "tf.math.softmax(f)", "tf.math.log_softmax(f, axis=0)",
+    "tf.math.confusion_matrix([0, 1, 2, 1], [0, 2, 2, 1])", "tf.math.confusion_matrix([0, 1], [1, 1], num_classes=3, weights=[0.5, 2.0], dtype=tf.float32)",
+    "tf.math.in_top_k([1, 2, 0], f, 2)", "tf.math.invert_permutation([2, 0, 1])",
+    "tf.math.is_non_decreasing(tf.constant([1, 2, 2]))", "tf.math.is_strictly_increasing(tf.constant([1, 2, 2]))",
+    "tf.math.polyval([1.0, 2.0, 3.0], f)", "tf.math.top_k(f, 2)", "tf.math.top_k(i, k=1)",
+    *(f"tf.math.segment_{name}(f, [0, 0, 1])" for name in "sum mean max min prod".split()),
+    *(f"tf.math.unsorted_segment_{name}(f, [1, 0, 1], 2)" for name in "sum max min prod".split()),
+    "tf.argsort(f, axis=0)", "tf.argsort(i, direction='DESCENDING')", "tf.sort(f, direction='DESCENDING')", "tf.sort(i)",
+    "tf.bitcast(f, tf.int32)", "tf.boolean_mask(i, b)", "tf.boolean_mask(f, [True, False, True])", "tf.boolean_mask(cube, [True, False, True], axis=1)",
+    "tf.broadcast_to(v, [2, 4])", "tf.broadcast_to(i, tf.constant([2, 2, 3]))", "tf.broadcast_dynamic_shape([2, 1], [1, 3])",
+    "tf.cast(f, tf.int32)", "tf.cast(i, tf.float32)", "tf.cast(b, tf.int64)", "tf.cast(f, tf.bool)", "tf.cast(w, tf.int32)", "tf.cast([1.7, -1.7], 'int32')",
+    "tf.cast(f * 100, tf.uint8)", "tf.cast(i, tf.float64)", "tf.cast(d, tf.float32)", "tf.cast(i, tf.complex64)", "tf.saturate_cast(f * 1000, tf.int8)",
+    "tf.clip_by_norm(f, 1.0)", "tf.clip_by_norm(f, 1.0, axes=[0])", "tf.clip_by_value(f, -0.5, 0.5)", "tf.clip_by_value(i, 0, 3)",
+    "tf.clip_by_global_norm([f, g], 1.5)", "tf.linalg.global_norm([f, g])",
+    "tf.concat([f, g], 0)", "tf.concat([i, j], axis=-1)", "tf.concat([[1, 2], [3]], 0)", "tf.concat([s, ['x']], 0)",
+    "tf.constant([1, 2, 3])", "tf.constant(2.5)", "tf.constant([[1, 2.5]])", "tf.constant(7, shape=[2, 2])", "tf.constant([1, 2, 3, 4], shape=(2, 2), dtype=tf.float32)",
+    "tf.constant(np.arange(3))", "tf.constant(np.array([1.5]))", "tf.constant('a')", "tf.constant(True)", "tf.constant(2**40)", "tf.constant([])", "tf.constant(1 + 2j)",
+    "tf.constant(np.float64(2))", "tf.constant(np.int16([3]))", "tf.constant(3, tf.uint8)", "tf.constant(b'ab')",
+    "tf.convert_to_tensor([1, 2])", "tf.convert_to_tensor([1.0], dtype_hint=tf.float64)", "tf.convert_to_tensor(np.ones(2), tf.float32)", "tf.convert_to_tensor([v, v])",
+    "tf.dynamic_partition(f, [1, 0, 1], 2)", "tf.dynamic_stitch([[0, 2], [1]], [[1, 2], [3]])", "tf.ensure_shape(f, [None, 4])",
+    "tf.expand_dims(f, 1)", "tf.expand_dims(i, -1)", "tf.expand_dims(1.0, 0)", "tf.eye(3)", "tf.eye(2, 3)", "tf.eye(2, batch_shape=[2], dtype=tf.int32)",
+    "tf.fill([2, 3], 7)", "tf.fill([2], 1.5)", "tf.gather(f, [2, 0])", "tf.gather(f, [[1]], axis=1)", "tf.gather(i, 1)", "tf.gather(cube, [[0, 1], [2, 0]], batch_dims=1)",
+    "tf.gather_nd(f, [[0, 1], [2, 3]])", "tf.gather_nd(cube, [[0, 1], [1, 2]])", "tf.gather_nd(cube, [[1], [2]], batch_dims=1)", "tf.gather(s, [1, 0])",
+    "tf.histogram_fixed_width([0.1, 0.9, 0.5], [0.0, 1.0], nbins=4)", "tf.identity(f)", "tf.identity_n([f, i])", "tf.linspace(0.0, 1.0, 5)", "tf.linspace(1, 3, 3)",
+    "tf.meshgrid([1, 2], [3, 4, 5])", "tf.meshgrid([1, 2], [3, 4, 5], indexing='ij')",
+    "tf.one_hot([0, 2, -1, 5], 3)", "tf.one_hot(n, 4, axis=1)", "tf.one_hot([1], 2, on_value=5, off_value=-1)", "tf.one_hot([1], 2, dtype=tf.int32)", "tf.one_hot(1, 3)",
+    "tf.ones([2, 3])", "tf.ones(2, tf.int32)", "tf.ones_like(f)", "tf.ones_like(i, tf.float32)", "tf.zeros((2, 1))", "tf.zeros([2], tf.bool)", "tf.zeros_like(b)", "tf.zeros_like([1, 2])", "tf.zeros([2], tf.string)", "tf.zeros([], tf.int64)",
+    "tf.pad(f, [[1, 0], [0, 2]])", "tf.pad(i, [[1, 1], [0, 0]], constant_values=9)", "tf.pad(f, [[1, 1], [1, 1]], 'REFLECT')", "tf.pad(f, [[1, 1], [1, 1]], mode='SYMMETRIC')",
+    "tf.range(5)", "tf.range(2, 9, 3)", "tf.range(0.0, 1.0, 0.25)", "tf.range(5, dtype=tf.int64)", "tf.range(3.0)", "tf.range(5, 0, -2)", "tf.range(tf.constant(3))",
+    "tf.rank(cube)", "tf.repeat([1, 2], 2)", "tf.repeat(f, [1, 0, 2], axis=0)", "tf.repeat([[1, 2], [3, 4]], 2, axis=1)", "tf.repeat(3, 4)",
+    "tf.reshape(f, [2, 6])", "tf.reshape(i, -1)", "tf.reshape(f, [-1, 2])", "tf.reshape(1.0, [1])", "tf.reshape(s, [3, 1])", "tf.reshape(f, (tf.shape(f)[1], -1))",
+    "tf.reverse(f, [0])", "tf.reverse(i, axis=[0, 1])", "tf.reverse_sequence(i, [2, 3], seq_axis=1, batch_axis=0)", "tf.roll(f, 1, 0)", "tf.roll(f, shift=[1, -2], axis=[0, 1])",
+    "tf.scatter_nd([[1], [3]], [5.0, 6.0], [4])", "tf.scatter_nd([[0], [0]], [1, 2], [2])", "tf.searchsorted([1.0, 3.0, 5.0], [3.0, 0.0])", "tf.searchsorted([1, 3, 3], [3, 4], side='right')",
+    "tf.sequence_mask([1, 3, 2])", "tf.sequence_mask([1, 3], 4, tf.float32)", "tf.sequence_mask([[1], [2]], maxlen=2)",
+    "tf.shape(cube)", "tf.shape(f, tf.int64)", "tf.shape(3)", "tf.shape_n([f, v])", "tf.size(f)", "tf.size([1, 2], out_type=tf.int64)", "tf.slice(f, [1, 0], [2, -1])",
+    "tf.space_to_batch(image, [2, 2], [[0, 0], [0, 0]])", "tf.space_to_batch_nd(image, [2, 2], [[0, 0], [0, 0]])", "tf.batch_to_space(tf.reshape(tf.range(16.0), [4, 2, 2, 1]), [2, 2], [[0, 0], [0, 0]])",
+    "tf.split(f, 2, axis=1)", "tf.split(f, [1, 3], 1)", "tf.split(i, 2)", "tf.squeeze(tf.ones([1, 3, 1]))", "tf.squeeze(tf.ones([1, 3, 1]), [0])", "tf.squeeze(tf.ones([1, 3, 1]), -1)",
+    "tf.stack([f, g])", "tf.stack([f, g], axis=-1)", "tf.stack([1, 2, 3])", "tf.stack([s, s], 1)", "tf.stop_gradient(f)",
+    "tf.strided_slice(f, [0, 1], [2, 4], [1, 2])", "tf.strided_slice(f, [0], [2])",
+    *(f"tf.tensor_scatter_nd_{name}(f, [[0, 1], [2, 2]], [1.0, 2.0])" for name in "add max min sub update".split()),
+    "tf.tensor_scatter_nd_update([1, 2, 3], [[1]], [9])", "tf.tensordot(f, g, [[1], [1]])", "tf.tensordot(f, m, 1)", "tf.tile(f, [2, 1])", "tf.tile([1, 2], [3])",
+    "tf.transpose(f)", "tf.transpose(cube, [2, 0, 1])", "tf.transpose(i)", "tf.transpose([[z[0], z[1]]], conjugate=True)", "tf.truncatediv(i, j)", "tf.truncatemod(i, j)",
+    "tf.unique([3, 1, 3, 2])", "tf.unique(s)", "tf.unique_with_counts([3, 1, 3])", "tf.unravel_index([5, 2], [2, 3])", "tf.unstack(f)", "tf.unstack(i, axis=1)",
+    "tf.where(b)", "tf.where(f > 0)", "tf.where(b, i, j)", "tf.where(f > 0, f, 0.0)", "tf.where([True, False], 1, 2)", "tf.where(b, i, 0)",
+    "tf.is_tensor(f)", "tf.is_tensor(3)", "tf.executing_eagerly()", "tf.get_static_value(i)",
+    "tf.cond(tf.constant(True), lambda: f, lambda: g)", "tf.switch_case(tf.constant(1), [lambda: f, lambda: g])", "tf.case([(tf.constant(False), lambda: f)], default=lambda: g)",
+    "tf.while_loop(lambda k, a: k < 3, lambda k, a: (k + 1, a * 2), [0, f])", "tf.map_fn(lambda r: r * 2, f)", "tf.map_fn(lambda r: tf.reduce_sum(r), i)", "tf.vectorized_map(lambda r: r * 2, f)",
+    "tf.foldl(lambda a, r: a + r, f)", "tf.foldr(lambda a, r: a - r, i)", "tf.scan(lambda a, r: a + r, f)", "tf.scan(lambda a, r: a * 2 + r, tf.constant([1, 2, 3]), tf.constant(0))",
+    "tf.py_function(lambda a: a * 2, [f], tf.float32)", "tf.numpy_function(lambda a: a + 1, [i], tf.int32)",
+    "tf.linalg.adjoint(m)", "tf.linalg.band_part(m, 1, 0)", "tf.linalg.band_part(m, -1, 0)", "tf.linalg.cholesky(spd)", "tf.linalg.cross(f[:, :3], g[:, :3])", "tf.linalg.det(m)", "tf.linalg.diag(v)", "tf.linalg.diag(v, k=1)",
+    "tf.linalg.diag_part(m)", "tf.linalg.eigvalsh(spd)", "tf.linalg.eigh(spd)[0]", "tf.linalg.expm(m / 4)", "tf.linalg.inv(m)", "tf.linalg.logdet(spd)", "tf.linalg.lstsq(m, m)", "tf.linalg.matrix_rank(m)",
+    "tf.linalg.matrix_transpose(cube)", "tf.linalg.matvec(f, v)", "tf.linalg.norm(f)", "tf.norm(f, axis=1)", "tf.norm(f, ord=1)", "tf.norm(f, ord=np.inf, axis=0)", "tf.norm(f, ord='fro', axis=[0, 1])", "tf.norm(f, keepdims=True)",
+    "tf.linalg.pinv(f)", "tf.abs(tf.linalg.qr(f)[1])", "tf.linalg.set_diag(m, v)", "tf.linalg.slogdet(m)", "tf.linalg.solve(m, m)", "tf.linalg.svd(f, compute_uv=False)", "tf.linalg.svd(f)[0]", "tf.linalg.tensor_diag(v)", "tf.linalg.tensor_diag_part(m)", "tf.linalg.trace(m)",
+    "tf.linalg.triangular_solve(tf.linalg.band_part(m, -1, 0), m)", "tf.matmul(f, m)", "tf.matmul(f, g, transpose_b=True)", "tf.matmul(cube, tf.ones([2, 4, 1]))", "tf.matmul(i, j, transpose_a=True)", "tf.matmul([[1, 2]], [[3], [4]])",
+    "tf.einsum('ij,kj->ik', f, g)", "tf.einsum('bij->bj', cube)",
+    "tf.nn.avg_pool(image, 2, 2, 'VALID')", "tf.nn.avg_pool2d(image, [2, 2], [1, 1], 'SAME')", "tf.nn.max_pool(image, [1, 2, 2, 1], [1, 2, 2, 1], 'SAME')", "tf.nn.max_pool2d(image, 3, 1, 'VALID')", "tf.nn.max_pool1d(cube, 2, 1, 'VALID')", "tf.nn.avg_pool1d(cube, 2, 2, 'SAME')",
+    "tf.nn.max_pool3d(image[:, :, :, None], [2, 2, 1], 2, 'SAME')", "tf.nn.avg_pool3d(image[:, :, :, None], [2, 2, 1], 2, 'VALID')",
+    "tf.nn.batch_normalization(f, v, tf.abs(v), v, v, 1e-3)", "tf.nn.bias_add(f, v)", "tf.nn.conv1d(cube, tf.ones([2, 4, 3]), 1, 'SAME')", "tf.nn.conv2d(image, kernel, 1, 'SAME')", "tf.nn.conv2d(image, kernel, [1, 2, 2, 1], 'VALID')", "tf.nn.conv2d(image, kernel, [2, 1], padding='SAME', dilations=1)",
+    "tf.nn.conv2d(image, kernel, 1, [[0, 0], [1, 2], [0, 1], [0, 0]])", "tf.nn.conv3d(image[:, :, :, None], kernel[:, :, None], [1] * 5, 'SAME')", "tf.nn.convolution(image, kernel)", "tf.nn.conv2d_transpose(image, tf.transpose(kernel, [0, 1, 3, 2]), [2, 12, 12, 3], 2)",
+    "tf.nn.crelu(f)", "tf.nn.depth_to_space(tf.reshape(tf.range(16.0), [1, 2, 2, 4]), 2)", "tf.nn.space_to_depth(image, 2)", "tf.nn.depthwise_conv2d(image, kernel, [1, 1, 1, 1], 'SAME')", "tf.nn.elu(f)", "tf.nn.embedding_lookup(f, [2, 0])", "tf.nn.embedding_lookup(f, [2], max_norm=0.5)", "tf.nn.gelu(f)", "tf.nn.gelu(f, True)",
+    "tf.nn.l2_loss(f)", "tf.nn.leaky_relu(f)", "tf.nn.leaky_relu(f, alpha=0.1)", "tf.nn.local_response_normalization(image, depth_radius=2)", "tf.nn.lrn(image)", "tf.nn.moments(f, [0])", "tf.nn.moments(cube, axes=[0, 1], keepdims=True)", "tf.nn.relu(f)", "tf.nn.relu(i)", "tf.nn.relu6(f * 5)", "tf.nn.selu(f)",
+    "tf.nn.sigmoid_cross_entropy_with_logits(labels=p, logits=f)", "tf.nn.silu(f)", "tf.nn.swish(f, 2.0)", "tf.nn.softmax_cross_entropy_with_logits(labels=tf.nn.softmax(g), logits=f)", "tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[0, 3, 1], logits=f)", "tf.nn.weighted_cross_entropy_with_logits(p, f, 2.0)",
+    "tf.nn.dropout(f, 0.0)", "tf.nn.ctc_loss([[1, 2]], tf.reshape(tf.range(12.0), [4, 1, 3]) / 10, [2], [4], blank_index=0)",
+    "tf.bitwise.bitwise_and(i, j)", "tf.bitwise.bitwise_or(i, j)", "tf.bitwise.bitwise_xor(i, j)", "tf.bitwise.invert(u)", "tf.bitwise.left_shift(n, n)", "tf.bitwise.right_shift(n, n)",
+    "tf.compat.as_bytes('a')", "tf.compat.as_str(b'a')", "tf.compat.as_text('a')", "tf.compat.as_str_any(3)",
+    "f[0]", "f[:, 1:3]", "f[..., tf.newaxis].shape.as_list()", "f[-1, -2]", "i[::-1]", "f + 1", "2 * f", "i // 2", "i % 3", "-i", "f ** 2", "f / g", "f > g", "f == g", "i != j", "f @ m", "abs(i)", "~b", "b & c", "i + j", "w + 1", "d * 2.0", "u + 1", "i / 2", "len(f)", "int(i[0, 0])", "float(f[0, 0])",
+]  # fmt: skip
+
+# What TensorFlow refuses.
+REFUSED: list[str] = [
+    "tf.add(f, i)", "tf.constant(1.5, tf.int32)", "tf.constant([1, [2]])", "tf.reshape(f, [5])", "tf.concat([f, v], 0)", "tf.matmul(f, f)", "tf.gather(f, [3])",
+    "f[3]", "tf.stack([f, v])", "tf.ensure_shape(f, [2, 4])", "tf.math.reduce_std(i)", "tf.split(f, 3, axis=1)", "tf.squeeze(f, 0)",
+    "tf.convert_to_tensor(f, tf.int32)", "tf.unstack(f, num=2)", "tf.where(b, i)", "tf.constant(None)", "tf.math.confusion_matrix([3], [0], num_classes=2)", "tf.ones([-1])",
+    "tf.nn.sigmoid_cross_entropy_with_logits(labels=v, logits=f)", "tf.broadcast_to(f, [2, 4])", "tf.linalg.cholesky(f)", "tf.clip_by_value(i, 0.5, 1.5)", "tf.reduce_summ(f)",
+]  # fmt: skip
+
+
+def parts(value: Any) -> list[Any]:
+    """The arrays of a result."""
+    if isinstance(value, list | tuple) and not hasattr(value, "dtype"):
+        return [part for item in value for part in parts(item)]
+    if isinstance(value, dict):
+        return [part for item in value.values() for part in parts(item)]
+    return [value.numpy() if hasattr(value, "numpy") else value]

@@ -1,0 +1,89 @@
+"""Functions of the table give what TensorFlow gives: dtype, shape and values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre.tf as tf
+from nacre.tf.rows import rows_of
+from nacre.tf.table import ROWS
+from tests.cases.tf_functions import CASES, REFUSED, arguments, parts
+from tests.reference.make_tf_functions import told
+
+FACTS: dict[str, dict[str, Any]] = json.loads(
+    (Path(__file__).parents[1] / "reference" / "tf_functions.json").read_text()
+)
+
+# On the device numbers have 32 bits where TensorFlow has 64.
+NARROWER = {
+    ("int64", "int32"),
+    ("float64", "float32"),
+    ("complex128", "complex64"),
+}
+
+# Functions without a call among the cases: random, or of no values.
+NO_CASE = set(
+    "categorical gamma normal set_seed shuffle stateless_normal stateless_truncated_normal "
+    "stateless_uniform truncated_normal uniform no_op enable_eager_execution enable_v2_behavior "
+    "set_random_seed".split()
+)
+
+
+def differences(mine: Any, theirs: Any) -> list[str]:
+    """What is not the same about two parts of a result."""
+    if not isinstance(theirs, dict) or not isinstance(mine, dict):
+        return [] if mine == theirs else [f"{mine!r} where TensorFlow has {theirs!r}"]
+    found: list[str] = []
+    pair = (theirs["dtype"], mine["dtype"])
+    if pair[0] != pair[1] and pair not in NARROWER:
+        found.append(f"dtype {pair[1]}, TensorFlow's is {pair[0]}")
+    if mine["shape"] != theirs["shape"]:
+        return [*found, f"shape {mine['shape']}, TensorFlow's is {theirs['shape']}"]
+    a, b = mine["values"], theirs["values"]
+    if theirs["dtype"].startswith(("float", "complex")):
+        if not np.allclose(np.asarray(a), np.asarray(b), rtol=2e-5, atol=2e-6, equal_nan=True):
+            found.append(f"values {a}, TensorFlow's are {b}")
+    elif a != b:
+        found.append(f"values {a}, TensorFlow's are {b}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def scope() -> dict[str, Any]:
+    return arguments(tf)
+
+
+@pytest.mark.parametrize("call", CASES)
+def test_a_call_gives_what_tensorflow_gives(call: str, scope: dict[str, Any]) -> None:
+    mine = [told(part) for part in parts(eval(call, dict(scope)))]
+    found = {}
+    for versions, theirs in FACTS[call].items():
+        found[versions] = [f"{len(mine)} parts, TensorFlow has {len(theirs)}"]
+        if len(mine) == len(theirs):
+            found[versions] = [
+                d for a, b in zip(mine, theirs, strict=True) for d in differences(a, b)
+            ]
+    assert not all(found.values()), found
+
+
+@pytest.mark.parametrize("call", REFUSED)
+def test_what_tensorflow_refuses_is_refused(call: str, scope: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError, IndexError, AttributeError)):
+        eval(call, dict(scope))
+
+
+def test_every_function_of_the_table_is_called() -> None:
+    text = " ".join(CASES)
+    for module in ROWS:
+        for name, row in rows_of(module).items():
+            if not row.is_face and name not in NO_CASE:
+                assert f".{name}(" in text, f"tf.{module}.{name}"
+
+
+def test_the_reference_has_exactly_the_cases() -> None:
+    assert list(FACTS) == [*CASES, *REFUSED]
