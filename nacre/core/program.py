@@ -13,12 +13,13 @@ state: read anew at each run, and committed when the code assigns to them.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
 import time
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Generator, Hashable
 from typing import Any, Protocol
 
 import jax
@@ -26,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import changes, config, context, leftovers, recording, scope
+from nacre.core.equations import calls_host
 from nacre.core.errors import message
 from nacre.core.layout import current_layout
 from nacre.core.recent import Recent
@@ -73,7 +75,8 @@ class Program:
         self._function = function
         # Variables whose numbers Python asked for while it was traced, with the arrays they had.
         self._numbers_read: tuple[tuple[Variable, Any], ...] = ()
-        self._options: dict[str, Any] = {"donate_argnums": 0} if donates else {}
+        self._is_tracing = False
+        self._calls_host = False
         self._run: Any = self._jitted() if compiled else self._run_eagerly
         if compiled:
             _note_made(self)
@@ -89,9 +92,42 @@ class Program:
         if self._numbers_read:
             self._drop_outdated()
         try:
+            result = self._run(self._complete(values), *arguments)
+        except _NotTraced:
+            result = self._run_new(values, *arguments)
+        except _MoreVariables as found:  # of one that is not compiled
+            result = self._rerun(found, lambda: self._run(self._complete(values), *arguments))
+        # An error of the code it calls is to come before anybody keeps the result.
+        if self._calls_host:
+            jax.block_until_ready(result)
+        return result
+
+    def _run_new(self, values: Values, *arguments: Any) -> Any:
+        """Run it with arguments of forms that it was not traced for yet."""
+        self.trace(values, *arguments)
+        with self._being_traced():
             return self._run(self._complete(values), *arguments)
-        except _MoreVariables as found:
-            return self._rerun(found, lambda: self._run(self._complete(values), *arguments))
+
+    @contextlib.contextmanager
+    def _being_traced(self) -> Generator[None]:
+        before, self._is_tracing = self._is_tracing, True
+        try:
+            yield
+        finally:
+            self._is_tracing = before
+
+    def _traced(self, values: Values, *arguments: Any) -> jax.stages.Traced:
+        """Trace it; a program that calls the user's Python gets no arrays that it may overwrite.
+
+        That code may fail, and then the variables would have neither old nor new values.
+        """
+        with self._being_traced():
+            traced = self._run.trace(self._complete(values), *arguments)
+            if not self._calls_host and calls_host(traced.jaxpr.jaxpr):
+                self._calls_host, self.donates = True, False
+                self._run = jax.jit(self._function_to_trace)
+                traced = self._run.trace(self._complete(values), *arguments)
+        return traced
 
     def _drop_outdated(self) -> None:
         if self._numbers_read and not _are_unchanged(self._numbers_read):
@@ -100,7 +136,9 @@ class Program:
 
     def _jitted(self) -> Any:
         # A function of its own each time: JAX keeps what it compiled under the function.
-        return jax.jit(functools.partial(self._trace), **self._options)
+        self._function_to_trace = functools.partial(self._trace)
+        options: Any = {"donate_argnums": 0} if self.donates else {}
+        return jax.jit(self._function_to_trace, **options)
 
     def _rerun(self, found: _MoreVariables, run: Callable[[], Any]) -> Any:
         """Run again with the variables that a run turned out to use.
@@ -128,6 +166,8 @@ class Program:
         return {**values, OUTSIDE: [*given, *map(take, found)]}
 
     def _trace(self, values: Values, *arguments: Any) -> Any:
+        if self.compiled and not self._is_tracing:
+            raise _NotTraced
         run = scope.ProgramRun(is_traced=self.compiled)
         inner = scope.StatelessScope(self.state.pairs(values))
         with changes.tracing() as left, scope.running_program(run), inner:
@@ -185,9 +225,9 @@ class Program:
         """The program for arguments, or shapes, like these, to look at or to lower."""
         self._drop_outdated()
         try:
-            return self._run.trace(self._complete(values), *arguments)
+            return self._traced(values, *arguments)
         except _MoreVariables as found:
-            return self._rerun(found, lambda: self._run.trace(self._complete(values), *arguments))
+            return self._rerun(found, lambda: self._traced(values, *arguments))
 
     def compiled_for(self, *shapes: Any) -> Callable[..., Any]:
         """The program for values and arguments of these shapes, compiled now."""
@@ -197,7 +237,10 @@ class Program:
         def run(values: Values, *arguments: Any) -> Any:
             if not _are_unchanged(numbers_read):  # it was compiled for other numbers
                 return self(values, *arguments)
-            return compiled(self._complete(values), *arguments)
+            result = compiled(self._complete(values), *arguments)
+            if self._calls_host:
+                jax.block_until_ready(result)
+            return result
 
         return run
 
@@ -295,6 +338,10 @@ def _are_unchanged(numbers_read: tuple[tuple[Variable, Any], ...]) -> bool:
         v.is_holding(value) or np.array_equal(v.borrow(), value, equal_nan=True)
         for v, value in numbers_read
     )
+
+
+class _NotTraced(Exception):
+    """A program is called with arguments of forms that it was not traced for yet."""
 
 
 class _MoreVariables(Exception):

@@ -22,6 +22,7 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr, DropVar, Jaxpr, JaxprEqn, Literal, Var
 
+from nacre.core.equations import inner_jaxprs
 from nacre.ops._op import LONG_DESCRIPTIONS
 from nacre.ops.kernels.placement import plain_xla
 
@@ -107,17 +108,8 @@ def _calls(jaxpr: Jaxpr) -> Iterator[NamedCall]:
         if call is not None:
             yield call
             continue
-        for inner in _inner_jaxprs(equation.params):
+        for inner in inner_jaxprs(equation):
             yield from _calls(inner)
-
-
-def _inner_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
-    for value in params.values():
-        for item in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(item, ClosedJaxpr):
-                yield item.jaxpr
-            elif isinstance(item, Jaxpr):
-                yield item
 
 
 def decompose_calls(closed: ClosedJaxpr, ops: Collection[str] | None = None) -> ClosedJaxpr:

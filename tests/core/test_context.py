@@ -56,6 +56,7 @@ BLOCKS: dict[str, tuple[Callable[[], AbstractContextManager[Any]], set[str]]] = 
     "identity.reading": (lambda: identity.reading(identity.Objects()), {"objects"}),
     "inside_loop": (placement.inside_loop, {"is_in_loop"}),
     "own_program": (placement.own_program, {"is_own_program"}),
+    "keeping_old_values": (placement.keeping_old_values, {"keeps_old_values"}),
     "plain_xla": (placement.plain_xla, {"asks_for_plain_xla"}),
     "decomposed": (decomposed, {"decomposes_ops"}),
     "in_host_scope": (lambda: in_host_scope(Recording()), {"host_calls"}),

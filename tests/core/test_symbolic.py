@@ -19,7 +19,7 @@ from nacre.core.variable import Variable
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(1, 3)), min_size=1, max_size=3))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_inferred_shape_is_the_real_one_where_it_is_known(sizes: list[int | None]) -> None:
     function = lambda x: jnp.concatenate([x, x * 2.0], axis=-1)[None]
     symbolic = infer(function, KerasTensor(sizes))

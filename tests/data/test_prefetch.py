@@ -29,7 +29,7 @@ def wait_until_gone(seconds: float = 3.0) -> bool:
 
 
 @given(st.lists(st.one_of(st.none(), st.integers()), max_size=20), st.integers(1, 4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_all_items_come_in_order(items: list[int | None], ahead: int) -> None:
     assert list(Prefetched(items, ahead)) == items
 

@@ -31,7 +31,6 @@ def test_structures_of_arrays_become_rows() -> None:
 
 
 @given(st.integers(2, 30), st.floats(0.05, 0.95))
-@settings(deadline=None)
 def test_a_split_loses_and_repeats_no_row(rows: int, fraction: float) -> None:
     source = ArraySource(np.arange(rows), np.arange(rows) * 2)
     if int(np.floor(rows * (1 - fraction))) in (0, rows):
@@ -209,7 +208,7 @@ def _told(function: Any, batch: Any) -> Any:
 
 
 @given(st.lists(st.tuples(_PARTS, _PARTS, _PARTS), min_size=2, max_size=6))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @pytest.mark.filterwarnings("ignore:.*are rounded:UserWarning")
 @pytest.mark.parametrize("wanted", [None, "int32", "float32"])
 def test_what_the_batch_before_was_leaves_no_batch_unchecked(wanted: Any, forms: Any) -> None:

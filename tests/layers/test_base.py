@@ -520,7 +520,7 @@ def test_input_specs_are_checked() -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(1, 5)), min_size=1, max_size=4), st.data())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_spec_accepts_its_shape_and_survives_its_config(
     shape: list[int | None], data: Any
 ) -> None:
@@ -649,7 +649,7 @@ def test_masks_reach_layers_within_compiled_models() -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(1, 4)), min_size=1, max_size=3))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_symbolic_shapes_are_real_shapes(sizes: list[int | None]) -> None:
     shape = (None, *sizes, 3)
     layer = Block(layers.Dense(4), lambda inner, x: ops.concatenate([inner(x), x], axis=-1))
@@ -749,7 +749,7 @@ def test_with_get_config_keys_and_values_stay() -> None:
     st.sampled_from(["float32", "mixed_bfloat16", "float16"]),
     st.booleans(),
 )
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_a_config_makes_a_twin_with_the_same_config(
     factor: float, activation: str, dtype: str, trainable: bool
 ) -> None:

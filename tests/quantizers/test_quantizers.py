@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
@@ -53,7 +53,6 @@ def test_a_block_that_has_zero_inside_loses_at_most_half_a_step() -> None:
 PACKED_SHAPES = [(1, 1), (1, 4), (2, 3), (5, 2)]
 
 
-@settings(deadline=None)  # the first call compiles
 @given(
     arrays_of.arrays("int8", st.sampled_from(PACKED_SHAPES), elements=st.integers(-8, 7)),
     st.sampled_from([0, 1, -1]),

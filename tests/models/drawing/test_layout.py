@@ -103,7 +103,7 @@ def diagrams(draw: st.DrawFn) -> Diagram:
     return Diagram("drawn", boxes, dict.fromkeys(arrows), frames)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(diagrams(), st.sampled_from(DIRECTIONS), st.lists(st.floats(5.0, 200.0), min_size=18))
 def test_nothing_covers_anything_whatever_leads_where(
     diagram: Diagram, rankdir: str, numbers: list[float]

@@ -1,0 +1,40 @@
+"""The equations of a trace, those in loops, branches and inner functions too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+
+from nacre.core.kinds import is_list
+
+# The primitives that call back into Python while a program runs.
+_HOST_CALLS = frozenset({"pure_callback", "io_callback", "debug_callback", "debug_print"})
+
+
+def inner_jaxprs(equation: JaxprEqn) -> Iterator[Jaxpr]:
+    """The functions an equation runs: a loop's body, branches, what `jit` was put around."""
+    for value in equation.params.values():
+        for item in cast("Sequence[object]", value if is_list(value) else (value,)):
+            if isinstance(item, ClosedJaxpr):
+                yield item.jaxpr
+            elif isinstance(item, Jaxpr):
+                yield item
+
+
+def calls_host(jaxpr: Jaxpr) -> bool:
+    """Whether a program calls back into Python while it runs, as `jax.pure_callback` has it.
+
+    Example:
+        >>> import jax
+        >>> calls_host(jax.make_jaxpr(lambda x: x + 1)(2.0).jaxpr)
+        False
+    """
+    return any(
+        equation.primitive.name in _HOST_CALLS or any(map(calls_host, inner_jaxprs(equation)))
+        for equation in jaxpr.eqns
+    )
+
+
+__all__ = ["calls_host", "inner_jaxprs"]
