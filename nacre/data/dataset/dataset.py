@@ -61,8 +61,9 @@ class DatasetIterator(Iterator[Any]):
     """Goes over the elements of a `Dataset` once, and knows where it is.
 
     `state` is plain data and arrays of numbers; an iterator over the same pipeline that is given
-    it, in any process, gives the elements that were left, in the same order. Threads end with
-    `close`, when the iterator is dropped, and when Python ends.
+    it, in any process, gives the elements that were left, in the same order. What is drawn in data
+    sets that functions make, as those of `interleave`, is part of it; random numbers that functions
+    draw themselves are not. Threads end with `close`, when the iterator is dropped, and when Python ends.
 
     Example:
         >>> numbers = Dataset.range(5).shuffle(5, seed=1)

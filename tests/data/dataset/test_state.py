@@ -155,6 +155,21 @@ def test_passes_after_a_restored_one_go_on_as_they_would_have() -> None:
     assert (plain(iterator), plain(data)) == (left, later)
 
 
+def test_what_the_first_pass_kept_in_memory_is_there_after_a_state_of_its_end() -> None:
+    def make() -> Dataset:
+        return Dataset.range(20).map(lambda x: x + 1).shuffle(7).cache().batch(3)
+
+    data = make()
+    iterator = iter(data)
+    list(iterator)
+    state, later = iterator.state(), plain(data)
+    random.set_random_seed(2)
+    data = make()
+    iterator = iter(data)
+    iterator.restore(state)
+    assert (plain(iterator), plain(data)) == ([], later)
+
+
 def test_a_state_of_another_pipeline_is_told() -> None:
     state = iter(Dataset.range(3).batch(2)).state()
     with pytest.raises(
