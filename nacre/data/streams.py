@@ -12,6 +12,7 @@ from nacre.core.errors import ArgumentError, DataError, message
 # How zlib is told the format: 15 for that of RFC 1950, 16 more for gzip's (zlib.h, inflateInit2).
 _WINDOW_BITS = {"ZLIB": 15, "GZIP": 31}
 _PART_BYTES = 1 << 20
+_GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1; no text in UTF-8 begins so
 
 
 class MissingDataFileError(DataError, FileNotFoundError):
@@ -121,6 +122,14 @@ class Stream:
             data = b"".join(parts)
         self.at += len(data)
         return data
+
+    def refuse_packed(self) -> None:
+        """Tell of a file of text that begins as those of gzip do, which is read as it stands."""
+        begun = self.read(2)
+        self.unread(begun)
+        if begun == _GZIP and not self.compression:
+            rule = "a file of text must not be compressed, or it must be said"
+            raise self.error(rule, "the first bytes of gzip", "Pass compression_type='GZIP'.")
 
     def unread(self, data: bytes) -> None:
         """Give the last bytes back, to be read again."""

@@ -81,6 +81,9 @@ def test_arrays_flow_with_others_and_weights():
     others = [np.arange(5), np.ones((5, 2))]
     (x, a, b), y = ImageDataGenerator().flow((X, others), Y, 3, shuffle=False)[1]
     assert (x.shape, a.tolist(), b.shape, y.tolist()) == ((2, 6, 6, 3), [3, 4], (2, 2), [3, 4])
+    (x, a), _ = ImageDataGenerator().flow([X, others[0]], Y, 3, shuffle=False)[1]
+    assert (x.shape, a.tolist()) == ((2, 6, 6, 3), [3, 4])
+    assert ImageDataGenerator().flow(list(X), Y, 3)[0][0].shape == (3, 6, 6, 3)
     _, _, weights = ImageDataGenerator().flow(X, Y, 5, sample_weight=Y * 0.1, shuffle=False)[0]
     assert weights.tolist() == (Y * 0.1).tolist()
     assert (

@@ -49,7 +49,7 @@ from nacre.data.dataset.node import (
     set_dataset_class,
 )
 from nacre.data.dataset.options import Options
-from nacre.data.dataset.parts import note_part
+from nacre.data.dataset.parts import note_pairs, note_part
 from nacre.data.dataset.prefetching import Prefetch
 from nacre.data.dataset.profiling import Measuring, Profile, profile_of
 from nacre.data.dataset.seeds import Passes
@@ -63,7 +63,8 @@ class DatasetIterator(Iterator[Any]):
     `state` is plain data and arrays of numbers; an iterator over the same pipeline that is given
     it, in any process, gives the elements that were left, in the same order. What is drawn in data
     sets that functions make, as those of `interleave`, is part of it; random numbers that functions
-    draw themselves are not. Threads end with `close`, when the iterator is dropped, and when Python ends.
+    draw themselves are not. Threads end with `close`, when the iterator is dropped, and when
+    Python ends.
 
     Example:
         >>> numbers = Dataset.range(5).shuffle(5, seed=1)
@@ -403,6 +404,7 @@ class Dataset:
         numbered = number(structure)
         if not nodes:
             raise ArgumentError(message(who, "there must be at least one data set", "none"))
+        note_pairs(nodes)
         return Dataset(_zipped(numbered, nodes))
 
     # -------------------------------------------------------------------- functions

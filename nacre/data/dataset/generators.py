@@ -154,6 +154,7 @@ def _as_tensor(value: Any, spec: TensorSpec, who: str) -> HostTensor:
         # Also as for tf.data, whose generators yield Python's numbers for any dtype.
         if (found.dtype.kind == "O") != (dtype.kind == "O"):
             raise DataError(message(who, f"the dtype must be {spec.dtype}", f"{found.dtype}"))
+        _refuse_other_numbers(found, dtype, who)
         found = el.sealed(found.view(np.ndarray).astype(dtype))
     if not shape_fits(found.shape, spec.shape):
         raise DataError(
@@ -165,6 +166,18 @@ def _as_tensor(value: Any, spec: TensorSpec, who: str) -> HostTensor:
             )
         )
     return found
+
+
+def _refuse_other_numbers(found: np.ndarray, dtype: np.dtype, who: str) -> None:
+    """Raise where whole numbers of a dtype would be others than those given."""
+    if dtype.kind not in "iub" or found.dtype.kind == "b":
+        return
+    with np.errstate(invalid="ignore"):
+        differ = found.astype(dtype) != found
+    if differ.any():
+        got = f"{found.view(np.ndarray)[differ].ravel()[:1].tolist()[0]}"
+        fix = "Let output_signature have the dtype of what is given, or round it before."
+        raise DataError(message(who, f"the element must hold numbers of dtype {dtype}", got, fix))
 
 
 def tuple_as_list(value: Any) -> Any:

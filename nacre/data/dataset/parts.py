@@ -1,8 +1,9 @@
-"""Parts of one data set that would not stay apart, as each pass over it has another order."""
+"""Parts of one data set that would not stay apart, and pairs that would not belong together, as
+each pass over it has another order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nacre.core.errors import message
 from nacre.core.warning import warn
@@ -48,6 +49,31 @@ def note_part(node: Node, kind: str, count: int, index: int = 0) -> None:
             )
 
 
+def note_pairs(nodes: Sequence[Node]) -> None:
+    """Warn where data sets that are put side by side stand on one that shuffles anew in each pass.
+
+    One that stands there twice as it is gives pairs at random, as it is meant then.
+
+    Args:
+        nodes: What they are.
+    """
+    found = dict[Shuffle, Node]()
+    for node in nodes:
+        for shuffle in reshuffled_by(node):
+            if found.setdefault(shuffle, node) is not node and not shuffle.is_told:
+                shuffle.is_told = True
+                warn(
+                    message(
+                        "Dataset.zip",
+                        "each data set shuffles in an order of its own: what stands side by side "
+                        "is not of one element",
+                        "two made of one that shuffles anew in each pass",
+                        "Shuffle after zip; or let one map give both: "
+                        "ds.map(lambda x: (f(x), g(x))).",
+                    )
+                )
+
+
 def reshuffled_by(node: Node) -> Iterator[Shuffle]:
     """What gives the elements of a node another order in each pass, nearest first. What is cached
     keeps the order of the first one."""
@@ -59,4 +85,4 @@ def reshuffled_by(node: Node) -> Iterator[Shuffle]:
         yield from reshuffled_by(above)
 
 
-__all__ = ["note_part", "reshuffled_by"]
+__all__ = ["note_pairs", "note_part", "reshuffled_by"]

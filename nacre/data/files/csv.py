@@ -80,6 +80,9 @@ def _float(text: str) -> float:
     return float(int(stripped, 16)) if stripped.startswith("0x") else float(text)
 
 
+_MARK = b"\xef\xbb\xbf"  # of UTF-8
+
+
 class _RowError(ValueError):
     """A row is damaged; those after it are not."""
 
@@ -115,8 +118,9 @@ class Rows(Format):
 
     def begin(self, stream: Stream) -> None:
         """Pass over a mark of UTF-8, and over the header."""
+        stream.refuse_packed()
         mark = stream.read(3)
-        if mark != b"\xef\xbb\xbf":
+        if mark != _MARK:
             stream.unread(mark)
         if self.header:
             self.fields(stream)
@@ -206,7 +210,11 @@ class Rows(Format):
                 raise stream.error(
                     f"field {number} must be {column.dtype}",
                     f"{text[:60]!r} in the row at byte {begin}",
-                    "Pass header=True where the first row names columns.",
+                    "Pass header=True where the first row names columns."
+                    if begin in (0, len(_MARK))
+                    else "Give the column a dtype that holds it, such as 'float32' or 'string', in "
+                    "record_defaults or column_defaults; make_csv_dataset finds dtypes in the "
+                    "first num_rows_for_inference rows.",
                 ) from None
         return tuple(found)
 

@@ -16,6 +16,7 @@ class Lines(Format):
 
     def begin(self, stream: Stream) -> None:
         """There is nothing before the first."""
+        stream.refuse_packed()
 
     def next_record(self, stream: Stream) -> Any:
         line = stream.readline()

@@ -124,8 +124,10 @@ class NumpyArrayIterator(ImageIterator):
         dtype: Any = None,
     ) -> None:
         who = "NumpyArrayIterator"
-        images, *others = x if isinstance(x, tuple) else (x,)
-        if others and isinstance(others[0], list) and isinstance(x, tuple):
+        # A list is of images, or as a tuple of all images and other arrays.
+        is_several = isinstance(x, tuple) or (isinstance(x, list) and x and np.ndim(x[0]) == 4)
+        images, *others = x if is_several else (x,)
+        if others and isinstance(others[0], list):
             others = others[0]
         self.dtype = np.dtype(dtype or floatx()).name
         self.data_format = standardize_data_format(data_format)

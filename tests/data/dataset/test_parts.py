@@ -60,6 +60,32 @@ def test_parts_that_stay_apart_are_made_without_a_word(make: Callable[[], Any]) 
         make()
 
 
+CROSSED: dict[str, Callable[[Dataset], Any]] = {
+    "two maps": lambda d: Dataset.zip(d.map(np.negative), d.map(np.abs)),
+    "itself and a map": lambda d: Dataset.zip({"x": d, "y": d.map(np.negative)}),
+    "batches": lambda d: Dataset.zip((d.batch(3), (d.map(np.abs).batch(3),))),
+    "neighbours": lambda d: Dataset.zip(d, d.skip(1)),
+}
+
+
+@pytest.mark.parametrize("make", CROSSED.values(), ids=CROSSED)
+def test_pairs_of_other_elements_are_told_once(make: Callable[[Dataset], Any]) -> None:
+    data = R(9).shuffle(9, seed=1)
+    with pytest.warns(UserWarning, match="what stands side by side is not of one") as caught:
+        _ = make(data), make(data)
+    assert len(caught) == 1 and caught[0].filename == __file__
+
+
+def test_pairs_that_are_right_or_meant_at_random_are_made_without_a_word() -> None:
+    fixed, apart = R(9).shuffle(9, reshuffle_each_iteration=False), R(9).shuffle(9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Dataset.zip(fixed.map(np.negative), fixed.map(np.abs))
+        Dataset.zip(apart, apart)
+        Dataset.zip(apart.map(np.abs), R(9).shuffle(9).map(np.abs))
+        Dataset.zip(R(9).map(np.abs), R(9)).shuffle(9)
+
+
 def test_the_way_out_that_is_named_keeps_parts_apart() -> None:
     data = R(9).shuffle(9, seed=1, reshuffle_each_iteration=False)
     train, validation = data.take(6), data.skip(6)

@@ -199,6 +199,10 @@ def test_a_generator_is_not_read_further_than_used() -> None:
     ("signature", "given", "rule"),
     [(TensorSpec((2,)), [1.0], r"shape must be \(2,\). Got \(1,\)"),
      (TensorSpec((), "float32"), "a", "dtype must be float32"),
+     (TensorSpec((), "int32"), 1.5, "numbers of dtype int32. Got 1.5"),
+     (TensorSpec((None,), "uint8"), [1, 300], "numbers of dtype uint8. Got 300"),
+     (TensorSpec((), "int64"), float("nan"), "numbers of dtype int64. Got nan"),
+     (TensorSpec((), "bool"), 2, "numbers of dtype bool. Got 2"),
      ((TensorSpec(()), TensorSpec(())), (1.0,), "structure of output_signature"),
      ({"a": TensorSpec(())}, {"b": 1.0}, "structure of output_signature")],
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,9 @@ REFUSED = [
     (b"1\n", [I, I], {}, "2 fields. Got 1"),
     (b"1,2\n", [I], {}, "1 fields. Got 2"),
     (b"1;2\n", [I], {"field_delim": ";", "select_cols": [2]}, "1 fields. Got 0"),
-    (b"x\n", [I], {}, "field 0 must be int32. Got 'x' in the row at byte 0"),
+    (b"x\n", [I], {}, "field 0 must be int32. Got 'x' in the row at byte 0.*header=True"),
+    (b"1\n1.5\n", [I], {}, "Got '1.5' in the row at byte 2. Give the column a dtype that"),
+    (gzip.compress(b"1\n", mtime=0), [I], {}, "first bytes of gzip. Pass compression_type='GZIP'"),
     (b"1.0\n", [I], {}, "must be int32"),
     (b"99999999999\n", [I], {}, "must be int32"),
     (b"1_0\n", [I], {}, "must be int32"),

@@ -64,6 +64,13 @@ def test_positions_are_exact_at_every_element(tmp_path, compression):
             next(iterator, None)
 
 
+def test_a_compressed_file_that_is_read_as_text_is_told(tmp_path):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"one\ntwo\n"))
+    with pytest.raises(DataError, match="first bytes of gzip. Pass compression_type='GZIP'"):
+        list(TextLineDataset(tmp_path / "a.gz"))
+    assert len(list(TextLineDataset(tmp_path / "a.gz", "GZIP"))) == 2
+
+
 def test_a_file_that_became_shorter_is_told(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"one\ntwo\nthree\n")
