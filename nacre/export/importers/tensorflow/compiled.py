@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.tracing import is_bare, is_tracer
+from nacre.export.importers.tensorflow.joined import with_joined_padding
 from nacre.export.importers.tensorflow.plan import MAKE_HANDLES, Plan, Ref, Step
 from nacre.export.importers.tensorflow.run import Run, outputs_of, picked
 from nacre.export.importers.tensorflow.values import (
@@ -42,7 +43,7 @@ class Compiled:
     """A plan that is called with values; programs are kept for the shapes that came."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+        self.plan = plan = with_joined_padding(plan)
         self._free = _free(plan)
         stages = _stages(plan, self._free)
         self._stages = [
