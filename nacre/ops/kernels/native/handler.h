@@ -18,9 +18,27 @@
 #include <utility>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "xla/ffi/api/c_api.h"
 
 namespace nacre {
+
+// XLA takes memory above 32 MB from the system anew for every call, and the system clears it when it
+// is first written to, 4 kB at a time: a third of the processor time of MobileNetV2 on 16 pictures
+// of 160 x 160. Large results ask for pages of 2 MB. (madvise(2), where those are not given anyway.)
+inline void ask_for_large_pages(void* data, int64_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  constexpr uintptr_t kPage = 2 << 20, kWorthIt = 8 << 20;
+  if (bytes < static_cast<int64_t>(kWorthIt)) return;
+  const auto begin = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t first = (begin + kPage - 1) / kPage * kPage;
+  const uintptr_t last = (begin + static_cast<uintptr_t>(bytes)) / kPage * kPage;
+  madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);  // a wish: may be refused
+#endif
+}
 
 // --- one call ------------------------------------------------------------------------------------
 
@@ -49,7 +67,10 @@ class Call {
   template <typename T = float>
   T* result(int index) const {
     if (index >= frame_->rets.size) throw missing("result", index);
-    return data<T>(buffer(frame_->rets.rets[index]), "result", index);
+    const XLA_FFI_Buffer* found = buffer(frame_->rets.rets[index]);
+    T* typed = data<T>(found, "result", index);
+    ask_for_large_pages(typed, numbers_in(found) * static_cast<int64_t>(sizeof(T)));
+    return typed;
   }
   int64_t size(int argument, int axis) const {
     const XLA_FFI_Buffer* found = given(argument);
@@ -57,12 +78,7 @@ class Call {
     return found->dims[axis];
   }
   // How many numbers an argument has.
-  int64_t count(int argument) const {
-    const XLA_FFI_Buffer* found = given(argument);
-    int64_t numbers = 1;
-    for (int64_t axis = 0; axis < found->rank; ++axis) numbers *= found->dims[axis];
-    return numbers;
-  }
+  int64_t count(int argument) const { return numbers_in(given(argument)); }
   // An attribute given as numpy.int64.
   int64_t attribute(const char* name) const {
     for (int64_t i = 0; i < frame_->attrs.size; ++i) {
@@ -105,6 +121,11 @@ class Call {
   }
 
  private:
+  static int64_t numbers_in(const XLA_FFI_Buffer* found) {
+    int64_t numbers = 1;
+    for (int64_t axis = 0; axis < found->rank; ++axis) numbers *= found->dims[axis];
+    return numbers;
+  }
   static XLA_FFI_Buffer* buffer(void* one) { return static_cast<XLA_FFI_Buffer*>(one); }
   static std::string numbered(const char* what, int index) {
     return std::string(what) + " " + std::to_string(index);
