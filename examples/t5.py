@@ -31,7 +31,9 @@ LENGTH, DIM = 17, 64
 def cut(text: str) -> tuple[str, str]:
     """A sentence with one or two pieces cut out, and the pieces, between [START] and [END]."""
     words, pieces, left = text.split(), ["[START]"], []
-    starts = sorted(rng.choice(np.arange(0, len(words) - 1, 4), rng.integers(1, 3), replace=True))
+    starts = sorted(
+        rng.choice(np.arange(rng.integers(3), len(words) - 1, 4), rng.integers(1, 3), replace=True)
+    )
     place = 0
     for number, start in enumerate(dict.fromkeys(starts)):
         end = min(start + int(rng.integers(1, 4)), len(words))

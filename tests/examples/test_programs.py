@@ -18,8 +18,11 @@ from tests.examples.programs import FOLDER, Program, printed, table
 MOST_LINES = 120
 # These set up their process themselves: more devices, workers of their own.
 OWN_PROCESS: set[str] = set()
-# Packages that a program needs besides nacre and matplotlib, with their extras.
-NEEDS: dict[str, tuple[str, ...]] = {}
+# Packages that a program needs besides nacre and matplotlib.
+NEEDS: dict[str, tuple[str, ...]] = {
+    # Some systems leave the texts of Python's help out.
+    "text_generation.py": ("tokenizers", "pydoc_data.topics"),
+}
 PROGRAMS = table()
 
 
