@@ -15,10 +15,18 @@ from nacre.core.atomic import (
     write_file,
     write_folder,
 )
-from nacre.core.errors import ArgumentError, FileFormatError, message, refuse_unknown
+from nacre.core.errors import (
+    ArgumentError,
+    FileFormatError,
+    NacreError,
+    SerializationError,
+    message,
+    refuse_unknown,
+)
+from nacre.core.warning import warn
 from nacre.core.wire.bundle import files_of
 from nacre.core.wire.zip import write_archive
-from nacre.models import mask_flow
+from nacre.models import Model, mask_flow
 from nacre.saving import archive, building, hub, own_part, weights
 from nacre.saving.files import KINDS, Source
 from nacre.saving.formats import (
@@ -317,7 +325,7 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
     if source.kind == "saved_model":
         assert source.path is not None
         if own_part.is_there(source.path):
-            return own_part.load(source.path, source.who, custom_objects, compile)
+            return _load_own_folder(source.path, source.who, custom_objects, compile)
         return keras_saved_model.load(source.path, source.who, custom_objects, compile)
     if source.kind == "frozen_graph":
         assert source.path is not None
@@ -333,6 +341,26 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
             "Build the model as it was and call model.load_weights(path).",
         )
     )
+
+
+def _load_own_folder(
+    folder: Path, who: str, custom_objects: dict[str, Any] | None, compile: bool
+) -> Any:
+    """The model in a SavedModel folder of nacre's; from its functions where a class is missing."""
+    try:
+        return own_part.load(folder, who, custom_objects, compile)
+    except SerializationError as error:
+        try:
+            model = keras_saved_model.load(folder, who, custom_objects, compile)
+        except (NacreError, OSError):
+            raise error from None
+        if not isinstance(model, Model):
+            raise
+        warn(
+            f"{who} is opened from its functions, which compute and train it but are no layers "
+            f"that could be changed or saved whole: {error}",
+        )
+        return model
 
 
 def save_weights(

@@ -230,23 +230,26 @@ def _name_of(array: StoredVariable) -> str:
     return re.sub(r"^(cond(_\d+)?/)+", "", array.name)
 
 
+def _told_slots(file: Checkpoint, node: Node) -> dict[tuple[int, str], StoredVariable]:
+    """Those that the graph of objects tells; that of a SavedModel folder of nacre's does not."""
+    slots = ((variable, name, file.array(slot)) for name, variable, slot in node.slots)
+    return {(variable, name): array for variable, name, array in slots if array is not None}
+
+
 def _slots(file: Checkpoint, node: Node, is_ours: bool) -> dict[tuple[int, str], StoredVariable]:
     """What an optimizer keeps: (place of the variable it is for, name of the slot) -> array.
 
     Args:
         is_ours: Whether nacre wrote the file.
     """
+    if is_ours and (told := _told_slots(file, file.nodes[node.children[OWN_LIST]])):
+        return told
     inner = next((node.children[name] for name in _WITHIN if name in node.children), None)
-    if is_ours:
-        inner = node.children[OWN_LIST]
     if inner is not None:
         node = file.nodes[inner]
-    found: dict[tuple[int, str], StoredVariable] = {}
-    for name, variable, slot in node.slots:
-        if (array := file.array(slot)) is not None:
-            found[variable, name] = array
+    found = _told_slots(file, node)
     list_at = node.children.get("_variables")
-    if list_at is None or is_ours:
+    if list_at is None:
         return found
     places: dict[str, list[int]] = {}
     for place, other in enumerate(file.nodes):

@@ -12,6 +12,7 @@ import pytest
 import nacre
 from nacre import layers, optimizers
 from nacre.core.errors import ArgumentError, FileFormatError, NotBuiltError, WeightsMismatchError
+from nacre.core.wire.bundle import Bundle
 from tests.cases import checkpoints
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "checkpoints.zip"
@@ -349,3 +350,20 @@ def test_a_checkpoint_that_is_there_is_kept_where_that_is_asked(tmp_path):
         model.save_weights(tmp_path / "w", overwrite=False)
     with pytest.raises(FileFormatError, match=r"\.ckpt or nothing"):
         model.save_weights(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("ndim", [1, 2])
+def test_kernels_stand_under_the_attributes_that_tf_keras_has_for_them(ndim, tmp_path):
+    kind = {1: nacre.layers.DepthwiseConv1D, 2: nacre.layers.DepthwiseConv2D}[ndim]
+    shape = (5,) * ndim + (3,)
+
+    def build():
+        return nacre.Sequential([nacre.Input(shape), kind(2)])
+
+    model, again = build(), build()
+    model.save_weights(tmp_path / "m")
+    keys = [key for key in Bundle(tmp_path / "m").entries if key.startswith("layer_with_weights-0")]
+    assert sorted(key.split("/")[1] for key in keys) == ["bias", "depthwise_kernel"]
+    again.load_weights(tmp_path / "m")
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -177,3 +177,41 @@ def test_a_model_of_functions_that_take_strings_predicts_as_it_computes(tmp_path
     again.compile("sgd", "mse")
     with pytest.raises(NacreError, match="strings must first become numbers"):
         again.fit(words, np.ones((3, 1, 2)), verbose=0)
+
+
+def test_a_folder_of_nacre_without_its_class_opens_from_its_functions_with_the_optimizer(tmp_path):
+    class Own(nacre.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nacre.layers.Dense(3)
+            self.norm = nacre.layers.BatchNormalization()
+
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            return self.norm(self.inner(inputs), training=training)
+
+    x = np.linspace(-1, 1, 24, dtype="float32").reshape(6, 4)
+    model = Own()
+    model.compile(nacre.optimizers.SGD(0.1, momentum=0.9), "mse")
+    model.fit(x, x[:, :3], verbose=0, shuffle=False)
+    model.save(tmp_path / "m")
+    with pytest.warns(UserWarning, match=r"opened from its functions.*custom_objects=\{'Own'"):
+        again = load_model(tmp_path / "m")
+    assert type(load_model(tmp_path / "m", {"Own": Own})) is Own
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
+    for one in (model, again):
+        one.fit(x, x[:, :3], verbose=0, shuffle=False, epochs=2)
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5)
+    assert int(again.optimizer.iterations.numpy()) == 3
+
+
+def test_the_first_error_is_told_where_functions_do_not_help_either(tmp_path):
+    class Gone(nacre.Model):
+        def call(self, inputs: Any) -> Any:
+            return inputs * 2
+
+    model = Gone()
+    model(np.ones((2, 3), "float32"))
+    model.save(tmp_path / "m")
+    (tmp_path / "m" / "keras_metadata.pb").write_bytes(b"")
+    with pytest.raises(SerializationError, match="Gone"):
+        load_model(tmp_path / "m")

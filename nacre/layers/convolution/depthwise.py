@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from nacre import constraints, initializers, ops, regularizers
 from nacre.core.numbers import whole_number
@@ -56,6 +56,8 @@ class DepthwiseConvolution(SlidingLayer):
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.depthwise_constraint = constraints.get(depthwise_constraint)
+
+    names_in_tf_keras: ClassVar[dict[str, str]] = {"kernel": "depthwise_kernel"}
 
     def _build_kernels(self, channels: int) -> int:
         self.kernel = self.add_weight(

@@ -359,13 +359,14 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
                 with_weights += 1
             yield f"layer-{number}", layer
     held: set[int] = set()
+    theirs: Mapping[str, str] = getattr(type(thing), "names_in_tf_keras", {})
     for name, value in vars(thing).items():
         if name not in _OWN and _is_held(value):
             held.add(id(value))
-            yield name, value
+            yield theirs.get(name, name), value
     for variable in thing._direct_variables():
         if id(variable) not in held:
-            yield variable.name, variable
+            yield theirs.get(variable.name, variable.name), variable
 
 
 def _is_held(value: Any) -> bool:
