@@ -17,11 +17,8 @@ from nacre.core.errors import SerializationError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.core.wire.tensorflow.dtypes import name_of
-from nacre.export.importers.tensorflow.program import (
-    Function,
-    SavedModelProgram,
-    open_saved_model,
-)
+from nacre.export.importers.tensorflow.calls import Function
+from nacre.export.importers.tensorflow.program import SavedModelProgram, open_saved_model
 from nacre.export.importers.tensorflow.structures import TensorSpec
 from nacre.layers.base.layer import Layer
 from nacre.models import Model

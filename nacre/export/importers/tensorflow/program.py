@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import safety
 from nacre.core.errors import (
     ArgumentError,
-    DTypeError,
     FileFormatError,
     NacreError,
     NotThereError,
@@ -32,10 +30,9 @@ from nacre.core.errors import (
 from nacre.core.file_errors import naming
 from nacre.core.links import foreign
 from nacre.core.random import draw_key
-from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 from nacre.core.wire.bundle import files_of
-from nacre.core.wire.tensorflow.dtypes import STRING, dtype_of, name_of
+from nacre.core.wire.tensorflow.dtypes import dtype_of
 from nacre.core.wire.tensorflow.graph import GraphDef, NodeDef
 from nacre.core.wire.tensorflow.objects import (
     OBJECTS,
@@ -55,30 +52,29 @@ from nacre.core.wire.tensorflow.saved_model import (
     TensorInfo,
     VariableDef,
 )
-from nacre.core.wire.tensorflow.tensors import shape_of, to_array
 from nacre.export.importers.tensorflow import ops as ops  # they register themselves
+from nacre.export.importers.tensorflow.calls import (
+    WHO,
+    Function,
+    Signature,
+    Unwrapped,
+    given_back,
+    is_wide,
+)
 from nacre.export.importers.tensorflow.compiled import Compiled
 from nacre.export.importers.tensorflow.plan import Gradient, Library, missing_ops
 from nacre.export.importers.tensorflow.run import Resources, Run, execute
 from nacre.export.importers.tensorflow.structures import (
-    Named,
-    OtherSpec,
-    TensorSpec,
     decoded,
-    flattened,
-    packed,
 )
 from nacre.export.importers.tensorflow.values import (
     GraphError,
     Handle,
     NotKnownError,
     Restored,
-    fits,
     of_bytes,
-    strings,
 )
 
-_WHO = "SavedModel"
 _HIDDEN = "__saved_model"  # signatures that are run on opening
 _DEFAULTS = ("__call__", "serve", "call")  # what is called when the model itself is
 
@@ -121,7 +117,7 @@ def open_saved_model(path: Any, tags: Sequence[str] | str | None = None) -> Save
         data = file.read_bytes()
     except OSError as error:
         rule = "a SavedModel is a folder with saved_model.pb, a frozen graph a file"
-        raise FileFormatError(message(_WHO, rule, f"'{file}': {error.strerror}")) from None
+        raise FileFormatError(message(WHO, rule, f"'{file}': {error.strerror}")) from None
     with safety.reading(True), _of_file(path.name):
         if data[:1] == b"\x0a":  # a GraphDef begins with its nodes, a SavedModel with a version
             safety.set_file_size(len(data))
@@ -155,7 +151,7 @@ def _chosen(graphs: list[MetaGraphDef], tags: Sequence[str] | str | None) -> Met
         with_serve = [graph for graph, own in zip(graphs, of, strict=True) if "serve" in own]
         return (with_serve or graphs)[0]
     there = listed([" ".join(own) or "none" for own in of]) or "no graph"
-    raise FileFormatError(message(_WHO, f"a graph of tags {wanted} is asked for", f"tags {there}"))
+    raise FileFormatError(message(WHO, f"a graph of tags {wanted} is asked for", f"tags {there}"))
 
 
 def _frozen(graph: GraphDef) -> MetaGraphDef:
@@ -196,7 +192,7 @@ class Part:
             return self._program.object_at(children[name])
         close = nearest(name, children)
         hint = f"Did you mean '{close}'?" if close else f"It has {listed(sorted(children), 20)}."
-        raise NotThereError(message(_WHO, f"it was saved without '{name}'", "", hint))
+        raise NotThereError(message(WHO, f"it was saved without '{name}'", "", hint))
 
     def __getitem__(self, key: Any) -> Any:
         """An entry of a list or a dict that was saved."""
@@ -277,8 +273,8 @@ class SavedModelProgram(Part):
                 return self.object_at(place)
         for name in ("serving_default", "serve", "default", *self.signatures):
             if name in self.signatures:
-                return _Unwrapped(self.signatures[name])
-        raise ArgumentError(message(_WHO, "a model that is called needs a function", "none"))
+                return Unwrapped(self.signatures[name])
+        raise ArgumentError(message(WHO, "a model that is called needs a function", "none"))
 
     def endpoint(self, name: str) -> Callable[..., Any]:
         """What was saved under a name: a function, else a signature.
@@ -290,11 +286,11 @@ class SavedModelProgram(Part):
         if place is not None and self._objects.nodes[place].function is not None:
             return self.object_at(place)
         if name in self.signatures:
-            return _Unwrapped(self.signatures[name])
+            return Unwrapped(self.signatures[name])
         functions = [n for n, p in self._children().items() if self._objects.nodes[p].function]
         known = sorted({*functions, *self.signatures})
         got = f"'{name}', where there is {listed(known) or 'nothing'}"
-        raise ArgumentError(message(_WHO, "an endpoint must be one that was saved", got))
+        raise ArgumentError(message(WHO, "an endpoint must be one that was saved", got))
 
     # ------------------------------------------------------------------------------- variables
 
@@ -364,7 +360,7 @@ class SavedModelProgram(Part):
             kind = np.asarray(value).dtype
             if not isinstance(value, Restored):  # one number of a constant may stand for many
                 safety.reserve(np.asarray(value).nbytes, f"variable '{handle.name}'")
-            if _is_wide(kind):
+            if is_wide(kind):
                 self._others[handle] = value
                 continue
             self._variables[handle] = Variable(
@@ -438,7 +434,7 @@ class SavedModelProgram(Part):
         parts = re.split(r"[/\\]", filename)
         if any(part in ("", ".", "..") or ":" in part or "\0" in part for part in parts):
             rule = "an asset must lie in the folder of assets"
-            raise FileFormatError(message(_WHO, rule, repr(filename)))
+            raise FileFormatError(message(WHO, rule, repr(filename)))
         return str(self._folder.joinpath("assets", *parts)).encode()
 
     # --------------------------------------------------------------------------------- objects
@@ -479,7 +475,7 @@ class SavedModelProgram(Part):
             assets = self._meta.asset_file_def
             at = node.asset.asset_file_def_index
             if not 0 <= at < len(assets):
-                raise FileFormatError(message(_WHO, "an asset must be in the file", f"place {at}"))
+                raise FileFormatError(message(WHO, "an asset must be in the file", f"place {at}"))
             return of_bytes([self._asset(assets[at].filename)], ())
         if node.constant is not None:
             plan = self._library.plan_for([], [f"{node.constant.operation}:0"])
@@ -503,6 +499,11 @@ class SavedModelProgram(Part):
                 self._concrete[name] = Compiled(self._library.plan_of(name))
         return self._call(self._concrete[name], [*arguments, *bound])
 
+    def _compiled_for(self, feeds: Sequence[str], fetches: Sequence[str]) -> Compiled:
+        """What gives tensors of the graph from others, by their names."""
+        with _of_file(self._name):
+            return Compiled(self._library.plan_for(feeds, fetches))
+
     def _bound(self, place: int) -> Any:
         if place not in self._bound_values:
             with _of_file(self._name):
@@ -525,7 +526,7 @@ class SavedModelProgram(Part):
                 self._variables[handle].assign(value)
             else:
                 self._others[handle] = value
-        return [_given_back(value) for value in outputs]
+        return [given_back(value) for value in outputs]
 
 
 def _check_links(objects: SavedObjectGraph) -> None:
@@ -535,7 +536,7 @@ def _check_links(objects: SavedObjectGraph) -> None:
         place for found in objects.concrete_functions.values() for place in found.bound_inputs
     ]
     if any(not 0 <= place < count for place in links):
-        raise FileFormatError(message(_WHO, "its objects must be whole", "a link leads nowhere"))
+        raise FileFormatError(message(WHO, "its objects must be whole", "a link leads nowhere"))
 
 
 def _gradients(graph: GraphDef, objects: SavedObjectGraph) -> dict[str, Gradient]:
@@ -581,311 +582,4 @@ def _reached(nodes: list[SavedObject]) -> list[int]:
     return [place for place in sorted(seen) if nodes[place].variable is not None]
 
 
-def _given_back(value: Any) -> Any:
-    """An output: an array of JAX, or of NumPy for strings and numbers of 64 bits."""
-    if is_tracer(value):
-        return value
-    if isinstance(value, jax.Array):
-        return np.asarray(value) if _is_wide(np.dtype(value.dtype)) else value
-    if isinstance(value, np.ndarray):
-        found: Any = value.view(np.ndarray)
-        return found if _is_wide(found.dtype) else jnp.asarray(found)
-    return value
-
-
-def _is_wide(kind: np.dtype[Any]) -> bool:
-    """Whether a dtype is of strings, or of numbers of 64 bits."""
-    return kind.kind == "O" or kind.itemsize // (2 if kind.kind == "c" else 1) > 4
-
-
-# --- what is called -------------------------------------------------------------------------------
-
-
-def fitted(value: Any, number: int, sizes: tuple[int | None, ...] | None, what: str) -> Any:
-    """A value as the graph takes it.
-
-    Raises:
-        DTypeError: It is of another kind.
-        ShapeError: It is of another shape.
-    """
-    if isinstance(value, Variable):
-        value = value.value
-    if number == STRING:
-        try:
-            found: Any = strings(value)
-        except GraphError as error:
-            raise DTypeError(message(_WHO, f"{what} must be strings", str(error))) from None
-    else:
-        kind = dtype_of(number)
-        found = value if isinstance(value, jax.Array) else np.asarray(value)
-        if kind is None:
-            return value
-        own = np.dtype(found.dtype)
-        if own != kind:
-            order = "b u i f c".split()
-            ranks = [
-                order.index("f" if k.kind == "V" else k.kind) if k.kind in "buifcV" else 9
-                for k in (own, kind)
-            ]
-            if ranks[0] > ranks[1] and not {own.kind, kind.kind} <= set("iu"):
-                rule = f"{what} must be of {name_of(number)}"
-                raise DTypeError(message(_WHO, rule, str(own)))
-            found = _converted(found, kind, what)
-    if not fits(sizes, found):
-        raise ShapeError(message(_WHO, f"{what} must be of shape {sizes}", str(np.shape(found))))
-    return found
-
-
-def _converted(found: Any, kind: np.dtype[Any], what: str) -> Any:
-    is_whole = kind.kind in "iu" and np.dtype(found.dtype).kind in "iu"
-    if is_whole and found.size and not is_tracer(found):
-        limits, smallest, largest = np.iinfo(kind), int(found.min()), int(found.max())
-        if smallest < limits.min or largest > limits.max:
-            rule = f"{what} must fit {kind}"
-            raise DTypeError(message(_WHO, rule, f"numbers from {smallest} to {largest}"))
-    if isinstance(found, jax.Array):
-        return found.astype(jax.dtypes.canonicalize_dtype(kind))
-    return found.astype(kind)
-
-
-class Signature:
-    """A function by names: `signature(x=array)["logits"]`; one that takes one thing, by place.
-
-    Attributes:
-        name: Under which it was saved.
-        inputs: Name -> (dtype, shape): None for a size that is not fixed.
-        outputs: Name -> (dtype, shape).
-    """
-
-    def __init__(self, program: SavedModelProgram, name: str, found: SignatureDef) -> None:
-        self.name = name
-        self._program, self._found = program, found
-        self.inputs = {key: _told(info) for key, info in sorted(found.inputs.items())}
-        self.outputs = {key: _told(info) for key, info in sorted(found.outputs.items())}
-        self._compiled: Compiled | None = None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The outputs by name.
-
-        Raises:
-            ArgumentError: An input is missing or unknown.
-            ShapeError, DTypeError: An input is of another shape or kind.
-            UnsupportedError: The graph has operations that nacre does not compute.
-        """
-        given = self._named(args, kwargs)
-        arguments: list[Any] = []
-        for key, info in sorted(self._found.inputs.items()):
-            if key not in given:
-                arguments.append(to_array(self._found.defaults[key]))
-                continue
-            names, what = _tensors(info), f"input '{key}' of signature '{self.name}'"
-            if info.name:
-                arguments.append(fitted(given[key], info.dtype, shape_of(info.tensor_shape), what))
-                continue
-            parts = given[key]
-            if not isinstance(parts, list | tuple) or len(parts) != len(names):
-                raise ArgumentError(message(_WHO, f"{what} must be {len(names)} arrays"))
-            arguments += [strings(p) if _is_text(p) else np.asarray(p) for p in parts]
-        found = iter(self._program._call(self._plan(), arguments))
-        outputs: dict[str, Any] = {}
-        for key, info in sorted(self._found.outputs.items()):
-            parts = [next(found) for _ in _tensors(info)]
-            outputs[key] = parts[0] if info.name else tuple(parts)
-        return outputs
-
-    def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        names = list(self.inputs)
-        if len(args) == 1 and len(names) != 1 and isinstance(args[0], dict):
-            args, kwargs = (), {**args[0], **kwargs}
-        if (args and len(args) != 1) or (args and len(names) != 1):
-            rule = f"signature '{self.name}' takes its inputs by name: {listed(names)}"
-            raise ArgumentError(message(_WHO, rule, f"{len(args)} by place"))
-        given = {**kwargs, **({names[0]: args[0]} if args else {})}
-        missing = [n for n in names if n not in given and n not in self._found.defaults]
-        unknown = [n for n in given if n not in self.inputs]
-        if missing or unknown:
-            told = [f"without {listed(missing)}"] if missing else []
-            told += [f"with {listed(unknown)}"] if unknown else []
-            rule = f"signature '{self.name}' takes {listed(names) or 'nothing'}"
-            raise ArgumentError(message(_WHO, rule, " and ".join(told)))
-        return given
-
-    def _plan(self) -> Compiled:
-        if self._compiled is None:
-            feeds = [
-                name for _, info in sorted(self._found.inputs.items()) for name in _tensors(info)
-            ]
-            fetches = [n for _, info in sorted(self._found.outputs.items()) for n in _tensors(info)]
-            with _of_file(self._program._name):
-                self._compiled = Compiled(self._program._library.plan_for(feeds, fetches))
-        return self._compiled
-
-    def __repr__(self) -> str:
-        return f"<Signature '{self.name}' of {self.inputs}, gives {self.outputs}>"
-
-
-def _is_text(value: Any) -> bool:
-    return np.asarray(value).dtype.kind in "OUS"
-
-
-def _told(info: TensorInfo) -> tuple[str, tuple[int | None, ...] | None]:
-    return name_of(info.dtype), shape_of(info.tensor_shape)
-
-
-def _tensors(info: TensorInfo) -> list[str]:
-    """The tensors of the graph that an input or an output consists of."""
-    if info.name:
-        return [info.name]
-    if info.coo_sparse is not None:
-        found = info.coo_sparse
-        return [
-            found.indices_tensor_name,
-            found.values_tensor_name,
-            found.dense_shape_tensor_name,
-        ]
-    if info.composite_tensor is not None:
-        return [name for part in info.composite_tensor.components for name in _tensors(part)]
-    return []
-
-
-class _Unwrapped:
-    """A signature as a function: of one thing, or of a dict, or by names; one output alone."""
-
-    def __init__(self, signature: Signature) -> None:
-        self._signature = signature
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        names = list(self._signature.inputs)
-        if len(args) == len(names) and len(names) > 1:
-            kwargs, args = {**dict(zip(names, args, strict=True)), **kwargs}, ()
-        found = self._signature(*args, **kwargs)
-        return next(iter(found.values())) if len(found) == 1 else found
-
-
-class Function:
-    """A function as it was saved: with the arguments it has in Python.
-
-    It holds what it was traced to, for kinds of arguments; a call takes the first that fits.
-    """
-
-    def __init__(self, program: SavedModelProgram, names: Sequence[str], spec: Any) -> None:
-        self._program, self._names = program, list(names)
-        self._spec = _ArgSpec(decoded(spec.fullargspec), spec.is_method) if spec else None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function gives, in its structure.
-
-        Raises:
-            ArgumentError: It was saved for none of such arguments.
-        """
-        given = self._spec.bound(args, kwargs) if self._spec is not None else (args, kwargs)
-        told: list[str] = []
-        for name, signature, results in self._traced:
-            try:
-                arguments = _arguments(signature, given)
-            except (ValueError, NacreError) as error:
-                told.append(str(error).split("\n")[0])
-                continue
-            found = self._program._run(name, arguments)
-            return packed(results, iter(found))
-        rule = "a function that was saved takes arguments like those it was traced with"
-        raise ArgumentError(message(_WHO, rule, "; ".join(dict.fromkeys(told)) or "none is there"))
-
-    @cached_property
-    def _traced(self) -> list[tuple[str, Any, Any]]:
-        """What it was traced to: names, structures of arguments and of results."""
-        known = self._program._objects.concrete_functions
-        return [
-            (
-                name,
-                decoded(known[name].canonicalized_input_signature),
-                decoded(known[name].output_signature),
-            )
-            for name in self._names
-            if name in known
-        ]
-
-    @property
-    def argument_names(self) -> list[str]:
-        """Names of its arguments."""
-        return [] if self._spec is None else [*self._spec.names, *self._spec.keywords]
-
-    def input_structure(self) -> Any:
-        """The structure of what it takes, as it was traced first: a `TensorSpec` for a tensor."""
-        concrete = self._program._objects.concrete_functions[self._names[0]]
-        return decoded(concrete.canonicalized_input_signature)
-
-    def output_structure(self) -> Any:
-        """The structure of what it gives, with a `TensorSpec` for each tensor."""
-        concrete = self._program._objects.concrete_functions[self._names[0]]
-        return decoded(concrete.output_signature)
-
-    def __repr__(self) -> str:
-        return f"<Function traced {len(self._names)} times>"
-
-
-class _ArgSpec:
-    """The arguments of a function of Python, as `inspect.getfullargspec` tells them."""
-
-    def __init__(self, told: Any, is_method: bool) -> None:
-        fields = dict(told.fields) if isinstance(told, Named) else {}
-        self.names: list[str] = list(fields.get("args") or [])
-        if is_method and self.names[:1] and self.names[0] in ("self", "cls"):
-            self.names.pop(0)
-        defaults = list(fields.get("defaults") or [])
-        self.defaults = dict(
-            zip(self.names[len(self.names) - len(defaults) :], defaults, strict=False)
-        )
-        self.keywords: list[str] = list(fields.get("kwonlyargs") or [])
-        self.keyword_defaults: dict[str, Any] = dict(fields.get("kwonlydefaults") or {})
-        self.takes_more = bool(fields.get("varargs"))
-
-    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Arguments as they stand in signatures: by place, then those by keyword alone."""
-        by_name = dict(kwargs)
-        placed = list(args)
-        for name in self.names[len(args) :]:
-            if name in by_name:
-                placed.append(by_name.pop(name))
-            elif name in self.defaults:
-                placed.append(self.defaults[name])
-            else:
-                break
-        for name in self.keywords:
-            if name not in by_name and name in self.keyword_defaults:
-                by_name[name] = self.keyword_defaults[name]
-        return tuple(placed), by_name
-
-
-def _arguments(signature: Any, given: tuple[Any, dict[str, Any]]) -> list[Any]:
-    """The tensors that a concrete function takes.
-
-    Raises:
-        ValueError, NacreError: The arguments do not fit it.
-    """
-    wanted_args, wanted_kwargs = signature
-    args, kwargs = given
-    found: list[Any] = []
-    for spec, value in flattened((tuple(wanted_args), dict(wanted_kwargs)), (tuple(args), kwargs)):
-        if isinstance(spec, TensorSpec):
-            if value is None:
-                raise ValueError("None in place of a tensor")
-            found.append(fitted(value, spec.dtype, spec.shape, f"argument '{spec.name}'"))
-        elif isinstance(spec, OtherSpec):
-            if not isinstance(value, list | tuple) or len(value) != (spec.parts or 1):
-                raise ValueError(f"{spec.parts} arrays in place of a {spec.name or 'value'}")
-            found += [strings(part) if _is_text(part) else np.asarray(part) for part in value]
-        elif not _is_same(spec, value):
-            raise ValueError(f"{value!r:.60} in place of {spec!r}")
-    return found
-
-
-def _is_same(spec: Any, value: Any) -> bool:
-    if spec is None or value is None:
-        return spec is value
-    if isinstance(value, np.ndarray | jax.Array):
-        return False
-    return type(spec) is type(value) and spec == value
-
-
-__all__ = ["Function", "Part", "SavedModelProgram", "Signature", "open_saved_model"]
+__all__ = ["Part", "SavedModelProgram", "open_saved_model"]

@@ -23,7 +23,7 @@ from nacre.core.errors import (
 from nacre.core.wire.tensorflow.graph import AttrList, AttrValue, GraphDef, NodeDef, TensorProto
 from nacre.core.wire.tensorflow.saved_model import SavedModel
 from nacre.core.wire.tensorflow.tensors import shape_message, to_message
-from nacre.export.importers.tensorflow.program import fitted
+from nacre.export.importers.tensorflow.calls import fitted
 from nacre.export.importers.tensorflow.registry import OPS
 from nacre.saving import open_saved_model, tensorflow_op
 from tests.export.importers.tensorflow.saved_models import extracted
