@@ -9,10 +9,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core.errors import SerializationError, ShapeError, message
-from nacre.core.origins import is_own_bug_whatever_was_read, passed_users_code
+from nacre.core.errors import SerializationError, ShapeError, UnsupportedError, message
+from nacre.core.origins import (
+    is_own_bug_whatever_was_read,
+    is_unforeseen,
+    passed_users_code,
+)
 from nacre.core.wire.bundle import Bundle
 from nacre.export.importers.tensorflow.plan import Library, Plan, Step
+from nacre.export.importers.tensorflow.registry import Node
 from nacre.export.importers.tensorflow.values import (
     DEAD,
     GraphError,
@@ -138,12 +143,17 @@ def outputs_of(step: Step, run: Run, arguments: Sequence[Any], values: Sequence[
                 found = jax.tree.map(np.asarray, op.function(node, *inputs))
     except (NotKnownError, SerializationError):  # the second of memory that a file asks for
         raise
-    except (GraphError, TypeError, ValueError, LookupError, ArithmeticError) as error:
-        raise _failed(node.op, node.name, inputs, error) from error
+    except GraphError as error:
+        raise _failed(node, inputs, error) from error
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+        if passed_users_code(error):  # of an op of the user's own
+            error.add_note(f"In node '{node.name}' ({node.op}) of a graph of TensorFlow.")
+            raise
+        raise (_fallen if is_unforeseen(error) else _failed)(node, inputs, error) from error
     except (AttributeError, AssertionError) as error:
         if passed_users_code(error) or is_own_bug_whatever_was_read(error):
             raise
-        raise _failed(node.op, node.name, inputs, error) from error
+        raise _failed(node, inputs, error) from error
     if isinstance(found, tuple):
         outputs: tuple[Any, ...] = found
     else:
@@ -164,13 +174,30 @@ def _is_small(inputs: Sequence[Any]) -> bool:
     return sum(value.size for value in inputs) <= _SMALL
 
 
-def _failed(op: str, name: str, inputs: Sequence[Any], error: Exception) -> Exception:
+def _failed(node: Node, inputs: Sequence[Any], error: Exception) -> Exception:
+    """What was given to a node, or the node itself, cannot be."""
     if isinstance(error, ShapeError):  # of a step within
         return error
+    rule = f"node '{node.name}' ({node.op}) must be computed from what it is given"
+    return ShapeError(message("TensorFlow graph", rule, f"{_shapes(inputs)}: {error}"))
+
+
+def _fallen(node: Node, inputs: Sequence[Any], error: Exception) -> Exception:
+    """The function of a node met something it is not made for: in the file, or a fault of ours."""
+    return UnsupportedError(
+        message(
+            "TensorFlow graph",
+            f"node '{node.name}' ({node.op}) must be of a form that nacre computes",
+            f"{_shapes(inputs)}: {type(error).__name__}: {error}",
+            "If TensorFlow runs this graph, this is a fault of nacre's: please report it with the "
+            "traceback above.",
+        )
+    )
+
+
+def _shapes(inputs: Sequence[Any]) -> str:
     arrays = [value for value in inputs if isinstance(value, np.ndarray | jax.Array)]
-    shapes = ", ".join(f"{array.dtype}{list(array.shape)}" for array in arrays)
-    rule = f"node '{name}' ({op}) must be computed from what it is given"
-    return ShapeError(message("TensorFlow graph", rule, f"{shapes or 'nothing'}: {error}"))
+    return ", ".join(f"{array.dtype}{list(array.shape)}" for array in arrays) or "nothing"
 
 
 __all__ = ["Resources", "Run", "execute", "outputs_of", "picked"]

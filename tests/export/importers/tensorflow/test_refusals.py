@@ -24,7 +24,7 @@ from nacre.core.wire.tensorflow.graph import AttrList, AttrValue, GraphDef, Node
 from nacre.core.wire.tensorflow.saved_model import SavedModel
 from nacre.core.wire.tensorflow.tensors import shape_message, to_message
 from nacre.export.importers.tensorflow.calls import fitted
-from nacre.export.importers.tensorflow.registry import OPS
+from nacre.export.importers.tensorflow.registry import OPS, Op
 from nacre.saving import open_saved_model, tensorflow_op
 from tests.export.importers.tensorflow.saved_models import extracted
 
@@ -63,6 +63,28 @@ def test_an_op_of_the_users_own_is_computed(tmp_path: Path) -> None:
         assert program(np.array([1, 2], "float32")).tolist() == [2, 4]
     finally:
         del OPS["Twice"]
+
+
+def test_errors_of_the_users_own_op_pass_as_they_are_with_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OPS, "Odd", Op(lambda node, x: int("three")))
+    node = NodeDef(name="y", op="Odd", input=["x"])
+    program = open_saved_model(_written(_graph(node), tmp_path))
+    with pytest.raises(ValueError, match="invalid literal") as raised:
+        program(np.zeros(2, "float32"))
+    assert raised.value.__notes__[0] == "In node 'y' (Odd) of a graph of TensorFlow."
+
+
+def test_an_op_that_falls_over_something_is_not_said_to_be_the_users_fault(
+    tmp_path: Path,
+) -> None:
+    odd = {"ksize": AttrValue(list=AttrList(s=[b"three"])), "padding": AttrValue(s=b"SAME")}
+    node = NodeDef(name="y", op="MaxPool", input=["x"], attr=odd)
+    program = open_saved_model(_written(_graph(node), tmp_path))
+    with pytest.raises(UnsupportedError, match="fault of nacre's: please report") as raised:
+        program(np.zeros(2, "float32"))
+    assert isinstance(raised.value.__cause__, ValueError)
 
 
 def test_load_model_opens_graphs_that_are_none_of_keras(tmp_path: Path) -> None:
