@@ -128,7 +128,7 @@ class AdaptedRestorer:
     """
 
     def __init__(
-        self, files: Mapping[str, bytes | StoredPart], weights: h5py.Group, who: str
+        self, files: Mapping[str, bytes | StoredPart | hdf5.Outline], weights: h5py.Group, who: str
     ) -> None:
         self._files = files
         self._weights = weights
@@ -154,7 +154,9 @@ class AdaptedRestorer:
                 entry.owner.load_own_variables(values)
 
 
-def restore(root: Any, files: Mapping[str, bytes | StoredPart], group_path: str = "") -> None:
+def restore(
+    root: Any, files: Mapping[str, bytes | StoredPart | hdf5.Outline], group_path: str = ""
+) -> None:
     """Give every layer its files back. Only plain names within a layer's group are written out.
 
     Args:

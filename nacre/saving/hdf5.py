@@ -16,6 +16,7 @@ import sys
 import weakref
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
@@ -49,6 +50,33 @@ _LARGE_BYTES = 1 << 20
 _MAX_PENDING = 4
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """An array that a file tells of and does not hold: it is read where it is."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A file of names and shapes, whose arrays are all elsewhere.
+
+    Attributes:
+        content: The file.
+        arrays: Place in it -> the array.
+        size: Bytes of what they are read from.
+    """
+
+    content: bytes
+    arrays: Mapping[str, Elsewhere]
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+
 class _FileState:
     """What we keep of an open file: its bytes, its checksums, how much was unpacked so far."""
 
@@ -61,6 +89,7 @@ class _FileState:
         self.region: Region | None = None  # of a file that is being written
         self.pending: list[tuple[str, Meanwhile]] = []  # place -> its checksum, soon
         self.opened: Region | None = None  # of a file within another
+        self.elsewhere: Mapping[str, Elsewhere] = {}  # place -> an array of an outline
         self.whole: Meanwhile | None = None  # whether the file's bytes have their checksum, soon
 
     def settle(self) -> None:
@@ -88,6 +117,9 @@ class OpenFile(h5py.File):
 
     def __init__(self, source: Any, who: str, verify: bool = True) -> None:
         region = source.open() if isinstance(source, StoredPart) else None
+        arrays: Mapping[str, Elsewhere] = {}
+        if isinstance(source, Outline):
+            source, arrays = io.BytesIO(source.content), source.arrays
         try:
             super().__init__(source if region is None else region, "r")
             own = source.getvalue() if isinstance(source, io.BytesIO) else source
@@ -96,7 +128,7 @@ class OpenFile(h5py.File):
             if region is not None:
                 region.file.close()
             raise
-        self._nacre.opened = region
+        self._nacre.opened, self._nacre.elsewhere = region, arrays
         _states[_address(self)[0]] = self._nacre
         if verify and isinstance(source, StoredPart) and source.crc is not None:
             self._nacre.whole = Meanwhile(lambda: _has_crc(source))
@@ -135,7 +167,7 @@ def open_file(source: Any, who: str, verify: bool = True) -> h5py.File:
     """Open a file for reading from its path, its bytes or a file object.
 
     Args:
-        source: Path, bytes, a file object in memory, or a part of a file.
+        source: Path, bytes, a file object in memory, a part of a file, or an outline.
         who: The file, for errors.
         verify: Whether arrays are compared with the checksums in the file when they are read.
 
@@ -144,7 +176,7 @@ def open_file(source: Any, who: str, verify: bool = True) -> h5py.File:
     """
     if isinstance(source, bytes):
         source = io.BytesIO(source)
-    elif not isinstance(source, io.BytesIO | StoredPart):
+    elif not isinstance(source, io.BytesIO | StoredPart | Outline):
         source = os.fspath(source)
     try:
         file = OpenFile(source, who, verify)
@@ -202,6 +234,11 @@ def _damage_explained(item: Any, who: str = "") -> Iterator[None]:
                 "It may be damaged or only partly copied: fetch it again.",
             )
         ) from None
+
+
+def _place_of(dataset: h5py.Dataset) -> str:
+    """Its path in the file, without a slash before."""
+    return _shown_name(dataset).lstrip("/")
 
 
 def _shown_name(item: Any) -> str:
@@ -352,6 +389,10 @@ def read_array(dataset: h5py.Dataset, who: str) -> np.ndarray:
     """
     check_dataset(dataset, who)
     state = _state_of(dataset)
+    if state is not None and state.elsewhere:
+        found = state.elsewhere.get(_place_of(dataset))
+        if found is not None:
+            return found.read()
     _refuse_bombs(dataset, state, who)
     with _damage_explained(dataset, who):
         if dataset.shape is None:
@@ -362,7 +403,7 @@ def read_array(dataset: h5py.Dataset, who: str) -> np.ndarray:
         if dataset.dtype == np.dtype("V2"):
             values = values.view(ml_dtypes.bfloat16)
     if state is not None and state.checksums:
-        _verify(values, state, _shown_name(dataset).lstrip("/"))
+        _verify(values, state, _place_of(dataset))
     return values
 
 
@@ -661,7 +702,7 @@ def write_array(group: h5py.Group, name: str, values: Any) -> None:
         if state is not None and state.region is not None:
             state.region.check()
     if state is not None and state.has_checksums:
-        place = _shown_name(dataset).lstrip("/")
+        place = _place_of(dataset)
         if array.nbytes < _LARGE_BYTES:
             state.checksums[place] = checksum(array)
             return
@@ -669,6 +710,12 @@ def write_array(group: h5py.Group, name: str, values: Any) -> None:
         if len(state.pending) > _MAX_PENDING:
             oldest, found = state.pending.pop(0)
             state.checksums[oldest] = found.wait()
+
+
+def declare_array(group: h5py.Group, name: str, array: Elsewhere) -> None:
+    """Tell of an array that is elsewhere; takes no room."""
+    is_bfloat16 = array.dtype == ml_dtypes.bfloat16
+    group.create_dataset(name, array.shape, np.dtype("V2") if is_bfloat16 else array.dtype)
 
 
 def host_array(values: Any) -> np.ndarray:
@@ -731,8 +778,9 @@ class Writer:
 
 
 __all__ = [
-    "CHECKSUMS", "SIGNATURE", "Arrays", "Writer", "address", "bytes_of", "check_dataset",
-    "checksum", "child", "had_group", "has_attribute", "host_array", "is_int8", "member_names",
-    "names_attribute", "open_file", "read_array", "read_numbers", "settle", "shape_of", "subgroup",
-    "text_attribute", "walk", "write_array", "write_names", "write_text",
+    "CHECKSUMS", "SIGNATURE", "Arrays", "Elsewhere", "Outline", "Writer", "address", "bytes_of",
+    "check_dataset", "checksum", "child", "declare_array", "had_group", "has_attribute",
+    "host_array", "is_int8", "member_names", "names_attribute", "open_file", "read_array",
+    "read_numbers", "settle", "shape_of", "subgroup", "text_attribute", "walk", "write_array",
+    "write_names", "write_text",
 ]  # fmt: skip

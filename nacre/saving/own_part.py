@@ -22,7 +22,6 @@ import numpy as np
 from nacre.core.errors import FileFormatError, message
 from nacre.core.file_errors import read_json
 from nacre.core.kinds import is_dict
-from nacre.core.regions import as_bytes
 from nacre.core.variable import Variable
 from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.saved_model import FILE, VARIABLES
@@ -32,6 +31,8 @@ from nacre.saving.formats import native
 FOLDER = "nacre"
 _ARRAYS = "arrays.json"
 _DIGEST = "written_with"  # tf.keras saves into a folder without emptying it
+# What a damaged list of arrays, and the bundle, raise.
+_DAMAGE = (ValueError, OSError, KeyError, TypeError, AttributeError)
 _LARGEST_ITEM = 16  # bytes, of complex128
 _MEMBERS = (archive.METADATA, archive.CONFIG, _ARRAYS)
 
@@ -95,35 +96,51 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
         archive.refuse_link(part, who)
     try:
         bundle = Bundle(folder / VARIABLES)
-        groups = _groups(places, bundle)
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        raise FileFormatError(
-            message(
-                who,
-                "the arrays of its variables must be intact",
-                f"{type(error).__name__}: {error}",
-                "It may be damaged or only partly copied: fetch it again.",
-            )
-        ) from error
-    files[archive.WEIGHTS] = as_bytes(weights.content(groups, checksums=False))
-    return native.load(files, who, custom_objects, compile)
+        groups = _groups(places, bundle, who)
+    except _DAMAGE as error:
+        raise _damaged(who, error) from error
+    size = sum(entry.size for entry in bundle.entries.values())
+    return native.load(
+        {**files, archive.WEIGHTS: weights.outline(groups, size)}, who, custom_objects, compile
+    )
 
 
-def _groups(places: Any, bundle: Bundle) -> list[weights.Group]:
-    found: list[weights.Group] = []
+def _damaged(who: str, error: Exception) -> FileFormatError:
+    return FileFormatError(
+        message(
+            who,
+            "the arrays of its variables must be intact",
+            f"{type(error).__name__}: {error}",
+            "It may be damaged or only partly copied: fetch it again.",
+        )
+    )
+
+
+def _groups(places: Any, bundle: Bundle, who: str) -> list[weights.GroupElsewhere]:
+    found: list[weights.GroupElsewhere] = []
     seen: set[str] = set()
     for path, group in places.items():
         if not is_dict(group) or ".." in str(path).split("/") or str(path).startswith("/"):
             raise ValueError(f"the group '{path}'")
-        arrays: dict[str, np.ndarray[Any, Any] | Variable] = {}
+        arrays: dict[str, hdf5.Elsewhere] = {}
         "/".join((str(path), str(group["name"]), *group["arrays"])).encode()  # or HDF5 has no name
         for name, (key, dtype) in group["arrays"].items():
             if key in seen:  # else a few bytes would be read as any number of arrays
                 raise ValueError(f"two names for the array '{key}'")
             seen.add(key)
-            arrays[str(name)] = bundle.read(key).astype(_dtype(dtype), copy=False)
-        found.append(weights.Group(str(path), str(group["name"]), arrays))
+            arrays[str(name)] = _array(bundle, key, _dtype(dtype), who)
+        found.append(weights.GroupElsewhere(str(path), str(group["name"]), arrays))
     return found
+
+
+def _array(bundle: Bundle, key: str, dtype: np.dtype[Any], who: str) -> hdf5.Elsewhere:
+    def read() -> np.ndarray[Any, Any]:
+        try:
+            return bundle.read(key).astype(dtype, copy=False)
+        except _DAMAGE as error:
+            raise _damaged(who, error) from error
+
+    return hdf5.Elsewhere(bundle.entries[key].shape, dtype, read)
 
 
 def _dtype(name: str) -> np.dtype[Any]:

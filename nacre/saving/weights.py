@@ -21,7 +21,7 @@ from nacre.core.errors import (
 from nacre.core.names import without_numbers
 from nacre.core.protocols import speaks_for
 from nacre.core.random import SeedGenerator
-from nacre.core.regions import Content, Region
+from nacre.core.regions import Content, Region, as_bytes
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
@@ -45,15 +45,39 @@ class Store(dict):
 
 
 @dataclass(frozen=True)
-class Group:
-    """One group of a weights file: its path, the name of its owner, and its arrays.
+class _Owned:
+    """A group of a weights file: its path, and the name of its owner."""
+
+    path: str
+    name: str
+
+    @property
+    def place(self) -> str:
+        """The group in the file that holds the arrays."""
+        return f"{self.path}/vars" if self.path else "vars"
+
+    def made(self, root: h5py.Group) -> h5py.Group:
+        """The group, made."""
+        inner = root.require_group(self.place)
+        inner.attrs["name"] = self.name
+        return inner
+
+
+@dataclass(frozen=True)
+class Group(_Owned):
+    """One group of a weights file, and its arrays.
 
     Variables stand for the arrays in them, which are read when they are written.
     """
 
-    path: str
-    name: str
     arrays: dict[str, np.ndarray | Variable]
+
+
+@dataclass(frozen=True)
+class GroupElsewhere(_Owned):
+    """One group of a weights file whose arrays are elsewhere."""
+
+    arrays: dict[str, hdf5.Elsewhere]
 
 
 def collect(root: Any, optimizer: bool = True) -> list[Group]:
@@ -89,8 +113,7 @@ def _as_array(value: Any) -> np.ndarray | Variable:
 def write(root: h5py.Group, groups: list[Group]) -> None:
     """Write groups as Keras 3 lays them out."""
     for group in groups:
-        inner = root.require_group(f"{group.path}/vars" if group.path else "vars")
-        inner.attrs["name"] = group.name
+        inner = group.made(root)
         for name, values in group.arrays.items():
             hdf5.write_array(inner, name, values)
 
@@ -113,6 +136,24 @@ def content(
     return fill
 
 
+def outline(groups: list[GroupElsewhere], size: int) -> hdf5.Outline:
+    """A weights file whose arrays are all elsewhere.
+
+    Args:
+        size: Bytes of what they are read from.
+    """
+
+    def fill(region: Region) -> None:
+        with hdf5.Writer(region, checksums=False) as root:
+            for group in groups:
+                inner = group.made(root)
+                for name, array in group.arrays.items():
+                    hdf5.declare_array(inner, name, array)
+
+    arrays = {f"{group.place}/{name}": a for group in groups for name, a in group.arrays.items()}
+    return hdf5.Outline(as_bytes(fill), arrays, size)
+
+
 def compare(file: h5py.Group, groups: list[Group], who: str) -> None:
     """Raise unless a written file holds exactly these arrays.
 
@@ -120,9 +161,9 @@ def compare(file: h5py.Group, groups: list[Group], who: str) -> None:
         FileFormatError: An array is missing or differs.
     """
     for group in groups:
-        arrays = hdf5.Arrays(hdf5.subgroup(file, f"{group.path}/vars".lstrip("/"), who), who)
+        arrays = hdf5.Arrays(hdf5.subgroup(file, group.place, who), who)
         for name, values in group.arrays.items():
-            compare_array(arrays.dataset(name), values, f"{group.path}/vars/{name}", who)
+            compare_array(arrays.dataset(name), values, f"{group.place}/{name}", who)
 
 
 def compare_array(dataset: Any, values: np.ndarray | Variable, place: str, who: str) -> None:

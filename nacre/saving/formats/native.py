@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ from nacre.saving.shared_calls import with_counts_of_file, with_counts_of_graphs
 # The version whose files ours are like; Keras reads it to choose how to open them.
 KERAS_VERSION = "3.15.1"
 
-Files = dict[str, bytes | StoredPart]  # the members of an archive or a folder
+# The members of an archive or a folder.
+Files = Mapping[str, bytes | StoredPart | hdf5.Outline]
 
 
 def nacre_version() -> str:
