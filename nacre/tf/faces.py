@@ -10,6 +10,7 @@ MODULES: dict[str, str] = {
     "keras.callbacks.experimental": "nacre.callbacks",
     "keras.experimental": "nacre.tf.keras_experimental",
     "data": "nacre.data",
+    "errors": "nacre.tf.failures",
     "initializers": "nacre.initializers",
     "losses": "nacre.losses",
     "metrics": "nacre.metrics",

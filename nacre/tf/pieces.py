@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre import ops
-from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
+from nacre.core.errors import ArgumentError, DTypeError, ShapeError, TracedValueError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer, is_tracing
 from nacre.core.variable import Variable
@@ -854,7 +854,7 @@ def _called(who: str, func: Any, inp: list[Any], kinds: Any) -> Any:
 
 def _refuse_traced(who: str, inp: Any) -> None:
     if any(map(is_tracer, inp)):
-        raise ArgumentError(
+        raise TracedValueError(
             message(
                 who,
                 "it runs Python with values, which a compiled function does not have",
@@ -862,15 +862,6 @@ def _refuse_traced(who: str, inp: Any) -> None:
                 "Call it outside, or in Dataset.map.",
             )
         )
-
-
-def function(func: Any = None, **options: Any) -> Any:
-    """`tf.function`: see `nacre.function`, which it is."""
-    from nacre.training.function import function as compiled
-
-    if func is None:
-        return functools.partial(function, **options)
-    return compiled(func, **options)
 
 
 def as_bytes(text: Any, encoding: str) -> bytes:

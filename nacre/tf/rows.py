@@ -106,14 +106,18 @@ def _arguments(code: ast.Module) -> set[str]:
 
 def _meaning(name: str) -> Any:
     """What a name on the right of a row, or a default on the left, means; None for an argument."""
+    import numpy as np
+
     from nacre import ops, random
-    from nacre.tf import pieces, randoms
+    from nacre.core import tree
+    from nacre.tf import checks, pictures, pieces, randoms
     from nacre.tf.dtypes import DTYPES
     from nacre.tf.nodes import OPS, node
 
-    if name in ("ops", "random"):
-        return {"ops": ops, "random": random}[name]
-    for module in (pieces, randoms):
+    modules = {"ops": ops, "random": random, "tree": tree, "np": np}
+    if name in modules:
+        return modules[name]
+    for module in (pieces, randoms, pictures, checks):
         if hasattr(module, name):
             return getattr(module, name)
     return node(name) if name in OPS else DTYPES.get(name)

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, TracedValueError, message
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 
@@ -63,14 +63,14 @@ def plain(value: Any) -> Any:
     """Whole numbers as Python's, lists as tuples; symbols stay what they are.
 
     Raises:
-        ArgumentError: One is computed by the program that is being traced.
+        TracedValueError: One is computed by the program that is being traced.
     """
     if isinstance(value, list | tuple):
         return tuple(map(plain, value))
     if isinstance(value, Variable):
         value = value.numpy()
     if is_tracer(value):
-        raise ArgumentError(
+        raise TracedValueError(
             message(
                 "tf",
                 "sizes and axes must be known when a function is compiled",

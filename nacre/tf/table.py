@@ -145,7 +145,7 @@ zeta(x, q) = Zeta(*same(x, q))
 # Tensors: made, put together, taken apart, picked from.
 ROWS[""] = """
 argsort(values, axis=-1, direction='ASCENDING', stable=False) = sorted_places(t(values), axis, direction)
-bitcast(input, type) = Bitcast(t(input), type=dtype(type))
+bitcast(input, type) = Bitcast(t(input), type=as_dtype(type))
 boolean_mask(tensor, mask, axis=None) = boolean_mask(t(tensor), t(mask), axis)
 broadcast_to(input, shape) = broadcast(t(input), shape)
 broadcast_dynamic_shape(shape_x, shape_y) = BroadcastArgs(ints(shape_x), ints(shape_y))
@@ -227,7 +227,7 @@ init_scope = nacre.tf.pieces:no_scope
 name_scope = nacre.core.names:name_scope
 custom_gradient = nacre.ops:custom_gradient
 recompute_grad = nacre.layers.base.remat:remat
-function = nacre.tf.pieces:function
+function = nacre.tf.functions:function
 GradientTape = nacre.core.tape:GradientTape
 UnconnectedGradients = nacre.tf.pieces:UnconnectedGradients
 Variable = nacre.tf.variable:Variable
@@ -353,6 +353,187 @@ left_shift(x, y) = LeftShift(*same(x, y))
 right_shift(x, y) = RightShift(*same(x, y))
 """
 
+ROWS["strings"] = """
+as_string(input, precision=-1, scientific=False, shortest=False, width=-1, fill='') = AsString(t(input), precision=precision, scientific=scientific, shortest=shortest, width=width, fill=fill)
+bytes_split = nacre.tf.texts:bytes_split
+join(inputs, separator='') = StringJoin(*[t(x) for x in inputs], separator=separator)
+length(input, unit='BYTE') = StringLength(t(input), unit=unit)
+lower(input, encoding='') = StringLower(t(input), encoding=encoding)
+reduce_join(inputs, axis=None, keepdims=False, separator='') = ReduceJoin(t(inputs), axes(inputs, axis), keep_dims=keepdims, separator=separator)
+regex_full_match(input, pattern) = RegexFullMatch(t(input), t(pattern))
+regex_replace(input, pattern, rewrite, replace_global=True) = RegexReplace(t(input), t(pattern), t(rewrite), replace_global=replace_global)
+split = nacre.tf.texts:split
+strip(input) = StringStrip(t(input))
+substr(input, pos, len, unit='BYTE') = Substr(t(input), t(pos), t(len), unit=unit)
+to_hash_bucket_fast(input, num_buckets) = StringToHashBucketFast(t(input), num_buckets=num_buckets)
+to_number(input, out_type=float32) = StringToNumber(t(input), out_type=as_dtype(out_type))
+unicode_split = nacre.tf.texts:unicode_split
+upper(input, encoding='') = StringUpper(t(input), encoding=encoding)
+"""
+
+ROWS["ragged"] = """
+constant = nacre.tf.texts:ragged_constant
+"""
+
+ROWS["image"] = """
+ResizeMethod = nacre.tf.pictures:ResizeMethod
+adjust_brightness(image, delta) = brightness(t(image), delta)
+adjust_contrast(images, contrast_factor) = contrast(t(images), contrast_factor)
+adjust_gamma(image, gamma=1, gain=1) = exponentiated(t(image), gamma, gain)
+adjust_hue(image, delta) = hue(t(image), delta)
+adjust_saturation(image, saturation_factor) = saturation(t(image), saturation_factor)
+central_crop(image, central_fraction) = middle(t(image), central_fraction)
+convert_image_dtype(image, dtype, saturate=False) = converted(t(image), dtype, saturate)
+crop_and_resize(image, boxes, box_indices, crop_size, method='bilinear', extrapolation_value=0.0) = CropAndResize(t(image), t(boxes), t(box_indices), ints(crop_size), method=method, extrapolation_value=float(extrapolation_value))
+crop_to_bounding_box(image, offset_height, offset_width, target_height, target_width) = cut(t(image), offset_height, offset_width, target_height, target_width)
+decode_bmp(contents, channels=0) = DecodeBmp(t(contents), channels=channels)
+decode_gif(contents) = DecodeGif(t(contents))
+decode_image(contents, channels=None, dtype=uint8, expand_animations=True) = DecodeImage(t(contents), channels=channels or 0, dtype=as_dtype(dtype), expand_animations=expand_animations)
+decode_jpeg(contents, channels=0, ratio=1) = DecodeJpeg(t(contents), channels=channels, ratio=ratio)
+decode_png(contents, channels=0, dtype=uint8) = DecodePng(t(contents), channels=channels, dtype=as_dtype(dtype))
+encode_jpeg(image, format='', quality=95) = EncodeJpeg(t(image), quality=quality)
+encode_png(image, compression=-1) = EncodePng(t(image))
+extract_patches(images, sizes, strides, rates, padding) = patches(t(images), sizes, strides, rates, padding)
+flip_left_right(image) = flipped(t(image), -2)
+flip_up_down(image) = flipped(t(image), -3)
+grayscale_to_rgb(images) = repeat(t(images), 3, -1)
+hsv_to_rgb(images) = HSVToRGB(t(images))
+is_jpeg = nacre.tf.files:is_jpeg
+non_max_suppression(boxes, scores, max_output_size, iou_threshold=0.5, score_threshold=float('-inf')) = NonMaxSuppressionV3(t(boxes), t(scores), ints(max_output_size), t(iou_threshold), t(score_threshold))
+pad_to_bounding_box(image, offset_height, offset_width, target_height, target_width) = framed(t(image), offset_height, offset_width, target_height, target_width)
+per_image_standardization(image) = standardized(t(image))
+psnr(a, b, max_val) = ops.psnr(t(a), t(b), max_val)
+random_brightness(image, max_delta, seed=None) = brightness_by_chance(t(image), max_delta, seed)
+random_contrast(image, lower, upper, seed=None) = contrast_by_chance(t(image), lower, upper, seed)
+random_crop(value, size, seed=None) = cut_by_chance(t(value), size, seed)
+random_flip_left_right(image, seed=None) = flipped_by_chance(t(image), -2, seed)
+random_flip_up_down(image, seed=None) = flipped_by_chance(t(image), -3, seed)
+random_hue(image, max_delta, seed=None) = hue_by_chance(t(image), max_delta, seed)
+random_saturation(image, lower, upper, seed=None) = saturation_by_chance(t(image), lower, upper, seed)
+resize(images, size, method='bilinear', preserve_aspect_ratio=False, antialias=False) = resize(t(images), size, method, preserve_aspect_ratio, antialias)
+resize_with_crop_or_pad(image, target_height, target_width) = cut_or_framed(t(image), target_height, target_width)
+resize_with_pad(image, target_height, target_width, method='bilinear', antialias=False) = resized_with_pad(t(image), target_height, target_width, method, antialias)
+rgb_to_grayscale(images) = gray(t(images))
+rgb_to_hsv(images) = RGBToHSV(t(images))
+rot90(image, k=1) = turned(t(image), k)
+total_variation(images) = variation(t(images))
+transpose(image) = transposed(t(image))
+"""
+
+ROWS["io"] = """
+TFRecordWriter = nacre.data:TFRecordWriter
+FixedLenFeature = nacre.data:FixedLenFeature
+FixedLenSequenceFeature = nacre.data:FixedLenSequenceFeature
+VarLenFeature = nacre.data:VarLenFeature
+parse_example = nacre.data:parse_example
+parse_single_example = nacre.data:parse_single_example
+parse_single_sequence_example = nacre.data:parse_single_sequence_example
+decode_base64(input) = DecodeBase64(t(input))
+encode_base64(input, pad=False) = EncodeBase64(t(input), pad=pad)
+decode_raw(input_bytes, out_type, little_endian=True) = DecodeRaw(t(input_bytes), out_type=as_dtype(out_type), little_endian=little_endian)
+is_jpeg = nacre.tf.files:is_jpeg
+matching_files = nacre.tf.files:matching_files
+read_file = nacre.tf.files:read_file
+write_file = nacre.tf.files:write_file
+"""
+
+ROWS["io.gfile"] = """
+GFile = nacre.tf.files:GFile
+copy = nacre.tf.files:copy
+exists = nacre.tf.files:exists
+glob = nacre.tf.files:glob
+isdir = nacre.tf.files:isdir
+join = nacre.tf.files:join
+listdir = nacre.tf.files:listdir
+makedirs = nacre.tf.files:makedirs
+mkdir = nacre.tf.files:mkdir
+remove = nacre.tf.files:remove
+rename = nacre.tf.files:rename
+rmtree = nacre.tf.files:rmtree
+stat = nacre.tf.files:stat
+walk = nacre.tf.files:walk
+"""
+
+ROWS["config"] = """
+PhysicalDevice = nacre.tf.machine:PhysicalDevice
+experimental_run_functions_eagerly = nacre.tf.machine:run_functions_eagerly
+functions_run_eagerly = nacre.tf.machine:functions_run_eagerly
+get_visible_devices = nacre.tf.machine:get_visible_devices
+list_logical_devices = nacre.tf.machine:list_logical_devices
+list_physical_devices = nacre.tf.machine:list_physical_devices
+run_functions_eagerly = nacre.tf.machine:run_functions_eagerly
+set_soft_device_placement = nacre.tf.machine:accepted
+set_visible_devices = nacre.tf.machine:accepted
+"""
+
+ROWS["config.experimental"] = """
+enable_op_determinism = nacre.tf.machine:enable_op_determinism
+enable_tensor_float_32_execution = nacre.tf.machine:accepted
+get_visible_devices = nacre.tf.machine:get_visible_devices
+list_logical_devices = nacre.tf.machine:list_logical_devices
+list_physical_devices = nacre.tf.machine:list_physical_devices
+set_memory_growth = nacre.tf.machine:accepted
+set_visible_devices = nacre.tf.machine:accepted
+"""
+
+ROWS["config.threading"] = """
+set_inter_op_parallelism_threads = nacre.tf.machine:accepted
+set_intra_op_parallelism_threads = nacre.tf.machine:accepted
+"""
+
+ROWS["config.optimizer"] = """
+set_jit = nacre.tf.machine:accepted
+set_experimental_options = nacre.tf.machine:accepted
+"""
+
+ROWS["test"] = """
+gpu_device_name = nacre.tf.machine:gpu_device_name
+is_built_with_cuda = nacre.tf.machine:is_built_with_cuda
+is_built_with_xla = nacre.tf.machine:is_built_with_xla
+is_gpu_available = nacre.tf.machine:is_gpu_available
+"""
+
+ROWS["debugging"] = """
+Assert(condition, data, summarize=None) = assert_true(condition, data)
+assert_equal(x, y, message=None, summarize=None) = compared('assert_equal', np.equal, x, y, message)
+assert_greater(x, y, message=None, summarize=None) = compared('assert_greater', np.greater, x, y, message)
+assert_greater_equal(x, y, message=None, summarize=None) = compared('assert_greater_equal', np.greater_equal, x, y, message)
+assert_less(x, y, message=None, summarize=None) = compared('assert_less', np.less, x, y, message)
+assert_less_equal(x, y, message=None, summarize=None) = compared('assert_less_equal', np.less_equal, x, y, message)
+assert_none_equal(x, y, summarize=None, message=None) = compared('assert_none_equal', np.not_equal, x, y, message)
+assert_near(x, y, rtol=None, atol=None, message=None, summarize=None) = compared('assert_near', lambda a, b: np.abs(a - b) <= (1e-5 if atol is None else atol) + (1e-5 if rtol is None else rtol) * np.abs(b), x, y, message)
+assert_negative(x, message=None, summarize=None) = compared('assert_negative', np.less, x, 0, message)
+assert_non_negative(x, message=None, summarize=None) = compared('assert_non_negative', np.greater_equal, x, 0, message)
+assert_non_positive(x, message=None, summarize=None) = compared('assert_non_positive', np.less_equal, x, 0, message)
+assert_positive(x, message=None, summarize=None) = compared('assert_positive', np.greater, x, 0, message)
+assert_integer(x, message=None) = assert_integer(x, message)
+assert_rank(x, rank, message=None) = assert_rank(x, rank, message)
+assert_rank_at_least(x, rank, message=None) = assert_rank_at_least(x, rank, message)
+assert_rank_in(x, ranks, message=None) = assert_rank(x, ranks, message)
+assert_scalar(tensor, message=None) = assert_rank(tensor, 0, message)
+assert_shapes(shapes, data=None, summarize=None, message=None) = assert_shapes(shapes, message)
+assert_type(tensor, tf_type, message=None) = assert_type(tensor, tf_type, message)
+check_numerics(tensor, message) = check_numerics(tensor, message)
+"""
+
+ROWS["signal"] = """
+fft(input) = FFT(t(input))
+fft2d(input) = FFT2D(t(input))
+ifft(input) = IFFT(t(input))
+ifft2d(input) = IFFT2D(t(input))
+"""
+
+ROWS["nest"] = """
+flatten(structure, expand_composites=False) = tree.flatten(structure)
+map_structure(func, *structure) = tree.map_structure(func, *structure)
+pack_sequence_as(structure, flat_sequence, expand_composites=False) = tree.pack_sequence_as(structure, flat_sequence)
+"""
+
+ROWS["train"] = """
+Example = nacre.data:Example
+SequenceExample = nacre.data:SequenceExample
+"""
+
 ROWS["compat"] = """
 as_bytes(bytes_or_text, encoding='utf-8') = as_bytes(bytes_or_text, encoding)
 as_str(bytes_or_text, encoding='utf-8') = as_text(bytes_or_text, encoding)
@@ -378,7 +559,12 @@ SAME: dict[str, dict[str, str]] = {
             "reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_sum round "
             "scalar_mul sigmoid sign sin sinh sqrt square subtract tan tanh truediv"
         ),
-        "linalg": "einsum matmul norm tensor_diag tensor_diag_part",
+        "linalg": "einsum matmul norm",
+        "strings": "as_string",
+        "debugging": ("Assert assert_equal assert_greater assert_less assert_rank"),
+    },
+    "io": {
+        "image": "decode_bmp decode_gif decode_image decode_jpeg decode_png encode_jpeg encode_png"
     },
     "nn": {
         "math": (

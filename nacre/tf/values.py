@@ -394,6 +394,7 @@ def lend_methods() -> None:
             __getitem__=_checked(cls.__getitem__),
         )
     _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text)
+    _lend(HostTensor, shape=_shape_of(np.ndarray.shape))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)
     _lend(KerasTensor, shape=_kept_shape(), get_shape=_get_shape, ref=_ref)

@@ -90,7 +90,7 @@ class Function(Versioned, Generic[P, R]):
 
         def made() -> Function[..., R]:
             method = types.MethodType(self.python_function, instance)
-            return Function(method, self.input_signature)
+            return type(self)(method, self.input_signature)
 
         if isinstance(getattr(instance, "_programs", None), Programs | None) and hasattr(
             instance, "_programs"

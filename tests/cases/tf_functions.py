@@ -36,6 +36,8 @@ def arguments(tf: Any) -> dict[str, Any]:
         "b": tf.constant([[True, False, True], [False, False, True]]),
         "c": tf.constant([[True, True, False], [False, True, True]]),
         "s": tf.constant(["Ab c", "d", "é f g"]),
+        "picture": tf.constant(draw.uniform(size=(4, 5, 3)).astype("float32")),
+        "bytes3": tf.constant(draw.integers(0, 256, size=(4, 5, 3)).astype("uint8")),
         "z": tf.constant(np.array([1 + 2j, -3 + 0.5j], "complex64")),
     }
 
@@ -143,11 +145,30 @@ CASES: list[str] = [
     "tf.nn.dropout(f, 0.0)", "tf.nn.ctc_loss([[1, 2]], tf.reshape(tf.range(12.0), [4, 1, 3]) / 10, [2], [4], blank_index=0)",
     "tf.bitwise.bitwise_and(i, j)", "tf.bitwise.bitwise_or(i, j)", "tf.bitwise.bitwise_xor(i, j)", "tf.bitwise.invert(u)", "tf.bitwise.left_shift(n, n)", "tf.bitwise.right_shift(n, n)",
     "tf.compat.as_bytes('a')", "tf.compat.as_str(b'a')", "tf.compat.as_text('a')", "tf.compat.as_str_any(3)",
+    "tf.strings.lower(s, encoding='utf-8')", "tf.strings.upper(s)", "tf.strings.strip([' a '])", "tf.strings.length(s)", "tf.strings.length(s, unit='UTF8_CHAR')", "tf.strings.substr(s, 0, 2)", "tf.strings.join([s, s], separator='-')",
+    "tf.strings.regex_replace(s, '[a-z]', '#')", "tf.strings.regex_full_match(s, '.*c')", "tf.strings.split('a b  c')", "tf.strings.split(s).to_list()", "tf.strings.split('a,b', sep=',')", "tf.strings.reduce_join(s)", "tf.strings.reduce_join([['a', 'b'], ['c', 'd']], axis=1, separator='_')",
+    "tf.strings.to_number(['1.5', '2'])", "tf.strings.to_number(['3'], tf.int32)", "tf.strings.as_string(i)", "tf.strings.as_string([1.5], precision=2)", "tf.strings.to_hash_bucket_fast(s, 100)", "tf.strings.unicode_split('é f', 'UTF-8')", "tf.strings.bytes_split('abc')",
+    "tf.ragged.constant([[1, 2], [3]]).to_list()",
+    "tf.image.adjust_brightness(picture, 0.2)", "tf.image.adjust_brightness(bytes3, 0.1)", "tf.image.adjust_contrast(picture, 2.0)", "tf.image.adjust_contrast(bytes3, 0.5)", "tf.image.adjust_gamma(picture, 2.0)", "tf.image.adjust_hue(picture, 0.1)", "tf.image.adjust_saturation(picture, 0.5)",
+    "tf.image.central_crop(picture, 0.5)", "tf.image.convert_image_dtype(bytes3, tf.float32)", "tf.image.convert_image_dtype(picture, tf.uint8)", "tf.image.convert_image_dtype(bytes3, tf.uint16)", "tf.image.convert_image_dtype(picture, tf.uint8, saturate=True)",
+    "tf.image.crop_and_resize(picture[None], [[0.1, 0.2, 0.8, 0.9]], [0], [3, 3])", "tf.image.crop_to_bounding_box(picture, 1, 0, 2, 3)", "tf.image.pad_to_bounding_box(picture, 1, 2, 8, 9)", "tf.image.extract_patches(picture[None], [1, 2, 2, 1], [1, 2, 2, 1], [1, 1, 1, 1], 'VALID')",
+    "tf.image.flip_left_right(picture)", "tf.image.flip_up_down(bytes3)", "tf.image.grayscale_to_rgb(picture[..., :1])", "tf.image.hsv_to_rgb(picture)", "tf.image.rgb_to_hsv(picture)", "tf.image.rgb_to_grayscale(picture)", "tf.image.rgb_to_grayscale(bytes3)",
+    "tf.image.non_max_suppression([[0.0, 0, 1, 1], [0, 0, 1, 0.9], [2, 2, 3, 3]], [0.9, 0.8, 0.7], 3)", "tf.image.per_image_standardization(bytes3)", "tf.image.per_image_standardization(picture)", "tf.image.psnr(picture, picture * 0.9, 1.0)",
+    *(f"tf.image.resize(picture, [7, 3], method='{m}')" for m in "bilinear nearest bicubic area lanczos3 lanczos5 gaussian mitchellcubic".split()),
+    "tf.image.resize(bytes3, [3, 3])", "tf.image.resize(bytes3, [3, 3], 'nearest')", "tf.image.resize(picture, (2, 3), antialias=True)", "tf.image.resize(picture[None], [5, 6])", "tf.image.resize(picture, [10, 3], preserve_aspect_ratio=True)", "tf.image.resize(bytes3, [2, 2], 'bicubic', antialias=True)",
+    "tf.image.resize_with_crop_or_pad(picture, 3, 9)", "tf.image.resize_with_pad(picture, 8, 8)", "tf.image.rot90(picture)", "tf.image.rot90(bytes3, 3)", "tf.image.total_variation(picture)", "tf.image.transpose(picture)",
+    "tf.io.decode_png(tf.io.encode_png(bytes3))", "tf.image.decode_image(tf.io.encode_png(bytes3))", "tf.io.decode_png(tf.io.encode_png(bytes3), channels=1).shape.as_list()", "tf.io.decode_jpeg(tf.io.encode_jpeg(bytes3)).shape.as_list()",
+    "tf.io.decode_raw(tf.constant(b'abcd'), tf.uint8)", "tf.io.decode_raw([b'abcd'], tf.int16)", "tf.io.encode_base64('abc?>')", "tf.io.decode_base64('YWJjPz4')",
+    "tf.debugging.Assert(True, [f])", "tf.debugging.assert_equal(i, i)", "tf.debugging.assert_greater(f, f - 1)", "tf.debugging.assert_greater_equal(f, f)", "tf.debugging.assert_less(f, 100.0)", "tf.debugging.assert_less_equal(i, 7)", "tf.debugging.assert_none_equal(i, 100)", "tf.debugging.assert_near(f, f + 1e-7)",
+    "tf.debugging.assert_negative([-1])", "tf.debugging.assert_non_negative([0])", "tf.debugging.assert_non_positive([0])", "tf.debugging.assert_positive([1])", "tf.debugging.assert_integer(i)", "tf.debugging.assert_rank(f, 2)", "tf.debugging.assert_rank_at_least(f, 1)", "tf.debugging.assert_rank_in(f, [1, 2])", "tf.debugging.assert_scalar(3)", "tf.debugging.assert_shapes([(f, ('N', 4)), (g, ('N', 'M'))])", "tf.debugging.assert_type(f, tf.float32)", "tf.debugging.check_numerics(f, 'f')",
+    "tf.signal.fft(z)", "tf.signal.ifft(z)", "tf.signal.fft2d([[z[0], z[1]]])", "tf.signal.ifft2d([[z[0], z[1]]])", "tf.nest.flatten([1, (2, {'a': 3})])", "tf.nest.map_structure(lambda x: x + 1, [1, 2])", "tf.nest.pack_sequence_as([0, (0, 0)], [1, 2, 3])",
     "f[0]", "f[:, 1:3]", "f[..., tf.newaxis].shape.as_list()", "f[-1, -2]", "i[::-1]", "f + 1", "2 * f", "i // 2", "i % 3", "-i", "f ** 2", "f / g", "f > g", "f == g", "i != j", "f @ m", "abs(i)", "~b", "b & c", "i + j", "w + 1", "d * 2.0", "u + 1", "i / 2", "len(f)", "int(i[0, 0])", "float(f[0, 0])",
 ]  # fmt: skip
 
 # What TensorFlow refuses.
 REFUSED: list[str] = [
+    "tf.debugging.assert_equal(i, j)", "tf.debugging.assert_positive(f)", "tf.debugging.assert_rank(f, 3)", "tf.debugging.assert_shapes([(f, ('N', 'N'))])", "tf.debugging.Assert(False, [f])", "tf.debugging.check_numerics([np.nan], 'x')",
+    "tf.image.resize(v, [2, 2])", "tf.image.crop_to_bounding_box(picture, 3, 0, 2, 3)", "tf.image.resize(picture, [2, 2], 'cubic')", "tf.strings.to_number(['x'])", "tf.io.decode_png(b'no')",
     "tf.add(f, i)", "tf.constant(1.5, tf.int32)", "tf.constant([1, [2]])", "tf.reshape(f, [5])", "tf.concat([f, v], 0)", "tf.matmul(f, f)", "tf.gather(f, [3])",
     "f[3]", "tf.stack([f, v])", "tf.ensure_shape(f, [2, 4])", "tf.math.reduce_std(i)", "tf.split(f, 3, axis=1)", "tf.squeeze(f, 0)",
     "tf.convert_to_tensor(f, tf.int32)", "tf.unstack(f, num=2)", "tf.where(b, i)", "tf.constant(None)", "tf.math.confusion_matrix([3], [0], num_classes=2)", "tf.ones([-1])",

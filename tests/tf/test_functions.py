@@ -28,6 +28,8 @@ NARROWER = {
 
 # Functions without a call among the cases: random, or of no values.
 NO_CASE = set(
+    "random_brightness random_contrast random_crop random_flip_left_right random_flip_up_down "
+    "random_hue random_saturation decode_bmp decode_gif encode_jpeg encode_png "
     "categorical gamma normal set_seed shuffle stateless_normal stateless_truncated_normal "
     "stateless_uniform truncated_normal uniform no_op enable_eager_execution enable_v2_behavior "
     "set_random_seed".split()

@@ -1,0 +1,133 @@
+"""`tf.io`: files, and `tf.io.gfile` on Python's own."""
+
+from __future__ import annotations
+
+import glob as python_glob
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nacre.core.errors import ArgumentError, message
+from nacre.data.dataset.elements import sealed
+from nacre.tf.pieces import as_text
+from nacre.tf.values import tensor
+
+
+def path_of(name: Any) -> str:
+    """A path, of a text or of a tensor."""
+    if hasattr(name, "dtype"):
+        name = np.asarray(name).item()
+    return as_text(os.fspath(name), "utf-8")
+
+
+def _text(data: bytes) -> Any:
+    found = np.empty((), object)
+    found[()] = data
+    return sealed(found)
+
+
+def read_file(filename: Any, name: Any = None) -> Any:
+    """The bytes of a file."""
+    return _text(Path(path_of(filename)).read_bytes())
+
+
+def write_file(filename: Any, contents: Any, name: Any = None) -> None:
+    """Write bytes or a text; folders are made."""
+    path = Path(path_of(filename))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tensor(contents).item())
+
+
+def matching_files(pattern: Any, name: Any = None) -> Any:
+    """The files whose paths fit patterns, in order."""
+    patterns = np.ravel(np.asarray(tensor(pattern))).tolist()
+    return tensor(sorted({path for p in patterns for path in glob(p)}) or np.empty(0, object))
+
+
+def is_jpeg(contents: Any, name: Any = None) -> bool:
+    """Whether bytes begin as a JPEG file does."""
+    return tensor(contents).item()[:3] == b"\xff\xd8\xff"
+
+
+def GFile(name: Any, mode: str = "r") -> Any:
+    """A file, as `open` gives it; texts are UTF-8."""
+    if "b" in mode:
+        return open(path_of(name), mode)
+    return open(path_of(name), mode, encoding="utf-8")
+
+
+def exists(path: Any) -> bool:
+    """Whether there is a file or a folder."""
+    return os.path.exists(path_of(path))
+
+
+def isdir(path: Any) -> bool:
+    """Whether there is a folder."""
+    return os.path.isdir(path_of(path))
+
+
+def glob(pattern: Any) -> list[str]:
+    """The paths that fit a pattern, or one of several, in order."""
+    patterns = pattern if isinstance(pattern, list | tuple) else [pattern]
+    return sorted(path for p in patterns for path in python_glob.glob(path_of(p)))
+
+
+def listdir(path: Any) -> list[str]:
+    """The names in a folder, in order."""
+    return sorted(os.listdir(path_of(path)))
+
+
+def makedirs(path: Any) -> None:
+    """Make a folder, and those above it; one that is there stays."""
+    os.makedirs(path_of(path), exist_ok=True)
+
+
+def mkdir(path: Any) -> None:
+    """Make a folder; one that is there stays."""
+    Path(path_of(path)).mkdir(exist_ok=True)
+
+
+def remove(path: Any) -> None:
+    """Delete a file."""
+    os.remove(path_of(path))
+
+
+def rmtree(path: Any) -> None:
+    """Delete a folder and all in it."""
+    shutil.rmtree(path_of(path))
+
+
+def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
+    """Copy a file."""
+    shutil.copyfile(path_of(src), _free(dst, overwrite))
+
+
+def rename(src: Any, dst: Any, overwrite: bool = False) -> None:
+    """Give a file or a folder another name."""
+    os.replace(path_of(src), _free(dst, overwrite))
+
+
+def _free(path: Any, overwrite: bool) -> str:
+    if exists(path) and not overwrite:
+        rule, fix = "the file must not be there yet", "Pass overwrite=True."
+        raise ArgumentError(message("tf.io.gfile", rule, path_of(path), fix))
+    return path_of(path)
+
+
+def walk(top: Any, topdown: bool = True, onerror: Any = None) -> Iterator[Any]:
+    """Folders, each with the folders and files in it, as `os.walk` gives them."""
+    return os.walk(path_of(top), topdown, onerror)
+
+
+def join(path: Any, *paths: Any) -> str:
+    """Parts of a path put together."""
+    return os.path.join(path_of(path), *map(path_of, paths))
+
+
+def stat(path: Any) -> os.stat_result:
+    """What the system knows of a file; `length` is `st_size`."""
+    return os.stat(path_of(path))

@@ -1,0 +1,116 @@
+"""`tf.function` compiles, and runs as plain Python what cannot be compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import nacre.tf as tf
+
+
+@pytest.fixture
+def _compiled_again() -> Iterator[None]:
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_it_is_traced_once_for_a_shape() -> None:
+    traces = []
+
+    @tf.function
+    def double(x):
+        traces.append(x.shape)
+        return x * 2
+
+    for _ in range(3):
+        assert double(tf.ones([2])).numpy().tolist() == [2.0, 2.0]
+    double(tf.ones([3]))
+    # The first call looks twice: what it makes is kept.
+    assert sorted(set(traces)) == [(2,), (3,)] and len(traces) <= 3
+
+
+@pytest.mark.parametrize("how", ["if", "while", "for", "where", "size"])
+def test_python_that_decides_by_values_runs_eagerly_with_one_warning(how: str) -> None:
+    @tf.function
+    def halved(x):
+        if how == "if":
+            return x / 2 if tf.reduce_sum(x) > 0 else x
+        if how == "while":
+            while tf.reduce_sum(x) > 2:
+                x = x / 2
+            return x
+        if how == "for":
+            for _ in range(int(tf.reduce_sum(x))):
+                x = x + 0
+            return x / 2
+        if how == "where":
+            return tf.gather(x, tf.where(x > 0)[:, 0]) / 2
+        return tf.zeros([int(x[0])]) + 1
+
+    with pytest.warns(UserWarning, match="runs as plain Python") as caught:
+        found = [halved(tf.constant([2.0, 2.0])).numpy().tolist() for _ in range(2)]
+    assert found == [[1.0, 1.0]] * 2 and len(caught) == 1
+
+
+def test_a_method_that_cannot_be_compiled_runs_eagerly() -> None:
+    class Counter:
+        @tf.function
+        def count(self, x):
+            return 1 if x[0] > 0 else 2
+
+    counter = Counter()
+    with pytest.warns(UserWarning, match="runs as plain Python"):
+        assert counter.count(tf.ones([1])) == 1
+    assert counter.count(-tf.ones([1])) == 2
+
+
+@pytest.mark.usefixtures("_compiled_again")
+def test_all_functions_can_run_eagerly() -> None:
+    seen = []
+
+    @tf.function
+    def look(x):
+        seen.append(float(x))
+        return x
+
+    tf.config.run_functions_eagerly(True)
+    look(tf.constant(1.5))
+    assert seen == [1.5] and tf.config.functions_run_eagerly()
+
+
+def test_a_training_step_with_two_tapes() -> None:
+    dense, other = tf.keras.layers.Dense(2), tf.keras.layers.Dense(1)
+    first, second = tf.keras.optimizers.Adam(0.1), tf.keras.optimizers.Adam(0.1)
+
+    @tf.function
+    def step(x):
+        with tf.GradientTape() as a, tf.GradientTape() as b:
+            out = other(dense(x))
+            loss, rest = tf.reduce_mean(out**2), tf.reduce_mean(tf.abs(out))
+        first.apply_gradients(
+            zip(a.gradient(loss, dense.trainable_variables), dense.trainable_variables)
+        )
+        second.apply_gradients(
+            zip(b.gradient(rest, other.trainable_variables), other.trainable_variables)
+        )
+        return loss
+
+    x = tf.constant(np.ones((4, 3), "float32"))
+    losses = [float(step(x).numpy()) for _ in range(8)]
+    assert losses[-1] < losses[0]
+
+
+def test_a_signature_casts_and_printing_prints_each_time(capfd: pytest.CaptureFixture[str]) -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+    def shown(x):
+        tf.print("x is", x)
+        return x
+
+    shown([1, 2])
+    shown(np.array([3, 4]))
+    import jax
+
+    jax.effects_barrier()
+    assert capfd.readouterr().err.splitlines() == ["x is [1. 2.]", "x is [3. 4.]"]
