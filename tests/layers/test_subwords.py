@@ -11,6 +11,7 @@ import nacre
 from nacre import layers
 from nacre.core.errors import (
     ArgumentError,
+    DataError,
     DTypeError,
     MissingPackageError,
     NotBuiltError,
@@ -96,16 +97,17 @@ def test_files_of_older_models_open(tmp_path) -> None:
     (tmp_path / "vocab.txt").write_text("\n".join(PIECES) + "\n")
     of_file = layers.WordPieceTokenizer(vocabulary=tmp_path / "vocab.txt")
     assert of_file(["played"]).tolist() == [[2, 4]]
-    pairs = {"[PAD]": 0, "l": 1, "o": 2, "w": 3, "lo": 4, "low": 5}
-    (tmp_path / "vocab.json").write_text(json.dumps(pairs))
-    (tmp_path / "merges.txt").write_text("#version: 0.2\nl o\nlo w\n")
+    single = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    pieces = [*single, "lo", "low", "##", "[PAD]"]
+    (tmp_path / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(pieces)}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\nl o\nlo w\n# #\n")
     of_files = layers.BytePairTokenizer(
         vocabulary=str(tmp_path / "vocab.json"), merges=str(tmp_path / "merges.txt")
     )
-    assert of_files(["lowlo"]).tolist() == [[5, 4]]
+    assert of_files(["lowlo##"]).tolist() == [[257, 256, 258]]
     of_files._tokenizer.save(str(tmp_path / "tokenizer.json"))
     again = layers.BytePairTokenizer(str(tmp_path / "tokenizer.json"))
-    assert again(["lowlo"]).tolist() == [[5, 4]]
+    assert again(["lowlo"]).tolist() == [[257, 256]]
     with pytest.raises(ArgumentError, match="of kind WordPiece. Got BPE"):
         layers.WordPieceTokenizer(str(tmp_path / "tokenizer.json"))
 
@@ -137,10 +139,29 @@ def test_wrong_use_is_told() -> None:
         layers.WordPieceTokenizer(vocabulary=PIECES, start_token="<s>")
     with pytest.raises(ArgumentError, match="needs its merges"):
         layers.BytePairTokenizer(vocabulary={"[PAD]": 0})
+    with pytest.raises(ArgumentError, match="must hold all 256 bytes"):
+        layers.BytePairTokenizer(vocabulary={"[PAD]": 0, "a": 1, "b": 2}, merges=["a b"])
+    with pytest.raises(ArgumentError, match="an index of its own"):
+        layers.WordPieceTokenizer(vocabulary={"[PAD]": 0, "[UNK]": 0})
+    with pytest.raises(ArgumentError, match="each token once"):
+        layers.WordPieceTokenizer(vocabulary=[*PIECES, "the"])
+    with pytest.raises(ArgumentError, match="pad_token must be a token"):
+        layers.WordPieceTokenizer(pad_token=None)
     with pytest.raises(ArgumentError, match="no file at 'nowhere.json'"):
         layers.BytePairTokenizer("nowhere.json")
     with pytest.raises(ArgumentError, match="what the package tokenizers writes"):
         layers.BytePairTokenizer('{"model": 3}')
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_adapt_keeps_max_tokens_or_tells_the_least(kind) -> None:
+    layer = kind(max_tokens=20)
+    with pytest.raises(ArgumentError, match=r"max_tokens must be at least \d+.*Got 20"):
+        layer.adapt(TEXTS)
+    with pytest.raises(DataError, match="no text"):
+        layer.adapt([])
+    with pytest.raises(NotBuiltError):
+        layer(["a"])
 
 
 def test_a_file_of_a_model_names_no_other_file(tmp_path) -> None:

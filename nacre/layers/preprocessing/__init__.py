@@ -1,5 +1,6 @@
 """Layers that prepare data: scales, categories, texts, sounds, images, random changes."""
 
+from nacre.layers.preprocessing.byte_pairs import BytePairTokenizer as BytePairTokenizer
 from nacre.layers.preprocessing.encoding import CategoryEncoding as CategoryEncoding
 from nacre.layers.preprocessing.encoding import Discretization as Discretization
 from nacre.layers.preprocessing.hashing import HashedCrossing as HashedCrossing
@@ -46,11 +47,10 @@ from nacre.layers.preprocessing.scaling import Normalization as Normalization
 from nacre.layers.preprocessing.scaling import Rescaling as Rescaling
 from nacre.layers.preprocessing.spectrograms import MelSpectrogram as MelSpectrogram
 from nacre.layers.preprocessing.spectrograms import STFTSpectrogram as STFTSpectrogram
-from nacre.layers.preprocessing.subwords import BytePairTokenizer as BytePairTokenizer
-from nacre.layers.preprocessing.subwords import WordPieceTokenizer as WordPieceTokenizer
 from nacre.layers.preprocessing.text import TextVectorization as TextVectorization
 from nacre.layers.preprocessing.vocabulary import IntegerLookup as IntegerLookup
 from nacre.layers.preprocessing.vocabulary import StringLookup as StringLookup
+from nacre.layers.preprocessing.word_pieces import WordPieceTokenizer as WordPieceTokenizer
 
 __all__ = [
     "AugMix",

@@ -1,23 +1,29 @@
-"""Texts to indices of pieces of words: byte pairs and word pieces, by the package `tokenizers`."""
+"""What tokenizers of pieces of words share; the work is done by the package `tokenizers`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import safety
-from nacre.core.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError, message
+from nacre.core.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    NotBuiltError,
+    ShapeError,
+    message,
+)
 from nacre.core.interop import optional_import
 from nacre.core.numbers import whole_number
-from nacre.core.registry import register
 from nacre.core.strings import refuse_missing
 from nacre.core.symbolic import KerasTensor
-from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import batches_of, host_array
 from nacre.layers.preprocessing.host_layer import HostLayer
@@ -30,6 +36,7 @@ class SubwordTokenizer(HostLayer):
     adapts = True
     traces_shapes = True
     _model = ""  # as the package calls it
+    _characters = ""  # what pieces begin with
     _specials_of_kind: tuple[str, ...] = ()
 
     def __init__(
@@ -49,7 +56,12 @@ class SubwordTokenizer(HostLayer):
                 self._who(), "output_sequence_length", output_sequence_length
             )
         self.output_sequence_length = output_sequence_length
+        if isinstance(special_tokens, str):
+            special_tokens = (special_tokens,)
         self.special_tokens = tuple(map(str, special_tokens))
+        if not isinstance(pad_token, str):
+            rule = "pad_token must be a token, as short texts are filled up with it"
+            raise ArgumentError(message(self._who(), rule, repr(pad_token)))
         self.start_token, self.end_token, self.pad_token = start_token, end_token, pad_token
         self._tokenizer: Any = None
 
@@ -95,12 +107,21 @@ class SubwordTokenizer(HostLayer):
     def _table(self, vocabulary: Any) -> dict[str, int]:
         """Token -> index, from a mapping, a list, or a file: JSON, or one token a line."""
         if isinstance(vocabulary, Mapping):
-            return {str(token): int(index) for token, index in vocabulary.items()}
+            table = {str(token): int(index) for token, index in vocabulary.items()}
+            if len(set(table.values())) < len(vocabulary) or min(table.values(), default=0) < 0:
+                rule = "each token of the vocabulary must have an index of its own, from 0"
+                twice = [i for i, n in Counter(table.values()).items() if n > 1 or i < 0]
+                raise ArgumentError(message(self._who(), rule, f"index {twice[:3]}"))
+            return table
         if isinstance(vocabulary, str | Path):
             lines = lines_of(vocabulary, self._who())
             if lines and lines[0].lstrip().startswith("{"):
                 return self._table(json.loads("\n".join(lines)))
             vocabulary = lines
+        twice = [token for token, n in Counter(map(str, vocabulary)).items() if n > 1]
+        if twice:
+            rule = "the vocabulary must hold each token once"
+            raise ArgumentError(message(self._who(), rule, f"several of {twice[:3]}"))
         return {str(token): index for index, token in enumerate(vocabulary)}
 
     def _of_vocabulary(self, table: dict[str, int], merges: Any) -> Any:
@@ -143,8 +164,28 @@ class SubwordTokenizer(HostLayer):
             steps: Number of batches to look at.
         """
         tokenizer, trainer = self._trainer(self._all_specials())
-        texts = (text for batch in batches_of(self, data, steps) for text in self._texts(batch))
-        tokenizer.train_from_iterator(texts, trainer)
+        seen = [0]
+
+        def texts() -> Iterator[str]:
+            for batch in batches_of(self, data, steps):
+                found = self._texts(batch)
+                seen[0] += len(found)
+                yield from found
+
+        tokenizer.train_from_iterator(texts(), trainer)
+        if not seen[0]:
+            rule = "adapt must be given texts"
+            raise DataError(message(self._who(), rule, "no text"))
+        least = tokenizer.get_vocab_size()
+        if least > self.max_tokens:  # the package takes all single characters, whatever it is told
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    f"max_tokens must be at least {least}: the special tokens and all single "
+                    f"{self._characters}",
+                    str(self.max_tokens),
+                )
+            )
         self._take(tokenizer)
 
     def reset_state(self) -> None:
@@ -246,7 +287,7 @@ class SubwordTokenizer(HostLayer):
 
         Args:
             indices: (batch, length) or (length,) ints, or a list of rows of different lengths.
-            skip_special_tokens: Whether padding and the other special tokens are left out.
+            skip_special_tokens: Whether padding, [UNK] and other special tokens are left out.
         """
         if isinstance(indices, list | tuple) and any(np.ndim(row) for row in indices):
             return [self.detokenize(row, skip_special_tokens) for row in indices]
@@ -307,175 +348,3 @@ class SubwordTokenizer(HostLayer):
             special_tokens=list(self.special_tokens),
             **{name: getattr(self, name) for name in names},
         )
-
-
-@register("layers/BytePairTokenizer", module="nacre")
-class BytePairTokenizer(SubwordTokenizer):
-    """Texts to indices of byte pairs, as GPT-2 and its heirs read them.
-
-    Any text can be written with it, and `detokenize` gives back every character: it begins with
-    the 256 bytes, and `adapt` joins the two neighbours that stand together most often, again and
-    again. It works on the host, as `TextVectorization` does.
-
-    Args:
-        tokenizer: What is known already: a file `tokenizer.json`, the text in it, or a
-            `tokenizers.Tokenizer`. None for `adapt`.
-        vocabulary: Instead: token -> index, or a file `vocab.json`, as older models come.
-        merges: With `vocabulary`: pairs 'a b' in their order, or a file `merges.txt`.
-        max_tokens: Size of the vocabulary that `adapt` makes, special tokens included.
-        special_tokens: Tokens that stand for themselves wherever a text holds them.
-        start_token: Put before each text; None for nothing.
-        end_token: Put behind each text, also one that is cut.
-        pad_token: What fills up short texts; `adapt` gives it the index 0.
-        output_sequence_length: Length to pad and cut to; the longest text's by default.
-    Shapes:
-        inputs  (batch,) or (batch, 1) strings
-        returns (batch, length) int32
-    Raises:
-        ArgumentError: A special token is not in the vocabulary, or a file is of another kind.
-        MissingPackageError: tokenizers is not installed: pip install "nacre[tokenizers]".
-    Source:
-        Sennrich et al. 2016, arXiv:1508.07909, section 3.2, on bytes as in Radford et al. 2019,
-        "Language Models are Unsupervised Multitask Learners", section 2.2. The work is done by
-        the package tokenizers. What a file says about padding, cutting and tokens around a text
-        does not count; the arguments do.
-    Example:
-        >>> layer = nacre.layers.BytePairTokenizer(max_tokens=300)       # doctest: +SKIP
-        >>> layer.adapt(["low lower lowest"])                            # doctest: +SKIP
-        >>> layer.detokenize(layer(["a lower one"]))                     # doctest: +SKIP
-        ['a lower one']
-    """
-
-    _model = "BPE"
-
-    def __init__(
-        self,
-        tokenizer: Any = None,
-        vocabulary: Any = None,
-        merges: Any = None,
-        max_tokens: int = 8000,
-        special_tokens: Any = (),
-        start_token: str | None = None,
-        end_token: str | None = None,
-        pad_token: str = "[PAD]",
-        output_sequence_length: int | None = None,
-        **kwargs: Unpack[LayerKeywords],
-    ) -> None:
-        super().__init__(
-            max_tokens, special_tokens, start_token, end_token, pad_token, output_sequence_length,
-            **kwargs,
-        )  # fmt: skip
-        self._begin_with(tokenizer, vocabulary, merges)
-
-    def _empty(self, **model: Any) -> Any:
-        package, models = self._package(), self._package("models")
-        tokenizer = package.Tokenizer(models.BPE(**model))
-        byte_level = self._package("pre_tokenizers").ByteLevel(add_prefix_space=False)
-        tokenizer.pre_tokenizer = byte_level
-        tokenizer.decoder = self._package("decoders").ByteLevel()
-        return tokenizer
-
-    def _of_vocabulary(self, table: dict[str, int], merges: Any) -> Any:
-        if isinstance(merges, str | Path):
-            merges = [line for line in lines_of(merges, self._who()) if not line.startswith("#")]
-        pairs = [tuple(pair.split(" ")) if isinstance(pair, str) else pair for pair in merges or ()]
-        if not pairs or any(len(pair) != 2 for pair in pairs):
-            rule = "a vocabulary of byte pairs needs its merges, pairs such as 't h'"
-            raise ArgumentError(message(self._who(), rule, "none" if not pairs else "other lines"))
-        try:
-            return self._empty(vocab=table, merges=pairs)
-        except Exception as error:  # the package raises this class itself
-            rule = "merges must be of tokens in the vocabulary"
-            raise ArgumentError(message(self._who(), rule, str(error)[:200])) from None
-
-    def _trainer(self, special_tokens: list[str]) -> tuple[Any, Any]:
-        trainer = self._package("trainers").BpeTrainer(
-            vocab_size=self.max_tokens,
-            special_tokens=special_tokens,
-            initial_alphabet=self._package("pre_tokenizers").ByteLevel.alphabet(),
-            show_progress=False,
-        )
-        return self._empty(), trainer
-
-
-@register("layers/WordPieceTokenizer", module="nacre")
-class WordPieceTokenizer(SubwordTokenizer):
-    """Texts to indices of word pieces, as BERT and its heirs read them.
-
-    Words are parted at spaces and punctuation; each is cut into the longest pieces the vocabulary
-    holds, those that go on within a word written `##ing`. A word that cannot be cut so is [UNK].
-    It works on the host, as `TextVectorization` does.
-
-    Args:
-        tokenizer: What is known already: a file `tokenizer.json`, the text in it, or a
-            `tokenizers.Tokenizer`. None for `adapt`.
-        vocabulary: Instead: the tokens, or a file `vocab.txt` with one a line, as BERT's.
-        max_tokens: Size of the vocabulary that `adapt` makes, special tokens included.
-        special_tokens: Tokens that stand for themselves wherever a text holds them, as '[MASK]'.
-        start_token: Put before each text; None for nothing. BERT's is '[CLS]'.
-        end_token: Put behind each text, also one that is cut. BERT's is '[SEP]'.
-        pad_token: What fills up short texts; `adapt` gives it the index 0.
-        output_sequence_length: Length to pad and cut to; the longest text's by default.
-        lowercase: Whether letters are made small and lose their accents, for `adapt` and
-            `vocabulary`; a tokenizer that is given says it itself.
-    Shapes:
-        inputs  (batch,) or (batch, 1) strings
-        returns (batch, length) int32
-    Raises:
-        ArgumentError: A special token is not in the vocabulary, or a file is of another kind.
-        MissingPackageError: tokenizers is not installed: pip install "nacre[tokenizers]".
-    Source:
-        Wu et al. 2016, arXiv:1609.08144, section 4.1, cut as in Devlin et al. 2019,
-        arXiv:1810.04805. The work is done by the package tokenizers. What a file says about
-        padding, cutting and tokens around a text does not count; the arguments do.
-    Example:
-        >>> layer = nacre.layers.WordPieceTokenizer(                     # doctest: +SKIP
-        ...     vocabulary=["[PAD]", "[UNK]", "play", "##ing", "##ed"])
-        >>> layer(["playing played"]).tolist()                           # doctest: +SKIP
-        [[2, 3, 2, 4]]
-    """
-
-    _model = "WordPiece"
-    _specials_of_kind = ("[UNK]",)
-
-    def __init__(
-        self,
-        tokenizer: Any = None,
-        vocabulary: Any = None,
-        max_tokens: int = 8000,
-        special_tokens: Any = (),
-        start_token: str | None = None,
-        end_token: str | None = None,
-        pad_token: str = "[PAD]",
-        output_sequence_length: int | None = None,
-        lowercase: bool = True,
-        **kwargs: Unpack[LayerKeywords],
-    ) -> None:
-        super().__init__(
-            max_tokens, special_tokens, start_token, end_token, pad_token, output_sequence_length,
-            **kwargs,
-        )  # fmt: skip
-        self.lowercase = bool(lowercase)
-        self._begin_with(tokenizer, vocabulary)
-
-    def _empty(self, **model: Any) -> Any:
-        package, models = self._package(), self._package("models")
-        tokenizer = package.Tokenizer(models.WordPiece(unk_token="[UNK]", **model))
-        normalizers = self._package("normalizers")
-        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=self.lowercase)
-        tokenizer.pre_tokenizer = self._package("pre_tokenizers").BertPreTokenizer()
-        tokenizer.decoder = self._package("decoders").WordPiece()
-        return tokenizer
-
-    def _of_vocabulary(self, table: dict[str, int], merges: Any) -> Any:
-        return self._empty(vocab=table)
-
-    def _trainer(self, special_tokens: list[str]) -> tuple[Any, Any]:
-        trainer = self._package("trainers").WordPieceTrainer(
-            vocab_size=self.max_tokens, special_tokens=special_tokens, show_progress=False
-        )
-        return self._empty(), trainer
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments, as plain data."""
-        return {**super().get_config(), "lowercase": self.lowercase}
