@@ -16,6 +16,7 @@ from typing import Any
 from nacre import layers
 from nacre.core.errors import listed
 from nacre.core.kinds import is_dict, is_list
+from nacre.saving.old_functions import OLD_HARD_SIGMOID
 
 # --- what tf.keras 2.15.1 has ---------------------------------------------------------------------
 
@@ -88,6 +89,16 @@ _OF_2_15: dict[str, tuple[str, ...]] = {
 # Layers whose dtype is that of the indices they give.
 _OF_INDICES = frozenset("Discretization Hashing HashedCrossing IntegerLookup StringLookup".split())
 _RENAMED: dict[str, dict[str, str]] = {"LeakyReLU": {"negative_slope": "alpha"}}
+
+_ACTIVATIONS = ("activation", "recurrent_activation")  # parameters
+_LATER_ACTIVATIONS = frozenset(
+    """
+    celu glu hard_shrink hard_silu hard_swish hard_tanh log_sigmoid soft_shrink sparse_plus
+    sparse_sigmoid sparsemax squareplus tanh_shrink threshold
+    """.split()
+)
+
+_LATER_ARGUMENTS = {"MultiHeadAttention": ("query_mask", "value_mask", "key_mask")}  # of calls
 
 # An operation's class in configs of Keras 3 -> what TFOpLambda calls it, and its parameters there.
 _OPERATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -218,6 +229,9 @@ def _fields(name: str, config: Mapping[str, Any], call_of: Callable[[str], Any])
             if not _is_default(name, key, value):
                 raise NoKeras2Form(f"{name}({key}={value!r})")
             continue
+        if key in _ACTIVATIONS:
+            _refuse_activation(name, key, value)
+            value = "hard_sigmoid" if value == OLD_HARD_SIGMOID["config"] else value
         found[renamed.get(key, key)] = _dtype(value) if key == "dtype" else _value(value, call_of)
     if found.get("reduction") == "sum_over_batch_size":
         found["reduction"] = "auto"
@@ -230,6 +244,14 @@ def _fields(name: str, config: Mapping[str, Any], call_of: Callable[[str], Any])
     if "dtype" in found and (name in _OTHERS or found["dtype"] is None):
         del found["dtype"]
     return found
+
+
+def _refuse_activation(name: str, key: str, value: Any) -> None:
+    """Raise for one that tf.keras 2.15 has not, or has another of under its name."""
+    if value == "hard_sigmoid":
+        raise NoKeras2Form(f"{name}({key}='hard_sigmoid'), whose slope is 0.2 there, not 1/6")
+    if isinstance(value, str) and value in _LATER_ACTIVATIONS:
+        raise NoKeras2Form(f"{name}({key}={value!r})")
 
 
 def _is_default(name: str, key: str, value: Any) -> bool:
@@ -274,6 +296,8 @@ def _value(value: Any, call_of: Callable[[str], Any]) -> Any:
         return {key: _value(item, call_of) for key, item in value.items()}
     if kind == "function":
         registered = value.get("registered_name")
+        if registered == OLD_HARD_SIGMOID["registered_name"]:
+            return "hard_sigmoid"
         own = registered and ">" in str(registered)
         return registered if own else value["config"]
     if kind == "DTypePolicy":
@@ -353,6 +377,9 @@ def _node(layer: Mapping[str, Any], call_of: Callable[[str], Any]) -> dict[str, 
     made = _object(layer, call_of)
     parameters = _parameters(call_of(name))
     calls = [_call(call, parameters, name) for call in layer["inbound_nodes"]]
+    later = _LATER_ARGUMENTS.get(made["class_name"], ())
+    if found := [key for key in later if any(f"'{key}'" in repr(call) for call in calls)]:
+        raise NoKeras2Form(f"the call of '{name}' with {listed(found)}")
     return {**made, "name": name, "inbound_nodes": calls}
 
 

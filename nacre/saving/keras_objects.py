@@ -154,7 +154,8 @@ class KerasObjects:
 
 def _built_shape(layer: Any) -> Any:
     config = layer.get_build_config() or {}
-    shape = config.get("input_shape")
+    # A recurrent layer may have been handed its states too.
+    shape = config.get("input_shape", (config.get("shapes_dict") or {}).get("sequences_shape"))
     return None if shape is None else _shapes(shape)
 
 

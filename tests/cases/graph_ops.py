@@ -146,6 +146,8 @@ CASES: tuple[OpCase, ...] = (
     *_many("and or xor", In((B, 4), "bool"), In((B, 4), "bool")),
     *_many("shift_left shift_right shift_right_signed", _I, In((B, 4), "int32", 0, 5)),
     *_many("shift_right", In((B, 4), "uint32", 0, 900), In((B, 4), "uint32", 0, 5)),
+    *_many("rem", In((B, 4), "uint32", 0, 900), In((B, 4), "uint32", 1, 5)),
+    *_many("rem", In((B, 4), "int8", -90, 90), In((B, 4), "int8", 1, 5)),
     *_many("equal not_equal less less_equal greater greater_equal", _I, _I),
     *_many("not", In((B, 4), "bool")),
     *_many("not", _I),

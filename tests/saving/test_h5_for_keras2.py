@@ -113,3 +113,33 @@ def test_statistics_that_keras2_takes_otherwise_are_told(tmp_path):
     model = nacre.Sequential([nacre.Input((3, 4)), inner])
     with pytest.warns(UserWarning, match="of all steps at once.*steps"):
         model.save(tmp_path / "m.h5", compat="keras-2.15")
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        (lambda k: k.layers.LSTM(2, recurrent_activation="hard_sigmoid"), "slope is 0.2 there"),
+        (lambda k: k.layers.Dense(2, activation="squareplus"), "activation='squareplus'"),
+    ],
+)
+def test_activations_that_keras2_has_not_or_has_others_of_are_told(layer, told, tmp_path):
+    model = nacre.Sequential([nacre.Input((3, 4)), layer(nacre)])
+    with pytest.raises(SerializationError, match=told):
+        model.save(tmp_path / "m.h5", compat="keras-2.15")
+
+
+def test_the_old_hard_sigmoid_has_its_name_there(tmp_path):
+    layer = nacre.layers.Activation("hard_sigmoid_keras2")
+    nacre.Sequential([nacre.Input((3,)), layer]).save(tmp_path / "m.h5", compat="keras-2.15")
+    layers = attribute(tmp_path / "m.h5", "model_config")["config"]["layers"]
+    assert layers[1]["config"]["activation"] == "hard_sigmoid"
+    again = nacre.models.load_model(tmp_path / "m.h5")
+    x = np.linspace(-4, 4, 9, dtype="float32").reshape(3, 3)
+    np.testing.assert_array_equal(again(x), layer(x))
+
+
+def test_masks_that_attention_takes_by_name_have_no_form_there(tmp_path):
+    x, mask = nacre.Input((3, 4)), nacre.Input((3,), dtype="bool")
+    attended = nacre.layers.MultiHeadAttention(2, 4)(x, x, value_mask=mask)
+    with pytest.raises(SerializationError, match="value_mask"):
+        nacre.Model([x, mask], attended).save(tmp_path / "m.h5", compat="keras-2.15")

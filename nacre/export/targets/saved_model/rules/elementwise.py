@@ -67,7 +67,13 @@ def _div(make: Body, node: Node, inputs: Sequence[str]) -> str:
 
 @rule("rem")
 def _rem(make: Body, node: Node, inputs: Sequence[str]) -> str:
-    return make.add("TruncateMod", inputs, T=kind_of(node))
+    dtype = dtype_of(node)
+    if is_float(dtype) or dtype in ("int32", "int64"):
+        return make.add("TruncateMod", inputs, T=Kind(dtype))
+    # Which there is for no others; what is left of the division is the same.
+    x, y = inputs
+    whole = _two(make, "Mul", make.add("TruncateDiv", inputs, T=Kind(dtype)), y, dtype)
+    return _two(make, "Sub", x, whole, dtype)
 
 
 @rule("cbrt")
