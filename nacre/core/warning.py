@@ -12,6 +12,13 @@ from types import FrameType
 from nacre.core.errors import printable
 from nacre.core.origins import is_internal
 
+_given = 0
+
+
+def given() -> int:
+    """How many warnings there have been: whether a piece of code warned is seen by two of these."""
+    return _given
+
 
 def warn(text: str, category: type[Warning] = UserWarning) -> None:
     """Warn about the line, outside nacre and JAX, that led here.
@@ -27,6 +34,8 @@ def warn(text: str, category: type[Warning] = UserWarning) -> None:
         >>> str(caught[0].message)
         'the rate is 0'
     """
+    global _given
+    _given += 1
     level = 2  # 1 would be this line
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and is_internal(frame.f_code.co_filename):
@@ -36,4 +45,4 @@ def warn(text: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(printable(text), category, stacklevel=level)
 
 
-__all__ = ["warn"]
+__all__ = ["given", "warn"]

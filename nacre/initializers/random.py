@@ -19,6 +19,8 @@ from nacre.core.registry import plain_config, register
 from nacre.core.warning import warn
 from nacre.initializers.initializer import Initializer, numpy_dtype, sizes_of
 
+_PIECE = 1 << 15  # numbers: 128 KB and 32 KB of truths, which a core's second cache holds
+
 
 def drawing_dtype(dtype: Any) -> Any:
     """The dtype numbers are drawn in before they are cast to the one asked for.
@@ -42,11 +44,19 @@ def truncated_normal(generator: np.random.Generator, shape: Any, dtype: Any) -> 
     """
     numbers = generator.standard_normal(shape, dtype=dtype)
     flat = np.atleast_1d(numbers).reshape(-1)
-    outside = np.flatnonzero(np.abs(flat) > 2.0)
+    outside = _outside(flat)
     while outside.size:
         flat[outside] = generator.standard_normal(outside.size, dtype=dtype)
         outside = outside[np.abs(flat[outside]) > 2.0]
     return flat.reshape(shape)
+
+
+def _outside(numbers: np.ndarray) -> np.ndarray:
+    """Places of those beyond two deviations, looked for in pieces that stay in the cache."""
+    places = [np.zeros(0, np.intp)]
+    for start in range(0, numbers.size, _PIECE):
+        places.append(start + np.flatnonzero(np.abs(numbers[start : start + _PIECE]) > 2.0))
+    return np.concatenate(places)
 
 
 class RandomInitializer(Initializer):

@@ -109,13 +109,17 @@ class VarianceScaling(RandomInitializer):
         generator, draw = self.generator(), drawing_dtype(dtype)
         if self.distribution == "uniform":
             limit = math.sqrt(3.0) * stddev
-            numbers = generator.random(shape, dtype=draw) * (2.0 * limit) - limit
+            numbers = generator.random(shape, dtype=draw)
+            numbers *= 2.0 * limit  # in place, as these may be many
+            numbers -= limit
         elif self.distribution == "untruncated_normal":
-            numbers = generator.standard_normal(shape, dtype=draw) * stddev
+            numbers = generator.standard_normal(shape, dtype=draw)
+            numbers *= stddev
         else:
             # Cutting makes the deviation smaller; the quotient makes up for it.
-            numbers = truncated_normal(generator, shape, draw) * (stddev / _CUT_NORMAL_STDDEV)
-        return np.asarray(numbers).astype(numpy_dtype(dtype))
+            numbers = truncated_normal(generator, shape, draw)
+            numbers *= stddev / _CUT_NORMAL_STDDEV
+        return np.asarray(numbers).astype(numpy_dtype(dtype), copy=False)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from nacre.core import leftovers, scope, tree
@@ -18,6 +19,7 @@ from nacre.layers.base import arguments, calling
 from nacre.layers.base.building import Buildable
 from nacre.layers.base.input_spec import check_inputs
 from nacre.layers.base.masking import MaskPassing, masks_of, pairs_of_masks
+from nacre.layers.base.spec_memory import remembered
 
 if TYPE_CHECKING:
     from nacre.layers.base.layer import Layer
@@ -116,7 +118,8 @@ class Describable(Buildable, MaskPassing):
                 return self.call(*inner_args, **inner_kwargs)
 
         with leftovers.cleared(is_trial=True, root=self):
-            return infer(run, *args, **kwargs)
+            trace = partial(infer, run, *args, **kwargs)
+            return remembered(cast("Layer", self), args, kwargs, trace)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the outputs for the shape of the inputs; None for unknown sizes.
