@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core import addresses, tree
+from nacre.core import addresses, regions, tree
 from nacre.core.config import floatx
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, NotBuiltError, message, refuse_unknown
@@ -373,7 +373,7 @@ class _Folder:
         self._places: dict[int, int] = {}
         self._keys: dict[int, str] = {}
 
-    def files(self) -> tuple[dict[str, bytes], Content]:
+    def files(self) -> tuple[dict[str, regions.Content], Content]:
         writer = self._writer
         root = Thing()
         writer.add(root)

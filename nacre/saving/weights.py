@@ -182,7 +182,7 @@ def refuse_difference(
     """Raise unless what was read back has the bytes of an array."""
     wanted = hdf5.host_array(values)
     text = wanted.dtype.kind in "OUS"
-    if written is None or (not text and not _has_bytes_of(written, wanted)):
+    if written is None or (not text and not has_bytes_of(written, wanted)):
         raise FileFormatError(
             message(
                 who,
@@ -193,8 +193,11 @@ def refuse_difference(
         )
 
 
-def _has_bytes_of(written: np.ndarray, wanted: np.ndarray) -> bool:
-    """Compared eight bytes at a time, and not all at once, which would take memory of its own."""
+def has_bytes_of(written: np.ndarray, wanted: np.ndarray) -> bool:
+    """Whether an array has the bytes of another, whatever its shape.
+
+    Compared eight at a time, and not all at once, which would take memory of its own.
+    """
     one, other = (np.frombuffer(hdf5.bytes_of(a), np.uint8) for a in (written, wanted))
     if len(one) != len(other):
         return False
@@ -680,7 +683,7 @@ def require_built(model: Any, who: str) -> None:
 
 
 __all__ = [
-    "Differences", "Group", "GroupFinder", "LoadStep", "Store", "collect", "compare",
-    "compare_array", "content", "mismatch", "optimizer_steps", "refuse_difference",
-    "require_built", "restore", "restore_optimizer", "run_steps", "write",
+    "Differences", "Group", "GroupElsewhere", "GroupFinder", "LoadStep", "Store", "collect",
+    "compare", "compare_array", "content", "has_bytes_of", "mismatch", "optimizer_steps", "outline",
+    "refuse_difference", "require_built", "restore", "restore_optimizer", "run_steps", "write",
 ]  # fmt: skip

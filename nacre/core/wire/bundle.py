@@ -209,6 +209,23 @@ def write_bundle(arrays: Mapping[str, np.ndarray | bytes]) -> tuple[bytes, bytes
     return found[0], data
 
 
+def require_dtypes(arrays: Mapping[str, Stored]) -> None:
+    """Raise where TensorFlow has no dtype for an array, before any is written.
+
+    Raises:
+        ValueError: It has none.
+    """
+    for name, value in arrays.items():
+        if not isinstance(value, bytes) and not callable(value):
+            _number_of(name, value)
+
+
+def _number_of(name: str, array: np.ndarray) -> int:
+    if array.dtype.name not in NUMBERS:
+        raise ValueError(f"'{name}' is of {array.dtype}, for which TensorFlow has no dtype")
+    return NUMBERS[array.dtype.name]
+
+
 def write_data(
     region: Region, arrays: Mapping[str, Stored], shard: int = 0, shards: int = 1
 ) -> tuple[bytes, dict[str, int]]:
@@ -235,9 +252,7 @@ def write_data(
             number, shape, whole = STRING, (), lengths + checksum + value
         else:
             array = value() if callable(value) else value
-            if array.dtype.name not in NUMBERS:
-                raise ValueError(f"'{name}' is of {array.dtype}, for which TensorFlow has no dtype")
-            number, shape = NUMBERS[array.dtype.name], array.shape
+            number, shape = _number_of(name, array), array.shape
             data = whole = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         found = Meanwhile(partial(crc32c, whole)) if len(whole) >= _LARGE_BYTES else None
         region.write(data)
@@ -261,4 +276,4 @@ def _dimension(size: int) -> bytes:
     return protobuf.block(2, protobuf.whole(1, size))
 
 
-__all__ = ["Bundle", "Entry", "Stored", "files_of", "write_bundle", "write_data"]
+__all__ = ["Bundle", "Entry", "Stored", "files_of", "require_dtypes", "write_bundle", "write_data"]

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import numpy as np
 from jax.errors import InconclusiveDimensionOperation
 
 from nacre.core import changes, scope, tree
@@ -194,9 +193,7 @@ class _Call:
             if variable.is_seed:
                 weights.append(KEY_VALUE)
                 continue
-            weights.append(
-                make.weight(variable.path, np.asarray(variable.numpy()), variable.trainable)
-            )
+            weights.append(make.weight(variable.path, variable.on_host(), variable.trainable))
             held.append(variable)
         low = Lowering(make)
         results = low.run(body, [*weights, *inputs])

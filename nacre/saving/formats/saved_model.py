@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nacre.core import tree
+from nacre.core import regions, tree
 from nacre.core.atomic import target_path, write_folder
 from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, message
@@ -75,7 +75,9 @@ def save(
     put_in_place(filepath, files, content if verify else None, who)
 
 
-def put_in_place(filepath: Any, files: dict[str, bytes], content: Content | None, who: str) -> None:
+def put_in_place(
+    filepath: Any, files: dict[str, regions.Content], content: Content | None, who: str
+) -> None:
     """Write files as a folder, which is in its place when `content` was found in it."""
     Path(os.fsdecode(filepath)).parent.mkdir(parents=True, exist_ok=True)
     path = target_path(filepath, who)
@@ -84,7 +86,7 @@ def put_in_place(filepath: Any, files: dict[str, bytes], content: Content | None
 
 def to_files(
     model: Any, include_optimizer: bool, signatures: Any, who: str
-) -> tuple[dict[str, bytes], Content]:
+) -> tuple[dict[str, regions.Content], Content]:
     """The files of the folder, by their paths in it, and what they must hold.
 
     Raises:
@@ -206,7 +208,7 @@ class _Folder:
         self._places: dict[int, int] = {}  # id of a variable -> place
         self._layers: list[tuple[int, str, Any]] = []
 
-    def files(self) -> tuple[dict[str, bytes], Content]:
+    def files(self) -> tuple[dict[str, regions.Content], Content]:
         self._add_objects()
         self._add_functions()
         if not self._keras.has_config(self._model):
@@ -221,7 +223,8 @@ class _Folder:
             for thing in self._writer.things
             if thing.value is not None
         }
-        files |= {**own, **own_part.digest_file(files[FILE]), "assets/": b""}
+        digest = own_part.digest_file(regions.as_bytes(files[FILE]))
+        files |= {**own, **digest, "assets/": b""}
         everything = {**arrays, **extra}
         return files, Content(everything, self._comparisons(), self._who)
 
@@ -295,7 +298,7 @@ class _Folder:
             self._writer.things[0].children[f"nacre_outside_{number}"] = place
 
     def _add_variable(self, variable: Variable, name: str, key: str) -> int:
-        array = variable.numpy()
+        array = variable.on_host()
         if key in COUNTERS:
             array = array.astype("int64")  # as in TensorFlow
         trainable = bool(variable.trainable)

@@ -30,6 +30,7 @@ from nacre.export.graph.sizes import size_value, symbols_in
 from nacre.export.importers.tensorflow.program import SavedModelProgram, open_saved_model
 from nacre.export.targets.saved_model.write import Spec, Structure, specs_in
 from nacre.saving.formats.saved_model_values import Array, Tries, Values
+from nacre.saving.weights import has_bytes_of
 
 # Of axes that may have any but the batch; the first are too small for some.
 _SIZES = (8, 32, 128, 256)
@@ -78,7 +79,7 @@ class Content:
         """Raise unless a folder holds exactly these arrays, and gives what is given in memory."""
         bundle = Bundle(folder / VARIABLES)
         for key, array in self.arrays.items():
-            if key not in bundle or bundle.read(key).tobytes() != array.tobytes():
+            if key not in bundle or not has_bytes_of(bundle.read(key), array):
                 raise self._differs(f"another array at '{key}'", "The disk may be full or faulty.")
         compared = [c for c in self.comparisons if c.has_numbers_to_compare]
         program = open_saved_model(folder) if compared else None

@@ -356,7 +356,8 @@ class SavedModelProgram(Part):
         for name in self._init_ops():
             self._run_once(run, assets, name)
         trainable = self._trainable_names()
-        for handle, value in run.values.items():
+        for handle in list(run.values):
+            value = run.values.pop(handle)  # each is let go when its variable has it
             kind = np.asarray(value).dtype
             if not isinstance(value, Restored):  # one number of a constant may stand for many
                 safety.reserve(np.asarray(value).nbytes, f"variable '{handle.name}'")

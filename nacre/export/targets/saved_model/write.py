@@ -19,7 +19,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from nacre.core.names import with_underscores
-from nacre.core.wire.bundle import write_bundle
+from nacre.core.regions import Content
+from nacre.core.wire.bundle import require_dtypes, write_data
 from nacre.core.wire.tensorflow.dtypes import number_of
 from nacre.core.wire.tensorflow.graph import (
     FunctionDef,
@@ -373,8 +374,13 @@ class Writer:
 
     # --- files ------------------------------------------------------------------------------------
 
-    def files(self) -> dict[str, bytes]:
-        """The files of the folder, by their paths in it."""
+    def files(self) -> dict[str, Content]:
+        """The files of the folder, by their paths in it; to be written in this order, as the index
+        of the variables is known when these are.
+
+        Raises:
+            ValueError: TensorFlow has no dtype for an array.
+        """
         saver = self._saver()
         graph = GraphDef(
             node=self._nodes,
@@ -394,11 +400,14 @@ class Writer:
             object_graph_def=objects,
         )
         model = SavedModel(saved_model_schema_version=1, meta_graphs=[meta])
-        index, data = write_bundle(self._arrays())
+        arrays, index = self._arrays(), list[bytes]()
+        require_dtypes(arrays)
         return {
             FILE: model.write(),
-            f"{VARIABLES}.index": index,
-            f"{VARIABLES}.data-00000-of-00001": data,
+            f"{VARIABLES}.data-00000-of-00001": lambda region: index.append(
+                write_data(region, arrays)[0]
+            ),
+            f"{VARIABLES}.index": lambda region: region.write(index[-1]),
         }
 
     def _arrays(self) -> dict[str, np.ndarray[Any, Any] | bytes]:
