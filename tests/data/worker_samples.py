@@ -150,3 +150,20 @@ def stands_still_at_four(x: Any) -> Any:
     if int(x) == 4:
         time.sleep(100)
     return x
+
+
+def parts(x: Any) -> Any:
+    """A data set for an element, in an order of its own, with the process that made each number;
+    that of 2 holds one that cannot be made."""
+    from nacre.data import Dataset
+
+    numbers = Dataset.range(3 + int(x)).shuffle(9)
+    return numbers.map(lambda n: (x * 10 + int(n) // int(n + x != 5), np.int64(os.getpid())))
+
+
+def dies_at_two(x: Any) -> Any:
+    from nacre.data import Dataset
+
+    if int(x) == 2:
+        os._exit(5)
+    return Dataset.range(2)

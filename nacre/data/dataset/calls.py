@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +38,31 @@ def failed(function: Any, error: Exception, who: str, number: int | None) -> Dat
             "Its own traceback stands above.",
         )
     )
+
+
+class Failure:
+    """Stands in the place of an element that could not be made."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    # What pickle leaves out of an error that comes from a process: its cause and its traceback.
+    def __getstate__(self) -> Any:
+        text = "".join(traceback.format_exception(self.error.__cause__ or self.error))
+        return self.error, _if_picklable(self.error.__cause__), f"In a worker process:\n{text}"
+
+    def __setstate__(self, state: Any) -> None:
+        self.error, cause, text = state
+        self.error.__cause__ = cause
+        (cause or self.error).add_note(text)
+
+
+def _if_picklable(error: BaseException | None) -> BaseException | None:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return None
+    return error
 
 
 def made(value: Any, who: str) -> Any:
@@ -103,4 +130,4 @@ def whole_argument(who: str, name: str, value: Any, least: int | None = None) ->
     return found
 
 
-__all__ = ["call", "call_predicate", "dataset_of", "failed", "made", "whole_argument"]
+__all__ = ["Failure", "call", "call_predicate", "dataset_of", "failed", "made", "whole_argument"]

@@ -37,6 +37,7 @@ from nacre.data.dataset import elements as el
 from nacre.data.dataset.caching import Cache
 from nacre.data.dataset.calls import call, made, whole_argument
 from nacre.data.dataset.host_tensor import HostTensor
+from nacre.data.dataset.interleaving import Interleave
 from nacre.data.dataset.listing import matching_files
 from nacre.data.dataset.node import (
     AUTOTUNE,
@@ -483,7 +484,7 @@ class Dataset:
         """
         who = "Dataset.flat_map"
         _refuse_uncallable(map_func, who, "map_func")
-        return self._then(mapping.Interleave(self._dataset_node, map_func, 1, 1, 1, who))
+        return self._then(Interleave(self._dataset_node, map_func, 1, 1, 1, who))
 
     def interleave(
         self,
@@ -493,6 +494,8 @@ class Dataset:
         num_parallel_calls: int | None = None,
         deterministic: bool | None = None,
         name: str | None = None,
+        *,
+        processes: int | None = None,
     ) -> Dataset:
         """Like `flat_map`, with several of the data sets open at once, in turn.
 
@@ -503,7 +506,14 @@ class Dataset:
             num_parallel_calls: With more than one, a thread for each open data set reads ahead.
             deterministic: The order is kept all the same.
             name: Accepted for compatibility.
+            processes: How many worker processes make the data sets and go over them, in place of
+                threads: where that is work in Python itself, such as parsing. The order, what is
+                shuffled and the position are the same; see `map` for processes.
 
+        Raises:
+            DataError: The function failed, or returned what is no `Dataset`.
+            WorkerError: A process died, or is at one task for 60 seconds.
+            SerializationError: The function cannot be sent to processes.
         Example:
             >>> data = Dataset.range(1, 4).interleave(
             ...     lambda x: Dataset.from_tensors(x).repeat(3), cycle_length=2, block_length=2)
@@ -516,8 +526,9 @@ class Dataset:
         cycle = whole_argument(who, "cycle_length", cycle, 1)
         block = whole_argument(who, "block_length", 1 if block_length is None else block_length, 1)
         threads = _parallel(num_parallel_calls, who)
+        count = 0 if processes is None else whole_argument(who, "processes", processes, 1)
         return self._then(
-            mapping.Interleave(self._dataset_node, map_func, cycle, block, threads, who)
+            Interleave(self._dataset_node, map_func, cycle, block, threads, who, count)
         )
 
     def scan(

@@ -1,11 +1,9 @@
-"""Functions over elements: map, filter, flat_map, interleave, scan."""
+"""Functions over elements: map, filter, scan."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +13,7 @@ from nacre.core.host_random import are_same, host_random_state
 from nacre.core.random import user_seed
 from nacre.core.warning import warn
 from nacre.data.dataset import elements as el
-from nacre.data.dataset.calls import call, call_predicate, dataset_of, failed, made
+from nacre.data.dataset.calls import Failure, call, call_predicate, failed, made
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.node import (
     AUTOTUNE,
@@ -25,11 +23,8 @@ from nacre.data.dataset.node import (
     Node,
     Opening,
     spec_by_examples,
-    without_zeros,
 )
-from nacre.data.dataset.ordering import OneCursor, OneInput, checked_merge
-from nacre.data.dataset.prefetching import AheadCursor
-from nacre.data.dataset.seeds import Passes
+from nacre.data.dataset.ordering import OneCursor, OneInput
 from nacre.data.dataset.spec import spec_of
 from nacre.data.processes import parcel_of
 from nacre.data.worker_process import drawn_seeds, generators_of, reseed
@@ -120,31 +115,6 @@ class MapCursor(OneCursor):
         self._seen = state["seen"]
 
 
-class _Failure:
-    """Stands in the place of an element that could not be made."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-    # What pickle leaves out of an error that comes from a process: its cause and its traceback.
-    def __getstate__(self) -> Any:
-        text = "".join(traceback.format_exception(self.error.__cause__ or self.error))
-        return self.error, _if_picklable(self.error.__cause__), f"In a worker process:\n{text}"
-
-    def __setstate__(self, state: Any) -> None:
-        self.error, cause, text = state
-        self.error.__cause__ = cause
-        (cause or self.error).add_note(text)
-
-
-def _if_picklable(error: BaseException | None) -> BaseException | None:
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return None
-    return error
-
-
 class _CallAll:
     """A function called on some elements, one after another.
 
@@ -178,13 +148,25 @@ class _CallAll:
             try:
                 results.append(made(call(self.function, element, Map.name, number), Map.name))
             except Exception as error:
-                results.append(_Failure(error))
+                results.append(Failure(error))
         seconds = (time.perf_counter() - begin) / len(elements)
         return results, seconds, random is not None and not are_same(random, host_random_state())
 
 
-def _size_bytes(element: Any) -> int:
-    if type(element) is _Failure:
+def task_size(seconds: float, element_bytes: int) -> int:
+    """How many elements a task should have.
+
+    Args:
+        seconds: What one takes to make.
+        element_bytes: What one takes in memory.
+    """
+    most = min(_MOST_AT_ONCE, _BYTES_AT_ONCE // max(1, element_bytes))
+    return max(1, min(most, int(_TASK_SECONDS / max(seconds, 1e-7))))
+
+
+def size_bytes(element: Any) -> int:
+    """What an element takes in memory."""
+    if type(element) is Failure:
         return 0
     return sum(leaf.nbytes for leaf in el.leaves(element) if type(leaf) is HostTensor)
 
@@ -267,7 +249,7 @@ class ParallelMapCursor(OneCursor):
             self._take()
         self._given.popleft()
         result = self._results.popleft()
-        if type(result) is _Failure:
+        if type(result) is Failure:
             raise result.error
         return result
 
@@ -291,10 +273,8 @@ class ParallelMapCursor(OneCursor):
             _warn_of_drawing(self._function)
         self._given.extend(elements)
         self._results.extend(results)
-        size_bytes = _size_bytes(elements[0]) + _size_bytes(results[0])
-        most = min(_MOST_AT_ONCE, _BYTES_AT_ONCE // max(1, size_bytes))
-        wanted = max(1, min(most, int(_TASK_SECONDS / max(seconds, 1e-7))))
-        self._at_once = min(wanted, 2 * self._at_once)
+        taken_bytes = size_bytes(elements[0]) + size_bytes(results[0])
+        self._at_once = min(task_size(seconds, taken_bytes), 2 * self._at_once)
 
     def state(self) -> Any:
         given = [*self._given, *(e for elements, _ in self._waiting for e in elements)]
@@ -367,160 +347,6 @@ class FilterCursor(OneCursor):
         self._seen = state["seen"]
 
 
-class Interleave(OneInput):
-    """Elements of the data sets that a function makes of each element, several at a time in turn;
-    of one at a time for flat_map."""
-
-    def __init__(
-        self,
-        node: Node,
-        function: Callable[..., Any],
-        cycle_length: int,
-        block_length: int,
-        threads: int,
-        name: str,
-    ) -> None:
-        super().__init__(node)
-        self.function, self.name, self.passes = function, name, Passes(None)
-        self.cycle_length, self.block_length, self.threads = cycle_length, block_length, threads
-
-    def make_cursor(self, opening: Opening) -> Cursor:
-        return InterleaveCursor(self, self.input.open(opening), opening)
-
-    def known_spec(self) -> Any:
-        return NOT_KNOWN
-
-    def make_spec(self) -> Any:
-        spec: Any = NOT_KNOWN
-        for element in self.input.examples_or_zeros():
-            inner = el.mapped(without_zeros, self.made(element, 0).spec())
-            spec = inner if spec is NOT_KNOWN else checked_merge(spec, inner, self.name)
-        return spec
-
-    def cardinality(self) -> int:
-        return UNKNOWN
-
-    def made(self, element: Any, number: int) -> Node:
-        """The data set of an element."""
-        return dataset_of(call(self.function, element, self.name, number), self.name)
-
-
-class _Slot:
-    """A data set under way: the element it was made of, its cursor, and how much of a block of it
-    was given."""
-
-    def __init__(self, element: Any, number: int, cursor: Cursor) -> None:
-        self.element, self.number, self.cursor = element, number, cursor
-
-
-class InterleaveCursor(OneCursor):
-    """See `Interleave`. Where threads are asked for, one for each open data set reads ahead."""
-
-    picks_rows = False
-
-    def __init__(self, node: Interleave, up: Cursor, opening: Opening) -> None:
-        super().__init__(up)
-        self._node, self._opening = node, opening
-        self._slots: list[_Slot | None] = [None] * node.cycle_length
-        self._turn, self._given, self._seen, self._is_over = 0, 0, 0, False
-        self._passes = opening.passes(node.passes)
-        self._pass = self._passes.begin(opening.leaves_no_trace)
-
-    def _opened(self, element: Any, number: int) -> _Slot:
-        place = self._passes.place(self._pass, number)
-        cursor = self._node.made(element, number).open(self._opening.within(place))
-        if self._node.threads > 1 and not self._opening.is_peek:
-            cursor = AheadCursor(cursor, max(2, self._node.block_length))
-        return _Slot(element, number, cursor)
-
-    def __next__(self) -> Any:
-        slots, block = self._slots, self._node.block_length
-        empty = 0  # turns one after another that had nothing to give
-        while True:
-            slot = slots[self._turn]
-            if slot is None:
-                slot = self._begin()
-                if slot is None:
-                    empty += 1
-                    if empty >= len(slots):
-                        raise StopIteration
-                    self._next_turn()
-                    continue
-                slots[self._turn] = slot
-            if self._given >= block:
-                self._next_turn()
-                continue
-            empty = 0
-            try:
-                item = next(slot.cursor)
-            except StopIteration:
-                slot.cursor.close()
-                slots[self._turn] = None
-                self._next_turn()
-                continue
-            self._given += 1
-            return item
-
-    def _begin(self) -> _Slot | None:
-        if self._is_over:
-            return None
-        try:
-            element = next(self._up)
-        except StopIteration:
-            self._is_over = True
-            return None
-        self._seen += 1
-        return self._opened(element, self._seen - 1)
-
-    def _next_turn(self) -> None:
-        self._turn, self._given = (self._turn + 1) % len(self._slots), 0
-
-    def state(self) -> Any:
-        slots = [
-            None
-            if slot is None
-            else {
-                "element": el.packed(slot.element),
-                "number": slot.number,
-                "at": slot.cursor.state(),
-            }
-            for slot in self._slots
-        ]
-        return {
-            "up": self._up.state(),
-            "slots": slots,
-            "turn": self._turn,
-            "given": self._given,
-            "seen": self._seen,
-            "is_over": self._is_over,
-            "drawn": self._passes.state(self._pass),
-        }
-
-    def restore(self, state: Any) -> None:
-        self._up.restore(state["up"])
-        self._pass = self._passes.restored(state["drawn"])
-        self._turn, self._given = state["turn"], state["given"]
-        self._seen, self._is_over = state["seen"], state["is_over"]
-        for place, its in enumerate(state["slots"]):
-            slot = None
-            if its is not None:
-                slot = self._opened(el.unpacked(its["element"]), its["number"])
-                slot.cursor.restore(its["at"])
-            self._slots[place] = slot
-
-    def interrupt(self) -> None:
-        for slot in list(self._slots):
-            if slot is not None:
-                slot.cursor.interrupt()
-        super().interrupt()
-
-    def close(self) -> None:
-        for slot in self._slots:
-            if slot is not None:
-                slot.cursor.close()
-        super().close()
-
-
 class Scan(OneInput):
     """What a function makes of each element and of what it kept of those before."""
 
@@ -577,4 +403,4 @@ class ScanCursor(OneCursor):
         self._kept, self._seen = el.unpacked(state["kept"]), state["seen"]
 
 
-__all__ = ["Filter", "Interleave", "Map", "Scan", "threads_of"]
+__all__ = ["Filter", "Map", "Scan", "size_bytes", "task_size", "threads_of"]

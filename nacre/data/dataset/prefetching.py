@@ -9,6 +9,7 @@ from typing import Any
 from nacre.core.context import carried
 from nacre.core.host_random import are_same, host_random_state, set_host_random_state
 from nacre.data.dataset import elements as el
+from nacre.data.dataset.calls import Failure
 from nacre.data.dataset.node import AUTOTUNE, Cursor, Node, Opening
 from nacre.data.dataset.ordering import OneCursor, OneInput
 from nacre.data.prefetch import WAIT_SECONDS, Ahead, stopped_at_exit
@@ -59,7 +60,7 @@ class _Shared(Ahead[Any]):
                     item = None
                     self.is_over = True
                 except BaseException as error:  # handed over to the reader
-                    item = _Failure(error)
+                    item = Failure(error)
                 if before is not None and not are_same(before, host_random_state()):
                     self.draws = True
                 if not self.is_over:
@@ -71,13 +72,6 @@ class _Shared(Ahead[Any]):
                 break
         if self.is_stopped:
             self.up.close()
-
-
-class _Failure:
-    """Stands in the place of an element that could not be made."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
 
 
 class AheadCursor(OneCursor):
@@ -106,7 +100,7 @@ class AheadCursor(OneCursor):
                 raise StopIteration
             item = shared.ready.popleft()
             shared.changed.notify_all()
-        if type(item) is _Failure:
+        if type(item) is Failure:
             try:
                 raise item.error
             finally:
@@ -124,7 +118,7 @@ class AheadCursor(OneCursor):
     def state(self) -> Any:
         shared = self._shared
         with shared.turn:  # the thread is between two elements
-            ready = [item for item in shared.ready if type(item) is not _Failure]
+            ready = [item for item in shared.ready if type(item) is not Failure]
             return {
                 "up": shared.up.state(),
                 "ready": [el.packed(item) for item in (*self._again, *ready)],

@@ -22,6 +22,17 @@ _MOST_PASSES = 1 << 20  # over one data set that a function made
 _serials = itertools.count()
 
 
+def next_serial() -> int:
+    """A number that is greater than those given before."""
+    return next(_serials)
+
+
+def serials_from(first: int) -> None:
+    """Let what is made from now on have greater numbers than what another process had made."""
+    global _serials
+    _serials = itertools.count(max(first, next(_serials)))
+
+
 def seed_of(seed: Any, who: str) -> int:
     """The seed of a transformation: its own, together with that of `set_random_seed`.
 
@@ -56,7 +67,7 @@ class Passes:
 
     def __init__(self, seed: Any, varies: bool = True, who: str = "Dataset") -> None:
         self.seed, self.varies, self.count = seed_of(seed, who), varies, 0
-        self.given, self.user, self.serial = as_whole(seed), user_seed() or 0, next(_serials)
+        self.given, self.user, self.serial = as_whole(seed), user_seed() or 0, next_serial()
 
     def begin(self, is_peek: bool) -> int:
         """The number of a new pass; one that only looks does not count."""
@@ -102,7 +113,7 @@ class Place:
 
     def __init__(self, outer: Passes, pass_number: int, number: int) -> None:
         self._key, self._user = (outer.seed, pass_number, number), outer.user
-        self._begun = next(_serials)
+        self._begun = next_serial()
         self._passes: dict[Passes, Passes] = {}
 
     def passes(self, given: Passes) -> Passes:

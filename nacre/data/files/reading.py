@@ -16,8 +16,8 @@ from nacre.core.errors import ArgumentError, message
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.calls import whole_argument
 from nacre.data.dataset.dataset import Dataset
+from nacre.data.dataset.interleaving import Interleave
 from nacre.data.dataset.listing import as_paths
-from nacre.data.dataset.mapping import Interleave
 from nacre.data.dataset.node import AUTOTUNE, NOT_KNOWN, UNKNOWN, Cursor, Node, Opening, as_dataset
 from nacre.data.dataset.sources import Slices
 from nacre.data.dataset.spec import TensorSpec
