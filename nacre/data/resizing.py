@@ -8,7 +8,6 @@ neighbours, and the table of these (`_taps`) follows from two sizes alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +17,7 @@ from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.data.images import image_size
 from nacre.ops.kernels import resizing_native
+from nacre.ops.kernels.resampling import Kernel, cubic, gaussian, lanczos
 
 Array = np.ndarray[Any, Any]
 Taps = tuple[Array, Array]
@@ -277,27 +277,12 @@ def _area_taps(old: int, new: int) -> Taps:
     return places.clip(0, old - 1), weights.astype(np.float32)
 
 
-def _lanczos(radius: int) -> Callable[[Array], Array]:
-    return lambda x: np.where(x <= radius, np.sinc(x) * np.sinc(x / radius), 0.0)
-
-
-def _cubic(x: Array, b: float, c: float) -> Array:
-    """Mitchell and Netravali 1988, 'Reconstruction filters in computer graphics', equation 8."""
-    inner = (12 - 9 * b - 6 * c) * x**3 + (-18 + 12 * b + 6 * c) * x**2 + (6 - 2 * b)
-    outer = (-b - 6 * c) * x**3 + (6 * b + 30 * c) * x**2 + (-12 * b - 48 * c) * x + 8 * b + 24 * c
-    return np.where(x < 1, inner, np.where(x < 2, outer, 0.0)) / 6
-
-
-def _gaussian(x: Array) -> Array:
-    return np.where(x < 1.5, np.exp(-(x**2) / (2 * 0.5**2)), 0.0)  # tf.image: radius 1.5, σ 0.5
-
-
-_KERNELS: dict[str, tuple[Callable[[Array], Array], int]] = {
-    "bicubic": (lambda x: _cubic(x, 0.0, 0.5), 2),
-    "lanczos3": (_lanczos(3), 3),
-    "lanczos5": (_lanczos(5), 5),
-    "gaussian": (_gaussian, 2),
-    "mitchellcubic": (lambda x: _cubic(x, 1 / 3, 1 / 3), 2),
+_KERNELS: dict[str, tuple[Kernel, int]] = {
+    "bicubic": (cubic(0.0, 0.5), 2),
+    "lanczos3": (lanczos(3), 3),
+    "lanczos5": (lanczos(5), 5),
+    "gaussian": (gaussian, 2),
+    "mitchellcubic": (cubic(1 / 3, 1 / 3), 2),
 }
 
 __all__ = [

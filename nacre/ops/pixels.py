@@ -73,6 +73,11 @@ def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> jax.Array:
     """Hue, saturation and value, each from 0 to 1, of red, green and blue from 0 to 1."""
     x, axis = _colour_axis("rgb_to_hsv", images, data_format)
     _refuse_integers("rgb_to_hsv", x)
+    return hsv_of(x, axis)
+
+
+def hsv_of(x: jax.Array, axis: int) -> jax.Array:
+    """`rgb_to_hsv` of floats whose colours are at an axis, of any rank."""
     red, green, blue = (lax.index_in_dim(x, i, axis, keepdims=False) for i in range(3))
     value = jnp.maximum(jnp.maximum(red, green), blue)
     span = value - jnp.minimum(jnp.minimum(red, green), blue)
@@ -92,6 +97,11 @@ def hsv_to_rgb(images: Tensor, data_format: str | None = None) -> jax.Array:
     """Red, green and blue of hue, saturation and value, all from 0 to 1."""
     x, axis = _colour_axis("hsv_to_rgb", images, data_format)
     _refuse_integers("hsv_to_rgb", x)
+    return rgb_of(x, axis)
+
+
+def rgb_of(x: jax.Array, axis: int) -> jax.Array:
+    """`hsv_to_rgb` of floats whose colours are at an axis, of any rank."""
     hue, saturation, value = (lax.index_in_dim(x, i, axis, keepdims=False) for i in range(3))
     sixths = hue * 6
     shares = (

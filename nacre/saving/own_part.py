@@ -144,9 +144,7 @@ def _array(bundle: Bundle, key: str, dtype: np.dtype[Any], who: str) -> hdf5.Els
 
 
 def _dtype(name: str) -> np.dtype[Any]:
-    import ml_dtypes
-
-    found = np.dtype(getattr(ml_dtypes, name, name))
+    found = np.dtype(name)
     if found.itemsize > _LARGEST_ITEM or found.hasobject or found.kind in "SUMm":
         raise ValueError(f"an array of {name}")
     return found

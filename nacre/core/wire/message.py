@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Self, TypeVar, cast
 
-from nacre.core.wire.protobuf import block, varint, whole
+from nacre.core.wire.protobuf import block, read_varint, varint, whole
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # kinds ("wire types") of the encoding
 _DEEPEST = 100
@@ -159,7 +159,7 @@ def _read(cls: type[M], data: bytes, at: int, end: int, depth: int, left: list[i
         tag = data[at]
         at += 1
         if tag > 127:
-            tag, at = _varint(data, begin)
+            tag, at = read_varint(data, begin)
         field, kind = table.get(tag), tag & 7
         if field is None and (tag >> 3) in cls._numbers:  # pyright: ignore[reportPrivateUsage]
             raise ValueError(f"a field of {cls.__name__} at byte {begin} of the wrong kind")
@@ -167,7 +167,7 @@ def _read(cls: type[M], data: bytes, at: int, end: int, depth: int, left: list[i
             size = data[at]
             at += 1
             if size > 127:
-                size, at = _varint(data, at - 1)
+                size, at = read_varint(data, at - 1)
             stop = at + size
             if stop > end:
                 raise ValueError(f"a field at byte {begin} that goes beyond the end")
@@ -178,7 +178,7 @@ def _read(cls: type[M], data: bytes, at: int, end: int, depth: int, left: list[i
             number = data[at]
             at += 1
             if number > 127:
-                number, at = _varint(data, at - 1)
+                number, at = read_varint(data, at - 1)
             if field is not None:
                 field.take_number(values, number, left)
         elif kind in (_FIXED32, _FIXED64):
@@ -195,16 +195,6 @@ def _read(cls: type[M], data: bytes, at: int, end: int, depth: int, left: list[i
     if at > end:
         raise ValueError(f"a field that goes beyond the end, at byte {end}")
     return made
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for place in range(10):
-        byte = data[at + place]
-        value |= (byte & 0x7F) << 7 * place
-        if byte < 0x80:
-            return value & (1 << 64) - 1, at + place + 1
-    raise ValueError(f"a number at byte {at} that does not end")
 
 
 def _counted(left: list[int]) -> None:
@@ -264,7 +254,7 @@ class _Numbers(Field):
             number = data[at]
             at += 1
             if number > 127:
-                number, at = _varint(data, at - 1)
+                number, at = read_varint(data, at - 1)
             add(of(number))
         if at > end:
             raise ValueError(f"a number that goes beyond the end of its field, at byte {end}")

@@ -125,7 +125,7 @@ def message(value: int | memoryview) -> memoryview:
     return value
 
 
-def read_varint(data: memoryview, at: int) -> tuple[int, int]:
+def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     """A whole number as `varint` wrote it, and where it ends.
 
     Raises:

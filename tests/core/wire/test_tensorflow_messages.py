@@ -129,7 +129,7 @@ class _Tree(Message):
         (b"\x00\x00", "number 0"),
         (block(4, b"\xff"), "utf-8"),
         (b"\x0a\x02\x10\xff\x10\x01", "beyond the end"),
-        (block(3, b"\xff"), "ends within|beyond the end"),
+        (block(3, b"\xff"), "does not end|beyond the end"),
         (b"\x0a\x00" * 1001, "more than 1000 messages"),
         (block(3, bytes(1001)), "more than 1000 values"),
     ],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import ml_dtypes
+import ml_dtypes as ml_dtypes  # NumPy knows its names from here on
 import numpy as np
 
 STRING = 7  # DT_STRING
@@ -37,7 +37,7 @@ def dtype_of(number: int) -> np.dtype[Any] | None:
     name = NAMES.get(number) or _QUANTIZED.get(number)
     if name is None:
         return None
-    return np.dtype(getattr(ml_dtypes, name, name))
+    return np.dtype(name)
 
 
 def name_of(number: int) -> str:

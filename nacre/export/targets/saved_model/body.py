@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-import ml_dtypes
 import numpy as np
 
 from nacre.core.names import with_underscores
@@ -244,7 +243,7 @@ class Body:
 
     def like(self, value: float, dtype: str) -> str:
         """A number of a dtype."""
-        return self.constant(np.asarray(value, getattr(ml_dtypes, dtype, dtype)))
+        return self.constant(np.asarray(value, dtype))
 
     # --- sizes ------------------------------------------------------------------------------------
 

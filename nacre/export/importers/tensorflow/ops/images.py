@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -20,6 +19,8 @@ from nacre.export.importers.tensorflow.values import (
     of_bytes,
     strings,
 )
+from nacre.ops import pixels
+from nacre.ops.kernels.resampling import Kernel, cubic, gaussian, lanczos
 
 _MOST_PIXELS = 1 << 28
 
@@ -69,19 +70,12 @@ def _nearest(node: Node, x: Any, size: Any) -> Any:
     return x
 
 
-def _cubic(x: np.ndarray[Any, Any], a: float) -> np.ndarray[Any, Any]:
-    """Keys 1981: the kernel of cubic convolution with the slope `a`."""
-    x = np.abs(x)
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-    return np.where(x <= 1, near, np.where(x < 2, far, 0))
-
-
 @op("ResizeBicubic")
 def _bicubic(node: Node, x: Any, size: Any) -> Any:
     """Weights come from a table of 1024 steps, as there."""
     x = jnp.asarray(x).astype(jnp.float32)
     is_half = bool(node.get("half_pixel_centers"))
+    kernel = cubic(0.0, 0.5 if is_half else 0.75)
     for axis, new in zip((1, 2), ints(size), strict=True):
         old = x.shape[axis]
         at = _sources(old, new, node).astype(np.float64)
@@ -92,7 +86,7 @@ def _bicubic(node: Node, x: Any, size: Any) -> Any:
         rows = np.arange(new)
         for offset in (-1, 0, 1, 2):
             places = (base + offset).astype(np.int64)
-            weight = _cubic(share - offset, -0.5 if is_half else -0.75)
+            weight = kernel(np.abs(share - offset))
             if is_half:  # what is outside counts nothing
                 weight = np.where((places >= 0) & (places < old), weight, 0)
             np.add.at(weights, (rows, np.clip(places, 0, old - 1)), weight)
@@ -120,26 +114,13 @@ def _area(node: Node, x: Any, size: Any) -> Any:
     return x
 
 
-def _sinc(x: np.ndarray[Any, Any], radius: float) -> np.ndarray[Any, Any]:
-    return np.where(np.abs(x) <= radius, np.sinc(x) * np.sinc(x / radius), 0)
-
-
-def _mitchell(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    x = np.abs(x)
-    near = ((7 * x / 6 - 2) * x * x) + 8 / 9
-    far = ((-7 * x / 18 + 2) * x - 10 / 3) * x + 16 / 9
-    return np.where(x < 1, near, np.where(x < 2, far, 0))
-
-
-_KERNELS: dict[str, tuple[float, Callable[[Any], Any]]] = {
-    "lanczos1": (1, lambda x: _sinc(x, 1)),
-    "lanczos3": (3, lambda x: _sinc(x, 3)),
-    "lanczos5": (5, lambda x: _sinc(x, 5)),
-    "gaussian": (1.5, lambda x: np.where(np.abs(x) < 1.5, np.exp(-(x**2) / (2 * 0.5**2)), 0)),
-    "box": (1, lambda x: np.where(np.abs(x) < 0.5, 1.0, np.where(np.abs(x) == 0.5, 0.5, 0.0))),
-    "triangle": (1, lambda x: np.clip(1 - np.abs(x), 0, None)),
-    "keyscubic": (2, lambda x: _cubic(x, -0.5)),
-    "mitchellcubic": (2, _mitchell),
+_KERNELS: dict[str, tuple[float, Kernel]] = {
+    **{f"lanczos{radius}": (radius, lanczos(radius)) for radius in (1, 3, 5)},
+    "gaussian": (1.5, gaussian),
+    "box": (1, lambda x: np.where(x < 0.5, 1.0, np.where(x == 0.5, 0.5, 0.0))),
+    "triangle": (1, lambda x: np.clip(1 - x, 0, None)),
+    "keyscubic": (2, cubic(0.0, 0.5)),
+    "mitchellcubic": (2, cubic(1 / 3, 1 / 3)),
 }
 
 
@@ -154,7 +135,7 @@ def _scale_and_translate(node: Node, x: Any, size: Any, scales: Any, moves: Any)
         old = x.shape[axis]
         wide = max(1 / scale, 1.0) if smooths else 1.0
         at = (np.arange(new) + 0.5) / scale - move / scale
-        weights = kernel((np.arange(old)[None] + 0.5 - at[:, None]) / wide)
+        weights = kernel(np.abs(np.arange(old)[None] + 0.5 - at[:, None]) / wide)
         first = np.maximum(0, np.ceil(at - radius * wide - 0.5))[:, None]
         last = np.minimum(old - 1, np.floor(at + radius * wide - 0.5))[:, None]
         weights = np.where((np.arange(old) >= first) & (np.arange(old) <= last), weights, 0)
@@ -266,29 +247,12 @@ def _contrast(node: Node, x: Any, factor: Any) -> Any:
 
 @op("RGBToHSV")
 def _to_hsv(node: Node, x: Any) -> Any:
-    r, g, b = (x[..., i] for i in range(3))
-    value = jnp.max(x, axis=-1)
-    span = value - jnp.min(x, axis=-1)
-    safe = jnp.where(span == 0, 1, span) * 6
-    hue = jnp.where(
-        r == value,
-        (g - b) / safe,
-        jnp.where(g == value, (b - r) / safe + 1 / 3, (r - g) / safe + 2 / 3),
-    )
-    hue = jnp.where(span == 0, 0, jnp.where(hue < 0, hue + 1, hue))
-    saturation = jnp.where(value > 0, span / jnp.where(value == 0, 1, value), 0)
-    return jnp.stack([hue, saturation, value], axis=-1).astype(x.dtype)
+    return pixels.hsv_of(jnp.asarray(x), -1)
 
 
 @op("HSVToRGB")
 def _to_rgb(node: Node, x: Any) -> Any:
-    h, s, v = (x[..., i] for i in range(3))
-    parts = [
-        jnp.clip(jnp.abs(h * 6 - 3) - 1, 0, 1),
-        jnp.clip(2 - jnp.abs(h * 6 - 2), 0, 1),
-        jnp.clip(2 - jnp.abs(h * 6 - 4), 0, 1),
-    ]
-    return jnp.stack([(1 - s + s * part) * v for part in parts], axis=-1).astype(x.dtype)
+    return pixels.rgb_of(jnp.asarray(x), -1)
 
 
 @op("AdjustHue")
