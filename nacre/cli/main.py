@@ -17,6 +17,7 @@ from nacre.cli._help import HelpParser
 COMMANDS = {
     "quickstart": "Train a digit classifier on this machine and draw its results.",
     "run": "Run a script or a notebook that imports TensorFlow or Keras, on nacre.",
+    "check": "Tell whether scripts and notebooks for TensorFlow will run, without running them.",
     "doctor": "Show versions, devices and caches, and what is missing.",
     "cache": "Show the compiled programs and kernels kept on disk, or delete them.",
     "summary": "Print the layers, shapes and sizes of a saved model.",

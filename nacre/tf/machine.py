@@ -23,7 +23,9 @@ class PhysicalDevice(NamedTuple):
 
 def _kinds() -> list[str]:
     names = {"cuda": "GPU", "rocm": "GPU", "gpu": "GPU", "tpu": "TPU", "cpu": "CPU"}
-    found = [names.get(device.platform, device.platform.upper()) for device in jax.devices()]
+    found = [
+        names.get(str(device.platform), str(device.platform).upper()) for device in jax.devices()
+    ]
     return found if "CPU" in found else ["CPU", *found]
 
 

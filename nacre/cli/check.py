@@ -1,0 +1,79 @@
+"""`nacre check`: will a script, a notebook or a folder of them run on nacre?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to read."""
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="+", help="Scripts, notebooks, and folders of them."
+    )
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="Only what is missing, not what differs."
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is missing and what behaves otherwise, by file and line.
+
+    Returns:
+        0 where nothing is missing, else 1.
+    """
+    from nacre.tf.checking import Findings, check
+
+    files = [file for path in arguments.paths for file in _programs(Path(path))]
+    if not files:
+        raise FileNotFoundError("there are no scripts or notebooks in what was named")
+    ready = 0
+    for file in files:
+        try:
+            found = check(_text(file))
+        except (ValueError, OSError) as error:
+            found = Findings(broken=str(error))
+        ready += _report(file, found, arguments.quiet)
+    if len(files) > 1:
+        print(f"{ready} of {len(files)} are ready")
+    return 0 if ready == len(files) else 1
+
+
+def _report(file: Path, found: object, is_quiet: bool) -> bool:
+    """Print what is known of a file; whether it is ready."""
+    from nacre.tf.checking import Findings
+
+    assert isinstance(found, Findings)
+    for use in found.missing:
+        print(f"{file}:{use.line}: {use.name} is not here. {use.problem}")
+    if found.broken is not None:
+        print(f"{file}: it cannot be read. {found.broken}")
+    if not is_quiet:
+        for use in found.differing:
+            print(f"{file}:{use.line}: {use.name} differs: {use.differs}")
+    is_ready = not found.missing and found.broken is None
+    here = len(found.uses) - len(found.missing)
+    word = "ready" if is_ready else f"not ready: {len(found.missing)} missing"
+    if found.broken is not None:
+        word = "not ready"
+    print(f"{file}: {word} ({here} of {len(found.uses)} names are here)")
+    return is_ready
+
+
+def _programs(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    hidden = lambda file: any(
+        part.startswith(".") or part == "__pycache__" for part in file.relative_to(path).parts
+    )
+    found = sorted([*path.rglob("*.py"), *path.rglob("*.ipynb")])
+    return [file for file in found if not hidden(file)]
+
+
+def _text(file: Path) -> str:
+    """The program in a file; of a notebook its cells."""
+    if file.suffix != ".ipynb":
+        return file.read_text(encoding="utf-8")
+    from nacre.cli._notebooks import as_python, code_cells
+
+    return "\n".join(as_python(cell) for _, cell in code_cells(file))

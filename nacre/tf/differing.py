@@ -1,0 +1,18 @@
+"""What behaves otherwise than in TensorFlow, by the name that brings it."""
+
+DIFFERS: dict[str, str] = {
+    "function": "Python's if and loops over values of tensors are not converted: such a function "
+    "runs as plain Python, with a warning.",
+    "argmax": "of arrays on the device it gives int32.",
+    "argmin": "of arrays on the device it gives int32.",
+    "random": "numbers are not TensorFlow's; seeds make them repeat.",
+    "numpy_function": "within a compiled function it makes that run as plain Python.",
+    "py_function": "within a compiled function it makes that run as plain Python.",
+    "debugging": "compiled functions make no checks.",
+    "device": "everything runs on the first device.",
+    "distribute": "it is not here yet.",
+    "float64": "on the device floats have 32 bits.",
+    "int64": "on the device whole numbers have 32 bits; one that does not fit is refused.",
+    "config.experimental.set_memory_growth": "it changes nothing: JAX takes memory by itself.",
+    "compat.v1": "only what scripts for TensorFlow 2 use of it is here.",
+}
