@@ -20,6 +20,9 @@ MOST_LINES = 120
 OWN_PROCESS: set[str] = set()
 # Packages that a program needs besides nacre and matplotlib.
 NEEDS: dict[str, tuple[str, ...]] = {
+    "dqn.py": ("gymnasium",),
+    "hyperparameter_search.py": ("sklearn",),
+    "ppo.py": ("gymnasium",),
     # Some systems leave the texts of Python's help out.
     "text_generation.py": ("tokenizers", "pydoc_data.topics"),
 }
