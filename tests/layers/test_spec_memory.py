@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -123,3 +125,15 @@ def test_what_is_kept_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         assert L.Dense(size)(nacre.Input((3,))).shape == (None, size)
         assert len(spec_memory._kept) <= 4
     assert np.asarray(L.Dense(2)(np.ones((1, 3)))).shape == (1, 2)
+
+
+def test_what_is_kept_keeps_no_layer_alive(traced: list[object]) -> None:
+    inputs = image()
+    layer = L.Conv2D(3, 2)
+    model = nacre.Model(inputs, L.Flatten()(layer(inputs)))
+    gone = weakref.ref(layer)
+    assert spec_memory._kept
+    traced.clear()
+    del inputs, layer, model
+    gc.collect()
+    assert gone() is None

@@ -64,7 +64,7 @@ def remembered(
         if warning.given() == before:
             if len(_kept) >= _MOST:
                 _kept.clear()
-            _kept[key] = known
+            _kept[key] = tree.map_structure(_again, known)  # `known` will lead to its layer
         return known
     return tree.map_structure(_again, known)
 
@@ -113,7 +113,9 @@ def _frozen(value: Any) -> Hashable:
 
 def _again(value: Any) -> Any:
     """A symbolic tensor with no history yet."""
-    return KerasTensor(value.shape, value.dtype) if isinstance(value, KerasTensor) else value
+    if not isinstance(value, KerasTensor):
+        return value
+    return KerasTensor(value.shape, value.dtype, sparse=value.sparse, ragged=value.ragged)
 
 
 __all__ = ["remembered"]
