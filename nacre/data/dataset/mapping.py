@@ -92,9 +92,10 @@ class MapCursor(OneCursor):
     def __init__(self, up: Cursor, function: Callable[..., Any]) -> None:
         super().__init__(up)
         self._function, self._seen = function, 0
+        self._again: deque[Any] = deque()  # elements that threads had been given, of a state
 
     def __next__(self) -> Any:
-        element = next(self._up)
+        element = self._again.popleft() if self._again else next(self._up)
         self._seen += 1
         try:
             if type(element) is tuple:
@@ -108,11 +109,13 @@ class MapCursor(OneCursor):
         return el.to_element(result, Map.name)
 
     def state(self) -> Any:
-        return {"up": self._up.state(), "seen": self._seen}
+        given = [el.packed(element) for element in self._again]
+        return {"up": self._up.state(), "seen": self._seen, "given": given}
 
     def restore(self, state: Any) -> None:
         self._up.restore(state["up"])
         self._seen = state["seen"]
+        self._again = deque(el.unpacked(element) for element in state["given"])
 
 
 class _CallAll:
