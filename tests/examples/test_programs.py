@@ -23,8 +23,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "dqn.py": ("gymnasium",),
     "hyperparameter_search.py": ("sklearn",),
     "ppo.py": ("gymnasium",),
-    # Some systems leave the texts of Python's help out.
-    "text_generation.py": ("tokenizers", "pydoc_data.topics"),
+    "text_generation.py": ("tokenizers",),
 }
 PROGRAMS = table()
 
