@@ -90,16 +90,20 @@ def read(path):
     with open(path, "rb") as file:
         return file.read()
 
+save(name)
 for _ in range(rounds):
+    files = [file for file in os.listdir(".") if ".index" not in file and file != "checkpoint"]
+    path = max((file for file in files if file != "plain"), key=os.path.getsize)
+    content = read(path)
+    # One after another, as what the system has just let go is there for the next.
+    found["write"].append(timed(lambda: write(content))[0])
     found["unverified"].append(timed(lambda: save(name, verify=False))[0])
     seconds, peak = timed(lambda: save(name))
     found["verified"].append(seconds)
     peaks.append(peak)
-    files = [file for file in os.listdir(".") if ".index" not in file and file != "checkpoint"]
-    path = max((file for file in files if file != "plain"), key=os.path.getsize)
-    content = read(path)
     found["write"].append(timed(lambda: write(content))[0])
     del content
+    path = max((file for file in os.listdir(".") if file != "plain"), key=os.path.getsize)
     found["read"].append(timed(lambda: read(path))[0])
     other = None if whole else made()
     seconds, peak = timed(lambda: opened(other))
