@@ -22,13 +22,10 @@ from nacre.core.variable import Variable
 from nacre.core.wire.bundle import Bundle, Stored, files_of, write_data
 from nacre.core.wire.tensorflow.objects import (
     OBJECTS,
-    VALUE,
-    ObjectReference,
-    SerializedTensor,
-    SlotVariableReference,
     TrackableObject,
     TrackableObjectGraph,
     key_of,
+    trackable,
 )
 from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
@@ -64,20 +61,8 @@ class Found:
     thing: Any = None
 
     def content(self) -> TrackableObject:
-        children = [ObjectReference(node_id=at, local_name=name) for name, at in self.children]
-        found = TrackableObject(children=children)
-        if self.variable is not None:
-            key = key_of(self.path)
-            found.attributes.append(
-                SerializedTensor(name=VALUE, full_name=self.name, checkpoint_key=key)
-            )
-        found.slot_variables = [
-            SlotVariableReference(
-                original_variable_node_id=of, slot_name=name, slot_variable_node_id=at
-            )
-            for name, of, at in self.slots
-        ]
-        return found
+        key = None if self.variable is None else key_of(self.path)
+        return trackable(self.children, self.name, key, self.slots)
 
 
 def save(model: Any, path: Path, who: str, verify: bool = True) -> None:

@@ -7,7 +7,7 @@ google/protobuf/{any,wrappers}.proto; keras/protobuf/saved_metadata.proto, versi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from nacre.core.wire.message import (
     Message,
@@ -289,6 +289,39 @@ class SavedObjectGraph(Message):
     concrete_functions: dict[str, SavedConcreteFunction] = text_map(2, SavedConcreteFunction)
 
 
+def references(children: Iterable[tuple[str, int]]) -> list[ObjectReference]:
+    """Attributes, keys or indices of an object, each with the place of what is there."""
+    return [ObjectReference(node_id=place, local_name=name) for name, place in children]
+
+
+def trackable(
+    children: Iterable[tuple[str, int]],
+    name: str = "",
+    key: str | None = None,
+    slots: Iterable[tuple[str, int, int]] = (),
+) -> TrackableObject:
+    """An object of a checkpoint.
+
+    Args:
+        children: Attributes, with the places of what is there.
+        name, key: Of a variable: its own, and that of its array.
+        slots: Of an optimizer: name of a state, place of the variable it is for, its own.
+    """
+    values = (
+        [] if key is None else [SerializedTensor(name=VALUE, full_name=name, checkpoint_key=key)]
+    )
+    return TrackableObject(
+        children=references(children),
+        attributes=values,
+        slot_variables=[
+            SlotVariableReference(
+                original_variable_node_id=of, slot_name=slot, slot_variable_node_id=place
+            )
+            for slot, of, place in slots
+        ],
+    )
+
+
 def children_of(found: SavedObject | TrackableObject) -> dict[str, int]:
     """The attributes, keys or indices of an object, with the places of what is there."""
     return {child.local_name: child.node_id for child in found.children}
@@ -380,4 +413,6 @@ __all__ = [
     "children_of",
     "key_of",
     "places_in",
+    "references",
+    "trackable",
 ]

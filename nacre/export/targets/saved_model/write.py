@@ -31,13 +31,11 @@ from nacre.core.wire.tensorflow.graph import (
 )
 from nacre.core.wire.tensorflow.objects import (
     OBJECTS,
-    VALUE,
     DictValue,
     FunctionSpec,
     ListValue,
     NamedTupleValue,
     NoneValue,
-    ObjectReference,
     PairValue,
     SavedBareConcreteFunction,
     SavedConcreteFunction,
@@ -46,13 +44,14 @@ from nacre.core.wire.tensorflow.objects import (
     SavedObjectGraph,
     SavedUserObject,
     SavedVariable,
-    SerializedTensor,
     StructuredValue,
     TensorSpecProto,
     TrackableObject,
     TrackableObjectGraph,
     TupleValue,
     key_of,
+    references,
+    trackable,
 )
 from nacre.core.wire.tensorflow.saved_model import (
     FILE,
@@ -414,15 +413,11 @@ class Writer:
         arrays: dict[str, np.ndarray[Any, Any] | bytes] = dict(self._extra)
         tracked: list[TrackableObject] = []
         for thing in self.things:
-            children = [ObjectReference(node_id=p, local_name=n) for n, p in thing.children.items()]
-            found = TrackableObject(children=children)
+            key, name = None, ""
             if thing.value is not None and thing.variable is not None:
-                key = key_of(thing.key)
+                key, name = key_of(thing.key), thing.variable.name
                 arrays[key] = thing.value
-                found.attributes = [
-                    SerializedTensor(name=VALUE, full_name=thing.variable.name, checkpoint_key=key)
-                ]
-            tracked.append(found)
+            tracked.append(trackable(thing.children.items(), name, key))
         arrays[OBJECTS] = TrackableObjectGraph(nodes=tracked).write()
         return arrays
 
@@ -462,7 +457,7 @@ def _info(tensor: str, spec: Spec) -> TensorInfo:
 
 
 def _saved(thing: Thing) -> SavedObject:
-    children = [ObjectReference(node_id=p, local_name=n) for n, p in thing.children.items()]
+    children = references(thing.children.items())
     if thing.variable is not None:
         return SavedObject(variable=thing.variable)
     if thing.function is not None:
