@@ -17,7 +17,7 @@ from tests.examples.programs import FOLDER, Program, printed, table
 
 MOST_LINES = 120
 # These set up their process themselves: more devices, workers of their own.
-OWN_PROCESS: set[str] = set()
+OWN_PROCESS: set[str] = {"data_parallel.py"}
 # Packages that a program needs besides nacre and matplotlib.
 NEEDS: dict[str, tuple[str, ...]] = {
     "dqn.py": ("gymnasium",),
