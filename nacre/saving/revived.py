@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nacre.core import tree
+from nacre.core.context import current
 from nacre.core.errors import SerializationError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
@@ -21,7 +22,9 @@ from nacre.export.importers.tensorflow.calls import Function
 from nacre.export.importers.tensorflow.program import SavedModelProgram, open_saved_model
 from nacre.export.importers.tensorflow.structures import TensorSpec
 from nacre.layers.base.layer import Layer
+from nacre.layers.preprocessing.host_layer import Recording
 from nacre.models import Model
+from nacre.models.host_stage import HostStage
 from nacre.saving.keras_metadata import LAYER_KINDS, KerasObject, KerasObjects
 
 # What Keras keeps beside a layer's own attributes.
@@ -36,11 +39,16 @@ class _Revived(Layer):
     """What layers and models have in common."""
 
     casts_inputs = False  # the functions do
+    _takes_strings = True  # they say whether they do
 
     def _take(self, source: Source, found: KerasObject) -> None:
         """Take the attributes of an object of the file."""
         self._class_name = found.class_name
-        self._function = source.function(found)
+        self._function, self._program = source.function(found), source.program
+        self._reads_strings = any(
+            isinstance(spec, TensorSpec) and name_of(spec.dtype) == "string"
+            for spec in tree.flatten(self._function.input_structure())
+        )
         self._takes_training = "training" in self._function.argument_names
         for name, value in source.attributes(found.place):
             # A name that is a method or a property here keeps its meaning; the variables are held.
@@ -54,6 +62,15 @@ class _Revived(Layer):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """What the layer's own `call` gave, by its functions in the file."""
         keywords = {"training": bool(training)} if self._takes_training else {}
+        calls = current().host_calls
+        if self._reads_strings and self._takes_training and calls is not None:
+            # The host's part of both is made for each batch, in this order.
+            is_recording = isinstance(calls, Recording)
+            if training or is_recording:
+                with self._program.trial():
+                    self._function(inputs, training=False)
+            if is_recording:
+                keywords = {"training": True}
         outputs, losses = self._function(inputs, **keywords)
         for loss in tree.flatten(losses):
             self.add_loss(loss)
@@ -95,10 +112,10 @@ class RevivedModel(_Revived, Model):
         self._take(source, found)
         for penalty in source.penalties(found.place):
             self.add_loss(penalty)
-        self._reads_strings = any(
-            isinstance(spec, TensorSpec) and name_of(spec.dtype) == "string"
-            for spec in tree.flatten(self._function.input_structure())
-        )
+
+    def _host_stage(self, x: Any, who: str) -> Any:
+        """What makes numbers of strings for each batch, as its functions do."""
+        return HostStage(self, who) if self._reads_strings else super()._host_stage(x, who)
 
     def _runs_eagerly(self) -> bool:
         # Predictions are made batch by batch, as in a call: no compiled program takes strings.

@@ -174,9 +174,18 @@ def test_a_model_of_functions_that_take_strings_predicts_as_it_computes(tmp_path
     again = load_model(tmp_path / "folder")
     np.testing.assert_array_equal(np.asarray(again(words)), wanted)
     np.testing.assert_array_equal(again.predict(words, batch_size=2, verbose=0), wanted)
-    again.compile("sgd", "mse")
-    with pytest.raises(NacreError, match="strings must first become numbers"):
-        again.fit(words, np.ones((3, 1, 2)), verbose=0)
+    for one in (model, again):
+        one.compile(nacre.optimizers.SGD(0.5), "mse")
+    y = np.ones((3, 1, 2), "float32")
+    losses = [
+        one.fit(words, y, batch_size=2, epochs=2, shuffle=False, verbose=0).history["loss"]
+        for one in (again, model)
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+    np.testing.assert_allclose(
+        again.evaluate(words, y, batch_size=2, verbose=0), model.evaluate(words, y, verbose=0)
+    )
+    np.testing.assert_allclose(again.predict(words, verbose=0), np.asarray(model(words)), rtol=1e-6)
 
 
 def test_a_folder_of_nacre_without_its_class_opens_from_its_functions_with_the_optimizer(tmp_path):
@@ -215,3 +224,22 @@ def test_the_first_error_is_told_where_functions_do_not_help_either(tmp_path):
     (tmp_path / "m" / "keras_metadata.pb").write_bytes(b"")
     with pytest.raises(SerializationError, match="Gone"):
         load_model(tmp_path / "m")
+
+
+def test_a_program_that_takes_strings_trains_as_a_layer_of_a_model(tmp_path):
+    words = np.array([["a"], ["b"], ["?"]], dtype=object)
+    inner = Worded()
+    wanted = np.asarray(inner(words))
+    inner.save(tmp_path / "folder")
+    layer = nacre.layers.TFSMLayer(tmp_path / "folder", call_endpoint="serving_default")
+    np.testing.assert_array_equal(layer(words), wanted)
+    inputs = nacre.Input((1,), dtype="string")
+    model = nacre.Model(inputs, nacre.layers.Flatten()(layer(inputs)))
+    assert model.output_shape == (None, 2)
+    model.compile(nacre.optimizers.SGD(1.0), "mse")
+    np.testing.assert_array_equal(model.predict(words, verbose=0), wanted[:, 0])
+    model.fit(words[:2], wanted[:2, 0] + 1, batch_size=2, verbose=0)
+    # Of the mean over four numbers each has half of its difference as its gradient.
+    found = model.predict(words, verbose=0)
+    np.testing.assert_allclose(found[:2], wanted[:2, 0] + 0.5, rtol=1e-5)
+    np.testing.assert_array_equal(found[2], wanted[2, 0])

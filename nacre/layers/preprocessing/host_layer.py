@@ -62,10 +62,14 @@ class Recording:
             jax.ensure_compile_time_eval(),
         ):
             outputs = tree.map_structure(np.asarray, Layer.__call__(layer, *args, **kwargs))
-        self.results.append(tree.map_structure(_without_values, outputs))
+        self.add(tree.map_structure(_without_values, outputs))
+        return tree.map_structure(_as_placeholder, outputs)
+
+    def add(self, results: Any) -> None:
+        """Keep what one call gave."""
+        self.results.append(results)
         if self.max_calls is not None and len(self.results) >= self.max_calls:
             raise AllRecorded
-        return tree.map_structure(_as_placeholder, outputs)
 
 
 class Replaying:
@@ -76,12 +80,16 @@ class Replaying:
 
     def call(self, layer: HostLayer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The result of one layer."""
+        return self.take(layer._who())
+
+    def take(self, who: str) -> Any:
+        """The result of the next call."""
         try:
             return unpacked(next(self.remaining))
         except StopIteration:
             raise ArgumentError(
                 message(
-                    layer._who(),
+                    who,
                     "layers that take strings must be called in the same order each time",
                     "a call that was not made before",
                     "Do not decide by `training` or by values whether such a layer is called.",

@@ -22,6 +22,7 @@ from nacre.core.errors import (
     listed,
     message,
 )
+from nacre.core.strings import HostString
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 from nacre.core.wire.tensorflow.dtypes import STRING, dtype_of, name_of
@@ -71,8 +72,10 @@ def fitted(value: Any, number: int, sizes: tuple[int | None, ...] | None, what: 
     if isinstance(value, Variable):
         value = value.value
     if number == STRING:
+        if isinstance(value, HostString) and value.values is not None:
+            value = value.values
         try:
-            found: Any = strings(value)
+            found: Any = value if isinstance(value, HostString) else strings(value)
         except GraphError as error:
             raise DTypeError(message(WHO, f"{what} must be strings", str(error))) from None
     else:
@@ -91,7 +94,7 @@ def fitted(value: Any, number: int, sizes: tuple[int | None, ...] | None, what: 
                 rule = f"{what} must be of {name_of(number)}"
                 raise DTypeError(message(WHO, rule, str(own)))
             found = _converted(found, kind, what)
-    if not fits(sizes, found):
+    if not fits(sizes, np.empty(found.shape, bool) if isinstance(found, HostString) else found):
         raise ShapeError(message(WHO, f"{what} must be of shape {sizes}", str(np.shape(found))))
     return found
 

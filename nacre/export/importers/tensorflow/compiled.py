@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.context import current
+from nacre.core.strings import HostString
 from nacre.core.tracing import is_bare, is_tracer
 from nacre.export.importers.tensorflow.joined import with_joined_padding
 from nacre.export.importers.tensorflow.plan import MAKE_HANDLES, Plan, Ref, Step
@@ -29,8 +32,10 @@ from nacre.export.importers.tensorflow.values import (
     TensorList,
     is_known,
 )
+from nacre.layers.preprocessing.host_layer import Recording
 from nacre.ops.kernels.placement import current_placement, own_program
 
+_WHO = "function of a SavedModel"
 _WEIGHTS = 1024  # numbers from which on a constant is an argument of the compiled program
 _MOST_STATIC = 64  # numbers of an array that a program may be compiled for
 _MOST_PROGRAMS = 64
@@ -64,13 +69,67 @@ class Compiled:
             for at, value in self._constant_values(run).items():
                 values[at] = value
             used = self._variables(run, arguments, values)
+            staged = self._staged(run, arguments, values)
             for (stage, steps), wanted in zip(self._stages, self._wanted, strict=True):
+                if staged and not stage % 2:
+                    continue
                 if stage % 2:
                     self._run_compiled(stage, steps, wanted, run, values, used)
                     continue
                 for at in steps:
                     values[at] = outputs_of(self.plan.steps[at], run, arguments, values)
             return [picked(values, ref) for ref in self.plan.outputs]
+
+    def _staged(self, run: Run, arguments: Sequence[Any], values: list[Any]) -> bool:
+        """Where this is part of the program of a model: the host's steps, which were made before.
+
+        What they give is recorded for each batch, and taken in the program; what follows from the
+        shapes of strings is known in both.
+        """
+        calls = current().host_calls
+        steps = self._host_steps
+        if calls is None or not steps:
+            return False
+        for at, step in enumerate(self.plan.steps):
+            if step.argument is not None:
+                values[at] = (arguments[step.argument],)
+        if isinstance(calls, Recording):
+            for at in steps:
+                values[at] = outputs_of(self.plan.steps[at], run, arguments, values)
+            calls.add([_narrow(picked(values, ref)) for ref in self._handed])
+            return True
+        found = dict(zip(self._handed, calls.take(_WHO), strict=True))
+        for at in steps:
+            values[at] = _told_by_shapes(self.plan.steps[at], run, arguments, values)
+        for (at, index), value in found.items():
+            kept = list(values[at] or ())
+            kept += [None] * (index + 1 - len(kept))
+            kept[index] = value if kept[index] is None else kept[index]
+            values[at] = tuple(kept)
+        return True
+
+    @cached_property
+    def _host_steps(self) -> list[int]:
+        """Steps that the host makes.
+
+        Raises:
+            GraphError: It makes some of what a program gave.
+        """
+        steps = self.plan.steps
+        hosts = [at for stage, of in self._stages if not stage % 2 for at in of]
+        hosts = [at for at in hosts if steps[at].argument is None]
+        before = {*hosts, *self._free, *(i for i, s in enumerate(steps) if s.argument is not None)}
+        if any(ref[0] not in before for at in hosts for ref in steps[at].inputs):
+            raise GraphError("strings are worked on after numbers, so no model with it trains")
+        return hosts
+
+    @cached_property
+    def _handed(self) -> list[Ref]:
+        """What steps on the host hand on to programs."""
+        hosts = set(self._host_steps)
+        others = (step for at, step in enumerate(self.plan.steps) if at not in hosts)
+        taken = [ref for step in others for ref in step.inputs]
+        return [ref for ref in dict.fromkeys([*self.plan.outputs, *taken]) if ref[0] in hosts]
 
     def _constant_values(self, run: Run) -> dict[int, Any]:
         """What depends on nothing that is given; large arrays of numbers as JAX's."""
@@ -212,6 +271,35 @@ class _Shapes:
         return isinstance(other, _Shapes) and self._told == other._told
 
 
+def _narrow(value: Any) -> Any:
+    """A value of the host as the program of a model takes it."""
+    if not is_known(value) or value.dtype == object:
+        raise GraphError("strings go from the host into the program of a model")
+    return _in_32_bits(value)
+
+
+def _told_by_shapes(
+    step: Step, run: Run, arguments: Sequence[Any], values: Sequence[Any]
+) -> tuple[Any, ...] | None:
+    """The outputs of a step that follow from shapes of strings; None where they do not."""
+    inputs = [picked(values, ref) if values[ref[0]] else None for ref in step.inputs]
+    is_of_shape = step.node.op in ("Shape", "ShapeN", "Rank", "Size")
+    given: list[Any] = []
+    for value in inputs:
+        value = np.empty(value.shape, object) if isinstance(value, HostString) else value
+        if value is None or not is_known(value) or not step.op.is_known:
+            return None
+        if value.dtype == object and not is_of_shape:
+            return None
+        given.append(value)
+    stand_ins = list(values)
+    for ref, value in zip(step.inputs, given, strict=True):
+        kept = list(stand_ins[ref[0]])
+        kept[ref[1]] = value
+        stand_ins[ref[0]] = tuple(kept)
+    return outputs_of(step, run, arguments, stand_ins)
+
+
 def _taken(value: Any) -> Any:
     """A value as a program takes it: within another program, 64 bits are 32.
 
@@ -222,6 +310,15 @@ def _taken(value: Any) -> Any:
     """
     if is_bare() or isinstance(value, TensorList) or is_tracer(value):
         return value
+    return _in_32_bits(value)
+
+
+def _in_32_bits(value: Any) -> Any:
+    """A value as JAX has it where 64 bits are not asked for.
+
+    Raises:
+        GraphError: A whole number does not fit.
+    """
     kind = np.dtype(value.dtype)
     narrow = np.dtype(jax.dtypes.canonicalize_dtype(kind))
     if kind == narrow:

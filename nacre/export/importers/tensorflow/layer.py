@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.core import safety
-from nacre.core.context import current
+from nacre.core.context import changed, current
 from nacre.core.errors import SerializationError, ShapeError, UnsupportedError, message
 from nacre.core.registry import register
+from nacre.core.strings import is_text
+from nacre.core.symbolic import KerasTensor
 from nacre.export.importers.tensorflow.program import open_saved_model
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
+from nacre.layers.preprocessing.host_layer import Recording, Replaying
 
 # Sizes to try where a size is unknown: an output's size that differs between the two is unknown.
 _TRIAL_SIZES = ((2, 16), (3, 24))
@@ -53,6 +58,7 @@ class TFSMLayer(Layer):
     """
 
     traces_shapes = True
+    _takes_strings = True  # its program says whether it does
 
     def __init__(
         self,
@@ -90,11 +96,20 @@ class TFSMLayer(Layer):
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """What the endpoint gives; in training, what the one for training gives."""
         function = self._train if training else self._serve
+        calls = current().host_calls
+        if calls is not None and self._train is not self._serve and _has_strings(inputs):
+            # The host's part of both is made for each batch, in this order.
+            is_recording = isinstance(calls, Recording)
+            if training or is_recording:
+                with self._program.trial():
+                    self._serve(inputs)
+            function = self._train if is_recording else function
         leaves, structure = jax.tree.flatten(inputs)
         shapes = [tuple(leaf.shape) for leaf in leaves]
         if all(isinstance(n, int) for shape in shapes for n in shape):
             return function(inputs)
-        if current().host_calls is not None:  # a graph is made of what is computed
+        is_staged = isinstance(calls, Recording | Replaying)
+        if calls is not None and not is_staged:  # a graph is made of what is computed
             raise UnsupportedError(
                 message(
                     self._who(),
@@ -115,12 +130,14 @@ class TFSMLayer(Layer):
         symbols = {(trials[0][n], trials[1][n]): n for n in unknown}
         found: list[Any] = []
         for tried in trials:
-            structs = [
-                jax.ShapeDtypeStruct(tuple(tried.get(n, n) for n in leaf.shape), leaf.dtype)
-                for leaf in leaves
+            shapes = [tuple(tried.get(n, n) for n in leaf.shape) for leaf in leaves]
+            given = [
+                np.full(shape, "", object) if is_text(leaf) else jnp.zeros(shape, leaf.dtype)
+                for shape, leaf in zip(shapes, leaves, strict=True)
             ]
-            with self._program.trial():
-                found.append(jax.eval_shape(function, jax.tree.unflatten(structure, structs)))
+            call = functools.partial(function, jax.tree.unflatten(structure, given))
+            with self._program.trial(), changed(host_calls=None):
+                found.append(jax.eval_shape(call))
         first, second = (jax.tree.leaves(each) for each in found)
         arrays: list[Any] = []
         for one, other in zip(first, second, strict=True):
@@ -135,7 +152,9 @@ class TFSMLayer(Layer):
                     )
                 )
             shape = tuple(a if a == b else symbols[a, b] for a, b in pairs)
-            arrays.append(jnp.zeros(shape, one.dtype))
+            is_open = None in shape  # of strings, which are not traced
+            make = KerasTensor if is_open else jnp.zeros
+            arrays.append(make(shape, str(one.dtype)))
         return jax.tree.unflatten(jax.tree.structure(found[0]), arrays)
 
     def get_config(self) -> dict[str, Any]:
@@ -165,6 +184,10 @@ class TFSMLayer(Layer):
                     )
                 )
             return super().from_config(config)
+
+
+def _has_strings(inputs: Any) -> bool:
+    return any(is_text(leaf) for leaf in jax.tree.leaves(inputs))
 
 
 __all__ = ["TFSMLayer"]
