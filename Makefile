@@ -42,8 +42,10 @@ fuzz:
 interop:
 	mkdir -p $(INTEROP)
 	$(PYTHON) -m tests.reference.check_saved_models write $(INTEROP)
+	$(PYTHON) -m tests.reference.check_layer_models write $(INTEROP)
 	for tensorflow in $(TENSORFLOWS); do \
-	  $$tensorflow -m tests.reference.check_saved_models read $(INTEROP) || exit 1; done
+	  $$tensorflow -m tests.reference.check_saved_models read $(INTEROP) || exit 1; \
+	  $$tensorflow -m tests.reference.check_layer_models read $(INTEROP) || exit 1; done
 
 # Every program of examples/ at full size, or those named; pictures land in build/examples.
 examples:

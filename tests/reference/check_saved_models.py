@@ -4,7 +4,8 @@
 where TensorFlow is installed, 2.15 or newer; `make interop` does both. What was seen stands in
 `saved_models.json` beside this file, by version. Compared are: calls with `training` False and True
 for two sizes of batch and length, the statistics that BatchNormalization then has, gradients,
-signatures, sessions of TensorFlow 1, what TensorFlow saves again; the endpoints and collections of
+signatures, sessions of TensorFlow 1, the loader in C++, `saved_model_cli`, what TensorFlow saves
+again; the endpoints and collections of
 an ExportArchive; each op of the graph with what the evaluator gives; with tf.keras 2.15
 predictions, a step of training, and another save. Of `.h5` files for tf.keras 2.15, what it
 predicts, and the losses with which it and nacre go on training.
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from tests.cases.saved_models import CASES, FILES, SavedCase
+from tests.reference import loaders
 
 RESULTS = Path(__file__).with_name("saved_models.json")
 
@@ -164,6 +166,14 @@ def read_model(folder: Path, name: str, case: SavedCase) -> list[str]:
         got = session.run([outputs[key].name for key in sorted(outputs)], feeds)
         same(got, found["y"], near)
     seen.append("session")
+    if all(array.dtype.kind not in "OSU" for array in given.values()):
+        loaded = loaders.by_c_api(path, signature_def, given)
+        same([loaded[key] for key in sorted(loaded)], found["y"], near)
+        seen.append("C++ loader")
+    if name == next(iter(CASES)):  # its start takes long
+        told = loaders.by_tool(path, given, folder / f"{name}_tool")
+        same([told[key] for key in sorted(told)], found["y"], near)
+        seen.append("saved_model_cli")
     tf.saved_model.save(model, path + "_again")
     seen.append("saved again")
     if tf.__version__.startswith("2.15"):

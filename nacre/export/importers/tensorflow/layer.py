@@ -130,7 +130,9 @@ class TFSMLayer(Layer):
         symbols = {(trials[0][n], trials[1][n]): n for n in unknown}
         found: list[Any] = []
         for tried in trials:
-            shapes = [tuple(tried.get(n, n) for n in leaf.shape) for leaf in leaves]
+            shapes: list[tuple[Any, ...]] = [
+                tuple(tried.get(n, n) for n in leaf.shape) for leaf in leaves
+            ]
             given = [
                 np.full(shape, "", object) if is_text(leaf) else jnp.zeros(shape, leaf.dtype)
                 for shape, leaf in zip(shapes, leaves, strict=True)
@@ -153,7 +155,7 @@ class TFSMLayer(Layer):
                 )
             shape = tuple(a if a == b else symbols[a, b] for a, b in pairs)
             is_open = None in shape  # of strings, which are not traced
-            make = KerasTensor if is_open else jnp.zeros
+            make: Any = KerasTensor if is_open else jnp.zeros
             arrays.append(make(shape, str(one.dtype)))
         return jax.tree.unflatten(jax.tree.structure(found[0]), arrays)
 
