@@ -233,6 +233,7 @@ UnconnectedGradients = nacre.tf.pieces:UnconnectedGradients
 Variable = nacre.tf.variable:Variable
 VariableAggregation = nacre.tf.variable:VariableAggregation
 VariableSynchronization = nacre.tf.variable:VariableSynchronization
+Module = nacre.tf.module:Module
 Tensor = nacre.tf.values:Tensor
 TensorShape = nacre.tf.shapes:TensorShape
 TensorSpec = nacre.data:TensorSpec

@@ -354,6 +354,22 @@ def _checked(get: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return getitem
 
 
+def _with_symbols(get: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Indexing of an array of the host also by sizes that are symbols, which NumPy does not know."""
+
+    def getitem(self: Any, key: Any) -> Any:
+        try:
+            return get(self, key)
+        except TypeError:
+            parts = key if type(key) is tuple else (key,)
+            ends = [end for p in parts if type(p) is slice for end in (p.start, p.stop, p.step)]
+            if self.dtype.kind == "O" or not any(map(jax.export.is_symbolic_dim, ends)):
+                raise
+            return jnp.asarray(self)[key]
+
+    return getitem
+
+
 def _shape_of(old: Any) -> property:
     return property(lambda self: of_sizes(old.__get__(self)))
 
@@ -395,6 +411,7 @@ def lend_methods() -> None:
         )
     _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text)
     _lend(HostTensor, shape=_shape_of(np.ndarray.shape))
+    _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)
     _lend(KerasTensor, shape=_kept_shape(), get_shape=_get_shape, ref=_ref)

@@ -147,12 +147,12 @@ class TextVectorization(HostLayer):
     def tokens_of(self, text: str) -> list[str]:
         """The tokens of one text."""
         if callable(self.standardize):
-            text = str(self.standardize(text))
+            text = self._text_of(self.standardize(text), "standardize")
         elif self.standardize is not None:
             text = _ascii_lower(text) if "lower" in self.standardize else text
             text = _PUNCTUATION.sub("", text) if "strip" in self.standardize else text
         if callable(self.split):
-            tokens = [str(token) for token in self.split(text)]
+            tokens = [self._text_of(token, "split") for token in self.split(text)]
         elif self.split is None:
             tokens = [text]
         else:
@@ -161,6 +161,17 @@ class TextVectorization(HostLayer):
             return tokens
         sizes = range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams
         return [" ".join(tokens[i : i + n]) for n in sizes for i in range(len(tokens) - n + 1)]
+
+    def _text_of(self, value: Any, argument: str) -> str:
+        """What a function of the user's gave, as a text: also `bytes`, and an array of one."""
+        if hasattr(value, "shape") and value.shape == () and hasattr(value, "item"):
+            value = value.item()
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "replace")
+        if isinstance(value, str):
+            return str(value)
+        rule = f"the function {argument} must give texts, for each text that it is called with"
+        raise ArgumentError(message(self._who(), rule, f"{type(value).__name__} {value!r:.60}"))
 
     def _documents(self, texts: Any) -> list[list[str]]:
         array = host_array(self, texts)
