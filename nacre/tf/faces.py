@@ -11,6 +11,7 @@ MODULES: dict[str, str] = {
     "keras.experimental": "nacre.tf.keras_experimental",
     "data": "nacre.data",
     "errors": "nacre.tf.failures",
+    "distribute": "nacre.tf.strategies",
     "initializers": "nacre.initializers",
     "losses": "nacre.losses",
     "metrics": "nacre.metrics",

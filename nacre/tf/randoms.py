@@ -119,3 +119,60 @@ def stateless_uniform(shape: Any, seed: Any, low: Any, high: Any, dtype: Any) ->
         low, high = (limits.min, limits.max) if high is None else (low, high)
         return jax.random.randint(_key(seed), sizes_of(shape), low, high, kind.name)
     return _between(jax.random.uniform(_key(seed), sizes_of(shape), kind.name), low, high)
+
+
+# --- with a state of one's own --------------------------------------------------------------------
+
+
+class Generator:
+    """`tf.random.Generator`: draws one after another from a state of its own.
+
+    Args:
+        seed: Where it begins; by default anywhere.
+    """
+
+    def __init__(self, seed: Any = None) -> None:
+        self._seed = SeedGenerator(None if seed is None else int(plain(seed)) % 2**32)
+
+    @classmethod
+    def from_seed(cls, seed: Any, alg: Any = None) -> Generator:
+        """One that begins at a seed."""
+        return cls(seed)
+
+    @classmethod
+    def from_non_deterministic_state(cls, alg: Any = None) -> Generator:
+        """One that begins anywhere."""
+        return cls()
+
+    def normal(
+        self,
+        shape: Any,
+        mean: Any = 0.0,
+        stddev: Any = 1.0,
+        dtype: Any = "float32",
+        name: Any = None,
+    ) -> Any:
+        """Draws from the normal distribution."""
+        return normal(shape, mean, stddev, dtype, self._seed)
+
+    def truncated_normal(
+        self,
+        shape: Any,
+        mean: Any = 0.0,
+        stddev: Any = 1.0,
+        dtype: Any = "float32",
+        name: Any = None,
+    ) -> Any:
+        """The same, without what is more than two deviations away."""
+        return truncated_normal(shape, mean, stddev, dtype, self._seed)
+
+    def uniform(
+        self,
+        shape: Any,
+        minval: Any = 0,
+        maxval: Any = None,
+        dtype: Any = "float32",
+        name: Any = None,
+    ) -> Any:
+        """Draws from an interval, or whole numbers."""
+        return uniform(shape, minval, maxval, dtype, self._seed)

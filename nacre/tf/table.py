@@ -235,6 +235,7 @@ VariableAggregation = nacre.tf.variable:VariableAggregation
 VariableSynchronization = nacre.tf.variable:VariableSynchronization
 Module = nacre.tf.module:Module
 Tensor = nacre.tf.values:Tensor
+TensorArray = nacre.tf.tensor_array:TensorArray
 TensorShape = nacre.tf.shapes:TensorShape
 TensorSpec = nacre.data:TensorSpec
 RaggedTensor = nacre.data:Ragged
@@ -333,6 +334,7 @@ ctc_loss(labels, logits, label_length, logit_length, logits_time_major=True, uni
 """
 
 ROWS["random"] = """
+Generator = nacre.tf.randoms:Generator
 categorical(logits, num_samples, dtype=None, seed=None) = cast(random.categorical(t(logits), num_samples, seed=op_seed(seed)), 'int64' if dtype is None else dtype)
 gamma(shape, alpha, beta=None, dtype=float32, seed=None) = gamma(shape, alpha, beta, dtype, seed)
 normal(shape, mean=0.0, stddev=1.0, dtype=float32, seed=None) = normal(shape, mean, stddev, dtype, seed)

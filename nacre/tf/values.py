@@ -355,7 +355,7 @@ def _checked(get: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _with_symbols(get: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Indexing of an array of the host also by sizes that are symbols, which NumPy does not know."""
+    """Indexing also by sizes that are symbols, which NumPy does not know."""
 
     def getitem(self: Any, key: Any) -> Any:
         try:

@@ -101,3 +101,36 @@ def test_errors_are_caught_by_tensorflows_names() -> None:
     iterator.get_next()
     with pytest.raises(tf.errors.OutOfRangeError):
         iterator.get_next()
+
+
+def test_a_tensor_array_is_written_in_loops() -> None:
+    @tf.function
+    def squares(x):
+        found = tf.TensorArray(tf.float32, size=0, dynamic_size=True)
+        for i in tf.range(3):
+            found = found.write(i, x * x + tf.cast(i, tf.float32))
+        return found.stack()
+
+    assert squares(tf.constant(2.0)).numpy().tolist() == [4.0, 5.0, 6.0]
+    array = tf.TensorArray(tf.int32, 2).unstack([1, 2])
+    assert array.read(1).numpy() == 2 and array.size().numpy() == 2
+    with pytest.raises(IndexError):
+        array.write(2, 3)
+
+
+def test_strategies_of_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    with strategy.scope():
+        v = tf.Variable(1.0)
+    total = strategy.run(lambda x: x + v, args=(tf.constant(1.0),))
+    assert strategy.reduce(tf.distribute.ReduceOp.SUM, total, axis=None).numpy() == 2
+    assert strategy.num_replicas_in_sync == 1
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}}')
+    with pytest.raises(NotImplementedError, match="each would train alone"):
+        tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def test_a_generator_repeats_from_its_seed() -> None:
+    first, second = (tf.random.Generator.from_seed(3) for _ in range(2))
+    a, b = first.normal([2]).numpy(), first.normal([2]).numpy()
+    assert a.tolist() != b.tolist() and second.normal([2]).numpy().tolist() == a.tolist()

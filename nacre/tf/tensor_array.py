@@ -1,0 +1,118 @@
+"""`tf.TensorArray`: tensors that are written one by one, and stacked at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.core.errors import ArgumentError, PositionError, message
+from nacre.tf.dtypes import as_dtype
+from nacre.tf.pieces import joined, stacked, unstacked
+from nacre.tf.sizes import plain
+from nacre.tf.values import tensor
+
+
+class TensorArray:
+    """A list of tensors of one dtype and shape, written at known places.
+
+    In a compiled function places are known where Python counts them; a place that the program
+    computes makes the function run as plain Python.
+
+    Args:
+        dtype: The dtype.
+        size: How many there are.
+        dynamic_size: Whether it grows when a place behind the end is written.
+        clear_after_read, tensor_array_name, handle, flow, infer_shape, element_shape,
+            colocate_with_first_write_call, name: Accepted for compatibility.
+
+    Source:
+        TensorFlow 2.15, tf.TensorArray. Differs: each `write` gives a new array, and the one before
+        stays as it was.
+    """
+
+    def __init__(
+        self,
+        dtype: Any,
+        size: Any = None,
+        dynamic_size: bool | None = None,
+        clear_after_read: bool | None = None,
+        tensor_array_name: Any = None,
+        handle: Any = None,
+        flow: Any = None,
+        infer_shape: bool = True,
+        element_shape: Any = None,
+        colocate_with_first_write_call: bool = True,
+        name: Any = None,
+    ) -> None:
+        self.dtype = as_dtype(dtype)
+        self.dynamic_size = bool(dynamic_size)
+        self.element_shape = element_shape
+        self._items: tuple[Any, ...] = (None,) * (0 if size is None else plain(size))
+
+    def _with(self, items: tuple[Any, ...]) -> TensorArray:
+        made = TensorArray(self.dtype, 0, self.dynamic_size, element_shape=self.element_shape)
+        made._items = items
+        return made
+
+    def write(self, index: Any, value: Any, name: Any = None) -> TensorArray:
+        """The array with a tensor at a place."""
+        at, items = plain(index), self._items
+        if at >= len(items) and self.dynamic_size:
+            items = (*items, *(None,) * (at + 1 - len(items)))
+        if not 0 <= at < len(items):
+            rule = f"the place must be from 0 to {len(items) - 1}"
+            fix = "Pass dynamic_size=True for one that grows."
+            raise PositionError(message("tf.TensorArray.write", rule, str(at), fix))
+        return self._with((*items[:at], tensor(value, self.dtype), *items[at + 1 :]))
+
+    def read(self, index: Any, name: Any = None) -> Any:
+        """The tensor at a place."""
+        at = plain(index)
+        if not 0 <= at < len(self._items):
+            rule = f"the place must be from 0 to {len(self._items) - 1}"
+            raise PositionError(message("tf.TensorArray.read", rule, str(at)))
+        return self._filled()[at]
+
+    def stack(self, name: Any = None) -> Any:
+        """All of them as one tensor."""
+        if not self._items:
+            rule = "there must be something in it"
+            raise ArgumentError(message("tf.TensorArray.stack", rule, "nothing"))
+        return stacked(self._filled(), 0)
+
+    def gather(self, indices: Any, name: Any = None) -> Any:
+        """Some of them as one tensor."""
+        return stacked([self.read(at) for at in plain(indices)], 0)
+
+    def concat(self, name: Any = None) -> Any:
+        """All of them one after another."""
+        return joined(self._filled(), 0)
+
+    def unstack(self, value: Any, name: Any = None) -> TensorArray:
+        """An array of the parts of a tensor."""
+        return self._with(tuple(unstacked(tensor(value, self.dtype), None, 0)))
+
+    def scatter(self, indices: Any, value: Any, name: Any = None) -> TensorArray:
+        """The array with parts of a tensor at places."""
+        made = self
+        for at, part in zip(plain(indices), unstacked(tensor(value), None, 0), strict=True):
+            made = made.write(at, part)
+        return made
+
+    def size(self, name: Any = None) -> Any:
+        """How many there are."""
+        return tensor(len(self._items))
+
+    def identity(self) -> TensorArray:
+        """The array."""
+        return self
+
+    def _filled(self) -> list[Any]:
+        """The tensors; zeros at places that were not written."""
+        written = [item for item in self._items if item is not None]
+        if not written and self._items:
+            rule = "a place must be written before it is read"
+            raise ArgumentError(message("tf.TensorArray", rule, "none that was written"))
+        return [written[0] * 0 if item is None else item for item in self._items]
+
+
+__all__ = ["TensorArray"]
