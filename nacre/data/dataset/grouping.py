@@ -176,7 +176,9 @@ class GroupCursor(OneCursor):
     def _opened(self, key: int, items: list[Any]) -> Cursor:
         """What is made of a window, the last of those that were counted."""
         place = self._passes.place(self._pass, self._windows)
-        return self._node.reduced(key, items).open(self._opening.within(place))
+        with place.calling():
+            reduced = self._node.reduced(key, items)
+        return reduced.open(self._opening.within(place))
 
     def __next__(self) -> Any:
         while True:

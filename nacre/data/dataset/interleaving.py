@@ -96,7 +96,9 @@ class InterleaveCursor(OneCursor):
             cursor = self._team.cursor(element, number, self._passes, self._pass)
             return _Slot(element, number, cursor, way)
         place = self._passes.place(self._pass, number)
-        cursor = self._node.made(element, number).open(self._opening.within(place))
+        with place.calling():
+            made = self._node.made(element, number)
+        cursor = made.open(self._opening.within(place))
         if way == "threads":
             cursor = AheadCursor(cursor, max(2, self._node.block_length))
         return _Slot(element, number, cursor, way)

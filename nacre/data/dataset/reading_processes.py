@@ -12,7 +12,7 @@ from nacre.core.errors import WorkerError
 from nacre.data.dataset.calls import Failure, call, dataset_of
 from nacre.data.dataset.mapping import size_bytes, task_size
 from nacre.data.dataset.node import Cursor, Opening
-from nacre.data.dataset.seeds import Passes, next_serial, serials_from
+from nacre.data.dataset.seeds import Passes
 from nacre.data.processes import parcel_of
 from nacre.data.worker_process import drawn_seeds, generators_of, reseed
 from nacre.data.workers import Seeds, Task, Workers
@@ -38,7 +38,7 @@ class Team:
     def cursor(self, element: Any, number: int, passes: Passes, pass_number: int) -> Cursor:
         """A cursor over the data set of an element, at the beginning."""
         workers = self._workers[number % len(self._workers)]
-        given = (element, passes, pass_number, self.seeds, next_serial())
+        given = element, passes, pass_number, self.seeds
         return AwayCursor(self, workers, number, given)
 
     def stop(self) -> None:
@@ -94,11 +94,11 @@ class _Reader:
         return items, cursor.state(), False, (time.perf_counter() - begin) / len(items)
 
     def _opened(self, number: int, given: Any, at: Any, skip: int) -> Cursor:
-        element, passes, pass_number, seeds, serial = given
-        serials_from(serial)
+        element, passes, pass_number, seeds = given
         reseed([(*seed, number) for seed in seeds], generators_of(self.function))
         place = passes.place(pass_number, number)
-        made = dataset_of(call(self.function, element, self.who, number), self.who)
+        with place.calling():
+            made = dataset_of(call(self.function, element, self.who, number), self.who)
         cursor = made.open(Opening(place=place))
         restore_here(cursor, {"at": at, "used": skip})
         return cursor

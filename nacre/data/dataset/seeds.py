@@ -7,8 +7,10 @@ whole numbers. They are not TensorFlow's: the same seed gives another order ther
 from __future__ import annotations
 
 import copy
-import itertools
 import math
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -19,30 +21,21 @@ from nacre.core.random import keyed_generator, make_default_seed, user_seed
 
 _BLOCK = 1024  # random numbers that are drawn at once
 _MOST_PASSES = 1 << 20  # over one data set that a function made
-_serials = itertools.count()
-
-
-def next_serial() -> int:
-    """A number that is greater than those given before."""
-    return next(_serials)
-
-
-def serials_from(first: int) -> None:
-    """Let what is made from now on have greater numbers than what another process had made."""
-    global _serials
-    _serials = itertools.count(max(first, next(_serials)))
+_place: ContextVar[Place | None] = ContextVar("_place", default=None)  # whose function is called
 
 
 def seed_of(seed: Any, who: str) -> int:
     """The seed of a transformation: its own, together with that of `set_random_seed`.
 
-    Without one of its own it is drawn from Python's generator, which `set_random_seed` fixes.
+    Without one of its own it is drawn from Python's generator, which `set_random_seed` fixes; or,
+    where a function makes a data set of an element, from the place of that.
 
     Raises:
         ArgumentError: It is no whole number.
     """
     if seed is None:
-        return make_default_seed()
+        place = _place.get()
+        return make_default_seed() if place is None else place.drawn()
     found = as_whole(seed)
     if found is None:
         raise ArgumentError(message(who, "seed must be a whole number or None", repr(seed)[:60]))
@@ -62,12 +55,14 @@ class Passes:
 
     Attributes:
         given, user: The seed as it was given, None for none, and that of `set_random_seed`.
-        serial: What was made later has a greater one.
+        made_at: The key of the place whose function made it, if one did.
     """
 
     def __init__(self, seed: Any, varies: bool = True, who: str = "Dataset") -> None:
         self.seed, self.varies, self.count = seed_of(seed, who), varies, 0
-        self.given, self.user, self.serial = as_whole(seed), user_seed() or 0, next_serial()
+        self.given, self.user = as_whole(seed), user_seed() or 0
+        place = _place.get()
+        self.made_at = None if place is None else place.key
 
     def begin(self, is_peek: bool) -> int:
         """The number of a new pass; one that only looks does not count."""
@@ -112,24 +107,36 @@ class Place:
     """
 
     def __init__(self, outer: Passes, pass_number: int, number: int) -> None:
-        self._key, self._user = (outer.seed, pass_number, number), outer.user
-        self._begun = next_serial()
+        self.key, self._user = (outer.seed, pass_number, number), outer.user
+        self._drawn = 0
         self._passes: dict[Passes, Passes] = {}
+
+    @contextmanager
+    def calling(self) -> Generator[None]:
+        """A block that calls the function."""
+        token = _place.set(self)
+        try:
+            yield
+        finally:
+            _place.reset(token)
+
+    def drawn(self) -> int:
+        """Another seed."""
+        self._drawn += 1
+        return _mixed(*self.key, self._drawn)
 
     def passes(self, given: Passes) -> Passes:
         """What stands for the passes over a part of the data set."""
         if given not in self._passes:
-            seed, pass_number, number = self._key
+            seed, pass_number, number = self.key
             own = copy.copy(given)
-            own.count, own.user, which = 0, self._user, len(self._passes)
-            is_new = given.serial > self._begun
+            own.count, own.user = 0, self._user
+            is_held = given.made_at != self.key  # by the function, from before
             if given.given is not None:
                 own.seed = _with_user(given.given, self._user)
-            elif is_new:
-                own.seed = _mixed(*self._key, which)
-            elif given.varies:
-                own.seed = _mixed(seed, which)
-            if given.varies and not is_new:  # other passes than those for other elements
+            elif is_held and given.varies:
+                own.seed = _mixed(seed, len(self._passes))
+            if is_held and given.varies:  # other passes than those for other elements
                 own.count = _mixed(pass_number, number) // _MOST_PASSES * _MOST_PASSES
             self._passes[given] = own
         return self._passes[given]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random as python_random
 from collections.abc import Callable
 from typing import Any
 
@@ -185,3 +186,12 @@ def test_a_state_is_no_more_than_what_lies_in_between() -> None:
     iterator = iter(data)
     next(iterator)
     assert len(packed({}, {"data": iterator.state()})) < 1000
+
+
+def test_functions_that_make_data_sets_leave_the_generator_of_python_alone() -> None:
+    data = Dataset.range(3).flat_map(lambda n: Dataset.range(4).shuffle(4)).shuffle(9)
+    random.set_random_seed(1)
+    list(data)
+    drawn = python_random.random()
+    random.set_random_seed(1)
+    assert drawn == python_random.random()
