@@ -49,7 +49,7 @@ def to_files(
     places: dict[str, dict[str, Any]] = {}
     extra: dict[str, np.ndarray[Any, Any]] = {}
     used: set[str] = set()
-    for found in weights.collect(model, include_optimizer):
+    for found in weights.collect(model, include_optimizer) + weights.collect_metrics(model):
         group: dict[str, Any] = {}
         for name, value in found.arrays.items():
             key = keys.get(id(value)) if isinstance(value, Variable) else None

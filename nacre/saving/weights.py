@@ -34,6 +34,7 @@ from nacre.training.state import tell_paths
 
 # What Keras 2.11 and 2.12 called the group of a model's layers.
 _OLD_LAYERS = "_layer_checkpoint_dependencies"
+_METRICS = "metrics"  # the group of what metrics counted
 
 
 class Store(dict):
@@ -87,6 +88,39 @@ def collect(root: Any, optimizer: bool = True) -> list[Group]:
         arrays = {str(k): _as_array(v) for k, v in _own_values(entry.owner).items()}
         groups.append(Group(entry.path, getattr(entry.owner, "name", ""), arrays))
     return groups
+
+
+def metrics_of(model: Any) -> list[Any]:
+    """Metrics that are attributes of a model and of what is within; those of compile() count anew
+    in each epoch."""
+    return list(model._inventory().metrics) if hasattr(model, "_inventory") else []
+
+
+def collect_metrics(model: Any) -> list[Group]:
+    """What metrics counted, one group each; Keras passes over these groups."""
+    return [
+        Group(f"{_METRICS}/{number}", metric.name, {str(i): v for i, v in enumerate(variables)})
+        for number, metric in enumerate(metrics_of(model))
+        if (variables := list(metric.variables))
+    ]
+
+
+def _metric_steps(model: Any, file: h5py.Group, who: str) -> list[LoadStep]:
+    """How metrics get what they had counted, where the file has it for metrics of their shapes."""
+    steps: list[LoadStep] = []
+    for number, metric in enumerate(metrics_of(model)):
+        arrays = hdf5.Arrays(hdf5.subgroup(file, f"{_METRICS}/{number}/vars", who), who)
+        variables, names = list(metric.variables), list(arrays)
+        numbers = [str(i) for i in range(len(variables))]
+        if sorted(names) == sorted(numbers) and all(
+            arrays.shape(n) == v.shape for n, v in zip(numbers, variables, strict=True)
+        ):
+
+            def read(arrays: hdf5.Arrays = arrays, numbers: list[str] = numbers) -> Any:
+                return {n: arrays.numbers(n) for n in numbers}
+
+            steps.append(LoadStep(read, partial(_take, variables)))
+    return steps
 
 
 def _own_values(owner: Any) -> dict[str, Any]:
@@ -327,6 +361,8 @@ def restore(
         )
     if optimizer:
         steps += _optimizer_steps(root, file, who)
+    if is_new:
+        steps += _metric_steps(root, file, who)
     run_steps(steps, is_new, partial(hdf5.settle, file))
 
 
@@ -683,7 +719,7 @@ def require_built(model: Any, who: str) -> None:
 
 
 __all__ = [
-    "Differences", "Group", "GroupElsewhere", "GroupFinder", "LoadStep", "Store", "collect",
-    "compare", "compare_array", "content", "has_bytes_of", "mismatch", "optimizer_steps", "outline",
+    "Differences", "Group", "GroupFinder", "LoadStep", "Store", "collect", "collect_metrics",
+    "compare", "compare_array", "content", "metrics_of", "mismatch", "optimizer_steps",
     "refuse_difference", "require_built", "restore", "restore_optimizer", "run_steps", "write",
 ]  # fmt: skip

@@ -52,6 +52,7 @@ def to_content(model: Any, include_optimizer: bool = True) -> tuple[Content, lis
                 "Save it as .keras, or call adapt() again after loading.",
             )
         )
+    _warn_of_metrics(model)
     text = config_text(config, f"model '{model.name}'")
     arguments = training = None
     if include_optimizer and model.compiled:
@@ -60,6 +61,22 @@ def to_content(model: Any, include_optimizer: bool = True) -> tuple[Content, lis
     refuse_what_cannot_come_back(model, config, arguments)
     state = None if training is None else _optimizer_state(getattr(model, "optimizer", None))
     return layout(model, text, training, state, (KERAS_VERSION, "jax"))
+
+
+def _warn_of_metrics(model: Any) -> None:
+    """Say what of metrics, that are attributes of layers, this format has no place for."""
+    own = {id(value) for value in vars(model).values()}  # which fit() begins anew
+    metrics = [metric for metric in weights.metrics_of(model) if id(metric) not in own]
+    counted = [m for m in metrics if any(v.numpy().any() for v in m.variables)]
+    if counted:
+        warn(
+            message(
+                f"model '{model.name}', saved as .h5",
+                "this format holds nothing of what metrics counted that are attributes of layers",
+                listed([metric.name for metric in counted]),
+                "Save it as .keras, or reset_state() them.",
+            )
+        )
 
 
 def layout(

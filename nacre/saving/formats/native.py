@@ -57,7 +57,7 @@ def to_files(
 ) -> tuple[dict[str, Content], list[Any]]:
     """The members of a `.keras` archive or folder, and the arrays in it."""
     files = texts_of(model, include_optimizer)
-    groups = weights.collect(model, include_optimizer)
+    groups = weights.collect(model, include_optimizer) + weights.collect_metrics(model)
     content = weights.content(groups, checksums=is_folder)
     first = {name: files.pop(name) for name in (archive.METADATA, archive.CONFIG)}
     return {**first, archive.WEIGHTS: content, **files}, groups
