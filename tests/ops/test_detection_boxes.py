@@ -53,6 +53,7 @@ def test_anchors_come_in_every_format():
     [
         (((8, 8), (4, 8), 4), "2 strides and 1 sizes"),
         (((8, 8), 0, 4), r"strides must be positive numbers\. Got \[0\]"),
+        (((8, 8), 2.5, 4), r"strides must be whole numbers\. Got \[2\.5\]"),
         (((8, 8), 4, 4, ()), "aspect_ratios must be positive numbers"),
     ],
 )
@@ -135,6 +136,19 @@ def test_targets_decode_to_the_boxes_and_gradients_are_finite():
     assert not is_box[1].any()
     np.testing.assert_allclose(decoded[is_box], np.tile(boxes[0, 0], (is_box.sum(), 1)), atol=1e-4)
     np.testing.assert_array_equal(targets["deltas"][~is_box], 0)
+
+
+def test_targets_of_relative_boxes_need_no_size_of_the_image():
+    anchors = utils.generate_anchors((16, 32), 8, 8)
+    boxes, sides = np.array([[3.0, 2, 12, 9]]), {"height": 16, "width": 32}
+    expected = utils.anchor_targets(anchors, boxes, [1], "xyxy")
+    both = [utils.convert_format(b, "xyxy", "rel_yxyx", **sides) for b in (anchors, boxes)]
+    made = utils.anchor_targets(*both, [1], "rel_yxyx")
+    np.testing.assert_array_equal(made["labels"], expected["labels"])
+    np.testing.assert_allclose(made["deltas"], expected["deltas"], atol=1e-5)
+    decoded = utils.decode_deltas_to_boxes(both[0], made["deltas"], "rel_yxyx", "REL_yxyx")
+    is_box = np.asarray(made["labels"]) == 1
+    np.testing.assert_allclose(decoded[is_box], np.tile(both[1], (is_box.sum(), 1)), atol=1e-6)
 
 
 def test_an_image_without_a_place_for_boxes_is_background():

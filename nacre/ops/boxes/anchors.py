@@ -70,6 +70,8 @@ def generate_anchors(
         if not np.size(numbers) or not np.all(np.asarray(numbers) > 0):
             got = str(np.asarray(numbers).tolist())
             raise ArgumentError(message(who, f"{what} must be positive numbers", got))
+    if not np.all(steps == np.floor(steps)):
+        raise ArgumentError(message(who, "strides must be whole numbers", str(steps.tolist())))
     grids = [
         _grid(height, width, int(step), float(side), ratios, factors)
         for step, side in zip(steps, sides, strict=True)

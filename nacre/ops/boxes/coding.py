@@ -28,7 +28,7 @@ def encode_box_to_deltas(
         anchor_format, box_format: See `convert_format`.
         encoding_format: 'center_yxhw' or 'center_xywh'.
         variance: Four numbers that deltas are divided by.
-        image_shape: (height, width, channels), for relative formats.
+        image_shape: (height, width, channels), where one format is relative and the other not.
     Formula:
         ((centre - anchor's centre) / anchor's size, log(size / anchor's size)) / variance
     Example:
@@ -36,6 +36,7 @@ def encode_box_to_deltas(
         [[0.0, 0.5, 0.0, 0.0]]
     """
     variance = _checked_coding("encode_box_to_deltas", "encoding_format", encoding_format, variance)
+    anchor_format, box_format = _without_size(anchor_format, box_format)
     height, width = (None, None) if image_shape is None else image_shape[:2]
     anchors = convert_format(anchors, anchor_format, encoding_format, height, width)
     boxes = convert_format(boxes, box_format, encoding_format, height, width)
@@ -60,7 +61,7 @@ def decode_deltas_to_boxes(
         anchor_format, box_format: See `convert_format`.
         encoded_format: 'center_yxhw' or 'center_xywh'.
         variance: Four numbers that deltas are multiplied by.
-        image_shape: (height, width, channels), for relative formats.
+        image_shape: (height, width, channels), where one format is relative and the other not.
     Example:
         >>> decode_deltas_to_boxes([[0, 0, 4, 4]], [[0, 0.5, 0, 0]], "xyxy", "xyxy").tolist()
         [[2.0, 0.0, 6.0, 4.0]]
@@ -72,12 +73,21 @@ def decode_deltas_to_boxes(
             for level, deltas in boxes_delta.items()
         }
     factors = _checked_coding("decode_deltas_to_boxes", "encoded_format", encoded_format, variance)
+    anchor_format, box_format = _without_size(anchor_format, box_format)
     height, width = (None, None) if image_shape is None else image_shape[:2]
     anchors = convert_format(anchors, anchor_format, encoded_format, height, width)
     deltas = jnp.asarray(boxes_delta).astype("float32") * factors
     centers = deltas[..., :2] * anchors[..., 2:] + anchors[..., :2]
     boxes = jnp.concatenate([centers, jnp.exp(deltas[..., 2:]) * anchors[..., 2:]], -1)
     return convert_format(boxes, encoded_format, box_format, height, width)
+
+
+def _without_size(*names: str) -> tuple[str, ...]:
+    """Formats without 'rel_' where all have it: deltas are shares of the anchor, in any unit."""
+    lower = [str(name).lower() for name in names]
+    if all(name.startswith("rel_") for name in lower):
+        return tuple(name.removeprefix("rel_") for name in lower)
+    return names
 
 
 def _checked_coding(who: str, argument: str, name: Any, variance: Any) -> jax.Array:
