@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from nacre.applications import mobilenet as mobilenet
     from nacre.applications import mobilenet_v2 as mobilenet_v2
     from nacre.applications import mobilenet_v3 as mobilenet_v3
+    from nacre.applications import nasnet as nasnet
+    from nacre.applications import regnet as regnet
     from nacre.applications import resnet as resnet
     from nacre.applications import resnet50 as resnet50
+    from nacre.applications import resnet_rs as resnet_rs
     from nacre.applications import resnet_v2 as resnet_v2
     from nacre.applications import vgg16 as vgg16
     from nacre.applications import vgg19 as vgg19
@@ -59,9 +62,42 @@ if TYPE_CHECKING:
     from nacre.applications.mobilenet_v2 import MobileNetV2 as MobileNetV2
     from nacre.applications.mobilenet_v3 import MobileNetV3Large as MobileNetV3Large
     from nacre.applications.mobilenet_v3 import MobileNetV3Small as MobileNetV3Small
+    from nacre.applications.nasnet import NASNetLarge as NASNetLarge
+    from nacre.applications.nasnet import NASNetMobile as NASNetMobile
+    from nacre.applications.regnet import RegNetX002 as RegNetX002
+    from nacre.applications.regnet import RegNetX004 as RegNetX004
+    from nacre.applications.regnet import RegNetX006 as RegNetX006
+    from nacre.applications.regnet import RegNetX008 as RegNetX008
+    from nacre.applications.regnet import RegNetX016 as RegNetX016
+    from nacre.applications.regnet import RegNetX032 as RegNetX032
+    from nacre.applications.regnet import RegNetX040 as RegNetX040
+    from nacre.applications.regnet import RegNetX064 as RegNetX064
+    from nacre.applications.regnet import RegNetX080 as RegNetX080
+    from nacre.applications.regnet import RegNetX120 as RegNetX120
+    from nacre.applications.regnet import RegNetX160 as RegNetX160
+    from nacre.applications.regnet import RegNetX320 as RegNetX320
+    from nacre.applications.regnet import RegNetY002 as RegNetY002
+    from nacre.applications.regnet import RegNetY004 as RegNetY004
+    from nacre.applications.regnet import RegNetY006 as RegNetY006
+    from nacre.applications.regnet import RegNetY008 as RegNetY008
+    from nacre.applications.regnet import RegNetY016 as RegNetY016
+    from nacre.applications.regnet import RegNetY032 as RegNetY032
+    from nacre.applications.regnet import RegNetY040 as RegNetY040
+    from nacre.applications.regnet import RegNetY064 as RegNetY064
+    from nacre.applications.regnet import RegNetY080 as RegNetY080
+    from nacre.applications.regnet import RegNetY120 as RegNetY120
+    from nacre.applications.regnet import RegNetY160 as RegNetY160
+    from nacre.applications.regnet import RegNetY320 as RegNetY320
     from nacre.applications.resnet import ResNet50 as ResNet50
     from nacre.applications.resnet import ResNet101 as ResNet101
     from nacre.applications.resnet import ResNet152 as ResNet152
+    from nacre.applications.resnet_rs import ResNetRS50 as ResNetRS50
+    from nacre.applications.resnet_rs import ResNetRS101 as ResNetRS101
+    from nacre.applications.resnet_rs import ResNetRS152 as ResNetRS152
+    from nacre.applications.resnet_rs import ResNetRS200 as ResNetRS200
+    from nacre.applications.resnet_rs import ResNetRS270 as ResNetRS270
+    from nacre.applications.resnet_rs import ResNetRS350 as ResNetRS350
+    from nacre.applications.resnet_rs import ResNetRS420 as ResNetRS420
     from nacre.applications.resnet_v2 import ResNet50V2 as ResNet50V2
     from nacre.applications.resnet_v2 import ResNet101V2 as ResNet101V2
     from nacre.applications.resnet_v2 import ResNet152V2 as ResNet152V2
@@ -80,8 +116,11 @@ _MODULES = (
     "mobilenet",
     "mobilenet_v2",
     "mobilenet_v3",
+    "nasnet",
+    "regnet",
     "resnet",
     "resnet50",
+    "resnet_rs",
     "resnet_v2",
     "vgg16",
     "vgg19",
@@ -118,12 +157,45 @@ _NETWORKS = {
     "MobileNetV2": "mobilenet_v2",
     "MobileNetV3Large": "mobilenet_v3",
     "MobileNetV3Small": "mobilenet_v3",
+    "NASNetLarge": "nasnet",
+    "NASNetMobile": "nasnet",
+    "RegNetX002": "regnet",
+    "RegNetX004": "regnet",
+    "RegNetX006": "regnet",
+    "RegNetX008": "regnet",
+    "RegNetX016": "regnet",
+    "RegNetX032": "regnet",
+    "RegNetX040": "regnet",
+    "RegNetX064": "regnet",
+    "RegNetX080": "regnet",
+    "RegNetX120": "regnet",
+    "RegNetX160": "regnet",
+    "RegNetX320": "regnet",
+    "RegNetY002": "regnet",
+    "RegNetY004": "regnet",
+    "RegNetY006": "regnet",
+    "RegNetY008": "regnet",
+    "RegNetY016": "regnet",
+    "RegNetY032": "regnet",
+    "RegNetY040": "regnet",
+    "RegNetY064": "regnet",
+    "RegNetY080": "regnet",
+    "RegNetY120": "regnet",
+    "RegNetY160": "regnet",
+    "RegNetY320": "regnet",
     "ResNet101": "resnet",
     "ResNet101V2": "resnet_v2",
     "ResNet152": "resnet",
     "ResNet152V2": "resnet_v2",
     "ResNet50": "resnet",
     "ResNet50V2": "resnet_v2",
+    "ResNetRS50": "resnet_rs",
+    "ResNetRS101": "resnet_rs",
+    "ResNetRS152": "resnet_rs",
+    "ResNetRS200": "resnet_rs",
+    "ResNetRS270": "resnet_rs",
+    "ResNetRS350": "resnet_rs",
+    "ResNetRS420": "resnet_rs",
     "VGG16": "vgg16",
     "VGG19": "vgg19",
     "Xception": "xception",

@@ -15,7 +15,7 @@ from nacre.applications._weights import WeightFile, fetch
 from nacre.core import config
 from nacre.core.errors import ArgumentError, ShapeError, message, unknown_name
 from nacre.core.symbolic import KerasTensor, get_source_inputs, is_symbolic
-from nacre.layers import Dense, GlobalAveragePooling2D, GlobalMaxPooling2D, Input
+from nacre.layers import Dense, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Input
 from nacre.models import Functional
 
 IMAGENET_CLASSES = 1000
@@ -104,7 +104,12 @@ def _shape(height: int | None, width: int | None, channels: int) -> tuple[int | 
 
 
 def begin(
-    arguments: Arguments, default_size: int, min_size: int, *, any_size: bool = False
+    arguments: Arguments,
+    default_size: int,
+    min_size: int,
+    *,
+    any_size: bool = False,
+    known_size: bool = False,
 ) -> KerasTensor:
     """The symbolic pictures that a network begins with.
 
@@ -113,13 +118,21 @@ def begin(
         default_size: Height and width where none are given and the top is there.
         min_size: The least height and width that leave something at the end.
         any_size: Whether the top takes pictures of any size too.
+        known_size: Whether the network is made for one size, without the top too.
 
     Raises:
         ShapeError: `input_shape` breaks a rule.
     """
+    if known_size and arguments.input_shape is None and arguments.input_tensor is None:
+        return Input(shape=_shape(default_size, default_size, _COLORS))
     if arguments.input_tensor is not None:
-        return _given(arguments, arguments.input_tensor)
-    return Input(shape=_picture_shape(arguments, default_size, min_size, any_size))
+        image = _given(arguments, arguments.input_tensor)
+    else:
+        image = Input(shape=_picture_shape(arguments, default_size, min_size, any_size))
+    if known_size and None in image.shape[1:]:
+        rule = "pictures must have a known size: what a layer pads depends on it"
+        raise ShapeError(message(arguments.who, rule, f"shape {tuple(image.shape)}"))
+    return image
 
 
 def _given(arguments: Arguments, tensor: Any) -> KerasTensor:
@@ -182,17 +195,22 @@ def pooled(x: KerasTensor, pooling: Pooling, *, named: bool) -> KerasTensor:
     return kind(name=f"{pooling}_pool" if named else None)(x)
 
 
-def classified(x: KerasTensor, arguments: Arguments, *, named: bool) -> KerasTensor:
+def classified(
+    x: KerasTensor, arguments: Arguments, *, named: bool, dropout: float | None = None
+) -> KerasTensor:
     """The end of most networks: the classifier on the means over all places, or no top.
 
     Args:
         x: The features, (batch, height, width, channels).
         arguments: Those of the call.
         named: Whether the layer of `pooling` has a name without the top; see `pooled`.
+        dropout: Rate before the classifier, where there is a dropout.
     """
     if not arguments.include_top:
         return pooled(x, arguments.pooling, named=named)
     x = GlobalAveragePooling2D(name="avg_pool")(x)
+    if dropout is not None:
+        x = Dropout(dropout, name="top_dropout")(x)
     activation = arguments.classifier_activation
     return Dense(arguments.classes, activation=activation, name="predictions")(x)
 

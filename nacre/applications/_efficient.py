@@ -1,4 +1,4 @@
-"""What EfficientNet, EfficientNetV2 and the later MobileNets are made of alike."""
+"""What EfficientNet, EfficientNetV2, the later MobileNets and ResNet-RS are made of alike."""
 
 from __future__ import annotations
 
@@ -53,27 +53,28 @@ def padded(x: KerasTensor, kernel_size: int, name: str) -> KerasTensor:
     return ZeroPadding2D(((top, half), (left, half)), name=name)(x)
 
 
-def weighed(x: KerasTensor, squeezed: int, name: str) -> KerasTensor:
+def weighed(x: KerasTensor, squeezed: int, name: str, activation: str = "silu") -> KerasTensor:
     """Each channel times a number of 0…1 that is computed from the means of all.
 
     Args:
         x: Features, (batch, height, width, channels).
         squeezed: Channels in between.
         name: What the names of its layers begin with.
+        activation: Activation in between.
     """
     channels = x.shape[channels_axis()]
     y = GlobalAveragePooling2D(name=f"{name}_squeeze")(x)
     shape = (channels, 1, 1) if channels_axis() == 1 else (1, 1, channels)
     y = Reshape(shape, name=f"{name}_reshape")(y)
-    for filters, activation, part in (
-        (squeezed, "silu", "reduce"),
+    for filters, function, part in (
+        (squeezed, activation, "reduce"),
         (channels, "sigmoid", "expand"),
     ):
         y = Conv2D(
             filters,
             1,
             padding="same",
-            activation=activation,
+            activation=function,
             kernel_initializer=kernels(),
             name=f"{name}_{part}",
         )(y)

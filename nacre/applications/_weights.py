@@ -16,12 +16,14 @@ class WeightFile:
     """One file.
 
     Args:
-        path: Folder and name below `SOURCE`; in the cache it has the name alone.
+        path: Folder and name below `SOURCE`.
         file_hash: Its MD5 or SHA-256 digest; None where Keras knows none.
+        cached: Its name in the cache, where it is not that of `path`.
     """
 
     path: str
     file_hash: str | None
+    cached: str | None = None
 
 
 def fetch(file: WeightFile) -> str:
@@ -30,7 +32,7 @@ def fetch(file: WeightFile) -> str:
     Raises:
         DownloadError: It could not be fetched; the message says where to put it by hand.
     """
-    name = file.path.rsplit("/", 1)[-1]
+    name = file.cached or file.path.rsplit("/", 1)[-1]
     origin = SOURCE + file.path
     return get_file(name, origin, cache_subdir="models", file_hash=file.file_hash)
 

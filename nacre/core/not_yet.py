@@ -17,14 +17,7 @@ _QUEUES = (
     "max_queue_size=, or the generator."
 )
 
-_NETWORK = (
-    "This network is not here yet: open the .keras or .h5 file of one that Keras saved, with "
-    "nacre.models.load_model(path)."
-)
-_NETWORKS = ("NASNetLarge NASNetMobile nasnet").split()
-
 NOT_YET: dict[str, str] = {
-    **{f"applications.{name}": _NETWORK for name in _NETWORKS},
     "distribution": "Training on several devices is not here yet.",
     "summary.trace_on": _TRACES,
     "summary.trace_off": _TRACES,

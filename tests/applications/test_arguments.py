@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre.applications import VGG16, MobileNet, MobileNetV2, MobileNetV3Large, ResNet50
+from nacre.applications import (
+    VGG16,
+    MobileNet,
+    MobileNetV2,
+    MobileNetV3Large,
+    NASNetMobile,
+    RegNetX002,
+    ResNet50,
+)
 from nacre.core.errors import ArgumentError, ShapeError, UnknownNameError
 
 
@@ -88,3 +96,18 @@ def test_small_networks_are_named_after_factor_and_size(network, arguments, name
 
 def test_the_top_of_vgg_takes_pictures_of_one_size() -> None:
     assert VGG16(weights=None, include_top=False).input_shape == (None, None, None, 3)
+
+
+@pytest.mark.parametrize("size", [(None, None, 3), (64, None, 3)])
+def test_nasnet_refuses_pictures_of_unknown_size(size) -> None:
+    for arguments in ({"input_shape": size}, {"input_tensor": nacre.Input(size)}):
+        with pytest.raises(ShapeError, match="known size"):
+            NASNetMobile(weights=None, include_top=False, **arguments)
+
+
+def test_regnet_ends_with_the_activation_that_the_argument_says() -> None:
+    for activation in ("softmax", None):
+        model = RegNetX002("r", weights=None, classifier_activation=activation)
+        found = nacre.activations.serialize(model.layers[-1].activation)
+        assert found == (activation or "linear")
+        assert model.layers[1].name == "r_prestem_rescaling"

@@ -65,7 +65,8 @@ def pictures(family: str) -> np.ndarray:
 @pytest.mark.parametrize("name", MEMBERS)
 def test_layers_variables_and_parameters_are_those_of_keras(name: str) -> None:
     size = cases.MEMBERS[name]
-    assert cases.facts(network(name, (size, size, 3))) == REFERENCE[name]
+    model = network(name, (size, size, 3), **cases.member_arguments(name))
+    assert cases.facts(model) == REFERENCE[name]
 
 
 @pytest.mark.usefixtures("empty")

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nacre.applications import MobileNet, ResNet50
+import nacre
+from nacre.applications import MobileNet, NASNetMobile, ResNet50
 from nacre.core.errors import WeightsMismatchError
 from nacre.datasets import download
 from tests.cases import applications as cases
@@ -40,6 +41,15 @@ def test_without_a_network_the_message_names_file_and_folder(tmp_path, monkeypat
     name = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
     assert str(tmp_path / "models" / name) in str(caught.value)
     assert "weights=None" in str(caught.value)
+
+
+def test_a_file_may_have_another_name_in_the_cache_than_on_the_web(tmp_path, monkeypatch) -> None:
+    fetched = []
+    monkeypatch.setattr("nacre.applications._weights.get_file", lambda *a, **k: fetched.append(a))
+    monkeypatch.setattr(nacre.models.Functional, "load_weights", lambda self, path: None)
+    NASNetMobile((32, 32, 3), include_top=False)
+    name, origin = fetched[0]
+    assert name == "nasnet_mobile_no_top.h5" and origin.endswith("nasnet/NASNet-mobile-no-top.h5")
 
 
 def test_weights_of_a_path_are_read_and_must_fit(tmp_path: Path) -> None:

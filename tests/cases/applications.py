@@ -24,6 +24,7 @@ FAMILIES: dict[str, dict[str, int]] = {
     "xception": {"Xception": 299},
     "inception_v3": {"InceptionV3": 299},
     "inception_resnet_v2": {"InceptionResNetV2": 299},
+    "nasnet": {"NASNetMobile": 224, "NASNetLarge": 331},
     "efficientnet": {
         "EfficientNetB0": 224,
         "EfficientNetB1": 240,
@@ -51,9 +52,17 @@ FAMILIES: dict[str, dict[str, int]] = {
         "ConvNeXtXLarge": 224,
     },
 }
+# Those that tf.keras 2.15 has, and Keras 3 has not.
+_SIZES = "002 004 006 008 016 032 040 064 080 120 160 320".split()
+OLD_FAMILIES: dict[str, dict[str, int]] = {
+    "regnet": {f"RegNet{kind}{size}": 224 for kind in "XY" for size in _SIZES},
+    "resnet_rs": {f"ResNetRS{depth}": 224 for depth in (50, 101, 152, 200, 270, 350, 420)},
+}
+FAMILIES |= OLD_FAMILIES
 MEMBERS = {name: size for members in FAMILIES.values() for name, size in members.items()}
 
-# One small network of each family, for numbers: its member and the arguments.
+# One small network of each family, for numbers: its member and the arguments. Where it would scale
+# colors by itself, tiny ones would leave too little for numbers to differ by.
 SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "vgg": ("VGG16", {"input_shape": (32, 32, 3)}),
     "resnet": ("ResNet50", {"input_shape": (32, 32, 3)}),
@@ -65,9 +74,12 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "xception": ("Xception", {"input_shape": (71, 71, 3)}),
     "inception_v3": ("InceptionV3", {"input_shape": (75, 75, 3)}),
     "inception_resnet_v2": ("InceptionResNetV2", {"input_shape": (75, 75, 3)}),
+    "nasnet": ("NASNetMobile", {"input_shape": (33, 36, 3)}),
     "efficientnet": ("EfficientNetB0", {"input_shape": (37, 36, 3)}),
     "efficientnet_v2": ("EfficientNetV2B0", {"input_shape": (37, 36, 3)}),
     "convnext": ("ConvNeXtTiny", {"input_shape": (37, 36, 3)}),
+    "regnet": ("RegNetY002", {"input_shape": (37, 36, 3), "include_preprocessing": False}),
+    "resnet_rs": ("ResNetRS50", {"input_shape": (37, 36, 3), "include_preprocessing": False}),
 }
 
 # Arguments that change the layers: family -> what it is called, its member, height and arguments.
@@ -95,7 +107,7 @@ _ARGUMENTS = (
 def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def layer_lines(model: Any) -> list[str]:
@@ -106,28 +118,57 @@ def layer_lines(model: Any) -> list[str]:
             continue
         config = layer.get_config()
         arguments = {k: _plain(config[k]) for k in _ARGUMENTS if config.get(k) is not None}
-        sources = [tensor._keras_history[0].name for tensor in _inputs(layer)]
+        if _kind(layer) == "BatchNormalization" and isinstance(arguments["axis"], list):
+            (arguments["axis"],) = arguments["axis"]  # tf.keras 2's
+        sources = [_name(tensor._keras_history[0]) for tensor in _inputs(layer)]
         lines.append(
-            f"{type(layer).__name__} {layer.name} {list(layer.output.shape[1:])} "
+            f"{_kind(layer)} {_name(layer)} {list(layer.output.shape[1:])} "
             f"{json.dumps(arguments, sort_keys=True)} <- "
-            f"{[s for s in sources if not s.startswith('input_layer')]}"
+            f"{[s for s in sources if not s.startswith('input_')]}"
         )
     return lines
 
 
 def _inputs(layer: Any) -> list[Any]:
     node = layer._inbound_nodes[0]  # `input` of a model within is its own, or not
+    if hasattr(node, "keras_inputs"):  # tf.keras 2: those by keyword, too
+        return list(node.keras_inputs)
     return list(node.inputs if hasattr(node, "inputs") else node.input_tensors)
 
 
+def _name(layer: Any) -> str:
+    """The layer's name; tf.keras 2 calls sums and products by their functions in TensorFlow."""
+    return layer.name.removeprefix("tf.math.").removeprefix("tf.__operators__.")
+
+
+def _kind(layer: Any) -> str:
+    kind = type(layer).__name__
+    return _name(layer).partition("_")[0].capitalize() if kind == "TFOpLambda" else kind
+
+
+def path(variable: Any) -> str:
+    """Names of layer and variable.
+
+    tf.keras 2 has no paths, and numbers at the end of names; where it had said gamma, Keras 3
+    counts.
+    """
+    named = getattr(variable, "path", None) or variable.name.partition(":")[0]
+    return re.sub(r"/variable(_\d+)?$", "/gamma", named)
+
+
 def variable_lines(model: Any) -> list[str]:
-    """A line for each variable in the model's order: path and shape."""
-    return [f"{_path(variable)} {list(variable.shape)}" for variable in model.weights]
+    """A line for each variable in the model's order: path, from its layer's name on, and shape.
 
-
-def _path(variable: Any) -> str:
-    """A variable's path, where Keras 3 counts what tf.keras 2 had called gamma."""
-    return re.sub(r"/variable(_\d+)?$", "/gamma", variable.path)
+    Scopes before it are left out: Keras 3 puts NASNet's variables in some, tf.keras 2 did not.
+    """
+    layers = {layer.name for layer in model.layers}
+    lines = []
+    for variable in model.weights:
+        parts = path(variable).split("/")
+        while parts[0] not in layers and len(parts) > 2:
+            parts.pop(0)
+        lines.append(f"{'/'.join(parts)} {list(variable.shape)}")
+    return lines
 
 
 def digest(lines: list[str]) -> str:
@@ -143,12 +184,17 @@ def facts(model: Any) -> dict[str, Any]:
     }
 
 
+def member_arguments(name: str) -> dict[str, Any]:
+    """What a member is built with: tf.keras 2.15 leaves out the activation of RegNet's classifier."""
+    return {"classifier_activation": None} if name.startswith("RegNet") else {}
+
+
 def fill(model: Any) -> None:
     """Give each variable values by a rule: its place is the seed, its sizes the scale."""
     values = []
     for index, variable in enumerate(model.weights):
         random = np.random.default_rng(index)
-        shape, name = tuple(variable.shape), _path(variable).rsplit("/", 1)[-1]
+        shape, name = tuple(variable.shape), path(variable).rsplit("/", 1)[-1]
         if "variance" in name or "gamma" in name:
             value = random.uniform(0.5, 1.5, shape)
         elif len(shape) == 1:
@@ -168,7 +214,8 @@ def pictures(shape: tuple[int, ...]) -> np.ndarray:
 # Modules that have a `preprocess_input` of their own.
 PREPROCESSED = (
     "vgg16 vgg19 resnet resnet50 resnet_v2 mobilenet mobilenet_v2 mobilenet_v3 densenet xception "
-    "inception_v3 efficientnet convnext imagenet_utils inception_resnet_v2"
+    "inception_v3 efficientnet convnext imagenet_utils "
+    "inception_resnet_v2 nasnet"
 ).split()
 
 # Of these, where the network scales its pictures itself, and they stay as they are before it.

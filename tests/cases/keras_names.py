@@ -12,13 +12,10 @@ REFUSALS: dict[str, str] = {
     "keras.src": _INTERNAL,
 }
 
-_NETWORKS = "these networks are not here yet"
 _DEVICES = "training on several devices is not here yet"
 
 # Not here yet.
 NOT_YET: dict[str, str] = {
-    "keras.applications.NASNet*": _NETWORKS,
-    "keras.applications.nasnet*": _NETWORKS,
     "keras.distribution": _DEVICES,
     "keras.distribution.*": _DEVICES,
     "keras.device": _DEVICES,

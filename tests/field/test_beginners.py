@@ -350,7 +350,7 @@ def test_data_and_targets_that_changed_places_are_told_so():
             for name in NOT_YET
             if name.startswith("keras.utils.") or name == "keras.preprocessing"
         ),
-        "applications.NASNetMobile",
+        "distribution",
     ],
 )
 def test_names_that_are_not_here_yet_say_so_and_what_to_do(path):
