@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from nacre.applications._weights import WeightFile, fetch
 from nacre.core import config
 from nacre.core.errors import ArgumentError, ShapeError, message, unknown_name
@@ -59,7 +61,10 @@ class Arguments:
     def __post_init__(self) -> None:
         if self.pooling not in (None, "avg", "max"):
             raise unknown_name(self.who, "pooling", self.pooling, ("avg", "max"))
-        if isinstance(self.classes, bool) or int(self.classes) != self.classes or self.classes < 1:
+        is_whole = isinstance(self.classes, (int, np.integer)) and not isinstance(
+            self.classes, bool
+        )
+        if not is_whole or self.classes < 1:
             raise self.error("classes must be a positive whole number", repr(self.classes))
         if self.weights is None:
             return
@@ -157,6 +162,9 @@ def _picture_shape(
     default = _shape(default_size, default_size, _COLORS)
     if arguments.input_shape is None:
         return default if one_size else _shape(None, None, _COLORS)
+    if not isinstance(arguments.input_shape, Sequence) or isinstance(arguments.input_shape, str):
+        got = repr(arguments.input_shape)
+        raise arguments.error("input_shape must be a tuple of three sizes", got)
     shape = tuple(arguments.input_shape)
 
     def refuse(rule: str, fix: str = "") -> ShapeError:

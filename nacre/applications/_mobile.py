@@ -1,10 +1,24 @@
-"""Which of the published sizes of pictures a small network's weights are taken from."""
+"""What small networks ask besides: a factor of filters, and which published weights are taken."""
 
 from __future__ import annotations
+
+import math
+import numbers
 
 from nacre.applications._arguments import Arguments, channels_axis
 
 DEFAULT_SIZE = 224
+
+
+def check_alpha(arguments: Arguments, alpha: float) -> None:
+    """Refuse a factor of filters that is no positive number.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    is_number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
+    if not is_number or not 0 < alpha < math.inf:
+        raise arguments.error("alpha must be a positive number", repr(alpha))
 
 
 def sizes_of(arguments: Arguments, *, of_tensor: bool = False) -> tuple[int | None, int | None]:

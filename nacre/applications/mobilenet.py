@@ -21,7 +21,7 @@ from nacre.applications._arguments import (
     finish,
     pooled,
 )
-from nacre.applications._mobile import published_size, sizes_of
+from nacre.applications._mobile import check_alpha, published_size, sizes_of
 from nacre.applications._preprocessing import tf as preprocess_input
 from nacre.applications._weights import FOLDER, WeightFile
 from nacre.applications.imagenet_utils import decode_predictions as decode_predictions
@@ -123,6 +123,7 @@ def MobileNet(
         "MobileNet", include_top, weights, input_tensor, input_shape, pooling, classes,
         classifier_activation, name,
     )  # fmt: skip
+    check_alpha(arguments, alpha)
     if arguments.is_imagenet and (alpha not in _PUBLISHED or depth_multiplier != 1):
         rule = "alpha must be 0.25, 0.5, 0.75 or 1 and depth_multiplier 1 for weights='imagenet'"
         raise arguments.error(rule, f"alpha={alpha}, depth_multiplier={depth_multiplier}")

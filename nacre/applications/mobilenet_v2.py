@@ -22,7 +22,7 @@ from nacre.applications._arguments import (
     pooled,
 )
 from nacre.applications._efficient import filters_of, padded
-from nacre.applications._mobile import published_size, sizes_of
+from nacre.applications._mobile import check_alpha, published_size, sizes_of
 from nacre.applications._preprocessing import tf as preprocess_input
 from nacre.applications._weights import FOLDER, WeightFile
 from nacre.applications.imagenet_utils import decode_predictions as decode_predictions
@@ -134,6 +134,7 @@ def MobileNetV2(
         "MobileNetV2", include_top, weights, input_tensor, input_shape, pooling, classes,
         classifier_activation, name,
     )  # fmt: skip
+    check_alpha(arguments, alpha)
     if arguments.is_imagenet and alpha not in _ALPHAS:
         rule = "alpha must be 0.35, 0.5, 0.75, 1, 1.3 or 1.4 for weights='imagenet'"
         raise arguments.error(rule, str(alpha))

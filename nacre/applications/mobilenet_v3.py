@@ -28,6 +28,7 @@ from nacre.applications._arguments import (
     pooled,
 )
 from nacre.applications._efficient import filters_of, padded
+from nacre.applications._mobile import check_alpha
 from nacre.applications._preprocessing import none as preprocess_input
 from nacre.applications._weights import FOLDER, WeightFile
 from nacre.applications.imagenet_utils import decode_predictions as decode_predictions
@@ -168,7 +169,7 @@ def _classified(x: KerasTensor, arguments: Arguments, variant: _Variant) -> Kera
     x = GlobalAveragePooling2D(keepdims=True)(x)
     x = Conv2D(last, 1, padding="same", name="conv_2")(x)
     x = _active(x, not variant.minimalistic)
-    if variant.dropout_rate > 0:
+    if variant.dropout_rate != 0:
         x = Dropout(variant.dropout_rate)(x)
     x = Flatten()(Conv2D(arguments.classes, 1, padding="same", name="logits")(x))
     return Activation(arguments.classifier_activation, name="predictions")(x)
@@ -189,6 +190,7 @@ def _file(arguments: Arguments, variant: _Variant) -> WeightFile:
 
 
 def _mobilenet(arguments: Arguments, variant: _Variant) -> Functional:
+    check_alpha(arguments, variant.alpha)
     file = _file(arguments, variant)
     image = begin(arguments, default_size=224, min_size=32, any_size=True)
     x = Rescaling(1 / 127.5, offset=-1.0)(image) if variant.include_preprocessing else image

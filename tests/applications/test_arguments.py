@@ -25,6 +25,9 @@ from nacre.core.errors import ArgumentError, ShapeError, UnknownNameError
         ({"weights": "/nowhere/w.h5"}, ArgumentError, "path of a file that exists"),
         ({"classes": 10}, ArgumentError, "classes must be 1000 for weights='imagenet'"),
         ({"classes": 0, "weights": None}, ArgumentError, "positive whole number"),
+        ({"classes": "ten", "weights": None}, ArgumentError, "positive whole number"),
+        ({"classes": 2.0, "weights": None}, ArgumentError, "positive whole number"),
+        ({"input_shape": 64, "weights": None}, ArgumentError, "a tuple of three sizes"),
         ({"pooling": "average", "weights": None}, UnknownNameError, "pooling"),
         ({"classifier_activation": "relu"}, ArgumentError, "'softmax' or None"),
         ({"input_shape": (96, 96, 3)}, ShapeError, "(224, 224, 3) for weights='imagenet'"),
@@ -52,6 +55,18 @@ def test_a_tensor_of_another_shape_than_input_shape_is_refused() -> None:
 def test_factors_that_were_never_trained_have_no_weights(network) -> None:
     with pytest.raises(ArgumentError, match="alpha must be"):
         network(alpha=0.3)
+
+
+@pytest.mark.parametrize("network", [MobileNet, MobileNetV2, MobileNetV3Large])
+@pytest.mark.parametrize("alpha", [0, -1.0, float("nan"), "0.5", True])
+def test_factors_are_positive_numbers(network, alpha) -> None:
+    with pytest.raises(ArgumentError, match="alpha must be a positive number"):
+        network(alpha=alpha, weights=None)
+
+
+def test_a_rate_below_zero_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="rate must be a number from 0 to 1"):
+        MobileNetV3Large((32, 32, 3), weights=None, dropout_rate=-0.5)
 
 
 def test_a_minimalistic_network_has_weights_for_one_factor() -> None:
