@@ -13,6 +13,7 @@ from nacre.data.dataset.calls import Failure
 from nacre.data.dataset.node import AUTOTUNE, Cursor, Node, Opening
 from nacre.data.dataset.ordering import OneCursor, OneInput
 from nacre.data.prefetch import WAIT_SECONDS, Ahead, stopped_at_exit
+from nacre.data.workers import Stopped
 
 _BY_DEFAULT = 4  # with AUTOTUNE; more than two even out elements that take longer than others
 
@@ -97,6 +98,8 @@ class AheadCursor(OneCursor):
             while not shared.ready and not shared.is_over and not shared.is_stopped:
                 shared.changed.wait(WAIT_SECONDS)
             if not shared.ready:
+                if not shared.is_over:  # which is no end, as `cache` would take it to be
+                    raise Stopped
                 raise StopIteration
             item = shared.ready.popleft()
             shared.changed.notify_all()

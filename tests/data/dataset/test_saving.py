@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,3 +171,24 @@ def test_a_cache_of_other_elements_is_refused_where_their_number_tells(tmp_path:
     with pytest.raises(DataError, match="must hold all 4 elements. Got 3 elements. Delete the fol"):
         list(Dataset.range(4).cache(path))
     assert len(list(Dataset.range(3).cache(path))) == 3
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_a_pass_that_is_left_while_elements_are_made_is_not_kept(
+    is_file: bool, tmp_path: Path
+) -> None:
+    goes_on = threading.Event()
+
+    def slow(x: Any) -> Any:
+        assert x < 2 or goes_on.wait(10)
+        return x
+
+    ahead = Dataset.range(6).map(slow).prefetch(1)
+    kept = ahead.cache(str(tmp_path / "kept") if is_file else "")
+    left = iter(kept.prefetch(4))
+    assert [int(next(left)), int(next(left))] == [0, 1]
+    time.sleep(0.05)  # the reading thread waits for the one below it
+    left.close()
+    goes_on.set()
+    for _ in range(2):
+        assert [int(x) for x in kept] == list(range(6))
