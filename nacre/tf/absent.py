@@ -52,7 +52,6 @@ ABSENT: dict[str, str] = {
     "TensorFlow's files, and tf.keras.callbacks.BackupAndRestore resumes.",
     "train.CheckpointManager": "Checkpoints by hand are not here yet: use "
     "tf.keras.callbacks.ModelCheckpoint, or model.save_weights(path).",
-    "train.Feature": "tf.train.Example({'name': value}) takes values as they are.",
     "distribute.TPUStrategy": "It is not here yet: tf.distribute.OneDeviceStrategy uses the first "
     "device there is.",
     "lookup": "Tables by hand are not here yet: use tf.keras.layers.StringLookup or IntegerLookup.",

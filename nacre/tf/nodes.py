@@ -14,6 +14,7 @@ import numpy as np
 
 import nacre.export.importers.tensorflow.ops as _registered  # noqa: F401  (registers them)
 from nacre.core.errors import ArgumentError, ShapeError, TracedValueError, message
+from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.origins import passed_users_code
 from nacre.core.tracing import is_tracer
 from nacre.data import HostTensor
@@ -37,6 +38,8 @@ def node(name: str) -> Callable[..., Any]:
     def call(*inputs: Any, **attributes: Any) -> Any:
         described = Node(name, name, {key: _attribute(v) for key, v in attributes.items()})
         given = [_on_host(name, x) for x in inputs] if op.is_host else inputs
+        if not op.is_host and not (op.is_known and all(isinstance(x, np.ndarray) for x in inputs)):
+            _refuse_wide(name, inputs)
         try:
             found = op.function(described, *given)
         except NotKnownError as error:
@@ -59,6 +62,13 @@ def _attribute(value: Any) -> Any:
     if isinstance(value, DType):
         return DataType(value.as_datatype_enum)
     return value.encode() if isinstance(value, str) else value
+
+
+def _refuse_wide(name: str, inputs: tuple[Any, ...]) -> None:
+    """Raise for whole numbers of the host that the device, which computes, has no bits for."""
+    for value in inputs:
+        if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+            refuse_wide_integers(value.view(np.ndarray), f"tf op {name}")
 
 
 def _on_host(name: str, value: Any) -> Any:

@@ -535,6 +535,13 @@ pack_sequence_as(structure, flat_sequence, expand_composites=False) = tree.pack_
 ROWS["train"] = """
 Example = nacre.data:Example
 SequenceExample = nacre.data:SequenceExample
+BytesList = nacre.tf.records:BytesList
+Feature = nacre.tf.records:Feature
+FeatureList = nacre.tf.records:FeatureList
+FeatureLists = nacre.tf.records:FeatureLists
+Features = nacre.tf.records:Features
+FloatList = nacre.tf.records:FloatList
+Int64List = nacre.tf.records:Int64List
 """
 
 ROWS["compat"] = """

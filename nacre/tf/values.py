@@ -37,8 +37,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.array_classes import ARRAY, TRACER
+from nacre.core.dtypes import host_dtype
 from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError, message
-from nacre.core.host_arrays import exact
+from nacre.core.host_arrays import exact, refuse_wide_integers
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.data import HostTensor
@@ -275,6 +276,13 @@ def _get_shape(self: Any) -> TensorShape:
     return of_sizes(tuple(self.shape))
 
 
+def _to_device(self: Any) -> jax.Array:
+    """What an operator with an array of the device takes: its numbers in 32 bits, if they fit."""
+    array = self.view(np.ndarray)
+    refuse_wide_integers(array, "a tensor that meets one of the device")
+    return jnp.asarray(array, host_dtype(array.dtype))
+
+
 def _ref(self: Any) -> Reference:
     return Reference(self)
 
@@ -411,6 +419,7 @@ def lend_methods() -> None:
         )
     _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text)
     _lend(HostTensor, shape=_shape_of(np.ndarray.shape))
+    _lend(HostTensor, __jax_array__=_to_device)
     _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)

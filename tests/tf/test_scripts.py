@@ -134,3 +134,26 @@ def test_a_generator_repeats_from_its_seed() -> None:
     first, second = (tf.random.Generator.from_seed(3) for _ in range(2))
     a, b = first.normal([2]).numpy(), first.normal([2]).numpy()
     assert a.tolist() != b.tolist() and second.normal([2]).numpy().tolist() == a.tolist()
+
+
+def test_an_example_is_written_as_tensorflow_spells_it() -> None:
+    features = tf.train.Features(
+        feature={
+            "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[3])),
+            "size": tf.train.Feature(float_list=tf.train.FloatList(value=[1.5])),
+            "raw": tf.train.Feature(
+                bytes_list=tf.train.BytesList(value=[tf.constant("a").numpy()])
+            ),
+        }
+    )
+    data = tf.train.Example(features=features).SerializeToString()
+    found = tf.io.parse_single_example(
+        data,
+        {
+            "label": tf.io.FixedLenFeature([], tf.int64),
+            "size": tf.io.FixedLenFeature([], tf.float32),
+            "raw": tf.io.FixedLenFeature([], tf.string),
+        },
+    )
+    assert found["label"].numpy() == 3 and found["size"].numpy() == 1.5
+    assert found["raw"].numpy() == b"a"

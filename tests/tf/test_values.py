@@ -189,3 +189,17 @@ def test_ops_describe_functional_models() -> None:
 
 def test_arrays_of_jax_and_tensors_are_one_thing() -> None:
     assert jnp.ones(2).numpy().tolist() == [1.0, 1.0]
+
+
+def test_whole_numbers_that_the_device_cannot_hold_are_refused_where_they_meet_it() -> None:
+    wide, on_device = tf.constant(np.array([2**40, 1])), jnp.asarray([1, 2])
+    for meet in (
+        lambda: wide + on_device,
+        lambda: on_device * wide,
+        lambda: tf.add(wide, on_device),
+        lambda: tf.gather(wide, on_device[:1]),
+        lambda: tf.math.top_k(wide),
+    ):
+        with pytest.raises(DTypeError, match="1099511627776"):
+            meet()
+    assert (wide[1:] + on_device).numpy().tolist() == [2, 3]
