@@ -286,9 +286,11 @@ def _may_go_uncalled(model: Any, trainer: CompiledTraining, training: bool) -> b
     """Whether a step of the user's has all it needs though the model was not called before it."""
     own_step = custom_step(model, "train_step" if training else "test_step")
     parts = model._flatten_layers(include_self=False)
+    # A loss is bound in the step, to what it computes; metrics would be made too late there.
+    metrics = (trainer.given["metrics"], trainer.given["weighted_metrics"])
     return (
         own_step is not None
-        and all(given is None for given in trainer.given.values())
+        and all(given is None for given in metrics)
         and bool(parts)
         and all(part.built for part in parts)
     )

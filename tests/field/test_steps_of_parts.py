@@ -52,3 +52,38 @@ def test_a_step_that_calls_the_model_on_what_does_not_fit_says_so():
     model.compile("sgd")
     with pytest.raises(ShapeError, match=r"must have shape \(None, 2\)"):
         model.fit(X, verbose=0)
+
+
+class OfPairs(nacre.Model):
+    """Trained on pairs of inputs, with labels and without, called on one."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = nacre.Sequential([nacre.Input((3,)), layers.Dense(4, "softmax")])
+
+    def call(self, x, training=False):
+        return self.network(x, training=training)
+
+    def train_step(self, data):
+        (x, others), y = data
+        with nacre.GradientTape() as tape:
+            loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            loss += ops.mean(ops.square(self(ops.reshape(others, (-1, 3)), training=True)))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_step_that_takes_batches_apart_computes_the_loss_given_to_compile(eager):
+    model = OfPairs()
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=eager)
+    others, y = np.zeros((8, 2, 3), "float32"), np.arange(8) % 4
+    for _ in range(2):
+        (loss,) = model.fit((X, others), y, batch_size=8, verbose=0).history["loss"]
+    kernel, bias = (np.asarray(w, "float64") for w in model.get_weights())
+    assert np.log(4) - 0.2 < loss < np.log(4) + 1.5
+    assert np.any(bias)
+    probabilities = np.exp(X @ kernel + bias)
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    np.testing.assert_allclose(model.predict(X, verbose=0), probabilities, rtol=1e-5)
