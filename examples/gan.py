@@ -86,7 +86,7 @@ class GAN(keras.Model):
 gan = GAN(make_generator(), make_discriminator())
 gan.compile(keras.optimizers.Adam(3e-4, beta_1=0.5), keras.optimizers.Adam(3e-4, beta_1=0.5))
 history = gan.fit(
-    x_train, y_train, batch_size=64, epochs=3 if options.quick else 250, verbose=0
+    x_train, y_train, batch_size=64, epochs=1 if options.quick else 250, verbose=0
 ).history
 
 # --------------------------------------------------------------------------- what it can do now

@@ -43,7 +43,7 @@ def pairs(images, labels, count):
     return (images[first], images[second]), (labels[first] != labels[second]).astype("float32")
 
 
-(first, second), differ = pairs(x_train, y_train, 5 * len(x_train))
+(first, second), differ = pairs(x_train, y_train, (1 if options.quick else 5) * len(x_train))
 
 # --------------------------------------------------------------------------------- the network
 # One model for both: calling it twice shares its weights.
