@@ -559,6 +559,47 @@ executing_eagerly() = executing_eagerly()
 set_random_seed(seed) = set_seed(seed)
 """
 
+# Second names of layers and losses.
+ROWS["keras.layers"] = """
+AvgPool1D = nacre.layers:AveragePooling1D
+AvgPool2D = nacre.layers:AveragePooling2D
+AvgPool3D = nacre.layers:AveragePooling3D
+Convolution1D = nacre.layers:Conv1D
+Convolution1DTranspose = nacre.layers:Conv1DTranspose
+Convolution2D = nacre.layers:Conv2D
+Convolution2DTranspose = nacre.layers:Conv2DTranspose
+Convolution3D = nacre.layers:Conv3D
+Convolution3DTranspose = nacre.layers:Conv3DTranspose
+GlobalAvgPool1D = nacre.layers:GlobalAveragePooling1D
+GlobalAvgPool2D = nacre.layers:GlobalAveragePooling2D
+GlobalAvgPool3D = nacre.layers:GlobalAveragePooling3D
+GlobalMaxPool1D = nacre.layers:GlobalMaxPooling1D
+GlobalMaxPool2D = nacre.layers:GlobalMaxPooling2D
+GlobalMaxPool3D = nacre.layers:GlobalMaxPooling3D
+MaxPool1D = nacre.layers:MaxPooling1D
+MaxPool2D = nacre.layers:MaxPooling2D
+MaxPool3D = nacre.layers:MaxPooling3D
+SeparableConvolution1D = nacre.layers:SeparableConv1D
+SeparableConvolution2D = nacre.layers:SeparableConv2D
+"""
+
+ROWS["keras.losses"] = """
+KLD = nacre.losses:kl_divergence
+MAE = nacre.losses:mean_absolute_error
+MAPE = nacre.losses:mean_absolute_percentage_error
+MSE = nacre.losses:mean_squared_error
+MSLE = nacre.losses:mean_squared_logarithmic_error
+kld = nacre.losses:kl_divergence
+mae = nacre.losses:mean_absolute_error
+mape = nacre.losses:mean_absolute_percentage_error
+mse = nacre.losses:mean_squared_error
+msle = nacre.losses:mean_squared_logarithmic_error
+kullback_leibler_divergence = nacre.losses:kl_divergence
+logcosh = nacre.losses:log_cosh
+"""
+
+_SHORT = "KLD MAE MAPE MSE MSLE kld mae mape mse msle kullback_leibler_divergence logcosh"
+
 # `tf.abs` is `tf.math.abs`: module -> the names of another that it has too.
 SAME: dict[str, dict[str, str]] = {
     "": {
@@ -582,5 +623,8 @@ SAME: dict[str, dict[str, str]] = {
             "zero_fraction"
         ),
     },
+    "losses": {"keras.losses": _SHORT},
+    "metrics": {"keras.losses": _SHORT},
+    "keras.metrics": {"keras.losses": _SHORT},
     "linalg": {"": "eye tensordot", "math": "l2_normalize"},
 }

@@ -33,6 +33,8 @@ def test_keras_is_nacre() -> None:
     assert tf.keras.applications.vgg16.VGG16 is nacre.applications.VGG16
     assert tf.keras.datasets.mnist.load_data is nacre.datasets.mnist.load_data
     assert tf.keras.layers.experimental.preprocessing.Rescaling is nacre.layers.Rescaling
+    assert tf.keras.layers.MaxPool2D is nacre.layers.MaxPooling2D
+    assert tf.keras.losses.mse is tf.metrics.MSE is nacre.losses.mean_squared_error
     assert tf.keras.optimizers.legacy.Adam and tf.keras.losses.Reduction.NONE
 
 
