@@ -225,7 +225,7 @@ def _refuse_unpicklable(who: str, culprit: Any, error: Exception | None) -> NoRe
             "define functions with def at the top of a module"
         )
     rule = "what worker processes call is sent to them, so it must be possible to pickle it"
-    fix += "; or take threads: use_multiprocessing=False (no processes= for map)."
+    fix += "; or take threads: use_multiprocessing=False (no processes= for map and interleave)."
     kind = OfScriptError if error is None else SerializationError
     raise kind(message(who, rule, got, fix)) from error
 

@@ -233,7 +233,7 @@ class _Caller:
                 "a worker process must live as long as it is needed",
                 f"process {pid} died at {at}: {how_it_ended(code)}",
                 "What it printed last may tell why; with use_multiprocessing=False (no processes= "
-                "for map) threads do the work, in this process.",
+                "for map and interleave) threads do the work, in this process.",
             )
         )
 
