@@ -24,6 +24,7 @@ from nacre.core.file_errors import read_json
 from nacre.core.kinds import is_dict
 from nacre.core.variable import Variable
 from nacre.core.wire.bundle import Bundle
+from nacre.core.wire.tensorflow.dtypes import NUMBERS
 from nacre.core.wire.tensorflow.saved_model import FILE, VARIABLES
 from nacre.saving import archive, assets, hdf5, weights
 from nacre.saving.formats import native
@@ -33,7 +34,6 @@ _ARRAYS = "arrays.json"
 _DIGEST = "written_with"  # tf.keras saves into a folder without emptying it
 # What a damaged list of arrays, and the bundle, raise.
 _DAMAGE = (ValueError, OSError, KeyError, TypeError, AttributeError)
-_LARGEST_ITEM = 16  # bytes, of complex128
 _MEMBERS = (archive.METADATA, archive.CONFIG, _ARRAYS)
 
 
@@ -96,13 +96,11 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
         archive.refuse_link(part, who)
     try:
         bundle = Bundle(folder / VARIABLES)
-        groups = _groups(places, bundle, who)
+        size = sum(entry.size for entry in bundle.entries.values())
+        outline = weights.outline(_groups(places, bundle, who), size)
     except _DAMAGE as error:
         raise _damaged(who, error) from error
-    size = sum(entry.size for entry in bundle.entries.values())
-    return native.load(
-        {**files, archive.WEIGHTS: weights.outline(groups, size)}, who, custom_objects, compile
-    )
+    return native.load({**files, archive.WEIGHTS: outline}, who, custom_objects, compile)
 
 
 def _damaged(who: str, error: Exception) -> FileFormatError:
@@ -144,10 +142,9 @@ def _array(bundle: Bundle, key: str, dtype: np.dtype[Any], who: str) -> hdf5.Els
 
 
 def _dtype(name: str) -> np.dtype[Any]:
-    found = np.dtype(name)
-    if found.itemsize > _LARGEST_ITEM or found.hasobject or found.kind in "SUMm":
+    if name not in NUMBERS:
         raise ValueError(f"an array of {name}")
-    return found
+    return np.dtype(name)
 
 
 __all__ = ["FOLDER", "digest_file", "is_there", "load", "to_files"]
