@@ -1,8 +1,29 @@
 """Ready-made networks, with what ImageNet taught them: `applications.ResNet50(weights="imagenet")`.
 
-Layers, names and the order of variables are Keras 3.15's, so files of weights that Keras wrote fit.
-Those of ImageNet are read from Keras's cache folder (`~/.keras/models`, or `KERAS_HOME`), and
-fetched into it, checked against known hashes, where it lacks them.
+Layers, names and the order of variables are Keras 3.15's, and tf.keras 2.15's for RegNet and
+ResNet-RS, which Keras 3 left out: so files of weights that Keras wrote fit. Those of ImageNet are
+read from Keras's cache folder (`~/.keras/models`, or `KERAS_HOME`), and fetched into it, checked
+against known hashes, where it lacks them.
+
+    module               networks                                         size, preprocessing
+    vgg16, vgg19         VGG16, VGG19                                     224, 'caffe'
+    resnet               ResNet50, 101, 152                               224, 'caffe'
+    resnet_v2            ResNet50V2, 101V2, 152V2                         224, 'tf'
+    inception_v3         InceptionV3                                      299, 'tf'
+    inception_resnet_v2  InceptionResNetV2                                299, 'tf'
+    xception             Xception                                         299, 'tf'
+    densenet             DenseNet121, 169, 201                            224, 'torch'
+    mobilenet            MobileNet, with alpha                            224, 'tf'
+    mobilenet_v2         MobileNetV2, with alpha                          224, 'tf'
+    mobilenet_v3         MobileNetV3Small, Large, with alpha              224, inside
+    nasnet               NASNetMobile, NASNetLarge                        224, 331, 'tf'
+    efficientnet         EfficientNetB0 to B7                             224 to 600, inside
+    efficientnet_v2      EfficientNetV2B0 to B3, S, M, L                  224 to 480, inside
+    convnext             ConvNeXtTiny, Small, Base, Large, XLarge         224, inside
+    regnet               RegNetX002 to X320, RegNetY002 to Y320           224, inside
+    resnet_rs            ResNetRS50, 101, 152, 200, 270, 350, 420         224, inside
+
+"Inside" says that the network takes values 0…255 and scales them itself.
 
 How this floor works: one file has one family: a table of its members, a function for a block, and a
 function for each member, which reads like the paper. `_arguments` reads the arguments that all
