@@ -208,3 +208,22 @@ def test_efficientnet_scales_colors_a_second_time_for_the_weights_of_imagenet_al
     assert scales[0] == [1 / 255]
     assert scales[1][0] == 1 / 255  # the others as Keras 3.15's config has them
     np.testing.assert_allclose(scales[1][1], [2.08969189, 2.11288563, 2.10818510], rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {},  # an .h5 file of any Keras
+        {
+            "module": "keras.src.applications.inception_resnet_v2",
+            "registered_name": "Custom>CustomScaleLayer",
+        },
+    ],
+)
+def test_the_sums_of_inception_resnet_are_read_from_files_of_keras(named: dict[str, str]) -> None:
+    config = {"class_name": "CustomScaleLayer", "config": {"name": "c", "scale": 0.5}, **named}
+    layer = nacre.saving.deserialize_keras_object(config)
+    assert layer([np.float32([1.0]), np.float32([4.0])]).tolist() == [3.0]
+    written = nacre.saving.serialize_keras_object(layer)
+    assert written["registered_name"] == "CustomScaleLayer"
+    assert written["module"] == "keras.src.applications.inception_resnet_v2"
