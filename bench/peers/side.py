@@ -17,12 +17,13 @@ from typing import Any
 ROWS = {"mlp": 60_000, "cnn": 1_600, "lstm": 1_600, "gru": 1_600, "transformer": 320, "resnet": 96}
 MANY_ROWS = 60_000
 DEEP_LAYERS = 41
+TRANSFER_ROWS = 192
 
 Sample = Callable[[], Any]
 
 
 def framework(name: str) -> Any:
-    """nacre of a checkout, Keras on JAX, TensorFlow, or None for JAX alone."""
+    """nacre of a checkout, Keras on JAX or TensorFlow, TensorFlow, or None for JAX alone."""
     if name == "jax":
         return None
     if name == "tf":
@@ -31,10 +32,10 @@ def framework(name: str) -> Any:
         return tensorflow
     if name == "hand":  # JAX by hand, around a model of this checkout
         name = str(Path(__file__).parents[2])
-    if name == "keras":
+    if name in ("keras", "keras tensorflow"):
         import os
 
-        os.environ["KERAS_BACKEND"] = "jax"
+        os.environ["KERAS_BACKEND"] = name.removeprefix("keras ") if " " in name else "jax"
         import keras
 
         return keras
@@ -111,6 +112,29 @@ def deep(keras: Any, method: str) -> tuple[Sample, int]:
         "call": lambda: np.asarray(model(x)),
     }
     return calls[method], 30
+
+
+def transfer(keras: Any, is_frozen: bool) -> tuple[Sample, int]:
+    """One `fit` on MobileNetV2 as tutorials do it: all frozen, or the last 20 layers set free."""
+    import numpy as np
+
+    layers, random = keras.layers, np.random.default_rng(0)
+    base = keras.applications.MobileNetV2((96, 96, 3), include_top=False, weights=None)
+    base.trainable = not is_frozen
+    if not is_frozen:
+        for layer in base.layers[:-20]:
+            layer.trainable = False
+    image = keras.Input((96, 96, 3))
+    features = layers.GlobalAveragePooling2D()(base(image, training=False))
+    chances = layers.Dense(5, activation="softmax")(layers.Dropout(0.2)(features))
+    model = keras.Model(image, chances)
+    rate = 1e-3 if is_frozen else 1e-5
+    model.compile(
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    x = random.uniform(-1, 1, (TRANSFER_ROWS, 96, 96, 3)).astype("float32")
+    y = random.integers(0, 5, TRANSFER_ROWS)
+    return lambda: model.fit(x, y, batch_size=16, verbose=0), 1
 
 
 def device_steps(keras: Any, name: str, by_hand: bool) -> tuple[Sample, int]:
@@ -276,13 +300,15 @@ def jobs(keras: Any) -> dict[str, Callable[[], tuple[Sample, int]]]:
         by_hand = sys.argv[1] == "hand"
         for name in ("mlp", "cnn", "lstm", "transformer"):
             table[f"steps {name}"] = lambda name=name: device_steps(keras, name, by_hand)
+        table["transfer frozen"] = lambda: transfer(keras, is_frozen=True)
+        table["transfer unfrozen"] = lambda: transfer(keras, is_frozen=False)
         table["tape step"] = lambda: tape_step(keras)
         table["built-in step"] = lambda: built_in_step(keras)
         table["epoch hooks"] = lambda: built_in_step(keras, hooks=True)
         table["on batch"] = lambda: on_batch(keras, by_hand=False)
         table["function"] = lambda: on_batch(keras, by_hand=True)
         table["gan by hand"] = lambda: gan_by_hand(keras)
-        if sys.argv[1] != "keras":
+        if not sys.argv[1].startswith("keras"):
             table |= data_jobs.of_nacre(keras)
     return table
 
