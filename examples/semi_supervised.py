@@ -104,10 +104,8 @@ print(f"gain: {accuracies['with the others'] - accuracies['labels alone']:.3f}")
 
 probabilities = model.predict(images, verbose=0)
 is_sure = probabilities.max(-1) > model.sure
-is_right = probabilities.argmax(-1) == truth
-print(
-    f"sure of {is_sure.mean():.1%} of all images, right in {is_right[is_sure].mean():.1%} of these"
-)
+right_share = ((probabilities.argmax(-1) == truth) & is_sure).sum() / max(is_sure.sum(), 1)
+print(f"sure of {is_sure.mean():.1%} of all images, right in {right_share:.1%} of these")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 bars = left.bar(list(accuracies), list(accuracies.values()), color=["C7", "C0"])

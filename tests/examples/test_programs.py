@@ -104,7 +104,7 @@ def test_a_program_runs_prints_its_results_and_leaves_a_picture_or_a_table(
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
     files = list((tmp_path / "out").iterdir())
     assert any(path.name.startswith(program.path.stem) for path in files)
-    assert all(path.stat().st_size > 200 for path in files)
+    assert all(path.stat().st_size > 50 for path in files)
 
 
 def run_alone(arguments: list[str]) -> str:
