@@ -12,6 +12,7 @@ import pytest
 import nacre
 from nacre import applications
 from nacre.initializers.variance_scaling import VarianceScaling
+from nacre.ops.kernels import convolution
 from tests.cases import applications as cases
 from tests.tiers import first_of_each_is_quick
 
@@ -167,13 +168,22 @@ def test_two_networks_have_the_same_names_and_values_of_their_own() -> None:
     np.testing.assert_array_equal(other.get_weights()[0], before)
 
 
-def test_transfer_learning_keeps_the_statistics_of_what_is_frozen_and_of_what_is_unfrozen() -> None:
-    base = applications.MobileNetV2(
-        (32, 32, 3), alpha=0.35, include_top=False, weights=None, pooling="avg"
-    )
+def test_transfer_learning_keeps_statistics_and_takes_no_gradient_of_what_is_frozen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gradients: list[Any] = []  # of kernels of convolutions, as programs are traced
+    of_kernel = convolution._kernel_gradient
+
+    def counted(geometry: Any, x: Any, dy: Any) -> Any:
+        gradients.append(geometry)
+        return of_kernel(geometry, x, dy)
+
+    monkeypatch.setattr(convolution, "_kernel_gradient", counted)
+    base = applications.MobileNetV2((32, 32, 3), alpha=0.35, include_top=False, weights=None)
     base.trainable = False
     inputs = nacre.Input((32, 32, 3))
-    features = base(inputs, training=False)
+    features = nacre.layers.GlobalAveragePooling2D()(base(inputs, training=False))
+    features = nacre.layers.Dropout(0.2)(features)
     model = nacre.Model(inputs, nacre.layers.Dense(2, activation="softmax")(features))
     model.compile("sgd", "sparse_categorical_crossentropy")
     x, y = np.random.default_rng(0).random((8, 32, 32, 3), "float32"), np.arange(8) % 2
@@ -181,11 +191,13 @@ def test_transfer_learning_keeps_the_statistics_of_what_is_frozen_and_of_what_is
     model.fit(x, y, batch_size=4, verbose=0)
     for old, new in zip(before, base.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+    assert gradients == []
     base.trainable = True
     for layer in base.layers[:-6]:
         layer.trainable = False
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.fit(x, y, batch_size=4, verbose=0)
+    assert {len(geometry.offsets) for geometry in gradients} == {1}  # Conv_1 and one before it
     moving = [v.numpy() for v in base.weights if "moving" in v.path]
     old_moving = [w for w, v in zip(before, base.weights) if "moving" in v.path]
     for old, new in zip(old_moving, moving, strict=True):
