@@ -78,6 +78,11 @@ _LATER_OF: dict[str, tuple[str, ...]] = {
     "ConvLSTM3D": ("seed",),
     "MultiHeadAttention": ("seed",),
     "SparseCategoricalCrossentropy": ("axis",),
+    **{
+        f"Random{name}": ("data_format",)
+        for name in "Brightness Crop Flip Height Rotation Translation Width Zoom".split()
+    },
+    "RandomContrast": ("data_format", "value_range"),
 }
 _OF_2_15: dict[str, tuple[str, ...]] = {
     "Attention": ("score_mode",),
@@ -262,7 +267,7 @@ def _is_default(name: str, key: str, value: Any) -> bool:
     for base in getattr(made, "__mro__", ()):
         parameter = inspect.signature(base.__init__).parameters.get(key)
         if parameter is not None:
-            return bool(parameter.default == value)
+            return bool(parameter.default == (tuple(value) if is_list(value) else value))
     return False
 
 

@@ -156,6 +156,9 @@ def _built_shape(layer: Any) -> Any:
     config = layer.get_build_config() or {}
     # A recurrent layer may have been handed its states too.
     shape = config.get("input_shape", (config.get("shapes_dict") or {}).get("sequences_shape"))
+    calls = getattr(layer, "_inbound_nodes", ())
+    if shape is None and calls and len(calls[0].inputs) == 1:
+        shape = tuple(calls[0].inputs[0].shape)  # tf.keras asks it of layers that draw numbers, too
     return None if shape is None else _shapes(shape)
 
 

@@ -3,6 +3,7 @@
 What TensorFlow and tf.keras make of them is tried by `tests.reference.check_saved_models`.
 """
 
+import json
 import os
 import re
 import warnings
@@ -345,3 +346,12 @@ def test_a_folder_with_automatic_loss_scaling_opens_and_counts_on(tmp_path):
     assert int(again.optimizer.iterations) == int(scaled.iterations) == 1  # of two, one overflowed
     for mine, theirs in zip(again.optimizer.variables, scaled.variables, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_layers_that_draw_numbers_have_the_shape_that_tf_keras_builds_them_for(tmp_path):
+    inputs = nacre.Input((6, 5, 3))
+    flipped = nacre.layers.RandomFlip(name="flipped")(inputs)
+    nacre.Model(inputs, flipped).save(tmp_path / "folder")
+    written = SavedMetadata.read((tmp_path / "folder" / "keras_metadata.pb").read_bytes())
+    found = {told["name"]: told for node in written.nodes if (told := json.loads(node.metadata))}
+    assert found["flipped"]["build_input_shape"]["items"] == [None, 6, 5, 3]
