@@ -20,7 +20,8 @@ from nacre.saving.old_functions import OLD_HARD_SIGMOID
 
 # --- what tf.keras 2.15.1 has ---------------------------------------------------------------------
 
-# All but SpectralNormalization, which it does not find in a file of its own either.
+# All but SpectralNormalization, which it does not find in a file of its own either, and RandomCrop,
+# which gives other pictures there.
 _LAYERS = frozenset(
     """
     Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention Average
@@ -33,7 +34,7 @@ _LAYERS = frozenset(
     GlobalMaxPooling3D GroupNormalization HashedCrossing Hashing Identity InputLayer IntegerLookup
     LSTM LSTMCell LayerNormalization LeakyReLU Masking MaxPooling1D MaxPooling2D MaxPooling3D
     Maximum Minimum Model MultiHeadAttention Multiply Normalization PReLU Permute RNN
-    RandomBrightness RandomContrast RandomCrop RandomFlip RandomHeight RandomRotation
+    RandomBrightness RandomContrast RandomFlip RandomHeight RandomRotation
     RandomTranslation RandomWidth RandomZoom ReLU RepeatVector Rescaling Reshape Resizing
     SeparableConv1D SeparableConv2D Sequential SimpleRNN SimpleRNNCell Softmax SpatialDropout1D
     SpatialDropout2D SpatialDropout3D StackedRNNCells StringLookup Subtract
