@@ -7,13 +7,12 @@ Names are followed through imports, `import a.b as c`, `from a import b`, and as
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from nacre.core.errors import NotThereError
 from nacre.tf.absent import PACKAGES
 from nacre.tf.differing import DIFFERS
-from nacre.tf.namespaces import Namespace, find, is_module, names_in
+from nacre.tf.namespaces import Namespace, and_above, find, is_module, names_in
 from nacre.tf.takeover import path_of
 
 
@@ -184,15 +183,9 @@ class _Reader(ast.NodeVisitor):
         return None
 
     def _add(self, name: str, line: int, problem: str | None = None) -> None:
-        differs = next((DIFFERS[part] for part in _and_above(name) if part in DIFFERS), None)
+        path = name.removeprefix("tensorflow.").removeprefix("math.")
+        differs = next((DIFFERS[part] for part in and_above(path) if part in DIFFERS), None)
         self.uses.setdefault(name, Use(line, name, problem, differs))
-
-
-def _and_above(name: str) -> Iterator[str]:
-    path = name.removeprefix("tensorflow.").removeprefix("math.")
-    while path:
-        yield path
-        path = path.rpartition(".")[0]
 
 
 def _modules_of(path: str) -> dict[str, str]:

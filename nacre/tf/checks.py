@@ -8,21 +8,15 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
-from nacre.core.symbolic import KerasTensor
-from nacre.core.tracing import is_tracer
 from nacre.tf.dtypes import as_dtype, dtype_of
+from nacre.tf.running import static_value
 from nacre.tf.sizes import plain
 from nacre.tf.values import same, tensor
 
 
-def _array(x: Any) -> Any:
-    """The values; None where they are not known yet."""
-    return None if is_tracer(x) or isinstance(x, KerasTensor) else np.asarray(x)
-
-
 def compared(who: str, holds: Callable[[Any, Any], Any], x: Any, y: Any, told: Any) -> None:
     """Raise unless a comparison holds of all elements."""
-    a, b = map(_array, same(x, y))
+    a, b = map(static_value, same(x, y))
     if a is None or b is None or np.all(holds(a, b)):
         return
     at = np.argwhere(~np.atleast_1d(holds(a, b)))[0].tolist()
@@ -34,7 +28,7 @@ def compared(who: str, holds: Callable[[Any, Any], Any], x: Any, y: Any, told: A
 
 def assert_true(condition: Any, data: Any, told: Any = None) -> None:
     """Raise unless a condition holds."""
-    found = _array(tensor(condition))
+    found = static_value(tensor(condition))
     if found is not None and not np.all(found):
         raise ArgumentError(message("tf.debugging.Assert", "the condition must hold", str(data)))
 
@@ -72,7 +66,7 @@ def assert_integer(x: Any, told: Any = None) -> None:
 
 def check_numerics(x: Any, told: Any) -> Any:
     """The tensor, if it has no NaN and no infinity."""
-    found = _array(tensor(x))
+    found = static_value(tensor(x))
     if found is not None and not np.all(np.isfinite(found)):
         count = int(np.sum(~np.isfinite(found)))
         rule = f"numbers must be finite ({told})"

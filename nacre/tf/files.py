@@ -13,7 +13,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, message
 from nacre.data.dataset.elements import sealed
-from nacre.tf.pieces import as_text
+from nacre.tf.arguments import as_text
 from nacre.tf.values import tensor
 
 

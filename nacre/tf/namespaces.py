@@ -148,14 +148,15 @@ def names_in(path: str) -> list[str]:
 
 def reason_for(full: str) -> str | None:
     """What a table says of a name that is not there, or of the module it belongs to."""
-    for known in _and_above(full):
+    for known in and_above(full):
         if known in ABSENT:
             found = ABSENT[known]
             return REASONS.get(found, found)
     return None
 
 
-def _and_above(full: str) -> list[str]:
+def and_above(full: str) -> list[str]:
+    """A name and the modules around it, the innermost first: `a.b`, `a`."""
     parts = full.split(".")
     return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
@@ -177,4 +178,4 @@ def _not_there(path: str, name: str) -> NotThereError:
     return NotThereError(f"module '{module}' of nacre has no '{name}'. {reason}")
 
 
-__all__ = ["Namespace", "find", "is_module", "names_in", "namespace", "reason_for"]
+__all__ = ["Namespace", "and_above", "find", "is_module", "names_in", "namespace", "reason_for"]

@@ -9,9 +9,11 @@ import numpy as np
 
 from nacre import ops, random
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.tf.arguments import listed, t
 from nacre.tf.dtypes import as_dtype, dtype_of
+from nacre.tf.formulas import reduced
+from nacre.tf.making import cast
 from nacre.tf.nodes import node
-from nacre.tf.pieces import cast, listed, reduced, t
 from nacre.tf.randoms import op_seed
 from nacre.tf.sizes import plain
 

@@ -110,14 +110,26 @@ def _meaning(name: str) -> Any:
 
     from nacre import ops, random
     from nacre.core import tree
-    from nacre.tf import checks, pictures, pieces, randoms
+    from nacre.tf import (
+        arguments,
+        arranging,
+        checks,
+        formulas,
+        loops,
+        making,
+        networks,
+        pictures,
+        randoms,
+        running,
+    )
     from nacre.tf.dtypes import DTYPES
     from nacre.tf.nodes import OPS, node
 
     modules = {"ops": ops, "random": random, "tree": tree, "np": np}
     if name in modules:
         return modules[name]
-    for module in (pieces, randoms, pictures, checks):
+    parts = (arguments, making, arranging, formulas, networks, running, loops)
+    for module in (*parts, randoms, pictures, checks):
         if hasattr(module, name):
             return getattr(module, name)
     return node(name) if name in OPS else DTYPES.get(name)

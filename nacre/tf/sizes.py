@@ -83,6 +83,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def are_known(sizes: tuple[Any, ...]) -> bool:
+    """Whether every size is a number, none a symbol."""
+    return all(isinstance(n, int) for n in sizes)
+
+
 def sizes_of(shape: Any) -> tuple[Any, ...]:
     """A shape as a tuple, one number as one axis."""
     found = plain(shape)
@@ -96,4 +101,4 @@ def _whole(size: float) -> int:
     return int(size)
 
 
-__all__ = ["Sizes", "plain", "sizes_of"]
+__all__ = ["Sizes", "are_known", "plain", "sizes_of"]

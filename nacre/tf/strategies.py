@@ -16,7 +16,7 @@ import jax
 
 from nacre.core.errors import UnsupportedError, message
 from nacre.core.warning import warn
-from nacre.tf.pieces import reduced
+from nacre.tf.formulas import reduced
 from nacre.tf.values import tensor
 
 

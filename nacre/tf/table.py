@@ -7,8 +7,9 @@ defaults; `name=None` comes after them of itself. On the right stand
   attributes by name;
 - `ops.relu(...)`, `random.normal(...)`: functions of `nacre.ops` and `nacre.random`;
 - `t(x)`: `x` as a tensor; `same(x, y)`: tensors of one dtype; `axes(x, axis)`: axes as numbers, all
-  of `x` where `axis` is None; `ints(x)`: whole numbers of the host; and what `pieces.py` and
-  `randoms.py` have else.
+  of `x` where `axis` is None; `ints(x)`: whole numbers of the host; and what `arguments.py`,
+  `making.py`, `arranging.py`, `formulas.py`, `networks.py`, `running.py`, `loops.py`,
+  `randoms.py`, `pictures.py` and `checks.py` have else.
 
 Or a row is `name = module:object`, a face of an object that is there.
 """
@@ -219,17 +220,17 @@ executing_eagerly() = executing_eagerly()
 is_tensor(x) = is_tensor(x)
 get_static_value(tensor, partial=False) = static_value(tensor)
 no_op() = None
-print = nacre.tf.pieces:print_tensors
-group = nacre.tf.pieces:group
-control_dependencies = nacre.tf.pieces:no_scope
-device = nacre.tf.pieces:no_scope
-init_scope = nacre.tf.pieces:no_scope
+print = nacre.tf.running:print_tensors
+group = nacre.tf.running:group
+control_dependencies = nacre.tf.running:no_scope
+device = nacre.tf.running:no_scope
+init_scope = nacre.tf.running:no_scope
 name_scope = nacre.core.names:name_scope
 custom_gradient = nacre.ops:custom_gradient
 recompute_grad = nacre.layers.base.remat:remat
 function = nacre.tf.functions:function
 GradientTape = nacre.core.tape:GradientTape
-UnconnectedGradients = nacre.tf.pieces:UnconnectedGradients
+UnconnectedGradients = nacre.tf.running:UnconnectedGradients
 Variable = nacre.tf.variable:Variable
 VariableAggregation = nacre.tf.variable:VariableAggregation
 VariableSynchronization = nacre.tf.variable:VariableSynchronization
@@ -241,17 +242,17 @@ TensorSpec = nacre.data:TensorSpec
 RaggedTensor = nacre.data:Ragged
 DType = nacre.tf.dtypes:DType
 as_dtype = nacre.tf.dtypes:as_dtype
-py_function = nacre.tf.pieces:py_function
-numpy_function = nacre.tf.pieces:numpy_function
+py_function = nacre.tf.running:py_function
+numpy_function = nacre.tf.running:numpy_function
 cond(pred, true_fn=None, false_fn=None) = ops.cond(t(pred), true_fn, false_fn)
-case = nacre.tf.pieces:case
+case = nacre.tf.loops:case
 switch_case(branch_index, branch_fns, default=None) = switch_case(branch_index, branch_fns, default)
-while_loop = nacre.tf.pieces:while_loop
-map_fn = nacre.tf.pieces:map_fn
+while_loop = nacre.tf.loops:while_loop
+map_fn = nacre.tf.loops:map_fn
 vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True) = ops.vectorized_map(fn, tensors(elems))
-foldl = nacre.tf.pieces:foldl
-foldr = nacre.tf.pieces:foldr
-scan = nacre.tf.pieces:scan
+foldl = nacre.tf.loops:foldl
+foldr = nacre.tf.loops:foldr
+scan = nacre.tf.loops:scan
 constant_initializer = nacre.initializers:Constant
 ones_initializer = nacre.initializers:Ones
 zeros_initializer = nacre.initializers:Zeros

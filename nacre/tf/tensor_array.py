@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core.errors import ArgumentError, PositionError, message
+from nacre.tf.arranging import joined, stacked, unstacked
 from nacre.tf.dtypes import as_dtype
-from nacre.tf.pieces import joined, stacked, unstacked
 from nacre.tf.sizes import plain
 from nacre.tf.values import tensor
 

@@ -1,23 +1,17 @@
 """What `nacre.tf` gives for a tensor: arrays of JAX, and of NumPy what the device cannot hold.
 
-Two ways were open: JAX's arrays, which are given the methods that scripts ask a tensor for; or a
-class of our own around each array, put on where a value reaches the user and taken off where it
-comes back. Both were tried on a GAN with two tapes, a sequence-to-sequence model with
-`tf.function` and a text pipeline of `tf.data` (2 cores, JAX 0.10.2):
+Arrays of JAX are given the methods that scripts ask a tensor for. A class around each array would
+have to be put on wherever a value reaches the user and taken off where it comes back: at layers,
+tapes, `apply_gradients`, losses, metrics, callbacks, data sets, `tf.function`, every op and branch.
+One such place that is forgotten hands out an array without `numpy()`, or loses a gradient, since a
+tape knows arrays by which object they are. Methods need no such place, and no code of nacre's knows
+of them. Costs do not decide: nothing once a function is traced, and 1 to 2 µs of the 20 to 70 µs
+that an op takes eagerly (2 cores, JAX 0.10.2).
 
-- The class needed eight crossings for these three scripts: calls of layers, `call` of subclassed
-  models, tapes, `apply_gradients`, each loss, `tf.function`, data sets, every op. Each callable
-  that nacre takes from a user is one more (metrics, callbacks, schedules, initializers, `Lambda`,
-  branches of `cond`, custom gradients), and one that is forgotten hands out an array without
-  `numpy()`, or loses a gradient, since a tape knows arrays by which object they are. The methods
-  needed none, and no code of nacre's knows of them.
-- What a call costs did not decide. Within `tf.function` neither costs anything once it is traced
-  (GAN step 2.25 and 2.29 ms); eagerly the class adds 1 to 2 µs to ops that take 20 to 70 µs.
-
-So it is the methods. Two things follow. `x.dtype` of an array is NumPy's dtype, which is equal to
-`tf.float32` and has its name, but not `is_floating`: JAX reads `x.dtype` itself and stops at
-anything else (`tf.as_dtype(x.dtype)` has all). And `x + y` is JAX's, which takes operands of
-different dtypes where TensorFlow refuses them.
+Two things follow. `x.dtype` of an array is NumPy's dtype, which is equal to `tf.float32` and has
+its name, but not `is_floating`: JAX reads `x.dtype` itself and stops at anything else
+(`tf.as_dtype(x.dtype)` has all). And `x + y` is JAX's, which takes operands of different dtypes
+where TensorFlow refuses them.
 
 What JAX does not hold exactly stays on the host, as the `HostTensor` that data sets give too:
 strings (`bytes`, dtype object), int64 and float64, and all whole numbers and truths until they meet
@@ -171,7 +165,8 @@ def _of_python(value: Any, wanted: DType | None) -> np.ndarray:
             )
         ) from None
     if array.dtype.kind in "OSU":
-        return _of_texts(array, wanted)
+        # From the texts themselves: NumPy's own kind drops zero bytes at their ends.
+        return _of_texts(np.asarray(value, object), wanted)
     if wanted is not None:
         return array.astype(wanted._dtype) if array.size == 0 else _cast_exactly(array, wanted)
     if array.dtype.kind == "f":

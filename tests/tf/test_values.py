@@ -68,6 +68,17 @@ def test_strings_are_bytes() -> None:
     assert bool(words[0] == "a")
 
 
+def test_strings_keep_zero_bytes_at_their_ends() -> None:
+    assert tf.constant("a\0").numpy() == b"a\x00"
+    assert tf.constant([["a\0\0"], ["b"]]).numpy().tolist() == [[b"a\x00\x00"], [b"b"]]
+    assert tf.io.decode_raw(b"\x01\x00", tf.uint8).numpy().tolist() == [1, 0]
+
+
+def test_numbers_among_strings_are_refused() -> None:
+    with pytest.raises(DTypeError, match="strings throughout"):
+        tf.constant([1, "a"])
+
+
 def test_printing_is_tensorflows() -> None:
     x = tf.constant([1.0, 2.0])
     assert str(x) == "tf.Tensor([1. 2.], shape=(2,), dtype=float32)"

@@ -1,0 +1,159 @@
+"""Where and how code runs: eager or traced, on which device, with calls of Python and prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from nacre.core.errors import TracedValueError, message
+from nacre.core.symbolic import KerasTensor
+from nacre.core.tracing import is_tracer, is_tracing
+from nacre.core.variable import Variable
+from nacre.data import HostTensor
+from nacre.tf.arguments import t
+from nacre.tf.values import tensor
+
+
+def executing_eagerly() -> bool:
+    """Whether Python runs with values, not while a function is traced."""
+    return not is_tracing()
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether it is a tensor or a variable."""
+    return isinstance(x, jax.Array | HostTensor | Variable | KerasTensor)
+
+
+def static_value(x: Any) -> Any:
+    """The values where they are known, else None."""
+    return None if is_tracer(x) or isinstance(x, KerasTensor) else np.asarray(x)
+
+
+def group(*inputs: Any, **kwargs: Any) -> None:
+    """Nothing: what was called has run."""
+
+
+class no_scope:
+    """A block that changes nothing: code runs in its order, on the device there is.
+
+    Args:
+        args, kwargs: What TensorFlow's scope takes.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def print_tensors(
+    *inputs: Any,
+    output_stream: Any = None,
+    summarize: int = 3,
+    sep: str = " ",
+    end: str = "\n",
+    name: str | None = None,
+) -> None:
+    """Print tensors, in a compiled function each time it runs.
+
+    Args:
+        inputs: What to print: tensors, texts, structures.
+        output_stream: `sys.stdout` or another file; by default `sys.stderr`.
+        summarize: How many numbers at each end of an axis.
+        sep, end: Texts between and behind.
+        name: Accepted for compatibility.
+    """
+    import sys
+
+    places = [i for i, value in enumerate(inputs) if isinstance(value, jax.Array)]
+
+    def show(*values: Any) -> None:
+        shown = list(inputs)
+        for place, value in zip(places, values, strict=True):
+            shown[place] = value
+        texts = [_printed(value, summarize) for value in shown]
+        print(*texts, sep=sep, end=end, file=output_stream or sys.stderr)
+
+    traced = [inputs[i] for i in places]
+    if any(map(is_tracer, traced)):
+        jax.debug.callback(show, *traced, ordered=True)
+    else:
+        show(*traced)
+
+
+def _printed(value: Any, summarize: int) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Variable):
+        value = value.numpy()
+    if isinstance(value, list | tuple | dict):
+        return str(jax.tree.map(lambda leaf: _Bare(_printed(leaf, summarize)), value))
+    array = np.asarray(value)
+    if array.dtype.kind == "O" and array.ndim == 0:
+        return array.item().decode("utf-8", "replace")
+    options: dict[str, Any] = {"separator": " "}
+    if summarize >= 0:
+        options |= {"threshold": summarize * 2, "edgeitems": summarize}
+    return np.array2string(array, **options) if array.ndim else str(array)
+
+
+class _Bare(str):
+    """A text that shows itself without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class UnconnectedGradients:
+    """What stands for gradients of what a target does not depend on."""
+
+    NONE = "none"
+    ZERO = "zero"
+
+
+def py_function(func: Any = None, inp: Any = None, Tout: Any = None, name: Any = None) -> Any:
+    """Call a function of Python with tensors, outside of compiled programs.
+
+    Args:
+        func: The function.
+        inp: Its arguments.
+        Tout: The dtype of what it gives, or a list of them.
+        name: Accepted for compatibility.
+    """
+    return _called("tf.py_function", func, [t(x) for x in inp], Tout)
+
+
+def numpy_function(
+    func: Any = None, inp: Any = None, Tout: Any = None, stateful: bool = True, name: Any = None
+) -> Any:
+    """The same with arrays of NumPy for arguments."""
+    _refuse_traced("tf.numpy_function", inp)
+    plain_arrays = [np.asarray(t(x)) for x in inp]
+    given = [x if x.ndim else x[()] for x in plain_arrays]
+    return _called("tf.numpy_function", func, given, Tout)
+
+
+def _called(who: str, func: Any, inp: list[Any], kinds: Any) -> Any:
+    _refuse_traced(who, inp)
+    found = func(*inp)
+    if isinstance(kinds, list | tuple):
+        return [tensor(x, kind) for x, kind in zip(found, kinds, strict=True)]
+    return None if kinds is None else tensor(found, kinds)
+
+
+def _refuse_traced(who: str, inp: Any) -> None:
+    if any(map(is_tracer, inp)):
+        raise TracedValueError(
+            message(
+                who,
+                "it runs Python with values, which a compiled function does not have",
+                "a call within tf.function",
+                "Call it outside, or in Dataset.map.",
+            )
+        )
