@@ -13,7 +13,7 @@ import os
 from nacre.core.config import cache_home
 from nacre.core.private import make_private_folder
 
-MAX_BYTES = 1 << 29
+MAX_BYTES, MAX_FILES = 1 << 29, 1 << 17
 
 
 def keep() -> None:
@@ -38,4 +38,4 @@ def delete_oldest() -> None:
 
     folder = cache_home() / "tests"
     if folder.is_dir():
-        _prune(folder, MAX_BYTES)
+        _prune(folder, MAX_BYTES, MAX_FILES)

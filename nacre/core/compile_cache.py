@@ -17,6 +17,7 @@ from nacre.core.private import is_private_file, make_private_folder
 from nacre.core.typed_jax import change_setting, setting
 
 MAX_BYTES = 1 << 30
+MAX_FILES = 4096  # every process looks at each: a thousand take some 8 ms
 # Programs that compile faster than this are not worth a file.
 MIN_COMPILE_SECONDS = 0.2
 
@@ -41,12 +42,12 @@ def enable() -> str | None:
     # What XLA keeps beside it holds paths of this machine; only the programs themselves are kept.
     change_setting("jax_persistent_cache_enable_xla_caches", "none")
     whole_programs.use_in(str(folder))
-    _prune(folder, MAX_BYTES)
+    _prune(folder, MAX_BYTES, MAX_FILES)
     return str(folder)
 
 
-def _prune(folder: Path, most_bytes: int) -> None:
-    """Delete the oldest programs until the folder holds at most `most_bytes`.
+def _prune(folder: Path, most_bytes: int, most_files: int) -> None:
+    """Delete the oldest programs until the folder holds at most so many bytes and files.
 
     JAX's own bound needs another package and a lock; looking once a process is enough here.
     """
@@ -59,12 +60,12 @@ def _prune(folder: Path, most_bytes: int) -> None:
                 os.unlink(entry.path)  # a link, or put there while others could write to it
     except OSError:
         return
-    total = sum(stat.st_size for stat, _ in entries)
+    total, count = sum(stat.st_size for stat, _ in entries), len(entries)
     for stat, path in sorted(entries, key=lambda entry: entry[0].st_mtime):
-        if total <= most_bytes:
+        if total <= most_bytes and count <= most_files:
             return
         try:
             os.unlink(path)
-            total -= stat.st_size
+            total, count = total - stat.st_size, count - 1
         except OSError:
             continue  # another process was faster

@@ -63,11 +63,13 @@ def test_the_oldest_programs_go_first(tmp_path: Path) -> None:
     for age, name in enumerate(["new", "middle", "old"]):
         (tmp_path / name).write_bytes(b"x" * 100)
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
-    compile_cache._prune(tmp_path, 250)
+    compile_cache._prune(tmp_path, 250, 9)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["middle", "new"]
-    compile_cache._prune(tmp_path, 0)
+    compile_cache._prune(tmp_path, 250, 1)
+    assert [p.name for p in tmp_path.iterdir()] == ["new"]
+    compile_cache._prune(tmp_path, 0, 9)
     assert not list(tmp_path.iterdir())
-    compile_cache._prune(tmp_path / "absent", 0)
+    compile_cache._prune(tmp_path / "absent", 0, 9)
 
 
 def test_a_second_process_finds_the_programs_of_the_first(tmp_path: Path) -> None:
