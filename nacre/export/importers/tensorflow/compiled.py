@@ -87,19 +87,20 @@ class Compiled:
         shapes of strings is known in both.
         """
         calls = current().host_calls
-        steps = self._host_steps
-        if calls is None or not steps:
+        if (
+            calls is None or not self._host_steps
+        ):  # asked in a model alone: others need no such split
             return False
         for at, step in enumerate(self.plan.steps):
             if step.argument is not None:
                 values[at] = (arguments[step.argument],)
         if isinstance(calls, Recording):
-            for at in steps:
+            for at in self._host_steps:
                 values[at] = outputs_of(self.plan.steps[at], run, arguments, values)
             calls.add([_narrow(picked(values, ref)) for ref in self._handed])
             return True
         found = dict(zip(self._handed, calls.take(_WHO), strict=True))
-        for at in steps:
+        for at in self._host_steps:
             values[at] = _told_by_shapes(self.plan.steps[at], run, arguments, values)
         for (at, index), value in found.items():
             kept = list(values[at] or ())

@@ -191,6 +191,8 @@ def dtype(number: int) -> np.dtype[Any]:
 def strings(value: Any) -> np.ndarray[Any, Any]:
     """An array of strings, as `bytes` objects, whatever strings it was made of."""
     array = np.asarray(value)
+    if array.dtype.kind in "US" and not isinstance(value, np.ndarray | np.generic):
+        array = np.asarray(value, object)  # NumPy's own kind drops zero bytes at their ends
     if array.dtype.kind == "O":
         if all(isinstance(item, bytes) for item in array.flat):
             return array

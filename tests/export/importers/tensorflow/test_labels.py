@@ -43,3 +43,17 @@ def test_names_of_classes_are_picked_by_what_was_computed(tmp_path: Path) -> Non
     assert [bytes(v) if isinstance(v, bytes) else str(v).encode() for v in program(scores)] == [
         *wanted
     ]
+
+
+def test_strings_that_are_given_keep_zero_bytes_at_their_ends(tmp_path: Path) -> None:
+    text = AttrValue(type=7)
+    graph = GraphDef(
+        node=[
+            NodeDef(name="x", op="Placeholder", attr={"dtype": text}),
+            NodeDef(name="y", op="StringLength", input=["x"]),
+        ]
+    )
+    (tmp_path / "graph.pb").write_bytes(graph.write())
+    program = open_saved_model(tmp_path / "graph.pb")
+    assert np.asarray(program([b"a\0\0", b"b"])).tolist() == [3, 1]
+    assert int(program(b"a\0")) == 2
