@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from nacre.core.array_types import Array, Shaped
-from nacre.core.errors import ArgumentError, message
+from nacre.core.numbers import whole_number
 from nacre.core.random import draw_key
 from nacre.core.registry import register
 from nacre.initializers import Constant
@@ -43,19 +43,13 @@ class LayerScale(Layer):
         self, init_values: float, projection_dim: int, **kwargs: Unpack[LayerKeywords]
     ) -> None:
         super().__init__(**kwargs)
-        is_size = isinstance(projection_dim, int) and not isinstance(projection_dim, bool)
-        if not is_size or projection_dim < 1:
-            rule = "projection_dim must be a positive whole number"
-            raise ArgumentError(message(self._who(), rule, repr(projection_dim)))
         self.init_values = init_values
-        self.projection_dim = projection_dim
+        self.projection_dim = whole_number(self._who(), "projection_dim", projection_dim)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the numbers."""
         first = Constant(self.init_values)
-        self.gamma = self.add_weight(
-            name="gamma", shape=(self.projection_dim,), initializer=first
-        )  # fmt: skip
+        self.gamma = self.add_weight(name="gamma", shape=(self.projection_dim,), initializer=first)
 
     def call(self, inputs: Shaped[Array, "*shape"]) -> Shaped[Array, "*shape"]:
         """The inputs, each channel times its number."""

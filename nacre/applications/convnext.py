@@ -93,9 +93,7 @@ def _normalization(name: str | None = None) -> LayerNormalization:
 
 
 def _block(x: KerasTensor, filters: int, name: str) -> KerasTensor:
-    y = Conv2D(
-        filters, 7, padding="same", groups=filters, name=f"{name}_depthwise_conv"
-    )(x)  # fmt: skip
+    y = Conv2D(filters, 7, padding="same", groups=filters, name=f"{name}_depthwise_conv")(x)
     y = _normalization(f"{name}_layernorm")(y)
     y = Dense(4 * filters, name=f"{name}_pointwise_conv_1")(y)
     y = Activation("gelu", name=f"{name}_gelu")(y)

@@ -14,6 +14,7 @@ from nacre.core.errors import ArgumentError, LossInputError, message
 from nacre.core.registry import register
 from nacre.metrics.metric import Metric
 from nacre.ops.boxes.formats import known_format, to_edges
+from nacre.ops.boxes.overlap import area
 
 _IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 _RECALLS = np.linspace(0, 1, 101)  # where COCO reads precision
@@ -94,9 +95,11 @@ class MeanAveragePrecision(Metric):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.bounding_box_format = known_format(type(self).__name__, bounding_box_format)
-        self.iou_thresholds = [float(t) for t in iou_thresholds or _IOU_THRESHOLDS]
+        limits = _IOU_THRESHOLDS if iou_thresholds is None else iou_thresholds
+        self.iou_thresholds = [float(limit) for limit in limits]
         self.max_detections = max_detections
-        if not all(0 < limit <= 1 for limit in self.iou_thresholds) or max_detections < 1:
+        are_limits = all(0 < limit <= 1 for limit in self.iou_thresholds)
+        if not self.iou_thresholds or not are_limits or max_detections < 1:
             rule = "iou_thresholds must be above 0 and up to 1, and max_detections 1 or more"
             got = f"iou_thresholds={self.iou_thresholds}, max_detections={max_detections}"
             raise ArgumentError(message(type(self).__name__, rule, got))
@@ -209,10 +212,10 @@ class MeanAveragePrecision(Metric):
         best = np.argsort(-found["confidences"], kind="stable")[: self.max_detections]
         boxes, true_boxes = found["boxes"][best], truth["boxes"]
         crowd = np.asarray(truth.get("is_crowd", np.zeros(len(true_boxes)))).astype(bool)
-        true_areas = truth.get("areas", _areas(true_boxes))
+        true_areas = truth.get("areas", area(true_boxes))
         low, high = np.array(list(_SIZES.values())).T[:, :, None]
         true_ignored = crowd | (true_areas < low) | (true_areas > high)  # (sizes, true boxes)
-        other_size = (_areas(boxes) < low) | (_areas(boxes) > high)
+        other_size = (area(boxes) < low) | (area(boxes) > high)
         limits = np.minimum(np.array(self.iou_thresholds), 1 - 1e-10)
         iou = _overlaps(boxes, true_boxes, crowd)
         hits, ignored = _matched(iou, crowd, true_ignored, other_size, limits)
@@ -278,17 +281,13 @@ def _of_label(image: dict[str, np.ndarray], label: int) -> dict[str, np.ndarray]
     return {key: array[image["labels"] == label] for key, array in image.items()}
 
 
-def _areas(edges: np.ndarray) -> np.ndarray:
-    return (edges[:, 2] - edges[:, 0]) * (edges[:, 3] - edges[:, 1])
-
-
 def _overlaps(boxes: np.ndarray, true_boxes: np.ndarray, crowd: np.ndarray) -> np.ndarray:
     """(detections, true boxes); with a crowd the share of the detection that lies in it."""
     low = np.maximum(boxes[:, None, :2], true_boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], true_boxes[None, :, 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=-1)
-    own = np.broadcast_to(_areas(boxes)[:, None], shared.shape)
-    whole = np.where(crowd, own, own + _areas(true_boxes) - shared)
+    own = np.broadcast_to(area(boxes)[:, None], shared.shape)
+    whole = np.where(crowd, own, own + area(true_boxes) - shared)
     return np.where(whole > 0, shared / np.where(whole > 0, whole, 1), 0.0)
 
 

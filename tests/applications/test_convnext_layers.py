@@ -69,7 +69,7 @@ def test_layer_scale_learns_a_number_for_each_channel() -> None:
         loss = nacre.ops.sum(layer(x) * np.array([1.0, 2.0, 3.0], "float32"))
     np.testing.assert_allclose(layer(x), 0.5 * x)
     np.testing.assert_allclose(tape.gradient(loss, layer.gamma), [2.0, 4.0, 6.0])
-    with pytest.raises(ArgumentError, match="projection_dim must be a positive whole number"):
+    with pytest.raises(ArgumentError, match="projection_dim must be a positive int"):
         LayerScale(0.5, 0)
 
 

@@ -165,9 +165,16 @@ def test_what_does_not_fit_is_refused(truth, found, text):
         MeanAveragePrecision("xyxy").update_state(truth, found)
 
 
+def test_limits_may_be_an_array():
+    metric = MeanAveragePrecision("xyxy", np.array([0.25, 0.5]))
+    assert metric.get_config()["iou_thresholds"] == [0.25, 0.5]
+
+
 def test_arguments_and_compiled_programs_are_refused():
     with pytest.raises(ArgumentError, match=r"iou_thresholds=\[1\.5\]"):
         MeanAveragePrecision("xyxy", [1.5])
+    with pytest.raises(ArgumentError, match=r"iou_thresholds=\[\]"):
+        MeanAveragePrecision("xyxy", [])
     with pytest.raises(ArgumentError, match="a format must be one of"):
         MeanAveragePrecision("xxyy")
     metric = MeanAveragePrecision("xyxy")

@@ -14,7 +14,7 @@ from nacre.ops.boxes.coding import encode_box_to_deltas
 from nacre.ops.boxes.formats import convert_format, known_format
 from nacre.ops.boxes.overlap import compute_iou
 
-BACKGROUND, BETWEEN = -1, -2
+_BACKGROUND, _BETWEEN = -1, -2
 
 
 def generate_anchors(
@@ -136,7 +136,7 @@ def match_anchors(
         raise ArgumentError(message(who, rule, got))
     iou = compute_iou(boxes, anchors, bounding_box_format)  # (..., boxes, anchors)
     if not iou.shape[-2]:
-        return jnp.full((*iou.shape[:-2], iou.shape[-1]), BACKGROUND, "int32")
+        return jnp.full((*iou.shape[:-2], iou.shape[-1]), _BACKGROUND, "int32")
     if labels is not None:
         labels = jnp.asarray(labels)
         if labels.shape != iou.shape[:-1]:
@@ -146,8 +146,8 @@ def match_anchors(
     iou = jax.lax.stop_gradient(iou)
     best = jnp.max(iou, axis=-2)
     found = jnp.argmax(iou, axis=-2).astype("int32")
-    found = jnp.where(best >= background_iou, jnp.where(best >= foreground_iou, found, -2), -1)
-    found = jnp.where(best > 0, found, BACKGROUND)
+    found = jnp.where(best >= foreground_iou, found, _BETWEEN)
+    found = jnp.where((best >= background_iou) & (best > 0), found, _BACKGROUND)
     if not every_box:
         return found
     claimed = _claimed if iou.ndim == 2 else jax.vmap(_claimed)

@@ -69,6 +69,11 @@ def convert_format(
 
 
 def known_format(who: str, name: str) -> str:
+    """A format's name in small letters.
+
+    Raises:
+        ArgumentError: There is no such format.
+    """
     if str(name).lower() not in FORMATS:
         raise ArgumentError(
             message(who, f"a format must be one of {', '.join(FORMATS)}", repr(name))

@@ -48,6 +48,7 @@ def compute_iou(
 
 
 def same_batch(who: str, first: Any, second: Any) -> None:
+    """Raise where two sets of boxes, (batch, boxes, 4), have different batch sizes."""
     if first.ndim == second.ndim == 3 and first.shape[0] != second.shape[0]:
         raise ShapeError(
             message(who, "both must have one batch size", f"{first.shape} and {second.shape}")
@@ -55,16 +56,19 @@ def same_batch(who: str, first: Any, second: Any) -> None:
 
 
 def intersection(one: Any, other: Any) -> Any:
+    """Areas that boxes share, as edges (..., 4); 0 where they do not touch."""
     low = jnp.maximum(one[..., :2], other[..., :2])
     high = jnp.minimum(one[..., 2:], other[..., 2:])
     return jnp.prod(jnp.maximum(high - low, 0), axis=-1)
 
 
 def area(edges: Any) -> Any:
+    """Areas of boxes as edges (..., 4), arrays of JAX or of NumPy."""
     return (edges[..., 2] - edges[..., 0]) * (edges[..., 3] - edges[..., 1])
 
 
 def ratio(part: Any, whole: Any) -> Any:
+    """part / whole, 0 where the whole is empty; gradients are finite there too."""
     return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1), 0)
 
 
