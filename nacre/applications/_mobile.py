@@ -1,4 +1,4 @@
-"""What small networks ask besides: a factor of filters, and which published weights are taken."""
+"""What small networks have alike: a factor of filters, normalization, which weights are taken."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 import numbers
 
 from nacre.applications._arguments import Arguments, channels_axis
+from nacre.core.symbolic import KerasTensor
+from nacre.layers import BatchNormalization
 
 DEFAULT_SIZE = 224
 
@@ -19,6 +21,11 @@ def check_alpha(arguments: Arguments, alpha: float) -> None:
     is_number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
     if not is_number or not 0 < alpha < math.inf:
         raise arguments.error("alpha must be a positive number", repr(alpha))
+
+
+def normalized(x: KerasTensor, name: str) -> KerasTensor:
+    """A normalization with the numbers of MobileNetV2 and V3."""
+    return BatchNormalization(axis=channels_axis(-1), epsilon=1e-3, momentum=0.999, name=name)(x)
 
 
 def sizes_of(arguments: Arguments, *, of_tensor: bool = False) -> tuple[int | None, int | None]:

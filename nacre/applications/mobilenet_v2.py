@@ -22,14 +22,13 @@ from nacre.applications._arguments import (
     pooled,
 )
 from nacre.applications._efficient import filters_of, padded
-from nacre.applications._mobile import check_alpha, published_size, sizes_of
+from nacre.applications._mobile import check_alpha, normalized, published_size, sizes_of
 from nacre.applications._preprocessing import tf as preprocess_input
 from nacre.applications._weights import FOLDER, WeightFile
 from nacre.applications.imagenet_utils import decode_predictions as decode_predictions
 from nacre.core.symbolic import KerasTensor
 from nacre.layers import (
     Add,
-    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -50,10 +49,6 @@ _ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 _SIZES = (96, 128, 160, 192, 224)
 
 
-def _normalized(x: KerasTensor, name: str) -> KerasTensor:
-    return BatchNormalization(axis=channels_axis(-1), epsilon=1e-3, momentum=0.999, name=name)(x)
-
-
 def _block(x: KerasTensor, filters: int, strides: int, widening: int, number: int) -> KerasTensor:
     name = f"block_{number}" if number else "expanded_conv"
     channels, y = x.shape[channels_axis()], x
@@ -61,7 +56,7 @@ def _block(x: KerasTensor, filters: int, strides: int, widening: int, number: in
         y = Conv2D(
             widening * channels, 1, padding="same", use_bias=False, name=f"{name}_expand"
         )(y)  # fmt: skip
-        y = ReLU(6.0, name=f"{name}_expand_relu")(_normalized(y, f"{name}_expand_BN"))
+        y = ReLU(6.0, name=f"{name}_expand_relu")(normalized(y, f"{name}_expand_BN"))
     if strides > 1:
         y = padded(y, 3, f"{name}_pad")
     y = DepthwiseConv2D(
@@ -71,9 +66,9 @@ def _block(x: KerasTensor, filters: int, strides: int, widening: int, number: in
         use_bias=False,
         name=f"{name}_depthwise",
     )(y)
-    y = ReLU(6.0, name=f"{name}_depthwise_relu")(_normalized(y, f"{name}_depthwise_BN"))
+    y = ReLU(6.0, name=f"{name}_depthwise_relu")(normalized(y, f"{name}_depthwise_BN"))
     y = Conv2D(filters, 1, padding="same", use_bias=False, name=f"{name}_project")(y)
-    y = _normalized(y, f"{name}_project_BN")
+    y = normalized(y, f"{name}_project_BN")
     if strides == 1 and channels == filters:
         return Add(name=f"{name}_add")([x, y])
     return y
@@ -83,7 +78,7 @@ def _features(x: KerasTensor, alpha: float) -> KerasTensor:
     x = Conv2D(
         filters_of(32 * alpha), 3, strides=2, padding="same", use_bias=False, name="Conv1"
     )(x)  # fmt: skip
-    x = ReLU(6.0, name="Conv1_relu")(_normalized(x, "bn_Conv1"))
+    x = ReLU(6.0, name="Conv1_relu")(normalized(x, "bn_Conv1"))
     number = 0
     for filters, blocks, strides, widening in _STAGES:
         for i in range(blocks):
@@ -92,7 +87,7 @@ def _features(x: KerasTensor, alpha: float) -> KerasTensor:
             number += 1
     last = filters_of(1280 * alpha) if alpha > 1 else 1280
     x = Conv2D(last, 1, use_bias=False, name="Conv_1")(x)
-    return ReLU(6.0, name="out_relu")(_normalized(x, "Conv_1_bn"))
+    return ReLU(6.0, name="out_relu")(normalized(x, "Conv_1_bn"))
 
 
 def MobileNetV2(

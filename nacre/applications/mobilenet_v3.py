@@ -28,7 +28,7 @@ from nacre.applications._arguments import (
     pooled,
 )
 from nacre.applications._efficient import filters_of, padded
-from nacre.applications._mobile import check_alpha
+from nacre.applications._mobile import check_alpha, normalized
 from nacre.applications._preprocessing import none as preprocess_input
 from nacre.applications._weights import FOLDER, WeightFile
 from nacre.applications.imagenet_utils import decode_predictions as decode_predictions
@@ -36,7 +36,6 @@ from nacre.core.symbolic import KerasTensor
 from nacre.layers import (
     Activation,
     Add,
-    BatchNormalization,
     Conv2D,
     DepthwiseConv2D,
     Dropout,
@@ -105,13 +104,9 @@ def _active(x: KerasTensor, is_hard: bool) -> KerasTensor:
     return Activation("hard_silu")(x) if is_hard else ReLU()(x)
 
 
-def _normalized(x: KerasTensor, name: str) -> KerasTensor:
-    return BatchNormalization(axis=channels_axis(-1), epsilon=1e-3, momentum=0.999, name=name)(x)
-
-
 def _conv(x: KerasTensor, filters: int, name: str) -> KerasTensor:
     x = Conv2D(filters, 1, padding="same", use_bias=False, name=name)(x)
-    return _normalized(x, f"{name}_bn")
+    return normalized(x, f"{name}_bn")
 
 
 def _weighed(x: KerasTensor, name: str) -> KerasTensor:
@@ -144,7 +139,7 @@ def _block(
         use_bias=False,
         name=f"{name}_depthwise",
     )(y)
-    y = _active(_normalized(y, f"{name}_depthwise_bn"), is_hard)
+    y = _active(normalized(y, f"{name}_depthwise_bn"), is_hard)
     if is_weighed:
         y = _weighed(y, f"{name}_squeeze_excite")
     y = _conv(y, filters, f"{name}_project")
@@ -155,7 +150,7 @@ def _block(
 
 def _features(x: KerasTensor, who: str, variant: _Variant) -> KerasTensor:
     x = Conv2D(16, 3, strides=2, padding="same", use_bias=False, name="conv")(x)
-    x = _active(_normalized(x, "conv_bn"), not variant.minimalistic)
+    x = _active(normalized(x, "conv_bn"), not variant.minimalistic)
     for number, row in enumerate(_MEMBERS[who][1]):
         x = _block(x, row, variant, number)
     x = _conv(x, filters_of(6 * x.shape[channels_axis()]), "conv_1")

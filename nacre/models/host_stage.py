@@ -18,7 +18,7 @@ from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.host_arrays import outside_32_bits, plain_array, refuse_wide_integers
 from nacre.core.interop import to_numpy_if_foreign
-from nacre.core.strings import HostString, Staged, Text, is_text, strings_refused
+from nacre.core.strings import HostString, Staged, is_text, strings_refused
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.data.rows import arrays_of_lists
 from nacre.layers.base.layer import Layer
@@ -29,6 +29,7 @@ from nacre.layers.preprocessing.host_layer import (
     Replaying,
     in_host_scope,
     unpacked,
+    without_texts,
 )
 from nacre.models.graph import Graph, graph_of
 from nacre.models.graph_calls import inputs_for
@@ -187,7 +188,7 @@ class HostStage:
                 pass
         self.count = len(recording.results)
         return Staged(
-            tree.map_structure(_as_empty_text, self._without_wide_host_inputs(x)), recording.results
+            tree.map_structure(without_texts, self._without_wide_host_inputs(x)), recording.results
         )
 
     def _without_wide_host_inputs(self, x: Any) -> Any:
@@ -233,10 +234,6 @@ def _host_device() -> Any:
 
 def _as_host_string(leaf: Any) -> Any:
     return HostString(leaf.shape, leaf) if is_text(leaf) else leaf
-
-
-def _as_empty_text(leaf: Any) -> Any:
-    return Text(np.zeros((*leaf.shape, 0), bool)) if is_text(leaf) else leaf
 
 
 def as_host_arrays(structure: Any, who: str) -> Any:

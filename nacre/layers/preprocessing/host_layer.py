@@ -62,7 +62,7 @@ class Recording:
             jax.ensure_compile_time_eval(),
         ):
             outputs = tree.map_structure(np.asarray, Layer.__call__(layer, *args, **kwargs))
-        self.add(tree.map_structure(_without_values, outputs))
+        self.add(tree.map_structure(without_texts, outputs))
         return tree.map_structure(_as_placeholder, outputs)
 
     def add(self, results: Any) -> None:
@@ -109,7 +109,8 @@ def _with_values(structure: Any) -> Any:
     return tree.map_structure(values, structure)
 
 
-def _without_values(output: np.ndarray) -> Any:
+def without_texts(output: np.ndarray) -> Any:
+    """An array as it goes into a compiled program: a `Text` of its shape for strings."""
     return Text(np.zeros((*output.shape, 0), bool)) if is_text(output) else output
 
 
@@ -217,5 +218,5 @@ def encoded_shape(
 
 __all__ = [
     "AllRecorded", "HostLayer", "Recording", "Replaying", "encode_on_host", "encoded_shape",
-    "in_host_scope", "unpacked", "with_wide_ints",
+    "in_host_scope", "unpacked", "with_wide_ints", "without_texts",
 ]  # fmt: skip

@@ -289,21 +289,24 @@ class SubwordTokenizer(HostLayer):
             indices: (batch, length) or (length,) ints, or a list of rows of different lengths.
             skip_special_tokens: Whether padding, [UNK] and other special tokens are left out.
         """
+        # Asked once: the package makes the whole vocabulary anew each time.
+        return self._decoded(indices, self.vocabulary_size(), skip_special_tokens)
+
+    def _decoded(self, indices: Any, limit: int, skips: bool) -> Any:
         if isinstance(indices, list | tuple) and any(np.ndim(row) for row in indices):
-            return [self.detokenize(row, skip_special_tokens) for row in indices]
+            return [self._decoded(row, limit, skips) for row in indices]
         array = np.asarray(indices)
         if array.size and array.dtype.kind not in "iu":
             rule = "indices must be whole numbers"
             raise DTypeError(message(self._who(), rule, f"dtype {array.dtype}"))
         if array.ndim > 1:
-            return [self.detokenize(row, skip_special_tokens) for row in array]
+            return [self._decoded(row, limit, skips) for row in array]
         row = np.atleast_1d(array).tolist()
-        limit = self.vocabulary_size()
         outside = [index for index in row if not 0 <= index < limit]
         if outside:
             rule = f"indices must be from 0 to {limit - 1}"
             raise ArgumentError(message(self._who(), rule, str(outside[:5])))
-        return self._ready().decode(row, skip_special_tokens=skip_special_tokens)
+        return self._ready().decode(row, skip_special_tokens=skips)
 
     def _check_shape(self, shape: tuple[Any, ...]) -> None:
         if len(shape) != 1 and not (len(shape) == 2 and shape[1] in (1, None)):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from nacre.export.capture import Captured
 from nacre.export.graph.ir import Graph
+from nacre.export.targets.saved_model.body import known_shape
 from nacre.export.targets.saved_model.write import Spec, Structure
 
 
@@ -43,12 +44,9 @@ def input_specs(captured: Captured) -> dict[str, Spec]:
 def output_specs(captured: Captured) -> dict[str, Spec]:
     """What it gives, by name."""
     return {
-        name: Spec(name, value.dtype, _known(value.shape)) for name, value in captured.graph.outputs
+        name: Spec(name, value.dtype, known_shape(value.shape))
+        for name, value in captured.graph.outputs
     }
-
-
-def _known(shape: Sequence[Any]) -> tuple[int | None, ...]:
-    return tuple(size if isinstance(size, int) else None for size in shape)
 
 
 __all__ = ["by_key", "input_specs", "output_specs", "structure_of"]

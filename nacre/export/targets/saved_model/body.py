@@ -97,6 +97,13 @@ def attribute(value: Attribute) -> AttrValue:
             return AttrValue(tensor=to_message(value))
 
 
+def texts_of(texts: Sequence[str]) -> np.ndarray:
+    """An array (texts,) of strings as `bytes`."""
+    found = np.empty(len(texts), object)
+    found[:] = [text.encode() for text in texts]
+    return found
+
+
 def known_shape(shape: Sequence[Size]) -> tuple[int | None, ...]:
     """A shape with None for sizes that are known only when the graph runs."""
     return tuple(size if isinstance(size, int) else None for size in shape)
@@ -368,4 +375,5 @@ __all__ = [
     "attribute",
     "known_shape",
     "own_name",
+    "texts_of",
 ]

@@ -13,7 +13,7 @@ checkpoint; sessions and the C++ loader read the nodes of the main graph, its si
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -64,7 +64,7 @@ from nacre.core.wire.tensorflow.saved_model import (
     TensorInfo,
 )
 from nacre.core.wire.tensorflow.tensors import shape_message
-from nacre.export.graph.ir import Graph, Output, Value
+from nacre.export.graph.ir import Graph, Value
 from nacre.export.targets.saved_model.body import (
     Attribute,
     Body,
@@ -74,6 +74,7 @@ from nacre.export.targets.saved_model.body import (
     Shape,
     attribute,
     own_name,
+    texts_of,
 )
 from nacre.export.targets.saved_model.lower import Lowered, lower
 
@@ -347,9 +348,13 @@ class Writer:
         if not things:
             saved = self._node("save", "Identity", [filename], T=Kind("string"))
             return _saver(filename, saved, self._node("restore_all", "NoOp"))
-        names = self._node("save/names", "Const", dtype=Kind("string"), value=_texts(_keys(things)))
+        names = self._node(
+            "save/names", "Const", dtype=Kind("string"), value=texts_of(_keys(things))
+        )
         slices = [""] * len(things)
-        slices_node = self._node("save/slices", "Const", dtype=Kind("string"), value=_texts(slices))
+        slices_node = self._node(
+            "save/slices", "Const", dtype=Kind("string"), value=texts_of(slices)
+        )
         dtypes = Kinds(tuple(_array(thing).dtype.name for thing in things))
         handles = [self._handle(path) for path in paths]
         read = [
@@ -440,12 +445,6 @@ def _keys(things: Sequence[Thing]) -> list[str]:
     return [key_of(thing.key) for thing in things]
 
 
-def _texts(texts: Sequence[str]) -> np.ndarray[Any, Any]:
-    found = np.empty(len(texts), object)
-    found[:] = [text.encode() for text in texts]
-    return found
-
-
 def _input(graph: Graph, name: str) -> Value:
     return next(value for value in graph.inputs if value.name == name)
 
@@ -533,12 +532,6 @@ def _argument_spec(
     return StructuredValue(named_tuple_value=NamedTupleValue(name="FullArgSpec", values=values))
 
 
-def with_output_names(graph: Graph, names: Sequence[str]) -> Graph:
-    """A graph whose outputs have other names."""
-    outputs = [Output(n, o.value) for n, o in zip(names, graph.outputs, strict=True)]
-    return replace(graph, outputs=tuple(outputs))
-
-
 __all__ = [
     "DEFAULT_SIGNATURE",
     "Call",
@@ -547,5 +540,4 @@ __all__ = [
     "Thing",
     "Writer",
     "specs_in",
-    "with_output_names",
 ]

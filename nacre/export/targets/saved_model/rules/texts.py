@@ -12,14 +12,8 @@ import numpy as np
 
 from nacre.export.graph.ir import Node
 from nacre.export.graph.sizes import SizeExpr
-from nacre.export.targets.saved_model.body import Body, Kind
+from nacre.export.targets.saved_model.body import Body, Kind, texts_of
 from nacre.export.targets.saved_model.rules._rule import cast, dtype_of, kind_of, rule
-
-
-def _texts(texts: Sequence[str]) -> np.ndarray:
-    found = np.empty(len(texts), object)
-    found[:] = [text.encode() for text in texts]
-    return found
 
 
 def _text(make: Body, text: str) -> str:
@@ -114,7 +108,7 @@ def _lookup(make: Body, node: Node, inputs: Sequence[str]) -> str:
     keys, values, missing = (node.attributes[name] for name in ("keys", "values", "missing"))
     text, number = Kind("string"), Kind("int64")
     table = make.add("AnonymousHashTable", [], key_dtype=text, value_dtype=number)
-    vocabulary = [make.constant(_texts(keys)), make.constant(values, "int64")]
+    vocabulary = [make.constant(texts_of(keys)), make.constant(values, "int64")]
     filled = make.effect("InitializeTableV2", [table, *vocabulary], Tkey=text, Tval=number)
     found = make.add(
         "LookupTableFindV2",
@@ -134,7 +128,7 @@ def _of_index(make: Body, node: Node, inputs: Sequence[str]) -> str:
     clipped = make.add("Minimum", [clipped, last], T=kind)
     picked = make.add(
         "GatherV2",
-        [make.constant(_texts(texts)), clipped, make.constant(0, "int32")],
+        [make.constant(texts_of(texts)), clipped, make.constant(0, "int32")],
         Tparams=Kind("string"),
         Tindices=kind,
         Taxis=Kind("int32"),
