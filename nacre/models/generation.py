@@ -18,7 +18,7 @@ import numpy as np
 from jax import lax
 
 from nacre.core import scope
-from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.errors import ArgumentError, NonFiniteError, ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.program import CallProgram, programs_of
 from nacre.core.random import draw_key
@@ -99,6 +99,7 @@ def generate(
     Raises:
         ArgumentError: An argument breaks its rule, or the arguments contradict each other.
         ShapeError: A prompt is empty or longer than `max_length`, or the model takes fewer steps.
+        NonFiniteError: A prediction that a token is chosen by holds NaN.
     Source:
         Temperature and top-k: Fan et al. 2018, arXiv:1805.04833; top-p: Holtzman et al. 2020,
         arXiv:1904.09751; length penalty: Wu et al. 2016, arXiv:1609.08144, equation 14, without
@@ -143,7 +144,9 @@ def generate(
         cached,
     )
     key = draw_key(seed) if temperature and num_beams == 1 else None
-    result = _run(model, settings, tokens, lengths, ends, key, encoder_inputs)
+    result, is_broken = _run(model, settings, tokens, lengths, ends, key, encoder_inputs)
+    if np.asarray(is_broken).any():
+        raise _without_numbers(rows, np.asarray(is_broken), from_logits)
     result = np.asarray(result)[:, :max_length]
     return result[0] if is_single else result
 
@@ -155,8 +158,49 @@ def _rows(prompt: Any) -> tuple[list[np.ndarray], bool]:
     """The prompts, each an array of tokens, and whether there was one alone."""
     is_list = isinstance(prompt, list | tuple)
     rows = list(prompt) if is_list else np.asarray(prompt)
+    if not is_list and np.ndim(rows) == 0:
+        raise _no_tokens(prompt)
     is_single = bool(len(rows)) and np.ndim(rows[0]) == 0
-    return [np.asarray(row).astype("int32") for row in ([rows] if is_single else rows)], is_single
+    return [_whole_tokens(row) for row in ([rows] if is_single else rows)], is_single
+
+
+def _whole_tokens(row: Any) -> np.ndarray:
+    """One prompt as int32; text and fractions would become other tokens without a word."""
+    values = np.asarray(row)
+    if values.dtype.kind not in "biuf":
+        raise _no_tokens(row)
+    with np.errstate(invalid="ignore"):
+        tokens = values.astype("int32")
+    if (tokens != values).any():
+        raise _no_tokens(values[tokens != values][0])
+    return tokens
+
+
+def _no_tokens(found: Any) -> ArgumentError:
+    rule = "a prompt must be tokens, whole numbers"
+    fix = "Text becomes tokens by the tokenizer that the model was trained with: tokenizer([text])."
+    is_text = np.asarray(found).dtype.kind in "USO"
+    return ArgumentError(message(_WHO, rule, repr(found)[:60], fix if is_text else None))
+
+
+def _without_numbers(
+    rows: list[np.ndarray], is_broken: np.ndarray, from_logits: bool
+) -> NonFiniteError:
+    low, high = min(int(row.min()) for row in rows), max(int(row.max()) for row in rows)
+    fix = (
+        f"The prompts hold tokens from {low} to {high}: see that the model's Embedding has them "
+        "all, and that its weights are finite."
+    )
+    if not from_logits:
+        fix = "from_logits=False is for a model that ends in a softmax. " + fix
+    return NonFiniteError(
+        message(
+            _WHO,
+            "predictions must be numbers, to choose a token by",
+            f"NaN for sequence {int(is_broken.argmax())} of the batch",
+            fix,
+        )
+    )
 
 
 def _result_length(
@@ -250,7 +294,7 @@ def _run(
 
 
 def _program(model: Any, settings: Settings) -> Callable[..., Any]:
-    """(tokens, lengths, ends, key, encoder inputs) -> tokens."""
+    """(tokens, lengths, ends, key, encoder inputs) -> tokens, and which rows met NaN."""
     loop = _beam_loop if settings.num_beams > 1 else _sampling_loop
     split = generation_graph.split_at_decoder(model) if settings.use_cache else None
 
@@ -335,26 +379,29 @@ def _sampling_loop(
     end = -1 if settings.end_token is None else settings.end_token
 
     def is_unfinished(carry: Any) -> Any:
-        position, _, _, _, finished = carry
+        position, _, _, _, finished, _ = carry
         return (position < settings.length) & ~jnp.all(finished)
 
     def step(carry: Any) -> Any:
-        position, tokens, logits, cache, finished = carry
+        position, tokens, logits, cache, finished, is_broken = carry
         step_key = None if key is None else jax.random.fold_in(key, position)
         chosen = sample_tokens(
             logits, step_key, settings.temperature, settings.top_k, settings.top_p
         )
         is_given = position < lengths
+        is_broken = is_broken | (~is_given & ~finished & jnp.isnan(logits).any(axis=-1))
         given = lax.dynamic_index_in_dim(tokens, position, axis=1, keepdims=False)
         chosen = jnp.where(finished, settings.pad_token, chosen)
         finished = finished | (~is_given & (chosen == end)) | (position + 1 >= ends)
         tokens = _with_column(tokens, position, jnp.where(is_given, given, chosen))
         logits, cache = predictor.step(tokens, position, cache)
-        return position + 1, tokens, logits, cache, finished
+        return position + 1, tokens, logits, cache, finished, is_broken
 
     finished = jnp.zeros(tokens.shape[:1], bool)
     with inside_loop():
-        return lax.while_loop(is_unfinished, step, (first, tokens, logits, cache, finished))[1]
+        carry = (first, tokens, logits, cache, finished, finished)  # nothing is broken yet
+        _, tokens, _, _, _, is_broken = lax.while_loop(is_unfinished, step, carry)
+    return tokens, is_broken
 
 
 def _beam_loop(
@@ -373,9 +420,11 @@ def _beam_loop(
         return (carry[0] < settings.length) & ~jnp.all(carry[4])
 
     def step(carry: Any) -> Any:
-        position, tokens, logits, cache, finished, scores, counts = carry
+        position, tokens, logits, cache, finished, scores, counts, is_broken = carry
         found = beam_step(scores, _by_beam(logits, beams), finished, settings.pad_token)
         is_given = (position < lengths)[:, None]
+        is_nan = jnp.isnan(_by_beam(logits, beams)).any(axis=-1)
+        is_broken = is_broken | (~is_given & ~finished & is_nan).any(axis=-1)
         given = _by_beam(_logits_at(tokens, position), beams)
         parents = jnp.where(is_given, jnp.arange(beams), found.parents)
         chosen = jnp.where(is_given, given, found.tokens)
@@ -389,14 +438,16 @@ def _beam_loop(
         tokens = _with_column(tokens[rows], position, chosen.reshape(-1))
         cache = jax.tree.map(lambda x: x[rows], cache)
         logits, cache = predictor.step(tokens, position, cache)
-        return position + 1, tokens, logits, cache, finished, scores, counts
+        return position + 1, tokens, logits, cache, finished, scores, counts, is_broken
 
     finished, counts = jnp.zeros((batch, beams), bool), jnp.zeros((batch, beams), "int32")
-    carry = (first, tokens, logits, cache, finished, scores, counts)
+    is_broken = jnp.zeros((batch,), bool)
+    carry = (first, tokens, logits, cache, finished, scores, counts, is_broken)
     with inside_loop():
-        _, tokens, _, _, _, scores, counts = lax.while_loop(is_unfinished, step, carry)
+        carry = lax.while_loop(is_unfinished, step, carry)
+    _, tokens, _, _, _, scores, counts, is_broken = carry
     best = jnp.argmax(scores / jnp.maximum(counts, 1) ** settings.length_penalty, axis=1)
-    return _by_beam(tokens, beams)[jnp.arange(batch), best]
+    return _by_beam(tokens, beams)[jnp.arange(batch), best], is_broken
 
 
 def _by_beam(values: Any, beams: int) -> Any:

@@ -15,6 +15,9 @@ from nacre.core.errors import DataError, LossInputError, NotCompiledError, messa
 from nacre.core.kinds import is_numpy_array
 from nacre.core.warning import warn
 from nacre.layers.core.embedding import Embedding
+from nacre.layers.preprocessing.subwords import SubwordTokenizer
+from nacre.layers.preprocessing.text import TextVectorization
+from nacre.layers.preprocessing.vocabulary import IndexLookup
 from nacre.losses.checking import without_last_axis
 from nacre.training.last_activation import last_activations
 
@@ -148,13 +151,16 @@ def small_tables(model: Any) -> str:
     parts = model._flatten_layers()
     for table in (part for part in parts if isinstance(part, Embedding)):
         for lookup in parts:
-            count = getattr(lookup, "vocabulary_size", None)
-            if count is None or getattr(lookup, "output_mode", "int") != "int":
+            # Layers of people's own, and TokenAndPositionEmbedding, hold a number of that name.
+            if not isinstance(lookup, IndexLookup | TextVectorization | SubwordTokenizer):
                 continue
-            if count() > table.input_dim:
+            if getattr(lookup, "output_mode", "int") != "int":
+                continue
+            count = lookup.vocabulary_size()
+            if count > table.input_dim:
                 return (
-                    f"{lookup._who()} gives indices up to {count() - 1}, and {table._who()} has "
-                    f"input_dim={table.input_dim}: pass input_dim={count()}"
+                    f"{lookup._who()} gives indices up to {count - 1}, and {table._who()} has "
+                    f"input_dim={table.input_dim}: pass input_dim={count}"
                 )
     return ""
 

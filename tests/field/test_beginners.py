@@ -306,6 +306,19 @@ def test_an_embedding_smaller_than_the_vocabulary_is_named_where_the_loss_is_nan
     assert "pass input_dim=9" in text
 
 
+def test_a_layer_that_holds_a_vocabulary_size_as_a_number_stands_beside_a_nan():
+    class Sized(layers.Layer):
+        vocabulary_size = 90
+
+        def call(self, x):
+            return x
+
+    model = nacre.Sequential([Sized(), layers.TokenAndPositionEmbedding(5, 4, 2), layers.Dense(1)])
+    x, y = np.array([[1, 2], [3, 9]]), np.zeros((2, 2))
+    text = said(NonFiniteError, lambda: compiled(model, "mse").fit(x, y, verbose=0))
+    assert "epoch 1" in text
+
+
 @pytest.mark.parametrize(
     ("given", "names"),
     [  # Keras 3.15 gives the first; lists of other lengths it refuses, tf.keras 2 gave the second

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre.core.errors import ArgumentError, ShapeError
+from nacre.core.errors import ArgumentError, NonFiniteError, ShapeError
 from nacre.layers import (
     Dense,
     Embedding,
@@ -215,6 +215,28 @@ def test_wrong_prompts_are_told():
     for prompt in ([], [[]], [1, 2, 3]):
         with pytest.raises(ShapeError, match="from 1 to max_length"):
             generate(chain, prompt, 2)
+
+
+@pytest.mark.parametrize("prompt", ["hello", ["hello"], [["a", "b"]], [1.5, 2], [[1], [2.5]], None])
+def test_a_prompt_that_is_no_tokens_is_told(prompt):
+    with pytest.raises(ArgumentError, match="must be tokens, whole numbers"):
+        generate(chain, prompt, 4)
+
+
+def test_whole_numbers_of_any_dtype_are_tokens():
+    np.testing.assert_array_equal(generate(chain, [1.0, 2.0], 4), generate(chain, [1, 2], 4))
+
+
+@pytest.mark.parametrize("options", [{}, {"num_beams": 2}, {"temperature": 1.0, "seed": 0}])
+def test_predictions_that_are_nan_choose_no_token(options):
+    model = nacre.Sequential([Input((None,), dtype="int32"), Embedding(VOCAB, VOCAB)])
+    with pytest.raises(NonFiniteError, match=f"sequence 1 .* tokens from 1 to {VOCAB}"):
+        generate(model, [[1, 2], [3, VOCAB]], 4, **options)
+
+
+def test_logits_taken_for_probabilities_are_told():
+    with pytest.raises(NonFiniteError, match="ends in a softmax"):
+        generate(lambda tokens: chain(tokens) - 50.0, [1], 4, from_logits=False)
 
 
 # ------------------------------------------------------------------- encoder and decoder
