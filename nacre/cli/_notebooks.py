@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import linecache
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -50,9 +52,30 @@ def as_python(cell: str) -> str:
     if first.startswith("%%"):
         magic, _, argument = first[2:].partition(" ")
         if magic == "writefile":
-            return f"__import__('pathlib').Path({argument.strip()!r}).write_text({rest!r})"
+            is_more = argument.startswith(("-a ", "--append "))
+            name = (argument.partition(" ")[2] if is_more else argument).strip()
+            mode = "a" if is_more else "w"
+            return f"with open({name!r}, {mode!r}, encoding='utf-8') as _: _.write({rest!r})"
         return f"pass  # {first}\n" + (as_python(rest) if magic in _TIMING else "")
-    return "\n".join(map(_line, cell.split("\n")))
+    lines: list[str] = []
+    for line in cell.split("\n"):
+        found = _line(line)
+        lines.append(line if found == line or _goes_on(lines) else found)
+    return "\n".join(lines)
+
+
+def _goes_on(lines: list[str]) -> bool:
+    """Whether a statement or a text of these lines is not at its end."""
+    if lines and lines[-1].endswith("\\"):
+        return True
+    try:
+        for _ in tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline):
+            pass
+    except tokenize.TokenError as error:  # in other words in each version of Python
+        return "EOF" in str(error) or "unterminated triple-quoted" in str(error)
+    except SyntaxError:  # of a statement that is wrong, which running it tells
+        pass
+    return False
 
 
 def _line(line: str) -> str:

@@ -55,13 +55,15 @@ def test_a_notebook_is_run(tmp_path: Path) -> None:
         "%%time\nif x:\n    %time print('y')\nx;",
         "%%bash\nrm -rf /nothing",
         "%%writefile kept.txt\nhello",
+        "%%writefile -a kept.txt\n, héllo",
         "1 / 0",
     ]
     cells = [{"cell_type": "code", "source": s.splitlines(keepends=True)} for s in sources]
     (tmp_path / "n.ipynb").write_text(json.dumps({"cells": cells}))
     done = run("n.ipynb", folder=tmp_path)
-    assert done.stdout.splitlines() == ["4", "y", "5"] and done.returncode == 1
-    assert "n.ipynb, cell 5" in done.stderr and (tmp_path / "kept.txt").read_text() == "hello"
+    assert done.stdout.splitlines() == ["4", "y"] and done.returncode == 1
+    assert "n.ipynb, cell 6" in done.stderr
+    assert (tmp_path / "kept.txt").read_text(encoding="utf-8") == "hello, héllo"
 
 
 @pytest.mark.parametrize("words", [[], ["none.py"]])
@@ -73,3 +75,17 @@ def test_nothing_to_run_is_told_in_a_line(words: list[str], tmp_path: Path) -> N
 def test_lines_of_a_cell_keep_their_numbers() -> None:
     cell = "%%time\nx = 1\n  !ls\ny = 2"
     assert len(as_python(cell).splitlines()) == len(cell.splitlines())
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "print(\n    'loss %d'\n    % 3\n)",
+        'text = """\n%s is\n!important\n"""',
+        "x = 'a %s' \\\n% 'b'",
+        "if x:\n    y = [\n        7\n        % 2\n    ]",
+    ],
+)
+def test_what_stands_within_a_statement_is_no_magic(cell: str) -> None:
+    assert as_python(cell) == cell
+    assert as_python(f"!ls\n{cell}\n%pwd") == f"pass  # !ls\n{cell}\npass  # %pwd"
