@@ -12,7 +12,7 @@ from nacre.callbacks.base import Callback, Logs
 from nacre.callbacks.layout import Piece
 from nacre.core.config import is_interactive_logging_enabled
 from nacre.core.errors import refuse_unknown
-from nacre.core.interop import loaded
+from nacre.core.kinds import loaded
 from nacre.core.terminal import encodable, show
 
 _STYLES = {

@@ -11,7 +11,6 @@ import numpy as np
 from nacre.core.errors import DataError, MissingPackageError, message
 from nacre.core.hugging_face import column_to_numpy, is_column
 from nacre.core.kinds import is_of_library
-from nacre.core.kinds import loaded as loaded
 from nacre.core.sparse import SparseRows, is_sparse
 from nacre.core.stored import is_stored, stored_to_numpy
 from nacre.core.tables import is_table, table_to_numpy

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core import tree
-from nacre.core.interop import loaded
-from nacre.core.kinds import is_of_library
+from nacre.core.kinds import is_of_library, loaded
 
 _MOST_INPUTS = 64  # longer lists are of numbers
 

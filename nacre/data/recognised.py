@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from nacre.core.interop import loaded
-from nacre.core.kinds import is_of_library
+from nacre.core.kinds import is_of_library, loaded
 
 if TYPE_CHECKING:
     from nacre.data.dataset import Dataset

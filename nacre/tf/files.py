@@ -13,6 +13,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, message
 from nacre.data.dataset.elements import sealed
+from nacre.export.importers.tensorflow.values import of_bytes
 from nacre.tf.arguments import as_text
 from nacre.tf.values import tensor
 
@@ -24,15 +25,9 @@ def path_of(name: Any) -> str:
     return as_text(os.fspath(name), "utf-8")
 
 
-def _text(data: bytes) -> Any:
-    found = np.empty((), object)
-    found[()] = data
-    return sealed(found)
-
-
 def read_file(filename: Any, name: Any = None) -> Any:
     """The bytes of a file."""
-    return _text(Path(path_of(filename)).read_bytes())
+    return sealed(of_bytes([Path(path_of(filename)).read_bytes()], ()))
 
 
 def write_file(filename: Any, contents: Any, name: Any = None) -> None:

@@ -14,8 +14,15 @@ from nacre.tf.faces import CONSTANTS, MODULES
 from nacre.tf.rows import home_of, made, rows_of
 from nacre.tf.table import ROWS
 
-# Second names of modules.
-_SECOND = {"compat.v2": "", "python": "", "keras.api": "keras", "_api.v2": ""}
+# Where TensorFlow has the same modules a second time, longer paths first.
+SECOND_PATHS = {
+    "keras.api._v2.keras": "keras",
+    "keras.api": "keras",
+    "_api.v2.v2": "",
+    "_api.v2": "",
+    "compat.v2": "",
+    "python": "",
+}
 
 
 class Namespace(ModuleType):
@@ -91,8 +98,8 @@ def find(path: str, name: str) -> Any:
         NotThereError: It is not there.
     """
     full = f"{path}.{name}" if path else name
-    if full in _SECOND:
-        return namespace(_SECOND[full])
+    if full in SECOND_PATHS:
+        return namespace(SECOND_PATHS[full])
     if name in rows_of(path):
         _lend()
         return made(home_of(path, name), name)
@@ -178,4 +185,7 @@ def _not_there(path: str, name: str) -> NotThereError:
     return NotThereError(f"module '{module}' of nacre has no '{name}'. {reason}")
 
 
-__all__ = ["Namespace", "and_above", "find", "is_module", "names_in", "namespace", "reason_for"]
+__all__ = [
+    "SECOND_PATHS", "Namespace", "and_above", "find", "is_module", "names_in", "namespace",
+    "reason_for",
+]  # fmt: skip

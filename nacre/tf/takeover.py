@@ -11,19 +11,17 @@ from typing import Any
 
 from nacre.core.errors import AbsentModuleError, ArgumentError, message, nearest
 from nacre.tf.absent import PACKAGES
-from nacre.tf.namespaces import Namespace, is_module, names_in, namespace, reason_for
+from nacre.tf.namespaces import (
+    SECOND_PATHS,
+    Namespace,
+    is_module,
+    names_in,
+    namespace,
+    reason_for,
+)
 
 # Packages -> what they are below `tensorflow`.
 _TAKEN = {"tensorflow": "", "keras": "keras", "tf_keras": "keras", "tf": ""}
-# Where TensorFlow has the same modules a second time.
-_SECOND = (
-    ("keras.api._v2.keras", "keras"),
-    ("keras.api", "keras"),
-    ("_api.v2.v2", ""),
-    ("_api.v2", ""),
-    ("compat.v2", ""),
-    ("python", ""),
-)
 
 
 def path_of(module: str) -> str | None:
@@ -37,7 +35,7 @@ def path_of(module: str) -> str | None:
     if root not in _TAKEN:
         return None
     path = ".".join(part for part in (_TAKEN[root], rest) if part)
-    for longer, shorter in _SECOND:
+    for longer, shorter in SECOND_PATHS.items():
         if path == longer or path.startswith(f"{longer}."):
             rest = path[len(longer) + 1 :]
             return ".".join(part for part in (shorter, rest) if part)

@@ -10,27 +10,21 @@ import numpy as np
 from nacre.core.errors import ArgumentError, message
 from nacre.data import Ragged
 from nacre.data.dataset.elements import sealed
-from nacre.tf.sizes import plain
+from nacre.export.importers.tensorflow.values import of_bytes
 from nacre.tf.values import tensor
-
-
-def _of_bytes(items: list[bytes]) -> np.ndarray:
-    found = np.empty(len(items), object)
-    found[:] = items
-    return sealed(found)
 
 
 def _cut(who: str, value: Any, cut: Callable[[bytes], list[bytes]]) -> Any:
     """The parts of one string, or of each as a row."""
     texts = tensor(value)
     if texts.ndim == 0:
-        return _of_bytes(cut(texts.item()))
+        return sealed(of_bytes(cut(texts.item())))
     if texts.ndim > 1:
         rule, fix = "strings must lie on one axis", "Make it flat: tf.reshape(x, [-1])."
         raise ArgumentError(message(who, rule, f"shape {tuple(texts.shape)}", fix))
     rows = [cut(item) for item in texts.tolist()]
     splits = np.cumsum([0, *map(len, rows)]).astype(np.int64)
-    return Ragged(_of_bytes([part for row in rows for part in row]), splits)
+    return Ragged(sealed(of_bytes(part for row in rows for part in row)), splits)
 
 
 def split(input: Any, sep: Any = None, maxsplit: int = -1, name: Any = None) -> Any:
@@ -103,5 +97,5 @@ def ragged_constant(
         rule = "rows must hold numbers or strings, on one ragged axis"
         raise ArgumentError(message("tf.ragged.constant", rule, "lists within rows"))
     flat = tensor([item for row in rows for item in row], dtype)
-    splits = np.cumsum([0, *map(len, rows)]).astype(plain(str(np.dtype(row_splits_dtype))))
+    splits = np.cumsum([0, *map(len, rows)]).astype(row_splits_dtype)
     return Ragged(np.asarray(flat), splits)

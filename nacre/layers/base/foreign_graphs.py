@@ -15,8 +15,7 @@ import numpy as np
 
 from nacre.core import tree
 from nacre.core.errors import ShapeError, message
-from nacre.core.interop import loaded
-from nacre.core.kinds import is_of_library
+from nacre.core.kinds import is_of_library, loaded
 from nacre.core.symbolic import KerasTensor
 
 

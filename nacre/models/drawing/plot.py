@@ -9,7 +9,7 @@ from typing import Any
 
 from nacre.core.atomic import refuse_non_file, target_path, write_file
 from nacre.core.errors import ArgumentError, MissingPackageError, message, nearest, refuse_unknown
-from nacre.core.interop import loaded
+from nacre.core.kinds import loaded
 from nacre.core.warning import warn
 from nacre.models.drawing import graphviz, raster, svg
 from nacre.models.drawing.diagram import Diagram, Shown, diagram_of
